@@ -1,0 +1,54 @@
+"""What it costs to change one's mind: starting capacity, moving state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Initial(StrEnum):
+    """What is running in the step before the first (and before each gap of a sample)."""
+
+    HOME = "home"
+    """Each demand at home, as in the first step: the first move is paid for."""
+    COLD = "cold"
+    """Nothing: the first step pays for everything it starts."""
+    FREE = "free"
+    """Whatever the first step chooses."""
+
+
+@dataclass(frozen=True)
+class Frictions:
+    """Costs that couple neighbouring hours. Without any, the hours are solved apart.
+
+    Starting capacity for model m in region r costs
+    F[m,r] = `start_usd_per_gpu_h` + `start_kwh_per_gpu_h` · PUE · price, per GPU-h/h started;
+    the weights carried over the egress price come on top where `carry_weights` is set.
+    """
+
+    start_usd_per_gpu_h: float = 0.0
+    start_usd_by_region: Mapping[str, float] = field(default_factory=dict)
+    """Overrides `start_usd_per_gpu_h` for a region."""
+    start_kwh_per_gpu_h: float = 0.0
+    """Warm-up energy per GPU-h/h started, IT kWh."""
+    carry_weights: bool = False
+    """Charge the model's bytes over the egress price per GPU started."""
+    move_state: bool = False
+    """Charge sticky classes for the session state that moves."""
+    initial: Initial = Initial.HOME
+
+    @property
+    def starts(self) -> bool:
+        """Whether starting capacity costs anything."""
+        return bool(
+            self.start_usd_per_gpu_h
+            or self.start_kwh_per_gpu_h
+            or self.carry_weights
+            or any(self.start_usd_by_region.values())
+        )
+
+    @property
+    def couples(self) -> bool:
+        """Whether any friction links one hour to the next."""
+        return self.starts or self.move_state

@@ -1,0 +1,203 @@
+"""What a placement returns: how it ended, then where everything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wattlas.model.scenario import Scenario
+from wattlas.units import G_PER_KG, KWH_PER_MWH
+
+if TYPE_CHECKING:
+    import polars
+    import xarray
+
+UNSERVED = -1
+
+
+class Status(StrEnum):
+    """How a solve ended."""
+
+    OPTIMAL = "optimal"
+    LIMIT = "limit"
+    """Stopped early; `SolveInfo.gap` bounds what is missing."""
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+    HEURISTIC = "heuristic"
+    """A baseline policy: no claim to be best."""
+
+
+@dataclass(frozen=True)
+class SolveInfo:
+    """Who solved it, how long it took, and how large it was."""
+
+    solver: str
+    seconds: float = 0.0
+    build_seconds: float = 0.0
+    programs: int = 0
+    rows: int = 0
+    columns: int = 0
+    nonzeros: int = 0
+    gap: float = 0.0
+    """Certified relative gap; 0 is optimal within the solver's tolerance."""
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Where demand runs, as parallel arrays with one entry per flow that is not zero.
+
+    `hour`, `metro`, `klass`, `region` (`UNSERVED` where not served), `point` are indices into the
+    scenario; `requests_per_h` is the rate.
+    """
+
+    hour: np.ndarray
+    metro: np.ndarray
+    klass: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    requests_per_h: np.ndarray
+
+    @property
+    def served(self) -> np.ndarray:
+        """Mask of the flows that run somewhere."""
+        mask: np.ndarray = self.region != UNSERVED
+        return mask
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the window, each step counted as the hours it stands for.
+
+    Money in USD, energy in MWh, carbon in kg CO2e; `carbon_kg` is at the deciding intensity.
+    """
+
+    requests: float = 0.0
+    unserved_requests: float = 0.0
+    late_requests: float = 0.0
+    it_mwh: float = 0.0
+    facility_mwh: float = 0.0
+    gpu_h: float = 0.0
+    egress_gb: float = 0.0
+    energy_usd: float = 0.0
+    rent_usd: float = 0.0
+    egress_usd: float = 0.0
+    friction_usd: float = 0.0
+    unserved_usd: float = 0.0
+    carbon_price_usd: float = 0.0
+    carbon_kg: float = 0.0
+    carbon_average_kg: float = 0.0
+    carbon_marginal_kg: float | None = None
+    rtt_mean_ms: float = 0.0
+
+    @property
+    def cost_usd(self) -> float:
+        """All money, carbon at its internal price included."""
+        return (
+            self.energy_usd
+            + self.rent_usd
+            + self.egress_usd
+            + self.friction_usd
+            + self.unserved_usd
+            + self.carbon_price_usd
+        )
+
+    @property
+    def movable_usd(self) -> float:
+        """Cost without the accelerators' rent: what placement can act on where rents are equal."""
+        return self.cost_usd - self.rent_usd
+
+    @property
+    def energy_usd_per_mwh(self) -> float:
+        """Energy bill per MWh of IT energy."""
+        return self.energy_usd / self.it_mwh if self.it_mwh else 0.0
+
+    @property
+    def carbon_g_per_kwh(self) -> float:
+        """Carbon at the deciding intensity per kWh of IT energy."""
+        return self.carbon_kg * G_PER_KG / (self.it_mwh * KWH_PER_MWH) if self.it_mwh else 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where every request runs in every hour.
+
+    `status` comes first: flows and totals hold only where it is `optimal`, `limit` or
+    `heuristic`. `conflict` says in words why there is none where it is `infeasible`.
+    """
+
+    status: Status
+    scenario: Scenario
+    info: SolveInfo
+    flows: Flows | None = None
+    totals: Totals = field(default_factory=Totals)
+    objective: float = float("nan")
+    """USD for a least-cost plan, tCO2e for a least-carbon one."""
+    capacity_price_usd_per_gpu_h: np.ndarray | None = None
+    """Dual of capacity: what one more GPU-h there is worth; shape (R, T)."""
+    abatement_usd_per_t: np.ndarray | None = None
+    """Dual of a carbon or cost cap: marginal abatement cost; shape (windows,)."""
+    conflict: str = ""
+    policy: str = "optimum"
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a placement to look at."""
+        return self.flows is not None
+
+    @cached_property
+    def requests_by_region(self) -> np.ndarray:
+        """Requests/h in each region and hour, shape (R, T)."""
+        out = np.zeros((len(self.scenario.regions), self.scenario.hours.count))
+        if self.flows is not None:
+            f, on = self.flows, self.flows.served
+            np.add.at(out, (f.region[on], f.hour[on]), f.requests_per_h[on])
+        return out
+
+    def to_polars(self) -> polars.DataFrame:
+        """Flows as a table with names: time_utc, metro, class, region, point, requests_per_h."""
+        import polars as pl
+
+        s = self.scenario
+        if self.flows is None:
+            raise ValueError(f"the plan is {self.status}: {self.conflict}")
+        f = self.flows
+        regions = np.array([*(r.id for r in s.regions), "unserved"])
+        points = np.array([*(p.id for p in s.points), ""])
+        return pl.DataFrame(
+            {
+                "time_utc": s.hours.utc[f.hour].astype("datetime64[ms]"),
+                "metro": np.array([m.id for m in s.metros])[f.metro],
+                "class": np.array([k.id for k in s.classes])[f.klass],
+                "region": regions[f.region],
+                "point": points[f.point],
+                "requests_per_h": f.requests_per_h,
+            }
+        ).with_columns(pl.col("time_utc").dt.replace_time_zone("UTC"))
+
+    def to_xarray(self) -> xarray.DataArray:
+        """Requests/h as a dense array, axes (metro, class, region, point, hour). Small plans only."""
+        import xarray as xr
+
+        s = self.scenario
+        dense = np.zeros((*s.shape[:4], s.hours.count))
+        if self.flows is None:
+            raise ValueError(f"the plan is {self.status}: {self.conflict}")
+        f, on = self.flows, self.flows.served
+        index: Any = (f.metro[on], f.klass[on], f.region[on], f.point[on], f.hour[on])
+        np.add.at(dense, index, f.requests_per_h[on])
+        return xr.DataArray(
+            dense,
+            dims=("metro", "class", "region", "point", "hour"),
+            coords={
+                "metro": [m.id for m in s.metros],
+                "class": [k.id for k in s.classes],
+                "region": [r.id for r in s.regions],
+                "point": [p.id for p in s.points],
+                "hour": s.hours.utc.astype("datetime64[ns]"),
+            },
+            attrs={"unit": "requests/h", "notice": s.notice},
+        )

@@ -1,0 +1,136 @@
+"""Hours, and what each grid zone's electricity costs and emits in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Intensity(StrEnum):
+    """Which carbon intensity a figure was computed with."""
+
+    MARGINAL = "marginal"
+    AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where data comes from. Every result carries the provenance of what it used."""
+
+    what: str
+    """What it is: `price`, `carbon`, `rtt`, …"""
+    source: str
+    licence: str = ""
+    period: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Hours:
+    """The time steps of a study.
+
+    Steps that follow each other in `offset` are neighbours in time; where a sample leaves a gap,
+    nothing is carried across it. `weight` says how many real steps each one stands for.
+    """
+
+    start: np.datetime64
+    """UTC, at second resolution; the beginning of step 0."""
+    offset: np.ndarray
+    """Steps since `start`, strictly increasing, int64, shape (T,)."""
+    weight: np.ndarray
+    """Shape (T,), positive."""
+    step_h: float = 1.0
+
+    @property
+    def count(self) -> int:
+        """T, the number of steps."""
+        return len(self.offset)
+
+    @property
+    def utc(self) -> np.ndarray:
+        """Beginning of each step, datetime64[s], UTC, shape (T,)."""
+        step_s = round(self.step_h * 3600)
+        times: np.ndarray = self.start.astype("datetime64[s]") + (self.offset * step_s).astype(
+            "timedelta64[s]"
+        )
+        return times
+
+    @property
+    def follows(self) -> np.ndarray:
+        """Whether step t directly follows t−1 in time; bool, shape (T,), the first is False."""
+        linked = np.zeros(self.count, dtype=bool)
+        linked[1:] = np.diff(self.offset) == 1
+        return linked
+
+    @property
+    def hours(self) -> np.ndarray:
+        """Hours that each step stands for, shape (T,): weight · step."""
+        span: np.ndarray = self.weight * self.step_h
+        return span
+
+    @staticmethod
+    def range(start: str, count: int, step_h: float = 1.0) -> Hours:
+        """`count` consecutive steps from `start` (UTC)."""
+        return Hours(
+            start=np.datetime64(start, "s"),
+            offset=np.arange(count, dtype=np.int64),
+            weight=np.ones(count),
+            step_h=step_h,
+        )
+
+    def take(self, index: np.ndarray, weight: np.ndarray | None = None) -> Hours:
+        """The steps at `index` (increasing), with new weights where given."""
+        return Hours(
+            start=self.start,
+            offset=self.offset[index],
+            weight=self.weight[index] if weight is None else np.asarray(weight, dtype=float),
+            step_h=self.step_h,
+        )
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Hourly arrays per grid zone, shape (zones, T).
+
+    `marginal_g_per_kwh` is None where the data has averages only: decisions then use the average
+    and every output says so.
+    """
+
+    zones: tuple[str, ...]
+    price_usd_per_mwh: np.ndarray
+    average_g_per_kwh: np.ndarray
+    marginal_g_per_kwh: np.ndarray | None = None
+    intensity_kind: str = "life-cycle"
+    """What the average covers: `life-cycle` or `direct`."""
+
+    def zone_index(self, zone: str) -> int:
+        """Row of a zone; KeyError names it where it is missing."""
+        try:
+            return self.zones.index(zone)
+        except ValueError:
+            raise KeyError(zone) from None
+
+    @property
+    def deciding(self) -> Intensity:
+        """The intensity that decisions use: marginal where there is one."""
+        return Intensity.AVERAGE if self.marginal_g_per_kwh is None else Intensity.MARGINAL
+
+    @property
+    def deciding_g_per_kwh(self) -> np.ndarray:
+        """The array behind `deciding`, shape (zones, T)."""
+        return (
+            self.average_g_per_kwh if self.marginal_g_per_kwh is None else self.marginal_g_per_kwh
+        )
+
+    def take(self, index: np.ndarray) -> Signals:
+        """The same zones at the steps of `index`."""
+        marginal = self.marginal_g_per_kwh
+        return Signals(
+            zones=self.zones,
+            price_usd_per_mwh=self.price_usd_per_mwh[:, index],
+            average_g_per_kwh=self.average_g_per_kwh[:, index],
+            marginal_g_per_kwh=None if marginal is None else marginal[:, index],
+            intensity_kind=self.intensity_kind,
+        )

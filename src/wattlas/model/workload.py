@@ -1,0 +1,151 @@
+"""What is asked for, and the operating points that can answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wattlas.units import BYTES_PER_GB, J_PER_KWH, S_PER_H
+
+ANYWHERE = "*"
+
+
+class State(StrEnum):
+    """Where a request may run, given where its session's state lives."""
+
+    STATELESS = "stateless"
+    """Anywhere."""
+    STICKY = "sticky"
+    """Anywhere, but a session that moves carries its state and pays for it."""
+    PINNED = "pinned"
+    """Only in the region of its service node."""
+
+
+class LatencyTo(StrEnum):
+    """The moment that a latency budget ends at."""
+
+    FIRST_TOKEN = "first_token"
+    FULL_ANSWER = "full_answer"
+
+
+class WhenNone(StrEnum):
+    """What to do with demand that no place can serve within its budget."""
+
+    ERROR = "error"
+    """Refuse the scenario and name the demand."""
+    NEAREST = "nearest"
+    """Serve it at the lawful place of least latency, and report it as late."""
+
+
+@dataclass(frozen=True)
+class Residency:
+    """A rule of law or contract: requests of a jurisdiction may run only in these.
+
+    `allowed` maps a metro's jurisdiction to the region jurisdictions that may serve it;
+    the key `*` is for all jurisdictions without a line of their own, and the value `*` means any.
+    Without a matching line everything is allowed.
+    """
+
+    id: str
+    allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def permits(self, metro_jurisdiction: str, region_jurisdiction: str) -> bool:
+        """Whether a request from the one may run in the other."""
+        rule = self.allowed.get(metro_jurisdiction, self.allowed.get(ANYWHERE))
+        return rule is None or ANYWHERE in rule or region_jurisdiction in rule
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A model variant on some hardware at some batch or power setting.
+
+    Energies are IT energy per token. `ttft_ms` is the time to the first token at a prompt of no
+    length; the prompt adds `prefill_ms_per_token`, each further token of the answer `itl_ms`.
+    """
+
+    id: str
+    variant: str
+    accuracy: float
+    """A benchmark score normalised to 0..1; `accuracy_by_class` overrides it for a class."""
+    prefill_j_per_token: float = 0.0
+    decode_j_per_token: float = 0.0
+    prefill_gpu_s_per_token: float = 0.0
+    decode_gpu_s_per_token: float = 0.0
+    ttft_ms: float = 0.0
+    prefill_ms_per_token: float = 0.0
+    itl_ms: float = 0.0
+    hardware: str = ""
+    accuracy_by_class: Mapping[str, float] = field(default_factory=dict)
+    weights_bytes: float = 0.0
+    """Size of the model: what a cold start carries over the network."""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class WorkloadClass:
+    """Requests that share a latency budget, a token profile, state and residency rules."""
+
+    id: str
+    latency_budget_ms: float
+    tokens_in: float = 0.0
+    tokens_out: float = 0.0
+    round_trips: float = 1.0
+    """Network round trips between service node and region before the measured moment."""
+    latency_to: LatencyTo = LatencyTo.FIRST_TOKEN
+    bytes_per_request: float = 0.0
+    """Bytes moved per request between service node and region, both directions."""
+    state: State = State.STATELESS
+    session_state_bytes: float = 0.0
+    requests_per_session_h: float = 1.0
+    """Requests per hour of one session: state per unit of demand is bytes / this."""
+    residency: str = ""
+    """Id of the residency rule; empty: none."""
+    accuracy_min: float = 0.0
+    """Least accuracy of the operating point of any request."""
+    mean_accuracy_min: float | None = None
+    """Least mean accuracy over the class's requests in each hour."""
+    points: tuple[str, ...] | None = None
+    """Operating points it may use; None means all."""
+    unserved_usd_per_request: float | None = None
+    """Price of a request that is not served; None: all demand must be served."""
+    when_none: WhenNone = WhenNone.ERROR
+    relaxable: bool = True
+    """Whether a frontier may vary its budget."""
+    name: str = ""
+
+    @property
+    def transfer_gb(self) -> float:
+        """GB moved between service node and region per request."""
+        return self.bytes_per_request / BYTES_PER_GB
+
+    @property
+    def state_gb_per_request(self) -> float:
+        """GB of state that moves with one request/h of sticky demand."""
+        return self.session_state_bytes / BYTES_PER_GB / self.requests_per_session_h
+
+    def it_kwh(self, point: OperatingPoint) -> float:
+        """IT energy per request, kWh: prefill J/token · tokens in + decode J/token · tokens out."""
+        energy_j = (
+            point.prefill_j_per_token * self.tokens_in + point.decode_j_per_token * self.tokens_out
+        )
+        return energy_j / J_PER_KWH
+
+    def gpu_h(self, point: OperatingPoint) -> float:
+        """Accelerator time per request, GPU-h."""
+        seconds = (
+            point.prefill_gpu_s_per_token * self.tokens_in
+            + point.decode_gpu_s_per_token * self.tokens_out
+        )
+        return seconds / S_PER_H
+
+    def service_ms(self, point: OperatingPoint) -> float:
+        """Service time to the moment that the budget speaks of, ms."""
+        first = point.ttft_ms + point.prefill_ms_per_token * self.tokens_in
+        if self.latency_to is LatencyTo.FULL_ANSWER:
+            return first + point.itl_ms * max(self.tokens_out - 1.0, 0.0)
+        return first
+
+    def accuracy(self, point: OperatingPoint) -> float:
+        """Accuracy of the point on this class's requests, 0..1."""
+        return point.accuracy_by_class.get(self.id, point.accuracy)
