@@ -113,7 +113,8 @@ def service_ms(scenario: Scenario) -> np.ndarray:
 def lawful_minimum_ms(scenario: Scenario) -> np.ndarray:
     """Least latency over all places that are open but for latency; inf where none; (I, K)."""
     judged = feasibility(scenario)
-    return np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
+    least: np.ndarray = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
+    return least
 
 
 def pinned_region(scenario: Scenario) -> np.ndarray:
@@ -128,7 +129,7 @@ def home_region(scenario: Scenario, judged: Feasibility) -> np.ndarray:
 
     Ties go to the region that comes first.
     """
-    open_somehow = judged.allowed.any(axis=3)
+    open_somehow = np.asarray(judged.allowed.any(axis=3))
     onward = scenario.network.rtt_node_region_ms[scenario.metro_node][:, None, :]
     distance = np.where(open_somehow, onward, np.inf)
     home: np.ndarray = np.where(open_somehow.any(axis=2), distance.argmin(axis=2), -1)

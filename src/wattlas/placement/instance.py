@@ -88,7 +88,7 @@ def build_instance(
 ) -> Instance:
     """The arrays of the scenario's program; `budget_ms` (I, K) replaces the classes' budgets."""
     judged = feasibility(scenario, budget_ms)
-    present = (scenario.demand_per_h > 0).any(axis=2)
+    present = np.asarray((scenario.demand_per_h > 0).any(axis=2))
     source_of, first = _sources(scenario, judged, present, merge=merge)
     return _arrays(scenario, judged, source_of, first)
 
