@@ -237,7 +237,8 @@ def _abatement(objective: Objective, solved: list[Capped]) -> np.ndarray:
     duals = np.array([one.dual for one in solved])
     if objective.minimise is Minimise.COST:
         return duals
-    return np.divide(1.0, duals, out=np.full_like(duals, np.inf), where=duals > 0)
+    inverse: np.ndarray = np.divide(1.0, duals, out=np.full_like(duals, np.inf), where=duals > 0)
+    return inverse
 
 
 def _cap_conflict(

@@ -84,22 +84,26 @@ class Instance:
 
 
 def build_instance(
-    scenario: Scenario, budget_ms: np.ndarray | None = None, *, merge: bool = True
+    scenario: Scenario,
+    budget_ms: np.ndarray | None = None,
+    *,
+    judged: Feasibility | None = None,
+    alike: np.ndarray | None = None,
 ) -> Instance:
-    """The arrays of the scenario's program; `budget_ms` (I, K) replaces the classes' budgets."""
-    judged = feasibility(scenario, budget_ms)
+    """The arrays of the scenario's program; `budget_ms` (I, K) replaces the classes' budgets.
+
+    `judged` gives the open places instead of the masks. `alike` (I, K, …) is what demands of a
+    class and node must share to be merged; their open places by default.
+    """
+    judged = feasibility(scenario, budget_ms) if judged is None else judged
+    alike = judged.allowed if alike is None else alike
     present = np.asarray((scenario.demand_per_h > 0).any(axis=2))
-    source_of, first = _sources(scenario, judged, present, merge=merge)
+    source_of, first = _sources(scenario, alike, present)
     return _arrays(scenario, judged, source_of, first)
 
 
-def rebudget(instance: Instance, budget_ms: np.ndarray) -> Instance:
-    """The same demand and costs under other budgets (I, K)."""
-    return build_instance(instance.scenario, budget_ms)
-
-
 def _sources(
-    scenario: Scenario, judged: Feasibility, present: np.ndarray, *, merge: bool
+    scenario: Scenario, alike: np.ndarray, present: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Source of each demand (−1: none), and the first demand of each source."""
     apart = {
@@ -112,12 +116,8 @@ def _sources(
     source_of = np.full(present.shape, -1, dtype=np.int64)
     for k in range(present.shape[1]):
         for i in np.flatnonzero(present[:, k]):
-            alone = not merge or k in apart
-            key = (
-                (k, i, "alone")
-                if alone
-                else (k, scenario.metro_node[i], judged.allowed[i, k].tobytes())
-            )
+            own = i if k in apart else -1
+            key = (k, own, scenario.metro_node[i], alike[i, k].tobytes())
             if key not in seen:
                 seen[key] = len(first)
                 first.append((int(i), k))

@@ -39,6 +39,12 @@ class Measure:
             self.per_unserved + weight * other.per_unserved,
         )
 
+    def times(self, factor: float, unit: str) -> Measure:
+        """This measure in another unit."""
+        return Measure(
+            unit, self.per_kwh * factor, self.per_request * factor, self.per_unserved * factor
+        )
+
     def units(self, instance: Instance, hours: slice | np.ndarray) -> np.ndarray:
         """Per request at each place and hour, shape (S, R, O, hours)."""
         per_kwh = self.per_kwh[:, hours]
@@ -101,6 +107,12 @@ def onward_rtt(instance: Instance) -> Measure:
         np.broadcast_to(rtt[:, :, None], shape).copy(),
         shed,
     )
+
+
+def it_energy(instance: Instance) -> Measure:
+    """IT energy, MWh. Unserved demand uses none."""
+    per_kwh = np.full_like(instance.scenario.price_usd_per_mwh, 1.0 / KWH_PER_MWH, dtype=float)
+    return Measure("MWh", per_kwh, _no_fixed(instance), 0.0 * instance.unserved_usd)
 
 
 def _no_fixed(instance: Instance) -> np.ndarray:
