@@ -9,17 +9,17 @@ prices go out as month-and-hour figures, client round trips as the fitted distan
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
 import typical_points
 import typical_signals
 import typical_world as world
-
-from wattlas.data.pack import EMBEDDED, MANIFEST, sha256_of
+from wattlas.data.pack import EMBEDDED, Generator
+from wattlas.data.pack_writer import NewTable, PackHead, write_bytes, write_pack
 from wattlas.data.typical import SeriesFigures, TypicalFigures
 
 NAME, YEAR = "typical-2023", 2023
@@ -185,38 +185,32 @@ UNDER_ODBL = ("carbon_figures", "carbon_months", "carbon_series", "correlation")
 TIMED = ("price_figures", "price_months", "price_series", *UNDER_ODBL)
 
 
-def write_pack(tables: dict[str, pl.DataFrame], seed: int, folder: Path) -> None:
+def write(tables: dict[str, pl.DataFrame], seed: int, folder: Path) -> None:
     """All tables as CSV, the licence notice, and the manifest."""
-    (folder / "odbl").mkdir(parents=True, exist_ok=True)
-    (folder / "odbl" / "NOTICE.md").write_text(ODBL_NOTICE, encoding="utf-8")
-    entries = {}
-    for name, frame in sorted(tables.items()):
-        file = f"odbl/{name}.csv" if name in UNDER_ODBL else f"{name}.csv"
-        frame.write_csv(folder / file)
+    write_bytes(folder / "odbl" / "NOTICE.md", ODBL_NOTICE.encode())
+    new = {}
+    for name, frame in tables.items():
         source, licence, unit, note = ABOUT[name]
-        entries[name] = {
-            "file": file,
-            "source": source,
-            "licence": licence,
-            "unit": unit,
-            "time_range": PERIOD if name in TIMED else None,
-            "sha256": sha256_of(folder / file),
-            "rows": frame.height,
-            "note": note,
-        }
-    manifest = {
-        "name": NAME,
-        "title": "A typical year of 18 grid zones on six continents",
-        "notice": NOTICE,
-        "kind": "typical",
-        "time": {"start_utc": PERIOD[0], "hours": 8760, "step_h": 1.0},
-        "intensity_kind": "life-cycle",
-        "generator": {"method": "month-hour-1", "seed": seed},
-        "missing": MISSING,
-        "tables": entries,
-    }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+        new[name] = NewTable(
+            frame,
+            source,
+            licence,
+            unit,
+            note,
+            file=f"odbl/{name}.csv" if name in UNDER_ODBL else f"{name}.csv",
+            time_range=PERIOD if name in TIMED else None,
+        )
+    head = PackHead(
+        name=NAME,
+        title="A typical year of 18 grid zones on six continents",
+        start_utc=PERIOD[0],
+        hours=8760,
+        notice=NOTICE,
+        kind="typical",
+        generator=Generator(method="month-hour-1", seed=seed),
+        missing=MISSING,
+    )
+    write_pack(folder, head, new)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -232,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
     carbon = typical_signals.read_series(carbons, "ci_lca_g_per_kwh", zones, YEAR)
     figures, persistence, correlation = typical_signals.calibrate(zones, price, carbon, YEAR)
     tables = signal_tables(figures, persistence, correlation) | world_tables(options.data)
-    write_pack(tables, figures.seed, options.out)
+    write(tables, figures.seed, options.out)
     size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     print(f"{options.out}: {len(tables)} tables, {size / 1024:.0f} KiB", file=sys.stderr)
 

@@ -105,8 +105,8 @@ def _source(choice: Choice, kind: str) -> str:
     return (
         f"decode: ML.ENERGY leaderboard v3, {choice.model_id} on {choice.gpus} x {choice.gpu}, "
         f"up to {choice.sequences} sequences (Apache-2.0); prefill and ttft: modelled, 2 FLOP per "
-        f"active parameter at {PREFILL_EFFICIENCY[kind]:.0%} of peak and board power; accuracy: MMLU-Pro "
-        "(llm-stats, CC BY 4.0)"
+        f"active parameter at {PREFILL_EFFICIENCY[kind]:.0%} of peak and board power; "
+        "accuracy: MMLU-Pro (llm-stats, CC BY 4.0)"
     )
 
 

@@ -121,7 +121,8 @@ def _distance(a: pl.DataFrame, b: pl.DataFrame) -> np.ndarray:
 def choose_metros(cities: pl.DataFrame) -> pl.DataFrame:
     """The most populous cities whose 65 km circles do not overlap, some on each continent.
 
-    Down the list by population, without suburbs; a city nearer than 130 km to one taken before is passed over.
+    Down the list by population, without suburbs; a city nearer than 130 km to one taken before is
+    passed over.
     A continent first gets its least number, then the most populous left fill the rest.
     """
     apart = _distance(cities, cities) >= APART_KM
@@ -238,6 +239,6 @@ def token_profiles(data: Path) -> pl.DataFrame:
         schema=["trace", "class", "source"],
         orient="row",
     )
-    return known.join(counted, on="trace").select(
+    return known.join(counted, on="trace", maintain_order="left").select(
         "trace", "class", "requests", pl.col("^tokens_.*$"), "source"
     )
