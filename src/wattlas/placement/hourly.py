@@ -170,7 +170,8 @@ def _dense(instance: Instance, measure: Measure, chunk: np.ndarray) -> np.ndarra
     units = np.where(instance.allowed[..., None], measure.units(instance, chunk), np.inf)
     shed = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
     last = np.broadcast_to(shed[:, None, None], (s, 1, len(chunk)))
-    return np.concatenate([units.reshape(s, -1, len(chunk)), last], axis=1)
+    flat = units.reshape(s, units.shape[1] * units.shape[2], len(chunk))
+    return np.concatenate([flat, last], axis=1)
 
 
 def _fits(
