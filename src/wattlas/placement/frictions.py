@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from wattlas.model.frictions import Initial
+from wattlas.model.plan import UNSERVED
 from wattlas.model.workload import State
 from wattlas.placement.instance import Instance
 from wattlas.units import BYTES_PER_GB, KWH_PER_MWH
@@ -27,7 +28,8 @@ def start_usd_per_gpu_h(instance: Instance) -> np.ndarray:
     """F[r,m,t]: USD per GPU-h/h started, shape (R, M, T).
 
     The given price, the warm-up energy at PUE · price, and the model's bytes at the mean egress
-    price into the region where weights are carried.
+    price into the region where weights are carried. Never below zero: a negative price does not
+    pay for starting what is not needed, without end.
     """
     scenario, frictions = instance.scenario, instance.scenario.frictions
     names, variant = instance.variants
@@ -50,8 +52,9 @@ def start_usd_per_gpu_h(instance: Instance) -> np.ndarray:
             weights_gb[m] = max(weights_gb[m], point.weights_bytes / BYTES_PER_GB)
         inbound = scenario.network.egress_usd_per_gb.mean(axis=0)
         carried = inbound[:, None] * weights_gb[None, :]
-    total: np.ndarray = base[:, None, None] + warm_up[:, None, :] + carried[:, :, None]
-    return total
+    total = base[:, None, None] + warm_up[:, None, :] + carried[:, :, None]
+    never_paid: np.ndarray = np.maximum(total, 0.0)
+    return never_paid
 
 
 def state_usd(instance: Instance) -> np.ndarray:
@@ -96,7 +99,8 @@ def friction_usd(
     total = np.zeros(instance.scenario.hours.count)
     if not instance.scenario.frictions.couples:
         return total
-    flows = (hour, source, region, point, value)
+    runs = region != UNSERVED
+    flows = (hour[runs], source[runs], region[runs], point[runs], value[runs])
     if instance.scenario.frictions.starts:
         level, before = _gpu_levels(instance, *flows)
         total += (start_usd_per_gpu_h(instance) * _rise(instance, level, before)).sum(axis=(0, 1))
