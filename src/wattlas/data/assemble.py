@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from wattlas.data.checks import CHECKS, WARNINGS, unique
-from wattlas.data.clock import read_signals, sampled, signal_tables, whole_time
+from wattlas.data.clock import (
+    choose_sample,
+    read_signals,
+    sampled_hours,
+    signal_tables,
+    whole_time,
+)
 from wattlas.data.demand_build import build_demand
 from wattlas.data.draft import Draft, make_draft
 from wattlas.data.entities import Entities, Entity
@@ -50,7 +56,8 @@ CAPACITY = [
 class Arrays:
     """The arrays of a scenario, before they are judged."""
 
-    every_hour: Hours
+    whole: Signals
+    """Of every hour, also where a sample is studied."""
     hours: Hours
     signals: Signals
     network: Network
@@ -80,15 +87,16 @@ def _arrays(draft: Draft) -> Arrays | None:
     if every_hour is None:
         return None
     signals = read_signals(inputs, tables, draft.regions, every_hour)
-    hours = sampled(inputs, every_hour, signals)
-    index = np.searchsorted(every_hour.offset, hours.offset)
+    sample = choose_sample(inputs, every_hour, signals)
+    hours, index = sampled_hours(every_hour, sample)
+    demand = build_demand(draft, every_hour)
     return Arrays(
-        every_hour,
-        hours,
-        signals.take(index),
-        network,
-        build_demand(draft, hours),
-        _capacity(draft, hours),
+        whole=signals,
+        hours=hours,
+        signals=signals.take(index),
+        network=network,
+        demand=demand if sample is None else sample.mean_days(demand),
+        capacity=_capacity(draft, hours),
     )
 
 

@@ -14,7 +14,7 @@ Check = Callable[[Draft], Iterator[Problem]]
 
 
 def check_coordinates(draft: Draft) -> Iterator[Problem]:
-    """Nobody lives at (0, 0): it is what an empty cell becomes, and all latencies are equal then."""
+    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal."""
     for entities in (draft.metros, draft.nodes, draft.regions):
         for entity in entities.kept:
             if entity.get("lat_deg") == 0 and entity.get("lon_deg") == 0:

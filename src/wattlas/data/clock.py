@@ -10,7 +10,7 @@ import polars as pl
 
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
-from wattlas.data.sampling import representative_days
+from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import TIME_COLUMN, grid, parse_utc, stamp, time_range, time_step_h
 from wattlas.data.suggest import did_you_mean
@@ -185,23 +185,30 @@ def _marginal(
     return values
 
 
-def sampled(inputs: Inputs, hours: Hours, signals: Signals) -> Hours:
-    """The hours of the representative days, weighted; all hours where no sample is asked for."""
-    sample = inputs.typed.time.sample
-    if sample is None:
-        return hours
+def choose_sample(inputs: Inputs, hours: Hours, signals: Signals) -> Sample | None:
+    """The representative days, or None where every hour is studied."""
+    section = inputs.typed.time.sample
+    if section is None:
+        return None
     per_day = round(HOURS_OF_A_DAY / hours.step_h)
     midnight = hours.start == hours.start.astype("datetime64[D]")
     if not midnight or hours.count % per_day:
         what = "needs whole days: a start at 00:00 UTC and a multiple of 24 hours"
         mend = f"The hours are {hours.count * hours.step_h:g} from {stamp(hours.start)}."
         inputs.report(("time", "sample"), what, mend)
-        return hours
+        return None
     series = np.concatenate([signals.price_usd_per_mwh, signals.average_g_per_kwh])
-    days, weights = representative_days(
+    return representative_days(
         hours.start,
         series.reshape(len(series), hours.count // per_day, per_day),
-        sample.days_per_month,
+        section.days_per_month,
     )
-    index = (days[:, None] * per_day + np.arange(per_day)).ravel()
-    return hours.take(index, np.repeat(weights, per_day))
+
+
+def sampled_hours(hours: Hours, sample: Sample | None) -> tuple[Hours, np.ndarray]:
+    """The hours of the kept days with their weights, and their index among all hours."""
+    if sample is None:
+        return hours, np.arange(hours.count)
+    per_day = hours.count // sample.stands_for.shape[1]
+    index = (sample.days[:, None] * per_day + np.arange(per_day)).ravel()
+    return hours.take(index, np.repeat(sample.weight, per_day)), index

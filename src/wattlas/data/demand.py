@@ -89,22 +89,25 @@ def population_demand(
 ) -> np.ndarray:
     """Requests per hour, shape (metros, classes, T); a class that is not described has none."""
     made = np.zeros((len(populations), len(classes), len(utc)))
-    shapes: dict[tuple[str, str], np.ndarray] = {}
+    shapes: dict[str, list[np.ndarray]] = {}
     for i, timezone in enumerate(timezones):
         per_day = populations[i] * requests_per_person_day[i]
-        for k, name in enumerate(classes):
-            if name not in demand.classes:
-                continue
-            if (timezone, name) not in shapes:
-                shapes[timezone, name] = _shape(utc, step_h, timezone, demand, name)
-            made[i, k] = per_day * demand.classes[name].share * shapes[timezone, name]
+        if timezone not in shapes:
+            hour, weekday = local_clock(utc, timezone)
+            weekend = weekday >= SATURDAY
+            shapes[timezone] = [_shape(hour, weekend, step_h, demand, name) for name in classes]
+        for k, shape in enumerate(shapes[timezone]):
+            made[i, k] = per_day * shape
     return made
 
 
 def _shape(
-    utc: np.ndarray, step_h: float, timezone: str, demand: PopulationDemand, name: str
+    hour: np.ndarray, weekend: np.ndarray, step_h: float, demand: PopulationDemand, name: str
 ) -> np.ndarray:
-    of_class = demand.classes[name]
-    hour, weekday = local_clock(utc, timezone)
-    day = np.where(weekday >= SATURDAY, of_class.weekend_factor, 1.0)
-    return step_share(hour, hour_weights(of_class, demand.hour_profiles), step_h) * day
+    """Requests per hour of the class for each request that a person makes on a working day."""
+    of_class = demand.classes.get(name)
+    if of_class is None:
+        return np.zeros(len(hour))
+    weights = hour_weights(of_class, demand.hour_profiles)
+    day = np.where(weekend, of_class.weekend_factor, 1.0)
+    return of_class.share * day * step_share(hour, weights, step_h)
