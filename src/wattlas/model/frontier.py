@@ -42,6 +42,8 @@ class Frontier:
     """The objective: USD, or t where carbon is made least."""
     cost_usd: np.ndarray
     """Money without the carbon price."""
+    rent_usd: np.ndarray
+    """The accelerators' part of it."""
     carbon_kg: np.ndarray
     it_mwh: np.ndarray
     dual_per_ms: np.ndarray
@@ -55,6 +57,11 @@ class Frontier:
     def x_unit(self) -> str:
         """`× budget` or `ms`."""
         return "× budget" if self.variant is Variant.SCALE else "ms"
+
+    @property
+    def movable_usd(self) -> np.ndarray:
+        """Money without rent: what placement acts on where rents are equal."""
+        return self.cost_usd - self.rent_usd
 
     def at(self, x: float) -> int:
         """Index of the step that holds at a budget; −1 below the first."""

@@ -28,6 +28,7 @@ from wattlas.placement.measures import (
     cost,
     it_energy,
     onward_rtt,
+    rent,
 )
 from wattlas.placement.steps import Account, Stepped, column_by_column, running_minimum
 from wattlas.units import KG_PER_T
@@ -235,12 +236,12 @@ def _values(
     every: bool,
     progress: Progress | None,
 ) -> np.ndarray:
-    """(objective, USD, kg, MWh) at each chosen budget, shape (4, len(chosen))."""
+    """The account at each chosen budget, shape (5, len(chosen))."""
     if not _something_binds(scenario):
         return running_minimum(_stepped(scenario, asked, axis, chosen), progress)
     if every:
         return column_by_column(_stepped(scenario, asked, axis, chosen), progress)
-    out = np.zeros((4, len(chosen)))
+    out = np.zeros((5, len(chosen)))
     for n, x in enumerate(chosen):
         out[:, n] = solve_at(scenario, asked, axis, float(x))
         if progress:
@@ -260,11 +261,11 @@ def _stepped(scenario: Scenario, asked: Question, axis: Axis, chosen: np.ndarray
 
 
 def _account(instance: Instance, asked: Question) -> Account:
-    """Measures that a frontier reports: the objective, USD, kg and MWh."""
+    """Measures that a frontier reports: the objective, USD, USD of rent, kg and MWh."""
     usd, tonnes = cost(instance, 0.0), carbon(instance)
     money = usd.plus(tonnes, asked.carbon_price_usd_per_t)
     first = tonnes if asked.objective == "carbon" else money
-    return first, usd, tonnes.times(KG_PER_T, "kg"), it_energy(instance)
+    return first, usd, rent(instance), tonnes.times(KG_PER_T, "kg"), it_energy(instance)
 
 
 def _something_binds(scenario: Scenario) -> bool:
@@ -274,7 +275,7 @@ def _something_binds(scenario: Scenario) -> bool:
 
 
 def solve_at(scenario: Scenario, asked: Question, axis: Axis, x: float) -> np.ndarray:
-    """(objective, USD, kg, MWh) of the optimum at budget x."""
+    """The account of the optimum at budget x."""
     instance = build_instance(scenario, budget_at(scenario, asked, axis, x))
     main, tie = measures(instance, asked)
     solution = solve_hours(instance, main, tie)
@@ -309,7 +310,7 @@ def measures(instance: Instance, asked: Question) -> tuple[Measure, Measure | No
 
 
 def value_of(instance: Instance, asked: Question, solution: Solution) -> np.ndarray:
-    """(objective, USD without carbon price, kg, MWh) of a solution."""
+    """The account of a solution: objective, USD, USD of rent, kg, MWh."""
     account = _account(instance, asked)
     return np.array([evaluate(instance, one, solution).sum() for one in account])
 
@@ -325,8 +326,9 @@ def _assemble(
         x=chosen,
         value=values[0],
         cost_usd=values[1],
-        carbon_kg=values[2],
-        it_mwh=values[3],
+        rent_usd=values[2],
+        carbon_kg=values[3],
+        it_mwh=values[4],
         dual_per_ms=np.full(len(chosen), np.nan),
         exact=exact,
         users_x=axis.users,

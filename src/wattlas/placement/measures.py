@@ -67,11 +67,19 @@ def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Mea
     per_kwh = pue * (
         scenario.price_usd_per_mwh / KWH_PER_MWH + gamma * scenario.deciding_g_per_kwh / G_PER_T
     )
-    rent = np.array([r.rent_usd_per_gpu_h for r in scenario.regions])
     transfer = np.array([k.transfer_gb for k in scenario.classes])[instance.klass]
     egress = scenario.network.egress_usd_per_gb[instance.node] * transfer[:, None]
-    per_request = rent[None, :, None] * instance.gpu_h[:, None, :] + egress[:, :, None]
+    per_request = rent(instance).per_request + egress[:, :, None]
     return Measure("USD", per_kwh, per_request, instance.unserved_usd)
+
+
+def rent(instance: Instance) -> Measure:
+    """USD of accelerator rent: w·g. Unserved demand rents nothing."""
+    scenario = instance.scenario
+    price = np.array([r.rent_usd_per_gpu_h for r in scenario.regions])
+    none = np.zeros_like(scenario.price_usd_per_mwh, dtype=float)
+    per_request = price[None, :, None] * instance.gpu_h[:, None, :]
+    return Measure("USD", none, per_request, 0.0 * instance.unserved_usd)
 
 
 def carbon(instance: Instance) -> Measure:

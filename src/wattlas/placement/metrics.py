@@ -14,12 +14,12 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.model.geography import great_circle_km
-from wattlas.model.plan import Plan
+from wattlas.model.objective import Minimise, Objective
+from wattlas.model.plan import Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
-from wattlas.placement.api import finish, nearest_available, solve_instance
+from wattlas.placement.api import finish, nearest_available, plan
 from wattlas.placement.feasibility import home_region
-from wattlas.placement.hourly import Solution
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.relax import LABELS, present, without
 from wattlas.placement.totals import per_flow
@@ -31,12 +31,12 @@ REGIONAL_MS = 30.0
 HVDC_LOSS_PER_1000_KM = 0.03
 
 
-def relocatable(instance: Instance, plan: Plan) -> Table:
+def relocatable(instance: Instance, best: Plan) -> Table:
     """Energy of each class that could leave home (technical) and that does (economic), MWh.
 
     Technical: at least one open place is not home. Economic: the plan runs it away from home.
     """
-    scenario, flows = instance.scenario, _flows(plan)
+    scenario, flows = instance.scenario, _flows(best)
     home = home_region(scenario, instance.judged)
     energy = per_flow(scenario, flows)["it_mwh"]
     away = flows.served & (flows.region != home[flows.metro, flows.klass])
@@ -55,13 +55,13 @@ def relocatable(instance: Instance, plan: Plan) -> Table:
     }
 
 
-def layers(instance: Instance, plan: Plan) -> Table:
+def layers(instance: Instance, best: Plan) -> Table:
     """Energy of each class by execution layer.
 
     Local: at home. Regional: within `REGIONAL_MS` of home's round trip. Energy-oriented: beyond.
     Late: served at the nearest place although its budget is missed.
     """
-    scenario, flows = instance.scenario, _flows(plan)
+    scenario, flows = instance.scenario, _flows(best)
     home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
     node = scenario.metro_node[flows.metro]
     rtt = scenario.network.rtt_node_region_ms
@@ -85,14 +85,14 @@ def layers(instance: Instance, plan: Plan) -> Table:
     }
 
 
-def relocation(instance: Instance, plan: Plan) -> Table:
+def relocation(instance: Instance, best: Plan) -> Table:
     """Energy demand of each zone's users that ran in another zone: demand moved, not electricity.
 
     A zone's users are those whose home region lies in it. Beside each flow: the line that would
     have had to carry the same energy, at its hourly peak, and what it would have lost at 3 % per
     1,000 km.
     """
-    scenario, flows = instance.scenario, _flows(plan)
+    scenario, flows = instance.scenario, _flows(best)
     home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
     zone = scenario.region_zone
     moved = flows.served & (home >= 0)
@@ -122,61 +122,60 @@ def relocation(instance: Instance, plan: Plan) -> Table:
     }
 
 
-def benefit(
-    scenario: Scenario, plan: Plan, progress: Callable[[float], None] | None = None
-) -> Table:
+def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Table:
     """Saving as it is, and with each limit removed alone and all together.
 
-    Each saving is against the same placement, nearest with room under the scenario's own limits,
-    priced in the relaxed world. The realised ratio is the saving as it is over the saving without.
+    `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
+    the least-carbon plan, both without caps. Each is against the same placement — nearest with
+    room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
+    saving as it is over the saving without the limit.
     """
     base_instance = build_instance(scenario)
     base = nearest_available(base_instance)
     if len(base.infeasible):
         raise InfeasibleError(conflict.hour_words(base_instance, base.infeasible))
-    own = _saving(scenario, base_instance, base, plan)
-    rows = [("none", own, "")]
     limits = present(scenario)
-    names = [*limits, "all"] if len(limits) > 1 else list(limits)
+    names = ["none", *limits, *(["all"] if len(limits) > 1 else [])]
+    savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
-        relaxed = without(scenario, name)
-        instance = build_instance(relaxed)
-        outcome = solve_instance(instance)
-        if outcome.conflict:
-            rows.append((name, (float("nan"), float("nan")), outcome.conflict))
-            continue
-        best = finish(instance, outcome.solution)
-        rows.append((name, _saving(relaxed, base_instance, base, best), ""))
+        relaxed = scenario if name == "none" else without(scenario, name)
+        priced = finish(replace(base_instance, scenario=relaxed), base).totals
+        savings[:, n], note = _savings(relaxed, priced)
+        notes.append(note)
         if progress:
             progress((n + 1) / len(names))
-    usd, kg = np.array([row[1] for row in rows]).T
+    usd, kg = savings
     return {
-        "removed": [row[0] for row in rows],
-        "label": [LABELS[row[0]] for row in rows],
+        "removed": names,
+        "label": [LABELS[name] for name in names],
         "saving_usd": usd,
         "saving_kg": kg,
-        "realised_ratio_usd": _ratio(own[0], usd),
-        "realised_ratio_kg": _ratio(own[1], kg),
-        "note": [row[2] for row in rows],
+        "realised_ratio_usd": _ratio(usd),
+        "realised_ratio_kg": _ratio(kg),
+        "note": notes,
     }
 
 
-def _saving(
-    scenario: Scenario, base_instance: Instance, base: Solution, best: Plan
-) -> tuple[float, float]:
-    """(USD, kg) that `best` saves against the base flows priced in the given scenario."""
-    priced = finish(replace(base_instance, scenario=scenario), base)
-    return (
-        priced.totals.cost_usd - best.totals.cost_usd,
-        priced.totals.carbon_kg - best.totals.carbon_kg,
+def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str]:
+    """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
+    gamma = scenario.objective.carbon_price_usd_per_t
+    cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
+    cleanest = plan(
+        scenario,
+        objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
     )
+    if not (cheapest.ok and cleanest.ok):
+        return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
+    usd = base.cost_usd - cheapest.totals.cost_usd
+    return (usd, base.carbon_kg - cleanest.totals.carbon_kg), ""
 
 
-def _ratio(own: float, without_limit: np.ndarray) -> np.ndarray:
-    """own / without, nan where there is nothing to realise."""
-    enough = np.abs(without_limit) > 1e-9 * max(abs(own), 1e-12)
-    none = np.full(len(without_limit), np.nan)
-    return np.asarray(np.divide(own, without_limit, out=none, where=enough))
+def _ratio(savings: np.ndarray) -> np.ndarray:
+    """The first saving over each, nan where there is nothing to realise."""
+    own = savings[0]
+    enough = np.abs(savings) > 1e-9 * max(abs(own), 1e-12)
+    none = np.full(len(savings), np.nan)
+    return np.asarray(np.divide(own, savings, out=none, where=enough))
 
 
 def _open_elsewhere(instance: Instance, home: np.ndarray) -> np.ndarray:
@@ -197,7 +196,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(part, whole, out=zero, where=whole > 0))
 
 
-def _flows(plan: Plan) -> Any:
-    if plan.flows is None:
-        raise InfeasibleError(plan.conflict)
-    return plan.flows
+def _flows(best: Plan) -> Any:
+    if best.flows is None:
+        raise InfeasibleError(best.conflict)
+    return best.flows

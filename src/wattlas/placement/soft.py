@@ -33,7 +33,7 @@ EXACT = 1e-9
 class _Vertex:
     mean_ms: float
     row: np.ndarray
-    """(objective, USD, kg, MWh)"""
+    """The account: objective, USD, USD of rent, kg, MWh."""
 
 
 def soft_frontier(
@@ -179,8 +179,9 @@ def _assemble(asked: Question, vertices: list[_Vertex], *, exact: bool, gap: flo
         x=x,
         value=table[0],
         cost_usd=table[1],
-        carbon_kg=table[2],
-        it_mwh=table[3],
+        rent_usd=table[2],
+        carbon_kg=table[3],
+        it_mwh=table[4],
         dual_per_ms=slope,
         exact=exact,
         users_x=float("nan"),

@@ -16,7 +16,7 @@ from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Layout, Rows, rows
 
-Account = tuple[Measure, Measure, Measure, Measure]
+Account = tuple[Measure, ...]
 Progress = Callable[[float], None]
 
 EQUAL = 1e-12
@@ -41,7 +41,7 @@ class Stepped:
 
 
 def running_minimum(asked: Stepped, progress: Progress | None = None) -> np.ndarray:
-    """The account at every x where nothing binds, shape (4, len(x)).
+    """The account at every x where nothing binds, shape (measures, len(x)).
 
     Each source takes the best place that is open, so adding places in the order in which they
     open gives its value at every budget in one pass.
@@ -59,7 +59,7 @@ def running_minimum(asked: Stepped, progress: Progress | None = None) -> np.ndar
 
 
 def _one_source(asked: Stepped, s: int) -> tuple[np.ndarray, np.ndarray]:
-    """(x at which each place opens, increasing; the account from there on, (4, places))."""
+    """(x at which each place opens, increasing; the account from there on, (measures, places))."""
     instance = asked.instance
     places = _places_in_order(asked, s)
     rate = instance.demand[s] * instance.hours
@@ -105,7 +105,7 @@ def _units(
 
 
 def column_by_column(asked: Stepped, progress: Progress | None = None) -> np.ndarray:
-    """The account at every x where capacity or mean accuracy may bind, shape (4, len(x)).
+    """The account at every x where capacity or mean accuracy may bind, shape (measures, len(x)).
 
     Each hour is solved at the first budget with all later places closed. A closed place whose
     reduced cost is not negative does not change the optimum when it opens, so V stays as it is up

@@ -90,7 +90,7 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
         "hourly": views.hourly(best, home),
         "frontier": _frontier_table(frontiers),
         "abatement": _abatement(scenario, carbon_best, tell),
-        "benefit": metrics.benefit(scenario, best, lambda share: tell("realised benefit", share)),
+        "benefit": metrics.benefit(scenario, lambda share: tell("realised benefit", share)),
         "relocation": metrics.relocation(instance, best),
         "layers": metrics.layers(instance, best),
         "relocatable": metrics.relocatable(instance, best),
@@ -156,6 +156,7 @@ def _frontier_table(frontiers: tuple[Frontier, ...]) -> Table:
         rows["x"] += one.x.tolist()
         rows["x_unit"] += [one.x_unit] * count
         rows["cost_usd"] += one.cost_usd.tolist()
+        rows["movable_usd"] += one.movable_usd.tolist()
         rows["carbon_kg"] += one.carbon_kg.tolist()
         rows["exact"] += [one.exact] * count
         rows["is_users_budget"] += [n == one.at(one.users_x) for n in range(count)]
@@ -166,7 +167,7 @@ def _frontier_table(frontiers: tuple[Frontier, ...]) -> Table:
 
 
 _FRONTIER_COLUMNS = (
-    "variant objective x x_unit cost_usd carbon_kg exact is_users_budget dual_usd_per_ms "
+    "variant objective x x_unit cost_usd movable_usd carbon_kg exact is_users_budget dual_usd_per_ms "
     "return_usd_per_ms return_kg_per_ms"
 ).split()
 

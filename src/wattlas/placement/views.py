@@ -96,7 +96,7 @@ def hourly(plan: Plan, home: Plan) -> Table:
         "home_it_mw": base["it_mwh"] / span,
     }
     return {
-        "time_utc": np.repeat(scenario.hours.utc, r),
+        "time_utc": np.repeat(scenario.hours.utc.astype("datetime64[ms]"), r),
         "hours_represented": np.repeat(scenario.hours.hours, r),
         "region": [x.id for x in scenario.regions] * t,
         **{name: grid.T.ravel() for name, grid in grids.items()},
@@ -162,7 +162,7 @@ def merit(plan: Plan) -> Table:
             rows["capacity_mw"].append(limit * mw_per_gpu if np.isfinite(limit) else None)
             rows["used_mw"].append(it_mw[r, t])
             rows["demand_mw"].append(it_mw[:, t].sum())
-    return {**rows, "hour": np.array(rows["hour"], dtype="datetime64[s]")}
+    return {**rows, "hour": np.array(rows["hour"], dtype="datetime64[ms]")}
 
 
 _MERIT_COLUMNS = "hour rank region cost_usd_per_it_mwh capacity_mw used_mw demand_mw".split()
