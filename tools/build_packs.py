@@ -70,7 +70,7 @@ def hours_of(recipe: Recipe) -> int:
 
 
 def hourly(file: Path, recipe: Recipe, column: str, name: str) -> pl.DataFrame:
-    """Rows of the recipe's hours as time, zone, value; a null is dropped: a gap is a missing row."""
+    """Rows of the recipe's hours as time, zone, value; a null counts as missing."""
     return (
         pl.read_parquet(file)
         .filter(

@@ -166,15 +166,16 @@ def open_pack(name_or_path: str, relative_to: Path | None = None) -> Pack:
     A relative path starts at `relative_to`, or at the current folder without it. Raises
     InputError with every problem of the manifest, and every file missing or changed since.
     """
-    folder = _folder(name_or_path, relative_to)
-    manifest = _read_manifest(folder)
+    folder = find_pack(name_or_path, relative_to)
+    manifest = read_manifest(folder)
     problems = list(check_files(folder, manifest))
     if problems:
         raise InputError(problems)
     return Pack(folder, manifest)
 
 
-def _folder(name_or_path: str, relative_to: Path | None) -> Path:
+def find_pack(name_or_path: str, relative_to: Path | None = None) -> Path:
+    """The folder of an embedded pack, or of one by path; InputError where there is none."""
     if name_or_path in embedded_packs():
         return EMBEDDED / name_or_path
     folder = (relative_to or Path()) / Path(name_or_path).expanduser()
@@ -189,7 +190,8 @@ def _folder(name_or_path: str, relative_to: Path | None) -> Path:
     raise InputError([Problem(f"pack {name_or_path}", what, mend)])
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a folder; InputError names all that is wrong with it."""
     file = folder / MANIFEST
     try:
         return Manifest.model_validate(json.loads(file.read_text(encoding="utf-8")))

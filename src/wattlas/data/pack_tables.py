@@ -116,23 +116,27 @@ HOURLY_KEYS = {"price": "zone", "carbon": "zone", "capacity": "region"}
 
 
 def read_table(path: Path, table: str | None = None) -> pl.DataFrame:
-    """The rows of a CSV or Parquet file; text stays text where the layout of `table` says so.
+    """The rows of a CSV or Parquet file, in the types of the layout of `table` where it is given.
 
     Raises OSError or polars errors where the file cannot be read.
     """
     layout = LAYOUTS.get(table or "")
-    if path.suffix == ".parquet":
-        frame = pl.read_parquet(path)
-    else:
-        texts = {} if layout is None else {n: TEXT for n, t in layout.columns.items() if t == TEXT}
-        texts = {TIME: TEXT, **texts}
-        header = pl.read_csv(path, n_rows=0).columns
-        frame = pl.read_csv(
-            path,
-            schema_overrides={name: kind for name, kind in texts.items() if name in header},
-            infer_schema_length=None,
-        )
+    frame = read_raw(path, layout)
     return frame if layout is None else conform(frame, layout)
+
+
+def read_raw(path: Path, layout: TableLayout | None = None) -> pl.DataFrame:
+    """The rows as they stand; in a CSV, what the layout calls text stays text, and so do times."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path)
+    known = {} if layout is None else layout.columns
+    texts = {name for name, kind in known.items() if kind == TEXT} | {TIME}
+    header = pl.read_csv(path, n_rows=0).columns
+    return pl.read_csv(
+        path,
+        schema_overrides={name: TEXT for name in header if name in texts},
+        infer_schema_length=None,
+    )
 
 
 def conform(frame: pl.DataFrame, layout: TableLayout) -> pl.DataFrame:
