@@ -110,4 +110,5 @@ def _shape(
         return np.zeros(len(hour))
     weights = hour_weights(of_class, demand.hour_profiles)
     day = np.where(weekend, of_class.weekend_factor, 1.0)
-    return of_class.share * day * step_share(hour, weights, step_h)
+    shape: np.ndarray = of_class.share * day * step_share(hour, weights, step_h)
+    return shape
