@@ -101,7 +101,7 @@ def _arrays(draft: Draft) -> Arrays | None:
 
 
 def _network(draft: Draft) -> Network:
-    """Round trips and egress; pairs that nothing needs and nothing gives are infinitely far."""
+    """Round trips and egress; metros reach their own node only, the rest is inf."""
     inputs, section = draft.inputs, draft.inputs.typed.network
     document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
     onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
@@ -125,7 +125,7 @@ def _network(draft: Draft) -> Network:
     if inverted is not None:
         inputs.warnings.append(inverted)
     return Network(
-        rtt_metro_node_ms=np.where(np.isnan(access.value), np.inf, access.value),
+        rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
         rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
         egress_usd_per_gb=egress.value,
         modelled_metro_node=access.modelled,

@@ -30,7 +30,7 @@ def summary(loaded: Loaded) -> dict[str, Any]:
         "average_g_per_kwh": spread(s.signals.average_g_per_kwh),
         "demand": demand(s),
         "capacity": capacity(s),
-        "network": {"modelled_share": modelled_share(s)},
+        "network": {"modelled_share": s.network.modelled_share},
         "objective": {"minimise": str(s.objective.minimise), **_set_fields(s)},
         "scenarios": list(loaded.scenarios),
         "provenance": [
@@ -115,18 +115,6 @@ def capacity(s: Scenario) -> dict[str, Any]:
         "peak_need_gpu": float(need.max()),
         "regions_with_limit": int(np.isfinite(s.capacity_gpu).all(axis=1).sum()),
     }
-
-
-def modelled_share(s: Scenario) -> float:
-    """Share of the round trips in use that a distance model gave, 0..1."""
-    n = s.network
-    known = np.concatenate(
-        [
-            n.modelled_metro_node[np.isfinite(n.rtt_metro_node_ms)],
-            n.modelled_node_region[np.isfinite(n.rtt_node_region_ms)],
-        ]
-    )
-    return float(known.mean()) if known.size else 0.0
 
 
 def words(facts: dict[str, Any]) -> str:
