@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
     from wattlas.placement.api import plan
-    from wattlas.placement.breakeven import breakeven
+    from wattlas.placement.breakeven import breakeven_between as breakeven
     from wattlas.placement.frontier import frontier
     from wattlas.placement.study import study
 
@@ -40,15 +40,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Plan": "wattlas.model.plan",
-    "Scenario": "wattlas.model.scenario",
-    "breakeven": "wattlas.placement.breakeven",
-    "example": "wattlas.data.scenario_file",
-    "frontier": "wattlas.placement.frontier",
-    "load": "wattlas.data.scenario_file",
-    "open_results": "wattlas.dashboard.results",
-    "plan": "wattlas.placement.api",
-    "study": "wattlas.placement.study",
+    "Plan": "wattlas.model.plan:Plan",
+    "Scenario": "wattlas.model.scenario:Scenario",
+    "breakeven": "wattlas.placement.breakeven:breakeven_between",
+    "example": "wattlas.data.scenario_file:example",
+    "frontier": "wattlas.placement.frontier:frontier",
+    "load": "wattlas.data.scenario_file:load",
+    "open_results": "wattlas.dashboard.results:open_results",
+    "plan": "wattlas.placement.api:plan",
+    "study": "wattlas.placement.study:study",
 }
 
 
@@ -56,7 +56,8 @@ def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module("wattlas.errors")
     if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
+        module, _, attribute = _HOMES[name].partition(":")
+        value = getattr(import_module(module), attribute)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'wattlas' has no attribute {name!r}")
