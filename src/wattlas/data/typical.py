@@ -99,14 +99,12 @@ def latent_series(
     factor = np.linalg.cholesky(correlation)
     noise = standard_normal(seed, 2 * steps * series).reshape(2, steps, series) @ factor.T
     keep = np.array([[SLOW], [FAST]])
-    noise *= np.sqrt(1.0 - keep**2)[:, None]
-    state = np.zeros((2, series))
+    parts = noise * np.sqrt(1.0 - keep**2)[:, None]
+    for t in range(1, steps):
+        parts[:, t] += keep * parts[:, t - 1]
     weight = np.sqrt(np.stack([slow_share, 1.0 - slow_share]))
-    out = np.empty((steps, series))
-    for t in range(steps):
-        state = keep * state + noise[:, t]
-        out[t] = (weight * state).sum(axis=0)
-    return np.ascontiguousarray(out[BURN_IN_H:].T)
+    out = (weight[:, None] * parts[:, BURN_IN_H:]).sum(axis=0)
+    return np.ascontiguousarray(out.T)
 
 
 def _lognormal_weights(latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -129,9 +127,9 @@ def _lognormal_weights(latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
             (twice * centred).sum(axis=1) / sum_twice - (once * centred).sum(axis=1) / sum_once
         )
         step = shape - gap / np.maximum(slope, 1e-9)
-        inside = (step > low) & (step < high)
+        inside = (step >= low) & (step <= high)
         following = np.where(inside, step, 0.5 * (low + high))
-        if np.abs(following - shape).max() < 1e-13:
+        if np.abs(following - shape).max() < 1e-12:
             break
         shape = following
     weights = np.exp(shape[:, None] * centred)
