@@ -28,6 +28,7 @@ BURN_IN_H = 1000
 SLOW, FAST = 0.99, 0.5
 """Correlation with the hour before of the slow and of the fast part."""
 DECIMALS = 2
+_LEAST = 1e-9
 _MAX_SHAPE = 12.0
 _NEWTON_STEPS = 25
 _RECENTRE_STEPS = 60
@@ -113,7 +114,8 @@ def _lognormal_weights(latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
     `latent` (cells, days), `spread` (cells,). Newton's method inside a bracket on
     g(s) = ln(mean(e^{2sz}) / mean(e^{sz})²), which rises with s; wanted is ln(1 + spread²).
     """
-    wanted = np.log1p(spread**2)
+    reachable = np.minimum(spread, np.sqrt(latent.shape[1]))
+    wanted = np.log1p(reachable**2)
     low, high = np.zeros(len(latent)), np.full(len(latent), _MAX_SHAPE)
     shape = np.minimum(np.sqrt(wanted) / np.maximum(latent.std(axis=1), 1e-3), _MAX_SHAPE / 2)
     centred = latent - latent.max(axis=1, keepdims=True)
@@ -166,7 +168,7 @@ def shape_cells(
     the latent value turned, w log-normal with mean 1. All arguments but the first: (cells,).
     """
     reach = np.where(tail > 0, mean - low, high - mean)
-    moves = (std > 0) & (reach > 0)
+    moves = (std > _LEAST) & (reach > _LEAST)
     spread = np.divide(std, reach, out=np.zeros_like(std), where=moves)
     weights = _lognormal_weights(latent * np.where(tail > 0, 1.0, -1.0)[:, None], spread)
     rising = low[:, None] + reach[:, None] * weights
