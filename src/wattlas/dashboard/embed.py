@@ -20,7 +20,13 @@ MAX_HOURS = 1000
 """With more steps than this, the page shows the mean day of each month."""
 MAX_CANDIDATES = 30_000
 
-_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_ESCAPES = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
 
 
 def script_json(value: Any) -> str:
@@ -28,7 +34,7 @@ def script_json(value: Any) -> str:
 
     NaN and infinities become null: JSON has no word for them.
     """
-    text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for raw, escaped in _ESCAPES.items():
         text = text.replace(raw, escaped)
     return text
@@ -127,11 +133,12 @@ def _short(value: float | None) -> float | int | None:
     return int(value) if value == int(value) and abs(value) < 1e15 else value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same value with null for NaN and infinity, for which JSON has no word."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

@@ -100,33 +100,42 @@ def period(meta: Mapping[str, Any]) -> str:
     return "a year" if abs(hours - 8760) <= 24 else f"in {words.number(hours)} h"
 
 
+def baseline(meta: Mapping[str, Any]) -> str:
+    """What the plan is compared with: `nearest place`, or the nearest one with room."""
+    return str(_part(meta, "baseline").get("label") or "nearest place")
+
+
 def _headline(results: Results) -> str:
     totals = _part(results.meta, "totals")
     plan, home = _part(totals, "plan"), _part(totals, "home")
     if not plan:
         return '<p class="lead">There is no placement to look at.</p>'
     found, when = _part(results.meta, "headline"), period(results.meta)
+    label = baseline(results.meta)
     cards = [
         _card(
-            "Saved against the nearest place",
+            f"Saved against the {label}",
             words.money(found.get("saving_usd")),
             f"{when}: {words.share(found.get('saving_share'))} of the cost that placement can move",
         ),
         _card(
             "Carbon saved",
             words.mass(found.get("saving_kg")),
-            f"{when}: {words.share(found.get('saving_carbon_share'))} of what the nearest places "
-            "would emit",
+            f"{when}: {words.share(found.get('saving_carbon_share'))} of what that baseline emits",
         ),
-        _card("Movable cost", words.money(plan.get("movable_usd")), _against(home, "movable_usd")),
-        _card("Carbon", words.mass(plan.get("carbon_kg")), _against(home, "carbon_kg")),
+        _card(
+            "Movable cost",
+            words.money(plan.get("movable_usd")),
+            _against(label, home, "movable_usd"),
+        ),
+        _card("Carbon", words.mass(plan.get("carbon_kg")), _against(label, home, "carbon_kg")),
     ]
     lead = (
         f"Serving {words.count(plan.get('requests'))} requests took "
         f"{words.energy(plan.get('it_mwh'))} of IT energy. "
         f"Accelerator rent, {words.money(plan.get('rent_usd'))}, comes on top of the movable cost."
     )
-    table = _totals(plan, home)
+    table = _totals(plan, home, label)
     return f'<div class="cards">{"".join(cards)}</div><p class="lead">{escape(lead)}</p>{table}'
 
 
@@ -141,22 +150,22 @@ def _card(title: str, big: str, small: str) -> str:
     )
 
 
-def _against(home: Mapping[str, Any], key: str) -> str:
+def _against(label: str, home: Mapping[str, Any], key: str) -> str:
     say = words.money if key.endswith("_usd") else words.mass
-    return f"nearest place: {say(home.get(key))}" if home else "no baseline"
+    return f"{label}: {say(home.get(key))}" if home else "no baseline"
 
 
-def _totals(plan: Mapping[str, Any], home: Mapping[str, Any]) -> str:
+def _totals(plan: Mapping[str, Any], home: Mapping[str, Any], label: str) -> str:
     rows = [
-        f'<tr><td>{label}</td><td class="n">{escape(say(plan[key]))}</td>'
+        f'<tr><td>{name}</td><td class="n">{escape(say(plan[key]))}</td>'
         f'<td class="n">{escape(say(home.get(key)))}</td></tr>'
-        for key, label, say in _TOTALS
+        for key, name, say in _TOTALS
         if plan.get(key) is not None
     ]
     return (
         '<details><summary>All totals</summary><div class="scroll tall" tabindex="0"><table>'
         '<thead><tr><th scope="col"></th><th scope="col" class="n">Plan</th>'
-        '<th scope="col" class="n">Nearest place</th></tr></thead>'
+        f'<th scope="col" class="n">{escape(label.capitalize())}</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></details>"
     )
 

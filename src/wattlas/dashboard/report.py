@@ -16,7 +16,7 @@ from wattlas.dashboard.embed import page_tables, script_json
 from wattlas.dashboard.results import REPORT, Results, open_results, write_text
 from wattlas.dashboard.vendor import OWN_SCRIPTS, read, vendored
 
-_META_SHOWN = ("window", "objective", "totals", "intensity", "status")
+_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline")
 
 
 def render_report(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""A results folder: `meta.json` and Parquet tables, written whole and read with every mistake named.
+"""A results folder: `meta.json` and Parquet tables, written whole, and read with all mistakes named.
 
 The folder is complete in itself: it can be mailed, and `wattlas view FOLDER` shows it.
 """
@@ -90,6 +90,26 @@ def write_results(
     whole = {**meta, "tables": index}
     write_text(target / META, json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n")
     return Results(meta=whole, tables=shaped, folder=target)
+
+
+def frames(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
+    """Tables of lists and numpy arrays, as a study returns them, as data frames.
+
+    Times without a zone are UTC, as everywhere in Wattlas; NaN becomes null.
+    """
+    import polars as pl
+
+    out = {}
+    for name, table in tables.items():
+        frame = pl.DataFrame(dict(table), strict=False)
+        naive = [
+            c for c, t in frame.schema.items() if isinstance(t, pl.Datetime) and not t.time_zone
+        ]
+        out[name] = frame.with_columns(
+            pl.col(naive).dt.cast_time_unit("ms").dt.replace_time_zone("UTC"),
+            pl.selectors.float().fill_nan(None),
+        )
+    return out
 
 
 def open_results(folder: str | Path) -> Results:
@@ -212,6 +232,8 @@ def _wrong(frame: pl.DataFrame, column: str, kind: str) -> str:
     series, wanted = frame[column], kind.rstrip("?")
     dtype = series.dtype
     nulls = series.null_count()
+    if dtype.is_float():
+        nulls += int(series.is_nan().sum())
     if nulls and not kind.endswith("?"):
         return f"{nulls} of {series.len()} values are missing"
     if dtype == pl.Null:
@@ -245,6 +267,7 @@ def _shape(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     casts = []
     for column, kind in COLUMNS[name].items():
         dtype = types.get(kind.rstrip("?"), pl.Float64)
-        casts.append(pl.col(column).cast(dtype))
+        cast = pl.col(column).cast(dtype)
+        casts.append(cast.fill_nan(None) if dtype == pl.Float64 else cast)
     extra = [c for c in frame.columns if c not in COLUMNS[name]]
     return frame.select(*casts, *extra)

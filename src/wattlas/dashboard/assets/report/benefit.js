@@ -28,8 +28,8 @@
       height: 70 + order.length * 34,
       option: {
         grid: { left: small ? 132 : 190, right: small ? 46 : 70, top: 28, bottom: 44 },
-        xAxis: { type: "value", name: `Saving against the nearest place, ${scale.unit}${W.year ? " a year" : ""}`, nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
-        yAxis: { type: "category", data: order.map((row) => row.label || row.removed), axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12, width: small ? 120 : 178, overflow: "break", hideOverlap: false, interval: 0 } },
+        xAxis: { type: "value", name: `Saving${small ? "" : ` against the ${W.baseline}`}, ${scale.unit}${W.year ? " a year" : ""}`, nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
+        yAxis: { type: "category", data: order.map((row) => row.label || row.removed), axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: small ? 11 : 12, lineHeight: 13, width: small ? 118 : 178, overflow: "break", hideOverlap: false, interval: 0 } },
         tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => tip(order[items[0].dataIndex], saving, ratio, kind) },
         series: [
           {
@@ -37,7 +37,7 @@
             markLine: actual == null ? undefined : W.rule({ xAxis: actual / scale.div }, "as it is", theme, { label: { position: "end" } }),
           },
           {
-            type: "bar", stack: "s", color: theme.plan, itemStyle: { opacity: 0.3 },
+            type: "bar", stack: "s", color: `${theme.plan}55`,
             data: order.map((row) => Math.max(0, (saving(row) ?? 0) / scale.div - kept[rows.indexOf(row)])),
             label: { show: true, position: "right", color: theme.ink, fontSize: 12, formatter: (event) => share(ratio(order[event.dataIndex])) },
           },

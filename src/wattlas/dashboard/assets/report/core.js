@@ -91,6 +91,10 @@
   W.year = Math.abs(represented - 8760) <= 24;
   W.period = W.year ? "a year" : `in ${W.num(represented)} h`;
 
+  // What the plan is compared with: the nearest place, or the nearest one with room.
+  W.baseline = (W.meta.baseline || {}).label || "nearest place";
+  W.Baseline = W.baseline[0].toUpperCase() + W.baseline.slice(1);
+
   W.hour = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
   W.month = (iso) => "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ")[Number(iso.slice(5, 7)) - 1];
 
@@ -122,14 +126,22 @@
   W.regions = rank;
   const colours = new Map(rank.map((id, at) => [id, PALETTE[at % PALETTE.length]]));
   // One colour per region, the same in every picture; the largest regions get the clearest ones.
-  W.colour = (region) => colours.get(region) || "#000000";
+  W.colour = (region) => lift(colours.get(region) || "#999999");
+
+  // On a dark page every colour is mixed with white, lest the dark ones sink into it.
+  function lift(hex) {
+    const root = document.documentElement;
+    if (!matchMedia("(prefers-color-scheme: dark)").matches || root.classList.contains("printing")) return hex;
+    const parts = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    return `#${parts.map((part) => Math.round(part + (255 - part) * 0.24).toString(16).padStart(2, "0")).join("")}`;
+  }
 
   W.theme = () => {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(`--${name}`).trim();
     return {
       ink: get("ink"), muted: get("muted"), line: get("line"), paper: get("paper"), panel: get("panel"),
-      plan: get("plan"), home: get("home"), user: get("user"), land: get("land"), font: get("sans"),
+      plan: get("plan"), home: get("home"), user: get("user"), land: get("land"), font: get("sans"), low: get("low"), high: get("high"),
     };
   };
 

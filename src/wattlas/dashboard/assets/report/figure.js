@@ -180,7 +180,7 @@
       axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, ...one.axisLabel },
       axisLine: { lineStyle: { color: theme.line }, ...one.axisLine },
       axisTick: { lineStyle: { color: theme.line }, ...one.axisTick },
-      splitLine: { lineStyle: { color: theme.line, opacity: 0.6 }, ...one.splitLine },
+      splitLine: { ...one.splitLine, lineStyle: { color: theme.line, opacity: 0.6, ...(one.splitLine || {}).lineStyle } },
     });
     const many = (value) => (value == null ? undefined : [].concat(value).map(axis));
     return {

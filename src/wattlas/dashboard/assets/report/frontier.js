@@ -100,24 +100,35 @@
       panel.scale = scale;
       yAxis.push({
         gridIndex: at_, type: "value", name: `${panel.label}, ${scale.unit}`, nameLocation: "end", nameGap: 12,
-        nameTextStyle: { align: "left", padding: [0, 0, 0, -46], fontWeight: 600, color: theme.ink },
+        nameTextStyle: { align: "left", padding: [0, 0, 0, -58], fontWeight: 600, color: theme.ink },
         min: least > 0 && least < 0.7 * most ? 0 : (v) => v.min - (v.max - v.min) * 0.08,
         splitNumber: 4, axisLabel: { formatter: (v) => W.num(v) },
       });
       const made = panelSeries(rows, panel.key, at_, scale, theme, soft);
-      if (made.length && panel.home != null) made[0].markLine = W.rule({ yAxis: panel.home / scale.div }, "everyone at the nearest place", theme);
+      if (panel.home != null) {
+        const level = panel.home / scale.div;
+        series.push({
+          type: "line", name: "nearest", xAxisIndex: at_, yAxisIndex: at_, data: [[low, level], [high, level]], symbol: "none", silent: true,
+          lineStyle: { color: theme.home, type: "dashed", width: 1.5 },
+        });
+      }
       series.push(...made);
       const dots = [];
+      if (panel.home != null) {
+        dots.push({
+          value: [high, panel.home / scale.div], symbolSize: 0.1,
+          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.home > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
+        });
+      }
       if (own && own[panel.key] != null) {
         dots.push({
-          value: [own.x, own[panel.key] / scale.div], symbolSize: 13, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2 },
-          label: { show: at_ === 0, formatter: "your budget", position: own.x > (low + high) / 2 ? "left" : "right", color: theme.user, fontWeight: 600, distance: 8 },
+          value: [own.x, own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
+          label: { show: at_ === 0, formatter: "your budget", position: own.x > (low + 3 * high) / 4 ? [-72, -20] : [12, -16], color: theme.user, fontWeight: 600, opacity: 1 },
         });
       }
       if (panel.now != null) {
         dots.push({
-          value: [x, panel.now / scale.div], symbolSize: 11,
-          itemStyle: { color: theme.paper, borderColor: theme.ink, borderWidth: 2 },
+          value: [x, panel.now / scale.div], symbolSize: 7, itemStyle: { color: theme.ink, opacity: 1 },
         });
       }
       series.push({
@@ -167,7 +178,7 @@
     const last = rows.at(-1);
     const less = home.movable_usd && now.cost != null ? 1 - now.cost / home.movable_usd : null;
     const parts = [`At ${sayX(x, unit)} the plan costs ${W.say(now.cost, "usd")} ${W.period}`];
-    if (less != null) parts[0] += ` (${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the nearest place)`;
+    if (less != null) parts[0] += ` (${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline})`;
     parts[0] += ` and emits ${W.say(now.carbon, "kg")}.`;
     const row = at(rows, x);
     if (soft && row.dual_usd_per_ms != null) parts.push(`One more millisecond there is worth ${W.say(Math.abs(row.dual_usd_per_ms), "usd")}.`);
@@ -179,7 +190,7 @@
   }
 
   function tip(items, rows, unit) {
-    const item = items.find((one) => one.seriesName !== "budget" && one.seriesName !== "slope") || items[0];
+    const item = items.find((one) => !["budget", "slope", "nearest"].includes(one.seriesName)) || items[0];
     const row = at(rows, item.axisValue ?? item.value[0]);
     const out = [["Movable cost", W.say(row.movable_usd, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")]];
     if (row.return_usd_per_ms != null) out.push(["Worth of a millisecond", W.say(row.return_usd_per_ms, "usd")]);

@@ -3,7 +3,7 @@
   "use strict";
 
   const controls = [
-    () => W.rows("hourly").some((row) => row.home_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", "Nearest place"]] },
+    () => W.rows("hourly").some((row) => row.home_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", W.Baseline]] },
     () => {
       const options = [];
       if (W.rows("hourly").some((row) => row.price_usd_per_mwh != null)) options.push(["price", "Price"]);
@@ -39,16 +39,17 @@
   }
 
   // Labels stand where a stretch of hours begins, else at midnight.
-  function labels(times) {
+  function labels(times, width) {
     const gap = times.map((time, at) => (at ? Date.parse(time) - Date.parse(times[at - 1]) : 0));
     const step = Math.min(...gap.slice(1), Infinity);
     const starts = times.map((_, at) => at === 0 || gap[at] > step * 1.5);
     const blocks = starts.filter(Boolean).length;
+    const every = Math.max(1, Math.ceil((blocks * 42) / (width - 70)));
     const months = times.length === blocks * 24 && blocks === 12;
     return {
       blocks,
       starts,
-      show: (at) => (blocks > 1 ? starts[at] : times.length <= 48 ? at % 6 === 0 : times[at].slice(11, 13) === "00"),
+      show: (at) => (blocks > 1 ? starts[at] && starts.slice(0, at).filter(Boolean).length % every === 0 : times.length <= 48 ? at % 6 === 0 : times[at].slice(11, 13) === "00"),
       say: (at) => (months ? W.month(times[at]) : times.length <= 48 ? times[at].slice(11, 16) : `${Number(times[at].slice(8, 10))} ${W.month(times[at])}`),
     };
   }
@@ -76,7 +77,7 @@
         lineStyle: { width: 0 }, areaStyle: { opacity: 0.92 }, color: W.colour(id), emphasis: { focus: "series" },
       };
     });
-    const label = labels(times);
+    const label = labels(times, width);
     const xAxis = [0, 1].map((gridIndex) => ({
       gridIndex, type: "category", data: times, boundaryGap: false,
       axisTick: { show: false },
@@ -93,8 +94,8 @@
     const grid = { left: 54, right: 14 };
     const small = width < 560;
     return {
-      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, most of it in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the nearest places`}.`,
-      height: small ? 560 : 500,
+      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, most of it in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
+      height: small ? 530 : 490,
       option: {
         grid: [{ ...grid, top: 34, height: 110 }, { ...grid, top: 190, height: small ? 230 : 210 }],
         legend: {
@@ -111,14 +112,14 @@
           { ...above(`IT power, ${scale.unit}`, theme), gridIndex: 1, min: 0 },
         ],
         series: [
-          ...(hasHome ? [{ name: "Nearest place", type: "line", data: home, symbol: "none", color: theme.home, lineStyle: { width: 1.3, type: "dashed", color: theme.home } }] : []),
+          ...(hasHome ? [{ name: W.Baseline, type: "line", data: home, symbol: "none", color: theme.home, lineStyle: { width: 1.3, type: "dashed", color: theme.home } }] : []),
           { name: "Plan", type: "line", data: plan, symbol: "none", color: theme.plan, lineStyle: { width: 1.8, color: theme.plan } },
           ...areas,
         ],
         tooltip: { trigger: "axis", formatter: (items) => hourTip(items, unit, scale) },
       },
       notes: [
-        `Solid line: the plan. ${hasHome ? "Dashed line: everyone at the nearest place. " : ""}Times are UTC.`,
+        `Solid line: the plan. ${hasHome ? `Dashed line: everyone at the ${W.baseline}. ` : ""}Times are UTC.`,
         ...(label.blocks > 1 ? [`The hours shown are ${label.blocks} stretches that stand for the whole window; a rule marks where one ends.`] : []),
       ],
       columns: ["time_utc", "region", "hours_represented", "it_mw", "home_it_mw", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
@@ -126,16 +127,16 @@
     };
   }
 
-  function above(name, theme) {
+  function above(name, theme, left = 54) {
     return {
       type: "value", name, nameLocation: "end", nameGap: 12, axisLabel: { formatter: (v) => W.num(v) },
-      nameTextStyle: { align: "left", padding: [0, 0, 0, -42], fontWeight: 600, color: theme.ink },
+      nameTextStyle: { align: "left", padding: [0, 0, 0, -left], fontWeight: 600, color: theme.ink },
     };
   }
   W.above = above;
 
   function hourTip(items, unit, scale) {
-    const lines = items.filter((item) => item.seriesName === "Plan" || item.seriesName === "Nearest place");
+    const lines = items.filter((item) => item.seriesName === "Plan" || item.seriesName === W.Baseline);
     const areas = items.filter((item) => !lines.includes(item) && item.value > 0).sort((a, b) => b.value - a.value);
     const rest = areas.slice(8);
     return W.tip(W.hour(items[0].axisValue) + " UTC", [

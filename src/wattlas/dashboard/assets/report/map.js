@@ -4,7 +4,8 @@
 
   const FLOWS_SHOWN = 220;
   const ANTARCTICA = "010";
-  const projection = d3.geoEqualEarth().rotate([-11, 0]);
+  const CENTRE = 11;
+  const projection = d3.geoEqualEarth().rotate([-CENTRE, 0]);
   let registered = false;
 
   function register() {
@@ -18,18 +19,21 @@
     registered = true;
   }
 
-  // A great circle in steps, cut where it crosses the edge of the map.
-  function arc(from, to) {
-    const along = d3.geoInterpolate(from, to);
-    const steps = Math.max(2, Math.ceil(d3.geoDistance(from, to) * 14));
+  // A gentle bow by the shorter way round, cut where it crosses the edge of the map. Great circles
+  // would be truer, but over the poles they leave the picture.
+  function arc([lon, lat], [lon2, lat2]) {
+    const wide = ((lon2 - lon + 540) % 360) - 180;
+    const length = Math.hypot(wide, lat2 - lat);
+    const bow = Math.min(16, 0.16 * length) * (lat + lat2 < -30 ? -1 : 1);
+    const steps = Math.max(2, Math.ceil(length / 4));
     const pieces = [[]];
     let before = null;
     for (let step = 0; step <= steps; step++) {
-      const point = along(step / steps);
-      const shifted = ((point[0] - 11 + 540) % 360) - 180;
-      if (before != null && Math.abs(shifted - before) > 180) pieces.push([]);
-      pieces.at(-1).push(point);
-      before = shifted;
+      const t = step / steps;
+      const at = ((lon + wide * t - CENTRE + 540) % 360) - 180;
+      if (before != null && Math.abs(at - before) > 180) pieces.push([]);
+      pieces.at(-1).push([at + CENTRE, Math.max(-56, Math.min(80, lat + (lat2 - lat) * t + bow * Math.sin(Math.PI * t)))]);
+      before = at;
     }
     return pieces.filter((piece) => piece.length > 1);
   }
@@ -37,7 +41,7 @@
   const tableOf = (state) => (state.policy === "home" ? "home_flows" : "flows");
 
   const controls = [
-    () => W.has("home_flows") && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", "Nearest place"]] },
+    () => W.has("home_flows") && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", W.Baseline]] },
     () => {
       const classes = W.unique(W.rows("flows").map((row) => row.class)).sort();
       return classes.length > 1 && { kind: "choice", key: "class", label: "Class", options: [["", "All"], ...classes.map((id) => [id, id])] };
@@ -64,12 +68,16 @@
         lineStyle: { width: 0.5 + 5 * Math.sqrt(pair.mwh / most), color: W.colour(pair.region), opacity: 0.25 + 0.45 * Math.sqrt(pair.mwh / most) },
       })),
     );
+    // The edge of the map, so that a line that is cut there is seen to go on at the other side.
+    const edges = [CENTRE - 179.9, CENTRE + 179.9].map((lon) => ({
+      coords: d3.range(-56, 84, 4).map((lat) => [lon, lat]), edge: true, lineStyle: { width: 1, color: theme.line, opacity: 1 }, tooltip: { show: false },
+    }));
     const byRegion = [...W.group(pairs, (pair) => pair.region)].map(([id, list]) => ({ id, mwh: W.sum(list.map((p) => p.mwh)) }));
     const peak = Math.max(1e-12, ...byRegion.map((one) => one.mwh));
     const small = width < 560;
     const dots = byRegion.filter((one) => W.place("region", one.id)).map((one) => ({
       name: W.name("region", one.id), value: [...at(W.place("region", one.id)), one.mwh],
-      symbolSize: 5 + (small ? 16 : 26) * Math.sqrt(one.mwh / peak), itemStyle: { color: W.colour(one.id), borderColor: theme.paper, borderWidth: 1.2 },
+      symbolSize: 5 + (small ? 16 : 26) * Math.sqrt(one.mwh / peak), itemStyle: { color: W.colour(one.id), borderColor: theme.paper, borderWidth: 1.2, opacity: 1 },
       label: { show: one.mwh > peak * (small ? 0.3 : 0.12), formatter: () => W.name("region", one.id) },
     }));
     const metros = W.rows("places").filter((row) => row.kind === "metro").map((row) => ({ name: row.name, value: [...at(row), 0] }));
@@ -77,7 +85,7 @@
     const away = W.sum(pairs.filter((pair) => pair.rtt > 60).map((pair) => pair.mwh));
     return {
       answer: best.length
-        ? `${W.say(total, "mwh")} of IT energy ${W.period}${state.policy === "home" ? " if everyone is served at the nearest place" : ""}: ${best.slice(0, 3).map((one) => `${W.name("region", one.id)} takes ${W.say(one.mwh / total, "share")}`).join(", ")}; ${W.say(away / total, "share")} travels further than 60 ms of round trip.`
+        ? `${W.say(total, "mwh")} of IT energy ${W.period}${state.policy === "home" ? ` if everyone is served at the ${W.baseline}` : ""}: ${best.slice(0, 3).map((one) => `${W.name("region", one.id)} takes ${W.say(one.mwh / total, "share")}`).join(", ")}; ${W.say(away / total, "share")} travels further than 60 ms of round trip.`
         : "No demand runs here.",
       alt: `World map of ${shown.length} flows from metros to regions.`,
       height: Math.round(Math.min(560, Math.max(210, width * 0.52))),
@@ -90,8 +98,8 @@
         tooltip: { trigger: "item" },
         series: [
           {
-            type: "lines", coordinateSystem: "geo", polyline: true, data: lines,
-            tooltip: { formatter: (event) => flowTip(event.data.pair, total) },
+            type: "lines", coordinateSystem: "geo", polyline: true, data: [...edges, ...lines],
+            tooltip: { formatter: (event) => (event.data.edge ? "" : flowTip(event.data.pair, total)) },
           },
           {
             type: "scatter", coordinateSystem: "geo", data: metros, symbolSize: small ? 2 : 3, silent: true,

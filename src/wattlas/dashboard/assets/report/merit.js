@@ -29,11 +29,11 @@
     const passed = rows.filter((row) => row.rank < beyond && !(row.used_mw > 1e-9)).length;
     return {
       answer: `At ${W.hour(state.hour)} UTC ${W.say(demand, "mw")} ran in ${used.length} of ${rows.length} regions${cheapest.length ? `; the cheapest was ${W.name("region", cheapest[0].region)} at ${W.say(cheapest[0].cost_usd_per_it_mwh, "USD")} per MWh of IT energy` : ""}${passed ? `, and ${passed} cheaper region${passed === 1 ? " was" : "s were"} passed over for a dearer one within reach` : ""}.`,
-      height: 380,
+      height: 400,
       option: {
-        grid: { left: 54, right: 20, top: 40, bottom: 46 },
-        xAxis: { type: "value", min: 0, max: Math.max(edge, demand) / scale.div, name: `Capacity in order of cost, ${scale.unit}`, nameGap: 28, splitLine: { show: false }, axisLabel: { formatter: (v) => W.num(v) } },
-        yAxis: { ...W.above("Cost, USD per MWh of IT energy", theme) },
+        grid: { left: 54, right: 20, top: 60, bottom: 46 },
+        xAxis: { type: "value", min: 0, max: Math.max(edge, demand) / scale.div, name: `Capacity in order of cost, ${scale.unit}`, nameGap: 28, splitLine: { show: false }, axisLabel: { formatter: (v) => W.num(v), showMaxLabel: false } },
+        yAxis: { ...W.above("Cost, USD per MWh of IT energy", theme), nameGap: 32 },
         tooltip: { trigger: "item" },
         series: [
           {
@@ -101,19 +101,19 @@
       const [label, unit] = QUANTITIES[quantity] || [quantity, ""];
       grid.push({ left: (side ? at * (each + 30) : 0) + 48, width: each - 62, top: (side ? 0 : at * 300) + 36, height: 210 });
       xAxis.push({ gridIndex: at, type: "value", min: 0, max: 100, name: "Share of the energy, %", nameGap: 26, splitLine: { show: false } });
-      yAxis.push({ ...W.above(`${label}, ${unit}`, theme), gridIndex: at });
+      yAxis.push({ ...W.above(`${label}, ${unit}`, theme, 48), gridIndex: at });
       const medians = {};
       for (const policy of ["home", "plan"]) {
         const own = rows.filter((row) => row.policy === policy && row.quantity === quantity).sort((a, b) => a.share_of_energy - b.share_of_energy);
         if (!own.length) continue;
         medians[policy] = (own.find((row) => row.share_of_energy >= 0.5) || own.at(-1)).value;
         series.push({
-          name: policy === "plan" ? "Plan" : "Nearest place", type: "line", xAxisIndex: at, yAxisIndex: at, symbol: "none", step: "end",
-          data: own.map((row) => [row.share_of_energy * 100, row.value]), color: theme[policy],
+          name: policy === "plan" ? "Plan" : W.Baseline, type: "line", xAxisIndex: at, yAxisIndex: at, symbol: "none", step: "end",
+          data: [[0, own[0].value], ...own.map((row) => [row.share_of_energy * 100, row.value])], color: theme[policy],
           lineStyle: { color: theme[policy], width: policy === "plan" ? 2 : 1.6, type: policy === "plan" ? "solid" : "dashed" },
         });
       }
-      if (medians.plan != null) said.push(`half of the energy ran above ${W.say(medians.plan, unit)}${medians.home == null ? "" : ` (nearest: ${W.say(medians.home, unit)})`}`);
+      if (medians.plan != null) said.push(`half ${at ? "" : "of the energy ran "}at a ${label.toLowerCase()} above ${W.say(medians.plan, unit)}${medians.home == null ? "" : ` (${W.baseline}: ${W.say(medians.home, unit)})`}`);
     });
     return {
       answer: said.length ? `With the plan, ${said.join(", and ")}.` : "No energy ran.",

@@ -10,24 +10,33 @@
     const money = W.scale(Math.max(0, ...placed.map((row) => row.movable_usd)), "usd");
     const carbon = W.scale(Math.max(0, ...placed.map((row) => row.carbon_kg)), "kg");
     const small = width < 560;
+    const grid = { left: 58, right: 20, top: 40, bottom: 50 };
+    const height = small ? 430 : 460;
+    const points = [...placed, ...curve.map((row) => ({ carbon_kg: row.carbon_kg, movable_usd: row.movable }))];
+    const x = span(points.map((row) => row.carbon_kg / carbon.div));
+    const y = span(points.map((row) => row.movable_usd / money.div));
+    const across = (width - grid.left - grid.right) / (x.max - x.min);
+    const down = (height - grid.top - grid.bottom) / (y.max - y.min);
+    const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.movable_usd / money.div) * down];
+    const sides = settle(placed, at, width - grid.left - grid.right, small);
     const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.home : theme.ink);
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.movable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
-      itemStyle: row.feasible ? { color: colour(row) } : { color: theme.paper, borderColor: colour(row), borderWidth: 2 },
-      label: { formatter: () => (small ? short(row.label) : row.label) },
+      itemStyle: row.feasible ? { color: colour(row), opacity: 1 } : { color: theme.paper, borderColor: colour(row), borderWidth: 2, opacity: 1 },
+      label: { formatter: () => (small ? short(row.label) : row.label), position: sides.get(row) },
     });
     const steepest = curve.filter((row) => row.abatement_usd_per_t != null);
     const best = rows.find((row) => row.policy === "optimum");
     const green = rows.find((row) => row.policy === "carbon_optimum");
     return {
       answer: best
-        ? `The plan costs ${W.say(best.movable_usd, "usd")} of movable money and ${W.say(best.carbon_kg, "kg")} ${W.period}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.movable_usd, "usd")}` : ""}. ${rows.filter((row) => !row.feasible).length} of ${rows.length} policies are not feasible.`
+        ? `The plan's movable cost is ${W.say(best.movable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.movable_usd, "usd")}` : ""}. ${rows.filter((row) => !row.feasible).length} of ${rows.length} policies are not feasible.`
         : `${rows.length} policies were compared.`,
-      height: small ? 430 : 460,
+      height,
       option: {
-        grid: { left: 58, right: small ? 20 : 40, top: 40, bottom: 50 },
-        xAxis: { type: "value", scale: true, name: `Carbon, ${carbon.unit}${W.year ? " a year" : ""}`, nameGap: 30, axisLabel: { formatter: (v) => W.num(v) } },
-        yAxis: { ...W.above(`Movable cost, ${money.unit}${W.year ? " a year" : ""}`, theme), scale: true },
+        grid,
+        xAxis: { type: "value", ...x, axisLine: { onZero: false }, name: `Carbon, ${carbon.unit}${W.year ? " a year" : ""}`, nameGap: 30, axisLabel: { formatter: (v) => W.num(v), showMinLabel: x.min === 0, showMaxLabel: false } },
+        yAxis: { ...W.above(`Movable cost, ${money.unit}${W.year ? " a year" : ""}`, theme, 58), ...y, axisLine: { onZero: false }, axisLabel: { formatter: (v) => W.num(v), showMinLabel: y.min === 0, showMaxLabel: false } },
         tooltip: { trigger: "item" },
         series: [
           {
@@ -36,8 +45,8 @@
             tooltip: { formatter: (event) => paretoTip(curve[event.dataIndex]) },
           },
           {
-            type: "scatter", data: placed.map(dot), z: 5, labelLayout: { moveOverlap: "shiftY" },
-            label: { show: true, position: "right", color: theme.ink, fontSize: small ? 10 : 12, distance: 8, textBorderColor: theme.paper, textBorderWidth: 3 },
+            type: "scatter", data: placed.map(dot), z: 5,
+            label: { show: true, color: theme.ink, fontSize: small ? 10 : 12, distance: 8, textBorderColor: theme.paper, textBorderWidth: 3 },
             tooltip: { formatter: (event) => tip(event.data.row) },
           },
         ],
@@ -49,6 +58,34 @@
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
+  }
+
+  // The range of an axis with some air; zero is kept as the foot where it is near.
+  function span(values) {
+    const [low, high] = W.extent(values);
+    if (!Number.isFinite(low)) return { min: 0, max: 1 };
+    const air = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+    return { min: low >= 0 && low < 0.4 * high ? 0 : low - air, max: high + air };
+  }
+
+  // For each label the first side on which it meets neither a label nor a dot nor the border.
+  function settle(rows, at, wide, small) {
+    const tall = 14;
+    const taken = rows.map((row) => at(row)).map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
+    const sides = new Map();
+    for (const row of rows) {
+      const [x, y] = at(row);
+      const long = (small ? short(row.label).length * 5.4 : row.label.length * 6.4) + 4;
+      const boxes = {
+        right: [x + 9, y - tall / 2, x + 12 + long, y + tall / 2], left: [x - 12 - long, y - tall / 2, x - 9, y + tall / 2],
+        top: [x - long / 2, y - 12 - tall, x + long / 2, y - 9], bottom: [x - long / 2, y + 9, x + long / 2, y + 12 + tall],
+      };
+      const free = ([l, t, r, b]) => l >= -18 && r <= wide && !taken.some(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b);
+      const side = Object.keys(boxes).find((one) => free(boxes[one])) || (x > wide / 2 ? "left" : "right");
+      taken.push(boxes[side]);
+      sides.set(row, side);
+    }
+    return sides;
   }
 
   const short = (label) => (label.length > 16 ? `${label.slice(0, 15)}…` : label);

@@ -3,8 +3,13 @@
   "use strict";
 
   const LISTED = 12;
-  // Cividis-like: dark blue to yellow, the same order of lightness for every kind of colour vision.
-  const RAMP = ["#e8e4d0", "#c9c08f", "#a09a78", "#777776", "#4a5573", "#1b3a6b", "#00224e"];
+
+  // Light to dark in one hue (dark to light on a dark page), by the square root of the share.
+  function shade(share, theme) {
+    const ends = [theme.low, theme.high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+    const t = Math.sqrt(Math.max(0, Math.min(1, share)));
+    return `rgb(${ends[0].map((value, at) => Math.round(value + (ends[1][at] - value) * t)).join(",")})`;
+  }
 
   function draw(state, theme, width) {
     const rows = W.rows("relocation");
@@ -19,20 +24,20 @@
     const scale = W.scale(most, "mwh");
     const cell = (row) => ({
       value: [row.to_zone, row.from_zone, row.it_mwh / scale.div], row,
-      itemStyle: row.from_zone === row.to_zone ? { color: theme.land } : { color: RAMP[Math.min(6, Math.floor(7 * Math.sqrt(row.it_mwh / most) * 0.9999))] },
+      itemStyle: row.from_zone === row.to_zone ? { color: theme.land } : { color: shade(row.it_mwh / most, theme) },
     });
     const top = [...moved].sort((a, b) => b.it_mwh - a.it_mwh);
     const line = W.sum(moved.map((row) => row.line_mw));
     const lost = W.sum(moved.map((row) => row.line_loss_mwh));
     const size = Math.max(13, Math.min(24, Math.floor((width - 80) / to.length)));
-    const chart = W.el("div", { class: "inner", style: `height:${from.length * size + 96}px`, role: "img", "aria-label": `Matrix of relocated demand, ${from.length} by ${to.length} zones.` });
+    const chart = W.el("div", { class: "inner", style: `height:${from.length * size + 100}px`, role: "img", "aria-label": `Matrix of relocated demand, ${from.length} by ${to.length} zones.` });
     const node = W.el("div", { class: "beside" }, chart, lines(top));
     const mounted = () => {
-      const own = echarts.init(chart, null, { renderer: "svg", width: chart.clientWidth || width, height: from.length * size + 96 });
+      const own = echarts.init(chart, null, { renderer: "svg", width: chart.clientWidth || width, height: from.length * size + 100 });
       own.setOption(W.dress({
-        grid: { left: 74, right: 8, top: 30, bottom: 66 },
-        xAxis: { type: "category", data: to, name: "ran in", nameLocation: "start", nameGap: 8, axisLabel: { rotate: 60, interval: 0, fontSize: 10, hideOverlap: false }, axisTick: { show: false } },
-        yAxis: { type: "category", data: from, name: "users of", nameLocation: "end", nameGap: 10, nameTextStyle: { align: "right" }, axisLabel: { interval: 0, fontSize: 10, hideOverlap: false, width: 66, overflow: "truncate" }, axisTick: { show: false } },
+        grid: { left: 74, right: 8, top: 28, bottom: 72 },
+        xAxis: { type: "category", data: to, name: "ran in", nameGap: 52, axisLabel: { rotate: 60, interval: 0, fontSize: 10, hideOverlap: false }, axisTick: { show: false } },
+        yAxis: { type: "category", data: from, name: "demand of", nameLocation: "end", nameGap: 8, nameTextStyle: { align: "right", padding: [0, 8, 0, 0] }, axisLabel: { interval: 0, fontSize: 10, hideOverlap: false, width: 66, overflow: "truncate" }, axisTick: { show: false } },
         tooltip: { trigger: "item", formatter: (event) => tip(event.data.row) },
         series: [{ type: "heatmap", data: rows.map(cell), itemStyle: { borderColor: theme.paper, borderWidth: 1 }, emphasis: { itemStyle: { borderColor: theme.ink, borderWidth: 1.5 } } }],
       }, theme));
@@ -44,7 +49,7 @@
       node, mounted,
       notes: [
         "No electricity is transmitted: demand moves, generation does not. The line columns say what a wire between the two zones would have had to carry at its peak, and lose (about 3 % per 1,000 km).",
-        `Grey: demand that stayed. Pale to dark: up to ${W.say(most, "mwh")}, by the square root.`,
+        `Grey: demand that stayed. The stronger the colour, the more moved: up to ${W.say(most, "mwh")}, by the square root.`,
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };

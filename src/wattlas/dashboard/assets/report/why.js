@@ -29,14 +29,14 @@
     const most = Math.max(1e-12, ...costs);
     const points = W.unique(rows.map((row) => row.point)).length > 1;
     const metro = W.name("metro", state.metro);
-    const heads = ["Region", ...(points ? ["Operating point"] : []), "Cost per million requests", "Carbon", "Latency", "Verdict"];
+    const heads = ["Region", ...(points ? ["Operating point"] : []), "Cost per million requests", "Verdict", "Latency", "Carbon"];
     return {
       answer: chosen.length
-        ? `${metro}'s class ${state.class} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed} of them closed to it` : ""}` : ", the cheapest place on average"}.`
+        ? `${metro}'s class ${state.class} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}` : ", the cheapest place on average"}.`
         : `None of the ${rows.length} places serves ${metro}'s class ${state.class}.`,
       node: W.el("div", { class: "scroll tall", tabindex: "0" }, W.el(
         "table", { class: "plain why" },
-        W.el("thead", {}, W.el("tr", {}, ...heads.map((text) => W.el("th", { scope: "col" }, text)))),
+        W.el("thead", {}, W.el("tr", {}, ...heads.map((text) => W.el("th", { scope: "col", class: ["Carbon", "Latency"].includes(text) ? "n" : null }, text)))),
         W.el("tbody", {}, ...rows.map((row) => line(row, most, points))),
       )),
       notes: ["Costs and carbon are means over the window; the plan chooses hour by hour, so that several places may share the demand of one metro."],
@@ -51,9 +51,9 @@
       W.el("td", {}, W.el("i", { class: "swatch", style: `background:${W.colour(row.region)}` }), W.name("region", row.region)),
       points && W.el("td", {}, row.point || ""),
       W.el("td", { class: "bar" }, W.el("span", { class: "track" }, W.el("i", { style: `width:${cost == null ? 0 : Math.max(0, (100 * cost) / most)}%` })), W.el("b", {}, cost == null ? "–" : `${W.num(cost)} USD`)),
-      W.el("td", { class: "n" }, row.carbon_g_per_request == null ? "–" : `${W.num(row.carbon_g_per_request, 2)} g`),
+      W.el("td", { class: "verdict" }, verdict(row)),
       W.el("td", { class: row.latency_ms > row.budget_ms ? "n over" : "n" }, `${W.say(row.latency_ms, "ms")}`, W.el("small", {}, ` of ${W.say(row.budget_ms, "ms")}`)),
-      W.el("td", {}, verdict(row)),
+      W.el("td", { class: "n" }, row.carbon_g_per_request == null ? "–" : `${W.num(row.carbon_g_per_request, 2)} g`),
     );
   }
 
@@ -61,7 +61,7 @@
     const binds = row.binding ? W.el("small", {}, ` ${row.binding} binds`) : null;
     if (share(row) > 0) return [W.el("b", { class: "tick" }, `CHOSEN ✔ ${W.say(share(row), "share")}`), binds];
     if (row.reason) return row.reason;
-    return ["open, but dearer when it mattered", binds];
+    return ["open, not chosen", binds];
   }
 
   W.figure({
