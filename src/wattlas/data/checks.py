@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from zoneinfo import available_timezones
 
+from wattlas.data.demand import is_timezone
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity
 from wattlas.data.suggest import did_you_mean
@@ -24,13 +26,10 @@ def check_coordinates(draft: Draft) -> Iterator[Problem]:
 
 def check_timezones(draft: Draft) -> Iterator[Problem]:
     """Every time zone is one that the IANA database knows."""
-    from zoneinfo import available_timezones
-
-    known = available_timezones()
     for entity in (*draft.metros.kept, *draft.regions.kept):
         zone = entity.get("timezone")
-        if zone is not None and zone not in known:
-            mend = did_you_mean(zone, known)
+        if zone is not None and not is_timezone(zone):
+            mend = did_you_mean(zone, available_timezones())
             mend = mend if mend.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
             yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", mend)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wattlas.data.demand import population_demand
+from wattlas.data.demand import is_timezone, population_demand
 from wattlas.data.draft import Draft
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
 from wattlas.data.series import TIME_COLUMN, grid
@@ -59,20 +59,9 @@ def _from_population(draft: Draft, demand: PopulationDemand, hours: Hours) -> np
         demand,
         [float(m.get("population", 0.0)) for m in metros],
         rates,
-        [_known_zone(m.get("timezone", "UTC")) for m in metros],
+        [zone if is_timezone(zone) else "UTC" for zone in (m.get("timezone", "") for m in metros)],
         draft.classes.ids,
     )
-
-
-def _known_zone(name: str) -> str:
-    """The time zone, or UTC for one that is not known, which a check has reported."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
-    return name
 
 
 def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:

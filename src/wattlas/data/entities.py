@@ -6,7 +6,7 @@ Precedence: the row of the table (or of the pack), then `all`, then the entry wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -103,9 +103,9 @@ def _rows(
             what = f"`{identity}` is given twice" + (f", first on line {first}" if first else "")
             problems.append(table.problem(n, id_column, what, "Keep one of the rows."))
             continue
-        fields = _fields_of_row(table, entry, row, n, problems)
-        place = table.place(n)
-        found[identity] = Entity(identity, fields, dotted((name, identity)), place)
+        where = dotted((name, identity))
+        fields = _fields_of_row(table, entry, row, where, problems)
+        found[identity] = Entity(identity, fields, where, table.place(n))
     return found
 
 
@@ -120,8 +120,13 @@ def _unknown_columns(table: Table, entry: type[BaseModel], id_column: str) -> It
 
 
 def _fields_of_row(
-    table: Table, entry: type[BaseModel], row: dict[str, Any], n: int, problems: list[Problem]
+    table: Table,
+    entry: type[BaseModel],
+    row: dict[str, Any],
+    where: str,
+    problems: list[Problem],
 ) -> dict[str, Any]:
+    n = int(row[ROW])
     cells = {
         key: _value(str(entry.model_fields[key].annotation), cell)
         for key, cell in row.items()
@@ -132,8 +137,10 @@ def _fields_of_row(
     except ValidationError as fault:
         for problem in problems_of(fault, entry, Document(cells)):
             column = problem.where.split("[")[0].split(".")[0]
-            cells.pop(column, None)
-            problems.append(table.problem(n, column, problem.what, problem.mend))
+            told = table.problem(n, column, problem.what, problem.mend)
+            problems.append(replace(told, where=f"{where}.{told.where}"))
+            # Neither a value to compute with nor missing, which would be told a second time.
+            cells[column] = float("nan")
     return cells
 
 

@@ -36,7 +36,7 @@ def _or_text(section: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _tidy(node: Any) -> Any:
-    """Without the titles that only repeat a field's name, and without `null` as a choice."""
+    """Without the titles that only repeat a field's name, and without defaults that say nothing."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
@@ -46,7 +46,7 @@ def _tidy(node: Any) -> Any:
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str) and value != "Wattlas scenario")
     }
-    if kept.get("default", 0) is None:
+    if kept.get("default", 0) is None or isinstance(kept.get("default"), dict):
         del kept["default"]
     return kept
 

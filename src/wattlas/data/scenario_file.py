@@ -69,7 +69,7 @@ def read(
     composed = compose(document, scenario, set)
     typed, problems = validate(composed)
     problems += _idle_overrides(document, problems)
-    problems += check_compositions(document)
+    problems += check_compositions(composed)
     if typed is None:
         raise InputError(unique(problems))
     inputs = open_inputs(composed, typed, Path(base) if base is not None else file.parent)

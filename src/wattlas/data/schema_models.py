@@ -183,7 +183,7 @@ class ScenarioDocument(Section):
     pack: Text | None = None
     """Name of an embedded pack of facts, or the path of a folder that holds one."""
     time: TimeSection = TimeSection()
-    """Which hours are studied."""
+    """Which hours are studied, in UTC."""
     metros: Metros = Metros()
     """Where requests come from."""
     nodes: Nodes = Nodes()
@@ -195,7 +195,7 @@ class ScenarioDocument(Section):
     signals: SignalsSection = SignalsSection()
     """What electricity costs and emits."""
     network: NetworkSection = NetworkSection()
-    """Round trips and egress."""
+    """Round trips and egress prices."""
     variants: dict[str, VariantEntry] = Field(default_factory=dict)
     """Model variants: what their operating points share."""
     points: Points = Points()

@@ -150,7 +150,7 @@ def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Proble
     cell = pl.col(column.name)
     bad = cell.is_null()
     if not column.required:
-        bad &= table.frame[column.name].is_not_null()
+        bad &= table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
     if column.kind == "number":
         bad |= ~cell.is_finite()
         if column.at_least is not None:

@@ -35,12 +35,18 @@ WANTED = {
 
 def validate(document: Document) -> tuple[ScenarioDocument | None, list[Problem]]:
     """The typed document, or every problem of form in it."""
-    data = {key: value for key, value in document.data.items() if value is not None}
     try:
-        return ScenarioDocument.model_validate(data), []
+        return ScenarioDocument.model_validate(_without_null(document.data)), []
     except ValidationError as fault:
         found = sorted(problems_of(fault, ScenarioDocument, document), key=_order)
         return None, found
+
+
+def _without_null(value: Any) -> Any:
+    """Without the keys that are null: null takes a key back, and its default holds."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_null(item) for key, item in value.items() if item is not None}
 
 
 def _order(problem: Problem) -> tuple[str, int]:
