@@ -152,12 +152,12 @@ def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Proble
     if not column.required:
         bad &= table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
     if column.kind == "number":
-        bad |= ~cell.is_finite()
+        bad |= (~cell.is_finite()).fill_null(False)
         if column.at_least is not None:
-            bad |= cell < column.at_least
+            bad |= (cell < column.at_least).fill_null(False)
     if column.kind == "text":
-        bad |= cell == ""
-    rows = frame.select(pl.col(ROW), bad.fill_null(True).alias("bad")).filter("bad")[ROW].to_list()
+        bad |= (cell == "").fill_null(False)
+    rows = frame.select(pl.col(ROW), bad.alias("bad")).filter("bad")[ROW].to_list()
     told = [_bad_cell(table, column, row) for row in rows[:SHOWN_PER_COLUMN]]
     if len(rows) > SHOWN_PER_COLUMN:
         more = len(rows) - SHOWN_PER_COLUMN
