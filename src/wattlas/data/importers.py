@@ -112,12 +112,16 @@ def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, in
         _utc_text(pl.col(time)).alias(TIME),
         pl.col(zone).alias("zone"),
         _number(pl.col(value)).alias(VALUE["carbon"]),
+        pl.col(time).alias("_stamp"),
     )
+    problems = _unreadable_times(rows, time, "UTC", file)
+    if problems:
+        raise InputError(problems)
     flag = _find(words, lambda w: w == "data estimated")
     guesses = 0
     if flag is not None:
         guesses = raw.select(pl.col(flag).str.to_lowercase().eq("true").sum()).item() or 0
-    return rows, int(guesses)
+    return rows.drop("_stamp"), int(guesses)
 
 
 def _plain(name: str) -> str:
@@ -169,7 +173,7 @@ def read_plain(
     rows = rows.with_columns(_to_utc(rows, layout.time_zone))
     value = VALUE[layout.table]
     rows = rows.with_columns((_number(pl.col(value)) * scale).round(_DECIMALS))
-    problems = _unreadable_times(rows, layout, file)
+    problems = _unreadable_times(rows, layout.time_column, layout.time_zone, file)
     if problems:
         raise InputError(problems)
     if layout.average:
@@ -311,7 +315,7 @@ def _read_csv(file: Path) -> pl.DataFrame:
         ) from error
 
 
-def _unreadable_times(rows: pl.DataFrame, layout: PlainLayout, file: Path) -> list[Problem]:
+def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) -> list[Problem]:
     """One problem for all stamps that are no time, or no time of the zone."""
     bad = rows.filter(pl.col(TIME).is_null())
     if bad.is_empty():
@@ -319,8 +323,8 @@ def _unreadable_times(rows: pl.DataFrame, layout: PlainLayout, file: Path) -> li
     first = ", ".join(str(stamp) for stamp in bad["_stamp"].unique(maintain_order=True).head(3))
     return [
         Problem(
-            layout.time_column,
-            f"{bad.height} stamps are no time of the zone {layout.time_zone}, the first: {first}",
+            column,
+            f"{bad.height} stamps are no time of the zone {zone}, the first: {first}",
             "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips "
             "an hour in spring: check --time-zone.",
             str(file),

@@ -58,9 +58,7 @@ def import_hours(
     rows = new.frame.sort(HOURLY_KEYS[new.table], TIME)
     before = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     _check_fits(new, before, folder)
-    problems = check_hours(HoursTable(new.table, new.frame, time_zones=tuple(time_zones)))
-    order = [p for p in problems if "not sorted" in p.what]
-    problems = [p for p in problems if p not in order]
+    problems = check_hours(HoursTable(new.table, rows, time_zones=tuple(time_zones)))
     if problems and not allow_gaps:
         raise InputError(problems)
     entry = None if before is None else before.tables.get(new.table)
