@@ -103,21 +103,28 @@ def population_demand(
         per_day = populations[i] * requests_per_person_day[i]
         if timezone not in shapes:
             hour, weekday = local_clock(utc, timezone)
+            clock, at = np.unique(hour, return_inverse=True)
             weekend = weekday >= SATURDAY
-            shapes[timezone] = [_shape(hour, weekend, step_h, demand, name) for name in classes]
+            shapes[timezone] = [
+                _by_clock(clock, step_h, demand, name)[at] * _by_day(weekend, demand, name)
+                for name in classes
+            ]
         for k, shape in enumerate(shapes[timezone]):
             made[i, k] = per_day * shape
     return made
 
 
-def _shape(
-    hour: np.ndarray, weekend: np.ndarray, step_h: float, demand: PopulationDemand, name: str
-) -> np.ndarray:
-    """Requests per hour of the class for each request that a person makes on a working day."""
+def _by_clock(clock: np.ndarray, step_h: float, demand: PopulationDemand, name: str) -> np.ndarray:
+    """Requests per hour of the class, by local hour, for one request on a working day."""
     of_class = demand.classes.get(name)
     if of_class is None:
-        return np.zeros(len(hour))
+        return np.zeros(len(clock))
     weights = hour_weights(of_class, demand.hour_profiles)
-    day = np.where(weekend, of_class.weekend_factor, 1.0)
-    shape: np.ndarray = of_class.share * day * step_share(hour, weights, step_h)
-    return shape
+    share: np.ndarray = of_class.share * step_share(clock, weights, step_h)
+    return share
+
+
+def _by_day(weekend: np.ndarray, demand: PopulationDemand, name: str) -> np.ndarray:
+    """The class's weekend factor on weekends, else 1; shape (T,)."""
+    of_class = demand.classes.get(name)
+    return np.where(weekend, 1.0 if of_class is None else of_class.weekend_factor, 1.0)
