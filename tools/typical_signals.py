@@ -11,7 +11,7 @@ import polars as pl
 from wattlas.data import typical
 
 SEED = 20230101
-CALIBRATION_STEPS = 40
+CALIBRATION_STEPS = 16
 GAIN = 0.6
 LEAST_EIGENVALUE = 0.005
 LATENT_DECIMALS = 4

@@ -16,7 +16,7 @@ from wattlas.data import typical
 from wattlas.data.pack import open_pack, typical_figures
 
 # SHA-256 of both arrays in hundredths, as 64-bit integers, price first.
-EXPECTED_SHA256 = "ccc835e5df5f467c0fbcf10bd07f972d274294acc60513def8397c1c0506d45d"
+EXPECTED_SHA256 = "48f372dc7174bd594f5784722c1f10919bb1657ba86b1771d23ebd9eed0e79fd"
 ZONES, HOURS = 18, 8760
 
 
