@@ -6,6 +6,7 @@ Every number is invented. It has the size of a real study: 18 regions, 60 metros
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -312,7 +313,7 @@ def _abatement(plan: dict[str, float], green: dict[str, float]) -> pl.DataFrame:
         span_kg, span_usd = (plan[k] - green[k] for k in ("carbon_kg", "energy_usd"))
         rows.append((plan["carbon_kg"] - s * span_kg,
                      plan["energy_usd"] + plan["rent_usd"] - span_usd * s**2,
-                     float(-2 * s * span_usd / span_kg * 1000)))  # fmt: skip
+                     float(-2 * s * span_usd / (span_kg or 1.0) * 1000)))  # fmt: skip
     return _frame(rows, "carbon_kg cost_usd abatement_usd_per_t")
 
 
@@ -498,7 +499,24 @@ def meta(frames: dict[str, pl.DataFrame], **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@cache
+def made_up() -> dict[str, pl.DataFrame]:
+    """The tables of the whole made-up study, computed once."""
+    return tables()
+
+
+@cache
+def small() -> dict[str, pl.DataFrame]:
+    """The same of one region, two metros and one hour."""
+    return tables(World(regions=1, metros=2, hours=1))
+
+
+def results(frames: dict[str, pl.DataFrame] | None = None, **changes: Any) -> Results:
+    """The made-up study as results that were never on a disk."""
+    frames = made_up() if frames is None else frames
+    return Results(meta=meta(made_up(), **changes), tables=frames)
+
+
 def write(folder: Path, **changes: Any) -> Results:
     """Write the made-up study to `folder`."""
-    frames = tables()
-    return write_results(folder, meta(frames, **changes), frames)
+    return write_results(folder, meta(made_up(), **changes), made_up())

@@ -65,7 +65,7 @@ def header(results: Results) -> str:
 
 def footer(results: Results) -> str:
     """What is not in the numbers, where they come from, and whose software drew them."""
-    limits = results.meta.get("limits") or []
+    limits = [text for text in results.meta.get("limits") or [] if text != results.notice]
     parts = ["<footer>", "<h2>What is not in these numbers</h2>"]
     parts.append(_list(limits) if limits else "<p>The results name no limits.</p>")
     if results.notice:

@@ -1,4 +1,4 @@
-"""A results folder: `meta.json` and Parquet tables, written whole, and read with all mistakes named.
+"""A results folder: `meta.json` and Parquet tables, written whole, read with every mistake named.
 
 The folder is complete in itself: it can be mailed, and `wattlas view FOLDER` shows it.
 """
@@ -101,7 +101,7 @@ def frames(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
 
     out = {}
     for name, table in tables.items():
-        frame = pl.DataFrame(dict(table), strict=False)
+        frame = pl.DataFrame({key: _in_ms(column) for key, column in table.items()}, strict=False)
         naive = [
             c for c, t in frame.schema.items() if isinstance(t, pl.Datetime) and not t.time_zone
         ]
@@ -110,6 +110,13 @@ def frames(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
             pl.selectors.float().fill_nan(None),
         )
     return out
+
+
+def _in_ms(column: Any) -> Any:
+    """Times in milliseconds: polars knows neither hours nor seconds of numpy."""
+    dtype = getattr(column, "dtype", None)
+    is_time = dtype is not None and getattr(dtype, "kind", "") == "M"
+    return column.astype("datetime64[ms]") if is_time else column
 
 
 def open_results(folder: str | Path) -> Results:

@@ -48,6 +48,10 @@
     };
   }
 
+  const LIMITS = {
+    egress: "egress prices", residency: "residency rules", state: "state that has to stay", capacity: "capacity",
+    latency: "latency budgets", accuracy: "accuracy floors", starts: "starting capacity",
+  };
   const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
   const share = (value) => (value == null ? "" : W.say(value, "share"));
 
@@ -57,7 +61,7 @@
     if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit`);
     const singles = rows.filter((row) => weight(row) === 1 && saving(row) != null).sort((a, b) => saving(b) - saving(a));
     const worst = singles[0];
-    parts.push(worst && saving(worst) > actual * 1.0005 ? `. The limit that costs most: ${(worst.label || worst.removed).replace(/^Without /, "")} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
+    parts.push(worst && saving(worst) > actual * 1.0005 ? `. The limit that costs most: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
     return parts.join("");
   }
 

@@ -14,7 +14,12 @@
       .filter((row) => row.variant === state.variant && row.objective === state.objective)
       .sort((a, b) => a.x - b.x);
 
-  const sayX = (x, unit) => (unit === "ms" ? W.say(x, "ms") : `${unit === "×" || unit === "x" || unit === "" ? "×" : ""}${W.num(x)}${unit && !["×", "x"].includes(unit) ? ` ${unit}` : ""}`);
+  // A budget in words: milliseconds, or a multiple of the user's own (its unit begins with ×).
+  const sayX = (x, unit) => (unit === "ms" ? W.say(x, "ms") : /^[×x]/.test(unit || "×") ? `×${W.num(x)}` : `${W.num(x)} ${unit}`);
+
+  // Scaled budgets are multiples of the user's own, so that theirs is 1 wherever on its step the
+  // breakpoint lies.
+  const ownX = (own, variant) => (variant === "scale" ? Math.max(own.x, 1) : own.x);
 
   // The frontier is a step function: between breakpoints the last one reached holds.
   const at = (rows, x) => rows.findLast((row) => row.x <= x * (1 + 1e-9)) || rows[0];
@@ -52,7 +57,7 @@
       state.to = (value) => (log ? 10 ** value : value);
       return {
         kind: "range", key: "budget", label: "Budget", min: to(low), max: to(high), step: (to(high) - to(low)) / 600,
-        standard: to(own ? own.x : rows[Math.floor(rows.length / 2)].x),
+        standard: to(own ? Math.min(high, ownX(own, state.variant)) : rows[Math.floor(rows.length / 2)].x),
         say: (value) => sayX(state.to(value), rows[0].x_unit),
       };
     },
@@ -122,7 +127,7 @@
       }
       if (own && own[panel.key] != null) {
         dots.push({
-          value: [own.x, own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
+          value: [Math.min(high, ownX(own, state.variant)), own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
           label: { show: at_ === 0, formatter: "your budget", position: own.x > (low + 3 * high) / 4 ? [-72, -20] : [12, -16], color: theme.user, fontWeight: 600, opacity: 1 },
         });
       }
@@ -140,7 +145,7 @@
     const xAxis = [0, 1].map((gridIndex) => ({
       gridIndex, type: log ? "log" : "value", min: low, max: high === low ? low + 1 : high,
       name: gridIndex ? axisName(state.variant, unit) : "", nameGap: 28,
-      axisLabel: { show: gridIndex === 1, formatter: (v) => (unit === "ms" ? W.num(v) : `×${W.num(v)}`) },
+      axisLabel: { show: gridIndex === 1, formatter: (v) => (unit === "ms" ? W.num(v) : sayX(v, unit)) },
       splitLine: { show: false },
     }));
     const left = 58;

@@ -23,14 +23,15 @@
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.movable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
       itemStyle: row.feasible ? { color: colour(row), opacity: 1 } : { color: theme.paper, borderColor: colour(row), borderWidth: 2, opacity: 1 },
-      label: { formatter: () => (small ? short(row.label) : row.label), position: sides.get(row) },
+      label: sides.has(row) ? { show: true, formatter: () => sides.get(row).text, position: sides.get(row).side } : { show: false },
     });
     const steepest = curve.filter((row) => row.abatement_usd_per_t != null);
     const best = rows.find((row) => row.policy === "optimum");
     const green = rows.find((row) => row.policy === "carbon_optimum");
+    const closed = rows.filter((row) => !row.feasible).length;
     return {
       answer: best
-        ? `The plan's movable cost is ${W.say(best.movable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.movable_usd, "usd")}` : ""}. ${rows.filter((row) => !row.feasible).length} of ${rows.length} policies are not feasible.`
+        ? `The plan's movable cost is ${W.say(best.movable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.movable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}`
         : `${rows.length} policies were compared.`,
       height,
       option: {
@@ -46,7 +47,7 @@
           },
           {
             type: "scatter", data: placed.map(dot), z: 5,
-            label: { show: true, color: theme.ink, fontSize: small ? 10 : 12, distance: 8, textBorderColor: theme.paper, textBorderWidth: 3 },
+            label: { color: theme.ink, fontSize: small ? 10 : 12, distance: 8, textBorderColor: theme.paper, textBorderWidth: 3 },
             tooltip: { formatter: (event) => tip(event.data.row) },
           },
         ],
@@ -54,7 +55,7 @@
       notes: [
         ...rows.filter((row) => !row.feasible).map((row) => `${row.label} is not feasible${row.reason ? `: ${row.reason}` : ""}.`),
         ...(curve.length ? [`The line is the cheapest way to each level of carbon${steepest.length ? `; its slope, the price of abatement, runs from ${W.num(Math.min(...steepest.map((r) => r.abatement_usd_per_t)))} to ${W.num(Math.max(...steepest.map((r) => r.abatement_usd_per_t)))} USD/t` : ""}.`] : ["The Pareto curve between cost and carbon was not computed."]),
-        "Hollow: breaks a budget, a rule or a capacity limit, so that its cost and carbon are not on offer.",
+        ...(closed ? ["Hollow: breaks a budget, a rule or a capacity limit, so that its cost and carbon are not on offer."] : []),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
@@ -73,9 +74,16 @@
     const tall = 14;
     const taken = rows.map((row) => at(row)).map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
     const sides = new Map();
+    const near = (a, b) => Math.hypot(at(a)[0] - at(b)[0], at(a)[1] - at(b)[1]) < 6;
+    const done = new Set();
     for (const row of rows) {
+      if (done.has(row)) continue;
       const [x, y] = at(row);
-      const long = (small ? short(row.label).length * 5.4 : row.label.length * 6.4) + 4;
+      // Policies that end at one point share one label.
+      const same = rows.filter((other) => !done.has(other) && near(row, other));
+      same.forEach((other) => done.add(other));
+      const text = same.map((other) => (small ? short(other.label) : other.label)).join(" = ");
+      const long = text.length * (small ? 5.4 : 6.4) + 4;
       const boxes = {
         right: [x + 9, y - tall / 2, x + 12 + long, y + tall / 2], left: [x - 12 - long, y - tall / 2, x - 9, y + tall / 2],
         top: [x - long / 2, y - 12 - tall, x + long / 2, y - 9], bottom: [x - long / 2, y + 9, x + long / 2, y + 12 + tall],
@@ -83,7 +91,7 @@
       const free = ([l, t, r, b]) => l >= -18 && r <= wide && !taken.some(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b);
       const side = Object.keys(boxes).find((one) => free(boxes[one])) || (x > wide / 2 ? "left" : "right");
       taken.push(boxes[side]);
-      sides.set(row, side);
+      sides.set(row, { side, text });
     }
     return sides;
   }
