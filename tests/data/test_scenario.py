@@ -385,3 +385,23 @@ def test_a_pack_gives_what_the_document_does_not(tiny: Folder) -> None:
     assert (len(s.regions), len(s.metros), s.hours.count) == (2, 1, 48)
     assert "typical year" in s.notice
     assert any("ODbL" in p.licence for p in s.provenance)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: x",
+        "name: x\npack: typical-2023",
+        "name: x\npack: typical-2023\nregions: {only: []}",
+        "name: x\nregions: {a: {pue: 1}}\ntime: {start: 2023-01-01T00:00:00Z, hours: 2}",
+        "name: x\nnodes: {at: metros}\nmetros: {m: {lat_deg: 1}}",
+        "name: x\nnodes: {at: regions}\nnetwork: {metro_node: fitted, node_region: paper}",
+        "name: x\nmetros:\nregions:\ntime:\n",
+        "name: x\npoints: {p: {}}\nclasses: {A: {}}\ndemand: {population: {classes: {}}}",
+    ],
+)
+def test_a_bare_document_is_told_what_it_lacks(tiny: Folder, text: str) -> None:
+    """However little a document says, the answer is a list of problems, never a crash."""
+    found = tiny.write("scenario.yaml", text + "\n").problems()
+    assert found
+    assert all(p.mend and p.file for p in found)

@@ -53,7 +53,7 @@ class Inputs:
             path, f"names the table `{given}`, which is not there", f"Looked at {full}."
         )
         try:
-            table = read_table(full, given, missing)
+            table = read_table(full, str(full), missing)
         except InputError as fault:
             self.problems += fault.problems
             return None
