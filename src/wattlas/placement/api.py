@@ -213,7 +213,9 @@ def _limited(instance: Instance, objective: Objective) -> tuple[Measure, str]:
 def _limits(
     instance: Instance, objective: Objective, limited: Measure, parts: list[np.ndarray]
 ) -> np.ndarray:
-    """The limit of each window; relative ones are shares of the nearest-available baseline."""
+    """The limit of each window; relative ones are shares of what the nearest-available baseline
+    reaches, its frictions aside.
+    """
     absolute = (
         objective.carbon_cap_t if objective.carbon_cap_t is not None else objective.cost_cap_usd
     )
@@ -225,10 +227,7 @@ def _limits(
         else objective.cost_cap_share
     )
     assert share is not None
-    base = nearest_available(instance)
-    used = evaluate(instance, limited, base)
-    if limited.unit == "USD":
-        used = used + friction_usd(instance, *base.flows) * instance.hours
+    used = evaluate(instance, limited, nearest_available(instance))
     return np.array([share * used[steps].sum() for steps in parts])
 
 

@@ -97,6 +97,8 @@ def _short(
     instance: Instance, step: int, sources: list[int], regions: list[int], floors: list[int]
 ) -> bool:
     """Whether these requirements alone clash."""
+    if not (instance.demand[sources, step] > 0).any():
+        return False
     answer, _ = _elastic(instance, step, sources, regions, floors)
     return answer.objective > 1e-7
 
@@ -113,12 +115,12 @@ def _elastic(
     limit[regions] = instance.capacity[regions, step] * scale
     floor = np.full(len(instance.mean_accuracy_min), np.nan)
     floor[floors] = instance.mean_accuracy_min[floors]
-    gpu = instance.gpu_h / max(float(instance.gpu_h.max(initial=0.0)), 1e-300)
+    heaviest = float(instance.gpu_h.max(initial=0.0)) or 1.0
     relaxed = replace(
         instance,
         demand=(load * scale)[:, None],
-        capacity=limit[:, None] / max(float(instance.gpu_h.max(initial=0.0)), 1e-300),
-        gpu_h=gpu,
+        capacity=limit[:, None] / heaviest,
+        gpu_h=instance.gpu_h / heaviest,
         mean_accuracy_min=floor,
         unserved_usd=np.ones(instance.sources),
     )

@@ -18,6 +18,7 @@ from wattlas.placement import highs
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Layout, Rows, rows
+from wattlas.placement.prune import pruned
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
@@ -68,6 +69,7 @@ def solve_hours(
     """
     began = time.perf_counter()
     steps = np.arange(instance.scenario.hours.count) if steps is None else steps
+    instance = pruned(instance, (measure,) if tie is None else (measure, tie), steps)
     parts, rest = _argmin(instance, measure, tie, steps)
     worker = _HourProgram(instance, measure, tie) if len(rest) else None
     capacity_price = np.zeros_like(instance.capacity)

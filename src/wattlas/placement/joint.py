@@ -46,7 +46,8 @@ def solve_joint(
         "columns": layout.columns,
         "nonzeros": sum(len(block.index) for block in blocks),
     }
-    prices = _dual(answer, blocks, "cap", scale) if caps else np.zeros(0)
+    solved = bool(len(answer.x))
+    prices = _dual(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
     return Solution(**{**solution.__dict__, **size}), prices
 
 

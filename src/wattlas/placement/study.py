@@ -167,8 +167,8 @@ def _frontier_table(frontiers: tuple[Frontier, ...]) -> Table:
 
 
 _FRONTIER_COLUMNS = (
-    "variant objective x x_unit cost_usd movable_usd carbon_kg exact is_users_budget dual_usd_per_ms "
-    "return_usd_per_ms return_kg_per_ms"
+    "variant objective x x_unit cost_usd movable_usd carbon_kg exact is_users_budget "
+    "dual_usd_per_ms return_usd_per_ms return_kg_per_ms"
 ).split()
 
 
