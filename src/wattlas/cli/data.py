@@ -20,7 +20,9 @@ app = typer.Typer(
     name="data",
     help="Packs of facts and hours: list, judge, import.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 EXIT_BAD_INPUT = 3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -132,7 +134,8 @@ def _verdict_json(verdict: Verdict) -> str:
 
 
 def _verdict_text(verdict: Verdict) -> str:
-    lines = [f"{verdict.path}: {sum(verdict.rows.values()):,} rows in {len(verdict.rows)} tables"]
+    tables = "1 table" if len(verdict.rows) == 1 else f"{len(verdict.rows)} tables"
+    lines = [f"{verdict.path}: {sum(verdict.rows.values()):,} rows in {tables}"]
     for problem in verdict.problems:
         lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.mend}"]
     lines += [f"note: {note}" for note in verdict.notes]
@@ -218,8 +221,7 @@ def _result_json(result: ImportResult) -> str:
 def _result_text(result: ImportResult) -> str:
     time = result.manifest.time
     lines = [
-        f"{result.folder}: {result.rows:,} rows of {result.table} in {len(result.zones)} zones "
-        f"({', '.join(result.zones)})",
+        f"{result.folder}: {result.rows:,} rows of {result.table} for {', '.join(result.zones)}",
         f"the pack has {time.hours:,} hours from {time.start_utc}",
     ]
     lines += [f"gap: {problem}" for problem in result.gaps]

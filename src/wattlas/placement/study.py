@@ -224,7 +224,7 @@ def _abatement(scenario: Scenario, carbon_best: Plan, tell: Progress) -> Table:
 def _breakeven_table(instance: Instance, best: Plan) -> Table:
     """Break-evens of the moves that carry the most energy away from home, per class."""
     rows: dict[str, list[Any]] = {name: [] for name in _BREAKEVEN_COLUMNS}
-    for klass, origin, target in _largest_moves(instance, best):
+    for klass, origin, target in _moves_of(instance, best):
         try:
             found = breakeven_between(instance.scenario, klass, origin, target)
         except UsageError:
@@ -244,7 +244,15 @@ def _breakeven_table(instance: Instance, best: Plan) -> Table:
 _BREAKEVEN_COLUMNS = "class from_region to_region quantity value unit verdict reason".split()
 
 
-def _largest_moves(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
+def largest_moves(scenario: Scenario) -> list[tuple[str, str, str]]:
+    """(class, from, to) of the moves that carry the most energy away from home in the plan."""
+    best = place(scenario)
+    if not best.ok:
+        raise InfeasibleError(best.conflict)
+    return _moves_of(build_instance(scenario), best)
+
+
+def _moves_of(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
     from wattlas.placement.feasibility import home_region
     from wattlas.placement.totals import per_flow
 
