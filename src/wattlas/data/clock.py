@@ -28,6 +28,7 @@ COLUMNS = {
     ],
 }
 HOURS_OF_A_DAY = 24
+STEP_SLACK_H = 1e-6
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ def choose_sample(inputs: Inputs, hours: Hours, signals: Signals) -> Sample | No
         return None
     per_day = round(HOURS_OF_A_DAY / hours.step_h)
     midnight = hours.start == hours.start.astype("datetime64[D]")
-    if not midnight or hours.count % per_day:
+    whole_steps = abs(per_day * hours.step_h - HOURS_OF_A_DAY) < STEP_SLACK_H
+    if not midnight or not whole_steps or hours.count % per_day:
         what = "needs whole days: a start at 00:00 UTC and a multiple of 24 hours"
         mend = f"The hours are {hours.count * hours.step_h:g} from {stamp(hours.start)}."
         inputs.report(("time", "sample"), what, mend)
