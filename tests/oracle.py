@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,8 @@ from wattlas.model.workload import LatencyTo, State, WhenNone
 UNSERVED = (-1, -1)
 SHED_LAST = 10.0
 EXACT_ROWS = 60
+ROUNDING = 1e-10
+"""Relative slack of a limit: what fits exactly in decimals must fit in exact arithmetic too."""
 Demand = tuple[int, int]
 Place = tuple[int, int]
 
@@ -205,7 +207,7 @@ def start_usd(s: Scenario, r: int, variant: str, t: int) -> float:
 
 
 def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
-    """The open place nearest to the service node; ties go to the cheapest, then the first."""
+    """The open region nearest to the service node, ties to the first; its cheapest point."""
     if not places:
         return None
     node = node_of(s, i)
@@ -213,8 +215,9 @@ def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | No
         places,
         key=lambda p: (
             s.network.rtt_node_region_ms[node, p[0]],
+            p[0],
             unit_usd(s, i, k, p[0], p[1], t),
-            p,
+            p[1],
         ),
     )
 
@@ -266,15 +269,28 @@ class Program:
                 columns[at], values[at] = index[column], value / size
             glp.glp_set_mat_row(lp, q, len(terms), columns, values)
             glp.glp_set_row_bnds(lp, q, _kind(lower, upper), lower / size, upper / size)
+        code = self._simplex(lp)
+        return self._read(lp, code, index, scale, heavy)
+
+    def _simplex(self, lp: Any) -> int:
+        """Primal simplex; where it stumbles, again from another start; then exact arithmetic."""
         options = glp.glp_smcp()
         glp.glp_init_smcp(options)
         options.msg_lev = glp.GLP_MSG_OFF
-        options.tol_bnd = options.tol_dj = 1e-10
-        glp.glp_adv_basis(lp, 0)
-        code = glp.glp_simplex(lp, options)
-        if code == 0 and len(self.rows) <= EXACT_ROWS:
+        options.it_lim = 20 * (len(self.rows) + len(self.cost)) + 1000
+        decided = (glp.GLP_OPT, glp.GLP_NOFEAS, glp.GLP_UNBND)
+        code = 1
+        for tolerance, method in ((1e-10, glp.GLP_PRIMAL), (1e-9, glp.GLP_DUALP), (1e-7, 1)):
+            options.tol_bnd = options.tol_dj = tolerance
+            options.meth = method
+            glp.glp_adv_basis(lp, 0)
+            code = glp.glp_simplex(lp, options)
+            if code == 0 and glp.glp_get_status(lp) in decided:
+                break
+        if glp.glp_get_num_rows(lp) and len(self.rows) <= EXACT_ROWS:
+            options.it_lim *= 10
             code = glp.glp_exact(lp, options)
-        return self._read(lp, code, index, scale, heavy)
+        return int(code)
 
     def _read(
         self, lp: Any, code: int, index: dict[Any, int], scale: dict[Any, float], heavy: float
@@ -306,6 +322,7 @@ def oracle_plan(
     budget_ms: np.ndarray | None = None,
     mean_latency_ms: float | None = None,
     measure: Any = None,
+    held: Sequence[tuple[Any, float]] = (),
     with_caps: bool = True,
     with_frictions: bool = True,
 ) -> OraclePlan:
@@ -313,7 +330,7 @@ def oracle_plan(
 
     `budget_ms` (metros, classes) replaces the budgets; `mean_latency_ms` drops the budgets of
     relaxable classes and holds their demand-weighted mean latency instead. `measure` replaces
-    what is made least by another unit value.
+    what is made least by another unit value; `held` are other unit values with their limits.
     """
     if mean_latency_ms is not None:
         budget_ms = _without_relaxable(s, budget_ms)
@@ -337,6 +354,12 @@ def oracle_plan(
         lp.cost.update(dict.fromkeys(friction, 0.0))
     if with_caps:
         _caps(lp, s, columns, friction)
+    for number, (unit, limit) in enumerate(held):
+        terms = {
+            ("x", *c): float(span[c[4]] * s.demand_per_h[c[0], c[1], c[4]]) * unit(s, *c)
+            for c in columns
+        }
+        lp.row(("held", number), terms, -math.inf, limit + ROUNDING * abs(limit))
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
     return _answer(s, lp, columns, friction, measure)
@@ -392,7 +415,7 @@ def _capacity(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
     for (r, t), terms in grouped.items():
         limit = float(s.capacity_gpu[r, t])
         if math.isfinite(limit):
-            lp.row(("capacity", r, t), terms, -math.inf, limit)
+            lp.row(("capacity", r, t), terms, -math.inf, limit * (1 + ROUNDING))
 
 
 def _mean_accuracy(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
@@ -539,34 +562,80 @@ def _caps(
         if limit is None:
             limit = (share or 0.0) * baseline(s, unit, steps)
         if math.isfinite(limit):
-            lp.row(("cap", w), terms, -math.inf, limit)
+            lp.row(("cap", w), terms, -math.inf, limit + ROUNDING * abs(limit))
 
 
 def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
-    """What nearest-available reaches over a window: least round trip, then least cost. No friction.
+    """What nearest-available reaches over a window: least round trip, then least cost, no friction.
 
-    Each hour is its own; ties in the round trip are broken by cost in a second program.
+    Each hour is its own. Infinite where an hour has none; Ambiguous where equally near and
+    equally dear placements differ in the unit.
     """
     total = 0.0
     for t in steps:
         hour = s.at_hours([t])
-        first = oracle_plan(hour, measure=unit_rtt, with_caps=False, with_frictions=False)
-        if first.status != "optimal":
-            return math.inf
-        total += _second(hour, unit)
+        held: list[tuple[Any, float]] = []
+        for each in (unit_rtt, unit_usd):
+            found = oracle_plan(hour, measure=each, held=held, **ALONE)
+            if found.status != "optimal":
+                return math.inf
+            held.append((each, found.objective))
+        low = oracle_plan(hour, measure=unit, held=held, **ALONE).objective
+        high = -oracle_plan(hour, measure=_minus(unit), held=held, **ALONE).objective
+        if not math.isclose(low, high, rel_tol=1e-10, abs_tol=1e-300):
+            raise Ambiguous(low, high)
+        total += low
     return total
 
 
-def _second(s: Scenario, unit: Any) -> float:
-    """Least cost among the least round trips of one hour, by weight: first rtt, then USD."""
-    size = max((abs(unit_usd(s, *c)) for c in _flow_columns(s, open_places(s)[0])), default=0.0)
-    weight = 1e-6 / (size or 1.0)
+ALONE = {"with_caps": False, "with_frictions": False}
 
-    def both(s: Scenario, *c: int) -> float:
-        return unit_rtt(s, *c) + weight * unit_usd(s, *c)
 
-    found = oracle_plan(s, measure=both, with_caps=False, with_frictions=False)
-    return math.fsum(float(s.hours.hours[0]) * v * unit(s, *c) for c, v in found.flows.items())
+class Ambiguous(Exception):
+    """The baseline is not unique, so that a cap relative to it means two things."""
+
+
+def _minus(unit: Any) -> Any:
+    return lambda s, *c: -unit(s, *c)
+
+
+def absolute_cap(s: Scenario, share: float) -> Scenario:
+    """The scenario under a cap `share` of the way from the least attainable to the free use.
+
+    Caps carbon where cost is made least, and cost where carbon is; one figure for all windows.
+    """
+    by_cost = s.objective.minimise is Minimise.COST
+    other = Minimise.CARBON if by_cost else Minimise.COST
+    free = oracle_plan(s, with_caps=False)
+    least = oracle_plan(replace(s, objective=replace(s.objective, minimise=other)), with_caps=False)
+    unit = unit_t if by_cost else unit_usd
+    used = [
+        max(
+            math.fsum(
+                float(s.hours.hours[c[4]]) * rate * unit(s, *c)
+                for c, rate in found.flows.items()
+                if c[4] in steps
+            )
+            for steps in windows(s)
+        )
+        for found in (least, free)
+    ]
+    limit = used[0] + share * (used[1] - used[0]) + 1e-6 * abs(used[0])
+    cap = {"carbon_cap_t": limit} if by_cost else {"cost_cap_usd": limit}
+    return replace(s, objective=replace(s.objective, **cap))
+
+
+def scale(s: Scenario, found: OraclePlan) -> float:
+    """Σ of the absolute parts of the objective, the weight of shed demand included.
+
+    What a relative error is measured against: parts of either sign may cancel.
+    """
+    by_cost = s.objective.minimise is Minimise.COST
+    unit = unit_usd if by_cost else _least_carbon(s)
+    parts = (
+        abs(float(s.hours.hours[c[4]]) * rate * unit(s, *c)) for c, rate in found.flows.items()
+    )
+    return max(math.fsum(parts), abs(found.objective))
 
 
 def _mean_latency(lp: Program, s: Scenario, columns: list[tuple[int, ...]], mean_ms: float) -> None:
