@@ -165,6 +165,15 @@ def test_the_world_is_sound() -> None:
     assert verdict.rows["price"] == 18 * 8760
 
 
+def test_the_documentation_names_every_table_and_column(root: Path) -> None:
+    """docs/data.md has a row for each table, with all columns that it may have."""
+    text = (root / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    for name, layout in LAYOUTS.items():
+        for column in layout.columns:
+            assert column in rows[name], (name, column)
+
+
 def test_a_pack_opens_by_name_and_by_path(copied: Path) -> None:
     """A name finds the embedded pack, a path any folder, relative to where it is told."""
     assert embedded_packs() == (WORLD,)
