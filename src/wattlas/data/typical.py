@@ -145,7 +145,7 @@ def _recentre(
     values = np.clip(values, low[:, None], high[:, None])
     for _ in range(_RECENTRE_STEPS):
         lack = mean - values.mean(axis=1)
-        if np.abs(lack).max() < 1e-10:
+        if np.abs(lack).max() < 1e-12:
             break
         room = np.where(lack[:, None] > 0, values < high[:, None], values > low[:, None])
         share = room.mean(axis=1)
