@@ -254,16 +254,17 @@ def _carries_state(scenario: Scenario, klass: WorkloadClass) -> bool:
 def _start_usd_per_gpu_h(
     scenario: Scenario, point: OperatingPoint, r: int, *, first: bool
 ) -> float:
-    """F[m,r]: USD per GPU-h/h started, at the price of the first step or at the mean price."""
+    """F[m,r] ≥ 0: USD per GPU-h/h started, at the price of the first step or at the mean price."""
     region, frictions = scenario.regions[r], scenario.frictions
     price = scenario.price_usd_per_mwh[r]
     paid = float(price[0] if first else price.mean())
     warm_up = frictions.start_kwh_per_gpu_h * region.pue * paid / KWH_PER_MWH
     base = frictions.start_usd_by_region.get(region.id, frictions.start_usd_per_gpu_h)
-    if not frictions.carry_weights:
-        return base + warm_up
-    inbound = float(scenario.network.egress_usd_per_gb[:, r].mean())
-    return base + warm_up + point.weights_bytes / BYTES_PER_GB * inbound
+    carried = 0.0
+    if frictions.carry_weights:
+        inbound = float(scenario.network.egress_usd_per_gb[:, r].mean())
+        carried = point.weights_bytes / BYTES_PER_GB * inbound
+    return max(base + warm_up + carried, 0.0)
 
 
 def _point(
