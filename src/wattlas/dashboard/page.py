@@ -114,14 +114,14 @@ def _headline(results: Results) -> str:
     label = baseline(results.meta)
     cards = [
         _card(
-            f"Saved against the {label}",
+            "Money saved",
             words.money(found.get("saving_usd")),
-            f"{when}: {words.share(found.get('saving_share'))} of the cost that placement can move",
+            f"{when}: {words.share(found.get('saving_share'))} of the movable cost at the {label}",
         ),
         _card(
             "Carbon saved",
             words.mass(found.get("saving_kg")),
-            f"{when}: {words.share(found.get('saving_carbon_share'))} of what that baseline emits",
+            f"{when}: {words.share(found.get('saving_carbon_share'))} of what the {label} emits",
         ),
         _card(
             "Movable cost",
@@ -133,8 +133,10 @@ def _headline(results: Results) -> str:
     lead = (
         f"Serving {words.count(plan.get('requests'))} requests took "
         f"{words.energy(plan.get('it_mwh'))} of IT energy. "
-        f"Accelerator rent, {words.money(plan.get('rent_usd'))}, comes on top of the movable cost."
+        f"Accelerator rent, {words.money(plan.get('rent_usd'))}, comes on top of the movable cost"
     )
+    of_all = found.get("saving_share_of_all")
+    lead += "." if of_all is None else f": of all cost, the saving is {words.share(of_all)}."
     table = _totals(plan, home, label)
     return f'<div class="cards">{"".join(cards)}</div><p class="lead">{escape(lead)}</p>{table}'
 
@@ -232,13 +234,20 @@ def _provenance(meta: Mapping[str, Any]) -> str:
     keys = ("what", "source", "licence", "period", "note")
     heads = "".join(f'<th scope="col">{key.capitalize()}</th>' for key in keys)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(row.get(key) or ''))}</td>" for key in keys) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{escape(_days(str(row.get(key) or '')))}</td>" for key in keys)
+        + "</tr>"
         for row in rows
     )
     return (
-        '<div class="scroll tall" tabindex="0"><table class="plain"><thead><tr>'
+        '<div class="scroll whole" tabindex="0"><table class="plain"><thead><tr>'
         f"{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _days(text: str) -> str:
+    """Times at midnight as days, which is what a reader of a period wants."""
+    return text.replace("T00:00:00Z", "")
 
 
 def _made(results: Results) -> str:

@@ -103,11 +103,12 @@
       const [least, most] = W.extent(values);
       const scale = W.scale(most, panel.kind);
       panel.scale = scale;
+      panel.lifted = !(least > 0 && least < 0.7 * most);
       yAxis.push({
         gridIndex: at_, type: "value", name: `${panel.label}, ${scale.unit}`, nameLocation: "end", nameGap: 12,
         nameTextStyle: { align: "left", padding: [0, 0, 0, -58], fontWeight: 600, color: theme.ink },
         min: least > 0 && least < 0.7 * most ? 0 : (v) => v.min - (v.max - v.min) * 0.08,
-        splitNumber: 4, axisLabel: { formatter: (v) => W.num(v) },
+        splitNumber: 4, axisLabel: { formatter: (v) => W.num(v), showMinLabel: least > 0 && least < 0.7 * most },
       });
       const made = panelSeries(rows, panel.key, at_, scale, theme, soft);
       if (panel.home != null) {
@@ -142,6 +143,7 @@
       });
       if (soft && at_ === 0) series.push(...tangent(rows, x, panel, low, high, theme));
     });
+    const lifted = panels.filter((panel) => panel.lifted).map((panel) => panel.label.toLowerCase());
     const xAxis = [0, 1].map((gridIndex) => ({
       gridIndex, type: log ? "log" : "value", min: low, max: high === low ? low + 1 : high,
       name: gridIndex ? axisName(state.variant, unit) : "", nameGap: 28,
@@ -158,7 +160,7 @@
         axisPointer: { link: [{ xAxisIndex: "all" }] },
         tooltip: { trigger: "axis", formatter: (items) => tip(items, rows, unit) },
       },
-      notes: notes(rows, soft),
+      notes: [...notes(rows, soft), ...(lifted.length ? [`The axis of ${lifted.join(" and ")} does not start at zero.`] : [])],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
   }
@@ -211,7 +213,7 @@
     if (soft) out.push(`A bound on mean latency makes a convex curve; it is computed at ${rows.length} points, and its slope is the dual of the latency row.`);
     else if (exact === rows.length) out.push(`Exact: the best value changes only at these ${exact} budgets, where a new place comes within reach.`);
     else if (exact) out.push(`${exact} points are exact breakpoints (solid steps); ${rows.length - exact} are samples (hollow, dotted), between which the true frontier may fall earlier.`);
-    else out.push(`${rows.length} samples (hollow, dotted): between two of them the true frontier may fall earlier.`);
+    else out.push(`${rows.length} samples (hollow, dotted): between two of them the true frontier may fall earlier, and the figures are those of the last one reached.`);
     out.push("Movable cost is the cost without accelerator rent.");
     return out;
   }

@@ -93,18 +93,21 @@
     const all = W.sum(shares.map(([, mwh]) => mwh));
     const grid = { left: 54, right: 14 };
     const small = width < 560;
+    const words = W.sum(regions.map((id) => W.name("region", id).length * 6.2 + 28));
+    const rows = small ? 1 : Math.min(4, Math.ceil(words / (width - 20)));
+    const foot = 20 * rows;
     return {
       answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, most of it in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
-      height: small ? 530 : 490,
+      height: (small ? 510 : 470) + foot,
       option: {
         grid: [{ ...grid, top: 34, height: 110 }, { ...grid, top: 190, height: small ? 230 : 210 }],
         legend: {
-          type: "scroll", bottom: 0, left: 0, right: 0, itemWidth: 12, itemHeight: 10, icon: "rect", selectedMode: "multiple",
+          type: rows > 1 ? "plain" : "scroll", bottom: 0, left: 0, right: 0, itemWidth: 12, itemHeight: 10, icon: "rect", selectedMode: "multiple",
           data: areas.map((area) => area.name), textStyle: { color: theme.muted, fontSize: 11 }, pageTextStyle: { color: theme.muted }, pageIconColor: theme.ink,
         },
         axisPointer: { link: [{ xAxisIndex: "all" }] },
         dataZoom: [
-          { type: "slider", xAxisIndex: [0, 1], bottom: 34, height: 16, borderColor: theme.line, fillerColor: "rgba(128,128,128,.16)", showDetail: false, showDataShadow: false, brushSelect: false },
+          { type: "slider", xAxisIndex: [0, 1], bottom: foot + 14, height: 16, borderColor: theme.line, fillerColor: "rgba(128,128,128,.16)", showDetail: false, showDataShadow: false, brushSelect: false },
         ],
         xAxis,
         yAxis: [

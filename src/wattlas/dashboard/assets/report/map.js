@@ -77,7 +77,7 @@
     const small = width < 560;
     const dots = byRegion.filter((one) => W.place("region", one.id)).map((one) => ({
       name: W.name("region", one.id), value: [...at(W.place("region", one.id)), one.mwh],
-      symbolSize: 5 + (small ? 16 : 26) * Math.sqrt(one.mwh / peak), itemStyle: { color: W.colour(one.id), borderColor: theme.paper, borderWidth: 1.2, opacity: 1 },
+      symbolSize: 5 + (small ? 12 : 20) * Math.sqrt(one.mwh / peak), itemStyle: { color: W.colour(one.id), borderColor: theme.paper, borderWidth: 1.2, opacity: 1 },
       label: { show: one.mwh > peak * (small ? 0.3 : 0.12), formatter: () => W.name("region", one.id) },
     }));
     const metros = W.rows("places").filter((row) => row.kind === "metro").map((row) => ({ name: row.name, value: [...at(row), 0] }));

@@ -14,7 +14,9 @@
   function draw(state, theme, width) {
     const rows = W.rows("relocation");
     const moved = rows.filter((row) => row.from_zone !== row.to_zone);
-    const total = W.sum(rows.map((row) => row.it_mwh));
+    const stayed = rows.length > moved.length;
+    // The table may hold only what moved: the whole is then the plan's.
+    const total = ((W.meta.totals || {}).plan || {}).it_mwh || W.sum(rows.map((row) => row.it_mwh));
     const away = W.sum(moved.map((row) => row.it_mwh));
     const out = (zone) => W.sum(rows.filter((row) => row.from_zone === zone).map((row) => row.it_mwh));
     const into = (zone) => W.sum(moved.filter((row) => row.to_zone === zone).map((row) => row.it_mwh));
@@ -49,7 +51,7 @@
       node, mounted,
       notes: [
         "No electricity is transmitted: demand moves, generation does not. The line columns say what a wire between the two zones would have had to carry at its peak, and lose (about 3 % per 1,000 km).",
-        `Grey: demand that stayed. The stronger the colour, the more moved: up to ${W.say(most, "mwh")}, by the square root.`,
+        `${stayed ? "Grey: demand that stayed. " : ""}The stronger the colour, the more moved: up to ${W.say(most, "mwh")}, by the square root.`,
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };

@@ -58,7 +58,7 @@
   }
 
   function verdict(row) {
-    const binds = row.binding ? W.el("small", {}, ` ${row.binding} binds`) : null;
+    const binds = row.binding ? W.el("small", {}, ` ${row.binding}${row.binding.includes(" ") ? "" : " binds"}`) : null;
     if (share(row) > 0) return [W.el("b", { class: "tick" }, `CHOSEN ✔ ${W.say(share(row), "share")}`), binds];
     if (row.reason) return row.reason;
     return ["open, not chosen", binds];
