@@ -194,7 +194,7 @@ def _coupled_caps(
     least, _ = solve_joint(instance, limited, time_limit_s=time_limit_s)
     used = evaluate(instance, limited, least)
     if limited.unit == "USD":
-        used = used + friction_usd(instance, *least.flows) * instance.hours
+        used = used + friction_usd(instance, *least.flows) * instance.scenario.hours.weight
     short = next(
         (q for q, steps in enumerate(parts) if used[steps].sum() > limits[q]), len(parts) - 1
     )

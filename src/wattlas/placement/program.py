@@ -240,8 +240,12 @@ def objective(layout: Layout, measure: Measure) -> np.ndarray:
 
 
 def friction_units(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """(column, USD per unit, hours weighted) of everything that is started or moved."""
-    instance, weight = layout.instance, layout.instance.hours[layout.hours]
+    """(column, USD per unit) of everything that is started or moved.
+
+    Weighted by the steps that a step stands for, whatever their length: it is paid once in each.
+    """
+    instance = layout.instance
+    weight = instance.scenario.hours.weight[layout.hours]
     started = start_usd_per_gpu_h(instance)[:, :, layout.hours] if layout.held else np.zeros(0)
     moved = state_usd(instance)[layout.sticky].reshape(1, -1)
     v, y = layout.column("v"), layout.column("y")

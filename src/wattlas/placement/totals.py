@@ -83,7 +83,7 @@ def totals(instance: Instance, solution: Solution, flows: Flows) -> Totals:
     requests = each["requests"]
     late = instance.judged.late[flows.metro, flows.klass]
     price = np.array([k.unserved_usd_per_request or 0.0 for k in scenario.classes])
-    friction = friction_usd(instance, *solution.flows) * scenario.hours.hours
+    friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
     served = float(requests[on].sum())
     gamma = scenario.objective.carbon_price_usd_per_t
     return Totals(
