@@ -1,251 +1,246 @@
-"""The working basis: transforming columns, exchanging them, and rebuilding the inverse."""
+"""The working basis: transforming columns, exchanging them, and rebuilding the inverse.
+
+`inverse[k, i]` is entry (i, k) of the inverse: stored by columns, so that long loops are
+contiguous.
+"""
 
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.state import (
-    PIVOTS,
-    SINCE_REFACTOR,
-    TOUCHED,
+    ALPHA,
+    BAD_KEY,
+    COST,
+    DUAL,
+    ENERGY,
     F8,
-    Hour,
-    Static,
-    Work,
+    GPU,
+    I4,
+    KEY_COST,
+    KEY_O,
+    KEY_R,
+    KEY_X,
+    POINT,
+    REGION,
+    RHS,
+    ROWS,
+    SOURCE,
+    SPARE,
+    SPLIT,
+    BAD,
+    X,
 )
 
 _SINGULAR = 1e-8
 
 
 @kernel
-def cost_of(st: Static, per_kwh: F8, s: int, o: int, r: int) -> float:
+def cost_of(fixed: F8, unit: F8, per_kwh: F8, s: int, o: int, r: int) -> float:
     """The cost of one unit of a column."""
+    width = per_kwh.shape[0]
     if o < 0:
-        return st.unserved[s]
-    return st.fixed[s, o * per_kwh.shape[0] + r] + st.energy[s, o] * per_kwh[r]
+        return fixed[s, unit.shape[1] * width]
+    return fixed[s, o * width + r] + unit[s, o, ENERGY] * per_kwh[r]
 
 
 @kernel
-def row_price(st: Static, dual: F8, s: int, o: int, r: int) -> float:
+def row_price(unit: F8, vec: F8, width: int, s: int, o: int, r: int) -> float:
     """Duals times the entries of a column in the working rows."""
     if o < 0:
         return 0.0
-    total = st.gpu[s, o] * dual[r]
-    for n in range(st.first[s], st.first[s + 1]):
-        total += st.coef[n, o] * dual[st.row[n]]
+    total = unit[s, o, GPU] * vec[DUAL, r]
+    for j in range(unit.shape[2] - ROWS):
+        total += unit[s, o, ROWS + j] * vec[DUAL, width + j]
     return total
 
 
 @kernel
-def add_column(st: Static, out: F8, inverse: F8, s: int, o: int, r: int, sign: float) -> None:
-    """out += sign · inverse · (entries of the column)."""
+def add_column(
+    unit: F8, vec: F8, inverse: F8, width: int, s: int, o: int, r: int, sign: float
+) -> None:
+    """alpha += sign · inverse · (entries of the column)."""
     if o < 0:
         return
-    f = sign * st.gpu[s, o]
-    for i in range(out.shape[0]):
-        out[i] += f * inverse[r, i]
-    for n in range(st.first[s], st.first[s + 1]):
-        f = sign * st.coef[n, o]
+    p = inverse.shape[0]
+    f = sign * unit[s, o, GPU]
+    for i in range(p):
+        vec[ALPHA, i] += f * inverse[r, i]
+    for j in range(unit.shape[2] - ROWS):
+        f = sign * unit[s, o, ROWS + j]
         if f != 0.0:
-            k = st.row[n]
-            for i in range(out.shape[0]):
-                out[i] += f * inverse[k, i]
+            for i in range(p):
+                vec[ALPHA, i] += f * inverse[width + j, i]
 
 
 @kernel
-def transform(st: Static, wk: Work, s: int, o: int, r: int) -> None:
+def transform(
+    unit: F8, src: I4, vec: F8, inverse: F8, width: int, s: int, o: int, r: int
+) -> None:
     """alpha = inverse · (column − key column of its source), or of the slack of row r (s = -1)."""
-    alpha = wk.alpha
+    p = inverse.shape[0]
     if s < 0:
-        alpha[:] = wk.inverse[r]
+        for i in range(p):
+            vec[ALPHA, i] = inverse[r, i]
         return
-    alpha[:] = 0.0
-    if o == wk.key_o[s] and o >= 0:
-        k = wk.key_r[s]
-        g = st.gpu[s, o]
-        for i in range(alpha.shape[0]):
-            alpha[i] = g * (wk.inverse[r, i] - wk.inverse[k, i])
+    k = src[s, KEY_R]
+    if o == src[s, KEY_O] and o >= 0:
+        g = unit[s, o, GPU]
+        for i in range(p):
+            vec[ALPHA, i] = g * (inverse[r, i] - inverse[k, i])
         return
-    add_column(st, alpha, wk.inverse, s, o, r, 1.0)
-    add_column(st, alpha, wk.inverse, s, wk.key_o[s], wk.key_r[s], -1.0)
+    for i in range(p):
+        vec[ALPHA, i] = 0.0
+    add_column(unit, vec, inverse, width, s, o, r, 1.0)
+    add_column(unit, vec, inverse, width, s, src[s, KEY_O], k, -1.0)
 
 
 @kernel
-def eliminate(inverse: F8, alpha: F8, dual: F8, leave: int, price: float) -> None:
+def eliminate(inverse: F8, vec: F8, leave: int, price: float) -> None:
     """Rank-one update of the inverse; the duals move by price · (new pivot row)."""
-    scale = 1.0 / alpha[leave]
-    for k in range(inverse.shape[0]):
+    p = inverse.shape[0]
+    scale = 1.0 / vec[ALPHA, leave]
+    for k in range(p):
         f = inverse[k, leave] * scale
         if f != 0.0:
-            for i in range(alpha.shape[0]):
-                inverse[k, i] -= f * alpha[i]
+            for i in range(p):
+                inverse[k, i] -= f * vec[ALPHA, i]
             inverse[k, leave] = f
-            dual[k] += price * f
+            vec[DUAL, k] += price * f
 
 
 @kernel
-def swap_key(wk: Work, s: int) -> int:
+def swap_key(src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, s: int) -> int:
     """Make one basic column of source s its key; the old key takes that basic place."""
-    place = -1
-    basic_s = wk.basic_s
-    for i in range(basic_s.shape[0]):
-        if basic_s[i] == s:
-            place = i
-            break
-    inverse = wk.inverse
-    for k in range(inverse.shape[0]):
-        total = inverse[k, place]
-        for i in range(place + 1, basic_s.shape[0]):
-            if basic_s[i] == s:
-                total += inverse[k, i]
-        inverse[k, place] = -total
-    o, r, cost, x = wk.key_o[s], wk.key_r[s], wk.key_cost[s], wk.key_x[s]
-    wk.key_o[s], wk.key_r[s] = wk.basic_o[place], wk.basic_r[place]
-    wk.key_cost[s], wk.key_x[s] = wk.basic_cost[place], wk.basic_x[place]
-    wk.basic_o[place], wk.basic_r[place] = o, r
-    wk.basic_cost[place], wk.basic_x[place] = cost, x
+    p = bas.shape[0]
+    place = 0
+    while bas[place, SOURCE] != s:
+        place += 1
+    for i in range(place + 1, p):
+        if bas[i, SOURCE] == s:
+            for k in range(p):
+                inverse[k, place] += inverse[k, i]
+    for k in range(p):
+        inverse[k, place] = -inverse[k, place]
+    o, r, cost, x = src[s, KEY_O], src[s, KEY_R], amount[s, KEY_COST], amount[s, KEY_X]
+    src[s, KEY_O], src[s, KEY_R] = bas[place, POINT], bas[place, REGION]
+    amount[s, KEY_COST], amount[s, KEY_X] = vec[COST, place], vec[X, place]
+    bas[place, POINT], bas[place, REGION] = o, r
+    vec[COST, place], vec[X, place] = cost, x
     return place
 
 
 @kernel
-def set_basic(wk: Work, i: int, s: int, o: int, r: int, cost: float, x: float) -> None:
+def set_basic(
+    src: I4, bas: I4, vec: F8, i: int, s: int, o: int, r: int, cost: float, x: float
+) -> None:
     """Put a column into basic place i, and keep count of what each source has there."""
-    if wk.basic_s[i] >= 0:
-        wk.split[wk.basic_s[i]] -= 1
+    if bas[i, SOURCE] >= 0:
+        src[bas[i, SOURCE], SPLIT] -= 1
     if s >= 0:
-        wk.split[s] += 1
-    wk.basic_s[i], wk.basic_o[i], wk.basic_r[i] = s, o, r
-    wk.basic_cost[i], wk.basic_x[i] = cost, x
+        src[s, SPLIT] += 1
+    bas[i, SOURCE], bas[i, POINT], bas[i, REGION] = s, o, r
+    vec[COST, i], vec[X, i] = cost, x
 
 
 @kernel
-def refactor(st: Static, wk: Work) -> int:
+def refactor(
+    unit: F8, src: I4, bas: I4, vec: F8, inverse: F8, saved: I4, width: int
+) -> int:
     """Rebuild the inverse from the columns; returns how many were dropped as dependent.
 
     Slacks stay in their own row; each other column takes the free row where its transformed
     entry is largest. A column without a usable entry is dropped for the slack of its row.
     """
-    p = wk.basic_s.shape[0]
-    inverse = wk.inverse
+    p = bas.shape[0]
     n = 0
     for i in range(p):
-        if wk.basic_s[i] >= 0:
-            wk.saved[0, n], wk.saved[1, n], wk.saved[2, n] = (
-                wk.basic_s[i],
-                wk.basic_o[i],
-                wk.basic_r[i],
-            )
-            wk.rhs[n] = wk.basic_cost[i]
-            wk.spare[n] = wk.basic_x[i]
+        saved[i, 3] = 1
+    for i in range(p):
+        if bas[i, SOURCE] >= 0:
+            for m in range(3):
+                saved[n, m] = bas[i, m]
+            vec[RHS, n] = vec[COST, i]
+            vec[SPARE, n] = vec[X, i]
             n += 1
-    for i in range(p):
-        wk.weight[i] = 1.0
-    for i in range(p):
-        if wk.basic_s[i] < 0:
-            wk.weight[wk.basic_r[i]] = 0.0
+        else:
+            saved[bas[i, REGION], 3] = 0
     for k in range(p):
         for i in range(p):
             inverse[k, i] = 0.0
         inverse[k, k] = 1.0
-    for i in range(p):
-        set_basic(wk, i, -1, -1, i, 0.0, 0.0)
+        set_basic(src, bas, vec, k, -1, -1, k, 0.0, 0.0)
     dropped = 0
     for m in range(n):
-        s, o, r = wk.saved[0, m], wk.saved[1, m], wk.saved[2, m]
-        transform(st, wk, s, o, r)
+        s, o, r = saved[m, 0], saved[m, 1], saved[m, 2]
+        transform(unit, src, vec, inverse, width, s, o, r)
         place, size = -1, _SINGULAR
         for i in range(p):
-            if wk.weight[i] > 0.0 and abs(wk.alpha[i]) > size:
-                place, size = i, abs(wk.alpha[i])
+            if saved[i, 3] == 1 and abs(vec[ALPHA, i]) > size:
+                place, size = i, abs(vec[ALPHA, i])
         if place < 0:
             dropped += 1
             continue
-        eliminate(inverse, wk.alpha, wk.dual, place, 0.0)
-        wk.weight[place] = 0.0
-        set_basic(wk, place, s, o, r, wk.rhs[m], wk.spare[m])
-    wk.count[SINCE_REFACTOR] = 0
+        eliminate(inverse, vec, place, 0.0)
+        saved[place, 3] = 0
+        set_basic(src, bas, vec, place, s, o, r, vec[RHS, m], vec[SPARE, m])
     return dropped
 
 
 @kernel
-def set_values(st: Static, hr: Hour, wk: Work) -> None:
+def set_values(
+    unit: F8, demand: F8, limit: F8, src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, width: int
+) -> None:
     """Values of the basic and key columns from the right-hand sides and the inverse."""
-    p = wk.basic_s.shape[0]
-    rhs = wk.rhs
-    rhs[:] = hr.limit
-    for s in range(wk.key_o.shape[0]):
-        d = hr.demand[s]
-        wk.key_x[s] = d
-        o = wk.key_o[s]
-        if o >= 0 and d != 0.0:
-            rhs[wk.key_r[s]] -= st.gpu[s, o] * d
-            for n in range(st.first[s], st.first[s + 1]):
-                rhs[st.row[n]] -= st.coef[n, o] * d
-    wk.basic_x[:] = 0.0
+    p = bas.shape[0]
     for k in range(p):
-        f = rhs[k]
+        vec[RHS, k] = limit[k]
+        vec[X, k] = 0.0
+    for s in range(src.shape[0]):
+        d = demand[s]
+        amount[s, KEY_X] = d
+        o = src[s, KEY_O]
+        if o >= 0 and d != 0.0:
+            vec[RHS, src[s, KEY_R]] -= unit[s, o, GPU] * d
+            for j in range(unit.shape[2] - ROWS):
+                vec[RHS, width + j] -= unit[s, o, ROWS + j] * d
+    for k in range(p):
+        f = vec[RHS, k]
         if f != 0.0:
             for i in range(p):
-                wk.basic_x[i] += f * wk.inverse[k, i]
+                vec[X, i] += f * inverse[k, i]
     for i in range(p):
-        if wk.basic_s[i] >= 0:
-            wk.key_x[wk.basic_s[i]] -= wk.basic_x[i]
+        if bas[i, SOURCE] >= 0:
+            amount[bas[i, SOURCE], KEY_X] -= vec[X, i]
 
 
 @kernel
-def set_costs(st: Static, hr: Hour, wk: Work) -> None:
+def set_costs(
+    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8
+) -> None:
     """Costs of the key and basic columns in this hour."""
-    for s in range(wk.key_o.shape[0]):
-        wk.key_cost[s] = cost_of(st, hr.per_kwh, s, wk.key_o[s], wk.key_r[s])
-    for i in range(wk.basic_s.shape[0]):
-        s = wk.basic_s[i]
-        wk.basic_cost[i] = 0.0
+    for s in range(src.shape[0]):
+        amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, src[s, KEY_O], src[s, KEY_R])
+    for i in range(bas.shape[0]):
+        s = bas[i, SOURCE]
+        vec[COST, i] = 0.0
         if s >= 0:
-            wk.basic_cost[i] = cost_of(st, hr.per_kwh, s, wk.basic_o[i], wk.basic_r[i])
+            vec[COST, i] = cost_of(fixed, unit, per_kwh, s, bas[i, POINT], bas[i, REGION])
 
 
 @kernel
-def set_duals(wk: Work, penalty: float) -> None:
+def set_duals(
+    src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, penalty: float
+) -> None:
     """Duals of the working rows; infeasible columns count `penalty` less than they cost."""
-    p = wk.basic_s.shape[0]
+    p = bas.shape[0]
     for i in range(p):
-        s = wk.basic_s[i]
-        c = wk.basic_cost[i] - penalty * wk.penalty[i]
+        s = bas[i, SOURCE]
+        c = vec[COST, i] - penalty * bas[i, BAD]
         if s >= 0:
-            c -= wk.key_cost[s] - penalty * wk.bad_key[s]
-        wk.rhs[i] = c
+            c -= amount[s, KEY_COST] - penalty * src[s, BAD_KEY]
+        vec[SPARE, i] = c
     for k in range(p):
         total = 0.0
         for i in range(p):
-            total += wk.inverse[k, i] * wk.rhs[i]
-        wk.dual[k] = total
-
-
-@kernel
-def exchange(
-    st: Static, hr: Hour, wk: Work, s: int, o: int, r: int, leave: int, theta: float, price: float
-) -> None:
-    """Bring column (s, o, r) in at value theta. `leave` ≥ P means the key of touched[leave − P]."""
-    p = wk.basic_s.shape[0]
-    for i in range(p):
-        wk.basic_x[i] -= theta * wk.alpha[i]
-    for n in range(wk.count[TOUCHED]):
-        wk.key_x[wk.touched[n]] -= theta * wk.rate[n]
-    cost = 0.0
-    if s >= 0:
-        cost = cost_of(st, hr.per_kwh, s, o, r)
-    if leave >= p:
-        n = leave - p
-        owner = wk.touched[n]
-        wk.key_x[owner] = 0.0
-        if wk.split[owner] == 0:
-            wk.key_o[owner], wk.key_r[owner], wk.key_cost[owner] = o, r, cost
-            wk.key_x[owner] = hr.demand[owner]
-            wk.count[PIVOTS] += 1
-            return
-        leave = swap_key(wk, owner)
-        wk.alpha[leave] = wk.rate[n]
-    eliminate(wk.inverse, wk.alpha, wk.dual, leave, price)
-    set_basic(wk, leave, s, o, r, cost, theta)
-    wk.count[PIVOTS] += 1
-    wk.count[SINCE_REFACTOR] += 1
-
+            total += inverse[k, i] * vec[SPARE, i]
+        vec[DUAL, k] = total

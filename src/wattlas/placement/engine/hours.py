@@ -2,188 +2,185 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
-from wattlas.placement.engine.basis import cost_of, refactor, row_price, set_basic, set_costs
+from wattlas.placement.engine.basis import cost_of, refactor, set_basic, set_costs
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.pricing import choose_keys, least_reduced
-from wattlas.placement.engine.simplex import reset, run
+from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
-    BIG,
+    COST,
+    DUAL,
+    ENERGY,
     F8,
     I4,
     I8,
+    KEY_COST,
+    KEY_O,
+    KEY_R,
+    KEY_X,
     OPEN,
-    OPTIMAL,
-    PIVOTS,
-    Hour,
-    Static,
-    Work,
+    POINT,
+    REGION,
+    SOURCE,
+    SPLIT,
+    X,
 )
 
 
-class Stored(NamedTuple):
-    """Bases of hours, as `program.Basis` holds them."""
-
-    key_o: I4
-    key_r: I4
-    basic_s: I4
-    basic_o: I4
-    basic_r: I4
-
-
-class Answer(NamedTuple):
-    """Where the kernel writes: one row per hour; flows in fixed slots of S + P per hour."""
-
-    status: I8
-    objective: F8
-    gap: F8
-    dual: F8
-    value: F8
-    source: I4
-    region: I4
-    point: I4
-    flow: F8
-    used: I8
-    meters: F8
+@kernel
+def reset(src: I4, bas: I4, vec: F8, inverse: F8) -> None:
+    """The basis of slacks, with every key unset."""
+    for s in range(src.shape[0]):
+        src[s, KEY_O], src[s, KEY_R], src[s, SPLIT] = -1, -1, 0
+    for i in range(bas.shape[0]):
+        bas[i, SOURCE], bas[i, POINT], bas[i, REGION] = -1, -1, i
+        vec[COST, i], vec[DUAL, i] = 0.0, 0.0
+        for k in range(bas.shape[0]):
+            inverse[k, i] = 0.0
+        inverse[i, i] = 1.0
 
 
 @kernel
-def is_open(st: Static, width: int, s: int, o: int, r: int) -> bool:
+def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
     """Whether a column exists."""
     if o < 0:
-        return st.unserved[s] < OPEN
-    return st.fixed[s, o * width + r] < OPEN
+        return fixed[s, points * width] < OPEN
+    return fixed[s, o * width + r] < OPEN
 
 
 @kernel
-def load(st: Static, hr: Hour, wk: Work, stored: Stored, h: int) -> None:
+def load(
+    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
+    saved: I4, buffer: F8, keys: I4, basics: I4, h: int,
+) -> None:
     """Take a stored basis; columns that are closed by now are replaced."""
-    reset(wk)
-    width = hr.per_kwh.shape[0]
-    for s in range(wk.key_o.shape[0]):
-        wk.key_o[s], wk.key_r[s] = stored.key_o[h, s], stored.key_r[h, s]
-    for i in range(wk.basic_s.shape[0]):
-        s, o, r = stored.basic_s[h, i], stored.basic_o[h, i], stored.basic_r[h, i]
+    reset(src, bas, vec, inverse)
+    width, points, p = per_kwh.shape[0], unit.shape[1], bas.shape[0]
+    for s in range(src.shape[0]):
+        src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
+    for i in range(p):
+        s, o, r = basics[h, i, 0], basics[h, i, 1], basics[h, i, 2]
+        saved[i, 3] = 0
         if s < 0:
-            wk.basic_r[i] = r
-        elif is_open(st, width, s, o, r) and is_open(st, width, s, wk.key_o[s], wk.key_r[s]):
-            set_basic(wk, i, s, o, r, 0.0, 0.0)
+            bas[i, REGION] = r
+        elif is_open(fixed, width, points, s, o, r) and is_open(
+            fixed, width, points, s, src[s, KEY_O], src[s, KEY_R]
+        ):
+            set_basic(src, bas, vec, i, s, o, r, 0.0, 0.0)
         else:
-            wk.basic_r[i] = -1
-    _mend_slacks(wk)
-    refactor(st, wk)
-    set_costs(st, hr, wk)
-    choose_keys(st, hr, wk)
-
-
-@kernel
-def _mend_slacks(wk: Work) -> None:
-    """Give every dropped place the slack of a row that has none."""
-    p = wk.basic_s.shape[0]
+            bas[i, REGION] = -1
     for i in range(p):
-        wk.weight[i] = 0.0
-    for i in range(p):
-        if wk.basic_s[i] < 0 and wk.basic_r[i] >= 0:
-            wk.weight[wk.basic_r[i]] = 1.0
+        if bas[i, SOURCE] < 0 and bas[i, REGION] >= 0:
+            saved[bas[i, REGION], 3] = 1
     k = 0
     for i in range(p):
-        if wk.basic_s[i] < 0 and wk.basic_r[i] < 0:
-            while wk.weight[k] > 0.0:
+        if bas[i, REGION] < 0 and bas[i, SOURCE] < 0:
+            while saved[k, 3] > 0:
                 k += 1
-            wk.basic_r[i] = k
-            wk.weight[k] = 1.0
-
-
-@kernel
-def store(wk: Work, stored: Stored, h: int) -> None:
-    """Keep the present basis."""
-    for s in range(wk.key_o.shape[0]):
-        stored.key_o[h, s], stored.key_r[h, s] = wk.key_o[s], wk.key_r[s]
-    for i in range(wk.basic_s.shape[0]):
-        stored.basic_s[h, i] = wk.basic_s[i]
-        stored.basic_o[h, i], stored.basic_r[h, i] = wk.basic_o[i], wk.basic_r[i]
-
-
-@kernel
-def _emit(
-    st: Static, hr: Hour, out: Answer, meter: F8, meter_fixed: F8,
-    h: int, s: int, o: int, r: int, x: float,
-) -> float:
-    """Write one flow; returns its cost."""
-    if x <= 0.0:
-        return 0.0
-    n = out.used[h]
-    out.source[h, n], out.point[h, n], out.region[h, n], out.flow[h, n] = s, o, r, x
-    out.used[h] = n + 1
-    if o >= 0:
-        for m in range(out.meters.shape[1]):
-            unit = st.energy[s, o] * meter[m, r] + meter_fixed[m, s, o]
-            out.meters[h, m] += unit * x
-    return x * cost_of(st, hr.per_kwh, s, o, r)
+            bas[i, REGION] = k
+            k += 1
+    refactor(unit, src, bas, vec, inverse, saved, width)
+    set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
+    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer)
 
 
 @kernel
 def record(
-    st: Static, hr: Hour, wk: Work, out: Answer, meter: F8, meter_fixed: F8, h: int
+    fixed: F8, unit: F8, per_kwh: F8, demand: F8, limit: F8,
+    src: I4, amount: F8, bas: I4, vec: F8,
+    flow: F8, place: I4, dual: F8, value: F8, total: F8, used: I8, h: int,
 ) -> None:
-    """Write the flows, the objective, the duals and the duality gap of an optimal hour."""
-    out.used[h] = 0
-    total, dual_total = 0.0, 0.0
-    for k in range(wk.dual.shape[0]):
-        out.dual[h, k] = min(wk.dual[k], 0.0)
-        dual_total += out.dual[h, k] * hr.limit[k]
-    for s in range(wk.key_o.shape[0]):
-        wk.key_x[s] = hr.demand[s]
-    for i in range(wk.basic_s.shape[0]):
-        s = wk.basic_s[i]
+    """Write the flows, the objective, the duals and the duality gap of an optimal hour.
+
+    total[h] = objective, gap;  place[h, n] = source, point, region of flow[h, n].
+    """
+    n = 0
+    bound, spent = 0.0, 0.0
+    for k in range(bas.shape[0]):
+        vec[DUAL, k] = min(vec[DUAL, k], 0.0)
+        dual[h, k] = vec[DUAL, k]
+        bound += dual[h, k] * limit[k]
+    for s in range(src.shape[0]):
+        amount[s, KEY_X] = demand[s]
+        value[h, s] = least_reduced(fixed, unit, per_kwh, vec, s)
+        if demand[s] > 0.0:
+            bound += value[h, s] * demand[s]
+    for i in range(bas.shape[0]):
+        s = bas[i, SOURCE]
         if s >= 0:
-            x = min(max(wk.basic_x[i], 0.0), wk.key_x[s])
-            wk.key_x[s] -= x
-            total += _emit(
-                st, hr, out, meter, meter_fixed, h, s, wk.basic_o[i], wk.basic_r[i], x
-            )
-    for s in range(wk.key_o.shape[0]):
-        total += _emit(
-            st, hr, out, meter, meter_fixed, h, s, wk.key_o[s], wk.key_r[s], wk.key_x[s]
-        )
-        v = least_reduced(st, hr.per_kwh, out.dual[h], s)
-        out.value[h, s] = v
-        if hr.demand[s] > 0.0:
-            dual_total += v * hr.demand[s]
-    out.objective[h] = total
-    out.gap[h] = total - dual_total
+            x = min(max(vec[X, i], 0.0), amount[s, KEY_X])
+            amount[s, KEY_X] -= x
+            if x > 0.0:
+                place[h, n, 0], place[h, n, 1], place[h, n, 2] = s, bas[i, POINT], bas[i, REGION]
+                flow[h, n] = x
+                spent += x * vec[COST, i]
+                n += 1
+    for s in range(src.shape[0]):
+        x = amount[s, KEY_X]
+        if x > 0.0:
+            place[h, n, 0], place[h, n, 1], place[h, n, 2] = s, src[s, KEY_O], src[s, KEY_R]
+            flow[h, n] = x
+            spent += x * amount[s, KEY_COST]
+            n += 1
+    used[h] = n
+    total[h, 0], total[h, 1] = spent, spent - bound
+
+
+@kernel
+def read_meters(
+    unit: F8, rates: F8, static: F8, flow: F8, place: I4, used: I8, meters: F8, h: int
+) -> None:
+    """meters[h, m] = Σ flow · (energy · rates[h, m, region] + static[m, source, point])."""
+    for n in range(used[h]):
+        s, o, r = place[h, n, 0], place[h, n, 1], place[h, n, 2]
+        if o >= 0:
+            for m in range(meters.shape[1]):
+                each = unit[s, o, ENERGY] * rates[h, m, r] + static[m, s, o]
+                meters[h, m] += each * flow[h, n]
+
+
+@kernel
+def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
+    """Keep the present basis."""
+    for s in range(src.shape[0]):
+        keys[h, s, 0], keys[h, s, 1] = src[s, KEY_O], src[s, KEY_R]
+    for i in range(bas.shape[0]):
+        for m in range(3):
+            basics[h, i, m] = bas[i, m]
 
 
 @kernel
 def walk(
-    st: Static, wk: Work, per_kwh: F8, demand: F8, limits: F8, meter: F8, meter_fixed: F8,
-    start: Stored, keep: Stored, out: Answer, max_pivots: int,
+    fixed: F8, unit: F8, per_kwh: F8, demand: F8, limits: F8,
+    src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
+    touched: I4, rate: F8, step: F8, best: F8, buffer: F8, saved: I4, count: I8,
+    start_keys: I4, start_basics: I4, keep_keys: I4, keep_basics: I4,
+    status: I8, total: F8, dual: F8, value: F8, flow: F8, place: I4, used: I8,
+    rates: F8, static: F8, meters: F8, most: int,
 ) -> None:
-    """Solve hours in order. `start` has no rows (cold), one (for the first hour) or one each.
+    """Solve hours in order. `start_*` have no rows (carry on), one (the first hour) or all.
 
-    `keep` has one row (the last basis) or one per hour.
+    `keep_*` have one row (the last basis) or one per hour.
     """
-    hours = demand.shape[0]
-    starts, keeps = start.key_o.shape[0], keep.key_o.shape[0]
+    hours, starts, keeps = demand.shape[0], start_keys.shape[0], keep_keys.shape[0]
     for h in range(hours):
-        hr = Hour(per_kwh[h], demand[h], limits[h])
         if h < starts:
-            load(st, hr, wk, start, h)
-        elif h == 0:
-            reset(wk)
-        status = run(st, hr, wk, max_pivots)
-        out.status[h] = status
-        if status == OPTIMAL:
-            record(st, hr, wk, out, meter[h], meter_fixed, h)
+            load(
+                fixed, unit, per_kwh[h], src, amount, bas, vec, inverse, saved, buffer,
+                start_keys, start_basics, h,
+            )
+        status[h] = run(
+            fixed, unit, per_kwh[h], demand[h], limits[h], src, amount, bas, vec, inverse,
+            touched, rate, step, best, buffer, saved, count, most,
+        )
+        if status[h] == 0:
+            record(
+                fixed, unit, per_kwh[h], demand[h], limits[h], src, amount, bas, vec,
+                flow, place, dual, value, total, used, h,
+            )
+            read_meters(unit, rates, static, flow, place, used, meters, h)
         else:
-            reset(wk)
+            reset(src, bas, vec, inverse)
         if keeps == hours:
-            store(wk, keep, h)
+            store(src, bas, keep_keys, keep_basics, h)
     if keeps != hours:
-        store(wk, keep, 0)
-
-
-__all__ = ["BIG", "PIVOTS", "np", "row_price"]
+        store(src, bas, keep_keys, keep_basics, 0)

@@ -4,42 +4,59 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import cost_of, row_price
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.state import BIG, F8, Hour, Static, Work
+from wattlas.placement.engine.state import (
+    BAD_KEY,
+    BIG,
+    DUAL,
+    ENERGY,
+    F8,
+    GPU,
+    I4,
+    KEY_COST,
+    KEY_O,
+    KEY_R,
+    ROWS,
+    SPLIT,
+)
 
 
 @kernel
-def least_reduced(st: Static, per_kwh: F8, dual: F8, s: int) -> float:
+def least_reduced(fixed: F8, unit: F8, per_kwh: F8, vec: F8, s: int) -> float:
     """min over the columns of source s of cost − duals · entries (one contiguous pass)."""
     width = per_kwh.shape[0]
-    best = st.unserved[s]
-    for o in range(st.energy.shape[1]):
-        g, e, base = st.gpu[s, o], st.energy[s, o], o * width
+    best = fixed[s, unit.shape[1] * width]
+    for o in range(unit.shape[1]):
+        g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
-            v = st.fixed[s, base + r] + e * per_kwh[r] - g * dual[r]
-            least = min(least, v)
-        for n in range(st.first[s], st.first[s + 1]):
-            least -= st.coef[n, o] * dual[st.row[n]]
-        best = min(best, least)
+            v = fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r]
+            if v < least:
+                least = v
+        for j in range(unit.shape[2] - ROWS):
+            least -= unit[s, o, ROWS + j] * vec[DUAL, width + j]
+        if least < best:
+            best = least
     return best
 
 
 @kernel
-def best_column(st: Static, hr: Hour, wk: Work, dual: F8, s: int) -> tuple[float, int, int]:
+def best_column(
+    fixed: F8, unit: F8, per_kwh: F8, vec: F8, buffer: F8, s: int
+) -> tuple[float, int, int]:
     """The least reduced cost of source s with the column (point, region) that has it."""
-    per_kwh, buffer = hr.per_kwh, wk.buffer
     width = per_kwh.shape[0]
-    best, best_o, best_r = st.unserved[s], -1, -1
-    for o in range(st.energy.shape[1]):
-        g, e, base = st.gpu[s, o], st.energy[s, o], o * width
-        shift = 0.0
-        for n in range(st.first[s], st.first[s + 1]):
-            shift += st.coef[n, o] * dual[st.row[n]]
+    best, best_o, best_r = fixed[s, unit.shape[1] * width], -1, -1
+    for o in range(unit.shape[1]):
+        g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
-            v = st.fixed[s, base + r] + e * per_kwh[r] - g * dual[r]
+            v = fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r]
             buffer[r] = v
-            least = min(least, v)
+            if v < least:
+                least = v
+        shift = 0.0
+        for j in range(unit.shape[2] - ROWS):
+            shift += unit[s, o, ROWS + j] * vec[DUAL, width + j]
         if least - shift < best:
             best, best_o = least - shift, o
             for r in range(width):
@@ -50,67 +67,59 @@ def best_column(st: Static, hr: Hour, wk: Work, dual: F8, s: int) -> tuple[float
 
 
 @kernel
-def key_value(st: Static, wk: Work, penalty: float, s: int) -> float:
-    """The dual of source s: what its key column costs beyond the rows it uses."""
-    paid = row_price(st, wk.dual, s, wk.key_o[s], wk.key_r[s])
-    return wk.key_cost[s] - penalty * wk.bad_key[s] - paid
-
-
-@kernel
-def noise(st: Static, wk: Work, penalty: float, s: int) -> float:
-    """Differences of reduced costs below this are rounding."""
-    paid = row_price(st, wk.dual, s, wk.key_o[s], wk.key_r[s])
-    return 1e-12 * (abs(wk.key_cost[s]) + abs(paid) + penalty * wk.bad_key[s])
-
-
-@kernel
 def scan(
-    st: Static, hr: Hour, wk: Work, penalty: float, floor: float, row_floor: float
+    fixed: F8, unit: F8, per_kwh: F8, demand: F8, src: I4, amount: F8, vec: F8, best: F8,
+    penalty: float, floor: float, row_floor: float,
 ) -> float:
-    """Score every source and row by gain × volume into `best`; returns the highest score.
+    """Score every source and row by its gain per unit into `best`; returns the highest score.
 
     A score of zero means no gain worth having: below rounding, or below `floor` in all.
     """
-    sources, rows = wk.key_o.shape[0], wk.basic_s.shape[0]
+    sources, rows, width = src.shape[0], vec.shape[1], per_kwh.shape[0]
     top = 0.0
     for s in range(sources):
         score = 0.0
-        d = hr.demand[s]
+        d = demand[s]
         if d > 0.0:
-            value = key_value(st, wk, penalty, s)
-            gain = value - least_reduced(st, hr.per_kwh, wk.dual, s)
-            if gain > noise(st, wk, penalty, s) and gain * d > floor:
+            paid = row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
+            cost = amount[s, KEY_COST] - penalty * src[s, BAD_KEY]
+            gain = cost - paid - least_reduced(fixed, unit, per_kwh, vec, s)
+            if gain * d > floor and gain > 1e-12 * (abs(cost) + abs(paid)):
                 score = gain
-        wk.best[s] = score
-        top = max(top, score)
+        best[s] = score
+        if score > top:
+            top = score
     for k in range(rows):
-        score = 0.0
-        if wk.dual[k] > row_floor:
-            score = wk.dual[k]
-        wk.best[sources + k] = score
-        top = max(top, score)
+        score = vec[DUAL, k]
+        if score <= row_floor:
+            score = 0.0
+        best[sources + k] = score
+        if score > top:
+            top = score
     return top
 
 
 @kernel
-def choose_keys(st: Static, hr: Hour, wk: Work) -> int:
+def choose_keys(
+    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, vec: F8, buffer: F8
+) -> int:
     """Give every source without basic columns its cheapest column under the present duals."""
     moved = 0
-    for s in range(wk.key_o.shape[0]):
-        if wk.split[s] == 0:
-            _, o, r = best_column(st, hr, wk, wk.dual, s)
-            if o != wk.key_o[s] or r != wk.key_r[s]:
-                wk.key_o[s], wk.key_r[s] = o, r
-                wk.key_cost[s] = cost_of(st, hr.per_kwh, s, o, r)
+    for s in range(src.shape[0]):
+        if src[s, SPLIT] == 0:
+            _, o, r = best_column(fixed, unit, per_kwh, vec, buffer, s)
+            if o != src[s, KEY_O] or r != src[s, KEY_R]:
+                src[s, KEY_O], src[s, KEY_R] = o, r
+                amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, o, r)
                 moved += 1
     return moved
 
 
 @kernel
-def magnitude(hr: Hour, wk: Work) -> float:
+def magnitude(demand: F8, amount: F8) -> float:
     """Σ demand · |key cost|: what the objective's rounding is measured against."""
     total = 0.0
-    for s in range(wk.key_o.shape[0]):
-        if wk.key_cost[s] < BIG / 10:
-            total += hr.demand[s] * abs(wk.key_cost[s])
+    for s in range(demand.shape[0]):
+        if amount[s, KEY_COST] < BIG / 10:
+            total += demand[s] * abs(amount[s, KEY_COST])
     return total

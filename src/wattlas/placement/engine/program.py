@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,35 +83,36 @@ class HourlyProgram:
 
 @dataclass(frozen=True)
 class Basis:
-    """Bases of N hours to start from: a key column per source, and the basic columns.
+    """Bases of N hours to start from.
 
-    key_point[N, S], key_region[N, S] (-1, -1 = unserved); basic_source[N, P] (-1 = the slack of
-    row basic_region), basic_point[N, P], basic_region[N, P]. P counts the padded working rows.
+    keys[N, S, 2] the key column (point, region) of each source, (-1, -1) = unserved;
+    basics[N, P, 3] (source, point, region) of the basic columns; source -1 is the slack of the
+    row that stands in place of the region. P counts the padded working rows.
     """
 
-    key_point: I4
-    key_region: I4
-    basic_source: I4
-    basic_point: I4
-    basic_region: I4
+    keys: I4
+    basics: I4
 
     def __len__(self) -> int:
-        return int(self.key_point.shape[0])
+        return int(self.keys.shape[0])
 
     def __getitem__(self, item: slice) -> Basis:
+        return Basis(self.keys[item], self.basics[item])
+
+    @staticmethod
+    def empty(hours: int, sources: int, rows: int) -> Basis:
+        """Room for the bases of some hours."""
         return Basis(
-            self.key_point[item],
-            self.key_region[item],
-            self.basic_source[item],
-            self.basic_point[item],
-            self.basic_region[item],
+            np.full((hours, sources, 2), -1, np.int32), np.full((hours, rows, 3), -1, np.int32)
         )
 
     @staticmethod
     def join(parts: list[Basis]) -> Basis:
         """Bases of consecutive hours, one after the other."""
-        names = ("key_point", "key_region", "basic_source", "basic_point", "basic_region")
-        return Basis(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+        return Basis(
+            np.concatenate([part.keys for part in parts]),
+            np.concatenate([part.basics for part in parts]),
+        )
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,9 @@ class HourlySolution:
     row_dual: F8
     meters: F8
     basis: Basis
-    pivots: int
+    pivots: int = 0
     scans: int = 0
-    fast_hours: int = 0
     cpu_s: float = 0.0
-    notes: tuple[str, ...] = field(default=())
 
     def flows(self, place: int) -> tuple[I4, I2, I2, F8]:
         """(source, region, point, requests/h) of the hour at this place of the answer."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.placement.engine.program import HourlyProgram
-from wattlas.placement.engine.state import BIG, F8, I4, Static
+from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, ROWS
 
 _LANES = 8
 
@@ -21,13 +21,15 @@ def padded(n: int) -> int:
 class Scaled:
     """A program in the engine's units.
 
+    fixed, unit    see `state`
     per_unit[S]    GPU-h (or requests, where a source needs no accelerator) per engine unit
     row_scale[J]   the largest entry of each coupling row, in engine units
     width          padded number of regions;  rows: padded number of working rows
     """
 
     program: HourlyProgram
-    static: Static
+    fixed: F8
+    unit: F8
     per_unit: F8
     row_scale: F8
     width: int
@@ -62,33 +64,18 @@ def scale(program: HourlyProgram) -> Scaled:
     per_unit = np.where(per_unit > 0, per_unit, 1.0)
     width = padded(regions)
     with np.errstate(invalid="ignore"):
-        static_cost = np.where(program.allowed, program.per_request, np.inf)
-    static_cost = static_cost.transpose(0, 2, 1) / per_unit[:, None, None]
-    fixed = np.full((sources, points, width), BIG)
-    fixed[:, :, :regions] = np.where(np.isfinite(static_cost), static_cost, BIG)
-    unserved = np.where(np.isfinite(program.unserved), program.unserved / per_unit, BIG)
-    first, row, coef, row_scale = _couplings(program, per_unit, width)
-    static = Static(
-        fixed=np.ascontiguousarray(fixed.reshape(sources, points * width)),
-        energy=np.ascontiguousarray(program.energy_kwh / per_unit[:, None]),
-        gpu=np.ascontiguousarray(program.gpu_h / per_unit[:, None]),
-        unserved=np.ascontiguousarray(unserved),
-        first=first,
-        row=row,
-        coef=coef,
-    )
-    return Scaled(program, static, per_unit, row_scale, width, width + padded(couplings))
-
-
-def _couplings(program: HourlyProgram, per_unit: F8, width: int) -> tuple[I4, I4, F8, F8]:
-    """Entries of the coupling rows by source, turned to "≤" and scaled to at most 1."""
-    points = program.gpu_h.shape[1]
+        cost = np.where(program.allowed, program.per_request, np.inf).transpose(0, 2, 1)
+        cost = cost / per_unit[:, None, None]
+    fixed = np.full((sources, points * width + _LANES), BIG)
+    by_point = fixed[:, : points * width].reshape(sources, points, width)
+    by_point[:, :, :regions] = np.where(np.isfinite(cost), cost, BIG)
+    unserved = program.unserved / per_unit
+    fixed[:, points * width] = np.where(np.isfinite(unserved), unserved, BIG)
     entries = -program.row_coef / per_unit[None, :, None]
     row_scale = np.abs(entries).max(axis=(1, 2), initial=0.0)
     row_scale = np.where(row_scale > 0, row_scale, 1.0)
-    entries = entries / row_scale[:, None, None]
-    present = (entries != 0).any(axis=2).T
-    first = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    source, j = np.nonzero(present)
-    coef = np.ascontiguousarray(entries[j, source].reshape(-1, points))
-    return first, (width + j).astype(np.int32), coef, row_scale
+    unit = np.zeros((sources, points, ROWS + padded(couplings)))
+    unit[:, :, GPU] = program.gpu_h / per_unit[:, None]
+    unit[:, :, ENERGY] = program.energy_kwh / per_unit[:, None]
+    unit[:, :, ROWS : ROWS + couplings] = (entries / row_scale[:, None, None]).transpose(1, 2, 0)
+    return Scaled(program, fixed, unit, per_unit, row_scale, width, width + padded(couplings))

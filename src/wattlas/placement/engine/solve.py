@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wattlas.placement.engine.hours import Answer, Stored, walk
-from wattlas.placement.engine.jit import has_cache
-from wattlas.placement.engine.program import OPTIMAL, Basis, HourlyProgram, HourlySolution
+from wattlas.placement.engine.hours import walk
+from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
 from wattlas.placement.engine.scaled import Scaled, scale
-from wattlas.placement.engine.state import F8, PIVOTS, SCANS, Work
+from wattlas.placement.engine.state import F8, I4, PIVOTS, SCANS
+
+Hours = NDArray[np.int64]
 
 _BLOCK = 256
 _MAX_PIVOTS = 50_000
@@ -22,99 +24,131 @@ _MAX_PIVOTS = 50_000
 
 @dataclass(frozen=True)
 class Meter:
-    """A second linear account of the flows: per_kwh[R, T] per IT kWh, per_request[S, O] or None."""
+    """A further linear account of the flows, per hour.
+
+    per_kwh[R, T] per IT kWh, and per_request[S, O] (None: nothing).
+    """
 
     per_kwh: F8
     per_request: F8 | None = None
 
 
-def new_work(sources: int, rows: int, width: int) -> Work:
-    """Arrays for one thread."""
-    f, i = np.zeros, np.int32
-    return Work(
-        key_o=np.full(sources, -1, i),
-        key_r=np.full(sources, -1, i),
-        key_cost=f(sources),
-        key_x=f(sources),
-        split=f(sources, i),
-        basic_s=np.full(rows, -1, i),
-        basic_o=np.full(rows, -1, i),
-        basic_r=np.arange(rows, dtype=i),
-        basic_cost=f(rows),
-        basic_x=f(rows),
-        inverse=np.eye(rows),
-        dual=f(rows),
-        alpha=f(rows),
-        penalty=f(rows),
-        bad_key=f(sources, i),
-        slot=np.full(sources, -1, i),
-        touched=f(rows + 1, i),
-        rate=f(rows + 1),
-        step=f(2 * rows + 1),
-        weight=f(2 * rows + 1),
-        best=f(sources + rows),
-        buffer=f(width),
-        rhs=f(rows),
-        spare=f(rows),
-        true_limit=f(rows),
-        saved=f((3, rows), i),
-        count=np.zeros(8, np.int64),
-    )
+class Bench:
+    """The arrays that one thread works in; the basis in them stays hot between calls."""
+
+    def __init__(self, scaled: Scaled) -> None:
+        sources, p = scaled.per_unit.shape[0], scaled.rows
+        i = np.int32
+        self.src = np.full((sources, 5), -1, i)
+        self.src[:, 2:4] = 0
+        self.amount = np.zeros((sources, 2))
+        self.bas = np.full((p, 4), -1, i)
+        self.bas[:, 2], self.bas[:, 3] = np.arange(p), 0
+        self.vec = np.zeros((7, p))
+        self.inverse = np.eye(p)
+        self.touched = np.zeros(p + 1, i)
+        self.rate = np.zeros(p + 1)
+        self.step = np.zeros((2, 2 * p + 1))
+        self.best = np.zeros(sources + p)
+        self.buffer = np.zeros(scaled.width)
+        self.saved = np.zeros((p, 4), i)
+        self.count = np.zeros(8, np.int64)
+
+    def state(self) -> tuple[Any, ...]:
+        """In the order in which the kernels take them."""
+        return (
+            self.src, self.amount, self.bas, self.vec, self.inverse, self.touched, self.rate,
+            self.step, self.best, self.buffer, self.saved, self.count,
+        )  # fmt: skip
 
 
-def new_basis(hours: int, sources: int, rows: int) -> Basis:
-    """Room for the bases of some hours."""
-    i = np.int32
-    return Basis(
-        np.full((hours, sources), -1, i),
-        np.full((hours, sources), -1, i),
-        np.full((hours, rows), -1, i),
-        np.full((hours, rows), -1, i),
-        np.full((hours, rows), -1, i),
-    )
+@dataclass(frozen=True)
+class _Raw:
+    """What the kernel writes for H hours, in engine units; flows in S + P slots an hour."""
+
+    status: NDArray[np.int64]
+    total: F8
+    dual: F8
+    value: F8
+    flow: F8
+    place: I4
+    used: NDArray[np.int64]
+    meters: F8
+
+    @staticmethod
+    def room(hours: int, scaled: Scaled, meters: int) -> _Raw:
+        sources, p = scaled.per_unit.shape[0], scaled.rows
+        return _Raw(
+            status=np.zeros(hours, np.int64),
+            total=np.full((hours, 2), np.nan),
+            dual=np.full((hours, p), np.nan),
+            value=np.full((hours, sources), np.nan),
+            flow=np.zeros((hours, sources + p)),
+            place=np.zeros((hours, sources + p, 3), np.int32),
+            used=np.zeros(hours, np.int64),
+            meters=np.zeros((hours, meters)),
+        )
 
 
-def _stored(basis: Basis) -> Stored:
-    return Stored(
-        basis.key_point,
-        basis.key_region,
-        basis.basic_source,
-        basis.basic_point,
-        basis.basic_region,
-    )
-
-
-def _answer(hours: int, sources: int, rows: int, meters: int) -> Answer:
-    slots = sources + rows
-    return Answer(
-        status=np.zeros(hours, np.int64),
-        objective=np.full(hours, np.nan),
-        gap=np.full(hours, np.nan),
-        dual=np.full((hours, rows), np.nan),
-        value=np.full((hours, sources), np.nan),
-        source=np.zeros((hours, slots), np.int32),
-        region=np.zeros((hours, slots), np.int32),
-        point=np.zeros((hours, slots), np.int32),
-        flow=np.zeros((hours, slots)),
-        used=np.zeros(hours, np.int64),
-        meters=np.zeros((hours, meters)),
-    )
-
-
-def _meter_arrays(scaled: Scaled, meters: Sequence[Meter], hours: NDArray[np.int64]) -> tuple[F8, F8]:
+def _solve_block(
+    scaled: Scaled,
+    bench: Bench,
+    hours: Hours,
+    start: Basis,
+    keep: Basis,
+    meters: Sequence[Meter],
+) -> _Raw:
+    """Hand some hours to the kernel."""
     sources, _, points, _, _ = scaled.program.sizes
-    rate = np.zeros((len(hours), len(meters), scaled.width))
-    fixed = np.zeros((len(meters), sources, points))
+    rates = np.zeros((len(hours), len(meters), scaled.width))
+    static = np.zeros((len(meters), sources, points))
     for m, meter in enumerate(meters):
-        rate[:, m, : meter.per_kwh.shape[0]] = meter.per_kwh[:, hours].T
+        rates[:, m, : meter.per_kwh.shape[0]] = meter.per_kwh[:, hours].T
         if meter.per_request is not None:
-            fixed[m] = meter.per_request / scaled.per_unit[:, None]
-    return rate, fixed
+            static[m] = meter.per_request / scaled.per_unit[:, None]
+    raw = _Raw.room(len(hours), scaled, len(meters))
+    demand = scaled.demand(hours)
+    walk(
+        scaled.fixed, scaled.unit, scaled.per_kwh(hours), demand, scaled.limits(hours, demand),
+        *bench.state(),
+        start.keys, start.basics, keep.keys, keep.basics,
+        raw.status, raw.total, raw.dual, raw.value, raw.flow, raw.place, raw.used,
+        rates, static, raw.meters, _MAX_PIVOTS,
+    )  # fmt: skip
+    return raw
+
+
+def _translate(
+    scaled: Scaled, hours: Hours, raw: _Raw, basis: Basis, want_duals: bool
+) -> HourlySolution:
+    """From engine units to the caller's."""
+    sources, regions, _, couplings, _ = scaled.program.sizes
+    present = np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None]
+    place = raw.place[present]
+    width, n = scaled.width, len(hours) if want_duals else 0
+    demand_dual = raw.value[:n].T * scaled.per_unit[:, None]
+    demand_dual[demand_dual > 1e25] = np.inf
+    return HourlySolution(
+        hours=hours,
+        status=raw.status.astype(np.int8),
+        objective=raw.total[:, 0],
+        gap=raw.total[:, 1],
+        indptr=np.concatenate([[0], np.cumsum(raw.used)]).astype(np.int64),
+        source=np.ascontiguousarray(place[:, 0]),
+        point=place[:, 1].astype(np.int16),
+        region=place[:, 2].astype(np.int16),
+        value=raw.flow[present] / scaled.per_unit[place[:, 0]],
+        capacity_dual=np.ascontiguousarray(raw.dual[:n, :regions].T),
+        demand_dual=demand_dual,
+        row_dual=-raw.dual[:n, width : width + couplings].T / scaled.row_scale[:, None],
+        meters=raw.meters,
+        basis=basis,
+    )
 
 
 def _solve_chunk(
     scaled: Scaled,
-    hours: NDArray[np.int64],
+    hours: Hours,
     start: Basis | None,
     meters: Sequence[Meter],
     want_duals: bool,
@@ -122,102 +156,58 @@ def _solve_chunk(
 ) -> HourlySolution:
     """One thread's hours, block by block, hot all along."""
     began = time.thread_time()
-    sources, regions, _, couplings, _ = scaled.program.sizes
-    work = new_work(sources, scaled.rows, scaled.width)
-    own_starts = start is not None and len(start) == len(hours) and len(hours) > 1
+    sources, rows = scaled.per_unit.shape[0], scaled.rows
+    bench = Bench(scaled)
     parts: list[HourlySolution] = []
-    latest = start
-    for at in range(0, max(len(hours), 1), _BLOCK):
+    for at in range(0, len(hours), _BLOCK):
         block = hours[at : at + _BLOCK]
-        demand = scaled.demand(block)
-        rate, fixed = _meter_arrays(scaled, meters, block)
-        keep = new_basis(len(block) if keep_bases else 1, sources, scaled.rows)
-        begin = start[at : at + _BLOCK] if own_starts and start is not None else latest
-        out = _answer(len(block), sources, scaled.rows, len(meters))
-        pivots, scans = int(work.count[PIVOTS]), int(work.count[SCANS])
-        walk(
-            scaled.static,
-            work,
-            scaled.per_kwh(block),
-            demand,
-            scaled.limits(block, demand),
-            rate,
-            fixed,
-            _stored(begin if begin is not None else new_basis(0, sources, scaled.rows)),
-            _stored(keep),
-            out,
-            _MAX_PIVOTS,
-        )
-        latest = keep[-1:]
-        parts.append(
-            _in_callers_units(
-                scaled, block, out, keep, want_duals,
-                int(work.count[PIVOTS]) - pivots, int(work.count[SCANS]) - scans,
-            )
-        )
-    return _join(parts, keep_bases, time.thread_time() - began)
-
-
-def _in_callers_units(
-    scaled: Scaled, hours: NDArray[np.int64], out: Answer, keep: Basis, want_duals: bool,
-    pivots: int, scans: int,
-) -> HourlySolution:
-    sources, regions, _, couplings, _ = scaled.program.sizes
-    present = np.arange(out.flow.shape[1])[None, :] < out.used[:, None]
-    source = out.source[present]
-    width = scaled.width
-    if want_duals:
-        demand_dual = out.value.T * scaled.per_unit[:, None]
-        demand_dual[demand_dual > 1e25] = np.inf
-        capacity_dual = np.ascontiguousarray(out.dual[:, :regions].T)
-        row_dual = -out.dual[:, width : width + couplings].T / scaled.row_scale[:, None]
-    else:
-        demand_dual, capacity_dual, row_dual = np.empty((0, 0)), np.empty((0, 0)), np.empty((0, 0))
-    return HourlySolution(
-        hours=hours,
-        status=out.status.astype(np.int8),
-        objective=out.objective,
-        gap=out.gap,
-        indptr=np.concatenate([[0], np.cumsum(out.used)]).astype(np.int64),
-        source=source,
-        region=out.region[present].astype(np.int16),
-        point=out.point[present].astype(np.int16),
-        value=out.flow[present] / scaled.per_unit[source],
-        capacity_dual=capacity_dual,
-        demand_dual=demand_dual,
-        row_dual=row_dual,
-        meters=out.meters,
-        basis=keep,
-        pivots=pivots,
-        scans=scans,
+        keep = Basis.empty(len(block) if keep_bases else 1, sources, rows)
+        begin = Basis.empty(0, sources, rows) if start is None else start[at : at + _BLOCK]
+        raw = _solve_block(scaled, bench, block, begin, keep, meters)
+        parts.append(_translate(scaled, block, raw, keep, want_duals))
+    return _join(
+        parts,
+        keep_bases,
+        pivots=int(bench.count[PIVOTS]),
+        scans=int(bench.count[SCANS]),
+        cpu_s=time.thread_time() - began,
     )
 
 
-def _join(parts: list[HourlySolution], keep_bases: bool, cpu_s: float) -> HourlySolution:
+def _join(
+    parts: list[HourlySolution], keep_bases: bool, pivots: int, scans: int, cpu_s: float
+) -> HourlySolution:
     """Answers of consecutive hours as one."""
-    def along(name: str, axis: int = 0) -> NDArray[np.generic]:
+
+    def along(name: str, axis: int = 0) -> Any:
         return np.concatenate([getattr(part, name) for part in parts], axis=axis)
 
-    offsets = np.cumsum([0] + [int(part.indptr[-1]) for part in parts])
-    indptr = np.concatenate(
-        [[0]] + [part.indptr[1:] + offsets[n] for n, part in enumerate(parts)]
-    ).astype(np.int64)
-    basis = Basis.join([part.basis for part in parts]) if keep_bases else parts[-1].basis
+    ends = np.cumsum([0] + [int(part.indptr[-1]) for part in parts])
+    inner = [part.indptr[1:] + ends[n] for n, part in enumerate(parts)]
     return HourlySolution(
-        **{n: along(n) for n in ("hours", "status", "objective", "gap", "source", "region",
-                                 "point", "value", "meters")},  # type: ignore[arg-type]
-        **{n: along(n, 1) for n in ("capacity_dual", "demand_dual", "row_dual")},  # type: ignore[arg-type]
-        indptr=indptr,
-        basis=basis,
-        pivots=sum(part.pivots for part in parts),
-        scans=sum(part.scans for part in parts),
+        hours=along("hours"),
+        status=along("status"),
+        objective=along("objective"),
+        gap=along("gap"),
+        indptr=np.concatenate([np.zeros(1, np.int64), *inner]),
+        source=along("source"),
+        region=along("region"),
+        point=along("point"),
+        value=along("value"),
+        capacity_dual=along("capacity_dual", 1),
+        demand_dual=along("demand_dual", 1),
+        row_dual=along("row_dual", 1),
+        meters=along("meters"),
+        basis=Basis.join([part.basis for part in parts]) if keep_bases else parts[-1].basis,
+        pivots=pivots,
+        scans=scans,
         cpu_s=cpu_s,
     )
 
 
 def solve_hours(
     program: HourlyProgram,
-    hours: Sequence[int] | NDArray[np.int64] | None = None,
+    hours: Sequence[int] | Hours | None = None,
     start: Basis | None = None,
     threads: int = 1,
     want_duals: bool = True,
@@ -244,7 +234,10 @@ def solve_hours(
         return one(0)
     with ThreadPoolExecutor(len(chunks)) as pool:
         parts = list(pool.map(one, range(len(chunks))))
-    return _join(parts, keep_bases, sum(part.cpu_s for part in parts))
-
-
-__all__ = ["OPTIMAL", "Callable", "has_cache"]
+    return _join(
+        parts,
+        keep_bases,
+        pivots=sum(part.pivots for part in parts),
+        scans=sum(part.scans for part in parts),
+        cpu_s=sum(part.cpu_s for part in parts),
+    )

@@ -1,14 +1,22 @@
-"""What the kernels read and write: named bundles of arrays, no code.
+"""What the kernels read and write: a few packed arrays, and the names of their columns.
 
 A *source* s is one row of demand. Its columns are (point o, region r), and (-1, -1) is demand
 left unserved. Inside the engine a source's volume is counted in units of its largest accelerator
 time, so that entries of the capacity rows are at most 1 and volumes are GPU-h/h. All rows are
 "≤": first the regions, padded to a multiple of eight, then the coupling rows, padded alike.
+
+Kernels take the arrays one by one: a bundle would be taken apart, and its reference counts
+touched, at every access.
+
+    fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed (W = padded regions);
+                       at O·W the cost of leaving a unit unserved
+    unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
+    per_kwh[W], demand[S], limit[P]     an hour: prices, volumes, right-hand sides
+    src[S, 5], amount[S, 2]             a source's key column: where, cost, value
+    bas[P, 4], vec[7, P], inverse[P, P] the basic columns, vectors over them or over rows
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,70 +30,20 @@ BIG = 1e30
 OPEN = 1e29
 "Columns that cost less than this are open."
 
-OPTIMAL, INFEASIBLE, GAVE_UP = 0, 1, 2
+GPU, ENERGY, ROWS = 0, 1, 2
+"Places in `unit[s, o]`; the coupling rows follow from ROWS on."
 
+KEY_O, KEY_R, SPLIT, BAD_KEY, SLOT = range(5)
+"Columns of `src`: the key column, how many basic columns the source has, two marks."
 
-class Static(NamedTuple):
-    """What does not change from hour to hour, scaled.
+KEY_COST, KEY_X = range(2)
+"Columns of `amount`."
 
-    fixed[S, O*Rp]   static cost of a column, BIG where closed
-    energy[S, O]     kWh per unit;  gpu[S, O] accelerator time per unit, at most 1
-    unserved[S]      cost of leaving a unit unserved, BIG where not allowed
-    first[S+1], row[n], coef[n, O]   entries of the coupling rows (row counts from 0 over all rows)
-    """
+SOURCE, POINT, REGION, BAD = range(4)
+"Columns of `bas`; SOURCE is -1 for the slack of row REGION. BAD marks a negative value."
 
-    fixed: F8
-    energy: F8
-    gpu: F8
-    unserved: F8
-    first: I4
-    row: I4
-    coef: F8
+X, COST, DUAL, ALPHA, RHS, SPARE, LIMIT = range(7)
+"Rows of `vec`. X, COST, ALPHA go by basic place; DUAL, RHS, LIMIT by row."
 
-
-class Hour(NamedTuple):
-    """What an hour brings: per_kwh[Rp], demand[S], limit[P] (right-hand sides of the rows)."""
-
-    per_kwh: F8
-    demand: F8
-    limit: F8
-
-
-class Work(NamedTuple):
-    """The simplex state: a key column per source, P basic columns, the inverse, values, duals.
-
-    inverse[k, i] is entry (i, k) of the inverse: stored by columns, so that every long loop is
-    contiguous. A basic column has source -1 when it is the slack of row `basic_r`.
-    """
-
-    key_o: I4
-    key_r: I4
-    key_cost: F8
-    key_x: F8
-    split: I4
-    basic_s: I4
-    basic_o: I4
-    basic_r: I4
-    basic_cost: F8
-    basic_x: F8
-    inverse: F8
-    dual: F8
-    alpha: F8
-    penalty: F8
-    bad_key: I4
-    slot: I4
-    touched: I4
-    rate: F8
-    step: F8
-    weight: F8
-    best: F8
-    buffer: F8
-    rhs: F8
-    spare: F8
-    true_limit: F8
-    saved: I4
-    count: I8
-
-
-# Places of `Work.count`.
-PIVOTS, SINCE_REFACTOR, STALLED, BAD, TOUCHED, SEED, PERTURBED, SCANS = range(8)
+PIVOTS, SINCE, STALLED, BADS, TOUCHED, SEED, PERTURBED, SCANS = range(8)
+"Places of `count`."
