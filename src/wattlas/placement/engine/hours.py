@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from wattlas.placement.engine.basis import cost_of, refactor, set_basic, set_costs
+from wattlas.placement.engine.basis import refactor, set_basic
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import choose_keys, least_reduced
+from wattlas.placement.engine.pricing import least_reduced
 from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
+    COLD,
     COST,
     DUAL,
     ENERGY,
     F8,
     I4,
     I8,
-    KEY_COST,
     KEY_O,
     KEY_R,
+    KEY_COST,
     KEY_X,
     OPEN,
     POINT,
@@ -27,8 +28,9 @@ from wattlas.placement.engine.state import (
 
 
 @kernel
-def reset(src: I4, bas: I4, vec: F8, inverse: F8) -> None:
+def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
     """The basis of slacks, with every key unset."""
+    count[COLD] = 1
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R], src[s, SPLIT] = -1, -1, 0
     for i in range(bas.shape[0]):
@@ -49,12 +51,13 @@ def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
 
 @kernel
 def load(
-    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    saved: I4, buffer: F8, keys: I4, basics: I4, h: int,
+    fixed: F8, unit: F8, per_kwh: F8, src: I4, bas: I4, vec: F8, inverse: F8,
+    saved: I4, count: I8, keys: I4, basics: I4, h: int,
 ) -> None:
     """Take a stored basis; columns that are closed by now are replaced."""
-    reset(src, bas, vec, inverse)
+    reset(src, bas, vec, inverse, count)
     width, points, p = per_kwh.shape[0], unit.shape[1], bas.shape[0]
+    count[COLD] = 0
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
     for i in range(p):
@@ -79,8 +82,6 @@ def load(
             bas[i, REGION] = k
             k += 1
     refactor(unit, src, bas, vec, inverse, saved, width)
-    set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
-    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer)
 
 
 @kernel
@@ -165,7 +166,7 @@ def walk(
     for h in range(hours):
         if h < starts:
             load(
-                fixed, unit, per_kwh[h], src, amount, bas, vec, inverse, saved, buffer,
+                fixed, unit, per_kwh[h], src, bas, vec, inverse, saved, count,
                 start_keys, start_basics, h,
             )
         status[h] = run(
@@ -179,7 +180,7 @@ def walk(
             )
             read_meters(unit, rates, static, flow, place, used, meters, h)
         else:
-            reset(src, bas, vec, inverse)
+            reset(src, bas, vec, inverse, count)
         if keeps == hours:
             store(src, bas, keep_keys, keep_basics, h)
     if keeps != hours:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wattlas.placement.engine.basis import cost_of, row_price
-from wattlas.placement.engine.jit import kernel
+from wattlas.placement.engine.jit import kernel, smaller
 from wattlas.placement.engine.state import (
     BAD_KEY,
     BIG,
@@ -15,6 +15,7 @@ from wattlas.placement.engine.state import (
     KEY_COST,
     KEY_O,
     KEY_R,
+    OPEN,
     ROWS,
     SPLIT,
 )
@@ -29,9 +30,7 @@ def least_reduced(fixed: F8, unit: F8, per_kwh: F8, vec: F8, s: int) -> float:
         g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
-            v = fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r]
-            if v < least:
-                least = v
+            least = smaller(least, fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r])
         for j in range(unit.shape[2] - ROWS):
             least -= unit[s, o, ROWS + j] * vec[DUAL, width + j]
         if least < best:
@@ -52,8 +51,7 @@ def best_column(
         for r in range(width):
             v = fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r]
             buffer[r] = v
-            if v < least:
-                least = v
+            least = smaller(least, v)
         shift = 0.0
         for j in range(unit.shape[2] - ROWS):
             shift += unit[s, o, ROWS + j] * vec[DUAL, width + j]
@@ -101,18 +99,17 @@ def scan(
 
 @kernel
 def choose_keys(
-    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, vec: F8, buffer: F8
-) -> int:
-    """Give every source without basic columns its cheapest column under the present duals."""
-    moved = 0
+    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, vec: F8, buffer: F8, cold: bool
+) -> None:
+    """Give sources without basic columns their cheapest column under the present duals.
+
+    When not `cold`, only those whose key is closed.
+    """
     for s in range(src.shape[0]):
-        if src[s, SPLIT] == 0:
+        if src[s, SPLIT] == 0 and (cold or amount[s, KEY_COST] >= OPEN):
             _, o, r = best_column(fixed, unit, per_kwh, vec, buffer, s)
-            if o != src[s, KEY_O] or r != src[s, KEY_R]:
-                src[s, KEY_O], src[s, KEY_R] = o, r
-                amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, o, r)
-                moved += 1
-    return moved
+            src[s, KEY_O], src[s, KEY_R] = o, r
+            amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, o, r)
 
 
 @kernel

@@ -24,6 +24,7 @@ from wattlas.placement.engine.state import (
     BAD_KEY,
     BADS,
     BIG,
+    COLD,
     DUAL,
     F8,
     GPU,
@@ -190,7 +191,8 @@ def run(
     if total <= 0.0:
         total = 1.0
     set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
-    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer)
+    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer, count[COLD] == 1)
+    count[COLD] = 0
     for s in range(sources):
         if src[s, SPLIT] == 0 and amount[s, KEY_COST] >= OPEN and demand[s] > 0.0:
             return _INFEASIBLE
@@ -224,9 +226,11 @@ def run(
                 fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse,
                 touched, rate, step, best, buffer, count, top, penalty, 0.1 * slack,
             )
+            if not fine and penalty > 0.0:
+                base *= _RAISE
             if not fine:
                 troubles += 1
-                if troubles > 5:
+                if troubles > _RAISES:
                     return _GAVE_UP
             if not fine or count[SINCE] >= _REFACTOR_EVERY:
                 refactor(unit, src, bas, vec, inverse, saved, width)
