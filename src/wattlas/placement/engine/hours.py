@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import refactor, set_basic
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import least_reduced
+from wattlas.placement.engine.pricing import fill_table, least_reduced
 from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
     COLD,
@@ -86,7 +86,7 @@ def load(
 
 @kernel
 def record(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8, limit: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, per_kwh: F8, demand: F8, limit: F8,
     src: I4, amount: F8, bas: I4, vec: F8,
     flow: F8, place: I4, dual: F8, value: F8, total: F8, used: I8, h: int,
 ) -> None:
@@ -100,9 +100,10 @@ def record(
         vec[DUAL, k] = min(vec[DUAL, k], 0.0)
         dual[h, k] = vec[DUAL, k]
         bound += dual[h, k] * limit[k]
+    fill_table(unit, per_kwh, vec, rep, table)
     for s in range(src.shape[0]):
         amount[s, KEY_X] = demand[s]
-        value[h, s] = least_reduced(fixed, unit, per_kwh, vec, s)
+        value[h, s] = least_reduced(fixed, table, s, kind[s])
         if demand[s] > 0.0:
             bound += value[h, s] * demand[s]
     for i in range(bas.shape[0]):
@@ -151,9 +152,10 @@ def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
 
 @kernel
 def walk(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8, limits: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limits: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    touched: I4, rate: F8, step: F8, best: F8, buffer: F8, saved: I4, count: I8,
+    touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
+    count: I8,
     start_keys: I4, start_basics: I4, keep_keys: I4, keep_basics: I4,
     status: I8, total: F8, dual: F8, value: F8, flow: F8, place: I4, used: I8,
     rates: F8, static: F8, meters: F8, most: int,
@@ -170,12 +172,14 @@ def walk(
                 start_keys, start_basics, h,
             )
         status[h] = run(
-            fixed, unit, per_kwh[h], demand[h], limits[h], src, amount, bas, vec, inverse,
-            touched, rate, step, best, buffer, saved, count, most,
+            fixed, unit, kind, rep, per_kwh[h], demand[h], limits[h],
+            src, amount, bas, vec, inverse,
+            touched, rate, step, best, weight, buffer, table, saved, count, most,
         )
         if status[h] == 0:
             record(
-                fixed, unit, per_kwh[h], demand[h], limits[h], src, amount, bas, vec,
+                fixed, unit, kind, rep, table, per_kwh[h], demand[h], limits[h],
+                src, amount, bas, vec,
                 flow, place, dual, value, total, used, h,
             )
             read_meters(unit, rates, static, flow, place, used, meters, h)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.placement.engine.program import HourlyProgram
-from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, ROWS
+from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, I4, ROWS
 
 _LANES = 8
 
@@ -22,6 +22,7 @@ class Scaled:
     """A program in the engine's units.
 
     fixed, unit    see `state`
+    kind[S], rep   sources with the same `unit` are of one kind, and rep[kind] is one of them
     per_unit[S]    GPU-h (or requests, where a source needs no accelerator) per engine unit
     row_scale[J]   the largest entry of each coupling row, in engine units
     width          padded number of regions;  rows: padded number of working rows
@@ -30,6 +31,8 @@ class Scaled:
     program: HourlyProgram
     fixed: F8
     unit: F8
+    kind: I4
+    rep: I4
     per_unit: F8
     row_scale: F8
     width: int
@@ -78,4 +81,9 @@ def scale(program: HourlyProgram) -> Scaled:
     unit[:, :, GPU] = program.gpu_h / per_unit[:, None]
     unit[:, :, ENERGY] = program.energy_kwh / per_unit[:, None]
     unit[:, :, ROWS : ROWS + couplings] = (entries / row_scale[:, None, None]).transpose(1, 2, 0)
-    return Scaled(program, fixed, unit, per_unit, row_scale, width, width + padded(couplings))
+    _, rep, kind = np.unique(
+        unit.reshape(sources, -1), axis=0, return_index=True, return_inverse=True
+    )
+    return Scaled(
+        program, fixed, unit, kind.reshape(-1).astype(np.int32), rep.astype(np.int32), per_unit, row_scale, width, width + padded(couplings),
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from wattlas.placement.engine.basis import (
     transform,
 )
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import best_column, choose_keys, magnitude, scan
+from wattlas.placement.engine.pricing import best_column, choose_keys, magnitude, scan, set_weights
 from wattlas.placement.engine.ratio import (
     bland_step,
     exchange,
@@ -88,7 +88,7 @@ def enter(
 def take_candidates(
     fixed: F8, unit: F8, per_kwh: F8, demand: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    touched: I4, rate: F8, step: F8, best: F8, buffer: F8, count: I8,
+    touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, count: I8,
     top: float, penalty: float, slack: float,
 ) -> bool:
     """Pivot on the scanned candidates near the best, each priced again just before.
@@ -109,7 +109,7 @@ def take_candidates(
             gain -= row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
         else:
             gain = vec[DUAL, r]
-        if gain <= bar:
+        if gain * weight[c] <= bar:
             continue
         if not enter(
             fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse,
@@ -179,15 +179,14 @@ def first_penalty(vec: F8, mean_cost: float) -> float:
 
 @kernel
 def run(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8, limit: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limit: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    touched: I4, rate: F8, step: F8, best: F8, buffer: F8, saved: I4, count: I8, most: int,
+    touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
+    count: I8, most: int,
 ) -> int:
     """Solve the hour from the basis at hand, whose inverse must match it. Returns the status."""
     width, sources, rows = per_kwh.shape[0], src.shape[0], vec.shape[1]
-    total = 0.0
-    for s in range(sources):
-        total += demand[s]
+    total = set_weights(demand, weight)
     if total <= 0.0:
         total = 1.0
     set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
@@ -211,7 +210,7 @@ def run(
         set_duals(src, amount, bas, vec, inverse, penalty)
         scale = max(magnitude(demand, amount), 1e-300)
         top = scan(
-            fixed, unit, per_kwh, demand, src, amount, vec, best,
+            fixed, unit, kind, rep, table, per_kwh, demand, src, amount, vec, best, weight,
             penalty, _GAP * scale / sources, _GAP * (scale / total + penalty),
         )
         count[SCANS] += 1
@@ -224,7 +223,7 @@ def run(
                 continue
             fine = take_candidates(
                 fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse,
-                touched, rate, step, best, buffer, count, top, penalty, 0.1 * slack,
+                touched, rate, step, best, weight, buffer, count, top, penalty, 0.1 * slack,
             )
             if not fine and penalty > 0.0:
                 base *= _RAISE

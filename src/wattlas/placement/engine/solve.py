@@ -50,7 +50,9 @@ class Bench:
         self.rate = np.zeros(p + 1)
         self.step = np.zeros((2, 2 * p + 1))
         self.best = np.zeros(sources + p)
+        self.weight = np.zeros(sources + p)
         self.buffer = np.zeros(scaled.width)
+        self.table = np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1]))
         self.saved = np.zeros((p, 4), i)
         self.count = np.zeros(16, np.int64)
         self.count[COLD] = 1
@@ -59,7 +61,7 @@ class Bench:
         """In the order in which the kernels take them."""
         return (
             self.src, self.amount, self.bas, self.vec, self.inverse, self.touched, self.rate,
-            self.step, self.best, self.buffer, self.saved, self.count,
+            self.step, self.best, self.weight, self.buffer, self.table, self.saved, self.count,
         )  # fmt: skip
 
 
@@ -110,7 +112,8 @@ def _solve_block(
     raw = _Raw.room(len(hours), scaled, len(meters))
     demand = scaled.demand(hours)
     walk(
-        scaled.fixed, scaled.unit, scaled.per_kwh(hours), demand, scaled.limits(hours, demand),
+        scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
+        scaled.per_kwh(hours), demand, scaled.limits(hours, demand),
         *bench.state(),
         start.keys, start.basics, keep.keys, keep.basics,
         raw.status, raw.total, raw.dual, raw.value, raw.flow, raw.place, raw.used,
