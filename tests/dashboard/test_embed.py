@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dashboard import fixture_results as made
 
+from tests.dashboard import fixture_results as made
 from wattlas.dashboard.embed import best_points, columns_of, mean_days, page_tables, script_json
 
 JSON = st.recursive(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.dashboard import fixture_results as made
 
+from tests.dashboard import fixture_results as made
 from wattlas.dashboard import words
 from wattlas.dashboard.report import render_report, write_report
 from wattlas.dashboard.results import open_results

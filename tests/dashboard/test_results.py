@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.dashboard import fixture_results as made
 
+from tests.dashboard import fixture_results as made
 from wattlas.dashboard.columns import COLUMNS
 from wattlas.dashboard.results import Results, frames, open_results, write_results
 from wattlas.errors import InputError

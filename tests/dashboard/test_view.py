@@ -16,8 +16,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.dashboard import fixture_results as made
 
+from tests.dashboard import fixture_results as made
 from wattlas.dashboard.view import Server
 from wattlas.errors import UsageError
 

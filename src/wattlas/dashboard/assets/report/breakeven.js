@@ -48,7 +48,7 @@
     return {
       answer: `${pays} of the ${rows.length} moves listed pay.${some.length ? ` The break-even ${titled(state.quantity).toLowerCase()} ${low === high ? "is" : `lies between ${say(low, state.quantity, some[0].unit)} and`} ${say(high, state.quantity, some[0].unit)}.` : ""}${some.length < rows.length ? ` ${rows.length - some.length} ha${rows.length - some.length === 1 ? "s" : "ve"} no such value, for the reason given.` : ""}`,
       node: W.el("div", { class: "scroll tall", tabindex: "0" }, W.el(
-        "table", { class: "plain" },
+        "table", { class: "plain moves" },
         W.el("thead", {}, W.el("tr", {}, ...["Class", "Move", `${titled(state.quantity)}${logged ? " (bar: logarithmic)" : ""}`, "Verdict"].map((text) => W.el("th", { scope: "col" }, text)))),
         W.el("tbody", {}, ...body),
       )),

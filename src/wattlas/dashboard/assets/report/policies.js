@@ -53,7 +53,7 @@
         ],
       },
       notes: [
-        ...rows.filter((row) => !row.feasible).map((row) => `${row.label} is not feasible${row.reason ? `: ${row.reason}` : ""}.`),
+        ...rows.filter((row) => !row.feasible).map((row) => `${row.label.slice(0, 1).toUpperCase()}${row.label.slice(1)} is not feasible${row.reason ? `: ${row.reason}` : ""}.`),
         ...(curve.length ? [`The line is the cheapest way to each level of carbon${steepest.length ? `; its slope, the price of abatement, runs from ${W.num(Math.min(...steepest.map((r) => r.abatement_usd_per_t)))} to ${W.num(Math.max(...steepest.map((r) => r.abatement_usd_per_t)))} USD/t` : ""}.`] : ["The Pareto curve between cost and carbon was not computed."]),
         ...(x.min !== 0 || y.min !== 0 ? ["The axes do not start at zero."] : []),
         ...(closed ? ["Hollow: breaks a budget, a rule or a capacity limit, so that its cost and carbon are not on offer."] : []),
@@ -83,7 +83,7 @@
       // Policies that end at one point share one label.
       const same = rows.filter((other) => !done.has(other) && near(row, other));
       same.forEach((other) => done.add(other));
-      const text = same.map((other) => (small ? short(other.label) : other.label)).join(" = ");
+      const text = small ? short(row.label) + (same.length > 1 ? ` +${same.length - 1}` : "") : same.map((other) => other.label).join(" = ");
       const long = text.length * (small ? 5.4 : 6.4) + 4;
       const boxes = {
         right: [x + 9, y - tall / 2, x + 12 + long, y + tall / 2], left: [x - 12 - long, y - tall / 2, x - 9, y + tall / 2],

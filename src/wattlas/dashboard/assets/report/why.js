@@ -29,7 +29,7 @@
     const most = Math.max(1e-12, ...costs);
     const points = W.unique(rows.map((row) => row.point)).length > 1;
     const metro = W.name("metro", state.metro);
-    const heads = ["Region", ...(points ? ["Operating point"] : []), "Cost per million requests", "Verdict", "Latency", "Carbon"];
+    const heads = ["Region", "Cost per million requests", "Verdict", "Latency", "Carbon"];
     return {
       answer: chosen.length
         ? `${metro}'s class ${state.class} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}` : ", the cheapest place on average"}.`
@@ -48,8 +48,7 @@
     const cost = row.cost_usd_per_million;
     return W.el(
       "tr", { class: share(row) > 0 ? "chosen" : row.reason ? "closed" : null },
-      W.el("td", {}, W.el("i", { class: "swatch", style: `background:${W.colour(row.region)}` }), W.name("region", row.region)),
-      points && W.el("td", {}, row.point || ""),
+      W.el("td", {}, W.el("i", { class: "swatch", style: `background:${W.colour(row.region)}` }), W.name("region", row.region), points && row.point && W.el("small", { class: "under" }, row.point)),
       W.el("td", { class: "bar" }, W.el("span", { class: "track" }, W.el("i", { style: `width:${cost == null ? 0 : Math.max(0, (100 * cost) / most)}%` })), W.el("b", {}, cost == null ? "–" : `${W.num(cost)} USD`)),
       W.el("td", { class: "verdict" }, verdict(row)),
       W.el("td", { class: row.latency_ms > row.budget_ms ? "n over" : "n" }, `${W.say(row.latency_ms, "ms")}`, W.el("small", {}, ` of ${W.say(row.budget_ms, "ms")}`)),
