@@ -11,7 +11,8 @@ import pytest
 
 from tests.dashboard import fixture_results as made
 from wattlas.dashboard.columns import COLUMNS
-from wattlas.dashboard.results import Results, frames, open_results, write_results
+from wattlas.dashboard.frames import frame
+from wattlas.dashboard.results import Results, open_results, write_results
 from wattlas.errors import InputError
 
 
@@ -150,6 +151,6 @@ def test_unknown_table_names_those_that_are_there() -> None:
 def test_frames_from_arrays() -> None:
     """Naive times are UTC and NaN is null where a study's arrays become tables."""
     hour = np.array(["2023-01-01T05"], "datetime64[h]")
-    table = frames({"merit": {"hour": hour, "capacity_mw": np.array([np.nan])}})["merit"]
+    table = frame({"hour": hour, "capacity_mw": np.array([np.nan])})
     assert table.schema["hour"] == pl.Datetime("ms", "UTC")
     assert table["capacity_mw"].to_list() == [None]

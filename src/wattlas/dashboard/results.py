@@ -92,33 +92,6 @@ def write_results(
     return Results(meta=whole, tables=shaped, folder=target)
 
 
-def frames(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
-    """Tables of lists and numpy arrays, as a study returns them, as data frames.
-
-    Times without a zone are UTC, as everywhere in Wattlas; NaN becomes null.
-    """
-    import polars as pl
-
-    out = {}
-    for name, table in tables.items():
-        frame = pl.DataFrame({key: _in_ms(column) for key, column in table.items()}, strict=False)
-        naive = [
-            c for c, t in frame.schema.items() if isinstance(t, pl.Datetime) and not t.time_zone
-        ]
-        out[name] = frame.with_columns(
-            pl.col(naive).dt.cast_time_unit("ms").dt.replace_time_zone("UTC"),
-            pl.selectors.float().fill_nan(None),
-        )
-    return out
-
-
-def _in_ms(column: Any) -> Any:
-    """Times in milliseconds: polars knows neither hours nor seconds of numpy."""
-    dtype = getattr(column, "dtype", None)
-    is_time = dtype is not None and getattr(dtype, "kind", "") == "M"
-    return column.astype("datetime64[ms]") if is_time else column
-
-
 def open_results(folder: str | Path) -> Results:
     """Read a results folder. Raises InputError with everything that is wrong in it."""
     import polars as pl
