@@ -105,10 +105,10 @@
   W.name = (kind, id) => (W.place(kind, id) || {}).name || id;
   W.classes = () => W.unique([...W.rows("layers"), ...W.rows("flows")].map((row) => row.class)).sort();
 
-  // Okabe and Ito's colours (black left out: it is the ink), then darker, then lighter ones.
+  // Okabe and Ito's colours (dark grey for black, which is the ink), then darker, then lighter ones.
   const PALETTE = [
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#8c8c8c",
-    "#004a75", "#946600", "#00614a", "#8a4a70", "#2a7fae", "#8a3c00", "#a89c00", "#595959",
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#4d4d4d",
+    "#004a75", "#946600", "#00614a", "#8a4a70", "#2a7fae", "#8a3c00", "#a89c00", "#949494",
     "#80b9d9", "#f5cf80", "#80cfb9", "#e6bcd3", "#aad9f4", "#eaaf80", "#f8f2a1", "#c6c6c6",
   ];
   W.palette = PALETTE;
