@@ -182,7 +182,9 @@ def _root(
 
 def _flat(move: Move, quantity: Quantity, alpha: float, now: float) -> BreakEven:
     verdict = Verdict.ALWAYS if alpha > 0.0 else Verdict.NEVER
-    reason = f"{_why(move, quantity, verdict)}; {_IDLE[quantity]}"
+    reason = f"always: {_IDLE[quantity]}, and the move pays"
+    if verdict is Verdict.NEVER:
+        reason = f"{_why(move, quantity, verdict)}; {_IDLE[quantity]}"
     return BreakEven(quantity, None, quantity.unit, verdict, reason, now=now)
 
 
@@ -252,6 +254,6 @@ def _short(move: Move, balance: np.ndarray) -> str:
 
 def _figure(value: float) -> str:
     """Three significant digits, without an exponent where that reads well."""
-    if value == 0.0 or 1e-3 <= abs(value) < 1e6:
+    if value == 0.0 or 1e-3 <= abs(value) < 1e12:
         return f"{value:.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
     return f"{value:.2e}"
