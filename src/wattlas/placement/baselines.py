@@ -157,8 +157,12 @@ def _claim(instance: Instance, solution: Solution) -> tuple[Status, str]:
 
 
 def _unserved(instance: Instance, solution: Solution) -> list[str]:
-    off = (solution.region == UNSERVED) & np.isnan(instance.unserved_usd[solution.source])
-    lost = float(solution.value[off].sum())
+    """Demand that must be served and has no flow to a place."""
+    kept = (solution.region != UNSERVED) | ~np.isnan(instance.unserved_usd[solution.source])
+    placed = np.zeros_like(instance.demand)
+    np.add.at(placed, (solution.source[kept], solution.hour[kept]), solution.value[kept])
+    missing = instance.demand - placed
+    lost = float(missing[missing > ROOM * instance.demand].sum())
     if not lost:
         return []
     return [f"{lost / instance.demand.sum():.2%} of requests find no place"]
