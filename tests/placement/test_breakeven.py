@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -360,3 +362,12 @@ def _no_worse(move: Move, better: Move) -> None:
     if before.value is not None:
         assert after.value is not None
         assert after.value <= before.value * (1 + 1e-9) + 1e-9
+
+
+def test_the_page_prints_what_it_says(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example in docs/breakeven.md prints the lines below it."""
+    page = (root / "docs" / "breakeven.md").read_text(encoding="utf-8")
+    code, _, rest = page.partition("from wattlas.placement.breakeven")[2].partition("prints\n")
+    exec(textwrap.dedent("    from wattlas.placement.breakeven" + code), {})
+    printed = textwrap.dedent(rest.partition("\n`breakeven_between")[0]).strip()
+    assert capsys.readouterr().out.strip() == printed
