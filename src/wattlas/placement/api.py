@@ -278,7 +278,7 @@ def _infeasible(instance: Instance, text: str, began: float) -> Plan:
 def _info(solution: Solution, began: float | None, solver: str) -> SolveInfo:
     seconds = solution.seconds if began is None else time.perf_counter() - began
     return SolveInfo(
-        solver=solver or (highs.version() if solution.programs else "closed form per hour"),
+        solver=solver or solver_words(solution),
         seconds=seconds,
         build_seconds=solution.build_seconds,
         programs=solution.programs,
@@ -287,3 +287,12 @@ def _info(solution: Solution, began: float | None, solver: str) -> SolveInfo:
         nonzeros=solution.nonzeros,
         gap=solution.gap,
     )
+
+
+def solver_words(solution: Solution) -> str:
+    """Who solved it: the engine, HiGHS, both, or neither where every source had its best place."""
+    if not solution.engine_hours:
+        return highs.version() if solution.programs else "closed form per hour"
+    if not solution.highs_hours:
+        return "wattlas engine"
+    return f"wattlas engine, {solution.highs_hours} hours by {highs.version()}"

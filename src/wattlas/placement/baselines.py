@@ -22,10 +22,13 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.placement.api import finish, nearest_available
+from wattlas.placement.choice import Slots
 from wattlas.placement.hourly import Flat, Solution, evaluate, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure, carbon, cost
 
+PIECE = 2_000_000
+"""Slots times steps that the greedy rule looks at in one go."""
 ROOM = 1e-9
 """Relative excess over a capacity that still counts as within it."""
 
@@ -75,50 +78,66 @@ def _best_region(instance: Instance, measure: Measure) -> Solution:
 
 
 def _greedy(instance: Instance, measure: Measure) -> Solution:
-    parts = [_greedy_step(instance, measure, t) for t in range(instance.demand.shape[1])]
-    return _solution(instance, join(parts))
+    """All steps at once, in pieces that fit into memory."""
+    slots = Slots.of(instance)
+    size = max(1, PIECE // max(1, slots.region.size))
+    steps = np.arange(instance.demand.shape[1])
+    pieces = [steps[low : low + size] for low in range(0, len(steps), size)]
+    return _solution(instance, join([_greedy_piece(instance, slots, measure, p) for p in pieces]))
 
 
-def _greedy_step(instance: Instance, measure: Measure, t: int) -> Flat:
+def _greedy_piece(instance: Instance, slots: Slots, measure: Measure, steps: np.ndarray) -> Flat:
     """Rounds: every source asks at its best place with room; the cheapest askers are let in."""
-    left = instance.demand[:, t].copy()
-    room = instance.capacity[:, t].copy()
-    units = np.where(instance.allowed, measure.units(instance, np.array([t]))[..., 0], np.inf)
-    s, r, o = units.shape
+    left = instance.demand[:, steps].copy()
+    room = instance.capacity[:, steps].copy()
+    units = slots.units(measure, steps)
     parts: list[Flat] = []
     while True:
-        open_units = np.where((room > 0)[None, :, None], units, np.inf).reshape(s, r * o)
-        place = open_units.argmin(axis=1)
-        unit = open_units[np.arange(s), place]
-        asks = np.flatnonzero((left > 0) & np.isfinite(unit))
-        if not len(asks):
+        has_room = (room > 0)[slots.region] | (slots.region == UNSERVED)[..., None]
+        open_units = np.where(has_room & (left > 0)[:, None, :], units, np.inf)
+        best = open_units.argmin(axis=1)
+        unit = np.take_along_axis(open_units, best[:, None, :], axis=1)[:, 0]
+        source, at = np.nonzero(np.isfinite(unit))
+        if not len(source):
             break
-        asks = asks[np.argsort(unit[asks], kind="stable")]
-        region, point = place[asks] // o, place[asks] % o
-        taken = _let_in(left[asks], instance.gpu_h[asks, point], region, room)
-        left[asks] -= taken
-        left[left < 1e-12 * instance.demand[:, t]] = 0.0
-        on = taken > 0
-        parts.append((np.full(on.sum(), t), asks[on], region[on], point[on], taken[on]))
-    rest = np.flatnonzero(left > 0)
-    none = np.full(len(rest), UNSERVED)
-    parts.append((np.full(len(rest), t), rest, none, np.zeros_like(rest), left[rest]))
-    return join(parts)
+        order = np.lexsort((unit[source, at], slots.region[source, best[source, at]], at))
+        source, at = source[order], at[order]
+        slot = best[source, at]
+        region, gpu_h = slots.region[source, slot], slots.gpu_h[source, slot]
+        taken = _let_in(left[source, at], gpu_h, region, at, room)
+        left[source, at] -= taken
+        left[left < 1e-12 * instance.demand[:, steps]] = 0.0
+        parts.append((steps[at], source, region, slots.point[source, slot], taken))
+    source, at = np.nonzero(left > 0)
+    none = np.full(len(source), UNSERVED)
+    parts.append((steps[at], source, none, np.zeros_like(source), left[source, at]))
+    flows = join(parts)
+    on = flows[4] > 0
+    return flows[0][on], flows[1][on], flows[2][on], flows[3][on], flows[4][on]
 
 
 def _let_in(
-    wanted: np.ndarray, gpu_h: np.ndarray, region: np.ndarray, room: np.ndarray
+    wanted: np.ndarray, gpu_h: np.ndarray, region: np.ndarray, at: np.ndarray, room: np.ndarray
 ) -> np.ndarray:
-    """Requests/h let in, first come first served in each region; `room` shrinks accordingly."""
-    taken = np.zeros_like(wanted)
-    for r in np.unique(region):
-        at = np.flatnonzero(region == r)
-        need = wanted[at] * gpu_h[at]
-        before = np.concatenate([[0.0], np.cumsum(need)[:-1]])
-        granted = np.clip(room[r] - before, 0.0, need)
-        taken[at] = np.divide(granted, gpu_h[at], out=wanted[at].copy(), where=gpu_h[at] > 0)
-        full = need.sum() >= room[r]
-        room[r] = 0.0 if full else room[r] - need.sum()
+    """Requests/h let in of askers sorted by step and region; `room` (R, steps) shrinks.
+
+    First come, first served: an asker gets what those before it leave.
+    """
+    need = wanted * gpu_h
+    group = at * (len(room) + 1) + region
+    first = np.concatenate([[True], group[1:] != group[:-1]])
+    start = np.flatnonzero(first)
+    running = np.cumsum(need)
+    before = running - need
+    before -= np.repeat(before[start], np.diff(np.append(start, len(need))))
+    space = np.where(region == UNSERVED, np.inf, room[region, at])
+    granted = np.clip(space - before, 0.0, need)
+    taken: np.ndarray = np.divide(granted, gpu_h, out=wanted.copy(), where=gpu_h > 0)
+    total = np.add.reduceat(need, start)
+    r, t = region[start], at[start]
+    real = r != UNSERVED
+    rest = room[r[real], t[real]] - total[real]
+    room[r[real], t[real]] = np.where(rest > 0, rest, 0.0)
     return taken
 
 

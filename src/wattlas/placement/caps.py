@@ -124,6 +124,8 @@ def join_windows(parts: list[Solution]) -> Solution:
         value=value,
         capacity_price=np.sum([part.capacity_price for part in parts], axis=0),
         infeasible=np.concatenate([part.infeasible for part in parts]),
+        engine_hours=sum(part.engine_hours for part in parts),
+        highs_hours=sum(part.highs_hours for part in parts),
         programs=sum(part.programs for part in parts),
         seconds=sum(part.seconds for part in parts),
         build_seconds=sum(part.build_seconds for part in parts),

@@ -19,7 +19,7 @@ from wattlas.model.objective import Minimise, Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
 from wattlas.placement.feasibility import feasibility
-from wattlas.placement.hourly import Solution, evaluate, solve_hours
+from wattlas.placement.hourly import Solution, evaluate, feasible, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import (
     Measure,
@@ -59,13 +59,15 @@ def frontier(
     carbon_price_usd_per_t: float | None = None,
     samples: int | None = None,
     x: Sequence[float] | None = None,
+    axis: Axis | None = None,
     progress: Progress | None = None,
 ) -> Frontier:
     """V(τ) of a scenario, without its frictions and caps.
 
     `variant` is scale, added_ms, class (then `klass` names it) or soft; `objective` cost, carbon
     or weighted (cost with carbon at `carbon_price_usd_per_t`). Exact at every breakpoint unless
-    `samples` asks for so many of them, or `x` for these budgets. Raises UsageError for a question
+    `samples` asks for so many of them, or `x` for these budgets. `axis` is what `feasible_axis`
+    found for the same question, where it is asked more than once. Raises UsageError for a question
     that makes no sense and InfeasibleError where no budget serves all demand.
     """
     asked = _question(scenario, variant, klass, objective, carbon_price_usd_per_t)
@@ -74,7 +76,8 @@ def frontier(
         from wattlas.placement.soft import soft_frontier
 
         return soft_frontier(bare, asked, samples or SAMPLES, progress)
-    axis = _from_first_feasible(bare, asked, breakpoints(bare, asked))
+    if axis is None:
+        axis = _from_first_feasible(bare, asked, breakpoints(bare, asked))
     chosen = _chosen(axis, samples, x)
     exact = x is None and len(chosen) == len(axis.x)
     values = _values(bare, asked, axis, chosen, every=exact, progress=progress)
@@ -122,6 +125,12 @@ def breakpoints(scenario: Scenario, asked: Question) -> Axis:
     return Axis(opens, merged[merged >= start * (1 - EQUAL)], start, _users_x(scenario, asked))
 
 
+def feasible_axis(scenario: Scenario, variant: str, klass: str = "") -> Axis:
+    """The axis of a hard frontier from the first budget that serves all demand."""
+    asked = _question(scenario, variant, klass, "cost", None)
+    return _from_first_feasible(scenario, asked, breakpoints(scenario, asked))
+
+
 def _from_first_feasible(scenario: Scenario, asked: Question, axis: Axis) -> Axis:
     """The axis from the first breakpoint at which capacity and mean accuracy can be kept.
 
@@ -130,27 +139,22 @@ def _from_first_feasible(scenario: Scenario, asked: Question, axis: Axis) -> Axi
     if not _something_binds(scenario) or not len(axis.x):
         return axis
     low, high = 0, len(axis.x) - 1
-    clash = _clash(scenario, asked, axis, high)
-    if clash:
-        raise InfeasibleError(clash)
+    steps = np.arange(scenario.hours.count)
+    if not feasible(_instance_at(scenario, asked, axis, high), steps):
+        widest = _instance_at(scenario, asked, axis, high)
+        clash = solve_hours(widest, onward_rtt(widest)).infeasible
+        raise InfeasibleError(conflict.hour_words(widest, clash))
     while low < high:
         middle = (low + high) // 2
-        if _clash(scenario, asked, axis, middle):
-            low = middle + 1
-        else:
+        if feasible(_instance_at(scenario, asked, axis, middle), steps):
             high = middle
+        else:
+            low = middle + 1
     return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
 
 
-def _clash(scenario: Scenario, asked: Question, axis: Axis, n: int) -> str:
-    """Why breakpoint n cannot serve all demand; empty where it can."""
-    instance = build_instance(scenario, budget_at(scenario, asked, axis, float(axis.x[n])))
-    steps = np.argsort(-instance.demand.sum(axis=0), kind="stable")
-    for some in np.array_split(steps, max(1, len(steps) // 24)):
-        solution = solve_hours(instance, onward_rtt(instance), None, np.sort(some))
-        if len(solution.infeasible):
-            return conflict.hour_words(instance, solution.infeasible)
-    return ""
+def _instance_at(scenario: Scenario, asked: Question, axis: Axis, n: int) -> Instance:
+    return build_instance(scenario, budget_at(scenario, asked, axis, float(axis.x[n])))
 
 
 def _base(asked: Question, latency: np.ndarray, budget: np.ndarray) -> np.ndarray:

@@ -1,29 +1,39 @@
 """Hours that nothing couples, each solved by itself.
 
 An hour whose demand fits where each source is served best needs no program: that placement is
-optimal. The others go to HiGHS, one after the other from the basis of the last; only costs and
-bounds change, because the same places are open in every hour.
+optimal. The others go to the fast engine where there are many, else to HiGHS, one after the other
+from the basis of the last; only costs and bounds change, because the same places are open in
+every hour.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from wattlas.model.plan import UNSERVED, Status
-from wattlas.placement import highs
+from wattlas.placement import fast, highs
+from wattlas.placement.choice import SLACK, Slots
 from wattlas.placement.instance import Instance
-from wattlas.placement.measures import Measure
+from wattlas.placement.measures import Measure, zero
 from wattlas.placement.program import Layout, Rows, rows
 from wattlas.placement.prune import pruned
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
-SLACK = 1e-12
-"""Relative slack when a load is compared with a capacity, and when two values count as equal."""
+
+
+class Solver(StrEnum):
+    """Who solves the hours that need a program."""
+
+    AUTO = "auto"
+    """The engine where there are enough hours to be worth loading it, else HiGHS."""
+    ENGINE = "engine"
+    HIGHS = "highs"
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,12 @@ class Solution:
     value: np.ndarray
     capacity_price: np.ndarray
     infeasible: np.ndarray
+    engine_hours: int = 0
+    """Steps that the fast engine solved."""
+    highs_hours: int = 0
+    """Steps that went to HiGHS."""
     programs: int = 0
+    """Programs that HiGHS solved."""
     seconds: float = 0.0
     build_seconds: float = 0.0
     rows: int = 0
@@ -61,18 +76,28 @@ def solve_hours(
     measure: Measure,
     tie: Measure | None = None,
     steps: np.ndarray | None = None,
+    solver: Solver = Solver.AUTO,
 ) -> Solution:
     """Make `measure` least in every step apart; among equals make `tie` least.
 
     `steps` are the indices to solve, all by default. Exact: every step is optimal or listed as
-    infeasible. Frictions and caps over several steps are not looked at.
+    infeasible. Frictions and caps over several steps are not looked at. What the engine does not
+    finish goes to HiGHS, which also has the last word on whether a step is infeasible.
     """
     began = time.perf_counter()
     steps = np.arange(instance.scenario.hours.count) if steps is None else steps
     instance = pruned(instance, (measure,) if tie is None else (measure, tie), steps)
-    parts, rest = _argmin(instance, measure, tie, steps)
-    worker = _HourProgram(instance, measure, tie) if len(rest) else None
+    by_engine_alone = _engine_alone(instance, steps, solver)
+    parts, rest = ([], steps) if by_engine_alone else _argmin(instance, measure, tie, steps)
     capacity_price = np.zeros_like(instance.capacity)
+    by_engine = 0
+    if solver is Solver.ENGINE or (solver is Solver.AUTO and len(rest) >= fast.WORTH_IT):
+        found_fast = fast.solve_fast(instance, measure, tie, rest)
+        parts.append(found_fast.flows)
+        capacity_price[:, rest] = found_fast.capacity_price
+        by_engine, rest = len(rest) - len(found_fast.left), found_fast.left
+        capacity_price[:, rest] = 0.0
+    worker = _HourProgram(instance, measure, tie) if len(rest) else None
     infeasible = []
     for t in rest:
         assert worker is not None
@@ -88,8 +113,31 @@ def solve_hours(
         capacity_price=capacity_price,
         infeasible=np.array(infeasible, dtype=np.int64),
         seconds=time.perf_counter() - began,
+        engine_hours=by_engine,
+        highs_hours=len(rest),
         **({} if worker is None else worker.size),
     )
+
+
+def feasible(instance: Instance, steps: np.ndarray) -> bool:
+    """Whether all of these steps have a placement."""
+    nothing = zero(instance)
+    if not _engine_alone(instance, steps, Solver.AUTO):
+        return not len(solve_hours(instance, nothing, None, steps).infeasible)
+    left = fast.solve_fast(pruned(instance, (nothing,), steps), nothing, None, steps).left
+    return not any(
+        len(solve_hours(instance, nothing, None, left[n : n + 1]).infeasible)
+        for n in range(len(left))
+    )
+
+
+def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool:
+    """Whether the engine gets all steps: it finds those that need no program by itself."""
+    if solver is not Solver.AUTO:
+        return solver is Solver.ENGINE
+    floors = not np.isnan(instance.mean_accuracy_min).all()
+    limited = floors or bool(np.isfinite(instance.capacity[:, steps]).any())
+    return limited and len(steps) >= fast.WORTH_IT
 
 
 def evaluate(instance: Instance, measure: Measure, solution: Solution) -> np.ndarray:
@@ -122,6 +170,8 @@ def blend(first: Solution, second: Solution, share: float) -> Solution:
         point=point,
         value=value,
         capacity_price=mixed,
+        engine_hours=first.engine_hours + second.engine_hours,
+        highs_hours=first.highs_hours + second.highs_hours,
         programs=first.programs + second.programs,
         seconds=first.seconds + second.seconds,
     )
@@ -134,63 +184,31 @@ def _argmin(
     instance: Instance, measure: Measure, tie: Measure | None, steps: np.ndarray
 ) -> tuple[list[Flat], np.ndarray]:
     """Flows of the steps where each source's best place fits, and the steps that are left."""
-    s, r, o = instance.allowed.shape
-    size = max(1, CHUNK_ELEMENTS // max(1, s * (r * o + 1)))
+    slots = Slots.of(instance)
+    size = max(1, CHUNK_ELEMENTS // max(1, slots.region.size))
     parts, rest = [], []
     for low in range(0, len(steps), size):
         chunk = steps[low : low + size]
-        place = _best_place(instance, measure, tie, chunk)
-        region = np.where(place < r * o, place // o, UNSERVED)
-        point = np.where(place < r * o, place % o, 0)
-        fits = _fits(instance, chunk, place, region, point)
+        best = slots.best(measure, tie, chunk)
+        fits = _fits(instance, slots, chunk, best)
         rest.append(chunk[~fits])
         source, at = np.nonzero(instance.demand[:, chunk] * fits > 0)
-        value = instance.demand[source, chunk[at]]
-        parts.append((chunk[at], source, region[source, at], point[source, at], value))
+        slot, value = best[source, at], instance.demand[source, chunk[at]]
+        region, point = slots.region[source, slot], slots.point[source, slot]
+        parts.append((chunk[at], source, region, point, value))
     return parts, np.concatenate(rest) if rest else np.zeros(0, np.int64)
 
 
-def _best_place(
-    instance: Instance, measure: Measure, tie: Measure | None, chunk: np.ndarray
-) -> np.ndarray:
-    """Best place of each source: region · O + point, R·O for unserved, −1 for none; (S, chunk)."""
-    dense = _dense(instance, measure, chunk)
-    if tie is None:
-        best = dense.argmin(axis=1)
-    else:
-        least = dense.min(axis=1, keepdims=True)
-        equal = dense <= least + SLACK * np.abs(least)
-        best = np.where(equal, _dense(instance, tie, chunk), np.inf).argmin(axis=1)
-    none = np.isinf(dense).all(axis=1)
-    place: np.ndarray = np.where(none, -1, best)
-    return place
-
-
-def _dense(instance: Instance, measure: Measure, chunk: np.ndarray) -> np.ndarray:
-    """Units of each place, inf where closed, with unserved as the last place; (S, R·O+1, chunk)."""
-    s = instance.sources
-    units = np.where(instance.allowed[..., None], measure.units(instance, chunk), np.inf)
-    shed = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
-    last = np.broadcast_to(shed[:, None, None], (s, 1, len(chunk)))
-    flat = units.reshape(s, units.shape[1] * units.shape[2], len(chunk))
-    return np.concatenate([flat, last], axis=1)
-
-
-def _fits(
-    instance: Instance,
-    chunk: np.ndarray,
-    place: np.ndarray,
-    region: np.ndarray,
-    point: np.ndarray,
-) -> np.ndarray:
+def _fits(instance: Instance, slots: Slots, chunk: np.ndarray, best: np.ndarray) -> np.ndarray:
     """Whether the best places together keep capacity and mean accuracy; bool, (chunk,)."""
     demand = instance.demand[:, chunk]
-    ok = np.asarray(~((place < 0) & (demand > 0)).any(axis=0))
-    served = (region >= 0) & (place >= 0)
+    ok = np.asarray(~((best < 0) & (demand > 0)).any(axis=0))
     source = np.arange(instance.sources)[:, None]
+    region, point = slots.region[source, best], slots.point[source, best]
+    served = (region != UNSERVED) & (best >= 0)
     load = np.zeros((len(instance.capacity), len(chunk)))
-    used = np.where(served, demand * instance.gpu_h[source, point], 0.0)
-    at = np.broadcast_to(np.arange(len(chunk)), place.shape)
+    used = np.where(served, demand * slots.gpu_h[source, best], 0.0)
+    at = np.broadcast_to(np.arange(len(chunk)), best.shape)
     np.add.at(load, (np.where(served, region, 0), at), used)
     ok &= (load <= instance.capacity[:, chunk] * (1 + SLACK)).all(axis=0)
     for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):

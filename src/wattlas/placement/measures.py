@@ -117,6 +117,12 @@ def onward_rtt(instance: Instance) -> Measure:
     )
 
 
+def zero(instance: Instance) -> Measure:
+    """Nothing: every placement is as good as every other."""
+    none = np.zeros_like(instance.scenario.price_usd_per_mwh, dtype=float)
+    return Measure("", none, _no_fixed(instance), 0.0 * instance.unserved_usd)
+
+
 def it_energy(instance: Instance) -> Measure:
     """IT energy, MWh. Unserved demand uses none."""
     per_kwh = np.full_like(instance.scenario.price_usd_per_mwh, 1.0 / KWH_PER_MWH, dtype=float)

@@ -1,4 +1,7 @@
-"""The same scenario without one of its limits: what each of them costs."""
+"""The same scenario without one of its limits: what each of them costs.
+
+Accuracy floors are not among them: without one, users get another product, not another place.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,6 @@ def present(scenario: Scenario) -> tuple[str, ...]:
         "state": any(k.state is State.PINNED for k in classes),
         "capacity": bool(np.isfinite(scenario.capacity_gpu).any()),
         "latency": any(k.relaxable for k in classes),
-        "accuracy": any(k.accuracy_min > 0 or k.mean_accuracy_min is not None for k in classes),
         "frictions": scenario.frictions.couples,
     }
     return tuple(name for name in LIMITS if has[name])
@@ -66,10 +68,6 @@ def _latency(scenario: Scenario) -> Scenario:
     return replace(scenario, classes=freed)
 
 
-def _accuracy(scenario: Scenario) -> Scenario:
-    return _classes(scenario, accuracy_min=0.0, mean_accuracy_min=None)
-
-
 def _frictions(scenario: Scenario) -> Scenario:
     return replace(scenario, frictions=Frictions())
 
@@ -85,7 +83,6 @@ LIMITS: dict[str, Callable[[Scenario], Scenario]] = {
     "state": _state,
     "capacity": _capacity,
     "latency": _latency,
-    "accuracy": _accuracy,
     "frictions": _frictions,
 }
 
@@ -96,7 +93,6 @@ LABELS = {
     "state": "without pinned state",
     "capacity": "with free capacity everywhere",
     "latency": "without latency budgets",
-    "accuracy": "without accuracy floors",
     "frictions": "without start-up and state frictions",
     "all": "without any of them",
 }

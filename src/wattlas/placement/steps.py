@@ -11,7 +11,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.placement import conflict, highs
-from wattlas.placement.hourly import SLACK
+from wattlas.placement.choice import SLACK
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Layout, Rows, rows

@@ -22,7 +22,7 @@ from wattlas.placement import metrics, views
 from wattlas.placement.api import plan as place
 from wattlas.placement.baselines import baselines
 from wattlas.placement.breakeven import breakeven_between
-from wattlas.placement.frontier import frontier
+from wattlas.placement.frontier import feasible_axis, frontier
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.metrics import Table
 
@@ -126,6 +126,7 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
     bound = bool(np.isfinite(scenario.capacity_gpu).any()) or any(
         k.mean_accuracy_min is not None for k in scenario.classes
     )
+    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v, _, _ in asked}
     for n, (variant, objective, count) in enumerate(asked):
         tell("frontier", n / len(asked))
         if variant == "soft" or bound:
@@ -138,6 +139,7 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
             objective=objective,
             carbon_price_usd_per_t=price,
             samples=limit,
+            axis=axes[variant],
         )
 
 
@@ -359,7 +361,7 @@ def sample_words(scenario: Scenario) -> str | None:
 
 def limits(scenario: Scenario) -> list[str]:
     """What the numbers do not hold, in plain sentences."""
-    said = [scenario.notice] if scenario.notice else []
+    said = []
     if scenario.signals.marginal_g_per_kwh is None:
         said.append(
             "Carbon intensity is the grid's average; marginal intensity is not in the data, so "
