@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import swiglpk as glp
+from hypothesis.errors import UnsatisfiedAssumption
 
 from wattlas.model.frictions import Initial
 from wattlas.model.objective import Minimise, Window
@@ -591,8 +592,11 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
 ALONE = {"with_caps": False, "with_frictions": False}
 
 
-class Ambiguous(Exception):
-    """The baseline is not unique, so that a cap relative to it means two things."""
+class Ambiguous(UnsatisfiedAssumption):
+    """The baseline is not unique, so that a cap relative to it means two things.
+
+    Hypothesis draws another example where a test meets this.
+    """
 
 
 def _minus(unit: Any) -> Any:
