@@ -68,7 +68,8 @@ def frontier(
     or weighted (cost with carbon at `carbon_price_usd_per_t`). Exact at every breakpoint unless
     `samples` asks for so many of them, or `x` for these budgets. `axis` is what `feasible_axis`
     found for the same question, where it is asked more than once. Raises UsageError for a question
-    that makes no sense and InfeasibleError where no budget serves all demand.
+    that makes no sense and InfeasibleError where no budget serves all demand. Demand that its
+    class would serve late has no place below its first breakpoint.
     """
     asked = _question(scenario, variant, klass, objective, carbon_price_usd_per_t)
     bare = replace(scenario, objective=_objective(asked))
@@ -121,8 +122,11 @@ def breakpoints(scenario: Scenario, asked: Question) -> Axis:
         if len(finite)
         else np.zeros(0)
     )
-    start = least if np.isfinite(least) else (merged[0] if len(merged) else 0.0)
-    return Axis(opens, merged[merged >= start * (1 - EQUAL)], start, _users_x(scenario, asked))
+    users = _users_x(scenario, asked)
+    if not len(merged):  # nothing varies: V is what it is at the scenario's own budgets
+        merged = np.array([users if np.isfinite(users) else 0.0])
+    start = least if np.isfinite(least) else float(merged[0])
+    return Axis(opens, merged[merged >= start * (1 - EQUAL)], start, users)
 
 
 def feasible_axis(scenario: Scenario, variant: str, klass: str = "") -> Axis:
@@ -140,21 +144,17 @@ def _from_first_feasible(scenario: Scenario, asked: Question, axis: Axis) -> Axi
         return axis
     low, high = 0, len(axis.x) - 1
     steps = np.arange(scenario.hours.count)
-    if not feasible(_instance_at(scenario, asked, axis, high), steps):
-        widest = _instance_at(scenario, asked, axis, high)
+    if not feasible(instance_at(scenario, axis, float(axis.x[high])), steps):
+        widest = instance_at(scenario, axis, float(axis.x[high]))
         clash = solve_hours(widest, onward_rtt(widest)).infeasible
         raise InfeasibleError(conflict.hour_words(widest, clash))
     while low < high:
         middle = (low + high) // 2
-        if feasible(_instance_at(scenario, asked, axis, middle), steps):
+        if feasible(instance_at(scenario, axis, float(axis.x[middle])), steps):
             high = middle
         else:
             low = middle + 1
     return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
-
-
-def _instance_at(scenario: Scenario, asked: Question, axis: Axis, n: int) -> Instance:
-    return build_instance(scenario, budget_at(scenario, asked, axis, float(axis.x[n])))
 
 
 def _base(asked: Question, latency: np.ndarray, budget: np.ndarray) -> np.ndarray:
@@ -280,7 +280,7 @@ def _something_binds(scenario: Scenario) -> bool:
 
 def solve_at(scenario: Scenario, asked: Question, axis: Axis, x: float) -> np.ndarray:
     """The account of the optimum at budget x."""
-    instance = build_instance(scenario, budget_at(scenario, asked, axis, x))
+    instance = instance_at(scenario, axis, x)
     main, tie = measures(instance, asked)
     solution = solve_hours(instance, main, tie)
     if len(solution.infeasible):
@@ -288,22 +288,13 @@ def solve_at(scenario: Scenario, asked: Question, axis: Axis, x: float) -> np.nd
     return value_of(instance, asked, solution)
 
 
-def budget_at(scenario: Scenario, asked: Question, axis: Axis, x: float) -> np.ndarray:
-    """Latency budget of every demand at x, ms, shape (I, K); rounding never closes a place."""
-    i, k = scenario.shape[:2]
-    own = np.array([c.latency_budget_ms for c in scenario.classes])
-    budget = np.broadcast_to(own, (i, k)).copy()
-    varied = np.array([_varies(scenario, n, asked) for n in range(k)])
-    if asked.variant is Variant.SCALE:
-        moved = budget * x
-    elif asked.variant is Variant.CLASS:
-        moved = np.full((i, k), x)
-    else:
-        judged = feasibility(scenario)
-        nearest = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
-        moved = nearest + x
-    budget[:, varied] = moved[:, varied] * (1 + EQUAL)
-    return budget
+def instance_at(scenario: Scenario, axis: Axis, x: float) -> Instance:
+    """The program of budget x: the places that are open from there on.
+
+    Demand that its class would serve late at the nearest place has none before it opens.
+    """
+    judged = replace(feasibility(scenario), allowed=axis.opens <= x * (1 + EQUAL))
+    return build_instance(scenario, judged=judged)
 
 
 def measures(instance: Instance, asked: Question) -> tuple[Measure, Measure | None]:
