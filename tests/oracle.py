@@ -584,7 +584,7 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
         low = oracle_plan(hour, measure=unit, held=held, **ALONE).objective
         high = -oracle_plan(hour, measure=_minus(unit), held=held, **ALONE).objective
         if not math.isclose(low, high, rel_tol=1e-10, abs_tol=1e-300):
-            raise Ambiguous(low, high)
+            raise Ambiguous(f"from {low} to {high}")
         total += low
     return total
 
