@@ -157,4 +157,6 @@ def test_placement_reads_no_files(path: Path) -> None:
     assert not opened
     if name(path) == KEEPS_COMPILED_CODE:
         return
-    assert not [i for i, _, _ in imports(path) if i.split(".")[0] in ("pathlib", "io", "shutil", "tempfile")]
+    assert not [
+        i for i, _, _ in imports(path) if i.split(".")[0] in ("pathlib", "io", "shutil", "tempfile")
+    ]
