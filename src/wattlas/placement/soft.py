@@ -45,6 +45,8 @@ def soft_frontier(
     the chords between the vertices lie above V.
     """
     instance = build_instance(_unbudgeted(scenario))
+    if instance.stranded:
+        raise InfeasibleError(conflict.stranded_words(instance))
     latency, requests = latency_measure(instance)
     probe = _probe(instance, asked, latency, requests)
     found = [probe(np.inf), probe(0.0)]
