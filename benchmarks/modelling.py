@@ -81,8 +81,8 @@ def pulp_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Bui
     model = pulp.LpProblem("placement", pulp.LpMinimize)
     cost: list[Any] = []
     for h, t in enumerate(hours):
-        x = [pulp.LpVariable(f"x{h}_{n}", 0) for n in range(len(s))]
-        shed = [pulp.LpVariable(f"n{h}_{a}", 0) for a in range(instance.sources)]
+        x = [model.add_variable(f"x{h}_{n}", 0) for n in range(len(s))]
+        shed = [model.add_variable(f"n{h}_{a}", 0) for a in range(instance.sources)]
         own: list[list[int]] = [[] for _ in range(instance.sources)]
         inside: list[list[int]] = [[] for _ in range(len(instance.capacity))]
         classed: dict[int, list[int]] = {int(k): [] for k in np.unique(instance.klass)}

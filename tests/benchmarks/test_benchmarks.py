@@ -1,0 +1,100 @@
+"""The benchmarks run, at their smallest size, and measure what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.first_command import first_command
+from benchmarks.machine import machine, words
+from benchmarks.modelling import Built
+from benchmarks.program import _check_same, our_program
+from benchmarks.registry import Asked, Figure, registry, table
+from benchmarks.worlds import world
+from wattlas.placement.api import plan
+from wattlas.placement.instance import build_instance
+from wattlas.placement.measures import cost
+
+
+def run(name: str, size: str) -> Sequence[Figure]:
+    return registry()[name].run(Asked(size, repeat=1))
+
+
+def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    """`list` prints one line per benchmark."""
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == list(registry())
+
+
+def test_the_program_benchmark_runs() -> None:
+    """Every phase gives a positive number, with or without the alternatives installed."""
+    figures = run("program", "tiny")
+    assert all(one.ours > 0 for one in figures)
+    assert {"one hour: build / solve", "all hours: build / solve"} <= {f.phase for f in figures}
+
+
+def test_the_program_is_the_one_that_plan_solves() -> None:
+    """The measured program has the optimum that `plan` finds."""
+    scenario = world("tiny")
+    instance = build_instance(scenario)
+    hours = np.arange(scenario.hours.count)
+    found = our_program(instance, cost(instance), hours)
+    assert found.objective == pytest.approx(plan(scenario).totals.cost_usd, rel=1e-9)
+
+
+@pytest.mark.parametrize("change", [{"rows": 4}, {"columns": 4}, {"objective": 1.001}])
+def test_another_program_is_not_compared(change: dict[str, float]) -> None:
+    """A way that writes other rows or columns, or finds another optimum, is refused."""
+    mine = Built(1.0, 1.0, 1.0, 3, 3, 1.0)
+    _check_same("itself", mine, mine)
+    with pytest.raises(ValueError, match="we"):
+        _check_same("other", mine, replace(mine, **change))
+
+
+def test_the_start_benchmark_runs() -> None:
+    """Both commands end well and take time."""
+    assert [one.ours > 0 for one in run("start", "once")] == [True, True]
+
+
+def test_the_study_benchmark_runs() -> None:
+    """Seconds and mebibytes of a whole study of the smallest example."""
+    seconds, memory = run("study", "tiny")
+    assert seconds.ours > 0
+    assert 20 < memory.ours < 4000
+
+
+def test_the_first_command_is_read_from_the_readme(root: Path) -> None:
+    """The benchmark runs the README's own line."""
+    assert first_command(root) in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_targets() -> None:
+    """A bound is met from below, a ratio from above, and nothing is claimed without a target."""
+    assert Figure("a", 1.0, target=1.0).met is True
+    assert Figure("a", 1.1, target=1.0).met is False
+    assert Figure("a", 1.0, other=10.0, target=10.0, of_ratio=True).met is True
+    assert Figure("a", 1.0, other=9.0, target=10.0, of_ratio=True).met is False
+    assert Figure("a", 1.0).met is None
+    assert "NOT MET" in table("x", "tiny", [Figure("a", 1.1, target=1.0)])
+
+
+def test_json_says_when_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file holds the machine, the date, the versions and every figure."""
+    target = tmp_path / "new" / "figures.json"
+    main(["run", "program", "--size", "tiny", "--repeat", "1", "--json", str(target)])
+    found = json.loads(target.read_text(encoding="utf-8"))
+    assert found["machine"]["date_utc"].startswith("20")
+    assert found["machine"]["versions"]["numpy"] == np.__version__
+    assert [one["name"] for one in found["results"]] == ["program"]
+    assert {"phase", "ours", "other", "ratio", "target", "met"} <= set(
+        found["results"][0]["figures"][0]
+    )
+    assert words(machine())[:2] == "20"
+    assert "program (tiny)" in capsys.readouterr().out
