@@ -288,9 +288,16 @@ class Program:
             code = glp.glp_simplex(lp, options)
             if code == 0 and glp.glp_get_status(lp) in decided:
                 break
-        if glp.glp_get_num_rows(lp) and len(self.rows) <= EXACT_ROWS:
+        polish = glp.glp_get_num_rows(lp) and len(self.rows) <= EXACT_ROWS
+        if code == 0 and polish:
+            found = glp.glp_get_status(lp)
             options.it_lim *= 10
-            code = glp.glp_exact(lp, options)
+            again = glp.glp_exact(lp, options)
+            if again or (found == glp.GLP_OPT and glp.glp_get_status(lp) != found):
+                # Bounds are rounded to small fractions there, too coarsely for a program that
+                # fits by a hair: what double precision found stands.
+                glp.glp_adv_basis(lp, 0)
+                code = glp.glp_simplex(lp, options)
         return int(code)
 
     def _read(
@@ -360,7 +367,7 @@ def oracle_plan(
             ("x", *c): float(span[c[4]] * s.demand_per_h[c[0], c[1], c[4]]) * unit(s, *c)
             for c in columns
         }
-        lp.row(("held", number), terms, -math.inf, limit + ROUNDING * abs(limit))
+        lp.row(("held", number), terms, -math.inf, limit + 10 * ROUNDING * abs(limit))
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
     return _answer(s, lp, columns, friction, measure)
