@@ -121,17 +121,31 @@ def _measures(instance: Instance, objective: Objective) -> tuple[Measure, Measur
 def _coupled(
     instance: Instance, main: Measure, tie: Measure | None, time_limit_s: float | None
 ) -> Outcome:
-    """All steps in one program; least carbon is followed by least cost at that carbon."""
-    steps = np.arange(instance.scenario.hours.count)
-    solution, _ = solve_joint(instance, main, time_limit_s=time_limit_s)
-    if solution.status is Status.INFEASIBLE:
-        return Outcome(solution, conflict=_joint_conflict(instance, main))
-    if tie is None or solution.status is not Status.OPTIMAL:
-        return Outcome(solution)
-    least = float(evaluate(instance, main, solution).sum())
-    held = Cap("carbon", main, least + 1e-9 * abs(least), steps)
-    second, _ = solve_joint(instance, tie, (held,), time_limit_s=time_limit_s)
-    return Outcome(second if second.status is Status.OPTIMAL else solution)
+    """One program for each unbroken run of steps: nothing is carried across a gap.
+
+    Frictions are money, so the least carbon is found hour by hour; what is then made least is the
+    cost, frictions included, at that carbon.
+    """
+    apart = solve_hours(instance, main) if tie is not None else None
+    if apart is not None and len(apart.infeasible):
+        return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
+    solved = []
+    for run in np.split(np.arange(instance.scenario.hours.count), _breaks(instance)):
+        caps: tuple[Cap, ...] = ()
+        if apart is not None:
+            least = float(evaluate(instance, main, apart)[run].sum())
+            caps = (Cap("carbon", main, least + 1e-9 * abs(least), run),)
+        target = main if tie is None else tie
+        one, _ = solve_joint(instance, target, caps, steps=run, time_limit_s=time_limit_s)
+        if one.status is Status.INFEASIBLE:
+            return Outcome(one, conflict=_joint_conflict(instance, main))
+        solved.append(one)
+    return Outcome(join_windows(solved))
+
+
+def _breaks(instance: Instance) -> np.ndarray:
+    """Steps that follow none, the first apart: where one run ends and the next begins."""
+    return np.flatnonzero(~instance.scenario.hours.follows)[1:]
 
 
 def _joint_conflict(instance: Instance, main: Measure) -> str:

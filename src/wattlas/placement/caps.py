@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.model.objective import Window
+from wattlas.model.plan import Status
 from wattlas.placement.hourly import Solution, blend, evaluate, join, solve_hours
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
@@ -129,7 +130,11 @@ def join_windows(parts: list[Solution]) -> Solution:
         programs=sum(part.programs for part in parts),
         seconds=sum(part.seconds for part in parts),
         build_seconds=sum(part.build_seconds for part in parts),
+        rows=sum(part.rows for part in parts),
+        columns=sum(part.columns for part in parts),
+        nonzeros=sum(part.nonzeros for part in parts),
         gap=max(part.gap for part in parts),
+        status=max((part.status for part in parts), key=list(Status).index),
     )
 
 

@@ -12,6 +12,7 @@ from wattlas.placement.hourly import Flat, Solution, columns_to_flows, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Cap, Layout, Rows, objective, rows
+from wattlas.placement.prune import pruned
 
 
 def solve_joint(
@@ -19,15 +20,19 @@ def solve_joint(
     measure: Measure,
     caps: tuple[Cap, ...] = (),
     *,
+    steps: np.ndarray | None = None,
     frictions: bool = True,
     time_limit_s: float | None = None,
 ) -> tuple[Solution, np.ndarray]:
-    """Make `measure` least over all steps at once; returns the flows and the caps' prices.
+    """Make `measure` least over `steps` (all by default) at once; returns flows and caps' prices.
 
     A cap's price is what one more unit of its limit would save, in the objective's unit, ≥ 0.
     """
     began = time.perf_counter()
-    steps = np.arange(instance.scenario.hours.count)
+    steps = np.arange(instance.scenario.hours.count) if steps is None else steps
+    starts = frictions and instance.scenario.frictions.starts
+    measures = (measure, *(one.measure for one in caps))
+    instance = pruned(instance, measures, steps, within_variant=starts)
     layout = Layout(instance, steps, coupled=frictions, caps=caps)
     cost = objective(layout, measure)
     blocks = rows(layout)

@@ -16,17 +16,28 @@ from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 
 
-def pruned(instance: Instance, measures: tuple[Measure, ...], steps: np.ndarray) -> Instance:
-    """The instance without dominated places over the given steps. Exact: no optimum is lost."""
+def pruned(
+    instance: Instance,
+    measures: tuple[Measure, ...],
+    steps: np.ndarray,
+    *,
+    within_variant: bool = False,
+) -> Instance:
+    """The instance without dominated places over the given steps. Exact: no optimum is lost.
+
+    `within_variant` compares only points of one model variant, as it must be where starting a
+    variant costs something.
+    """
     points = instance.allowed.shape[2]
     if points < 2 or not len(steps):
         return instance
     ends = [end for measure in measures for end in _ends(instance, measure, steps)]
     floored = ~np.isnan(instance.mean_accuracy_min[instance.klass])
     allowed = instance.allowed.copy()
+    variant = instance.variants[1]
     for o in range(points):
         for better in range(points):
-            if better == o:
+            if better == o or (within_variant and variant[better] != variant[o]):
                 continue
             no_worse = (instance.gpu_h[:, better] <= instance.gpu_h[:, o])[:, None]
             accurate = instance.accuracy[:, better] >= instance.accuracy[:, o]
