@@ -17,7 +17,7 @@ from wattlas.errors import SolverError
 from wattlas.model.plan import Status
 from wattlas.placement.program import Rows
 
-INTERIOR_POINT_COLUMNS = 50_000
+INTERIOR_POINT_COLUMNS = 200_000
 """Programs that are coupled in time and larger than this are solved by interior point."""
 
 
@@ -70,20 +70,20 @@ def load(solver: Any, lp: Lp) -> None:
     """Pass the program whole."""
     import highspy
 
-    model = highspy.HighsLp()
-    model.num_col_ = len(lp.cost)
-    model.num_row_ = sum(len(block.lower) for block in lp.rows)
-    model.col_cost_ = lp.cost
-    model.col_lower_ = lp.lower
-    model.col_upper_ = lp.upper
-    model.row_lower_ = np.concatenate([block.lower for block in lp.rows])
-    model.row_upper_ = np.concatenate([block.upper for block in lp.rows])
+    columns = len(lp.cost)
     start, index, value = stack(lp.rows)
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = start
-    model.a_matrix_.index_ = index
-    model.a_matrix_.value_ = value
-    if solver.passModel(model) == highspy.HighsStatus.kError:
+    lower = np.concatenate([block.lower for block in lp.rows])
+    upper = np.concatenate([block.upper for block in lp.rows])
+    none, continuous = np.zeros(0, np.int32), np.zeros(columns, np.int32)
+    # One call with arrays; the fields of a HighsLp are copied number by number, which takes longer.
+    status = solver.passModel(
+        columns, len(lower), len(value), 0,
+        int(highspy.MatrixFormat.kRowwise), int(highspy.HessianFormat.kTriangular),
+        int(highspy.ObjSense.kMinimize), 0.0,
+        lp.cost, lp.lower, lp.upper, lower, upper,
+        start, index, value, none, none, np.zeros(0), continuous,
+    )  # fmt: skip
+    if status == highspy.HighsStatus.kError:
         raise SolverError("HiGHS refused the program: a bound or coefficient is not a number")
 
 
