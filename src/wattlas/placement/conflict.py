@@ -75,10 +75,14 @@ def hour_conflict(instance: Instance, step: int) -> Conflict:
 
 
 def _support(instance: Instance, step: int) -> tuple[list[int], list[int], list[int]]:
-    """Sources, regions and floors that carry a dual where the least is left unserved."""
+    """Sources, regions and floors that carry a dual where the least is left unserved.
+
+    Demand that may go unserved at a price is no part of a conflict.
+    """
     limited = [int(r) for r in np.flatnonzero(np.isfinite(instance.capacity[:, step]))]
     floors = [int(k) for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min))]
-    sources = [int(s) for s in np.flatnonzero(instance.demand[:, step] > 0)]
+    must = np.isnan(instance.unserved_usd) & (instance.demand[:, step] > 0)
+    sources = [int(s) for s in np.flatnonzero(must)]
     answer, layout = _elastic(instance, step, sources, limited, floors)
     s, f = instance.sources, len(floors)
     first = answer.dual[:s] > 1e-9
@@ -146,7 +150,7 @@ def _reduce(members: list[int], clashes: object) -> list[int]:
 def _words(instance: Instance, found: Conflict) -> str:
     scenario = instance.scenario
     when = f"{scenario.hours.utc[found.step]}Z"
-    who = _listed([_source_name(instance, s) for s in found.sources])
+    who = _who(instance, found.sources)
     where = _listed([scenario.regions[r].id for r in found.regions])
     if found.floors:
         names = ", ".join(scenario.classes[k].id for k in found.floors)
@@ -163,11 +167,18 @@ def _words(instance: Instance, found: Conflict) -> str:
     )
 
 
-def _source_name(instance: Instance, source: int) -> str:
-    pointer, metro, _ = instance.members
-    metros = metro[pointer[source] : pointer[source + 1]]
-    names = _listed([instance.scenario.metros[i].id for i in metros])
-    return f"class {instance.scenario.classes[instance.klass[source]].id} of {names}"
+def _who(instance: Instance, sources: tuple[int, ...]) -> str:
+    """The demands by class: `class A of lagos, accra and class D of 31 metros (lagos, …)`."""
+    scenario, (pointer, metro, _) = instance.scenario, instance.members
+    parts = []
+    for k in np.unique(instance.klass[list(sources)]):
+        of = [s for s in sources if instance.klass[s] == k]
+        at = np.unique(np.concatenate([metro[pointer[s] : pointer[s + 1]] for s in of]))
+        names = [scenario.metros[i].id for i in at]
+        some = ", ".join(names[:NAMED])
+        told = some if len(names) <= NAMED else f"{len(names)} metros ({some}, …)"
+        parts.append(f"class {scenario.classes[k].id} of {told}")
+    return " and ".join(parts)
 
 
 def _listed(names: list[str]) -> str:
