@@ -1,0 +1,74 @@
+"""The placement against an independent program solved by GLPK, on random scenarios."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+
+from tests.oracle import OraclePlan, oracle_plan
+from tests.strategies import objectives, scenarios
+from wattlas.model.objective import Minimise
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.hourly import Solver, evaluate, solve_hours
+from wattlas.placement.instance import build_instance
+from wattlas.placement.measures import carbon_to_minimise, cost
+from wattlas.units import KG_PER_T
+
+REL = 1e-8
+
+
+def agree(scenario: Scenario, mine: Plan, other: OraclePlan) -> None:
+    """Same status, and the same objective to 1e-8 of what its parts come to without their signs."""
+    assert (str(mine.status) == "optimal") == (other.status == "optimal"), (
+        mine.status,
+        mine.conflict,
+        other.status,
+    )
+    if other.status == "optimal":
+        t = mine.totals
+        money = (t.energy_usd, t.rent_usd, t.egress_usd, t.unserved_usd, t.friction_usd)
+        carbon = scenario.objective.minimise is Minimise.CARBON
+        gross = t.carbon_kg / KG_PER_T if carbon else sum(abs(part) for part in money)
+        assert math.isclose(mine.objective, other.objective, rel_tol=REL, abs_tol=REL * gross)
+
+
+@given(scenarios(objectives=objectives()))
+@settings(max_examples=100)
+def test_apart(scenario: Scenario) -> None:
+    """Without frictions the hours solved apart equal the independent program."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(scenarios(objectives=objectives(caps=True)))
+@settings(max_examples=100)
+def test_caps(scenario: Scenario) -> None:
+    """Caps by their multipliers equal caps as rows."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(scenarios(frictions=True, objectives=objectives(caps=True)))
+@settings(max_examples=60)
+def test_frictions(scenario: Scenario) -> None:
+    """Start-up and state frictions, with and without caps, equal the independent program."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(scenarios(objectives=objectives()))
+@settings(max_examples=150)
+def test_engine_is_highs(scenario: Scenario) -> None:
+    """The fast engine and HiGHS find the same hours infeasible and the same optimum elsewhere."""
+    instance = build_instance(scenario)
+    for measure, tie in (
+        (cost(instance), None),
+        (carbon_to_minimise(instance), cost(instance)),
+    ):
+        mine = solve_hours(instance, measure, tie, solver=Solver.ENGINE)
+        judge = solve_hours(instance, measure, tie, solver=Solver.HIGHS)
+        np.testing.assert_array_equal(mine.infeasible, judge.infeasible)
+        found, wanted = (evaluate(instance, measure, one) for one in (mine, judge))
+        size = np.abs(wanted).max(initial=0.0) + instance.demand.sum() * 1e-300
+        np.testing.assert_allclose(found, wanted, rtol=REL, atol=REL * size)
