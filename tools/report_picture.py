@@ -1,0 +1,90 @@
+"""The README's picture: the head, the map and the frontier of a real report on one sheet.
+
+    python tools/report_picture.py wattlas-results docs/images/report.png
+
+Needs Playwright and a Chromium (the extra `test`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import struct
+import zlib
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PARTS = ("header.top", "#figure-map", "#figure-frontier", "#figure-hours")
+HIDDEN = (
+    "header nav, header dl, header details, "
+    ".figure details, .figure button.download, .figure .notes"
+)
+STYLE = f"{HIDDEN} {{ display: none !important }} html, body {{ background: #fff !important }}"
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body {{ margin: 0; padding: 24px; width: 1072px; background: #fff }}
+.row {{ display: flex; gap: 32px; align-items: flex-start; margin-top: 16px }}
+img {{ width: 520px; display: block }}
+</style><div class="row"><div>{0}{2}</div><div>{1}{3}</div></div>"""
+
+
+def main() -> None:
+    """Take the parts, lay them out, take the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("picture", type=Path)
+    asked = parser.parse_args()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        parts = [_image(part) for part in _parts(browser, asked.results / "report.html")]
+        asked.picture.parent.mkdir(parents=True, exist_ok=True)
+        asked.picture.write_bytes(_sheet(browser, PAGE.format(*parts)))
+        browser.close()
+
+
+def _parts(browser: Browser, report: Path) -> list[bytes]:
+    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=1.25)
+    page.goto(report.resolve().as_uri())
+    page.wait_for_selector("html.ready", state="attached")
+    page.add_style_tag(content=STYLE)
+    page.wait_for_timeout(500)
+    return [page.locator(part).first.screenshot() for part in PARTS]
+
+
+def _image(part: bytes) -> str:
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(part).decode()}">'
+
+
+def _sheet(browser: Browser, text: str) -> bytes:
+    page = browser.new_page(viewport={"width": 1120, "height": 800})
+    page.set_content(text)
+    return _repacked(page.screenshot(full_page=True))
+
+
+def _repacked(png: bytes) -> bytes:
+    """The same picture with its pixels compressed as hard as zlib can."""
+    out, packed, at = [png[:8]], b"", 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        if kind == b"IDAT":
+            packed += body
+        else:
+            if kind == b"IEND":
+                out.append(_chunk(b"IDAT", zlib.compress(zlib.decompress(packed), 9)))
+            out.append(_chunk(kind, body))
+        at += 12 + length
+    return b"".join(out)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+if __name__ == "__main__":
+    main()
