@@ -11,8 +11,8 @@ from wattlas.placement.engine import OPTIMAL, HourlyProgram
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 
-WORTH_IT = 24
-"""From so many hours on, loading the compiled engine pays for itself."""
+WORTH_IT = 50_000
+"""From so many open places times hours on, loading the compiled engine pays for itself."""
 THREADED = 128
 """From so many hours on, two threads share them. The number is fixed, whatever the machine has,
 so that the same scenario gives the same placement everywhere."""
@@ -64,12 +64,9 @@ def solve_fast(
     return Fast(flows, price, steps[found.status != OPTIMAL])
 
 
-def is_warm() -> bool:
-    """Whether the engine's compiled code is there, so that its first call does not compile."""
-    from wattlas.placement.engine.hours import walk
-    from wattlas.placement.engine.jit import has_cache
-
-    return has_cache(walk)
+def worth_it(instance: Instance, hours: int) -> bool:
+    """Whether so many hours of this instance are enough for the engine."""
+    return int(instance.allowed.sum()) * hours >= WORTH_IT
 
 
 def _tie_weight(instance: Instance, measure: Measure, tie: Measure) -> float:

@@ -91,7 +91,8 @@ def solve_hours(
     parts, rest = ([], steps) if by_engine_alone else _argmin(instance, measure, tie, steps)
     capacity_price = np.zeros_like(instance.capacity)
     by_engine = 0
-    if solver is Solver.ENGINE or (solver is Solver.AUTO and len(rest) >= fast.WORTH_IT):
+    by_auto = solver is Solver.AUTO and fast.worth_it(instance, len(rest))
+    if len(rest) and (solver is Solver.ENGINE or by_auto):
         found_fast = fast.solve_fast(instance, measure, tie, rest)
         parts.append(found_fast.flows)
         capacity_price[:, rest] = found_fast.capacity_price
@@ -137,7 +138,7 @@ def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool
         return solver is Solver.ENGINE
     floors = not np.isnan(instance.mean_accuracy_min).all()
     limited = floors or bool(np.isfinite(instance.capacity[:, steps]).any())
-    return limited and len(steps) >= fast.WORTH_IT
+    return limited and fast.worth_it(instance, len(steps))
 
 
 def evaluate(instance: Instance, measure: Measure, solution: Solution) -> np.ndarray:
