@@ -7,7 +7,6 @@ from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.pricing import fill_table, least_reduced
 from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
-    COLD,
     COST,
     DUAL,
     ENERGY,
@@ -21,6 +20,7 @@ from wattlas.placement.engine.state import (
     OPEN,
     POINT,
     REGION,
+    SINCE,
     SOURCE,
     SPLIT,
     X,
@@ -30,7 +30,7 @@ from wattlas.placement.engine.state import (
 @kernel
 def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
     """The basis of slacks, with every key unset."""
-    count[COLD] = 1
+    count[SINCE] = 0
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R], src[s, SPLIT] = -1, -1, 0
     for i in range(bas.shape[0]):
@@ -57,7 +57,6 @@ def load(
     """Take a stored basis; columns that are closed by now are replaced."""
     reset(src, bas, vec, inverse, count)
     width, points, p = per_kwh.shape[0], unit.shape[1], bas.shape[0]
-    count[COLD] = 0
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
     for i in range(p):

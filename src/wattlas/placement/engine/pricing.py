@@ -81,9 +81,11 @@ def best_column(
 def scan(
     fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, per_kwh: F8, demand: F8,
     src: I4, amount: F8, vec: F8, best: F8, weight: F8,
-    penalty: float, floor: float, row_floor: float,
+    penalty: float, floor: float, row_floor: float, again: bool,
 ) -> float:
     """Score every source and row by gain × weight into `best`; returns the highest score.
+
+    When `again`, only the sources that had a score the last time.
 
     A score of zero means no gain worth having: below rounding, or below `floor` in all.
     """
@@ -91,6 +93,8 @@ def scan(
     fill_table(unit, per_kwh, vec, rep, table)
     top = 0.0
     for s in range(sources):
+        if again and best[s] == 0.0:
+            continue
         score = 0.0
         d = demand[s]
         if d > 0.0:

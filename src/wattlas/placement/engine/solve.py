@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wattlas.placement.engine.hours import walk
 from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
 from wattlas.placement.engine.scaled import Scaled, scale
-from wattlas.placement.engine.state import COLD, F8, I4, PIVOTS, SCANS
+from wattlas.placement.engine.state import F8, I4, PIVOTS, SCANS
 
 Hours = NDArray[np.int64]
 
@@ -54,8 +54,7 @@ class Bench:
         self.buffer = np.zeros(scaled.width)
         self.table = np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1]))
         self.saved = np.zeros((p, 4), i)
-        self.count = np.zeros(16, np.int64)
-        self.count[COLD] = 1
+        self.count = np.zeros(8, np.int64)
 
     def state(self) -> tuple[Any, ...]:
         """In the order in which the kernels take them."""
