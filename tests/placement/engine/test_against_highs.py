@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 
-from generate import KINDS, make  # noqa: E402
-from judge import judge  # noqa: E402
+from generate import KINDS, make
+from judge import judge
 
-from wattlas.placement.engine import solve_hours, verify  # noqa: E402
+from wattlas.placement.engine import solve_hours, verify
 
 PROGRAMS = 14
 HOURS = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wattlas.placement.engine.basis import refactor, set_basic
-from wattlas.placement.engine.jit import kernel
+from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.engine.pricing import fill_table, least_reduced
 from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
@@ -149,7 +149,7 @@ def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
             basics[h, i, m] = bas[i, m]
 
 
-@kernel
+@entry
 def walk(
     fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limits: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,

@@ -19,6 +19,7 @@ from wattlas.placement.engine.state import F8, I4, PIVOTS, SCANS
 Hours = NDArray[np.int64]
 
 _BLOCK = 256
+"Hours per call of the kernel: long enough to hide the call, short enough to bound memory."
 _MAX_PIVOTS = 50_000
 
 
@@ -65,7 +66,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class _Raw:
+class Raw:
     """What the kernel writes for H hours, in engine units; flows in S + P slots an hour."""
 
     status: NDArray[np.int64]
@@ -78,9 +79,9 @@ class _Raw:
     meters: F8
 
     @staticmethod
-    def room(hours: int, scaled: Scaled, meters: int) -> _Raw:
+    def room(hours: int, scaled: Scaled, meters: int) -> Raw:
         sources, p = scaled.per_unit.shape[0], scaled.rows
-        return _Raw(
+        return Raw(
             status=np.zeros(hours, np.int64),
             total=np.full((hours, 2), np.nan),
             dual=np.full((hours, p), np.nan),
@@ -92,15 +93,16 @@ class _Raw:
         )
 
 
-def _solve_block(
+def solve_block(
     scaled: Scaled,
     bench: Bench,
     hours: Hours,
     start: Basis,
     keep: Basis,
     meters: Sequence[Meter],
-) -> _Raw:
-    """Hand some hours to the kernel."""
+    per_kwh: F8 | None = None,
+) -> Raw:
+    """Hand some hours to the kernel; per_kwh[H, width] stands in for the program's."""
     sources, _, points, _, _ = scaled.program.sizes
     rates = np.zeros((len(hours), len(meters), scaled.width))
     static = np.zeros((len(meters), sources, points))
@@ -108,11 +110,11 @@ def _solve_block(
         rates[:, m, : meter.per_kwh.shape[0]] = meter.per_kwh[:, hours].T
         if meter.per_request is not None:
             static[m] = meter.per_request / scaled.per_unit[:, None]
-    raw = _Raw.room(len(hours), scaled, len(meters))
+    raw = Raw.room(len(hours), scaled, len(meters))
     demand = scaled.demand(hours)
     walk(
         scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
-        scaled.per_kwh(hours), demand, scaled.limits(hours, demand),
+        scaled.per_kwh(hours) if per_kwh is None else per_kwh, demand, scaled.limits(hours, demand),
         *bench.state(),
         start.keys, start.basics, keep.keys, keep.basics,
         raw.status, raw.total, raw.dual, raw.value, raw.flow, raw.place, raw.used,
@@ -122,7 +124,7 @@ def _solve_block(
 
 
 def _translate(
-    scaled: Scaled, hours: Hours, raw: _Raw, basis: Basis, want_duals: bool
+    scaled: Scaled, hours: Hours, raw: Raw, basis: Basis, want_duals: bool
 ) -> HourlySolution:
     """From engine units to the caller's."""
     sources, regions, _, couplings, _ = scaled.program.sizes
@@ -166,7 +168,7 @@ def _solve_chunk(
         block = hours[at : at + _BLOCK]
         keep = Basis.empty(len(block) if keep_bases else 1, sources, rows)
         begin = Basis.empty(0, sources, rows) if start is None else start[at : at + _BLOCK]
-        raw = _solve_block(scaled, bench, block, begin, keep, meters)
+        raw = solve_block(scaled, bench, block, begin, keep, meters)
         parts.append(_translate(scaled, block, raw, keep, want_duals))
     return _join(
         parts,
