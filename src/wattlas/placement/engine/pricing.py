@@ -143,7 +143,8 @@ def magnitude(demand: F8, amount: F8) -> float:
 
 @kernel
 def set_weights(demand: F8, weight: F8) -> float:
-    """Weights of sources and rows in the choice of a pivot; returns the total demand.
+    """Weights of sources and rows in the choice of a pivot; returns the total demand,
+    or 1 where there is none.
 
     The root of the volume stands between the gain per unit and the gain at the full volume:
     measured, it needs half the pivots of the first and a third of the scans of the second.
@@ -152,6 +153,8 @@ def set_weights(demand: F8, weight: F8) -> float:
     for s in range(demand.shape[0]):
         total += demand[s]
         weight[s] = math.sqrt(demand[s])
+    if total <= 0.0:
+        total = 1.0
     for k in range(demand.shape[0], weight.shape[0]):
         weight[k] = math.sqrt(total / demand.shape[0])
     return total

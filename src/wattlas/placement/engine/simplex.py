@@ -188,8 +188,6 @@ def run(
     """Solve the hour from the basis at hand, whose inverse must match it. Returns the status."""
     width, sources, rows = per_kwh.shape[0], src.shape[0], vec.shape[1]
     total = set_weights(demand, weight)
-    if total <= 0.0:
-        total = 1.0
     set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
     free = True
     for i in range(rows):
