@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
-
-
 from generate import KINDS, make
 from judge import judge
 

@@ -27,9 +27,7 @@ def test_any_order_chunking_and_thread_count_gives_the_same_objective(kind: str)
     for threads in (2, 5):
         other = solve_hours(program, threads=threads)
         np.testing.assert_array_equal(other.hours, whole.hours)
-        np.testing.assert_allclose(
-            other.objective, whole.objective, rtol=1e-10, atol=1e-12 * size
-        )
+        np.testing.assert_allclose(other.objective, whole.objective, rtol=1e-10, atol=1e-12 * size)
     for t in range(0, HOURS, 5):
         alone = solve_hours(program, [t])
         np.testing.assert_allclose(

@@ -88,7 +88,7 @@ def _joint(program, rate: np.ndarray, cap: float) -> float:
     solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
     total, metered = 0, 0
-    sources, regions, points, _, hours = program.sizes
+    sources, regions, _, _, hours = program.sizes
     for t in range(hours):
         x = {
             (s, r, o): solver.addVariable(lb=0)

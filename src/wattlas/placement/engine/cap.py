@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-
 from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
 from wattlas.placement.engine.solve import Meter, solve_hours
 
@@ -120,7 +119,12 @@ class _Search:
         return _Side(float(answer.objective.sum()) - multiplier * metered, metered, answer)
 
     def result(
-        self, low: _Side, high: _Side, multiplier: float, bound: float, cap: float,
+        self,
+        low: _Side,
+        high: _Side,
+        multiplier: float,
+        bound: float,
+        cap: float,
         feasible: bool = True,
     ) -> CappedSolution:
         width = high.metered - low.metered
@@ -139,5 +143,3 @@ class _Search:
             cpu_s=self.cpu_s,
             feasible=feasible,
         )
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 from wattlas.placement.engine.basis import refactor, set_basic
 from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.engine.pricing import fill_table, least_reduced
@@ -13,9 +15,9 @@ from wattlas.placement.engine.state import (
     F8,
     I4,
     I8,
+    KEY_COST,
     KEY_O,
     KEY_R,
-    KEY_COST,
     KEY_X,
     OPEN,
     POINT,
@@ -44,9 +46,8 @@ def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
 @kernel
 def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
     """Whether a column exists."""
-    if o < 0:
-        return fixed[s, points * width] < OPEN
-    return fixed[s, o * width + r] < OPEN
+    column = points * width if o < 0 else o * width + r
+    return bool(fixed[s, column] < OPEN)
 
 
 @kernel

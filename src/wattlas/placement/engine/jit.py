@@ -35,7 +35,8 @@ def entry(function: F) -> F:
 
 
 def _jit(function: F, **options: bool) -> F:
-    jitted: F = numba.njit(
+    njit: Any = numba.njit
+    jitted: F = njit(
         nogil=True,
         fastmath=_FAST,
         error_model="numpy",
@@ -46,8 +47,7 @@ def _jit(function: F, **options: bool) -> F:
     return jitted
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def smaller(_context: Any, _a: Any, _b: Any) -> Any:
+def _smaller(_context: Any, _a: Any, _b: Any) -> Any:
     """min(a, b) in the one form that the compiler turns into a vector reduction."""
 
     def emit(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -55,6 +55,10 @@ def smaller(_context: Any, _a: Any, _b: Any) -> Any:
         return builder.select(less, args[0], args[1], flags=("nnan", "nsz"))
 
     return types.float64(types.float64, types.float64), emit
+
+
+_intrinsic: Any = intrinsic
+smaller: Any = _intrinsic(_smaller)
 
 
 def drop_stale_cache(folder: Path = Path(__file__).parent) -> int:

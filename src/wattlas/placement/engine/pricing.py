@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 import math
 
 from wattlas.placement.engine.basis import cost_of, row_price

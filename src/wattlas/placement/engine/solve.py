@@ -112,7 +112,8 @@ def solve_block(
             static[m] = meter.per_request / scaled.per_unit[:, None]
     raw = Raw.room(len(hours), scaled, len(meters))
     demand = scaled.demand(hours)
-    walk(
+    kernel: Any = walk
+    kernel(
         scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
         scaled.per_kwh(hours) if per_kwh is None else per_kwh, demand, scaled.limits(hours, demand),
         *bench.state(),
@@ -127,7 +128,7 @@ def _translate(
     scaled: Scaled, hours: Hours, raw: Raw, basis: Basis, want_duals: bool
 ) -> HourlySolution:
     """From engine units to the caller's."""
-    sources, regions, _, couplings, _ = scaled.program.sizes
+    _, regions, _, couplings, _ = scaled.program.sizes
     present = np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None]
     place = raw.place[present]
     width, n = scaled.width, len(hours) if want_duals else 0

@@ -77,15 +77,11 @@ def _by_hour(scaled: Scaled, rates: F8, hours: Hours, meters: Sequence[Meter]) -
     for place, hour in enumerate(hours):
         order = np.arange(n) if place % 2 == 0 else np.arange(n)[::-1]
         per_kwh[:, : rates.shape[1]] = rates[order, :, hour]
-        raw = solve_block(
-            scaled, bench, np.full(n, hour), none, last, meters, per_kwh=per_kwh
-        )
+        raw = solve_block(scaled, bench, np.full(n, hour), none, last, meters, per_kwh=per_kwh)
         out.status[order, place] = raw.status
         out.objective[order, place] = raw.total[:, 0]
         out.meters[order, place] = raw.meters
-    return replace(
-        out, pivots=int(bench.count[PIVOTS]), cpu_s=time.thread_time() - began
-    )
+    return replace(out, pivots=int(bench.count[PIVOTS]), cpu_s=time.thread_time() - began)
 
 
 def _by_objective(
