@@ -1,0 +1,124 @@
+"""The command line: one file per verb, each imported when it is called.
+
+stdout carries the result and nothing else. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 wrong
+input, 4 infeasible, 5 stopped at a limit, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from wattlas.cli.common import report_bug, report_error
+from wattlas.errors import WattlasError
+
+VERBS = {
+    "init": "Copy an example to start from.",
+    "check": "Say what a scenario is, or everything that is wrong with it.",
+    "schema": "Print the JSON Schema of scenario.yaml.",
+    "study": "Do it all: placement, frontier, metrics, break-even, report.",
+    "plan": "Decide where inference runs.",
+    "frontier": "Say what each millisecond of latency budget is worth.",
+    "breakeven": "Say which moves pay, and from when on.",
+    "view": "Show a results folder in the browser.",
+    "data": "Judge and import packs of hourly data.",
+}
+"""Name → what `wattlas --help` says of it. `wattlas.cli.<name>` holds `command`, or `app`."""
+
+INTERRUPTED = 130
+
+
+class LazyVerbs(TyperGroup):
+    """A group whose verbs are imported when they are needed, not before."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs in the order of a first visit."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb of a name, its module imported; None for a name that is no verb."""
+        if cmd_name not in VERBS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = command_of(cmd_name)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The verbs and their lines, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def command_of(verb: str) -> Any:
+    """The command of a verb, its module imported."""
+    module = import_module(f"wattlas.cli.{verb}")
+    group = getattr(module, "app", None)
+    if group is None:
+        group = typer.Typer(rich_markup_mode=None)
+        group.command(verb)(module.command)
+    made = typer.main.get_command(group)
+    made.name = verb
+    return made
+
+
+app = typer.Typer(
+    cls=LazyVerbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from wattlas import __version__
+
+        typer.echo(f"wattlas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def wattlas(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The energy atlas for AI inference: where it should run, and what latency is worth.
+
+    Start with: wattlas init
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = app(args=list(arguments), prog_name="wattlas", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except WattlasError as error:
+        report_error(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return int(error.exit_code)
+        report_bug(error)
+        return 1
+
+
+def main() -> None:
+    """The entry point of `wattlas`."""
+    sys.exit(run(sys.argv[1:]))

@@ -27,7 +27,10 @@ def rtt_from_distance_ms(distance_km: np.ndarray, model: RttModel) -> np.ndarray
 
 @dataclass(frozen=True)
 class Network:
-    """Round trips and egress. Shapes: (metros, nodes) and (nodes, regions)."""
+    """Round trips and egress. Shapes: (metros, nodes) and (nodes, regions).
+
+    A pair that nothing uses may be unknown: its round trip is inf.
+    """
 
     rtt_metro_node_ms: np.ndarray
     rtt_node_region_ms: np.ndarray
@@ -39,8 +42,11 @@ class Network:
 
     @property
     def modelled_share(self) -> float:
-        """Share of all pairs whose round trip is estimated, 0..1."""
+        """Share of the known pairs whose round trip is estimated, 0..1."""
         flags = np.concatenate(
-            [self.modelled_metro_node.ravel(), self.modelled_node_region.ravel()]
+            [
+                self.modelled_metro_node[np.isfinite(self.rtt_metro_node_ms)],
+                self.modelled_node_region[np.isfinite(self.rtt_node_region_ms)],
+            ]
         )
         return float(flags.mean()) if flags.size else 0.0

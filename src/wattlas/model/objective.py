@@ -28,7 +28,8 @@ class Objective:
     """Least cost, least carbon, or one of them under a cap on the other.
 
     A weighted objective is least cost at a `carbon_price_usd_per_t`. Absolute caps hold per
-    window; relative ones are a share of what the nearest-available baseline reaches over it.
+    window; relative ones are a share of what the nearest-available baseline reaches over it,
+    frictions aside.
     At most one cap is set.
     """
 

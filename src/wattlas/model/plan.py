@@ -179,7 +179,7 @@ class Plan:
         ).with_columns(pl.col("time_utc").dt.replace_time_zone("UTC"))
 
     def to_xarray(self) -> xarray.DataArray:
-        """Requests/h as a dense array, axes (metro, class, region, point, hour). Small plans only."""
+        """Requests/h as a dense array (metro, class, region, point, hour). Small plans only."""
         import xarray as xr
 
         s = self.scenario

@@ -1,0 +1,137 @@
+"""Building the program against solving it, and against building it through modelling libraries.
+
+"Building" ends when HiGHS holds the program. All three ways write the same rows and columns, which
+is checked, and reach the same optimum. Seconds are CPU time.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from benchmarks.modelling import Built, linopy_program, pulp_program
+from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.worlds import world
+from wattlas.placement import highs
+from wattlas.placement.instance import Instance, build_instance
+from wattlas.placement.measures import Measure, cost
+from wattlas.placement.program import Layout, objective, rows
+
+BUILD_SHARE = 0.1
+FASTER = 10.0
+SAME = 1e-7
+"""Relative: how near the optima of the same program must be."""
+
+
+def our_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Built:
+    """Ours: arrays, one block per equation, passed whole."""
+    began = time.process_time()
+    layout = Layout(instance, hours)
+    value = objective(layout, measure)
+    blocks = rows(layout)
+    n = layout.columns
+    lp = highs.Lp(value, np.zeros(n), np.full(n, np.inf), blocks)
+    written = time.process_time()
+    solver = highs.new_solver()
+    highs.load(solver, lp)
+    loaded = time.process_time()
+    answer = highs.checked(highs.run(solver))
+    solved = time.process_time()
+    return Built(
+        written - began,
+        loaded - began,
+        solved - loaded,
+        n,
+        sum(len(block.lower) for block in blocks),
+        answer.objective,
+    )
+
+
+Way = Callable[[Instance, Measure, np.ndarray], Built]
+OTHERS: dict[str, tuple[str, Way]] = {
+    "linopy": ("linopy", linopy_program),
+    "PuLP": ("pulp", pulp_program),
+}
+
+
+def run(asked: Asked) -> Sequence[Figure]:
+    """An hour and a day of the size, each written, loaded and solved in every way there is."""
+    scenario = world(asked.size, asked.shared)
+    began = time.process_time()
+    instance = build_instance(scenario)
+    arrays_s = time.process_time() - began
+    measure = cost(instance)
+    figures = [Figure("instance from scenario", arrays_s, note=scenario.name)]
+    day = scenario.hours.count
+    for phase, hours in (("hour", np.array([day // 2])), ("day", np.arange(day))):
+        figures += list(_phase(phase, instance, measure, hours, asked.repeat))
+    return figures
+
+
+def _phase(
+    phase: str, instance: Instance, measure: Measure, hours: np.ndarray, repeat: int
+) -> Iterator[Figure]:
+    mine = _best(our_program, instance, measure, hours, repeat)
+    size = f"{mine.rows:,} rows × {mine.columns:,} columns"
+    yield Figure(
+        f"{phase}: build / solve",
+        mine.build_s / mine.solve_s,
+        unit="",
+        target=BUILD_SHARE,
+        note=f"{mine.build_s * 1e3:.3g} ms / {mine.solve_s * 1e3:.4g} ms, {size}",
+    )
+    for name, (module, way) in OTHERS.items():
+        if importlib.util.find_spec(module) is None:
+            continue
+        theirs = _best(way, instance, measure, hours, repeat)
+        _check_same(name, mine, theirs)
+        yield Figure(
+            f"{phase}: build, against {name}",
+            mine.build_s,
+            other=theirs.build_s,
+            other_name=name,
+            target=FASTER,
+            of_ratio=True,
+            note=f"its model alone {theirs.write_s:.3g} s",
+        )
+
+
+def _best(way: Way, instance: Instance, measure: Measure, hours: np.ndarray, repeat: int) -> Built:
+    """The quickest build and solve of `repeat`, after one run that is not counted."""
+    found = []
+    for n in range(max(repeat, 1) + 1):
+        gc.collect()
+        one = way(instance, measure, hours)
+        found += [one] if n else []
+    quickest = min(found, key=lambda one: one.build_s)
+    return Built(
+        quickest.write_s,
+        quickest.build_s,
+        min(one.solve_s for one in found),
+        quickest.columns,
+        quickest.rows,
+        quickest.objective,
+    )
+
+
+def _check_same(name: str, mine: Built, theirs: Built) -> None:
+    """Raise ValueError where two ways did not write and solve the same program."""
+    if (mine.rows, mine.columns) != (theirs.rows, theirs.columns):
+        raise ValueError(
+            f"{name} wrote {theirs.rows} rows × {theirs.columns} columns, "
+            f"we {mine.rows} × {mine.columns}"
+        )
+    if abs(mine.objective - theirs.objective) > SAME * abs(mine.objective):
+        raise ValueError(f"{name} found {theirs.objective!r}, we {mine.objective!r}")
+
+
+BENCHMARK = Benchmark(
+    name="program",
+    tells="building the program against solving it, and against linopy and PuLP",
+    sizes=("tiny", "S"),
+    run=run,
+)

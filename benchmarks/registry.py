@@ -1,0 +1,92 @@
+"""A benchmark is a workload × phases × sizes; a figure is one number of ours beside its target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One phase of a workload: our number, the alternative's where there is one, the target.
+
+    `target` bounds `ours`, or `ratio` (= other / ours) where `of_ratio` is set. Numbers are in
+    `unit`; ours must be at most the target, a ratio at least.
+    """
+
+    phase: str
+    ours: float
+    unit: str = "s"
+    other: float | None = None
+    other_name: str = ""
+    target: float | None = None
+    of_ratio: bool = False
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The alternative's number over ours."""
+        return None if self.other is None else self.other / max(self.ours, 1e-12)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        if self.target is None:
+            return None
+        if self.of_ratio:
+            return self.ratio is not None and self.ratio >= self.target
+        return self.ours <= self.target
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figure for JSON."""
+        names = ("phase", "ours", "unit", "other", "other_name", "ratio", "target", "of_ratio")
+        return {name: getattr(self, name) for name in names} | {"met": self.met, "note": self.note}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked for: a size, and a folder with shared instances if there is one."""
+
+    size: str
+    shared: Path | None = None
+    repeat: int = 3
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A workload by name, what it tells, its sizes from small to large, and how it is run."""
+
+    name: str
+    tells: str
+    sizes: tuple[str, ...]
+    run: Callable[[Asked], Sequence[Figure]]
+    usual: str = field(default="")
+
+    @property
+    def size(self) -> str:
+        """The size of a run that names none."""
+        return self.usual or self.sizes[-1]
+
+
+def registry() -> dict[str, Benchmark]:
+    """Every benchmark by name, in the order in which they are run."""
+    from benchmarks import first_command, program, start, study
+
+    found = (program.BENCHMARK, start.BENCHMARK, study.BENCHMARK, first_command.BENCHMARK)
+    return {one.name: one for one in found}
+
+
+def table(name: str, size: str, figures: Sequence[Figure]) -> str:
+    """The figures for people, one line each."""
+    lines = [f"{name} ({size})"]
+    for one in figures:
+        line = f"  {one.phase:<34} {one.ours:>9.4g} {one.unit:<4}"
+        if one.other is not None:
+            line += f"  {one.other_name} {one.other:.4g} {one.unit}, ratio {one.ratio:.3g}"
+        if one.target is not None:
+            bound = f"ratio ≥ {one.target:g}" if one.of_ratio else f"≤ {one.target:g} {one.unit}"
+            line += f"  target {bound}: {'met' if one.met else 'NOT MET'}"
+        lines.append(line + (f"  ({one.note})" if one.note else ""))
+    return "\n".join(lines)

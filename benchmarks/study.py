@@ -1,0 +1,68 @@
+"""The main job in a process of its own: seconds and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.registry import Asked, Benchmark, Figure
+
+SECONDS = 20.0
+MEBIBYTES = 500.0
+SCENARIOS = {"tiny": "tiny", "typical": "typical-2023"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished process: wall and CPU seconds, peak resident memory in MiB."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def run(asked: Asked) -> Sequence[Figure]:
+    """`wattlas study` on an example, results written to a folder that is thrown away."""
+    command = str(Path(sys.executable).with_name("wattlas"))
+    example = SCENARIOS[asked.size]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [command, "init", "--example", example, folder], check=True, capture_output=True
+        )
+        scenario = str(Path(folder) / "scenario.yaml")
+        found = measured([command, "study", scenario, "--out", str(Path(folder) / "results")])
+        report = (Path(folder) / "results" / "report.html").stat().st_size
+    note = f"{found.cpu_s:.1f} s of CPU time, {example}, report {report / 2**20:.1f} MiB"
+    return (
+        Figure("seconds", found.wall_s, target=SECONDS, note=note),
+        Figure("peak memory", found.peak_mib, unit="MiB", target=MEBIBYTES),
+    )
+
+
+def measured(command: list[str], cwd: Path | None = None) -> Ran:
+    """Run a command to its end; RuntimeError with its last words where it fails."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, cwd=cwd)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - began
+        if child.returncode:
+            said.seek(0)
+            words = said.read().decode(errors="replace")[-2000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{words}")
+    return Ran(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+BENCHMARK = Benchmark(
+    name="study",
+    tells="`wattlas study` on an example: seconds and peak memory",
+    sizes=("tiny", "typical"),
+    run=run,
+)

@@ -1,0 +1,145 @@
+"""Instances of the placement program, drawn at random but always the same.
+
+Each world is a Scenario with a service node at every metro, so that no two sources are alike and
+the program has the full size that is named. About half of the capacities bind.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.geography import Metro, Region, ServiceNode, great_circle_km
+from wattlas.model.network import Network
+from wattlas.model.objective import Objective
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours, Signals
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.units import J_PER_KWH, S_PER_H
+
+SIZES = {"tiny": (3, 4, 2, 6), "S": (15, 20, 4, 24)}
+"""Regions, metros, classes, hours."""
+BUDGET_MS = (110.0, 180.0, 300.0, 1e9)
+ENERGY_KWH = (3.0e-3, 1.2e-3, 0.4e-3)
+GPU_H = (0.80e-3, 0.30e-3, 0.09e-3)
+ACCURACY = (0.90, 0.86, 0.78)
+SERVICE_MS = (40.0, 20.0, 8.0)
+"""Per request at the three operating points, for a class of scale 1."""
+SCALE = (0.6, 1.0, 1.6, 2.5, 4.0, 0.8)
+MEAN_ACCURACY = (0.80, 0.85, 0.87, 0.86, 0.80, 0.84)
+UNSERVED_USD = 0.01
+CARBON_USD_PER_T = 100.0
+ROOM = 1.5
+"""Capacity of all regions over the largest need."""
+
+
+def world(size: str, shared: Path | None = None) -> Scenario:
+    """The world of a size; the shared generator's where its folder is given and has the size."""
+    if shared is not None and size != "tiny":
+        return _from_shared(shared, size)
+    regions, metros, classes, hours = SIZES[size]
+    draw = np.random.default_rng(20231122)
+    spots = np.stack([draw.uniform(-40, 62, regions), draw.uniform(-180, 180, regions)], axis=1)
+    homes = np.stack([draw.uniform(-40, 62, metros), draw.uniform(-180, 180, metros)], axis=1)
+    km = great_circle_km(homes[:, 0], homes[:, 1], spots[:, 0], spots[:, 1])
+    clock = np.arange(hours)
+    local = (clock[None, :] + homes[:, 1:] / 15) % 24
+    people = draw.lognormal(0, 1, metros)
+    share = draw.dirichlet(np.ones(classes))
+    shape = 1 + 0.6 * np.sin((local - 9) / 12 * np.pi)
+    demand = 2e7 * people[:, None, None] / people.sum() * share[None, :, None] * shape[:, None]
+    noise = draw.lognormal(0, 0.2, (2, regions, hours))
+    facts = {
+        "rtt": 16.6 + 1.515 * km / 100,
+        "egress": np.where(km < 6000, 0.02, 0.09),
+        "price": draw.uniform(35, 120, regions)[:, None] * noise[0],
+        "carbon": draw.uniform(30, 750, regions)[:, None] * noise[1],
+        "pue": draw.uniform(1.07, 1.55, regions),
+        "demand": demand,
+        "gb": np.linspace(2e-6, 5e-5, classes),
+        "budget": np.array(BUDGET_MS[-classes:]) * np.linspace(1.5, 1, classes),
+        "floors": MEAN_ACCURACY[:classes],
+    }
+    need = np.einsum("ikt,k->t", demand, np.array(SCALE[:classes]) * GPU_H[1]).max()
+    weight = draw.lognormal(0, 0.6, regions)
+    return _scenario(f"generated-{size}", facts, ROOM * need * weight / weight.sum())
+
+
+def _from_shared(folder: Path, size: str) -> Scenario:
+    """An instance of the shared generator as a scenario; its legal mask is left out."""
+    spec = importlib.util.spec_from_file_location("instances", folder / "bench" / "instances.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: dict[str, Any] = module.make(size, V=3)
+    facts = {
+        "rtt": made["rtt"],
+        "egress": made["egr"],
+        "price": made["price"],
+        "carbon": made["ci"],
+        "pue": made["pue"],
+        "demand": made["D"] * 1e3,
+        "gb": made["gb"] / 1e3,
+        "budget": made["L"],
+        "floors": tuple(made["A"]),
+    }
+    return _scenario(f"shared-{size}", facts, made["cap"])
+
+
+def _scenario(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scenario:
+    metros, classes, hours = facts["demand"].shape
+    count = len(capacity)
+    zones = tuple(f"z{r}" for r in range(count))
+    network = Network(
+        rtt_metro_node_ms=np.where(np.eye(metros, dtype=bool), 0.0, np.inf),
+        rtt_node_region_ms=facts["rtt"],
+        egress_usd_per_gb=facts["egress"],
+        modelled_metro_node=np.ones((metros, metros), dtype=bool),
+        modelled_node_region=np.ones((metros, count), dtype=bool),
+    )
+    made = Scenario(
+        name=name,
+        metros=tuple(Metro(f"m{i}", 0.0, 0.0, "UTC", "", "", node=f"n{i}") for i in range(metros)),
+        nodes=tuple(ServiceNode(f"n{i}", 0.0, 0.0) for i in range(metros)),
+        regions=tuple(
+            Region(f"r{r}", 0.0, 0.0, zones[r], "", "", pue=float(facts["pue"][r]))
+            for r in range(count)
+        ),
+        classes=tuple(_class(k, facts) for k in range(classes)),
+        points=tuple(_point(o) for o in range(len(ENERGY_KWH))),
+        hours=Hours.range("2023-01-01", hours),
+        signals=Signals(zones, facts["price"], facts["carbon"]),
+        network=network,
+        demand_per_h=facts["demand"],
+        capacity_gpu=np.repeat(capacity[:, None], hours, axis=1),
+        objective=Objective(carbon_price_usd_per_t=CARBON_USD_PER_T),
+    )
+    return replace(made, title=made.name)
+
+
+def _class(k: int, facts: dict[str, Any]) -> WorkloadClass:
+    """A class whose one token stands for its scale, so that all points scale alike."""
+    return WorkloadClass(
+        f"k{k}",
+        float(facts["budget"][k]),
+        tokens_in=SCALE[k],
+        bytes_per_request=float(facts["gb"][k]) * 1e9,
+        mean_accuracy_min=float(facts["floors"][k]),
+        unserved_usd_per_request=UNSERVED_USD,
+    )
+
+
+def _point(o: int) -> OperatingPoint:
+    return OperatingPoint(
+        f"o{o}",
+        f"v{o}",
+        ACCURACY[o],
+        prefill_j_per_token=ENERGY_KWH[o] * J_PER_KWH,
+        prefill_gpu_s_per_token=GPU_H[o] * S_PER_H,
+        ttft_ms=SERVICE_MS[o],
+    )

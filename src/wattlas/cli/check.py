@@ -1,0 +1,50 @@
+"""`wattlas check`: what a scenario is, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+import typer
+
+from wattlas.cli.common import (
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    print_json,
+    problem_json,
+    progress,
+    read_scenario,
+    show_problems,
+    show_warnings,
+)
+from wattlas.errors import InputError
+
+
+def command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a scenario is, or everything that is wrong with it (exit 3).
+
+    Nothing is solved. Warnings go to stderr; they stop nothing.
+    """
+    from wattlas.data.summary import summary, words
+
+    try:
+        with progress("Reading"):
+            loaded = read_scenario(path, scenario, set)
+    except InputError as error:
+        if not as_json:
+            raise
+        found = [problem_json(p) for p in error.problems]
+        print_json({"ok": False, "problems": found, "warnings": []})
+        show_problems(error.problems)
+        raise typer.Exit(error.exit_code) from None
+    facts = summary(loaded)
+    if as_json:
+        warnings = [problem_json(w) for w in loaded.warnings]
+        print_json({"ok": True, "problems": [], "warnings": warnings, "scenario": facts})
+    else:
+        typer.echo(words(facts))
+    show_warnings(loaded.warnings)

@@ -1,0 +1,181 @@
+"""What every verb shares: options, JSON on stdout, and errors, warnings and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattlas.errors import InputError, Problem, WattlasError
+
+if TYPE_CHECKING:
+    from wattlas.data.scenario_file import Loaded
+    from wattlas.model.scenario import Scenario
+
+ScenarioArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="scenario.yaml or the folder that holds it; the embedded world unless given.",
+        show_default=False,
+    ),
+]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", help="Name of a scenario inside the file.", metavar="NAME"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a value: regions.oslo.pue=1.1", metavar="PATH=VALUE"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+DEFAULT_EXAMPLE = "typical-2023"
+
+
+def read_scenario(
+    path: Path | None, scenario: str | None = None, set: Sequence[str] | None = None
+) -> Loaded:
+    """The scenario at a path, or the embedded world for None. Raises InputError, UsageError."""
+    from wattlas.data.scenario_file import example_path, read
+
+    where = example_path(DEFAULT_EXAMPLE) if path is None else path
+    return read(where, scenario=scenario, set=set or ())
+
+
+def load_scenario(
+    path: Path | None, scenario: str | None = None, set: Sequence[str] | None = None
+) -> Scenario:
+    """As `read_scenario`, with its notice and warnings told on stderr."""
+    loaded = read_scenario(path, scenario, set)
+    show_warnings(loaded.warnings)
+    return loaded.scenario
+
+
+def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON; what is not finite becomes null."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    sys.stdout.write("\n")
+
+
+def plain(value: Any) -> Any:
+    """Mappings, sequences, arrays and value objects as what JSON can say."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return str(value)
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem as the HTTP API gives it."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "where": problem.where,
+        "what": problem.what,
+        "mend": problem.mend,
+    }
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Say on a terminal's stderr what takes its time, and clear the line when it is done."""
+    live = sys.stderr.isatty()
+    if live:
+        sys.stderr.write(f"{what} …")
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def show_warnings(warnings: Sequence[Problem]) -> None:
+    """What a reader should know, one line each, on stderr."""
+    for warning in warnings:
+        say(f"warning: {warning}")
+
+
+def report_error(error: WattlasError, *, as_json: bool = False) -> None:
+    """Tell an error: on stderr for people, and on stdout where JSON was asked for."""
+    problems = error.problems if isinstance(error, InputError) else ()
+    if as_json:
+        print_json(
+            {
+                "error": type(error).__name__,
+                "exit_code": error.exit_code,
+                "message": str(error),
+                "problems": [problem_json(p) for p in problems],
+            }
+        )
+    if problems:
+        show_problems(problems)
+    else:
+        panel(_TITLES.get(error.exit_code, "Error"), str(error))
+
+
+_TITLES = {
+    1: "This should not happen",
+    2: "Wrong usage",
+    3: "Wrong input",
+    4: "Infeasible",
+    5: "Stopped at a limit",
+}
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Every problem with its place, what is wrong and the mend, on stderr."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    blocks = []
+    for problem in problems:
+        head = f"{problem.place}" if problem.file else problem.where
+        blocks.append(f"{head}\n  {problem.what}\n  → {problem.mend}".rstrip("→ \n"))
+    panel(f"{count} in the input", "\n\n".join(blocks))
+
+
+def panel(title: str, text: str) -> None:
+    """A framed text on a terminal, plain text elsewhere; on stderr."""
+    if not sys.stderr.isatty():
+        say(f"{title}:\n{text}")
+        return
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    Console(stderr=True).print(Panel(Text(text), title=title, border_style="red", expand=False))
+
+
+def report_bug(error: Exception) -> None:
+    """An error that nobody planned: what it is, and how to see where it was raised."""
+    if os.environ.get("WATTLAS_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    hint = "" if os.environ.get("WATTLAS_DEBUG") else " WATTLAS_DEBUG=1 shows where."
+    panel(
+        "This is a bug in Wattlas",
+        f"{type(error).__name__}: {error}\nPlease report it with the command and the input.{hint}",
+    )

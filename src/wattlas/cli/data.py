@@ -1,0 +1,228 @@
+"""`wattlas data`: look at packs, judge them, and bring your own hours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from wattlas.data.importers import Imported
+    from wattlas.data.pack_checks import Verdict
+    from wattlas.data.pack_import import ImportResult
+    from wattlas.errors import Problem
+
+app = typer.Typer(
+    name="data",
+    help="Packs of facts and hours: list, judge, import.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+EXIT_BAD_INPUT = 3
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Format(StrEnum):
+    """What the imported files are."""
+
+    ELECTRICITY_MAPS = "electricity-maps"
+    PLAIN = "plain"
+
+
+class Table(StrEnum):
+    """The tables that hours are imported into."""
+
+    PRICE = "price"
+    CARBON = "carbon"
+
+
+class Kind(StrEnum):
+    """What a carbon intensity covers."""
+
+    LIFE_CYCLE = "life-cycle"
+    DIRECT = "direct"
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    return {
+        "where": problem.where,
+        "what": problem.what,
+        "mend": problem.mend,
+        "file": problem.file,
+        "line": problem.line,
+    }
+
+
+@app.command("list")
+def list_packs(as_json: Json = False) -> None:
+    """The packs that ship with Wattlas."""
+    from wattlas.data.pack import embedded_packs, open_pack
+
+    packs = [open_pack(name).manifest for name in embedded_packs()]
+    if as_json:
+        _print(json.dumps([pack.model_dump(mode="json") for pack in packs], indent=2))
+        return
+    for pack in packs:
+        _print(f"{pack.name}: {pack.title}")
+        _print(f"  {pack.notice}")
+        _print(f"  tables: {', '.join(pack.tables)}")
+
+
+@app.command("show")
+def show(
+    pack: Annotated[str, typer.Argument(help="Name of an embedded pack, or a folder.")],
+    as_json: Json = False,
+) -> None:
+    """What a pack holds, where it comes from, and what it lacks."""
+    from wattlas.data.pack import open_pack
+
+    manifest = open_pack(pack).manifest
+    if as_json:
+        _print(json.dumps(manifest.model_dump(mode="json"), indent=2))
+        return
+    _print(f"{manifest.name}: {manifest.title}")
+    for sentence in (manifest.notice, *manifest.missing):
+        if sentence:
+            _print(f"  {sentence}")
+    for name, entry in manifest.tables.items():
+        _print(f"{name}: {entry.rows:,} rows, {entry.unit}".rstrip(", "))
+        _print(f"  source: {entry.source}")
+        _print(f"  licence: {entry.licence or 'not stated'}")
+        if entry.note:
+            _print(f"  {entry.note}")
+
+
+@app.command("check")
+def check(
+    path: Annotated[str, typer.Argument(help="A pack (name or folder), or one table.")],
+    table: Annotated[
+        str | None, typer.Option(help="What a single table is, where its columns do not tell.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a pack or a table: name every gap, doubled hour, wrong unit and missing zone."""
+    from wattlas.data.pack_checks import check_path
+
+    verdict = check_path(path, table)
+    _print(_verdict_json(verdict) if as_json else _verdict_text(verdict))
+    if not verdict.sound:
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def _verdict_json(verdict: Verdict) -> str:
+    return json.dumps(
+        {
+            "path": verdict.path,
+            "name": verdict.name,
+            "sound": verdict.sound,
+            "rows": verdict.rows,
+            "problems": [_problem_json(problem) for problem in verdict.problems],
+            "notes": list(verdict.notes),
+        },
+        indent=2,
+    )
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    tables = "1 table" if len(verdict.rows) == 1 else f"{len(verdict.rows)} tables"
+    lines = [f"{verdict.path}: {sum(verdict.rows.values()):,} rows in {tables}"]
+    for problem in verdict.problems:
+        lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.mend}"]
+    lines += [f"note: {note}" for note in verdict.notes]
+    count = len(verdict.problems)
+    lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")
+    return "\n".join(lines)
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
+    into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
+    form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
+    table: Annotated[Table, typer.Option("--as", help="What a plain table holds.")] = Table.CARBON,
+    intensity: Annotated[Kind, typer.Option(help="Which intensity to take.")] = Kind.LIFE_CYCLE,
+    time_column: Annotated[str, typer.Option(help="Column of stamps.")] = "time_utc",
+    zone_column: Annotated[
+        str | None, typer.Option(help="Column of zones; without it each column is a zone.")
+    ] = None,
+    value_column: Annotated[str | None, typer.Option(help="Column of values.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The zone of a table of one zone.")] = None,
+    unit: Annotated[str, typer.Option(help="E.g. usd/kwh, kg/kwh, lb/mwh.")] = "",
+    factor: Annotated[float, typer.Option(help="Multiplies each value: a rate of exchange.")] = 1.0,
+    time_zone: Annotated[str, typer.Option(help="Zone of stamps without an offset.")] = "UTC",
+    average: Annotated[bool, typer.Option("--average", help="Average to hours.")] = False,
+    source: Annotated[str, typer.Option(help="Who published the hours.")] = "",
+    licence: Annotated[str, typer.Option(help="Under which terms.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the pack.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the pack.")] = "",
+    allow_gaps: Annotated[bool, typer.Option("--allow-gaps", help="Write despite gaps.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace zones there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring hours into a pack: Electricity Maps' CSV, or plain tables in any zone and unit."""
+    from wattlas.data import importers, pack_import
+
+    new: list[Imported]
+    if form is Format.ELECTRICITY_MAPS:
+        new = [importers.read_electricity_maps(files, intensity.value)]
+    else:
+        layout = importers.PlainLayout(
+            table=table.value,
+            time_column=time_column,
+            zone_column=zone_column,
+            value_column=value_column,
+            zone=zone,
+            unit=unit,
+            factor=factor,
+            time_zone=time_zone,
+            average=average,
+        )
+        new = [
+            importers.read_plain(file, layout, source or file.name, licence, intensity.value)
+            for file in files
+        ]
+    zones = pack_import.zones_to_suspect(time_zone)
+    result = pack_import.import_hours(
+        importers.joined(new),
+        into,
+        name=name,
+        title=title,
+        allow_gaps=allow_gaps,
+        overwrite=replace,
+        time_zones=zones,
+    )
+    _print(_result_json(result) if as_json else _result_text(result))
+
+
+def _result_json(result: ImportResult) -> str:
+    return json.dumps(
+        {
+            "folder": str(result.folder),
+            "table": result.table,
+            "rows": result.rows,
+            "zones": list(result.zones),
+            "gaps": [_problem_json(problem) for problem in result.gaps],
+            "manifest": result.manifest.model_dump(mode="json"),
+        },
+        indent=2,
+    )
+
+
+def _result_text(result: ImportResult) -> str:
+    time = result.manifest.time
+    lines = [
+        f"{result.folder}: {result.rows:,} rows of {result.table} for {', '.join(result.zones)}",
+        f"the pack has {time.hours:,} hours from {time.start_utc}",
+    ]
+    lines += [f"gap: {problem}" for problem in result.gaps]
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""`wattlas plan`: where inference runs, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wattlas.cli.common import (
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    load_scenario,
+    print_json,
+    progress,
+)
+from wattlas.cli.show import figure, percent, table
+from wattlas.errors import InfeasibleError, LimitError
+
+if TYPE_CHECKING:
+    from wattlas.model.plan import Plan
+
+
+def command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the flows to this Parquet file.")
+    ] = None,
+    time_limit_s: Annotated[
+        float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide where inference runs under the scenario's objective.
+
+    Exit 4 with the smallest conflict in words where nothing fits, 5 where a limit stopped the work
+    before anything was found.
+    """
+    from wattlas.placement.api import plan
+
+    with progress("Reading"):
+        loaded = load_scenario(path, scenario, set)
+    with progress("Placing"):
+        found = plan(loaded, time_limit_s=time_limit_s)
+    if str(found.status) == "infeasible":
+        raise InfeasibleError(found.conflict)
+    if not found.ok:
+        raise LimitError("The time limit ended the work before a placement was found.")
+    if out is not None:
+        save(found, out)
+    if as_json:
+        print_json(as_mapping(found))
+    else:
+        show(found)
+        if out is not None:
+            typer.echo(f"Flows: {out}")
+
+
+def save(found: Plan, out: Path) -> None:
+    """Write the flows under a temporary name and rename."""
+    part = out.with_name(f".{out.name}.part")
+    found.to_polars().write_parquet(part)
+    part.replace(out)
+
+
+def as_mapping(found: Plan) -> dict[str, object]:
+    """The plan for JSON: how it ended, totals, and energy by region."""
+    from wattlas.placement.study import totals_dict
+
+    return {
+        "status": str(found.status),
+        "info": found.info,
+        "objective": found.objective,
+        "intensity": str(found.scenario.signals.deciding),
+        "notice": found.scenario.notice,
+        "totals": totals_dict(found.totals),
+        "abatement_usd_per_t": found.abatement_usd_per_t,
+        "regions": by_region(found),
+    }
+
+
+def by_region(found: Plan) -> dict[str, float]:
+    """IT energy of each region over the window, MWh."""
+    import numpy as np
+
+    from wattlas.placement.totals import per_flow
+
+    assert found.flows is not None
+    energy = per_flow(found.scenario, found.flows)["it_mwh"]
+    on = found.flows.served
+    regions = found.scenario.regions
+    total = np.bincount(found.flows.region[on], energy[on], len(regions))
+    return {r.id: float(mwh) for r, mwh in zip(regions, total, strict=True)}
+
+
+def show(found: Plan) -> None:
+    """The plan for the terminal."""
+    s, t, info = found.scenario, found.totals, found.info
+    typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
+    gap = f", gap {info.gap:.1e}" if info.gap else ""
+    typer.echo(
+        f"{found.status}{gap}: {info.solver}, {info.seconds:.2f} s, {info.programs} programs of "
+        f"{info.rows} rows × {info.columns} columns; {s.signals.deciding} carbon intensity decides"
+    )
+    rows = [
+        ["cost, USD", t.cost_usd],
+        ["  energy", t.energy_usd],
+        ["  accelerator rent", t.rent_usd],
+        ["  egress", t.egress_usd],
+        ["  frictions", t.friction_usd],
+        ["  unserved demand", t.unserved_usd],
+        ["  carbon at its price", t.carbon_price_usd],
+        ["carbon, kg", t.carbon_kg],
+        ["IT energy, MWh", t.it_mwh],
+        ["requests served", t.requests],
+        ["requests unserved", t.unserved_requests],
+        ["requests late", t.late_requests],
+        ["mean round trip, ms", t.rtt_mean_ms],
+    ]
+    table("Totals over the window", ["", "value"], [[name, figure(v, 4)] for name, v in rows])
+    if found.abatement_usd_per_t is not None:
+        duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
+        typer.echo(f"Marginal abatement cost: {duals} USD/t")
+    total = max(t.it_mwh, 1e-300)
+    ranked = sorted(by_region(found).items(), key=lambda item: -item[1])
+    table(
+        "Where it runs", ["region", "MWh", "share"], [[r, m, percent(m / total)] for r, m in ranked]
+    )

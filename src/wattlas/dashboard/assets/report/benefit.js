@@ -1,0 +1,137 @@
+// Does shifting really help? What each friction takes away; and the execution layers.
+(function (W) {
+  "use strict";
+
+  const controls = [
+    () => {
+      const some = (key) => W.rows("benefit").some((row) => row[key] != null);
+      const options = [["usd", "Money"], ["kg", "Carbon"]].filter(([key]) => some(`saving_${key}`));
+      const held = (W.meta.objective || {}).minimise === "carbon" ? "kg" : "usd";
+      return options.length > 1 && { kind: "choice", key: "unit", label: "Saving in", options, standard: held };
+    },
+  ];
+
+  function draw(state, theme, width) {
+    const kind = state.unit || "usd";
+    const saving = (row) => row[`saving_${kind}`];
+    const ratio = (row) => row[`realised_ratio_${kind}`];
+    const rows = W.rows("benefit");
+    const base = rows.find((row) => row.removed === "none");
+    const actual = base ? saving(base) : null;
+    const order = [...rows].sort((a, b) => weight(a) - weight(b) || (saving(b) || 0) - (saving(a) || 0)).reverse();
+    const scale = W.scale(Math.max(0, ...rows.map((row) => Math.abs(saving(row) || 0))), kind);
+    const all = rows.find((row) => row.removed === "all");
+    const small = width < 560;
+    const kept = rows.map((row) => Math.min(saving(row) ?? 0, actual ?? 0) / scale.div);
+    return {
+      answer: answer(actual, all, ratio, kind, rows, saving),
+      height: 70 + order.length * 34,
+      option: {
+        grid: { left: small ? 132 : 190, right: small ? 46 : 70, top: 28, bottom: 44 },
+        xAxis: { type: "value", name: `Saving${small ? "" : ` against the ${W.baseline}`}, ${scale.unit}${W.year ? " a year" : ""}`, nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
+        yAxis: { type: "category", data: order.map((row) => row.label || row.removed), axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: small ? 11 : 12, lineHeight: 13, width: small ? 118 : 178, overflow: "break", hideOverlap: false, interval: 0 } },
+        tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => tip(order[items[0].dataIndex], saving, ratio, kind) },
+        series: [
+          {
+            type: "bar", stack: "s", barWidth: 18, data: order.map((row) => kept[rows.indexOf(row)]), color: theme.plan,
+            markLine: actual == null ? undefined : W.rule({ xAxis: actual / scale.div }, "as it is", theme, { label: { position: "end" } }),
+          },
+          {
+            type: "bar", stack: "s", color: `${theme.plan}55`,
+            data: order.map((row) => Math.max(0, (saving(row) ?? 0) / scale.div - kept[rows.indexOf(row)])),
+            label: { show: true, position: "right", color: theme.ink, fontSize: 12, formatter: (event) => share(ratio(order[event.dataIndex])) },
+          },
+        ],
+      },
+      notes: notes(rows, all, ratio),
+      columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
+    };
+  }
+
+  const LIMITS = {
+    egress: "egress prices", residency: "residency rules", state: "state that has to stay", capacity: "capacity",
+    latency: "latency budgets", accuracy: "accuracy floors", starts: "starting capacity",
+  };
+  const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
+  const share = (value) => (value == null ? "" : W.say(value, "share"));
+
+  function answer(actual, all, ratio, kind, rows, saving) {
+    if (actual == null) return "The saving as it is was not computed.";
+    const parts = [`The least-${kind === "kg" ? "carbon" : "cost"} plan saves ${W.say(actual, kind)} ${W.period}`];
+    const floors = rows.find((row) => row.removed === "accuracy");
+    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit${floors ? " (accuracy floors included)" : ""}`);
+    // Without accuracy floors smaller models answer: a saving, but not one of shifting.
+    const singles = rows.filter((row) => weight(row) === 1 && row !== floors && saving(row) != null).sort((a, b) => saving(b) - saving(a));
+    const worst = singles[0];
+    parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the dearest: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
+    return parts.join("");
+  }
+
+  function notes(rows, all, ratio) {
+    const out = ["Each row removes one thing and solves again; the number is the share of that row's saving that remains in reality. Solid: what is saved as it is. Pale: what the limit takes away. Money is that of the least-cost plan, carbon that of the least-carbon one."];
+    const low = all && ratio(all) != null && ratio(all) < 0.6;
+    out.push(
+      (low ? "Much of the ideal saving is lost here, as others have found. " : "") +
+        "The counter-evidence to keep in mind: over real grids, one static move to a better region caught almost all of the spatial gain where regions keep their rank, what shifting from hour to hour added was small, and the gain shrinks as grids get cleaner (Sukprasert et al., EuroSys 2024). Compare the best single regions among the policies below.",
+    );
+    if (rows.some((row) => row.removed === "accuracy")) out.push("Without accuracy floors smaller models would answer: that saves, but it is not shifting.");
+    for (const row of rows) if (row.note) out.push(`${row.label || row.removed}: ${row.note}`);
+    return out;
+  }
+
+  const tip = (row, saving, ratio, kind) =>
+    W.tip(row.label || row.removed, [["Saving", W.say(saving(row), kind)], ["Realised", share(ratio(row)) || "–"], ...(row.note ? [[row.note, ""]] : [])]);
+
+  W.figure({
+    id: "benefit", question: "Does shifting really help?", needs: ["benefit"],
+    missing: "Realised benefit was not computed", controls, draw,
+  });
+
+  // -- execution layers -------------------------------------------------------------------------
+  const LAYERS = [
+    ["local", "Local: at home", "#595959"], ["regional", "Regional", "#56b4e9"], ["energy-oriented", "Energy-oriented: far", "#009e73"],
+    ["late", "Late", "#d55e00"], ["unserved", "Not served", "#cc79a7"],
+  ];
+
+  function drawLayers(state, theme, width) {
+    const rows = W.rows("layers");
+    const classes = W.unique(rows.map((row) => row.class)).sort().reverse();
+    const total = W.sum(rows.map((row) => row.it_mwh));
+    const by = (id) => W.sum(rows.filter((row) => row.layer === id).map((row) => row.it_mwh));
+    const known = LAYERS.map(([id]) => id);
+    const layers = [...LAYERS, ...W.unique(rows.map((row) => row.layer)).filter((id) => !known.includes(id)).map((id) => [id, id, "#8c8c8c"])].filter(([id]) => by(id) > 0);
+    const move = W.rows("relocatable");
+    const economic = W.sum(move.map((row) => row.economic_mwh));
+    const technical = W.sum(move.map((row) => row.technical_mwh));
+    const energy = W.sum(move.map((row) => row.it_mwh));
+    return {
+      answer: `${W.say(total ? by("energy-oriented") / total : 0, "share")} of the energy ran far from its users for the sake of energy, ${W.say(total ? by("local") / total : 0, "share")} at home.${energy ? ` ${W.say(technical / energy, "share")} could have run elsewhere within its budget; ${W.say(economic / energy, "share")} did.` : ""}`,
+      height: 90 + classes.length * 44,
+      option: {
+        grid: { left: 70, right: 16, top: 30, bottom: 66 },
+        legend: { bottom: 0, left: 0, icon: "rect", itemWidth: 12, itemHeight: 10, textStyle: { color: theme.muted, fontSize: 12 } },
+        xAxis: { type: "value", min: 0, max: 100, name: "Share of the class's IT energy, %", nameGap: 26 },
+        yAxis: { type: "category", data: classes.map((id) => `Class ${id}`), axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12, width: 62, overflow: "truncate" } },
+        tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => W.tip(items[0].axisValue, items.map((item) => [item.seriesName, `${W.num(item.value)} %`, item.color])) },
+        series: layers.map(([id, name, colour]) => ({
+          name, type: "bar", stack: "all", barWidth: 22, color: colour, itemStyle: { borderColor: theme.paper, borderWidth: 1 },
+          data: classes.map((klass) => {
+            const row = rows.find((one) => one.class === klass && one.layer === id);
+            return row && row.share != null ? row.share * 100 : 0;
+          }),
+        })),
+      },
+      notes: move.map((row) => `Class ${row.class}: ${W.say(row.technical_share, "share")} relocatable, ${W.say(row.economic_share, "share")} relocated, of ${W.say(row.it_mwh, "mwh")}.`),
+      columns: ["class", "layer", "it_mwh", "share", "technical_share", "economic_share"],
+      rows: rows.map((row) => {
+        const one = move.find((other) => other.class === row.class) || {};
+        return [row.class, row.layer, row.it_mwh, row.share, one.technical_share, one.economic_share];
+      }),
+    };
+  }
+
+  W.figure({
+    id: "layers", question: "How far from its users does each class run?", needs: ["layers"],
+    missing: "The execution layers were not computed", draw: drawLayers,
+  });
+})(window.Wattlas);

@@ -1,0 +1,296 @@
+"""A draft and its arrays → `model.Scenario`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wattlas.data.checks import CHECKS, WARNINGS, unique
+from wattlas.data.clock import (
+    choose_sample,
+    read_signals,
+    sampled_hours,
+    signal_tables,
+    whole_time,
+)
+from wattlas.data.demand_build import build_demand
+from wattlas.data.draft import Draft, make_draft
+from wattlas.data.entities import Entities, Entity
+from wattlas.data.inputs import Inputs
+from wattlas.data.network_build import (
+    Pairs,
+    egress_pairs,
+    missing_pairs,
+    rtt_pairs,
+    triangle_inversions,
+)
+from wattlas.data.series import TIME_COLUMN, grid
+from wattlas.data.tables import Column, typed
+from wattlas.errors import InputError
+from wattlas.model.frictions import Frictions, Initial
+from wattlas.model.geography import Metro, Region, ServiceNode
+from wattlas.model.network import Network
+from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.workload import (
+    LatencyTo,
+    OperatingPoint,
+    Residency,
+    State,
+    WhenNone,
+    WorkloadClass,
+)
+
+CAPACITY = [
+    Column(TIME_COLUMN, "time"),
+    Column("region"),
+    Column("capacity_gpu", "number", at_least=0.0),
+]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The arrays of a scenario, before they are judged."""
+
+    whole: Signals
+    """Of every hour, also where a sample is studied."""
+    hours: Hours
+    signals: Signals
+    network: Network
+    demand: np.ndarray
+    capacity: np.ndarray
+
+
+def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
+    """The scenario of some inputs. Raises InputError with every problem that was found."""
+    draft = make_draft(inputs)
+    for check in CHECKS:
+        inputs.problems += check(draft)
+    arrays = _arrays(draft)
+    if inputs.problems or arrays is None:
+        raise InputError(unique(inputs.problems))
+    for warning in WARNINGS:
+        inputs.warnings += warning(draft)
+    return _scenario(draft, arrays), arrays
+
+
+def _arrays(draft: Draft) -> Arrays | None:
+    """Every array, or None where the hours of the study are not known."""
+    inputs = draft.inputs
+    network = _network(draft)
+    tables = signal_tables(inputs)
+    every_hour = whole_time(inputs, tables)
+    if every_hour is None:
+        return None
+    signals = read_signals(inputs, tables, draft.regions, every_hour)
+    sample = choose_sample(inputs, every_hour, signals)
+    hours, index = sampled_hours(every_hour, sample)
+    demand = build_demand(draft, every_hour)
+    return Arrays(
+        whole=signals,
+        hours=hours,
+        signals=signals.take(index),
+        network=network,
+        demand=demand if sample is None else sample.mean_days(demand),
+        capacity=_capacity(draft, hours),
+    )
+
+
+def _network(draft: Draft) -> Network:
+    """Round trips and egress; metros reach their own node only, the rest is inf."""
+    inputs, section = draft.inputs, draft.inputs.typed.network
+    document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
+    onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
+    table = inputs.table((*access_path, "table"), "rtt_metro_node", section.metro_node.table)
+    access = rtt_pairs(
+        document, access_path, section.metro_node, table, metros, nodes, ("metro", "node")
+    )
+    table = inputs.table((*onward_path, "table"), "rtt_node_region", section.node_region.table)
+    onward = rtt_pairs(
+        document, onward_path, section.node_region, table, nodes, regions, ("node", "region")
+    )
+    table = inputs.table(("network", "egress", "table"), "egress", section.egress.table)
+    egress = egress_pairs(document, ("network", "egress"), section.egress, table, nodes, regions)
+    _own_place(draft, access, onward)
+    used = _used_pairs(draft, access)
+    needed = np.broadcast_to(np.any(used, axis=0)[:, None], onward.value.shape)
+    problems = missing_pairs(document, access_path, used, access, metros, nodes)
+    problems += missing_pairs(document, onward_path, needed, onward, nodes, regions)
+    inputs.problems += [*access.problems, *onward.problems, *egress.problems, *problems]
+    inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
+    if inverted is not None:
+        inputs.warnings.append(inverted)
+    return Network(
+        rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
+        rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
+        egress_usd_per_gb=egress.value,
+        modelled_metro_node=access.modelled,
+        modelled_node_region=onward.modelled,
+    )
+
+
+def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:
+    """A node made at a metro or a region is no distance away from it, unless a table says so."""
+    at = draft.inputs.typed.nodes.at
+    section = draft.inputs.typed.network
+    pairs = {"metros": access.value, "regions": onward.value}.get(str(at))
+    if pairs is None:
+        return
+    leg = section.metro_node if at == "metros" else section.node_region
+    own = np.diagonal(pairs)
+    np.fill_diagonal(pairs, np.where(np.isnan(own) | (leg.model is not None), leg.add_ms, own))
+    modelled = access.modelled if at == "metros" else onward.modelled
+    np.fill_diagonal(modelled, False)
+
+
+def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
+    """Which metro reaches which node: the one it names, or the one of least round trip; bool."""
+    used = np.zeros(access.value.shape, dtype=bool)
+    at = {identity: s for s, identity in enumerate(draft.nodes.ids)}
+    own = draft.inputs.typed.nodes.at == "metros"
+    for i, metro in enumerate(draft.metros.kept):
+        node = metro.get("node") or (metro.id if own else None)
+        if node in at:
+            used[i, at[node]] = True
+        elif node is None and draft.nodes.kept:
+            reach = access.value[i]
+            used[i, int(np.nanargmin(reach)) if not np.isnan(reach).all() else 0] = True
+    return used
+
+
+def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
+    """Accelerators by region and hour, shape (R, T); inf where free."""
+    inputs, section = draft.inputs, draft.inputs.typed.capacity
+    numbers = np.array([r.get("capacity_gpu", np.inf) for r in draft.regions.kept], dtype=float)
+    capacity = np.repeat(numbers[:, None], hours.count, axis=1)
+    table = inputs.table(("capacity", "table"), "capacity", section.table)
+    if table is not None:
+        frame, problems = typed(table, CAPACITY)
+        inputs.problems += problems
+        if all(c.name in frame.columns for c in CAPACITY):
+            keys = [(r,) for r in draft.regions.ids]
+            values, known, problems = grid(table, frame, ["region"], "capacity_gpu", keys, hours)
+            inputs.problems += problems
+            capacity[known] = values[known]
+    return np.full_like(capacity, np.inf) if section.free else capacity * section.scale
+
+
+def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
+    inputs, typed_ = draft.inputs, draft.inputs.typed
+    nodes_of = _nodes_of_metros(draft, arrays.network)
+    notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
+    return Scenario(
+        name=typed_.name,
+        metros=tuple(_metro(m, n) for m, n in zip(draft.metros.kept, nodes_of, strict=True)),
+        nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
+        regions=tuple(_region(r) for r in draft.regions.kept),
+        classes=tuple(_class(draft, k) for k in draft.classes.kept),
+        points=tuple(_point(draft, p) for p in draft.points.kept),
+        hours=arrays.hours,
+        signals=arrays.signals,
+        network=arrays.network,
+        demand_per_h=arrays.demand,
+        capacity_gpu=arrays.capacity,
+        residency=tuple(
+            Residency(rule, {j: frozenset(allowed) for j, allowed in lines.items()})
+            for rule, lines in typed_.residency.items()
+        ),
+        frictions=Frictions(
+            **{**typed_.frictions.model_dump(), "initial": Initial(typed_.frictions.initial)}
+        ),
+        objective=_objective(typed_.objective.model_dump()),
+        provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
+        title=typed_.title,
+        notice=" ".join(n for n in dict.fromkeys(notices) if n),
+        source_path=inputs.document.file,
+    )
+
+
+def _stated(draft: Draft) -> Iterator[Provenance]:
+    """What the scenario itself states, so that no figure is without a source."""
+    if draft.inputs.typed.demand.population is not None:
+        yield Provenance("demand", "population × local-time profile, stated in the scenario")
+    for name in ("price", "carbon"):
+        if getattr(draft.inputs.typed.signals, name).constant:
+            yield Provenance(name, "constants stated in the scenario")
+    for name in ("metro_node", "node_region"):
+        leg = getattr(draft.inputs.typed.network, name)
+        if leg.model or leg.missing:
+            yield Provenance(f"rtt_{name}", f"distance model `{leg.model or leg.missing}`")
+
+
+def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:
+    own = draft.inputs.typed.nodes.at == "metros"
+    nearest = np.argmin(network.rtt_metro_node_ms, axis=1)
+    return [
+        metro.get("node") or (metro.id if own else draft.nodes.ids[int(nearest[i])])
+        for i, metro in enumerate(draft.metros.kept)
+    ]
+
+
+def _given(entity: Entity, *names: str) -> dict[str, Any]:
+    return {n: v for n in names if (v := entity.get(n)) is not None}
+
+
+def _metro(entity: Entity, node: str) -> Metro:
+    names = ("name", "lat_deg", "lon_deg", "timezone", "population", "jurisdiction")
+    return Metro(
+        id=entity.id, node=node, country=entity.get("country", ""), **_given(entity, *names)
+    )
+
+
+def _node(entity: Entity, regions: Entities) -> ServiceNode:
+    names = ("name", "lat_deg", "lon_deg", "jurisdiction")
+    region = entity.get("region", "")
+    return ServiceNode(
+        id=entity.id, region=region if region in regions.ids else "", **_given(entity, *names)
+    )
+
+
+def _region(entity: Entity) -> Region:
+    variants = entity.get("variants")
+    names = ("name", "lat_deg", "lon_deg", "zone", "jurisdiction", "pue", "capacity_gpu")
+    more = ("rent_usd_per_gpu_h", "queue_ms", "timezone")
+    return Region(
+        id=entity.id,
+        country=entity.get("country", ""),
+        variants=None if variants is None else frozenset(variants),
+        **_given(entity, *names, *more),
+    )
+
+
+def _point(draft: Draft, entity: Entity) -> OperatingPoint:
+    fields = {**entity.fields}
+    by_class = {
+        **draft.accuracy.get(entity.id, {}),
+        **(fields.pop("accuracy_by_class", None) or {}),
+    }
+    given = {n: v for n, v in fields.items() if v is not None}
+    return OperatingPoint(id=entity.id, accuracy_by_class=by_class, **given)
+
+
+def _class(draft: Draft, entity: Entity) -> WorkloadClass:
+    typed_ = draft.inputs.typed
+    fields = {n: v for n, v in entity.fields.items() if v is not None}
+    profile = next(
+        (p for p in draft.token_profiles.every if p.id == fields.get("token_profile")), None
+    )
+    fields.pop("token_profile", None)
+    if profile is not None:
+        fields = {**_given(profile, "tokens_in", "tokens_out"), **fields}
+    fields.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
+    fields["when_none"] = WhenNone(fields.get("when_none", typed_.when_none))
+    fields["state"] = State(fields.get("state", "stateless"))
+    fields["latency_to"] = LatencyTo(fields.get("latency_to", "first_token"))
+    if "points" in fields:
+        fields["points"] = tuple(fields["points"])
+    return WorkloadClass(id=entity.id, **fields)
+
+
+def _objective(fields: dict[str, Any]) -> Objective:
+    minimise, window = Minimise(fields.pop("minimise")), Window(fields.pop("window"))
+    return Objective(minimise=minimise, window=window, **fields)

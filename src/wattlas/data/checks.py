@@ -1,0 +1,239 @@
+"""Checks across sections: small functions that yield what is wrong. None of them stops the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from zoneinfo import available_timezones
+
+from wattlas.data.demand import is_timezone
+from wattlas.data.draft import Draft
+from wattlas.data.entities import Entities, Entity
+from wattlas.data.suggest import did_you_mean
+from wattlas.errors import Problem
+from wattlas.model.workload import ANYWHERE
+
+Check = Callable[[Draft], Iterator[Problem]]
+
+
+def check_coordinates(draft: Draft) -> Iterator[Problem]:
+    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal."""
+    for entities in (draft.metros, draft.nodes, draft.regions):
+        for entity in entities.kept:
+            if entity.get("lat_deg") == 0 and entity.get("lon_deg") == 0:
+                what = "stands at (0, 0), in the sea off Ghana"
+                yield entity.problem("lat_deg", what, "Give its coordinates in degrees.")
+
+
+def check_timezones(draft: Draft) -> Iterator[Problem]:
+    """Every time zone is one that the IANA database knows."""
+    for entity in (*draft.metros.kept, *draft.regions.kept):
+        zone = entity.get("timezone")
+        if zone is not None and not is_timezone(zone):
+            mend = did_you_mean(zone, available_timezones())
+            mend = mend if mend.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
+            yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", mend)
+
+
+def check_population(draft: Draft) -> Iterator[Problem]:
+    """Demand by population needs a population of more than 0 at every metro."""
+    if draft.inputs.typed.demand.population is None:
+        return
+    for metro in draft.metros.kept:
+        if not metro.get("population"):
+            what = "is missing" if metro.get("population") is None else "is 0"
+            mend = "Give the persons served from here, or drop the metro."
+            yield metro.problem("population", what, mend)
+
+
+def check_metro_nodes(draft: Draft) -> Iterator[Problem]:
+    """A metro's service node exists and was not dropped."""
+    yield from _references(draft.metros, "node", draft.nodes)
+
+
+def check_node_regions(draft: Draft) -> Iterator[Problem]:
+    """The region of a node's pinned state exists."""
+    for node in draft.nodes.kept:
+        region = node.get("region")
+        if region and not draft.regions.dropped(region):
+            yield from _reference(node, "region", region, draft.regions)
+
+
+def check_region_variants(draft: Draft) -> Iterator[Problem]:
+    """A region offers variants that some operating point has."""
+    known = draft.points.values("variant") | set(draft.inputs.typed.variants)
+    for region in draft.regions.kept:
+        for variant in region.get("variants", ()):
+            if variant not in known:
+                what = f"names the variant `{variant}`, which no operating point has"
+                yield region.problem("variants", what, did_you_mean(variant, known))
+
+
+def check_class_references(draft: Draft) -> Iterator[Problem]:
+    """Token profile, residency rule and operating points of a class exist."""
+    rules = draft.inputs.typed.residency
+    for entry in draft.classes.kept:
+        profile, rule = entry.get("token_profile"), entry.get("residency")
+        if profile:
+            yield from _reference(entry, "token_profile", profile, draft.token_profiles)
+        if rule and rule not in rules:
+            what = f"is `{rule}`, which is no residency rule"
+            mend = did_you_mean(rule, rules) or "Add it under `residency:`."
+            yield entry.problem("residency", what, mend)
+        for point in entry.get("points", ()):
+            yield from _reference(entry, "points", point, draft.points)
+
+
+def check_class_tokens(draft: Draft) -> Iterator[Problem]:
+    """A class says how long its prompts and answers are."""
+    for entry in draft.classes.kept:
+        lacking = [t for t in ("tokens_in", "tokens_out") if entry.get(t) is None]
+        if lacking and entry.get("token_profile") is None:
+            what = f"lacks {' and '.join(f'`{t}`' for t in lacking)}"
+            yield entry.problem("", what, "Add them, or a `token_profile`.")
+
+
+def check_point_classes(draft: Draft) -> Iterator[Problem]:
+    """Scores by class name classes that exist."""
+    known = {c.id for c in draft.classes.every}
+    for point in draft.points.kept:
+        for name in point.get("accuracy_by_class", {}):
+            if name not in known:
+                what = f"names the class `{name}`, which does not exist"
+                yield point.problem("accuracy_by_class", what, did_you_mean(name, known))
+
+
+def check_class_accuracy(draft: Draft) -> Iterator[Problem]:
+    """Some operating point is accurate enough for each class."""
+    for entry in draft.classes.kept:
+        for name in ("accuracy_min", "mean_accuracy_min"):
+            floor, points = entry.get(name), entry.get("points") or draft.points.ids
+            scores = [
+                _score(draft, point, entry.id) for point in draft.points.kept if point.id in points
+            ]
+            if floor is not None and scores and max(scores) < floor:
+                what = f"is {floor:g}, and the best of its operating points reaches {max(scores):g}"
+                yield entry.problem(name, what, "Lower the floor, or add a better point.")
+
+
+def _score(draft: Draft, point: Entity, class_id: str) -> float:
+    by_class = {**draft.accuracy.get(point.id, {}), **point.get("accuracy_by_class", {})}
+    return float(by_class.get(class_id, point.get("accuracy", 0.0)))
+
+
+def check_residency(draft: Draft) -> Iterator[Problem]:
+    """Rules speak of jurisdictions that metros and regions have: a misspelt one protects nobody."""
+    document = draft.inputs.document
+    homes, hosts = draft.metros.values("jurisdiction"), draft.regions.values("jurisdiction")
+    known = homes | hosts | {ANYWHERE}
+    for rule, lines in draft.inputs.typed.residency.items():
+        for jurisdiction, allowed in lines.items():
+            path = ("residency", rule, jurisdiction)
+            if jurisdiction not in known:
+                what = f"`{jurisdiction}` is the jurisdiction of no metro and no region"
+                yield document.problem(path, what, did_you_mean(jurisdiction, known))
+            for n, name in enumerate(allowed):
+                if name not in known:
+                    what = f"`{name}` is the jurisdiction of no metro and no region"
+                    yield document.problem((*path, n), what, did_you_mean(name, known))
+
+
+def check_objective(draft: Draft) -> Iterator[Problem]:
+    """At most one cap, and not on what is made least."""
+    objective = draft.inputs.typed.objective
+    caps = [
+        name
+        for name in ("carbon_cap_t", "carbon_cap_share", "cost_cap_usd", "cost_cap_share")
+        if getattr(objective, name) is not None
+    ]
+    if len(caps) > 1:
+        what = f"stands beside {', '.join(f'`{c}`' for c in caps[:-1])}: only one cap can hold"
+        mend = "Keep one, and make the other quantity least."
+        yield draft.inputs.document.problem(("objective", caps[-1]), what, mend)
+    for cap in caps:
+        if len(caps) == 1 and cap.startswith(objective.minimise):
+            what = f"caps {objective.minimise}, which is already made least"
+            other = "carbon" if objective.minimise == "cost" else "cost"
+            yield draft.inputs.document.problem(
+                ("objective", cap), what, f"Say `minimise: {other}`, or cap {other}."
+            )
+
+
+def check_frictions(draft: Draft) -> Iterator[Problem]:
+    """Start costs by region name regions that exist."""
+    known = {r.id for r in draft.regions.every}
+    for region in draft.inputs.typed.frictions.start_usd_by_region:
+        if region not in known:
+            path = ("frictions", "start_usd_by_region", region)
+            what = f"`{region}` is not one of the regions"
+            yield draft.inputs.document.problem(path, what, did_you_mean(region, known))
+
+
+def _references(entities: Entities, name: str, targets: Entities) -> Iterator[Problem]:
+    for entity in entities.kept:
+        if entity.get(name):
+            yield from _reference(entity, name, entity.get(name), targets)
+
+
+def _reference(entity: Entity, name: str, identity: str, targets: Entities) -> Iterator[Problem]:
+    if identity in targets.ids:
+        return
+    what = f"`{identity}` is not one of the {targets.section}"
+    mend = did_you_mean(identity, targets.ids)
+    if targets.dropped(identity):
+        what = f"`{identity}` is left out of the {targets.section} by `only` or `drop`"
+        mend = "Keep it, or name another."
+    yield entity.problem(name, what, mend)
+
+
+CHECKS: tuple[Check, ...] = (
+    check_coordinates,
+    check_timezones,
+    check_population,
+    check_metro_nodes,
+    check_node_regions,
+    check_region_variants,
+    check_class_references,
+    check_class_tokens,
+    check_point_classes,
+    check_class_accuracy,
+    check_residency,
+    check_objective,
+    check_frictions,
+)
+
+
+def warn_lawless(draft: Draft) -> Iterator[Problem]:
+    """Metros that a rule in use does not speak of may be served anywhere."""
+    for entry in draft.classes.kept:
+        lines = draft.inputs.typed.residency.get(str(entry.get("residency")))
+        if lines is None or ANYWHERE in lines:
+            continue
+        others = sorted({m.get("jurisdiction") for m in draft.metros.kept} - set(lines) - {None})
+        if others:
+            what = f"says nothing on metros in {', '.join(others)}: they may be served anywhere"
+            yield draft.inputs.document.problem(
+                ("residency", entry.get("residency")), what, 'Add a line for them, or for "*".'
+            )
+
+
+def warn_unmoved_state(draft: Draft) -> Iterator[Problem]:
+    """Sticky state that costs nothing to move is not sticky."""
+    moves = draft.inputs.typed.frictions.move_state
+    for entry in draft.classes.kept:
+        if entry.get("state") != "sticky":
+            continue
+        if moves and entry.get("session_state_bytes") is None:
+            what = "is sticky, and its state has no size: it moves for nothing"
+            yield entry.problem("state", what, "Add `session_state_bytes`.")
+        elif not moves:
+            what = "is sticky, and moving state costs nothing here"
+            yield entry.problem("state", what, "Say `frictions: {move_state: true}` to charge it.")
+
+
+WARNINGS: tuple[Check, ...] = (warn_lawless, warn_unmoved_state)
+
+
+def unique(problems: list[Problem]) -> list[Problem]:
+    """Without repeats, by file and line."""
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda p: (p.file or "", p.line or 0))

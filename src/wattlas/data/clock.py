@@ -1,0 +1,216 @@
+"""Which hours a scenario studies, and what price and carbon do in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from wattlas.data.entities import Entities
+from wattlas.data.inputs import Inputs
+from wattlas.data.sampling import Sample, representative_days
+from wattlas.data.schema_facts import Signal
+from wattlas.data.series import TIME_COLUMN, grid, parse_utc, stamp, time_range, time_step_h
+from wattlas.data.suggest import did_you_mean
+from wattlas.data.tables import Column, Table, typed
+from wattlas.model.signals import Hours, Provenance, Signals
+
+PRICE, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
+COLUMNS = {
+    "price": [Column(TIME_COLUMN, "time"), Column("zone"), Column(PRICE, "number")],
+    "carbon": [
+        Column(TIME_COLUMN, "time"),
+        Column("zone"),
+        Column(AVERAGE, "number", at_least=0.0),
+        Column(MARGINAL, "number", required=False),
+    ],
+}
+HOURS_OF_A_DAY = 24
+STEP_SLACK_H = 1e-6
+
+
+@dataclass(frozen=True)
+class SignalTable:
+    """A signal's table with its typed rows."""
+
+    table: Table
+    frame: pl.DataFrame
+
+
+def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
+    """The tables of price and carbon, as far as there are any."""
+    found = {}
+    for name, columns in COLUMNS.items():
+        signal: Signal = getattr(inputs.typed.signals, name)
+        path = ("signals", name)
+        table = inputs.table((*path, "table"), name, signal.table)
+        if table is None:
+            continue
+        if signal.source and signal.table:
+            inputs.used[-1] = Provenance(name, signal.source, signal.licence, note=signal.note)
+        frame, problems = typed(table, columns)
+        inputs.problems += problems
+        if {c.name for c in columns if c.required} <= set(frame.columns):
+            found[name] = SignalTable(table, frame)
+    return found
+
+
+def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
+    """Every hour from `time.start` for `time.hours`; what is not said comes from the data."""
+    time = inputs.typed.time
+    data = next((t.frame for t in tables.values()), None)
+    span = None if data is None else time_range(data)
+    step_h = time.step_h or (1.0 if data is None else time_step_h(data))
+    if time.start is not None:
+        start = parse_utc(time.start)
+        if start is None:
+            what = f"is `{time.start}`, wanted a time with its zone"
+            inputs.report(("time", "start"), what, "Write UTC: 2023-01-01T00:00:00Z.")
+            return None
+    elif span is not None:
+        start = span[0]
+    else:
+        inputs.report(("time",), "does not say when the study begins", "Add `start` and `hours`.")
+        return None
+    count = time.hours
+    if count is None:
+        if span is None:
+            inputs.report(("time",), "does not say how many hours", "Add `hours`.")
+            return None
+        count = int((span[1] - start).astype(np.int64) / 3600 / step_h) + 1
+    if count < 1:
+        inputs.report(
+            ("time", "start"),
+            f"is `{time.start}`, after the data ends",
+            "" if span is None else f"The data covers {stamp(span[0])} to {stamp(span[1])}.",
+        )
+        return None
+    return Hours.range(str(start), count, step_h)
+
+
+def read_signals(
+    inputs: Inputs, tables: dict[str, SignalTable], regions: Entities, hours: Hours
+) -> Signals:
+    """Price and intensity of every zone that a region stands in, over `hours`."""
+    zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
+    price = _values(inputs, "price", PRICE, tables, zones, regions, hours)
+    average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
+    marginal = None
+    section = inputs.typed.signals
+    carbon = tables.get("carbon")
+    if section.decide_by != "average" and carbon and MARGINAL in carbon.frame.columns:
+        marginal = _marginal(inputs, carbon, zones, hours) * section.carbon.scale
+    elif section.decide_by == "marginal":
+        what = "asks for marginal intensity, which the data does not have"
+        mend = f"Add a column {MARGINAL}, or decide by average."
+        inputs.report(("signals", "decide_by"), what, mend)
+    packed = "carbon" in inputs.from_pack and inputs.pack.manifest.intensity_kind
+    return Signals(
+        zones=zones,
+        price_usd_per_mwh=price * section.price.scale + section.price.add_usd_per_mwh,
+        average_g_per_kwh=average * section.carbon.scale,
+        marginal_g_per_kwh=marginal,
+        intensity_kind=section.intensity_kind or packed or "life-cycle",
+    )
+
+
+def _values(
+    inputs: Inputs,
+    name: str,
+    column: str,
+    tables: dict[str, SignalTable],
+    zones: tuple[str, ...],
+    regions: Entities,
+    hours: Hours,
+) -> np.ndarray:
+    """One signal, shape (zones, T): from its table, then what is constant; no zone may lack it."""
+    values = np.full((len(zones), hours.count), np.nan)
+    known = np.zeros(len(zones), dtype=bool)
+    names: set[str] = set()
+    signal: Signal = getattr(inputs.typed.signals, name)
+    constant = signal.constant or {}
+    source = tables.get(name)
+    if source is not None:
+        wanted = [(z,) for z in zones if z not in constant]
+        at = [z not in constant for z in zones]
+        values[at], known[at], problems = grid(
+            source.table, source.frame, ["zone"], column, wanted, hours
+        )
+        inputs.problems += problems
+        names = set(source.frame["zone"].drop_nulls().unique())
+    for zone, value in constant.items():
+        if zone in zones:
+            values[zones.index(zone)], known[zones.index(zone)] = value, True
+        elif zone not in regions.values("zone"):
+            what = f"`{zone}` is the zone of no region"
+            mend = did_you_mean(zone, zones)
+            inputs.report(("signals", name, "constant", zone), what, mend)
+    for zone, have in zip(zones, known, strict=True):
+        if not have:
+            _no_signal(inputs, name, zone, regions, names | set(constant), source)
+    return values
+
+
+def _no_signal(
+    inputs: Inputs,
+    name: str,
+    zone: str,
+    regions: Entities,
+    names: set[str],
+    source: SignalTable | None,
+) -> None:
+    region = next(r for r in regions.kept if r.get("zone") == zone)
+    where = "" if source is None else f" in {source.table.label}"
+    mend = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
+    if zone in names:
+        where, mend = f"{where} in the hours studied", "Study other hours with `time:`."
+    inputs.problems.append(
+        region.problem("zone", f"is `{zone}`, a zone without {name}{where}", mend)
+    )
+
+
+def _marginal(
+    inputs: Inputs, source: SignalTable, zones: Sequence[str], hours: Hours
+) -> np.ndarray:
+    frame = source.frame.filter(pl.col(MARGINAL).is_not_null())
+    keys = [(z,) for z in zones]
+    values, known, problems = grid(source.table, frame, ["zone"], MARGINAL, keys, hours)
+    inputs.problems += problems
+    lacking = [z for z, have in zip(zones, known, strict=True) if not have]
+    if lacking:
+        what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"
+        mend = "Give it for every zone, or say `signals.decide_by: average`."
+        inputs.report(("signals", "carbon"), what, mend)
+    return values
+
+
+def choose_sample(inputs: Inputs, hours: Hours, signals: Signals) -> Sample | None:
+    """The representative days, or None where every hour is studied."""
+    section = inputs.typed.time.sample
+    if section is None:
+        return None
+    per_day = round(HOURS_OF_A_DAY / hours.step_h)
+    midnight = hours.start == hours.start.astype("datetime64[D]")
+    whole_steps = abs(per_day * hours.step_h - HOURS_OF_A_DAY) < STEP_SLACK_H
+    if not midnight or not whole_steps or hours.count % per_day:
+        what = "needs whole days: a start at 00:00 UTC and a multiple of 24 hours"
+        mend = f"The hours are {hours.count * hours.step_h:g} from {stamp(hours.start)}."
+        inputs.report(("time", "sample"), what, mend)
+        return None
+    series = np.concatenate([signals.price_usd_per_mwh, signals.average_g_per_kwh])
+    return representative_days(
+        hours.start,
+        series.reshape(len(series), hours.count // per_day, per_day),
+        section.days_per_month,
+    )
+
+
+def sampled_hours(hours: Hours, sample: Sample | None) -> tuple[Hours, np.ndarray]:
+    """The hours of the kept days with their weights, and their index among all hours."""
+    if sample is None:
+        return hours, np.arange(hours.count)
+    per_day = hours.count // sample.stands_for.shape[1]
+    index = (sample.days[:, None] * per_day + np.arange(per_day)).ravel()
+    return hours.take(index, np.repeat(sample.weight, per_day)), index

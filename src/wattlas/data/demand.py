@@ -1,0 +1,130 @@
+"""Demand from population and a local-time profile.
+
+    d[i,k,t] = population_i · requests per person and day_i · share_k · weight_k[local hour] · day
+
+with the 24 weights of a class normalised to 1 over the day, and day = the class's weekend factor
+on a local Saturday or Sunday, else 1. Local time follows the metro's own clock, daylight saving
+included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from wattlas.data.schema_models import HOURS_PER_DAY, DemandOfClass, PopulationDemand
+
+HOUR_S = 3600
+DAY_S = HOURS_PER_DAY * HOUR_S
+QUARTER_S = 900
+EPOCH_WEEKDAY = 3
+"""1970-01-01 was a Thursday; Monday is 0."""
+SATURDAY = 5
+
+
+def is_timezone(name: str) -> bool:
+    """Whether the IANA database knows a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def local_clock(utc: np.ndarray, timezone: str) -> tuple[np.ndarray, np.ndarray]:
+    """Local hour as a fraction (0 ≤ h < 24) and weekday (Monday 0) of UTC times, shape (T,)."""
+    seconds = utc.astype("datetime64[s]").astype(np.int64)
+    local = seconds + _offsets_s(seconds, timezone)
+    weekday = (local // DAY_S + EPOCH_WEEKDAY) % 7
+    return (local % DAY_S) / HOUR_S, weekday
+
+
+def _offsets_s(seconds: np.ndarray, timezone: str) -> np.ndarray:
+    """UTC offset at each time: one look-up a day, and per quarter of an hour on days of change."""
+    zone = ZoneInfo(timezone)
+    day, where = np.unique(seconds // DAY_S, return_inverse=True)
+    at_midnight = np.array([_offset_s(zone, int(d) * DAY_S) for d in day])
+    at_end = np.array([_offset_s(zone, (int(d) + 1) * DAY_S) for d in day])
+    offsets: np.ndarray = at_midnight[where]
+    for n in np.flatnonzero((at_midnight != at_end)[where]):
+        quarter = int(seconds[n]) // QUARTER_S * QUARTER_S
+        offsets[n] = _offset_s(zone, quarter)
+    return offsets
+
+
+@lru_cache(maxsize=65536)
+def _offset_s(zone: ZoneInfo, seconds: int) -> int:
+    offset = datetime.fromtimestamp(seconds, UTC).astimezone(zone).utcoffset()
+    return 0 if offset is None else round(offset.total_seconds())
+
+
+def hour_weights(of_class: DemandOfClass, profiles: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """The class's 24 weights, normalised to a sum of 1; flat where it names no profile."""
+    if of_class.hour_weights is None:
+        return np.full(HOURS_PER_DAY, 1.0 / HOURS_PER_DAY)
+    weights = np.array(profiles[of_class.hour_weights], dtype=float)
+    normalised: np.ndarray = weights / weights.sum()
+    return normalised
+
+
+def step_share(hour: np.ndarray, weights: np.ndarray, step_h: float) -> np.ndarray:
+    """Mean hourly share of the day over a step that begins at a local hour, shape (T,).
+
+    A step that straddles two local hours takes of each its part, so that zones off the full hour
+    (India, Nepal) keep their day's total.
+    """
+    cumulative = np.concatenate([[0.0], np.cumsum(weights)])
+
+    def until(clock: np.ndarray) -> np.ndarray:
+        days, rest = np.divmod(clock, HOURS_PER_DAY)
+        inside = np.interp(rest, np.arange(HOURS_PER_DAY + 1), cumulative)
+        return np.asarray(days * cumulative[-1] + inside)
+
+    return np.asarray((until(hour + step_h) - until(hour)) / step_h)
+
+
+def population_demand(
+    utc: np.ndarray,
+    step_h: float,
+    demand: PopulationDemand,
+    populations: Sequence[float],
+    requests_per_person_day: Sequence[float],
+    timezones: Sequence[str],
+    classes: Sequence[str],
+) -> np.ndarray:
+    """Requests per hour, shape (metros, classes, T); a class that is not described has none."""
+    made = np.zeros((len(populations), len(classes), len(utc)))
+    shapes: dict[str, list[np.ndarray]] = {}
+    for i, timezone in enumerate(timezones):
+        per_day = populations[i] * requests_per_person_day[i]
+        if timezone not in shapes:
+            hour, weekday = local_clock(utc, timezone)
+            clock, at = np.unique(hour, return_inverse=True)
+            weekend = weekday >= SATURDAY
+            shapes[timezone] = [
+                _by_clock(clock, step_h, demand, name)[at] * _by_day(weekend, demand, name)
+                for name in classes
+            ]
+        for k, shape in enumerate(shapes[timezone]):
+            made[i, k] = per_day * shape
+    return made
+
+
+def _by_clock(clock: np.ndarray, step_h: float, demand: PopulationDemand, name: str) -> np.ndarray:
+    """Requests per hour of the class, by local hour, for one request on a working day."""
+    of_class = demand.classes.get(name)
+    if of_class is None:
+        return np.zeros(len(clock))
+    weights = hour_weights(of_class, demand.hour_profiles)
+    share: np.ndarray = of_class.share * step_share(clock, weights, step_h)
+    return share
+
+
+def _by_day(weekend: np.ndarray, demand: PopulationDemand, name: str) -> np.ndarray:
+    """The class's weekend factor on weekends, else 1; shape (T,)."""
+    of_class = demand.classes.get(name)
+    return np.where(weekend, 1.0 if of_class is None else of_class.weekend_factor, 1.0)

@@ -1,0 +1,134 @@
+"""Demand of a scenario: what the table says, and population × profile for the other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from wattlas.data.demand import is_timezone, population_demand
+from wattlas.data.draft import Draft
+from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
+from wattlas.data.series import TIME_COLUMN, grid
+from wattlas.data.suggest import did_you_mean
+from wattlas.data.tables import ROW, Column, Table, typed
+from wattlas.model.signals import Hours
+
+COLUMNS = [
+    Column(TIME_COLUMN, "time"),
+    Column("metro"),
+    Column("class"),
+    Column("requests_per_h", "number", at_least=0.0),
+]
+SHARE_SLACK = 1e-6
+
+
+def build_demand(draft: Draft, hours: Hours) -> np.ndarray:
+    """Requests per hour, shape (metros, classes, T); problems are noted in the draft's inputs."""
+    inputs, section = draft.inputs, draft.inputs.typed.demand
+    shape = (len(draft.metros.kept), len(draft.classes.kept), hours.count)
+    made = np.zeros(shape)
+    if section.population is None and section.table is None:
+        mend = "Add `demand.table`, or `demand.population`."
+        inputs.report(("demand",), "there is none", mend)
+        return made
+    table = None
+    if section.table is not None:
+        table = inputs.table(("demand", "table"), "demand", section.table)
+    if table is not None:
+        made += _from_table(draft, table, hours)
+    if section.population is not None and _population_is_sound(draft, section.population):
+        made += _from_population(draft, section.population, hours)
+        if table is not None:
+            _check_not_twice(draft, table, section.population)
+    return made * section.scale
+
+
+def _from_population(draft: Draft, demand: PopulationDemand, hours: Hours) -> np.ndarray:
+    metros = draft.metros.kept
+    rates = [
+        demand.by_metro.get(
+            m.id, demand.by_country.get(m.get("country", ""), demand.requests_per_person_day)
+        )
+        for m in metros
+    ]
+    return population_demand(
+        hours.utc,
+        hours.step_h,
+        demand,
+        [float(m.get("population", 0.0)) for m in metros],
+        rates,
+        [zone if is_timezone(zone) else "UTC" for zone in (m.get("timezone", "") for m in metros)],
+        draft.classes.ids,
+    )
+
+
+def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
+    before = len(draft.inputs.problems)
+    inputs, path = draft.inputs, ("demand", "population")
+    known = [c.id for c in draft.classes.every]
+    for name, of_class in demand.classes.items():
+        if name not in known:
+            what = f"`{name}` is not one of the classes"
+            inputs.report((*path, "classes", name), what, did_you_mean(name, known))
+        profile = of_class.hour_weights
+        if profile is not None and profile not in demand.hour_profiles:
+            what = f"is `{profile}`, which is no hour profile"
+            mend = did_you_mean(profile, demand.hour_profiles)
+            mend = mend or "Add it under `demand.population.hour_profiles`."
+            inputs.report((*path, "classes", name, "hour_weights"), what, mend)
+    total = sum(c.share for c in demand.classes.values())
+    if abs(total - 1.0) > SHARE_SLACK:
+        what = f"have shares that add up to {total:g}, wanted 1"
+        inputs.report((*path, "classes"), what, "Adjust the shares.")
+    for name, weights in demand.hour_profiles.items():
+        if len(weights) != HOURS_PER_DAY or sum(weights) <= 0:
+            what = f"has {len(weights)} weights that add up to {sum(weights):g}"
+            mend = "Give 24 weights, one per local hour from midnight, not all 0."
+            inputs.report((*path, "hour_profiles", name), what, mend)
+    _check_by(draft, "by_metro", demand.by_metro, {m.id for m in draft.metros.every})
+    _check_by(draft, "by_country", demand.by_country, draft.metros.values("country"))
+    return len(inputs.problems) == before
+
+
+def _check_by(draft: Draft, key: str, given: dict[str, float], known: set[str]) -> None:
+    for name in given:
+        if name not in known:
+            path = ("demand", "population", key, name)
+            what = f"`{name}` is the {key.removeprefix('by_')} of no metro"
+            draft.inputs.report(path, what, did_you_mean(name, known))
+
+
+def _check_not_twice(draft: Draft, table: Table, demand: PopulationDemand) -> None:
+    if "class" not in table.columns:
+        return
+    listed = set(table.frame["class"].cast(pl.String).drop_nulls().unique())
+    for name in demand.classes:
+        if name in listed:
+            what = "is given by the table as well"
+            mend = "Keep the class in one of the two."
+            draft.inputs.report(("demand", "population", "classes", name), what, mend)
+
+
+def _from_table(draft: Draft, table: Table, hours: Hours) -> np.ndarray:
+    metros, classes = draft.metros, draft.classes
+    shape = (len(metros.kept), len(classes.kept), hours.count)
+    frame, problems = typed(table, COLUMNS)
+    draft.inputs.problems += problems
+    if any(c.name not in frame.columns for c in COLUMNS):
+        return np.zeros(shape)
+    for column, entities in (("metro", metros), ("class", classes)):
+        known = {e.id for e in entities.every}
+        first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
+        for name, row in first.iter_rows():
+            if name is not None and name not in known:
+                what = f"`{name}` is not one of the {entities.section}"
+                draft.inputs.problems.append(
+                    table.problem(row, column, what, did_you_mean(name, known))
+                )
+    wanted: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
+    values, _, problems = grid(table, frame, ["metro", "class"], "requests_per_h", wanted, hours)
+    draft.inputs.problems += problems
+    demand: np.ndarray = np.nan_to_num(values, nan=0.0).reshape(shape)
+    return demand

@@ -1,0 +1,332 @@
+"""Importing hours: from the CSV that Electricity Maps lets people download, and plain tables.
+
+Readers turn files into the rows of a `price` or `carbon` table; `pack_import.import_hours` judges
+them and writes them into a pack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+
+from wattlas.data.pack_tables import TEXT, TIME
+from wattlas.errors import InputError, Problem, UsageError
+
+VALUE = {"price": "price_usd_per_mwh", "carbon": "average_g_per_kwh"}
+"""The column that an import fills, per table."""
+UNITS: Mapping[str, tuple[str, float]] = {
+    "usd/mwh": ("price", 1.0),
+    "usd/kwh": ("price", 1e3),
+    "usct/kwh": ("price", 10.0),
+    "g/kwh": ("carbon", 1.0),
+    "kg/mwh": ("carbon", 1.0),
+    "kg/kwh": ("carbon", 1e3),
+    "t/mwh": ("carbon", 1e3),
+    "lb/mwh": ("carbon", 0.45359237),
+}
+"""Units that an import takes: the table they belong to, and what one is in the table's unit."""
+ODBL = "ODbL-1.0, https://opendatacommons.org/licenses/odbl/1-0/"
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Rows that were read, in the columns of their table, and where they came from."""
+
+    table: str
+    frame: pl.DataFrame
+    source: str
+    licence: str
+    unit: str
+    note: str = ""
+    intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
+
+
+def read_electricity_maps(
+    files: Sequence[Path], intensity: Literal["life-cycle", "direct"] = "life-cycle"
+) -> Imported:
+    """Hourly carbon intensity from downloaded CSV files, of one or more zones and years.
+
+    The headers have changed over time; capitals, the subscript and the name of the life-cycle
+    column (LCA) are told apart by their words. Raises InputError with all that cannot be read.
+    """
+    problems: list[Problem] = []
+    frames, estimated = [], 0
+    for file in files:
+        try:
+            frame, guesses = _electricity_maps_file(file, intensity)
+        except InputError as error:
+            problems += error.problems
+            continue
+        frames.append(frame)
+        estimated += guesses
+    if problems or not frames:
+        raise InputError(problems or [Problem("files", "none was given", "Name the CSV files.")])
+    rows = pl.concat(frames)
+    note = f"{intensity} average"
+    if estimated:
+        note += f"; {estimated:,} of {rows.height:,} hours are estimates of the publisher"
+    return Imported(
+        "carbon", rows, "Electricity Maps", ODBL, "gCO2e/kWh", note, intensity_kind=intensity
+    )
+
+
+def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, int]:
+    """Rows of one file, and how many of them are marked as estimated."""
+    raw = _read_csv(file)
+    words = {name: _plain(name) for name in raw.columns}
+    kinds = ("life cycle", "lca") if intensity == "life-cycle" else ("direct",)
+    time = _find(words, lambda w: w.startswith("datetime") and "utc" in w)
+    zone = _find(words, lambda w: w == "zone id")
+    value = _find(words, lambda w: w.startswith("carbon intensity") and any(k in w for k in kinds))
+    lacking = [
+        name
+        for name, column in (
+            ("Datetime (UTC)", time),
+            ("Zone id", zone),
+            (
+                f"Carbon intensity … ({'Life cycle' if intensity == 'life-cycle' else 'direct'})",
+                value,
+            ),
+        )
+        if column is None
+    ]
+    if time is None or zone is None or value is None:
+        raise InputError(
+            [
+                Problem(
+                    column,
+                    f"the column is missing; there are: {', '.join(raw.columns)}",
+                    "Use the hourly CSV as it was downloaded, or import it as a plain table.",
+                    str(file),
+                )
+                for column in lacking
+            ]
+        )
+    rows = raw.select(
+        _utc_text(pl.col(time)).alias(TIME),
+        pl.col(zone).alias("zone"),
+        _number(pl.col(value)).alias(VALUE["carbon"]),
+        pl.col(time).alias("_stamp"),
+    )
+    problems = _unreadable_times(rows, time, "UTC", file)
+    if problems:
+        raise InputError(problems)
+    flag = _find(words, lambda w: w == "data estimated")
+    guesses = 0
+    if flag is not None:
+        guesses = raw.select(pl.col(flag).str.to_lowercase().eq("true").sum()).item() or 0
+    return rows.drop("_stamp"), int(guesses)
+
+
+def _plain(name: str) -> str:
+    """A header as plain lower-case words: `Carbon Intensity gCO₂eq/kWh (LCA)` keeps its words."""
+    kept = "".join(c if c.isalnum() else " " for c in name.lower().replace("₂", "2"))
+    return " ".join(kept.split())
+
+
+def _find(words: Mapping[str, str], fits: Callable[[str], bool]) -> str | None:
+    return next((name for name, plain in words.items() if fits(plain)), None)
+
+
+@dataclass(frozen=True)
+class PlainLayout:
+    """How a plain table is laid out."""
+
+    table: Literal["price", "carbon"]
+    time_column: str = TIME
+    zone_column: str | None = None
+    """Column of zones in a long table; without it each other column is a zone (a wide table)."""
+    value_column: str | None = None
+    """Column of values in a long table; in a wide one, all columns but the time, unless given."""
+    zone: str | None = None
+    """The one zone of a table that has a value column and no zone column."""
+    unit: str = ""
+    """One of `UNITS`; the unit of the table unless given."""
+    factor: float = 1.0
+    """Multiplies every value, e.g. by a rate of exchange."""
+    time_zone: str = "UTC"
+    """IANA zone of stamps without an offset; clock changes are resolved by the order of rows."""
+    average: bool = False
+    """Take the mean of stamps within an hour, e.g. of quarter hours."""
+
+
+def read_plain(
+    file: Path,
+    layout: PlainLayout,
+    source: str,
+    licence: str = "",
+    intensity: Literal["life-cycle", "direct"] = "life-cycle",
+) -> Imported:
+    """Hours from a CSV or Parquet table, long or wide, in local or universal time.
+
+    Raises UsageError for an unknown unit or zone, InputError for what is wrong in the file.
+    """
+    scale = _scale(layout)
+    raw = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
+    rows = _long_rows(raw, layout, file)
+    rows = rows.with_columns(_to_utc(rows, layout.time_zone))
+    value = VALUE[layout.table]
+    rows = rows.with_columns((_number(pl.col(value)) * scale).round(_DECIMALS))
+    problems = _unreadable_times(rows, layout.time_column, layout.time_zone, file)
+    if problems:
+        raise InputError(problems)
+    if layout.average:
+        rows = (
+            rows.group_by("zone", pl.col(TIME).dt.truncate("1h"), maintain_order=True)
+            .agg(pl.col(value).mean().round(_DECIMALS))
+            .select(TIME, "zone", value)
+        )
+    unit = "USD/MWh" if layout.table == "price" else "gCO2e/kWh"
+    return Imported(
+        layout.table,
+        rows.select(TIME, "zone", value),
+        source,
+        licence,
+        unit,
+        intensity_kind=intensity,
+    )
+
+
+def joined(parts: Sequence[Imported]) -> Imported:
+    """Several files of the same table as one."""
+    first = parts[0]
+    sources = "; ".join(dict.fromkeys(part.source for part in parts))
+    return replace(first, frame=pl.concat([part.frame for part in parts]), source=sources)
+
+
+def _scale(layout: PlainLayout) -> float:
+    """What a value of the file is in the unit of the table."""
+    try:
+        ZoneInfo(layout.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"--time-zone: there is no zone `{layout.time_zone}`; use IANA names"
+        raise UsageError(message) from error
+    if not layout.unit:
+        return layout.factor
+    table, scale = UNITS.get(layout.unit.lower(), ("", 0.0))
+    if table != layout.table:
+        fit = ", ".join(unit for unit, (of, _) in UNITS.items() if of == layout.table)
+        raise UsageError(
+            f"--unit: `{layout.unit}` is no unit of {layout.table}; wanted one of: {fit}. "
+            "Another currency takes a rate of exchange with --factor."
+        )
+    return scale * layout.factor
+
+
+def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFrame:
+    """Rows of stamp, zone and value, in the order of the file."""
+    value = VALUE[layout.table]
+    wanted = [layout.time_column, layout.zone_column, layout.value_column]
+    lacking = [name for name in wanted if name is not None and name not in raw.columns]
+    if lacking:
+        there = ", ".join(raw.columns)
+        raise InputError(
+            [
+                Problem(
+                    name,
+                    f"the column is missing; there are: {there}",
+                    "Name the columns with --time-column, --zone-column and --value-column.",
+                    str(file),
+                )
+                for name in lacking
+            ]
+        )
+    stamp = pl.col(layout.time_column).alias("_stamp")
+    if layout.zone_column is not None:
+        column = layout.value_column or value
+        if column not in raw.columns:
+            column = next(n for n in raw.columns if n not in wanted)
+        zone = pl.col(layout.zone_column).cast(TEXT).alias("zone")
+        return raw.select(stamp, zone, pl.col(column).alias(value))
+    if layout.value_column is not None:
+        name = layout.zone or layout.value_column
+        return raw.select(
+            stamp, pl.lit(name).alias("zone"), pl.col(layout.value_column).alias(value)
+        )
+    zones = [name for name in raw.columns if name != layout.time_column]
+    parts = [raw.select(stamp, pl.lit(z).alias("zone"), pl.col(z).alias(value)) for z in zones]
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def _to_utc(rows: pl.DataFrame, zone: str) -> pl.Expr:
+    """Stamps as UTC; a local hour that comes twice is summer time first, by the order of rows."""
+    kind = rows.schema["_stamp"]
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        return pl.col("_stamp").dt.convert_time_zone("UTC").dt.cast_time_unit("us").alias(TIME)
+    if kind == TEXT:
+        offset = pl.col("_stamp").str.contains(r"(Z|UTC|[+-]\d\d:?\d\d)$")
+        wall = _wall_text(pl.col("_stamp"))
+        return (
+            pl.when(offset)
+            .then(_utc_text(pl.col("_stamp")))
+            .otherwise(_localise(wall, zone))
+            .alias(TIME)
+        )
+    return _localise(pl.col("_stamp").cast(pl.Datetime("us"), strict=False), zone).alias(TIME)
+
+
+def _localise(wall: pl.Expr, zone: str) -> pl.Expr:
+    """Wall times of a zone as UTC; the second time that an ambiguous one comes is winter time."""
+    turn = pl.int_range(pl.len()).over("zone", "_stamp")
+    which = pl.when(turn == 0).then(pl.lit("earliest")).otherwise(pl.lit("latest"))
+    local = wall.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+_WALL_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+
+
+def _wall_text(column: pl.Expr) -> pl.Expr:
+    """ISO 8601 text without an offset as a time without a zone; others become null."""
+    plain = column.str.strip_chars().str.replace(r"\.\d+$", "")
+    return pl.coalesce(
+        plain.str.to_datetime(form, time_unit="us", strict=False) for form in _WALL_FORMATS
+    )
+
+
+def _utc_text(column: pl.Expr) -> pl.Expr:
+    """ISO 8601 text with an offset, or without one and then taken as UTC, as UTC."""
+    plain = column.str.strip_chars().str.replace(" UTC$", "Z").str.replace(r"\.\d+", "")
+    forms = ("%Y-%m-%dT%H:%M:%S%#z", "%Y-%m-%d %H:%M:%S%#z", "%Y-%m-%dT%H:%M%#z")
+    with_offset = [
+        plain.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
+    ]
+    return pl.coalesce(*with_offset, _wall_text(column).dt.replace_time_zone("UTC"))
+
+
+def _number(column: pl.Expr) -> pl.Expr:
+    """Text or numbers as numbers; what is none becomes null and is found by the checks."""
+    return column.cast(pl.Float64, strict=False)
+
+
+def _read_csv(file: Path) -> pl.DataFrame:
+    """All columns as text, so that a zone NO and a stamp stay what they are."""
+    try:
+        return pl.read_csv(file, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            [Problem(file.name, f"it cannot be read: {error}", "Give a CSV file.", str(file))]
+        ) from error
+
+
+def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) -> list[Problem]:
+    """One problem for all stamps that are no time, or no time of the zone."""
+    bad = rows.filter(pl.col(TIME).is_null())
+    if bad.is_empty():
+        return []
+    first = ", ".join(str(stamp) for stamp in bad["_stamp"].unique(maintain_order=True).head(3))
+    return [
+        Problem(
+            column,
+            f"{bad.height} stamps are no time of the zone {zone}, the first: {first}",
+            "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips "
+            "an hour in spring: check --time-zone.",
+            str(file),
+        )
+    ]

@@ -1,0 +1,86 @@
+"""Where each fact comes from: a table that the document names, or else the pack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.tables import Table, read_table, table_of
+from wattlas.data.yaml_lines import Document, Path_, dotted
+from wattlas.errors import InputError, Problem
+from wattlas.model.signals import Provenance
+
+
+@dataclass
+class Inputs:
+    """The document, its typed form, its pack, and every problem and warning so far."""
+
+    document: Document
+    typed: ScenarioDocument
+    base: Path
+    pack: Any = None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    used: list[Provenance] = field(default_factory=list)
+    from_pack: set[str] = field(default_factory=set)
+
+    def report(self, path: Path_, what: str, mend: str) -> None:
+        """Note a problem with the value at a path of the document."""
+        self.problems.append(self.document.problem(path, what, mend))
+
+    def warn(self, path: Path_, what: str, mend: str = "") -> None:
+        """Note something that a reader should know and that stops nothing."""
+        self.warnings.append(self.document.problem(path, what, mend))
+
+    def table(self, path: Path_, name: str, given: str | None) -> Table | None:
+        """The table named at `path`, or the pack's table `name`, or None where neither is."""
+        if given is not None:
+            return self._file(path, name, given)
+        if self.pack is not None and self.pack.has(name):
+            self.from_pack.add(name)
+            try:
+                return table_of(self.pack.frame(name), f"pack {self.pack.manifest.name}: {name}")
+            except InputError as fault:
+                self.problems += fault.problems
+        return None
+
+    def _file(self, path: Path_, name: str, given: str) -> Table | None:
+        file = Path(given).expanduser()
+        full = file if file.is_absolute() else self.base / file
+        missing = self.document.problem(
+            path, f"names the table `{given}`, which is not there", f"Looked at {full}."
+        )
+        try:
+            table = read_table(full, str(full), missing)
+        except InputError as fault:
+            self.problems += fault.problems
+            return None
+        self.used.append(Provenance(what=name, source=f"table {given} of the scenario"))
+        return table
+
+    def provenance(self) -> tuple[Provenance, ...]:
+        """Where everything that was used comes from, without repeats."""
+        packed = () if self.pack is None else self.pack.provenance()
+        made = [p for p in packed if p.what in self.from_pack]
+        return tuple(dict.fromkeys([*made, *self.used]))
+
+
+def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inputs:
+    """The inputs with the pack opened; a pack that cannot be is a problem."""
+    inputs = Inputs(document, typed, base)
+    if typed.pack is not None:
+        from wattlas.data.pack import open_pack
+
+        try:
+            inputs.pack = open_pack(typed.pack, base)
+        except InputError as fault:
+            at = document.place(("pack",))
+            inputs.problems += [
+                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.mend, at.file, at.line)
+                if p.file is None
+                else p
+                for p in fault.problems
+            ]
+    return inputs

@@ -1,0 +1,238 @@
+"""Round trips and egress of a scenario as arrays, each pair measured or marked as modelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from wattlas.data.entities import Entities, Entity
+from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
+from wattlas.data.suggest import did_you_mean
+from wattlas.data.tables import ROW, Column, Table, typed
+from wattlas.data.yaml_lines import Document, Path_
+from wattlas.errors import Problem
+from wattlas.model.geography import great_circle_km
+from wattlas.model.network import RttModel, rtt_from_distance_ms
+
+MEASURED = "measured"
+SHOWN_PAIRS = 3
+TRIANGLE_SLACK_MS = 5.0
+"""Less than this is the noise of measurements."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A quantity between each of one kind of thing and each of another; NaN where unknown."""
+
+    value: np.ndarray
+    modelled: np.ndarray
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def coordinates(entities: Entities) -> tuple[np.ndarray, np.ndarray]:
+    """Latitudes and longitudes, degrees; NaN where they are not given."""
+    lat = np.array([e.get("lat_deg", np.nan) for e in entities.kept], dtype=float)
+    lon = np.array([e.get("lon_deg", np.nan) for e in entities.kept], dtype=float)
+    return lat, lon
+
+
+def distance_ms(origin: Entities, target: Entities, model: DistanceModel) -> np.ndarray:
+    """Round trips from great-circle distance, ms."""
+    km = great_circle_km(*coordinates(origin), *coordinates(target))
+    return rtt_from_distance_ms(km, RttModel(model))
+
+
+def rtt_pairs(
+    document: Document,
+    path: Path_,
+    leg: RttLeg,
+    table: Table | None,
+    origin: Entities,
+    target: Entities,
+    names: tuple[str, str],
+) -> Pairs:
+    """Round trips of one leg, ms. Unknown pairs are NaN; the caller judges which are needed.
+
+    Order of precedence: single `pairs`, then the table, then the distance model (named by
+    `model`, or by `missing` where the table lacks a pair).
+    """
+    if leg.model is not None and leg.table is not None:
+        what, mend = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
+        empty = np.full((len(origin.kept), len(target.kept)), np.nan)
+        return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, mend)])
+    if leg.model is not None:
+        found = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
+    else:
+        found = pairs_of(table, origin, target, names, "rtt_ms")
+        if leg.missing is not None:
+            gaps = np.isnan(found.value)
+            value = np.where(gaps, distance_ms(origin, target, leg.missing), found.value)
+            found = Pairs(value, found.modelled | gaps, found.problems, found.warnings)
+    problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, found)
+    return Pairs(
+        found.value + leg.add_ms, found.modelled, found.problems + problems, found.warnings
+    )
+
+
+def egress_pairs(
+    document: Document,
+    path: Path_,
+    egress: Egress,
+    table: Table | None,
+    nodes: Entities,
+    regions: Entities,
+) -> Pairs:
+    """Egress prices, USD/GB; a pair without one is a problem."""
+    found = pairs_of(table, nodes, regions, ("node", "region"), "egress_usd_per_gb")
+    if egress.default_usd_per_gb is not None:
+        gaps = np.isnan(found.value)
+        found.value[gaps] = egress.default_usd_per_gb
+    problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, found)
+    lacking = np.isnan(found.value)
+    if lacking.any():
+        what = f"has no price for {_listed(lacking, nodes, regions)}"
+        mend = "Add the pairs, or `network.egress.default_usd_per_gb`."
+        problems.append(document.problem(path, what, mend))
+    value = found.value * egress.scale
+    return Pairs(value, found.modelled, found.problems + problems, found.warnings)
+
+
+def _shape(origin: Entities, target: Entities) -> tuple[int, int]:
+    return len(origin.kept), len(target.kept)
+
+
+def pairs_of(
+    table: Table | None, origin: Entities, target: Entities, names: tuple[str, str], value: str
+) -> Pairs:
+    """What a table says of each pair; a pair given twice and an id misspelt are problems."""
+    matrix = np.full(_shape(origin, target), np.nan)
+    modelled = np.zeros(_shape(origin, target), dtype=bool)
+    if table is None:
+        return Pairs(matrix, modelled)
+    columns = [
+        Column(names[0]),
+        Column(names[1]),
+        Column(value, "number", at_least=0.0),
+        Column("method", required=False),
+    ]
+    frame, problems = typed(table, columns)
+    if any(n not in frame.columns for n in (*names, value)):
+        return Pairs(matrix, modelled, problems)
+    frame = frame.filter(pl.col(value).is_not_null())
+    problems += _unknown_ids(table, frame, names[0], origin)
+    problems += _unknown_ids(table, frame, names[1], target)
+    problems += _twice(table, frame, names, value)
+    row_of = {identity: n for n, identity in enumerate(origin.ids)}
+    column_of = {identity: n for n, identity in enumerate(target.ids)}
+    method = frame["method"] if "method" in frame.columns else [MEASURED] * frame.height
+    for a, b, v, m in zip(frame[names[0]], frame[names[1]], frame[value], method, strict=True):
+        if a in row_of and b in column_of:
+            matrix[row_of[a], column_of[b]] = v
+            modelled[row_of[a], column_of[b]] = (m or MEASURED) != MEASURED
+    return Pairs(matrix, modelled, problems)
+
+
+def _unknown_ids(
+    table: Table, frame: pl.DataFrame, column: str, entities: Entities
+) -> list[Problem]:
+    """Ids that no section knows. A pack may hold more than is asked for; a user's table may not."""
+    if table.path is None:
+        return []
+    known = {e.id for e in entities.every}
+    first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
+    return [
+        table.problem(
+            row,
+            column,
+            f"`{name}` is not one of the {entities.section}",
+            did_you_mean(name, known) or f"Add it to `{entities.section}:`.",
+        )
+        for name, row in first.iter_rows()
+        if name is not None and name not in known
+    ]
+
+
+def _twice(table: Table, frame: pl.DataFrame, names: tuple[str, str], value: str) -> list[Problem]:
+    again = frame.filter(pl.struct(names).is_duplicated() & ~pl.struct(names).is_first_distinct())
+    return [
+        table.problem(row, value, f"`{a}` to `{b}` is given twice", "Keep one of the rows.")
+        for a, b, row in again.select(*names, ROW).head(SHOWN_PAIRS).iter_rows()
+    ]
+
+
+def _apply_pairs(
+    document: Document,
+    path: Path_,
+    pairs: Mapping[str, Mapping[str, float]] | None,
+    origin: Entities,
+    target: Entities,
+    found: Pairs,
+) -> list[Problem]:
+    problems = []
+    for a, row in (pairs or {}).items():
+        problems += _check_id(document, (*path, a), a, origin)
+        for b, value in row.items():
+            problems += _check_id(document, (*path, a, b), b, target)
+            if a in origin.ids and b in target.ids:
+                at = origin.ids.index(a), target.ids.index(b)
+                found.value[at] = value
+                found.modelled[at] = False
+    return problems
+
+
+def _check_id(document: Document, path: Path_, identity: str, entities: Entities) -> list[Problem]:
+    known = [e.id for e in entities.every]
+    if identity in known:
+        return []
+    what = f"`{identity}` is not one of the {entities.section}"
+    return [document.problem(path, what, did_you_mean(identity, known))]
+
+
+def missing_pairs(
+    document: Document, path: Path_, needed: np.ndarray, pairs: Pairs, a: Entities, b: Entities
+) -> list[Problem]:
+    """One problem for the needed pairs that nothing gives."""
+    lacking = needed & np.isnan(pairs.value)
+    if not lacking.any():
+        return []
+    what = f"has no round trip for {_listed(lacking, a, b)}"
+    mend = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
+    return [document.problem(path, what, mend)]
+
+
+def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:
+    at = np.argwhere(lacking)
+    shown = ", ".join(f"`{a.ids[i]}` to `{b.ids[j]}`" for i, j in at[:SHOWN_PAIRS])
+    more = f" and {len(at) - SHOWN_PAIRS} more pairs" if len(at) > SHOWN_PAIRS else ""
+    return shown + more
+
+
+def triangle_inversions(
+    rtt: np.ndarray, nodes: Sequence[Entity], regions: Sequence[Entity]
+) -> Problem | None:
+    """A warning where going round would be faster than the pair itself, by more than 5 ms.
+
+    The way round from node s to region r runs through another region q and another node s':
+    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never mended.
+    """
+    if rtt.size == 0 or np.isnan(rtt).any():
+        return None
+    around = (rtt[:, None, :] + rtt[None, :, :]).min(axis=2)
+    np.fill_diagonal(around, 0.0)
+    best = (around[:, :, None] + rtt[None, :, :]).min(axis=1)
+    excess = rtt - best
+    worse = excess > TRIANGLE_SLACK_MS
+    if not worse.any():
+        return None
+    s, r = (int(n) for n in np.unravel_index(int(np.argmax(excess)), rtt.shape))
+    what = (
+        f"{int(worse.sum())} of {rtt.size} round trips are longer than a way round; the worst, "
+        f"`{nodes[s].id}` to `{regions[r].id}`, takes {rtt[s, r]:.0f} ms where "
+        f"{best[s, r]:.0f} ms would do"
+    )
+    mend = "They are used as they are. Check the measurements if this surprises."
+    return Problem("network.node_region", what, mend)

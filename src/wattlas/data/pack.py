@@ -1,0 +1,343 @@
+"""Packs: folders of documented tables with a manifest that says where each came from.
+
+A pack gives facts about the world; what the user chooses stands in the scenario. `open_pack`
+reads one that ships with Wattlas by name, or any folder by path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wattlas.data import typical
+from wattlas.data.pack_tables import LAYOUTS, TIME, UTC, read_table
+from wattlas.errors import InputError, Problem
+from wattlas.model.signals import Provenance
+
+MANIFEST = "manifest.json"
+EMBEDDED = Path(__file__).parent / "packs"
+GENERATED = {"price": "price_figures", "carbon": "carbon_figures"}
+"""Tables that a typical pack generates, and the table of figures that they come from."""
+_HASH_BLOCK = 1 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TableEntry(_Strict):
+    """What the manifest says of one table."""
+
+    file: str
+    """Path of the file, relative to the manifest."""
+    source: str
+    """Who published it, and where from."""
+    licence: str = ""
+    unit: str = ""
+    time_range: tuple[str, str] | None = None
+    """First hour and the end of the last one, UTC; None for a table without time."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    rows: int = Field(ge=0)
+    note: str = ""
+
+
+class PackTime(_Strict):
+    """The hours that the signals cover."""
+
+    start_utc: str
+    hours: int = Field(gt=0)
+    step_h: float = Field(default=1.0, gt=0)
+
+
+class Generator(_Strict):
+    """How a typical pack makes its hours; `data/typical.py` documents the method."""
+
+    method: Literal["month-hour-1"]
+    seed: int = Field(ge=0)
+
+
+class Manifest(_Strict):
+    """`manifest.json` of a pack."""
+
+    name: str
+    title: str
+    notice: str = ""
+    """What every output must say about the data, or empty."""
+    kind: Literal["hours", "typical"]
+    time: PackTime
+    intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
+    generator: Generator | None = None
+    missing: tuple[str, ...] = ()
+    """What the pack lacks, in plain sentences."""
+    tables: dict[str, TableEntry]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An opened pack: its manifest has been checked and its files have the hashes it names."""
+
+    folder: Path
+    manifest: Manifest
+    _frames: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The name in the manifest."""
+        return self.manifest.name
+
+    @property
+    def notice(self) -> str:
+        """What every output must say about the data, or empty."""
+        return self.manifest.notice
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that `frame` gives, sorted."""
+        names = set(self.manifest.tables)
+        if self.manifest.kind == "typical":
+            names |= {made for made, figures in GENERATED.items() if figures in names}
+        return tuple(sorted(names))
+
+    def has(self, table: str) -> bool:
+        """Whether `frame(table)` works."""
+        return table in self.tables
+
+    def frame(self, table: str) -> pl.DataFrame:
+        """The rows of a table, columns as documented; hours of a typical pack are generated.
+
+        Raises InputError where the pack has no such table, or its file cannot be read.
+        """
+        if table not in self._frames:
+            self._frames[table] = self._load(table)
+        return self._frames[table]
+
+    def _load(self, table: str) -> pl.DataFrame:
+        entry = self.manifest.tables.get(table)
+        if entry is not None:
+            return _read(self.folder / entry.file, table)
+        if not self.has(table):
+            have = ", ".join(self.tables)
+            raise InputError(
+                [
+                    Problem(
+                        f"pack {self.name}",
+                        f"it has no table `{table}`",
+                        f"Give the table in the scenario. The pack has: {have}.",
+                        str(self.folder / MANIFEST),
+                    )
+                ]
+            )
+        year = typical.generate(typical_figures(self))
+        self._frames["price"] = _long(year, "price_usd_per_mwh", year.price_usd_per_mwh)
+        self._frames["carbon"] = _long(year, "average_g_per_kwh", year.average_g_per_kwh)
+        return self._frames[table]
+
+    def provenance(self) -> tuple[Provenance, ...]:
+        """Where each table comes from; figures behind generated hours name what they make."""
+        made = {figures: table for table, figures in GENERATED.items()}
+        return tuple(
+            Provenance(
+                what=made.get(name, name),
+                source=entry.source,
+                licence=entry.licence,
+                period=" to ".join(entry.time_range or ()),
+                note=entry.note,
+            )
+            for name, entry in sorted(self.manifest.tables.items())
+        )
+
+
+def embedded_packs() -> tuple[str, ...]:
+    """Names of the packs that ship with Wattlas."""
+    return tuple(sorted(p.parent.name for p in EMBEDDED.glob(f"*/{MANIFEST}")))
+
+
+def open_pack(name_or_path: str, relative_to: Path | None = None) -> Pack:
+    """Open an embedded pack by name, or the pack in a folder.
+
+    A relative path starts at `relative_to`, or at the current folder without it. Raises
+    InputError with every problem of the manifest, and every file missing or changed since.
+    """
+    folder = find_pack(name_or_path, relative_to)
+    manifest = read_manifest(folder)
+    problems = list(check_files(folder, manifest))
+    if problems:
+        raise InputError(problems)
+    return Pack(folder, manifest)
+
+
+def find_pack(name_or_path: str, relative_to: Path | None = None) -> Path:
+    """The folder of an embedded pack, or of one by path; InputError where there is none."""
+    if name_or_path in embedded_packs():
+        return EMBEDDED / name_or_path
+    folder = (relative_to or Path()) / Path(name_or_path).expanduser()
+    if (folder / MANIFEST).is_file():
+        return folder
+    what = f"`{folder}` has no {MANIFEST}" if folder.is_dir() else f"there is no pack `{folder}`"
+    known = ", ".join(embedded_packs())
+    mend = (
+        f"Give the folder of a pack, or one that ships with Wattlas: {known}. "
+        "`wattlas data import` makes a pack from your hours."
+    )
+    raise InputError([Problem(f"pack {name_or_path}", what, mend)])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a folder; InputError names all that is wrong with it."""
+    file = folder / MANIFEST
+    try:
+        return Manifest.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        problems = [
+            Problem(
+                ".".join(map(str, mistake["loc"])) or MANIFEST,
+                f"{mistake['msg']}, found {str(mistake['input'])[:60]!r}",
+                "docs/data.md describes the manifest.",
+                str(file),
+            )
+            for mistake in error.errors()
+        ]
+    except (OSError, ValueError) as error:
+        problems = [Problem(MANIFEST, f"it cannot be read: {error}", "Mend it.", str(file))]
+    raise InputError(problems)
+
+
+def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
+    """Every table that is unknown, missing, outside of the folder, or not what was hashed."""
+    at = str(folder / MANIFEST)
+    for name, entry in manifest.tables.items():
+        file = folder / entry.file
+        if name not in LAYOUTS:
+            yield Problem(
+                f"tables.{name}",
+                "no table of this name is known",
+                f"Name it as one of: {', '.join(sorted(LAYOUTS))}.",
+                at,
+            )
+        if not file.resolve().is_relative_to(folder.resolve()):
+            yield Problem(
+                f"tables.{name}.file", f"`{entry.file}` lies outside of the pack", "Move it in.", at
+            )
+        elif not file.is_file():
+            yield Problem(
+                f"tables.{name}.file", f"there is no file `{entry.file}`", "Restore it.", at
+            )
+        elif (found := sha256_of(file)) != entry.sha256:
+            yield Problem(
+                f"tables.{name}.sha256",
+                f"`{entry.file}` is not the file that the manifest describes: its SHA-256 is "
+                f"{found[:12]}…, not {entry.sha256[:12]}…",
+                "Restore the file, or import it again if the change was meant.",
+                at,
+            )
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read(file: Path, table: str) -> pl.DataFrame:
+    """The table in a file with all required columns, or InputError."""
+    try:
+        frame = read_table(file, table)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            [Problem(table, f"it cannot be read: {error}", "Mend the file.", str(file))]
+        ) from error
+    lacking = [c for c in LAYOUTS[table].required if c not in frame.columns]
+    if lacking:
+        raise InputError(
+            [
+                Problem(
+                    f"{table}.{column}",
+                    f"the column is missing; there are: {', '.join(frame.columns)}",
+                    "Name the columns as docs/data.md does.",
+                    str(file),
+                )
+                for column in lacking
+            ]
+        )
+    return frame
+
+
+def _cells(
+    frame: pl.DataFrame, zones: tuple[str, ...], columns: list[str], shape: tuple[int, ...]
+) -> list[np.ndarray]:
+    """Columns of a table of figures as arrays (zones, *shape), in the order of `zones`."""
+    keys = [name for name in ("month", "hour_utc") if name in frame.columns]
+    order = pl.DataFrame({"zone": zones, "_row": range(len(zones))})
+    ordered = order.join(frame, on="zone", how="left").sort(["_row", *keys])
+    wanted = len(zones) * int(np.prod(shape, dtype=np.int64))
+    holes = ordered.select(columns).null_count().sum_horizontal().sum()
+    if ordered.height != wanted or holes:
+        raise InputError(
+            [
+                Problem(
+                    ", ".join(columns),
+                    f"{ordered.height} figures with {holes} holes, wanted {wanted} and none",
+                    "A zone needs each month (and hour of the day) exactly once.",
+                )
+            ]
+        )
+    return [ordered[name].to_numpy().astype(float).reshape(-1, *shape) for name in columns]
+
+
+def _series_figures(
+    frames: Mapping[str, pl.DataFrame], signal: str, unit: str, zones: tuple[str, ...]
+) -> typical.SeriesFigures:
+    mean, std, tail = _cells(
+        frames[f"{signal}_figures"], zones, [f"mean_{unit}", f"std_{unit}", "tail"], (12, 24)
+    )
+    low, high = _cells(frames[f"{signal}_months"], zones, [f"low_{unit}", f"high_{unit}"], (12,))
+    (slow_share,) = _cells(frames[f"{signal}_series"], zones, ["slow_share"], ())
+    return typical.SeriesFigures(mean, std, tail, low, high, slow_share)
+
+
+def typical_figures(pack: Pack) -> typical.TypicalFigures:
+    """The figures in a typical pack, as `typical.generate` takes them."""
+    names = [f"{s}_{t}" for s in ("price", "carbon") for t in ("figures", "months", "series")]
+    frames = {name: pack.frame(name) for name in [*names, "correlation"]}
+    zones = tuple(sorted(frames["price_series"]["zone"]))
+    at = {("price", z): i for i, z in enumerate(zones)}
+    at |= {("carbon", z): i + len(zones) for i, z in enumerate(zones)}
+    correlation = np.eye(2 * len(zones))
+    for signal, zone, with_signal, with_zone, value in frames["correlation"].iter_rows():
+        i, j = at[signal, zone], at[with_signal, with_zone]
+        correlation[i, j] = correlation[j, i] = value
+    generator = pack.manifest.generator
+    return typical.TypicalFigures(
+        zones=zones,
+        price=_series_figures(frames, "price", "usd_per_mwh", zones),
+        carbon=_series_figures(frames, "carbon", "g_per_kwh", zones),
+        correlation=correlation,
+        year=int(pack.manifest.time.start_utc[:4]),
+        seed=generator.seed if generator else 0,
+    )
+
+
+def _long(year: typical.TypicalYear, column: str, values: np.ndarray) -> pl.DataFrame:
+    """Arrays (zones, hours) as rows of time, zone and value, sorted by zone, then time."""
+    zones, hours = values.shape
+    times = year.start + np.arange(hours).astype("timedelta64[h]")
+    stamps = pl.Series(TIME, np.tile(times.astype("datetime64[us]"), zones))
+    names = pl.Series("zone", year.zones, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            TIME: stamps.dt.replace_time_zone("UTC").cast(UTC),
+            "zone": names.gather(np.repeat(np.arange(zones), hours)),
+            column: values.ravel(),
+        }
+    )

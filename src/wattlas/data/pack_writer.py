@@ -1,0 +1,138 @@
+"""Writing packs: tables first, each under a temporary name that is renamed, the manifest last."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from wattlas.data.pack import MANIFEST, Generator, Manifest, PackTime, TableEntry, sha256_of
+from wattlas.data.pack_tables import HOURLY_KEYS, LAYOUTS, TIME, conform
+
+
+@dataclass(frozen=True)
+class NewTable:
+    """A table to write, and what the manifest says of it."""
+
+    frame: pl.DataFrame
+    source: str
+    licence: str = ""
+    unit: str = ""
+    note: str = ""
+    file: str = ""
+    """Path inside the pack; hours go to Parquet, all else to CSV unless given."""
+    time_range: tuple[str, str] | None = None
+    """Found from the hours unless given."""
+
+
+@dataclass(frozen=True)
+class PackHead:
+    """What the manifest says of the pack as a whole."""
+
+    name: str
+    title: str
+    start_utc: str
+    hours: int
+    notice: str = ""
+    kind: str = "hours"
+    intensity_kind: str = "life-cycle"
+    generator: Generator | None = None
+    missing: Sequence[str] = ()
+
+
+def write_pack(folder: Path, head: PackHead, tables: Mapping[str, NewTable]) -> Manifest:
+    """Write all tables and the manifest; tables of a pack that is there already stay in it.
+
+    A reader sees the old manifest or the new one, never half a file.
+    """
+    entries = dict(_entries_before(folder))
+    for name, table in sorted(tables.items()):
+        entries[name] = _write_table(folder, name, table)
+    manifest = Manifest.model_validate(
+        {
+            "name": head.name,
+            "title": head.title,
+            "notice": head.notice,
+            "kind": head.kind,
+            "time": PackTime(start_utc=head.start_utc, hours=head.hours),
+            "intensity_kind": head.intensity_kind,
+            "generator": head.generator,
+            "missing": tuple(head.missing),
+            "tables": dict(sorted(entries.items())),
+        }
+    )
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    write_bytes(folder / MANIFEST, text.encode())
+    return manifest
+
+
+def _entries_before(folder: Path) -> dict[str, TableEntry]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        return {}
+    return dict(Manifest.model_validate(json.loads(file.read_text(encoding="utf-8"))).tables)
+
+
+def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
+    frame = conform(table.frame, LAYOUTS[name])
+    if name in HOURLY_KEYS:
+        frame = frame.sort([HOURLY_KEYS[name], TIME])
+    file = table.file or f"{name}.{'parquet' if TIME in frame.columns else 'csv'}"
+    target = folder / file
+    with temporary_beside(target) as temporary:
+        if target.suffix == ".parquet":
+            frame.write_parquet(temporary.path)
+        else:
+            frame.write_csv(temporary.path, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+    return TableEntry(
+        file=file,
+        source=table.source,
+        licence=table.licence,
+        unit=table.unit,
+        time_range=table.time_range or _time_range(frame),
+        sha256=sha256_of(target),
+        rows=frame.height,
+        note=table.note,
+    )
+
+
+def _time_range(frame: pl.DataFrame) -> tuple[str, str] | None:
+    """First hour, and the end of the last one."""
+    if TIME not in frame.columns or frame.is_empty():
+        return None
+    first, last = frame.select(
+        first=pl.col(TIME).min().dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        last=(pl.col(TIME).max().dt.offset_by("1h")).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    ).row(0)
+    return first, last
+
+
+class temporary_beside:
+    """A file name in the folder of `target` that is renamed to it when the block ends well."""
+
+    def __init__(self, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+        self.path, self._target = Path(name), target
+
+    def __enter__(self) -> temporary_beside:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.path.chmod(0o644)
+            self.path.replace(self._target)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a whole file under a temporary name beside it, then rename."""
+    with temporary_beside(target) as temporary:
+        temporary.path.write_bytes(content)

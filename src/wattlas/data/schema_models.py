@@ -1,0 +1,222 @@
+"""The document `scenario.yaml`, and the sections that state choices rather than facts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from wattlas.data.schema_facts import (
+    CapacitySection,
+    Metros,
+    NetworkSection,
+    Nodes,
+    Points,
+    Regions,
+    Selection,
+    SignalsSection,
+    TokenProfiles,
+    VariantEntry,
+)
+from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text, table_or
+
+WhenNoneChoice = Literal["error", "nearest"]
+HOURS_PER_DAY = 24
+
+
+class SampleSection(Section):
+    """A sample of days instead of every hour."""
+
+    days_per_month: int = Field(ge=1, le=28)
+    """Representative days of each month; weights keep the month's number of days."""
+
+
+class TimeSection(Section):
+    """Which hours are studied."""
+
+    start: Text | None = None
+    """First hour, UTC, e.g. 2023-01-01T00:00:00Z; the first of the data unless given."""
+    hours: int | None = Field(default=None, ge=1, le=1_000_000)
+    """How many steps; all that the data has from `start` unless given."""
+    step_h: float | None = Field(default=None, ge=1 / 60, le=HOURS_PER_DAY)
+    """Length of a step, h; that of the data unless given."""
+    sample: SampleSection | None = None
+    """Study representative days only; every hour unless given."""
+
+
+class ClassEntry(Section):
+    """A workload class: requests that share a budget, a token profile, state and rules."""
+
+    name: str | None = None
+    """What people call it."""
+    latency_budget_ms: Positive | None = None
+    """Longest latency from the client, ms."""
+    latency_to: Literal["first_token", "full_answer"] | None = None
+    """The moment that the budget ends at; first_token unless given."""
+    round_trips: NonNegative | None = None
+    """Network round trips between node and region before that moment; 1 unless given."""
+    token_profile: Text | None = None
+    """Id of a token profile that gives tokens_in and tokens_out."""
+    tokens_in: NonNegative | None = None
+    """Mean prompt tokens per request."""
+    tokens_out: NonNegative | None = None
+    """Mean answer tokens per request."""
+    bytes_per_request: NonNegative | None = None
+    """Bytes moved per request between node and region, both directions."""
+    state: Literal["stateless", "sticky", "pinned"] | None = None
+    """stateless runs anywhere; sticky may move and pays for its state; pinned stays."""
+    session_state_bytes: NonNegative | None = None
+    """State that a session carries when it moves."""
+    requests_per_session_h: Positive | None = None
+    """Requests per hour of one session."""
+    residency: Text | None = None
+    """Id of the residency rule that its requests obey."""
+    accuracy_min: Share | None = None
+    """Least accuracy of the operating point of any request."""
+    mean_accuracy_min: Share | None = None
+    """Least mean accuracy over the class in each hour."""
+    points: list[Text] | None = None
+    """Operating points it may use; all unless given."""
+    unserved_usd_per_request: NonNegative | None = None
+    """Price of a request that is not served; without it all demand must be served."""
+    when_none: WhenNoneChoice | None = None
+    """Where no place meets the budget: error, or nearest (served late, and reported)."""
+    relaxable: bool | None = None
+    """Whether a frontier may vary its budget; yes unless given."""
+
+
+class Classes(Selection):
+    """Workload classes: `id: {field: value}`."""
+
+    ENTRY: ClassVar[type[Section]] = ClassEntry
+    __pydantic_extra__: dict[str, ClassEntry] = Field(init=False)
+    all: ClassEntry | None = None
+    """Fields that every class gets, unless its own entry says otherwise."""
+
+
+class DemandOfClass(Section):
+    """How much of the demand is of a class, and when in the local day it comes."""
+
+    share: Share
+    """Share of a person's requests."""
+    hour_weights: str | None = None
+    """Name of an hour profile; the same at every hour unless given."""
+    weekend_factor: NonNegative = 1.0
+    """Demand of a local Saturday or Sunday / that of a working day."""
+
+
+class PopulationDemand(Section):
+    """Demand from population and a local-time profile."""
+
+    requests_per_person_day: NonNegative
+    """Requests of one person on a working day, all classes together."""
+    by_country: dict[str, NonNegative] = Field(default_factory=dict)
+    """Country → requests per person and working day, where it differs."""
+    by_metro: dict[str, NonNegative] = Field(default_factory=dict)
+    """Metro → requests per person and working day, where it differs."""
+    classes: dict[str, DemandOfClass]
+    """Class → share and local profile. The shares add up to 1."""
+    hour_profiles: dict[str, list[NonNegative]] = Field(default_factory=dict)
+    """Name → 24 weights, one per local hour from midnight. They are normalised."""
+
+
+class DemandSection(Section):
+    """How many requests of each class come from each metro in each hour."""
+
+    model_config = ConfigDict(json_schema_extra=table_or("table"))
+
+    table: Text | None = None
+    """CSV or Parquet with time_utc, metro, class, requests_per_h."""
+    population: PopulationDemand | None = None
+    """Population × local-time profile, for the classes that the table lacks."""
+    scale: NonNegative = 1.0
+    """Every demand is multiplied by this."""
+
+
+class FrictionsSection(Section):
+    """What it costs to change one's mind. Without any, the hours are solved apart."""
+
+    start_usd_per_gpu_h: NonNegative = 0.0
+    """Per GPU-h/h of capacity started."""
+    start_usd_by_region: dict[str, NonNegative] = Field(default_factory=dict)
+    """The same for a region where it differs."""
+    start_kwh_per_gpu_h: NonNegative = 0.0
+    """Warm-up energy per GPU-h/h started, IT kWh."""
+    carry_weights: bool = False
+    """Charge the model's bytes over the egress price for each accelerator started."""
+    move_state: bool = False
+    """Charge sticky classes for the session state that moves."""
+    initial: Literal["home", "cold", "free"] = "home"
+    """What runs before the first hour: each demand at home, nothing, or what suits."""
+
+
+class ObjectiveSection(Section):
+    """What is made least, and what is kept within bounds. At most one cap."""
+
+    minimise: Literal["cost", "carbon"] = "cost"
+    """cost in USD, or carbon in tCO2e with cost breaking ties."""
+    carbon_price_usd_per_t: NonNegative = 0.0
+    """Internal carbon price, part of the cost."""
+    carbon_cap_t: NonNegative | None = None
+    """Most carbon per window, tCO2e."""
+    carbon_cap_share: NonNegative | None = None
+    """Most carbon per window, as a share of what the nearest places emit."""
+    cost_cap_usd: NonNegative | None = None
+    """Most cost per window, USD."""
+    cost_cap_share: NonNegative | None = None
+    """Most cost per window, as a share of what the nearest places cost."""
+    window: Literal["all", "month", "day"] = "all"
+    """The stretch of time that the cap holds over."""
+
+
+class ScenarioDocument(Section):
+    """A Wattlas scenario: who asks, what may answer, under which signals and rules."""
+
+    model_config = ConfigDict(title="Wattlas scenario")
+
+    name: Text
+    """Short name; results carry it."""
+    title: str = ""
+    """One line for people."""
+    notice: str = ""
+    """What every output must say about the data, beside what the pack says."""
+    pack: Text | None = None
+    """Name of an embedded pack of facts, or the path of a folder that holds one."""
+    time: TimeSection = TimeSection()
+    """Which hours are studied, in UTC."""
+    metros: Metros = Metros()
+    """Where requests come from."""
+    nodes: Nodes = Nodes()
+    """The service nodes that clients reach."""
+    regions: Regions = Regions()
+    """Where requests can run."""
+    capacity: CapacitySection = CapacitySection()
+    """Accelerators by hour."""
+    signals: SignalsSection = SignalsSection()
+    """What electricity costs and emits."""
+    network: NetworkSection = NetworkSection()
+    """Round trips and egress prices."""
+    variants: dict[str, VariantEntry] = Field(default_factory=dict)
+    """Model variants: what their operating points share."""
+    points: Points = Points()
+    """Operating points."""
+    token_profiles: TokenProfiles = TokenProfiles()
+    """How long prompts and answers are."""
+    classes: Classes = Classes()
+    """Workload classes."""
+    demand: DemandSection = DemandSection()
+    """How many requests come when and from where."""
+    residency: dict[str, dict[str, list[Text]]] = Field(default_factory=dict)
+    """Rule → jurisdiction of the metro (or `*`) → jurisdictions that may serve it (or `*`)."""
+    frictions: FrictionsSection = FrictionsSection()
+    """What it costs to change one's mind."""
+    objective: ObjectiveSection = ObjectiveSection()
+    """What is made least."""
+    unserved_usd_per_request: NonNegative | None = None
+    """Price of an unserved request for the classes that do not say."""
+    when_none: WhenNoneChoice = "error"
+    """What classes do that do not say, where no place meets their budget."""
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name → what to change: sections, or dotted paths such as `regions.oslo.pue`."""
+    scenarios: dict[str, list[str]] = Field(default_factory=dict)
+    """Name → overrides, applied in this order by `--scenario NAME`."""

@@ -1,0 +1,148 @@
+"""Tables over time → arrays: every hour once, in UTC, on the grid of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from wattlas.data.tables import ROW, Table
+from wattlas.errors import Problem
+from wattlas.model.signals import Hours
+
+TIME_COLUMN = "time_utc"
+
+
+def stamp(time: np.datetime64) -> str:
+    """`2023-01-01T00:00:00Z`."""
+    return f"{time.astype('datetime64[s]')}Z"
+
+
+def parse_utc(text: str) -> np.datetime64 | None:
+    """A time stamp that says its zone, as UTC at second resolution; None if it does not."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if time.tzinfo is None:
+        return None
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "s")
+
+
+def time_range(frame: pl.DataFrame) -> tuple[np.datetime64, np.datetime64] | None:
+    """First and last time of a typed frame, or None where it has none."""
+    times = frame[TIME_COLUMN].drop_nulls()
+    if times.is_empty():
+        return None
+    physical = times.to_physical().to_numpy().astype("datetime64[us]").astype("datetime64[s]")
+    return physical.min(), physical.max()
+
+
+def time_step_h(frame: pl.DataFrame) -> float:
+    """The commonest distance between neighbouring times of a typed frame, h; 1 if there is one."""
+    times = frame[TIME_COLUMN].drop_nulls().unique().sort()
+    gaps = times.diff().drop_nulls()
+    if gaps.is_empty():
+        return 1.0
+    return float(gaps.mode().min().total_seconds()) / 3600.0  # type: ignore[union-attr]
+
+
+def grid(
+    table: Table,
+    frame: pl.DataFrame,
+    key: Sequence[str],
+    value: str,
+    wanted: Sequence[tuple[str, ...]],
+    hours: Hours,
+) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
+    """One value column on the grid: array (keys, T), which keys have rows (keys,), problems.
+
+    `wanted` lists the keys in the order of the rows of the array. A key with no row at all is for
+    the caller to judge; one with some has every hour exactly once, or it is named.
+    """
+    rows = _on_grid(frame, key, wanted, hours)
+    count = hours.count
+    flat = rows["code"].to_numpy() * count + rows["at"].to_numpy()
+    seen_flat: np.ndarray = np.bincount(flat, minlength=len(wanted) * count)
+    values = np.full(len(wanted) * count, np.nan)
+    values[flat] = rows[value].to_numpy()
+    seen: np.ndarray = seen_flat.reshape(len(wanted), count)
+    problems = _off_grid(table, frame, hours)
+    problems += _twice(table, rows, seen, wanted, hours, value)
+    problems += _lacking(table, seen, wanted, hours, value)
+    have: np.ndarray = np.any(seen, axis=1)
+    return values.reshape(len(wanted), count), have, problems
+
+
+def _on_grid(
+    frame: pl.DataFrame, key: Sequence[str], wanted: Sequence[tuple[str, ...]], hours: Hours
+) -> pl.DataFrame:
+    """The rows whose key is wanted and whose time is a step: `code` and `at` are their indices."""
+    codes = pl.DataFrame(
+        {name: [w[n] for w in wanted] for n, name in enumerate(key)},
+        schema=dict.fromkeys(key, pl.String),
+    ).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("code"))
+    steps = pl.DataFrame({TIME_COLUMN: hours.utc.astype("datetime64[us]")}).with_columns(
+        pl.col(TIME_COLUMN).dt.replace_time_zone("UTC"),
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("at"),
+    )
+    return frame.join(codes, on=list(key)).join(steps, on=TIME_COLUMN)
+
+
+def _off_grid(table: Table, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
+    step_us = round(hours.step_h * 3.6e9)
+    start_us = int(hours.start.astype("datetime64[us]").astype(np.int64))
+    off = (pl.col(TIME_COLUMN).to_physical() - start_us) % step_us != 0
+    bad = frame.filter(off)
+    if bad.is_empty():
+        return []
+    what = f"{bad[TIME_COLUMN][0]:%Y-%m-%dT%H:%M:%SZ} is not a step of {hours.step_h:g} h"
+    more = f" ({bad.height} rows)" if bad.height > 1 else ""
+    mend = "Bring the table to the study's steps; hours begin at :00 UTC."
+    return [table.problem(bad[ROW][0], TIME_COLUMN, what + more, mend)]
+
+
+def _twice(
+    table: Table,
+    rows: pl.DataFrame,
+    seen: np.ndarray,
+    wanted: Sequence[tuple[str, ...]],
+    hours: Hours,
+    value: str,
+) -> list[Problem]:
+    problems = []
+    for code in map(int, np.flatnonzero(np.any(seen > 1, axis=1))):
+        at = np.flatnonzero(seen[code] > 1)
+        again = rows.filter((pl.col("code") == int(code)) & (pl.col("at") == int(at[0])))
+        what = f"{_named(wanted[code])}: {stamp(hours.utc[at[0]])} is given {again.height} times"
+        more = f", and {len(at) - 1} more hours" if len(at) > 1 else ""
+        mend = "Keep one. A local clock doubles an hour in autumn: convert it to UTC."
+        problems.append(table.problem(again[ROW].sort()[1], value, what + more, mend))
+    return problems
+
+
+def _lacking(
+    table: Table,
+    seen: np.ndarray,
+    wanted: Sequence[tuple[str, ...]],
+    hours: Hours,
+    value: str,
+) -> list[Problem]:
+    problems = []
+    lacks = (seen == 0) & np.any(seen, axis=1, keepdims=True)
+    for code in map(int, np.flatnonzero(np.any(lacks, axis=1))):
+        at = np.flatnonzero(lacks[code])
+        what = (
+            f"{_named(wanted[code])} lacks {len(at)} of {hours.count} hours, "
+            f"the first {stamp(hours.utc[at[0]])}"
+        )
+        mend = "Add the rows, or study other hours with `time:`."
+        place = table.place(None)
+        problems.append(Problem(value, what, mend, place.file, None))
+    return problems
+
+
+def _named(key: tuple[str, ...]) -> str:
+    return "/".join(f"`{part}`" for part in key)

@@ -1,0 +1,183 @@
+"""Tables in CSV or Parquet, checked column by column; each bad cell is named by file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from wattlas.data.suggest import did_you_mean
+from wattlas.data.yaml_lines import Place
+from wattlas.errors import InputError, Problem
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%#z"
+TIME = pl.Datetime("us", "UTC")
+ROW = "__row"
+SHOWN_PER_COLUMN = 5
+"""So many bad cells of a column are told one by one; the rest as a number."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column must hold."""
+
+    name: str
+    kind: Literal["text", "number", "time"] = "text"
+    required: bool = True
+    at_least: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read. `label` is what messages call it; `path` is None in a pack."""
+
+    label: str
+    frame: pl.DataFrame
+    path: Path | None = None
+    notice: str = ""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns as given."""
+        return [c for c in self.frame.columns if c != ROW]
+
+    def place(self, row: int | None) -> Place:
+        """File and line of a row (0-based); the head of the file for None."""
+        if row is None:
+            return Place(self.label, 1)
+        if self.path is None or self.path.suffix.lower() != ".csv":
+            return Place(self.label, None)
+        lines = csv_lines(self.path)
+        return Place(self.label, lines[row + 1] if row + 1 < len(lines) else None)
+
+    def problem(self, row: int | None, column: str, what: str, mend: str) -> Problem:
+        """A problem with a cell, or with a whole column for row None."""
+        place = self.place(row)
+        where = column if row is None or place.line is not None else f"{column}, row {row + 1}"
+        return Problem(where, what, mend, place.file, place.line)
+
+
+def csv_lines(path: Path) -> list[int]:
+    """1-based line number of the header and of each row, comments and empty lines left out."""
+    with path.open(encoding="utf-8-sig", errors="replace") as text:
+        return [n for n, line in enumerate(text, 1) if line.strip() and not line.startswith("#")]
+
+
+def read_table(path: Path, label: str, asked_at: Problem) -> Table:
+    """The table in a file. Raises InputError; `asked_at` is told if the file is missing."""
+    if not path.is_file():
+        raise InputError([asked_at])
+    try:
+        if path.suffix.lower() == ".parquet":
+            return table_of(pl.read_parquet(path), label, path)
+        if path.suffix.lower() != ".csv":
+            what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
+            raise InputError([Problem("(file)", what, "Convert the table.", label)])
+        frame = pl.read_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        raise InputError([_unreadable(path, label, str(fault))]) from None
+    frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
+    return table_of(frame.rename(str.strip), label, path)
+
+
+def _unreadable(path: Path, label: str, fault: str) -> Problem:
+    if "empty" in fault:
+        return Problem("(file)", "is empty", "Write a header and rows.", label, 1)
+    if "more fields" in fault:
+        import csv
+
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            kept = (line for line in text if line.strip() and not line.startswith("#"))
+            rows = [len(row) for row in csv.reader(kept)]
+        n = next(n for n, width in enumerate(rows) if width > rows[0])
+        what = f"has {rows[n]} cells where the header has {rows[0]}"
+        line = csv_lines(path)[n]
+        return Problem("(row)", what, "Quote text that holds a comma.", label, line)
+    return Problem("(file)", f"cannot be read: {fault.splitlines()[0]}", "Mend the file.", label)
+
+
+def table_of(frame: pl.DataFrame, label: str, path: Path | None = None) -> Table:
+    """A table from a frame that is already there, e.g. from a pack."""
+    return Table(label, frame.with_row_index(ROW), path)
+
+
+def typed(table: Table, columns: Sequence[Column]) -> tuple[pl.DataFrame, list[Problem]]:
+    """The known columns with their types (text, Float64, Datetime UTC), and what is wrong.
+
+    Cells that are wrong come back null; a missing optional column is left out.
+    """
+    problems = list(_missing_columns(table, columns))
+    made = [pl.col(ROW)]
+    for column in columns:
+        if column.name in table.frame.columns:
+            made.append(_cast(table.frame.schema[column.name], column))
+    frame = table.frame.select(made)
+    for column in columns:
+        if column.name in frame.columns:
+            problems += _bad_cells(table, frame, column)
+    return frame, problems
+
+
+def _missing_columns(table: Table, columns: Sequence[Column]) -> Iterator[Problem]:
+    have = set(table.columns)
+    unknown = have - {c.name for c in columns}
+    for column in columns:
+        if column.required and column.name not in have:
+            guess = did_you_mean(column.name, unknown)
+            close = guess.startswith("Did")
+            mend = f"Rename {guess.split('`')[1]}." if close else f"Add a column `{column.name}`."
+            yield table.problem(None, column.name, "this column is missing", mend)
+
+
+def _cast(found: pl.DataType, column: Column) -> pl.Expr:
+    cell = pl.col(column.name)
+    if column.kind == "text":
+        return cell.cast(pl.String).str.strip_chars()
+    if column.kind == "number":
+        cell = cell.str.strip_chars() if found == pl.String else cell
+        return cell.cast(pl.Float64, strict=False)
+    if found == pl.String:
+        return cell.str.strip_chars().str.strptime(TIME, TIME_FORMAT, strict=False)
+    if isinstance(found, pl.Datetime) and found.time_zone is not None:
+        return cell.dt.convert_time_zone("UTC").cast(TIME)
+    return pl.lit(None, dtype=TIME).alias(column.name)
+
+
+def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:
+    cell = pl.col(column.name)
+    bad = cell.is_null()
+    if not column.required:
+        bad &= table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
+    if column.kind == "number":
+        bad |= (~cell.is_finite()).fill_null(False)
+        if column.at_least is not None:
+            bad |= (cell < column.at_least).fill_null(False)
+    if column.kind == "text":
+        bad |= (cell == "").fill_null(False)
+    rows = frame.select(pl.col(ROW), bad.alias("bad")).filter("bad")[ROW].to_list()
+    told = [_bad_cell(table, column, row) for row in rows[:SHOWN_PER_COLUMN]]
+    if len(rows) > SHOWN_PER_COLUMN:
+        more = len(rows) - SHOWN_PER_COLUMN
+        what = f"{more} more rows are wrong in the same column"
+        told.append(table.problem(rows[-1], column.name, what, "Mend them all alike."))
+    return told
+
+
+def _bad_cell(table: Table, column: Column, row: int) -> Problem:
+    got = table.frame[column.name][row]
+    shown = "is empty" if got is None or got == "" else f"is `{got}`"
+    if column.kind == "time":
+        mend = "Write UTC, hour-beginning, with its zone: 2023-01-01T00:00:00Z."
+        return table.problem(row, column.name, f"{shown}, wanted a time with its zone", mend)
+    if column.kind == "text":
+        return table.problem(row, column.name, f"{shown}, wanted a name", "Fill it in.")
+    wanted = "a number"
+    if column.at_least is not None:
+        wanted = f"a number of at least {column.at_least:g}"
+    mend = "Give the figure, or leave the row out."
+    if column.name == "price_usd_per_mwh":
+        mend = "Give a price; negative ones are allowed, missing ones are not."
+    return table.problem(row, column.name, f"{shown}, wanted {wanted}", mend)

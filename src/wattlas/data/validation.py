@@ -1,0 +1,182 @@
+"""pydantic's findings in our words: file, line, path, what was found, and the mend."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.suggest import did_you_mean
+from wattlas.data.yaml_lines import Document, Path_, dotted, kind_of
+from wattlas.errors import Problem
+
+BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+WANTED = {
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "finite_number": "a finite number",
+}
+
+
+def validate(document: Document) -> tuple[ScenarioDocument | None, list[Problem]]:
+    """The typed document, or every problem of form in it."""
+    try:
+        return ScenarioDocument.model_validate(_without_null(document.data)), []
+    except ValidationError as fault:
+        found = sorted(problems_of(fault, ScenarioDocument, document), key=_order)
+        return None, found
+
+
+def _without_null(value: Any) -> Any:
+    """Without the keys that are null: null takes a key back, and its default holds."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_null(item) for key, item in value.items() if item is not None}
+
+
+def _order(problem: Problem) -> tuple[str, int]:
+    return problem.file or "", problem.line or 0
+
+
+def problems_of(
+    fault: ValidationError, model: type[BaseModel], document: Document, prefix: Path_ = ()
+) -> Iterator[Problem]:
+    """Each finding as a Problem, at the line that its path was written on.
+
+    A key that is a misspelling of a missing one is one mistake, and told once.
+    """
+    errors = fault.errors(include_url=False)
+    unknown = {tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"}
+    for error in errors:
+        loc: Path_ = tuple(error["loc"])
+        path = (*prefix, *loc)
+        if error["type"] == "extra_forbidden":
+            yield _unknown_key(document, path, model, loc)
+        elif error["type"] == "missing":
+            spelled = [p for p in unknown if p[:-1] == loc[:-1]]
+            if not any(_suggests(str(p[-1]), str(loc[-1])) for p in spelled):
+                yield _missing(document, path, model, loc)
+        else:
+            yield _wrong_value(document, path, dict(error))
+
+
+def _suggests(name: str, wanted: str) -> bool:
+    return f"`{wanted}`" in did_you_mean(name, [wanted])
+
+
+def _unknown_key(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
+    fields = fields_at(model, loc[:-1])
+    mend = did_you_mean(str(path[-1]), fields) or "Remove it."
+    return document.problem(path, "is not a key that is known here", mend)
+
+
+def _missing(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
+    at = document.place(path[:-1])
+    holder = model_at(model, loc[:-1])
+    field = None if holder is None else holder.model_fields.get(str(loc[-1]))
+    mend = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
+    return Problem(dotted(path), "is missing", mend, at.file, at.line)
+
+
+def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Problem:
+    kind, context, got = error["type"], error.get("ctx") or {}, error.get("input")
+    shown = _shown(got)
+    if kind in BOUNDS:
+        key, words = BOUNDS[kind]
+        limit = context[key]
+        mend = mend_bound(str(path[-1]), words, float(limit))
+        return document.problem(path, f"is {shown}, wanted {words} {limit:g}", mend)
+    if kind == "literal_error":
+        expected = str(context["expected"]).replace("'", "")
+        options = expected.replace(" or ", ", ").split(", ")
+        mend = did_you_mean(str(got), options)
+        return document.problem(path, f"is {shown}, wanted {expected}", mend)
+    if kind in WANTED:
+        found = shown if kind in ("finite_number", "int_from_float") else f"{kind_of(got)} {shown}"
+        mend = _mend_kind(kind, got)
+        return document.problem(path, f"is {found}, wanted {WANTED[kind]}", mend)
+    if kind == "string_too_short":
+        return document.problem(path, "is empty", "Write a name, or remove the line.")
+    what = str(error["msg"])
+    return document.problem(path, what[:1].lower() + what[1:], "See: wattlas schema")
+
+
+def mend_bound(name: str, words: str, limit: float) -> str:
+    """The mend for a number out of range; some quantities are often turned upside down."""
+    if name == "pue":
+        return "PUE is facility energy / IT energy, not the other way round."
+    if name in ("lat_deg", "lon_deg"):
+        return "Give degrees; check that latitude and longitude are not swapped."
+    if name in ("capacity_gpu", "population", "requests_per_h"):
+        return f"Give a number of {words} {limit:g}."
+    return f"Give a value of {words} {limit:g}."
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, dict | list):
+        return ""
+    return f"`{value}`" if isinstance(value, str) else f"{value}"
+
+
+def _mend_kind(kind: str, got: Any) -> str:
+    if kind == "list_type" and isinstance(got, str):
+        return f"Write [{got}]."
+    if kind in ("float_type", "int_type") and isinstance(got, str):
+        return "Write the number without quotes or units."
+    if kind == "string_type":
+        return f'Write "{got}" in quotes.' if got is not None else "Write text, or remove the line."
+    return "See: wattlas schema"
+
+
+def model_at(model: type[BaseModel], loc: Path_) -> type[BaseModel] | None:
+    """The model that validates what lies at `loc`, if one does."""
+    current: Any = model
+    for key in loc:
+        current = _step(current, key)
+        if current is None:
+            return None
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _step(annotation: Any, key: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(key))
+        if field is not None:
+            return _plain(field.annotation)
+        return getattr(annotation, "ENTRY", None)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is dict:
+        return _plain(args[1])
+    if origin is list:
+        return _plain(args[0])
+    return None
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without `| None` and without Annotated."""
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        rest = [a for a in get_args(annotation) if a is not type(None)]
+        return _plain(rest[0]) if len(rest) == 1 else annotation
+    return annotation
+
+
+def fields_at(model: type[BaseModel], loc: Path_) -> list[str]:
+    """The keys that are known at `loc`."""
+    found = model_at(model, loc)
+    return [] if found is None else list(found.model_fields)

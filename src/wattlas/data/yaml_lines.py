@@ -1,0 +1,208 @@
+"""YAML that remembers where each value was written.
+
+YAML 1.2 by ruamel.yaml: zone `NO` stays text, `1e6` is a number, `12:30` is text. Time stamps are
+kept as text, so that the zone they were written in is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from wattlas.errors import InputError, Problem
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
+TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
+
+Path_ = tuple[Hashable, ...]
+"""The keys that lead from the document to a value, e.g. `("regions", "oslo", "pue")`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written: a file (or `--set`) and a 1-based line."""
+
+    file: str
+    line: int | None = None
+
+
+@dataclass
+class Document:
+    """Plain data, and the place of every value in it."""
+
+    data: dict[str, Any]
+    places: dict[Path_, Place] = field(default_factory=dict)
+    file: str = ""
+
+    def place(self, path: Path_) -> Place:
+        """Where the value at `path` was written, or else the nearest thing around it."""
+        for end in range(len(path), -1, -1):
+            found = self.places.get(path[:end])
+            if found is not None:
+                return found
+        return Place(self.file, 1)
+
+    def problem(self, path: Path_, what: str, mend: str) -> Problem:
+        """A problem with the value at `path`."""
+        at = self.place(path)
+        return Problem(dotted(path), what, mend, at.file, at.line)
+
+
+def dotted(path: Path_) -> str:
+    """`regions.oslo.pue`; a key that holds a dot or a space is quoted, list positions bracketed."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+            continue
+        name = str(key)
+        if not name or any(c in name for c in ". =\"'"):
+            name = f'"{name}"'
+        text += f".{name}" if text else name
+    return text or "(document)"
+
+
+def read_yaml(path: Path, *, shown_as: str | None = None) -> Document:
+    """The document in a file. Raises InputError with every fault of form that was found."""
+    file = shown_as or str(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            [Problem("(file)", "no such file", "Check the path, or start with: wattlas init", file)]
+        ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError(
+            [Problem("(file)", f"cannot be read: {fault}", "Give a text file in UTF-8.", file)]
+        ) from None
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: str) -> Document:
+    """The document in a text. Raises InputError with every fault of form that was found."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(StringIO(text))
+    except YAMLError as fault:
+        mark = fault.problem_mark if isinstance(fault, MarkedYAMLError) else None
+        line = None if mark is None else int(mark.line) + 1
+        what = getattr(fault, "problem", None) or str(fault).splitlines()[0]
+        mend = "Mind the indentation, and quote text that holds ': ' or '#'."
+        raise InputError(
+            [Problem("(document)", f"is not YAML: {what}", mend, file, line)]
+        ) from None
+    reader = _Reader(yaml.constructor, file)
+    data = reader.read(root, ()) if root is not None else {}
+    if not isinstance(data, dict):
+        what = f"is {kind_of(data)}, wanted a mapping of sections"
+        reader.problems.append(
+            Problem("(document)", what, "Start with `name:` and `pack:`.", file, 1)
+        )
+    if reader.problems:
+        raise InputError(reader.problems)
+    return Document(data, reader.places, file)
+
+
+def parse_value(text: str, file: str) -> Any:
+    """One YAML value, as on the right-hand side of `--set`."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    root = yaml.compose(StringIO(text))
+    if root is None:
+        return None
+    reader = _Reader(yaml.constructor, file)
+    value = reader.read(root, ())
+    if reader.problems:
+        raise InputError(reader.problems)
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of someone who writes YAML."""
+    if value is None:
+        return "empty"
+    for kind, name in (
+        (bool, "true or false"),
+        (int | float, "a number"),
+        (str, "text"),
+        (list, "a list"),
+        (dict, "a mapping"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+class _Reader:
+    """Turns nodes into plain values and notes the line of each."""
+
+    def __init__(self, constructor: Any, file: str) -> None:
+        self.constructor = constructor
+        self.file = file
+        self.places: dict[Path_, Place] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, node: Any, path: Path_) -> Any:
+        self.places.setdefault(path, Place(self.file, int(node.start_mark.line) + 1))
+        if node.id == "mapping":
+            return self._mapping(node, path)
+        if node.id == "sequence":
+            return [self.read(item, (*path, n)) for n, item in enumerate(node.value)]
+        if str(node.tag) == TIMESTAMP_TAG:
+            return str(node.value)
+        return self._scalar(node, path)
+
+    def _scalar(self, node: Any, path: Path_) -> Any:
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            return self.constructor.construct_object(node)
+        except (YAMLError, ValueError) as fault:
+            what = f"cannot be read: {getattr(fault, 'problem', None) or fault}"
+            place = self.places[path]
+            self.problems.append(
+                Problem(dotted(path), what, "Write a plain value.", place.file, place.line)
+            )
+            return None
+
+    def _mapping(self, node: Any, path: Path_) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, line, value_node in self._pairs(node):
+            if key is None:
+                for source in self._merge_sources(value_node, path):
+                    merged = {**source, **merged}
+                continue
+            here = (*path, key)
+            if key in values:
+                what = f"is given twice, first on line {self.places[here].line}"
+                self.problems.append(
+                    Problem(dotted(here), what, "Keep one of the two.", self.file, line)
+                )
+                continue
+            self.places[here] = Place(self.file, line)
+            values[key] = self.read(value_node, here)
+        return {**merged, **values}
+
+    def _pairs(self, node: Any) -> Iterator[tuple[str | None, int, Any]]:
+        """(key, line of the key, value node); the key of a merge (`<<`) is None."""
+        for key_node, value_node in node.value:
+            line = int(key_node.start_mark.line) + 1
+            if str(key_node.tag) == MERGE_TAG:
+                yield None, line, value_node
+            elif key_node.id == "scalar":
+                yield str(key_node.value), line, value_node
+            else:
+                what, mend = "a key is not plain text", "Write keys as plain words."
+                self.problems.append(Problem("(document)", what, mend, self.file, line))
+
+    def _merge_sources(self, node: Any, path: Path_) -> list[dict[str, Any]]:
+        nodes = node.value if node.id == "sequence" else [node]
+        return [self._mapping(n, path) for n in nodes if n.id == "mapping"]

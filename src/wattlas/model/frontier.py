@@ -1,0 +1,79 @@
+"""The energy–latency frontier as a value object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Variant(StrEnum):
+    """What the frontier varies."""
+
+    SCALE = "scale"
+    """All relaxable budgets times a factor."""
+    ADDED_MS = "added_ms"
+    """Each relaxable demand's budget is its least lawful latency plus so many ms."""
+    CLASS = "class"
+    """The budget of one class, the others as they are."""
+    SOFT = "soft"
+    """Demand-weighted mean latency of all relaxable demand, budgets dropped."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """V(τ): the optimum at each budget, as parallel arrays of increasing `x`.
+
+    `x` is a factor (scale) or ms. Where `exact`, every breakpoint of the step function in the
+    range is there, and V is constant between two; a sampled one is a subset. `dual_per_ms` is the
+    slope of the soft frontier (objective per ms of mean latency), nan otherwise. `users_x` is the
+    scenario's own budget on this axis, nan where it has no place on it.
+    """
+
+    variant: Variant
+    klass: str
+    """Id of the class that is varied, for `Variant.CLASS`."""
+    objective: str
+    """`cost`, `carbon`, or `weighted`: cost with carbon at `carbon_price_usd_per_t`."""
+    carbon_price_usd_per_t: float
+    x: np.ndarray
+    value: np.ndarray
+    """The objective: USD, or t where carbon is made least."""
+    cost_usd: np.ndarray
+    """Money without the carbon price."""
+    rent_usd: np.ndarray
+    """The accelerators' part of it."""
+    carbon_kg: np.ndarray
+    it_mwh: np.ndarray
+    dual_per_ms: np.ndarray
+    exact: bool
+    users_x: float
+    least_x: float
+    """Below it some demand has no place."""
+    gap: float = 0.0
+
+    @property
+    def x_unit(self) -> str:
+        """`× budget` or `ms`."""
+        return "× budget" if self.variant is Variant.SCALE else "ms"
+
+    @property
+    def movable_usd(self) -> np.ndarray:
+        """Money without rent: what placement acts on where rents are equal."""
+        return self.cost_usd - self.rent_usd
+
+    def at(self, x: float) -> int:
+        """Index of the step that holds at a budget; −1 below the first."""
+        return int(np.searchsorted(self.x, x * (1 + 1e-12), side="right")) - 1
+
+    def returns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Energy return (USD/ms) and carbon return (kg/ms) on latency of each step.
+
+        [V(τ0) − V(τ1)] / (τ1 − τ0) between neighbouring points; 0 for the first. For the scale
+        variant the unit is per unit of the factor.
+        """
+        width = np.diff(self.x, prepend=np.nan)
+        gain = np.divide(-np.diff(self.cost_usd, prepend=np.nan), width)
+        saved = np.divide(-np.diff(self.carbon_kg, prepend=np.nan), width)
+        return np.nan_to_num(gain), np.nan_to_num(saved)

@@ -1,0 +1,105 @@
+"""The seam to the fast engine: an instance and a measure in, flows and prices out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.placement.engine import OPTIMAL, HourlyProgram
+from wattlas.placement.instance import Instance
+from wattlas.placement.measures import Measure
+
+WORTH_IT = 24
+"""From so many hours on, loading the compiled engine pays for itself."""
+THREADED = 128
+"""From so many hours on, two threads share them. The number is fixed, whatever the machine has,
+so that the same scenario gives the same placement everywhere."""
+TIE = 1e-8
+"""Weight of the tie-breaker relative to the measure, in units of their largest values."""
+
+Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fast:
+    """What the engine found: flows, `capacity_price` (R, H) ≥ 0, and the steps it gave up on."""
+
+    flows: Flat
+    capacity_price: np.ndarray
+    left: np.ndarray
+    """Steps that another solver must judge: infeasible by the engine's word, or not finished."""
+
+
+def solve_fast(
+    instance: Instance, measure: Measure, tie: Measure | None, steps: np.ndarray
+) -> Fast:
+    """Solve the steps exactly, hot from hour to hour.
+
+    A tie-breaker enters with a weight of `TIE`: enough to choose among equals, and too little to
+    move the measure by more than that share of its largest unit value.
+    """
+    # BLAS threads inside the engine's threads slow it down several times.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from wattlas.placement.engine import solve_hours
+
+    weighed = measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
+    found = solve_hours(
+        _program(instance, weighed),
+        steps,
+        threads=2 if len(steps) >= THREADED else 1,
+    )
+    hour = np.repeat(steps, np.diff(found.indptr))
+    keep = found.value > 0
+    served = found.region >= 0
+    flows = (
+        hour[keep],
+        found.source[keep].astype(np.int64),
+        found.region[keep].astype(np.int64),
+        np.where(served, found.point, 0)[keep].astype(np.int64),
+        found.value[keep],
+    )
+    price = np.maximum(-found.capacity_dual, 0.0)
+    return Fast(flows, price, steps[found.status != OPTIMAL])
+
+
+def is_warm() -> bool:
+    """Whether the engine's compiled code is there, so that its first call does not compile."""
+    from wattlas.placement.engine.hours import walk
+    from wattlas.placement.engine.jit import has_cache
+
+    return has_cache(walk)
+
+
+def _tie_weight(instance: Instance, measure: Measure, tie: Measure) -> float:
+    return TIE * _largest(instance, measure) / max(_largest(instance, tie), 1e-300)
+
+
+def _largest(instance: Instance, measure: Measure) -> float:
+    """Largest unit value of an open place, roughly: the largest parts added up."""
+    fixed = np.where(instance.allowed, np.abs(measure.per_request), 0.0)
+    energy = float(instance.energy_kwh.max(initial=0.0))
+    return energy * float(np.abs(measure.per_kwh).max(initial=0.0)) + float(fixed.max(initial=0.0))
+
+
+def _program(instance: Instance, measure: Measure) -> HourlyProgram:
+    floors = np.flatnonzero(~np.isnan(instance.mean_accuracy_min))
+    s, _, o = instance.allowed.shape
+    rows = np.zeros((len(floors), s, o))
+    for j, k in enumerate(floors):
+        of = instance.klass == k
+        rows[j, of] = instance.accuracy[of] - instance.mean_accuracy_min[k]
+    unserved = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
+    tidy = np.ascontiguousarray
+    return HourlyProgram(
+        demand=tidy(instance.demand, dtype=np.float64),
+        energy_kwh=tidy(instance.energy_kwh, dtype=np.float64),
+        gpu_h=tidy(instance.gpu_h, dtype=np.float64),
+        allowed=tidy(instance.allowed),
+        per_kwh=tidy(measure.per_kwh, dtype=np.float64),
+        per_request=tidy(measure.per_request, dtype=np.float64),
+        capacity=tidy(instance.capacity, dtype=np.float64),
+        unserved=tidy(unserved),
+        row_coef=rows,
+    )

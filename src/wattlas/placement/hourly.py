@@ -1,0 +1,371 @@
+"""Hours that nothing couples, each solved by itself.
+
+An hour whose demand fits where each source is served best needs no program: that placement is
+optimal. The others go to the fast engine where there are many, else to HiGHS, one after the other
+from the basis of the last; only costs and bounds change, because the same places are open in
+every hour.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.plan import UNSERVED, Status
+from wattlas.placement import fast, highs
+from wattlas.placement.choice import SLACK, Slots
+from wattlas.placement.instance import Instance
+from wattlas.placement.measures import Measure, zero
+from wattlas.placement.program import Layout, Rows, rows
+from wattlas.placement.prune import pruned
+
+CHUNK_ELEMENTS = 4_000_000
+"""Size of the dense block of unit values that one step of the fast path looks at."""
+
+
+class Solver(StrEnum):
+    """Who solves the hours that need a program."""
+
+    AUTO = "auto"
+    """The engine where there are enough hours to be worth loading it, else HiGHS."""
+    ENGINE = "engine"
+    HIGHS = "highs"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Flows of the merged sources, parallel arrays with one entry per flow, and how it ended.
+
+    `capacity_price` (R, T) is what one more GPU-h would save, in the objective's unit, ≥ 0;
+    `infeasible` are the steps without a placement.
+    """
+
+    hour: np.ndarray
+    source: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    value: np.ndarray
+    capacity_price: np.ndarray
+    infeasible: np.ndarray
+    engine_hours: int = 0
+    """Steps that the fast engine solved."""
+    highs_hours: int = 0
+    """Steps that went to HiGHS."""
+    programs: int = 0
+    """Programs that HiGHS solved."""
+    seconds: float = 0.0
+    build_seconds: float = 0.0
+    rows: int = 0
+    columns: int = 0
+    nonzeros: int = 0
+    status: Status = Status.OPTIMAL
+    gap: float = 0.0
+
+    @property
+    def flows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(hour, source, region, point, value)."""
+        return self.hour, self.source, self.region, self.point, self.value
+
+
+def solve_hours(
+    instance: Instance,
+    measure: Measure,
+    tie: Measure | None = None,
+    steps: np.ndarray | None = None,
+    solver: Solver = Solver.AUTO,
+) -> Solution:
+    """Make `measure` least in every step apart; among equals make `tie` least.
+
+    `steps` are the indices to solve, all by default. Exact: every step is optimal or listed as
+    infeasible. Frictions and caps over several steps are not looked at. What the engine does not
+    finish goes to HiGHS, which also has the last word on whether a step is infeasible.
+    """
+    began = time.perf_counter()
+    steps = np.arange(instance.scenario.hours.count) if steps is None else steps
+    instance = pruned(instance, (measure,) if tie is None else (measure, tie), steps)
+    by_engine_alone = _engine_alone(instance, steps, solver)
+    parts, rest = ([], steps) if by_engine_alone else _argmin(instance, measure, tie, steps)
+    capacity_price = np.zeros_like(instance.capacity)
+    by_engine = 0
+    if solver is Solver.ENGINE or (solver is Solver.AUTO and len(rest) >= fast.WORTH_IT):
+        found_fast = fast.solve_fast(instance, measure, tie, rest)
+        parts.append(found_fast.flows)
+        capacity_price[:, rest] = found_fast.capacity_price
+        by_engine, rest = len(rest) - len(found_fast.left), found_fast.left
+        capacity_price[:, rest] = 0.0
+    worker = _HourProgram(instance, measure, tie) if len(rest) else None
+    infeasible = []
+    for t in rest:
+        assert worker is not None
+        found = worker.solve(int(t))
+        if found is None:
+            infeasible.append(int(t))
+            continue
+        flows, capacity_price[:, t] = found
+        parts.append(flows)
+    joined = join(parts)
+    return Solution(
+        *joined,
+        capacity_price=capacity_price,
+        infeasible=np.array(infeasible, dtype=np.int64),
+        seconds=time.perf_counter() - began,
+        engine_hours=by_engine,
+        highs_hours=len(rest),
+        **({} if worker is None else worker.size),
+    )
+
+
+def feasible(instance: Instance, steps: np.ndarray) -> bool:
+    """Whether all of these steps have a placement."""
+    nothing = zero(instance)
+    if not _engine_alone(instance, steps, Solver.AUTO):
+        return not len(solve_hours(instance, nothing, None, steps).infeasible)
+    left = fast.solve_fast(pruned(instance, (nothing,), steps), nothing, None, steps).left
+    return not any(
+        len(solve_hours(instance, nothing, None, left[n : n + 1]).infeasible)
+        for n in range(len(left))
+    )
+
+
+def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool:
+    """Whether the engine gets all steps: it finds those that need no program by itself."""
+    if solver is not Solver.AUTO:
+        return solver is Solver.ENGINE
+    floors = not np.isnan(instance.mean_accuracy_min).all()
+    limited = floors or bool(np.isfinite(instance.capacity[:, steps]).any())
+    return limited and len(steps) >= fast.WORTH_IT
+
+
+def evaluate(instance: Instance, measure: Measure, solution: Solution) -> np.ndarray:
+    """Value of a measure over the flows, per step, each step counted as its hours; shape (T,)."""
+    hour, source, region, point, value = solution.flows
+    on = region != UNSERVED
+    unit = np.empty(len(value))
+    unit[on] = (
+        instance.energy_kwh[source[on], point[on]] * measure.per_kwh[region[on], hour[on]]
+        + measure.per_request[source[on], region[on], point[on]]
+    )
+    unit[~on] = measure.per_unserved[source[~on]]
+    per_step = np.bincount(hour, weights=unit * value, minlength=instance.scenario.hours.count)
+    weighted: np.ndarray = per_step * instance.hours
+    return weighted
+
+
+def blend(first: Solution, second: Solution, share: float) -> Solution:
+    """share · first + (1 − share) · second."""
+    joined = join(
+        [(*first.flows[:4], share * first.value), (*second.flows[:4], (1 - share) * second.value)]
+    )
+    mixed = share * first.capacity_price + (1 - share) * second.capacity_price
+    hour, source, region, point, value = _merge_equal(*joined)
+    return replace(
+        first,
+        hour=hour,
+        source=source,
+        region=region,
+        point=point,
+        value=value,
+        capacity_price=mixed,
+        engine_hours=first.engine_hours + second.engine_hours,
+        highs_hours=first.highs_hours + second.highs_hours,
+        programs=first.programs + second.programs,
+        seconds=first.seconds + second.seconds,
+    )
+
+
+Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _argmin(
+    instance: Instance, measure: Measure, tie: Measure | None, steps: np.ndarray
+) -> tuple[list[Flat], np.ndarray]:
+    """Flows of the steps where each source's best place fits, and the steps that are left."""
+    slots = Slots.of(instance)
+    size = max(1, CHUNK_ELEMENTS // max(1, slots.region.size))
+    parts, rest = [], []
+    for low in range(0, len(steps), size):
+        chunk = steps[low : low + size]
+        best = slots.best(measure, tie, chunk)
+        fits = _fits(instance, slots, chunk, best)
+        rest.append(chunk[~fits])
+        source, at = np.nonzero(instance.demand[:, chunk] * fits > 0)
+        slot, value = best[source, at], instance.demand[source, chunk[at]]
+        region, point = slots.region[source, slot], slots.point[source, slot]
+        parts.append((chunk[at], source, region, point, value))
+    return parts, np.concatenate(rest) if rest else np.zeros(0, np.int64)
+
+
+def _fits(instance: Instance, slots: Slots, chunk: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Whether the best places together keep capacity and mean accuracy; bool, (chunk,)."""
+    demand = instance.demand[:, chunk]
+    ok = np.asarray(~((best < 0) & (demand > 0)).any(axis=0))
+    source = np.arange(instance.sources)[:, None]
+    region, point = slots.region[source, best], slots.point[source, best]
+    served = (region != UNSERVED) & (best >= 0)
+    load = np.zeros((len(instance.capacity), len(chunk)))
+    used = np.where(served, demand * slots.gpu_h[source, best], 0.0)
+    at = np.broadcast_to(np.arange(len(chunk)), best.shape)
+    np.add.at(load, (np.where(served, region, 0), at), used)
+    ok &= (load <= instance.capacity[:, chunk] * (1 + SLACK)).all(axis=0)
+    for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
+        of = instance.klass == k
+        excess = instance.accuracy[source, point] - instance.mean_accuracy_min[k]
+        total = np.where(served & of[:, None], demand * excess, 0.0).sum(axis=0)
+        ok &= total >= -SLACK * np.maximum(demand[of].sum(axis=0), 1.0)
+    return ok
+
+
+class _HourProgram:
+    """One hour's program in HiGHS; the next hour changes costs and bounds only."""
+
+    def __init__(self, instance: Instance, measure: Measure, tie: Measure | None) -> None:
+        began = time.perf_counter()
+        self.instance, self.measure, self.tie = instance, measure, tie
+        self.layout = Layout(instance, np.array([0]))
+        self.places = self.layout.places
+        self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
+        self.floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
+        self.solver: Any = highs.new_solver()
+        blocks = self._blocks()
+        n = self.layout.columns
+        self.index = np.arange(n, dtype=np.int32)
+        self.zero, self.free = np.zeros(n), np.full(n, np.inf)
+        highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
+        self.row_count = sum(len(b.lower) for b in blocks)
+        self.nonzeros = sum(len(b.index) for b in blocks)
+        self.programs = 0
+        self.build_seconds = time.perf_counter() - began
+
+    def _blocks(self) -> list[Rows]:
+        """Rows with a capacity row for each region that is limited in any hour."""
+        ever = np.where(np.isfinite(self.instance.capacity).any(axis=1), 0.0, np.inf)
+        shaped = replace(
+            self.instance, capacity=np.broadcast_to(ever[:, None], self.instance.capacity.shape)
+        )
+        return rows(Layout(shaped, np.array([0])))
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """What the program's size is, for the plan's information."""
+        return {
+            "programs": self.programs,
+            "build_seconds": self.build_seconds,
+            "rows": self.row_count,
+            "columns": self.layout.columns,
+            "nonzeros": self.nonzeros,
+        }
+
+    def solve(self, t: int) -> tuple[Flat, np.ndarray] | None:
+        """Flows and capacity prices of step t, or None where it is infeasible."""
+        units = self._units(self.measure, t)
+        scale = 100.0 / max(float(np.abs(units).max(initial=0.0)), 1e-300)
+        demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
+        self._bound(t, demand_scale)
+        answer = self._run(units * scale)
+        if answer.status is Status.INFEASIBLE:
+            return None
+        price = np.zeros(len(self.instance.capacity))
+        at = self.instance.sources
+        price[self.limited] = np.maximum(-answer.dual[at : at + len(self.limited)], 0.0) / scale
+        if self.tie is not None:
+            answer = self._among_equals(answer, self._units(self.tie, t))
+        return self._flows(answer.x / demand_scale, t), price
+
+    def _units(self, measure: Measure, t: int) -> np.ndarray:
+        source, region, point = self.places
+        served = (
+            self.instance.energy_kwh[source, point] * measure.per_kwh[region, t]
+            + measure.per_request[source, region, point]
+        )
+        return np.concatenate([served, measure.per_unserved[self.layout.priced]])
+
+    def _bound(self, t: int, scale: float) -> None:
+        """This step's demand and capacity, scaled."""
+        demand = self.instance.demand[:, t] * scale
+        limit = self.instance.capacity[self.limited, t] * scale
+        floor = np.zeros(self.floors)
+        lower = np.concatenate([demand, np.full(len(limit), -np.inf), floor])
+        upper = np.concatenate([demand, limit, np.full(self.floors, np.inf)])
+        index = np.arange(self.row_count, dtype=np.int32)
+        self.solver.changeRowsBounds(self.row_count, index, lower, upper)
+
+    def _run(self, cost: np.ndarray) -> highs.Answer:
+        self.programs += 1
+        self.solver.changeColsCost(len(cost), self.index, cost)
+        answer = highs.run(self.solver)
+        if answer.status is Status.FAILED:
+            self.solver.clearSolver()
+            answer = highs.run(self.solver)
+        return highs.checked(answer)
+
+    def _among_equals(self, first: highs.Answer, tie: np.ndarray) -> highs.Answer:
+        """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
+        idle = np.abs(first.reduced) > 1e-7
+        self.solver.changeColsBounds(
+            len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, np.inf)
+        )
+        at = self.instance.sources
+        full = np.abs(first.dual[at:]) > 1e-7
+        index = (at + np.flatnonzero(full)).astype(np.int32)
+        activity = np.asarray(self.solver.getSolution().row_value)[index]
+        if len(index):
+            self.solver.changeRowsBounds(len(index), index, activity, activity)
+        second = self._run(tie * (100.0 / max(float(np.abs(tie).max(initial=0.0)), 1e-300)))
+        self.solver.changeColsBounds(len(idle), self.index, self.zero, self.free)
+        return first if second.status is Status.INFEASIBLE else second
+
+    def _flows(self, x: np.ndarray, t: int) -> Flat:
+        """The columns that carry something, as flows."""
+        found = columns_to_flows(self.layout, x, self.instance.demand[:, t])
+        return (np.full(len(found[0]), t, dtype=np.int64), *found)
+
+
+def columns_to_flows(
+    layout: Layout, x: np.ndarray, demand: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One hour's x and n columns as (source, region, point, value).
+
+    Rounding dust is dropped, and each source's flows are scaled to its demand exactly, which the
+    solver meets within its tolerance only.
+    """
+    source, region, point = layout.places
+    priced = layout.priced
+    of = np.concatenate([source, priced])
+    clean = np.where(x > 1e-11 * demand[of], x, 0.0)
+    total = np.bincount(of, weights=clean, minlength=layout.instance.sources)
+    exact = clean * np.divide(demand, total, out=np.zeros_like(demand), where=total > 0)[of]
+    used = np.flatnonzero(exact > 0)
+    count = len(priced)
+    return (
+        of[used],
+        np.concatenate([region, np.full(count, UNSERVED)])[used],
+        np.concatenate([point, np.zeros(count, dtype=np.int64)])[used],
+        exact[used],
+    )
+
+
+def join(parts: list[Flat]) -> Flat:
+    """All parts in the order of their hours."""
+    if not parts:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, none, none, np.zeros(0)
+    hour, source, region, point, value = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    order = np.argsort(hour, kind="stable")
+    return hour[order], source[order], region[order], point[order], value[order]
+
+
+def _merge_equal(
+    hour: np.ndarray, source: np.ndarray, region: np.ndarray, point: np.ndarray, value: np.ndarray
+) -> Flat:
+    """Flows that share hour, source, region and point, added up."""
+    keys = np.stack([hour, source, region, point])
+    unique, inverse = np.unique(keys, axis=1, return_inverse=True)
+    total = np.bincount(inverse.ravel(), weights=value, minlength=unique.shape[1])
+    keep = total > 0
+    return unique[0][keep], unique[1][keep], unique[2][keep], unique[3][keep], total[keep]

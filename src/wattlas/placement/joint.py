@@ -1,0 +1,112 @@
+"""Hours that something couples — frictions, or caps beside them — as one program."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from wattlas.model.plan import Status
+from wattlas.placement import highs
+from wattlas.placement.hourly import Flat, Solution, columns_to_flows, join
+from wattlas.placement.instance import Instance
+from wattlas.placement.measures import Measure
+from wattlas.placement.program import Cap, Layout, Rows, objective, rows
+
+
+def solve_joint(
+    instance: Instance,
+    measure: Measure,
+    caps: tuple[Cap, ...] = (),
+    *,
+    frictions: bool = True,
+    time_limit_s: float | None = None,
+) -> tuple[Solution, np.ndarray]:
+    """Make `measure` least over all steps at once; returns the flows and the caps' prices.
+
+    A cap's price is what one more unit of its limit would save, in the objective's unit, ≥ 0.
+    """
+    began = time.perf_counter()
+    steps = np.arange(instance.scenario.hours.count)
+    layout = Layout(instance, steps, coupled=frictions, caps=caps)
+    cost = objective(layout, measure)
+    blocks = rows(layout)
+    built = time.perf_counter() - began
+    scale = _Scale(instance, cost)
+    interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
+    answer = highs.checked(
+        highs.solve(scale.lp(cost, blocks), time_limit_s=time_limit_s, interior=interior)
+    )
+    solution = _solution(layout, answer, scale, blocks)
+    size = {
+        "seconds": time.perf_counter() - began,
+        "build_seconds": built,
+        "programs": 1,
+        "rows": sum(len(block.lower) for block in blocks),
+        "columns": layout.columns,
+        "nonzeros": sum(len(block.index) for block in blocks),
+    }
+    solved = bool(len(answer.x))
+    prices = _dual(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
+    return Solution(**{**solution.__dict__, **size}), prices
+
+
+class _Scale:
+    """Demand and money brought to the order of 100, so that tolerances mean the same everywhere."""
+
+    def __init__(self, instance: Instance, cost: np.ndarray) -> None:
+        self.demand = 100.0 / max(float(instance.demand.max(initial=0.0)), 1e-300)
+        self.cost = 100.0 / max(float(np.abs(cost).max(initial=0.0)), 1e-300)
+        self.row: dict[str, np.ndarray] = {}
+
+    def lp(self, cost: np.ndarray, blocks: list[Rows]) -> highs.Lp:
+        """The scaled program; caps are scaled row by row as well."""
+        scaled = [self._block(block) for block in blocks]
+        n = len(cost)
+        return highs.Lp(cost * self.cost, np.zeros(n), np.full(n, np.inf), scaled)
+
+    def _block(self, block: Rows) -> Rows:
+        factor = np.ones(len(block.lower))
+        if block.name == "cap":
+            largest = np.maximum.reduceat(np.abs(block.value), block.start[:-1])
+            factor = 1.0 / np.where(largest > 0, largest, 1.0)
+        self.row[block.name] = factor
+        length = np.diff(block.start)
+        return Rows(
+            block.name,
+            block.lower * self.demand * factor,
+            block.upper * self.demand * factor,
+            block.start,
+            block.index,
+            block.value * np.repeat(factor, length),
+        )
+
+
+def _solution(layout: Layout, answer: highs.Answer, scale: _Scale, blocks: list[Rows]) -> Solution:
+    instance = layout.instance
+    price = np.zeros_like(instance.capacity)
+    if answer.status is Status.INFEASIBLE or not len(answer.x):
+        return Solution(*join([]), price, infeasible=layout.hours, status=answer.status)
+    x = answer.x / scale.demand
+    parts: list[Flat] = []
+    both = np.concatenate([layout.column("x"), layout.column("n")], axis=1)
+    for h, t in enumerate(layout.hours):
+        found = columns_to_flows(layout, x[both[h]], instance.demand[:, t])
+        parts.append((np.full(len(found[0]), t, dtype=np.int64), *found))
+    if any(block.name == "capacity" for block in blocks):
+        limited = np.flatnonzero(np.isfinite(instance.capacity[:, layout.hours]).any(axis=1))
+        dual = _dual(answer, blocks, "capacity", scale).reshape(len(layout.hours), -1)
+        price[np.ix_(limited, layout.hours)] = dual.T / instance.hours[layout.hours]
+    return Solution(*join(parts), price, infeasible=np.zeros(0, np.int64), status=answer.status)
+
+
+def _dual(answer: highs.Answer, blocks: list[Rows], name: str, scale: _Scale) -> np.ndarray:
+    """Prices of a block of ≤ rows in the objective's own unit, ≥ 0."""
+    at = 0
+    for block in blocks:
+        if block.name == name:
+            raw = answer.dual[at : at + len(block.lower)]
+            prices: np.ndarray = np.maximum(-raw, 0.0) * scale.row[name] / scale.cost
+            return prices
+        at += len(block.lower)
+    raise KeyError(name)

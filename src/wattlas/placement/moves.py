@@ -1,0 +1,300 @@
+"""A block of demand that leaves home: what it saves per request, and what moving it costs.
+
+c[r,t] = PUE_r · e · (p/1000 + γ·κ/10⁶) + w_r · g + η[s,r] · b/10⁹          USD/request
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.errors import UsageError
+from wattlas.model.scenario import Scenario
+from wattlas.model.workload import OperatingPoint, State, WorkloadClass
+from wattlas.units import BYTES_PER_GB, G_PER_T, KWH_PER_MWH
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one place charges for what it runs; every field is a number or a series, shape (T,)."""
+
+    price_usd_per_mwh: np.ndarray | float
+    carbon_g_per_kwh: np.ndarray | float = 0.0
+    """At the intensity that decisions use."""
+    pue: float = 1.0
+    rent_usd_per_gpu_h: float = 0.0
+    egress_usd_per_gb: np.ndarray | float = 0.0
+    """Between the service node and this place."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One block of demand that leaves `home` for `away` and pays `one_off_usd` to get there.
+
+    The one-off cost is M without the state: capacity started, weights carried, and both of the
+    way back where it returns. State is `sessions` · `state_bytes` at `state_usd_per_gb`, the
+    egress price of each crossing added up (two where it returns).
+    """
+
+    home: Place
+    away: Place
+    volume_per_h: np.ndarray | float
+    """Requests/h that move, a number or shape (T,)."""
+    it_kwh: float
+    """IT energy per request."""
+    gpu_h: float = 0.0
+    """Accelerator time per request."""
+    payload_bytes: float = 0.0
+    """Bytes per request between service node and region, both directions."""
+    one_off_usd: float = 0.0
+    sessions: float = 0.0
+    state_bytes: float = 0.0
+    """State of one session."""
+    state_usd_per_gb: float = 0.0
+    carbon_price_usd_per_t: float = 0.0
+    step_hours: np.ndarray | float = 1.0
+    """Hours that each step stands for, a number or shape (T,)."""
+    stay_h: float | None = None
+    """How long it stays, for every break-even but the stay itself; None: the whole series."""
+
+    @property
+    def steps(self) -> int:
+        """T: the longest of the series given, 1 where all are numbers."""
+        return int(np.broadcast(*(np.atleast_1d(a) for a in self._series())).shape[0])
+
+    def series(self, value: np.ndarray | float) -> np.ndarray:
+        """A number or series as a series, shape (T,)."""
+        full: np.ndarray = np.broadcast_to(np.asarray(value, dtype=float), (self.steps,))
+        return full
+
+    def _series(self) -> tuple[np.ndarray | float, ...]:
+        sides = [
+            value
+            for side in (self.home, self.away)
+            for value in (side.price_usd_per_mwh, side.carbon_g_per_kwh, side.egress_usd_per_gb)
+        ]
+        return (*sides, self.volume_per_h, self.step_hours)
+
+    @property
+    def constant(self) -> bool:
+        """Whether one hour of the series is like any other; steps may differ in length."""
+        return all(np.ptp(np.atleast_1d(part)) == 0 for part in self._series()[:-1])
+
+    @property
+    def hours(self) -> np.ndarray:
+        """Hours that each step stands for, shape (T,)."""
+        return self.series(self.step_hours)
+
+    @property
+    def horizon_h(self) -> float:
+        """Length of the series."""
+        return float(self.hours.sum())
+
+    @property
+    def state_usd(self) -> float:
+        """What carrying the state of every session costs."""
+        return self.sessions * self.state_bytes / BYTES_PER_GB * self.state_usd_per_gb
+
+    @property
+    def moving_usd(self) -> float:
+        """M: everything that is paid once."""
+        return self.one_off_usd + self.state_usd
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What one request saves by running away from home, part by part; each USD, shape (T,).
+
+    `carbon_t` is the tonnes it saves, which the carbon price makes money of.
+    """
+
+    energy_usd: np.ndarray
+    rent_usd: np.ndarray
+    egress_usd: np.ndarray
+    carbon_t: np.ndarray
+    carbon_price_usd_per_t: float
+
+    @property
+    def carbon_usd(self) -> np.ndarray:
+        """At the internal carbon price."""
+        usd: np.ndarray = self.carbon_t * self.carbon_price_usd_per_t
+        return usd
+
+    @property
+    def total_usd(self) -> np.ndarray:
+        """c_h − c_r, all parts together."""
+        usd: np.ndarray = self.energy_usd + self.rent_usd + self.egress_usd + self.carbon_usd
+        return usd
+
+
+def saving(move: Move) -> Saving:
+    """c_h − c_r per request, c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b/10⁹."""
+    home, away = move.home, move.away
+    price = home.pue * move.series(home.price_usd_per_mwh) - away.pue * move.series(
+        away.price_usd_per_mwh
+    )
+    carbon = home.pue * move.series(home.carbon_g_per_kwh) - away.pue * move.series(
+        away.carbon_g_per_kwh
+    )
+    egress = move.series(home.egress_usd_per_gb) - move.series(away.egress_usd_per_gb)
+    rent = (home.rent_usd_per_gpu_h - away.rent_usd_per_gpu_h) * move.gpu_h
+    return Saving(
+        energy_usd=move.it_kwh * price / KWH_PER_MWH,
+        rent_usd=move.series(rent),
+        egress_usd=egress * move.payload_bytes / BYTES_PER_GB,
+        carbon_t=move.it_kwh * carbon / G_PER_T,
+        carbon_price_usd_per_t=move.carbon_price_usd_per_t,
+    )
+
+
+def requests(move: Move) -> np.ndarray:
+    """Requests of each step that fall into the stay, shape (T,); its last step counts in part.
+
+    A stay longer than the series is as long as the series, unless nothing varies: then each
+    step stands for more hours.
+    """
+    hours = move.hours
+    stay = move.horizon_h if move.stay_h is None else move.stay_h
+    if stay > move.horizon_h and move.constant:
+        inside = hours * (stay / move.horizon_h)
+    else:
+        inside = np.clip(stay - (np.cumsum(hours) - hours), 0.0, hours)
+    served: np.ndarray = inside * move.series(move.volume_per_h)
+    return served
+
+
+def gain_usd(move: Move) -> float:
+    """What the move gains over the stay: Σ volume·(c_h − c_r) − M. It pays iff this is > 0."""
+    return float(requests(move) @ saving(move).total_usd) - move.moving_usd
+
+
+def move_between(
+    scenario: Scenario,
+    class_id: str,
+    from_region: str,
+    to_region: str,
+    point_id: str | None = None,
+    metro_id: str | None = None,
+    *,
+    returns: bool = False,
+    stay_h: float | None = None,
+) -> Move:
+    """The demand of a class (of one metro, or of all) that leaves one region for another.
+
+    Capacity is started, and state carried, for the busiest step; starting is paid at the price
+    of the first step, the way back at the mean price of home. Without `point_id` it is the
+    cheapest operating point at home that both regions run. Sampled steps count as the hours they
+    stand for. UsageError names an id that the scenario does not have.
+    """
+    k = _index("class", class_id, [c.id for c in scenario.classes])
+    h, r = (_index("region", x, [y.id for y in scenario.regions]) for x in (from_region, to_region))
+    who = np.arange(len(scenario.metros))
+    if metro_id is not None:
+        who = np.array([_index("metro", metro_id, [m.id for m in scenario.metros])])
+    klass = scenario.classes[k]
+    demand = scenario.demand_per_h[who, k]
+    egress = [_egress(scenario, who, demand, at) for at in (h, r)]
+    volume, busiest = demand.sum(axis=0), float(demand.sum(axis=0).max())
+    move = Move(
+        home=_place(scenario, h, egress[0]),
+        away=_place(scenario, r, egress[1]),
+        volume_per_h=volume,
+        it_kwh=0.0,
+        payload_bytes=klass.bytes_per_request,
+        sessions=busiest / klass.requests_per_session_h if _carries_state(scenario, klass) else 0.0,
+        state_bytes=klass.session_state_bytes,
+        state_usd_per_gb=float(egress[1].mean() + (egress[0].mean() if returns else 0.0)),
+        carbon_price_usd_per_t=scenario.objective.carbon_price_usd_per_t,
+        step_hours=scenario.hours.hours,
+        stay_h=stay_h,
+    )
+    point = _point(scenario, klass, move, (h, r), point_id)
+    start = _start_usd_per_gpu_h(scenario, point, r, first=True)
+    back = _start_usd_per_gpu_h(scenario, point, h, first=False) if returns else 0.0
+    gpu_h = klass.gpu_h(point)
+    return replace(
+        move, it_kwh=klass.it_kwh(point), gpu_h=gpu_h, one_off_usd=busiest * gpu_h * (start + back)
+    )
+
+
+def _index(what: str, wanted: str, known: list[str]) -> int:
+    if wanted not in known:
+        raise UsageError(f"there is no {what} `{wanted}`; there are: {', '.join(known)}")
+    return known.index(wanted)
+
+
+def _place(scenario: Scenario, r: int, egress: np.ndarray) -> Place:
+    region = scenario.regions[r]
+    return Place(
+        price_usd_per_mwh=scenario.price_usd_per_mwh[r],
+        carbon_g_per_kwh=scenario.deciding_g_per_kwh[r],
+        pue=region.pue,
+        rent_usd_per_gpu_h=region.rent_usd_per_gpu_h,
+        egress_usd_per_gb=egress,
+    )
+
+
+def _egress(scenario: Scenario, who: np.ndarray, demand: np.ndarray, r: int) -> np.ndarray:
+    """Egress price to a region, averaged over the metros as they ask, USD/GB, shape (T,)."""
+    price = scenario.network.egress_usd_per_gb[scenario.metro_node[who], r]
+    total = demand.sum(axis=0)
+    share = np.where(total > 0.0, demand / np.where(total > 0.0, total, 1.0), 1.0 / len(who))
+    mean: np.ndarray = price[0] + (price - price[0]) @ share
+    return mean
+
+
+def _carries_state(scenario: Scenario, klass: WorkloadClass) -> bool:
+    """Sticky sessions pay where the scenario says so; pinned ones could move in no other way."""
+    if klass.state is State.STICKY:
+        return scenario.frictions.move_state
+    return klass.state is State.PINNED
+
+
+def _start_usd_per_gpu_h(
+    scenario: Scenario, point: OperatingPoint, r: int, *, first: bool
+) -> float:
+    """F[m,r] ≥ 0: USD per GPU-h/h started, at the price of the first step or at the mean price."""
+    region, frictions = scenario.regions[r], scenario.frictions
+    price = scenario.price_usd_per_mwh[r]
+    paid = float(price[0] if first else price.mean())
+    warm_up = frictions.start_kwh_per_gpu_h * region.pue * paid / KWH_PER_MWH
+    base = frictions.start_usd_by_region.get(region.id, frictions.start_usd_per_gpu_h)
+    carried = 0.0
+    if frictions.carry_weights:
+        inbound = float(scenario.network.egress_usd_per_gb[:, r].mean())
+        carried = point.weights_bytes / BYTES_PER_GB * inbound
+    return max(base + warm_up + carried, 0.0)
+
+
+def _point(
+    scenario: Scenario,
+    klass: WorkloadClass,
+    move: Move,
+    regions: tuple[int, int],
+    wanted: str | None,
+) -> OperatingPoint:
+    """The point named, or the cheapest at home that the class may use and both regions run."""
+    if wanted is not None:
+        return scenario.points[_index("operating point", wanted, [p.id for p in scenario.points])]
+    places = [scenario.regions[r] for r in regions]
+    able = [
+        p
+        for p in scenario.points
+        if (klass.points is None or p.id in klass.points)
+        and klass.accuracy(p) >= klass.accuracy_min
+        and all(place.variants is None or p.variant in place.variants for place in places)
+    ]
+    if not able:
+        raise UsageError(
+            f"no operating point of class `{klass.id}` runs in both `{places[0].id}` and "
+            f"`{places[1].id}`; name regions that share a model"
+        )
+    per_kwh = places[0].pue * float(
+        (
+            move.series(move.home.price_usd_per_mwh) / KWH_PER_MWH
+            + move.carbon_price_usd_per_t * move.series(move.home.carbon_g_per_kwh) / G_PER_T
+        ).mean()
+    )
+    rent = places[0].rent_usd_per_gpu_h
+    return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * rent)

@@ -1,0 +1,46 @@
+"""Places that can never be in an optimum, taken out before anything is solved.
+
+A point is dominated where another open point of the same source and region is at least as good by
+every measure in every hour, needs no more accelerator time, and is no less accurate where the
+class has a mean floor. A unit value is linear in the region's value per kWh, so being at least as
+good at the least and at the greatest of the hours is being so in all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.placement.instance import Instance
+from wattlas.placement.measures import Measure
+
+
+def pruned(instance: Instance, measures: tuple[Measure, ...], steps: np.ndarray) -> Instance:
+    """The instance without dominated places over the given steps. Exact: no optimum is lost."""
+    points = instance.allowed.shape[2]
+    if points < 2 or not len(steps):
+        return instance
+    ends = [end for measure in measures for end in _ends(instance, measure, steps)]
+    floored = ~np.isnan(instance.mean_accuracy_min[instance.klass])
+    allowed = instance.allowed.copy()
+    for o in range(points):
+        for better in range(points):
+            if better == o:
+                continue
+            no_worse = (instance.gpu_h[:, better] <= instance.gpu_h[:, o])[:, None]
+            accurate = instance.accuracy[:, better] >= instance.accuracy[:, o]
+            no_worse = no_worse & (accurate | ~floored)[:, None]
+            for end in ends:
+                no_worse = no_worse & (end[:, :, better] <= end[:, :, o])
+            allowed[:, :, o] &= ~(no_worse & allowed[:, :, better])
+    return replace(instance, allowed=allowed)
+
+
+def _ends(instance: Instance, measure: Measure, steps: np.ndarray) -> list[np.ndarray]:
+    """Unit values at each region's least and greatest value per kWh, each (S, R, O)."""
+    per_kwh = measure.per_kwh[:, steps]
+    return [
+        instance.energy_kwh[:, None, :] * end[None, :, None] + measure.per_request
+        for end in (per_kwh.min(axis=1), per_kwh.max(axis=1))
+    ]

@@ -1,0 +1,100 @@
+"""From merged flows to metros, and from flows to money, energy and carbon."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wattlas.model.plan import UNSERVED, Flows, Totals
+from wattlas.model.scenario import Scenario
+from wattlas.placement.frictions import friction_usd
+from wattlas.placement.hourly import Solution
+from wattlas.placement.instance import Instance
+from wattlas.units import G_PER_KG, G_PER_T, KWH_PER_MWH
+
+
+def expand(instance: Instance, solution: Solution) -> Flows:
+    """Share each flow of a merged source among its metros, in proportion to their demand."""
+    pointer, metro, klass = instance.members
+    hour, source, region, point, value = solution.flows
+    count = np.diff(pointer)[source]
+    flow = np.repeat(np.arange(len(source)), count)
+    first = np.repeat(np.cumsum(count) - count, count)
+    member = pointer[source][flow] + np.arange(len(flow)) - first
+    own = instance.scenario.demand_per_h[metro[member], klass[member], hour[flow]]
+    whole = instance.demand[source, hour][flow]
+    rate = value[flow] * np.divide(own, whole, out=np.zeros_like(own), where=whole > 0)
+    keep = rate > 0
+    flow, member = flow[keep], member[keep]
+    return Flows(
+        hour=hour[flow].astype(np.int32),
+        metro=metro[member].astype(np.int32),
+        klass=klass[member].astype(np.int16),
+        region=region[flow].astype(np.int16),
+        point=point[flow].astype(np.int16),
+        requests_per_h=rate[keep],
+    )
+
+
+def per_flow(scenario: Scenario, flows: Flows) -> dict[str, np.ndarray]:
+    """What each flow comes to, hours counted: requests, MWh, USD, kg; arrays like the flows'.
+
+    Keys: requests, it_mwh, facility_mwh, gpu_h, egress_gb, energy_usd, rent_usd, egress_usd,
+    carbon_kg (deciding), carbon_average_kg, carbon_marginal_kg (where known), rtt_ms.
+    """
+    on = flows.served
+    r = np.where(on, flows.region, 0)
+    requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
+    served = np.where(on, requests, 0.0)
+    energy = np.array([[k.it_kwh(o) for o in scenario.points] for k in scenario.classes])
+    gpu = np.array([[k.gpu_h(o) for o in scenario.points] for k in scenario.classes])
+    transfer = np.array([k.transfer_gb for k in scenario.classes])
+    rent = np.array([x.rent_usd_per_gpu_h for x in scenario.regions])
+    node = scenario.metro_node[flows.metro]
+    it_mwh = served * energy[flows.klass, flows.point] / KWH_PER_MWH
+    facility = it_mwh * scenario.pue[r]
+    gpu_h = served * gpu[flows.klass, flows.point]
+    egress_gb = served * transfer[flows.klass]
+    net = scenario.network
+    out = {
+        "requests": requests,
+        "it_mwh": it_mwh,
+        "facility_mwh": facility,
+        "gpu_h": gpu_h,
+        "egress_gb": egress_gb,
+        "energy_usd": facility * scenario.price_usd_per_mwh[r, flows.hour],
+        "rent_usd": gpu_h * rent[r],
+        "egress_usd": egress_gb * net.egress_usd_per_gb[node, r],
+        "carbon_kg": facility * scenario.deciding_g_per_kwh[r, flows.hour],
+        "carbon_average_kg": facility * scenario.average_g_per_kwh[r, flows.hour],
+        "rtt_ms": net.rtt_metro_node_ms[flows.metro, node] + net.rtt_node_region_ms[node, r],
+    }
+    marginal = scenario.signals.marginal_g_per_kwh
+    if marginal is not None:
+        out["carbon_marginal_kg"] = facility * marginal[scenario.region_zone][r, flows.hour]
+    return out
+
+
+def totals(instance: Instance, solution: Solution, flows: Flows) -> Totals:
+    """Sums over the window. MWh × g/kWh is kg, so no factor stands between them."""
+    scenario = instance.scenario
+    each = per_flow(scenario, flows)
+    on = flows.served
+    sums = {name: float(values.sum()) for name, values in each.items() if name != "rtt_ms"}
+    requests = each["requests"]
+    late = instance.judged.late[flows.metro, flows.klass]
+    price = np.array([k.unserved_usd_per_request or 0.0 for k in scenario.classes])
+    friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
+    served = float(requests[on].sum())
+    gamma = scenario.objective.carbon_price_usd_per_t
+    return Totals(
+        **{**sums, "requests": served},
+        unserved_requests=float(requests[~on].sum()),
+        late_requests=float(requests[on & late].sum()),
+        friction_usd=float(friction.sum()),
+        unserved_usd=float((requests * price[flows.klass])[~on].sum()),
+        carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
+        rtt_mean_ms=float((requests * each["rtt_ms"])[on].sum() / served) if served else 0.0,
+    )
+
+
+__all__ = ["UNSERVED", "expand", "per_flow", "totals"]

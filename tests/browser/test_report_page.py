@@ -1,0 +1,210 @@
+"""The report in a real browser: quiet, complete, operable, and safe against hostile names."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.dashboard import fixture_results as made
+from wattlas.dashboard.report import render_report, write_report
+from wattlas.dashboard.view import Server
+
+pytestmark = pytest.mark.browser
+
+FIGURES = [
+    "frontier", "map", "hours", "merit", "duration", "benefit", "policies", "relocation",
+    "breakeven", "why", "layers",
+]  # fmt: skip
+HOSTILE = '</script><img src=x onerror="window.hit=1"><b>{a|x}</b>\'"'
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the made-up report on the disk."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return write_report(made.results(), path).as_uri()
+
+
+def _write(folder: Path, frames: dict[str, pl.DataFrame], **changes: Any) -> str:
+    path = folder / "report.html"
+    path.write_text(render_report(made.results(frames, **changes)), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_quiet_complete_and_within_the_window(
+    report: str, open_page: Callable[..., Any], width: int, scheme: str
+) -> None:
+    """One request (itself), no complaint, every picture drawn, nothing wider than the window."""
+    seen = open_page(report, width, scheme)
+    page = seen.page
+    for name in FIGURES:
+        figure = page.locator(f"#figure-{name}")
+        assert figure.locator("h2").inner_text().endswith("?")
+        assert len(figure.locator(".answer").inner_text()) > 20
+        assert figure.locator(".chart").get_attribute("aria-label")
+        assert figure.locator("svg path, table tbody tr").count() > 3, name
+        assert figure.get_by_role("button", name="Download CSV").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert "NaN" not in page.inner_text("body")
+    assert "undefined" not in page.inner_text("body")
+    seen.quiet()
+
+
+def test_each_choice_redraws_without_complaint(report: str, open_page: Callable[..., Any]) -> None:
+    """Every option of every choice and list can be taken."""
+    seen = open_page(report)
+    page = seen.page
+    for name in FIGURES:
+        figure = page.locator(f"#figure-{name}")
+        for value in figure.locator(".choice span").all():
+            value.click()
+        for select in figure.locator("select").all():
+            for option in select.locator("option").all()[:6]:
+                select.select_option(option.get_attribute("value"))
+    seen.quiet()
+
+
+def test_the_budget_is_dragged(report: str, open_page: Callable[..., Any]) -> None:
+    """A looser budget costs no more, the sentence follows, and the address remembers."""
+    seen = open_page(report)
+    page = seen.page
+    slider = page.locator("#figure-frontier input[type=range]")
+    said = []
+    for value in ("0.7", "1.5"):
+        slider.evaluate(
+            "(node, value) => { node.value = value; node.dispatchEvent(new Event('input')); }",
+            value,
+        )
+        said.append(page.locator("#figure-frontier .answer").inner_text())
+    assert "×0.7" in said[0]
+    assert "×1.5" in said[1]
+    assert "frontier.budget=1.5" in page.url
+    cost = [float(text.split("costs USD ")[1].split(" ")[0]) for text in said]
+    assert cost[1] <= cost[0]
+    seen.quiet()
+
+
+def test_the_address_restores_the_choices(report: str, open_page: Callable[..., Any]) -> None:
+    """A link that was shared shows what its sender saw."""
+    first = open_page(report).page
+    first.locator("#figure-hours .choice").get_by_text("Carbon").click()
+    first.locator("#figure-why select").select_option("metro-07")
+    said = [first.locator(f"#figure-{n} .answer").inner_text() for n in ("hours", "why")]
+    second = open_page(first.url)
+    assert [
+        second.page.locator(f"#figure-{n} .answer").inner_text() for n in ("hours", "why")
+    ] == said
+    second.quiet()
+
+
+def test_the_data_of_each_chart_can_be_had(report: str, open_page: Callable[..., Any]) -> None:
+    """The CSV has a header and as many rows as the table says."""
+    page = open_page(report).page
+    for name in FIGURES:
+        figure = page.locator(f"#figure-{name}")
+        with page.expect_download() as waiting:
+            figure.get_by_role("button", name="Download CSV").click()
+        assert waiting.value.suggested_filename == f"wattlas-{name}.csv"
+        rows = list(csv.DictReader(Path(waiting.value.path()).read_text("utf-8").splitlines()))
+        assert len(rows) > 3
+        figure.locator("summary").click()
+        assert figure.locator("details tbody tr").count() == min(len(rows), 400)
+
+
+def test_hostile_names_do_nothing(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Markup in a name is shown as text: in headings, lists, pictures and tooltips."""
+    frames = dict(made.made_up())
+    frames["places"] = frames["places"].with_columns(name=pl.col("id") + HOSTILE)
+    frames["benefit"] = frames["benefit"].with_columns(
+        label=pl.col("label") + HOSTILE, note=pl.lit(HOSTILE)
+    )
+    frames["policies"] = frames["policies"].with_columns(
+        label=pl.lit(HOSTILE), reason=pl.lit(HOSTILE)
+    )
+    frames["breakeven"] = frames["breakeven"].with_columns(reason=pl.lit(HOSTILE))
+    seen = open_page(
+        _write(tmp_path, frames, scenario={"title": HOSTILE, "notice": HOSTILE}, limits=[HOSTILE])
+    )
+    page = seen.page
+    for name in ("frontier", "map", "hours", "merit", "benefit", "policies", "relocation"):
+        box = page.locator(f"#figure-{name} .chart").first.bounding_box()
+        page.locator(f"#figure-{name} .chart").first.scroll_into_view_if_needed()
+        assert box is not None
+        box = page.locator(f"#figure-{name} .chart").first.bounding_box()
+        assert box is not None
+        for part in (0.25, 0.4, 0.6):
+            page.mouse.move(box["x"] + box["width"] * part, box["y"] + box["height"] * 0.4)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    assert page.title().startswith("</script>")
+    seen.quiet()
+
+
+def test_one_region_one_hour(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """The smallest world has a report."""
+    seen = open_page(_write(tmp_path, made.small()))
+    assert seen.page.locator(".figure.absent").count() == 0
+    seen.quiet()
+
+
+def test_empty_tables_are_said_to_be_missing(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """A table without rows is a sentence, not a broken picture."""
+    seen = open_page(_write(tmp_path, {n: f.clear() for n, f in made.made_up().items()}))
+    assert seen.page.locator(".figure.absent").count() == len(FIGURES)
+    assert "not in these results" in seen.page.locator("#figure-merit").inner_text()
+    seen.quiet()
+
+
+def test_nulls_everywhere(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Whatever may be null is null, and the page still stands."""
+    from wattlas.dashboard.columns import COLUMNS
+
+    frames = {
+        name: frame.with_columns(
+            pl.lit(None, frame.schema[column]).alias(column)
+            for column, kind in COLUMNS[name].items()
+            if kind.endswith("?")
+        )
+        for name, frame in made.made_up().items()
+    }
+    seen = open_page(_write(tmp_path, frames, totals={}, headline={}, objective={}))
+    assert "could not be drawn" not in seen.page.inner_text("body")
+    assert "NaN" not in seen.page.inner_text("body")
+    seen.quiet()
+
+
+def test_it_prints(report: str, open_page: Callable[..., Any]) -> None:
+    """On paper: some pages, light, and no picture cut off at the right."""
+    seen = open_page(report, 1280, "dark")
+    assert len(seen.page.pdf(format="A4")) > 100_000
+    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert seen.page.evaluate(
+        "[...document.querySelectorAll('.chart svg')].every("
+        "svg => svg.getBoundingClientRect().right <= 701)"
+    )
+    assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(253, 252, 249)"
+    )
+    seen.quiet()
+
+
+def test_the_server_shows_the_same(open_page: Callable[..., Any]) -> None:
+    """`wattlas view` serves a page that is as quiet as the file."""
+    with Server(made.results()) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            seen = open_page(server.url)
+            assert seen.page.locator("#figure-why .chosen").count() >= 1
+            seen.quiet()
+        finally:
+            server.shutdown()
+            thread.join()

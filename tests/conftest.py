@@ -1,0 +1,80 @@
+"""What every test may ask for, and a summary that does not let a skipped test pass quietly."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A test that carries one of these may be skipped where its part is missing, unless the variable
+# says that the part is required: then skipping is failing.
+OPTIONAL = {"shared": "WATTLAS_REQUIRE_SHARED", "browser": "WATTLAS_REQUIRE_BROWSER"}
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "search", settings.get_profile("ci"), derandomize=False, max_examples=1000
+)
+settings.load_profile(os.environ.get("WATTLAS_HYPOTHESIS", "ci"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real signals and traces: `WATTLAS_SHARED`, or `../shared` beside the root."""
+    given = os.environ.get("WATTLAS_SHARED")
+    folder = Path(given) if given else ROOT.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no real data: {folder / 'data'} is not a folder (WATTLAS_SHARED names it)")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses the `shared` fixture carries the marker without being told."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Skipping is failing where the missing part is required."""
+    report = yield
+    for marker, variable in OPTIONAL.items():
+        required = os.environ.get(variable) == "1" and item.get_closest_marker(marker)
+        if report.skipped and required and not hasattr(report, "wasxfail"):
+            report.outcome = "failed"
+            report.longrepr = f"{variable}=1, but the test was skipped: {call.excinfo}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests did not run for want of the real data or of a browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = Counter(m for report in skipped for m in OPTIONAL if m in report.keywords)
+    for marker, number in sorted(count.items()):
+        terminalreporter.write_line(
+            f"NOT RUN: {number} `{marker}` test(s) were skipped. {OPTIONAL[marker]}=1 makes that "
+            "a failure.",
+            yellow=True,
+            bold=True,
+        )

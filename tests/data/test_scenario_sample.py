@@ -1,0 +1,84 @@
+"""Representative days: the same every time, whole months, the whole demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.data.scenario_files import tiny_folder
+
+from wattlas.data.sampling import representative_days
+from wattlas.data.scenario_file import EXAMPLES, read
+
+
+@given(st.integers(1, 28), st.integers(0, 2**31), st.integers(20, 100))
+def test_months_keep_their_days(days_per_month: int, seed: int, days: int) -> None:
+    """Each month is stood for by its own days, and its weights add up to its length."""
+    signals = np.random.default_rng(seed).normal(size=(3, days, 24))
+    start = np.datetime64("2023-01-20")
+    sample = representative_days(start, signals, days_per_month)
+    months = (start + np.arange(days)).astype("datetime64[M]")
+    assert (np.diff(sample.days) > 0).all()
+    assert np.array_equal(sample.stands_for.sum(axis=0), np.ones(days))
+    for n, day in enumerate(sample.days):
+        assert sample.stands_for[n, day]
+        assert (months[sample.stands_for[n]] == months[day]).all()
+    for month in np.unique(months):
+        count = int((months == month).sum())
+        inside = months[sample.days] == month
+        assert sample.weight[inside].sum() == count
+        assert inside.sum() == min(days_per_month, count)
+
+
+@given(st.integers(1, 5), st.integers(0, 2**31))
+def test_a_sample_keeps_the_total(days_per_month: int, seed: int) -> None:
+    """Weighted mean days add up to the sum of every day."""
+    random = np.random.default_rng(seed)
+    sample = representative_days(
+        np.datetime64("2023-01-01"), random.normal(size=(2, 59, 4)), days_per_month
+    )
+    demand = random.uniform(size=(3, 59 * 4))
+    kept = sample.mean_days(demand).reshape(3, -1, 4)
+    assert (kept.sum(axis=2) @ sample.weight) == pytest.approx(demand.sum(axis=1))
+
+
+def test_the_most_typical_day_is_chosen() -> None:
+    """Of a month with one odd shape among equals, an equal one is kept, flat signals or not."""
+    signals = np.ones((2, 31, 24))
+    signals[0, 4] = np.arange(24)
+    sample = representative_days(np.datetime64("2023-01-01"), signals, 1)
+    assert sample.days.tolist() == [0]
+
+
+def test_the_world_is_sampled_alike_every_time() -> None:
+    """The embedded year reduces to 12 days that stand for 8,760 h and all of its demand."""
+    world = EXAMPLES / "typical-2023"
+    first, again = read(world).scenario, read(world).scenario
+    assert np.array_equal(first.hours.offset, again.hours.offset)
+    assert np.array_equal(first.price_usd_per_mwh, again.price_usd_per_mwh)
+    assert first.hours.count == 288
+    assert first.hours.hours.sum() == 8760
+    whole = read(world, scenario="whole-year").scenario
+    total = (first.demand_per_h * first.hours.hours).sum()
+    assert total == pytest.approx(whole.demand_per_h.sum())
+
+
+def test_the_worlds_numbers_are_as_its_text_says() -> None:
+    """The example's comments state its population, requests a day and capacity rule."""
+    s = read(EXAMPLES / "typical-2023").scenario
+    assert sum(m.population for m in s.metros) == pytest.approx(980e6, rel=0.01)
+    per_day = (s.demand_per_h * s.hours.hours).sum() / 365
+    assert per_day == pytest.approx(450e6, rel=0.01)
+    assert 1.3 < s.capacity_gpu[:, 0].sum() / 4838.7 < 1.6
+    assert len({r.rent_usd_per_gpu_h for r in s.regions}) == 1
+
+
+def test_a_short_window_is_sampled_too(tmp_path: Path) -> None:
+    """A sample of a single day is that day."""
+    tiny = tiny_folder(tmp_path / "tiny")
+    s = tiny.load("time.sample={days_per_month: 2}")
+    assert s.hours.count == 24
+    assert np.array_equal(s.demand_per_h, tiny.load().demand_per_h)

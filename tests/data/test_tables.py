@@ -1,0 +1,143 @@
+"""Tables: each bad cell, row, hour and column is named by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.data.scenario_files import Folder, tiny_folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Folder:
+    """A copy of the tiny example."""
+    return tiny_folder(tmp_path / "tiny")
+
+
+CELLS = [
+    ("price.csv", "T03:00:00Z,NO,", "T03:00:00Z,NO,nan", "price_usd_per_mwh", "wanted a number"),
+    ("price.csv", "2023-06-01T03:00:00Z,NO", "2023-06-01T03:00:00,NO", "time_utc", "its zone"),
+    ("price.csv", "2023-06-01T03:00:00Z,NO", "1 June 3h,NO", "time_utc", "1 June 3h"),
+    ("carbon.csv", "T03:00:00Z,NO,", "T03:00:00Z,NO,-", "average_g_per_kwh", "at least 0"),
+    ("egress.csv", "virginia,oslo,0.05", "virginia,oslo,-0.05", "egress_usd_per_gb", "at least 0"),
+    ("egress.csv", "virginia,oslo", "virgina,oslo", "node", "`virginia`"),
+    ("rtt_metro_node.csv", "lagos,frankfurt,95", "lagos,frankfurt,", "rtt_ms", "is empty"),
+    ("regions.csv", "mumbai,Mumbai", "oslo,Mumbai", "region", "given twice, first on line 3"),
+    ("regions.csv", "mumbai,Mumbai", ",Mumbai", "region", "wanted an id"),
+    ("metros.csv", "15000000", "many", "metros.lagos.population", "wanted a number"),
+    ("metros.csv", "52.52", "152.52", "metros.berlin.lat_deg", "at most 90"),
+    ("metros.csv", "6.52,3.38", "0,0", "metros.lagos.lat_deg", "(0, 0)"),
+    ("points.csv", ",0.86,", ",86,", "points.large-fast.accuracy", "at most 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "where", "words"), CELLS)
+def test_a_bad_cell_is_named(
+    tiny: Folder, name: str, old: str, new: str, where: str, words: str
+) -> None:
+    """A cell that is wrong is told with the line it stands on, comments counted."""
+    tiny.edit(name, old, new)
+    found = [p for p in tiny.problems() if p.file == str(tiny.path / name)]
+    assert any(
+        p.where == where and words in p.what + p.mend and p.line == tiny.line(name, new)
+        for p in found
+    ), found
+
+
+def test_a_missing_hour_is_named(tiny: Folder) -> None:
+    """An hour that a zone lacks is told once, with how many and the first."""
+    tiny.edit("carbon.csv", "2023-06-01T07:00:00Z,IN", "2023-06-01T06:59:00Z,IN")
+    told = " ".join(map(str, tiny.problems()))
+    assert "`IN` lacks 1 of 24 hours, the first 2023-06-01T07:00:00Z" in told
+    assert "2023-06-01T06:59:00Z is not a step of 1 h" in told
+
+
+def test_a_doubled_hour_is_named(tiny: Folder) -> None:
+    """An hour given twice, as a local clock does in autumn, is told with the line of the second."""
+    tiny.edit("price.csv", "2023-06-01T07:00:00Z,NO", "2023-06-01T06:00:00Z,NO")
+    found = tiny.problems()
+    assert any("2023-06-01T06:00:00Z is given 2 times" in p.what for p in found)
+    assert any("lacks 1 of 24 hours" in p.what for p in found)
+    twice = next(p for p in found if "given 2 times" in p.what)
+    assert twice.line == tiny.line("price.csv", "T06:00:00Z,NO") + 1
+    assert "autumn" in twice.mend
+
+
+def test_a_missing_column_is_named(tiny: Folder) -> None:
+    """A column that is not there is told once, with the one that was probably meant."""
+    tiny.edit("price.csv", "price_usd_per_mwh", "price_usd_per_kwh")
+    tiny.edit("regions.csv", "zone,country", "grid,country")
+    tiny.edit("regions.csv", "pue,capacity_gpu", "pue,capacity_gpus")
+    found = {(Path(str(p.file)).name, p.where): p for p in tiny.problems()}
+    assert "price_usd_per_kwh" in found["price.csv", "price_usd_per_mwh"].mend
+    assert found["regions.csv", "zone"].line == 1
+    assert "`capacity_gpu`" in found["regions.csv", "capacity_gpus"].mend
+
+
+def test_many_bad_cells_are_summed_up(tiny: Folder) -> None:
+    """After five bad cells of a column the rest is a number."""
+    text = (tiny.path / "price.csv").read_text("utf-8").replace(",NO,", ",NO,x")
+    tiny.write("price.csv", text)
+    found = [p for p in tiny.problems() if str(p.file).endswith("price.csv")]
+    assert len(found) == 6
+    assert "19 more rows" in found[-1].what
+
+
+def test_tables_that_cannot_be_read(tiny: Folder) -> None:
+    """An empty file, a row with too many cells, a strange ending: each is one clear problem."""
+    (problem,) = tiny.write("egress.csv", "").problems("network.egress.default_usd_per_gb=0")
+    assert (problem.file, problem.what) == (str(tiny.path / "egress.csv"), "is empty")
+    tiny.write("egress.csv", "# c\nnode,region,egress_usd_per_gb\n\nfrankfurt,oslo,1,2\n")
+    (problem,) = tiny.problems("network.egress.default_usd_per_gb=0")
+    assert (problem.line, problem.what) == (4, "has 4 cells where the header has 3")
+    tiny.write("egress.xls", "a")
+    found = tiny.problems("network.egress.table=egress.xls")
+    assert any("wanted .csv or .parquet" in p.what for p in found)
+
+
+def test_naive_times_in_parquet_are_refused(tiny: Folder) -> None:
+    """Parquet times without a zone may be anything, so they are not taken for UTC."""
+    frame = pl.read_csv(tiny.path / "price.csv", comment_prefix="#", try_parse_dates=True)
+    naive = frame.with_columns(pl.col("time_utc").dt.replace_time_zone(None))
+    naive.write_parquet(tiny.path / "price.parquet")
+    found = tiny.problems("signals.price.table=price.parquet")
+    assert any(p.where.startswith("time_utc") and "its zone" in p.what for p in found)
+
+
+def test_a_zone_without_a_signal_is_named(tiny: Folder) -> None:
+    """A region on a zone that has no price or no carbon is told at the region's row."""
+    tiny.edit("regions.csv", ",US-TX,", ",US-TEX,")
+    found = [p for p in tiny.problems() if p.where == "regions.austin.zone"]
+    assert [p.line for p in found] == [tiny.line("regions.csv", "Austin")] * 2
+    assert all("`US-TX`" in p.mend for p in found)
+
+
+def test_marginal_intensity_for_some_zones_only(tiny: Folder) -> None:
+    """Marginal intensity that some zones lack is refused, not mixed with averages."""
+    text = (tiny.path / "carbon.csv").read_text("utf-8").splitlines()
+    cut = [",".join([*line.split(",")[:3], ""]) if ",IN," in line else line for line in text]
+    tiny.write("carbon.csv", "\n".join(cut))
+    (problem,) = tiny.problems()
+    assert "none for IN" in problem.what
+    assert not tiny.problems("signals.decide_by=average")
+
+
+def test_demand_table_mistakes(tiny: Folder) -> None:
+    """Unknown metros and classes, negative demand and missing hours of a demand table are told."""
+    rows = [f"2023-06-01T{h:02d}:00:00Z,lagos,A,{h - 1}" for h in range(23)]
+    rows += ["2023-06-01T00:00:00Z,logos,A,1", "2023-06-01T00:00:00Z,lagos,Z,1"]
+    tiny.write("demand.csv", "\n".join(["time_utc,metro,class,requests_per_h", *rows]))
+    told = " ".join(map(str, tiny.problems("demand=demand.csv")))
+    assert "`logos` is not one of the metros" in told
+    assert "`Z` is not one of the classes" in told
+    assert "is `-1`" in told
+    assert "lacks 1 of 24 hours" in told
+
+
+def test_a_class_in_both_demands(tiny: Folder) -> None:
+    """A class that a table and a profile both give would count twice, and is refused."""
+    rows = [f"2023-06-01T{h:02d}:00:00Z,lagos,A,1" for h in range(24)]
+    tiny.write("demand.csv", "\n".join(["time_utc,metro,class,requests_per_h", *rows]))
+    (problem,) = tiny.problems("demand.table=demand.csv")
+    assert problem.where == "demand.population.classes.A"

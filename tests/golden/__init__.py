@@ -1,0 +1,1 @@
+"""One readable program per equation; WATTLAS_GOLDEN=write writes them anew."""

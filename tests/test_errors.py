@@ -1,0 +1,78 @@
+"""What Wattlas raises: one base, exit codes, and every problem in the message."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from wattlas import errors
+from wattlas.errors import InfeasibleError, InputError, Problem, WattlasError
+
+TREE = {
+    name: kind
+    for name, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, Exception)
+}
+
+
+@pytest.mark.parametrize("kind", TREE.values(), ids=list(TREE))
+def test_one_base_catches_all(kind: type[Exception]) -> None:
+    """Whatever is raised on purpose is a WattlasError with an exit code."""
+    assert issubclass(kind, WattlasError)
+    assert isinstance(kind.exit_code, int)
+
+
+@pytest.mark.parametrize("name", TREE)
+def test_the_tree_in_the_docstring_is_complete(name: str) -> None:
+    """The tree that the module draws names every error."""
+    assert name in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("WattlasError", 1),
+        ("UsageError", 2),
+        ("InputError", 3),
+        ("InfeasibleError", 4),
+        ("LimitError", 5),
+        ("SolverError", 1),
+    ],
+)
+def test_exit_codes(name: str, code: int) -> None:
+    """The codes that the command line promises."""
+    assert TREE[name].exit_code == code
+
+
+def test_an_input_error_lists_every_problem() -> None:
+    """Two mistakes are two lines, each with its place and its mend."""
+    first = Problem("regions.oslo.pue", "0.83 is below 1", "PUE is facility / IT", "s.yaml", 7)
+    second = Problem("demand", "no column `metro`", "Add it")
+    error = InputError([first, second])
+    assert error.problems == (first, second)
+    assert str(error).splitlines() == [
+        "2 problems in the input:",
+        "  s.yaml:7 regions.oslo.pue: 0.83 is below 1. PUE is facility / IT",
+        "  demand: no column `metro`. Add it",
+    ]
+
+
+def test_one_problem_is_singular() -> None:
+    """A single mistake is spoken of as one."""
+    assert str(InputError([Problem("a", "b", "c")])).startswith("1 problem in the input:")
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "place"),
+    [(None, None, "a.b"), ("s.yaml", None, "s.yaml a.b"), ("s.yaml", 3, "s.yaml:3 a.b")],
+)
+def test_a_place_is_as_exact_as_is_known(file: str | None, line: int | None, place: str) -> None:
+    """File and line stand before the path, as far as they are known."""
+    assert Problem("a.b", "", "", file, line).place == place
+
+
+def test_an_infeasible_error_carries_its_conflict() -> None:
+    """The conflict is the message and an attribute."""
+    error = InfeasibleError("no region within 20 ms of lagos")
+    assert error.conflict == str(error) == "no region within 20 ms of lagos"

@@ -1,0 +1,160 @@
+"""The direction of imports, read from the source: nobody imports from above."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "wattlas"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "units": set(),
+    "model": {"errors", "units"},
+    "data": {"errors", "units", "model"},
+    "placement": {"errors", "units", "model"},
+    "tiers": {"errors", "units", "model"},
+    "dashboard": {"errors", "units", "model", "data", "placement", "tiers"},
+    "cli": {"errors", "units", "model", "data", "placement", "tiers", "dashboard"},
+}
+"""Layers and what they may import; the package itself, which is the public API, may import all."""
+
+ONLY_IN: dict[str, set[str]] = {
+    "pydantic": {"data", "serve"},
+    "ruamel": {"data", "serve"},
+    "yaml": set(),
+    "highspy": {"placement"},
+    "scipy": set(),
+    "linopy": set(),
+    "pulp": set(),
+    "swiglpk": set(),
+    "numba": {"placement"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "requests": set(),
+    "httpx": {"data", "serve", "dashboard"},
+    "starlette": {"serve", "dashboard"},
+    "http": {"serve", "dashboard"},
+    "urllib": {"data", "serve", "dashboard"},
+    "socket": {"serve", "dashboard"},
+}
+"""Libraries that have a place; one that is not named may be imported anywhere but in model."""
+
+HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas"}
+"""Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
+
+KEEPS_COMPILED_CODE = "placement/engine/jit.py"
+"""The one module of placement that names a folder: the cache of what was compiled."""
+
+MODEL_INSIDE_FUNCTIONS = {"polars", "xarray"}
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def layer(path: Path) -> str:
+    """First part of the path: `model`, `errors`, …; empty for the package's own __init__."""
+    first = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    return "" if first.startswith("__") else first
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """(dotted name, line, whether at run time on import) of everything a module imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(map(id, _at_import(tree.body)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno, id(node) in top
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)}:{node.lineno} is a relative import"
+            if node.module == "wattlas":
+                for alias in node.names:
+                    yield f"wattlas.{alias.name}", node.lineno, id(node) in top
+            else:
+                yield node.module or "", node.lineno, id(node) in top
+
+
+def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the module is imported; `if TYPE_CHECKING` does not."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            if isinstance(node, ast.If | ast.Try | ast.With):
+                yield from _at_import(getattr(node, field, []))
+
+
+@pytest.mark.parametrize("path", modules(), ids=name)
+def test_nothing_imports_from_above(path: Path) -> None:
+    """errors, units ← model ← {data, placement, tiers} ← dashboard ← cli."""
+    here = layer(path)
+    if not here:
+        return
+    allowed = {here, "__version__", *MAY_IMPORT[here]}
+    for imported, line, _ in imports(path):
+        parts = imported.split(".")
+        if parts[0] == "wattlas":
+            whole = here in ("cli", "dashboard") and len(parts) == 1
+            target = parts[1] if len(parts) > 1 else ""
+            public = here == "cli" and target not in MAY_IMPORT
+            assert whole or public or target in allowed, (
+                f"{name(path)}:{line}: `{here}` may not import `{imported}`"
+            )
+
+
+@pytest.mark.parametrize("path", modules(), ids=name)
+def test_libraries_stay_in_their_place(path: Path) -> None:
+    """A solver only in placement, files' models only at the edge, HTTP only where it is served."""
+    here = layer(path)
+    for imported, line, _ in imports(path):
+        library = imported.split(".")[0]
+        where = ONLY_IN.get(library)
+        assert where is None or here in where, (
+            f"{name(path)}:{line}: `{library}` belongs in {sorted(where or ())}"
+        )
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in modules() if layer(p) in ("model", "errors", "units")], ids=name
+)
+def test_the_model_needs_numpy_alone(path: Path) -> None:
+    """model, errors and units import numpy and the standard library; tables inside functions."""
+    for imported, line, on_import in imports(path):
+        library = imported.split(".")[0]
+        if library in MODEL_INSIDE_FUNCTIONS and name(path) == "model/plan.py":
+            assert not on_import, f"{name(path)}:{line}: import `{library}` inside the function"
+            continue
+        assert library in {"numpy", "wattlas", *sys.stdlib_module_names}, (
+            f"{name(path)}:{line}: `{library}`"
+        )
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if layer(p) in ("", "cli")], ids=name)
+def test_the_way_in_is_light(path: Path) -> None:
+    """The package and the verbs import heavy libraries inside functions only."""
+    for imported, line, on_import in imports(path):
+        library = imported.split(".")[0]
+        assert not (on_import and library in HEAVY), f"{name(path)}:{line}: `{library}` is heavy"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if layer(p) == "placement"], ids=name)
+def test_placement_reads_no_files(path: Path) -> None:
+    """Placement is a function of a scenario: it neither opens nor names files."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    opened = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "open"]
+    assert not opened
+    if name(path) == KEEPS_COMPILED_CODE:
+        return
+    assert not [i for i, _, _ in imports(path) if i.split(".")[0] in ("pathlib", "io", "os")]

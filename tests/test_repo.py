@@ -1,0 +1,164 @@
+"""What the repository itself promises: licences, constraints, one set of commands, no traces."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEST_COMMAND = (
+    "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[test]' "
+    "&& .venv/bin/pytest -q"
+)
+LOCK_FILES = {
+    "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml",
+    "package-lock.json", "yarn.lock", "pnpm-lock.yaml",
+}  # fmt: skip
+# Written in pieces, so that this file does not hold what it looks for.
+MACHINE_PATHS = ["/" + part + "/" for part in ("root", "home/[a-z]+", "Users", "work")]
+REGISTRIES = [
+    "pypi" + r"\.org",
+    "pythonhosted" + r"\.org",
+    r"registry\.npm" + "js",
+    r"deb\.debian" + r"\.org",
+    "/simple" + "/",
+    "index-" + "url",
+]
+TEXT = {
+    ".py", ".toml", ".md", ".txt", ".yaml", ".yml", ".json", ".js", ".css", ".html", ".csv",
+    ".lp", ".cfg", ".svg", "",
+}  # fmt: skip
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """Files under version control, or those of the tree where there is no git."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return tuple(name for name in listed if (ROOT / name).is_file())
+
+
+def ours() -> list[str]:
+    """Tracked text files that we wrote: not what is vendored."""
+    return [n for n in tracked() if Path(n).suffix in TEXT and "/vendor/" not in f"/{n}"]
+
+
+def offenders(pattern: str) -> list[str]:
+    """Places in our files that match."""
+    wanted = re.compile(pattern)
+    found = []
+    for name in ours():
+        lines = (ROOT / name).read_text(encoding="utf-8", errors="replace").splitlines()
+        found += [f"{name}:{n}" for n, line in enumerate(lines, 1) if wanted.search(line)]
+    return found
+
+
+def project() -> dict[str, object]:
+    """The [project] table."""
+    table: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def test_the_licence_is_whole() -> None:
+    """LICENSE is the Apache License 2.0, from its head to its appendix."""
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert "limitations under the License." in text
+    assert project()["license"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md", "README.md"])
+def test_what_a_visitor_looks_for_is_there(name: str) -> None:
+    """Licence, notices, changes and an introduction exist and say something."""
+    assert len((ROOT / name).read_text(encoding="utf-8").strip()) > 100
+
+
+def test_the_changelog_has_an_open_section() -> None:
+    """What is not released yet stands under its own heading."""
+    assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("pattern", MACHINE_PATHS)
+def test_no_path_of_a_machine(pattern: str) -> None:
+    """No file speaks of a folder on the machine that it was written on."""
+    assert offenders(rf"(?<![\w.$}}/]){pattern}") == []
+
+
+@pytest.mark.parametrize("pattern", REGISTRIES)
+def test_no_name_of_a_registry(pattern: str) -> None:
+    """No file records where packages came from."""
+    assert offenders(pattern) == []
+
+
+def test_no_lock_file() -> None:
+    """Versions are pinned in constraints.txt alone."""
+    assert [n for n in tracked() if Path(n).name in LOCK_FILES] == []
+
+
+def test_the_constraints_cover_every_dependency() -> None:
+    """Each direct dependency of the package and its extras has a pinned version."""
+    pinned = {
+        re.split(r"==", line)[0].lower()
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
+    extras = project()["optional-dependencies"]
+    assert isinstance(extras, dict)
+    groups = [project()["dependencies"], *extras.values()]
+    wanted = [re.split(r"[<>=!~\[; ]", one)[0] for group in groups for one in group]
+    missing = {w for w in wanted if w.lower().replace(".", "-").replace("_", "-") not in pinned}
+    assert missing == set()
+
+
+def test_the_constraints_are_pins_and_nothing_else() -> None:
+    """No option, no address, no comment: a name, a version, and where it applies."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    odd = [x for x in lines if not re.fullmatch(r"[a-z0-9.-]+==[\w.]+( ; .+)?", x)]
+    assert odd == []
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    """The README's test command is the one that CI runs, word for word."""
+    assert TEST_COMMAND in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert TEST_COMMAND in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_ci_runs_every_check() -> None:
+    """Style, format, types and the first command of the README are part of CI."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in ("ruff check", "ruff format --check", "mypy --strict", "wattlas"):
+        assert command in script
+    assert "wattlas study" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_decision_records_are_numbered_once() -> None:
+    """No two decision records share a number, and each has a heading."""
+    records = [n for n in tracked() if n.startswith("docs/decisions/") and n.endswith(".md")]
+    numbers = [Path(n).name[:4] for n in records]
+    assert len(set(numbers)) == len(numbers)
+    assert all(number.isdigit() for number in numbers)
+    headless = [n for n in records if not (ROOT / n).read_text().startswith("# ")]
+    assert headless == []
+
+
+def test_every_test_says_what_is_true() -> None:
+    """Each test function has a docstring."""
+    import ast
+
+    silent = []
+    for name in tracked():
+        if re.fullmatch(r"tests/.*test_[^/]*\.py", name):
+            for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                    silent += [] if ast.get_docstring(node) else [f"{name}:{node.lineno}"]
+    assert silent == []
