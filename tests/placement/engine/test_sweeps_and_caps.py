@@ -140,3 +140,27 @@ def test_the_cap_is_also_honest_about_judged_hours() -> None:
     answer = solve_hours(program)
     for t in range(3):
         assert answer.objective[t] == pytest.approx(judge(program, t)[1], rel=1e-9)
+
+
+def test_a_cap_below_what_any_plan_meters_is_infeasible() -> None:
+    """No plan meters less than the plan that minimises the meter; below it there is none."""
+    program = make("plain", 1, hours=3)
+    program = replace(program, unserved=np.full_like(program.unserved, np.inf))
+    program = replace(program, capacity=program.capacity * 1e3)
+    rate = np.random.default_rng(0).uniform(0.1, 0.9, program.per_kwh.shape)
+    least = solve_hours(
+        replace(program, per_kwh=rate, per_request=np.zeros_like(program.per_request))
+    ).objective.sum()
+    assert not solve_capped(program, Meter(rate), 0.99 * least).feasible
+    assert solve_capped(program, Meter(rate), 1.01 * least).feasible
+
+
+def test_a_long_window_begins_from_a_sample() -> None:
+    """With 1,300 hours the search begins near the answer, and its gap is certified all the same."""
+    program = make("shedding", 6, hours=1300)
+    rate = np.random.default_rng(5).uniform(0.01, 0.9, program.per_kwh.shape)
+    free = solve_hours(program, meters=(Meter(rate),)).meters.sum()
+    capped = solve_capped(program, Meter(rate), 0.9 * free, threads=2)
+    assert capped.feasible
+    assert capped.gap <= 1e-9
+    assert capped.metered <= 0.9 * free * (1 + 1e-12)
