@@ -183,9 +183,7 @@ def _infeasible(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
     """No shedding, and too little capacity or too high a floor in many hours."""
     q = _rows(p, rng, 0.5) if rng.random() < 0.5 else p
     factor = rng.uniform(0.2, 1.2, (1, p.demand.shape[1]))
-    return replace(
-        q, capacity=q.capacity * factor, unserved=np.full_like(q.unserved, np.inf)
-    )
+    return replace(q, capacity=q.capacity * factor, unserved=np.full_like(q.unserved, np.inf))
 
 
 def _free_capacity(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:

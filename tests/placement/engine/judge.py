@@ -39,11 +39,10 @@ def judge(program: HourlyProgram, t: int) -> tuple[str, float, float]:
     demand = program.demand[:, t] * unit
     volume = demand.sum() / sources or 1.0
     money = float(np.abs(cost).sum()) / max(m, 1) or 1.0
-    lower = np.concatenate(
-        [demand, np.full(regions, -np.inf), program.lower()[:, t] / scale]
-    )
+    lower = np.concatenate([demand, np.full(regions, -np.inf), program.lower()[:, t] / scale])
     upper = np.concatenate([demand, program.capacity[:, t], np.full(couplings, np.inf)])
-    status, value, size = _run(csc_array(vstack(rows)), cost / money, lower / volume, upper / volume)
+    matrix = csc_array(vstack(rows))
+    status, value, size = _run(matrix, cost / money, lower / volume, upper / volume)
     return status, value * money * volume, size * money * volume
 
 

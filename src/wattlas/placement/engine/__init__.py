@@ -6,6 +6,7 @@ loaded at the first call.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wattlas.placement.engine.check import Residuals, verify
@@ -20,29 +21,45 @@ from wattlas.placement.engine.program import (
 )
 
 if TYPE_CHECKING:
+    from wattlas.placement.engine.cap import CappedSolution, solve_capped
     from wattlas.placement.engine.solve import Meter, solve_hours
+    from wattlas.placement.engine.sweep import Sweep, solve_sweep
+    from wattlas.placement.engine.warm import is_compiled, warm_up
 
 __all__ = [
     "GAVE_UP",
     "INFEASIBLE",
     "OPTIMAL",
     "Basis",
+    "CappedSolution",
     "HourlyProgram",
     "HourlySolution",
     "Merged",
     "Meter",
     "Residuals",
+    "Sweep",
+    "is_compiled",
     "merge",
+    "solve_capped",
     "solve_hours",
+    "solve_sweep",
     "verify",
+    "warm_up",
 ]
 
-_COMPILED = {"Meter", "solve_hours"}
+_LAZY = {
+    "Meter": "solve",
+    "solve_hours": "solve",
+    "Sweep": "sweep",
+    "solve_sweep": "sweep",
+    "CappedSolution": "cap",
+    "solve_capped": "cap",
+    "is_compiled": "warm",
+    "warm_up": "warm",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _COMPILED:
-        from wattlas.placement.engine import solve
-
-        return getattr(solve, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.state import (
     ALPHA,
+    BAD,
     BAD_KEY,
     COST,
     DUAL,
@@ -27,7 +28,6 @@ from wattlas.placement.engine.state import (
     SOURCE,
     SPARE,
     SPLIT,
-    BAD,
     X,
 )
 
@@ -38,9 +38,10 @@ _SINGULAR = 1e-8
 def cost_of(fixed: F8, unit: F8, per_kwh: F8, s: int, o: int, r: int) -> float:
     """The cost of one unit of a column."""
     width = per_kwh.shape[0]
-    if o < 0:
-        return fixed[s, unit.shape[1] * width]
-    return fixed[s, o * width + r] + unit[s, o, ENERGY] * per_kwh[r]
+    cost: float = fixed[s, unit.shape[1] * width]
+    if o >= 0:
+        cost = fixed[s, o * width + r] + unit[s, o, ENERGY] * per_kwh[r]
+    return cost
 
 
 @kernel
@@ -48,7 +49,7 @@ def row_price(unit: F8, vec: F8, width: int, s: int, o: int, r: int) -> float:
     """Duals times the entries of a column in the working rows."""
     if o < 0:
         return 0.0
-    total = unit[s, o, GPU] * vec[DUAL, r]
+    total: float = unit[s, o, GPU] * vec[DUAL, r]
     for j in range(unit.shape[2] - ROWS):
         total += unit[s, o, ROWS + j] * vec[DUAL, width + j]
     return total
@@ -73,9 +74,7 @@ def add_column(
 
 
 @kernel
-def transform(
-    unit: F8, src: I4, vec: F8, inverse: F8, width: int, s: int, o: int, r: int
-) -> None:
+def transform(unit: F8, src: I4, vec: F8, inverse: F8, width: int, s: int, o: int, r: int) -> None:
     """alpha = inverse · (column − key column of its source), or of the slack of row r (s = -1)."""
     p = inverse.shape[0]
     if s < 0:
@@ -143,9 +142,7 @@ def set_basic(
 
 
 @kernel
-def refactor(
-    unit: F8, src: I4, bas: I4, vec: F8, inverse: F8, saved: I4, width: int
-) -> int:
+def refactor(unit: F8, src: I4, bas: I4, vec: F8, inverse: F8, saved: I4, width: int) -> int:
     """Rebuild the inverse from the columns; returns how many were dropped as dependent.
 
     Slacks stay in their own row; each other column takes the free row where its transformed
@@ -214,9 +211,7 @@ def set_values(
 
 
 @kernel
-def set_costs(
-    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8
-) -> None:
+def set_costs(fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8) -> None:
     """Costs of the key and basic columns in this hour."""
     for s in range(src.shape[0]):
         amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, src[s, KEY_O], src[s, KEY_R])
@@ -228,9 +223,7 @@ def set_costs(
 
 
 @kernel
-def set_duals(
-    src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, penalty: float
-) -> None:
+def set_duals(src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, penalty: float) -> None:
     """Duals of the working rows; infeasible columns count `penalty` less than they cost."""
     p = bas.shape[0]
     for i in range(p):

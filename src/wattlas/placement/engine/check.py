@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from wattlas.placement.engine.program import OPTIMAL, F8, HourlyProgram, HourlySolution
+from wattlas.placement.engine.program import F8, OPTIMAL, HourlyProgram, HourlySolution
 
 _TINY = 1e-300
 
@@ -35,7 +35,7 @@ class Residuals:
     @property
     def worst(self) -> float:
         """The largest of them."""
-        return max(astuple(self))
+        return float(max(astuple(self)))
 
 
 def verify(program: HourlyProgram, solution: HourlySolution) -> Residuals:

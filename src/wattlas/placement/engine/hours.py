@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 from wattlas.placement.engine.basis import refactor, set_basic
-from wattlas.placement.engine.jit import kernel
+from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.engine.pricing import fill_table, least_reduced
 from wattlas.placement.engine.simplex import run
 from wattlas.placement.engine.state import (
-    COLD,
     COST,
     DUAL,
     ENERGY,
     F8,
     I4,
     I8,
+    KEY_COST,
     KEY_O,
     KEY_R,
-    KEY_COST,
     KEY_X,
     OPEN,
     POINT,
     REGION,
+    SINCE,
     SOURCE,
     SPLIT,
     X,
@@ -30,7 +32,7 @@ from wattlas.placement.engine.state import (
 @kernel
 def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
     """The basis of slacks, with every key unset."""
-    count[COLD] = 1
+    count[SINCE] = 0
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R], src[s, SPLIT] = -1, -1, 0
     for i in range(bas.shape[0]):
@@ -44,9 +46,8 @@ def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
 @kernel
 def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
     """Whether a column exists."""
-    if o < 0:
-        return fixed[s, points * width] < OPEN
-    return fixed[s, o * width + r] < OPEN
+    column = points * width if o < 0 else o * width + r
+    return bool(fixed[s, column] < OPEN)
 
 
 @kernel
@@ -57,7 +58,6 @@ def load(
     """Take a stored basis; columns that are closed by now are replaced."""
     reset(src, bas, vec, inverse, count)
     width, points, p = per_kwh.shape[0], unit.shape[1], bas.shape[0]
-    count[COLD] = 0
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
     for i in range(p):
@@ -150,7 +150,7 @@ def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
             basics[h, i, m] = bas[i, m]
 
 
-@kernel
+@entry
 def walk(
     fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limits: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,

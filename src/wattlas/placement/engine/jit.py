@@ -1,6 +1,6 @@
-"""Compiling: one decorator for every kernel, and the answer to "is it compiled already?".
+"""Compiling: one decorator for kernels, one for entries, and "is it compiled already?".
 
-numba keeps compiled code beside the source and looks only at the file of the kernel itself, not
+numba keeps compiled code beside the source and looks only at the file of the entry itself, not
 at the kernels that it calls. A cache older than any source file of this package is dropped here,
 so that an edit in one module never runs against stale code of another.
 """
@@ -22,18 +22,32 @@ _CACHES = ("*.nbi", "*.nbc")
 
 
 def kernel(function: F) -> F:
-    """Compile `function` without the interpreter lock, and keep the result on disk.
+    """Compile a function that only compiled code calls.
 
     Infinities and NaN must not enter a kernel: closed columns cost `BIG` instead.
     """
-    jitted: F = numba.njit(
-        cache=True, nogil=True, fastmath=_FAST, error_model="numpy", boundscheck=False
+    return _jit(function, no_cpython_wrapper=True)
+
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls, without the interpreter lock, and keep it on disk."""
+    return _jit(function, cache=True)
+
+
+def _jit(function: F, **options: bool) -> F:
+    njit: Any = numba.njit
+    jitted: F = njit(
+        nogil=True,
+        fastmath=_FAST,
+        error_model="numpy",
+        boundscheck=False,
+        no_cfunc_wrapper=True,
+        **options,
     )(function)
     return jitted
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def smaller(_context: Any, _a: Any, _b: Any) -> Any:
+def _smaller(_context: Any, _a: Any, _b: Any) -> Any:
     """min(a, b) in the one form that the compiler turns into a vector reduction."""
 
     def emit(_ctx: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -41,6 +55,10 @@ def smaller(_context: Any, _a: Any, _b: Any) -> Any:
         return builder.select(less, args[0], args[1], flags=("nnan", "nsz"))
 
     return types.float64(types.float64, types.float64), emit
+
+
+_intrinsic: Any = intrinsic
+smaller: Any = _intrinsic(_smaller)
 
 
 def drop_stale_cache(folder: Path = Path(__file__).parent) -> int:

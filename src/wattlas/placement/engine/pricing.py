@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 import math
 
 from wattlas.placement.engine.basis import cost_of, row_price
@@ -81,9 +83,11 @@ def best_column(
 def scan(
     fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, per_kwh: F8, demand: F8,
     src: I4, amount: F8, vec: F8, best: F8, weight: F8,
-    penalty: float, floor: float, row_floor: float,
+    penalty: float, floor: float, row_floor: float, again: bool,
 ) -> float:
     """Score every source and row by gain × weight into `best`; returns the highest score.
+
+    When `again`, only the sources that had a score the last time.
 
     A score of zero means no gain worth having: below rounding, or below `floor` in all.
     """
@@ -91,6 +95,8 @@ def scan(
     fill_table(unit, per_kwh, vec, rep, table)
     top = 0.0
     for s in range(sources):
+        if again and best[s] == 0.0:
+            continue
         score = 0.0
         d = demand[s]
         if d > 0.0:
@@ -139,7 +145,8 @@ def magnitude(demand: F8, amount: F8) -> float:
 
 @kernel
 def set_weights(demand: F8, weight: F8) -> float:
-    """Weights of sources and rows in the choice of a pivot; returns the total demand.
+    """Weights of sources and rows in the choice of a pivot; returns the total demand,
+    or 1 where there is none.
 
     The root of the volume stands between the gain per unit and the gain at the full volume:
     measured, it needs half the pivots of the first and a third of the scans of the second.
@@ -148,6 +155,8 @@ def set_weights(demand: F8, weight: F8) -> float:
     for s in range(demand.shape[0]):
         total += demand[s]
         weight[s] = math.sqrt(demand[s])
+    if total <= 0.0:
+        total = 1.0
     for k in range(demand.shape[0], weight.shape[0]):
         weight[k] = math.sqrt(total / demand.shape[0])
     return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 from wattlas.placement.engine.basis import cost_of, eliminate, set_basic, swap_key
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.state import (

@@ -85,5 +85,13 @@ def scale(program: HourlyProgram) -> Scaled:
         unit.reshape(sources, -1), axis=0, return_index=True, return_inverse=True
     )
     return Scaled(
-        program, fixed, unit, kind.reshape(-1).astype(np.int32), rep.astype(np.int32), per_unit, row_scale, width, width + padded(couplings),
-    )  # fmt: skip
+        program=program,
+        fixed=fixed,
+        unit=unit,
+        kind=kind.reshape(-1).astype(np.int32),
+        rep=rep.astype(np.int32),
+        per_unit=per_unit,
+        row_scale=row_scale,
+        width=width,
+        rows=width + padded(couplings),
+    )

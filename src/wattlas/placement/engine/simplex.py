@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
+# fmt: off
 from wattlas.placement.engine.basis import (
     refactor,
     row_price,
@@ -24,7 +26,6 @@ from wattlas.placement.engine.state import (
     BAD_KEY,
     BADS,
     BIG,
-    COLD,
     DUAL,
     F8,
     GPU,
@@ -41,6 +42,7 @@ from wattlas.placement.engine.state import (
     SCANS,
     SEED,
     SINCE,
+    SOURCE,
     SPLIT,
     STALLED,
 )
@@ -48,6 +50,7 @@ from wattlas.placement.engine.state import (
 _OPTIMAL, _INFEASIBLE, _GAVE_UP = 0, 1, 2
 _REFACTOR_EVERY = 100
 _TAKE = 0.3
+_WORN = 0.1
 _GAP = 1e-12
 _SLACK = 1e-12
 _RAISE = 16.0
@@ -187,11 +190,13 @@ def run(
     """Solve the hour from the basis at hand, whose inverse must match it. Returns the status."""
     width, sources, rows = per_kwh.shape[0], src.shape[0], vec.shape[1]
     total = set_weights(demand, weight)
-    if total <= 0.0:
-        total = 1.0
     set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
-    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer, count[COLD] == 1)
-    count[COLD] = 0
+    free = True
+    for i in range(rows):
+        free = free and bas[i, SOURCE] < 0
+    if free:
+        vec[DUAL, :] = 0.0
+    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer, free)
     for s in range(sources):
         if src[s, SPLIT] == 0 and amount[s, KEY_COST] >= OPEN and demand[s] > 0.0:
             return _INFEASIBLE
@@ -200,7 +205,8 @@ def run(
     base = first_penalty(vec, scale / total)
     start = count[PIVOTS]
     count[PERTURBED], count[STALLED] = 0, 0
-    raises, fresh, perturbs, troubles, stale = 0, False, 0, 0, True
+    raises, fresh, perturbs, troubles, stale = 0, count[SINCE] == 0, 0, 0, True
+    again, highest = False, 0.0
     while count[PIVOTS] - start <= most:
         if stale:
             set_values(unit, demand, limit, src, amount, bas, vec, inverse, width)
@@ -211,9 +217,15 @@ def run(
         scale = max(magnitude(demand, amount), 1e-300)
         top = scan(
             fixed, unit, kind, rep, table, per_kwh, demand, src, amount, vec, best, weight,
-            penalty, _GAP * scale / sources, _GAP * (scale / total + penalty),
+            penalty, _GAP * scale / sources, _GAP * (scale / total + penalty), again,
         )
-        count[SCANS] += 1
+        if again and top < _WORN * highest:
+            again = False
+            continue
+        if not again:
+            highest = top
+            count[SCANS] += 1
+        again = penalty == 0.0 and top > 0.0
         if top > 0.0:
             fresh = False
             if count[STALLED] > _PATIENCE * rows and count[PERTURBED] == 0 and perturbs < 3:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from wattlas.placement.engine.hours import walk
 from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
 from wattlas.placement.engine.scaled import Scaled, scale
-from wattlas.placement.engine.state import COLD, F8, I4, PIVOTS, SCANS
+from wattlas.placement.engine.state import F8, I4, PIVOTS, SCANS
 
 Hours = NDArray[np.int64]
 
 _BLOCK = 256
+"Hours per call of the kernel: long enough to hide the call, short enough to bound memory."
 _MAX_PIVOTS = 50_000
 
 
@@ -54,8 +55,7 @@ class Bench:
         self.buffer = np.zeros(scaled.width)
         self.table = np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1]))
         self.saved = np.zeros((p, 4), i)
-        self.count = np.zeros(16, np.int64)
-        self.count[COLD] = 1
+        self.count = np.zeros(8, np.int64)
 
     def state(self) -> tuple[Any, ...]:
         """In the order in which the kernels take them."""
@@ -66,7 +66,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class _Raw:
+class Raw:
     """What the kernel writes for H hours, in engine units; flows in S + P slots an hour."""
 
     status: NDArray[np.int64]
@@ -79,9 +79,9 @@ class _Raw:
     meters: F8
 
     @staticmethod
-    def room(hours: int, scaled: Scaled, meters: int) -> _Raw:
+    def room(hours: int, scaled: Scaled, meters: int) -> Raw:
         sources, p = scaled.per_unit.shape[0], scaled.rows
-        return _Raw(
+        return Raw(
             status=np.zeros(hours, np.int64),
             total=np.full((hours, 2), np.nan),
             dual=np.full((hours, p), np.nan),
@@ -93,15 +93,16 @@ class _Raw:
         )
 
 
-def _solve_block(
+def solve_block(
     scaled: Scaled,
     bench: Bench,
     hours: Hours,
     start: Basis,
     keep: Basis,
     meters: Sequence[Meter],
-) -> _Raw:
-    """Hand some hours to the kernel."""
+    per_kwh: F8 | None = None,
+) -> Raw:
+    """Hand some hours to the kernel; per_kwh[H, width] stands in for the program's."""
     sources, _, points, _, _ = scaled.program.sizes
     rates = np.zeros((len(hours), len(meters), scaled.width))
     static = np.zeros((len(meters), sources, points))
@@ -109,11 +110,12 @@ def _solve_block(
         rates[:, m, : meter.per_kwh.shape[0]] = meter.per_kwh[:, hours].T
         if meter.per_request is not None:
             static[m] = meter.per_request / scaled.per_unit[:, None]
-    raw = _Raw.room(len(hours), scaled, len(meters))
+    raw = Raw.room(len(hours), scaled, len(meters))
     demand = scaled.demand(hours)
-    walk(
+    kernel: Any = walk
+    kernel(
         scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
-        scaled.per_kwh(hours), demand, scaled.limits(hours, demand),
+        scaled.per_kwh(hours) if per_kwh is None else per_kwh, demand, scaled.limits(hours, demand),
         *bench.state(),
         start.keys, start.basics, keep.keys, keep.basics,
         raw.status, raw.total, raw.dual, raw.value, raw.flow, raw.place, raw.used,
@@ -123,10 +125,10 @@ def _solve_block(
 
 
 def _translate(
-    scaled: Scaled, hours: Hours, raw: _Raw, basis: Basis, want_duals: bool
+    scaled: Scaled, hours: Hours, raw: Raw, basis: Basis, want_duals: bool
 ) -> HourlySolution:
     """From engine units to the caller's."""
-    sources, regions, _, couplings, _ = scaled.program.sizes
+    _, regions, _, couplings, _ = scaled.program.sizes
     present = np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None]
     place = raw.place[present]
     width, n = scaled.width, len(hours) if want_duals else 0
@@ -167,7 +169,7 @@ def _solve_chunk(
         block = hours[at : at + _BLOCK]
         keep = Basis.empty(len(block) if keep_bases else 1, sources, rows)
         begin = Basis.empty(0, sources, rows) if start is None else start[at : at + _BLOCK]
-        raw = _solve_block(scaled, bench, block, begin, keep, meters)
+        raw = solve_block(scaled, bench, block, begin, keep, meters)
         parts.append(_translate(scaled, block, raw, keep, want_duals))
     return _join(
         parts,

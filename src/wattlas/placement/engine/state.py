@@ -45,5 +45,5 @@ SOURCE, POINT, REGION, BAD = range(4)
 X, COST, DUAL, ALPHA, RHS, SPARE, LIMIT = range(7)
 "Rows of `vec`. X, COST, ALPHA go by basic place; DUAL, RHS, LIMIT by row."
 
-PIVOTS, SINCE, STALLED, BADS, TOUCHED, SEED, PERTURBED, SCANS, COLD = range(9)
+PIVOTS, SINCE, STALLED, BADS, TOUCHED, SEED, PERTURBED, SCANS = range(8)
 "Places of `count`."
