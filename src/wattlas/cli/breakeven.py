@@ -14,6 +14,7 @@ from wattlas.cli.common import (
     load_scenario,
     print_json,
     progress,
+    ready_engine,
 )
 from wattlas.cli.show import figure, table
 
@@ -43,6 +44,7 @@ def command(
         raise UsageError("--class, --from and --to go together; give all three or none")
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
+    ready_engine(loaded)
     if all(given):
         moves = [(klass, origin, target)]
     else:

@@ -58,6 +58,17 @@ def load_scenario(
     return loaded.scenario
 
 
+def ready_engine(scenario: Scenario) -> None:
+    """Compile the fast engine if this scenario will want it and it was never used before."""
+    metros, classes, regions, points, hours = scenario.shape
+    from wattlas.placement.fast import WORTH_IT
+
+    if metros * classes * regions * points * hours >= WORTH_IT:
+        from wattlas.placement.engine import warm_up
+
+        warm_up(say)
+
+
 def print_json(value: Any) -> None:
     """Write a value to stdout as JSON; what is not finite becomes null."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))

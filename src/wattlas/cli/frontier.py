@@ -15,6 +15,7 @@ from wattlas.cli.common import (
     load_scenario,
     print_json,
     progress,
+    ready_engine,
 )
 from wattlas.cli.show import figure, table, ticker
 
@@ -53,6 +54,7 @@ def command(
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
+    ready_engine(loaded)
     free = not np.isfinite(loaded.capacity_gpu).any() and variant != "soft"
     with ticker("Frontier") as tell:
         found = frontier(

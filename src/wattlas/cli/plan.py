@@ -15,6 +15,7 @@ from wattlas.cli.common import (
     load_scenario,
     print_json,
     progress,
+    ready_engine,
 )
 from wattlas.cli.show import figure, percent, table
 from wattlas.errors import InfeasibleError, LimitError
@@ -44,6 +45,7 @@ def command(
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
+    ready_engine(loaded)
     with progress("Placing"):
         found = plan(loaded, time_limit_s=time_limit_s)
     if str(found.status) == "infeasible":

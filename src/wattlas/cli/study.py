@@ -15,6 +15,7 @@ from wattlas.cli.common import (
     load_scenario,
     print_json,
     progress,
+    ready_engine,
     say,
 )
 from wattlas.cli.show import percent, table, ticker
@@ -44,6 +45,7 @@ def command(
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
+    ready_engine(loaded)
     with ticker("Study") as tell:
         found = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +39,6 @@ def solve_fast(
     A tie-breaker enters with a weight of `TIE`: enough to choose among equals, and too little to
     move the measure by more than that share of its largest unit value.
     """
-    # BLAS threads inside the engine's threads slow it down several times.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from wattlas.placement.engine import solve_hours
 
     weighed = measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
