@@ -61,7 +61,7 @@ class Frontier:
     @property
     def movable_usd(self) -> np.ndarray:
         """Money without rent: what placement acts on where rents are equal."""
-        return self.cost_usd - self.rent_usd
+        return np.asarray(self.cost_usd - self.rent_usd)
 
     def at(self, x: float) -> int:
         """Index of the step that holds at a budget; −1 below the first."""

@@ -33,7 +33,9 @@ def present(scenario: Scenario) -> tuple[str, ...]:
         "state": any(k.state is State.PINNED for k in classes),
         "capacity": bool(np.isfinite(scenario.capacity_gpu).any()),
         "latency": any(k.relaxable for k in classes),
-        "frictions": scenario.frictions.couples,
+        "variants": any(r.variants is not None for r in scenario.regions),
+        "starts": scenario.frictions.starts,
+        "moves": scenario.frictions.move_state and any(k.state is State.STICKY for k in classes),
     }
     return tuple(name for name in LIMITS if has[name])
 
@@ -68,8 +70,19 @@ def _latency(scenario: Scenario) -> Scenario:
     return replace(scenario, classes=freed)
 
 
-def _frictions(scenario: Scenario) -> Scenario:
-    return replace(scenario, frictions=Frictions())
+def _variants(scenario: Scenario) -> Scenario:
+    regions = tuple(replace(r, variants=None) for r in scenario.regions)
+    return replace(scenario, regions=regions)
+
+
+def _starts(scenario: Scenario) -> Scenario:
+    kept = scenario.frictions
+    free = Frictions(move_state=kept.move_state, initial=kept.initial)
+    return replace(scenario, frictions=free)
+
+
+def _moves(scenario: Scenario) -> Scenario:
+    return replace(scenario, frictions=replace(scenario.frictions, move_state=False))
 
 
 def _classes(scenario: Scenario, **changes: object) -> Scenario:
@@ -83,7 +96,9 @@ LIMITS: dict[str, Callable[[Scenario], Scenario]] = {
     "state": _state,
     "capacity": _capacity,
     "latency": _latency,
-    "frictions": _frictions,
+    "variants": _variants,
+    "starts": _starts,
+    "moves": _moves,
 }
 
 LABELS = {
@@ -93,6 +108,8 @@ LABELS = {
     "state": "without pinned state",
     "capacity": "with free capacity everywhere",
     "latency": "without latency budgets",
-    "frictions": "without start-up and state frictions",
+    "variants": "with every model in every region",
+    "starts": "without the cost of starting capacity",
+    "moves": "without the cost of moving state",
     "all": "without any of them",
 }
