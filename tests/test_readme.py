@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from wattlas.cli import VERBS, command_of, run
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^(?:\$ |    (?:\$ )?)?(?:\.venv/bin/)?wattlas (?!·)(.+)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:\$ |    )?(?:\.venv/bin/)?wattlas (.+)$", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -38,29 +39,38 @@ def commands() -> list[Any]:
         line: name(page)
         for page in PAGES
         for line in COMMAND.findall(page.read_text(encoding="utf-8"))
-        if not line.startswith("·")
     }
     return [pytest.param(line, id=f"{page}: {line[:40]}") for line, page in found.items()]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader has made so far: the small example in `my-fleet`, and its results."""
+    folder = tmp_path_factory.mktemp("reader")
+    fleet = str(folder / "my-fleet")
+    assert run(["init", "--example", "tiny", fleet]) == 0
+    assert run(["study", fleet, "--samples", "3", "--out", str(folder / "wattlas-results")]) == 0
+    return folder
+
+
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to stand in, with the small example in `my-fleet`."""
-    monkeypatch.chdir(tmp_path)
-    assert run(["init", "--example", "tiny", "my-fleet"]) == 0
-    return tmp_path
+def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to stand in."""
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
 
 
 @pytest.mark.parametrize("code", blocks())
-def test_python_runs(code: str, fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each block runs by itself, beside the small example."""
+def test_python_runs(code: str, reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each block runs by itself, beside the small example and its results."""
     exec(compile(code, "block", "exec"), {"__name__": "__block__"})
 
 
 @pytest.mark.parametrize("line", commands())
 def test_commands_exist(line: str) -> None:
     """Verb, sub-verb and options of each command line are known to the command line."""
-    words = [word for word in shlex.split(line, comments=True) if word not in ("…", "&&")]
+    words = shlex.split(line.removesuffix("\\"), comments=True)
     if words[0].startswith("-"):
         assert words[0] in ("--help", "--version", "-h")
         return
@@ -125,7 +135,7 @@ def test_every_page_is_reached_from_the_readme(root: Path) -> None:
 def test_every_decision_is_in_the_index(root: Path) -> None:
     """The index of decisions links every record, and nothing that is not there."""
     folder = root / "docs" / "decisions"
-    linked = {target for target in LINK.findall((folder / "README.md").read_text(encoding="utf-8"))}
+    linked = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
     assert linked == {page.name for page in folder.glob("[0-9]*.md")}
 
 
