@@ -32,7 +32,7 @@ def present(scenario: Scenario) -> tuple[str, ...]:
         "residency": any(k.residency for k in classes),
         "state": any(k.state is State.PINNED for k in classes),
         "capacity": bool(np.isfinite(scenario.capacity_gpu).any()),
-        "latency": any(k.relaxable for k in classes),
+        "latency": any(k.relaxable and np.isfinite(k.latency_budget_ms) for k in classes),
         "variants": any(r.variants is not None for r in scenario.regions),
         "starts": scenario.frictions.starts,
         "moves": scenario.frictions.move_state and any(k.state is State.STICKY for k in classes),
