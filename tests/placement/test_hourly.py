@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import wattlas
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise
@@ -143,11 +144,19 @@ def test_a_mix_of_two_solutions(tiny_instance: Instance) -> None:
     assert (mixed.region != UNSERVED).all()
 
 
+def test_demand_that_has_no_column_at_all() -> None:
+    """A program without columns is infeasible where a row asks for something."""
+    s = wattlas.example("tiny")
+    instance = build_instance(s)
+    closed = replace(instance, allowed=np.zeros_like(instance.allowed))
+    found = solve_hours(closed, cost(closed), None, np.array([0, 5]))
+    assert found.infeasible.tolist() == [0, 5]
+    assert not len(found.value)
+
+
 @pytest.fixture
 def tiny_instance() -> Instance:
     """The tiny example's program."""
-    import wattlas
-
     return build_instance(wattlas.example("tiny"))
 
 

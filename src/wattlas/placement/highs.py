@@ -101,6 +101,8 @@ def run(solver: Any) -> Answer:
     solver.run()
     seconds = time.perf_counter() - began
     status = _status(solver.getModelStatus())
+    if solver.getNumCol() == 0 and not _rows_hold_nothing(solver):
+        status = Status.INFEASIBLE
     if status in (Status.INFEASIBLE, Status.FAILED):
         empty = np.zeros(0)
         return Answer(status, empty, empty, empty, float("nan"), seconds)
@@ -127,6 +129,13 @@ def checked(answer: Answer) -> Answer:
     if answer.status is Status.FAILED:
         raise SolverError("HiGHS ended without an answer; please report the scenario")
     return answer
+
+
+def _rows_hold_nothing(solver: Any) -> bool:
+    """Whether all rows allow zero: HiGHS does not look at the rows of a program without columns."""
+    lp = solver.getLp()
+    lower, upper = np.asarray(lp.row_lower_), np.asarray(lp.row_upper_)
+    return bool((lower <= 0).all() and (upper >= 0).all())
 
 
 def _status(found: Any) -> Status:
