@@ -16,8 +16,9 @@ import numpy as np
 from benchmarks.modelling import Built, linopy_program, pulp_program
 from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.worlds import world
+from wattlas.model.objective import Solver
 from wattlas.placement import highs
-from wattlas.placement.hourly import Solver, solve_hours
+from wattlas.placement.hourly import solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure, cost
 from wattlas.placement.program import Layout, objective, rows

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.data.scenario_files import Folder, tiny_folder
 
+from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.scenario_file import EXAMPLES, example, examples, load, read
 from wattlas.errors import InputError, UsageError
 from wattlas.model.objective import Minimise

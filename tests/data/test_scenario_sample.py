@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.scenario_files import tiny_folder
 
+from tests.data.scenario_files import tiny_folder
 from wattlas.data.sampling import representative_days
 from wattlas.data.scenario_file import EXAMPLES, read
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.data.scenario_files import Folder
 
+from tests.data.scenario_files import Folder
 from wattlas.data.json_schema import COMMITTED, scenario_schema, schema_text
 from wattlas.data.scenario_file import EXAMPLES, examples
 from wattlas.data.yaml_lines import read_yaml

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from tests.data.scenario_files import Folder, tiny_folder
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 
 from tests.oracle import OraclePlan, oracle_plan
 from tests.strategies import objectives, scenarios
-from wattlas.model.objective import Minimise
+from wattlas.model.objective import Minimise, Solver
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.hourly import Solver, evaluate, solve_hours
+from wattlas.placement.hourly import evaluate, solve_hours
 from wattlas.placement.instance import build_instance
 from wattlas.placement.measures import carbon_to_minimise, cost
 from wattlas.units import KG_PER_T

@@ -33,7 +33,7 @@ from wattlas.errors import InputError
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
-from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.workload import (
@@ -203,6 +203,7 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
             **{**typed_.frictions.model_dump(), "initial": Initial(typed_.frictions.initial)}
         ),
         objective=_objective(typed_.objective.model_dump()),
+        solver=Solver(typed_.solver),
         provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),

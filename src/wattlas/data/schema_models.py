@@ -212,6 +212,8 @@ class ScenarioDocument(Section):
     """What it costs to change one's mind."""
     objective: ObjectiveSection = ObjectiveSection()
     """What is made least."""
+    solver: Literal["auto", "engine", "highs"] = "auto"
+    """Who solves hours that nothing couples: the fast engine, HiGHS, or what suits."""
     unserved_usd_per_request: NonNegative | None = None
     """Price of an unserved request for the classes that do not say."""
     when_none: WhenNoneChoice = "error"

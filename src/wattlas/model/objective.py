@@ -23,6 +23,16 @@ class Window(StrEnum):
     DAY = "day"
 
 
+class Solver(StrEnum):
+    """Who solves the hours that need a program. All find the same optimum."""
+
+    AUTO = "auto"
+    """The engine where there is enough to solve to be worth loading it, else HiGHS."""
+    ENGINE = "engine"
+    """The fast engine; HiGHS judges what it does not finish."""
+    HIGHS = "highs"
+
+
 @dataclass(frozen=True)
 class Objective:
     """Least cost, least carbon, or one of them under a cap on the other.

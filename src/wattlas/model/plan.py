@@ -38,7 +38,12 @@ class SolveInfo:
     solver: str
     seconds: float = 0.0
     build_seconds: float = 0.0
+    engine_hours: int = 0
+    """Steps that the fast engine solved; the rest had their best place or went to HiGHS."""
+    highs_hours: int = 0
+    """Steps that went to HiGHS one by one."""
     programs: int = 0
+    """Programs that HiGHS solved."""
     rows: int = 0
     columns: int = 0
     nonzeros: int = 0

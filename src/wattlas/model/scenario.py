@@ -11,7 +11,7 @@ import numpy as np
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
-from wattlas.model.objective import Objective
+from wattlas.model.objective import Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
 
@@ -38,6 +38,7 @@ class Scenario:
     residency: tuple[Residency, ...] = ()
     frictions: Frictions = field(default_factory=Frictions)
     objective: Objective = field(default_factory=Objective)
+    solver: Solver = Solver.AUTO
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
     notice: str = ""

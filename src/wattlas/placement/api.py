@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.errors import UsageError
-from wattlas.model.objective import Minimise, Objective
+from wattlas.model.objective import Minimise, Objective, Solver
 from wattlas.model.plan import Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
@@ -49,6 +49,7 @@ def plan(
     if objective is not None:
         scenario = replace(scenario, objective=objective)
     _check_objective(scenario.objective)
+    _check_solver(scenario)
     instance = build_instance(scenario, budget_ms)
     if instance.stranded:
         return _infeasible(instance, conflict.stranded_words(instance), began)
@@ -280,6 +281,14 @@ def _check_objective(objective: Objective) -> None:
         raise UsageError(f"{given[0]} limits what is made least anyway; minimise the other one")
 
 
+def _check_solver(scenario: Scenario) -> None:
+    if scenario.solver is Solver.ENGINE and scenario.frictions.couples:
+        raise UsageError(
+            "the engine solves hours apart, and this scenario's frictions couple them; "
+            "take `solver: auto`, or remove the frictions"
+        )
+
+
 def _infeasible(instance: Instance, text: str, began: float) -> Plan:
     return Plan(
         status=Status.INFEASIBLE,
@@ -295,6 +304,8 @@ def _info(solution: Solution, began: float | None, solver: str) -> SolveInfo:
         solver=solver or solver_words(solution),
         seconds=seconds,
         build_seconds=solution.build_seconds,
+        engine_hours=solution.engine_hours,
+        highs_hours=solution.highs_hours,
         programs=solution.programs,
         rows=solution.rows,
         columns=solution.columns,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from wattlas.model.objective import Solver
 from wattlas.model.plan import UNSERVED, Status
 from wattlas.placement import fast, highs
 from wattlas.placement.choice import SLACK, Slots
@@ -25,15 +25,6 @@ from wattlas.placement.prune import pruned
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
-
-
-class Solver(StrEnum):
-    """Who solves the hours that need a program."""
-
-    AUTO = "auto"
-    """The engine where there are enough hours to be worth loading it, else HiGHS."""
-    ENGINE = "engine"
-    HIGHS = "highs"
 
 
 @dataclass(frozen=True)
@@ -76,14 +67,16 @@ def solve_hours(
     measure: Measure,
     tie: Measure | None = None,
     steps: np.ndarray | None = None,
-    solver: Solver = Solver.AUTO,
+    solver: Solver | None = None,
 ) -> Solution:
     """Make `measure` least in every step apart; among equals make `tie` least.
 
     `steps` are the indices to solve, all by default. Exact: every step is optimal or listed as
-    infeasible. Frictions and caps over several steps are not looked at. What the engine does not
-    finish goes to HiGHS, which also has the last word on whether a step is infeasible.
+    infeasible. Frictions and caps over several steps are not looked at. `solver` is the
+    scenario's own by default; what the engine does not finish goes to HiGHS, which also has the
+    last word on whether a step is infeasible.
     """
+    solver = instance.scenario.solver if solver is None else solver
     began = time.perf_counter()
     steps = np.arange(instance.scenario.hours.count) if steps is None else steps
     instance = pruned(instance, (measure,) if tie is None else (measure, tie), steps)
@@ -123,7 +116,7 @@ def solve_hours(
 def feasible(instance: Instance, steps: np.ndarray) -> bool:
     """Whether all of these steps have a placement."""
     nothing = zero(instance)
-    if not _engine_alone(instance, steps, Solver.AUTO):
+    if not _engine_alone(instance, steps, instance.scenario.solver):
         return not len(solve_hours(instance, nothing, None, steps).infeasible)
     left = fast.solve_fast(pruned(instance, (nothing,), steps), nothing, None, steps).left
     return not any(
