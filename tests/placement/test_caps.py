@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 import wattlas
 from tests.strategies import one_of, scenarios
@@ -21,6 +21,9 @@ from wattlas.placement.instance import build_instance
 from wattlas.placement.totals import per_flow
 
 REL = 1e-7
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+"""For a test of what few scenarios show: most of those that are drawn are passed over."""
 
 
 def ends(s: Scenario) -> tuple[Plan, Plan]:
@@ -37,7 +40,7 @@ def capped(s: Scenario, cap_t: float, window: Window = Window.ALL) -> Plan:
 
 
 @given(scenarios(unserved=False), one_of(0.5, 0.1, 0.9))
-@settings(max_examples=25)
+@settings(max_examples=15, suppress_health_check=RARE)
 def test_the_dual_is_the_slope(s: Scenario, share: float) -> None:
     """V(L ± δ) lies above V(L) ∓ λδ, and on it where the slope is the same on both sides."""
     cheap, clean = ends(s)
@@ -61,7 +64,7 @@ def test_the_dual_is_the_slope(s: Scenario, share: float) -> None:
 
 
 @given(scenarios(unserved=False), one_of(0.5, 0.2))
-@settings(max_examples=15)
+@settings(max_examples=15, suppress_health_check=RARE)
 def test_one_cap_is_the_reverse_of_the_other(s: Scenario, share: float) -> None:
     """Least carbon under the cost that a carbon cap leads to comes back to that cap."""
     cheap, clean = ends(s)

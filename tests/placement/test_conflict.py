@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 import wattlas
 from tests.strategies import scenarios
@@ -16,6 +16,9 @@ from wattlas.placement.conflict import hour_conflict
 from wattlas.placement.hourly import solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import onward_rtt
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+"""For a test of what few scenarios show: most of those that are drawn are passed over."""
 
 
 def clashes(instance: Instance, step: int, sources: list[int], regions: list[int]) -> bool:
@@ -29,7 +32,7 @@ def clashes(instance: Instance, step: int, sources: list[int], regions: list[int
 
 
 @given(scenarios(accuracy_floors=False, max_hours=1))
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=RARE)
 def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
     """What is named clashes, and every demand and limit in it is needed for that."""
     instance = build_instance(s)

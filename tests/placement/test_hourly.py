@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import wattlas
@@ -21,6 +21,9 @@ from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
 
 REL = 1e-8
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+"""For a test of what few scenarios show: most of those that are drawn are passed over."""
 
 
 def measure_of(instance: Instance) -> Measure:
@@ -86,7 +89,7 @@ def test_hours_are_apart(s: Scenario) -> None:
     st.integers(0, 3),
     st.integers(0, 1),
 )
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=RARE)
 def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) -> None:
     """V(K ± δ) ≥ V(K) ∓ price·δ·hours, with equality where both sides have one slope."""
     region, hour = region % len(s.regions), hour % s.hours.count
@@ -114,7 +117,7 @@ def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) ->
 
 
 @given(scenarios(objectives=objectives(), unserved=False))
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=RARE)
 def test_the_tie_breaker_costs_nothing(s: Scenario) -> None:
     """Among equals the second measure is least; the first is what it was without it."""
     instance = build_instance(s)

@@ -140,7 +140,7 @@ def test_one_more_region_is_never_worse(s: Scenario, gone: int) -> None:
 @settings(max_examples=40)
 def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> None:
     """Capacity of a region, and of all."""
-    more = np.where(s.capacity_gpu > 0, factor * s.capacity_gpu, s.capacity_gpu + 1.0)
+    more = factor * np.where(s.capacity_gpu > 0, s.capacity_gpu, 1.0)
     base = plan(s)
     not_worse(plan(replace(s, capacity_gpu=more)), base)
     one = s.capacity_gpu.copy()
