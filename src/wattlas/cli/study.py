@@ -109,7 +109,10 @@ def head(found: Study) -> None:
 
 
 def _less(base: float, mine: float) -> str:
-    return percent((base - mine) / base) if base else ""
+    """The share that is saved; how many times as much where it is more than twice."""
+    if not base:
+        return ""
+    return f"× {mine / base:,.0f}" if mine > 2 * base else percent((base - mine) / base)
 
 
 def where(found: Study) -> None:
