@@ -10,5 +10,6 @@ modelling      the same program through modelling libraries
 program        building against solving
 start          how long a command takes to say anything
 study          the main job: seconds and memory
+engine         the compiled engine against HiGHS, hour by hour; a script of its own
 first_command  the first command of the README, from a fresh clone
 """
