@@ -104,9 +104,7 @@ def show(found: Plan) -> None:
     s, t, info = found.scenario, found.totals, found.info
     typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
     gap = f", gap {info.gap:.1e}" if info.gap else ""
-    size = ""
-    if info.programs:
-        size = f", {info.programs} programs of {info.rows} rows × {info.columns} columns"
+    size = f", {info.programs} programs of {info.rows} rows × {info.columns} columns"
     typer.echo(
         f"{found.status}{gap}: {s.hours.count} steps, {info.solver}{size}, {info.seconds:.2f} s; "
         f"{s.signals.deciding} carbon intensity decides"

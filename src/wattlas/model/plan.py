@@ -43,7 +43,7 @@ class SolveInfo:
     highs_hours: int = 0
     """Steps that went to HiGHS one by one."""
     programs: int = 0
-    """Programs that HiGHS solved."""
+    """Programs solved; `rows`, `columns` and `nonzeros` are the size of one of them."""
     rows: int = 0
     columns: int = 0
     nonzeros: int = 0

@@ -26,8 +26,9 @@ from wattlas.placement.choice import Slots
 from wattlas.placement.hourly import Flat, Solution, evaluate, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure, carbon, cost
+from wattlas.placement.prune import pruned
 
-PIECE = 2_000_000
+PIECE = 500_000
 """Slots times steps that the greedy rule looks at in one go."""
 ROOM = 1e-9
 """Relative excess over a capacity that still counts as within it."""
@@ -79,9 +80,10 @@ def _best_region(instance: Instance, measure: Measure) -> Solution:
 
 def _greedy(instance: Instance, measure: Measure) -> Solution:
     """All steps at once, in pieces that fit into memory."""
+    steps = np.arange(instance.demand.shape[1])
+    instance = pruned(instance, (measure,), steps)
     slots = Slots.of(instance)
     size = max(1, PIECE // max(1, slots.region.size))
-    steps = np.arange(instance.demand.shape[1])
     pieces = [steps[low : low + size] for low in range(0, len(steps), size)]
     return _solution(instance, join([_greedy_piece(instance, slots, measure, p) for p in pieces]))
 

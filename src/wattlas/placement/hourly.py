@@ -47,7 +47,7 @@ class Solution:
     highs_hours: int = 0
     """Steps that went to HiGHS."""
     programs: int = 0
-    """Programs that HiGHS solved."""
+    """Programs solved, by either; `rows`, `columns` and `nonzeros` are the size of one."""
     seconds: float = 0.0
     build_seconds: float = 0.0
     rows: int = 0
@@ -102,6 +102,7 @@ def solve_hours(
         flows, capacity_price[:, t] = found
         parts.append(flows)
     joined = join(parts)
+    rows_of_one, columns, nonzeros = _size(instance)
     return Solution(
         *joined,
         capacity_price=capacity_price,
@@ -109,7 +110,26 @@ def solve_hours(
         seconds=time.perf_counter() - began,
         engine_hours=by_engine,
         highs_hours=len(rest),
-        **({} if worker is None else worker.size),
+        programs=by_engine + (0 if worker is None else worker.programs),
+        build_seconds=0.0 if worker is None else worker.build_seconds,
+        rows=rows_of_one,
+        columns=columns,
+        nonzeros=nonzeros,
+    )
+
+
+def _size(instance: Instance) -> tuple[int, int, int]:
+    """Rows, columns and nonzeros of one hour's program, as it is solved."""
+    places = int(instance.allowed.sum())
+    unserved = int((~np.isnan(instance.unserved_usd)).sum())
+    limited = np.isfinite(instance.capacity).any(axis=1)
+    floored = ~np.isnan(instance.mean_accuracy_min)
+    in_limits = int(instance.allowed[:, limited].sum())
+    in_floors = int(instance.allowed[floored[instance.klass]].sum())
+    return (
+        instance.sources + int(limited.sum()) + int(floored.sum()),
+        places + unserved,
+        places + unserved + in_limits + in_floors,
     )
 
 
@@ -230,7 +250,6 @@ class _HourProgram:
         self.zero, self.free = np.zeros(n), np.full(n, np.inf)
         highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
         self.row_count = sum(len(b.lower) for b in blocks)
-        self.nonzeros = sum(len(b.index) for b in blocks)
         self.programs = 0
         self.build_seconds = time.perf_counter() - began
 
@@ -241,17 +260,6 @@ class _HourProgram:
             self.instance, capacity=np.broadcast_to(ever[:, None], self.instance.capacity.shape)
         )
         return rows(Layout(shaped, np.array([0])))
-
-    @property
-    def size(self) -> dict[str, Any]:
-        """What the program's size is, for the plan's information."""
-        return {
-            "programs": self.programs,
-            "build_seconds": self.build_seconds,
-            "rows": self.row_count,
-            "columns": self.layout.columns,
-            "nonzeros": self.nonzeros,
-        }
 
     def solve(self, t: int) -> tuple[Flat, np.ndarray] | None:
         """Flows and capacity prices of step t, or None where it is infeasible."""

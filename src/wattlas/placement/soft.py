@@ -1,6 +1,7 @@
 """The soft frontier: demand-weighted mean latency ≤ τ instead of a budget per request.
 
 Relaxable classes may run at any lawful place; the mean latency over their requests is limited.
+A request that goes unserved at its price counts in the mean with its way to the service node only.
 The program is convex in τ, so V is piecewise linear and convex, and its slope is the dual of the
 latency row. The vertices are found by bisection on the slope: between two neighbouring vertices
 the multiplier that weighs them equal either finds a vertex below the line or proves the segment.

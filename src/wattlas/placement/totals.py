@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattlas.model.plan import UNSERVED, Flows, Totals
+from wattlas.model.plan import Flows, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.frictions import friction_usd
 from wattlas.placement.hourly import Solution
 from wattlas.placement.instance import Instance
 from wattlas.units import G_PER_KG, G_PER_T, KWH_PER_MWH
 
+PIECE = 100_000
+"""Flows that are looked at in one go, so that memory does not grow with their number."""
+
 
 def expand(instance: Instance, solution: Solution) -> Flows:
     """Share each flow of a merged source among its metros, in proportion to their demand."""
+    parts = [
+        _expand(instance, *(column[low : low + PIECE] for column in solution.flows))
+        for low in range(0, max(len(solution.hour), 1), PIECE)
+    ]
+    columns = zip(*(_columns(part) for part in parts), strict=True)
+    return Flows(*(np.concatenate(column) for column in columns))
+
+
+def _expand(
+    instance: Instance,
+    hour: np.ndarray,
+    source: np.ndarray,
+    region: np.ndarray,
+    point: np.ndarray,
+    value: np.ndarray,
+) -> Flows:
     pointer, metro, klass = instance.members
-    hour, source, region, point, value = solution.flows
     count = np.diff(pointer)[source]
     flow = np.repeat(np.arange(len(source)), count)
     first = np.repeat(np.cumsum(count) - count, count)
@@ -32,6 +50,17 @@ def expand(instance: Instance, solution: Solution) -> Flows:
         region=region[flow].astype(np.int16),
         point=point[flow].astype(np.int16),
         requests_per_h=rate[keep],
+    )
+
+
+def _columns(flows: Flows) -> tuple[np.ndarray, ...]:
+    return (
+        flows.hour,
+        flows.metro,
+        flows.klass,
+        flows.region,
+        flows.point,
+        flows.requests_per_h,
     )
 
 
@@ -77,24 +106,34 @@ def per_flow(scenario: Scenario, flows: Flows) -> dict[str, np.ndarray]:
 def totals(instance: Instance, solution: Solution, flows: Flows) -> Totals:
     """Sums over the window. MWh × g/kWh is kg, so no factor stands between them."""
     scenario = instance.scenario
-    each = per_flow(scenario, flows)
-    on = flows.served
-    sums = {name: float(values.sum()) for name, values in each.items() if name != "rtt_ms"}
-    requests = each["requests"]
-    late = instance.judged.late[flows.metro, flows.klass]
-    price = np.array([k.unserved_usd_per_request or 0.0 for k in scenario.classes])
+    sums: dict[str, float] = {}
+    for low in range(0, max(len(flows.hour), 1), PIECE):
+        piece = Flows(*(column[low : low + PIECE] for column in _columns(flows)))
+        for name, value in _sums(instance, piece).items():
+            sums[name] = sums.get(name, 0.0) + value
     friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
-    served = float(requests[on].sum())
+    waited, served = sums.pop("rtt_ms"), sums["requests"]
     gamma = scenario.objective.carbon_price_usd_per_t
     return Totals(
-        **{**sums, "requests": served},
-        unserved_requests=float(requests[~on].sum()),
-        late_requests=float(requests[on & late].sum()),
+        **sums,
         friction_usd=float(friction.sum()),
-        unserved_usd=float((requests * price[flows.klass])[~on].sum()),
         carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
-        rtt_mean_ms=float((requests * each["rtt_ms"])[on].sum() / served) if served else 0.0,
+        rtt_mean_ms=waited / served if served else 0.0,
     )
 
 
-__all__ = ["UNSERVED", "expand", "per_flow", "totals"]
+def _sums(instance: Instance, flows: Flows) -> dict[str, float]:
+    """Sums of some flows by the names of `Totals`; `rtt_ms` is weighted by requests."""
+    scenario = instance.scenario
+    each = per_flow(scenario, flows)
+    on, requests = flows.served, each["requests"]
+    late = instance.judged.late[flows.metro, flows.klass]
+    price = np.array([k.unserved_usd_per_request or 0.0 for k in scenario.classes])
+    return {
+        **{name: float(values.sum()) for name, values in each.items()},
+        "requests": float(requests[on].sum()),
+        "unserved_requests": float(requests[~on].sum()),
+        "late_requests": float(requests[on & late].sum()),
+        "unserved_usd": float((requests * price[flows.klass])[~on].sum()),
+        "rtt_ms": float((requests * each["rtt_ms"])[on].sum()),
+    }
