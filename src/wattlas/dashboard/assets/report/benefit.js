@@ -50,7 +50,8 @@
 
   const LIMITS = {
     egress: "egress prices", residency: "residency rules", state: "state that has to stay", capacity: "capacity",
-    latency: "latency budgets", accuracy: "accuracy floors", starts: "starting capacity",
+    latency: "latency budgets", variants: "models that run in some regions only",
+    starts: "starting capacity", moves: "moving state",
   };
   const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
   const share = (value) => (value == null ? "" : W.say(value, "share"));
@@ -58,10 +59,8 @@
   function answer(actual, all, ratio, kind, rows, saving) {
     if (actual == null) return "The saving as it is was not computed.";
     const parts = [`The least-${kind === "kg" ? "carbon" : "cost"} plan saves ${W.say(actual, kind)} ${W.period}`];
-    const floors = rows.find((row) => row.removed === "accuracy");
-    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit${floors ? " (accuracy floors included)" : ""}`);
-    // Without accuracy floors smaller models answer: a saving, but not one of shifting.
-    const singles = rows.filter((row) => weight(row) === 1 && row !== floors && saving(row) != null).sort((a, b) => saving(b) - saving(a));
+    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit`);
+    const singles = rows.filter((row) => weight(row) === 1 && saving(row) != null).sort((a, b) => saving(b) - saving(a));
     const worst = singles[0];
     parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the dearest: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
     return parts.join("");
@@ -74,7 +73,6 @@
       (low ? "Much of the ideal saving is lost here, as others have found. " : "") +
         "The counter-evidence to keep in mind: over real grids, one static move to a better region caught almost all of the spatial gain where regions keep their rank, what shifting from hour to hour added was small, and the gain shrinks as grids get cleaner (Sukprasert et al., EuroSys 2024). Compare the best single regions among the policies below.",
     );
-    if (rows.some((row) => row.removed === "accuracy")) out.push("Without accuracy floors smaller models would answer: that saves, but it is not shifting.");
     for (const row of rows) if (row.note) out.push(`${row.label || row.removed}: ${row.note}`);
     return out;
   }
