@@ -19,6 +19,7 @@ PUBLIC = [
     "load",
     "open_results",
     "plan",
+    "save",
     "study",
 ]
 

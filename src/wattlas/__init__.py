@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from wattlas import errors
+    from wattlas.dashboard.folder import save
     from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
     from wattlas.model.plan import Plan
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "open_results",
     "plan",
+    "save",
     "study",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "load": "wattlas.data.scenario_file:load",
     "open_results": "wattlas.dashboard.results:open_results",
     "plan": "wattlas.placement.api:plan",
+    "save": "wattlas.dashboard.folder:save",
     "study": "wattlas.placement.study:study",
 }
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.data.scenario_files import Folder
 
+from tests.data.scenario_files import Folder
 from wattlas import __version__
 from wattlas.cli import VERBS, run
 from wattlas.cli.common import plain, print_json

@@ -82,7 +82,10 @@ def command(
         frame(points).write_parquet(part)
         part.replace(out)
     if as_json:
-        facts = {n: getattr(found, n) for n in ("objective", "exact", "users_x", "least_x", "gap")}
+        facts = {
+            n: getattr(found, n)
+            for n in ("objective", "exact", "users_x", "least_x", "gap", "info")
+        }
         print_json({"variant": variant, "x_unit": found.x_unit, **facts, "points": points})
         return
     keep = np.unique(np.linspace(0, len(found.x) - 1, ROWS).round().astype(int))
@@ -103,4 +106,8 @@ def command(
     title = f"{variant}, least {objective} ({kind}{shown})"
     heads = [found.x_unit, "cost, USD", "carbon, kg", "saved, USD", "saved, kg"]
     typer.echo(loaded.notice)
+    info = found.info
+    typer.echo(
+        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {found.gap:.1g}"
+    )
     table(title, heads, rows)

@@ -41,6 +41,7 @@ def command(
     Prints a summary and writes a folder with report.html, meta.json and Parquet tables. Without a
     scenario it studies the embedded world.
     """
+    from wattlas.dashboard.folder import save
     from wattlas.placement.study import study
 
     with progress("Reading"):
@@ -49,22 +50,12 @@ def command(
     with ticker("Study") as tell:
         found = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):
-        report = write(found, out)
+        report = save(found, out)
     if as_json:
         print_json({**found.meta, "folder": str(out), "report": str(report)})
         return
     summary(found)
     typer.echo(f"\nReport: {report}\nShow it: wattlas view {out}")
-
-
-def write(found: Study, out: Path) -> Path:
-    """Write the results folder; returns the report's path."""
-    from wattlas.dashboard.frames import frame
-    from wattlas.dashboard.report import write_report
-    from wattlas.dashboard.results import write_results
-
-    frames = {name: frame(columns) for name, columns in found.tables.items()}
-    return write_report(write_results(out, found.meta, frames))
 
 
 def summary(found: Study) -> None:

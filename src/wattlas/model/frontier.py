@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+
+from wattlas.model.plan import SolveInfo
 
 
 class Variant(StrEnum):
@@ -52,6 +54,8 @@ class Frontier:
     least_x: float
     """Below it some demand has no place."""
     gap: float = 0.0
+    info: SolveInfo = field(default_factory=lambda: SolveInfo(solver=""))
+    """Who solved it, how long it took, and how many programs."""
 
     @property
     def x_unit(self) -> str:

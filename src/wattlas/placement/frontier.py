@@ -8,6 +8,7 @@ minimum does not fit are solved again at the breakpoints where a new place could
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,8 +17,10 @@ import numpy as np
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.objective import Minimise, Objective
+from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
-from wattlas.placement import conflict
+from wattlas.placement import conflict, highs
+from wattlas.placement.api import solver_words
 from wattlas.placement.feasibility import feasibility
 from wattlas.placement.hourly import Solution, evaluate, feasible, solve_hours
 from wattlas.placement.instance import Instance, build_instance
@@ -71,18 +74,39 @@ def frontier(
     that makes no sense and InfeasibleError where no budget serves all demand. Demand that its
     class would serve late has no place below its first breakpoint.
     """
+    began = time.perf_counter()
     asked = _question(scenario, variant, klass, objective, carbon_price_usd_per_t)
+    tally = Tally()
     bare = replace(scenario, objective=_objective(asked))
     if asked.variant is Variant.SOFT:
         from wattlas.placement.soft import soft_frontier
 
-        return soft_frontier(bare, asked, samples or SAMPLES, progress)
+        curve = soft_frontier(bare, asked, samples or SAMPLES, progress, tally)
+        return replace(curve, info=tally.info(time.perf_counter() - began))
     if axis is None:
         axis = _from_first_feasible(bare, asked, breakpoints(bare, asked))
     chosen = _chosen(axis, samples, x)
     exact = x is None and len(chosen) == len(axis.x)
-    values = _values(bare, asked, axis, chosen, every=exact, progress=progress)
-    return _assemble(asked, axis, chosen, values, exact=exact)
+    values = _values(bare, asked, axis, chosen, every=exact, progress=progress, tally=tally)
+    curve = _assemble(asked, axis, chosen, values, exact=exact)
+    return replace(curve, info=tally.info(time.perf_counter() - began))
+
+
+@dataclass
+class Tally:
+    """Who solved how many programs of a frontier, added up as it goes."""
+
+    solver: str = "closed form per hour"
+    programs: int = 0
+
+    def add(self, solution: Solution) -> None:
+        """One more budget solved."""
+        self.programs += solution.programs
+        self.solver = solver_words(solution) if solution.programs else self.solver
+
+    def info(self, seconds: float) -> SolveInfo:
+        """What a result says of how it was found."""
+        return SolveInfo(solver=self.solver, seconds=seconds, programs=self.programs)
 
 
 @dataclass(frozen=True)
@@ -239,15 +263,18 @@ def _values(
     *,
     every: bool,
     progress: Progress | None,
+    tally: Tally,
 ) -> np.ndarray:
     """The account at each chosen budget, shape (5, len(chosen))."""
     if not _something_binds(scenario):
         return running_minimum(_stepped(scenario, asked, axis, chosen), progress)
     if every:
-        return column_by_column(_stepped(scenario, asked, axis, chosen), progress)
+        found, programs = column_by_column(_stepped(scenario, asked, axis, chosen), progress)
+        tally.solver, tally.programs = highs.version(), programs
+        return found
     out = np.zeros((5, len(chosen)))
     for n, x in enumerate(chosen):
-        out[:, n] = solve_at(scenario, asked, axis, float(x))
+        out[:, n] = solve_at(scenario, asked, axis, float(x), tally)
         if progress:
             progress((n + 1) / len(chosen))
     return out
@@ -278,11 +305,15 @@ def _something_binds(scenario: Scenario) -> bool:
     )
 
 
-def solve_at(scenario: Scenario, asked: Question, axis: Axis, x: float) -> np.ndarray:
+def solve_at(
+    scenario: Scenario, asked: Question, axis: Axis, x: float, tally: Tally | None = None
+) -> np.ndarray:
     """The account of the optimum at budget x."""
     instance = instance_at(scenario, axis, x)
     main, tie = measures(instance, asked)
     solution = solve_hours(instance, main, tie)
+    if tally:
+        tally.add(solution)
     if len(solution.infeasible):
         raise InfeasibleError(conflict.hour_words(instance, solution.infeasible))
     return value_of(instance, asked, solution)

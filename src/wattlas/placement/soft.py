@@ -25,7 +25,7 @@ from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure
 
 if TYPE_CHECKING:
-    from wattlas.placement.frontier import Question
+    from wattlas.placement.frontier import Question, Tally
 
 EXACT = 1e-9
 
@@ -38,7 +38,11 @@ class _Vertex:
 
 
 def soft_frontier(
-    scenario: Scenario, asked: Question, most: int, progress: Callable[[float], None] | None
+    scenario: Scenario,
+    asked: Question,
+    most: int,
+    progress: Callable[[float], None] | None,
+    tally: Tally,
 ) -> Frontier:
     """Vertices of V over mean latency, at most `most` of them, with the slope at each.
 
@@ -49,7 +53,7 @@ def soft_frontier(
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
     latency, requests = latency_measure(instance)
-    probe = _probe(instance, asked, latency, requests)
+    probe = _probe(instance, asked, latency, requests, tally)
     found = [probe(np.inf), probe(0.0)]
     queue = [(found[0], found[1])]
     while queue and len(found) < most:
@@ -96,7 +100,7 @@ def reach_ms(instance: Instance) -> float:
 
 
 def _probe(
-    instance: Instance, asked: Question, latency: Measure, requests: float
+    instance: Instance, asked: Question, latency: Measure, requests: float, tally: Tally
 ) -> Callable[[float], _Vertex]:
     from wattlas.placement.frontier import measures, value_of
 
@@ -109,6 +113,7 @@ def _probe(
         else:
             weighed = main.plus(latency, slope / max(requests, 1e-300)) if slope else main
             solution = solve_hours(instance, weighed, latency if slope == 0 else tie)
+        tally.add(solution)
         _demand_served(instance, solution)
         total = float(evaluate(instance, latency, solution).sum())
         mean = reach + (total / requests if requests else 0.0)

@@ -104,8 +104,9 @@ def _units(
     return units
 
 
-def column_by_column(asked: Stepped, progress: Progress | None = None) -> np.ndarray:
-    """The account at every x where capacity or mean accuracy may bind, shape (measures, len(x)).
+def column_by_column(asked: Stepped, progress: Progress | None = None) -> tuple[np.ndarray, int]:
+    """The account at every x where capacity or mean accuracy may bind, shape (measures, len(x)),
+    and the number of programs that it took.
 
     Each hour is solved at the first budget with all later places closed. A closed place whose
     reduced cost is not negative does not change the optimum when it opens, so V stays as it is up
@@ -118,7 +119,7 @@ def column_by_column(asked: Stepped, progress: Progress | None = None) -> np.nda
         worker.sweep(t, out)
         if progress:
             progress((t + 1) / hours)
-    return out
+    return out, worker.programs
 
 
 class _OpeningProgram:
@@ -126,6 +127,7 @@ class _OpeningProgram:
 
     def __init__(self, asked: Stepped) -> None:
         self.asked, self.instance = asked, asked.instance
+        self.programs = 0
         self.layout = Layout(asked.instance, np.array([0]))
         source, region, point = self.layout.places
         self.opens = np.concatenate(
@@ -148,6 +150,7 @@ class _OpeningProgram:
                 len(closed), self.index, np.zeros(len(closed)), np.where(closed, 0.0, np.inf)
             )
             answer = highs.checked(highs.run(solver))
+            self.programs += 1
             if answer.status is Status.INFEASIBLE:
                 raise InfeasibleError(conflict.hour_words(self._at(x), np.array([t])))
             entering = closed & (answer.reduced < -ENTERS)
