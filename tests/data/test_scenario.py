@@ -405,3 +405,10 @@ def test_a_bare_document_is_told_what_it_lacks(tiny: Folder, text: str) -> None:
     found = tiny.write("scenario.yaml", text + "\n").problems()
     assert found
     assert all(p.mend and p.file for p in found)
+
+
+def test_a_result_names_no_folder_of_this_machine(tmp_path: Path) -> None:
+    """A scenario says where it comes from by a name that means something elsewhere, too."""
+    assert example("tiny").source_path == "tiny, an example that ships"
+    folder = tiny_folder(tmp_path / "own")
+    assert load(folder.path.resolve()).source_path == "scenario.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -207,8 +208,16 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
         provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),
-        source_path=inputs.document.file,
+        source_path=_where_from(inputs.document.file),
     )
+
+
+def _where_from(file: str) -> str:
+    """The file as results name it: a result can be mailed, so no folder of this machine."""
+    path = Path(file)
+    if Path(__file__).parent / "examples" in path.parents:
+        return f"{path.parent.name}, an example that ships"
+    return path.name if path.is_absolute() else file
 
 
 def _stated(draft: Draft) -> Iterator[Provenance]:

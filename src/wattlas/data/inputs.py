@@ -30,10 +30,6 @@ class Inputs:
         """Note a problem with the value at a path of the document."""
         self.problems.append(self.document.problem(path, what, mend))
 
-    def warn(self, path: Path_, what: str, mend: str = "") -> None:
-        """Note something that a reader should know and that stops nothing."""
-        self.warnings.append(self.document.problem(path, what, mend))
-
     def table(self, path: Path_, name: str, given: str | None) -> Table | None:
         """The table named at `path`, or the pack's table `name`, or None where neither is."""
         if given is not None:
