@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,9 @@ from wattlas.placement.measures import (
 from wattlas.placement.program import Cap
 from wattlas.placement.totals import expand, totals
 from wattlas.units import KG_PER_T
+
+THREADS = 2
+"""Unbroken runs of coupled hours that are solved at the same time."""
 
 
 def plan(
@@ -130,17 +134,20 @@ def _coupled(
     apart = solve_hours(instance, main) if tie is not None else None
     if apart is not None and len(apart.infeasible):
         return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
-    solved = []
-    for run in np.split(np.arange(instance.scenario.hours.count), _breaks(instance)):
+
+    def solve(run: np.ndarray) -> Solution:
         caps: tuple[Cap, ...] = ()
         if apart is not None:
             least = float(evaluate(instance, main, apart)[run].sum())
             caps = (Cap("carbon", main, least + 1e-9 * abs(least), run),)
         target = main if tie is None else tie
-        one, _ = solve_joint(instance, target, caps, steps=run, time_limit_s=time_limit_s)
-        if one.status is Status.INFEASIBLE:
-            return Outcome(one, conflict=_joint_conflict(instance, main))
-        solved.append(one)
+        return solve_joint(instance, target, caps, steps=run, time_limit_s=time_limit_s)[0]
+
+    runs = np.split(np.arange(instance.scenario.hours.count), _breaks(instance))
+    with ThreadPoolExecutor(THREADS) as pool:
+        solved = list(pool.map(solve, runs))
+    if any(one.status is Status.INFEASIBLE for one in solved):
+        return Outcome(solved[0], conflict=_joint_conflict(instance, main))
     return Outcome(join_windows(solved))
 
 

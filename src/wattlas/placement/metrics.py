@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import InfeasibleError
+from wattlas.model.frictions import Frictions
 from wattlas.model.geography import great_circle_km
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Totals
@@ -161,7 +162,7 @@ def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str
     gamma = scenario.objective.carbon_price_usd_per_t
     cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
     cleanest = plan(
-        scenario,
+        replace(scenario, frictions=Frictions()),  # they cost money, and move no carbon
         objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
     )
     if not (cheapest.ok and cleanest.ok):
