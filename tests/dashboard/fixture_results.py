@@ -255,6 +255,9 @@ def _frontier(w: World, by_cost: np.ndarray, by_carbon: np.ndarray) -> pl.DataFr
         rows,
         "variant objective x x_unit cost_usd movable_usd carbon_kg exact is_users_budget "
         "dual_usd_per_ms return_usd_per_ms return_kg_per_ms",
+    ).with_columns(
+        return_usd_per_mwh_ms=pl.col("return_usd_per_ms") / (900 * 8760),
+        return_g_per_kwh_ms=pl.col("return_kg_per_ms") / (900 * 8760),
     )
 
 

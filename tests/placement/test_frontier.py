@@ -154,6 +154,10 @@ def test_the_users_budget_is_on_it() -> None:
         assert usd[0] == kg[0] == 0.0
         width = one.x[n] - one.x[n - 1]
         assert usd[n] == pytest.approx((one.cost_usd[n - 1] - one.cost_usd[n]) / width)
+        per_mwh, per_kwh = one.returns_per_energy()
+        assert per_mwh[n] * one.it_mwh[n] == pytest.approx(usd[n])
+        grams, kwh_ms = (one.carbon_kg[n - 1] - one.carbon_kg[n]) * 1e3, one.it_mwh[n] * 1e3 * width
+        assert per_kwh[n] == pytest.approx(grams / kwh_ms)
     assert one.x_unit == "× budget"
     assert one.at(one.least_x / 2) == -1
 

@@ -66,6 +66,7 @@ def command(
             progress=lambda share: tell(variant, share),
         )
     usd, kg = found.returns()
+    usd_per_mwh, g_per_kwh = found.returns_per_energy()
     points = {
         "x": found.x,
         "cost_usd": found.cost_usd,
@@ -74,6 +75,8 @@ def command(
         "dual_per_ms": found.dual_per_ms,
         "return_usd_per_ms": usd,
         "return_kg_per_ms": kg,
+        "return_usd_per_mwh_ms": usd_per_mwh,
+        "return_g_per_kwh_ms": g_per_kwh,
     }
     if out is not None:
         from wattlas.dashboard.frames import frame

@@ -22,7 +22,8 @@ _SPECS: dict[str, str] = {
     "capacity_gpu? price_usd_per_mwh? average_g_per_kwh? deciding_g_per_kwh? "
     "capacity_price_usd_per_gpu_h? home_it_mw?",
     "frontier": "variant:text objective:text x x_unit:text cost_usd? movable_usd? carbon_kg? "
-    "exact:flag is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms?",
+    "exact:flag is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms? "
+    "return_usd_per_mwh_ms? return_g_per_kwh_ms?",
     "abatement": "carbon_kg cost_usd abatement_usd_per_t?",
     "benefit": "removed:text label:text saving_usd? saving_kg? realised_ratio_usd? "
     "realised_ratio_kg? note:text?",

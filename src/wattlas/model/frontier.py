@@ -81,3 +81,12 @@ class Frontier:
         gain = np.divide(-np.diff(self.cost_usd, prepend=np.nan), width)
         saved = np.divide(-np.diff(self.carbon_kg, prepend=np.nan), width)
         return np.nan_to_num(gain), np.nan_to_num(saved)
+
+    def returns_per_energy(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same per unit of IT energy that the step serves: USD/(MWh·ms) and g/(kWh·ms).
+
+        kg per MWh is g per kWh, so one division serves both. 0 where no energy is served.
+        """
+        gain, saved = self.returns()
+        per_mwh = np.divide(1.0, self.it_mwh, out=np.zeros_like(gain), where=self.it_mwh > 0)
+        return np.asarray(gain * per_mwh), np.asarray(saved * per_mwh)

@@ -152,6 +152,7 @@ def _frontier_table(frontiers: tuple[Frontier, ...]) -> Table:
     for one in frontiers:
         count = len(one.x)
         usd, kg = one.returns()
+        usd_per_mwh, g_per_kwh = one.returns_per_energy()
         name = f"class:{one.klass}" if one.variant is Variant.CLASS else str(one.variant)
         rows["variant"] += [name] * count
         rows["objective"] += [one.objective] * count
@@ -165,12 +166,15 @@ def _frontier_table(frontiers: tuple[Frontier, ...]) -> Table:
         rows["dual_usd_per_ms"] += one.dual_per_ms.tolist()
         rows["return_usd_per_ms"] += usd.tolist()
         rows["return_kg_per_ms"] += kg.tolist()
+        rows["return_usd_per_mwh_ms"] += usd_per_mwh.tolist()
+        rows["return_g_per_kwh_ms"] += g_per_kwh.tolist()
     return rows
 
 
 _FRONTIER_COLUMNS = (
     "variant objective x x_unit cost_usd movable_usd carbon_kg exact is_users_budget "
-    "dual_usd_per_ms return_usd_per_ms return_kg_per_ms"
+    "dual_usd_per_ms return_usd_per_ms return_kg_per_ms "
+    "return_usd_per_mwh_ms return_g_per_kwh_ms"
 ).split()
 
 
