@@ -50,12 +50,12 @@ def command(
     """Trace the energy–latency frontier. Frictions and caps are left out."""
     import numpy as np
 
-    from wattlas.placement.frontier import frontier
+    from wattlas.placement.frontier import frontier, something_binds
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
-    free = not np.isfinite(loaded.capacity_gpu).any() and variant != "soft"
+    free = variant != "soft" and not something_binds(loaded)
     with ticker("Frontier") as tell:
         found = frontier(
             loaded,
@@ -80,10 +80,9 @@ def command(
     }
     if out is not None:
         from wattlas.dashboard.frames import frame
+        from wattlas.dashboard.results import write_frame
 
-        part = out.with_name(f".{out.name}.part")
-        frame(points).write_parquet(part)
-        part.replace(out)
+        write_frame(out, frame(points))
     if as_json:
         facts = {
             n: getattr(found, n)

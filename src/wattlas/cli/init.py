@@ -29,6 +29,7 @@ def command(
 
     Nothing is overwritten without --force.
     """
+    from wattlas.dashboard.results import write_text
     from wattlas.data.scenario_file import example_path
 
     source = example_path(example)
@@ -37,7 +38,7 @@ def command(
     check_target(target, list(files), force=force)
     target.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
-        write_whole(path, text)
+        write_text(path, text)
     first = f"wattlas check {target / 'scenario.yaml'}"
     if as_json:
         print_json({"folder": target, "files": [p.name for p in files], "next": first})
@@ -69,10 +70,3 @@ def check_target(target: Path, files: list[Path], *, force: bool) -> None:
         raise UsageError(
             f"{target} already holds {', '.join(there)}. Name another folder, or add --force."
         )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write under a temporary name beside the target and rename, so that no half is ever seen."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

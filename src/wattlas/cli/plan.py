@@ -53,20 +53,15 @@ def command(
     if not found.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:
-        save(found, out)
+        from wattlas.dashboard.results import write_frame
+
+        write_frame(out, found.to_polars())
     if as_json:
         print_json(as_mapping(found))
     else:
         show(found)
         if out is not None:
             typer.echo(f"Flows: {out}")
-
-
-def save(found: Plan, out: Path) -> None:
-    """Write the flows under a temporary name and rename."""
-    part = out.with_name(f".{out.name}.part")
-    found.to_polars().write_parquet(part)
-    part.replace(out)
 
 
 def as_mapping(found: Plan) -> dict[str, object]:

@@ -83,7 +83,7 @@ def write_results(
     shaped = {name: _shape(name, frame) for name, frame in tables.items()}
     index: dict[str, dict[str, Any]] = {}
     for name, frame in shaped.items():
-        path = _write_frame(target / f"{name}.parquet", frame)
+        path = write_frame(target / f"{name}.parquet", frame)
         index[name] = {"rows": frame.height, "sha256": _sha256(path)}
     for stale in COLUMNS.keys() - shaped.keys():
         (target / f"{stale}.parquet").unlink(missing_ok=True)
@@ -137,7 +137,8 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _write_frame(path: Path, frame: pl.DataFrame) -> Path:
+def write_frame(path: Path, frame: pl.DataFrame) -> Path:
+    """Write a Parquet file whole: to a temporary name beside it, then renamed."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

@@ -79,6 +79,16 @@ class Scenario:
         at_regions: np.ndarray = self.signals.deciding_g_per_kwh[self.region_zone]
         return at_regions
 
+    @cached_property
+    def it_kwh(self) -> np.ndarray:
+        """IT energy per request of each class at each point, kWh, shape (K, O)."""
+        return np.array([[k.it_kwh(o) for o in self.points] for k in self.classes])
+
+    @cached_property
+    def gpu_h(self) -> np.ndarray:
+        """Accelerator time per request of each class at each point, GPU-h, shape (K, O)."""
+        return np.array([[k.gpu_h(o) for o in self.points] for k in self.classes])
+
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
         """(metros, classes, regions, operating points, hours)."""

@@ -164,7 +164,7 @@ def _from_first_feasible(scenario: Scenario, asked: Question, axis: Axis) -> Axi
 
     A budget that serves all demand goes on doing so when it grows, so bisection finds it.
     """
-    if not _something_binds(scenario) or not len(axis.x):
+    if not something_binds(scenario) or not len(axis.x):
         return axis
     low, high = 0, len(axis.x) - 1
     steps = np.arange(scenario.hours.count)
@@ -266,7 +266,7 @@ def _values(
     tally: Tally,
 ) -> np.ndarray:
     """The account at each chosen budget, shape (5, len(chosen))."""
-    if not _something_binds(scenario):
+    if not something_binds(scenario):
         return running_minimum(_stepped(scenario, asked, axis, chosen), progress)
     if every:
         found, programs = column_by_column(_stepped(scenario, asked, axis, chosen), progress)
@@ -299,7 +299,8 @@ def _account(instance: Instance, asked: Question) -> Account:
     return first, usd, rent(instance), tonnes.times(KG_PER_T, "kg"), it_energy(instance)
 
 
-def _something_binds(scenario: Scenario) -> bool:
+def something_binds(scenario: Scenario) -> bool:
+    """Whether a capacity or a mean accuracy may bind and tie demands to each other."""
     return bool(np.isfinite(scenario.capacity_gpu).any()) or any(
         k.mean_accuracy_min is not None for k in scenario.classes
     )

@@ -20,7 +20,7 @@ from wattlas.placement import fast, highs
 from wattlas.placement.choice import SLACK, Slots
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure, zero
-from wattlas.placement.program import Layout, Rows, rows
+from wattlas.placement.program import Layout, Rows, hour_units, rows
 from wattlas.placement.prune import pruned
 
 CHUNK_ELEMENTS = 4_000_000
@@ -263,7 +263,7 @@ class _HourProgram:
 
     def solve(self, t: int) -> tuple[Flat, np.ndarray] | None:
         """Flows and capacity prices of step t, or None where it is infeasible."""
-        units = self._units(self.measure, t)
+        units = hour_units(self.layout, self.measure, t)
         scale = 100.0 / max(float(np.abs(units).max(initial=0.0)), 1e-300)
         demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
         self._bound(t, demand_scale)
@@ -274,16 +274,8 @@ class _HourProgram:
         at = self.instance.sources
         price[self.limited] = np.maximum(-answer.dual[at : at + len(self.limited)], 0.0) / scale
         if self.tie is not None:
-            answer = self._among_equals(answer, self._units(self.tie, t))
+            answer = self._among_equals(answer, hour_units(self.layout, self.tie, t))
         return self._flows(answer.x / demand_scale, t), price
-
-    def _units(self, measure: Measure, t: int) -> np.ndarray:
-        source, region, point = self.places
-        served = (
-            self.instance.energy_kwh[source, point] * measure.per_kwh[region, t]
-            + measure.per_request[source, region, point]
-        )
-        return np.concatenate([served, measure.per_unserved[self.layout.priced]])
 
     def _bound(self, t: int, scale: float) -> None:
         """This step's demand and capacity, scaled."""

@@ -137,8 +137,6 @@ def _arrays(
     demand = np.zeros((count, t))
     i, k = np.nonzero(source_of >= 0)
     np.add.at(demand, source_of[i, k], scenario.demand_per_h[i, k])
-    energy = np.array([[c.it_kwh(p) for p in scenario.points] for c in scenario.classes])
-    gpu = np.array([[c.gpu_h(p) for p in scenario.points] for c in scenario.classes])
     price = np.array(
         [_nan_if_none(c.unserved_usd_per_request) for c in scenario.classes], dtype=float
     )
@@ -152,8 +150,8 @@ def _arrays(
         source_of=source_of,
         demand=demand,
         allowed=allowed,
-        energy_kwh=energy[klass],
-        gpu_h=gpu[klass],
+        energy_kwh=scenario.it_kwh[klass],
+        gpu_h=scenario.gpu_h[klass],
         accuracy=accuracy(scenario)[klass],
         capacity=np.asarray(scenario.capacity_gpu, dtype=float),
         unserved_usd=price[klass],

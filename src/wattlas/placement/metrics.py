@@ -16,7 +16,7 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import great_circle_km
 from wattlas.model.objective import Minimise, Objective
-from wattlas.model.plan import Plan, Totals
+from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
 from wattlas.placement.api import finish, nearest_available, plan
@@ -37,7 +37,7 @@ def relocatable(instance: Instance, best: Plan) -> Table:
 
     Technical: at least one open place is not home. Economic: the plan runs it away from home.
     """
-    scenario, flows = instance.scenario, _flows(best)
+    scenario, flows = instance.scenario, flows_of(best)
     home = home_region(scenario, instance.judged)
     energy = per_flow(scenario, flows)["it_mwh"]
     away = flows.served & (flows.region != home[flows.metro, flows.klass])
@@ -62,7 +62,7 @@ def layers(instance: Instance, best: Plan) -> Table:
     Local: at home. Regional: within `REGIONAL_MS` of home's round trip. Energy-oriented: beyond.
     Late: served at the nearest place although its budget is missed.
     """
-    scenario, flows = instance.scenario, _flows(best)
+    scenario, flows = instance.scenario, flows_of(best)
     home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
     node = scenario.metro_node[flows.metro]
     rtt = scenario.network.rtt_node_region_ms
@@ -93,7 +93,7 @@ def relocation(instance: Instance, best: Plan) -> Table:
     have had to carry the same energy, at its hourly peak, and what it would have lost at 3 % per
     1,000 km.
     """
-    scenario, flows = instance.scenario, _flows(best)
+    scenario, flows = instance.scenario, flows_of(best)
     home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
     zone = scenario.region_zone
     moved = flows.served & (home >= 0)
@@ -197,7 +197,8 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(part, whole, out=zero, where=whole > 0))
 
 
-def _flows(best: Plan) -> Any:
+def flows_of(best: Plan) -> Flows:
+    """The plan's flows; InfeasibleError with its conflict where it has none."""
     if best.flows is None:
         raise InfeasibleError(best.conflict)
     return best.flows

@@ -256,6 +256,16 @@ def friction_units(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([v.ravel(), y.ravel()]), np.concatenate(values)
 
 
+def hour_units(layout: Layout, measure: Measure, t: int) -> np.ndarray:
+    """Measure per request of the x and n columns of one hour, shape (places + priced,)."""
+    source, region, point = layout.places
+    served = (
+        layout.instance.energy_kwh[source, point] * measure.per_kwh[region, t]
+        + measure.per_request[source, region, point]
+    )
+    return np.concatenate([served, measure.per_unserved[layout.priced]])
+
+
 def rows(
     layout: Layout, equations: Iterable[Callable[[Layout], Rows | None]] = EQUATIONS
 ) -> list[Rows]:

@@ -14,7 +14,7 @@ from wattlas.placement import conflict, highs
 from wattlas.placement.choice import SLACK
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
-from wattlas.placement.program import Layout, Rows, rows
+from wattlas.placement.program import Layout, Rows, hour_units, rows
 
 Account = tuple[Measure, ...]
 Progress = Callable[[float], None]
@@ -138,10 +138,10 @@ class _OpeningProgram:
     def sweep(self, t: int, out: np.ndarray) -> None:
         """Add the account of hour t to every x."""
         layout = Layout(self.instance, np.array([t]))
-        main = self._units(self.asked.main, t)
+        main = hour_units(self.layout, self.asked.main, t)
         if self.asked.tie is not None:
-            main = _with_tie(main, self._units(self.asked.tie, t))
-        account = np.stack([self._units(one, t) for one in self.asked.account])
+            main = _with_tie(main, hour_units(self.layout, self.asked.tie, t))
+        account = np.stack([hour_units(self.layout, one, t) for one in self.asked.account])
         solver, scale = self._load(layout, main, t)
         x, n = float(self.asked.x[0]), 0
         while True:
@@ -164,14 +164,6 @@ class _OpeningProgram:
 
     def _at(self, x: float) -> Instance:
         return replace(self.instance, allowed=self.asked.opens <= x * (1 + EQUAL))
-
-    def _units(self, measure: Measure, t: int) -> np.ndarray:
-        source, region, point = self.layout.places
-        served = (
-            self.instance.energy_kwh[source, point] * measure.per_kwh[region, t]
-            + measure.per_request[source, region, point]
-        )
-        return np.concatenate([served, measure.per_unserved[self.layout.priced]])
 
     def _load(self, layout: Layout, main: np.ndarray, t: int) -> tuple[Any, float]:
         scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)

@@ -22,9 +22,9 @@ from wattlas.placement import metrics, views
 from wattlas.placement.api import plan as place
 from wattlas.placement.baselines import baselines
 from wattlas.placement.breakeven import breakeven_between
-from wattlas.placement.frontier import feasible_axis, frontier
+from wattlas.placement.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.instance import Instance, build_instance
-from wattlas.placement.metrics import Table
+from wattlas.placement.metrics import Table, flows_of
 
 Progress = Callable[[str, float], None]
 
@@ -85,8 +85,8 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     tables: dict[str, Table] = {
         "places": views.places(scenario),
         "policies": _policies({"optimum": best, "carbon_optimum": carbon_best, **policies}),
-        "flows": views.flow_sums(scenario, _flows(best)),
-        "home_flows": views.flow_sums(scenario, _flows(home)),
+        "flows": views.flow_sums(scenario, flows_of(best)),
+        "home_flows": views.flow_sums(scenario, flows_of(home)),
         "hourly": views.hourly(best, home),
         "frontier": _frontier_table(frontiers),
         "abatement": _abatement(scenario, carbon_best, tell),
@@ -123,9 +123,7 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
         asked.append((f"class:{tightest.id}", "cost", max(samples // 2, 3)))
         asked.append((f"class:{tightest.id}", "carbon", max(samples // 2, 3)))
         asked.append(("soft", "cost", max(samples // 2, 3)))
-    bound = bool(np.isfinite(scenario.capacity_gpu).any()) or any(
-        k.mean_accuracy_min is not None for k in scenario.classes
-    )
+    bound = something_binds(scenario)
     axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v, _, _ in asked}
     for n, (variant, objective, count) in enumerate(asked):
         tell("frontier", n / len(asked))
@@ -262,7 +260,7 @@ def _moves_of(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
     from wattlas.placement.feasibility import home_region
     from wattlas.placement.totals import per_flow
 
-    scenario, flows = instance.scenario, _flows(best)
+    scenario, flows = instance.scenario, flows_of(best)
     home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
     energy = per_flow(scenario, flows)["it_mwh"]
     regions = len(scenario.regions)
@@ -276,12 +274,6 @@ def _moves_of(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
                 origin, target = scenario.regions[at // regions], scenario.regions[at % regions]
                 moves.append((klass.id, origin.id, target.id))
     return moves
-
-
-def _flows(plan: Plan) -> Any:
-    if plan.flows is None:
-        raise InfeasibleError(plan.conflict)
-    return plan.flows
 
 
 def _meta(scenario: Scenario, best: Plan, home: Plan, seconds: float) -> dict[str, Any]:

@@ -74,14 +74,12 @@ def per_flow(scenario: Scenario, flows: Flows) -> dict[str, np.ndarray]:
     r = np.where(on, flows.region, 0)
     requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
     served = np.where(on, requests, 0.0)
-    energy = np.array([[k.it_kwh(o) for o in scenario.points] for k in scenario.classes])
-    gpu = np.array([[k.gpu_h(o) for o in scenario.points] for k in scenario.classes])
     transfer = np.array([k.transfer_gb for k in scenario.classes])
     rent = np.array([x.rent_usd_per_gpu_h for x in scenario.regions])
     node = scenario.metro_node[flows.metro]
-    it_mwh = served * energy[flows.klass, flows.point] / KWH_PER_MWH
+    it_mwh = served * scenario.it_kwh[flows.klass, flows.point] / KWH_PER_MWH
     facility = it_mwh * scenario.pue[r]
-    gpu_h = served * gpu[flows.klass, flows.point]
+    gpu_h = served * scenario.gpu_h[flows.klass, flows.point]
     egress_gb = served * transfer[flows.klass]
     net = scenario.network
     out = {

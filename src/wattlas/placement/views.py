@@ -229,15 +229,13 @@ def _unit_means(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     kg_per_kwh = pue * scenario.deciding_g_per_kwh / 1e3
     gamma = scenario.objective.carbon_price_usd_per_t
     usd_per_kwh = pue * scenario.price_usd_per_mwh / KWH_PER_MWH + gamma * kg_per_kwh / 1e3
-    energy = np.array([[k.it_kwh(o) for o in scenario.points] for k in scenario.classes])
-    gpu = np.array([[k.gpu_h(o) for o in scenario.points] for k in scenario.classes])
     rent = np.array([r.rent_usd_per_gpu_h for r in scenario.regions])
     transfer = np.array([k.transfer_gb for k in scenario.classes])
     egress = scenario.network.egress_usd_per_gb[scenario.metro_node]
     mean_usd = np.einsum("ikt,rt->ikr", weight, usd_per_kwh) * norm[:, :, None]
     mean_kg = np.einsum("ikt,rt->ikr", weight, kg_per_kwh) * norm[:, :, None]
-    e = energy[None, :, None, :]
-    usd = e * mean_usd[..., None] + gpu[None, :, None, :] * rent[None, None, :, None]
+    e = scenario.it_kwh[None, :, None, :]
+    usd = e * mean_usd[..., None] + scenario.gpu_h[None, :, None, :] * rent[None, None, :, None]
     usd = usd + (egress[:, None, :] * transfer[None, :, None])[..., None]
     return usd, e * mean_kg[..., None]
 
