@@ -93,9 +93,16 @@ def reasons(s: Scenario, i: int, k: int, r: int, o: int, budget_ms: float) -> li
         found.append("state")
     if accuracy(s, k, o) < klass.accuracy_min:
         found.append("accuracy")
-    if latency(s, i, k, r, o) > budget_ms:
+    if latency(s, i, k, r, o) > budget_ms + klass.latency_allowance_ms.get(point.id, 0.0):
         found.append("latency")
     return found
+
+
+def degraded(s: Scenario, k: int, o: int) -> bool:
+    """Whether some promise counts a request of the class at the point as degraded."""
+    return any(
+        s.classes[k].id in cap.classes and s.points[o].id in cap.points for cap in s.share_caps
+    )
 
 
 def keeper(s: Scenario, node: int) -> int:
@@ -116,9 +123,10 @@ def open_places(
         budget = s.classes[k].latency_budget_ms if budget_ms is None else float(budget_ms[i, k])
         why = {p: reasons(s, i, k, *p, budget) for p in _all_places(s)}
         places[i, k] = [p for p in why if not why[p]]
-        lawful = [p for p in why if why[p] == ["latency"]]
-        if not places[i, k] and lawful and s.classes[k].when_none is WhenNone.NEAREST:
-            places[i, k] = [min(lawful, key=lambda p: latency(s, i, k, *p))]
+        lawful = [p for p in why if why[p] == ["latency"] and not degraded(s, k, p[1])]
+        in_time = any(not degraded(s, k, p[1]) for p in places[i, k])
+        if not in_time and lawful and s.classes[k].when_none is WhenNone.NEAREST:
+            places[i, k].append(min(lawful, key=lambda p: latency(s, i, k, *p)))
             late.add((i, k))
     return places, late
 
@@ -333,12 +341,14 @@ def oracle_plan(
     held: Sequence[tuple[Any, float]] = (),
     with_caps: bool = True,
     with_frictions: bool = True,
+    in_full: bool = False,
 ) -> OraclePlan:
     """The least cost or least carbon placement of a scenario.
 
     `budget_ms` (metros, classes) replaces the budgets; `mean_latency_ms` drops the budgets of
     relaxable classes and holds their demand-weighted mean latency instead. `measure` replaces
     what is made least by another unit value; `held` are other unit values with their limits.
+    `in_full` degrades nothing.
     """
     if mean_latency_ms is not None:
         budget_ms = _without_relaxable(s, budget_ms)
@@ -347,6 +357,8 @@ def oracle_plan(
         return OraclePlan("infeasible", math.nan, {}, {})
     lp = Program()
     columns = _flow_columns(s, places)
+    if in_full:
+        columns = [c for c in columns if c[2] < 0 or not degraded(s, c[1], c[3])]
     least = measure or (unit_usd if s.objective.minimise is Minimise.COST else _least_carbon(s))
     span = s.hours.hours
     for i, k, r, o, t in columns:
@@ -360,6 +372,7 @@ def oracle_plan(
         lp.cost.update(friction)
     else:
         lp.cost.update(dict.fromkeys(friction, 0.0))
+    _shares(lp, s, columns)
     if with_caps:
         _caps(lp, s, columns, friction)
     for number, (unit, limit) in enumerate(held):
@@ -431,7 +444,7 @@ def _mean_accuracy(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> 
     grouped: dict[tuple[int, int], dict[Any, float]] = {}
     for i, k, r, o, t in columns:
         floor = s.classes[k].mean_accuracy_min
-        if floor is not None and r >= 0:
+        if floor is not None and r >= 0 and not degraded(s, k, o):
             excess = (accuracy(s, k, o) - floor) * float(s.demand_per_h[i, k, t])
             grouped.setdefault((k, t), {})["x", i, k, r, o, t] = excess
     for (k, t), terms in grouped.items():
@@ -538,13 +551,34 @@ def _home_gpu(
     return total
 
 
-def windows(s: Scenario) -> list[list[int]]:
-    """Steps of each window, in order."""
-    length = {Window.ALL: 0, Window.MONTH: 7, Window.DAY: 10}[s.objective.window]
+def windows(s: Scenario, window: Window | None = None) -> list[list[int]]:
+    """Steps of each window, in order; the objective's own by default."""
+    window = s.objective.window if window is None else window
+    length = {Window.ALL: 0, Window.MONTH: 7, Window.DAY: 10, Window.HOUR: 99}[window]
     grouped: dict[str, list[int]] = {}
     for t, time in enumerate(s.hours.utc):
         grouped.setdefault(str(time)[:length], []).append(t)
     return list(grouped.values())
+
+
+def _shares(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
+    """Σ hours·d·x over what is degraded ≤ φ · Σ hours·d, per promise and window."""
+    for number, cap in enumerate(s.share_caps):
+        under = {k for k, c in enumerate(s.classes) if c.id in cap.classes}
+        for w, steps in enumerate(windows(s, cap.window)):
+            rate = {
+                (i, k, t): float(s.hours.hours[t] * s.demand_per_h[i, k, t])
+                for i, k, t in itertools.product(range(len(s.metros)), under, steps)
+            }
+            total = math.fsum(rate.values())
+            terms = {
+                ("x", *c): rate[c[0], c[1], c[4]] / total
+                for c in columns
+                if c[4] in steps and c[1] in under and c[2] >= 0 and s.points[c[3]].id in cap.points
+            }
+            if terms:
+                most = cap.share_max * (1 + ROUNDING)
+                lp.row(("share", number, w), terms, -math.inf, most)
 
 
 def _caps(
@@ -596,7 +630,7 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
     return total
 
 
-ALONE = {"with_caps": False, "with_frictions": False}
+ALONE = {"with_caps": False, "with_frictions": False, "in_full": True}
 
 
 class Ambiguous(UnsatisfiedAssumption):

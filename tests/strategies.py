@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
+from wattlas.errors import InputError
+from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import (
@@ -80,6 +84,28 @@ def scenarios(
         frictions=draw(some_frictions([r.id for r in regions])) if frictions else Frictions(),
         objective=draw(st.just(Objective()) if objectives is None else objectives),
     )
+
+
+@st.composite
+def tiered(draw: st.DrawFn, base: st.SearchStrategy[Scenario]) -> Scenario:
+    """A scenario with one or two tiers; those whose tiers make no sense are passed over."""
+    s = draw(base)
+    tiers = [
+        Tier(
+            id=f"tier-{n}",
+            share_max=draw(one_of(0.25, 0.5, 0.0, 1.0)),
+            adoption=draw(one_of(0.5, 0.25)),
+            accuracy_min=draw(one_of(0.0, 0.5)),
+            latency_factor=draw(one_of(1.0, 4.0)),
+            classes=draw(one_of(None, None, (s.classes[0].id,))),
+            window=draw(one_of(*Window)),
+        )
+        for n in range(draw(one_of(1, 2)))
+    ]
+    try:
+        return offer(s, tiers)
+    except InputError:
+        return reject()
 
 
 def objectives(*, caps: bool = False) -> st.SearchStrategy[Objective]:

@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 
+from wattlas.model.contract import ShareCap
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
-from wattlas.model.objective import Objective
+from wattlas.model.objective import Objective, Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
@@ -87,6 +88,7 @@ def tiny_program() -> Layout:
             start_usd_per_gpu_h=0.5, start_kwh_per_gpu_h=0.1, carry_weights=True, move_state=True
         ),
         objective=Objective(carbon_price_usd_per_t=100.0),
+        share_caps=(ShareCap("D-fast", ("D",), ("fast",), 0.25, Window.HOUR),),
     )
     instance = build_instance(scenario)
     caps = (
@@ -137,6 +139,7 @@ def row_names(layout: Layout, block: Rows) -> list[str]:
         "demand": who,
         "capacity": [r.id for r, on in zip(s.regions, limited, strict=True) if on],
         "mean_accuracy": [k.id for k, on in zip(s.classes, floored, strict=True) if on],
+        "share": [cap.id for cap in s.share_caps],
         "holding": held,
         "starting": held,
         "moving": [f"{who[q]},{r.id}" for q in layout.sticky for r in s.regions],

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from tests.oracle import OraclePlan, oracle_plan
-from tests.strategies import objectives, scenarios
+from tests.strategies import objectives, scenarios, tiered
 from wattlas.model.objective import Minimise, Solver
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
@@ -54,6 +54,27 @@ def test_caps(scenario: Scenario) -> None:
 @settings(max_examples=60)
 def test_frictions(scenario: Scenario) -> None:
     """Start-up and state frictions, with and without caps, equal the independent program."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(tiered(scenarios(objectives=objectives(), free_capacity=True)))
+@settings(max_examples=60)
+def test_promises_alone(scenario: Scenario) -> None:
+    """Share caps of tiers, where nothing else binds, equal the same caps as rows."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(tiered(scenarios(objectives=objectives(caps=True))))
+@settings(max_examples=100)
+def test_promises(scenario: Scenario) -> None:
+    """Several promises, capacity, floors and caps on carbon or cost together equal rows."""
+    agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(tiered(scenarios(frictions=True, objectives=objectives())))
+@settings(max_examples=30)
+def test_promises_and_frictions(scenario: Scenario) -> None:
+    """Promises beside frictions equal rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 

@@ -21,6 +21,8 @@ class Window(StrEnum):
     ALL = "all"
     MONTH = "month"
     DAY = "day"
+    HOUR = "hour"
+    """Each step by itself."""
 
 
 class Solver(StrEnum):

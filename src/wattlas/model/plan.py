@@ -127,6 +127,30 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class LimitReport:
+    """A limit over a window, and what it was worth.
+
+    `price` is what one more unit of the limit would save, in the objective's unit (USD or t), ≥ 0.
+    """
+
+    id: str
+    """`carbon`, `cost`, or the promise's own id."""
+    start_utc: np.datetime64
+    end_utc: np.datetime64
+    """Last step of the window."""
+    unit: str
+    limit: float
+    used: float
+    price: float
+    share_max: float = float("nan")
+    """Promised share; nan where the limit is no promise."""
+    share: float = float("nan")
+    """Share that the plan degrades."""
+    per_percent: float = float("nan")
+    """What one more percent of degraded requests would save, in the objective's unit."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where every request runs in every hour.
 
@@ -145,6 +169,8 @@ class Plan:
     """Dual of capacity: what one more GPU-h there is worth; shape (R, T)."""
     abatement_usd_per_t: np.ndarray | None = None
     """Dual of a carbon or cost cap: marginal abatement cost; shape (windows,)."""
+    limits: tuple[LimitReport, ...] = ()
+    """Every limit over a window: caps on carbon or cost, promises of tiers."""
     conflict: str = ""
     policy: str = "optimum"
 

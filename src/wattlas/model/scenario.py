@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
@@ -39,6 +40,10 @@ class Scenario:
     frictions: Frictions = field(default_factory=Frictions)
     objective: Objective = field(default_factory=Objective)
     solver: Solver = Solver.AUTO
+    share_caps: tuple[ShareCap, ...] = ()
+    """Promises on how many requests may be degraded; see `offer`."""
+    tiers: tuple[Tier, ...] = ()
+    """The contracts behind them."""
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
     notice: str = ""

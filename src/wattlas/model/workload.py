@@ -107,6 +107,8 @@ class WorkloadClass:
     """Least mean accuracy over the class's requests in each hour."""
     points: tuple[str, ...] | None = None
     """Operating points it may use; None means all."""
+    latency_allowance_ms: Mapping[str, float] = field(default_factory=dict)
+    """Operating point → ms that a request may take there beyond the budget."""
     unserved_usd_per_request: float | None = None
     """Price of a request that is not served; None: all demand must be served."""
     when_none: WhenNone = WhenNone.ERROR

@@ -10,21 +10,16 @@ import numpy as np
 
 from wattlas.errors import UsageError
 from wattlas.model.objective import Minimise, Objective, Solver
-from wattlas.model.plan import Plan, SolveInfo, Status
+from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
-from wattlas.placement.caps import Capped, join_windows, solve_capped, windows
+from wattlas.placement import limits as limited
+from wattlas.placement.caps import join_windows
 from wattlas.placement.frictions import friction_usd
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.joint import solve_joint
-from wattlas.placement.measures import (
-    Measure,
-    carbon,
-    carbon_to_minimise,
-    cost,
-    onward_rtt,
-)
+from wattlas.placement.measures import Measure, carbon_to_minimise, cost
 from wattlas.placement.program import Cap
 from wattlas.placement.totals import expand, totals
 from wattlas.units import KG_PER_T
@@ -60,15 +55,15 @@ def plan(
     outcome = solve_instance(instance, time_limit_s=time_limit_s)
     if outcome.conflict:
         return _infeasible(instance, outcome.conflict, began)
-    return finish(instance, outcome.solution, outcome.abatement, began=began)
+    return finish(instance, outcome.solution, outcome.limits, began=began)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A solution of the merged program, the duals of its caps, or why there is none."""
+    """A solution of the merged program, what its limits are worth, or why there is none."""
 
     solution: Solution
-    abatement: np.ndarray | None = None
+    limits: tuple[LimitReport, ...] = ()
     conflict: str = ""
 
 
@@ -76,8 +71,8 @@ def solve_instance(instance: Instance, *, time_limit_s: float | None = None) -> 
     """Solve the instance under its scenario's objective, apart by hour where that is exact."""
     objective = instance.scenario.objective
     main, tie = _measures(instance, objective)
-    if _cap_given(objective):
-        return _with_caps(instance, main, time_limit_s)
+    if limited.given(instance.scenario):
+        return _with_limits(instance, main, tie, time_limit_s)
     if instance.scenario.frictions.couples:
         return _coupled(instance, main, tie, time_limit_s)
     solution = solve_hours(instance, main, tie)
@@ -89,7 +84,7 @@ def solve_instance(instance: Instance, *, time_limit_s: float | None = None) -> 
 def finish(
     instance: Instance,
     solution: Solution,
-    abatement: np.ndarray | None = None,
+    limits: tuple[LimitReport, ...] = (),
     *,
     began: float | None = None,
     policy: str = "optimum",
@@ -107,14 +102,10 @@ def finish(
         totals=summed,
         objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
         capacity_price_usd_per_gpu_h=solution.capacity_price,
-        abatement_usd_per_t=abatement,
+        abatement_usd_per_t=_abatement(instance.scenario.objective, limits),
+        limits=limits,
         policy=policy,
     )
-
-
-def nearest_available(instance: Instance) -> Solution:
-    """Least demand-weighted round trip from the service nodes, capacity kept; cost breaks ties."""
-    return solve_hours(instance, onward_rtt(instance), cost(instance))
 
 
 def _measures(instance: Instance, objective: Objective) -> tuple[Measure, Measure | None]:
@@ -164,115 +155,63 @@ def _joint_conflict(instance: Instance, main: Measure) -> str:
     return "The solver found the coupled program infeasible although every hour is feasible."
 
 
-def _cap_given(objective: Objective) -> bool:
-    caps = (
-        objective.carbon_cap_t,
-        objective.carbon_cap_share,
-        objective.cost_cap_usd,
-        objective.cost_cap_share,
-    )
-    return any(cap is not None for cap in caps)
+def _with_limits(
+    instance: Instance, main: Measure, tie: Measure | None, time_limit_s: float | None
+) -> Outcome:
+    """Limits over windows: by multipliers, or as rows of the coupled program."""
+    asked = limited.limits(instance)
+    if instance.scenario.frictions.couples:
+        return _coupled_limits(instance, main, asked, time_limit_s)
+    found = limited.solve(instance, main, tie, asked)
+    if len(found.clashing):
+        return Outcome(found.solution, conflict=conflict.hour_words(instance, found.clashing))
+    if found.short:
+        return Outcome(found.solution, conflict=limited.words(instance, asked, found.short))
+    solution = replace(found.solution, gap=found.gap)
+    return Outcome(solution, limited.reports(instance, asked, solution, found.dual))
 
 
-def _with_caps(instance: Instance, main: Measure, time_limit_s: float | None) -> Outcome:
-    """One cap per window, by multipliers or as rows of the coupled program."""
-    objective = instance.scenario.objective
-    parts = windows(instance, objective.window)
-    limited, name = _limited(instance, objective)
+def _coupled_limits(
+    instance: Instance,
+    main: Measure,
+    asked: list[limited.Limit],
+    time_limit_s: float | None,
+) -> Outcome:
     apart = solve_hours(instance, main)
     if len(apart.infeasible):
         return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
-    limits = _limits(instance, objective, limited, parts)
-    if instance.scenario.frictions.couples:
-        return _coupled_caps(instance, main, limited, limits, parts, time_limit_s)
-    solved = [
-        solve_capped(instance, main, limited, limit, steps)
-        for limit, steps in zip(limits, parts, strict=True)
-    ]
-    for one, limit, steps in zip(solved, limits, parts, strict=True):
-        if not one.feasible:
-            text = _cap_conflict(instance, name, limited, limit, one.attainable, steps)
-            return Outcome(one.solution, conflict=text)
-    joined = join_windows([replace(one.solution, gap=one.gap) for one in solved])
-    return Outcome(joined, _abatement(objective, solved))
-
-
-def _coupled_caps(
-    instance: Instance,
-    main: Measure,
-    limited: Measure,
-    limits: np.ndarray,
-    parts: list[np.ndarray],
-    time_limit_s: float | None,
-) -> Outcome:
-    caps = tuple(
-        Cap(limited.unit, limited, float(limit), steps)
-        for limit, steps in zip(limits, parts, strict=True)
-    )
+    caps = tuple(one.cap for one in asked)
     solution, prices = solve_joint(instance, main, caps, time_limit_s=time_limit_s)
     if solution.status is not Status.INFEASIBLE:
-        duals = [Capped(solution, float(price), float("nan"), True) for price in prices]
-        return Outcome(solution, _abatement(instance.scenario.objective, duals))
-    least, _ = solve_joint(instance, limited, time_limit_s=time_limit_s)
-    used = evaluate(instance, limited, least)
-    if limited.unit == "USD":
-        used = used + friction_usd(instance, *least.flows) * instance.scenario.hours.weight
-    short = next(
-        (q for q, steps in enumerate(parts) if used[steps].sum() > limits[q]), len(parts) - 1
-    )
-    attainable = float(used[parts[short]].sum())
-    name = "carbon" if limited.unit == "t" else "cost"
-    text = _cap_conflict(instance, name, limited, float(limits[short]), attainable, parts[short])
-    return Outcome(solution, conflict=text)
+        return Outcome(solution, limited.reports(instance, asked, solution, prices))
+    short = _least_coupled(instance, caps, time_limit_s)
+    return Outcome(solution, conflict=limited.words(instance, asked, short))
 
 
-def _limited(instance: Instance, objective: Objective) -> tuple[Measure, str]:
-    if objective.carbon_cap_t is not None or objective.carbon_cap_share is not None:
-        return carbon(instance), "carbon"
-    return cost(instance), "cost"
+def _least_coupled(
+    instance: Instance, caps: tuple[Cap, ...], time_limit_s: float | None
+) -> dict[int, float]:
+    """The caps that cannot be met by themselves and the least of each; of all where each can."""
+    least: dict[int, float] = {}
+    for n, one in enumerate(caps):
+        found, _ = solve_joint(instance, one.measure, time_limit_s=time_limit_s)
+        used = evaluate(instance, one.measure, found)
+        if one.measure.unit == "USD":
+            used = used + friction_usd(instance, *found.flows) * instance.scenario.hours.weight
+        least[n] = float(used[one.steps].sum())
+    alone = {n: v for n, v in least.items() if v > caps[n].limit + 1e-9 * abs(caps[n].limit)}
+    return alone or least
 
 
-def _limits(
-    instance: Instance, objective: Objective, limited: Measure, parts: list[np.ndarray]
-) -> np.ndarray:
-    """The limit of each window; relative ones are shares of what the nearest-available baseline
-    reaches, its frictions aside.
-    """
-    absolute = (
-        objective.carbon_cap_t if objective.carbon_cap_t is not None else objective.cost_cap_usd
-    )
-    if absolute is not None:
-        return np.full(len(parts), absolute)
-    share = (
-        objective.carbon_cap_share
-        if objective.carbon_cap_share is not None
-        else objective.cost_cap_share
-    )
-    assert share is not None
-    used = evaluate(instance, limited, nearest_available(instance))
-    return np.array([share * used[steps].sum() for steps in parts])
-
-
-def _abatement(objective: Objective, solved: list[Capped]) -> np.ndarray:
+def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.ndarray | None:
     """USD/t: the dual of a carbon cap, or one over the dual (t/USD) of a cost cap."""
-    duals = np.array([one.dual for one in solved])
+    duals = np.array([one.price for one in reports if one.id in ("carbon", "cost")])
+    if not len(duals):
+        return None
     if objective.minimise is Minimise.COST:
         return duals
     inverse: np.ndarray = np.divide(1.0, duals, out=np.full_like(duals, np.inf), where=duals > 0)
     return inverse
-
-
-def _cap_conflict(
-    instance: Instance,
-    name: str,
-    limited: Measure,
-    limit: float,
-    attainable: float,
-    steps: np.ndarray,
-) -> str:
-    utc = instance.scenario.hours.utc
-    when = f"{utc[steps[0]]}Z to {utc[steps[-1]]}Z"
-    return conflict.cap_words(name, limit, attainable, limited.unit, when)
 
 
 def _check_objective(objective: Objective) -> None:

@@ -21,10 +21,11 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.model.plan import UNSERVED, Plan, Status
-from wattlas.placement.api import finish, nearest_available
+from wattlas.placement.api import finish
 from wattlas.placement.choice import Slots
 from wattlas.placement.hourly import Flat, Solution, evaluate, join
 from wattlas.placement.instance import Instance
+from wattlas.placement.limits import in_full, nearest_available
 from wattlas.placement.measures import Measure, carbon, cost
 from wattlas.placement.prune import pruned
 
@@ -35,12 +36,13 @@ ROOM = 1e-9
 
 
 def baselines(instance: Instance) -> dict[str, Plan]:
-    """Every policy on the same instance, by name."""
+    """Every policy on the same instance, in full service, by name."""
     return {name: baseline(instance, name) for name in POLICIES}
 
 
 def baseline(instance: Instance, name: str) -> Plan:
     """One policy by name; KeyError where there is none of that name."""
+    instance = in_full(instance)
     solution = POLICIES[name](instance)
     status, reason = _claim(instance, solution)
     found = finish(instance, replace(solution, status=status), policy=name, solver="rule")
@@ -211,7 +213,7 @@ def _inaccurate(instance: Instance, solution: Solution) -> list[str]:
     broken = []
     for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
         of = (instance.klass[solution.source] == k) & (solution.region != UNSERVED)
-        excess = instance.accuracy[solution.source, solution.point] - instance.mean_accuracy_min[k]
+        excess = instance.excess[solution.source, solution.point]
         total = np.bincount(
             solution.hour[of],
             weights=(excess * solution.value)[of],

@@ -1,7 +1,7 @@
-"""A limit over a window of hours, by its multiplier.
+"""Limits over windows of hours, by their multipliers.
 
-A cap on one additive measure couples all hours of its window by a single row. Its dual is one
-number λ: at a given λ the hours fall apart again,
+A limit on an additive measure couples all hours of its window by a single row. At a given
+multiplier λ ≥ 0 on it the hours fall apart again,
 
     V(λ) = min over placements of  objective + λ · (measure − limit)
 
@@ -9,21 +9,23 @@ V is concave and piecewise linear in λ. Two placements, one above the limit and
 line each; where the lines cross is the next λ to try, and when no placement lies below the
 crossing both are optimal there. Their mix that meets the limit is optimal for the capped program,
 and λ is the cap's dual. The search ends after finitely many steps, because each one finds a new
-vertex.
+vertex. Several limits that share hours go to `several`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.plan import Status
+from wattlas.placement.fast import Hot
 from wattlas.placement.hourly import Solution, blend, evaluate, join, solve_hours
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
+from wattlas.placement.program import Cap
 
 MOST_STEPS = 200
 EXACT = 1e-12
@@ -31,15 +33,15 @@ EXACT = 1e-12
 
 @dataclass(frozen=True)
 class Capped:
-    """A placement under a cap: `dual` in objective units per unit of the measure, ≥ 0.
+    """A placement under caps: `dual` (caps,) in objective units per unit of the measure, ≥ 0.
 
-    `attainable` is the least that the measure can reach; the limit is infeasible below it.
-    `gap` is the certified relative distance to the optimum.
+    `attainable` (caps,) is the least that each measure can reach by itself, where the caps cannot
+    be met; nan where that was not asked. `gap` is the certified relative distance to the optimum.
     """
 
     solution: Solution
-    dual: float
-    attainable: float
+    dual: np.ndarray
+    attainable: np.ndarray
     feasible: bool
     gap: float = 0.0
 
@@ -56,60 +58,82 @@ def windows(instance: Instance, window: Window) -> list[np.ndarray]:
     utc = instance.scenario.hours.utc
     if window is Window.ALL:
         return [np.arange(len(utc))]
+    if window is Window.HOUR:
+        return list(np.arange(len(utc))[:, None])
     unit = "datetime64[M]" if window is Window.MONTH else "datetime64[D]"
     label = utc.astype(unit)
     return [np.flatnonzero(label == one) for one in np.unique(label)]
 
 
-def solve_capped(
-    instance: Instance, objective: Measure, limited: Measure, limit: float, steps: np.ndarray
+def together(caps: Sequence[Cap]) -> list[list[int]]:
+    """Indices of caps that share steps, directly or through others, in groups."""
+    groups: list[tuple[set[int], list[int]]] = []
+    for n, one in enumerate(caps):
+        steps, members = set(one.steps.tolist()), [n]
+        apart = []
+        for group in groups:
+            if steps.isdisjoint(group[0]):
+                apart.append(group)
+            else:
+                steps |= group[0]
+                members = group[1] + members
+        groups = [*apart, (steps, members)]
+    return [sorted(members) for _, members in sorted(groups, key=lambda g: min(g[0], default=0))]
+
+
+def solve_one(
+    instance: Instance, objective: Measure, cap: Cap, tie: Measure | None = None
 ) -> Capped:
-    """Make `objective` least over `steps` subject to Σ hours · `limited` ≤ `limit`. Exact."""
-    probe = _probe(instance, objective, limited, steps)
-    high = probe(objective, limited)
-    if _within(high.used, limit):
-        return Capped(high.solution, 0.0, float("nan"), feasible=True)
-    low = probe(limited, objective)
-    if not _within(low.used, limit):
-        return Capped(low.solution, float("nan"), low.used, feasible=False)
-    return _search(instance, objective, limited, limit, probe, high, low)
+    """Make `objective` least over the cap's steps under the one cap. Exact."""
+    probe = _probe(instance, objective, cap)
+    high = probe(objective, tie)
+    none = np.full(1, np.nan)
+    if within(high.used, cap.limit):
+        return Capped(high.solution, np.zeros(1), none, feasible=True)
+    low = probe(cap.measure, objective)
+    if not within(low.used, cap.limit):
+        return Capped(low.solution, none, np.array([low.used]), feasible=False)
+    return _search(objective, cap, probe, high, low)
 
 
 def _probe(
-    instance: Instance, objective: Measure, limited: Measure, steps: np.ndarray
+    instance: Instance, objective: Measure, cap: Cap
 ) -> Callable[[Measure, Measure | None], _Vertex]:
+    hot = Hot()
+
     def at(measure: Measure, tie: Measure | None) -> _Vertex:
-        found = solve_hours(instance, measure, tie, steps)
+        found = solve_hours(instance, measure, tie, cap.steps, hot=hot)
         value = float(evaluate(instance, objective, found).sum())
-        return _Vertex(found, value, float(evaluate(instance, limited, found).sum()))
+        return _Vertex(found, value, float(evaluate(instance, cap.measure, found).sum()))
 
     return at
 
 
 def _search(
-    instance: Instance,
     objective: Measure,
-    limited: Measure,
-    limit: float,
+    cap: Cap,
     probe: Callable[[Measure, Measure | None], _Vertex],
     high: _Vertex,
     low: _Vertex,
 ) -> Capped:
     """Close in on the multiplier between a vertex above the limit and one within it."""
     dual, gap = 0.0, 0.0
+    programs = high.solution.programs + low.solution.programs
     for _ in range(MOST_STEPS):
         drop = high.used - low.used
         dual = max((low.value - high.value) / drop, 0.0)
-        line = high.value + dual * (high.used - limit)
-        found = probe(objective.plus(limited, dual), None)
-        bound = found.value + dual * (found.used - limit)
+        line = high.value + dual * (high.used - cap.limit)
+        found = probe(objective.plus(cap.measure, dual), None)
+        programs += found.solution.programs
+        bound = found.value + dual * (found.used - cap.limit)
         gap = (line - bound) / max(abs(line), 1e-300)
         if gap <= EXACT or found.used in (high.used, low.used):
             break
-        high, low = (high, found) if _within(found.used, limit) else (found, low)
-    share = (limit - low.used) / (high.used - low.used)
+        high, low = (high, found) if within(found.used, cap.limit) else (found, low)
+    share = (cap.limit - low.used) / (high.used - low.used)
     mixed = blend(high.solution, low.solution, min(max(share, 0.0), 1.0))
-    return Capped(mixed, dual, low.used, feasible=True, gap=max(gap, 0.0))
+    mixed = replace(mixed, programs=programs)
+    return Capped(mixed, np.array([dual]), np.full(1, np.nan), feasible=True, gap=max(gap, 0.0))
 
 
 def join_windows(parts: list[Solution]) -> Solution:
@@ -138,5 +162,6 @@ def join_windows(parts: list[Solution]) -> Solution:
     )
 
 
-def _within(used: float, limit: float) -> bool:
+def within(used: float, limit: float) -> bool:
+    """Whether a limit is kept, rounding aside."""
     return used <= limit + EXACT * max(abs(limit), abs(used))

@@ -62,6 +62,14 @@ def cap_words(name: str, limit: float, attainable: float, unit: str, when: str) 
     )
 
 
+def share_words(name: str, promised: float, attainable: float, when: str) -> str:
+    """A promise that cannot be kept names the least share that must be degraded."""
+    return (
+        f"{name} over {when} may degrade {promised:.3%} of its requests, but at least "
+        f"{attainable:.3%} must be. Promise more, or open more full-service capacity."
+    )
+
+
 def hour_conflict(instance: Instance, step: int) -> Conflict:
     """An irreducible conflict of a step that is infeasible."""
     sources, regions, floors = _support(instance, step)

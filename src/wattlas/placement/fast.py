@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.placement.engine import OPTIMAL, HourlyProgram
+from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
+from wattlas.placement.shares import promises
 
 WORTH_IT = 50_000
 """From so many open places times hours on, loading the compiled engine pays for itself."""
@@ -19,6 +20,19 @@ TIE = 1e-8
 """Weight of the tie-breaker relative to the measure, in units of their largest values."""
 
 Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass
+class Hot:
+    """The bases of the steps that were solved last, to start from when they are solved again."""
+
+    steps: np.ndarray | None = None
+    basis: Basis | None = None
+
+    def of(self, steps: np.ndarray) -> Basis | None:
+        """The bases of these steps, where they are those of the last time."""
+        known = self.steps is not None and np.array_equal(self.steps, steps)
+        return self.basis if known else None
 
 
 @dataclass(frozen=True)
@@ -32,9 +46,13 @@ class Fast:
 
 
 def solve_fast(
-    instance: Instance, measure: Measure, tie: Measure | None, steps: np.ndarray
+    instance: Instance,
+    measure: Measure,
+    tie: Measure | None,
+    steps: np.ndarray,
+    hot: Hot | None = None,
 ) -> Fast:
-    """Solve the steps exactly, hot from hour to hour.
+    """Solve the steps exactly, hot from hour to hour, or each from its own basis in `hot`.
 
     A tie-breaker enters with a weight of `TIE`: enough to choose among equals, and too little to
     move the measure by more than that share of its largest unit value.
@@ -45,8 +63,12 @@ def solve_fast(
     found = solve_hours(
         _program(instance, weighed),
         steps,
+        start=None if hot is None else hot.of(steps),
         threads=2 if len(steps) >= THREADED else 1,
+        keep_bases=hot is not None,
     )
+    if hot is not None:
+        hot.steps, hot.basis = steps, found.basis
     hour = np.repeat(steps, np.diff(found.indptr))
     keep = found.value > 0
     served = found.region >= 0
@@ -78,12 +100,7 @@ def _largest(instance: Instance, measure: Measure) -> float:
 
 
 def _program(instance: Instance, measure: Measure) -> HourlyProgram:
-    floors = np.flatnonzero(~np.isnan(instance.mean_accuracy_min))
-    s, _, o = instance.allowed.shape
-    rows = np.zeros((len(floors), s, o))
-    for j, k in enumerate(floors):
-        of = instance.klass == k
-        rows[j, of] = instance.accuracy[of] - instance.mean_accuracy_min[k]
+    coef, lower = coupling_rows(instance)
     unserved = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
     tidy = np.ascontiguousarray
     return HourlyProgram(
@@ -95,5 +112,25 @@ def _program(instance: Instance, measure: Measure) -> HourlyProgram:
         per_request=tidy(measure.per_request, dtype=np.float64),
         capacity=tidy(instance.capacity, dtype=np.float64),
         unserved=tidy(unserved),
-        row_coef=rows,
+        row_coef=coef,
+        row_lower=lower,
     )
+
+
+def coupling_rows(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+    """Rows Σ coef·x ≥ lower of each hour, shapes (J, S, O) and (J, T).
+
+    First the mean accuracies of the classes with a floor, then the promises over single steps,
+    as −Σ [degraded]·x ≥ −φ·Σ demand, so that unserved demand needs no entry.
+    """
+    floors = np.flatnonzero(~np.isnan(instance.mean_accuracy_min))
+    kept = promises(instance, hourly=True)
+    coef = np.zeros((len(floors) + len(kept), *instance.energy_kwh.shape))
+    lower = np.zeros((len(coef), instance.demand.shape[1]))
+    for j, k in enumerate(floors):
+        of = instance.klass == k
+        coef[j, of] = instance.excess[of]
+    for j, one in enumerate(kept, start=len(floors)):
+        coef[j] = -1.0 * one.degraded
+        lower[j] = -one.cap.share_max * instance.demand[one.of].sum(axis=0)
+    return coef, lower

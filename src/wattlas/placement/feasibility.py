@@ -83,10 +83,35 @@ def feasibility(scenario: Scenario, budget_ms: np.ndarray | None = None) -> Feas
     for flag, mask in _masks(scenario):
         closed |= np.where(mask, np.uint8(flag), np.uint8(0))
     closed |= np.where(
-        latency > budget_ms[:, :, None, None] * (1 + 1e-12), np.uint8(Closed.LATENCY), np.uint8(0)
+        latency > longest_ms(scenario, budget_ms) * (1 + 1e-12),
+        np.uint8(Closed.LATENCY),
+        np.uint8(0),
     )
     allowed, late = _with_fallback(scenario, latency, closed)
     return Feasibility(latency, closed, allowed, np.asarray(budget_ms), late)
+
+
+def longest_ms(scenario: Scenario, budget_ms: np.ndarray) -> np.ndarray:
+    """Budget and allowance of each demand at each point, ms, shape (I, K, 1, O)."""
+    longest: np.ndarray = budget_ms[:, :, None, None] + allowance_ms(scenario)[None, :, None, :]
+    return longest
+
+
+def allowance_ms(scenario: Scenario) -> np.ndarray:
+    """What a request may take beyond its budget at a point, ms, shape (K, O)."""
+    ids = [o.id for o in scenario.points]
+    rows = [[k.latency_allowance_ms.get(o, 0.0) for o in ids] for k in scenario.classes]
+    return np.array(rows, dtype=float).reshape(len(rows), len(ids))
+
+
+def degraded_points(scenario: Scenario) -> np.ndarray:
+    """Whether a request of a class counts as degraded at a point; bool, shape (K, O)."""
+    classes = [k.id for k in scenario.classes]
+    points = [o.id for o in scenario.points]
+    grid = np.zeros((len(classes), len(points)), dtype=bool)
+    for cap in scenario.share_caps:
+        grid |= np.isin(classes, cap.classes)[:, None] & np.isin(points, cap.points)[None, :]
+    return grid
 
 
 def latency_ms(scenario: Scenario) -> np.ndarray:
@@ -127,9 +152,10 @@ def pinned_region(scenario: Scenario) -> np.ndarray:
 def home_region(scenario: Scenario, judged: Feasibility) -> np.ndarray:
     """The feasible region nearest to the service node of each demand; −1 where none; (I, K).
 
-    Ties go to the region that comes first.
+    Ties go to the region that comes first. Home is full service: nothing is degraded there.
     """
-    open_somehow = np.asarray(judged.allowed.any(axis=3))
+    full = ~degraded_points(scenario)[None, :, None, :]
+    open_somehow = np.asarray((judged.allowed & full).any(axis=3))
     onward = scenario.network.rtt_node_region_ms[scenario.metro_node][:, None, :]
     distance = np.where(open_somehow, onward, np.inf)
     home: np.ndarray = np.where(open_somehow.any(axis=2), distance.argmin(axis=2), -1)
@@ -198,11 +224,15 @@ def _too_inaccurate(scenario: Scenario) -> np.ndarray:
 def _with_fallback(
     scenario: Scenario, latency: np.ndarray, closed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Open the lawful place of least latency where a `when_none: nearest` class has no other."""
+    """Open the lawful place of least latency where a `when_none: nearest` class has no other.
+
+    Only places of full service count: a degraded one is no place to serve what must not be.
+    """
     allowed = closed == 0
-    lawful = (closed & LAWFUL) == 0
+    full = ~degraded_points(scenario)[None, :, None, :]
+    lawful = ((closed & LAWFUL) == 0) & full
     willing = np.array([k.when_none is WhenNone.NEAREST for k in scenario.classes])
-    late = ~allowed.any(axis=(2, 3)) & lawful.any(axis=(2, 3)) & willing[None, :]
+    late = ~(allowed & full).any(axis=(2, 3)) & lawful.any(axis=(2, 3)) & willing[None, :]
     if late.any():
         i, k, r, o = latency.shape
         flat = np.where(lawful, latency, np.inf).reshape(i, k, r * o).argmin(axis=2)

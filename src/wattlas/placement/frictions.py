@@ -80,7 +80,8 @@ def home_requests(instance: Instance, hours: np.ndarray) -> Iterator[Place]:
             instance.energy_kwh[source] * measure.per_kwh[region, t][:, None]
             + measure.per_request[source, region]
         )
-        point = np.where(instance.allowed[source, region], units, np.inf).argmin(axis=1)
+        full = instance.allowed[source, region] & ~instance.degraded[source]
+        point = np.where(full, units, np.inf).argmin(axis=1)
         yield h, source, region, point, instance.demand[source, t]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.objective import Minimise, Objective
+from wattlas.model.offer import full_service
 from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
@@ -65,7 +66,7 @@ def frontier(
     axis: Axis | None = None,
     progress: Progress | None = None,
 ) -> Frontier:
-    """V(τ) of a scenario, without its frictions and caps.
+    """V(τ) of a scenario in full service, without its frictions and caps.
 
     `variant` is scale, added_ms, class (then `klass` names it) or soft; `objective` cost, carbon
     or weighted (cost with carbon at `carbon_price_usd_per_t`). Exact at every breakpoint unless
@@ -75,6 +76,7 @@ def frontier(
     class would serve late has no place below its first breakpoint.
     """
     began = time.perf_counter()
+    scenario = full_service(scenario)
     asked = _question(scenario, variant, klass, objective, carbon_price_usd_per_t)
     tally = Tally()
     bare = replace(scenario, objective=_objective(asked))
@@ -155,6 +157,7 @@ def breakpoints(scenario: Scenario, asked: Question) -> Axis:
 
 def feasible_axis(scenario: Scenario, variant: str, klass: str = "") -> Axis:
     """The axis of a hard frontier from the first budget that serves all demand."""
+    scenario = full_service(scenario)
     asked = _question(scenario, variant, klass, "cost", None)
     return _from_first_feasible(scenario, asked, breakpoints(scenario, asked))
 

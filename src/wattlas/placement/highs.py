@@ -117,6 +117,18 @@ def run(solver: Any) -> Answer:
     )
 
 
+def run_safely(solver: Any) -> Answer:
+    """Solve what is loaded, and once more from scratch where the last basis led nowhere.
+
+    Raises SolverError where that fails, too.
+    """
+    answer = run(solver)
+    if answer.status is not Status.OPTIMAL:
+        solver.clearSolver()
+        answer = run(solver)
+    return checked(answer)
+
+
 def solve(lp: Lp, *, time_limit_s: float | None = None, interior: bool = False) -> Answer:
     """Load and solve once."""
     solver = new_solver(time_limit_s=time_limit_s, interior=interior)

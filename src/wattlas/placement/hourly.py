@@ -22,6 +22,7 @@ from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure, zero
 from wattlas.placement.program import Layout, Rows, hour_units, rows
 from wattlas.placement.prune import pruned
+from wattlas.placement.shares import promises
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
@@ -68,13 +69,14 @@ def solve_hours(
     tie: Measure | None = None,
     steps: np.ndarray | None = None,
     solver: Solver | None = None,
+    hot: fast.Hot | None = None,
 ) -> Solution:
     """Make `measure` least in every step apart; among equals make `tie` least.
 
     `steps` are the indices to solve, all by default. Exact: every step is optimal or listed as
     infeasible. Frictions and caps over several steps are not looked at. `solver` is the
     scenario's own by default; what the engine does not finish goes to HiGHS, which also has the
-    last word on whether a step is infeasible.
+    last word on whether a step is infeasible. `hot` carries bases over to the next call.
     """
     solver = instance.scenario.solver if solver is None else solver
     began = time.perf_counter()
@@ -86,7 +88,7 @@ def solve_hours(
     by_engine = 0
     by_auto = solver is Solver.AUTO and fast.worth_it(instance, len(rest))
     if len(rest) and (solver is Solver.ENGINE or by_auto):
-        found_fast = fast.solve_fast(instance, measure, tie, rest)
+        found_fast = fast.solve_fast(instance, measure, tie, rest, hot)
         parts.append(found_fast.flows)
         capacity_price[:, rest] = found_fast.capacity_price
         by_engine, rest = len(rest) - len(found_fast.left), found_fast.left
@@ -126,8 +128,10 @@ def _size(instance: Instance) -> tuple[int, int, int]:
     floored = ~np.isnan(instance.mean_accuracy_min)
     in_limits = int(instance.allowed[:, limited].sum())
     in_floors = int(instance.allowed[floored[instance.klass]].sum())
+    kept = promises(instance, hourly=True)
+    in_floors += sum(int(instance.allowed[one.of].sum()) for one in kept)
     return (
-        instance.sources + int(limited.sum()) + int(floored.sum()),
+        instance.sources + int(limited.sum()) + int(floored.sum()) + len(kept),
         places + unserved,
         places + unserved + in_limits + in_floors,
     )
@@ -150,6 +154,7 @@ def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool
     if solver is not Solver.AUTO:
         return solver is Solver.ENGINE
     floors = not np.isnan(instance.mean_accuracy_min).all()
+    floors |= bool(promises(instance, hourly=True))
     limited = floors or bool(np.isfinite(instance.capacity[:, steps]).any())
     return limited and fast.worth_it(instance, len(steps))
 
@@ -175,7 +180,7 @@ def blend(first: Solution, second: Solution, share: float) -> Solution:
         [(*first.flows[:4], share * first.value), (*second.flows[:4], (1 - share) * second.value)]
     )
     mixed = share * first.capacity_price + (1 - share) * second.capacity_price
-    hour, source, region, point, value = _merge_equal(*joined)
+    hour, source, region, point, value = merge_equal(*joined)
     return replace(
         first,
         hour=hour,
@@ -227,9 +232,12 @@ def _fits(instance: Instance, slots: Slots, chunk: np.ndarray, best: np.ndarray)
     ok &= (load <= instance.capacity[:, chunk] * (1 + SLACK)).all(axis=0)
     for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
         of = instance.klass == k
-        excess = instance.accuracy[source, point] - instance.mean_accuracy_min[k]
+        excess = instance.excess[source, point]
         total = np.where(served & of[:, None], demand * excess, 0.0).sum(axis=0)
         ok &= total >= -SLACK * np.maximum(demand[of].sum(axis=0), 1.0)
+    for one in promises(instance, hourly=True):
+        share = np.where(served & one.degraded[source, point], demand, 0.0).sum(axis=0)
+        ok &= share <= one.cap.share_max * demand[one.of].sum(axis=0) * (1 + SLACK)
     return ok
 
 
@@ -243,6 +251,7 @@ class _HourProgram:
         self.places = self.layout.places
         self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
         self.floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
+        self.floors += len(promises(instance, hourly=True))
         self.solver: Any = highs.new_solver()
         blocks = self._blocks()
         n = self.layout.columns
@@ -354,7 +363,7 @@ def join(parts: list[Flat]) -> Flat:
     return hour[order], source[order], region[order], point[order], value[order]
 
 
-def _merge_equal(
+def merge_equal(
     hour: np.ndarray, source: np.ndarray, region: np.ndarray, point: np.ndarray, value: np.ndarray
 ) -> Flat:
     """Flows that share hour, source, region and point, added up."""

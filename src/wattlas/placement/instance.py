@@ -17,7 +17,13 @@ import numpy as np
 
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
-from wattlas.placement.feasibility import Feasibility, accuracy, feasibility, home_region
+from wattlas.placement.feasibility import (
+    Feasibility,
+    accuracy,
+    degraded_points,
+    feasibility,
+    home_region,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,23 @@ class Instance:
     def hours(self) -> np.ndarray:
         """Hours that each step stands for, shape (T,)."""
         return self.scenario.hours.hours
+
+    @cached_property
+    def degraded(self) -> np.ndarray:
+        """Whether a source's request at a point counts as degraded; bool, shape (S, O)."""
+        mask: np.ndarray = degraded_points(self.scenario)[self.klass]
+        return mask
+
+    @cached_property
+    def excess(self) -> np.ndarray:
+        """Accuracy above the class's mean floor, a[s,o] − A_k, shape (S, O).
+
+        Zero where the class has no floor, and for degraded requests: the floor is a promise about
+        the requests that are served in full.
+        """
+        above = self.accuracy - self.mean_accuracy_min[self.klass][:, None]
+        counted: np.ndarray = np.where(np.isnan(above) | self.degraded, 0.0, above)
+        return counted
 
     @cached_property
     def variants(self) -> tuple[tuple[str, ...], np.ndarray]:

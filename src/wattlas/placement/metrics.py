@@ -16,12 +16,14 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import great_circle_km
 from wattlas.model.objective import Minimise, Objective
+from wattlas.model.offer import full_service
 from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
-from wattlas.placement.api import finish, nearest_available, plan
+from wattlas.placement.api import finish, plan
 from wattlas.placement.feasibility import home_region
 from wattlas.placement.instance import Instance, build_instance
+from wattlas.placement.limits import nearest_available
 from wattlas.placement.relax import LABELS, present, without
 from wattlas.placement.totals import per_flow
 
@@ -129,8 +131,9 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
     the least-carbon plan, both without caps. Each is against the same placement — nearest with
     room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
-    saving as it is over the saving without the limit.
+    saving as it is over the saving without the limit. All of it in full service.
     """
+    scenario = full_service(scenario)
     base_instance = build_instance(scenario)
     base = nearest_available(base_instance)
     if len(base.infeasible):

@@ -23,6 +23,7 @@ from wattlas.model.frictions import Initial
 from wattlas.placement.frictions import home_requests, start_usd_per_gpu_h, state_usd, sticky
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
+from wattlas.placement.shares import promises
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,10 @@ def capacity(layout: Layout) -> Rows | None:
 
 
 def mean_accuracy(layout: Layout) -> Rows | None:
-    """Σ (a[s,o] − A_k)·x[h,s,r,o] ≥ 0 over the sources of each class k with a floor A_k."""
+    """Σ (a[s,o] − A_k)·x[h,s,r,o] ≥ 0 over the sources of each class k with a floor A_k.
+
+    Degraded requests do not count: the floor is of full service.
+    """
     instance = layout.instance
     floor = instance.mean_accuracy_min
     floored = np.flatnonzero(~np.isnan(floor))
@@ -152,13 +156,39 @@ def mean_accuracy(layout: Layout) -> Rows | None:
     source, _, point = layout.places
     klass = instance.klass[source]
     keep = rank[klass] >= 0
-    excess = (instance.accuracy[source, point] - floor[klass])[keep]
+    excess = instance.excess[source, point][keep]
     zero = np.zeros((len(layout.hours), len(floored)))
     return _hourly(
         "mean_accuracy",
         rank[klass[keep]],
         excess,
         layout.column("x")[:, keep],
+        zero,
+        np.full_like(zero, np.inf),
+    )
+
+
+def share(layout: Layout) -> Rows | None:
+    """Σ (φ − [o degraded])·x[h,s,r,o] + Σ φ·n[h,s] ≥ 0 for each promise over single steps."""
+    kept = promises(layout.instance, hourly=True)
+    if not kept:
+        return None
+    source, _, point = layout.places
+    row, value, column = [], [], []
+    for j, one in enumerate(kept):
+        counts = one.cap.share_max * one.of
+        served = np.flatnonzero(one.of[source])
+        unserved = np.flatnonzero(one.of[layout.priced])
+        entry = counts[source] - one.degraded[source, point]
+        row.append(np.full(len(served) + len(unserved), j))
+        value.append(np.concatenate([entry[served], counts[layout.priced][unserved]]))
+        column += [layout.column("x")[:, served], layout.column("n")[:, unserved]]
+    zero = np.zeros((len(layout.hours), len(kept)))
+    return _hourly(
+        "share",
+        np.concatenate(row),
+        np.concatenate(value),
+        np.concatenate(column, axis=1),
         zero,
         np.full_like(zero, np.inf),
     )
@@ -220,6 +250,7 @@ EQUATIONS: tuple[Callable[[Layout], Rows | None], ...] = (
     demand,
     capacity,
     mean_accuracy,
+    share,
     holding,
     starting,
     moving,

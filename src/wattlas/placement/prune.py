@@ -1,9 +1,10 @@
 """Places that can never be in an optimum, taken out before anything is solved.
 
 A point is dominated where another open point of the same source and region is at least as good by
-every measure in every hour, needs no more accelerator time, and is no less accurate where the
-class has a mean floor. A unit value is linear in the region's value per kWh, so being at least as
-good at the least and at the greatest of the hours is being so in all of them.
+every measure in every hour, needs no more accelerator time, is no less accurate where the class
+has a mean floor, and does not count as degraded unless the other does. A unit value is linear in
+the region's value per kWh, so being at least as good at the least and at the greatest of the hours
+is being so in all of them.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def pruned(
             if better == o or (within_variant and variant[better] != variant[o]):
                 continue
             no_worse = (instance.gpu_h[:, better] <= instance.gpu_h[:, o])[:, None]
-            accurate = instance.accuracy[:, better] >= instance.accuracy[:, o]
-            no_worse = no_worse & (accurate | ~floored)[:, None]
+            accurate = instance.excess[:, better] >= instance.excess[:, o]
+            kept = instance.degraded[:, better] <= instance.degraded[:, o]
+            no_worse = no_worse & ((accurate | ~floored) & kept)[:, None]
             for end in ends:
                 no_worse = no_worse & (end[:, :, better] <= end[:, :, o])
             allowed[:, :, o] &= ~(no_worse & allowed[:, :, better])

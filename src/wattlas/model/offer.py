@@ -1,0 +1,189 @@
+"""A scenario with tiers: the demand under a contract becomes a class of its own.
+
+Class `chat` under tier `green` is the class `chat~green`. It uses the points of `chat` as `chat`
+does, and beside them copies of the points that a degraded request may use: `small~green` is the
+point `small`, counted as degraded. The tier's promise is a cap on the share of those. Placement
+needs to know nothing of tiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+from wattlas.model.contract import ShareCap, Tier
+from wattlas.model.scenario import Scenario
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+
+MARK = "~"
+
+
+def offer(scenario: Scenario, tiers: Iterable[Tier]) -> Scenario:
+    """The scenario in which a share of the demand is under each tier's contract.
+
+    A tier that nobody takes up leaves no trace. Raises InputError with everything that is wrong:
+    shares outside 0..1, unknown classes or points, a floor that is no lower than full service,
+    more than all of a class's demand under contract.
+    """
+    wanted = tuple(tiers)
+    problems = list(problems_of(scenario, wanted))
+    if problems:
+        raise InputError(problems)
+    taken = [tier for tier in wanted if tier.adoption > 0]
+    pairs = [(k, tier) for tier in taken for k in _classes_of(scenario, tier)]
+    everywhere = tuple(point.id for point in scenario.points)
+    plain = tuple(replace(k, points=k.points or everywhere) for k in scenario.classes)
+    copies = [_copy(scenario, k, tier) for k, tier in pairs]
+    return replace(
+        scenario,
+        classes=(*plain, *copies),
+        points=_points(scenario, pairs, taken),
+        demand_per_h=_demand(scenario, pairs),
+        share_caps=(*scenario.share_caps, *(_cap(scenario, k, tier) for k, tier in pairs)),
+        tiers=(*scenario.tiers, *wanted),
+    )
+
+
+def full_service(scenario: Scenario) -> Scenario:
+    """The same scenario with every promise kept by never degrading anything."""
+    if not scenario.share_caps:
+        return scenario
+    shut: dict[str, set[str]] = {}
+    for cap in scenario.share_caps:
+        for klass in cap.classes:
+            shut.setdefault(klass, set()).update(cap.points)
+    every = tuple(point.id for point in scenario.points)
+    classes = tuple(
+        replace(k, points=tuple(p for p in k.points or every if p not in shut.get(k.id, ())))
+        for k in scenario.classes
+    )
+    return replace(scenario, classes=classes, share_caps=())
+
+
+def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem]:
+    """Everything that is wrong with some tiers for a scenario."""
+    classes = {k.id: k for k in scenario.classes}
+    points = {o.id for o in scenario.points}
+    for n, tier in enumerate(tiers):
+        at = f"tiers.{tier.id}"
+        if tier.id in {other.id for other in tiers[:n]} | {t.id for t in scenario.tiers}:
+            yield Problem(at, "is there twice", "Give each tier an id of its own.")
+        for name in ("share_max", "adoption", "accuracy_min", "discount"):
+            value = getattr(tier, name)
+            if not 0.0 <= value <= 1.0:
+                yield Problem(f"{at}.{name}", f"is {value:g}, wanted 0..1", "Give a share.")
+        if not tier.latency_factor >= 1.0:
+            what = f"is {tier.latency_factor:g}, wanted at least 1"
+            mend = "The floor of a tier may be slower than full service, never faster."
+            yield Problem(f"{at}.latency_factor", what, mend)
+        for kind, names, known in (
+            ("classes", tier.classes, set(classes)),
+            ("points", tier.points, points),
+        ):
+            for name in names or ():
+                if name not in known:
+                    mend = f"Choose among {', '.join(sorted(known))}."
+                    yield Problem(f"{at}.{kind}", f"names `{name}`, which is not there", mend)
+        if tier.classes == ():
+            yield Problem(f"{at}.classes", "is empty", "Name a class, or leave it out for all.")
+        for klass in _classes_of(scenario, tier):
+            yield from _floor_problems(scenario, klass, tier)
+    yield from _crowded(scenario, tiers)
+
+
+def _floor_problems(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Iterator[Problem]:
+    """A floor that is better than full service degrades nothing."""
+    full = [klass.accuracy(o) for o in _full_points(scenario, klass)]
+    at = f"tiers.{tier.id}.accuracy_min"
+    if full and tier.accuracy_min > max(full):
+        what = (
+            f"is {tier.accuracy_min:g}, better than full service of class {klass.id} "
+            f"(at most {max(full):g})"
+        )
+        yield Problem(at, what, "Lower the floor.")
+    elif not _degraded_points(scenario, klass, tier):
+        what = f"leaves class {klass.id} no operating point for a degraded request"
+        yield Problem(at, what, "Lower the floor, or name other points.")
+
+
+def _crowded(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem]:
+    for klass in scenario.classes:
+        total = sum(t.adoption for t in tiers if klass in _classes_of(scenario, t))
+        if total > 1.0 + 1e-12:
+            what = f"add up to {total:g} of class {klass.id}, wanted at most 1"
+            yield Problem("tiers.*.adoption", what, "Lower an adoption.")
+
+
+def _classes_of(scenario: Scenario, tier: Tier) -> list[WorkloadClass]:
+    return [k for k in scenario.classes if tier.classes is None or k.id in tier.classes]
+
+
+def _full_points(scenario: Scenario, klass: WorkloadClass) -> list[OperatingPoint]:
+    """Points that full service of the class uses."""
+    return [
+        o
+        for o in scenario.points
+        if (klass.points is None or o.id in klass.points)
+        and klass.accuracy(o) >= klass.accuracy_min - 1e-12
+    ]
+
+
+def _degraded_points(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> list[OperatingPoint]:
+    """Points that a degraded request of the class may use."""
+    return [
+        o
+        for o in scenario.points
+        if (tier.points is None or o.id in tier.points)
+        and klass.accuracy(o) >= tier.accuracy_min - 1e-12
+    ]
+
+
+def _copy(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> WorkloadClass:
+    """The class under contract. Its floors are in its list of points, so it needs no other."""
+    degraded = [f"{o.id}{MARK}{tier.id}" for o in _degraded_points(scenario, klass, tier)]
+    full = [o.id for o in _full_points(scenario, klass)]
+    later = (tier.latency_factor - 1.0) * klass.latency_budget_ms
+    return replace(
+        klass,
+        id=f"{klass.id}{MARK}{tier.id}",
+        name=f"{klass.name or klass.id}, {tier.id}",
+        points=(*full, *degraded),
+        accuracy_min=0.0,
+        latency_allowance_ms=dict.fromkeys(degraded, later),
+    )
+
+
+def _points(
+    scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]], taken: list[Tier]
+) -> tuple[OperatingPoint, ...]:
+    """All points with what they score on the new classes, then their copies per tier."""
+    scored = []
+    for point in scenario.points:
+        own = {f"{k.id}{MARK}{tier.id}": k.accuracy(point) for k, tier in pairs}
+        scored.append(replace(point, accuracy_by_class={**point.accuracy_by_class, **own}))
+    copies = [replace(o, id=f"{o.id}{MARK}{tier.id}") for tier in taken for o in scored]
+    used = {
+        f"{o.id}{MARK}{tier.id}" for k, tier in pairs for o in _degraded_points(scenario, k, tier)
+    }
+    return (*scored, *(o for o in copies if o.id in used))
+
+
+def _demand(scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]]) -> np.ndarray:
+    """Requests/h of the classes without and then with a contract, (metros, classes, T)."""
+    at = {k.id: n for n, k in enumerate(scenario.classes)}
+    left = np.ones(len(scenario.classes))
+    for klass, tier in pairs:
+        left[at[klass.id]] -= tier.adoption
+    left = np.where(left < 1e-12, 0.0, left)
+    whole = scenario.demand_per_h
+    under = [tier.adoption * whole[:, at[k.id]] for k, tier in pairs]
+    return np.concatenate([whole * left[:, None], *(d[:, None] for d in under)], axis=1)
+
+
+def _cap(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> ShareCap:
+    degraded = tuple(f"{o.id}{MARK}{tier.id}" for o in _degraded_points(scenario, klass, tier))
+    name = f"{klass.id}{MARK}{tier.id}"
+    return ShareCap(name, (name,), degraded, tier.share_max, tier.window)

@@ -1,0 +1,195 @@
+"""Tiers as classes, points and promises: what a contract does to a scenario and to its plan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from tests.strategies import one_of, scenarios, tiered
+from wattlas.errors import InputError
+from wattlas.model.contract import Tier
+from wattlas.model.geography import Metro, Region, ServiceNode
+from wattlas.model.network import Network
+from wattlas.model.objective import Objective, Window
+from wattlas.model.offer import full_service, offer
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours, Signals
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.placement import knapsack
+from wattlas.placement.api import plan
+from wattlas.placement.hourly import evaluate
+from wattlas.placement.instance import build_instance
+from wattlas.placement.limits import limits
+from wattlas.placement.measures import cost
+from wattlas.placement.several import solve_several
+
+REL = 1e-8
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+@given(scenarios(), tiered(scenarios()))
+@settings(max_examples=20)
+def test_demand_is_neither_made_nor_lost(plain: Scenario, s: Scenario) -> None:
+    """The classes with and without a contract together ask for what the classes asked for."""
+    try:
+        whole = offer(plain, [Tier("green", 0.3, 0.4)])
+    except InputError:
+        assume(False)
+    np.testing.assert_allclose(whole.demand_per_h.sum(axis=1), plain.demand_per_h.sum(axis=1))
+    assert len({k.id for k in s.classes}) == len(s.classes) == s.demand_per_h.shape[1]
+
+
+@given(tiered(scenarios(unserved=False)))
+@settings(max_examples=25)
+def test_full_service_is_the_scenario_before(s: Scenario) -> None:
+    """A tier that may degrade nothing costs what full service costs, and so does none."""
+    never = replace(s, share_caps=tuple(replace(c, share_max=0.0) for c in s.share_caps))
+    found, full = plan(never), plan(full_service(s))
+    assert found.ok == full.ok
+    if full.ok:
+        assert math.isclose(found.objective, full.objective, rel_tol=REL, abs_tol=1e-12)
+
+
+@given(tiered(scenarios(unserved=False)))
+@settings(max_examples=25)
+def test_a_larger_share_is_never_worse(s: Scenario) -> None:
+    """The optimum falls with the promised share, and is never above full service."""
+    last = math.inf
+    full = plan(full_service(s))
+    if full.ok:
+        last = full.objective
+    for share in (0.0, 0.2, 0.6, 1.0):
+        caps = tuple(replace(c, share_max=share) for c in s.share_caps)
+        found = plan(replace(s, share_caps=caps))
+        if found.ok:
+            assert found.objective <= last + REL * (abs(last) if math.isfinite(last) else 0) + 1e-12
+            last = found.objective
+
+
+@given(tiered(scenarios(unserved=False, free_capacity=True)))
+@settings(max_examples=40, suppress_health_check=RARE)
+def test_the_knapsack_is_the_master_program(s: Scenario) -> None:
+    """One pass through the sorted savings finds the optimum that multipliers find."""
+    s = replace(s, objective=Objective())
+    instance = build_instance(s)
+    asked = limits(instance)
+    found = plan(s)
+    assume(found.ok and knapsack.applies(instance))
+    judge = solve_several(instance, cost(instance), [one.cap for one in asked])
+    assert judge.feasible
+    value = float(evaluate(instance, cost(instance), judge.solution).sum())
+    assert math.isclose(found.objective, value, rel_tol=1e-7, abs_tol=1e-10)
+
+
+@given(tiered(scenarios(unserved=False, free_capacity=True)), one_of(0.2, 0.45))
+@settings(max_examples=25)
+def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> None:
+    """V(φ ± δ) lies above V(φ) ∓ price·δ·demand for every promise at once."""
+    s = replace(s, objective=Objective())
+
+    def at(value: float) -> Plan:
+        caps = tuple(
+            replace(c, share_max=value) if n == 0 else replace(c, share_max=0.3)
+            for n, c in enumerate(s.share_caps)
+        )
+        return plan(replace(s, share_caps=caps))
+
+    found = at(share)
+    assume(found.ok)
+    mine = [one for one in found.limits if one.id == s.share_caps[0].id]
+    slope = sum(one.per_percent for one in mine) * 100.0
+    tight = 1e-7 * max(abs(found.objective), 1e-12)
+    for step in (-0.01, 0.01):
+        other = at(share + step)
+        assert other.objective >= found.objective - slope * step - tight
+
+
+def test_one_user_by_hand(tiny: Scenario) -> None:
+    """Half the demand may degrade a quarter of its requests, and does so in the dearest hour."""
+    s = replace(tiny, objective=Objective())
+    found = plan(offer(s, [Tier("green", 0.25, 0.5, classes=("chat",), window=Window.ALL)]))
+    (report,) = found.limits
+    assert report.share == pytest.approx(0.25)
+    assert found.flows is not None
+    scenario = found.scenario
+    at = [o.id for o in scenario.points].index("small~green")
+    degraded = found.flows.point == at
+    hours = np.bincount(found.flows.hour[degraded], found.flows.requests_per_h[degraded], 4)
+    # Demand 100 requests/h in each of four hours at 10, 20, 40, 30 USD/MWh; half is green, so that
+    # 50 of its 200 requests may be degraded: all of those in the hour at 40 USD/MWh.
+    np.testing.assert_allclose(hours, [0.0, 0.0, 50.0, 0.0])
+    # Energy 1 kWh in full, 0.5 kWh degraded, PUE 1: the next hour's saving is 0.5 · 30 / 1000.
+    full = 100.0 * (10 + 20 + 40 + 30) / 1000
+    assert found.objective == pytest.approx(full - 50 * 0.5 * 40 / 1000)
+    assert report.price == pytest.approx(0.5 * 30 / 1000)
+
+
+@pytest.fixture
+def tiny() -> Scenario:
+    """One metro, one region, four hours; a large model and a small one of half the energy."""
+    points = (
+        OperatingPoint("large", "large", 0.9, decode_j_per_token=3.6e6),
+        OperatingPoint("small", "small", 0.7, decode_j_per_token=1.8e6),
+    )
+    return Scenario(
+        name="tiny",
+        metros=(Metro("lagos", 6.5, 3.4, "Africa/Lagos", "NG", "NG", node="lagos"),),
+        nodes=(ServiceNode("lagos", 6.5, 3.4),),
+        regions=(Region("lagos", 6.5, 3.4, "NG", "NG", "NG", pue=1.0),),
+        classes=(WorkloadClass("chat", 300.0, tokens_out=1.0, accuracy_min=0.8),),
+        points=points,
+        hours=Hours(np.datetime64("2023-01-01T00:00:00", "s"), np.arange(4), np.ones(4)),
+        signals=Signals(
+            zones=("NG",),
+            price_usd_per_mwh=np.array([[10.0, 20.0, 40.0, 30.0]]),
+            average_g_per_kwh=np.full((1, 4), 400.0),
+        ),
+        network=Network(
+            rtt_metro_node_ms=np.zeros((1, 1)),
+            rtt_node_region_ms=np.zeros((1, 1)),
+            egress_usd_per_gb=np.zeros((1, 1)),
+            modelled_metro_node=np.zeros((1, 1), dtype=bool),
+            modelled_node_region=np.zeros((1, 1), dtype=bool),
+        ),
+        demand_per_h=np.full((1, 1, 4), 100.0),
+        capacity_gpu=np.full((1, 4), np.inf),
+    )
+
+
+def test_bad_tiers_are_told_at_once(tiny: Scenario) -> None:
+    """Shares outside 0..1, a floor above full service, unknown names: one error with all."""
+    bad = [
+        Tier("green", 1.4, 0.7, accuracy_min=0.95, latency_factor=0.5, discount=-0.1),
+        Tier("green", 0.1, 0.6, classes=("chta",), points=("tiny",)),
+        Tier("eco", 0.1, 0.6),
+    ]
+    with pytest.raises(InputError) as caught:
+        offer(tiny, bad)
+    told = {p.where for p in caught.value.problems}
+    assert {
+        "tiers.green.share_max",
+        "tiers.green.accuracy_min",
+        "tiers.green.latency_factor",
+        "tiers.green.discount",
+        "tiers.green",
+        "tiers.green.classes",
+        "tiers.green.points",
+        "tiers.*.adoption",
+    } <= told
+
+
+def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
+    """Where full service has too little room, the plan says how much must be degraded."""
+    points = tuple(
+        replace(o, decode_gpu_s_per_token=g) for o, g in zip(tiny.points, (3600, 36), strict=True)
+    )
+    s = replace(tiny, points=points, capacity_gpu=np.full((1, 4), 80.0))
+    found = plan(offer(s, [Tier("green", 0.05, 1.0, window=Window.ALL)]))
+    assert not found.ok
+    # (1 − φ)·100 + φ·1 GPU-h/h must fit into 80: φ = 20/99.
+    assert "at least 20.202%" in found.conflict
