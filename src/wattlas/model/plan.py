@@ -167,6 +167,10 @@ class Plan:
     """USD for a least-cost plan, tCO2e for a least-carbon one."""
     capacity_price_usd_per_gpu_h: np.ndarray | None = None
     """Dual of capacity: what one more GPU-h there is worth; shape (R, T)."""
+    row_price: np.ndarray | None = None
+    """Dual of each coupling row of an hour, ≥ 0, shape (J, T): mean accuracy of the classes with a
+    floor, then promises over single steps, in the order of the scenario.
+    """
     abatement_usd_per_t: np.ndarray | None = None
     """Dual of a carbon or cost cap: marginal abatement cost; shape (windows,)."""
     limits: tuple[LimitReport, ...] = ()

@@ -102,6 +102,7 @@ def finish(
         totals=summed,
         objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
         capacity_price_usd_per_gpu_h=solution.capacity_price,
+        row_price=solution.row_price,
         abatement_usd_per_t=_abatement(instance.scenario.objective, limits),
         limits=limits,
         policy=policy,

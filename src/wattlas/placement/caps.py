@@ -132,7 +132,10 @@ def _search(
         high, low = (high, found) if within(found.used, cap.limit) else (found, low)
     share = (cap.limit - low.used) / (high.used - low.used)
     mixed = blend(high.solution, low.solution, min(max(share, 0.0), 1.0))
-    mixed = replace(mixed, programs=programs)
+    last = found.solution
+    mixed = replace(
+        mixed, programs=programs, capacity_price=last.capacity_price, row_price=last.row_price
+    )
     return Capped(mixed, np.array([dual]), np.full(1, np.nan), feasible=True, gap=max(gap, 0.0))
 
 
@@ -149,6 +152,7 @@ def join_windows(parts: list[Solution]) -> Solution:
         value=value,
         capacity_price=np.sum([part.capacity_price for part in parts], axis=0),
         infeasible=np.concatenate([part.infeasible for part in parts]),
+        row_price=_sum_prices([part.row_price for part in parts]),
         engine_hours=sum(part.engine_hours for part in parts),
         highs_hours=sum(part.highs_hours for part in parts),
         programs=sum(part.programs for part in parts),
@@ -160,6 +164,12 @@ def join_windows(parts: list[Solution]) -> Solution:
         gap=max(part.gap for part in parts),
         status=max((part.status for part in parts), key=list(Status).index),
     )
+
+
+def _sum_prices(parts: list[np.ndarray | None]) -> np.ndarray | None:
+    """Prices of solutions over different steps, each zero elsewhere."""
+    known = [part for part in parts if part is not None]
+    return np.sum(known, axis=0) if known else None
 
 
 def within(used: float, limit: float) -> bool:

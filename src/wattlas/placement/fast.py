@@ -37,10 +37,13 @@ class Hot:
 
 @dataclass(frozen=True)
 class Fast:
-    """What the engine found: flows, `capacity_price` (R, H) ≥ 0, and the steps it gave up on."""
+    """What the engine found: flows, prices of capacity (R, H) and of coupling rows (J, H), both
+    ≥ 0, and the steps it gave up on.
+    """
 
     flows: Flat
     capacity_price: np.ndarray
+    row_price: np.ndarray
     left: np.ndarray
     """Steps that another solver must judge: infeasible by the engine's word, or not finished."""
 
@@ -61,7 +64,7 @@ def solve_fast(
 
     weighed = measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
     found = solve_hours(
-        _program(instance, weighed),
+        program(instance, weighed),
         steps,
         start=None if hot is None else hot.of(steps),
         threads=2 if len(steps) >= THREADED else 1,
@@ -80,7 +83,7 @@ def solve_fast(
         found.value[keep],
     )
     price = np.maximum(-found.capacity_dual, 0.0)
-    return Fast(flows, price, steps[found.status != OPTIMAL])
+    return Fast(flows, price, np.maximum(found.row_dual, 0.0), steps[found.status != OPTIMAL])
 
 
 def worth_it(instance: Instance, hours: int) -> bool:
@@ -99,7 +102,8 @@ def _largest(instance: Instance, measure: Measure) -> float:
     return energy * float(np.abs(measure.per_kwh).max(initial=0.0)) + float(fixed.max(initial=0.0))
 
 
-def _program(instance: Instance, measure: Measure) -> HourlyProgram:
+def program(instance: Instance, measure: Measure) -> HourlyProgram:
+    """The hours' programs as the engine takes them."""
     coef, lower = coupling_rows(instance)
     unserved = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
     tidy = np.ascontiguousarray

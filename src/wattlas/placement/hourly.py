@@ -33,7 +33,8 @@ class Solution:
     """Flows of the merged sources, parallel arrays with one entry per flow, and how it ended.
 
     `capacity_price` (R, T) is what one more GPU-h would save, in the objective's unit, ≥ 0;
-    `infeasible` are the steps without a placement.
+    `infeasible` are the steps without a placement. `row_price` (J, T) is what one unit less on the
+    right of a coupling row would save, ≥ 0, rows as in `fast.coupling_rows`.
     """
 
     hour: np.ndarray
@@ -43,6 +44,7 @@ class Solution:
     value: np.ndarray
     capacity_price: np.ndarray
     infeasible: np.ndarray
+    row_price: np.ndarray | None = None
     engine_hours: int = 0
     """Steps that the fast engine solved."""
     highs_hours: int = 0
@@ -85,14 +87,16 @@ def solve_hours(
     by_engine_alone = _engine_alone(instance, steps, solver)
     parts, rest = ([], steps) if by_engine_alone else _argmin(instance, measure, tie, steps)
     capacity_price = np.zeros_like(instance.capacity)
+    row_price = np.zeros((_couplings(instance), instance.capacity.shape[1]))
     by_engine = 0
     by_auto = solver is Solver.AUTO and fast.worth_it(instance, len(rest))
     if len(rest) and (solver is Solver.ENGINE or by_auto):
         found_fast = fast.solve_fast(instance, measure, tie, rest, hot)
         parts.append(found_fast.flows)
         capacity_price[:, rest] = found_fast.capacity_price
+        row_price[:, rest] = found_fast.row_price
         by_engine, rest = len(rest) - len(found_fast.left), found_fast.left
-        capacity_price[:, rest] = 0.0
+        capacity_price[:, rest], row_price[:, rest] = 0.0, 0.0
     worker = _HourProgram(instance, measure, tie) if len(rest) else None
     infeasible = []
     for t in rest:
@@ -101,7 +105,7 @@ def solve_hours(
         if found is None:
             infeasible.append(int(t))
             continue
-        flows, capacity_price[:, t] = found
+        flows, capacity_price[:, t], row_price[:, t] = found
         parts.append(flows)
     joined = join(parts)
     rows_of_one, columns, nonzeros = _size(instance)
@@ -109,6 +113,7 @@ def solve_hours(
         *joined,
         capacity_price=capacity_price,
         infeasible=np.array(infeasible, dtype=np.int64),
+        row_price=row_price,
         seconds=time.perf_counter() - began,
         engine_hours=by_engine,
         highs_hours=len(rest),
@@ -137,6 +142,12 @@ def _size(instance: Instance) -> tuple[int, int, int]:
     )
 
 
+def _couplings(instance: Instance) -> int:
+    """Coupling rows of one hour."""
+    floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
+    return floors + len(promises(instance, hourly=True))
+
+
 def feasible(instance: Instance, steps: np.ndarray) -> bool:
     """Whether all of these steps have a placement."""
     nothing = zero(instance)
@@ -153,9 +164,7 @@ def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool
     """Whether the engine gets all steps: it finds those that need no program by itself."""
     if solver is not Solver.AUTO:
         return solver is Solver.ENGINE
-    floors = not np.isnan(instance.mean_accuracy_min).all()
-    floors |= bool(promises(instance, hourly=True))
-    limited = floors or bool(np.isfinite(instance.capacity[:, steps]).any())
+    limited = _couplings(instance) > 0 or bool(np.isfinite(instance.capacity[:, steps]).any())
     return limited and fast.worth_it(instance, len(steps))
 
 
@@ -175,11 +184,10 @@ def evaluate(instance: Instance, measure: Measure, solution: Solution) -> np.nda
 
 
 def blend(first: Solution, second: Solution, share: float) -> Solution:
-    """share · first + (1 − share) · second."""
+    """share · first + (1 − share) · second; the prices are the first's."""
     joined = join(
         [(*first.flows[:4], share * first.value), (*second.flows[:4], (1 - share) * second.value)]
     )
-    mixed = share * first.capacity_price + (1 - share) * second.capacity_price
     hour, source, region, point, value = merge_equal(*joined)
     return replace(
         first,
@@ -188,7 +196,6 @@ def blend(first: Solution, second: Solution, share: float) -> Solution:
         region=region,
         point=point,
         value=value,
-        capacity_price=mixed,
         engine_hours=first.engine_hours + second.engine_hours,
         highs_hours=first.highs_hours + second.highs_hours,
         programs=first.programs + second.programs,
@@ -250,8 +257,7 @@ class _HourProgram:
         self.layout = Layout(instance, np.array([0]))
         self.places = self.layout.places
         self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
-        self.floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
-        self.floors += len(promises(instance, hourly=True))
+        self.floors = _couplings(instance)
         self.solver: Any = highs.new_solver()
         blocks = self._blocks()
         n = self.layout.columns
@@ -270,8 +276,8 @@ class _HourProgram:
         )
         return rows(Layout(shaped, np.array([0])))
 
-    def solve(self, t: int) -> tuple[Flat, np.ndarray] | None:
-        """Flows and capacity prices of step t, or None where it is infeasible."""
+    def solve(self, t: int) -> tuple[Flat, np.ndarray, np.ndarray] | None:
+        """Flows, capacity and row prices of step t, or None where it is infeasible."""
         units = hour_units(self.layout, self.measure, t)
         scale = 100.0 / max(float(np.abs(units).max(initial=0.0)), 1e-300)
         demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
@@ -282,9 +288,10 @@ class _HourProgram:
         price = np.zeros(len(self.instance.capacity))
         at = self.instance.sources
         price[self.limited] = np.maximum(-answer.dual[at : at + len(self.limited)], 0.0) / scale
+        rows = np.maximum(answer.dual[at + len(self.limited) :], 0.0) / scale
         if self.tie is not None:
             answer = self._among_equals(answer, hour_units(self.layout, self.tie, t))
-        return self._flows(answer.x / demand_scale, t), price
+        return self._flows(answer.x / demand_scale, t), price, rows
 
     def _bound(self, t: int, scale: float) -> None:
         """This step's demand and capacity, scaled."""

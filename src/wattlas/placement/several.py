@@ -76,7 +76,7 @@ def solve_several(
     search = _Search(instance, objective, tuple(caps), steps)
     first = search.ask(np.zeros(len(caps)), tie)
     if all(within(float(u), one.limit) for u, one in zip(first, caps, strict=True)):
-        return search.result(np.zeros(len(caps)), 0.0)
+        return search.result(0.0)
     for j in range(len(caps)):
         search.ask_least(j)
     return search.run()
@@ -94,6 +94,7 @@ class _Search:
         self.answers = _Answers(used=np.zeros((0, len(caps))))
         self.segments = _segments(steps, self.inside)
         self.bound = -np.inf
+        self.best: tuple[np.ndarray, Solution] | None = None
         self.master: _Master | None = None
         self.programs = 0
 
@@ -106,11 +107,12 @@ class _Search:
             solve_hours(self.instance, self._weighted(multiplier, one), tie, one.steps, hot=one.hot)
             for one in self.segments
         ]
-        cost, used = self._take(join_windows(parts))
+        joined = join_windows(parts)
+        cost, used = self._take(joined)
         total: np.ndarray = used.sum(axis=0)
-        if tie is None:
-            value = float(cost.sum() + multiplier @ (total - self.limit))
-            self.bound = max(self.bound, value)
+        value = float(cost.sum() + multiplier @ (total - self.limit))
+        if tie is None and value > self.bound:
+            self.bound, self.best = value, (multiplier, joined)
         return total
 
     def ask_least(self, j: int) -> None:
@@ -172,7 +174,7 @@ class _Search:
                 break
         if not self.master.kept:
             return self._infeasible()
-        return self.result(multiplier, max(self._gap(), 0.0), self.master.shares)
+        return self.result(max(self._gap(), 0.0), self.master.shares)
 
     def _gap(self) -> float:
         assert self.master is not None
@@ -189,10 +191,11 @@ class _Search:
             parts.append(solve_hours(self.instance, measure, self.objective, one.steps))
         self._take(join_windows(parts))
 
-    def result(
-        self, multiplier: np.ndarray, gap: float, shares: np.ndarray | None = None
-    ) -> Capped:
-        """The mix of placements by the shares of their columns, all of the first by default."""
+    def result(self, gap: float, shares: np.ndarray | None = None) -> Capped:
+        """The mix of placements by the shares of their columns, all of the first by default.
+
+        Its prices are those of the best bound.
+        """
         known = self.answers
         weight = np.zeros((len(known.solutions), self.instance.scenario.hours.count))
         if shares is None:
@@ -206,9 +209,9 @@ class _Search:
         flat = [np.concatenate(column) for column in zip(*parts, strict=True)]
         keep = flat[4] > 0
         hour, source, region, point, value = merge_equal(*(column[keep] for column in flat))
-        last = known.solutions[-1]
+        multiplier, priced = self.best or (np.zeros(len(self.caps)), known.solutions[0])
         mixed = replace(
-            last, hour=hour, source=source, region=region, point=point, value=value,
+            priced, hour=hour, source=source, region=region, point=point, value=value,
             programs=self.programs, seconds=sum(one.seconds for one in known.solutions),
         )  # fmt: skip
         none = np.full(len(self.caps), np.nan)

@@ -21,7 +21,7 @@ class Residuals:
     columns     largest flow (over the largest demand) that is negative or on a closed column
     signs       largest dual of the wrong sign, over the mean cost of what was served
     reduced     largest negative reduced cost of an open column, over the size of its terms
-    slackness   Σ x · reduced cost + Σ |dual| · slack, over Σ |cost| x
+    slackness   Σ x · reduced cost + Σ |dual| · slack, over Σ |cost| x, or over `spent` if larger
     """
 
     demand: float
@@ -38,17 +38,21 @@ class Residuals:
         return float(max(astuple(self)))
 
 
-def verify(program: HourlyProgram, solution: HourlySolution) -> Residuals:
-    """Check every optimal hour of an answer that carries duals; raises ValueError without them."""
+def verify(program: HourlyProgram, solution: HourlySolution, spent: F8 | None = None) -> Residuals:
+    """Check every optimal hour of an answer that carries duals; raises ValueError without them.
+
+    `spent` (H,) is what an hour's parts come to without their signs, where costs cancel.
+    """
     if solution.demand_dual.shape[1] != len(solution.hours):
         raise ValueError("the answer carries no duals: solve with want_duals=True")
     worst = np.zeros(7)
     for place in np.nonzero(solution.status == OPTIMAL)[0]:
-        np.maximum(worst, _hour(program, solution, int(place)), out=worst)
+        least = 0.0 if spent is None else float(spent[place])
+        np.maximum(worst, _hour(program, solution, int(place), least), out=worst)
     return Residuals(*(float(value) for value in worst))
 
 
-def _hour(program: HourlyProgram, solution: HourlySolution, place: int) -> F8:
+def _hour(program: HourlyProgram, solution: HourlySolution, place: int, least: float) -> F8:
     sources, regions, points, _, _ = program.sizes
     t = int(solution.hours[place])
     source, region, point, value = solution.flows(place)
@@ -80,7 +84,7 @@ def _hour(program: HourlyProgram, solution: HourlySolution, place: int) -> F8:
     idle = np.where(np.isfinite(program.unserved), program.unserved - value_of, 0.0)
 
     unserved = np.where(z > 0, program.unserved, 0.0)
-    spent = float((np.abs(cost) * x).sum() + (np.abs(unserved) * z).sum()) + _TINY
+    spent = max(float((np.abs(cost) * x).sum() + (np.abs(unserved) * z).sum()), least) + _TINY
     finite = np.isfinite(room)
     slack = float((np.abs(reduced) * x).sum() + (np.abs(idle) * z).sum())
     slack += float((np.abs(price) * np.abs(np.where(finite, room, 0.0))).sum())

@@ -1,0 +1,84 @@
+"""A plan's prices prove it optimal: feasibility, signs, complementary slackness, the dual bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from tests.strategies import objectives, scenarios, tiered
+from wattlas.errors import UsageError
+from wattlas.model.objective import Minimise, Objective, Solver
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.baselines import baseline
+from wattlas.placement.certificate import certify
+from wattlas.placement.instance import build_instance
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+@given(tiered(scenarios(objectives=objectives(caps=True))))
+@settings(max_examples=60, suppress_health_check=RARE)
+def test_every_plan_is_proven(s: Scenario) -> None:
+    """Under promises, floors, capacity and a cap the certificate closes the gap."""
+    found = plan(s)
+    assume(found.ok)
+    proof = certify(found)
+    assert -1e-8 <= proof.gap <= 1e-7, proof.gap
+    assert {k: v for k, v in proof.residuals.items() if v > 1e-6} == {}
+
+
+@pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
+@given(s=scenarios(objectives=objectives()))
+@settings(max_examples=40, suppress_health_check=RARE)
+def test_either_solver_is_proven(solver: Solver, s: Scenario) -> None:
+    """The engine's prices and those of HiGHS both prove their plans."""
+    found = plan(replace(s, solver=solver))
+    assume(found.ok)
+    by_carbon = s.objective.minimise is Minimise.CARBON
+    proof = certify(found)
+    # A tie-breaker of 1e-8 moves a least-carbon plan's prices by as much.
+    assert -1e-8 <= proof.gap <= (1e-6 if by_carbon else 1e-8)
+
+
+def test_a_worse_plan_is_found_out() -> None:
+    """The certificate of a plan that was tampered with does not close."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    found = plan(s)
+    honest = certify(found)
+    assert honest.gap < 1e-9
+    dear = plan(s, objective=Objective(minimise=Minimise.CARBON))
+    swapped = replace(found, flows=dear.flows)
+    assert certify(swapped).gap > 1e-4
+    assert found.flows is not None
+    fewer = replace(found.flows, requests_per_h=found.flows.requests_per_h * 0.9)
+    assert certify(replace(found, flows=fewer)).residuals["demand"] > 0.05
+
+
+def test_marginal_cost_is_the_dual_of_demand() -> None:
+    """One more request costs what the certificate says."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    proof = certify(plan(s))
+    i, k = np.argwhere((s.demand_per_h > 0).any(axis=2))[0]
+    t = int(np.flatnonzero(s.demand_per_h[i, k] > 0)[0])
+    more = s.demand_per_h.copy()
+    more[i, k, t] += 1e-3
+    grown = plan(replace(s, demand_per_h=more)).objective - plan(s).objective
+    price = proof.demand_price[i, k, t] * s.hours.hours[t]
+    assert grown / 1e-3 == pytest.approx(price, rel=1e-3)
+
+
+def test_what_cannot_be_proven_says_so() -> None:
+    """A baseline makes no claim to be best."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    with pytest.raises(UsageError, match="optimised"):
+        certify(baseline(build_instance(s), "nearest"))
