@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import wattlas
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier
-from wattlas.model.objective import Objective
+from wattlas.model.objective import Objective, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.feasibility import feasibility
@@ -86,6 +87,25 @@ def test_exact_is_what_each_breakpoint_gives(s: Scenario, variant: str, objectiv
     assert close(one.value, apart[0])
     drop = np.diff(one.value)
     assert (drop <= REL * max(float(np.abs(one.value).max(initial=0.0)), 1e-12)).all()
+
+
+@given(
+    scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES), st.booleans()
+)
+@settings(max_examples=40)
+def test_the_engine_opens_as_highs_does(
+    s: Scenario, variant: str, objective: str, shed: bool
+) -> None:
+    """Column by column, hot in the engine or in HiGHS: the same frontier and the same accounts."""
+    if shed:
+        classes = tuple(replace(k, unserved_usd_per_request=0.01) for k in s.classes)
+        s = replace(s, classes=classes)
+    judge = traced(replace(s, solver=Solver.HIGHS), variant, objective)
+    mine = traced(replace(s, solver=Solver.ENGINE), variant, objective)
+    assert (judge is None) == (mine is None)
+    if judge is not None and mine is not None:
+        np.testing.assert_array_equal(mine.x, judge.x)
+        assert close(mine.value, judge.value)
 
 
 @given(

@@ -62,9 +62,8 @@ def solve_fast(
     """
     from wattlas.placement.engine import solve_hours
 
-    weighed = measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
     found = solve_hours(
-        program(instance, weighed),
+        program(instance, with_tie(instance, measure, tie)),
         steps,
         start=None if hot is None else hot.of(steps),
         threads=2 if len(steps) >= THREADED else 1,
@@ -89,6 +88,11 @@ def solve_fast(
 def worth_it(instance: Instance, hours: int) -> bool:
     """Whether so many hours of this instance are enough for the engine."""
     return int(instance.allowed.sum()) * hours >= WORTH_IT
+
+
+def with_tie(instance: Instance, measure: Measure, tie: Measure | None) -> Measure:
+    """The measure and a little of what breaks ties."""
+    return measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
 
 
 def _tie_weight(instance: Instance, measure: Measure, tie: Measure) -> float:

@@ -272,9 +272,10 @@ def _values(
     if not something_binds(scenario):
         return running_minimum(_stepped(scenario, asked, axis, chosen), progress)
     if every:
-        found, programs = column_by_column(_stepped(scenario, asked, axis, chosen), progress)
-        tally.solver, tally.programs = highs.version(), programs
-        return found
+        found = column_by_column(_stepped(scenario, asked, axis, chosen), progress)
+        tally.solver = "wattlas engine" if found.by_engine else highs.version()
+        tally.programs = found.by_engine + found.by_highs
+        return found.value
     out = np.zeros((5, len(chosen)))
     for n, x in enumerate(chosen):
         out[:, n] = solve_at(scenario, asked, axis, float(x), tally)

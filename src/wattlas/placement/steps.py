@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import InfeasibleError
+from wattlas.model.objective import Solver
 from wattlas.model.plan import Status
-from wattlas.placement import conflict, highs
+from wattlas.placement import conflict, fast, highs
 from wattlas.placement.choice import SLACK
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
@@ -104,22 +105,65 @@ def _units(
     return units
 
 
-def column_by_column(asked: Stepped, progress: Progress | None = None) -> tuple[np.ndarray, int]:
-    """The account at every x where capacity or mean accuracy may bind, shape (measures, len(x)),
-    and the number of programs that it took.
+@dataclass(frozen=True)
+class Exact:
+    """The account at every x, shape (measures, len(x)), and who solved how many programs."""
+
+    value: np.ndarray
+    by_engine: int = 0
+    by_highs: int = 0
+
+
+def column_by_column(asked: Stepped, progress: Progress | None = None) -> Exact:
+    """The account at every x where capacity or mean accuracy may bind.
 
     Each hour is solved at the first budget with all later places closed. A closed place whose
     reduced cost is not negative does not change the optimum when it opens, so V stays as it is up
     to the first place that prices out, and only there is the hour solved again, from its basis.
     """
+    hours = asked.instance.demand.shape[1]
+    solver = asked.instance.scenario.solver
+    worth_it = fast.worth_it(asked.instance, hours * len(asked.x))
+    if solver is Solver.ENGINE or (solver is Solver.AUTO and worth_it):
+        return _by_engine(asked, progress)
+    return _by_highs(asked, np.arange(hours), progress)
+
+
+def _by_engine(asked: Stepped, progress: Progress | None) -> Exact:
+    """Hot in the engine; hours that it does not finish go to HiGHS."""
+    from wattlas.placement.engine import Account as Meter
+    from wattlas.placement.engine import solve_opening
+
+    instance = asked.instance
+    weighed = fast.with_tie(instance, asked.main, asked.tie)
+    count, done = instance.demand.shape[1], [0]
+
+    def tell(hours: int) -> None:
+        done[0] += hours
+        if progress:
+            progress(done[0] / count)
+
+    found = solve_opening(
+        fast.program(instance, weighed),
+        asked.opens,
+        asked.x * (1 + EQUAL),
+        [Meter(one.per_kwh, one.per_request, one.per_unserved) for one in asked.account],
+        instance.hours,
+        threads=2 if count >= fast.THREADED else 1,
+        progress=tell,
+    )
+    rest = _by_highs(asked, found.left, None)
+    return Exact(found.total + rest.value, found.programs, rest.by_highs)
+
+
+def _by_highs(asked: Stepped, hours: np.ndarray, progress: Progress | None) -> Exact:
     worker = _OpeningProgram(asked)
     out = np.zeros((len(asked.account), len(asked.x)))
-    hours = asked.instance.demand.shape[1]
-    for t in range(hours):
-        worker.sweep(t, out)
+    for n, t in enumerate(hours):
+        worker.sweep(int(t), out)
         if progress:
-            progress((t + 1) / hours)
-    return out, worker.programs
+            progress((n + 1) / len(hours))
+    return Exact(out, by_highs=worker.programs)
 
 
 class _OpeningProgram:

@@ -22,6 +22,7 @@ from wattlas.placement.engine.program import (
 
 if TYPE_CHECKING:
     from wattlas.placement.engine.cap import CappedSolution, solve_capped
+    from wattlas.placement.engine.opening import Account, Opened, solve_opening
     from wattlas.placement.engine.solve import Meter, solve_hours
     from wattlas.placement.engine.sweep import Sweep, solve_sweep
     from wattlas.placement.engine.warm import is_compiled, warm_up
@@ -30,24 +31,30 @@ __all__ = [
     "GAVE_UP",
     "INFEASIBLE",
     "OPTIMAL",
+    "Account",
     "Basis",
     "CappedSolution",
     "HourlyProgram",
     "HourlySolution",
     "Merged",
     "Meter",
+    "Opened",
     "Residuals",
     "Sweep",
     "is_compiled",
     "merge",
     "solve_capped",
     "solve_hours",
+    "solve_opening",
     "solve_sweep",
     "verify",
     "warm_up",
 ]
 
 _LAZY = {
+    "Account": "opening",
+    "Opened": "opening",
+    "solve_opening": "opening",
     "Meter": "solve",
     "solve_hours": "solve",
     "Sweep": "sweep",
