@@ -31,10 +31,12 @@ from wattlas.data.network_build import (
 from wattlas.data.series import TIME_COLUMN, grid
 from wattlas.data.tables import Column, typed
 from wattlas.errors import InputError
+from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Solver, Window
+from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.workload import (
@@ -76,7 +78,26 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
         raise InputError(unique(inputs.problems))
     for warning in WARNINGS:
         inputs.warnings += warning(draft)
-    return _scenario(draft, arrays), arrays
+    return _with_tiers(draft, _scenario(draft, arrays)), arrays
+
+
+def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
+    """The demand under each contract as classes of their own; their problems where they stand."""
+    given = draft.inputs.typed.tiers
+    tiers = [_tier(name, entry.model_dump()) for name, entry in given.items()]
+    try:
+        return offer(scenario, tiers) if tiers else scenario
+    except InputError as fault:
+        document = draft.inputs.document
+        raise InputError(
+            [document.problem(tuple(p.where.split(".")), p.what, p.mend) for p in fault.problems]
+        ) from None
+
+
+def _tier(name: str, fields: dict[str, Any]) -> Tier:
+    lists = {n: None if fields[n] is None else tuple(fields.pop(n)) for n in ("classes", "points")}
+    window = Window(fields.pop("window"))
+    return Tier(id=name, window=window, **{**fields, **lists})
 
 
 def _arrays(draft: Draft) -> Arrays | None:

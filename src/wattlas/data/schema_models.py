@@ -150,6 +150,27 @@ class FrictionsSection(Section):
     """What runs before the first hour: each demand at home, nothing, or what suits."""
 
 
+class TierEntry(Section):
+    """A contract beside full service: a discount, and a promise of how often and how far down."""
+
+    share_max: Share
+    """Most requests of a billing window that may be degraded, as a share."""
+    adoption: Share
+    """Share of each class's demand that is under this contract."""
+    accuracy_min: Share = 0.0
+    """Floor: least accuracy of a degraded request."""
+    latency_factor: float = Field(default=1.0, ge=1)
+    """Floor: longest latency of a degraded request, times the class's budget."""
+    discount: Share = 0.0
+    """Share of the price that the subscriber does not pay."""
+    classes: list[Text] | None = None
+    """Classes that it is offered to; all unless given."""
+    points: list[Text] | None = None
+    """Operating points that a degraded request may use; all above the floor unless given."""
+    window: Literal["all", "month", "day", "hour"] = "month"
+    """The billing window that the share holds over."""
+
+
 class ObjectiveSection(Section):
     """What is made least, and what is kept within bounds. At most one cap."""
 
@@ -165,7 +186,7 @@ class ObjectiveSection(Section):
     """Most cost per window, USD."""
     cost_cap_share: NonNegative | None = None
     """Most cost per window, as a share of what the nearest places cost."""
-    window: Literal["all", "month", "day"] = "all"
+    window: Literal["all", "month", "day", "hour"] = "all"
     """The stretch of time that the cap holds over."""
 
 
@@ -208,6 +229,8 @@ class ScenarioDocument(Section):
     """How many requests come when and from where."""
     residency: dict[str, dict[str, list[Text]]] = Field(default_factory=dict)
     """Rule → jurisdiction of the metro (or `*`) → jurisdictions that may serve it (or `*`)."""
+    tiers: dict[str, TierEntry] = Field(default_factory=dict)
+    """Contracts beside full service: `id: {field: value}`."""
     frictions: FrictionsSection = FrictionsSection()
     """What it costs to change one's mind."""
     objective: ObjectiveSection = ObjectiveSection()
