@@ -105,12 +105,13 @@ class Summary:
 
     status: Status = Status.OPTIMAL
     steps: int = 0
+    hours: float = 0.0
+    """Hours that the steps stand for."""
     totals: Totals = field(default_factory=Totals)
     objective: float = 0.0
     it_mwh_by_region: tuple[float, ...] = ()
     abatement_usd_per_t: tuple[float, ...] = ()
     """One for each window of a cap, in order."""
-    solvers: tuple[str, ...] = ()
     seconds: float = 0.0
     engine_hours: int = 0
     highs_hours: int = 0
@@ -125,11 +126,11 @@ class Summary:
         return Summary(
             status=found.status,
             steps=found.scenario.hours.count,
+            hours=float(found.scenario.hours.hours.sum()),
             totals=found.totals,
             objective=found.objective,
             it_mwh_by_region=tuple(it_mwh_by_region(found).tolist()),
             abatement_usd_per_t=() if dual is None else tuple(dual.tolist()),
-            solvers=(info.solver,),
             seconds=info.seconds,
             engine_hours=info.engine_hours,
             highs_hours=info.highs_hours,
@@ -145,11 +146,11 @@ class Summary:
         return Summary(
             status=max(self.status, other.status, key=list(Status).index),
             steps=self.steps + other.steps,
+            hours=self.hours + other.hours,
             totals=add_totals(self.totals, other.totals),
             objective=self.objective + other.objective,
             it_mwh_by_region=tuple(a + b for a, b in zip(mine, theirs, strict=True)),
             abatement_usd_per_t=self.abatement_usd_per_t + other.abatement_usd_per_t,
-            solvers=tuple(dict.fromkeys(self.solvers + other.solvers)),
             seconds=self.seconds + other.seconds,
             engine_hours=self.engine_hours + other.engine_hours,
             highs_hours=self.highs_hours + other.highs_hours,
