@@ -30,9 +30,11 @@ def coupling_words(scenario: Scenario) -> str:
     """What the coupling means for streaming, in a sentence; empty where it means nothing."""
     window = coupling(scenario)
     if window is Window.ALL:
-        why = "frictions couple" if scenario.frictions.couples else "a cap over all time couples"
+        why = "frictions couple" if scenario.frictions.couples else "a limit over all time couples"
         return f"{why} all hours: they are solved as one and written at the end"
-    return "" if window is None else f"a cap holds over each {window}: no chunk ends inside of one"
+    return (
+        "" if window is None else f"a limit holds over each {window}: no chunk ends inside of one"
+    )
 
 
 def chunks(scenario: Scenario, steps: int = CHUNK_STEPS) -> list[np.ndarray]:
@@ -94,7 +96,7 @@ def _check_apart(before: Scenario | None, after: Scenario) -> None:
     edge = np.array([before.hours.utc[-1], after.hours.utc[0]])
     if len(np.unique(window_of(edge, window))) == 1:
         raise UsageError(
-            f"a cap holds over each {window}, and a stretch ends inside of one, "
+            f"a limit holds over each {window}, and a stretch ends inside of one, "
             f"at {after.hours.utc[0]}Z. Cut between them."
         )
 
