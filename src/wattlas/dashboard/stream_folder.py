@@ -202,7 +202,7 @@ def _meta(
         "objective_value": total.objective,
         "solver": counted_words(total.engine_hours, total.highs_hours, total.programs),
         **{name: getattr(total, name) for name in _COUNTS},
-        "abatement_usd_per_t": total.abatement_usd_per_t,
+        "abatement_usd_per_t": list(total.abatement_usd_per_t),
         "totals": {"plan": totals_dict(total.totals)},
         "regions": _by_region(last, total),
         "parts": parts,
