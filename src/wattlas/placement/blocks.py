@@ -14,6 +14,7 @@ import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
 from wattlas.placement.limits import OBJECTIVE_CAPS
 
 BLOCK_STEPS = 168
@@ -44,13 +45,18 @@ def window_of(utc: np.ndarray, window: Window) -> np.ndarray:
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:
     """Indices of the steps of each stretch, in order: all of them where something couples all."""
-    count, window = scenario.hours.count, coupling(scenario)
+    window = coupling(scenario)
     if window is not None:
         return _runs(window_of(scenario.hours.utc, window), 0)
-    day = scenario.hours.utc.astype("datetime64[D]")
+    return weeks(scenario.hours)
+
+
+def weeks(hours: Hours) -> list[np.ndarray]:
+    """Indices of the steps of each stretch by the calendar alone, whatever couples them."""
+    day = hours.utc.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     week = np.minimum((day - month.astype("datetime64[D]")).astype(np.int64) // WEEK_DAYS, 3)
-    return _runs(month.astype(np.int64) * WEEKS + week, BLOCK_STEPS) if count else [np.arange(0)]
+    return _runs(month.astype(np.int64) * WEEKS + week, BLOCK_STEPS)
 
 
 def blocks_up_to(scenario: Scenario, steps: int) -> Iterator[np.ndarray]:

@@ -15,14 +15,7 @@ from wattlas.placement.totals import add_totals
 
 
 def joined(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
-    """The plans of neighbouring stretches of a scenario, all of which have flows, as one."""
-    begin = np.cumsum([0, *(one.scenario.hours.count for one in parts)])
-    flows = [one.flows for one in parts if one.flows is not None]
-    columns = {
-        name: np.concatenate([getattr(one, name) for one in flows])
-        for name in ("metro", "klass", "region", "point", "requests_per_h")
-    }
-    hour = np.concatenate([one.hour + n for one, n in zip(flows, begin[:-1], strict=True)])
+    """The plans of neighbouring stretches of a scenario as one; flows where all of them have."""
     prices = [p for one in parts if (p := one.capacity_price_usd_per_gpu_h) is not None]
     duals = [d for one in parts if (d := one.abatement_usd_per_t) is not None]
     return replace(
@@ -30,13 +23,25 @@ def joined(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
         status=max((one.status for one in parts), key=list(Status).index),
         scenario=scenario,
         info=_info_of([one.info for one in parts], seconds),
-        flows=Flows(hour=hour.astype(np.int32), **columns),
+        flows=_flows(parts),
         totals=reduce(add_totals, (one.totals for one in parts)),
         objective=sum(one.objective for one in parts),
-        capacity_price_usd_per_gpu_h=np.concatenate(prices, axis=1),
+        capacity_price_usd_per_gpu_h=np.concatenate(prices, axis=1) if prices else None,
         abatement_usd_per_t=np.concatenate(duals) if duals else None,
         limits=by_limit(report for one in parts for report in one.limits),
     )
+
+
+def _flows(parts: list[Plan]) -> Flows | None:
+    """Flows one after the other, with the hours of the whole."""
+    flows = [one.flows for one in parts if one.flows is not None]
+    if len(flows) < len(parts):
+        return None
+    begin = np.cumsum([0, *(one.scenario.hours.count for one in parts)])[:-1]
+    hour = np.concatenate([one.hour + n for one, n in zip(flows, begin, strict=True)])
+    names = ("metro", "klass", "region", "point", "requests_per_h")
+    columns = {name: np.concatenate([getattr(one, name) for one in flows]) for name in names}
+    return Flows(hour=hour.astype(np.int32), **columns)
 
 
 def by_limit(reports: Iterable[LimitReport]) -> tuple[LimitReport, ...]:
