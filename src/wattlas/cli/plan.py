@@ -18,10 +18,16 @@ from wattlas.cli.common import (
     ready_engine,
 )
 from wattlas.cli.show import figure, percent, table
-from wattlas.errors import InfeasibleError, LimitError
+from wattlas.errors import InfeasibleError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from wattlas.model.plan import Plan
+    from collections.abc import Mapping
+
+    from wattlas.model.plan import Plan, Totals
+
+
+FILE = ".parquet"
+"""What a single file ends in; everything else is a folder."""
 
 
 def command(
@@ -29,8 +35,19 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the flows to this Parquet file.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
+        ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")
+    ] = False,
+    chunk: Annotated[
+        int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
+    ] = 240,
     time_limit_s: Annotated[
         float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
     ] = None,
@@ -38,9 +55,21 @@ def command(
 ) -> None:
     """Decide where inference runs under the scenario's objective.
 
+    Into a folder the flows are written as they are solved: an interrupt keeps what is done, and
+    --resume goes on after it.
+
     Exit 4 with the smallest conflict in words where nothing fits, 5 where a limit stopped the work
     before anything was found.
     """
+    if out is not None and out.suffix.lower() != FILE:
+        from wattlas.cli.streaming import Asked, to_folder
+
+        to_folder(
+            Asked(path, scenario, tuple(set or ())), out, chunk, resume, time_limit_s, as_json
+        )
+        return
+    if resume:
+        raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
     from wattlas.placement.api import plan
 
     with progress("Reading"):
@@ -82,16 +111,10 @@ def as_mapping(found: Plan) -> dict[str, object]:
 
 def by_region(found: Plan) -> dict[str, float]:
     """IT energy of each region over the window, MWh."""
-    import numpy as np
+    from wattlas.placement.stream import it_mwh_by_region
 
-    from wattlas.placement.totals import per_flow
-
-    assert found.flows is not None
-    energy = per_flow(found.scenario, found.flows)["it_mwh"]
-    on = found.flows.served
-    regions = found.scenario.regions
-    total = np.bincount(found.flows.region[on], energy[on], len(regions))
-    return {r.id: float(mwh) for r, mwh in zip(regions, total, strict=True)}
+    energy = it_mwh_by_region(found)
+    return {r.id: float(mwh) for r, mwh in zip(found.scenario.regions, energy, strict=True)}
 
 
 def show(found: Plan) -> None:
@@ -104,6 +127,15 @@ def show(found: Plan) -> None:
         f"{found.status}{gap}: {s.hours.count} steps, {info.solver}{size}, {info.seconds:.2f} s; "
         f"{s.signals.deciding} carbon intensity decides"
     )
+    show_totals(t)
+    if found.abatement_usd_per_t is not None:
+        duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
+        typer.echo(f"Marginal abatement cost: {duals} USD/t")
+    show_regions(by_region(found), t.it_mwh)
+
+
+def show_totals(t: Totals) -> None:
+    """Money, carbon, energy and requests over the window."""
     rows = [
         ["cost, USD", t.cost_usd],
         ["  energy", t.energy_usd],
@@ -120,11 +152,12 @@ def show(found: Plan) -> None:
         ["mean round trip, ms", t.rtt_mean_ms],
     ]
     table("Totals over the window", ["", "value"], [[name, figure(v, 4)] for name, v in rows])
-    if found.abatement_usd_per_t is not None:
-        duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
-        typer.echo(f"Marginal abatement cost: {duals} USD/t")
-    total = max(t.it_mwh, 1e-300)
-    ranked = sorted(by_region(found).items(), key=lambda item: -item[1])
+
+
+def show_regions(energy: Mapping[str, float], it_mwh: float) -> None:
+    """Where it runs, most energy first."""
+    total = max(it_mwh, 1e-300)
+    ranked = sorted(energy.items(), key=lambda item: -item[1])
     table(
         "Where it runs", ["region", "MWh", "share"], [[r, m, percent(m / total)] for r, m in ranked]
     )

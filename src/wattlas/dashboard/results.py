@@ -84,7 +84,7 @@ def write_results(
     index: dict[str, dict[str, Any]] = {}
     for name, frame in shaped.items():
         path = write_frame(target / f"{name}.parquet", frame)
-        index[name] = {"rows": frame.height, "sha256": _sha256(path)}
+        index[name] = {"rows": frame.height, "sha256": sha256_of(path)}
     for stale in COLUMNS.keys() - shaped.keys():
         (target / f"{stale}.parquet").unlink(missing_ok=True)
     whole = {**meta, "tables": index}
@@ -110,7 +110,7 @@ def open_results(folder: str | Path) -> Results:
                 what = f"{META} lists it, but the file is not there"
                 problems.append(Problem(name, what, _AGAIN, str(path)))
             continue
-        if isinstance(index, dict) and _sha256(path) != (index[name] or {}).get("sha256"):
+        if isinstance(index, dict) and sha256_of(path) != (index[name] or {}).get("sha256"):
             what = f"its content is not what {META} was written with"
             problems.append(Problem(name, what, _AGAIN, str(path)))
             continue
@@ -137,12 +137,16 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def write_frame(path: Path, frame: pl.DataFrame) -> Path:
-    """Write a Parquet file whole: to a temporary name beside it, then renamed."""
+def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write a Parquet file whole: to a temporary name beside it, then renamed.
+
+    `metadata` are texts by name that the file carries along.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        frame.write_parquet(temporary, compression="zstd")
+        more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
+        frame.write_parquet(temporary, compression="zstd", **more)
         _publish(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -158,7 +162,8 @@ def _publish(temporary: str, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

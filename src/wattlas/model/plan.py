@@ -200,15 +200,19 @@ class Plan:
         if self.flows is None:
             raise ValueError(f"the plan is {self.status}: {self.conflict}")
         f = self.flows
-        regions = np.array([*(r.id for r in s.regions), "unserved"])
-        points = np.array([*(p.id for p in s.points), ""])
+
+        def named(ids: list[str], index: np.ndarray) -> polars.Series:
+            return pl.Series(ids, dtype=pl.String).gather(index)
+
+        # The last region is the one that −1 stands for.
+        regions = [*(r.id for r in s.regions), "unserved"]
         return pl.DataFrame(
             {
                 "time_utc": s.hours.utc[f.hour].astype("datetime64[ms]"),
-                "metro": np.array([m.id for m in s.metros])[f.metro],
-                "class": np.array([k.id for k in s.classes])[f.klass],
-                "region": regions[f.region],
-                "point": points[f.point],
+                "metro": named([m.id for m in s.metros], f.metro),
+                "class": named([k.id for k in s.classes], f.klass),
+                "region": named(regions, np.where(f.served, f.region, len(regions) - 1)),
+                "point": named([p.id for p in s.points], f.point),
                 "requests_per_h": f.requests_per_h,
             }
         ).with_columns(pl.col("time_utc").dt.replace_time_zone("UTC"))

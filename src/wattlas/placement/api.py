@@ -14,10 +14,12 @@ from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
 from wattlas.placement import limits as limited
+from wattlas.placement.blocks import blocks
 from wattlas.placement.caps import join_windows
 from wattlas.placement.frictions import friction_usd
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
+from wattlas.placement.joined import counted_words, joined
 from wattlas.placement.joint import solve_joint
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
 from wattlas.placement.program import Cap
@@ -52,10 +54,31 @@ def plan(
     instance = build_instance(scenario, budget_ms)
     if instance.stranded:
         return _infeasible(instance, conflict.stranded_words(instance), began)
+    stretches = blocks(scenario)
+    if len(stretches) > 1:
+        return _one_by_one(instance, stretches, began)
     outcome = solve_instance(instance, time_limit_s=time_limit_s)
     if outcome.conflict:
         return _infeasible(instance, outcome.conflict, began)
     return finish(instance, outcome.solution, outcome.limits, began=began)
+
+
+def _one_by_one(instance: Instance, stretches: list[np.ndarray], began: float) -> Plan:
+    """The plan of stretches that nothing couples, each from nothing but its own hours."""
+    scenario, parts, clash, short = instance.scenario, [], [], ""
+    for steps in stretches:
+        part = build_instance(scenario.at_hours(steps), judged=instance.judged)
+        outcome = solve_instance(part)
+        if outcome.conflict:
+            clash.append(steps[outcome.solution.infeasible])
+            short = short or ("" if len(clash[-1]) else outcome.conflict)
+        elif not clash:
+            parts.append(finish(part, outcome.solution, outcome.limits))
+    if clash:
+        hours = np.concatenate(clash)
+        text = conflict.hour_words(instance, hours) if len(hours) else short
+        return _infeasible(instance, text, began)
+    return joined(scenario, parts, time.perf_counter() - began)
 
 
 @dataclass(frozen=True)
@@ -263,8 +286,4 @@ def _info(solution: Solution, began: float | None, solver: str) -> SolveInfo:
 
 def solver_words(solution: Solution) -> str:
     """Who solved it: the engine, HiGHS, both, or neither where every source had its best place."""
-    if not solution.engine_hours:
-        return highs.version() if solution.programs else "closed form per hour"
-    if not solution.highs_hours:
-        return "wattlas engine"
-    return f"wattlas engine, {solution.highs_hours} hours by {highs.version()}"
+    return counted_words(solution.engine_hours, solution.highs_hours, solution.programs)

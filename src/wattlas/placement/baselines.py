@@ -15,19 +15,25 @@ limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.model.plan import UNSERVED, Plan, Status
+from wattlas.model.objective import Minimise
+from wattlas.model.plan import UNSERVED, Plan, SolveInfo, Status
+from wattlas.model.scenario import Scenario
 from wattlas.placement.api import finish
+from wattlas.placement.blocks import weeks
 from wattlas.placement.choice import Slots
 from wattlas.placement.hourly import Flat, Solution, evaluate, join
-from wattlas.placement.instance import Instance
+from wattlas.placement.instance import Instance, build_instance
+from wattlas.placement.joined import joined
 from wattlas.placement.limits import in_full, nearest_available
 from wattlas.placement.measures import Measure, carbon, cost
 from wattlas.placement.prune import pruned
+from wattlas.placement.worth import merged_totals
+from wattlas.units import KG_PER_T
 
 PIECE = 500_000
 """Slots times steps that the greedy rule looks at in one go."""
@@ -35,18 +41,54 @@ ROOM = 1e-9
 """Relative excess over a capacity that still counts as within it."""
 
 
-def baselines(instance: Instance) -> dict[str, Plan]:
-    """Every policy on the same instance, in full service, by name."""
-    return {name: baseline(instance, name) for name in POLICIES}
+Rule = Callable[[Instance], Solution]
+"""What a policy does in a stretch of hours, once it has looked at all of them."""
 
 
-def baseline(instance: Instance, name: str) -> Plan:
-    """One policy by name; KeyError where there is none of that name."""
+def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
+    """Every policy on the same instance, in full service, by name.
+
+    Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
+    has tens of millions of them.
+    """
+    return {name: baseline(instance, name, flows=flows) for name in POLICIES}
+
+
+def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
+    """One policy by name, its flows kept or not; KeyError where there is none of that name."""
     instance = in_full(instance)
-    solution = POLICIES[name](instance)
-    status, reason = _claim(instance, solution)
-    found = finish(instance, replace(solution, status=status), policy=name, solver="rule")
-    return replace(found, conflict=reason)
+    scenario, rule, claim, parts = instance.scenario, POLICIES[name](instance), Claim(), []
+    for steps in _stretches(scenario):
+        part = build_instance(scenario.at_hours(steps), judged=instance.judged)
+        solution = rule(part)
+        claim = claim.plus(_claim(part, solution))
+        made = finish if flows else _summed
+        parts.append(made(part, solution, policy=name, solver="rule"))
+    status, reason = claim.verdict(instance)
+    found = joined(scenario, parts, sum(one.info.seconds for one in parts))
+    info = replace(found.info, solver="rule")
+    return replace(found, status=status, info=info, conflict=reason)
+
+
+def _stretches(scenario: Scenario) -> list[np.ndarray]:
+    """Weeks; all hours at once where frictions tie what one costs to the one before."""
+    if scenario.frictions.couples:
+        return [np.arange(scenario.hours.count)]
+    return weeks(scenario.hours)
+
+
+def _summed(instance: Instance, solution: Solution, *, policy: str, solver: str) -> Plan:
+    """As `finish`, without the flows."""
+    summed = merged_totals(instance, solution)
+    cheapest = instance.scenario.objective.minimise is Minimise.COST
+    return Plan(
+        status=solution.status,
+        scenario=instance.scenario,
+        info=SolveInfo(solver=solver, seconds=solution.seconds),
+        totals=summed,
+        objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
+        policy=policy,
+    )
 
 
 def _nearest(instance: Instance) -> Solution:
@@ -66,18 +108,22 @@ def _uniform(instance: Instance) -> Solution:
     return _solution(instance, join(parts))
 
 
-def _best_region(instance: Instance, measure: Measure) -> Solution:
+def _best_region(instance: Instance, of: Callable[[Instance], Measure]) -> Rule:
     """The single region of least total; what may not run there stays at the nearest place."""
+    total = np.zeros(instance.allowed.shape[1])
+    for steps in weeks(instance.scenario.hours):
+        part = build_instance(instance.scenario.at_hours(steps), judged=instance.judged)
+        for r in range(len(total)):
+            total[r] += evaluate(part, of(part), _all_in(part, r)).sum()
+    best = int(total.argmin())
+    return lambda part: _all_in(part, best)
+
+
+def _all_in(instance: Instance, r: int) -> Solution:
+    """Everything that may go to region r there, the rest at home."""
     open_at = np.asarray(instance.allowed.any(axis=2))
-    least: tuple[float, Solution] | None = None
-    for r in range(open_at.shape[1]):
-        region = np.where(open_at[:, r], r, instance.home)
-        found = _at_region(instance, np.broadcast_to(region[:, None], instance.demand.shape))
-        total = float(evaluate(instance, measure, found).sum())
-        if least is None or total < least[0]:
-            least = (total, found)
-    assert least is not None
-    return least[1]
+    region = np.where(open_at[:, r], r, instance.home)
+    return _at_region(instance, np.broadcast_to(region[:, None], instance.demand.shape))
 
 
 def _greedy(instance: Instance, measure: Measure) -> Solution:
@@ -171,46 +217,81 @@ def _solution(instance: Instance, flows: Flat) -> Solution:
     )
 
 
-def _claim(instance: Instance, solution: Solution) -> tuple[Status, str]:
-    """Whether the flows keep every limit, and in words which they break."""
-    reasons = [*_unserved(instance, solution), *_overload(instance, solution)]
-    reasons += _inaccurate(instance, solution)
-    status = Status.INFEASIBLE if reasons else Status.HEURISTIC
-    return status, "; ".join(reasons)
+@dataclass(frozen=True)
+class Claim:
+    """What a policy breaks: requests/h without a place, and the excess over each limit.
+
+    `over` (R,) is the greatest excess over a region's capacity, GPU-h/h; `inaccurate` holds the
+    classes whose mean accuracy is too low.
+    """
+
+    asked: float = 0.0
+    lost: float = 0.0
+    over: np.ndarray | None = None
+    inaccurate: frozenset[int] = frozenset()
+
+    def plus(self, other: Claim) -> Claim:
+        """What is broken in both stretches together."""
+        over = other.over
+        if self.over is not None and over is not None:
+            over = np.maximum(self.over, over)
+        return Claim(
+            self.asked + other.asked,
+            self.lost + other.lost,
+            over,
+            self.inaccurate | other.inaccurate,
+        )
+
+    def verdict(self, instance: Instance) -> tuple[Status, str]:
+        """Whether every limit is kept, and in words which are not."""
+        reasons = []
+        if self.lost:
+            reasons.append(f"{self.lost / self.asked:.2%} of requests find no place")
+        if self.over is not None and (self.over > 0).any():
+            worst = int(self.over.argmax())
+            reasons.append(
+                f"over capacity in {int((self.over > 0).sum())} of {len(self.over)} regions, "
+                f"worst {instance.scenario.regions[worst].id} by {self.over[worst]:,.4g} GPU-h/h"
+            )
+        for k in sorted(self.inaccurate):
+            reasons.append(f"mean accuracy of class {instance.scenario.classes[k].id} too low")
+        return Status.INFEASIBLE if reasons else Status.HEURISTIC, "; ".join(reasons)
 
 
-def _unserved(instance: Instance, solution: Solution) -> list[str]:
-    """Demand that must be served and has no flow to a place."""
+def _claim(instance: Instance, solution: Solution) -> Claim:
+    """What the flows of a stretch break."""
+    return Claim(
+        float(instance.demand.sum()),
+        _lost(instance, solution),
+        _overload(instance, solution),
+        frozenset(_inaccurate(instance, solution)),
+    )
+
+
+def _lost(instance: Instance, solution: Solution) -> float:
+    """Demand that must be served and has no flow to a place, requests/h over all steps."""
     kept = (solution.region != UNSERVED) | ~np.isnan(instance.unserved_usd[solution.source])
-    placed = np.zeros_like(instance.demand)
-    np.add.at(placed, (solution.source[kept], solution.hour[kept]), solution.value[kept])
+    (s, t) = instance.demand.shape
+    at = (solution.source * t + solution.hour)[kept]
+    placed = np.bincount(at, solution.value[kept], s * t).reshape(s, t)
     missing = instance.demand - placed
-    lost = float(missing[missing > ROOM * instance.demand].sum())
-    if not lost:
-        return []
-    return [f"{lost / instance.demand.sum():.2%} of requests find no place"]
+    return float(missing[missing > ROOM * instance.demand].sum())
 
 
-def _overload(instance: Instance, solution: Solution) -> list[str]:
-    load = np.zeros_like(instance.capacity)
+def _overload(instance: Instance, solution: Solution) -> np.ndarray:
+    """Greatest excess of each region over its capacity, GPU-h/h, 0 where there is none; (R,)."""
+    r, t = instance.capacity.shape
     on = solution.region != UNSERVED
     used = instance.gpu_h[solution.source[on], solution.point[on]] * solution.value[on]
-    np.add.at(load, (solution.region[on], solution.hour[on]), used)
+    at = solution.region[on] * t + solution.hour[on]
+    load = np.bincount(at, used, r * t).reshape(r, t)
     over = load > instance.capacity * (1 + ROOM) + ROOM * used.max(initial=0.0)
-    if not over.any():
-        return []
-    regions = np.flatnonzero(over.any(axis=1))
-    worst = int(np.where(over, load - instance.capacity, 0.0).max(axis=1).argmax())
-    excess = float(np.where(over, load - instance.capacity, 0.0)[worst].max())
-    name = instance.scenario.regions[worst].id
-    return [
-        f"over capacity in {len(regions)} of {len(load)} regions, "
-        f"worst {name} by {excess:,.4g} GPU-h/h"
-    ]
+    excess: np.ndarray = np.where(over, load - instance.capacity, 0.0).max(axis=1, initial=0.0)
+    return excess
 
 
-def _inaccurate(instance: Instance, solution: Solution) -> list[str]:
-    broken = []
+def _inaccurate(instance: Instance, solution: Solution) -> Iterator[int]:
+    """Classes whose mean accuracy falls below its floor in some step."""
     for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
         of = (instance.klass[solution.source] == k) & (solution.region != UNSERVED)
         excess = instance.excess[solution.source, solution.point]
@@ -220,16 +301,20 @@ def _inaccurate(instance: Instance, solution: Solution) -> list[str]:
             minlength=instance.demand.shape[1],
         )
         if (total < -ROOM * np.maximum(instance.demand.sum(axis=0), 1.0)).any():
-            broken.append(f"mean accuracy of class {instance.scenario.classes[k].id} too low")
-    return broken
+            yield int(k)
 
 
-POLICIES: dict[str, Callable[[Instance], Solution]] = {
-    "nearest": _nearest,
-    "nearest_available": nearest_available,
-    "uniform": _uniform,
-    "best_region_cost": lambda i: _best_region(i, cost(i)),
-    "best_region_carbon": lambda i: _best_region(i, carbon(i)),
-    "greedy_cost": lambda i: _greedy(i, cost(i)),
-    "greedy_carbon": lambda i: _greedy(i, carbon(i)),
+def _always(rule: Rule) -> Callable[[Instance], Rule]:
+    """A rule that needs no look at all hours."""
+    return lambda _whole: rule
+
+
+POLICIES: dict[str, Callable[[Instance], Rule]] = {
+    "nearest": _always(_nearest),
+    "nearest_available": _always(nearest_available),
+    "uniform": _always(_uniform),
+    "best_region_cost": lambda whole: _best_region(whole, cost),
+    "best_region_carbon": lambda whole: _best_region(whole, carbon),
+    "greedy_cost": _always(lambda part: _greedy(part, cost(part))),
+    "greedy_carbon": _always(lambda part: _greedy(part, carbon(part))),
 }

@@ -281,11 +281,26 @@ def _meta(scenario: Scenario, best: Plan, home: Plan, seconds: float) -> dict[st
 
     from wattlas import __version__
 
-    i, k, r, o, t = scenario.shape
-    utc = scenario.hours.utc
     return {
         "wattlas": __version__,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        **described(scenario),
+        "status": str(best.status),
+        "solver": best.info.solver,
+        "seconds": seconds,
+        **{key: getattr(best.info, key) for key in ("programs", "rows", "columns", "gap")},
+        "baseline": {"policy": home.policy, "label": POLICY_LABELS[home.policy]},
+        "totals": {"plan": totals_dict(best.totals), "home": totals_dict(home.totals)},
+        "headline": headline(best.totals, home.totals),
+        "limits": limits(scenario),
+    }
+
+
+def described(scenario: Scenario) -> dict[str, Any]:
+    """What a results folder says of the question: scenario, window, objective, sources."""
+    i, k, r, o, t = scenario.shape
+    utc = scenario.hours.utc
+    return {
         "scenario": {
             "name": scenario.name,
             "title": scenario.title,
@@ -310,16 +325,8 @@ def _meta(scenario: Scenario, best: Plan, home: Plan, seconds: float) -> dict[st
             "kind": scenario.signals.intensity_kind,
         },
         "objective": {key: _plain(v) for key, v in asdict(scenario.objective).items()},
-        "status": str(best.status),
-        "solver": best.info.solver,
-        "seconds": seconds,
-        **{key: getattr(best.info, key) for key in ("programs", "rows", "columns", "gap")},
         "provenance": [asdict(one) for one in scenario.provenance],
         "network": {"modelled_share": scenario.network.modelled_share},
-        "baseline": {"policy": home.policy, "label": POLICY_LABELS[home.policy]},
-        "totals": {"plan": totals_dict(best.totals), "home": totals_dict(home.totals)},
-        "headline": headline(best.totals, home.totals),
-        "limits": limits(scenario),
     }
 
 

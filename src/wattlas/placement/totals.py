@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
 from wattlas.model.plan import Flows, Totals
@@ -64,6 +68,12 @@ def _columns(flows: Flows) -> tuple[np.ndarray, ...]:
     )
 
 
+def slices(flows: Flows, size: int = PIECE) -> Iterator[Flows]:
+    """The flows in pieces of at most `size`, in order: at least one, which may be empty."""
+    for low in range(0, max(len(flows.hour), 1), size):
+        yield Flows(*(column[low : low + size] for column in _columns(flows)))
+
+
 def per_flow(scenario: Scenario, flows: Flows) -> dict[str, np.ndarray]:
     """What each flow comes to, hours counted: requests, MWh, USD, kg; arrays like the flows'.
 
@@ -105,8 +115,7 @@ def totals(instance: Instance, solution: Solution, flows: Flows) -> Totals:
     """Sums over the window. MWh × g/kWh is kg, so no factor stands between them."""
     scenario = instance.scenario
     sums: dict[str, float] = {}
-    for low in range(0, max(len(flows.hour), 1), PIECE):
-        piece = Flows(*(column[low : low + PIECE] for column in _columns(flows)))
+    for piece in slices(flows):
         for name, value in _sums(instance, piece).items():
             sums[name] = sums.get(name, 0.0) + value
     friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
@@ -135,3 +144,14 @@ def _sums(instance: Instance, flows: Flows) -> dict[str, float]:
         "unserved_usd": float((requests * price[flows.klass])[~on].sum()),
         "rtt_ms": float((requests * each["rtt_ms"])[on].sum()),
     }
+
+
+def add_totals(first: Totals, second: Totals) -> Totals:
+    """Sums of two stretches of time; the mean round trip is weighted with the requests served."""
+    sums: dict[str, Any] = {}
+    for one in fields(Totals):
+        a, b = getattr(first, one.name), getattr(second, one.name)
+        sums[one.name] = None if a is None or b is None else a + b
+    served = first.requests + second.requests
+    waited = first.requests * first.rtt_mean_ms + second.requests * second.rtt_mean_ms
+    return Totals(**{**sums, "rtt_mean_ms": waited / served if served else 0.0})

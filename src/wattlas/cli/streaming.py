@@ -1,0 +1,128 @@
+"""`wattlas plan --out FOLDER`: written as it is solved, interrupted and resumed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
+from wattlas.cli.plan import show_regions, show_totals
+
+if TYPE_CHECKING:
+    from wattlas.dashboard.stream_folder import Long
+
+SAY_EVERY_S = 5.0
+"""How often progress is told where stderr is no terminal."""
+LIVE_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which scenario."""
+
+    path: Path | None
+    scenario: str | None
+    set: tuple[str, ...]
+
+
+def to_folder(
+    asked: Asked, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
+) -> None:
+    """Plan into a folder and tell what it comes to."""
+    from wattlas.dashboard.stream_folder import write_plan
+
+    with progress("Reading"):
+        long = _long(asked)
+    with interruptible(out), pace(long.steps) as done:
+        meta = write_plan(
+            out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
+        )
+    if as_json:
+        print_json({**meta, "folder": str(out)})
+    else:
+        show(meta)
+        typer.echo(f"Flows: {out}, {len(meta['parts'])} parts")
+
+
+def _long(asked: Asked) -> Long:
+    from wattlas.dashboard.stream_folder import whole
+    from wattlas.placement.stream import coupling_words
+
+    loaded = load_scenario(asked.path, asked.scenario, asked.set)
+    words = coupling_words(loaded)
+    if words:
+        say(f"note: {words}.")
+    ready_engine(loaded)
+    return whole(loaded)
+
+
+def show(meta: dict[str, Any]) -> None:
+    """A finished folder for the terminal."""
+    from wattlas.model.plan import Totals
+
+    said, window = meta["scenario"], meta["window"]
+    typer.echo(f"{said['title'] or said['name']}\n{said['notice']}".strip())
+    gap = f", gap {meta['gap']:.1e}" if meta["gap"] else ""
+    typer.echo(
+        f"{meta['status']}{gap}: {window['hours']} steps, {meta['solver']}, "
+        f"{meta['programs']} programs, {meta['seconds']:.2f} s; "
+        f"{meta['intensity']['deciding']} carbon intensity decides"
+    )
+    fields = Totals.__dataclass_fields__
+    totals = Totals(**{k: v for k, v in meta["totals"]["plan"].items() if k in fields})
+    show_totals(totals)
+    show_regions(meta["regions"], totals.it_mwh)
+
+
+@contextmanager
+def interruptible(out: Path) -> Iterator[None]:
+    """SIGTERM is taken like Ctrl-C, and either says what is kept and how to go on."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted: what is done is kept in {out}; the same command with --resume goes on")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def pace(steps: int) -> Iterator[Callable[[int], None]]:
+    """Steps done, the rate and the time left, on stderr."""
+    live, began = sys.stderr.isatty(), time.monotonic()
+    told = began - SAY_EVERY_S
+    start: int | None = None
+
+    def done(count: int) -> None:
+        nonlocal told, start, began
+        now = time.monotonic()
+        if start is None:
+            start, began = count, now
+        if now - told < (LIVE_EVERY_S if live else SAY_EVERY_S) and count < steps:
+            return
+        told = now
+        rate = (count - start) / max(now - began, 1e-9)
+        left = f", {rate:,.0f} h/s, {(steps - count) / rate:,.0f} s left" if rate > 0 else ""
+        text = f"Placing: {count:,} of {steps:,} steps{left}"
+        sys.stderr.write(f"\r\x1b[K{text}" if live else f"{text}\n")
+        sys.stderr.flush()
+
+    try:
+        yield done
+    finally:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

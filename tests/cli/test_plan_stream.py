@@ -1,0 +1,131 @@
+"""`wattlas plan --out FOLDER`: killed at any moment, resumed, and the same in the end."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.cli import run
+from wattlas.dashboard.stream_folder import finished_parts
+
+Captured = pytest.CaptureFixture[str]
+COMMAND = [sys.executable, "-c", "from wattlas.cli import main; main()", "plan"]
+KILLS = 4
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """The tiny example over half a year, from tables that repeat its day."""
+    made = tiny_folder(tmp_path_factory.mktemp("long") / "t")
+    for name in ("price.csv", "carbon.csv"):
+        day = pl.read_csv(made.path / name, comment_prefix="#").with_columns(
+            pl.col("time_utc").str.to_datetime(time_zone="UTC")
+        )
+        days = [day.with_columns(pl.col("time_utc") + pl.duration(days=n)) for n in range(180)]
+        text = pl.col("time_utc").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        pl.concat(days).with_columns(text).write_csv(made.path / name)
+    made.edit("scenario.yaml", "hours: 24", "hours: 4320")
+    made.add("\ncapacity: {scale: 0.4}\n")
+    return made
+
+
+def table(folder: Path) -> pl.DataFrame:
+    """All parts one after the other."""
+    return pl.concat([pl.read_parquet(path) for path in finished_parts(folder)])
+
+
+def start(long: Folder, out: Path, *more: str) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    arguments = [*COMMAND, str(long.path), "--out", str(out), "--json", *more]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until_parts(out: Path, count: int, child: subprocess.Popen[str]) -> None:
+    """Wait until so many parts are there, or the command has ended."""
+    while child.poll() is None and len(finished_parts(out)) < count:
+        time.sleep(0.001)
+
+
+def test_killed_and_resumed(long: Folder, tmp_path: Path) -> None:
+    """kill -9 at random moments: parts are whole, none is lost, and the table is the same."""
+    whole = start(long, tmp_path / "whole")
+    told, errors = whole.communicate(timeout=120)
+    assert whole.returncode == 0, errors
+    assert "of 4,320 steps" in errors
+    draw, out = random.Random(7), tmp_path / "killed"
+    kept = 0
+    for n in range(KILLS):
+        child = start(long, out, *(["--resume"] if n else []))
+        until_parts(out, kept + draw.randint(1, 4), child)
+        time.sleep(draw.uniform(0.0, 0.02))
+        child.kill()
+        child.communicate(timeout=60)
+        now = len(finished_parts(out))
+        assert now >= kept
+        kept = now
+        assert kept == 0 or table(out).height > 0
+    assert 0 < kept < len(finished_parts(tmp_path / "whole"))
+    last = start(long, out, "--resume")
+    resumed, errors = last.communicate(timeout=120)
+    assert last.returncode == 0, errors
+    assert table(out).equals(table(tmp_path / "whole"))
+    mine, other = json.loads(resumed), json.loads(told)
+    for key in ("totals", "regions", "status", "engine_hours", "highs_hours", "objective_value"):
+        assert mine[key] == other[key]
+    for name in ("file", "rows", "first", "last"):
+        assert [part[name] for part in mine["parts"]] == [part[name] for part in other["parts"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals, long: Folder, tmp_path: Path) -> None:
+    """Ctrl-C and SIGTERM end with 130, and say that what is done is kept and how to go on."""
+    out = tmp_path / "o"
+    child = start(long, out)
+    until_parts(out, 2, child)
+    child.send_signal(number)
+    told, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert told == ""
+    assert "--resume goes on" in errors
+    assert len(finished_parts(out)) >= 2
+    assert not (out / "meta.json").exists()
+    assert not [f for f in out.iterdir() if f.name.startswith(".")]
+
+
+def test_one_day_in_a_folder(tmp_path: Path, capsys: Captured) -> None:
+    """The folder's JSON has what the plan's has; a second run without --resume is refused."""
+    tiny, out = tiny_folder(tmp_path / "t"), tmp_path / "o"
+    assert run(["plan", str(tiny.path), "--out", str(out), "--json"]) == 0
+    folder = json.loads(capsys.readouterr().out)
+    assert run(["plan", str(tiny.path), "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert folder["status"] == alone["status"] == "optimal"
+    assert folder["totals"]["plan"] == alone["totals"]
+    assert folder["regions"] == alone["regions"]
+    assert run(["plan", str(tiny.path), "--out", str(out)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert run(["plan", str(tiny.path), "--out", str(out), "--resume"]) == 0
+    assert "1 parts" in capsys.readouterr().out
+    changed = ["plan", str(tiny.path), "--out", str(out), "--resume", "--set", "demand.scale=2"]
+    assert run(changed) == 3
+    assert "the scenario is not what this plan was begun with" in capsys.readouterr().err
+    assert run(["plan", str(tiny.path), "--resume"]) == 2
+
+
+def test_coupled_hours_are_told(tmp_path: Path, capsys: Captured) -> None:
+    """A cap over all time is solved as one and said so; its abatement cost is in meta.json."""
+    tiny, out = tiny_folder(tmp_path / "t"), tmp_path / "o"
+    cap = ["--set", "objective.carbon_cap_share=0.9"]
+    assert run(["plan", str(tiny.path), "--out", str(out), "--json", *cap]) == 0
+    told = capsys.readouterr()
+    assert "solved as one and written at the end" in told.err
+    assert len(json.loads(told.out)["abatement_usd_per_t"]) == 1
