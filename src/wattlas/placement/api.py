@@ -92,8 +92,7 @@ class Outcome:
 
 def solve_instance(instance: Instance, *, time_limit_s: float | None = None) -> Outcome:
     """Solve the instance under its scenario's objective, apart by hour where that is exact."""
-    objective = instance.scenario.objective
-    main, tie = _measures(instance, objective)
+    main, tie = objective_measures(instance)
     if limited.given(instance.scenario):
         return _with_limits(instance, main, tie, time_limit_s)
     if instance.scenario.frictions.couples:
@@ -132,8 +131,9 @@ def finish(
     )
 
 
-def _measures(instance: Instance, objective: Objective) -> tuple[Measure, Measure | None]:
-    if objective.minimise is Minimise.CARBON:
+def objective_measures(instance: Instance) -> tuple[Measure, Measure | None]:
+    """What the scenario makes least, and what breaks ties."""
+    if instance.scenario.objective.minimise is Minimise.CARBON:
         return carbon_to_minimise(instance), cost(instance)
     return cost(instance), None
 
