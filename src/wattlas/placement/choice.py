@@ -73,12 +73,18 @@ class Slots:
 
     def best(self, measure: Measure, tie: Measure | None, hours: np.ndarray) -> np.ndarray:
         """Slot of the least measure, among equals of the least `tie`; −1 for none; (S, hours)."""
+        return self.best_with_units(measure, tie, hours)[0]
+
+    def best_with_units(
+        self, measure: Measure, tie: Measure | None, hours: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The best slot, and the measure per request there, inf for none; each (S, hours)."""
         dense = self.units(measure, hours)
         best = dense.argmin(axis=1)
+        least = np.take_along_axis(dense, best[:, None, :], axis=1)
         if tie is not None:
-            least = np.take_along_axis(dense, best[:, None, :], axis=1)
             equal = dense <= least + SLACK * np.abs(least)
             if (equal.sum(axis=1) > 1).any():
                 best = np.where(equal, self.units(tie, hours), np.inf).argmin(axis=1)
         nowhere = ~np.asarray(self.filled.any(axis=1))
-        return np.where(nowhere[:, None], -1, best)
+        return np.where(nowhere[:, None], -1, best), least[:, 0]

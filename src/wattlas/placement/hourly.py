@@ -218,7 +218,7 @@ def _argmin(
         best = slots.best(measure, tie, chunk)
         fits = _fits(instance, slots, chunk, best)
         rest.append(chunk[~fits])
-        source, at = np.nonzero(instance.demand[:, chunk] * fits > 0)
+        at, source = np.nonzero((instance.demand[:, chunk] * fits > 0).T)
         slot, value = best[source, at], instance.demand[source, chunk[at]]
         region, point = slots.region[source, slot], slots.point[source, slot]
         parts.append((chunk[at], source, region, point, value))
@@ -366,6 +366,8 @@ def join(parts: list[Flat]) -> Flat:
     hour, source, region, point, value = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
+    if (hour[1:] >= hour[:-1]).all():
+        return hour, source, region, point, value
     order = np.argsort(hour, kind="stable")
     return hour[order], source[order], region[order], point[order], value[order]
 

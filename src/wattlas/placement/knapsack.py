@@ -23,9 +23,13 @@ from wattlas.placement.shares import Promise, demanded, promises
 
 @dataclass(frozen=True)
 class _Best:
-    """The best place of each source in each step, (S, T): its slot and what a request costs."""
+    """The best place of each source in each step, (S, T): its slot and what a request costs.
+
+    `row` (S,) is the row of a source in the slots.
+    """
 
     slots: Slots
+    row: np.ndarray
     slot: np.ndarray
     unit: np.ndarray
 
@@ -92,21 +96,81 @@ def _best(
         allowed=instance.allowed & which[:, None, :],
         unserved_usd=instance.unserved_usd if shed else np.full(instance.sources, np.nan),
     )
-    if not half.allowed.any() and not shed:
+    first, of = _alike(half, objective, tie)
+    if not len(first):
         nowhere = np.full(instance.demand.shape, -1)
-        return _Best(Slots.of(half), nowhere, np.full(instance.demand.shape, np.inf))
-    half = pruned(half, (objective,) if tie is None else (objective, tie), steps)
-    slots = Slots.of(half)
+        return _Best(Slots.of(half), of, nowhere, np.full(instance.demand.shape, np.inf))
+    few = _rows_of(half, first)
+    main = _measure_of(objective, first)
+    second = None if tie is None else _measure_of(tie, first)
+    few = pruned(few, (main,) if second is None else (main, second), steps)
+    slots = Slots.of(few)
     size = max(1, CHUNK_ELEMENTS // max(1, slots.region.size))
-    slot = np.empty(instance.demand.shape, dtype=np.int64)
-    unit = np.empty(instance.demand.shape)
+    slot = np.empty((len(first), len(steps)), dtype=np.int64)
+    unit = np.empty(slot.shape)
     for low in range(0, len(steps), size):
         chunk = steps[low : low + size]
-        slot[:, chunk] = slots.best(objective, tie, chunk)
-        every = slots.units(objective, chunk)
-        least = np.take_along_axis(every, np.maximum(slot[:, chunk], 0)[:, None], axis=1)[:, 0]
-        unit[:, chunk] = np.where(slot[:, chunk] < 0, np.inf, least)
-    return _Best(slots, slot, unit)
+        slot[:, chunk], unit[:, chunk] = slots.best_with_units(main, second, chunk)
+    known = of >= 0
+    return _Best(
+        slots,
+        of,
+        np.where(known[:, None], slot[of], -1),
+        np.where(known[:, None], unit[of], np.inf),
+    )
+
+
+def _alike(
+    half: Instance, objective: Measure, tie: Measure | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(one source of each kind that has the same places at the same costs, kind of each source).
+
+    A class and its copy under contract have the same places in full service. −1 for sources
+    without any place.
+    """
+    parts = [half.allowed, half.energy_kwh, half.gpu_h, half.unserved_usd, half.excess,
+             objective.per_request, objective.per_unserved]  # fmt: skip
+    if tie is not None:
+        parts += [tie.per_request, tie.per_unserved]
+    width = [int(np.prod(p.shape[1:])) for p in parts]
+    table = np.concatenate(
+        [p.reshape(half.sources, w).astype(float) for p, w in zip(parts, width, strict=True)],
+        axis=1,
+    )
+    somewhere = half.allowed.any(axis=(1, 2)) | ~np.isnan(half.unserved_usd)
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    of = np.full(half.sources, -1, dtype=np.int64)
+    for s in np.flatnonzero(somewhere):
+        key = table[s].tobytes()
+        if key not in known:
+            known[key] = len(first)
+            first.append(int(s))
+        of[s] = known[key]
+    return np.array(first, dtype=np.int64), of
+
+
+def _rows_of(instance: Instance, rows: np.ndarray) -> Instance:
+    """Some sources of an instance, as far as their places go."""
+    return replace(
+        instance,
+        klass=instance.klass[rows],
+        node=instance.node[rows],
+        demand=instance.demand[rows],
+        allowed=instance.allowed[rows],
+        energy_kwh=instance.energy_kwh[rows],
+        gpu_h=instance.gpu_h[rows],
+        accuracy=instance.accuracy[rows],
+        unserved_usd=instance.unserved_usd[rows],
+    )
+
+
+def _measure_of(measure: Measure, rows: np.ndarray) -> Measure:
+    return replace(
+        measure,
+        per_request=measure.per_request[rows],
+        per_unserved=measure.per_unserved[rows],
+    )
 
 
 def _sack(
@@ -124,27 +188,35 @@ def _sack(
     rate = (instance.demand * instance.hours)[cell].ravel()
     saving = np.where(rate > 0, full[cell].ravel() - less[cell].ravel(), -np.inf)
     room = promise.cap.share_max * float(demanded(instance, promise)[steps].sum())
-    order = np.argsort(-saving, kind="stable")
-    order = order[saving[order] > 0]
-    filled = np.cumsum(rate[order])
-    share = np.zeros(len(rate))
-    whole = int(np.searchsorted(filled, room * (1 + 1e-14), side="right"))
-    share[order[:whole]] = 1.0
-    dual = 0.0
-    if whole < len(order):
-        split = order[whole]
-        before = filled[whole] - rate[split]
-        share[split] = min(max((room - before) / rate[split], 0.0), 1.0)
-        dual = float(saving[split])
-        if not np.isfinite(dual):
-            return None
+    dual, spare = _threshold(saving, rate, room)
+    if not np.isfinite(dual):
+        return None
+    share = np.where(saving > dual, 1.0, 0.0)
+    # Equal savings are degraded in their order, so that every machine degrades the same ones.
+    equal = np.flatnonzero((saving == dual) & (rate > 0)) if dual > 0 else np.zeros(0, np.int64)
+    filled = np.cumsum(rate[equal])
+    share[equal] = np.clip((spare - (filled - rate[equal])) / rate[equal], 0.0, 1.0)
     return share.reshape(full[cell].shape), dual
+
+
+def _threshold(saving: np.ndarray, rate: np.ndarray, room: float) -> tuple[float, float]:
+    """(The saving at which the sack is full, 0 if it never is; the room left above it)."""
+    gains = np.flatnonzero((saving > 0) & (rate > 0))
+    order = gains[np.argsort(-saving[gains])]
+    filled = np.cumsum(rate[order])
+    whole = int(np.searchsorted(filled, room * (1 + 1e-14), side="right"))
+    if whole >= len(order):
+        return 0.0, 0.0
+    dual = float(saving[order[whole]])
+    above = order[: int(np.searchsorted(-saving[order], -dual, side="left"))]
+    return dual, room - float(rate[above].sum())
 
 
 def _flows(instance: Instance, best: _Best, share: np.ndarray) -> Flat:
     """A share of every demand at its best place."""
     rate = instance.demand * share
-    source, hour = np.nonzero(rate > 0)
+    hour, source = np.nonzero((rate > 0).T)
     slot = best.slot[source, hour]
-    region, point = best.slots.region[source, slot], best.slots.point[source, slot]
+    row = best.row[source]
+    region, point = best.slots.region[row, slot], best.slots.point[row, slot]
     return hour, source, region, point, rate[source, hour]
