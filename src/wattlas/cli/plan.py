@@ -51,6 +51,9 @@ def command(
     time_limit_s: Annotated[
         float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the plan for optimality from its own prices.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Decide where inference runs under the scenario's objective.
@@ -89,6 +92,8 @@ def command(
         print_json(as_mapping(found))
     else:
         show(found)
+        if verify:
+            show_certificate(found)
         if out is not None:
             typer.echo(f"Flows: {out}")
 
@@ -105,6 +110,7 @@ def as_mapping(found: Plan) -> dict[str, object]:
         "notice": found.scenario.notice,
         "totals": totals_dict(found.totals),
         "abatement_usd_per_t": found.abatement_usd_per_t,
+        "limits": found.limits,
         "regions": by_region(found),
     }
 
@@ -131,7 +137,38 @@ def show(found: Plan) -> None:
     if found.abatement_usd_per_t is not None:
         duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
         typer.echo(f"Marginal abatement cost: {duals} USD/t")
+    show_promises(found)
     show_regions(by_region(found), t.it_mwh)
+
+
+def show_promises(found: Plan) -> None:
+    """Each promise of a tier: what it allows, what was degraded, what one more percent is worth."""
+    kept = [one for one in found.limits if one.share_max == one.share_max]
+    by_carbon = str(found.scenario.objective.minimise) == "carbon"
+    rows = []
+    for name in dict.fromkeys(one.id for one in kept):
+        of = [one for one in kept if one.id == name]
+        shares = [max(one.share, 0.0) for one in of]
+        low, high = percent(min(shares)), percent(max(shares))
+        degraded = high if low == high else f"{low} to {high}"
+        worth = sum(one.per_percent for one in of)
+        rows.append([name, len(of), percent(of[0].share_max), degraded, figure(worth, 4)])
+    if rows:
+        unit = "t" if by_carbon else "USD"
+        heads = ["class", "windows", "promised", "degraded", f"one more percent saves, {unit}"]
+        table("Degraded at most, as promised", heads, rows)
+
+
+def show_certificate(found: Plan) -> None:
+    """The plan checked from its own prices, by none of the solver's code."""
+    from wattlas.placement.certificate import certify
+
+    proof = certify(found)
+    typer.echo(
+        f"Checked from its prices: objective {proof.objective:,.6f}, no placement is below "
+        f"{proof.bound:,.6f}, gap {proof.gap:.1e}; worst residual {proof.worst:.1e} "
+        f"({max(proof.residuals, key=lambda name: proof.residuals[name])})"
+    )
 
 
 def show_totals(t: Totals) -> None:

@@ -17,6 +17,7 @@ from wattlas.placement.totals import add_totals
 def joined(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
     """The plans of neighbouring stretches of a scenario as one; flows where all of them have."""
     prices = [p for one in parts if (p := one.capacity_price_usd_per_gpu_h) is not None]
+    rows = [p for one in parts if (p := one.row_price) is not None]
     duals = [d for one in parts if (d := one.abatement_usd_per_t) is not None]
     return replace(
         parts[0],
@@ -27,6 +28,7 @@ def joined(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
         totals=reduce(add_totals, (one.totals for one in parts)),
         objective=sum(one.objective for one in parts),
         capacity_price_usd_per_gpu_h=np.concatenate(prices, axis=1) if prices else None,
+        row_price=np.concatenate(rows, axis=1) if len(rows) == len(parts) else None,
         abatement_usd_per_t=np.concatenate(duals) if duals else None,
         limits=by_limit(report for one in parts for report in one.limits),
     )

@@ -74,6 +74,7 @@ def fill(
         *flows,
         capacity_price=np.zeros_like(instance.capacity),
         infeasible=np.zeros(0, np.int64),
+        row_price=np.zeros((0, instance.demand.shape[1])),
         rows=instance.sources,
         columns=places,
         nonzeros=places,
