@@ -35,12 +35,13 @@ _SINGULAR = 1e-8
 
 
 @kernel
-def cost_of(fixed: F8, unit: F8, per_kwh: F8, s: int, o: int, r: int) -> float:
+def cost_of(fixed: F8, unit: F8, tariff: F8, s: int, o: int, r: int) -> float:
     """The cost of one unit of a column."""
-    width = per_kwh.shape[0]
+    width = tariff.shape[1]
     cost: float = fixed[s, unit.shape[1] * width]
     if o >= 0:
-        cost = fixed[s, o * width + r] + unit[s, o, ENERGY] * per_kwh[r]
+        cost = fixed[s, o * width + r] + unit[s, o, ENERGY] * tariff[0, r]
+        cost += unit[s, o, GPU] * tariff[1 + o, r]
     return cost
 
 
@@ -211,15 +212,15 @@ def set_values(
 
 
 @kernel
-def set_costs(fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, bas: I4, vec: F8) -> None:
+def set_costs(fixed: F8, unit: F8, tariff: F8, src: I4, amount: F8, bas: I4, vec: F8) -> None:
     """Costs of the key and basic columns in this hour."""
     for s in range(src.shape[0]):
-        amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, src[s, KEY_O], src[s, KEY_R])
+        amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, src[s, KEY_O], src[s, KEY_R])
     for i in range(bas.shape[0]):
         s = bas[i, SOURCE]
         vec[COST, i] = 0.0
         if s >= 0:
-            vec[COST, i] = cost_of(fixed, unit, per_kwh, s, bas[i, POINT], bas[i, REGION])
+            vec[COST, i] = cost_of(fixed, unit, tariff, s, bas[i, POINT], bas[i, REGION])
 
 
 @kernel

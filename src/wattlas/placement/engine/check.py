@@ -76,6 +76,8 @@ def _hour(program: HourlyProgram, solution: HourlySolution, place: int, least: f
     rho = solution.row_dual[:, place]
     cost = np.where(program.allowed, program.per_request, 0.0)
     cost = cost + program.energy_kwh[:, None, :] * program.per_kwh[None, :, t, None]
+    if program.per_gpu_h is not None:
+        cost = cost + program.gpu_h[:, None, :] * program.per_gpu_h[None, :, :, t]
     paid = program.gpu_h[:, None, :] * price[None, :, None]
     paid = paid + np.einsum("jso,j->so", program.row_coef, rho)[:, None, :]
     value_of = np.where(np.isfinite(mu), mu, 0.0)

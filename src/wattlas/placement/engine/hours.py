@@ -52,12 +52,12 @@ def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
 
 @kernel
 def load(
-    fixed: F8, unit: F8, per_kwh: F8, src: I4, bas: I4, vec: F8, inverse: F8,
+    fixed: F8, unit: F8, tariff: F8, src: I4, bas: I4, vec: F8, inverse: F8,
     saved: I4, count: I8, keys: I4, basics: I4, h: int,
 ) -> None:
     """Take a stored basis; columns that are closed by now are replaced."""
     reset(src, bas, vec, inverse, count)
-    width, points, p = per_kwh.shape[0], unit.shape[1], bas.shape[0]
+    width, points, p = tariff.shape[1], unit.shape[1], bas.shape[0]
     for s in range(src.shape[0]):
         src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
     for i in range(p):
@@ -86,7 +86,7 @@ def load(
 
 @kernel
 def record(
-    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, per_kwh: F8, demand: F8, limit: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, tariff: F8, demand: F8, limit: F8,
     src: I4, amount: F8, bas: I4, vec: F8,
     flow: F8, place: I4, dual: F8, value: F8, total: F8, used: I8, h: int,
 ) -> None:
@@ -100,7 +100,7 @@ def record(
         vec[DUAL, k] = min(vec[DUAL, k], 0.0)
         dual[h, k] = vec[DUAL, k]
         bound += dual[h, k] * limit[k]
-    fill_table(unit, per_kwh, vec, rep, table)
+    fill_table(unit, tariff, vec, rep, table)
     for s in range(src.shape[0]):
         amount[s, KEY_X] = demand[s]
         value[h, s] = least_reduced(fixed, table, s, kind[s])
@@ -152,7 +152,7 @@ def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
 
 @entry
 def walk(
-    fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limits: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, tariff: F8, demand: F8, limits: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
     touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
     count: I8,
@@ -168,17 +168,17 @@ def walk(
     for h in range(hours):
         if h < starts:
             load(
-                fixed, unit, per_kwh[h], src, bas, vec, inverse, saved, count,
+                fixed, unit, tariff[h], src, bas, vec, inverse, saved, count,
                 start_keys, start_basics, h,
             )
         status[h] = run(
-            fixed, unit, kind, rep, per_kwh[h], demand[h], limits[h],
+            fixed, unit, kind, rep, tariff[h], demand[h], limits[h],
             src, amount, bas, vec, inverse,
             touched, rate, step, best, weight, buffer, table, saved, count, most,
         )
         if status[h] == 0:
             record(
-                fixed, unit, kind, rep, table, per_kwh[h], demand[h], limits[h],
+                fixed, unit, kind, rep, table, tariff[h], demand[h], limits[h],
                 src, amount, bas, vec,
                 flow, place, dual, value, total, used, h,
             )

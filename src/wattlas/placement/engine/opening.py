@@ -96,7 +96,7 @@ def settle(
 @entry
 def walk_open(
     full: F8, opens: F8, x: F8, fixed: F8, unit: F8, kind: I4, rep: I4,
-    per_kwh: F8, demand: F8, limits: F8,
+    tariff: F8, demand: F8, limits: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
     touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
     count: I8,
@@ -105,17 +105,17 @@ def walk_open(
     status: I8, solved: I8, enters: float, warm: bool, most: int,
 ) -> None:
     """Add every hour's accounts at every budget to out[M, N]; status[h] 1 where it is left."""
-    width = per_kwh.shape[1]
+    width = tariff.shape[2]
     for h in range(demand.shape[0]):
         set_open(full, opens, fixed, x[0])
         if h > 0 or warm:
             load(
-                fixed, unit, per_kwh[h], src, bas, vec, inverse, saved, count, keys, basics, 0,
+                fixed, unit, tariff[h], src, bas, vec, inverse, saved, count, keys, basics, 0,
             )
         n = 0
         while n < x.shape[0]:
             ended = run(
-                fixed, unit, kind, rep, per_kwh[h], demand[h], limits[h],
+                fixed, unit, kind, rep, tariff[h], demand[h], limits[h],
                 src, amount, bas, vec, inverse,
                 touched, rate, step, best, weight, buffer, table, saved, count, most,
             )
@@ -126,7 +126,7 @@ def walk_open(
             if n == 0:
                 store(src, bas, keys, basics, 0)
             record(
-                fixed, unit, kind, rep, table, per_kwh[h], demand[h], limits[h],
+                fixed, unit, kind, rep, table, tariff[h], demand[h], limits[h],
                 src, amount, bas, vec, flow, place, dual, value, total, used, 0,
             )
             settle(unit, rates[h], static, width, flow[0], place[0], used[0], each)
@@ -225,13 +225,13 @@ class _Opening:
     def _block(self, hours: Hours, total: F8) -> tuple[NDArray[np.int64], int]:
         scaled, count = self.scaled, len(hours)
         sources, p = scaled.per_unit.shape[0], scaled.rows
-        demand, per_kwh = scaled.demand(hours), scaled.per_kwh(hours)
+        demand, price = scaled.demand(hours), scaled.price(hours)
         rates = np.zeros((count, len(self.accounts), scaled.width))
         for m, one in enumerate(self.accounts):
             rates[:, m, : one.per_kwh.shape[0]] = one.per_kwh[:, hours].T
         largest = float(np.abs(scaled.fixed[scaled.fixed < BIG / 10]).max(initial=0.0))
         largest += float(np.abs(scaled.unit[:, :, ENERGY]).max(initial=0.0)) * float(
-            np.abs(per_kwh).max(initial=0.0)
+            np.abs(price).max(initial=0.0)
         )
         status, solved = np.zeros(count, np.int64), np.zeros(1, np.int64)
         room: Any = walk_open
@@ -239,7 +239,7 @@ class _Opening:
         room(
             scaled.fixed, self.opens, self.x, np.empty_like(scaled.fixed),
             scaled.unit, scaled.kind, scaled.rep,
-            per_kwh, demand, scaled.limits(hours, demand), *self.bench.state(),
+            price, demand, scaled.limits(hours, demand), *self.bench.state(),
             self.basis.keys, self.basis.basics,
             np.zeros((1, p)), np.zeros((1, sources)), np.zeros((1, 2)),
             np.zeros((1, sources + p)), np.zeros((1, sources + p, 3), np.int32),

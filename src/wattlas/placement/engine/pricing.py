@@ -26,13 +26,13 @@ from wattlas.placement.engine.state import (
 
 
 @kernel
-def fill_table(unit: F8, per_kwh: F8, vec: F8, rep: I4, table: F8) -> None:
+def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
     """table[n, column] = what a column costs beyond its static cost, less duals · entries.
 
     It is the same for all sources of a kind n; rep[n] is one of them. The last lanes, of
     unserved demand, stay zero.
     """
-    width = per_kwh.shape[0]
+    width = tariff.shape[1]
     for n in range(rep.shape[0]):
         s = rep[n]
         for o in range(unit.shape[1]):
@@ -41,7 +41,8 @@ def fill_table(unit: F8, per_kwh: F8, vec: F8, rep: I4, table: F8) -> None:
             for j in range(unit.shape[2] - ROWS):
                 shift += unit[s, o, ROWS + j] * vec[DUAL, width + j]
             for r in range(width):
-                table[n, base + r] = e * per_kwh[r] - g * vec[DUAL, r] - shift
+                paid = g * (tariff[1 + o, r] - vec[DUAL, r])
+                table[n, base + r] = e * tariff[0, r] + paid - shift
 
 
 @kernel
@@ -55,16 +56,16 @@ def least_reduced(fixed: F8, table: F8, s: int, n: int) -> float:
 
 @kernel
 def best_column(
-    fixed: F8, unit: F8, per_kwh: F8, vec: F8, buffer: F8, s: int
+    fixed: F8, unit: F8, tariff: F8, vec: F8, buffer: F8, s: int
 ) -> tuple[float, int, int]:
     """The least reduced cost of source s with the column (point, region) that has it."""
-    width = per_kwh.shape[0]
+    width = tariff.shape[1]
     best, best_o, best_r = fixed[s, unit.shape[1] * width], -1, -1
     for o in range(unit.shape[1]):
         g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
-            v = fixed[s, base + r] + e * per_kwh[r] - g * vec[DUAL, r]
+            v = fixed[s, base + r] + e * tariff[0, r] + g * (tariff[1 + o, r] - vec[DUAL, r])
             buffer[r] = v
             least = smaller(least, v)
         shift = 0.0
@@ -81,7 +82,7 @@ def best_column(
 
 @kernel
 def scan(
-    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, per_kwh: F8, demand: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, tariff: F8, demand: F8,
     src: I4, amount: F8, vec: F8, best: F8, weight: F8,
     penalty: float, floor: float, row_floor: float, again: bool,
 ) -> float:
@@ -91,8 +92,8 @@ def scan(
 
     A score of zero means no gain worth having: below rounding, or below `floor` in all.
     """
-    sources, rows, width = src.shape[0], vec.shape[1], per_kwh.shape[0]
-    fill_table(unit, per_kwh, vec, rep, table)
+    sources, rows, width = src.shape[0], vec.shape[1], tariff.shape[1]
+    fill_table(unit, tariff, vec, rep, table)
     top = 0.0
     for s in range(sources):
         if again and best[s] == 0.0:
@@ -120,7 +121,7 @@ def scan(
 
 @kernel
 def choose_keys(
-    fixed: F8, unit: F8, per_kwh: F8, src: I4, amount: F8, vec: F8, buffer: F8, cold: bool
+    fixed: F8, unit: F8, tariff: F8, src: I4, amount: F8, vec: F8, buffer: F8, cold: bool
 ) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
@@ -128,9 +129,9 @@ def choose_keys(
     """
     for s in range(src.shape[0]):
         if src[s, SPLIT] == 0 and (cold or amount[s, KEY_COST] >= OPEN):
-            _, o, r = best_column(fixed, unit, per_kwh, vec, buffer, s)
+            _, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
             src[s, KEY_O], src[s, KEY_R] = o, r
-            amount[s, KEY_COST] = cost_of(fixed, unit, per_kwh, s, o, r)
+            amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
 
 
 @kernel

@@ -19,7 +19,7 @@ OPTIMAL, INFEASIBLE, GAVE_UP = 0, 1, 2
 class HourlyProgram:
     """T hours that do not touch each other, over S sources, R regions, O points, J coupling rows.
 
-        min  Σ (energy·per_kwh + per_request) x + Σ unserved·z
+        min  Σ (energy·per_kwh + gpu_h·per_gpu_h + per_request) x + Σ unserved·z
         s.t. Σ_{r,o} x[s,r,o] + z[s] = demand[s,t]
              Σ_{s,o} gpu_h[s,o] x[s,r,o] ≤ capacity[r,t]
              Σ_{s,r,o} row_coef[j,s,o] x[s,r,o] ≥ row_lower[j,t]
@@ -28,7 +28,8 @@ class HourlyProgram:
     demand[S, T] requests/h; energy_kwh[S, O] and gpu_h[S, O] per request; allowed[S, R, O];
     per_kwh[R, T] and per_request[S, R, O] in the objective's unit; capacity[R, T] GPU-h/h, inf
     where free; unserved[S] in the objective's unit per request, inf where demand must be served.
-    `row_coef` may be empty (J = 0) and `row_lower` None, which means zero.
+    `row_coef` may be empty (J = 0) and `row_lower` None, which means zero; so may `per_gpu_h`
+    [R, O, T], a price of accelerator time that changes with the hour.
     """
 
     demand: F8
@@ -41,6 +42,7 @@ class HourlyProgram:
     unserved: F8
     row_coef: F8
     row_lower: F8 | None = None
+    per_gpu_h: F8 | None = None
 
     def __post_init__(self) -> None:
         s, r, o = self.allowed.shape
@@ -61,6 +63,8 @@ class HourlyProgram:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want {shape}")
         if self.row_lower is not None and self.row_lower.shape != (j, t):
             raise ValueError(f"row_lower has shape {self.row_lower.shape}, want {(j, t)}")
+        if self.per_gpu_h is not None and self.per_gpu_h.shape != (r, o, t):
+            raise ValueError(f"per_gpu_h has shape {self.per_gpu_h.shape}, want {(r, o, t)}")
         if not (np.isfinite(self.demand).all() and (self.demand >= 0).all()):
             raise ValueError("demand must be finite and not negative")
         if not (np.isfinite(self.gpu_h).all() and (self.gpu_h >= 0).all()):

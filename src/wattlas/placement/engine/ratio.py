@@ -157,7 +157,7 @@ def mark_infeasible(
 
 @kernel
 def exchange(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8,
+    fixed: F8, unit: F8, tariff: F8, demand: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, touched: I4, rate: F8, count: I8,
     keys: int, s: int, o: int, r: int, leave: int, theta: float, price: float,
 ) -> None:
@@ -169,7 +169,7 @@ def exchange(
         amount[touched[n], KEY_X] -= theta * rate[n]
     cost = 0.0
     if s >= 0:
-        cost = cost_of(fixed, unit, per_kwh, s, o, r)
+        cost = cost_of(fixed, unit, tariff, s, o, r)
     count[PIVOTS] += 1
     if leave >= p:
         owner = touched[leave - p]

@@ -42,11 +42,14 @@ class Scaled:
         """demand[H, S] in engine units."""
         return np.ascontiguousarray(self.program.demand[:, hours].T * self.per_unit)
 
-    def per_kwh(self, hours: slice | np.ndarray) -> F8:
-        """per_kwh[H, width]."""
-        values = self.program.per_kwh[:, hours].T
-        out = np.zeros((values.shape[0], self.width))
-        out[:, : values.shape[1]] = values
+    def price(self, hours: slice | np.ndarray) -> F8:
+        """price[H, 1 + O, width]: per kWh, then per GPU-h at each point."""
+        program = self.program
+        values = program.per_kwh[:, hours].T
+        out = np.zeros((values.shape[0], 1 + program.allowed.shape[2], self.width))
+        out[:, 0, : values.shape[1]] = values
+        if program.per_gpu_h is not None:
+            out[:, 1:, : values.shape[1]] = program.per_gpu_h[:, :, hours].transpose(2, 1, 0)
         return out
 
     def limits(self, hours: slice | np.ndarray, demand: F8) -> F8:

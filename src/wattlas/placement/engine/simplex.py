@@ -61,13 +61,13 @@ _LAST_PATIENCE = 20
 
 @kernel
 def enter(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8,
+    fixed: F8, unit: F8, tariff: F8, demand: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
     touched: I4, rate: F8, step: F8, count: I8,
     s: int, o: int, r: int, gain: float, penalty: float, slack: float,
 ) -> bool:
     """One pivot with column (s, o, r); False when nothing stops it (numerical trouble)."""
-    transform(unit, src, vec, inverse, per_kwh.shape[0], s, o, r)
+    transform(unit, src, vec, inverse, tariff.shape[1], s, o, r)
     keys = key_rates(src, bas, vec, touched, rate, s)
     if penalty > 0.0:
         theta, leave = long_step(
@@ -81,7 +81,7 @@ def enter(
         return False
     count[STALLED] = count[STALLED] + 1 if theta <= 0.0 else 0
     exchange(
-        fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse, touched, rate, count,
+        fixed, unit, tariff, demand, src, amount, bas, vec, inverse, touched, rate, count,
         keys, s, o, r, leave, theta, -gain,
     )
     return True
@@ -89,7 +89,7 @@ def enter(
 
 @kernel
 def take_candidates(
-    fixed: F8, unit: F8, per_kwh: F8, demand: F8,
+    fixed: F8, unit: F8, tariff: F8, demand: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
     touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, count: I8,
     top: float, penalty: float, slack: float,
@@ -98,7 +98,7 @@ def take_candidates(
 
     Returns False on numerical trouble. Stops early when the basis is feasible again.
     """
-    sources, rows, width = src.shape[0], vec.shape[1], per_kwh.shape[0]
+    sources, rows, width = src.shape[0], vec.shape[1], tariff.shape[1]
     bland = count[STALLED] > _LAST_PATIENCE * rows
     bar = 0.0 if bland else _TAKE * top
     for c in range(sources + rows):
@@ -107,7 +107,7 @@ def take_candidates(
         s, o, r = -1, -1, c - sources
         if c < sources:
             s = c
-            least, o, r = best_column(fixed, unit, per_kwh, vec, buffer, s)
+            least, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
             gain = amount[s, KEY_COST] - penalty * src[s, BAD_KEY] - least
             gain -= row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
         else:
@@ -115,7 +115,7 @@ def take_candidates(
         if gain * weight[c] <= bar:
             continue
         if not enter(
-            fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse,
+            fixed, unit, tariff, demand, src, amount, bas, vec, inverse,
             touched, rate, step, count, s, o, r, gain, penalty, slack,
         ):
             return False
@@ -182,21 +182,21 @@ def first_penalty(vec: F8, mean_cost: float) -> float:
 
 @kernel
 def run(
-    fixed: F8, unit: F8, kind: I4, rep: I4, per_kwh: F8, demand: F8, limit: F8,
+    fixed: F8, unit: F8, kind: I4, rep: I4, tariff: F8, demand: F8, limit: F8,
     src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
     touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
     count: I8, most: int,
 ) -> int:
     """Solve the hour from the basis at hand, whose inverse must match it. Returns the status."""
-    width, sources, rows = per_kwh.shape[0], src.shape[0], vec.shape[1]
+    width, sources, rows = tariff.shape[1], src.shape[0], vec.shape[1]
     total = set_weights(demand, weight)
-    set_costs(fixed, unit, per_kwh, src, amount, bas, vec)
+    set_costs(fixed, unit, tariff, src, amount, bas, vec)
     free = True
     for i in range(rows):
         free = free and bas[i, SOURCE] < 0
     if free:
         vec[DUAL, :] = 0.0
-    choose_keys(fixed, unit, per_kwh, src, amount, vec, buffer, free)
+    choose_keys(fixed, unit, tariff, src, amount, vec, buffer, free)
     for s in range(sources):
         if src[s, SPLIT] == 0 and amount[s, KEY_COST] >= OPEN and demand[s] > 0.0:
             return _INFEASIBLE
@@ -216,7 +216,7 @@ def run(
         set_duals(src, amount, bas, vec, inverse, penalty)
         scale = max(magnitude(demand, amount), 1e-300)
         top = scan(
-            fixed, unit, kind, rep, table, per_kwh, demand, src, amount, vec, best, weight,
+            fixed, unit, kind, rep, table, tariff, demand, src, amount, vec, best, weight,
             penalty, _GAP * scale / sources, _GAP * (scale / total + penalty), again,
         )
         if again and top < _WORN * highest:
@@ -234,7 +234,7 @@ def run(
                 stale = True
                 continue
             fine = take_candidates(
-                fixed, unit, per_kwh, demand, src, amount, bas, vec, inverse,
+                fixed, unit, tariff, demand, src, amount, bas, vec, inverse,
                 touched, rate, step, best, weight, buffer, count, top, penalty, 0.1 * slack,
             )
             if not fine and penalty > 0.0:

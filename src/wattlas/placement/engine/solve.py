@@ -100,9 +100,9 @@ def solve_block(
     start: Basis,
     keep: Basis,
     meters: Sequence[Meter],
-    per_kwh: F8 | None = None,
+    price: F8 | None = None,
 ) -> Raw:
-    """Hand some hours to the kernel; per_kwh[H, width] stands in for the program's."""
+    """Hand some hours to the kernel; price[H, 1 + O, width] stands in for the program's."""
     sources, _, points, _, _ = scaled.program.sizes
     rates = np.zeros((len(hours), len(meters), scaled.width))
     static = np.zeros((len(meters), sources, points))
@@ -115,7 +115,7 @@ def solve_block(
     kernel: Any = walk
     kernel(
         scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
-        scaled.per_kwh(hours) if per_kwh is None else per_kwh, demand, scaled.limits(hours, demand),
+        scaled.price(hours) if price is None else price, demand, scaled.limits(hours, demand),
         *bench.state(),
         start.keys, start.basics, keep.keys, keep.basics,
         raw.status, raw.total, raw.dual, raw.value, raw.flow, raw.place, raw.used,

@@ -11,7 +11,8 @@ touched, at every access.
     fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed (W = padded regions);
                        at O·W the cost of leaving a unit unserved
     unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
-    per_kwh[W], demand[S], limit[P]     an hour: prices, volumes, right-hand sides
+    tariff[1 + O, W]                    an hour: prices per kWh, then per GPU-h at each point
+    demand[S], limit[P]                 its volumes and right-hand sides
     src[S, 5], amount[S, 2]             a source's key column: where, cost, value
     bas[P, 4], vec[7, P], inverse[P, P] the basic columns, vectors over them or over rows
 """

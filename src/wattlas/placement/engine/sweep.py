@@ -73,11 +73,12 @@ def _by_hour(scaled: Scaled, rates: F8, hours: Hours, meters: Sequence[Meter]) -
         pivots=0,
         cpu_s=0.0,
     )
-    per_kwh = np.zeros((n, scaled.width))
+    price = np.repeat(scaled.price(hours[:1]), n, axis=0)
     for place, hour in enumerate(hours):
         order = np.arange(n) if place % 2 == 0 else np.arange(n)[::-1]
-        per_kwh[:, : rates.shape[1]] = rates[order, :, hour]
-        raw = solve_block(scaled, bench, np.full(n, hour), none, last, meters, per_kwh=per_kwh)
+        price[:] = scaled.price(np.array([hour]))
+        price[:, 0, : rates.shape[1]] = rates[order, :, hour]
+        raw = solve_block(scaled, bench, np.full(n, hour), none, last, meters, price=price)
         out.status[order, place] = raw.status
         out.objective[order, place] = raw.total[:, 0]
         out.meters[order, place] = raw.meters
