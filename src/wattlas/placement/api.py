@@ -23,6 +23,7 @@ from wattlas.placement.joined import counted_words, joined
 from wattlas.placement.joint import solve_joint
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
 from wattlas.placement.program import Cap
+from wattlas.placement.rolling import solve_run
 from wattlas.placement.totals import expand, totals
 from wattlas.units import KG_PER_T
 
@@ -146,17 +147,16 @@ def _coupled(
     Frictions are money, so the least carbon is found hour by hour; what is then made least is the
     cost, frictions included, at that carbon.
     """
-    apart = solve_hours(instance, main) if tie is not None else None
-    if apart is not None and len(apart.infeasible):
+    apart = solve_hours(instance, main)
+    if len(apart.infeasible):
         return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
 
     def solve(run: np.ndarray) -> Solution:
-        caps: tuple[Cap, ...] = ()
-        if apart is not None:
-            least = float(evaluate(instance, main, apart)[run].sum())
-            caps = (Cap("carbon", main, least + 1e-9 * abs(least), run),)
-        target = main if tie is None else tie
-        return solve_joint(instance, target, caps, steps=run, time_limit_s=time_limit_s)[0]
+        if tie is None:
+            return solve_run(instance, main, run, time_limit_s=time_limit_s)
+        least = float(evaluate(instance, main, apart)[run].sum())
+        caps = (Cap("carbon", main, least + 1e-9 * abs(least), run),)
+        return solve_joint(instance, tie, caps, steps=run, time_limit_s=time_limit_s)[0]
 
     runs = np.split(np.arange(instance.scenario.hours.count), _breaks(instance))
     with ThreadPoolExecutor(THREADS) as pool:

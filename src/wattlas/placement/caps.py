@@ -158,9 +158,9 @@ def join_windows(parts: list[Solution]) -> Solution:
         programs=sum(part.programs for part in parts),
         seconds=sum(part.seconds for part in parts),
         build_seconds=sum(part.build_seconds for part in parts),
-        rows=sum(part.rows for part in parts),
-        columns=sum(part.columns for part in parts),
-        nonzeros=sum(part.nonzeros for part in parts),
+        rows=max(part.rows for part in parts),
+        columns=max(part.columns for part in parts),
+        nonzeros=max(part.nonzeros for part in parts),
         gap=max(part.gap for part in parts),
         status=max((part.status for part in parts), key=list(Status).index),
     )

@@ -37,7 +37,7 @@ def solve_joint(
     cost = objective(layout, measure)
     blocks = rows(layout)
     built = time.perf_counter() - began
-    scale = _Scale(instance, cost)
+    scale = Scale(instance, cost)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
     answer = highs.checked(
         highs.solve(scale.lp(cost, blocks), time_limit_s=time_limit_s, interior=interior)
@@ -52,11 +52,11 @@ def solve_joint(
         "nonzeros": sum(len(block.index) for block in blocks),
     }
     solved = bool(len(answer.x))
-    prices = _dual(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
+    prices = dual_of(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
     return Solution(**{**solution.__dict__, **size}), prices
 
 
-class _Scale:
+class Scale:
     """Demand and money brought to the order of 100, so that tolerances mean the same everywhere."""
 
     def __init__(self, instance: Instance, cost: np.ndarray) -> None:
@@ -87,7 +87,7 @@ class _Scale:
         )
 
 
-def _solution(layout: Layout, answer: highs.Answer, scale: _Scale, blocks: list[Rows]) -> Solution:
+def _solution(layout: Layout, answer: highs.Answer, scale: Scale, blocks: list[Rows]) -> Solution:
     instance = layout.instance
     price = np.zeros_like(instance.capacity)
     if answer.status is Status.INFEASIBLE or not len(answer.x):
@@ -100,12 +100,12 @@ def _solution(layout: Layout, answer: highs.Answer, scale: _Scale, blocks: list[
         parts.append((np.full(len(found[0]), t, dtype=np.int64), *found))
     if any(block.name == "capacity" for block in blocks):
         limited = np.flatnonzero(np.isfinite(instance.capacity[:, layout.hours]).any(axis=1))
-        dual = _dual(answer, blocks, "capacity", scale).reshape(len(layout.hours), -1)
+        dual = dual_of(answer, blocks, "capacity", scale).reshape(len(layout.hours), -1)
         price[np.ix_(limited, layout.hours)] = dual.T / instance.hours[layout.hours]
     return Solution(*join(parts), price, infeasible=np.zeros(0, np.int64), status=answer.status)
 
 
-def _dual(answer: highs.Answer, blocks: list[Rows], name: str, scale: _Scale) -> np.ndarray:
+def dual_of(answer: highs.Answer, blocks: list[Rows], name: str, scale: Scale) -> np.ndarray:
     """Prices of a block of ≤ rows in the objective's own unit, ≥ 0."""
     at = 0
     for block in blocks:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.placement.alike import kinds, measure_of, rows_of
 from wattlas.placement.caps import Capped
 from wattlas.placement.choice import Slots
 from wattlas.placement.hourly import CHUNK_ELEMENTS, Flat, Solution, join
@@ -97,13 +98,13 @@ def _best(
         allowed=instance.allowed & which[:, None, :],
         unserved_usd=instance.unserved_usd if shed else np.full(instance.sources, np.nan),
     )
-    first, of = _alike(half, objective, tie)
+    first, of = kinds(half, (objective,) if tie is None else (objective, tie))
     if not len(first):
         nowhere = np.full(instance.demand.shape, -1)
         return _Best(Slots.of(half), of, nowhere, np.full(instance.demand.shape, np.inf))
-    few = _rows_of(half, first)
-    main = _measure_of(objective, first)
-    second = None if tie is None else _measure_of(tie, first)
+    few = rows_of(half, first)
+    main = measure_of(objective, first)
+    second = None if tie is None else measure_of(tie, first)
     few = pruned(few, (main,) if second is None else (main, second), steps)
     slots = Slots.of(few)
     size = max(1, CHUNK_ELEMENTS // max(1, slots.region.size))
@@ -118,59 +119,6 @@ def _best(
         of,
         np.where(known[:, None], slot[of], -1),
         np.where(known[:, None], unit[of], np.inf),
-    )
-
-
-def _alike(
-    half: Instance, objective: Measure, tie: Measure | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """(one source of each kind that has the same places at the same costs, kind of each source).
-
-    A class and its copy under contract have the same places in full service. −1 for sources
-    without any place.
-    """
-    parts = [half.allowed, half.energy_kwh, half.gpu_h, half.unserved_usd, half.excess,
-             objective.per_request, objective.per_unserved]  # fmt: skip
-    if tie is not None:
-        parts += [tie.per_request, tie.per_unserved]
-    width = [int(np.prod(p.shape[1:])) for p in parts]
-    table = np.concatenate(
-        [p.reshape(half.sources, w).astype(float) for p, w in zip(parts, width, strict=True)],
-        axis=1,
-    )
-    somewhere = half.allowed.any(axis=(1, 2)) | ~np.isnan(half.unserved_usd)
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    of = np.full(half.sources, -1, dtype=np.int64)
-    for s in np.flatnonzero(somewhere):
-        key = table[s].tobytes()
-        if key not in known:
-            known[key] = len(first)
-            first.append(int(s))
-        of[s] = known[key]
-    return np.array(first, dtype=np.int64), of
-
-
-def _rows_of(instance: Instance, rows: np.ndarray) -> Instance:
-    """Some sources of an instance, as far as their places go."""
-    return replace(
-        instance,
-        klass=instance.klass[rows],
-        node=instance.node[rows],
-        demand=instance.demand[rows],
-        allowed=instance.allowed[rows],
-        energy_kwh=instance.energy_kwh[rows],
-        gpu_h=instance.gpu_h[rows],
-        accuracy=instance.accuracy[rows],
-        unserved_usd=instance.unserved_usd[rows],
-    )
-
-
-def _measure_of(measure: Measure, rows: np.ndarray) -> Measure:
-    return replace(
-        measure,
-        per_request=measure.per_request[rows],
-        per_unserved=measure.per_unserved[rows],
     )
 
 

@@ -57,6 +57,12 @@ class Layout:
     coupled: bool = False
     """Whether the frictions' columns and rows are in."""
     caps: tuple[Cap, ...] = ()
+    held_before: np.ndarray | None = None
+    """GPU-h/h of each (region, variant) before the first of hours that follow each other, (R·M,);
+    what the scenario says of its start by default.
+    """
+    requests_before: np.ndarray | None = None
+    """Requests/h of each (sticky source, region) before the first hour, (S'·R,); likewise."""
 
     @cached_property
     def places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -228,7 +234,8 @@ def moving(layout: Layout) -> Rows | None:
     keep = rank[source] >= 0
     row = rank[source[keep]] * regions + region[keep]
     now, moved = layout.column("x")[:, keep], layout.column("y")
-    return _moves("moving", row, now, moved, initial_requests(layout), _follows(layout))
+    before = initial_requests(layout)
+    return _moves("moving", row, now, moved, before, _follows(layout))
 
 
 def cap(layout: Layout) -> Rows | None:
@@ -307,6 +314,8 @@ def rows(
 def initial_gpu(layout: Layout) -> np.ndarray | None:
     """GPU-h/h held before each step that follows none, (hours, R·M); None: free."""
     instance = layout.instance
+    if layout.held_before is not None:
+        return _at_first(layout.held_before, len(layout.hours))
     initial = instance.scenario.frictions.initial
     shape = (len(layout.hours), layout.held)
     if initial is Initial.FREE:
@@ -327,6 +336,8 @@ def initial_gpu(layout: Layout) -> np.ndarray | None:
 def initial_requests(layout: Layout) -> np.ndarray | None:
     """Requests/h of sticky sources before each step that follows none, (hours, S'·R)."""
     instance = layout.instance
+    if layout.requests_before is not None:
+        return _at_first(layout.requests_before, len(layout.hours))
     initial = instance.scenario.frictions.initial
     regions = len(instance.capacity)
     if initial is Initial.FREE:
@@ -336,6 +347,13 @@ def initial_requests(layout: Layout) -> np.ndarray | None:
         for h, source, region, _, value in home_requests(instance, layout.hours):
             np.add.at(out[h], (source, region), value)
     return out[:, layout.sticky].reshape(len(layout.hours), -1)
+
+
+def _at_first(before: np.ndarray, hours: int) -> np.ndarray:
+    """What was before a window of hours that follow each other, (hours, …): the first counts."""
+    out = np.zeros((hours, len(before)))
+    out[0] = before
+    return out
 
 
 def _place_units(layout: Layout, measure: Measure) -> np.ndarray:

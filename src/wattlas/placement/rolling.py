@@ -1,0 +1,226 @@
+"""Hours that frictions couple: whole where that is quick, in rolling windows beyond.
+
+A window is solved exactly, its first hours are kept, and the next window starts from what they
+leave running. What the hours after a window are worth to it is said by the multipliers of starting
+capacity: one more GPU-h held at its end saves ρ there. The same multipliers give a bound on the
+whole run, so that the plan states how far from the optimum it can be at most.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.model.plan import UNSERVED, Status
+from wattlas.placement.alike import added_up, shared_out
+from wattlas.placement.columns import solve_by_columns
+from wattlas.placement.engine import HourlyProgram, HourlySolution
+from wattlas.placement.frictions import friction_usd, sticky
+from wattlas.placement.hourly import Flat, Solution, columns_to_flows, evaluate, join
+from wattlas.placement.instance import Instance
+from wattlas.placement.joint import Scale, dual_of
+from wattlas.placement.lagrange import Bound, Coupled, ascend, held_before
+from wattlas.placement.measures import Measure
+from wattlas.placement.program import Layout, objective, rows
+from wattlas.placement.prune import pruned
+
+WHOLE = 150_000
+"""Programs of up to so many columns are solved whole."""
+SMALL = 30_000
+"""Programs of up to so many columns go to the solver with all of them."""
+COMMIT, LOOK = 12, 6
+"""Hours of a window that are kept, and hours that it looks ahead."""
+NEAR = 0.05
+"""A column is in a window from the start where its reduced cost is below this share of a start."""
+
+
+def solve_run(
+    instance: Instance, measure: Measure, steps: np.ndarray, *, time_limit_s: float | None = None
+) -> Solution:
+    """Make cost and frictions least over an unbroken run of steps that has a placement apart.
+
+    Optimal where the run is small enough to be one program. Else status `limit` with the certified
+    relative gap, also where the time ran out: what is left is then placed hour by hour at the
+    multipliers of the bound.
+    """
+    began = time.perf_counter()
+    starts = instance.scenario.frictions.starts
+    few = pruned(instance, (measure,), steps, within_variant=starts)
+    of = None
+    before = held_before(instance, steps) if starts else None
+    if not sticky(instance).any():
+        few, of_few, of = added_up(few, measure)
+    else:
+        of_few = measure
+    run = _Run(few, of_few, steps, before)
+    run.solve(None if time_limit_s is None else began + time_limit_s)
+    flows = join(run.parts)
+    solution = Solution(
+        *(flows if of is None else shared_out(flows, instance, of)),
+        capacity_price=run.price,
+        infeasible=np.zeros(0, np.int64),
+        status=run.status,
+        programs=run.programs,
+        rows=run.size[0],
+        columns=run.size[1],
+        nonzeros=run.size[2],
+        highs_hours=len(steps),
+        seconds=time.perf_counter() - began,
+    )
+    bound = run.bound
+    if run.status is Status.OPTIMAL or bound is None:
+        return solution
+    return _certified(instance, measure, bound, solution)
+
+
+def _certified(instance: Instance, measure: Measure, bound: Bound, solution: Solution) -> Solution:
+    """The solution with its gap; optimal where the gap is rounding."""
+    paid = friction_usd(instance, *solution.flows) * instance.scenario.hours.weight
+    total = float((evaluate(instance, measure, solution) + paid).sum())
+    gap = max((total - bound.value) / max(abs(total), 1e-300), 0.0)
+    status = Status.OPTIMAL if gap <= 1e-9 else Status.LIMIT
+    return replace(solution, gap=gap, status=status)
+
+
+class _Run:
+    """An unbroken run: its windows one after the other, and what they left behind so far."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        measure: Measure,
+        steps: np.ndarray,
+        before: np.ndarray | None,
+    ) -> None:
+        self.instance, self.measure, self.steps = instance, measure, steps
+        self.before = before
+        self.parts: list[Flat] = []
+        self.price = np.zeros_like(instance.capacity)
+        self.held = None if before is None else before.ravel()
+        self.requests: np.ndarray | None = None
+        self.programs, self.size = 0, (0, 0, 0)
+        self.status = Status.OPTIMAL
+        columns = int(instance.allowed.sum()) * len(steps)
+        self.whole = columns <= WHOLE
+        self.coupled: Coupled | None = None
+        self.bound: Bound | None = None
+        self.near = np.ones((*instance.allowed.shape, len(steps)), dtype=bool)
+        if columns > SMALL:
+            self.coupled = Coupled(instance, measure, steps, before)
+            free = np.zeros_like(self.coupled.most)
+            self.bound = self.coupled.bound(free)[0] if self.whole else ascend(self.coupled)
+            self.near = _near(self.coupled, self.bound)
+
+    def solve(self, deadline: float | None) -> None:
+        """Window by window until the end or the deadline."""
+        commit = len(self.steps) if self.whole else COMMIT
+        if not self.whole:
+            self.status = Status.LIMIT
+        for low in range(0, len(self.steps), commit):
+            left = None if deadline is None else deadline - time.perf_counter()
+            window = np.arange(low, min(low + commit + LOOK, len(self.steps)))
+            late = left is not None and left <= 0
+            if late or not self._window(window, min(commit, len(window)), left):
+                self._give_up(low)
+                return
+
+    def _give_up(self, low: int) -> None:
+        """The rest hour by hour, at the bound's multipliers: each hour is feasible by itself."""
+        self.status = Status.LIMIT
+        if self.coupled is None:
+            self.coupled = Coupled(self.instance, self.measure, self.steps, self.before)
+        if self.bound is None:
+            self.bound = self.coupled.bound(np.zeros_like(self.coupled.most))[0]
+        self.parts.append(_apart(self.coupled, self.bound, low))
+
+    def _window(self, window: np.ndarray, keep: int, time_limit_s: float | None) -> bool:
+        """Solve a window and keep its first hours; False where the time ran out first."""
+        instance, steps = self.instance, self.steps[window]
+        layout = Layout(
+            instance, steps, coupled=True, held_before=self.held, requests_before=self.requests
+        )
+        cost = objective(layout, self.measure)
+        after = int(window[-1]) + 1
+        if layout.held and after < len(self.steps) and self.bound is not None:
+            cost[layout.column("u")[-1]] -= self.bound.rho[:, :, after].ravel()
+        blocks = rows(layout)
+        scale = Scale(instance, cost)
+        first = np.ones(layout.columns, dtype=bool)
+        source, region, point = layout.places
+        first[layout.column("x")] = self.near[source, region, point][:, window].T
+        answer = solve_by_columns(scale.lp(cost, blocks), first, time_limit_s=time_limit_s)
+        if answer.status is not Status.OPTIMAL:
+            return False
+        self._keep(layout, answer.x / scale.demand, keep)
+        if any(block.name == "capacity" for block in blocks):
+            limited = np.flatnonzero(np.isfinite(instance.capacity[:, steps]).any(axis=1))
+            price = dual_of(answer, blocks, "capacity", scale).reshape(len(steps), -1)[:keep]
+            kept = steps[:keep]
+            self.price[np.ix_(limited, kept)] = price.T / instance.hours[kept]
+        self.programs += 1
+        count = (sum(len(b.lower) for b in blocks), layout.columns)
+        self.size = max(self.size, (*count, sum(len(b.index) for b in blocks)))
+        return True
+
+    def _keep(self, layout: Layout, x: np.ndarray, keep: int) -> None:
+        """Flows of the first hours, and what runs at their end."""
+        instance = self.instance
+        both = np.concatenate([layout.column("x"), layout.column("n")], axis=1)
+        for h, t in enumerate(layout.hours[:keep]):
+            found = columns_to_flows(layout, x[both[h]], instance.demand[:, t])
+            self.parts.append((np.full(len(found[0]), t, dtype=np.int64), *found))
+        source, region, point, value = self.parts[-1][1:]
+        on = region != UNSERVED
+        if layout.held:
+            names, variant = instance.variants
+            held = np.zeros((len(instance.capacity), len(names)))
+            used = instance.gpu_h[source[on], point[on]] * value[on]
+            np.add.at(held, (region[on], variant[point[on]]), used)
+            self.held = held.ravel()
+        moved = sticky(instance)
+        if moved.any():
+            requests = np.zeros((instance.sources, len(instance.capacity)))
+            np.add.at(requests, (source[on], region[on]), value[on])
+            self.requests = requests[moved].ravel()
+
+
+def _near(coupled: Coupled, bound: Bound) -> np.ndarray:
+    """Places that are used or nearly so in an hour at the multipliers, (S, R, O, T')."""
+    program, found = coupled.program, bound.hours
+    after = np.concatenate([bound.rho[:, :, 1:], np.zeros_like(bound.rho[:, :, :1])], axis=2)
+    price = ((bound.rho - after) / coupled.hours)[:, coupled.variant]
+    start = float(coupled.most.mean() / coupled.hours.mean())
+    out = np.zeros((*program.allowed.shape, len(coupled.steps)), dtype=bool)
+    for h in range(len(coupled.steps)):
+        reduced = _reduced(program, found, price[:, :, h], h)
+        out[..., h] = program.allowed & (reduced <= NEAR * start * program.gpu_h[:, None, :])
+    hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
+    on = found.region >= 0
+    out[found.source[on], found.region[on], found.point[on], hour[on]] = True
+    return out
+
+
+def _reduced(
+    program: HourlyProgram, found: HourlySolution, price: np.ndarray, h: int
+) -> np.ndarray:
+    """Reduced cost per request of every place in an hour, (S, R, O)."""
+    cost = program.energy_kwh[:, None, :] * program.per_kwh[None, :, None, h] + program.per_request
+    paid = program.gpu_h[:, None, :] * (price - found.capacity_dual[:, h, None])[None]
+    rows = np.einsum("jso,j->so", program.row_coef, found.row_dual[:, h])[:, None, :]
+    worth = np.where(np.isfinite(found.demand_dual[:, h]), found.demand_dual[:, h], np.inf)
+    reduced: np.ndarray = cost + paid - rows - worth[:, None, None]
+    return reduced
+
+
+def _apart(coupled: Coupled, bound: Bound, low: int) -> Flat:
+    """The bound's own placement of the hours from `low` on: each feasible by itself."""
+    found = bound.hours
+    hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
+    on = (hour >= low) & (found.value > 0)
+    region = found.region[on].astype(np.int64)
+    point = np.where(region >= 0, found.point[on], 0).astype(np.int64)
+    return (
+        coupled.steps[hour[on]], found.source[on].astype(np.int64), region, point, found.value[on]
+    )  # fmt: skip
