@@ -15,14 +15,12 @@ from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement import highs, rolling
+from wattlas.placement import rolling
 from wattlas.placement.api import plan
-from wattlas.placement.columns import solve_by_columns
 from wattlas.placement.instance import build_instance
 from wattlas.placement.joint import solve_joint
 from wattlas.placement.lagrange import Coupled, ascend, held_before
 from wattlas.placement.measures import cost
-from wattlas.placement.program import Rows
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 REL = 1e-8
@@ -41,7 +39,7 @@ def costs(s: Scenario) -> tuple[float, float]:
 def rolled(s: Scenario, monkeypatch: pytest.MonkeyPatch, commit: int, look: int) -> Plan:
     """The plan by windows, however small the program is."""
     with monkeypatch.context() as patch:
-        for name, value in (("SMALL", -1), ("WHOLE", -1), ("COMMIT", commit), ("LOOK", look)):
+        for name, value in (("WHOLE", -1), ("COMMIT", commit), ("LOOK", look)):
             patch.setattr(rolling, name, value)
         return plan(s)
 
@@ -92,7 +90,7 @@ def test_every_multiplier_bounds(s: Scenario, seed: int) -> None:
 @given(scenarios(frictions=True, max_hours=4))
 @settings(max_examples=40, suppress_health_check=RARE)
 def test_a_run_as_a_whole_is_the_joint_program(s: Scenario) -> None:
-    """One window over the run, column by column, equals the program passed whole."""
+    """One window over the run equals the program passed whole."""
     found = plan(s)
     assume(found.ok)
     instance = build_instance(s)
@@ -139,25 +137,3 @@ def test_no_time_is_no_reason_for_no_plan(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.status is Status.LIMIT
     assert found.objective >= best.objective * (1 - 1e-9)
     assert (found.objective - best.objective) / found.objective <= found.info.gap + 1e-9
-
-
-@given(st.integers(0, 10**6))
-@settings(max_examples=50)
-def test_columns_price_in(seed: int) -> None:
-    """A random program over few columns first ends at the optimum over all of them."""
-    draw = np.random.default_rng(seed)
-    rows, columns = 6, 40
-    matrix = draw.integers(0, 5, (rows, columns)).astype(float)
-    right = matrix[:, :5].sum(axis=1)
-    block = Rows(
-        "any", right, np.full(rows, np.inf), np.arange(rows + 1) * columns,
-        np.tile(np.arange(columns), rows), matrix.ravel(),
-    )  # fmt: skip
-    lp = highs.Lp(
-        draw.uniform(1, 100, columns), np.zeros(columns), np.full(columns, np.inf), [block]
-    )
-    first = np.zeros(columns, dtype=bool)
-    first[:5] = True
-    mine, judge = solve_by_columns(lp, first), highs.solve(lp)
-    assert mine.objective == pytest.approx(judge.objective, rel=1e-9)
-    assert mine.x @ lp.cost == pytest.approx(judge.objective, rel=1e-9)

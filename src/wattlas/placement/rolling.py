@@ -14,9 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.model.plan import UNSERVED, Status
+from wattlas.placement import highs
 from wattlas.placement.alike import added_up, shared_out
-from wattlas.placement.columns import solve_by_columns
-from wattlas.placement.engine import HourlyProgram, HourlySolution
 from wattlas.placement.frictions import friction_usd, sticky
 from wattlas.placement.hourly import Flat, Solution, columns_to_flows, evaluate, join
 from wattlas.placement.instance import Instance
@@ -26,14 +25,10 @@ from wattlas.placement.measures import Measure
 from wattlas.placement.program import Layout, objective, rows
 from wattlas.placement.prune import pruned
 
-WHOLE = 150_000
+WHOLE = 200_000
 """Programs of up to so many columns are solved whole."""
-SMALL = 30_000
-"""Programs of up to so many columns go to the solver with all of them."""
 COMMIT, LOOK = 12, 6
 """Hours of a window that are kept, and hours that it looks ahead."""
-NEAR = 0.05
-"""A column is in a window from the start where its reduced cost is below this share of a start."""
 
 
 def solve_run(
@@ -102,16 +97,12 @@ class _Run:
         self.requests: np.ndarray | None = None
         self.programs, self.size = 0, (0, 0, 0)
         self.status = Status.OPTIMAL
-        columns = int(instance.allowed.sum()) * len(steps)
-        self.whole = columns <= WHOLE
+        self.whole = int(instance.allowed.sum()) * len(steps) <= WHOLE
         self.coupled: Coupled | None = None
         self.bound: Bound | None = None
-        self.near = np.ones((*instance.allowed.shape, len(steps)), dtype=bool)
-        if columns > SMALL:
+        if not self.whole:
             self.coupled = Coupled(instance, measure, steps, before)
-            free = np.zeros_like(self.coupled.most)
-            self.bound = self.coupled.bound(free)[0] if self.whole else ascend(self.coupled)
-            self.near = _near(self.coupled, self.bound)
+            self.bound = ascend(self.coupled)
 
     def solve(self, deadline: float | None) -> None:
         """Window by window until the end or the deadline."""
@@ -147,10 +138,9 @@ class _Run:
             cost[layout.column("u")[-1]] -= self.bound.rho[:, :, after].ravel()
         blocks = rows(layout)
         scale = Scale(instance, cost)
-        first = np.ones(layout.columns, dtype=bool)
-        source, region, point = layout.places
-        first[layout.column("x")] = self.near[source, region, point][:, window].T
-        answer = solve_by_columns(scale.lp(cost, blocks), first, time_limit_s=time_limit_s)
+        interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
+        program = scale.lp(cost, blocks)
+        answer = highs.checked(highs.solve(program, time_limit_s=time_limit_s, interior=interior))
         if answer.status is not Status.OPTIMAL:
             return False
         self._keep(layout, answer.x / scale.demand, keep)
@@ -184,34 +174,6 @@ class _Run:
             requests = np.zeros((instance.sources, len(instance.capacity)))
             np.add.at(requests, (source[on], region[on]), value[on])
             self.requests = requests[moved].ravel()
-
-
-def _near(coupled: Coupled, bound: Bound) -> np.ndarray:
-    """Places that are used or nearly so in an hour at the multipliers, (S, R, O, T')."""
-    program, found = coupled.program, bound.hours
-    after = np.concatenate([bound.rho[:, :, 1:], np.zeros_like(bound.rho[:, :, :1])], axis=2)
-    price = ((bound.rho - after) / coupled.hours)[:, coupled.variant]
-    start = float(coupled.most.mean() / coupled.hours.mean())
-    out = np.zeros((*program.allowed.shape, len(coupled.steps)), dtype=bool)
-    for h in range(len(coupled.steps)):
-        reduced = _reduced(program, found, price[:, :, h], h)
-        out[..., h] = program.allowed & (reduced <= NEAR * start * program.gpu_h[:, None, :])
-    hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
-    on = found.region >= 0
-    out[found.source[on], found.region[on], found.point[on], hour[on]] = True
-    return out
-
-
-def _reduced(
-    program: HourlyProgram, found: HourlySolution, price: np.ndarray, h: int
-) -> np.ndarray:
-    """Reduced cost per request of every place in an hour, (S, R, O)."""
-    cost = program.energy_kwh[:, None, :] * program.per_kwh[None, :, None, h] + program.per_request
-    paid = program.gpu_h[:, None, :] * (price - found.capacity_dual[:, h, None])[None]
-    rows = np.einsum("jso,j->so", program.row_coef, found.row_dual[:, h])[:, None, :]
-    worth = np.where(np.isfinite(found.demand_dual[:, h]), found.demand_dual[:, h], np.inf)
-    reduced: np.ndarray = cost + paid - rows - worth[:, None, None]
-    return reduced
 
 
 def _apart(coupled: Coupled, bound: Bound, low: int) -> Flat:
