@@ -125,7 +125,8 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
         asked.append((f"class:{tightest.id}", "carbon", max(samples // 2, 3)))
         asked.append(("soft", "cost", max(samples // 2, 3)))
     bound = something_binds(scenario)
-    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v, _, _ in asked}
+    variants = dict.fromkeys(variant for variant, _, _ in asked)
+    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v in variants}
     for n, (variant, objective, count) in enumerate(asked):
         tell("frontier", n / len(asked))
         if variant == "soft" or bound:
