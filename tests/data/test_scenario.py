@@ -27,7 +27,6 @@ SCENARIOS = [
     (name, scenario)
     for name in examples()
     for scenario in (None, *read(EXAMPLES / name).scenarios)
-    if scenario != "whole-year"
 ]
 
 
