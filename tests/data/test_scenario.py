@@ -24,9 +24,7 @@ def tiny(tmp_path: Path) -> Folder:
 
 
 SCENARIOS = [
-    (name, scenario)
-    for name in examples()
-    for scenario in (None, *read(EXAMPLES / name).scenarios)
+    (name, scenario) for name in examples() for scenario in (None, *read(EXAMPLES / name).scenarios)
 ]
 
 

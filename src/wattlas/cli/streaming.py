@@ -53,9 +53,20 @@ def to_folder(
 
 
 def _long(asked: Asked) -> Long:
-    from wattlas.dashboard.stream_folder import whole
+    """The scenario as it is to be planned: month by month where it is longer than a year."""
+    from wattlas.dashboard.stream_folder import Long, whole
+    from wattlas.data.months import is_long, load_months
+    from wattlas.model.objective import Window
+    from wattlas.placement.blocks import coupling
     from wattlas.placement.stream import coupling_words
 
+    if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
+        months = load_months(asked.path, scenario=asked.scenario, set=asked.set)
+        first = next(iter(months))
+        if coupling(first) is not Window.ALL:
+            ready_engine(first)
+            say(f"note: {months.steps:,} steps are read month by month.")
+            return Long(months.identity, months.steps, months)
     loaded = load_scenario(asked.path, asked.scenario, asked.set)
     words = coupling_words(loaded)
     if words:
