@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
+from wattlas.cli.streaming import give_memory_back
 from wattlas.dashboard.stream_folder import Long, write_plan
 from wattlas.model.scenario import Scenario
 
@@ -44,6 +45,7 @@ class Streamed:
 def run(asked: Asked) -> Sequence[Figure]:
     """Stream a short and a long run, each in a process of its own."""
     size, short, long = SIZES[asked.size]
+    streamed("tiny", 1)  # compiles the engine, once after an installation
     one, three = (streamed(size, months) for months in (short, long))
     said = f"{size}, {short} and {long} months"
     return (
@@ -75,9 +77,7 @@ def streamed(size: str, months: int) -> Streamed:
 
 def main(size: str, months: int, out: Path, said: Path) -> None:
     """Stream so many months of a world into a folder and say how it went."""
-    from wattlas.placement.engine import warm_up
-
-    warm_up()
+    give_memory_back()  # as `wattlas plan --out FOLDER` does
     begin: list[float] = []
     marks: list[tuple[int, float]] = []
 
