@@ -72,9 +72,15 @@ class Benchmark:
 
 def registry() -> dict[str, Benchmark]:
     """Every benchmark by name, in the order in which they are run."""
-    from benchmarks import first_command, program, start, study
+    from benchmarks import first_command, program, start, stream, study
 
-    found = (program.BENCHMARK, start.BENCHMARK, study.BENCHMARK, first_command.BENCHMARK)
+    found = (
+        program.BENCHMARK,
+        start.BENCHMARK,
+        stream.BENCHMARK,
+        study.BENCHMARK,
+        first_command.BENCHMARK,
+    )
     return {one.name: one for one in found}
 
 

@@ -7,6 +7,7 @@ the program has the full size that is named. About half of the capacities bind.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.units import J_PER_KWH, S_PER_H
 
-SIZES = {"tiny": (3, 4, 2, 6), "S": (15, 20, 4, 24)}
+SIZES = {"tiny": (3, 4, 2, 6), "S": (15, 20, 4, 24), "L": (60, 200, 6, 168)}
 """Regions, metros, classes, hours."""
-BUDGET_MS = (110.0, 180.0, 300.0, 1e9)
+BUDGET_MS = (60.0, 140.0, 110.0, 180.0, 300.0, 1e9)
 ENERGY_KWH = (3.0e-3, 1.2e-3, 0.4e-3)
 GPU_H = (0.80e-3, 0.30e-3, 0.09e-3)
 ACCURACY = (0.90, 0.86, 0.78)
@@ -67,6 +68,47 @@ def world(size: str, shared: Path | None = None) -> Scenario:
     need = np.einsum("ikt,k->t", demand, np.array(SCALE[:classes]) * GPU_H[1]).max()
     weight = draw.lognormal(0, 0.6, regions)
     return _scenario(f"generated-{size}", facts, ROOM * need * weight / weight.sum())
+
+
+def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Scenario]:
+    """A world over many months, each drawn when it is asked for; one operating point, no floors.
+
+    Places, network and capacities stay; prices, carbon and demand are drawn anew each month.
+    """
+    base = world(size)
+    point = base.points[1]
+    classes = tuple(replace(k, mean_accuracy_min=None) for k in base.classes)
+    mean = base.demand_per_h.mean(axis=2)
+    zones, lon = len(base.signals.zones), np.random.default_rng(7).uniform(0, 24, mean.shape[0])
+    flat = (
+        base.signals.price_usd_per_mwh.mean(axis=1),
+        base.signals.average_g_per_kwh.mean(axis=1),
+    )
+    for n in range(months):
+        month = np.datetime64(start, "M") + n
+        count = month_hours(month)
+        draw = np.random.default_rng([20231122, n])
+        shape = 1 + 0.6 * np.sin((np.arange(count) + lon[:, None] - 9) / 12 * np.pi)
+        noise = draw.lognormal(0, 0.2, (2, zones, count))
+        demand = mean[:, :, None] * shape[:, None, :]
+        demand *= draw.uniform(0.9, 1.1, demand.shape)
+        yield replace(
+            base,
+            points=(point,),
+            classes=classes,
+            hours=Hours.range(str(month.astype("datetime64[s]")), count),
+            signals=Signals(
+                base.signals.zones, flat[0][:, None] * noise[0], flat[1][:, None] * noise[1]
+            ),
+            demand_per_h=demand,
+            capacity_gpu=np.repeat(base.capacity_gpu[:, :1], count, axis=1),
+        )
+
+
+def month_hours(month: np.datetime64) -> int:
+    """Hours of a calendar month."""
+    days = (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+    return 24 * int(days.astype(np.int64))
 
 
 def _from_shared(folder: Path, size: str) -> Scenario:

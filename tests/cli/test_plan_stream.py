@@ -129,3 +129,24 @@ def test_coupled_hours_are_told(tmp_path: Path, capsys: Captured) -> None:
     told = capsys.readouterr()
     assert "solved as one and written at the end" in told.err
     assert len(json.loads(told.out)["abatement_usd_per_t"]) == 1
+
+
+def test_a_long_scenario_is_read_month_by_month(
+    long: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """More than a year is never held as a whole, and the table is that of the whole."""
+    short = ["--set", "time.hours=1800"]
+    whole, months = tmp_path / "whole", tmp_path / "months"
+    assert run(["plan", str(long.path), "--out", str(whole), *short]) == 0
+    monkeypatch.setattr("wattlas.data.months.LONG_H", 1000)
+    capsys.readouterr()
+    assert run(["plan", str(long.path), "--out", str(months), *short]) == 0
+    assert "1,800 steps are read month by month" in capsys.readouterr().err
+    key = ["time_utc", "metro", "class", "region", "point"]
+    assert table(months).sort(key).equals(table(whole).sort(key))
+    told = json.loads((months / "meta.json").read_text("utf-8"))
+    assert told["window"]["hours"] == 1800
+    assert told["window"]["start_utc"] == "2023-06-01T00:00:00Z"
+    cap = ["--set", "objective.carbon_cap_share=0.95"]
+    assert run(["plan", str(long.path), "--out", str(tmp_path / "cap"), *short, *cap]) == 0
+    assert "solved as one" in capsys.readouterr().err

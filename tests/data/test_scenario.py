@@ -24,10 +24,7 @@ def tiny(tmp_path: Path) -> Folder:
 
 
 SCENARIOS = [
-    (name, scenario)
-    for name in examples()
-    for scenario in (None, *read(EXAMPLES / name).scenarios)
-    if scenario != "whole-year"
+    (name, scenario) for name in examples() for scenario in (None, *read(EXAMPLES / name).scenarios)
 ]
 
 

@@ -175,8 +175,9 @@ def _made(path: Path, one: Scenario, time_limit_s: float | None) -> dict[str, An
         raise InfeasibleError(found.conflict)
     if not found.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
-    frame, utc = found.to_polars(), one.hours.utc
     summary = Summary.of(found).as_dict()
+    frame, utc = found.to_polars(), one.hours.utc
+    del found  # its flows are as large as the table
     entry = {"file": path.name, "rows": frame.height, "first": f"{utc[0]}Z", "last": f"{utc[-1]}Z"}
     about = {"entry": entry, "summary": summary, "fingerprint": fingerprint(one)}
     write_frame(path, frame, {_KEY: json.dumps(about)})

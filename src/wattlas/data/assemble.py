@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from wattlas.data.network_build import (
     rtt_pairs,
     triangle_inversions,
 )
-from wattlas.data.series import TIME_COLUMN, grid
-from wattlas.data.tables import Column, typed
+from wattlas.data.series import grid
+from wattlas.data.tables import TIME_COLUMN, Column, typed
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
@@ -70,15 +70,39 @@ class Arrays:
 
 def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
     """The scenario of some inputs. Raises InputError with every problem that was found."""
-    draft = make_draft(inputs)
-    for check in CHECKS:
-        inputs.problems += check(draft)
-    arrays = _arrays(draft)
+    draft, network = _checked(inputs)
+    arrays = _arrays(draft, network)
     if inputs.problems or arrays is None:
         raise InputError(unique(inputs.problems))
     for warning in WARNINGS:
         inputs.warnings += warning(draft)
     return _with_tiers(draft, _scenario(draft, arrays)), arrays
+
+
+def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[Scenario]:
+    """The scenario of each stretch of hours, made when it is asked for.
+
+    What has no time is read once; of tables over time the rows of a stretch are read, and judged,
+    when it comes. Raises InputError with every problem known by then.
+    """
+    draft, network = _checked(inputs)
+    for hours in stretches:
+        step = np.timedelta64(round(hours.step_h * 3600), "s")
+        inputs.span = (hours.utc[0], hours.utc[-1] + step)
+        signals = read_signals(inputs, signal_tables(inputs), draft.regions, hours)
+        demand, capacity = build_demand(draft, hours), _capacity(draft, hours)
+        if inputs.problems:
+            raise InputError(unique(inputs.problems))
+        arrays = Arrays(signals, hours, signals, network, demand, capacity)
+        yield _with_tiers(draft, _scenario(draft, arrays))
+
+
+def _checked(inputs: Inputs) -> tuple[Draft, Network]:
+    """The draft and its network; what is wrong with them is noted in the inputs."""
+    draft = make_draft(inputs)
+    for check in CHECKS:
+        inputs.problems += check(draft)
+    return draft, _network(draft)
 
 
 def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
@@ -100,10 +124,9 @@ def _tier(name: str, fields: dict[str, Any]) -> Tier:
     return Tier(id=name, window=window, **{**fields, **lists})
 
 
-def _arrays(draft: Draft) -> Arrays | None:
+def _arrays(draft: Draft, network: Network) -> Arrays | None:
     """Every array, or None where the hours of the study are not known."""
     inputs = draft.inputs
-    network = _network(draft)
     tables = signal_tables(inputs)
     every_hour = whole_time(inputs, tables)
     if every_hour is None:

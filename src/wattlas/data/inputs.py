@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wattlas.data.schema_models import ScenarioDocument
-from wattlas.data.tables import Table, read_table, table_of
+from wattlas.data.tables import Span, Table, read_table, table_of
 from wattlas.data.yaml_lines import Document, Path_, dotted
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
@@ -25,6 +25,8 @@ class Inputs:
     warnings: list[Problem] = field(default_factory=list)
     used: list[Provenance] = field(default_factory=list)
     from_pack: set[str] = field(default_factory=set)
+    span: Span | None = None
+    """Rows of tables over time that lie outside are not read."""
 
     def report(self, path: Path_, what: str, mend: str) -> None:
         """Note a problem with the value at a path of the document."""
@@ -37,6 +39,9 @@ class Inputs:
         if self.pack is not None and self.pack.has(name):
             self.from_pack.add(name)
             try:
+                if self.span is not None and (file := hourly_file(self.pack, name)):
+                    label = f"pack {self.pack.manifest.name}: {name}"
+                    return read_table(file, label, Problem(name, "is missing", ""), self.span)
                 return table_of(self.pack.frame(name), f"pack {self.pack.manifest.name}: {name}")
             except InputError as fault:
                 self.problems += fault.problems
@@ -49,7 +54,7 @@ class Inputs:
             path, f"names the table `{given}`, which is not there", f"Looked at {full}."
         )
         try:
-            table = read_table(full, str(full), missing)
+            table = read_table(full, str(full), missing, self.span)
         except InputError as fault:
             self.problems += fault.problems
             return None
@@ -80,3 +85,13 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
                 for p in fault.problems
             ]
     return inputs
+
+
+HOURLY = ("price", "carbon", "capacity", "demand")
+"""Tables over time."""
+
+
+def hourly_file(pack: Any, name: str) -> Path | None:
+    """The file of a pack's table over time; None where it is another table, or generated."""
+    entry = pack.manifest.tables.get(name) if name in HOURLY else None
+    return None if entry is None else Path(pack.folder / entry.file)

@@ -10,7 +10,7 @@ from pathlib import Path
 from wattlas.data.assemble import Arrays, assemble
 from wattlas.data.checks import unique
 from wattlas.data.compose import check_compositions, compose
-from wattlas.data.inputs import open_inputs
+from wattlas.data.inputs import Inputs, open_inputs
 from wattlas.data.suggest import did_you_mean
 from wattlas.data.validation import validate
 from wattlas.data.yaml_lines import Document, read_yaml
@@ -63,6 +63,19 @@ def read(
     base: str | Path | None = None,
 ) -> Loaded:
     """As `load`, with the warnings and the hours behind a sample."""
+    inputs = inputs_of(path, scenario=scenario, set=set, base=base)
+    made, arrays = assemble(inputs)
+    return Loaded(made, tuple(inputs.warnings), arrays, tuple(inputs.typed.scenarios))
+
+
+def inputs_of(
+    path: str | Path,
+    *,
+    scenario: str | None = None,
+    set: Sequence[str] = (),
+    base: str | Path | None = None,
+) -> Inputs:
+    """The document of a scenario, composed and typed, with its problems; no table is read yet."""
     file = Path(path)
     file = file / DOCUMENT if file.is_dir() else file
     document = read_yaml(file)
@@ -74,8 +87,7 @@ def read(
         raise InputError(unique(problems))
     inputs = open_inputs(composed, typed, Path(base) if base is not None else file.parent)
     inputs.problems += problems
-    made, arrays = assemble(inputs)
-    return Loaded(made, tuple(inputs.warnings), arrays, tuple(typed.scenarios))
+    return inputs
 
 
 def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Problem]:

@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from wattlas.data.tables import ROW, Table
+from wattlas.data.tables import ROW, TIME_COLUMN, Table
 from wattlas.errors import Problem
 from wattlas.model.signals import Hours
-
-TIME_COLUMN = "time_utc"
 
 
 def stamp(time: np.datetime64) -> str:

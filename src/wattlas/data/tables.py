@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Place
 from wattlas.errors import InputError, Problem
 
+TIME_COLUMN = "time_utc"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%#z"
 TIME = pl.Datetime("us", "UTC")
 ROW = "__row"
@@ -66,11 +68,22 @@ def csv_lines(path: Path) -> list[int]:
         return [n for n, line in enumerate(text, 1) if line.strip() and not line.startswith("#")]
 
 
-def read_table(path: Path, label: str, asked_at: Problem) -> Table:
-    """The table in a file. Raises InputError; `asked_at` is told if the file is missing."""
+Span = tuple[np.datetime64, np.datetime64]
+"""From a time to before another, UTC."""
+
+
+def read_table(path: Path, label: str, asked_at: Problem, span: Span | None = None) -> Table:
+    """The table in a file; of a table over time the rows in `span` only, where that is given.
+
+    Raises InputError; `asked_at` is told if the file is missing.
+    """
     if not path.is_file():
         raise InputError([asked_at])
     try:
+        if span is not None:
+            within = _within(path, span)
+            if within is not None:
+                return Table(label, within, path)
         if path.suffix.lower() == ".parquet":
             return table_of(pl.read_parquet(path), label, path)
         if path.suffix.lower() != ".csv":
@@ -81,6 +94,39 @@ def read_table(path: Path, label: str, asked_at: Problem) -> Table:
         raise InputError([_unreadable(path, label, str(fault))]) from None
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
     return table_of(frame.rename(str.strip), label, path)
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """A table's rows with their numbers, nothing read yet."""
+    if path.suffix.lower() == ".parquet":
+        return pl.scan_parquet(path, row_index_name=ROW)
+    found = pl.scan_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+    found = found.filter(~pl.all_horizontal(pl.all().is_null()))
+    return found.rename(str.strip).with_row_index(ROW)
+
+
+def _within(path: Path, span: Span) -> pl.DataFrame | None:
+    """The rows of a table over time that lie in a span, or whose time cannot be read; None for a
+    table without times. Only what is kept is held in memory.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        return None
+    rows = scan(path)
+    schema = rows.collect_schema()
+    if TIME_COLUMN not in schema:
+        return None
+    time = _cast(schema[TIME_COLUMN], Column(TIME_COLUMN, "time"))
+    begin, end = (pl.lit(t.astype("datetime64[us]")).dt.replace_time_zone("UTC") for t in span)
+    kept = rows.filter(((time >= begin) & (time < end)) | time.is_null())
+    return kept.collect(engine="streaming")
+
+
+def times_of(path: Path) -> pl.DataFrame:
+    """The distinct times of a table, typed, in order: all that is read of it."""
+    rows = scan(path)
+    time = _cast(rows.collect_schema()[TIME_COLUMN], Column(TIME_COLUMN, "time"))
+    found = rows.select(time).drop_nulls().unique().sort(TIME_COLUMN)
+    return found.collect(engine="streaming")
 
 
 def _unreadable(path: Path, label: str, fault: str) -> Problem:
@@ -167,7 +213,7 @@ def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Proble
 
 
 def _bad_cell(table: Table, column: Column, row: int) -> Problem:
-    got = table.frame[column.name][row]
+    got = table.frame.filter(pl.col(ROW) == row)[column.name][0]
     shown = "is empty" if got is None or got == "" else f"is `{got}`"
     if column.kind == "time":
         mend = "Write UTC, hour-beginning, with its zone: 2023-01-01T00:00:00Z."

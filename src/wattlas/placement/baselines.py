@@ -32,7 +32,7 @@ from wattlas.placement.joined import joined
 from wattlas.placement.limits import in_full, nearest_available
 from wattlas.placement.measures import Measure, carbon, cost
 from wattlas.placement.prune import pruned
-from wattlas.placement.worth import merged_totals
+from wattlas.placement.worth import at_once, merged_totals
 from wattlas.units import KG_PER_T
 
 PIECE = 500_000
@@ -51,7 +51,8 @@ def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
     has tens of millions of them.
     """
-    return {name: baseline(instance, name, flows=flows) for name in POLICIES}
+    found = at_once(lambda name: baseline(instance, name, flows=flows), POLICIES)
+    return dict(zip(POLICIES, found, strict=True))
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:

@@ -22,8 +22,9 @@ from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
 from wattlas.placement.api import solver_words
+from wattlas.placement.blocks import weeks
 from wattlas.placement.feasibility import feasibility
-from wattlas.placement.hourly import Solution, evaluate, feasible, solve_hours
+from wattlas.placement.hourly import Solution, feasible, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import (
     Measure,
@@ -35,11 +36,14 @@ from wattlas.placement.measures import (
     rent,
 )
 from wattlas.placement.steps import Account, Stepped, column_by_column, running_minimum
+from wattlas.placement.worth import at_once, merged_totals
 from wattlas.units import KG_PER_T
 
 Progress = Callable[[float], None]
 
 SAMPLES = 24
+FULLEST = 168
+"""Hours of most demand that a budget must serve before all hours are looked at."""
 EQUAL = 1e-12
 """Two breakpoints closer than this, relative, are one."""
 
@@ -106,6 +110,11 @@ class Tally:
         self.programs += solution.programs
         self.solver = solver_words(solution) if solution.programs else self.solver
 
+    def plus(self, other: Tally) -> None:
+        """What another tally counted."""
+        self.programs += other.programs
+        self.solver = other.solver if other.programs else self.solver
+
     def info(self, seconds: float) -> SolveInfo:
         """What a result says of how it was found."""
         return SolveInfo(solver=self.solver, seconds=seconds, programs=self.programs)
@@ -169,19 +178,36 @@ def _from_first_feasible(scenario: Scenario, asked: Question, axis: Axis) -> Axi
     """
     if not something_binds(scenario) or not len(axis.x):
         return axis
-    low, high = 0, len(axis.x) - 1
-    steps = np.arange(scenario.hours.count)
-    if not feasible(instance_at(scenario, axis, float(axis.x[high])), steps):
-        widest = instance_at(scenario, axis, float(axis.x[high]))
+    every = np.arange(scenario.hours.count)
+    last = len(axis.x) - 1
+    if not _all_served(scenario, axis, last, every):
+        widest = instance_at(scenario, axis, float(axis.x[last]))
         clash = solve_hours(widest, onward_rtt(widest)).infeasible
         raise InfeasibleError(conflict.hour_words(widest, clash))
+    # What the fullest hours need, all need; so most budgets are judged by a few of them.
+    full = np.sort(np.argsort(-scenario.demand_per_h.sum(axis=(0, 1)), kind="stable")[:FULLEST])
+    low = _first(lambda n: _all_served(scenario, axis, n, full), 0, last)
+    low = _first(lambda n: _all_served(scenario, axis, n, every), low, last)
+    return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
+
+
+def _first(true_from: Callable[[int], bool], low: int, high: int) -> int:
+    """The first n ≥ low of which it is true; it is true of `high`, and stays so once it is."""
+    if low == high or true_from(low):
+        return low
+    low += 1
     while low < high:
         middle = (low + high) // 2
-        if feasible(instance_at(scenario, axis, float(axis.x[middle])), steps):
+        if true_from(middle):
             high = middle
         else:
             low = middle + 1
-    return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
+    return low
+
+
+def _all_served(scenario: Scenario, axis: Axis, n: int, steps: np.ndarray) -> bool:
+    """Whether breakpoint n serves all demand of some steps within every limit."""
+    return feasible(instance_at(scenario, axis, float(axis.x[n])), steps)
 
 
 def _base(asked: Question, latency: np.ndarray, budget: np.ndarray) -> np.ndarray:
@@ -277,8 +303,14 @@ def _values(
         tally.programs = found.by_engine + found.by_highs
         return found.value
     out = np.zeros((5, len(chosen)))
-    for n, x in enumerate(chosen):
-        out[:, n] = solve_at(scenario, asked, axis, float(x), tally)
+
+    def at(x: float) -> tuple[np.ndarray, Tally]:
+        own = Tally()
+        return solve_at(scenario, asked, axis, float(x), own), own
+
+    for n, (value, own) in enumerate(at_once(at, chosen)):
+        out[:, n] = value
+        tally.plus(own)
         if progress:
             progress((n + 1) / len(chosen))
     return out
@@ -314,14 +346,18 @@ def solve_at(
     scenario: Scenario, asked: Question, axis: Axis, x: float, tally: Tally | None = None
 ) -> np.ndarray:
     """The account of the optimum at budget x."""
-    instance = instance_at(scenario, axis, x)
-    main, tie = measures(instance, asked)
-    solution = solve_hours(instance, main, tie)
-    if tally:
-        tally.add(solution)
-    if len(solution.infeasible):
-        raise InfeasibleError(conflict.hour_words(instance, solution.infeasible))
-    return value_of(instance, asked, solution)
+    whole = instance_at(scenario, axis, x)
+    value = np.zeros(5)
+    for steps in weeks(scenario.hours):
+        instance = build_instance(scenario.at_hours(steps), judged=whole.judged)
+        main, tie = measures(instance, asked)
+        solution = solve_hours(instance, main, tie)
+        if tally:
+            tally.add(solution)
+        if len(solution.infeasible):
+            raise InfeasibleError(conflict.hour_words(instance, solution.infeasible))
+        value += value_of(instance, asked, solution)
+    return value
 
 
 def instance_at(scenario: Scenario, axis: Axis, x: float) -> Instance:
@@ -341,9 +377,12 @@ def measures(instance: Instance, asked: Question) -> tuple[Measure, Measure | No
 
 
 def value_of(instance: Instance, asked: Question, solution: Solution) -> np.ndarray:
-    """The account of a solution: objective, USD, USD of rent, kg, MWh."""
-    account = _account(instance, asked)
-    return np.array([evaluate(instance, one, solution).sum() for one in account])
+    """The account of a solution: objective, USD, USD of rent, kg, MWh; frictions aside."""
+    found = merged_totals(instance, solution, frictions=False)
+    usd = found.energy_usd + found.rent_usd + found.egress_usd + found.unserved_usd
+    tonnes = found.carbon_kg / KG_PER_T
+    first = tonnes if asked.objective == "carbon" else usd + asked.carbon_price_usd_per_t * tonnes
+    return np.array([first, usd, found.rent_usd, found.carbon_kg, found.it_mwh])
 
 
 def _assemble(

@@ -6,7 +6,7 @@ names. Definitions follow Luo & Yang 2026.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,12 @@ from wattlas.model.offer import full_service
 from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
-from wattlas.placement.api import finish, plan
 from wattlas.placement.feasibility import home_region
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.limits import nearest_available
 from wattlas.placement.relax import LABELS, present, without
-from wattlas.placement.totals import per_flow
+from wattlas.placement.totals import per_flow, slices
+from wattlas.placement.worth import merged_totals, worth
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
 
@@ -39,15 +39,17 @@ def relocatable(instance: Instance, best: Plan) -> Table:
 
     Technical: at least one open place is not home. Economic: the plan runs it away from home.
     """
-    scenario, flows = instance.scenario, flows_of(best)
+    scenario = instance.scenario
     home = home_region(scenario, instance.judged)
-    energy = per_flow(scenario, flows)["it_mwh"]
-    away = flows.served & (flows.region != home[flows.metro, flows.klass])
-    elsewhere = _open_elsewhere(instance, home)[flows.metro, flows.klass]
+    open_elsewhere = _open_elsewhere(instance, home)
     count = len(scenario.classes)
-    total = np.bincount(flows.klass, energy, count)
-    technical = np.bincount(flows.klass, energy * elsewhere, count)
-    economic = np.bincount(flows.klass, energy * away, count)
+    total, technical, economic = np.zeros((3, count))
+    for flows, energy in with_energy(best):
+        away = flows.served & (flows.region != home[flows.metro, flows.klass])
+        elsewhere = open_elsewhere[flows.metro, flows.klass]
+        total += np.bincount(flows.klass, energy, count)
+        technical += np.bincount(flows.klass, energy * elsewhere, count)
+        economic += np.bincount(flows.klass, energy * away, count)
     return {
         "class": [k.id for k in scenario.classes],
         "it_mwh": total,
@@ -64,28 +66,35 @@ def layers(instance: Instance, best: Plan) -> Table:
     Local: at home. Regional: within `REGIONAL_MS` of home's round trip. Energy-oriented: beyond.
     Late: served at the nearest place although its budget is missed.
     """
-    scenario, flows = instance.scenario, flows_of(best)
-    home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
+    scenario = instance.scenario
+    home_of = home_region(scenario, instance.judged)
+    names = ("local", "regional", "energy-oriented", "late", "unserved")
+    grid = np.zeros((len(scenario.classes), len(names)))
+    for flows, energy in with_energy(best):
+        home = home_of[flows.metro, flows.klass]
+        np.add.at(grid, (flows.klass, _layer(instance, flows, home)), energy)
+    total = grid.sum(axis=1, keepdims=True)
+    return {
+        "class": [k.id for k in scenario.classes for _ in names],
+        "layer": list(names) * len(scenario.classes),
+        "it_mwh": grid.ravel(),
+        "share": _share(grid, np.broadcast_to(total, grid.shape)).ravel(),
+    }
+
+
+def _layer(instance: Instance, flows: Flows, home: np.ndarray) -> np.ndarray:
+    """Index of each flow's layer."""
+    scenario = instance.scenario
     node = scenario.metro_node[flows.metro]
     rtt = scenario.network.rtt_node_region_ms
     region = np.maximum(flows.region, 0)
     beyond = rtt[node, region] - rtt[node, np.maximum(home, 0)]
     late = instance.judged.late[flows.metro, flows.klass]
-    kind = np.select(
-        [~flows.served, late, region == home, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
+    return np.asarray(
+        np.select(
+            [~flows.served, late, region == home, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
+        )
     )
-    names = ("local", "regional", "energy-oriented", "late", "unserved")
-    energy = per_flow(scenario, flows)["it_mwh"]
-    count = len(scenario.classes)
-    grid = np.zeros((count, len(names)))
-    np.add.at(grid, (flows.klass, kind), energy)
-    total = grid.sum(axis=1, keepdims=True)
-    return {
-        "class": [k.id for k in scenario.classes for _ in names],
-        "layer": list(names) * count,
-        "it_mwh": grid.ravel(),
-        "share": _share(grid, np.broadcast_to(total, grid.shape)).ravel(),
-    }
 
 
 def relocation(instance: Instance, best: Plan) -> Table:
@@ -95,22 +104,11 @@ def relocation(instance: Instance, best: Plan) -> Table:
     have had to carry the same energy, at its hourly peak, and what it would have lost at 3 % per
     1,000 km.
     """
-    scenario, flows = instance.scenario, flows_of(best)
-    home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
-    zone = scenario.region_zone
-    moved = flows.served & (home >= 0)
-    moved &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(home, 0)]
-    origin, target = zone[home[moved]], zone[flows.region[moved]]
-    energy = per_flow(scenario, flows)["it_mwh"][moved]
-    distance = _region_km(scenario)[home[moved], flows.region[moved]]
+    scenario = instance.scenario
     count = len(scenario.signals.zones)
-    pair, inverse = np.unique(origin * count + target, return_inverse=True)
-    total = np.bincount(inverse, energy, len(pair))
-    km = _share(np.bincount(inverse, energy * distance, len(pair)), total)
-    hourly = np.zeros((len(pair), scenario.hours.count))
-    np.add.at(
-        hourly, (inverse, flows.hour[moved]), energy / scenario.hours.hours[flows.hour[moved]]
-    )
+    total, weighed, peak = _moved(instance, best)
+    pair = np.flatnonzero(total > 0)
+    total, km = total[pair], weighed[pair] / total[pair]
     loss = np.minimum(HVDC_LOSS_PER_1000_KM * km / 1000.0, 1.0)
     delivered = np.maximum(1.0 - loss, 1e-9)
     return {
@@ -119,10 +117,31 @@ def relocation(instance: Instance, best: Plan) -> Table:
         "it_mwh": total,
         "mean_mw": total / scenario.hours.hours.sum(),
         "distance_km": km,
-        "line_mw": hourly.max(axis=1, initial=0.0) / delivered,
+        "line_mw": peak[pair] / delivered,
         "line_loss_share": loss,
         "line_loss_mwh": total / delivered - total,
     }
+
+
+def _moved(instance: Instance, best: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """MWh, MWh · km and hourly peak in MW of what ran in another zone; (zones · zones,)."""
+    scenario = instance.scenario
+    home_of, zone = home_region(scenario, instance.judged), scenario.region_zone
+    km, count = _region_km(scenario), len(scenario.signals.zones)
+    total, weighed, peak = np.zeros((3, count * count))
+    for flows, energy in with_energy(best):
+        home = home_of[flows.metro, flows.klass]
+        on = flows.served & (home >= 0)
+        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(home, 0)]
+        home, region, hour, mwh = home[on], flows.region[on], flows.hour[on], energy[on]
+        pair = zone[home] * count + zone[region]
+        total += np.bincount(pair, mwh, count * count)
+        weighed += np.bincount(pair, mwh * km[home, region], count * count)
+        # Slices cut no hour in two, so that the peak of a slice is that of its hours.
+        both, inverse = np.unique(pair * scenario.hours.count + hour, return_inverse=True)
+        power = np.bincount(inverse, mwh / scenario.hours.hours[hour], len(both))
+        np.maximum.at(peak, both // scenario.hours.count, power)
+    return total, weighed, peak
 
 
 def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Table:
@@ -143,7 +162,7 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
         relaxed = scenario if name == "none" else without(scenario, name)
-        priced = finish(replace(base_instance, scenario=relaxed), base).totals
+        priced = merged_totals(replace(base_instance, scenario=relaxed), base)
         savings[:, n], note = _savings(relaxed, priced)
         notes.append(note)
         if progress:
@@ -163,8 +182,8 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
 def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str]:
     """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
     gamma = scenario.objective.carbon_price_usd_per_t
-    cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
-    cleanest = plan(
+    cheapest = worth(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
+    cleanest = worth(
         replace(scenario, frictions=Frictions()),  # they cost money, and move no carbon
         objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
     )
@@ -198,6 +217,12 @@ def _region_km(scenario: Scenario) -> np.ndarray:
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     zero = np.zeros_like(part, dtype=float)
     return np.asarray(np.divide(part, whole, out=zero, where=whole > 0))
+
+
+def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
+    """The plan's flows in slices, each with the IT energy of its flows, MWh."""
+    for flows in slices(flows_of(best)):
+        yield flows, per_flow(best.scenario, flows)["it_mwh"]
 
 
 def flows_of(best: Plan) -> Flows:

@@ -19,10 +19,12 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
+from wattlas.placement.blocks import weeks
 from wattlas.placement.feasibility import service_ms
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure
+from wattlas.placement.worth import at_once
 
 if TYPE_CHECKING:
     from wattlas.placement.frontier import Question, Tally
@@ -52,8 +54,7 @@ def soft_frontier(
     instance = build_instance(_unbudgeted(scenario))
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
-    latency, requests = latency_measure(instance)
-    probe = _probe(instance, asked, latency, requests, tally)
+    probe = _probe(instance, asked, tally)
     found = [probe(np.inf), probe(0.0)]
     queue = [(found[0], found[1])]
     while queue and len(found) < most:
@@ -99,25 +100,37 @@ def reach_ms(instance: Instance) -> float:
     return float((demand * own[:, None]).sum()) / total if total else 0.0
 
 
-def _probe(
-    instance: Instance, asked: Question, latency: Measure, requests: float, tally: Tally
-) -> Callable[[float], _Vertex]:
-    from wattlas.placement.frontier import measures, value_of
+def _probe(instance: Instance, asked: Question, tally: Tally) -> Callable[[float], _Vertex]:
+    """The vertex of V where its slope is the given one, found week by week."""
+    from wattlas.placement.frontier import Tally, measures, value_of
 
-    main, tie = measures(instance, asked)
-    reach = reach_ms(instance)
+    requests, reach = latency_measure(instance)[1], reach_ms(instance)
+    scenario = instance.scenario
+    parts = [
+        build_instance(scenario.at_hours(steps), judged=instance.judged)
+        for steps in weeks(scenario.hours)
+    ]
 
-    def at(slope: float) -> _Vertex:
+    def solved(part: Instance, slope: float) -> tuple[float, np.ndarray, Tally]:
+        main, tie = measures(part, asked)
+        latency, _ = latency_measure(part)
         if slope == np.inf:
-            solution = solve_hours(instance, latency, main)
+            solution = solve_hours(part, latency, main)
         else:
             weighed = main.plus(latency, slope / max(requests, 1e-300)) if slope else main
-            solution = solve_hours(instance, weighed, latency if slope == 0 else tie)
-        tally.add(solution)
-        _demand_served(instance, solution)
-        total = float(evaluate(instance, latency, solution).sum())
-        mean = reach + (total / requests if requests else 0.0)
-        return _Vertex(mean, value_of(instance, asked, solution))
+            solution = solve_hours(part, weighed, latency if slope == 0 else tie)
+        own = Tally()
+        own.add(solution)
+        _demand_served(part, solution)
+        waited = float(evaluate(part, latency, solution).sum())
+        return waited, value_of(part, asked, solution), own
+
+    def at(slope: float) -> _Vertex:
+        waited, row = 0.0, np.zeros(5)
+        for one, value, own in at_once(lambda part: solved(part, slope), parts):
+            waited, row = waited + one, row + value
+            tally.plus(own)
+        return _Vertex(reach + (waited / requests if requests else 0.0), row)
 
     return at
 

@@ -20,11 +20,12 @@ from wattlas.model.plan import Plan, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement import metrics, views
 from wattlas.placement.api import plan as place
-from wattlas.placement.baselines import baselines
+from wattlas.placement.baselines import baseline, baselines
 from wattlas.placement.breakeven import breakeven_between
 from wattlas.placement.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.metrics import Table, flows_of
+from wattlas.placement.worth import Worth, worth
 
 Progress = Callable[[str, float], None]
 
@@ -78,9 +79,9 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
         raise InfeasibleError(best.conflict)
     instance = build_instance(scenario)
     tell("baselines", 0.0)
-    policies = baselines(instance)
-    home = _home(policies)
-    carbon_best = place(scenario, objective=Objective(minimise=Minimise.CARBON))
+    policies = baselines(instance, flows=False)
+    home = baseline(instance, _home(policies))
+    carbon_best = worth(scenario, objective=Objective(minimise=Minimise.CARBON))
     frontiers = tuple(_frontiers(scenario, samples, tell))
     tables: dict[str, Table] = {
         "places": views.places(scenario),
@@ -103,10 +104,10 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     return Study(_meta(scenario, best, home, seconds), tables, best, home, frontiers)
 
 
-def _home(policies: dict[str, Plan]) -> Plan:
+def _home(policies: dict[str, Plan]) -> str:
     """The nearest place where that keeps every limit, else the nearest place with room."""
-    nearest = policies["nearest"]
-    return nearest if nearest.status is Status.HEURISTIC else policies["nearest_available"]
+    kept = policies["nearest"].status is Status.HEURISTIC
+    return "nearest" if kept else "nearest_available"
 
 
 def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Frontier]:
@@ -124,7 +125,8 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
         asked.append((f"class:{tightest.id}", "carbon", max(samples // 2, 3)))
         asked.append(("soft", "cost", max(samples // 2, 3)))
     bound = something_binds(scenario)
-    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v, _, _ in asked}
+    variants = dict.fromkeys(variant for variant, _, _ in asked)
+    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v in variants}
     for n, (variant, objective, count) in enumerate(asked):
         tell("frontier", n / len(asked))
         if variant == "soft" or bound:
@@ -176,7 +178,7 @@ _FRONTIER_COLUMNS = (
 ).split()
 
 
-def _policies(plans: dict[str, Plan]) -> Table:
+def _policies(plans: dict[str, Plan | Worth]) -> Table:
     rows: dict[str, list[Any]] = {}
     for name, one in plans.items():
         totals = one.totals
@@ -199,7 +201,7 @@ _POLICY_FIELDS = (
 ).split()
 
 
-def _abatement(scenario: Scenario, carbon_best: Plan, tell: Progress) -> Table:
+def _abatement(scenario: Scenario, carbon_best: Worth, tell: Progress) -> Table:
     """The Pareto set of money and carbon, by carbon prices and the least-carbon plan.
 
     Each row's abatement cost is the carbon price from which it is the cheapest; the last row's is
@@ -208,7 +210,7 @@ def _abatement(scenario: Scenario, carbon_best: Plan, tell: Progress) -> Table:
     points: list[tuple[float, float, float]] = []
     for n, price in enumerate(CARBON_PRICES_USD_PER_T):
         tell("abatement", n / len(CARBON_PRICES_USD_PER_T))
-        one = place(scenario, objective=Objective(carbon_price_usd_per_t=price))
+        one = worth(scenario, objective=Objective(carbon_price_usd_per_t=price))
         if one.ok:
             usd = one.totals.cost_usd - one.totals.carbon_price_usd
             points.append((one.totals.carbon_kg, usd, price))
@@ -258,17 +260,17 @@ def largest_moves(scenario: Scenario) -> list[tuple[str, str, str]]:
 
 def _moves_of(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
     from wattlas.placement.feasibility import home_region
-    from wattlas.placement.totals import per_flow
 
-    scenario, flows = instance.scenario, flows_of(best)
-    home = home_region(scenario, instance.judged)[flows.metro, flows.klass]
-    energy = per_flow(scenario, flows)["it_mwh"]
-    regions = len(scenario.regions)
+    scenario, regions = instance.scenario, len(instance.scenario.regions)
+    home_of = home_region(scenario, instance.judged)
+    totals = np.zeros((len(scenario.classes), regions * regions))
+    for flows, energy in metrics.with_energy(best):
+        home = home_of[flows.metro, flows.klass]
+        on = flows.served & (home >= 0) & (flows.region != home)
+        pair = (flows.klass[on].astype(np.int64) * regions + home[on]) * regions + flows.region[on]
+        totals += np.bincount(pair, energy[on], totals.size).reshape(totals.shape)
     moves: list[tuple[str, str, str]] = []
-    for k, klass in enumerate(scenario.classes):
-        on = flows.served & (flows.klass == k) & (home >= 0) & (flows.region != home)
-        pair = home[on] * regions + flows.region[on]
-        total = np.bincount(pair, energy[on], regions * regions)
+    for klass, total in zip(scenario.classes, totals, strict=True):
         for at in np.argsort(-total, kind="stable")[:MOVES_PER_CLASS]:
             if total[at] > 0:
                 origin, target = scenario.regions[at // regions], scenario.regions[at % regions]

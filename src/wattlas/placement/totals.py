@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,17 @@ def _columns(flows: Flows) -> tuple[np.ndarray, ...]:
 
 
 def slices(flows: Flows, size: int = PIECE) -> Iterator[Flows]:
-    """The flows in pieces of at most `size`, in order: at least one, which may be empty."""
-    for low in range(0, max(len(flows.hour), 1), size):
-        yield Flows(*(column[low : low + size] for column in _columns(flows)))
+    """The flows in pieces of about `size`, in order: at least one, which may be empty.
+
+    Where they are in the order of their hours, as those of a plan are, no hour is cut in two.
+    """
+    count = len(flows.hour)
+    cuts = np.arange(size, count, size)
+    if len(cuts) and (flows.hour[1:] >= flows.hour[:-1]).all():
+        cuts = np.unique(np.searchsorted(flows.hour, flows.hour[cuts]))
+    ends = [0, *(int(cut) for cut in cuts if cut), count]
+    for low, high in pairwise(ends):
+        yield Flows(*(column[low:high] for column in _columns(flows)))
 
 
 def per_flow(scenario: Scenario, flows: Flows) -> dict[str, np.ndarray]:

@@ -14,8 +14,8 @@ from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement import feasibility as masks
 from wattlas.placement.instance import Instance
-from wattlas.placement.metrics import Table
-from wattlas.placement.totals import per_flow
+from wattlas.placement.metrics import Table, flows_of
+from wattlas.placement.totals import per_flow, slices
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
 QUANTILES = 201
@@ -50,28 +50,29 @@ def _place(kind: str, place: Any) -> dict[str, Any]:
 
 def flow_sums(scenario: Scenario, flows: Flows) -> Table:
     """Window sums per (metro, class, region, point); region `unserved` where not served."""
-    each = per_flow(scenario, flows)
-    _, _, r, o, _ = scenario.shape
-    key = (flows.metro.astype(np.int64) * len(scenario.classes) + flows.klass) * (r + 1)
-    key = (key + np.where(flows.served, flows.region, r)) * o + flows.point
-    unique, inverse = np.unique(key, return_inverse=True)
+    i, k, r, o, _ = scenario.shape
+    names = ("requests", "it_mwh", "facility_mwh", "energy_usd", "carbon_kg", "waited")
+    grid = {name: np.zeros(i * k * (r + 1) * o) for name in names}
+    for piece in slices(flows):
+        each = per_flow(scenario, piece)
+        each["waited"] = each["requests"] * each["rtt_ms"]
+        key = (piece.metro.astype(np.int64) * k + piece.klass) * (r + 1)
+        key = (key + np.where(piece.served, piece.region, r)) * o + piece.point
+        for name, total in grid.items():
+            total += np.bincount(key, each[name], len(total))
+    unique = np.flatnonzero(grid["requests"] > 0)
     point, rest = unique % o, unique // o
     region, rest = rest % (r + 1), rest // (r + 1)
-    klass, metro = rest % len(scenario.classes), rest // len(scenario.classes)
-    requests = np.bincount(inverse, each["requests"], len(unique))
-    sums = {
-        name: np.bincount(inverse, each[name], len(unique))
-        for name in ("it_mwh", "facility_mwh", "energy_usd", "carbon_kg")
-    }
-    rtt = np.bincount(inverse, each["requests"] * each["rtt_ms"], len(unique)) / requests
+    klass, metro = rest % k, rest // k
+    sums = {name: total[unique] for name, total in grid.items()}
+    waited = sums.pop("waited")
     return {
         "metro": np.array([m.id for m in scenario.metros])[metro],
         "class": np.array([k.id for k in scenario.classes])[klass],
         "region": np.array([*(x.id for x in scenario.regions), "unserved"])[region],
         "point": np.where(region < r, np.array([p.id for p in scenario.points])[point], ""),
-        "requests": requests,
         **sums,
-        "rtt_ms": np.where(region < r, rtt, np.nan),
+        "rtt_ms": np.where(region < r, waited / sums["requests"], np.nan),
     }
 
 
@@ -196,28 +197,29 @@ def _telling_hours(scenario: Scenario, demand_mw: np.ndarray) -> list[int]:
 
 def _region_sums(plan: Plan) -> dict[str, np.ndarray]:
     """Requests, MWh and GPU-h per region and step, hours counted, each (R, T)."""
-    scenario, flows = plan.scenario, plan.flows
-    assert flows is not None
-    each = per_flow(scenario, flows)
-    on = flows.served
-    at = flows.region[on].astype(np.int64) * scenario.hours.count + flows.hour[on]
+    scenario = plan.scenario
     shape = (len(scenario.regions), scenario.hours.count)
     size = shape[0] * shape[1]
-    names = ("requests", "it_mwh", "facility_mwh", "gpu_h")
-    return {n: np.bincount(at, each[n][on], size).reshape(shape) for n in names}
+    grid = {n: np.zeros(size) for n in ("requests", "it_mwh", "facility_mwh", "gpu_h")}
+    for flows in slices(flows_of(plan)):
+        each, on = per_flow(scenario, flows), flows.served
+        at = flows.region[on].astype(np.int64) * shape[1] + flows.hour[on]
+        for name, total in grid.items():
+            total += np.bincount(at, each[name][on], size)
+    return {name: total.reshape(shape) for name, total in grid.items()}
 
 
 def _requests(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Requests of (metro, class), and of (metro, class, region), over the window."""
-    scenario, flows = plan.scenario, plan.flows
-    assert flows is not None
+    scenario = plan.scenario
     i, k, r = scenario.shape[:3]
-    requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
-    key = flows.metro.astype(np.int64) * k + flows.klass
-    served = np.bincount(key, requests, i * k).reshape(i, k)
-    on = flows.region != UNSERVED
-    grid = np.bincount((key * r + flows.region)[on], requests[on], i * k * r).reshape(i, k, r)
-    return served, grid
+    served, by_region = np.zeros(i * k), np.zeros(i * k * r)
+    for flows in slices(flows_of(plan)):
+        requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
+        key, on = flows.metro.astype(np.int64) * k + flows.klass, flows.region != UNSERVED
+        served += np.bincount(key, requests, i * k)
+        by_region += np.bincount((key * r + flows.region)[on], requests[on], i * k * r)
+    return served.reshape(i, k), by_region.reshape(i, k, r)
 
 
 def _unit_means(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ them. So a year costs a few passes over the merged flows and holds none that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -70,7 +70,7 @@ def worth(scenario: Scenario, *, objective: Objective | None = None) -> Worth:
             return Worth(Status.INFEASIBLE, conflict=found.conflict)
         return Worth(found.solution.status, merged_totals(part, found.solution))
 
-    parts = at_once(of, stretches)
+    parts = list(at_once(of, stretches))
     failed = next((one for one in parts if not one.ok), None)
     if failed is not None:
         return failed
@@ -78,10 +78,10 @@ def worth(scenario: Scenario, *, objective: Objective | None = None) -> Worth:
     return Worth(status, reduce(add_totals, (one.totals for one in parts)))
 
 
-def at_once(work: Callable[[S], T], items: Iterable[S]) -> list[T]:
+def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
     """`work` of every item, in order, a few at a time; the first error ends it."""
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, items))
+        yield from pool.map(work, items)
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,11 @@ def sums(instance: Instance, solution: Solution) -> Sums:
     )
 
 
-def merged_totals(instance: Instance, solution: Solution) -> Totals:
-    """`totals` of a solution from its merged flows; MWh × g/kWh is kg."""
+def merged_totals(instance: Instance, solution: Solution, *, frictions: bool = True) -> Totals:
+    """`totals` of a solution from its merged flows, `frictions` counted or not.
+
+    MWh × g/kWh is kg, so no factor stands between them.
+    """
     scenario, found = instance.scenario, sums(instance, solution)
     facility = found.it_mwh * scenario.pue[:, None]
     transfer = np.array([k.transfer_gb for k in scenario.classes])[instance.klass]
@@ -139,7 +142,9 @@ def merged_totals(instance: Instance, solution: Solution) -> Totals:
     price = np.array([k.unserved_usd_per_request or 0.0 for k in scenario.classes])
     carbon_kg = float((facility * scenario.deciding_g_per_kwh).sum())
     marginal = scenario.signals.marginal_g_per_kwh
-    friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
+    friction = np.zeros(1)
+    if frictions:
+        friction = friction_usd(instance, *solution.flows) * scenario.hours.weight
     return Totals(
         requests=served,
         unserved_requests=float(found.unserved.sum()),

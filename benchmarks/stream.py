@@ -1,0 +1,113 @@
+"""A long plan written as it is solved: memory against the years, CPU time an hour against a week.
+
+A process of its own makes each month when it is asked for, plans it and writes it. About half of
+the capacities bind.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.study import measured
+from benchmarks.worlds import month_hours, months_world
+from wattlas.cli.streaming import give_memory_back
+from wattlas.dashboard.stream_folder import Long, write_plan
+from wattlas.model.scenario import Scenario
+
+MEBIBYTES = 300.0
+DRIFT = 1.10
+SIZES = {"tiny": ("tiny", 1, 3), "year": ("L", 12, 36)}
+"""World, months of the short run, months of the long one."""
+FIRST_H = 168
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """One run: hours, CPU seconds an hour after the first week and at the end, peak MiB."""
+
+    hours: int
+    week_ms_per_h: float
+    last_ms_per_h: float
+    peak_mib: float
+    folder_mib: float
+
+
+def run(asked: Asked) -> Sequence[Figure]:
+    """Stream a short and a long run, each in a process of its own."""
+    size, short, long = SIZES[asked.size]
+    streamed("tiny", 1)  # compiles the engine, once after an installation
+    one, three = (streamed(size, months) for months in (short, long))
+    said = f"{size}, {short} and {long} months"
+    return (
+        Figure("peak memory, short run", one.peak_mib, unit="MiB", target=MEBIBYTES, note=said),
+        Figure("peak memory, long run", three.peak_mib, unit="MiB", target=MEBIBYTES),
+        Figure("memory, long over short", three.peak_mib / one.peak_mib, unit="×", target=DRIFT),
+        Figure(
+            "CPU time an hour, end over first weeks",
+            three.last_ms_per_h / three.week_ms_per_h,
+            unit="×",
+            target=DRIFT,
+            note=f"{three.week_ms_per_h:.2f} and {three.last_ms_per_h:.2f} ms an hour, making the "
+            f"hours and writing {three.folder_mib:.0f} MiB included",
+        ),
+    )
+
+
+def streamed(size: str, months: int) -> Streamed:
+    """One run in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said.json"
+        out = Path(folder) / "plan"
+        measured(
+            [sys.executable, "-m", "benchmarks.stream", size, str(months), str(out), str(said)]
+        )
+        mib = sum(file.stat().st_size for file in out.iterdir()) / 2**20
+        return replace(Streamed(**json.loads(said.read_text("utf-8"))), folder_mib=mib)
+
+
+def main(size: str, months: int, out: Path, said: Path) -> None:
+    """Stream so many months of a world into a folder and say how it went."""
+    give_memory_back()  # as `wattlas plan --out FOLDER` does
+    begin: list[float] = []
+    marks: list[tuple[int, float]] = []
+
+    def stretches() -> Iterator[Scenario]:
+        for one in months_world(size, months):
+            if not begin:
+                begin.append(time.process_time())
+            yield one
+
+    def done(count: int) -> None:
+        marks.append((count, time.process_time()))
+
+    hours = sum(month_hours(np.datetime64("2023-01") + n) for n in range(months))
+    write_plan(out, Long(f"{size} {months}", hours, stretches()), done=done)
+    quarter = marks[-max(len(marks) // 4, 1) :]
+    first = next(mark for mark in marks if mark[0] >= 4 * FIRST_H)
+    week = (first[1] - begin[0]) / first[0]
+    last = (quarter[-1][1] - quarter[0][1]) / max(quarter[-1][0] - quarter[0][0], 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = Streamed(marks[-1][0], week * 1e3, last * 1e3, peak, 0.0)
+    said.write_text(json.dumps(found.__dict__), "utf-8")
+
+
+BENCHMARK = Benchmark(
+    name="stream",
+    tells="a plan written as it is solved: memory and time an hour as the years grow",
+    sizes=tuple(SIZES),
+    run=run,
+)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

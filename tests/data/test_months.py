@@ -1,0 +1,106 @@
+"""A long scenario month by month says what it says as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.data.months import by_month, is_long, load_months
+from wattlas.data.tables import times_of
+from wattlas.errors import InputError, UsageError
+from wattlas.model.signals import Hours
+from wattlas.placement.fingerprint import fingerprint
+
+DAYS = 60
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def long(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    """The tiny example over two months from tables that repeat its day; every hour differs."""
+    made = tiny_folder(tmp_path / "t")
+    for name in ("price", "carbon"):
+        day = pl.read_csv(made.path / f"{name}.csv", comment_prefix="#").with_columns(
+            pl.col("time_utc").str.to_datetime(time_zone="UTC")
+        )
+        value = day.columns[2]
+        days = [
+            day.with_columns(pl.col("time_utc") + pl.duration(days=n), pl.col(value) + n)
+            for n in range(DAYS)
+        ]
+        frame = pl.concat(days).sample(fraction=1.0, shuffle=True, seed=1)
+        if request.param == "csv":
+            text = pl.col("time_utc").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            frame.with_columns(text).write_csv(made.path / f"{name}.csv")
+        else:
+            frame.write_parquet(made.path / f"{name}.parquet", row_group_size=500)
+            made.edit("scenario.yaml", f"{name}.csv", f"{name}.parquet")
+    return made.edit("scenario.yaml", "  hours: 24", f"  hours: {24 * DAYS}")
+
+
+def test_months_are_the_whole(long: Folder) -> None:
+    """Every array of every month is the whole's at its hours, to the last bit."""
+    whole = long.load()
+    months = load_months(long.path)
+    assert months.steps == whole.hours.count == 24 * DAYS
+    begin = 0
+    found = list(months)
+    assert [len(one.hours.offset) for one in found] == [24 * 30, 24 * 30]
+    for one in found:
+        steps = np.arange(begin, begin + one.hours.count)
+        assert fingerprint(one) == fingerprint(whole.at_hours(steps))
+        begin += one.hours.count
+    assert load_months(long.path).identity == months.identity
+    assert load_months(long.path, set=["regions.oslo.pue=1.2"]).identity != months.identity
+
+
+def test_hours_come_from_the_data(long: Folder) -> None:
+    """Without `hours` the table's times say how many there are, and no other column is read."""
+    long.edit("scenario.yaml", f"  hours: {24 * DAYS}\n", "")
+    assert load_months(long.path).steps == 24 * DAYS
+    file = next(f for f in long.path.iterdir() if f.stem == "price")
+    assert times_of(file).columns == ["time_utc"]
+
+
+def test_what_is_long(long: Folder, tmp_path: Path) -> None:
+    """More than a leap year is long; a year, a sample and a constant price of a day are not."""
+    assert not is_long(long.path)
+    assert is_long(long.path, set=["time.hours=8785"])
+    assert not is_long(long.path, set=["time.hours=8784"])
+    assert not is_long(long.path, set=["time.hours=9000", "time.sample={days_per_month: 1}"])
+    assert is_long(long.path, set=["time.hours=4393", "time.step_h=2"])
+    with pytest.raises(UsageError, match="from all hours"):
+        load_months(long.path, set=["time.sample={days_per_month: 1}"])
+
+
+def test_a_mistake_is_told_when_its_month_comes(tmp_path: Path) -> None:
+    """File and line are those of the file, not of the month; months before it are made."""
+    tiny = tiny_folder(tmp_path / "t")
+    text = (tiny.path / "price.csv").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("2023-06-01T")]
+    july = [row.replace("2023-06-01", "2023-07-01") for row in rows]
+    tiny.write("price.csv", text.rstrip("\n") + "\n" + "\n".join(july) + "\n")
+    later = tiny.path / "price.csv"
+    later.write_text(
+        later.read_text("utf-8").replace("2023-07-01T05:00:00Z,NO,", "2023-07-01T05:00:00Z,NO,x")
+    )
+    months = iter(load_months(tiny.path, set=["time.hours=744"]))
+    with pytest.raises(InputError) as told:
+        next(months)
+    assert "lacks 696 of 720 hours" in str(told.value)
+    short = load_months(tiny.path, set=["time.start=2023-07-01T00:00:00Z", "time.hours=24"])
+    with pytest.raises(InputError) as told:
+        next(iter(short))
+    line = tiny.line("price.csv", "2023-07-01T05:00:00Z,NO,x")
+    assert any(p.line == line for p in told.value.problems)
+
+
+def test_months_of_any_hours() -> None:
+    """A month ends where the next begins, whatever the step."""
+    hours = Hours.range("2023-01-31T18:00:00", 50, 0.5)
+    parts = list(by_month(hours))
+    assert [one.count for one in parts] == [12, 38]
+    assert str(parts[1].utc[0]) == "2023-02-01T00:00:00"
