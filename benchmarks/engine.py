@@ -1,27 +1,21 @@
 """The hourly engine against HiGHS, the same hours in the same run, CPU time.
 
-    python benchmarks/engine.py INSTANCES [--json OUT] [--only NAME ...] [--hours 8760] [--judge 6]
-
-INSTANCES is a folder with `instances.py` (synthetic instances by size) and `lp_form.py` (an hour
-of one as a linear program).
+Instances come from the shared folder (`--shared`): `bench/instances.py` makes them by size, and
+`bench/lp_form.py` writes an hour of one as a linear program.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
+import importlib
 import resource
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from benchmarks.registry import Asked, Benchmark, Figure
 from wattlas.placement.engine import (
     HourlyProgram,
     HourlySolution,
@@ -35,6 +29,20 @@ from wattlas.placement.engine import (
 )
 
 Instance = dict[str, Any]
+HOURS = {"tiny": 48, "month": 720, "year": 8760}
+JUDGED = {"tiny": 1, "month": 3, "year": 6}
+"""Hours of each run that HiGHS solves, too."""
+EQUAL = 1e-9
+
+
+def shared_module(asked: Asked, name: str) -> Any:
+    """A module of the shared folder's `bench`."""
+    if asked.shared is None:
+        raise SystemExit("this benchmark needs --shared FOLDER with bench/instances.py")
+    folder = str(asked.shared / "bench")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
 
 
 def as_program(instance: Instance) -> HourlyProgram:
@@ -117,7 +125,21 @@ def _run_highs(lp: Any) -> tuple[float, float]:
     return cpu(work)
 
 
-def year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) -> Instance:
+def run(asked: Asked) -> Sequence[Figure]:
+    """Every line of the table that the engine alone answers for."""
+    instances, lp_form = shared_module(asked, "instances"), shared_module(asked, "lp_form")
+    warm_up(lambda text: print(text, file=sys.stderr))
+    hours, judged = HOURS[asked.size], JUDGED[asked.size]
+    return (
+        *_year(instances, lp_form, 1, hours, judged),
+        *_year(instances, lp_form, 3, hours, judged),
+        _capped(instances, hours),
+        _sweep(instances),
+        _constancy(instances, hours),
+    )
+
+
+def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) -> Iterator[Figure]:
     """Size L, every hour, merged and hot; HiGHS cold on some of the same hours."""
     instance = instances.make("L", V=points, T=hours)
     program = as_program(instance)
@@ -125,31 +147,41 @@ def year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) -> 
     solve_hours(merged, [0])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer, engine_s = cpu(lambda: solve_hours(merged, want_duals=False))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     sample = np.linspace(0, hours - 1, judged).astype(int)
     cold = [highs_cold(lp_form, instance, int(t)) for t in sample]
-    small = [highs_merged(merged, int(t)) for t in sample]
     judge = np.array([value for value, _ in cold])
-    each = engine_s / hours
-    return {
-        "what": f"L, {points} operating point(s), {hours} h",
-        "sources": int(merged.demand.shape[0]),
-        "engine_cpu_s": engine_s,
-        "engine_cpu_ms_per_hour": 1e3 * each,
-        "year_cpu_s": each * 8760,
-        "merge_cpu_s": merge_s,
-        "pivots_per_hour": answer.pivots / hours,
-        "scans_per_hour": answer.scans / hours,
-        "status": np.bincount(answer.status, minlength=3).tolist(),
-        "largest_own_gap": float(np.nanmax(answer.gap / answer.objective)),
-        "highs_cold_cpu_ms": 1e3 * float(np.mean([s for _, s in cold])),
-        "highs_merged_cpu_ms": 1e3 * float(np.mean([s for _, s in small])),
-        "times_highs_cold": float(np.mean([s for _, s in cold])) / each,
-        "times_highs_merged": float(np.mean([s for _, s in small])) / each,
-        "largest_difference_to_highs": float(np.abs(answer.objective[sample] / judge - 1).max()),
-        "certified_residual": verify(merged, solve_week(merged)).worst,
-        "memory_growth_mib": (after - before) / 1024,
-    }
+    apart = float(np.abs(answer.objective[sample] / judge - 1).max())
+    if apart > EQUAL or (answer.status != 0).any():
+        raise RuntimeError(f"the engine is {apart:.1e} off HiGHS, or left hours unsolved")
+    residual = verify(merged, solve_week(merged)).worst
+    each, name = engine_s / hours, f"L, {points} operating point" + "s" * (points > 1)
+    note = (
+        f"{hours} h, {merged.demand.shape[0]} merged sources, merging {merge_s:.1f} s, largest "
+        f"difference {apart:.0e}, residual {residual:.0e}, memory grew by {grown:.0f} MiB"
+    )
+    target = {1: 10.0, 3: 100.0}[points] * hours / 8760
+    yield Figure(f"{name}, all hours", engine_s, target=target, note=note)
+    yield Figure(
+        f"{name}, an hour",
+        each * 1e3,
+        unit="ms",
+        other=1e3 * float(np.mean([s for _, s in cold])),
+        other_name=f"HiGHS cold ({judged} hours)",
+        target={1: 500.0, 3: 280.0}[points],
+        of_ratio=True,
+    )
+    if points == 1:
+        small = [highs_merged(merged, int(t)) for t in sample]
+        yield Figure(
+            f"{name}, an hour",
+            each * 1e3,
+            unit="ms",
+            other=1e3 * float(np.mean([s for _, s in small])),
+            other_name="HiGHS, merged sources",
+            target=55.0,
+            of_ratio=True,
+        )
 
 
 def solve_week(program: HourlyProgram) -> HourlySolution:
@@ -157,84 +189,54 @@ def solve_week(program: HourlyProgram) -> HourlySolution:
     return solve_hours(program, range(min(168, program.demand.shape[1])))
 
 
-def constancy(instances: Any) -> Instance:
-    """CPU per hour of a week and of a year, size M."""
-    program = merge(as_program(instances.make("M", V=1, T=8760))).program
-    solve_hours(program, [0])
-    _, week = cpu(lambda: [solve_hours(program, range(n, n + 168)) for n in range(0, 1680, 168)])
-    _, whole = cpu(lambda: solve_hours(program))
-    return {
-        "what": "time per hour, weeks against a year, M",
-        "week_cpu_ms_per_hour": 1e3 * week / 1680,
-        "year_cpu_ms_per_hour": 1e3 * whole / 8760,
-    }
-
-
-def sweep(instances: Any) -> Instance:
-    """1,000 carbon weights over one hour, size S."""
-    instance = instances.make("S", V=1)
-    program = merge(as_program(instance)).program
-    base, rate = (
-        instance["pue"][:, None] * instance["price"] / 1000,
-        instance["pue"][:, None] * instance["ci"] / 1000,
-    )
-    weights = np.linspace(0, 1, 1000)
-    rates = base[None] + weights[:, None, None] * rate[None]
-    solve_sweep(program, rates[:2], hours=[12])
-    answer, spent = cpu(lambda: solve_sweep(program, rates, hours=[12]))
-    return {
-        "what": "1,000 programs along a sweep, S",
-        "cpu_s": spent,
-        "pivots": answer.pivots,
-        "optimal": int((answer.status == 0).sum()),
-    }
-
-
-def capped(instances: Any, hours: int) -> Instance:
+def _capped(instances: Any, hours: int) -> Figure:
     """A cap on the carbon of all hours together, size L, one operating point."""
     instance = instances.make("L", V=1, T=hours)
     program = merge(as_program(instance)).program
     meter = Meter(np.ascontiguousarray(instance["pue"][:, None] * instance["ci"] / 1000))
     free = float(solve_hours(program, meters=(meter,), want_duals=False).meters.sum())
     answer, spent = cpu(lambda: solve_capped(program, meter, 0.8 * free))
-    return {
-        "what": f"L, one operating point, {hours} h under a carbon cap of 80 %",
-        "cpu_s": spent,
-        "year_cpu_s": spent / hours * 8760,
-        "rounds": answer.rounds,
-        "gap": answer.gap,
-        "multiplier": answer.multiplier,
-    }
+    if not abs(answer.gap) <= 1e-8:
+        raise RuntimeError(f"the cap's gap is {answer.gap:.1e}")
+    note = f"cap 80 %, {answer.rounds} rounds, certified gap {answer.gap:.0e}"
+    return Figure("L under a carbon cap over all hours", spent, target=60 * hours / 8760, note=note)
 
 
-def main() -> None:
-    """Run, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("instances", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--hours", type=int, default=8760)
-    parser.add_argument("--judge", type=int, default=6)
-    parser.add_argument("--only", nargs="*", default=["one", "three", "sweep", "cap", "constancy"])
-    args = parser.parse_args()
-    sys.path.insert(0, str(args.instances))
-    import instances
-    import lp_form
-
-    warm_up(lambda text: print(text, file=sys.stderr))
-    table: dict[str, Callable[[], Instance]] = {
-        "one": lambda: year(instances, lp_form, 1, args.hours, args.judge),
-        "three": lambda: year(instances, lp_form, 3, args.hours, args.judge),
-        "sweep": lambda: sweep(instances),
-        "cap": lambda: capped(instances, args.hours),
-        "constancy": lambda: constancy(instances),
-    }
-    results = {}
-    for name in args.only:
-        results[name] = table[name]()
-        print(json.dumps({name: results[name]}, indent=1), flush=True)
-        if args.json:
-            args.json.write_text(json.dumps(results, indent=1))
+def _sweep(instances: Any) -> Figure:
+    """1,000 carbon weights over one hour, size S."""
+    instance = instances.make("S", V=1)
+    program = merge(as_program(instance)).program
+    base = instance["pue"][:, None] * instance["price"] / 1000
+    rate = instance["pue"][:, None] * instance["ci"] / 1000
+    rates = base[None] + np.linspace(0, 1, 1000)[:, None, None] * rate[None]
+    solve_sweep(program, rates[:2], hours=[12])
+    answer, spent = cpu(lambda: solve_sweep(program, rates, hours=[12]))
+    if (answer.status != 0).any():
+        raise RuntimeError("a program of the sweep was left unsolved")
+    return Figure("1,000 programs along a sweep, S", spent, target=0.1)
 
 
-if __name__ == "__main__":
-    main()
+def _constancy(instances: Any, hours: int) -> Figure:
+    """CPU time per hour over all hours and over single weeks of the same, size M.
+
+    The longest run stands for ten years: what is kept from hour to hour does not grow with them.
+    """
+    count = max(10 * hours, 336)
+    program = merge(as_program(instances.make("M", V=1, T=count))).program
+    solve_hours(program, [0])
+    starts = np.linspace(0, count - 168, 40).astype(int)
+    _, weeks = cpu(lambda: [solve_hours(program, range(n, n + 168)) for n in starts])
+    _, whole = cpu(lambda: solve_hours(program, want_duals=False))
+    week = weeks / (40 * 168)
+    note = f"{1e3 * week:.3f} ms an hour in 40 weeks, {1e3 * whole / count:.3f} over {count} h"
+    return Figure("M, an hour of all over one of a week", whole / count / week, unit="×",
+                  target=1.1, note=note)  # fmt: skip
+
+
+BENCHMARK = Benchmark(
+    name="engine",
+    tells="hours of L against HiGHS, a carbon cap, a sweep, time against length (needs --shared)",
+    sizes=tuple(HOURS),
+    run=run,
+    usual="month",
+)

@@ -72,10 +72,26 @@ class Benchmark:
 
 def registry() -> dict[str, Benchmark]:
     """Every benchmark by name, in the order in which they are run."""
-    from benchmarks import first_command, program, start, stream, study
+    from benchmarks import (
+        as_written,
+        core,
+        coupled,
+        engine,
+        first_command,
+        program,
+        small,
+        start,
+        stream,
+        study,
+    )
 
     found = (
         program.BENCHMARK,
+        small.BENCHMARK,
+        engine.BENCHMARK,
+        as_written.BENCHMARK,
+        core.BENCHMARK,
+        coupled.BENCHMARK,
         start.BENCHMARK,
         stream.BENCHMARK,
         study.BENCHMARK,

@@ -13,6 +13,8 @@ from benchmarks.registry import Asked, Benchmark, Figure
 
 HELP_S = 0.4
 IMPORT_S = 0.5
+PLAN_S = 1.5
+DAY = ["--set", "time.sample=null", "--set", "time.hours=24"]
 RUNS = {"once": 1, "usual": 9}
 
 
@@ -24,6 +26,7 @@ def run(asked: Asked) -> Sequence[Figure]:
     return (
         _figure("wattlas --help", [command, "--help"], HELP_S, bare, asked),
         _figure("import wattlas", [python, "-c", "import wattlas"], IMPORT_S, bare, asked),
+        _figure("wattlas plan, a day of the world", [command, "plan", *DAY], PLAN_S, bare, asked),
     )
 
 
@@ -48,7 +51,7 @@ def _seconds(command: list[str], times: int) -> list[float]:
 
 BENCHMARK = Benchmark(
     name="start",
-    tells="`wattlas --help` and `import wattlas` in fresh processes",
+    tells="`wattlas --help`, `import wattlas` and a day's `wattlas plan` in fresh processes",
     sizes=("once", "usual"),
     run=run,
 )

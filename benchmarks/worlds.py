@@ -112,13 +112,17 @@ def month_hours(month: np.datetime64) -> int:
 
 
 def _from_shared(folder: Path, size: str) -> Scenario:
-    """An instance of the shared generator as a scenario; its legal mask is left out."""
+    """An instance of the shared generator as a scenario."""
     spec = importlib.util.spec_from_file_location("instances", folder / "bench" / "instances.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: dict[str, Any] = module.make(size, V=3)
+    return from_arrays(f"shared-{size}", module.make(size, V=3))
+
+
+def from_arrays(name: str, made: dict[str, Any]) -> Scenario:
+    """The shared generator's arrays as a scenario; its legal mask is left out."""
     facts = {
         "rtt": made["rtt"],
         "egress": made["egr"],
@@ -130,7 +134,7 @@ def _from_shared(folder: Path, size: str) -> Scenario:
         "budget": made["L"],
         "floors": tuple(made["A"]),
     }
-    return _scenario(f"shared-{size}", facts, made["cap"])
+    return _scenario(name, facts, made["cap"])
 
 
 def _scenario(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scenario:

@@ -1,0 +1,71 @@
+"""A week of M with a price on starting capacity: rolling windows against the program as a whole.
+
+The instance comes from the shared folder (`--shared`). The whole program is solved by interior
+point over merged sources; its optimum says how far above it the windows are in truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.engine import shared_module
+from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.worlds import from_arrays
+from wattlas.model.frictions import Frictions, Initial
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.placement import rolling
+from wattlas.placement.api import plan
+from wattlas.placement.engine import warm_up
+
+HOURS = {"day": 48, "week": 168}
+START_USD = 0.5
+ABOVE, CERTIFIED, SECONDS = 0.02, 0.3, 60.0
+"""Per cent above the optimum, certified per cent, CPU seconds."""
+
+
+def run(asked: Asked) -> Sequence[Figure]:
+    """The same plan by windows and whole."""
+    scenario = coupled_world(asked, HOURS[asked.size])
+    warm_up()
+    ours, ours_s = _timed(scenario, whole=False)
+    whole, whole_s = _timed(scenario, whole=True)
+    above = 100.0 * (ours.objective / whole.objective - 1.0)
+    note = f"{ours.info.programs} windows; whole: gap {whole.info.gap:.0e}"
+    return (
+        Figure("rolling windows", ours_s, other=whole_s, other_name="whole program",
+               target=SECONDS, note=note),
+        Figure("above the optimum", above, unit="%", target=ABOVE),
+        Figure("certified gap", 100.0 * ours.info.gap, unit="%", target=CERTIFIED),
+    )  # fmt: skip
+
+
+def coupled_world(asked: Asked, hours: int) -> Scenario:
+    """M with one operating point, a free start and a price on every start after it."""
+    made = shared_module(asked, "instances").make("M", V=1, T=hours)
+    scenario = from_arrays("shared-M", made)
+    classes = tuple(replace(k, mean_accuracy_min=None) for k in scenario.classes)
+    frictions = Frictions(start_usd_per_gpu_h=START_USD, initial=Initial.FREE)
+    return replace(scenario, points=scenario.points[1:2], classes=classes, frictions=frictions)
+
+
+def _timed(scenario: Scenario, *, whole: bool) -> tuple[Plan, float]:
+    """The plan and its CPU seconds; whole: one program, whatever its size."""
+    kept = rolling.WHOLE
+    rolling.WHOLE = 10**12 if whole else 0
+    began = time.process_time()
+    try:
+        return plan(scenario), time.process_time() - began
+    finally:
+        rolling.WHOLE = kept
+
+
+BENCHMARK = Benchmark(
+    name="coupled",
+    tells="a week of M with start-up friction: windows, their gap, the whole (needs --shared)",
+    sizes=tuple(HOURS),
+    run=run,
+    usual="week",
+)
