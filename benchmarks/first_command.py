@@ -13,7 +13,7 @@ from benchmarks.study import measured
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = Path("wattlas-results") / "report.html"
-SECONDS = 120.0
+SECONDS = 180.0
 
 
 def first_command(root: Path = ROOT) -> str:

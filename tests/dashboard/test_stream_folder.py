@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -19,6 +18,7 @@ from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
+from wattlas.placement.blocks import blocks
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_the_folder_is_the_plan(world: Scenario, tmp_path: Path) -> None:
     meta = write_plan(tmp_path / "p", world, done=told.append)
     one = plan(world)
     assert table(tmp_path / "p").equals(one.to_polars())
-    assert told == [168, 336, 504]
+    assert told == [192, 384, 504]
     assert meta == json.loads((tmp_path / "p" / "meta.json").read_text("utf-8"))
     assert meta["status"] == "optimal"
     assert meta["gap"] == 0.0
@@ -82,7 +82,7 @@ def test_stopped_and_resumed(
     told: list[int] = []
     meta = write_plan(folder, world, resume=True, done=told.append)
     assert len(solved) == len(set(solved)) == 3
-    assert told == [168, 336, 504]
+    assert told == [192, 384, 504]
     assert not left.exists()
     fresh = write_plan(tmp_path / "q", world)
     assert table(folder).equals(table(tmp_path / "q"))
@@ -106,7 +106,7 @@ def test_another_plan_is_refused(world: Scenario, tmp_path: Path) -> None:
             resume=True,
         )  # fmt: skip
     assert len(both.value.problems) == 2
-    assert "500, it was 240" in str(both.value)
+    assert "500, it was 192" in str(both.value)
     head = json.loads((folder / "plan.json").read_text("utf-8"))
     (folder / "plan.json").write_text(json.dumps({**head, "wattlas": "0.0.1"}), "utf-8")
     with pytest.raises(InputError, match=r"0\.0\.1"):
@@ -118,7 +118,7 @@ def test_another_plan_is_refused(world: Scenario, tmp_path: Path) -> None:
 
 def test_a_part_of_other_hours_is_refused(world: Scenario, tmp_path: Path) -> None:
     """A stretch that is not what it was is found although its name is the same."""
-    folder, weeks = tmp_path / "p", [np.arange(low, low + 168) for low in (0, 168, 336)]
+    folder, weeks = tmp_path / "p", blocks(world)
 
     def long(scale: float) -> Long:
         parts = [world.at_hours(week) for week in weeks]

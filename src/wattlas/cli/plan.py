@@ -47,7 +47,7 @@ def command(
     ] = False,
     chunk: Annotated[
         int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
-    ] = 240,
+    ] = 192,
     time_limit_s: Annotated[
         float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
     ] = None,

@@ -1,7 +1,7 @@
 """Stretches of time that are placed one after the other, each from nothing but its own hours.
 
-Where nothing couples the hours they are cut by the calendar: days 1–7, 8–14, 15–21 and the rest of
-each month, in UTC. Where many placements are equally good, which one is found depends on where
+Where nothing couples the hours they are cut by the calendar: each month into four parts of seven
+or eight days, in UTC. Where many placements are equally good, which one is found depends on where
 the search began; because the cuts are the calendar's, a plan in one piece and one made in chunks
 of any length begin at the same hours, and find the same.
 """
@@ -19,7 +19,8 @@ from wattlas.placement.limits import OBJECTIVE_CAPS
 
 BLOCK_STEPS = 168
 """Neighbouring stretches with fewer steps than this, as in a sample, are one."""
-WEEK_DAYS, WEEKS = 7, 4
+WEEKS = 4
+"""Parts of a month."""
 _UNIT = {Window.DAY: "datetime64[D]", Window.MONTH: "datetime64[M]"}
 
 
@@ -55,7 +56,8 @@ def weeks(hours: Hours) -> list[np.ndarray]:
     """Indices of the steps of each stretch by the calendar alone, whatever couples them."""
     day = hours.utc.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
-    week = np.minimum((day - month.astype("datetime64[D]")).astype(np.int64) // WEEK_DAYS, 3)
+    first, after = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+    week = (day - first).astype(np.int64) * WEEKS // (after - first).astype(np.int64)
     return _runs(month.astype(np.int64) * WEEKS + week, BLOCK_STEPS)
 
 

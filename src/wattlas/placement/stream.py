@@ -22,8 +22,8 @@ from wattlas.placement.api import plan
 from wattlas.placement.blocks import blocks_up_to, coupling, window_of
 from wattlas.placement.totals import add_totals, per_flow, slices
 
-CHUNK_STEPS = 240
-"""Steps that a chunk has room for unless something else is asked for: a week, or a month's end."""
+CHUNK_STEPS = 192
+"""Steps that a chunk has room for unless something else is asked for: one block of hours."""
 
 
 def coupling_words(scenario: Scenario) -> str:
