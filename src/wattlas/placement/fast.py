@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,8 +62,10 @@ def solve_fast(
     """
     from wattlas.placement.engine import solve_hours
 
+    whole = program(instance, with_tie(instance, measure, tie))
+    narrow, point_of = compact(whole)
     found = solve_hours(
-        program(instance, with_tie(instance, measure, tie)),
+        narrow,
         steps,
         start=None if hot is None else hot.of(steps),
         threads=2 if len(steps) >= THREADED else 1,
@@ -78,7 +80,7 @@ def solve_fast(
         hour[keep],
         found.source[keep].astype(np.int64),
         found.region[keep].astype(np.int64),
-        np.where(served, found.point, 0)[keep].astype(np.int64),
+        point_of[found.source, np.where(served, found.point, 0)][keep].astype(np.int64),
         found.value[keep],
     )
     price = np.maximum(-found.capacity_dual, 0.0)
@@ -88,6 +90,30 @@ def solve_fast(
 def worth_it(instance: Instance, hours: int) -> bool:
     """Whether so many hours of this instance are enough for the engine."""
     return int(instance.allowed.sum()) * hours >= WORTH_IT
+
+
+def compact(whole: HourlyProgram) -> tuple[HourlyProgram, np.ndarray]:
+    """The program with as few points as the source with the most open ones has, and which point of
+    the whole each of a source's points is, (S, O').
+
+    A class uses few of all points, and what the engine scans is as wide as the points are many.
+    """
+    used = whole.allowed.any(axis=1)
+    width = max(int(used.sum(axis=1).max(initial=0)), 1)
+    point_of = np.argsort(~used, axis=1, kind="stable")[:, :width]
+    if width == used.shape[1] or whole.per_gpu_h is not None:
+        return whole, np.broadcast_to(np.arange(used.shape[1]), used.shape)
+    by_place = point_of[:, None, :]
+    tidy = np.ascontiguousarray
+    narrow = replace(
+        whole,
+        energy_kwh=np.take_along_axis(whole.energy_kwh, point_of, axis=1),
+        gpu_h=np.take_along_axis(whole.gpu_h, point_of, axis=1),
+        allowed=tidy(np.take_along_axis(whole.allowed, by_place, axis=2)),
+        per_request=tidy(np.take_along_axis(whole.per_request, by_place, axis=2)),
+        row_coef=tidy(np.take_along_axis(whole.row_coef, point_of[None], axis=2)),
+    )
+    return narrow, point_of
 
 
 def with_tie(instance: Instance, measure: Measure, tie: Measure | None) -> Measure:

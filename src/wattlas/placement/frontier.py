@@ -35,7 +35,13 @@ from wattlas.placement.measures import (
     onward_rtt,
     rent,
 )
-from wattlas.placement.steps import Account, Stepped, column_by_column, running_minimum
+from wattlas.placement.steps import (
+    Account,
+    Stepped,
+    column_by_column,
+    engine_opens,
+    running_minimum,
+)
 from wattlas.placement.worth import at_once, merged_totals
 from wattlas.units import KG_PER_T
 
@@ -297,8 +303,9 @@ def _values(
     """The account at each chosen budget, shape (5, len(chosen))."""
     if not something_binds(scenario):
         return running_minimum(_stepped(scenario, asked, axis, chosen), progress)
-    if every:
-        found = column_by_column(_stepped(scenario, asked, axis, chosen), progress)
+    stepped = _stepped(scenario, asked, axis, chosen)
+    if every or engine_opens(stepped):
+        found = column_by_column(stepped, progress)
         tally.solver = "wattlas engine" if found.by_engine else highs.version()
         tally.programs = found.by_engine + found.by_highs
         return found.value
@@ -317,12 +324,17 @@ def _values(
 
 
 def _stepped(scenario: Scenario, asked: Question, axis: Axis, chosen: np.ndarray) -> Stepped:
-    """All lawful places of every demand, and the x from which each is open."""
-    judged = replace(feasibility(scenario), allowed=axis.opens < np.inf)
-    instance = build_instance(scenario, judged=judged, alike=axis.opens)
+    """All places of every demand that open at a chosen budget, and the first at which each does.
+
+    Demands whose places open at the same budgets are one source, so that fewer budgets make fewer.
+    """
+    level = np.searchsorted(chosen * (1 + EQUAL), axis.opens, side="left")
+    opens_at = np.append(chosen, np.inf)[level]
+    judged = replace(feasibility(scenario), allowed=opens_at < np.inf)
+    instance = build_instance(scenario, judged=judged, alike=opens_at)
     pointer, metro, klass = instance.members
     first = pointer[:-1]
-    opens = axis.opens[metro[first], klass[first]]
+    opens = opens_at[metro[first], klass[first]]
     main, tie = measures(instance, asked)
     return Stepped(instance, opens, chosen, main, tie, _account(instance, asked))
 

@@ -23,11 +23,13 @@ def pruned(
     steps: np.ndarray,
     *,
     within_variant: bool = False,
+    opens: np.ndarray | None = None,
 ) -> Instance:
     """The instance without dominated places over the given steps. Exact: no optimum is lost.
 
     `within_variant` compares only points of one model variant, as it must be where starting a
-    variant costs something.
+    variant costs something. `opens` (S, R, O) is the budget from which a place is open, where that
+    differs: the better place must open no later.
     """
     points = instance.allowed.shape[2]
     if points < 2 or not len(steps):
@@ -44,6 +46,8 @@ def pruned(
             accurate = instance.excess[:, better] >= instance.excess[:, o]
             kept = instance.degraded[:, better] <= instance.degraded[:, o]
             no_worse = no_worse & ((accurate | ~floored) & kept)[:, None]
+            if opens is not None:
+                no_worse = no_worse & (opens[:, :, better] <= opens[:, :, o])
             for end in ends:
                 no_worse = no_worse & (end[:, :, better] <= end[:, :, o])
             allowed[:, :, o] &= ~(no_worse & allowed[:, :, better])

@@ -16,6 +16,7 @@ from wattlas.placement.choice import SLACK
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Layout, Rows, hour_units, rows
+from wattlas.placement.prune import pruned
 
 Account = tuple[Measure, ...]
 Progress = Callable[[float], None]
@@ -121,12 +122,17 @@ def column_by_column(asked: Stepped, progress: Progress | None = None) -> Exact:
     reduced cost is not negative does not change the optimum when it opens, so V stays as it is up
     to the first place that prices out, and only there is the hour solved again, from its basis.
     """
-    hours = asked.instance.demand.shape[1]
-    solver = asked.instance.scenario.solver
-    worth_it = fast.worth_it(asked.instance, hours * len(asked.x))
-    if solver is Solver.ENGINE or (solver is Solver.AUTO and worth_it):
+    if engine_opens(asked):
         return _by_engine(asked, progress)
-    return _by_highs(asked, np.arange(hours), progress)
+    return _by_highs(asked, np.arange(asked.instance.demand.shape[1]), progress)
+
+
+def engine_opens(asked: Stepped) -> bool:
+    """Whether the engine opens the places: it is asked for, or there is enough to solve."""
+    solver = asked.instance.scenario.solver
+    if solver is not Solver.AUTO:
+        return solver is Solver.ENGINE
+    return fast.worth_it(asked.instance, asked.instance.demand.shape[1] * len(asked.x))
 
 
 def _by_engine(asked: Stepped, progress: Progress | None) -> Exact:
@@ -134,7 +140,9 @@ def _by_engine(asked: Stepped, progress: Progress | None) -> Exact:
     from wattlas.placement.engine import Account as Meter
     from wattlas.placement.engine import solve_opening
 
-    instance = asked.instance
+    measures = (asked.main,) if asked.tie is None else (asked.main, asked.tie)
+    every = np.arange(asked.instance.demand.shape[1])
+    instance = pruned(asked.instance, measures, every, opens=asked.opens)
     weighed = fast.with_tie(instance, asked.main, asked.tie)
     count, done = instance.demand.shape[1], [0]
 
@@ -143,11 +151,17 @@ def _by_engine(asked: Stepped, progress: Progress | None) -> Exact:
         if progress:
             progress(done[0] / count)
 
+    narrow, point_of = fast.compact(fast.program(instance, weighed))
+    by_place = np.broadcast_to(point_of[:, None, :], narrow.allowed.shape)
+
+    def few(whole: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(whole, by_place, axis=2)
+
     found = solve_opening(
-        fast.program(instance, weighed),
-        asked.opens,
+        narrow,
+        few(asked.opens),
         asked.x * (1 + EQUAL),
-        [Meter(one.per_kwh, one.per_request, one.per_unserved) for one in asked.account],
+        [Meter(one.per_kwh, few(one.per_request), one.per_unserved) for one in asked.account],
         instance.hours,
         threads=2 if count >= fast.THREADED else 1,
         progress=tell,
