@@ -1,0 +1,130 @@
+"""What users feel about accuracy, latency and carbon.
+
+Section 7 of the model, after Siris et al. 2026, in our reading. Everything is vectorised: users run
+along the first axis, operating points along the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What counts as worst and best: accuracy 0..1, latency in ms, grams per request."""
+
+    accuracy_min: float
+    accuracy_max: float
+    latency_min_ms: float
+    latency_max_ms: float
+    reference_g: float
+    """c_ref: emissions at which the environmental part of utility is zero."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(name, f"runs from {low:g} to {high:g}", "Give a least below a most.")
+            for name, low, high in (
+                ("accuracy", self.accuracy_min, self.accuracy_max),
+                ("latency_ms", self.latency_min_ms, self.latency_max_ms),
+            )
+            if not low < high
+        ]
+        if not self.reference_g > 0:
+            problems.append(
+                Problem("reference_g", f"is {self.reference_g:g}", "Give grams above 0.")
+            )
+        if problems:
+            raise InputError(problems)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points as users meet them: accuracy 0..1, latency_ms, carbon_g per request; (O,)."""
+
+    accuracy: np.ndarray
+    latency_ms: np.ndarray
+    carbon_g: np.ndarray
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Types of users, arrays (N,): θ, k_a, k_l 0..1, ρ any, W USD per unit of utility."""
+
+    consciousness: np.ndarray
+    weight_accuracy: np.ndarray
+    weight_latency: np.ndarray
+    curvature: np.ndarray
+    usd_per_utility: np.ndarray
+
+
+def accuracy_score(points: Points, scale: Scale) -> np.ndarray:
+    """q_a = (a − a_min)/(a_max − a_min), clipped to 0..1; (O,)."""
+    score: np.ndarray = (points.accuracy - scale.accuracy_min) / (
+        scale.accuracy_max - scale.accuracy_min
+    )
+    clipped: np.ndarray = np.clip(score, 0.0, 1.0)
+    return clipped
+
+
+def latency_score(points: Points, scale: Scale) -> np.ndarray:
+    """q_l = (l_max − l)/(l_max − l_min), clipped to 0..1; (O,)."""
+    score: np.ndarray = (scale.latency_max_ms - points.latency_ms) / (
+        scale.latency_max_ms - scale.latency_min_ms
+    )
+    clipped: np.ndarray = np.clip(score, 0.0, 1.0)
+    return clipped
+
+
+def curved(score: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """u(q) = (1 − e^{−ρq})/(1 − e^{−ρ}), q itself at ρ = 0; (N, O)."""
+    rho = np.asarray(curvature, dtype=float)[:, None]
+    flat = np.abs(rho) < 1e-8
+    safe = np.where(flat, 1.0, rho)
+    bent = np.expm1(-safe * score[None]) / np.expm1(-safe)
+    felt: np.ndarray = np.where(flat, score[None], bent)
+    return felt
+
+
+def quality(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+    """Q = k_a·u_a + k_l·u_l + (1 − k_a − k_l)·u_a·u_l, Keeney and Raiffa; (N, O)."""
+    u_a = curved(accuracy_score(points, scale), taste.curvature)
+    u_l = curved(latency_score(points, scale), taste.curvature)
+    k_a, k_l = taste.weight_accuracy[:, None], taste.weight_latency[:, None]
+    value: np.ndarray = k_a * u_a + k_l * u_l + (1.0 - k_a - k_l) * u_a * u_l
+    return value
+
+
+def utility(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+    """U = (1 − θ)·Q + θ·(1 − c/c_ref); (N, O)."""
+    theta = taste.consciousness[:, None]
+    green = 1.0 - points.carbon_g / scale.reference_g
+    value: np.ndarray = (1.0 - theta) * quality(points, taste, scale) + theta * green[None]
+    return value
+
+
+def compensation_usd(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
+    """I = W · max(0, U(full) − U(o)): what makes a user whole for a request at o; USD, (N, O)."""
+    felt = utility(points, taste, scale)
+    lost = np.maximum(felt[:, full, None] - felt, 0.0)
+    usd: np.ndarray = taste.usd_per_utility[:, None] * lost
+    return usd
+
+
+def content_above(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
+    """θ0 = ΔQ/(ΔQ + Δc/c_ref): from this consciousness on a step needs no discount; (N, O).
+
+    Zero where nothing is lost; inf where something is lost and no carbon is saved.
+    """
+    q = quality(points, taste, scale)
+    lost = q[:, full, None] - q
+    saved = (points.carbon_g[full] - points.carbon_g)[None] / scale.reference_g
+    threshold = np.divide(
+        lost, lost + saved, out=np.full(lost.shape, np.inf), where=(lost > 0) & (lost + saved > 0)
+    )
+    never = (lost > 0) & (saved <= 0)
+    found: np.ndarray = np.where(never, np.inf, np.where(lost <= 0, 0.0, threshold))
+    return found

@@ -1,0 +1,119 @@
+"""Utility, compensation and populations against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wattlas.errors import InputError
+from wattlas.tiers.population import DEFAULT, Population, Prior, sample
+from wattlas.tiers.utility import (
+    Points,
+    Scale,
+    Taste,
+    compensation_usd,
+    content_above,
+    curved,
+    quality,
+    utility,
+)
+
+SCALE = Scale(0.5, 0.9, 100.0, 1100.0, 0.2)
+POINTS = Points(
+    np.array([0.9, 0.7, 0.5]), np.array([600.0, 350.0, 100.0]), np.array([0.2, 0.1, 0.05])
+)
+
+
+def one(theta: float = 0.0, k_a: float = 0.5, k_l: float = 0.5, rho: float = 0.0) -> Taste:
+    return Taste(*(np.array([v]) for v in (theta, k_a, k_l, rho, 0.01)))
+
+
+def test_quality_by_hand() -> None:
+    """Accuracy scores 1, ½, 0 and latency ½, ¾, 1: additive, and with an interaction."""
+    np.testing.assert_allclose(quality(POINTS, one(), SCALE)[0], [0.75, 0.625, 0.5])
+    both = quality(POINTS, one(k_a=0.4, k_l=0.2), SCALE)[0]
+    want = [0.4 + 0.1 + 0.4 * 0.5, 0.2 + 0.15 + 0.4 * 0.375, 0.2]
+    np.testing.assert_allclose(both, want)
+
+
+def test_utility_and_compensation_by_hand() -> None:
+    """A third of the utility is environmental: 1 − c/c_ref is 0, ½, ¾."""
+    felt = utility(POINTS, one(theta=1 / 3), SCALE)[0]
+    np.testing.assert_allclose(felt, [0.5, 0.625 * 2 / 3 + 0.5 / 3, 0.5 * 2 / 3 + 0.75 / 3])
+    paid = compensation_usd(POINTS, one(), SCALE, full=0)[0]
+    np.testing.assert_allclose(paid, [0.0, 0.00125, 0.0025])
+    assert (compensation_usd(POINTS, one(theta=1.0), SCALE, full=0) == 0).all()
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 5),
+    st.lists(st.floats(0, 1), min_size=2, max_size=2),
+)
+@settings(max_examples=100)
+def test_from_the_threshold_on_no_discount(
+    k_a: float, k_l: float, rho: float, drawn: list[float]
+) -> None:
+    """At θ0 a user is indifferent between full service and the point; above it better off."""
+    over = max(k_a + k_l, 1.0)
+    points = Points(
+        np.array([0.9, 0.5 + 0.4 * drawn[0]]),
+        np.array([100.0, 100.0 + 1000.0 * drawn[1]]),
+        np.array([0.2, 0.1]),
+    )
+    taste = one(0.0, k_a / over, k_l / over, rho)
+    threshold = float(content_above(points, taste, SCALE, full=0)[0, 1])
+    assert 0.0 <= threshold <= 1.0
+    for theta, sign in ((threshold, 0.0), (min(threshold + 0.1, 1.0), 1.0)):
+        felt = utility(points, one(theta, k_a / over, k_l / over, rho), SCALE)[0]
+        gain = felt[1] - felt[0]
+        assert gain >= -1e-9 if sign or threshold == 0 else abs(gain) < 1e-9
+
+
+def test_thresholds_at_their_ends() -> None:
+    """Nothing lost needs nothing; something lost and no carbon saved is never content."""
+    points = Points(np.array([0.9, 0.9, 0.7]), np.array([100.0] * 3), np.array([0.2, 0.1, 0.2]))
+    found = content_above(points, one(), SCALE, full=0)[0]
+    assert found.tolist() == [0.0, 0.0, math.inf]
+
+
+def test_curvature_is_continuous_at_zero() -> None:
+    """u(q) tends to q as ρ tends to 0, and is concave above."""
+    q = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(curved(q, np.array([1e-7]))[0], q, atol=1e-7)
+    np.testing.assert_allclose(curved(q, np.array([0.0]))[0], q)
+    bent = curved(q, np.array([3.0]))[0]
+    assert bent[0] == 0.0
+    assert bent[-1] == pytest.approx(1.0)
+    assert (np.diff(bent, 2) < 0).all()
+
+
+def test_draws_are_the_prior_and_repeat() -> None:
+    """Means and medians of many draws are the prior's, and the seed gives the same ones."""
+    people = sample(40_000)
+    taste = people.taste
+    assert taste.consciousness.mean() == pytest.approx(DEFAULT.consciousness_mean, abs=0.005)
+    assert np.median(taste.usd_per_utility) == pytest.approx(0.01, rel=0.02)
+    assert (taste.weight_accuracy + taste.weight_latency <= 1 + 1e-12).all()
+    np.testing.assert_array_equal(sample(10).taste.curvature, sample(10).taste.curvature)
+    greener = sample(40_000, Prior(consciousness_mean=0.5))
+    assert greener.taste.consciousness.mean() > 0.45
+
+
+def test_bad_populations_and_scales_are_told_at_once() -> None:
+    """Nobody, shares outside 0..1 and negative money in one error."""
+    with pytest.raises(InputError) as caught:
+        Population(
+            Taste(*(np.array([v]) for v in (1.2, -0.1, 0.5, 0.0, -1.0))), np.array([0.0]), -0.1
+        )
+    assert [p.where for p in caught.value.problems] == [
+        "consciousness", "weight_accuracy", "usd_per_utility", "requests", "scale_usd",
+    ]  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        Scale(0.9, 0.5, 100.0, 100.0, 0.0)
+    assert len(caught.value.problems) == 3
