@@ -59,8 +59,8 @@ def test_another_program_is_not_compared(change: dict[str, float]) -> None:
 
 
 def test_the_start_benchmark_runs() -> None:
-    """Both commands end well and take time."""
-    assert [one.ours > 0 for one in run("start", "once")] == [True, True]
+    """Each command ends well and takes time."""
+    assert all(one.ours > 0 for one in run("start", "once"))
 
 
 def test_the_study_benchmark_runs() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from playwright.sync_api import expect
 
 from tests.dashboard import fixture_results as made
 from wattlas.dashboard.report import render_report, write_report
@@ -116,7 +117,7 @@ def test_the_data_of_each_chart_can_be_had(report: str, open_page: Callable[...,
         rows = list(csv.DictReader(Path(waiting.value.path()).read_text("utf-8").splitlines()))
         assert len(rows) > 3
         figure.locator("summary").click()
-        assert figure.locator("details tbody tr").count() == min(len(rows), 400)
+        expect(figure.locator("details tbody tr")).to_have_count(min(len(rows), 400))
 
 
 def test_hostile_names_do_nothing(tmp_path: Path, open_page: Callable[..., Any]) -> None:
