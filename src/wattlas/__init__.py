@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from wattlas.dashboard.folder import save
     from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
+    from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
     from wattlas.placement.api import plan
     from wattlas.placement.breakeven import breakeven_between as breakeven
     from wattlas.placement.frontier import frontier
-    from wattlas.placement.study import study
 
 __all__ = [
     "Plan",
@@ -51,7 +51,7 @@ _HOMES = {
     "open_results": "wattlas.dashboard.results:open_results",
     "plan": "wattlas.placement.api:plan",
     "save": "wattlas.dashboard.folder:save",
-    "study": "wattlas.placement.study:study",
+    "study": "wattlas.job.study:study",
 }
 
 

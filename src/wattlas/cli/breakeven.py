@@ -48,7 +48,7 @@ def command(
     if all(given):
         moves = [(klass, origin, target)]
     else:
-        from wattlas.placement.study import largest_moves
+        from wattlas.job.tables import largest_moves
 
         with progress("Placing"):
             moves = largest_moves(loaded)

@@ -100,7 +100,7 @@ def command(
 
 def as_mapping(found: Plan) -> dict[str, object]:
     """The plan for JSON: how it ended, totals, and energy by region."""
-    from wattlas.placement.study import totals_dict
+    from wattlas.job.meta import totals_dict
 
     return {
         "status": str(found.status),

@@ -21,7 +21,7 @@ from wattlas.cli.common import (
 from wattlas.cli.show import percent, table, ticker
 
 if TYPE_CHECKING:
-    from wattlas.placement.study import Study
+    from wattlas.job.study import Study
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
     scenario it studies the embedded world.
     """
     from wattlas.dashboard.folder import save
-    from wattlas.placement.study import study
+    from wattlas.job.study import study
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)

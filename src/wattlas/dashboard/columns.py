@@ -38,6 +38,26 @@ _SPECS: dict[str, str] = {
     "cost_usd_per_million? carbon_g_per_request? reason:text? chosen_share? binding:text?",
     "merit": "hour:time rank region:text cost_usd_per_it_mwh? capacity_mw? used_mw? demand_mw?",
     "duration": "policy:text quantity:text share_of_energy value",
+    "tier_verdicts": "class:text worth:flag reason:text price_usd full_accuracy full_latency_ms "
+    "full_cost_usd full_carbon_g floor:text? discount? share? adoption? profit_gain_usd? "
+    "profit_gain_share? carbon_saved_kg? carbon_saved_share?",
+    "tier_menu": "class:text point:text variant:text hardware:text? accuracy service_ms "
+    "service_p95_ms? energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
+    "tier_targets": "class:text cap_g from_g_per_kwh to_g_per_kwh? point:text accuracy "
+    "service_ms utility",
+    "tier_utility": "class:text segment:text accuracy latency_ms utility",
+    "tier_shares": "zone:text cap_share rule:text place:text share?",
+    "tier_grid": "class:text floor:text discount share adoption profit_gain_usd carbon_saved_kg",
+    "tier_pareto": "class:text floor:text discount share adoption profit_gain_usd "
+    "carbon_saved_kg chosen:text?",
+    "tier_floors": "class:text floor:text levels_below discount share adoption profit_gain_usd "
+    "carbon_saved_kg worth:flag",
+    "tier_segments": "class:text segment:text requests_share consciousness adoption "
+    "prefers:text gain_usd_per_million rational:flag compatible:flag losing_share",
+    "tier_sensitivity": "class:text parameter:text label:text unit:text? low base high "
+    "profit_gain_low_usd profit_gain_high_usd profit_gain_base_usd carbon_saved_low_kg "
+    "carbon_saved_high_kg carbon_saved_base_kg discount_low? discount_high? discount_base?",
+    "tier_split": "class:text part:text cost_usd? carbon_kg? saving_usd? saving_kg?",
 }
 
 

@@ -10,7 +10,7 @@ from wattlas.dashboard.report import write_report
 from wattlas.dashboard.results import write_results
 
 if TYPE_CHECKING:
-    from wattlas.placement.study import Study
+    from wattlas.job.study import Study
 
 
 def save(found: Study, folder: str | Path) -> Path:

@@ -20,13 +20,13 @@ from typing import Any
 
 from wattlas.dashboard.results import META, sha256_of, write_frame, write_text
 from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, UsageError
+from wattlas.job.meta import described, totals_dict
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.fingerprint import fingerprint
 from wattlas.placement.joined import counted_words
 from wattlas.placement.stream import CHUNK_STEPS, Summary, chunk_scenarios
-from wattlas.placement.study import described, totals_dict
 
 HEAD = "plan.json"
 PART = "flows-{:06d}.parquet"

@@ -10,8 +10,10 @@ import wattlas
 from tests.strategies import scenarios
 from wattlas.dashboard.columns import COLUMNS
 from wattlas.errors import InfeasibleError
+from wattlas.job.meta import limits
+from wattlas.job.study import Study, study
+from wattlas.job.tables import POLICY_LABELS, largest_moves
 from wattlas.model.scenario import Scenario
-from wattlas.placement.study import POLICY_LABELS, Study, largest_moves, limits, study
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The main job in one piece: what placement and tiers say of a scenario, side by side."""

@@ -1,0 +1,109 @@
+"""What a study says of itself: the question, the totals, the headline, what is not in them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.plan import Totals
+from wattlas.model.scenario import Scenario
+
+
+def described(scenario: Scenario) -> dict[str, Any]:
+    """What a results folder says of the question: scenario, window, objective, sources."""
+    i, k, r, o, t = scenario.shape
+    utc = scenario.hours.utc
+    return {
+        "scenario": {
+            "name": scenario.name,
+            "title": scenario.title,
+            "notice": scenario.notice,
+            "source_path": scenario.source_path,
+            "metros": i,
+            "classes": k,
+            "regions": r,
+            "points": o,
+            "nodes": len(scenario.nodes),
+        },
+        "window": {
+            "start_utc": f"{utc[0]}Z",
+            "end_utc": f"{utc[-1] + np.timedelta64(round(scenario.hours.step_h * 3600), 's')}Z",
+            "hours": t,
+            "hours_represented": float(scenario.hours.hours.sum()),
+            "step_h": scenario.hours.step_h,
+            "sample": sample_words(scenario),
+        },
+        "intensity": {
+            "deciding": str(scenario.signals.deciding),
+            "kind": scenario.signals.intensity_kind,
+        },
+        "objective": {key: _plain(v) for key, v in asdict(scenario.objective).items()},
+        "provenance": [asdict(one) for one in scenario.provenance],
+        "network": {"modelled_share": scenario.network.modelled_share},
+    }
+
+
+def totals_dict(totals: Totals) -> dict[str, float | None]:
+    """Every field of the totals and what follows from them, by name."""
+    derived = ("cost_usd", "movable_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
+    return {**asdict(totals), **{name: getattr(totals, name) for name in derived}}
+
+
+def headline(best: Totals, home: Totals) -> dict[str, float]:
+    """What the plan saves against the baseline, absolute and as shares of what placement moves."""
+    saved_usd, saved_kg = home.cost_usd - best.cost_usd, home.carbon_kg - best.carbon_kg
+    saved_bill = home.energy_usd - best.energy_usd
+    return {
+        "saving_usd": saved_usd,
+        "saving_share": saved_usd / home.movable_usd if home.movable_usd else 0.0,
+        "saving_share_of_all": saved_usd / home.cost_usd if home.cost_usd else 0.0,
+        "saving_energy_usd": saved_bill,
+        "saving_energy_share": saved_bill / home.energy_usd if home.energy_usd else 0.0,
+        "saving_kg": saved_kg,
+        "saving_carbon_share": saved_kg / home.carbon_kg if home.carbon_kg else 0.0,
+    }
+
+
+def sample_words(scenario: Scenario) -> str | None:
+    """How the steps stand for more than themselves, or None where they do not."""
+    hours = scenario.hours
+    if (hours.weight == 1.0).all():
+        return None
+    days = len(np.unique(hours.utc.astype("datetime64[D]")))
+    return (
+        f"{days} representative days ({hours.count} steps) stand for {hours.hours.sum():,.0f} hours"
+    )
+
+
+def limits(scenario: Scenario) -> list[str]:
+    """What the numbers do not hold, in plain sentences."""
+    said = []
+    if scenario.signals.marginal_g_per_kwh is None:
+        said.append(
+            "Carbon intensity is the grid's average; marginal intensity is not in the data, so "
+            "moving demand may save more or less than shown."
+        )
+    if scenario.network.modelled_share > 0:
+        said.append(
+            f"{scenario.network.modelled_share:.0%} of round-trip times come from a distance "
+            "model, not a measurement."
+        )
+    rents = {r.rent_usd_per_gpu_h for r in scenario.regions}
+    if len(rents) == 1:
+        said.append(
+            f"Accelerator rent is {rents.pop():g} USD/GPU-h in every region, so it decides between "
+            "operating points but not between regions."
+        )
+    if not scenario.frictions.couples:
+        said.append("Starting capacity and moving state cost nothing here.")
+    said.append(
+        "Frontiers, and the saving without each limit, leave the frictions or caps out where they "
+        "say so; prices are what the signals give and nothing is added to them."
+    )
+    return said
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
