@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattlas.errors import InputError
-from wattlas.tiers.population import DEFAULT, Population, Prior, sample
+from wattlas.model.users import Prior, Segment, Users
+from wattlas.tiers.population import Population, population
 from wattlas.tiers.utility import (
     Points,
     Scale,
@@ -95,14 +96,33 @@ def test_curvature_is_continuous_at_zero() -> None:
 
 def test_draws_are_the_prior_and_repeat() -> None:
     """Means and medians of many draws are the prior's, and the seed gives the same ones."""
-    people = sample(40_000)
-    taste = people.taste
-    assert taste.consciousness.mean() == pytest.approx(DEFAULT.consciousness_mean, abs=0.005)
-    assert np.median(taste.usd_per_utility) == pytest.approx(0.01, rel=0.02)
+    users = Users(count=40_000)
+    taste = population(users, 0.01).taste
+    assert taste.consciousness.mean() == pytest.approx(Prior().consciousness_mean, abs=0.005)
+    assert np.median(taste.usd_per_utility) == pytest.approx(0.02, rel=0.02)
     assert (taste.weight_accuracy + taste.weight_latency <= 1 + 1e-12).all()
-    np.testing.assert_array_equal(sample(10).taste.curvature, sample(10).taste.curvature)
-    greener = sample(40_000, Prior(consciousness_mean=0.5))
+    again = population(users, 0.01).taste
+    np.testing.assert_array_equal(taste.curvature, again.curvature)
+    greener = population(Users(Prior(consciousness_mean=0.5), count=40_000), 0.01)
     assert greener.taste.consciousness.mean() > 0.45
+
+
+def test_segments_take_the_place_of_the_prior() -> None:
+    """Worth is a multiple of the price, or USD where it is given so; shares are requests."""
+    users = Users(
+        segments=(
+            Segment("green", 0.25, 0.5, 0.4, 0.3, value=3.0),
+            Segment("grey", 0.75, 0.0, 0.6, 0.4, usd_per_utility=0.004),
+        ),
+        scale=0.1,
+        status_quo=0.2,
+    )
+    people = population(users, 0.001)
+    assert people.names == ("green", "grey")
+    np.testing.assert_allclose(people.share, [0.25, 0.75])
+    np.testing.assert_allclose(people.taste.usd_per_utility, [0.003, 0.004])
+    assert people.scale_usd == pytest.approx(1e-4)
+    assert people.status_quo_usd == pytest.approx(2e-4)
 
 
 def test_bad_populations_and_scales_are_told_at_once() -> None:

@@ -14,6 +14,7 @@ from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.users import Users
 from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
 
 
@@ -44,6 +45,8 @@ class Scenario:
     """Promises on how many requests may be degraded; see `offer`."""
     tiers: tuple[Tier, ...] = ()
     """The contracts behind them."""
+    users: Users | None = None
+    """Who might subscribe to a tier; None where nobody said."""
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
     notice: str = ""

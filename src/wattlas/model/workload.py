@@ -111,6 +111,8 @@ class WorkloadClass:
     """Operating point → ms that a request may take there beyond the budget."""
     unserved_usd_per_request: float | None = None
     """Price of a request that is not served; None: all demand must be served."""
+    price_usd_per_request: float | None = None
+    """What full service sells for; None: by its tokens at the prices of the scenario's users."""
     when_none: WhenNone = WhenNone.ERROR
     relaxable: bool = True
     """Whether a frontier may vary its budget."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.users import Users
 from wattlas.tiers.utility import Taste
-
-SEED = 2026
 
 
 @dataclass(frozen=True)
@@ -18,12 +17,14 @@ class Population:
     """N kinds of users: their taste, and how many requests a window each kind makes, (N,).
 
     `scale_usd` is μ, the spread of what users do not say, USD per request; 0 is the hard rule.
-    `names` label segments, and are empty for draws.
+    `status_quo_usd` is what another contract must offer beyond its worth to be taken up, USD per
+    request. `names` label segments, and are empty for draws.
     """
 
     taste: Taste
     requests: np.ndarray
     scale_usd: float
+    status_quo_usd: float = 0.0
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -38,43 +39,48 @@ class Population:
         return whole
 
 
-@dataclass(frozen=True)
-class Prior:
-    """A distribution over types, each part by itself.
+def population(users: Users, price_usd: float) -> Population:
+    """The users of a class of that price per request: its segments, else draws from the prior.
 
-    θ is Beta with the mean and the concentration given; k_a and k_l are Beta likewise, scaled
-    down together where they add up to more than 1; ρ is uniform over its range; W is log-normal.
+    Draws are the same for the same seed and make one request each.
     """
-
-    consciousness_mean: float = 0.15
-    consciousness_concentration: float = 4.0
-    weight_accuracy_mean: float = 0.5
-    weight_latency_mean: float = 0.3
-    weight_concentration: float = 8.0
-    curvature_low: float = 0.0
-    curvature_high: float = 3.0
-    usd_per_utility_median: float = 0.01
-    usd_per_utility_sigma: float = 0.8
-    scale_share: float = 0.05
-    """μ as a share of the median W."""
-
-
-DEFAULT = Prior()
-"""A prior of our own, wide on purpose: replace it by what your users choose."""
-
-
-def sample(count: int, prior: Prior = DEFAULT, seed: int = SEED) -> Population:
-    """So many draws from a prior, the same for the same seed; each makes one request."""
-    draw = np.random.default_rng(seed)
+    scale = users.scale * price_usd
+    if users.segments:
+        return _of_segments(users, price_usd, scale)
+    draw, prior, count = np.random.default_rng(users.seed), users.prior, users.count
     theta = _beta(draw, prior.consciousness_mean, prior.consciousness_concentration, count)
     k_a = _beta(draw, prior.weight_accuracy_mean, prior.weight_concentration, count)
     k_l = _beta(draw, prior.weight_latency_mean, prior.weight_concentration, count)
     over = np.maximum(k_a + k_l, 1.0)
     rho = draw.uniform(prior.curvature_low, prior.curvature_high, count)
-    noise = draw.normal(0.0, prior.usd_per_utility_sigma, count)
-    taste = Taste(theta, k_a / over, k_l / over, rho, prior.usd_per_utility_median * np.exp(noise))
-    scale = prior.scale_share * prior.usd_per_utility_median
-    return Population(taste, np.ones(count), scale)
+    worth = prior.value_median * np.exp(draw.normal(0.0, prior.value_sigma, count))
+    taste = Taste(theta, k_a / over, k_l / over, rho, price_usd * worth)
+    return Population(taste, np.ones(count), scale, users.status_quo * price_usd)
+
+
+def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(one, name) for one in users.segments], dtype=float)
+
+    worth = np.array(
+        [
+            one.value * price_usd if one.usd_per_utility is None else one.usd_per_utility
+            for one in users.segments
+        ]
+    )
+    return Population(
+        Taste(
+            column("consciousness"),
+            column("weight_accuracy"),
+            column("weight_latency"),
+            column("curvature"),
+            worth,
+        ),
+        column("share"),
+        scale,
+        users.status_quo * price_usd,
+        tuple(one.id for one in users.segments),
+    )
 
 
 def _beta(draw: np.random.Generator, mean: float, concentration: float, count: int) -> np.ndarray:
@@ -103,5 +109,8 @@ def _problems(people: Population) -> Iterator[Problem]:
         yield Problem("usd_per_utility", "has negative values", "Give USD per unit of utility.")
     if count == 0 or not (people.requests >= 0).all() or people.requests.sum() <= 0:
         yield Problem("requests", "nobody belongs to this population", "Give requests above 0.")
+    if not people.status_quo_usd >= 0:
+        what = f"is {people.status_quo_usd:g}"
+        yield Problem("status_quo_usd", what, "Give USD per request of at least 0.")
     if not people.scale_usd >= 0:
         yield Problem("scale_usd", f"is {people.scale_usd:g}", "Give μ of at least 0 USD.")
