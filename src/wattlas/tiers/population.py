@@ -25,6 +25,8 @@ class Population:
     requests: np.ndarray
     scale_usd: float
     status_quo_usd: float = 0.0
+    outside_usd: float | None = None
+    """What leaving is worth, USD per request; None where nobody may leave."""
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,7 +57,13 @@ def population(users: Users, price_usd: float) -> Population:
     rho = draw.uniform(prior.curvature_low, prior.curvature_high, count)
     worth = prior.value_median * np.exp(draw.normal(0.0, prior.value_sigma, count))
     taste = Taste(theta, k_a / over, k_l / over, rho, price_usd * worth)
-    return Population(taste, np.ones(count), scale, users.status_quo * price_usd)
+    return Population(
+        taste,
+        np.ones(count),
+        scale,
+        users.status_quo * price_usd,
+        _outside(users, price_usd),
+    )
 
 
 def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
@@ -79,8 +87,13 @@ def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
         column("share"),
         scale,
         users.status_quo * price_usd,
+        _outside(users, price_usd),
         tuple(one.id for one in users.segments),
     )
+
+
+def _outside(users: Users, price_usd: float) -> float | None:
+    return users.outside * price_usd if users.may_leave else None
 
 
 def _beta(draw: np.random.Generator, mean: float, concentration: float, count: int) -> np.ndarray:

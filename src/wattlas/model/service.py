@@ -1,0 +1,66 @@
+"""What serving a class costs and emits where a plan serves it, in full and at each lower point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class Service:
+    """A class in full service, and the points that a degraded request might get instead.
+
+    `requests` (T,) per step, hours counted. Full service is what the plan makes of it: `full_*`
+    are means over its flows, (T,) for money and carbon. `points` (F,) are ids of candidates with
+    `accuracy`, `latency_ms` (F,), and `cost_usd`, `carbon_g` (F, T) per request at the places
+    where the plan serves the class. Money includes energy, egress, carbon at its price, and
+    accelerators as `accelerators` says.
+    """
+
+    klass: str
+    requests: np.ndarray
+    full_accuracy: float
+    full_latency_ms: float
+    full_cost_usd: np.ndarray
+    full_carbon_g: np.ndarray
+    points: tuple[str, ...]
+    accuracy: np.ndarray
+    latency_ms: np.ndarray
+    cost_usd: np.ndarray
+    carbon_g: np.ndarray
+    full_points: tuple[str, ...] = ()
+    """Ids of the points that full service uses in the plan."""
+    accelerators: str = "rent and capacity price"
+    """What an accelerator hour is valued at."""
+
+    def __post_init__(self) -> None:
+        steps, count = len(self.requests), len(self.points)
+        shapes = {
+            "full_cost_usd": (steps,),
+            "full_carbon_g": (steps,),
+            "accuracy": (count,),
+            "latency_ms": (count,),
+            "cost_usd": (count, steps),
+            "carbon_g": (count, steps),
+        }
+        problems = []
+        for name, wanted in shapes.items():
+            values = np.asarray(getattr(self, name))
+            if values.shape != wanted:
+                what = f"has the shape {values.shape}, wanted {wanted}"
+                problems.append(Problem(name, what, "Give one value per point and step."))
+            elif not np.isfinite(values).all():
+                problems.append(Problem(name, "has values that are no numbers", "Mend them."))
+        if not (np.asarray(self.requests) >= 0).all() or not np.sum(self.requests) > 0:
+            what = "holds no requests" if steps else "is empty"
+            problems.append(Problem("requests", what, "Give requests in at least one step."))
+        if problems:
+            raise InputError(problems)
+
+    def mean(self, series: np.ndarray) -> np.ndarray:
+        """Mean over the requests of a series (…, T)."""
+        weighed: np.ndarray = (series * self.requests).sum(axis=-1) / self.requests.sum()
+        return weighed

@@ -1,0 +1,174 @@
+"""Sums over users for many offers at once.
+
+A user u takes up a contract with probability Pr = σ((d − x)/μ), where d is the discount in USD and
+x = L + b depends on the user, the floor and the promised share, not on the discount: L is what the
+promise costs the user, b what the alternatives are worth. So users are put into bins of x once per
+(floor, share), and one product with a matrix of σ gives the sums for every discount.
+
+Each user is shared between the two bins beside x, so that the error is of second order in the
+width of a bin over μ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+BINS_PER_SCALE = 2.0
+"""Bins within μ on the grid."""
+MOST_BINS = 6000
+FEWEST_BINS = 200
+REACH = 36.0
+"""σ(±36) is 0 or 1 in double precision."""
+THREADS = 2
+BLOCK = 2048
+"""Users whose columns stay in the processor's cache while all shares are gone through."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over users of Pr times something, each (F, I, J): floors, shares, discounts.
+
+    `adopted` Σ n·Pr, `lost` Σ n·L·Pr in USD, `weighed` (K, F, I, J) Σ n·w·Pr for each weight w.
+    """
+
+    adopted: np.ndarray
+    lost: np.ndarray
+    weighed: np.ndarray
+
+
+def sums(
+    felt: np.ndarray,
+    concern: np.ndarray,
+    beyond: np.ndarray,
+    requests: np.ndarray,
+    weights: np.ndarray,
+    share: np.ndarray,
+    grams: np.ndarray,
+    discount_usd: np.ndarray,
+    scale_usd: float,
+    finer: float = 1.0,
+) -> Sums:
+    """Sums over users for every floor, share and discount.
+
+    Shapes: `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved;
+    `beyond` (U,) b; `requests` (U,); `weights` (K, U); `share` (F, I) that is degraded in truth;
+    `grams` (F, I) saved per request of the tier; `discount_usd` (J,). `finer` divides the width of
+    the bins.
+
+        L = share·felt − grams·concern
+    """
+    edges = _edges(discount_usd, scale_usd, finer)
+    floors, shares, bins = *share.shape, len(edges)
+    held = np.zeros((floors, shares, bins, 2, 2 + len(weights)))
+    columns = np.asfortranarray(felt)
+    share, grams, weights = (np.ascontiguousarray(a) for a in (share, grams, weights))
+    per = 1.0 / (edges[1] - edges[0])
+
+    def fill(part: np.ndarray) -> None:
+        if len(part):
+            _fill(
+                columns, share, concern, grams, beyond, requests, weights, edges[0], per,
+                held, part[0], part[-1] + 1,
+            )  # fmt: skip
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, np.array_split(np.arange(floors), THREADS)))
+    chosen = _chosen(discount_usd, edges, scale_usd)
+    rows = (held[..., 0, w].reshape(-1, bins) for w in range(held.shape[4]))
+    upper = (held[..., 1, w].reshape(-1, bins) for w in range(held.shape[4]))
+    found = np.stack(
+        [
+            (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(floors, shares, -1)
+            for low, high in zip(rows, upper, strict=True)
+        ]
+    )
+    return Sums(found[0], found[1], found[2:])
+
+
+def logistic(z: np.ndarray) -> np.ndarray:
+    """σ(z) = 1/(1 + e^{−z}), without overflow."""
+    far: np.ndarray = np.exp(-np.abs(z))
+    value: np.ndarray = np.where(z >= 0, 1.0, far) / (1.0 + far)
+    return value
+
+
+def _edges(discount_usd: np.ndarray, scale_usd: float, finer: float) -> np.ndarray:
+    low, high = float(discount_usd.min()), float(discount_usd.max())
+    width = scale_usd / BINS_PER_SCALE
+    span = high - low + 2 * REACH * scale_usd
+    wanted = span / width if width > 0 else MOST_BINS
+    count = int(np.clip(wanted, FEWEST_BINS, MOST_BINS) * finer) + 2
+    air = max(REACH * scale_usd, 1e-9 * max(high, 1e-300))
+    return np.linspace(low - air, high + air, count)
+
+
+def _chosen(discount_usd: np.ndarray, edges: np.ndarray, scale_usd: float) -> np.ndarray:
+    """Pr at each bin and discount, (B, J); the hard rule where the scale is 0."""
+    over = discount_usd[None, :] - edges[:, None]
+    if scale_usd == 0:
+        hard: np.ndarray = (over >= 0).astype(float)
+        return hard
+    return logistic(over / scale_usd)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _compiled(function: F) -> F:
+    """Compile a function, without the interpreter lock, and keep the code beside the source."""
+    jit: Any = numba.njit(
+        cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}
+    )
+    made: F = jit(function)
+    return made
+
+
+@_compiled
+def _fill(
+    felt: np.ndarray,
+    share: np.ndarray,
+    concern: np.ndarray,
+    grams: np.ndarray,
+    beyond: np.ndarray,
+    requests: np.ndarray,
+    weights: np.ndarray,
+    low: float,
+    per: float,
+    held: np.ndarray,
+    first: int,
+    last: int,
+) -> None:  # pragma: no cover
+    """Put the users into bins for floors `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
+    users, extra, top = felt.shape[0], weights.shape[0], held.shape[2] - 1.000001
+    at, lost = np.empty(BLOCK), np.empty(BLOCK)
+    for f in range(first, last):
+        for begin in range(0, users, BLOCK):
+            count = min(BLOCK, users - begin)
+            costs, cares = felt[begin : begin + count, f], concern[begin : begin + count]
+            bar, asks = beyond[begin : begin + count], requests[begin : begin + count]
+            for i in range(share.shape[1]):
+                part, saved = share[f, i], grams[f, i]
+                for u in range(count):
+                    lost[u] = part * costs[u] - saved * cares[u]
+                    at[u] = min(max((lost[u] + bar[u] - low) * per, 0.0), top)
+                bins = held[f, i]
+                for u in range(count):
+                    k = int(at[u])
+                    upper = asks[u] * (at[u] - k)
+                    lower = asks[u] - upper
+                    bins[k, 0, 0] += lower
+                    bins[k, 0, 1] += lower * lost[u]
+                    bins[k, 1, 0] += upper
+                    bins[k, 1, 1] += upper * lost[u]
+                for w in range(extra):
+                    for u in range(count):
+                        k = int(at[u])
+                        upper = asks[u] * (at[u] - k) * weights[w, begin + u]
+                        bins[k, 0, 2 + w] += asks[u] * weights[w, begin + u] - upper
+                        bins[k, 1, 2 + w] += upper

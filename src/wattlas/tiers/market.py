@@ -1,0 +1,262 @@
+"""A class of requests as a market: who subscribes, what full service is worth, what floors save.
+
+Section 8 of the model, in our reading of Siris et al. 2026. Everything is per request of the class
+unless its name says otherwise. Users lie along the first axis, floors along the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+from wattlas.model.service import Service
+from wattlas.tiers.binned import logistic
+from wattlas.tiers.population import Population
+from wattlas.tiers.savings import Savings, savings
+from wattlas.tiers.utility import Points, Scale, quality, utility
+
+EVEN = 1e-12
+"""Under the hard rule, what is this near in value is even, relative to the price."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract beside full service, as a user meets it."""
+
+    point: int
+    """Row of the floor among the service's candidate points."""
+    discount: float
+    """δ, share of the price, 0..1."""
+    share: float
+    """φ, most requests that may be degraded, 0..1."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """Everything that an offer is judged by.
+
+    `felt_usd` (U, F) is W·(1 − θ)·ΔQ, what a degraded request costs a user; `concern` (U,) is
+    W·θ/c_ref, what a gram less is worth to it; `standing_usd` (U,) is v_standard − v_leave, inf
+    where nobody may leave; `requests` (U,) over the window.
+    """
+
+    service: Service
+    people: Population
+    price_usd: float
+    scale: Scale
+    savings: Savings
+    felt_usd: np.ndarray
+    concern: np.ndarray
+    standing_usd: np.ndarray
+    requests: np.ndarray
+    full_cost_usd: float
+    full_carbon_g: float
+
+    @property
+    def margin_usd(self) -> float:
+        """What a request in full service earns: P − c_full."""
+        return self.price_usd - self.full_cost_usd
+
+    @property
+    def volume(self) -> float:
+        """Requests over the window."""
+        return float(self.requests.sum())
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a user has besides one contract: everything but that contract, (U,) each.
+
+    `worth_usd` is μ·log Σ exp(v/μ) over the others, less v_standard; `margin_usd` and `saved_g`
+    what a request of the user earns and saves in the mean over the others.
+    """
+
+    worth_usd: np.ndarray
+    margin_usd: np.ndarray
+    saved_g: np.ndarray
+
+
+def market(
+    service: Service,
+    people: Population,
+    price_usd: float,
+    *,
+    scale: Scale | None = None,
+    usable: float = 1.0,
+) -> Market:
+    """The market of a class. `usable` is the largest share that the carbon rule can use.
+
+    Raises InputError with everything that is wrong: an empty menu, a price that is none, a floor
+    that is better than full service in accuracy and in latency.
+    """
+    problems = list(_problems(service, price_usd, usable))
+    if problems:
+        raise InputError(problems)
+    full_g = float(service.mean(service.full_carbon_g))
+    scale = scale_of(service) if scale is None else scale
+    points = Points(
+        np.append(service.full_accuracy, service.accuracy),
+        np.append(service.full_latency_ms, service.latency_ms),
+        np.append(full_g, service.mean(service.carbon_g)),
+    )
+    taste = people.taste
+    q = quality(points, taste, scale)
+    money = taste.usd_per_utility
+    standing = np.full(len(money), np.inf)
+    if people.outside_usd is not None:
+        standing = money * utility(points, taste, scale)[:, 0] - price_usd - people.outside_usd
+    return Market(
+        service=service,
+        people=people,
+        price_usd=price_usd,
+        scale=scale,
+        savings=savings(service, usable),
+        felt_usd=(money * (1.0 - taste.consciousness))[:, None] * (q[:, :1] - q[:, 1:]),
+        concern=money * taste.consciousness / scale.reference_g,
+        standing_usd=standing,
+        requests=people.share * float(service.requests.sum()),
+        full_cost_usd=float(service.mean(service.full_cost_usd)),
+        full_carbon_g=full_g,
+    )
+
+
+def scale_of(service: Service) -> Scale:
+    """From the worst to the best of full service and candidates; c_ref is what full service emits.
+
+    A range of no width gets one, so that nothing is felt along it.
+    """
+    accuracy = np.append(service.full_accuracy, service.accuracy)
+    latency = np.append(service.full_latency_ms, service.latency_ms)
+    grams = float(service.mean(service.full_carbon_g))
+    low, high = float(accuracy.min()), float(accuracy.max())
+    fast, slow = float(latency.min()), float(latency.max())
+    return Scale(
+        accuracy_min=low if low < high else low - 1.0,
+        accuracy_max=high,
+        latency_min_ms=fast,
+        latency_max_ms=slow if fast < slow else fast + 1.0,
+        reference_g=grams if grams > 0 else 1.0,
+    )
+
+
+def lost_usd(market: Market, contract: Contract) -> np.ndarray:
+    """What the promise costs each user per request: φ·W·(1 − θ)·ΔQ − W·θ·(grams saved)/c_ref; (U,).
+
+    Negative for users to whom the carbon is worth more than the quality.
+    """
+    grams, _ = saved(market, contract)
+    used = market.savings.used(contract.point, contract.share)
+    found: np.ndarray = used * market.felt_usd[:, contract.point] - grams * market.concern
+    return found
+
+
+def saved(market: Market, contract: Contract) -> tuple[float, float]:
+    """(grams, USD) that a request under the contract saves in the mean."""
+    grams, usd = market.savings.at(np.array([contract.share]))
+    return float(grams[contract.point, 0]), float(usd[contract.point, 0])
+
+
+def gain_usd(market: Market, contract: Contract) -> np.ndarray:
+    """v_contract − v_standard of each user, the pull of the default not counted; USD, (U,)."""
+    found: np.ndarray = contract.discount * market.price_usd - lost_usd(market, contract)
+    return found
+
+
+def margin_usd(market: Market, contract: Contract) -> float:
+    """What a request under the contract earns: (1 − δ)·P − (1 − φ)·c_full − φ·c_floor."""
+    return market.margin_usd - contract.discount * market.price_usd + saved(market, contract)[1]
+
+
+def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
+    """Probability that each user takes standard, each contract, or leaves; (U, 2 + K).
+
+    Pr(q) = exp(v_q/μ)/Σ exp(v/μ); at μ = 0 the best, a contract where it equals the standard.
+    """
+    worth = [np.zeros(len(market.requests))]
+    worth += [gain_usd(market, one) - market.people.status_quo_usd for one in contracts]
+    worth.append(-market.standing_usd)
+    table = np.stack(worth, axis=1)
+    mu = market.people.scale_usd
+    if mu > 0:
+        share = np.exp((table - table.max(axis=1, keepdims=True)) / mu)
+        whole: np.ndarray = share / share.sum(axis=1, keepdims=True)
+        return whole
+    table[:, 1:-1] += EVEN * market.price_usd
+    order = np.array([*range(1, table.shape[1] - 1), 0, table.shape[1] - 1])
+    hard: np.ndarray = np.eye(table.shape[1])[order[np.argmax(table[:, order], axis=1)]]
+    return hard
+
+
+def beside(market: Market, others: tuple[Contract, ...] = ()) -> Beside:
+    """What users have besides a further contract: standard, leaving, and other contracts."""
+    mu, none = market.people.scale_usd, np.zeros(len(market.requests))
+    gains = [gain_usd(market, one) - market.people.status_quo_usd for one in others]
+    worth = np.stack([none, -market.standing_usd, *gains], axis=1)
+    margins = np.array([market.margin_usd, 0.0, *(margin_usd(market, one) for one in others)])
+    grams = np.array([0.0, 0.0, *(saved(market, one)[0] for one in others)])
+    top = worth.max(axis=1)
+    if mu > 0:
+        share = np.exp((worth - top[:, None]) / mu)
+        total = share.sum(axis=1)
+        share /= total[:, None]
+        return Beside(top + mu * np.log(total), share @ margins, share @ grams)
+    best = np.argmax(worth, axis=1)
+    return Beside(top, margins[best], grams[best])
+
+
+def taken_up(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
+    """Pr that each user takes a contract of that gain, given what else it has; (U,)."""
+    over = gain - market.people.status_quo_usd - rest.worth_usd
+    if market.people.scale_usd == 0:
+        hard: np.ndarray = (over >= -EVEN * market.price_usd).astype(float)
+        return hard
+    return logistic(over / market.people.scale_usd)
+
+
+def _problems(service: Service, price_usd: float, usable: float) -> Iterator[Problem]:
+    if not service.points:
+        mend = "Give operating points that a degraded request may use."
+        yield Problem("menu", f"is empty for class {service.klass}", mend)
+    if not (np.isfinite(price_usd) and price_usd > 0):
+        what = f"is {price_usd:g} USD per request, wanted more than 0"
+        mend = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
+        yield Problem(f"price of class {service.klass}", what, mend)
+    if not 0.0 <= usable <= 1.0:
+        yield Problem("usable", f"is {usable:g}, wanted 0..1", "Give a share.")
+    for name, accuracy, late in zip(
+        service.points, service.accuracy, service.latency_ms, strict=True
+    ):
+        if not 0.0 <= accuracy <= 1.0:
+            what = f"has the accuracy {accuracy:g}, wanted 0..1"
+            yield Problem(f"points.{name}", what, "Give a score between 0 and 1.")
+        if accuracy > service.full_accuracy and late < service.full_latency_ms:
+            what = "is better than full service in accuracy and in latency"
+            yield Problem(f"points.{name}", what, "A floor lies below full service; leave it out.")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A contract over every user, against the same without it: requests under it, profit gained
+    over the window, grams saved, and what those who take it up gain in the mean, per request.
+    """
+
+    adopted: float
+    profit_gain_usd: float
+    saved_g: float
+    gain_usd: float
+
+
+def tally(market: Market, contract: Contract, rest: Beside) -> Tally:
+    """Sums over every user, without bins."""
+    gain = gain_usd(market, contract)
+    taken = market.requests * taken_up(market, gain, rest)
+    adopted = float(taken.sum())
+    return Tally(
+        adopted,
+        float((taken * (margin_usd(market, contract) - rest.margin_usd)).sum()),
+        float((taken * (saved(market, contract)[0] - rest.saved_g)).sum()),
+        float((taken * gain).sum()) / adopted if adopted > 0 else 0.0,
+    )

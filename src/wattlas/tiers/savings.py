@@ -1,0 +1,68 @@
+"""What degrading a share of the requests saves, taken from the hours where it saves most carbon.
+
+For each candidate point the steps are ordered by the grams that a degraded request saves there;
+degrading a share φ of all requests takes them in that order. The sums are piecewise linear in φ,
+and concave in carbon. Steps in which nothing is saved are never taken: a promise beyond them is not
+used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.model.service import Service
+
+
+@dataclass(frozen=True)
+class Savings:
+    """Sums over the share degraded, per request of the tier, one row per candidate point.
+
+    `volume` (F, T + 1) are the shares at the kinks, from 0; `grams` and `usd` (F, T + 1) what is
+    saved up to them. `usable` (F,) is the share beyond which no carbon is saved.
+    """
+
+    volume: np.ndarray
+    grams: np.ndarray
+    usd: np.ndarray
+    usable: np.ndarray
+
+    def at(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(grams, USD) saved per request of the tier at promised shares (I,), each (F, I)."""
+        rows = range(len(self.volume))
+        used = np.minimum(np.asarray(share, dtype=float)[None, :], self.usable[:, None])
+        grams = [np.interp(used[f], self.volume[f], self.grams[f]) for f in rows]
+        usd = [np.interp(used[f], self.volume[f], self.usd[f]) for f in rows]
+        shape = (len(self.volume), len(share))
+        return np.reshape(grams, shape), np.reshape(usd, shape)
+
+    def used(self, point: int, share: float) -> float:
+        """Share that is degraded in truth under a promise."""
+        return float(min(share, self.usable[point]))
+
+
+def savings(service: Service, limit: float = 1.0) -> Savings:
+    """The sums for every candidate point of a service.
+
+    `limit` is the largest share that the carbon rule can use, 0..1.
+    """
+    gain_g = service.full_carbon_g[None, :] - service.carbon_g
+    gain_usd = service.full_cost_usd[None, :] - service.cost_usd
+    share = service.requests / service.requests.sum()
+    order = np.argsort(-gain_g, axis=1, kind="stable")
+    taken = share[order]
+    grams = np.take_along_axis(gain_g, order, axis=1)
+    usd = np.take_along_axis(gain_usd, order, axis=1)
+    useful = np.where(grams > 0, taken, 0.0).sum(axis=1)
+    return Savings(
+        volume=_from_zero(taken),
+        grams=_from_zero(taken * grams),
+        usd=_from_zero(taken * usd),
+        usable=np.minimum(useful, limit),
+    )
+
+
+def _from_zero(values: np.ndarray) -> np.ndarray:
+    summed = np.cumsum(values, axis=1)
+    return np.concatenate([np.zeros((len(values), 1)), summed], axis=1)

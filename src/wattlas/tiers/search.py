@@ -1,0 +1,272 @@
+"""Going through every offer of a grid, and from its best cells to steps finer than 1e-4.
+
+Where a step of the grid is not small beside μ, a floor is first gone through with finer discounts,
+lest thresholds of users between two steps decide. Under the hard rule a user joins at one discount
+exactly, and those are what is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.tiers import binned, market
+from wattlas.tiers.market import Beside, Contract, Market
+
+GRID = 200
+STEP = 1e-4
+"""Steps of discount and share at the end of the refinement."""
+ZOOM = 21
+FINER = 4.0
+"""Bins of the refinement are finer by this."""
+FINE = 2000
+"""Discounts of a floor that is gone through with finer ones."""
+MANY = 5000
+PEAKS = 3
+"""Peaks of a floor that are refined."""
+HAIR = 1e-9
+"""A discount at an edge of what is allowed is found to this."""
+NO_LOSS = 1e-9
+"""A profit counts as no lower within this of the profit without a contract, relative."""
+PROFIT, CARBON = "profit", "carbon"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every offer of a grid: axes `share` (I,), `discount` (J,); the rest (F, I, J).
+
+    `fair` says whether those who take the contract up gain by it in the mean.
+    """
+
+    share: np.ndarray
+    discount: np.ndarray
+    profit_gain_usd: np.ndarray
+    carbon_saved_kg: np.ndarray
+    adoption: np.ndarray
+    fair: np.ndarray
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is made largest, over what is allowed."""
+
+    objective: str
+    fair: bool
+    least_usd: float
+    """Least profit gain of an offer that is made for carbon's sake."""
+
+    def over(self, grid: Grid) -> np.ndarray:
+        """The value of each offer of a grid, −inf where it is not allowed; (F, I, J)."""
+        ok = grid.fair if self.fair else np.ones_like(grid.fair)
+        if self.objective == PROFIT:
+            return np.where(ok, grid.profit_gain_usd, -np.inf)
+        ok = ok & (grid.profit_gain_usd >= self.least_usd)
+        return np.where(ok, grid.carbon_saved_kg, -np.inf)
+
+
+def no_loss_usd(of: Market) -> float:
+    """How far below none a profit gain still counts as no loss."""
+    return NO_LOSS * abs(of.margin_usd) * of.volume
+
+
+def scan(of: Market, size: int = GRID, *, rest: Beside | None = None) -> Grid:
+    """The figures of every floor, share and discount of a `size` × `size` grid.
+
+    Shares run from 0 to the largest that saves carbon, discounts from 0 to the largest that the
+    savings could pay for and half as much again.
+    """
+    rest = market.beside(of) if rest is None else rest
+    share = np.linspace(0.0, max(float(of.savings.usable.max()), 1e-6), size)
+    discount = np.linspace(0.0, dearest(of), size)
+    return _grid(of, rest, np.arange(len(of.service.points)), share, discount, 1.0)
+
+
+def dearest(of: Market) -> float:
+    """The largest discount worth looking at, a share of the price."""
+    usd = float(of.savings.at(np.array([1.0]))[1].max(initial=0.0))
+    room = usd + (max(of.margin_usd, 0.0) if np.isfinite(of.standing_usd).any() else 0.0)
+    return float(np.clip(1.5 * room / of.price_usd, 1e-3, 1.0))
+
+
+def _grid(
+    of: Market,
+    rest: Beside,
+    floors: np.ndarray,
+    share: np.ndarray,
+    discount: np.ndarray,
+    finer: float,
+) -> Grid:
+    grams, usd = (part[floors] for part in of.savings.at(share))
+    used = np.minimum(share[None, :], of.savings.usable[floors, None])
+    plain = bool((rest.margin_usd == rest.margin_usd[0]).all() and (rest.saved_g == 0).all())
+    beside = np.stack([rest.margin_usd, rest.saved_g])
+    found = binned.sums(
+        of.felt_usd[:, floors],
+        of.concern,
+        rest.worth_usd + of.people.status_quo_usd,
+        of.requests,
+        beside[:0] if plain else beside,
+        used,
+        grams,
+        discount * of.price_usd,
+        of.people.scale_usd,
+        finer,
+    )
+    instead = found.adopted * rest.margin_usd[0] if plain else found.weighed[0]
+    otherwise_g = 0.0 if plain else found.weighed[1]
+    earned = of.margin_usd + usd[:, :, None] - discount * of.price_usd
+    kept = discount * of.price_usd * found.adopted - found.lost
+    return Grid(
+        share,
+        discount,
+        found.adopted * earned - instead,
+        (found.adopted * grams[:, :, None] - otherwise_g) / 1e3,
+        found.adopted / of.volume,
+        kept >= -1e-12 * of.price_usd * of.volume,
+    )
+
+
+def sharp(of: Market, grid: Grid) -> bool:
+    """Whether the grid's discounts are fine beside μ, or beside the thresholds of many users."""
+    if of.people.scale_usd == 0:
+        return len(of.requests) >= MANY
+    return step_of(grid.discount) * of.price_usd <= 0.5 * of.people.scale_usd
+
+
+def refined(
+    of: Market, rest: Beside, grid: Grid, floor: int, value: np.ndarray, goal: Goal
+) -> Iterator[Contract]:
+    """What is found around the best peaks of a floor, (I, J) of `value`."""
+    if of.people.scale_usd == 0:
+        yield from _hard(of, rest, floor, grid.share, goal)
+        return
+    steps = (step_of(grid.share), step_of(grid.discount))
+    if not sharp(of, grid):
+        top = float(grid.discount[-1])
+        count = int(np.clip(top * of.price_usd / (0.5 * of.people.scale_usd), 2, FINE)) + 1
+        fine = np.linspace(0.0, top, count)
+        grid = _grid(of, rest, np.array([floor]), grid.share, fine, 1.0)
+        value, steps = goal.over(grid)[0], (steps[0], step_of(fine))
+    for i, j in _peaks(value):
+        start = Contract(floor, float(grid.discount[j]), float(grid.share[i]))
+        yield _climbed(of, rest, start, steps, goal)
+        yield _settled(of, rest, start, steps[1], goal)
+
+
+def _climbed(
+    of: Market, rest: Beside, found: Contract, steps: tuple[float, float], goal: Goal
+) -> Contract:
+    """Finer and finer cells around a contract; the last, moved to where it is allowed."""
+    while max(steps) > STEP / 2:
+        shares = _around(found.share, steps[0], float(of.savings.usable[found.point]))
+        discounts = _around(found.discount, steps[1], 1.0)
+        near = _grid(of, rest, np.array([found.point]), shares, discounts, FINER)
+        local = goal.over(near)[0]
+        if not np.isfinite(local).any():
+            break
+        i, j = np.unravel_index(int(np.argmax(local)), local.shape)
+        found = Contract(found.point, float(discounts[j]), float(shares[i]))
+        steps = (step_of(shares), step_of(discounts))
+    return _settled(of, rest, found, steps[1], goal)
+
+
+def _settled(of: Market, rest: Beside, contract: Contract, step: float, goal: Goal) -> Contract:
+    """The contract at the nearest discount that keeps the goal's conditions over every user.
+
+    Bins may let through what is off by a hair: too small for fairness, or too large for no loss.
+    """
+    if goal.fair and not _fair(of, rest, contract):
+        contract = _moved(contract, step, lambda one: _fair(of, rest, one))
+    if goal.objective == CARBON:
+
+        def earns(one: Contract) -> bool:
+            return market.tally(of, one, rest).profit_gain_usd >= goal.least_usd
+
+        if not earns(contract):
+            contract = _moved(contract, -step, earns)
+    return contract
+
+
+def _fair(of: Market, rest: Beside, contract: Contract) -> bool:
+    return market.tally(of, contract, rest).gain_usd >= 0.0
+
+
+def _moved(contract: Contract, step: float, ok: Callable[[Contract], bool]) -> Contract:
+    """The first discount in the direction of a step that is ok, by doubling and halving."""
+    bad, good = contract, contract
+    while not ok(good):
+        if good.discount in (0.0, 1.0) and good is not contract:
+            return contract
+        bad = good
+        good = replace(good, discount=float(np.clip(good.discount + step, 0.0, 1.0)))
+        step *= 2
+    while abs(good.discount - bad.discount) > HAIR:
+        middle = replace(good, discount=0.5 * (good.discount + bad.discount))
+        good, bad = (middle, bad) if ok(middle) else (good, middle)
+    return good
+
+
+def _peaks(value: np.ndarray) -> list[tuple[int, int]]:
+    """Cells that no neighbour exceeds, the highest few."""
+    wide = np.pad(value, 1, constant_values=-np.inf)
+    rows, columns = value.shape
+    around = [
+        wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3) if (i, j) != (1, 1)
+    ]
+    peak = np.isfinite(value) & (value >= np.max(around, axis=0))
+    i, j = np.nonzero(peak)
+    order = np.argsort(-value[i, j], kind="stable")[:PEAKS]
+    return [(int(i[n]), int(j[n])) for n in order]
+
+
+def _hard(
+    of: Market, rest: Beside, floor: int, shares: np.ndarray, goal: Goal
+) -> Iterator[Contract]:
+    """Under the hard rule: every share of an axis with the best of all users' thresholds, then
+    finer and finer around the best few.
+    """
+    most = float(of.savings.usable[floor])
+    axis = np.unique(np.minimum(shares, most))
+    tried = [_joining(of, rest, Contract(floor, 0.0, float(one)), goal) for one in axis]
+    order = np.argsort([-value for value, _ in tried], kind="stable")[:PEAKS]
+    for n in order:
+        (value, top), step = tried[n], step_of(axis)
+        while step > STEP / 2 and np.isfinite(value):
+            near = _around(top.share, step, most)
+            again = [_joining(of, rest, replace(top, share=float(one)), goal) for one in near]
+            value, top = max([*again, (value, top)], key=lambda pair: pair[0])
+            step = step_of(near)
+        yield top
+
+
+def _joining(of: Market, rest: Beside, contract: Contract, goal: Goal) -> tuple[float, Contract]:
+    """(value, contract) at the best discount for a share.
+
+    Between the thresholds of two users a larger discount only costs, so that one of them is best.
+    """
+    needed = market.lost_usd(of, contract) + of.people.status_quo_usd + rest.worth_usd
+    asked = np.clip(needed / of.price_usd, 0.0, None)
+    order = np.argsort(asked, kind="stable")
+    n, d = of.requests[order], asked[order]
+    margin = market.margin_usd(of, replace(contract, discount=0.0))
+    joined = np.cumsum(n)
+    profit = joined * (margin - d * of.price_usd) - np.cumsum(n * rest.margin_usd[order])
+    grams = joined * market.saved(of, contract)[0] - np.cumsum(n * rest.saved_g[order])
+    # Users at one threshold join together: only the last of them counts.
+    ok = (d <= 1.0) & np.append(d[1:] > d[:-1], True)
+    if goal.objective == CARBON:
+        ok &= profit >= goal.least_usd
+    value = np.where(ok, profit if goal.objective == PROFIT else grams, -np.inf)
+    at = int(np.argmax(value))
+    return float(value[at]), replace(contract, discount=float(d[at]))
+
+
+def step_of(axis: np.ndarray) -> float:
+    """Distance of two neighbours on an axis."""
+    return float(axis[1] - axis[0]) if len(axis) > 1 else 0.0
+
+
+def _around(middle: float, step: float, most: float) -> np.ndarray:
+    return np.linspace(max(middle - step, 0.0), max(min(middle + step, most), 1e-12), ZOOM)

@@ -1,0 +1,111 @@
+"""Who takes which tier, and whether that is to their own good: participation and self-selection.
+
+*Rational*: those of a segment who take a contract up gain by it in the mean, against the standard
+that they had. *Compatible*: the tier that most of a segment take is the one that is worth most to
+it in the mean. Neither follows from the design; both can fail, where a discount lures users whose
+loss it does not cover, or where a few with much to gain outweigh the many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.tiers import market
+from wattlas.tiers.market import Contract, Market
+
+GROUPS = ("least green third", "middle third", "greenest third")
+STANDARD, LEAVE = "standard", "leave"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """How a group of users takes some contracts.
+
+    `adoption` is the share of its requests under any contract; `prefers` the tier that most take;
+    `gain_usd` what those under contract gain in the mean per request; `losing_share` the share of
+    them who lose.
+    """
+
+    name: str
+    requests_share: float
+    consciousness: float
+    adoption: float
+    prefers: str
+    gain_usd: float
+    rational: bool
+    compatible: bool
+    losing_share: float
+
+
+def segments(
+    of: Market, contracts: tuple[Contract, ...], names: tuple[str, ...] = ("green",)
+) -> list[Segment]:
+    """Each segment of the population, thirds by consciousness where it has none of its own.
+
+    `names` are those of the contracts, in order.
+    """
+    labels = (STANDARD, *names, LEAVE)
+    chosen = market.choice(of, contracts)
+    gains = np.stack(
+        [
+            np.zeros(len(of.requests)),
+            *(market.gain_usd(of, one) for one in contracts),
+            -of.standing_usd,
+        ],
+        axis=1,
+    )
+    return [
+        _segment(of, name, np.flatnonzero(member), chosen, gains, labels)
+        for name, member in groups(of)
+        if of.requests[member].sum() > 0
+    ]
+
+
+def groups(of: Market) -> list[tuple[str, np.ndarray]]:
+    """Name and members of each segment; bool, (U,)."""
+    people = of.people
+    if people.names:
+        return [(name, np.arange(len(people.names)) == n) for n, name in enumerate(people.names)]
+    theta = people.taste.consciousness
+    order = np.argsort(theta, kind="stable")
+    third = np.empty(len(theta), dtype=int)
+    third[order] = np.minimum(np.arange(len(theta)) * 3 // max(len(theta), 1), 2)
+    return [(name, third == n) for n, name in enumerate(GROUPS)]
+
+
+def _segment(
+    of: Market,
+    name: str,
+    at: np.ndarray,
+    chosen: np.ndarray,
+    gains: np.ndarray,
+    labels: tuple[str, ...],
+) -> Segment:
+    requests = of.requests[at]
+    taken = requests[:, None] * chosen[at]
+    under, gain = taken[:, 1:-1], gains[at, 1:-1]
+    total = float(under.sum())
+    own = int(np.argmax(taken.sum(axis=0)))
+    worth = _mean_worth(requests, gains[at])
+    earned = float((under * gain).sum())
+    return Segment(
+        name=name,
+        requests_share=float(requests.sum()) / of.volume,
+        consciousness=float((requests * of.people.taste.consciousness[at]).sum() / requests.sum()),
+        adoption=total / float(requests.sum()),
+        prefers=labels[own],
+        gain_usd=earned / total if total > 0 else 0.0,
+        rational=earned >= -1e-12 * of.price_usd * max(total, 1.0),
+        compatible=bool(worth[own] >= worth.max() - 1e-12 * of.price_usd),
+        losing_share=float(under[gain < 0].sum()) / total if total > 0 else 0.0,
+    )
+
+
+def _mean_worth(requests: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Mean of what each tier is worth against the standard; −inf for leaving where none may."""
+    able = np.isfinite(gains).all(axis=0)
+    weighed = (requests[:, None] * np.where(able, gains, 0.0)).sum(axis=0) / requests.sum()
+    worth: np.ndarray = np.where(able, weighed, -np.inf)
+    return worth

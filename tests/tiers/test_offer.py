@@ -1,0 +1,246 @@
+"""Offers against closed forms, brute force and plain loops; what must be monotone is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tiers.markets import PRICE, brute_force, made, markets, one_user, people, service, totals
+from wattlas.errors import InputError
+from wattlas.model.users import Prior, Users
+from wattlas.tiers import market as markets_of
+from wattlas.tiers.market import Contract, Market, market
+from wattlas.tiers.offer import best, by_floor, judge, pareto, value_of
+from wattlas.tiers.population import population
+from wattlas.tiers.search import CARBON, PROFIT, no_loss_usd, scan
+
+contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
+
+
+@given(markets(), st.floats(0, 0.6), st.floats(0, 1))
+@settings(max_examples=150)
+def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float) -> None:
+    """Profit gained and carbon saved are what loops over users and steps add up to."""
+    one = Contract(len(of.service.points) - 1, discount, share)
+    found = judge(of, one)
+    before, after = totals(of, ()), totals(of, (one,))
+    assert found.profit_gain_usd == pytest.approx(after[0] - before[0], abs=1e-9 * of.volume)
+    assert found.carbon_saved_kg == pytest.approx(before[1] - after[1], abs=1e-9 * of.volume)
+
+
+@given(markets(), st.sampled_from([PROFIT, CARBON]), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_no_offer_of_a_fine_grid_is_better(of: Market, objective: str, fair: bool) -> None:
+    """Brute force over 60 × 200 shares and discounts per floor finds nothing better."""
+    found = best(of, objective, size=80, fair=fair)
+    top = brute_force(of, objective, fair, np.linspace(0, 1, 60), np.linspace(0, 1, 200))
+    unit = PRICE if objective == PROFIT else of.full_carbon_g / 1e3
+    tolerance = 2e-3 * abs(top) + 5e-4 * of.volume * unit
+    assert (0.0 if found is None else value_of(found, objective)) >= top - tolerance
+
+
+@given(markets())
+@settings(max_examples=60, deadline=None)
+def test_what_is_found_keeps_what_it_must(of: Market) -> None:
+    """Carbon's best loses no profit; those who take an offer up gain by it; shares are shares."""
+    for objective in (PROFIT, CARBON):
+        found = best(of, objective, size=30)
+        if found is None:
+            continue
+        assert 0 <= found.discount <= 1
+        assert 0 <= found.degraded <= found.share <= 1
+        assert 0 <= found.adoption <= 1
+        assert found.gain_usd >= -1e-9
+        assert objective == PROFIT or found.profit_gain_usd >= -no_loss_usd(of)
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.1, 2.0), st.floats(0.0, 0.6))
+@settings(max_examples=60, deadline=None)
+def test_one_user_is_offered_what_it_asks(saved: float, worth: float, theta: float) -> None:
+    """One user under the hard rule: δ* = φ·I/P at φ = 1 where that is below what is saved.
+
+    I = W·[(1 − θ)·½ − θ·½]: half the quality is lost and half the carbon saved. Zero from θ = ½ on.
+    """
+    of = one_user(theta, worth=worth, saved=saved)
+    asked = max(worth * ((1 - theta) * 0.5 - theta * 0.5), 0.0)
+    found = best(of, size=40)
+    gains = 0.8 * (1 - saved)
+    if asked / PRICE > min(gains, 1.0):
+        assert found is None or found.profit_gain_usd <= 1e-9
+        return
+    assert found is not None
+    assert found.floor == "half" or found.profit_gain_usd == pytest.approx(0.01 * of.volume)
+    if asked < gains - 0.02:
+        assert found.discount == pytest.approx(asked / PRICE, abs=1e-9)
+        assert found.share == pytest.approx(1.0)
+        assert found.profit_gain_usd == pytest.approx((gains - asked) * of.volume, rel=1e-6)
+
+
+def test_the_optimal_discount_of_a_logit_user_solves_its_first_order_condition() -> None:
+    """At given share and floor μ = (1 − Pr)·(gain per adopter), fairness aside."""
+    of = one_user(0.1, scale=0.05, worth=0.6, saved=0.3)
+    found = best(of, fair=False)
+    assert found is not None
+    earned = markets_of.margin_usd(of, found.contract) - of.margin_usd
+    assert (1 - found.adoption) * earned == pytest.approx(0.05, rel=2e-3)
+
+
+def test_refinement_is_finer_than_a_ten_thousandth() -> None:
+    """Neither discount nor share can be moved by 1e-4 to earn more, all users summed."""
+    of = made(3, count=400, scale=0.05, floors=4)
+    found = best(of)
+    assert found is not None
+    for discount, share in ((1e-4, 0), (-1e-4, 0), (0, 1e-4), (0, -1e-4)):
+        moved = replace(
+            found.contract,
+            discount=found.discount + discount,
+            share=min(found.share + share, float(of.savings.usable[found.contract.point])),
+        )
+        rival = judge(of, moved)
+        if rival.gain_usd >= 0:
+            # Beyond a step the parabola falls by more than bins can hide.
+            assert rival.profit_gain_usd <= found.profit_gain_usd * (1 + 1e-6)
+
+
+def test_binned_sums_are_the_sums() -> None:
+    """On the grid, bins are off by less than a tenth of a per cent of the best."""
+    of = made(5, count=200, scale=0.05)
+    grid = scan(of, 12)
+    exact = np.array(
+        [
+            [
+                [judge(of, Contract(f, float(d), float(s))).profit_gain_usd for d in grid.discount]
+                for s in grid.share
+            ]
+            for f in range(3)
+        ]
+    )
+    assert np.abs(exact - grid.profit_gain_usd).max() < 1e-3 * np.abs(exact).max()
+
+
+@given(markets((0.0, 0.05)))
+@settings(max_examples=40, deadline=None)
+def test_a_point_more_is_never_worse(of: Market) -> None:
+    """A menu with one more point earns as much, saves as much."""
+    fewer = replace(
+        of.service,
+        points=of.service.points[:-1],
+        accuracy=of.service.accuracy[:-1],
+        latency_ms=of.service.latency_ms[:-1],
+        cost_usd=of.service.cost_usd[:-1],
+        carbon_g=of.service.carbon_g[:-1],
+    )
+    if not fewer.points:
+        return
+    less = market(fewer, of.people, PRICE, scale=of.scale)
+    for objective in (PROFIT, CARBON):
+        wide, narrow = best(of, objective, size=40), best(less, objective, size=40)
+        if narrow is None:
+            continue
+        assert wide is not None
+        # The grids differ in their steps, so that each ends within its refinement of the best.
+        least = value_of(narrow, objective) * (1 - 2e-3) - 1e-9 * of.volume
+        assert value_of(wide, objective) >= least
+
+
+@given(st.integers(0, 5000), st.floats(0.0, 0.5), st.floats(0.05, 0.4))
+@settings(max_examples=60)
+def test_a_greener_population_needs_no_larger_discount(
+    seed: int, theta: float, more: float
+) -> None:
+    """Each user's indifference discount falls with θ, and with it what reaches a given adoption."""
+    served = service(seed=seed)
+    one = Contract(seed % 3, 0.0, 0.5)
+    needed = []
+    for consciousness in (theta, theta + more):
+        crowd = people(seed=seed, theta=consciousness, scale=0.0)
+        of = market(served, crowd, PRICE)
+        lost = markets_of.lost_usd(of, one)
+        order = np.argsort(lost)
+        half = np.searchsorted(np.cumsum(of.requests[order]), 0.5 * of.volume)
+        needed.append((np.maximum(lost, 0), max(lost[order][half], 0.0)))
+    assert (needed[1][0] <= needed[0][0] + 1e-12).all()
+    assert needed[1][1] <= needed[0][1] + 1e-12
+
+
+@given(st.integers(0, 5000), st.integers(0, 2))
+@settings(max_examples=60)
+def test_a_larger_share_saves_no_less_carbon(seed: int, floor: int) -> None:
+    """Carbon saved per request rises with the share and is concave; its end is usable."""
+    of = made(seed)
+    share = np.linspace(0, 1, 41)
+    grams = of.savings.at(share)[0][floor]
+    assert (np.diff(grams) >= -1e-9).all()
+    inside = share[1:-1] < of.savings.usable[floor] - 0.05
+    assert (np.diff(grams, 2)[inside] <= 1e-9).all()
+
+
+def test_the_pareto_set_is_one() -> None:
+    """Nobody in it is beaten by another, and its ends are near the two single best."""
+    of = made(11, count=300, scale=0.05)
+    front = pareto(of, scan(of, 80), most=50)
+    profit = np.array([one.profit_gain_usd for one in front])
+    carbon = np.array([one.carbon_saved_kg for one in front])
+    assert len(front) > 5
+    assert (np.diff(profit) < 1e-9).all()
+    assert (np.diff(carbon) > -1e-9).all()
+    most, cleanest = best(of, PROFIT), best(of, CARBON)
+    assert most is not None
+    assert cleanest is not None
+    assert profit[0] == pytest.approx(most.profit_gain_usd, rel=1e-3)
+    assert carbon[-1] == pytest.approx(cleanest.carbon_saved_kg, rel=0.03)
+
+
+def test_each_floor_has_its_best() -> None:
+    """The best of all floors is the best of the best of each."""
+    of = made(2, count=100)
+    each = [one for one in by_floor(of, size=60) if one is not None]
+    whole = best(of, size=60)
+    assert whole is not None
+    top = max(each, key=lambda one: one.profit_gain_usd)
+    assert top.profit_gain_usd == pytest.approx(whole.profit_gain_usd, rel=1e-4)
+
+
+def test_those_who_leave_are_not_carbon_saved() -> None:
+    """A contract that nobody wants saves nothing, however many leave."""
+    of = made(4, outside=5.0, scale=0.05)
+    assert markets_of.choice(of, ())[:, -1].min() > 0.9
+    found = judge(of, Contract(0, 0.0, 1.0))
+    assert found.carbon_saved_kg < 0.01 * of.volume * of.full_carbon_g / 1e3
+
+
+def test_bad_markets_are_told_at_once() -> None:
+    """An empty menu, a price of nothing, shares outside 0..1, a floor above full service."""
+    bare = replace(
+        service(floors=1), points=(), accuracy=np.zeros(0), latency_ms=np.zeros(0),
+        cost_usd=np.zeros((0, 6)), carbon_g=np.zeros((0, 6)),
+    )  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        market(bare, people(), 0.0, usable=1.5)
+    assert [p.where for p in caught.value.problems] == ["menu", "price of class chat", "usable"]
+    better = replace(
+        service(floors=2), accuracy=np.array([0.95, 1.2]), latency_ms=np.array([100.0, 900.0])
+    )
+    with pytest.raises(InputError) as caught:
+        market(better, people(), PRICE)
+    assert [p.what for p in caught.value.problems] == [
+        "is better than full service in accuracy and in latency",
+        "has the accuracy 1.2, wanted 0..1",
+    ]
+    with pytest.raises(InputError, match="shape"):
+        replace(service(), accuracy=np.zeros(2))
+    with pytest.raises(InputError, match="holds no requests"):
+        replace(service(), requests=np.zeros(6))
+
+
+def test_a_prior_is_a_market_too() -> None:
+    """Draws from the default prior make a market in which a tier pays."""
+    users = Users(Prior(), count=2000)
+    of = market(service(floors=5, full_cost=0.8), population(users, PRICE), PRICE)
+    found = best(of, size=60)
+    assert found is not None
+    assert found.profit_gain_usd > 0
