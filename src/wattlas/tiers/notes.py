@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 FEW_RESPONDENTS = 30
 """Clustered standard errors of fewer respondents tend to be too small."""
-STATED = (
-    "stated willingness to pay exceeds what is paid in the end: try lower W before you rely on it"
-)
+STATED = "people pay less than they say: if choices were not paid for, try a lower W as well"
 
 
 def of_table(choices: Choices, scale: Scale, own: bool, requests: float) -> Iterator[str]:
     """Which scale the figures are on, what lies outside of it, and what stated choices are."""
+    ranges = ", the ranges of the table" if own else ""
     yield (
-        f"utility is on a scale of accuracy {scale.accuracy_min:g} to {scale.accuracy_max:g}, "
-        f"latency {scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:g}"
-        f" g per request{', the ranges of the table' if own else ''}; use it with that"
+        f"the scale is accuracy {scale.accuracy_min:g} to {scale.accuracy_max:g}, latency "
+        f"{scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:.4g} g per "
+        f"request{ranges}; θ, k_a, k_l and W hold on it alone"
     )
     beyond = (
         (choices.accuracy < scale.accuracy_min)
