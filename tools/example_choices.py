@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 HEAD = (
-    "# Simulated, not asked: {0} respondents, {1} tasks of {2} alternatives. Their taste: accuracy",
-    "# 0.6 to 0.9 and latency 2000 to 200 ms weigh k_a = 0.5 and k_l = 0.3, carbon theta = 0.2 of",
-    "# W = 0.01 USD per request against 0.3 g, and mu = 0.002 USD. Made by tools/example_choices.py.",
+    "# Simulated, not asked: {0} respondents, {1} tasks of {2} alternatives each. Their taste:",
+    "# theta 0.2, k_a 0.5, k_l 0.3, W 0.01 USD per request, mu 0.002 USD, on a scale of",
+    "# accuracy 0.6 to 0.9, latency 2000 to 200 ms and 0.3 g per request.",
+    "# Made by tools/example_choices.py.",
     "respondent,task,alternative,accuracy,latency_ms,carbon_g,price_usd,chosen",
 )
 RESPONDENTS, TASKS, ALTERNATIVES = 150, 4, 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.model.choices import Choices
+from wattlas.model.choices import ATTRIBUTES, Choices
 from wattlas.tiers.utility import Points, Scale, Taste, utility
 
 SCALE = Scale(0.6, 0.9, 200.0, 2000.0, 0.3)
@@ -98,3 +98,9 @@ def replaced(choices: Choices, **columns: object) -> Choices:
     """The choices with other columns."""
     names = [n for n in Choices.__dataclass_fields__ if n not in columns]
     return Choices(**{n: getattr(choices, n) for n in names}, **columns)  # type: ignore[arg-type]
+
+
+def kept(choices: Choices, rows: np.ndarray) -> Choices:
+    """Some rows of the choices, by number or by a mask."""
+    columns = ["respondent", "task", "alternative", *ATTRIBUTES, "chosen"]
+    return replaced(choices, **{n: getattr(choices, n)[rows] for n in columns})

@@ -24,7 +24,7 @@ from wattlas.tiers.estimate import CURVATURE_MOST, Coefficients, estimate
 from wattlas.tiers.logit import Diverges, null_loglik
 from wattlas.tiers.notes import of_segment, of_table, of_users
 from wattlas.tiers.utility import Scale
-from wattlas.tiers.worth import Estimate, estimates, taste, willingness
+from wattlas.tiers.worth import Estimate, estimates, sums, taste, willingness
 
 EVERYBODY = "all"
 """Id of the segment of a table without segments."""
@@ -208,9 +208,7 @@ def _estimated(tasks: Tasks, scale: Scale, curvature: float | None, additive: bo
         found = estimate(tasks, scale, curvature, additive=additive)
     except Diverges as fault:
         raise InputError([identify.diverging(spread, fault.direction)]) from None
-    by_name = dict(zip(found.names, found.values.tolist(), strict=True))
-    error = dict(zip(found.names, np.sqrt(np.diag(found.covariance)).tolist(), strict=True))
-    problems += identify.meaningless(by_name, error)
+    problems += identify.meaningless(tuple(estimates("", sums(found), found.covariance)))
     if problems:
         raise InputError(problems)
     return found

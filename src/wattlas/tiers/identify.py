@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from wattlas.tiers.choices import (
     scores,
 )
 from wattlas.tiers.utility import Scale
+from wattlas.tiers.worth import QUALITY, WHOLE, Estimate
 
 TASKS_PER_TERM = 10
 """Fewer tasks than this for each coefficient are refused: Peduzzi et al. 1996, J Clin Epidemiol
@@ -44,6 +45,28 @@ PARAMETER = {
     OUTSIDE: "outside_usd",
 }
 """What depends on a term."""
+SUM_COLUMNS = {PRICE: "price_usd", QUALITY: "accuracy and latency_ms", WHOLE: "carbon_g"}
+SUM_PARAMETERS = {
+    PRICE: "W, μ and willingness to pay have no meaning",
+    QUALITY: "k_a and k_l are undefined",
+    WHOLE: "W is not above 0 and θ is undefined",
+}
+NOT_ABOVE_0 = {
+    PRICE: (
+        "what buyers give for a lower price",
+        "Look for a wrong sign or unit, or for prices that stand for a quality not shown; else ask "
+        "more respondents.",
+    ),
+    QUALITY: (
+        "what the best is worth over the worst",
+        "Look for exchanged columns (accuracy is better higher, latency_ms lower); else ask more "
+        "respondents.",
+    ),
+    WHOLE: (
+        "what the best and greenest is worth over the worst and dirtiest",
+        "Look for a wrong sign of carbon_g; else ask more respondents.",
+    ),
+}
 BEST = {
     ACCURACY: ("most accurate", "least accurate"),
     LATENCY: ("fastest", "slowest"),
@@ -115,8 +138,8 @@ def decided(made: Terms, there: np.ndarray) -> Iterator[Problem]:
 
 
 def diverging(spread: Spread, direction: np.ndarray) -> Problem:
-    """The terms along a direction (K,) in which the likelihood rises for ever."""
-    size = np.abs(direction[: len(spread.names)]) * spread.norm
+    """The terms along a direction (K,), each over its spread, in which ln L rises for ever."""
+    size = np.abs(direction[: len(spread.names)])
     names = [n for n, s in zip(spread.names, size, strict=True) if s > 0.01 * size.max()]
     what = (
         "decides every choice that it bears on (perfect separation), so no finite coefficients "
@@ -126,29 +149,18 @@ def diverging(spread: Spread, direction: np.ndarray) -> Problem:
     return Problem(" with ".join(COLUMN[n] for n in names), what, mend)
 
 
-def meaningless(by_name: dict[str, float], error: dict[str, float]) -> Iterator[Problem]:
-    """Coefficients whose signs leave worth, weights or consciousness undefined."""
-    price = by_name[PRICE]
-    if price <= 0:
-        what = (
-            f"buyers prefer the dearer: the coefficient of lower prices is {price:.3g} "
-            f"± {error[PRICE]:.2g}, so W, μ and willingness to pay have no meaning"
-        )
-        mend = "Look for a wrong sign or unit, or for prices that stand for a quality not shown."
-        yield Problem(COLUMN[PRICE], what, mend)
-    quality = by_name[ACCURACY] + by_name[LATENCY] + by_name.get(BOTH, 0.0)
-    if quality <= 0:
-        what = (
-            f"the best is worth no more than the worst ({quality:.3g}): k_a and k_l are undefined"
-        )
-        mend = "Look for exchanged columns: accuracy is better higher, latency_ms lower."
-        yield Problem("accuracy and latency_ms", what, mend)
-    if quality > 0 and quality + by_name[CARBON] <= 0:
-        what = (
-            f"carbon is liked ({by_name[CARBON]:.3g}) more than quality ({quality:.3g}): "
-            "W is not above 0 and θ is undefined"
-        )
-        yield Problem(COLUMN[CARBON], what, "Look for a wrong sign of carbon_g.")
+def meaningless(sums: Sequence[Estimate]) -> Iterator[Problem]:
+    """Sums of coefficients that must be above 0 for worth, weights and consciousness to be defined.
+
+    `sums` are those of `worth.sums`.
+    """
+    told = {one.parameter: one for one in sums}
+    for name, one in told.items():
+        if one.value > 0 or (name == WHOLE and told[QUALITY].value <= 0):
+            continue
+        what, mend = NOT_ABOVE_0[name]
+        found = f"comes out at {one.value:.3g} ± {one.standard_error:.2g}, not above 0"
+        yield Problem(SUM_COLUMNS[name], f"{what} {found}, so {SUM_PARAMETERS[name]}", mend)
 
 
 def _constant(name: str) -> Problem:

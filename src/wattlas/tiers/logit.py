@@ -15,8 +15,11 @@ import numpy as np
 from wattlas.errors import SolverError
 from wattlas.tiers.choices import centred
 
-AT_REST = 1e-6
-"""The search must end where another Newton step would gain less than this in ln L."""
+AT_REST = 1e-10
+"""The search may end where b is within 1e-5 standard errors of the maximum: gᵀ·I⁻¹·g below this."""
+NEAR = 1e-6
+"""It must end within 1e-3 standard errors."""
+SEARCHES = 10
 GONE = 1e-3
 """Coefficients diverge along a direction that keeps less than this of the information that one
 task gives at b = 0. A maximum keeps about as much as the chances of the choices against it."""
@@ -35,7 +38,10 @@ class Logit:
 
 
 class Diverges(Exception):
-    """The likelihood has no maximum: along `direction` (K,) it rises for ever."""
+    """The likelihood has no maximum: along `direction` (K,) it rises for ever.
+
+    The direction is one of coefficients, each times the spread of its term.
+    """
 
     def __init__(self, direction: np.ndarray) -> None:
         self.direction = direction
@@ -56,22 +62,42 @@ def logit(
     """
     spread = np.sqrt((centred(values, there) ** 2).sum(axis=(0, 1)) / there.sum())
     scaled = values / spread
-    model = _searched(scaled, there, None if start is None else start * spread, covariance)
-    found = np.asarray(model.coeff_, dtype=float)
-    left = information(scaled, there, found)
-    _check_divergence(information(scaled, there, 0.0 * found), left, found, len(there))
-    gradient = model.grad_n.sum(axis=0)
-    if not gradient @ np.linalg.solve(left, gradient) < AT_REST:
-        raise SolverError(f"xlogit stopped before the maximum: {model.estimation_message}")
-    found_covariance = (model.covariance + model.covariance.T) / 2
-    if covariance and not (np.diag(found_covariance) > 0).all():
-        raise SolverError("xlogit found no covariance at the maximum")
+    model = _at_rest(scaled, there, None if start is None else start * spread)
+    if covariance:
+        model = _with_covariance(scaled, there, model.coeff_)
+    inverse = (model.covariance + model.covariance.T) / 2
     return Logit(
-        found / spread,
-        found_covariance / np.outer(spread, spread),
+        model.coeff_ / spread,
+        inverse / np.outer(spread, spread),
         model.grad_n * spread,
         float(model.loglikelihood),
     )
+
+
+def _at_rest(values: np.ndarray, there: np.ndarray, start: np.ndarray | None) -> Any:
+    """The library's model at the maximum: it stops early, and goes on where it stopped."""
+    whole = information(values, there, np.zeros(values.shape[2]))
+    for _ in range(SEARCHES):
+        model = _searched(values, there, start)
+        start = np.asarray(model.coeff_, dtype=float)
+        left, gradient = information(values, there, start), model.grad_n.sum(axis=0)
+        _check_divergence(whole, left, start, len(there))
+        rest = gradient @ np.linalg.solve(left, gradient)
+        if rest < AT_REST:
+            return model
+    if rest < NEAR:
+        return model
+    raise SolverError(f"xlogit found no maximum: {model.estimation_message}")
+
+
+def _with_covariance(values: np.ndarray, there: np.ndarray, start: np.ndarray) -> Any:
+    try:
+        model = _searched(values, there, start, covariance=True)
+    except np.linalg.LinAlgError:
+        raise SolverError("xlogit found no covariance at the maximum") from None
+    if not (np.diag(model.covariance) > 0).all():
+        raise SolverError("xlogit found a covariance that is none")
+    return model
 
 
 def null_loglik(there: np.ndarray) -> float:
@@ -102,7 +128,7 @@ def _check_divergence(whole: np.ndarray, left: np.ndarray, found: np.ndarray, ta
 
 
 def _searched(
-    values: np.ndarray, there: np.ndarray, start: np.ndarray | None, covariance: bool
+    values: np.ndarray, there: np.ndarray, start: np.ndarray | None, *, covariance: bool = False
 ) -> Any:
     from xlogit import MultinomialLogit
 
@@ -110,21 +136,17 @@ def _searched(
     model = MultinomialLogit()
     chosen = np.zeros((tasks, width))
     chosen[:, 0] = 1.0
-    given: dict[str, Any] = {
-        "X": values.reshape(-1, count),
-        "y": chosen.ravel(),
-        "varnames": [str(n) for n in range(count)],
-        "alts": np.tile(np.arange(width), tasks),
-        "ids": np.repeat(np.arange(tasks), width),
-        "avail": None if there.all() else there.astype(float).ravel(),
-        "init_coeff": start,
-        "verbose": 0,
-    }
+    # On the way to no maximum odds overflow; the library steps back.
     with np.errstate(all="ignore"):
-        try:
-            model.fit(**given, skip_std_errs=not covariance)
-        except np.linalg.LinAlgError:
-            # Where coefficients diverge there may be no covariance; the caller looks at that.
-            model.fit(**given, skip_std_errs=True)
-            model.covariance = np.full((count, count), np.nan)
+        model.fit(
+            X=values.reshape(-1, count),
+            y=chosen.ravel(),
+            varnames=[str(n) for n in range(count)],
+            alts=np.tile(np.arange(width), tasks),
+            ids=np.repeat(np.arange(tasks), width),
+            avail=None if there.all() else there.astype(float).ravel(),
+            init_coeff=start,
+            skip_std_errs=not covariance,
+            verbose=0,
+        )
     return model

@@ -6,17 +6,22 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from wattlas.model.choices import Choices
-from wattlas.tiers.choices import BOTH, Tasks, spread_of, terms
+from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, terms
 from wattlas.tiers.estimate import Coefficients
 from wattlas.tiers.identify import weakly_told
 from wattlas.tiers.utility import Scale
-from wattlas.tiers.worth import NORMAL_975, Estimate
+from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, estimates, sums
 
 if TYPE_CHECKING:
     from wattlas.tiers.fit import SegmentFit
 
 FEW_RESPONDENTS = 30
 """Clustered standard errors of fewer respondents tend to be too small."""
+DIVIDED = {
+    PRICE: "W, μ and willingness to pay",
+    QUALITY: "k_a and k_l",
+    WHOLE: "θ and W",
+}
 STATED = "people pay less than they say: if choices were not paid for, try a lower W as well"
 
 
@@ -25,8 +30,8 @@ def of_table(choices: Choices, scale: Scale, own: bool, requests: float) -> Iter
     ranges = ", the ranges of the table" if own else ""
     yield (
         f"the scale is accuracy {scale.accuracy_min:g} to {scale.accuracy_max:g}, latency "
-        f"{scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:.4g} g per "
-        f"request{ranges}; θ, k_a, k_l and W hold on it alone"
+        f"{scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:.4g} g "
+        f"per request{ranges}; θ, k_a, k_l and W hold on it alone"
     )
     beyond = (
         (choices.accuracy < scale.accuracy_min)
@@ -51,10 +56,11 @@ def of_segment(
     for one in figures:
         if one.unit == "0..1" and not 0.0 <= one.value <= 1.0:
             yield _outside_of_unit(one)
-        if one.parameter == "scale_usd" and one.z < NORMAL_975:
+    for one in estimates("", sums(found), found.covariance):
+        if one.z < NORMAL_975:
             yield (
-                "price hardly moves the choices (its coefficient is less than 1.96 standard errors "
-                "above 0): W, μ and willingness to pay may be anything, whatever their intervals"
+                f"{one.parameter} hardly moves the choices ({one.z:.1f} standard errors above 0): "
+                f"{DIVIDED[one.parameter]} may be anything, whatever the intervals"
             )
     made = terms(tasks, scale, found.curvature, additive=BOTH not in found.names)
     yield from weakly_told(spread_of(made, tasks.there))

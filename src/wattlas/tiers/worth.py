@@ -20,6 +20,7 @@ NORMAL_975 = 1.959963984540054
 STEP_ACCURACY = 0.01
 STEP_MS = 100.0
 USD = "USD/request"
+QUALITY, WHOLE = "quality", "quality and carbon"
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,18 @@ class Quantity:
         return Quantity(factor * self.value, factor * self.gradient)
 
 
-def taste(found: Coefficients) -> dict[str, tuple[Quantity, str]]:
-    """θ, k_a, k_l, ρ where it was estimated, W, μ and v_0 where there is one, with their units."""
+def sums(found: Coefficients) -> dict[str, tuple[Quantity, str]]:
+    """b_p, S and T: what figures are divided by, each above 0 where they mean something."""
     b_a, b_l, b_al, b_c, b_p = (_one(found, n) for n in (ACCURACY, LATENCY, BOTH, CARBON, PRICE))
     quality = b_a + b_l + b_al
-    whole, one = quality + b_c, Quantity(1.0, np.zeros(len(found.values)))
+    return {PRICE: (b_p, "per USD"), QUALITY: (quality, "1"), WHOLE: (quality + b_c, "1")}
+
+
+def taste(found: Coefficients) -> dict[str, tuple[Quantity, str]]:
+    """θ, k_a, k_l, ρ where it was estimated, W, μ and v_0 where there is one, with their units."""
+    b_a, b_l, b_c = (_one(found, n) for n in (ACCURACY, LATENCY, CARBON))
+    (b_p, _), (quality, _), (whole, _) = sums(found).values()
+    one = Quantity(1.0, np.zeros(len(found.values)))
     told = {
         "consciousness": (b_c / whole, "0..1"),
         "weight_accuracy": (b_a / quality, "0..1"),
