@@ -91,10 +91,10 @@ def _curvature(text: str) -> float | None:
 
 
 def _scale(choices: Choices, requests: float, ends: dict[str, float]) -> Scale | None:
-    """The ranges of the table with the ends that were given; None where none was."""
+    """The ranges of the table with the ends that were given; None where none was, or none can be."""
     from wattlas.tiers.choices import scale_of
 
-    return replace(scale_of(choices, requests), **ends) if ends else None
+    return replace(scale_of(choices, requests), **ends) if ends and requests > 0 else None
 
 
 def _show(found: Fit) -> None:
