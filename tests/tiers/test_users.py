@@ -126,7 +126,7 @@ def test_segments_take_the_place_of_the_prior() -> None:
 
 
 def test_money_takes_the_place_of_multiples_of_the_price() -> None:
-    """μ and the worth of leaving in USD hold whatever a request costs; else they follow its price."""
+    """μ and the worth of leaving in USD hold at any price; else they follow it."""
     fitted = Users(count=10, scale=0.1, scale_usd=0.002, outside=0.5, outside_usd=-0.001)
     for price in (0.001, 1.0):
         assert population(fitted, price).scale_usd == fitted.spread_usd(price) == 0.002

@@ -91,7 +91,7 @@ def _curvature(text: str) -> float | None:
 
 
 def _scale(choices: Choices, requests: float, ends: dict[str, float]) -> Scale | None:
-    """The ranges of the table with the ends that were given; None where none was, or none can be."""
+    """The ranges of the table but for the ends that were given; None where none was."""
     from wattlas.tiers.choices import scale_of
 
     return replace(scale_of(choices, requests), **ends) if ends and requests > 0 else None
