@@ -15,6 +15,7 @@ import numpy as np
 from wattlas.errors import Problem
 
 ATTRIBUTES = ("accuracy", "latency_ms", "carbon_g", "price_usd")
+SHARE = "Give a share: 0.87 for 87 %."
 SHOWN_PER_FAULT = 5
 """So many faults of a kind are told one by one; the rest as a number."""
 
@@ -106,22 +107,21 @@ def _lengths(choices: Choices) -> Iterator[Fault]:
 
 
 def _cells(choices: Choices) -> Iterator[Fault]:
-    outside = choices.outside
     for name in ATTRIBUTES:
-        values = getattr(choices, name)
-        empty = np.flatnonzero(~np.isfinite(values) & ~outside)
-        mend = 'Give the figure; a row with all four attributes empty is "none of these".'
-        yield from _told(empty, name, lambda _: "is empty or no number", mend)
-        low = np.flatnonzero(values < 0)
-        mend = "Give a share: 0.87 for 87 %." if name == "accuracy" else "Give a figure of 0 or up."
-        yield from _told(low, name, lambda r: f"is {values[r]:g}, wanted at least 0", mend)  # noqa: B023
-    high = np.flatnonzero(np.isfinite(choices.accuracy) & (choices.accuracy > 1))
-    yield from _told(
-        high,
-        "accuracy",
-        lambda r: f"is {choices.accuracy[r]:g}, wanted 0..1",
-        "Give a share: 0.87 for 87 %.",
-    )
+        yield from _figures(name, getattr(choices, name), choices.outside)
+    accuracy = choices.accuracy
+    high = np.flatnonzero(np.isfinite(accuracy) & (accuracy > 1))
+    yield from _told(high, "accuracy", lambda r: f"is {accuracy[r]:g}, wanted 0..1", SHARE)
+
+
+def _figures(name: str, values: np.ndarray, outside: np.ndarray) -> Iterator[Fault]:
+    """Cells of an attribute that are empty, no numbers, or below 0."""
+    empty = np.flatnonzero(~np.isfinite(values) & ~outside)
+    mend = 'Give the figure; a row with all four attributes empty is "none of these".'
+    yield from _told(empty, name, lambda _: "is empty or no number", mend)
+    low = np.flatnonzero(np.isfinite(values) & (values < 0))
+    mend = SHARE if name == "accuracy" else "Give a figure of 0 or up."
+    yield from _told(low, name, lambda r: f"is {values[r]:g}, wanted at least 0", mend)
 
 
 def _name(choices: Choices, row: int) -> str:

@@ -31,7 +31,8 @@ from wattlas.tiers.utility import Scale
 CURVATURE = "curvature"
 CURVATURE_MOST = 20.0
 """Beyond this |ρ| a curve is a step at one end of the scale."""
-STARTS = (0.0, -3.0, 3.0)
+STARTS = (-3.0, 3.0)
+"""Curvatures from which the search begins where one of them fits better than a line."""
 STEPS = 100
 CLOSE = 5e-9
 """The search for ρ ends where a step would raise ln L by less: 1e-4 of a standard error."""
@@ -113,7 +114,9 @@ def _with_curvature(tasks: Tasks, scale: Scale, additive: bool) -> Coefficients:
         found = logit(made.values, tasks.there, start, covariance=False)
         return Point(rho, made, found)
 
-    here = max((at(rho) for rho in STARTS), key=lambda one: one.found.loglik)
+    line = at(0.0)
+    bent = (at(rho, line.found.coefficients) for rho in STARTS)
+    here = max((line, *bent), key=lambda one: one.found.loglik)
     for _ in range(STEPS):
         design = _augmented(tasks, scale, here)
         start = np.append(here.found.coefficients, 0.0)

@@ -146,28 +146,25 @@ def fit(
     Raises InputError with everything that is wrong with the table, or else with every parameter
     that it cannot tell; SolverError where the search fails.
     """
-    problems = [
-        *_options(curvature, requests),
-        *(f.problem(choices.label) for f in faults(choices)),
-    ]
-    if problems:
-        raise InputError(problems)
-    chosen_scale = scale_of(choices, requests) if scale is None else scale
-    fitted, members = [], _members(choices)
+    wrong = [*_options(curvature, requests), *(f.problem(choices.label) for f in faults(choices))]
+    if wrong:
+        raise InputError(wrong)
+    on = scale_of(choices, requests) if scale is None else scale
+    fitted: list[SegmentFit] = []
     everyone = len(np.unique(choices.respondent))
-    for name, rows in members.items():
+    for name, rows in _members(choices).items():
         tasks = tasks_of(choices, rows, requests)
         try:
-            found = _estimated(tasks, chosen_scale, curvature, additive)
+            found = _estimated(tasks, on, curvature, additive)
         except InputError as fault:
-            alone = len(members) == 1
-            problems += [_placed(p, "" if alone else name, choices.label) for p in fault.problems]
+            segment = "" if choices.segment is None else name
+            wrong += [_placed(p, segment, choices.label) for p in fault.problems]
             continue
-        fitted.append(_of_segment(name, tasks, chosen_scale, found, tasks.clusters / everyone))
-    if problems:
-        raise InputError(problems)
-    told = [*choices.notes, *of_table(choices, chosen_scale, scale is None, requests)]
-    return Fit(tuple(fitted), chosen_scale, requests, (*told, *of_users(fitted)))
+        fitted.append(_of_segment(name, tasks, on, found, tasks.clusters / everyone))
+    if wrong:
+        raise InputError(wrong)
+    told = [*choices.notes, *of_table(choices, on, scale is None, requests), *of_users(fitted)]
+    return Fit(tuple(fitted), on, requests, tuple(told))
 
 
 def _options(curvature: float | None, requests: float) -> Iterator[Problem]:
