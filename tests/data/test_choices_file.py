@@ -103,6 +103,15 @@ def test_a_task_is_named_by_its_first_line(tmp_path: Path) -> None:
     assert "task 2 of respondent r1 has no chosen" in found[1].what
 
 
+def test_ranges_are_told_beside_cells_that_are_no_numbers(tmp_path: Path) -> None:
+    """A cell that cannot be read hides no other cell of its row, task or column."""
+    rows = ["r1,1,a,90,400,0.2,0.006,1", "r1,1,b,0.7,fast,-1,-0.002,maybe", *SOUND[3:]]
+    found = problems(written(tmp_path, *rows))
+    assert {(p.where, p.line) for p in found} == {
+        ("accuracy", 3), ("latency_ms", 4), ("carbon_g", 4), ("price_usd", 4), ("chosen", 4),
+    }  # fmt: skip
+
+
 def test_missing_and_unknown_columns(tmp_path: Path) -> None:
     """Every missing column is told, with the one that was probably meant; others are noted."""
     head = HEAD.replace("price_usd", "price").replace("chosen", "choice").replace("task,", "")
@@ -111,6 +120,8 @@ def test_missing_and_unknown_columns(tmp_path: Path) -> None:
     assert set(found) == {"price_usd", "chosen", "task"}
     assert found["price_usd"].mend == "Rename price."
     assert found["task"].line == 1
+    other = {p.where for p in problems(written(tmp_path, "1,2", head="x,y"))}
+    assert other == set(HEAD.split(","))
     more = written(tmp_path, *(f"{row},x" for row in SOUND), head=f"{HEAD},channel")
     assert read_choices(more).notes == (f"column `channel` of {more} is not used",)
 

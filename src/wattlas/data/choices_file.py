@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import polars as pl
 
 from wattlas.data.tables import ROW, SHOWN_PER_COLUMN, Column, Table, read_table, table_of, typed
 from wattlas.errors import InputError, Problem
-from wattlas.model.choices import ATTRIBUTES, Choices, faults
+from wattlas.model.choices import ATTRIBUTES, Choices, Fault, faults, range_faults, task_faults
 
 TEXTS = ("respondent", "task", "alternative", "chosen")
 NUMBERS = tuple(Column(name, "number") for name in ATTRIBUTES)
@@ -40,7 +40,7 @@ def _choices(table: Table) -> Choices:
     segment = [SEGMENT] if SEGMENT in table.columns else []
     texts, problems = typed(table, [Column(name) for name in (*TEXTS, *segment)])
     given = [name for name in ATTRIBUTES if name in table.columns]
-    none = pl.lit(bool(given)) & pl.all_horizontal(_empty(table, name) for name in given)
+    none = pl.all_horizontal([_empty(table, name) for name in given] or pl.lit(False))
     offered = Table(table.label, table.frame.filter(~none), table.path)
     numbers, more = typed(offered, NUMBERS)
     problems += more
@@ -52,16 +52,23 @@ def _choices(table: Table) -> Choices:
     )
     problems += _unclear(table, whole)
     whole = whole.with_columns(_bad(segment, none=~pl.col(ROW).is_in(numbers[ROW].implode())))
+    made = _arrays(whole, table, segment)
     sound = whole.filter(~pl.col(BAD).any().over("respondent", "task"))
-    made = _arrays(sound, table, segment)
-    if sound.height or not problems:
-        rows = sound[ROW].to_list()
-        for fault in faults(made):
-            row = None if fault.row is None else rows[fault.row]
-            problems.append(table.problem(row, fault.column, fault.what, fault.mend))
+    if not whole.height:
+        problems += _at_rows(table, whole, faults(made))
+    problems += _at_rows(table, whole, range_faults(made))
+    problems += _at_rows(table, sound, task_faults(_arrays(sound, table, segment)))
     if problems:
         raise InputError(problems)
     return made
+
+
+def _at_rows(table: Table, frame: pl.DataFrame, found: Iterable[Fault]) -> Iterator[Problem]:
+    """Faults of some rows of a table, where they stand in it."""
+    rows = frame[ROW].to_list()
+    for fault in found:
+        row = None if fault.row is None else rows[fault.row]
+        yield table.problem(row, fault.column, fault.what, fault.mend)
 
 
 def _empty(table: Table, name: str) -> pl.Expr:

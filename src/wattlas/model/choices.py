@@ -80,10 +80,22 @@ def numbered(*columns: np.ndarray) -> np.ndarray:
 def faults(choices: Choices) -> list[Fault]:
     """Everything that is wrong with a table: cells first, then tasks and respondents."""
     found = list(_lengths(choices))
-    if not found:
-        for check in (_cells, _alternatives, _chosen, _segments):
-            found += check(choices)
-    return found
+    return found or [*_empty(choices), *range_faults(choices), *task_faults(choices)]
+
+
+def task_faults(choices: Choices) -> Iterator[Fault]:
+    """Tasks and respondents that are wrong, whatever their cells hold."""
+    for check in (_alternatives, _chosen, _segments):
+        yield from check(choices)
+
+
+def range_faults(choices: Choices) -> Iterator[Fault]:
+    """Figures out of their range; what is empty or no number is passed over."""
+    for name in ATTRIBUTES:
+        yield from _below(name, getattr(choices, name))
+    accuracy = choices.accuracy
+    high = np.flatnonzero(np.isfinite(accuracy) & (accuracy > 1))
+    yield from _told(high, "accuracy", lambda r: f"is {accuracy[r]:g}, wanted 0..1", SHARE)
 
 
 def _told(rows: np.ndarray, column: str, what: Callable[[int], str], mend: str) -> Iterator[Fault]:
@@ -106,19 +118,14 @@ def _lengths(choices: Choices) -> Iterator[Fault]:
         yield Fault(None, "respondent", "the table has no rows", "Give one row per alternative.")
 
 
-def _cells(choices: Choices) -> Iterator[Fault]:
-    for name in ATTRIBUTES:
-        yield from _figures(name, getattr(choices, name), choices.outside)
-    accuracy = choices.accuracy
-    high = np.flatnonzero(np.isfinite(accuracy) & (accuracy > 1))
-    yield from _told(high, "accuracy", lambda r: f"is {accuracy[r]:g}, wanted 0..1", SHARE)
-
-
-def _figures(name: str, values: np.ndarray, outside: np.ndarray) -> Iterator[Fault]:
-    """Cells of an attribute that are empty, no numbers, or below 0."""
-    empty = np.flatnonzero(~np.isfinite(values) & ~outside)
+def _empty(choices: Choices) -> Iterator[Fault]:
     mend = 'Give the figure; a row with all four attributes empty is "none of these".'
-    yield from _told(empty, name, lambda _: "is empty or no number", mend)
+    for name in ATTRIBUTES:
+        empty = np.flatnonzero(~np.isfinite(getattr(choices, name)) & ~choices.outside)
+        yield from _told(empty, name, lambda _: "is empty or no number", mend)
+
+
+def _below(name: str, values: np.ndarray) -> Iterator[Fault]:
     low = np.flatnonzero(np.isfinite(values) & (values < 0))
     mend = SHARE if name == "accuracy" else "Give a figure of 0 or up."
     yield from _told(low, name, lambda r: f"is {values[r]:g}, wanted at least 0", mend)
