@@ -76,7 +76,7 @@ CELLS = [
     (0, "r1,1,a,nan,400,0.2,0.006,1", "accuracy", "is `nan`, wanted a number"),
     (0, "r1,1,a,0.9,400,,0.006,1", "carbon_g", "is empty, wanted a number"),
     (0, "r1,1,a,90,400,0.2,0.006,1", "accuracy", "is 90, wanted 0..1"),
-    (1, "r1,1,b,0.7,200,0.1,-0.002,0", "price_usd", "is -0.002, wanted at least 0"),
+    (1, "r1,1,b,0.7,200,0.1,-0.002,0", "price_usd", "is -0.002, wanted 0 to 1e+12"),
     (1, "r1,1,b,0.7,200,0.1,0.002,maybe", "chosen", "is `maybe`, wanted 0 or 1"),
     (1, "r1,1,b,0.7,200,0.1,0.002,", "chosen", "is empty"),
     (1, ",1,b,0.7,200,0.1,0.002,0", "respondent", "is empty"),

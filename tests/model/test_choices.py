@@ -37,10 +37,11 @@ def test_a_sound_table_has_no_faults() -> None:
     ("column", "value", "words"),
     [
         ("accuracy", 1.2, "is 1.2, wanted 0..1. Give a share: 0.87 for 87 %."),
-        ("accuracy", -0.1, "is -0.1, wanted at least 0"),
-        ("latency_ms", -5, "is -5, wanted at least 0"),
-        ("carbon_g", -0.2, "is -0.2, wanted at least 0"),
-        ("price_usd", -0.2, "is -0.2, wanted at least 0"),
+        ("accuracy", -0.1, "is -0.1, wanted 0..1"),
+        ("latency_ms", -5, "is -5, wanted 0 to 1e+12. Look for a wrong sign or unit."),
+        ("carbon_g", -0.2, "is -0.2, wanted 0 to 1e+12"),
+        ("price_usd", -0.2, "is -0.2, wanted 0 to 1e+12"),
+        ("latency_ms", 1e300, "is 1e+300, wanted 0 to 1e+12"),
         ("price_usd", np.nan, "is empty or no number. Give the figure; a row with all four"),
         ("carbon_g", np.inf, "is empty or no number"),
     ],
@@ -91,7 +92,7 @@ def test_all_faults_at_once() -> None:
     bad = put("accuracy", 0, 7.0)
     bad = replaced(bad, carbon_g=np.where(np.arange(len(BASE.task)) == 1, -1.0, bad.carbon_g))
     bad = replaced(bad, chosen=np.zeros(len(BASE.task), dtype=bool))
-    assert [fault.column for fault in faults(bad)] == ["carbon_g", "accuracy", *["chosen"] * 6]
+    assert [fault.column for fault in faults(bad)] == ["accuracy", "carbon_g", *["chosen"] * 6]
     assert faults(bad)[-1].what == "7 more like this"
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from wattlas.errors import Problem
 
 ATTRIBUTES = ("accuracy", "latency_ms", "carbon_g", "price_usd")
-SHARE = "Give a share: 0.87 for 87 %."
+MOST = 1e12
+"""Milliseconds, grams and USD above this are taken for a mistake."""
 SHOWN_PER_FAULT = 5
 """So many faults of a kind are told one by one; the rest as a number."""
 
@@ -92,10 +93,7 @@ def task_faults(choices: Choices) -> Iterator[Fault]:
 def range_faults(choices: Choices) -> Iterator[Fault]:
     """Figures out of their range; what is empty or no number is passed over."""
     for name in ATTRIBUTES:
-        yield from _below(name, getattr(choices, name))
-    accuracy = choices.accuracy
-    high = np.flatnonzero(np.isfinite(accuracy) & (accuracy > 1))
-    yield from _told(high, "accuracy", lambda r: f"is {accuracy[r]:g}, wanted 0..1", SHARE)
+        yield from _beyond(name, getattr(choices, name))
 
 
 def _told(rows: np.ndarray, column: str, what: Callable[[int], str], mend: str) -> Iterator[Fault]:
@@ -125,10 +123,12 @@ def _empty(choices: Choices) -> Iterator[Fault]:
         yield from _told(empty, name, lambda _: "is empty or no number", mend)
 
 
-def _below(name: str, values: np.ndarray) -> Iterator[Fault]:
-    low = np.flatnonzero(np.isfinite(values) & (values < 0))
-    mend = SHARE if name == "accuracy" else "Give a figure of 0 or up."
-    yield from _told(low, name, lambda r: f"is {values[r]:g}, wanted at least 0", mend)
+def _beyond(name: str, values: np.ndarray) -> Iterator[Fault]:
+    share = name == "accuracy"
+    most, wanted = (1.0, "0..1") if share else (MOST, f"0 to {MOST:g}")
+    bad = np.flatnonzero(np.isfinite(values) & ((values < 0) | (values > most)))
+    mend = "Give a share: 0.87 for 87 %." if share else "Look for a wrong sign or unit."
+    yield from _told(bad, name, lambda r: f"is {values[r]:g}, wanted {wanted}", mend)
 
 
 def _name(choices: Choices, row: int) -> str:
