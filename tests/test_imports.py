@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "units", "model"},
     "placement": {"errors", "units", "model"},
     "tiers": {"errors", "units", "model"},
-    "job": {"errors", "units", "model", "placement", "tiers"},
+    "job": {"errors", "units", "model", "data", "placement", "tiers"},
     "dashboard": {"errors", "units", "model", "data", "placement", "tiers", "job"},
     "cli": {"errors", "units", "model", "data", "placement", "tiers", "job", "dashboard"},
 }

@@ -15,6 +15,7 @@ PUBLIC = [
     "breakeven",
     "errors",
     "example",
+    "fit_users",
     "frontier",
     "load",
     "open_results",

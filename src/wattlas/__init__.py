@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wattlas.dashboard.folder import save
     from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
+    from wattlas.job.fit import fit_users
     from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
@@ -33,6 +34,7 @@ __all__ = [
     "breakeven",
     "errors",
     "example",
+    "fit_users",
     "frontier",
     "load",
     "open_results",
@@ -46,6 +48,7 @@ _HOMES = {
     "Scenario": "wattlas.model.scenario:Scenario",
     "breakeven": "wattlas.placement.breakeven:breakeven_between",
     "example": "wattlas.data.scenario_file:example",
+    "fit_users": "wattlas.job.fit:fit_users",
     "frontier": "wattlas.placement.frontier:frontier",
     "load": "wattlas.data.scenario_file:load",
     "open_results": "wattlas.dashboard.results:open_results",

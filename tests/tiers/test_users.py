@@ -125,6 +125,18 @@ def test_segments_take_the_place_of_the_prior() -> None:
     assert people.status_quo_usd == pytest.approx(2e-4)
 
 
+def test_money_takes_the_place_of_multiples_of_the_price() -> None:
+    """μ and the worth of leaving in USD hold at any price; else they follow it."""
+    fitted = Users(count=10, scale=0.1, scale_usd=0.002, outside=0.5, outside_usd=-0.001)
+    for price in (0.001, 1.0):
+        assert population(fitted, price).scale_usd == fitted.spread_usd(price) == 0.002
+        assert fitted.leaving_usd(price) == -0.001
+    guessed = Users(count=10, scale=0.1, outside=0.5)
+    assert population(guessed, 0.01).scale_usd == guessed.spread_usd(0.01) == 0.1 * 0.01
+    assert guessed.leaving_usd(0.01) == 0.5 * 0.01
+    assert population(Users(count=10, scale_usd=0.0), 0.01).scale_usd == 0.0
+
+
 def test_bad_populations_and_scales_are_told_at_once() -> None:
     """Nobody, shares outside 0..1 and negative money in one error."""
     with pytest.raises(InputError) as caught:

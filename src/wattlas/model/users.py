@@ -75,6 +75,8 @@ class Users:
     """Price of a million answer tokens in full service."""
     scale: float = 0.05
     """μ over the price: the spread of what users do not say; 0 is the hard rule."""
+    scale_usd: float | None = None
+    """μ in USD per request, as `fit` finds it; instead of `scale`."""
     status_quo: float = 0.0
     """What a contract other than the standard one must offer beyond its worth to be taken up, over
     the price: the pull of the default."""
@@ -82,8 +84,18 @@ class Users:
     """Whether users may choose neither."""
     outside: float = 0.0
     """What leaving is worth, over the price."""
+    outside_usd: float | None = None
+    """What leaving is worth in USD per request, as `fit` finds it; instead of `outside`."""
 
     def price_usd(self, tokens_in: float, tokens_out: float) -> float:
         """P of a request in full service by its tokens, USD."""
         paid = tokens_in * self.usd_per_mtok_in + tokens_out * self.usd_per_mtok_out
         return paid / TOKENS_PER_MTOK
+
+    def spread_usd(self, price_usd: float) -> float:
+        """μ of a class of that price per request, USD per request."""
+        return self.scale * price_usd if self.scale_usd is None else self.scale_usd
+
+    def leaving_usd(self, price_usd: float) -> float:
+        """What leaving a class of that price per request is worth, USD per request."""
+        return self.outside * price_usd if self.outside_usd is None else self.outside_usd

@@ -46,7 +46,7 @@ def population(users: Users, price_usd: float) -> Population:
 
     Draws are the same for the same seed and make one request each.
     """
-    scale = users.scale * price_usd
+    scale = users.spread_usd(price_usd)
     if users.segments:
         return _of_segments(users, price_usd, scale)
     draw, prior, count = np.random.default_rng(users.seed), users.prior, users.count

@@ -1,0 +1,29 @@
+"""`wattlas tiers`: users and offers, one file per verb of the group."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import typer
+
+VERBS = {
+    "fit": "Fit users' taste to a choice experiment.",
+}
+"""Name → what `wattlas tiers --help` says of it. `wattlas.cli.tiers_<name>` holds `command`."""
+
+app = typer.Typer(
+    name="tiers",
+    help="Say which green tier to offer, at which discount, with which promise.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name, _line in VERBS.items():
+    app.command(_name, short_help=_line)(import_module(f"wattlas.cli.tiers_{_name}").command)
+
+
+@app.callback()
+def tiers() -> None:
+    """Say which green tier to offer, at which discount, with which promise."""

@@ -1,0 +1,99 @@
+"""What a reader of a fit should know before using it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from wattlas.model.choices import Choices
+from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, terms
+from wattlas.tiers.estimate import Coefficients
+from wattlas.tiers.identify import weakly_told
+from wattlas.tiers.utility import Scale
+from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, estimates, sums
+
+if TYPE_CHECKING:
+    from wattlas.tiers.fit import SegmentFit
+
+FEW_RESPONDENTS = 30
+"""Clustered standard errors of fewer respondents tend to be too small."""
+DIVIDED = {
+    PRICE: "W, μ and willingness to pay",
+    QUALITY: "k_a and k_l",
+    WHOLE: "θ and W",
+}
+STATED = "people pay less than they say: if choices were not paid for, try a lower W as well"
+
+
+def of_table(choices: Choices, scale: Scale, own: bool, requests: float) -> Iterator[str]:
+    """Which scale the figures are on, what lies outside of it, and what stated choices are."""
+    ranges = ", the ranges of the table" if own else ""
+    yield (
+        f"the scale is accuracy {scale.accuracy_min:g} to {scale.accuracy_max:g}, latency "
+        f"{scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:.4g} g "
+        f"per request{ranges}; θ, k_a, k_l and W hold on it alone"
+    )
+    beyond = (
+        (choices.accuracy < scale.accuracy_min)
+        | (choices.accuracy > scale.accuracy_max)
+        | (choices.latency_ms < scale.latency_min_ms)
+        | (choices.latency_ms > scale.latency_max_ms)
+    )
+    if beyond.any():
+        yield f"{int(beyond.sum())} alternatives lie beyond that scale and count as its ends"
+    if requests != 1:
+        yield f"price and carbon of the table were divided by {requests:g} requests"
+    yield STATED
+
+
+def of_segment(
+    tasks: Tasks, scale: Scale, found: Coefficients, figures: Sequence[Estimate]
+) -> Iterator[str]:
+    """How far the figures of one segment can be relied on."""
+    yield _errors(tasks, found)
+    if found.clustered is not None and tasks.clusters < FEW_RESPONDENTS:
+        yield f"{tasks.clusters} respondents are few: true standard errors may be larger"
+    for one in figures:
+        if one.unit == "0..1" and not 0.0 <= one.value <= 1.0:
+            yield _outside_of_unit(one)
+    for one in estimates("", sums(found), found.covariance):
+        if one.z < NORMAL_975:
+            yield (
+                f"{one.parameter} hardly moves the choices ({one.z:.1f} standard errors above 0): "
+                f"{DIVIDED[one.parameter]} may be anything, whatever the intervals"
+            )
+    made = terms(tasks, scale, found.curvature, additive=BOTH not in found.names)
+    yield from weakly_told(spread_of(made, tasks.there))
+
+
+def of_users(segments: Sequence[SegmentFit]) -> Iterator[str]:
+    """What a population of several segments has but one of."""
+    if len(segments) < 2:
+        return
+    yield "shares count respondents, not requests"
+    for name in ("scale_usd", "outside_usd"):
+        told = [e.value for one in segments for e in one.estimates if e.parameter == name]
+        if len(told) == len(segments):
+            yield (
+                f"a population has one {name}: the mean over segments, of {min(told):.3g} to "
+                f"{max(told):.3g} USD per request"
+            )
+
+
+def _errors(tasks: Tasks, found: Coefficients) -> str:
+    if found.clustered is not None:
+        each = len(tasks.there) / tasks.clusters
+        return f"standard errors are clustered by respondent, who answered {each:.3g} tasks each"
+    if tasks.clusters == 1:
+        return "standard errors are plain: one respondent answered every task"
+    return "standard errors are plain: each respondent answered one task"
+
+
+def _outside_of_unit(one: Estimate) -> str:
+    end = 0 if one.value < 0 else 1
+    far = abs(one.value - end) > NORMAL_975 * one.standard_error
+    words = "beyond" if far else "not told apart from"
+    return (
+        f"{one.parameter} is {one.value:.3g} ± {one.standard_error:.2g}, {words} {end}: the "
+        f"population takes {end}"
+    )
