@@ -230,8 +230,6 @@ def _points(draw: st.DrawFn, most: int) -> tuple[OperatingPoint, ...]:
             ttft_ms=draw(one_of(10.0, 40.0)),
             prefill_ms_per_token=draw(one_of(0.0, 0.125)),
             itl_ms=draw(one_of(0.0, 0.5)),
-            request_j=draw(one_of(0.0, 64.0)),
-            request_gpu_s=draw(one_of(0.0, 2.0**-7)),
             accuracy_by_class=draw(one_of({}, {"class-1": 0.625})),
             weights_bytes={"model-0": 16e9, "model-1": 140e9}[name],
         )

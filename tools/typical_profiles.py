@@ -18,8 +18,8 @@ from wattlas.tiers.menu import front_mask
 
 SCORE, SECOND = "mmlu-pro", "gpqa"
 USD_PER_CENT = 0.01
-INSTRUCT = re.compile(r"-(instruct|it|\d{4})(?=-|$)")
-"""What every chat model's name says, and the month that it is from."""
+COMMON = re.compile(r"-(instruct|it|\d{4}|\d+b-\d+e)(?=-|$)")
+"""What tells no two of them apart: `instruct`, the month, and sizes beside a name of their own."""
 
 
 def profiles_table(data: Path) -> pl.DataFrame:
@@ -77,7 +77,7 @@ def itl_ms(run: points.Run) -> float:
 
 def variant(model_id: str) -> str:
     """`Qwen/Qwen3-235B-A22B-Instruct-2507-FP8` to `qwen3-235b-a22b-fp8`."""
-    return INSTRUCT.sub("", model_id.split("/")[-1].lower())
+    return COMMON.sub("", model_id.split("/")[-1].lower())
 
 
 def _row(run: points.Run) -> points.Run:

@@ -27,6 +27,7 @@ VERBS = {
     "frontier": "Say what each millisecond of latency budget is worth.",
     "breakeven": "Say which moves pay, and from when on.",
     "view": "Show a results folder in the browser.",
+    "tiers": "Say what users feel, what to offer them, and what it saves.",
     "data": "Judge and import packs of hourly data.",
 }
 """Name → what `wattlas --help` says of it. `wattlas.cli.<name>` holds `command`, or `app`."""
