@@ -268,7 +268,7 @@ def _head(found: _Found, rows: list[dict[str, Any]]) -> list[str]:
 
 
 _TARGET_COLUMNS = [
-    ("above g/kWh", "from_g_per_kwh"),
+    ("g/kWh", "from_g_per_kwh"),
     ("up to", "to_g_per_kwh"),
     ("point", "point"),
     ("score", "accuracy"),
@@ -276,7 +276,7 @@ _TARGET_COLUMNS = [
     ("Wh", "energy_wh"),
     ("use", "use"),
     ("utility", "from_utility"),
-    ("at its end", "to_utility"),
+    ("… to", "to_utility"),
 ]
 
 

@@ -47,7 +47,7 @@ class Targets:
         least = int(self.menu.energy_kwh.argmin())
         grams = self.menu.carbon_g(g_per_kwh, self.pue)[least]
         raise InfeasibleError(
-            f"class {self.menu.klass}: at {g_per_kwh:g} g/kWh no point keeps within "
+            f"class {self.menu.klass}: at {g_per_kwh:.4g} g/kWh no point keeps within "
             f"{self.cap_g:g} g per request; the least attainable is {grams:.4g} g, "
             f"by {self.menu.ids[least]}"
         )
@@ -109,7 +109,7 @@ def _steps(
 
     What overtakes a point, or follows when it no longer fits, always takes less energy.
     """
-    limit = np.divide(cap_g, kwh, out=np.full(len(kwh), np.inf), where=kwh > 0)
+    limit = _ratio(np.full(len(kwh), cap_g), kwh)
     here, left = 0.0, front
     while len(left) and here < np.inf:
         felt = level[left] - slope * kwh[left] * here
@@ -134,10 +134,15 @@ def _crossings(
     level: np.ndarray, slope: float, kwh: np.ndarray, now: int, left: np.ndarray
 ) -> np.ndarray:
     """κ at which each thriftier point is as good as the present one; inf where it never is."""
-    lead, steeper = level[now] - level[left], slope * (kwh[now] - kwh[left])
-    at = np.full(len(left), np.inf)
-    np.divide(lead, steeper, out=at, where=steeper > 0)
-    return at
+    return _ratio(level[now] - level[left], slope * (kwh[now] - kwh[left]))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below; inf where that is more than any number, and where nothing is below."""
+    found = np.full(len(above), np.inf)
+    with np.errstate(over="ignore"):
+        np.divide(above, below, out=found, where=below > 0)
+    return found
 
 
 def _best(among: np.ndarray, felt: np.ndarray, kwh: np.ndarray) -> int:
