@@ -104,7 +104,7 @@ def test_operating_points_trade_energy_for_time(world: Pack) -> None:
 
 
 def test_profiles_are_a_menu_of_models(world: Pack) -> None:
-    """187 settings of 12 models with a score, a second one and a price; each says its source."""
+    """187 settings of 12 variants with a score, a second one and a price; each says its source."""
     frame = world.frame("profiles")
     assert frame.height == frame["point"].n_unique() == 187
     assert frame["variant"].n_unique() == 12

@@ -47,7 +47,6 @@ _POINT = {
 }
 _POINT_MORE = {
     "itl_p95_ms": NUMBER,
-    "itl_p99_ms": NUMBER,
     "request_j": NUMBER,
     "request_gpu_s": NUMBER,
     "hardware": TEXT,
@@ -80,6 +79,7 @@ LAYOUTS: dict[str, TableLayout] = {
     "profiles": _layout(
         _POINT,
         **_POINT_MORE,
+        itl_p99_ms=NUMBER,
         level=NUMBER,
         gpqa=NUMBER,
         usd_per_mtok_in=NUMBER,
