@@ -171,6 +171,14 @@ def test_a_crossing_by_hand() -> None:
     assert found.to_utility[0] == pytest.approx(0.45 + 0.5 - 0.5 * 0.8)
 
 
+def test_of_equals_the_thriftiest() -> None:
+    """Who feels latency alone, and none that late, gets the point of least energy at once."""
+    one = served([(0.9, 1200.0, 1.0), (0.5, 1200.0, 0.5), (0.7, 1200.0, 0.75)])
+    for theta in (0.0, 0.3):
+        found = targets(one, 0.1, taste(theta, 0.0, 1.0), SCALE)
+        assert found.point.tolist() == [1]
+
+
 def test_a_point_without_energy_fits_for_ever() -> None:
     """Its step has no end, and no intensity is too dirty."""
     one = served([(0.9, 100.0, 1.0), (0.1, 100.0, 0.0)])
