@@ -142,7 +142,9 @@ def it_kwh(s: Scenario, k: int, o: int) -> float:
     """e_o: IT energy per request."""
     klass, point = s.classes[k], s.points[o]
     return (
-        point.prefill_j_per_token * klass.tokens_in + point.decode_j_per_token * klass.tokens_out
+        point.prefill_j_per_token * klass.tokens_in
+        + point.decode_j_per_token * klass.tokens_out
+        + point.request_j
     ) / 3.6e6
 
 
@@ -152,6 +154,7 @@ def gpu_h(s: Scenario, k: int, o: int) -> float:
     return (
         point.prefill_gpu_s_per_token * klass.tokens_in
         + point.decode_gpu_s_per_token * klass.tokens_out
+        + point.request_gpu_s
     ) / 3600.0
 
 

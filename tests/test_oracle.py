@@ -17,7 +17,7 @@ from wattlas.model.scenario import Scenario
 def same_gpu(scenario: Scenario, room: list[int]) -> Scenario:
     """The scenario with unit demands of one GPU-h each, and room for whole ones per region."""
     points = tuple(
-        replace(p, prefill_gpu_s_per_token=0.0, decode_gpu_s_per_token=3600.0)
+        replace(p, prefill_gpu_s_per_token=0.0, decode_gpu_s_per_token=3600.0, request_gpu_s=0.0)
         for p in scenario.points
     )
     classes = tuple(replace(k, tokens_out=1.0, mean_accuracy_min=None) for k in scenario.classes)

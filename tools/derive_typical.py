@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 import typical_points
+import typical_profiles
 import typical_signals
 import typical_world as world
 from wattlas.data.pack import EMBEDDED, Generator
@@ -130,6 +131,7 @@ def world_tables(data: Path) -> dict[str, pl.DataFrame]:
         "rtt_node_region": world.rtt_node_region(data, regions),
         "egress": world.egress_table(data, regions["region"].to_list(), world.AWS_REGION),
         "points": typical_points.points_table(data),
+        "profiles": typical_profiles.profiles_table(data),
         "token_profiles": world.token_profiles(data),
     }
 
@@ -166,6 +168,15 @@ ABOUT: dict[str, tuple[str, str, str, str]] = {
         "Apache-2.0 and CC BY 4.0",
         "J, s and ms per token",
         "prefill and time to first token are modelled, see `source` of each row",
+    ),
+    "profiles": (
+        "ML.ENERGY leaderboard v3 (Apache-2.0); MMLU-Pro, GPQA and list prices from llm-stats "
+        "(CC BY 4.0)",
+        "Apache-2.0 and CC BY 4.0",
+        "J, s and ms per token; USD per million tokens",
+        "under chat load; decode measured, prefill and time to first token modelled, see `source` "
+        "of each row; `itl_ms` is the mean, sequences in flight / throughput; scores are those "
+        "that the makers of the models report; list prices of July to September 2025",
     ),
     "token_profiles": (
         "Azure LLM inference trace 2023 (CC BY 4.0), Mooncake (Apache-2.0)",

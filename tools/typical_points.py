@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -71,45 +72,69 @@ def points_table(data: Path) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def _row(choice: Choice, run: dict[str, object], accuracy: float) -> dict[str, object]:
-    """Measured decode; prefill bound by arithmetic: 2·parameters FLOP per token."""
-    precision = str(run["weight_precision"])
-    flop = FLOP_PER_TOKEN_PARAMETER * float(run["activated_params_billions"]) * 1e9
-    kind = (
-        "dense" if run["activated_params_billions"] == run["total_params_billions"] else "experts"
-    )
-    rate = PREFILL_EFFICIENCY[kind] * PEAK_TFLOPS[choice.gpu, precision] * 1e12
-    prefill_gpu_s = flop / rate
-    itl_ms = float(run["median_itl_ms"])
-    weights = float(run["total_params_billions"]) * 1e9 * BYTES_PER_PARAMETER[precision]
+Run = dict[str, Any]
+"""A measured configuration, as a row of the data set."""
+
+
+def _row(choice: Choice, run: Run, accuracy: float) -> Run:
     return {
         "point": choice.point,
         "variant": choice.variant,
-        "hardware": f"{choice.gpus} x {choice.gpu}",
+        "hardware": hardware(run),
         "accuracy": accuracy,
-        "prefill_j_per_token": _round(prefill_gpu_s * BOARD_W[choice.gpu]),
-        "decode_j_per_token": _round(float(run["energy_per_token_joules"])),
-        "prefill_gpu_s_per_token": _round(prefill_gpu_s),
-        "decode_gpu_s_per_token": _round(
-            choice.gpus / float(run["output_throughput_tokens_per_sec"])
-        ),
-        "ttft_ms": _round(FIRST_STEP_ITL * itl_ms),
-        "prefill_ms_per_token": _round(prefill_gpu_s / choice.gpus * 1e3),
-        "itl_ms": _round(itl_ms),
-        "weights_bytes": weights,
-        "source": _source(choice, kind),
+        **figures(run, float(run["median_itl_ms"])),
+        "weights_bytes": weights_bytes(run),
+        "source": source(run),
     }
 
 
-def _source(choice: Choice, kind: str) -> str:
+def hardware(run: Run) -> str:
+    """`8 x H100`."""
+    return f"{run['num_gpus']} x {run['gpu_model']}"
+
+
+def weights_bytes(run: Run) -> float:
+    """Parameters times bytes each."""
+    precision = BYTES_PER_PARAMETER[run["weight_precision"]]
+    return float(run["total_params_billions"]) * 1e9 * precision
+
+
+def kind(run: Run) -> str:
+    """`dense`, or `experts` where not all parameters are active."""
+    whole = run["activated_params_billions"] == run["total_params_billions"]
+    return "dense" if whole else "experts"
+
+
+def figures(run: Run, itl_ms: float) -> dict[str, float]:
+    """Energy, accelerator time and latency per token of a run.
+
+    Decode is measured; prefill is bound by arithmetic: 2·parameters FLOP per token.
+    """
+    gpu, gpus = run["gpu_model"], int(run["num_gpus"])
+    flop = FLOP_PER_TOKEN_PARAMETER * float(run["activated_params_billions"]) * 1e9
+    peak = PEAK_TFLOPS[gpu, run["weight_precision"]] * 1e12
+    prefill_gpu_s = flop / (PREFILL_EFFICIENCY[kind(run)] * peak)
+    return {
+        "prefill_j_per_token": rounded(prefill_gpu_s * BOARD_W[gpu]),
+        "decode_j_per_token": rounded(float(run["energy_per_token_joules"])),
+        "prefill_gpu_s_per_token": rounded(prefill_gpu_s),
+        "decode_gpu_s_per_token": rounded(gpus / float(run["output_throughput_tokens_per_sec"])),
+        "ttft_ms": rounded(FIRST_STEP_ITL * itl_ms),
+        "prefill_ms_per_token": rounded(prefill_gpu_s / gpus * 1e3),
+        "itl_ms": rounded(itl_ms),
+    }
+
+
+def source(run: Run) -> str:
+    """What of a row is measured, what is modelled, and whose the score is."""
     return (
-        f"decode: ML.ENERGY leaderboard v3, {choice.model_id} on {choice.gpus} x {choice.gpu}, "
-        f"up to {choice.sequences} sequences (Apache-2.0); prefill and ttft: modelled, 2 FLOP per "
-        f"active parameter at {PREFILL_EFFICIENCY[kind]:.0%} of peak and board power; "
+        f"decode: ML.ENERGY leaderboard v3, {run['model_id']} on {hardware(run)}, "
+        f"up to {run['max_num_seqs']} sequences (Apache-2.0); prefill and ttft: modelled, 2 FLOP "
+        f"per active parameter at {PREFILL_EFFICIENCY[kind(run)]:.0%} of peak and board power; "
         "accuracy: MMLU-Pro (llm-stats, CC BY 4.0)"
     )
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
     """Four significant figures."""
     return float(f"{value:.4g}")

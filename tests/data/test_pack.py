@@ -103,6 +103,19 @@ def test_operating_points_trade_energy_for_time(world: Pack) -> None:
     assert all("modelled" in row["source"] for row in points.values())
 
 
+def test_profiles_are_a_menu_of_models(world: Pack) -> None:
+    """187 settings of 12 variants with a score, a second one and a price; each says its source."""
+    frame = world.frame("profiles")
+    assert frame.height == frame["point"].n_unique() == 187
+    assert frame["variant"].n_unique() == 12
+    assert frame.null_count().sum_horizontal().item() == 0
+    for column in ("accuracy", "gpqa"):
+        assert frame[column].is_between(0.3, 0.9).all()
+    for what in ("ML.ENERGY", "modelled", "MMLU-Pro", "CC BY 4.0", "Apache-2.0"):
+        assert frame["source"].str.contains(what, literal=True).all()
+    assert frame["usd_per_mtok_out"].is_between(0.02, 5.0).all()
+
+
 def test_token_lengths_come_from_traces(world: Pack) -> None:
     """One trace for each class; conversation is longer to answer than code."""
     rows = {row["class"]: row for row in world.frame("token_profiles").iter_rows(named=True)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from wattlas.model.workload import LatencyTo, OperatingPoint, Residency, WorkloadClass
@@ -52,6 +55,34 @@ def test_an_answer_of_no_length_takes_no_less_than_its_first_token() -> None:
     """Zero tokens out never subtract a token's time."""
     empty = WorkloadClass("e", 1.0, tokens_in=1000.0, latency_to=LatencyTo.FULL_ANSWER)
     assert empty.service_ms(POINT) == pytest.approx(120.0)
+
+
+def test_a_request_without_tokens() -> None:
+    """An image costs what the point says of a request, and takes its `ttft_ms`."""
+    image = OperatingPoint(
+        "image", "vision", 0.8, request_j=1.8, request_gpu_s=0.004, ttft_ms=250.0, itl_ms=30.0
+    )
+    for latency_to in LatencyTo:
+        seen = WorkloadClass("see", 300.0, latency_to=latency_to)
+        assert seen.it_kwh(image) == pytest.approx(1.8 / 3.6e6)
+        assert seen.gpu_h(image) == pytest.approx(0.004 / 3600)
+        assert seen.service_ms(image) == 250.0
+
+
+def test_what_a_request_costs_adds_to_its_tokens() -> None:
+    """A point may have both: the figures per request come on top."""
+    both = replace(POINT, request_j=100.0, request_gpu_s=0.5)
+    assert klass().it_kwh(both) == pytest.approx((500 + 800 + 100) / 3.6e6)
+    assert klass().gpu_h(both) == pytest.approx((1 + 2 + 0.5) / 3600)
+
+
+def test_service_time_at_the_95th_percentile() -> None:
+    """Each token after the first at the percentile; never below the mean; unknown is nan."""
+    full, first = klass(LatencyTo.FULL_ANSWER), klass()
+    assert full.service_p95_ms(replace(POINT, itl_p95_ms=50.0)) == pytest.approx(120 + 199 * 50)
+    assert full.service_p95_ms(replace(POINT, itl_p95_ms=29.0)) == full.service_ms(POINT)
+    assert math.isnan(full.service_p95_ms(POINT))
+    assert math.isnan(first.service_p95_ms(replace(POINT, itl_p95_ms=50.0)))
 
 
 def test_accuracy_may_differ_by_class() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import statistics
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -172,3 +174,111 @@ def test_a_pack_is_written_whole(packs: Path) -> None:
         pack = open_pack(str(folder))
         files = {f.name for f in folder.iterdir()} - {MANIFEST}
         assert files == {entry.file for entry in pack.manifest.tables.values()}
+
+
+def measured(shared: Path) -> dict[tuple[str, str, int, int], dict[str, object]]:
+    """Chat runs by model, accelerator, their number and batch."""
+    runs = pl.read_parquet(shared / "data" / "llm_profiles_mlenergy_v3.parquet").filter(
+        pl.col("task") == "lm-arena-chat"
+    )
+    keys = ("model_id", "gpu_model", "num_gpus", "max_num_seqs")
+    return {tuple(run[k] for k in keys): run for run in runs.iter_rows(named=True)}
+
+
+def of_source(row: dict[str, object]) -> tuple[str, str, int, int]:
+    """The run that a profile says it is of."""
+    found = re.search(r"v3, (\S+) on (\d) x (\w+), up to (\d+) seq", str(row["source"]))
+    assert found
+    model, count, gpu, batch = found.groups()
+    return model, gpu, int(count), int(batch)
+
+
+def test_profiles_are_measured_runs(shared: Path) -> None:
+    """Energy per token is power / rate, time per token the batch's over its rate, to 4 figures."""
+    runs, seen = measured(shared), set()
+    for row in open_pack(WORLD).frame("profiles").iter_rows(named=True):
+        key = of_source(row)
+        run, seen = runs[key], seen | {key}
+        rate = run["output_throughput_tokens_per_sec"]
+        assert row["decode_j_per_token"] == pytest.approx(run["avg_power_watts"] / rate, rel=1e-3)
+        assert row["decode_gpu_s_per_token"] == pytest.approx(run["num_gpus"] / rate, rel=1e-3)
+        assert row["itl_ms"] == pytest.approx(1e3 * run["avg_batch_size"] / rate, rel=1e-3)
+        assert row["itl_p95_ms"] == pytest.approx(run["p95_itl_ms"], rel=1e-3)
+        assert row["itl_p99_ms"] == pytest.approx(run["p99_itl_ms"], rel=1e-3)
+        assert row["itl_ms"] >= run["median_itl_ms"]
+        assert row["hardware"] == f"{run['num_gpus']} x {run['gpu_model']}"
+        assert row["point"].endswith(f"b{run['max_num_seqs']}")
+    assert len(seen) == 187
+
+
+def test_prompts_are_modelled_as_said(shared: Path) -> None:
+    """2 FLOP per active parameter at a share of the peak and board power; ttft 1.5 steps."""
+    peak = {"H100": (989e12, 1979e12, 700), "B200": (2250e12, 4500e12, 1000)}
+    runs = measured(shared)
+    for row in open_pack(WORLD).frame("profiles").iter_rows(named=True):
+        run = runs[of_source(row)]
+        bf16, fp8, watt = peak[run["gpu_model"]]
+        rate = fp8 if run["weight_precision"] == "fp8" else bf16
+        dense = run["activated_params_billions"] == run["total_params_billions"]
+        seconds = 2e9 * run["activated_params_billions"] / (rate * (0.4 if dense else 0.2))
+        assert row["prefill_gpu_s_per_token"] == pytest.approx(seconds, rel=1e-3)
+        assert row["prefill_j_per_token"] == pytest.approx(seconds * watt, rel=1e-3)
+        assert row["prefill_ms_per_token"] == pytest.approx(
+            seconds / run["num_gpus"] * 1e3, rel=1e-3
+        )
+        assert row["ttft_ms"] == pytest.approx(1.5 * row["itl_ms"], rel=1e-3)
+
+
+def test_profiles_leave_out_what_others_beat(shared: Path) -> None:
+    """Of all scored chat runs those that no batch of the same model on the same kind beats."""
+    frame = open_pack(WORLD).frame("profiles")
+    kept = {of_source(row) for row in frame.iter_rows(named=True)}
+    models = {key[0] for key in kept}
+    runs = {key: run for key, run in measured(shared).items() if key[0] in models}
+    figures = {
+        key: (
+            run["avg_power_watts"] / run["output_throughput_tokens_per_sec"],
+            run["avg_batch_size"] / run["output_throughput_tokens_per_sec"],
+            run["num_gpus"] / run["output_throughput_tokens_per_sec"],
+        )
+        for key, run in runs.items()
+    }
+    beaten = {
+        key
+        for key, own in figures.items()
+        for other, theirs in figures.items()
+        if key[:2] == other[:2]
+        and theirs != own
+        and all(b <= a * (1 + 1e-12) for a, b in zip(own, theirs, strict=True))
+    }
+    assert kept == set(runs) - beaten
+    assert len(beaten) == 24
+
+
+def test_scores_and_prices_are_the_published_ones(shared: Path) -> None:
+    """MMLU-Pro and GPQA by model, the median of the providers' prices, and no arena score."""
+    data = shared / "data"
+    ids = dict(
+        pl.read_csv(data / "llm_model_quality.csv").select("model_id", "llmstats_id").iter_rows()
+    )
+    scores = {
+        (model, benchmark): score
+        for model, benchmark, score in pl.read_csv(data / "llm_benchmark_scores_llmstats.csv")
+        .select("llmstats_model", "benchmark", "score")
+        .iter_rows()
+    }
+    prices = pl.read_csv(data / "llm_api_prices_llmstats.csv")
+    frame = open_pack(WORLD).frame("profiles")
+    for row in frame.iter_rows(named=True):
+        model = ids[of_source(row)[0]]
+        assert row["accuracy"] == scores[model, "mmlu-pro"]
+        assert row["gpqa"] == scores[model, "gpqa"]
+        own = prices.filter(pl.col("model_id") == model)
+        for side in ("in", "out"):
+            cents = own[f"{side}put_cents_per_million_tokens"].to_list()
+            assert row[f"usd_per_mtok_{side}"] == pytest.approx(statistics.median(cents) / 100)
+    scored = {m for m, llm in ids.items() if (llm, "mmlu-pro") in scores}
+    assert {of_source(row)[0] for row in frame.iter_rows(named=True)} == scored & {
+        key[0] for key in measured(shared)
+    }
+    assert "arena" not in " ".join(frame["source"]).lower().replace("lm-arena-chat", "")

@@ -7,6 +7,7 @@ from importlib import import_module
 import typer
 
 VERBS = {
+    "menu": "Show what can answer a class, and targets under a cap of grams.",
     "fit": "Fit users' taste to a choice experiment.",
 }
 """Name → what `wattlas tiers --help` says of it. `wattlas.cli.tiers_<name>` holds `command`."""

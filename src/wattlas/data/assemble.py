@@ -28,6 +28,7 @@ from wattlas.data.network_build import (
     rtt_pairs,
     triangle_inversions,
 )
+from wattlas.data.points import point_of
 from wattlas.data.series import grid
 from wattlas.data.tables import TIME_COLUMN, Column, typed
 from wattlas.errors import InputError
@@ -41,7 +42,6 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.workload import (
     LatencyTo,
-    OperatingPoint,
     Residency,
     State,
     WhenNone,
@@ -234,7 +234,7 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
         regions=tuple(_region(r) for r in draft.regions.kept),
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
-        points=tuple(_point(draft, p) for p in draft.points.kept),
+        points=tuple(point_of(p, draft.accuracy.get(p.id)) for p in draft.points.kept),
         hours=arrays.hours,
         signals=arrays.signals,
         network=arrays.network,
@@ -315,16 +315,6 @@ def _region(entity: Entity) -> Region:
         variants=None if variants is None else frozenset(variants),
         **_given(entity, *names, *more),
     )
-
-
-def _point(draft: Draft, entity: Entity) -> OperatingPoint:
-    fields = {**entity.fields}
-    by_class = {
-        **draft.accuracy.get(entity.id, {}),
-        **(fields.pop("accuracy_by_class", None) or {}),
-    }
-    given = {n: v for n, v in fields.items() if v is not None}
-    return OperatingPoint(id=entity.id, accuracy_by_class=by_class, **given)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from wattlas.data.entities import Entities, Entity, gather
 from wattlas.data.inputs import Inputs
+from wattlas.data.points import incomplete
 from wattlas.data.schema_facts import Selection
 from wattlas.data.tables import Column, Table, typed
 from wattlas.data.yaml_lines import Path_, dotted
@@ -14,14 +15,6 @@ REQUIRED = {
     "metros": ("lat_deg", "lon_deg", "timezone", "jurisdiction"),
     "nodes": ("lat_deg", "lon_deg"),
     "regions": ("zone", "lat_deg", "lon_deg", "pue", "jurisdiction"),
-    "points": (
-        "variant",
-        "accuracy",
-        "prefill_j_per_token",
-        "decode_j_per_token",
-        "prefill_gpu_s_per_token",
-        "decode_gpu_s_per_token",
-    ),
     "classes": ("latency_budget_ms",),
     "token_profiles": ("tokens_in", "tokens_out"),
 }
@@ -71,7 +64,7 @@ def _section(inputs: Inputs, name: str) -> Entities:
     table = inputs.table(path, name, section.table)
     if table is not None and name == "token_profiles":
         table = _plain_token_columns(table)
-    required = () if name == "points" else REQUIRED[name]
+    required = REQUIRED.get(name, ())
     found, problems = gather(inputs.document, name, section, table, ID_COLUMNS[name], required)
     inputs.problems += problems
     return found
@@ -119,10 +112,7 @@ def _with_variants(inputs: Inputs, points: Entities) -> Entities:
     every = tuple(filled(p) for p in points.every)
     kept = tuple(p for p in every if p.id in set(points.ids))
     for point in every:
-        lacking = [c for c in REQUIRED["points"] if point.get(c) is None]
-        if lacking:
-            names = ", ".join(f"`{c}`" for c in lacking)
-            inputs.problems.append(point.problem("", f"lacks {names}", "Add them."))
+        inputs.problems += incomplete(point)
     return Entities(points.section, kept, every)
 
 

@@ -32,6 +32,7 @@ KEYS = {
     "rtt_node_region": ("node", "region"),
     "egress": ("node", "region"),
     "points": ("point",),
+    "profiles": ("point",),
     "point_accuracy": ("class", "point"),
     "classes": ("class",),
 }
@@ -43,6 +44,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "lat_deg": (-90.0, 90.0),
     "lon_deg": (-180.0, 180.0),
     "accuracy": (0.0, 1.0),
+    "gpqa": (0.0, 1.0),
     "population": (0.0, 1e9),
     "rtt_ms": (0.0, 2000.0),
     "egress_usd_per_gb": (0.0, 10.0),
@@ -230,6 +232,8 @@ def check_references(frames: dict[str, pl.DataFrame], files: dict[str, str]) -> 
     for name, frame in frames.items():
         for column, owner in OWNERS.items():
             if owner == name or owner not in frames or column not in frame.columns:
+                continue
+            if KEYS.get(name) == (column,):  # rows of its own, not of another table
                 continue
             if column not in frames[owner].columns:
                 continue

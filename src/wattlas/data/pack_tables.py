@@ -33,6 +33,26 @@ _PLACE = {"name": TEXT, "jurisdiction": TEXT, "lat_deg": NUMBER, "lon_deg": NUMB
 _FIGURES = {"zone": TEXT, "month": WHOLE, "hour_utc": WHOLE}
 _MONTHS = {"zone": TEXT, "month": WHOLE}
 _SERIES = {"zone": TEXT, "slow_share": NUMBER}
+_POINT = {
+    "point": TEXT,
+    "variant": TEXT,
+    "accuracy": NUMBER,
+    "prefill_j_per_token": NUMBER,
+    "decode_j_per_token": NUMBER,
+    "prefill_gpu_s_per_token": NUMBER,
+    "decode_gpu_s_per_token": NUMBER,
+    "ttft_ms": NUMBER,
+    "prefill_ms_per_token": NUMBER,
+    "itl_ms": NUMBER,
+}
+_POINT_MORE = {
+    "itl_p95_ms": NUMBER,
+    "request_j": NUMBER,
+    "request_gpu_s": NUMBER,
+    "hardware": TEXT,
+    "weights_bytes": NUMBER,
+    "source": TEXT,
+}
 
 LAYOUTS: dict[str, TableLayout] = {
     "metros": _layout(
@@ -55,22 +75,15 @@ LAYOUTS: dict[str, TableLayout] = {
     "rtt_metro_node": _layout({"metro": TEXT, "node": TEXT, "rtt_ms": NUMBER}, method=TEXT),
     "rtt_node_region": _layout({"node": TEXT, "region": TEXT, "rtt_ms": NUMBER}, method=TEXT),
     "egress": _layout({"node": TEXT, "region": TEXT, "egress_usd_per_gb": NUMBER}, method=TEXT),
-    "points": _layout(
-        {
-            "point": TEXT,
-            "variant": TEXT,
-            "accuracy": NUMBER,
-            "prefill_j_per_token": NUMBER,
-            "decode_j_per_token": NUMBER,
-            "prefill_gpu_s_per_token": NUMBER,
-            "decode_gpu_s_per_token": NUMBER,
-            "ttft_ms": NUMBER,
-            "prefill_ms_per_token": NUMBER,
-            "itl_ms": NUMBER,
-        },
-        hardware=TEXT,
-        weights_bytes=NUMBER,
-        source=TEXT,
+    "points": _layout(_POINT, **_POINT_MORE),
+    "profiles": _layout(
+        _POINT,
+        **_POINT_MORE,
+        itl_p99_ms=NUMBER,
+        level=NUMBER,
+        gpqa=NUMBER,
+        usd_per_mtok_in=NUMBER,
+        usd_per_mtok_out=NUMBER,
     ),
     "point_accuracy": _layout({"class": TEXT, "point": TEXT, "accuracy": NUMBER}),
     "classes": _layout({"class": TEXT}),

@@ -116,6 +116,12 @@ class PointEntry(Section):
     """What each prompt token adds to the time to first token, ms."""
     itl_ms: NonNegative | None = None
     """Time between answer tokens, ms."""
+    itl_p95_ms: NonNegative | None = None
+    """95th percentile of the time between answer tokens, ms; 0 where it is not known."""
+    request_j: NonNegative | None = None
+    """IT energy per request beside that of its tokens, J; for a model without tokens all of it."""
+    request_gpu_s: NonNegative | None = None
+    """Accelerator time per request beside that of its tokens, s."""
     weights_bytes: NonNegative | None = None
     """Size of the model: what a cold start carries over the network."""
     source: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -62,6 +62,8 @@ class OperatingPoint:
 
     Energies are IT energy per token. `ttft_ms` is the time to the first token at a prompt of no
     length; the prompt adds `prefill_ms_per_token`, each further token of the answer `itl_ms`.
+    A model without tokens (images, scores) has figures per request, and `ttft_ms` is its whole
+    service time.
     """
 
     id: str
@@ -75,6 +77,12 @@ class OperatingPoint:
     ttft_ms: float = 0.0
     prefill_ms_per_token: float = 0.0
     itl_ms: float = 0.0
+    itl_p95_ms: float = 0.0
+    """95th percentile of the time between tokens; 0 where nobody measured it."""
+    request_j: float = 0.0
+    """IT energy per request that no token explains, J."""
+    request_gpu_s: float = 0.0
+    """Accelerator time per request that no token explains, s."""
     hardware: str = ""
     accuracy_by_class: Mapping[str, float] = field(default_factory=dict)
     weights_bytes: float = 0.0
@@ -129,27 +137,59 @@ class WorkloadClass:
         return self.session_state_bytes / BYTES_PER_GB / self.requests_per_session_h
 
     def it_kwh(self, point: OperatingPoint) -> float:
-        """IT energy per request, kWh: prefill J/token · tokens in + decode J/token · tokens out."""
+        """IT energy per request, kWh.
+
+        prefill J/token · tokens in + decode J/token · tokens out + J/request
+        """
         energy_j = (
-            point.prefill_j_per_token * self.tokens_in + point.decode_j_per_token * self.tokens_out
+            point.prefill_j_per_token * self.tokens_in
+            + point.decode_j_per_token * self.tokens_out
+            + point.request_j
         )
         return energy_j / J_PER_KWH
 
     def gpu_h(self, point: OperatingPoint) -> float:
-        """Accelerator time per request, GPU-h."""
+        """Accelerator time per request, GPU-h: the same sum over seconds."""
         seconds = (
             point.prefill_gpu_s_per_token * self.tokens_in
             + point.decode_gpu_s_per_token * self.tokens_out
+            + point.request_gpu_s
         )
         return seconds / S_PER_H
 
     def service_ms(self, point: OperatingPoint) -> float:
         """Service time to the moment that the budget speaks of, ms."""
+        return self._service_ms(point, point.itl_ms)
+
+    def service_p95_ms(self, point: OperatingPoint) -> float:
+        """Service time with every token after the first at the 95th percentile, ms.
+
+        From above, as far as tokens go: over an answer slow ones and fast ones even out. Never
+        below `service_ms`. How the first token spreads is not known: nan where the budget ends
+        there, and where the point has no percentile.
+        """
+        if self.latency_to is LatencyTo.FIRST_TOKEN or point.itl_p95_ms == 0.0:
+            return float("nan")
+        return self._service_ms(point, max(point.itl_p95_ms, point.itl_ms))
+
+    def _service_ms(self, point: OperatingPoint, itl_ms: float) -> float:
         first = point.ttft_ms + point.prefill_ms_per_token * self.tokens_in
         if self.latency_to is LatencyTo.FULL_ANSWER:
-            return first + point.itl_ms * max(self.tokens_out - 1.0, 0.0)
+            return first + itl_ms * max(self.tokens_out - 1.0, 0.0)
         return first
 
     def accuracy(self, point: OperatingPoint) -> float:
         """Accuracy of the point on this class's requests, 0..1."""
         return point.accuracy_by_class.get(self.id, point.accuracy)
+
+
+def accuracy_falls(level: Sequence[float], accuracy: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """(lower, higher) for each point that scores below one of a lower level, by position."""
+    for high, above in enumerate(level):
+        better = [
+            low
+            for low, below in enumerate(level)
+            if below < above and accuracy[low] > accuracy[high]
+        ]
+        if better:
+            yield max(better, key=lambda low: accuracy[low]), high

@@ -1,0 +1,271 @@
+"""Tables of profiles become operating points, or say everything that is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from pathlib import Path
+
+import pytest
+
+import wattlas
+from tests.data.scenario_files import tiny_folder
+from wattlas.data.pack import EMBEDDED, open_pack
+from wattlas.data.profiles_file import read_profiles
+from wattlas.data.tables import read_table
+from wattlas.data.vision_file import BOARD_W, vision_points
+from wattlas.errors import InputError, Problem
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.tiers.menu import menu
+
+HEAD = (
+    "point,variant,accuracy,prefill_j_per_token,decode_j_per_token,"
+    "prefill_gpu_s_per_token,decode_gpu_s_per_token"
+)
+GOOD = "a,v,0.8,0.1,1.0,0.001,0.01"
+TIMM = "arch,infer_img_size,infer_samples_per_sec,infer_batch_size,device,top1"
+
+
+def written(folder: Path, *lines: str, name: str = "mine.csv") -> Path:
+    file = folder / name
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def problems(file: Path) -> list[Problem]:
+    with pytest.raises(InputError) as caught:
+        read_profiles(file)
+    return list(caught.value.problems)
+
+
+def test_a_table_of_ones_own(tmp_path: Path) -> None:
+    """The columns of `points`; an unknown column is left alone, an absent figure is 0."""
+    file = written(tmp_path, f"{HEAD},itl_p95_ms,comment", f"{GOOD},33,mine")
+    assert read_profiles(file) == (
+        OperatingPoint("a", "v", 0.8, 0.1, 1.0, 0.001, 0.01, itl_p95_ms=33.0),
+    )
+    assert read_profiles("mine.csv", tmp_path) == read_profiles(file)
+
+
+def test_a_table_of_requests_needs_no_tokens(tmp_path: Path) -> None:
+    """Energy and accelerator time per request are enough."""
+    file = written(tmp_path, "point,variant,accuracy,request_j,request_gpu_s,ttft_ms",
+                   "a,v,0.8,1.5,0.004,12")  # fmt: skip
+    assert read_profiles(file) == (
+        OperatingPoint("a", "v", 0.8, request_j=1.5, request_gpu_s=0.004, ttft_ms=12.0),
+    )
+    half = written(tmp_path, "point,variant,accuracy,request_j", "a,v,0.8,1.5", name="half.csv")
+    (problem,) = problems(half)
+    assert problem.what == "lacks `request_gpu_s`"
+    assert problem.line == 2
+
+
+def test_the_packs_profiles() -> None:
+    """By the name of the pack and by its folder; each a point that a scenario could use."""
+    found = read_profiles("typical-2023")
+    assert found == read_profiles(EMBEDDED / "typical-2023")
+    rows = open_pack("typical-2023").frame("profiles")
+    assert [o.id for o in found] == rows["point"].to_list()
+    assert all(o.itl_p95_ms > 0 and o.hardware and o.weights_bytes > 0 for o in found)
+
+
+def test_a_pack_without_profiles_says_so(tmp_path: Path) -> None:
+    """And a name that is neither file nor pack names the packs."""
+    with pytest.raises(InputError, match="there is no pack"):
+        read_profiles("typical-1923")
+    with pytest.raises(InputError, match="there is no such file"):
+        read_profiles(tmp_path / "none.csv")
+
+
+def test_profiles_can_be_a_scenarios_points(tmp_path: Path) -> None:
+    """The pack's table is one that `points.table` takes, further columns and all."""
+    folder = tiny_folder(tmp_path / "t")
+    table = EMBEDDED / "typical-2023" / "profiles.csv"
+    (folder.path / "points.csv").write_bytes(table.read_bytes())
+    text = folder.document.read_text(encoding="utf-8")
+    assert "points.csv" in text
+    s = wattlas.load(folder.document)
+    own = [p for p in s.points if "xh100" in p.id]
+    assert own
+    assert own[0] == next(p for p in read_profiles("typical-2023") if p.id == own[0].id)
+
+
+def test_all_problems_of_a_table_by_line(tmp_path: Path) -> None:
+    """A percentage, a negative energy, text, a doubled id, a gap: five lines, five problems."""
+    file = written(
+        tmp_path,
+        HEAD,
+        GOOD,
+        "b,v,83,0.1,1.0,0.001,0.01",
+        "c,v,0.8,0.1,-1.0,0.001,0.01",
+        "d,v,high,0.1,1.0,0.001,0.01",
+        GOOD,
+        "f,v,0.8,,1.0,0.001,0.01",
+    )
+    found = {(p.line, p.what) for p in problems(file)}
+    assert {line for line, _ in found} == {3, 4, 5, 6, 7}
+    told = dict(found)
+    assert told[3] == "is 83.0, wanted at most 1"
+    assert told[4] == "is -1.0, wanted at least 0"
+    assert "wanted a number" in told[5]
+    assert told[6] == "`a` is given twice, first on line 2"
+    assert told[7] == "lacks `prefill_j_per_token`"
+
+
+def test_an_empty_table_and_one_without_ids(tmp_path: Path) -> None:
+    """Nothing to read is a mistake, and so is a table that names nothing."""
+    (empty,) = problems(written(tmp_path, HEAD))
+    assert empty.what == "there are none"
+    (nameless,) = problems(written(tmp_path, "variant,accuracy", "v,0.5"))
+    assert nameless.where == "point"
+
+
+def test_levels_that_accuracy_does_not_follow(tmp_path: Path) -> None:
+    """Both rows are named; a level that is no number is told with them."""
+    file = written(
+        tmp_path,
+        f"{HEAD},level",
+        "small,s,0.7,0.1,1.0,0.001,0.01,1",
+        "large,l,0.6,0.1,1.0,0.001,0.01,2",
+        "huge,h,0.9,0.1,1.0,0.001,0.01,three",
+        "same,l,0.7,0.1,1.0,0.001,0.01,2",
+    )
+    falls, wrong = problems(file)
+    assert (wrong.line, wrong.what) == (4, "is `three`, wanted a number")
+    assert falls.line == 3
+    assert falls.what == "large of level 2 scores 0.6, below the 0.7 of small of level 1 (line 2)"
+    good = written(
+        tmp_path, f"{HEAD},level", f"{GOOD},2", "b,v,0.8,0.1,1,0.001,0.01,", name="g.csv"
+    )
+    assert [o.id for o in read_profiles(good)] == ["a", "b"]
+
+
+def test_images_per_second(tmp_path: Path) -> None:
+    """Time and energy of an image, and the batch's time as service time."""
+    file = written(
+        tmp_path,
+        "model,accuracy,throughput,device,batch,power_w",
+        "net,0.8,2000,Card 9,64,300",
+    )
+    (point,) = read_profiles(file)
+    assert point.id == "net-card-9-b64"
+    assert (point.variant, point.hardware, point.accuracy) == ("net", "Card 9", 0.8)
+    assert point.request_gpu_s == pytest.approx(1 / 2000)
+    assert point.request_j == pytest.approx(300 / 2000)
+    assert point.ttft_ms == pytest.approx(32.0)
+    assert "power as stated" in point.source
+    image = WorkloadClass("see", 100.0)
+    assert image.it_kwh(point) == pytest.approx(0.15 / 3.6e6)
+    assert image.service_ms(point) == pytest.approx(32.0)
+
+
+def test_energy_comes_before_power_before_a_known_board(tmp_path: Path) -> None:
+    """What is stated of a row counts; the board's power is an assumption, and said to be one."""
+    file = written(
+        tmp_path,
+        "model,accuracy,images_per_s,device,power_w,energy_j",
+        "both,0.8,1000,H100,300,0.2",
+        "power,0.8,1000,H100,300,",
+        "board,0.8,1000,H100,,",
+    )
+    both, power, board = read_profiles(file)
+    assert (both.request_j, power.request_j, board.request_j) == (0.2, 0.3, 0.7)
+    assert "energy as stated" in both.source
+    assert "modelled at board power, 700 W" in board.source
+    assert board.ttft_ms == 1.0
+
+
+def test_a_board_of_ones_own(tmp_path: Path) -> None:
+    """The power of a device that is not known here can be given."""
+    file = written(tmp_path, "model,accuracy,images_per_s,device", "net,0.8,100,Mine")
+    table = read_table(file, "mine.csv", Problem("", "", ""))
+    (point,) = vision_points(table, {"Mine": 50.0})
+    assert point.request_j == 0.5
+
+
+def test_all_problems_of_a_vision_table(tmp_path: Path) -> None:
+    """Unknown devices are one problem each, however many rows; the others one per row."""
+    file = written(
+        tmp_path,
+        "model,accuracy,images_per_s,device",
+        "percent,80,100,H100",
+        "still,0.8,0,H100",
+        "twice,0.8,100,H100",
+        "twice,0.8,120,H100",
+        "a,0.8,100,H10",
+        "b,0.8,100,H10",
+        "c,0.8,100,Abacus",
+    )
+    found = {(p.line, p.where): p for p in problems(file)}
+    assert {line for line, _ in found} == {2, 3, 5, 6, 8}
+    assert found[2, "accuracy"].what == "is 80, wanted 0..1"
+    assert found[3, "images_per_s"].what == "is 0"
+    assert "twice, first on line 4" in found[5, "model"].what
+    assert found[6, "device"].what.startswith("`H10` has no known board power, and 2 rows")
+    assert found[6, "device"].mend.endswith("Did you mean `H100`?")
+    cells = written(tmp_path, "arch,infer_samples_per_sec", "a,fast", name="cells.csv")
+    assert {p.where for p in problems(cells)} == {"accuracy", "infer_samples_per_sec"}
+
+
+@pytest.fixture(scope="module")
+def timm(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published benchmark of image models as plain CSV."""
+    file = tmp_path_factory.mktemp("vision") / "timm.csv"
+    with gzip.open(shared / "data" / "vision_profiles_timm.csv.gz", "rb") as packed:
+        file.write_bytes(packed.read())
+    return file
+
+
+def device_rows(file: Path, device: str) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as text:
+        return [row for row in csv.DictReader(text) if row["device"] == device]
+
+
+def one_device(file: Path, device: str, folder: Path) -> tuple[OperatingPoint, ...]:
+    rows = device_rows(file, device)
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    return read_profiles(written(folder, *lines))
+
+
+def test_a_published_benchmark_of_image_models(timm: Path, tmp_path: Path) -> None:
+    """All 1,093 models of one card; the time of a batch is the one that was measured."""
+    points = one_device(timm, "RTX 4090", tmp_path)
+    rows = device_rows(timm, "RTX 4090")
+    assert len(points) == len(rows) == 1093
+    for point, row in zip(points, rows, strict=True):
+        assert point.ttft_ms == pytest.approx(float(row["infer_step_time"]), rel=1e-2)
+        assert point.accuracy == pytest.approx(float(row["top1"]) / 100)
+    by_id = {o.id: o for o in points}
+    resnet = by_id["resnet50-224px-rtx-4090-b1024"]
+    assert resnet.request_j == pytest.approx(450 / 4217.6)
+    assert resnet.request_gpu_s == pytest.approx(1 / 4217.6)
+    assert resnet.accuracy == pytest.approx(0.81146)
+
+
+def test_the_front_of_a_published_benchmark(timm: Path, tmp_path: Path) -> None:
+    """Comparing all pairs of rows of the file gives the same front; the best scorer leads it."""
+    points = one_device(timm, "RTX 4090", tmp_path)
+    found = menu(WorkloadClass("see", 10_000.0), points).front()
+    figures = [
+        (
+            float(row["top1"]),
+            int(row["infer_batch_size"]) / float(row["infer_samples_per_sec"]),
+            BOARD_W["RTX 4090"] / float(row["infer_samples_per_sec"]),
+        )
+        for row in device_rows(timm, "RTX 4090")
+    ]
+    front = {
+        points[n].id
+        for n, (a, ms, j) in enumerate(figures)
+        if not any(b >= a and t <= ms and e <= j and (b, t, e) != (a, ms, j) for b, t, e in figures)
+    }
+    assert set(found.ids) == front
+    assert found.ids[int(found.accuracy.argmax())].startswith("eva02_large_patch14_448-448px")
+    assert 20 < len(front) < 300
+
+
+def test_a_processor_has_no_board(timm: Path) -> None:
+    """The file's 1,086 rows of a processor are one problem, with what to add."""
+    (problem,) = problems(timm)
+    assert "`CPU i9-10940X` has no known board power, and 1086 rows" in problem.what
+    assert "Add a column power_w or energy_j" in problem.mend
