@@ -15,7 +15,8 @@ from wattlas.job.home import at_home
 from wattlas.model.users import Users
 from wattlas.tiers.menu import menu
 from wattlas.tiers.population import population
-from wattlas.tiers.targets import default_scale, targets
+from wattlas.tiers.targets import targets
+from wattlas.tiers.utility import default_scale
 
 Captured = pytest.CaptureFixture[str]
 

@@ -24,6 +24,7 @@ def service(
     cost = full_cost * draw.uniform(0.9, 1.1, steps)
     return Service(
         klass="chat",
+        latency_budget_ms=1000.0,
         requests=requests,
         full_accuracy=0.9,
         full_latency_ms=500.0,
@@ -83,7 +84,7 @@ def one_user(
     """One user, one floor, one step: accuracy ½ below on a scale of 1, half of cost and carbon."""
     taste = Taste(*(np.array([v]) for v in (theta, 1.0, 0.0, 0.0, worth)))
     one = Service(
-        "chat", np.array([100.0]), 1.0, 100.0, np.array([0.8]), np.array([200.0]),
+        "chat", 500.0, np.array([100.0]), 1.0, 100.0, np.array([0.8]), np.array([200.0]),
         ("half", "worst"),
         np.array([0.5, 0.0]), np.array([100.0, 100.0]),
         np.array([[0.8 * saved], [0.79]]), np.array([[100.0], [199.0]]),

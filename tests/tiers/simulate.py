@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.model.choices import ATTRIBUTES, Choices
-from wattlas.tiers.utility import Points, Scale, Taste, utility
+from wattlas.model.users import Scale
+from wattlas.tiers.utility import Points, Taste, utility
 
 SCALE = Scale(0.6, 0.9, 200.0, 2000.0, 0.3)
 ACCURACY = np.array([0.6, 0.7, 0.8, 0.9])

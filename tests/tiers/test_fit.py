@@ -12,9 +12,9 @@ import pytest
 from tests.tiers.likelihood import ORDER, maximised
 from tests.tiers.simulate import SCALE, Truth, kept, replaced, simulate
 from wattlas.model.choices import Choices
+from wattlas.model.users import Scale
 from wattlas.tiers.fit import Fit, fit
 from wattlas.tiers.population import population
-from wattlas.tiers.utility import Scale
 
 TASTE = ("consciousness", "weight_accuracy", "weight_latency", "usd_per_utility", "scale_usd")
 

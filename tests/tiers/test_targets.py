@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wattlas.errors import InfeasibleError, InputError
-from wattlas.model.users import Users
+from wattlas.model.users import Scale, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.tiers.menu import Menu, menu
 from wattlas.tiers.population import Population, population
-from wattlas.tiers.targets import Targets, default_scale, targets
-from wattlas.tiers.utility import Points, Scale, Taste, utility
+from wattlas.tiers.targets import Targets, targets
+from wattlas.tiers.utility import Points, Taste, default_scale, utility
 
 SCALE = Scale(0.0, 1.0, 0.0, 1000.0, 0.5)
 SEE = WorkloadClass("see", 1000.0)

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattlas.errors import InputError
-from wattlas.model.users import Prior, Segment, Users
+from wattlas.model.users import Prior, Scale, Segment, Users
 from wattlas.tiers.population import Population, population
 from wattlas.tiers.utility import (
     Points,
-    Scale,
     Taste,
     compensation_usd,
     content_above,

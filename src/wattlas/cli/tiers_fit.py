@@ -15,8 +15,8 @@ from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices
+    from wattlas.model.users import Scale
     from wattlas.tiers.fit import Fit, SegmentFit
-    from wattlas.tiers.utility import Scale
     from wattlas.tiers.worth import Estimate
 
 ESTIMATED = "fit"

@@ -138,7 +138,8 @@ def _points(world: Scenario, profiles: str) -> tuple[Sequence[OperatingPoint], s
 def _targets(world: Scenario, found: _Found, cap_g: float) -> Targets:
     from wattlas.model.users import Users
     from wattlas.tiers.population import population
-    from wattlas.tiers.targets import default_scale, targets
+    from wattlas.tiers.targets import targets
+    from wattlas.tiers.utility import default_scale
 
     people = population(world.users or Users(), 1.0)
     scale = default_scale(found.klass.latency_budget_ms, cap_g)

@@ -21,6 +21,7 @@ class Service:
     """
 
     klass: str
+    latency_budget_ms: float
     requests: np.ndarray
     full_accuracy: float
     full_latency_ms: float

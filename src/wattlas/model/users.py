@@ -8,7 +8,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wattlas.errors import InputError, Problem
+
 TOKENS_PER_MTOK = 1e6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What counts as worst and best: accuracy 0..1, latency in ms, grams per request."""
+
+    accuracy_min: float
+    accuracy_max: float
+    latency_min_ms: float
+    latency_max_ms: float
+    reference_g: float
+    """c_ref: emissions at which the environmental part of utility is zero."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(name, f"runs from {low:g} to {high:g}", "Give a least below a most.")
+            for name, low, high in (
+                ("accuracy", self.accuracy_min, self.accuracy_max),
+                ("latency_ms", self.latency_min_ms, self.latency_max_ms),
+            )
+            if not low < high
+        ]
+        if not self.reference_g > 0:
+            problems.append(
+                Problem("reference_g", f"is {self.reference_g:g}", "Give grams above 0.")
+            )
+        if problems:
+            raise InputError(problems)
 
 
 @dataclass(frozen=True)
@@ -77,6 +107,10 @@ class Users:
     """μ over the price: the spread of what users do not say; 0 is the hard rule."""
     scale_usd: float | None = None
     """μ in USD per request, as `fit` finds it; instead of `scale`."""
+    ends: Scale | None = None
+    """What counts as worst and best; what fitted tastes were fitted on. None: accuracy 0 to 1,
+    latency 0 to twice the class's budget, c_ref what full service emits in the mean.
+    """
     status_quo: float = 0.0
     """What a contract other than the standard one must offer beyond its worth to be taken up, over
     the price: the pull of the default."""

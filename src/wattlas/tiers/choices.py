@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.model.choices import ATTRIBUTES, Choices
-from wattlas.tiers.utility import Points, Scale, accuracy_score, curved, latency_score
+from wattlas.model.users import Scale
+from wattlas.tiers.utility import Points, accuracy_score, curved, latency_score
 
 ACCURACY, LATENCY, BOTH, CARBON, PRICE, OUTSIDE = (
     "accuracy",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.errors import InputError, Problem, SolverError
+from wattlas.model.users import Scale
 from wattlas.tiers.choices import (
     ACCURACY,
     BOTH,
@@ -26,7 +27,6 @@ from wattlas.tiers.choices import (
 )
 from wattlas.tiers.curve import slopes
 from wattlas.tiers.logit import Logit, logit
-from wattlas.tiers.utility import Scale
 
 CURVATURE = "curvature"
 CURVATURE_MOST = 20.0

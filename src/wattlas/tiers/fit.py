@@ -17,13 +17,12 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.model.choices import Choices, faults
-from wattlas.model.users import Segment, Users
+from wattlas.model.users import Scale, Segment, Users
 from wattlas.tiers import identify
 from wattlas.tiers.choices import OUTSIDE, Tasks, scale_of, spread_of, tasks_of, terms
 from wattlas.tiers.estimate import CURVATURE_MOST, Coefficients, estimate
 from wattlas.tiers.logit import Diverges, null_loglik
 from wattlas.tiers.notes import of_segment, of_table, of_users
-from wattlas.tiers.utility import Scale
 from wattlas.tiers.worth import Estimate, estimates, sums, taste, willingness
 
 EVERYBODY = "all"

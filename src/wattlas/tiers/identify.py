@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from wattlas.errors import Problem
+from wattlas.model.users import Scale
 from wattlas.tiers.choices import (
     ACCURACY,
     BOTH,
@@ -20,7 +21,6 @@ from wattlas.tiers.choices import (
     Terms,
     scores,
 )
-from wattlas.tiers.utility import Scale
 from wattlas.tiers.worth import QUALITY, WHOLE, Estimate
 
 TASKS_PER_TERM = 10

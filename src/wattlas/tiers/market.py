@@ -13,10 +13,11 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.model.service import Service
+from wattlas.model.users import Scale
 from wattlas.tiers.binned import logistic
 from wattlas.tiers.population import Population
 from wattlas.tiers.savings import Savings, savings
-from wattlas.tiers.utility import Points, Scale, quality, utility
+from wattlas.tiers.utility import Points, default_scale, quality, utility
 
 EVEN = 1e-12
 """Under the hard rule, what is this near in value is even, relative to the price."""
@@ -96,7 +97,8 @@ def market(
     if problems:
         raise InputError(problems)
     full_g = float(service.mean(service.full_carbon_g))
-    scale = scale_of(service) if scale is None else scale
+    if scale is None:
+        scale = default_scale(service.latency_budget_ms, full_g if full_g > 0 else 1.0)
     points = Points(
         np.append(service.full_accuracy, service.accuracy),
         np.append(service.full_latency_ms, service.latency_ms),
@@ -120,25 +122,6 @@ def market(
         requests=people.share * float(service.requests.sum()),
         full_cost_usd=float(service.mean(service.full_cost_usd)),
         full_carbon_g=full_g,
-    )
-
-
-def scale_of(service: Service) -> Scale:
-    """From the worst to the best of full service and candidates; c_ref is what full service emits.
-
-    A range of no width gets one, so that nothing is felt along it.
-    """
-    accuracy = np.append(service.full_accuracy, service.accuracy)
-    latency = np.append(service.full_latency_ms, service.latency_ms)
-    grams = float(service.mean(service.full_carbon_g))
-    low, high = float(accuracy.min()), float(accuracy.max())
-    fast, slow = float(latency.min()), float(latency.max())
-    return Scale(
-        accuracy_min=low if low < high else low - 1.0,
-        accuracy_max=high,
-        latency_min_ms=fast,
-        latency_max_ms=slow if fast < slow else fast + 1.0,
-        reference_g=grams if grams > 0 else 1.0,
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from wattlas.model.choices import Choices
+from wattlas.model.users import Scale
 from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, terms
 from wattlas.tiers.estimate import Coefficients
 from wattlas.tiers.identify import weakly_told
-from wattlas.tiers.utility import Scale
 from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, estimates, sums
 
 if TYPE_CHECKING:

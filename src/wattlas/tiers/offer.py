@@ -136,7 +136,7 @@ def pareto(of: Market, grid: Grid, *, fair: bool = True, most: int = 200) -> lis
     """
     good = (grid.profit_gain_usd > 0) & (grid.carbon_saved_kg > 0)
     if fair:
-        good &= grid.fair
+        good &= grid.gained_usd >= 0
     f, i, j = np.nonzero(good)
     profit, carbon = grid.profit_gain_usd[f, i, j], grid.carbon_saved_kg[f, i, j]
     order = np.lexsort((-carbon, -profit))

@@ -93,7 +93,7 @@ def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
 
 
 def _outside(users: Users, price_usd: float) -> float | None:
-    return users.outside * price_usd if users.may_leave else None
+    return users.leaving_usd(price_usd) if users.may_leave else None
 
 
 def _beta(draw: np.random.Generator, mean: float, concentration: float, count: int) -> np.ndarray:

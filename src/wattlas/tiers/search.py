@@ -19,6 +19,10 @@ GRID = 200
 STEP = 1e-4
 """Steps of discount and share at the end of the refinement."""
 ZOOM = 21
+LOOKS = 60
+"""Most looks around a peak."""
+RIDGE = 12
+"""What is allowed may be a narrow ridge across shares and discounts: so many discounts beyond."""
 FINER = 4.0
 """Bins of the refinement are finer by this."""
 FINE = 2000
@@ -37,7 +41,7 @@ PROFIT, CARBON = "profit", "carbon"
 class Grid:
     """Every offer of a grid: axes `share` (I,), `discount` (J,); the rest (F, I, J).
 
-    `fair` says whether those who take the contract up gain by it in the mean.
+    `gained_usd` is what those who take the contract up gain, summed.
     """
 
     share: np.ndarray
@@ -45,7 +49,7 @@ class Grid:
     profit_gain_usd: np.ndarray
     carbon_saved_kg: np.ndarray
     adoption: np.ndarray
-    fair: np.ndarray
+    gained_usd: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,51 @@ class Goal:
 
     def over(self, grid: Grid) -> np.ndarray:
         """The value of each offer of a grid, −inf where it is not allowed; (F, I, J)."""
-        ok = grid.fair if self.fair else np.ones_like(grid.fair)
-        if self.objective == PROFIT:
-            return np.where(ok, grid.profit_gain_usd, -np.inf)
-        ok = ok & (grid.profit_gain_usd >= self.least_usd)
-        return np.where(ok, grid.carbon_saved_kg, -np.inf)
+        ok = np.ones(grid.adoption.shape, dtype=bool)
+        for room in self._rooms(grid):
+            ok &= room >= 0
+        return np.where(ok, self._plain(grid), -np.inf)
+
+    def along(self, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+        """The best value for each share of a grid of one floor, and its discount; (I,) each.
+
+        Where the edge of what is allowed lies between two discounts it is interpolated: what is
+        best often lies there, and along it values differ by less than from one cell to the next.
+        """
+        value, plain = self.over(grid)[0], self._plain(grid)[0]
+        rooms = [room[0] for room in self._rooms(grid)]
+        rows = np.arange(len(value))
+        at = value.argmax(axis=1)
+        best, where = value[rows, at], grid.discount[at]
+        ok = np.isfinite(value)
+        for side in (1, -1):
+            inner, outer = (slice(None, -1), slice(1, None))[::side]
+            edge = ok[:, inner] & ~ok[:, outer]
+            reach = np.ones(edge.shape)
+            for room in rooms:
+                drop = room[:, inner] - room[:, outer]
+                out = edge & (room[:, outer] < 0)
+                np.divide(room[:, inner], drop, out=drop, where=out)
+                reach = np.where(out, np.minimum(reach, drop), reach)
+            found = plain[:, inner] + reach * (plain[:, outer] - plain[:, inner])
+            found = np.where(edge, found, -np.inf)
+            top = found.argmax(axis=1)
+            steps = grid.discount[outer] - grid.discount[inner]
+            spot = grid.discount[inner][top] + reach[rows, top] * steps[top]
+            better = found[rows, top] > best
+            best = np.where(better, found[rows, top], best)
+            where = np.where(better, spot, where)
+        return best, where
+
+    def _plain(self, grid: Grid) -> np.ndarray:
+        return grid.profit_gain_usd if self.objective == PROFIT else grid.carbon_saved_kg
+
+    def _rooms(self, grid: Grid) -> list[np.ndarray]:
+        """What must not be negative, each (F, I, J)."""
+        rooms = [grid.gained_usd] if self.fair else []
+        if self.objective == CARBON:
+            rooms.append(grid.profit_gain_usd - self.least_usd)
+        return rooms
 
 
 def no_loss_usd(of: Market) -> float:
@@ -124,7 +168,7 @@ def _grid(
         found.adopted * earned - instead,
         (found.adopted * grams[:, :, None] - otherwise_g) / 1e3,
         found.adopted / of.volume,
-        kept >= -1e-12 * of.price_usd * of.volume,
+        kept + 1e-12 * of.price_usd * of.volume,
     )
 
 
@@ -158,17 +202,23 @@ def refined(
 def _climbed(
     of: Market, rest: Beside, found: Contract, steps: tuple[float, float], goal: Goal
 ) -> Contract:
-    """Finer and finer cells around a contract; the last, moved to where it is allowed."""
-    while max(steps) > STEP / 2:
-        shares = _around(found.share, steps[0], float(of.savings.usable[found.point]))
-        discounts = _around(found.discount, steps[1], 1.0)
-        near = _grid(of, rest, np.array([found.point]), shares, discounts, FINER)
-        local = goal.over(near)[0]
-        if not np.isfinite(local).any():
+    """Finer and finer cells around a contract; the last, moved to where it is allowed.
+
+    While the best lies at an end of what is looked at, the next look is as wide.
+    """
+    for _ in range(LOOKS):
+        if max(steps) <= STEP / 2:
             break
-        i, j = np.unravel_index(int(np.argmax(local)), local.shape)
-        found = Contract(found.point, float(discounts[j]), float(shares[i]))
-        steps = (step_of(shares), step_of(discounts))
+        shares = _around(found.share, steps[0], float(of.savings.usable[found.point]))
+        discounts = _around(found.discount, RIDGE * steps[1], 1.0, RIDGE * (ZOOM - 1) + 1)
+        near = _grid(of, rest, np.array([found.point]), shares, discounts, FINER)
+        value, where = goal.along(near)
+        i = int(np.argmax(value))
+        if not np.isfinite(value[i]):
+            break
+        last, found = found, Contract(found.point, float(where[i]), float(shares[i]))
+        if i not in (0, len(shares) - 1) or found.share == last.share:
+            steps = (step_of(shares), step_of(discounts))
     return _settled(of, rest, found, steps[1], goal)
 
 
@@ -268,5 +318,5 @@ def step_of(axis: np.ndarray) -> float:
     return float(axis[1] - axis[0]) if len(axis) > 1 else 0.0
 
 
-def _around(middle: float, step: float, most: float) -> np.ndarray:
-    return np.linspace(max(middle - step, 0.0), max(min(middle + step, most), 1e-12), ZOOM)
+def _around(middle: float, step: float, most: float, count: int = ZOOM) -> np.ndarray:
+    return np.linspace(max(middle - step, 0.0), max(min(middle + step, most), 1e-12), count)

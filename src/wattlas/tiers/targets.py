@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
+from wattlas.model.users import Scale
 from wattlas.tiers.menu import Menu
 from wattlas.tiers.population import Population
-from wattlas.tiers.utility import Points, Scale, Taste, quality
+from wattlas.tiers.utility import Points, Taste, quality
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,6 @@ class Targets:
             f"{self.cap_g:g} g per request; the least attainable is {grams:.4g} g, "
             f"by {self.menu.ids[least]}"
         )
-
-
-def default_scale(budget_ms: float, reference_g: float) -> Scale:
-    """Accuracy from 0 to 1 and service time from 0 to the budget.
-
-    Neither end depends on what is on the menu, so that a further point changes no ranking.
-    """
-    return Scale(0.0, 1.0, 0.0, budget_ms, reference_g)
 
 
 def targets(

@@ -10,35 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What counts as worst and best: accuracy 0..1, latency in ms, grams per request."""
-
-    accuracy_min: float
-    accuracy_max: float
-    latency_min_ms: float
-    latency_max_ms: float
-    reference_g: float
-    """c_ref: emissions at which the environmental part of utility is zero."""
-
-    def __post_init__(self) -> None:
-        problems = [
-            Problem(name, f"runs from {low:g} to {high:g}", "Give a least below a most.")
-            for name, low, high in (
-                ("accuracy", self.accuracy_min, self.accuracy_max),
-                ("latency_ms", self.latency_min_ms, self.latency_max_ms),
-            )
-            if not low < high
-        ]
-        if not self.reference_g > 0:
-            problems.append(
-                Problem("reference_g", f"is {self.reference_g:g}", "Give grams above 0.")
-            )
-        if problems:
-            raise InputError(problems)
+from wattlas.model.users import Scale
 
 
 @dataclass(frozen=True)
@@ -59,6 +31,18 @@ class Taste:
     weight_latency: np.ndarray
     curvature: np.ndarray
     usd_per_utility: np.ndarray
+
+
+LATEST = 2.0
+"""What is this many times the budget counts as worst."""
+
+
+def default_scale(budget_ms: float, reference_g: float) -> Scale:
+    """Accuracy from 0 to 1, latency from 0 to twice the budget, c_ref as given.
+
+    Neither end depends on what is on the menu, so that a further point changes no ranking.
+    """
+    return Scale(0.0, 1.0, 0.0, LATEST * budget_ms, reference_g)
 
 
 def accuracy_score(points: Points, scale: Scale) -> np.ndarray:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wattlas.model.users import Scale
 from wattlas.tiers.choices import ACCURACY, BOTH, CARBON, LATENCY, OUTSIDE, PRICE, Tasks
 from wattlas.tiers.curve import slopes
 from wattlas.tiers.estimate import CURVATURE, Coefficients
-from wattlas.tiers.utility import Points, Scale, accuracy_score, latency_score
+from wattlas.tiers.utility import Points, accuracy_score, latency_score
 
 NORMAL_975 = 1.959963984540054
 STEP_ACCURACY = 0.01
