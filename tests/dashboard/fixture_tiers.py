@@ -225,25 +225,24 @@ def _targets(made: dict[str, Tiers]) -> pl.DataFrame:
                     rows.append((name, cap, start, float(most[i]), t.names[i], t.accuracy[i],
                                  t.service_ms[i], felt[i]))  # fmt: skip
                     start = float(most[i])
-    return _frame(
-        rows, "class cap_g from_g_per_kwh to_g_per_kwh point accuracy service_ms utility"
-    )
+    return _frame(rows, "class cap_g from_g_per_kwh to_g_per_kwh point accuracy service_ms utility")
 
 
 def _utility(made: dict[str, Tiers]) -> pl.DataFrame:
     frames = []
     for name, t in made.items():
-        a, l = np.meshgrid(np.linspace(0.5, 0.75, 25), np.linspace(0, 1.6, 25) * t.kind.service_ms)
-        for (segment, *_), felt in zip(SEGMENTS, t.felt(a, l, 0.5 * t.carbon_g[0]), strict=True):
+        grid = np.linspace(0.5, 0.75, 25), np.linspace(0, 1.6, 25) * t.kind.service_ms
+        a, ms = np.meshgrid(*grid)
+        for (segment, *_), felt in zip(SEGMENTS, t.felt(a, ms, 0.5 * t.carbon_g[0]), strict=True):
             frames.append(pl.DataFrame({"class": name, "segment": segment, "accuracy": a.ravel(),
-                                        "latency_ms": l.ravel(),
+                                        "latency_ms": ms.ravel(),
                                         "utility": felt.ravel()}))  # fmt: skip
     return pl.concat(frames)
 
 
 def _shares(carbon: dict[str, np.ndarray]) -> pl.DataFrame:
     rows: list[tuple[Any, ...]] = []
-    cleanest = np.min([series for series in carbon.values()], axis=0) + 25.0
+    cleanest = np.min(list(carbon.values()), axis=0) + 25.0
     for at, (zone, series) in enumerate(carbon.items()):
         # From a grid that hardly varies to one that swings far.
         here = series.mean() * (series / series.mean()) ** (0.15 + 0.35 * (at * 7 % 18))

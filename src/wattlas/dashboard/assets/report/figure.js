@@ -31,7 +31,8 @@
       const absent = this.spec.needs.filter((table) => !W.has(table));
       if (absent.length) {
         this.root.classList.add("absent");
-        this.root.append(el("p", { class: "answer" }, `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
+        const why = this.spec.without && this.spec.without();
+        this.root.append(el("p", { class: "answer" }, why || `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
         return;
       }
       this.root.append(this.answer, this.controls, this.canvas, this.notes, this.tools);

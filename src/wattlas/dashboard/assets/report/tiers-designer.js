@@ -3,6 +3,7 @@
   "use strict";
 
   const T = W.tiers;
+  const LACKS = "nothing to design";
   const PANELS = [
     ["adoption", "Adoption", "share"],
     ["profit_gain_usd", "Profit gain", "usd"],
@@ -23,7 +24,7 @@
 
   function draw(state, theme, width) {
     const rows = T.rows("tier_grid", state);
-    if (!rows.length) return T.nothing(state, "nothing to design");
+    if (!rows.length) return T.nothing(state, LACKS);
     const verdict = T.verdict(T.klass(state));
     const at = { discount: state.discount ?? rows[0].discount, share: state.share ?? rows[0].share };
     const surfaces = Object.fromEntries(PANELS.map(([key]) => [key, W.surface(rows, "discount", "share", (row) => row[key])]));
@@ -92,6 +93,6 @@
 
   T.figure({
     id: "tier-designer", question: "What would another offer bring?", needs: ["tier_grid"],
-    missing: "No offers were computed", controls, draw,
+    lacks: LACKS, missing: "No offers were computed", controls, draw,
   });
 })(window.Wattlas);

@@ -72,7 +72,7 @@
 
   T.figure({
     id: "tier-pareto", question: "How much carbon for how much profit?", needs: ["tier_pareto"],
-    missing: "The offers between profit and carbon were not traced", controls: T.controls, draw,
+    lacks: "no offer that beats having none", missing: "The offers between profit and carbon were not traced", controls: T.controls, draw,
   });
 
   // -- floors -----------------------------------------------------------------------------------
@@ -129,6 +129,6 @@
 
   T.figure({
     id: "tier-floors", question: "Is one level below full service the best floor?", needs: ["tier_floors"],
-    missing: "The floors were not compared", controls: T.controls, draw: drawFloors,
+    lacks: "no floor to fall to", missing: "The floors were not compared", controls: T.controls, draw: drawFloors,
   });
 })(window.Wattlas);

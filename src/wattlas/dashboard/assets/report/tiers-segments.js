@@ -3,13 +3,14 @@
   "use strict";
 
   const T = W.tiers;
+  const LACKS = "no offer for anybody to take";
   const { el } = W;
   const HEADS = ["Segment", "Its requests", "Consciousness", "Adoption", "Prefers", "Gain per million requests", "Individually rational", "Incentive compatible", "Adopters who lose"];
 
   function draw(state) {
     const rows = [...T.rows("tier_segments", state)].sort((a, b) => b.adoption - a.adoption);
     const verdict = T.verdict(T.klass(state));
-    if (!rows.length) return T.nothing(state, "no offer for anybody to take");
+    if (!rows.length) return T.nothing(state, LACKS);
     const most = Math.max(1e-12, ...rows.map((row) => Math.abs(row.gain_usd_per_million)));
     return {
       answer: answer(rows, verdict),
@@ -59,6 +60,6 @@
 
   T.figure({
     id: "tier-segments", question: "Who takes the offer?", needs: ["tier_segments"],
-    missing: "Who takes the offer was not computed", controls: T.controls, draw,
+    lacks: LACKS, missing: "Who takes the offer was not computed", controls: T.controls, draw,
   });
 })(window.Wattlas);

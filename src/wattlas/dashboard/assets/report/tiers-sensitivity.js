@@ -3,6 +3,7 @@
   "use strict";
 
   const T = W.tiers;
+  const LACKS = "no offer to vary";
   const KINDS = {
     profit: { name: "Profit", title: "Profit gain", key: (side) => `profit_gain_${side}_usd`, kind: "usd" },
     carbon: { name: "Carbon", title: "Carbon saved", key: (side) => `carbon_saved_${side}_kg`, kind: "kg" },
@@ -20,7 +21,7 @@
 
   function draw(state, theme, width) {
     const all = T.rows("tier_sensitivity", state);
-    if (!all.length) return T.nothing(state, "no offer to vary");
+    if (!all.length) return T.nothing(state, LACKS);
     const of = KINDS[state.of] || KINDS.profit;
     const read = (row, side) => row[of.key(side)];
     const swing = (row) => Math.max(...["low", "high"].map((side) => Math.abs((read(row, side) ?? read(row, "base")) - read(row, "base"))));
@@ -103,6 +104,6 @@
 
   T.figure({
     id: "tier-sensitivity", question: "What does the verdict hang on?", needs: ["tier_sensitivity"],
-    missing: "Sensitivities were not computed", controls, draw,
+    lacks: LACKS, missing: "Sensitivities were not computed", controls, draw,
   });
 })(window.Wattlas);

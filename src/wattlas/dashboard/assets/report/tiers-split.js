@@ -3,6 +3,7 @@
   "use strict";
 
   const T = W.tiers;
+  const LACKS = "nothing to split";
   const PARTS = {
     geography: "Geography alone", tiers: "Tiers alone", interaction: "Interaction", both: "Both together",
   };
@@ -18,7 +19,7 @@
 
   function draw(state, theme, width) {
     const rows = T.rows("tier_split", state);
-    if (!rows.length) return T.nothing(state, "nothing to split");
+    if (!rows.length) return T.nothing(state, LACKS);
     const kind = state.unit || "usd";
     const of = (part) => (rows.find((row) => row.part === part) || {})[`saving_${kind}`];
     const whole = (rows.find((row) => row.part === "baseline") || {})[UNITS[kind][1]];
@@ -108,6 +109,6 @@
 
   T.figure({
     id: "tier-split", question: "What do geography and tiers save together?", needs: ["tier_split"],
-    missing: "Geography and tiers were not told apart", controls, draw,
+    lacks: LACKS, missing: "Geography and tiers were not told apart", controls, draw,
   });
 })(window.Wattlas);

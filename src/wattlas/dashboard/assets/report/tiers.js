@@ -41,7 +41,11 @@
     };
   };
 
-  T.figure = (spec) => W.figure({ part: T.PART, ...spec });
+  // `lacks` is what there is none of where no class has a tier worth offering, and so no table.
+  T.figure = (spec) => W.figure({
+    part: T.PART, ...spec,
+    without: () => spec.lacks && !W.rows("tier_verdicts").some((row) => row.worth) && `No tier is worth offering for any class, so there is ${spec.lacks}.`,
+  });
 
   // -- the verdict ------------------------------------------------------------------------------
   function draw() {
