@@ -80,6 +80,10 @@
             type: "scatter", silent: true, z: 7, data: [{ value: [x(cap), 100], symbolSize: 0.1 }],
             label: { show: true, formatter: () => `cap ${W.say(cap, "share")}`, position: x(cap) > 0.7 * x(least) ? [-6, 4] : [6, 4], align: x(cap) > 0.7 * x(least) ? "right" : "left", color: theme.ink, fontSize: 11 },
           },
+          ...(blind.length > 2 ? [{
+            type: "scatter", silent: true, z: 7, data: [{ value: point(blind[Math.floor(blind.length / 3)]), symbolSize: 0.1 }],
+            label: { show: true, formatter: () => "blind to carbon", position: [-6, -10], align: "right", color: theme.muted, fontSize: 11, fontWeight: 600, textBorderColor: theme.paper, textBorderWidth: 3 },
+          }] : []),
           { type: "scatter", silent: true, z: 8, data: ranked.filter((one) => one.share != null).map((one) => ({ value: [x(cap), one.share * 100], symbolSize: 6, itemStyle: { color: colour(one.zone), borderColor: theme.paper, borderWidth: 1, opacity: 1 } })) },
         ],
       },
@@ -148,7 +152,8 @@
     const worst = met.at(-1);
     const range = met.length > 1 ? `${best.zone} has to degrade ${W.say(best.share, "share")} of its requests, ${worst.zone} ${W.say(worst.share, "share")}` : `${best.zone} has to degrade ${W.say(best.share, "share")} of its requests`;
     const fewer = even == null ? 0 : met.filter((one) => one.share < even - 0.02).length;
-    const blindly = even == null ? "" : `. Blind to carbon it would be ${W.say(even, "share")}: looking at it spares more than two points in ${fewer} of ${ranked.length} zones`;
+    const spares = ranked.length > 1 ? `: looking at it spares more than two points in ${fewer} of ${ranked.length} zones` : "";
+    const blindly = even == null ? "" : `. Blind to carbon it would be ${W.say(even, "share")}${spares}`;
     const lacking = ranked.length - met.length;
     return `${head}, ${range}${blindly}.${lacking ? ` ${lacking} zone${lacking === 1 ? "" : "s"} cannot meet it.` : ""}`;
   }

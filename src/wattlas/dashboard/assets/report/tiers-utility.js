@@ -42,8 +42,8 @@
       height: Math.ceil(shown.length / columns) * tall + 4,
       option,
       notes: [
-        `Each picture is one segment of users: the stronger the colour, the higher its mean utility, on one scale from ${W.num(low, 2)} to ${W.num(high, 2)}; a line joins services that the segment finds equally good. The ring is full service${dots.length > 1 ? ", the dot the floor" : ""}; both are read off the grid, straight between its points.`,
-        ...(all.length > shown.length ? [`The ${MOST} largest of ${all.length} segments are drawn; the CSV has all.`] : []),
+        `Each picture is one segment of users: the stronger the colour, the higher its mean utility, on one scale from ${W.num(low, 2)} to ${W.num(high, 2)}; a line joins services that the segment finds equally good. The ring is full service${dots.length > 1 ? ", the dot the floor" : ""}; both are read off the grid, straight between its points. Only accuracy and latency vary here: what a segment sees in lower carbon shows in who takes the offer.`,
+        ...(all.length > shown.length ? [`The ${MOST} largest of ${all.length} segments are drawn; the table has all.`] : []),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
