@@ -288,3 +288,28 @@ def test_the_longest_bar_is_on_top(report: str, open_page: Callable[..., Any], c
         return float(max(abs(low - base), abs(high - base)))
 
     assert f"“{max(rows, key=swing)['label']}”" in said(page, "sensitivity")
+
+
+def test_long_lists_are_cut_and_say_so(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Forty floors and twenty caps: the best are drawn, the tables below hold all."""
+    frames = dict(made.made_up())
+    floors, targets = frames["tier_floors"], frames["tier_targets"]
+    frames["tier_floors"] = pl.concat(
+        floors.with_columns(
+            floor=pl.col("floor") + f"-{n}",
+            profit_gain_usd=pl.col("profit_gain_usd") * (1 - n / 20),
+        )
+        for n in range(8)
+    )
+    frames["tier_targets"] = pl.concat(
+        targets.with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
+    )
+    seen = open_page(_write(tmp_path, frames))
+    assert "Of 40 floors the 12 best are drawn" in (
+        seen.page.locator("#figure-tier-floors .notes").inner_text()
+    )
+    assert "llama-8b/h100-0, two levels below" in said(seen.page, "floors")
+    assert "7 of 20 caps are drawn" in seen.page.locator("#figure-tier-targets .notes").inner_text()
+    seen.page.locator("#figure-tier-floors summary").click()
+    expect(seen.page.locator("#figure-tier-floors details tbody tr")).to_have_count(40)
+    seen.quiet()

@@ -26,7 +26,7 @@
       const same = rows.filter((other) => !done.has(other) && close(row, other));
       same.forEach((other) => done.add(other));
       const text = small ? W.short(row.label) + (same.length > 1 ? ` +${same.length - 1}` : "") : same.map((other) => other.label).join(" = ");
-      const long = text.length * (small ? 5.4 : 6.4) + 8;
+      const long = text.length * (small ? 5.6 : 6.9) + 8;
       const near = radius(row) + 2;
       const far = near + 3;
       const boxes = {

@@ -78,12 +78,8 @@
   }
 
   function answer(state, at, read, verdict, floor) {
-    const profit = read("profit_gain_usd");
-    const kg = read("carbon_saved_kg");
-    const money = profit < 0 ? `costs ${W.say(-profit, "usd")} of profit` : `adds ${W.say(profit, "usd")} of profit`;
-    const carbon = kg < 0 ? `adds ${W.say(-kg, "kg")} of CO₂e` : `saves ${W.say(kg, "kg")} of CO₂e`;
     const head = verdict.worth ? "" : `${T.no(verdict)} `;
-    return `${head}At ${W.say(at.discount, "share")} off for at most ${W.say(at.share, "share")} degraded to ${floor}, ${W.say(read("adoption"), "share")} of the requests come under the contract, which ${money} and ${carbon} ${W.period}.`;
+    return `${head}At ${W.say(at.discount, "share")} off for at most ${W.say(at.share, "share")} degraded to ${floor}, ${W.say(read("adoption"), "share")} of the requests come under the contract, which ${T.profit(read("profit_gain_usd"))} and ${T.carbon(read("carbon_saved_kg"))} ${W.period}.`;
   }
 
   function tip(items, read) {

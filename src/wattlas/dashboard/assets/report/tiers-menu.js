@@ -55,7 +55,8 @@
           {
             type: "scatter", z: 5, tooltip: { formatter: (event) => tip(event.data.row) },
             label: { color: theme.ink, fontSize: small ? 10 : 12, textBorderColor: theme.paper, textBorderWidth: 3 },
-            data: named.map((one) => ({
+            // Full service and floor come last, and so on top.
+            data: [...named].reverse().map((one) => ({
               value: value(one.row), row: one.row, symbolSize: size(one.row), itemStyle: style(one.row, theme),
               label: sides.has(one) ? { show: true, formatter: () => sides.get(one).text, position: sides.get(one).side, distance: 4, fontWeight: one.row.role ? 600 : 400 } : { show: false },
             })),
@@ -80,7 +81,8 @@
 
   function sizes(rows) {
     const [low, high] = W.extent(rows.map((row) => row.service_ms));
-    return (row) => (high > low ? 8 + 16 * Math.sqrt((row.service_ms - low) / (high - low)) : 12);
+    const crowd = rows.length > 40 ? 0.65 : 1;
+    return (row) => crowd * (high > low ? 8 + 16 * Math.sqrt((row.service_ms - low) / (high - low)) : 12);
   }
 
   const style = (row, theme) => {

@@ -77,10 +77,12 @@
 
   // -- floors -----------------------------------------------------------------------------------
   const LEVELS = { 1: "one level below", 2: "two levels below", 3: "three levels below" };
+  const FLOORS = 12;
   const level = (row) => LEVELS[row.levels_below] || `${W.num(row.levels_below)} levels below`;
 
   function drawFloors(state, theme, width) {
-    const rows = [...T.rows("tier_floors", state)].sort((a, b) => a.levels_below - b.levels_below || b.profit_gain_usd - a.profit_gain_usd);
+    const all = T.rows("tier_floors", state);
+    const rows = shownFloors(all).sort((a, b) => a.levels_below - b.levels_below || b.profit_gain_usd - a.profit_gain_usd);
     if (!rows.length) return T.nothing(state, "no floor to fall to");
     const small = width < 560;
     const most = [...rows].sort((a, b) => b.profit_gain_usd - a.profit_gain_usd)[0];
@@ -105,9 +107,16 @@
       answer: floorAnswer(state, rows, most),
       height: (small ? 2 : 1) * (tall + 66) + 20,
       option,
-      notes: [`For each floor the offer of most profit: its discount and the share that may be degraded. Levels count the accuracies on the menu below full service. ${rows.some((row) => !row.worth) ? "Hollow: with this floor no tier is worth offering." : ""}`],
-      columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
+      notes: [`For each floor the offer of most profit: its discount and the share that may be degraded. Levels count the accuracies on the menu below full service. ${rows.some((row) => !row.worth) ? "Hollow: with this floor no tier is worth offering." : ""}${all.length > rows.length ? ` Of ${all.length} floors the ${rows.length} best are drawn, with the best of each level among them.` : ""}`],
+      columns: Object.keys(all[0]), rows: all.map((row) => Object.values(row)),
     };
+  }
+
+  // The best of each level, then the best of the others, as long as they can be read.
+  function shownFloors(all) {
+    const sorted = [...all].sort((a, b) => b.profit_gain_usd - a.profit_gain_usd);
+    const heads = sorted.filter((row) => sorted.find((other) => other.levels_below === row.levels_below) === row);
+    return [...heads, ...sorted.filter((row) => !heads.includes(row))].slice(0, FLOORS);
   }
 
   const bar = (row, best, theme) => (row.worth ? { color: best ? theme.plan : `${theme.plan}66` } : { color: "transparent", borderColor: theme.home, borderWidth: 1.5 });

@@ -91,10 +91,10 @@
 
   function answer(of, whole, kind) {
     const both = of("both");
-    const of_ = whole > 0 ? `, ${W.say(both / whole, "share")} of the baseline's ${kind === "usd" ? "cost" : "carbon"}` : "";
+    const of_ = whole > 0 ? `, ${W.say(Math.abs(both) / whole, "share")} of the baseline's ${kind === "usd" ? "cost" : "carbon"}` : "";
     const parts = ["geography", "tiers"].filter((part) => of(part) != null).map((part) => `${part} alone ${W.say(of(part), kind)}`);
     const shared = of("interaction");
-    const head = both == null ? "Saved" : `Geography and tiers together save ${W.say(both, kind)} ${W.period}${of_}`;
+    const head = both == null ? "Saved" : `Geography and tiers together ${both < 0 ? "add" : "save"} ${W.say(Math.abs(both), kind)} ${W.period}${of_}`;
     const rest = shared == null || Math.abs(shared) < 1e-9 * Math.abs(both || 1) ? "" : shared < 0 ? `; together they save ${W.say(-shared, kind)} less than the sum` : `; together they save ${W.say(shared, kind)} more than the sum`;
     return `${head}: ${parts.join(", ")}${rest}.`;
   }

@@ -4,6 +4,7 @@
 
   const T = W.tiers;
   const SHOWN_G_PER_KWH = 1000;
+  const CAPS = 8;
 
   // Mean intensity where the demand ran, weighted with energy; null without hours.
   function mean(power) {
@@ -22,12 +23,14 @@
     if (!rows.length) return T.nothing(state, "no target to show");
     const small = width < 560;
     const caps = W.unique(rows.map((row) => row.cap_g)).sort((a, b) => a - b);
+    const every = Math.ceil(caps.length / CAPS);
+    const drawn = caps.filter((_, at) => (caps.length - 1 - at) % every === 0);
     const peak = Math.max(SHOWN_G_PER_KWH, W.extent(W.rows("hourly").map((row) => row.deciding_g_per_kwh))[1]);
     const ends = rows.map((row) => row.to_g_per_kwh ?? Infinity);
     const most = Math.min(peak, Math.max(...ends) * 1.1);
     const order = W.unique([...rows].sort((a, b) => b.accuracy - a.accuracy || b.utility - a.utility).map((row) => row.point));
     const fill = (point) => W.ramp(order.length < 2 ? 0.6 : 1 - (0.95 * order.indexOf(point)) / (order.length - 1), theme);
-    const bands = caps.flatMap((cap, at) => band(rows.filter((row) => row.cap_g === cap), most, at));
+    const bands = drawn.flatMap((cap, at) => band(rows.filter((row) => row.cap_g === cap), most, at));
     const here = mean("it_mw");
     const home = mean("home_it_mw");
     const rule = (value, text, colour, type, align) => ({ xAxis: value, lineStyle: { color: colour, type, width: 1.5 }, label: { show: true, formatter: () => text, color: colour, position: "end", align, fontSize: 11 } });
@@ -39,11 +42,11 @@
     ];
     return {
       answer: answer(rows, caps, here),
-      height: 100 + caps.length * (small ? 58 : 52),
+      height: 100 + drawn.length * (small ? 58 : 52),
       option: {
         grid: { left: small ? 66 : 84, right: 16, top: 34, bottom: 50 },
         xAxis: { type: "value", min: 0, max: most, name: small ? "Carbon intensity, g/kWh" : "Carbon intensity of the electricity, g/kWh", nameGap: 28, axisLabel: { formatter: (v) => W.num(v), showMaxLabel: false }, splitLine: { show: false } },
-        yAxis: { type: "category", data: caps.map((cap) => `${W.num(cap, 2)} g`), name: small ? "Cap" : "Cap per request", nameLocation: "end", nameGap: 10, nameTextStyle: { align: "right", padding: [0, 6, 0, 0] }, axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12 } },
+        yAxis: { type: "category", data: drawn.map((cap) => `${W.num(cap, 2)} g`), name: small ? "Cap" : "Cap per request", nameLocation: "end", nameGap: 10, nameTextStyle: { align: "right", padding: [0, 6, 0, 0] }, axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12 } },
         tooltip: { trigger: "item" },
         series: [{
           type: "custom", encode: { x: [0, 1], y: 2 }, clip: true,
@@ -56,6 +59,7 @@
       notes: [
         "Each bar is a cap on the carbon of one request. Along it stands the operating point of highest utility that keeps the cap at that intensity: the stronger the colour, the more accurate (the figures are accuracy and service time). Where the bar is empty, no point on the menu keeps the cap.",
         ...(here == null ? [] : [`Upright lines: the mean intensity where the plan runs${home == null ? "" : `, and (dashed) that of everyone at the ${W.baseline}`}.`]),
+        ...(every > 1 ? [`${drawn.length} of ${caps.length} caps are drawn; the table has all.`] : []),
         ...(Math.max(...ends) > most ? [`Cut at ${W.num(most)} g/kWh.`] : []),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),

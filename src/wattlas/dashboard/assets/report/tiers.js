@@ -32,6 +32,9 @@
   T.grams = (value) => (value == null ? "–" : `${W.num(value, 2)} g`);
   T.signed = (value, kind) => (value > 0 ? `+${W.say(value, kind)}` : W.say(value, kind));
 
+  T.profit = (value) => (value < 0 ? `costs ${W.say(-value, "usd")} of profit` : `adds ${W.say(value, "usd")} of profit`);
+  T.carbon = (value) => (value < 0 ? `adds ${W.say(-value, "kg")} of CO₂e` : `saves ${W.say(value, "kg")} of CO₂e`);
+
   // What stands in place of a picture that needs an offer where there is none.
   T.nothing = (state, what) => {
     const row = T.verdict(T.klass(state));
@@ -67,7 +70,7 @@
     if (!yes.length) return one ? T.no(rows[0]) : `No tier is worth offering for any of the ${rows.length} classes; why stands with each.`;
     const best = [...yes].sort((a, b) => (b.profit_gain_usd || 0) - (a.profit_gain_usd || 0))[0];
     const head = one ? "A tier is worth offering" : `A tier is worth offering for ${yes.length} of ${rows.length} classes`;
-    const gain = best.profit_gain_usd == null ? "" : `; ${one ? "it" : `most of all for class ${best.class}, where it`} adds ${W.say(best.profit_gain_usd, "usd")} of profit ${W.period}${best.carbon_saved_kg == null ? "" : ` and ${best.carbon_saved_kg < 0 ? `adds ${W.say(-best.carbon_saved_kg, "kg")}` : `saves ${W.say(best.carbon_saved_kg, "kg")}`} of CO₂e`}`;
+    const gain = best.profit_gain_usd == null ? "" : `; ${one ? "it" : `most of all for class ${best.class}, where it`} ${T.profit(best.profit_gain_usd)} ${W.period}${best.carbon_saved_kg == null ? "" : ` and ${T.carbon(best.carbon_saved_kg)}`}`;
     return `${head}${gain}.`;
   }
 
