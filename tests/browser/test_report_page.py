@@ -18,10 +18,15 @@ from wattlas.dashboard.view import Server
 
 pytestmark = pytest.mark.browser
 
-FIGURES = [
+PLACEMENT = [
     "frontier", "map", "hours", "merit", "duration", "benefit", "policies", "relocation",
     "breakeven", "why", "layers",
 ]  # fmt: skip
+TIERS = [
+    "tier-verdict", "tier-menu", "tier-targets", "tier-utility", "tier-shares", "tier-designer",
+    "tier-pareto", "tier-floors", "tier-segments", "tier-sensitivity", "tier-split",
+]  # fmt: skip
+FIGURES = [*PLACEMENT, *TIERS]
 HOSTILE = '</script><img src=x onerror="window.hit=1"><b>{a|x}</b>\'"'
 
 
@@ -48,10 +53,10 @@ def test_quiet_complete_and_within_the_window(
     page = seen.page
     for name in FIGURES:
         figure = page.locator(f"#figure-{name}")
-        assert figure.locator("h2").inner_text().endswith("?")
+        assert figure.locator(".question").inner_text().endswith("?")
         assert len(figure.locator(".answer").inner_text()) > 20
         assert figure.locator(".chart").get_attribute("aria-label")
-        assert figure.locator("svg path, table tbody tr").count() > 3, name
+        assert figure.locator("svg path, table tbody tr, .tier").count() >= 3, name
         assert figure.get_by_role("button", name="Download CSV").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "NaN" not in page.inner_text("body")
@@ -65,7 +70,11 @@ def test_each_choice_redraws_without_complaint(report: str, open_page: Callable[
     page = seen.page
     for name in FIGURES:
         figure = page.locator(f"#figure-{name}")
-        for value in figure.locator(".choice span").all():
+        classes = figure.locator(".choice[data-key=class] span")
+        # Back to the first class at last: another may have no offer, and so no further choice.
+        for value in [*classes.all(), *classes.all()[:1]]:
+            value.click()
+        for value in figure.locator(".choice:not([data-key=class]) span").all():
             value.click()
         for select in figure.locator("select").all():
             for option in select.locator("option").all()[:6]:
@@ -115,9 +124,20 @@ def test_the_data_of_each_chart_can_be_had(report: str, open_page: Callable[...,
             figure.get_by_role("button", name="Download CSV").click()
         assert waiting.value.suggested_filename == f"wattlas-{name}.csv"
         rows = list(csv.DictReader(Path(waiting.value.path()).read_text("utf-8").splitlines()))
-        assert len(rows) > 3
+        assert len(rows) >= 3
         figure.locator("summary").click()
         expect(figure.locator("details tbody tr")).to_have_count(min(len(rows), 400))
+
+
+def _hostile_tiers(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Every text that a user's file may bring into a table of the tiers, with markup in it."""
+    theirs = {"class", "reason", "floor", "point", "variant", "hardware", "segment", "zone",
+              "parameter", "label", "unit", "prefers"}  # fmt: skip
+    return {
+        name: frame.with_columns(pl.col(c) + HOSTILE for c in frame.columns if c in theirs)
+        for name, frame in frames.items()
+        if name.startswith("tier_")
+    }
 
 
 def test_hostile_names_do_nothing(tmp_path: Path, open_page: Callable[..., Any]) -> None:
@@ -131,11 +151,13 @@ def test_hostile_names_do_nothing(tmp_path: Path, open_page: Callable[..., Any])
         label=pl.lit(HOSTILE), reason=pl.lit(HOSTILE)
     )
     frames["breakeven"] = frames["breakeven"].with_columns(reason=pl.lit(HOSTILE))
+    frames |= _hostile_tiers(frames)
     seen = open_page(
         _write(tmp_path, frames, scenario={"title": HOSTILE, "notice": HOSTILE}, limits=[HOSTILE])
     )
     page = seen.page
-    for name in ("frontier", "map", "hours", "merit", "benefit", "policies", "relocation"):
+    tiers = [name for name in TIERS if name not in ("tier-verdict", "tier-segments")]
+    for name in ("frontier", "map", "hours", "merit", "benefit", "policies", "relocation", *tiers):
         box = page.locator(f"#figure-{name} .chart").first.bounding_box()
         page.locator(f"#figure-{name} .chart").first.scroll_into_view_if_needed()
         assert box is not None
@@ -143,8 +165,13 @@ def test_hostile_names_do_nothing(tmp_path: Path, open_page: Callable[..., Any])
         assert box is not None
         for part in (0.25, 0.4, 0.6):
             page.mouse.move(box["x"] + box["width"] * part, box["y"] + box["height"] * 0.4)
+    for name in TIERS:
+        assert "<img" in (page.locator(f"#figure-{name}").text_content() or ""), name
+    assert "could not be drawn" not in page.inner_text("body")
     assert page.evaluate("window.hit") is None
     assert page.locator("img").count() == 0
+    narrow = open_page(page.url, 390).page
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.title().startswith("</script>")
     seen.quiet()
 
@@ -159,7 +186,7 @@ def test_one_region_one_hour(tmp_path: Path, open_page: Callable[..., Any]) -> N
 def test_empty_tables_are_said_to_be_missing(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """A table without rows is a sentence, not a broken picture."""
     seen = open_page(_write(tmp_path, {n: f.clear() for n, f in made.made_up().items()}))
-    assert seen.page.locator(".figure.absent").count() == len(FIGURES)
+    assert seen.page.locator(".figure.absent").count() == len(PLACEMENT)
     assert "not in these results" in seen.page.locator("#figure-merit").inner_text()
     seen.quiet()
 

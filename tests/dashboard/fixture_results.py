@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tests.dashboard.fixture_tiers import tier_tables
 from wattlas.dashboard.results import Results, write_results
 
 REGIONS = [  # id, name, zone, country, lat, lon, level USD/MWh, g/kWh, UTC offset h
@@ -156,6 +157,10 @@ def tables(world: World | None = None) -> dict[str, pl.DataFrame]:
         "candidates": _candidates(w, plan, by_cost, by_carbon),
         "merit": _merit(w, plan),
         "duration": _duration(w, plan, home),
+        **tier_tables(
+            {r[2]: w.carbon[n] for n, r in enumerate(w.regions)},
+            dict(zip(CLASSES, plan.sum((0, 2, 3)) * w.weight / 3e-7, strict=True)),
+        ),
     }
 
 

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dashboard import fixture_results as made
-from wattlas.dashboard.embed import best_points, columns_of, mean_days, page_tables, script_json
+from wattlas.dashboard.embed import (
+    MAX_SURFACE,
+    best_points,
+    columns_of,
+    every_second,
+    mean_days,
+    page_tables,
+    script_json,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -104,3 +112,46 @@ def test_the_best_point_of_each_region_stays() -> None:
     assert dict(zip(kept["region"], kept["point"], strict=True)) == {
         "r": "chosen", "s": "cheap", "t": "open",
     }  # fmt: skip
+
+
+@given(st.lists(st.sampled_from([None, 0.0, 1 / 3, 0.0125, 1e9, -2.5]), max_size=60))
+def test_numbers_take_the_shorter_form(values: list[float | None]) -> None:
+    """As they are or as a dictionary: either reads back, and is no longer than the plain one."""
+    column = columns_of(pl.DataFrame({"a": pl.Series(values, dtype=pl.Float64)}))["c"]["a"]
+    plain = [None if v is None else float(f"{v:.6g}") for v in values]
+    assert _decode(column) == pytest.approx(plain)
+    assert len(script_json(column)) <= len(
+        script_json([v if v is None or v % 1 else int(v) for v in plain])
+    )
+
+
+def test_grids_are_small() -> None:
+    """Each coordinate of a surface is written once, and the table in half of its plain size."""
+    surface = made.made_up()["tier_utility"]
+    packed = columns_of(surface)["c"]
+    assert len(packed["accuracy"]["d"]) == 25
+    assert len(script_json(packed)) < 0.5 * len(script_json(surface.to_dict(as_series=False)))
+
+
+def test_large_surfaces_are_thinned() -> None:
+    """Every second line along both axes, corners kept; the page says so; small ones stay whole."""
+    one = made.made_up()["tier_utility"]
+    many = pl.concat([one.with_columns(segment=pl.col("segment") + str(n)) for n in range(2)])
+    assert many.height > MAX_SURFACE > one.height
+    tables, thinned = page_tables(made.results({"tier_utility": many}))
+    assert tables["tier_utility"]["n"] == many.height // 625 * 13 * 13
+    assert thinned["tier_utility"].startswith("Shown is every second accuracy and latency")
+    small, said = page_tables(made.results({"tier_utility": one}))
+    assert (small["tier_utility"]["n"], said) == (one.height, {})
+
+
+def test_every_second_line_keeps_the_edges() -> None:
+    """Of five lines the first, third and fifth stay; of four the first, third and fourth."""
+    axes = {"discount": [0.0, 0.1, 0.2, 0.3], "share": [0.0, 0.25, 0.5, 0.75, 1.0]}
+    grid = pl.DataFrame({"class": ["A"]})
+    for name, values in axes.items():
+        grid = grid.join(pl.DataFrame({name: values}), how="cross")
+    kept = every_second(grid, ("class",), ("discount", "share"))
+    assert kept["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
+    assert kept["share"].unique().sort().to_list() == [0.0, 0.5, 1.0]
+    assert kept.height == 9

@@ -2,7 +2,7 @@
 
 Units are in the names. Energies, money and carbon are sums over the window with each step counted
 as the hours it stands for; `mw` is mean power within one step. A kind of `text?` and the like may
-hold nulls.
+hold nulls. The `reason` of a tier's verdict is a clause that can follow "because".
 """
 
 from __future__ import annotations

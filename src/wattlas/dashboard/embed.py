@@ -1,7 +1,8 @@
 """Tables as compact JSON that can stand inside an HTML page.
 
-A column of texts or times is a dictionary and indices into it, numbers keep six significant
-digits, and a table that would make the page heavy is thinned by a rule that the page states.
+A column of texts or times is a dictionary and indices into it, and so is one of numbers where that
+is shorter; numbers keep six significant digits, and a table that would make the page heavy is
+thinned by a rule that the page states.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ DIGITS = 6
 MAX_HOURS = 1000
 """With more steps than this, the page shows the mean day of each month."""
 MAX_CANDIDATES = 30_000
+MAX_SURFACE = 10_000
+"""With more rows than this, every second line of a surface is shown."""
 
 _ESCAPES = {
     "<": "\\u003c",
@@ -67,7 +70,35 @@ def _thin(name: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
             "has all of them."
         )
         return best_points(frame), rule
+    if name in _SURFACES and frame.height > MAX_SURFACE:
+        keys, axes = _SURFACES[name]
+        said = " and ".join(axis.removesuffix("_ms") for axis in axes)
+        rule = f"Shown is every second {said}; the folder's {name} table has all of them."
+        return every_second(frame, keys, axes), rule
     return frame, ""
+
+
+_SURFACES = {
+    "tier_utility": (("class", "segment"), ("accuracy", "latency_ms")),
+    "tier_grid": (("class",), ("discount", "share")),
+}
+
+
+def every_second(
+    surface: pl.DataFrame, keys: tuple[str, ...], axes: tuple[str, str]
+) -> pl.DataFrame:
+    """Every second value along both axes of each surface, the first and the last kept.
+
+    `keys` are the columns that tell the surfaces apart. A grid stays a grid, so that what is read
+    between its points stays bilinear.
+    """
+    import polars as pl
+
+    def kept(axis: str) -> pl.Expr:
+        rank = pl.col(axis).rank("dense").over(keys) - 1
+        return (rank % 2 == 0) | (rank == rank.max().over(keys))
+
+    return surface.filter(kept(axes[0]) & kept(axes[1]))
 
 
 def mean_days(hourly: pl.DataFrame) -> pl.DataFrame:
@@ -117,13 +148,24 @@ def _column(series: pl.Series) -> Any:
         return series.to_list()
     elif dtype.is_numeric():
         rounded = series.cast(pl.Float64).fill_nan(None).round_sig_figs(DIGITS)
-        return [_short(value) for value in rounded.to_list()]
+        return _packed([_short(value) for value in rounded.to_list()])
     elif dtype == pl.Null:
         return [None] * series.len()
-    values = series.cast(pl.String).to_list()
+    return _indexed(series.cast(pl.String).to_list())
+
+
+def _indexed(values: list[Any]) -> dict[str, list[Any]]:
     words = list(dict.fromkeys(values))
     at = {word: index for index, word in enumerate(words)}
     return {"d": words, "i": [at[value] for value in values]}
+
+
+def _packed(values: list[float | int | None]) -> Any:
+    """Numbers as they are, or as a dictionary where they repeat enough to make that shorter."""
+    indexed = _indexed(values)
+    short = sum(len(str(value)) + 1 for part in indexed.values() for value in part)
+    frame = len('{"d":[],"i":[]}')
+    return indexed if short + frame < sum(len(str(value)) + 1 for value in values) else values
 
 
 def _short(value: float | None) -> float | int | None:

@@ -12,6 +12,7 @@ ASSETS = Path(__file__).with_name("assets")
 OWN_SCRIPTS = (
     "core.js",
     "figure.js",
+    "labels.js",
     "frontier.js",
     "map.js",
     "hours.js",
@@ -21,6 +22,17 @@ OWN_SCRIPTS = (
     "breakeven.js",
     "why.js",
     "policies.js",
+    "tiers.js",
+    "tiers-menu.js",
+    "tiers-targets.js",
+    "tiers-surface.js",
+    "tiers-utility.js",
+    "tiers-shares.js",
+    "tiers-designer.js",
+    "tiers-offers.js",
+    "tiers-segments.js",
+    "tiers-sensitivity.js",
+    "tiers-split.js",
     "main.js",
 )
 """In the order in which the page runs them."""

@@ -136,6 +136,15 @@
     return `#${parts.map((part) => Math.round(part + (255 - part) * 0.24).toString(16).padStart(2, "0")).join("")}`;
   }
 
+  W.tint = lift;
+
+  // From weak to strong in one hue (pale to dark, on a dark page dark to bright); t is 0..1.
+  W.ramp = (t, theme) => {
+    const ends = [theme.low, theme.high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+    const part = Math.max(0, Math.min(1, t));
+    return `rgb(${ends[0].map((value, at) => Math.round(value + (ends[1][at] - value) * part)).join(",")})`;
+  };
+
   W.theme = () => {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(`--${name}`).trim();

@@ -8,7 +8,8 @@
   const ROWS_SHOWN = 400;
 
   // spec: {id, question, needs: [tables], missing, controls(state): [...], draw(state, theme, width)}
-  // draw returns {answer, alt, option | node, height, notes: [], columns: [], rows: []}.
+  // draw returns {answer, alt, option | node, height, notes: [], columns: [], rows: [], empty}; empty
+  // says that there is a sentence and nothing else. Figures of one part may share a choice.
   W.figure = (spec) => figures.push(new Figure(spec));
 
   class Figure {
@@ -17,20 +18,21 @@
       this.chart = null;
     }
 
-    mount(parent) {
+    mount(parent, level = "h2") {
       const { id, question } = this.spec;
       this.answer = el("p", { class: "answer", "aria-live": "polite" });
       this.controls = el("div", { class: "controls" });
       this.canvas = el("div", { class: "chart" });
       this.notes = el("div", { class: "notes" });
       this.tools = el("div", { class: "tools" });
-      const heading = el("h2", { id: `${id}-title` }, question);
+      const heading = el(level, { id: `${id}-title`, class: "question" }, question);
       this.root = el("section", { class: "figure", id: `figure-${id}`, "aria-labelledby": `${id}-title` }, heading);
       parent.append(this.root);
       const absent = this.spec.needs.filter((table) => !W.has(table));
       if (absent.length) {
         this.root.classList.add("absent");
-        this.root.append(el("p", { class: "answer" }, `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
+        const why = this.spec.without && this.spec.without();
+        this.root.append(el("p", { class: "answer" }, why || `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
         return;
       }
       this.root.append(this.answer, this.controls, this.canvas, this.notes, this.tools);
@@ -48,7 +50,7 @@
       for (const make of this.spec.controls || []) {
         const control = make(state);
         if (!control) continue;
-        const key = `${this.spec.id}.${control.key}`;
+        const key = this.address(control);
         const given = W.choice(key);
         if (control.kind === "range") {
           const value = given == null || Number.isNaN(Number(given)) ? control.standard : Number(given);
@@ -57,9 +59,14 @@
           const values = control.options.map(([value]) => value);
           state[control.key] = values.includes(given) ? given : (control.standard ?? values[0]);
         }
-        controls.push({ ...control, hash: key, value: state[control.key] });
+        controls.push({ ...control, value: state[control.key] });
       }
       return controls;
+    }
+
+    // A shared choice is one for all figures of its part of the page.
+    address(control) {
+      return `${control.shared || this.spec.id}.${control.key}`;
     }
 
     draw() {
@@ -71,6 +78,7 @@
       const made = this.spec.draw(state, theme, width);
       this.made = made;
       this.answer.textContent = made.answer;
+      this.tools.hidden = Boolean(made.empty);
       this.panel(controls);
       this.picture(made, theme, width);
       const notes = [...(made.notes || [])];
@@ -119,15 +127,17 @@
       }
     }
 
-    set(key, value, standard) {
-      W.choose(`${this.spec.id}.${key}`, value, standard);
+    set(control, value, standard) {
+      W.choose(this.address(control), value, standard);
       this.draw();
+      if (!control.shared) return;
+      for (const other of figures) if (other !== this && other.spec.part === control.shared) other.draw();
     }
 
     control(control) {
       const { key, label, kind } = control;
       const first = control.standard ?? (control.options ? control.options[0][0] : control.min);
-      const pick = (event) => this.set(key, event.target.value, first);
+      const pick = (event) => this.set(control, event.target.value, first);
       const name = `${this.spec.id}-${key}`;
       if (kind === "choice") {
         return el(

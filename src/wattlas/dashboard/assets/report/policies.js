@@ -13,12 +13,12 @@
     const grid = { left: 58, right: 20, top: 40, bottom: 50 };
     const height = small ? 430 : 460;
     const points = [...placed, ...curve.map((row) => ({ carbon_kg: row.carbon_kg, movable_usd: row.movable }))];
-    const x = span(points.map((row) => row.carbon_kg / carbon.div));
-    const y = span(points.map((row) => row.movable_usd / money.div));
+    const x = W.span(points.map((row) => row.carbon_kg / carbon.div));
+    const y = W.span(points.map((row) => row.movable_usd / money.div));
     const across = (width - grid.left - grid.right) / (x.max - x.min);
     const down = (height - grid.top - grid.bottom) / (y.max - y.min);
     const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.movable_usd / money.div) * down];
-    const sides = settle(placed, at, width - grid.left - grid.right, small);
+    const sides = W.settle(placed, at, width - grid.left - grid.right, { small });
     const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.home : theme.ink);
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.movable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
@@ -61,43 +61,6 @@
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
   }
-
-  // The range of an axis with some air; zero is kept as the foot where it is near.
-  function span(values) {
-    const [low, high] = W.extent(values);
-    if (!Number.isFinite(low)) return { min: 0, max: 1 };
-    const air = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
-    return { min: low >= 0 && low < 0.4 * high ? 0 : low - air, max: high + air };
-  }
-
-  // For each label the first side on which it meets neither a label nor a dot nor the border.
-  function settle(rows, at, wide, small) {
-    const tall = 14;
-    const taken = rows.map((row) => at(row)).map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
-    const sides = new Map();
-    const near = (a, b) => Math.hypot(at(a)[0] - at(b)[0], at(a)[1] - at(b)[1]) < 6;
-    const done = new Set();
-    for (const row of rows) {
-      if (done.has(row)) continue;
-      const [x, y] = at(row);
-      // Policies that end at one point share one label.
-      const same = rows.filter((other) => !done.has(other) && near(row, other));
-      same.forEach((other) => done.add(other));
-      const text = small ? short(row.label) + (same.length > 1 ? ` +${same.length - 1}` : "") : same.map((other) => other.label).join(" = ");
-      const long = text.length * (small ? 5.4 : 6.4) + 4;
-      const boxes = {
-        right: [x + 9, y - tall / 2, x + 12 + long, y + tall / 2], left: [x - 12 - long, y - tall / 2, x - 9, y + tall / 2],
-        top: [x - long / 2, y - 12 - tall, x + long / 2, y - 9], bottom: [x - long / 2, y + 9, x + long / 2, y + 12 + tall],
-      };
-      const free = ([l, t, r, b]) => l >= -18 && r <= wide && !taken.some(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b);
-      const side = Object.keys(boxes).find((one) => free(boxes[one])) || (x > wide / 2 ? "left" : "right");
-      taken.push(boxes[side]);
-      sides.set(row, { side, text });
-    }
-    return sides;
-  }
-
-  const short = (label) => (label.length > 16 ? `${label.slice(0, 15)}…` : label);
 
   const tip = (row) =>
     W.tip(row.label, [

@@ -4,12 +4,8 @@
 
   const LISTED = 12;
 
-  // Light to dark in one hue (dark to light on a dark page), by the square root of the share.
-  function shade(share, theme) {
-    const ends = [theme.low, theme.high].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-    const t = Math.sqrt(Math.max(0, Math.min(1, share)));
-    return `rgb(${ends[0].map((value, at) => Math.round(value + (ends[1][at] - value) * t)).join(",")})`;
-  }
+  // By the square root of the share, lest one large move make all others pale.
+  const shade = (share, theme) => W.ramp(Math.sqrt(Math.max(0, share)), theme);
 
   function draw(state, theme, width) {
     const rows = W.rows("relocation");

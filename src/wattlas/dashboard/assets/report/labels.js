@@ -1,0 +1,47 @@
+// Where the labels of dots go, and how far an axis reaches.
+(function (W) {
+  "use strict";
+
+  // The range of an axis with some air; zero is kept as the foot where it is near.
+  W.span = (values) => {
+    const [low, high] = W.extent(values);
+    if (!Number.isFinite(low)) return { min: 0, max: 1 };
+    const air = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+    return { min: low >= 0 && low < 0.4 * high ? 0 : low - air, max: high + air };
+  };
+
+  // For each label the first side on which it meets neither a label nor a dot nor the border: a map
+  // of row to {side, text}. Rows come in order of weight; `must` says which are never left out, `over` by how many pixels one may reach beyond the left edge.
+  const ROUND = ["right", "left", "top", "bottom"];
+  W.settle = (rows, at, wide, { small = false, must = () => true, order = ROUND, radius = () => 7, over = 18 } = {}) => {
+    const tall = 14;
+    const taken = rows.map((row) => [...at(row), radius(row)]).map(([x, y, r]) => [x - r, y - r, x + r, y + r]);
+    const sides = new Map();
+    const close = (a, b) => Math.hypot(at(a)[0] - at(b)[0], at(a)[1] - at(b)[1]) < 6;
+    const done = new Set();
+    for (const row of rows) {
+      if (done.has(row)) continue;
+      const [x, y] = at(row);
+      // Rows that end at one point share one label.
+      const same = rows.filter((other) => !done.has(other) && close(row, other));
+      same.forEach((other) => done.add(other));
+      const text = small ? W.short(row.label) + (same.length > 1 ? ` +${same.length - 1}` : "") : same.map((other) => other.label).join(" = ");
+      const long = text.length * (small ? 5.6 : 6.9) + 8;
+      const near = radius(row) + 2;
+      const far = near + 3;
+      const boxes = {
+        right: [x + near, y - tall / 2, x + far + long, y + tall / 2], left: [x - far - long, y - tall / 2, x - near, y + tall / 2],
+        top: [x - long / 2, y - far - tall, x + long / 2, y - near], bottom: [x - long / 2, y + near, x + long / 2, y + far + tall],
+      };
+      const free = ([l, t, r, b]) => l >= -over && r <= wide && !taken.some(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b);
+      const found = order.find((one) => free(boxes[one]));
+      if (!found && !must(row)) continue;
+      const side = found || (x > wide / 2 ? "left" : "right");
+      taken.push(boxes[side]);
+      sides.set(row, { side, text });
+    }
+    return sides;
+  };
+
+  W.short = (label, most = 16) => (label.length > most ? `${label.slice(0, most - 1)}…` : label);
+})(window.Wattlas);

@@ -1,0 +1,315 @@
+"""Green tiers in the report: one part of the page, sliders, and words where there is no offer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_report_page import TIERS, _write
+from tests.dashboard import fixture_results as made
+from wattlas.dashboard.columns import COLUMNS
+from wattlas.dashboard.report import write_report
+
+pytestmark = pytest.mark.browser
+
+OFFERS = ["designer", "pareto", "floors", "segments", "sensitivity", "split"]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the made-up report on the disk."""
+    path = tmp_path_factory.mktemp("tiers") / "report.html"
+    return write_report(made.results(), path).as_uri()
+
+
+def said(page: Page, name: str) -> str:
+    """The sentence above one picture of the tiers."""
+    return page.locator(f"#figure-tier-{name} .answer").inner_text()
+
+
+def without_tiers() -> dict[str, pl.DataFrame]:
+    """The made-up world before anybody thought of tiers."""
+    return {name: t for name, t in made.made_up().items() if not name.startswith("tier_")}
+
+
+def test_results_without_tiers_have_no_such_part(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    """No heading, no link, no row of missing pictures."""
+    seen = open_page(_write(tmp_path, without_tiers()))
+    assert seen.page.locator("#part-tiers, [id^=figure-tier]").count() == 0
+    assert "Green tiers" not in seen.page.inner_text("body")
+    assert seen.page.locator("nav li").count() == 11
+    seen.quiet()
+
+
+def test_the_part_has_its_heading_and_its_links(report: str, open_page: Callable[..., Any]) -> None:
+    """The pictures stand under one heading, one level below it, and the contents name them."""
+    seen = open_page(report)
+    part = seen.page.locator("#part-tiers")
+    assert part.locator("h2").all_inner_texts() == ["Green tiers"]
+    assert part.locator("h3.question").count() == len(TIERS)
+    links = seen.page.get_by_role("list", name="Green tiers").get_by_role("link")
+    assert links.all_inner_texts() == part.locator("h3.question").all_inner_texts()
+    links.last.click()
+    expect(seen.page.locator("#figure-tier-split h3")).to_be_in_viewport()
+    seen.quiet()
+
+
+def test_a_single_table_that_is_missing_is_named(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    """Where there is an offer, a picture without its table says which one it lacks."""
+    frames = {**made.made_up(), "tier_split": made.made_up()["tier_split"].clear()}
+    seen = open_page(_write(tmp_path, frames))
+    assert "table tier_split is not in these results" in said(seen.page, "split")
+    assert seen.page.locator("#part-tiers .absent").count() == 1
+    seen.quiet()
+
+
+def test_no_tier_is_said_plainly(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Where no class has an offer, each picture that needs one says so, and none is empty."""
+    frames = dict(made.made_up())
+    offers = ("grid", "pareto", "floors", "segments", "sensitivity", "split")
+    frames |= {f"tier_{name}": frames[f"tier_{name}"].clear() for name in offers}
+    nulls = [c for c, kind in COLUMNS["tier_verdicts"].items() if kind.endswith("?")]
+    frames["tier_verdicts"] = frames["tier_verdicts"].with_columns(
+        pl.lit(False).alias("worth"), *(pl.lit(None).alias(c) for c in nulls)
+    )
+    seen = open_page(_write(tmp_path, frames))
+    assert said(seen.page, "verdict").startswith("No tier is worth offering for any of the 4")
+    for text in seen.page.locator(".tier > p:nth-of-type(2)").all_inner_texts():
+        assert re.match(r"No tier is worth offering for class [A-D], because \w", text)
+    for name in OFFERS:
+        assert said(seen.page, name).startswith("No tier is worth offering for any class, so ")
+        assert seen.page.locator(f"#figure-tier-{name} svg").count() == 0
+    seen.quiet()
+
+
+def test_a_class_without_an_offer(report: str, open_page: Callable[..., Any]) -> None:
+    """The choice of a class is one for all pictures; where it has no offer, they say so."""
+    seen = open_page(report)
+    page = seen.page
+    page.locator("#figure-tier-menu [data-key=class]").get_by_text("C", exact=True).click()
+    assert "tiers.class=C" in page.url
+    for name in ("menu", "targets", "utility"):
+        assert "lass C" in said(page, name) or name == "targets"
+    for name in OFFERS:
+        assert said(page, name).startswith("No tier is worth offering for class C")
+        assert page.locator(
+            f"#figure-tier-{name} [data-key=class] input:checked"
+        ).input_value() == ("C")
+        expect(page.locator(f"#figure-tier-{name} .tools")).to_be_hidden()
+    page.locator("#figure-tier-split [data-key=class]").get_by_text("B", exact=True).click()
+    assert "Class B" in said(page, "menu")
+    assert "off for at most" in said(page, "designer")
+    expect(page.locator("#figure-tier-split .tools")).to_be_visible()
+    seen.quiet()
+
+
+def test_the_designer_opens_at_the_offer(report: str, open_page: Callable[..., Any]) -> None:
+    """Without a choice the sliders stand at what the verdict recommends, and say the same."""
+    page = open_page(report).page
+    best = made.made_up()["tier_verdicts"].sort("profit_gain_usd", nulls_last=True)
+    row = best.filter("worth").tail(1).to_dicts()[0]
+    text = said(page, "designer")
+    assert f"{row['discount'] * 100:g} % off for at most {row['share'] * 100:g} %" in text
+    assert f"{row['adoption'] * 100:.3g} % of the requests" in text
+    assert f"USD {row['profit_gain_usd'] / 1e6:.3g} M" in text
+
+
+@pytest.mark.parametrize(("discount", "share"), [(0.1, 0.3), (0.115, 0.33), (0.4, 1.0), (0.0, 0.0)])
+def test_the_designer_interpolates(
+    report: str, open_page: Callable[..., Any], discount: float, share: float
+) -> None:
+    """Between the points of the grid the figures are bilinear, as computed here."""
+    page = open_page(f"{report}#tier-designer.discount={discount}&tier-designer.share={share}").page
+    grid = made.made_up()["tier_grid"].filter(pl.col("class") == "A").sort("discount", "share")
+    axes = [grid[a].unique().sort().to_numpy() for a in ("discount", "share")]
+    weights = [np.maximum(0, 1 - abs(x - at) / 0.02 if n == 0 else 1 - abs(x - at) / 0.05)
+               for n, (x, at) in enumerate(zip(axes, (discount, share), strict=True))]  # fmt: skip
+    adoption = weights[0] @ grid["adoption"].to_numpy().reshape(21, 21) @ weights[1]
+    assert f", {adoption * 100:.{3 if adoption > 0.0995 else 2}g} % of the requests" in said(
+        page, "designer"
+    )
+    kg = weights[0] @ grid["carbon_saved_kg"].to_numpy().reshape(21, 21) @ weights[1]
+    title = page.locator("#figure-tier-designer svg").text_content() or ""
+    assert f"Carbon saved: {kg / 1e6:.3g} kt" in title or kg == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("designer", "discount"), ("designer", "share"), ("shares", "cap")]
+)
+def test_sliders_work_by_keyboard(
+    report: str, open_page: Callable[..., Any], name: str, key: str
+) -> None:
+    """Arrows move a slider, words and address follow, and the slider keeps the focus."""
+    seen = open_page(report)
+    page = seen.page
+    slider = page.locator(f"#figure-tier-{name} [data-key={key}] input")
+    before, words = said(page, name), slider.get_attribute("aria-valuetext")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert said(page, name) != before
+    assert slider.get_attribute("aria-valuetext") != words
+    assert f"tier-{name}.{key}=" in page.url
+    expect(slider).to_be_focused()
+    page.keyboard.press("Home")
+    assert slider.input_value() == slider.get_attribute("min")
+    seen.quiet()
+
+
+def test_a_class_is_chosen_by_keyboard(report: str, open_page: Callable[..., Any]) -> None:
+    """The arrow keys go through the classes, for all pictures at once."""
+    seen = open_page(report)
+    seen.page.locator("#figure-tier-pareto [data-key=class] input").first.focus()
+    seen.page.keyboard.press("ArrowRight")
+    assert "Class B" in said(seen.page, "menu")
+    expect(seen.page.locator("#figure-tier-pareto [data-key=class] input").nth(1)).to_be_focused()
+    seen.quiet()
+
+
+def test_shares_are_those_of_the_table(report: str, open_page: Callable[..., Any]) -> None:
+    """At 90 % the sentence names the least and the largest share, and the blind one beside."""
+    page = open_page(report).page
+    at = made.made_up()["tier_shares"].filter(
+        (pl.col("cap_share") - 0.9).abs() < 1e-9, pl.col("place") == "local"
+    )
+    budget = at.filter(rule="budget").sort("share")
+    text = said(page, "shares")
+    for row in (budget.row(0, named=True), budget.row(-1, named=True)):
+        digits = 3 if row["share"] > 0.0995 else 2
+        assert f"{row['zone']} " in text
+        assert f"{row['share'] * 100:.{digits}g} %" in text
+    assert "Blind to carbon it would be 20 %" in text
+
+
+def test_a_cap_that_cannot_be_met(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """A zone without a share is counted and listed as such; the others are drawn."""
+    shares = made.made_up()["tier_shares"].with_columns(
+        share=pl.when((pl.col("zone") == "DE") & (pl.col("cap_share") < 0.95)).then(None)
+        .otherwise("share")
+    )  # fmt: skip
+    seen = open_page(_write(tmp_path, {**made.made_up(), "tier_shares": shares}))
+    assert "1 zone cannot meet it." in said(seen.page, "shares")
+    assert "none" in (seen.page.locator("#figure-tier-shares svg").text_content() or "")
+    seen.quiet()
+
+
+def test_utility_at_full_and_floor(report: str, open_page: Callable[..., Any]) -> None:
+    """What a segment loses is the surface at full service less the surface at the floor."""
+    page = open_page(report).page
+    frames = made.made_up()
+    menu = frames["tier_menu"].filter(pl.col("class") == "A")
+    lost = {}
+    for segment in frames["tier_segments"]["segment"].unique():
+        rows = frames["tier_utility"].filter(pl.col("class") == "A", pl.col("segment") == segment)
+        felt = []
+        for role in ("full", "floor"):
+            point = menu.filter(role=role).to_dicts()[0]
+            a, ms = (rows[c].unique().sort().to_numpy() for c in ("accuracy", "latency_ms"))
+            grid = rows.sort("accuracy", "latency_ms")["utility"].to_numpy().reshape(25, 25)
+            along = [np.interp(point["service_ms"], ms, line) for line in grid]
+            felt.append(float(np.interp(point["accuracy"], a, along)))
+        lost[segment] = felt[0] - felt[1]
+    text = said(page, "utility")
+    for segment in (max(lost, key=lost.__getitem__), min(lost, key=lost.__getitem__)):
+        assert f"{segment} loses {lost[segment]:.2g}" in text
+
+
+@pytest.fixture(scope="module")
+def bench(report: str, browser: Any) -> Any:
+    """A page whose functions can be called."""
+    page = browser.new_page()
+    page.goto(report)
+    page.wait_for_selector("html.ready", state="attached")
+    yield page
+    page.close()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-0.2, 1.2), st.floats(-0.2, 1.2), st.integers(0, 1000))
+def test_a_surface_is_bilinear(bench: Page, x: float, y: float, seed: int) -> None:
+    """On uneven grids the page reads what numpy does, and the edge beyond the grid."""
+    rng = np.random.default_rng(seed)
+    xs, ys = np.r_[0.0, 0.2, 0.7, 1.0], np.r_[0.0, 0.5, 0.6, 1.0]
+    z = rng.normal(size=(4, 4))
+    rows = [{"x": float(a), "y": float(b), "z": float(z[i, j])}
+            for i, a in enumerate(xs) for j, b in enumerate(ys)]  # fmt: skip
+    got = bench.evaluate(
+        "([rows, x, y]) => Wattlas.surface(rows, 'x', 'y', (row) => row.z).at(x, y)", [rows, x, y]
+    )
+    want = np.interp(x, xs, [np.interp(y, ys, line) for line in z])
+    assert got == pytest.approx(float(want), abs=1e-9)
+
+
+def test_contours_lie_on_their_level(bench: Page) -> None:
+    """Of a circle's height: every point of a contour is as far from the centre as it should be."""
+    axis = np.linspace(-1, 1, 41)
+    rows = [{"x": float(a), "y": float(b), "z": float(np.hypot(a, b))} for a in axis for b in axis]
+    pieces = bench.evaluate(
+        "(rows) => Wattlas.contour(Wattlas.surface(rows, 'x', 'y', (row) => row.z), 0.63)", rows
+    )
+    points = np.array(pieces)
+    assert points.shape[1:] == (2, 2)
+    assert np.hypot(points[..., 0], points[..., 1]) == pytest.approx(0.63, abs=2e-3)
+    length = np.hypot(*(points[:, 0] - points[:, 1]).T).sum()
+    assert length == pytest.approx(2 * np.pi * 0.63, rel=0.01)
+
+
+def test_levels_are_round(bench: Page) -> None:
+    """Strictly between the ends, evenly spaced, none where there is no range."""
+    assert bench.evaluate("Wattlas.levels(0.07, 0.97)") == [0.2, 0.4, 0.6, 0.8]
+    assert bench.evaluate("Wattlas.levels(0, 0.6)") == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert bench.evaluate("Wattlas.levels(3, 3)") == []
+
+
+@pytest.mark.parametrize("choice", ["profit", "carbon", "discount"])
+def test_the_longest_bar_is_on_top(report: str, open_page: Callable[..., Any], choice: str) -> None:
+    """The sentence of the tornado names the assumption that moves the result most."""
+    page = open_page(f"{report}#tier-sensitivity.of={choice}").page
+    column = {"profit": "profit_gain_{}_usd", "carbon": "carbon_saved_{}_kg"}.get(
+        choice, "discount_{}"
+    )
+    rows = made.made_up()["tier_sensitivity"].filter(pl.col("class") == "A").to_dicts()
+
+    def swing(row: dict[str, Any]) -> float:
+        low, base, high = (row[column.format(side)] for side in ("low", "base", "high"))
+        return float(max(abs(low - base), abs(high - base)))
+
+    assert f"“{max(rows, key=swing)['label']}”" in said(page, "sensitivity")
+
+
+def test_long_lists_are_cut_and_say_so(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Forty floors and twenty caps: the best are drawn, the tables below hold all."""
+    frames = dict(made.made_up())
+    floors, targets = frames["tier_floors"], frames["tier_targets"]
+    frames["tier_floors"] = pl.concat(
+        floors.with_columns(
+            floor=pl.col("floor") + f"-{n}",
+            profit_gain_usd=pl.col("profit_gain_usd") * (1 - n / 20),
+        )
+        for n in range(8)
+    )
+    frames["tier_targets"] = pl.concat(
+        targets.with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
+    )
+    seen = open_page(_write(tmp_path, frames))
+    assert "Of 40 floors the 12 best are drawn" in (
+        seen.page.locator("#figure-tier-floors .notes").inner_text()
+    )
+    assert "llama-8b/h100-0, two levels below" in said(seen.page, "floors")
+    assert "7 of 20 caps are drawn" in seen.page.locator("#figure-tier-targets .notes").inner_text()
+    seen.page.locator("#figure-tier-floors summary").click()
+    expect(seen.page.locator("#figure-tier-floors details tbody tr")).to_have_count(40)
+    seen.quiet()
