@@ -92,7 +92,7 @@ def best(
     floors = np.argsort(-tops, kind="stable")
     if sharp(of, grid):
         floors = floors[np.isfinite(tops[floors])][:FLOORS_REFINED]
-    contracts = (one for f in floors for one in refined(of, rest, grid, int(f), value[f], goal))
+    contracts = (one for f in floors for one in refined(of, rest, grid, int(f), goal))
     return _best_of(of, goal, (judge(of, one, rest=rest) for one in contracts))
 
 
@@ -104,7 +104,7 @@ def by_floor(
     grid = scan(of, size, rest=rest)
     goal = Goal(objective, fair, -no_loss_usd(of))
     return [
-        _best_of(of, goal, (judge(of, c, rest=rest) for c in refined(of, rest, grid, f, row, goal)))
+        _best_of(of, goal, (judge(of, c, rest=rest) for c in refined(of, rest, grid, f, goal)))
         if np.isfinite(row).any() or not sharp(of, grid)
         else None
         for f, row in enumerate(goal.over(grid))

@@ -8,7 +8,7 @@ exactly, and those are what is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -50,6 +50,11 @@ class Grid:
     carbon_saved_kg: np.ndarray
     adoption: np.ndarray
     gained_usd: np.ndarray
+
+    def of_floor(self, floor: int) -> Grid:
+        """The grid of one floor alone."""
+        only = {f.name: getattr(self, f.name)[floor, None] for f in fields(self)[2:]}
+        return replace(self, **only)
 
 
 @dataclass(frozen=True)
@@ -179,10 +184,8 @@ def sharp(of: Market, grid: Grid) -> bool:
     return step_of(grid.discount) * of.price_usd <= 0.5 * of.people.scale_usd
 
 
-def refined(
-    of: Market, rest: Beside, grid: Grid, floor: int, value: np.ndarray, goal: Goal
-) -> Iterator[Contract]:
-    """What is found around the best peaks of a floor, (I, J) of `value`."""
+def refined(of: Market, rest: Beside, grid: Grid, floor: int, goal: Goal) -> Iterator[Contract]:
+    """What is found around the best peaks of a floor along its shares."""
     if of.people.scale_usd == 0:
         yield from _hard(of, rest, floor, grid.share, goal)
         return
@@ -191,12 +194,17 @@ def refined(
         top = float(grid.discount[-1])
         count = int(np.clip(top * of.price_usd / (0.5 * of.people.scale_usd), 2, FINE)) + 1
         fine = np.linspace(0.0, top, count)
-        grid = _grid(of, rest, np.array([floor]), grid.share, fine, 1.0)
-        value, steps = goal.over(grid)[0], (steps[0], step_of(fine))
-    for i, j in _peaks(value):
-        start = Contract(floor, float(grid.discount[j]), float(grid.share[i]))
+        grid, steps = (
+            _grid(of, rest, np.array([floor]), grid.share, fine, 1.0),
+            (
+                steps[0],
+                step_of(fine),
+            ),
+        )
+    value, where = goal.along(grid.of_floor(floor if len(grid.adoption) > 1 else 0))
+    for i in _peaks(value):
+        start = Contract(floor, float(where[i]), float(grid.share[i]))
         yield _climbed(of, rest, start, steps, goal)
-        yield _settled(of, rest, start, steps[1], goal)
 
 
 def _climbed(
@@ -227,48 +235,60 @@ def _settled(of: Market, rest: Beside, contract: Contract, step: float, goal: Go
 
     Bins may let through what is off by a hair: too small for fairness, or too large for no loss.
     """
-    if goal.fair and not _fair(of, rest, contract):
-        contract = _moved(contract, step, lambda one: _fair(of, rest, one))
+    near = 1e-9 * of.price_usd * of.volume
+    if goal.fair:
+
+        def fair(one: Contract) -> float:
+            sums = market.tally(of, one, rest)
+            return sums.adopted * sums.gain_usd
+
+        contract = _moved(contract, step, fair, near)
     if goal.objective == CARBON:
 
-        def earns(one: Contract) -> bool:
-            return market.tally(of, one, rest).profit_gain_usd >= goal.least_usd
+        def earns(one: Contract) -> float:
+            return market.tally(of, one, rest).profit_gain_usd - goal.least_usd
 
-        if not earns(contract):
-            contract = _moved(contract, -step, earns)
+        contract = _moved(contract, -step, earns, near)
     return contract
 
 
-def _fair(of: Market, rest: Beside, contract: Contract) -> bool:
-    return market.tally(of, contract, rest).gain_usd >= 0.0
+def _moved(
+    contract: Contract, step: float, room: Callable[[Contract], float], near: float
+) -> Contract:
+    """The first discount in the direction of a step that has room, at most `near`.
 
-
-def _moved(contract: Contract, step: float, ok: Callable[[Contract], bool]) -> Contract:
-    """The first discount in the direction of a step that is ok, by doubling and halving."""
-    bad, good = contract, contract
-    while not ok(good):
-        if good.discount in (0.0, 1.0) and good is not contract:
+    By doubling, then by false position. The contract itself where it has, or where none has.
+    """
+    bad, good = (contract, room(contract)), (contract, room(contract))
+    while good[1] < 0:
+        if good[0].discount in (0.0, 1.0) and good[0] is not contract:
             return contract
-        bad = good
-        good = replace(good, discount=float(np.clip(good.discount + step, 0.0, 1.0)))
-        step *= 2
-    while abs(good.discount - bad.discount) > HAIR:
-        middle = replace(good, discount=0.5 * (good.discount + bad.discount))
-        good, bad = (middle, bad) if ok(middle) else (good, middle)
-    return good
+        bad, onward = good, float(np.clip(good[0].discount + step, 0.0, 1.0))
+        good, step = _at(good[0], onward, room), 2 * step
+    for _ in range(LOOKS):
+        if good[1] <= near or abs(good[0].discount - bad[0].discount) <= HAIR:
+            break
+        # Aim a little inside of where the line through both has no room left.
+        aim = (good[1] - near / 2) / (good[1] - bad[1])
+        onward = good[0].discount + min(max(aim, 0.02), 0.98) * (bad[0].discount - good[0].discount)
+        tried = _at(good[0], onward, room)
+        good, bad = (tried, bad) if tried[1] >= 0 else (good, tried)
+    return good[0]
 
 
-def _peaks(value: np.ndarray) -> list[tuple[int, int]]:
-    """Cells that no neighbour exceeds, the highest few."""
+def _at(
+    contract: Contract, discount: float, room: Callable[[Contract], float]
+) -> tuple[Contract, float]:
+    one = replace(contract, discount=discount)
+    return one, room(one)
+
+
+def _peaks(value: np.ndarray) -> list[int]:
+    """Shares that no neighbour exceeds, the highest few."""
     wide = np.pad(value, 1, constant_values=-np.inf)
-    rows, columns = value.shape
-    around = [
-        wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3) if (i, j) != (1, 1)
-    ]
-    peak = np.isfinite(value) & (value >= np.max(around, axis=0))
-    i, j = np.nonzero(peak)
-    order = np.argsort(-value[i, j], kind="stable")[:PEAKS]
-    return [(int(i[n]), int(j[n])) for n in order]
+    peak = np.isfinite(value) & (value >= wide[:-2]) & (value >= wide[2:])
+    at = np.flatnonzero(peak)
+    return [int(n) for n in at[np.argsort(-value[at], kind="stable")][:PEAKS]]
 
 
 def _hard(
