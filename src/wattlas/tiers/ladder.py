@@ -8,7 +8,7 @@ says so (docs/offers.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,26 +90,40 @@ def ladder(
 
 
 def _ascended(of: Market, found: Ladder, objective: str, size: int, fair: bool) -> Ladder:
-    """One more contract, then each in turn again while the others stand."""
-    added = _next(of, found.contracts, objective, size, fair)
-    if added is None:
-        return found
-    here = together(of, (*found.contracts, added))
+    """One more contract, then each in turn again while the others stand.
+
+    Begun from what brings most beside the others, and from what is best for those whom they leave
+    in full service: the second may take users from the others at first, and be worth it once they
+    are made better.
+    """
+    first = _next(of, found.contracts, objective, size, fair)
+    behind = replace(of, requests=of.requests * market.choice(of, found.contracts)[:, 0])
+    second = best(behind, objective, size=size, fair=fair)
+    starts = [first, None if second is None else second.contract]
+    tried = [
+        _in_turn(of, together(of, (*found.contracts, one)), objective, size, fair)
+        for one in starts
+        if one is not None
+    ]
+    allowed = [one for one in tried if _allowed(of, one, objective)]
+    return max([found, *allowed], key=lambda one: _value(one, objective))
+
+
+def _in_turn(of: Market, here: Ladder, objective: str, size: int, fair: bool) -> Ladder:
+    """Each contract made best while the others stand, until none gets better."""
     for _ in range(ROUNDS):
-        before = _value(here, objective)
+        before = here
         for n in range(len(here.offers)):
             others = (*here.contracts[:n], *here.contracts[n + 1 :])
             again = _next(of, others, objective, size, fair)
             if again is None:
                 continue
             tried = together(of, (*here.contracts[:n], again, *here.contracts[n + 1 :]))
-            if _value(tried, objective) > _value(here, objective) and _allowed(
-                of, tried, objective
-            ):
-                here = tried
-        if _value(here, objective) <= before * (1 + LEAST_GAIN / 10):
+            better = _value(tried, objective) > _value(here, objective)
+            here = tried if better and _allowed(of, tried, objective) else here
+        if _value(here, objective) <= _value(before, objective) * (1 + LEAST_GAIN / 10):
             break
-    return here if _allowed(of, here, objective) else found
+    return here
 
 
 def _next(

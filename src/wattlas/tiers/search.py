@@ -18,10 +18,10 @@ from wattlas.tiers.market import Beside, Contract, Market
 GRID = 200
 STEP = 1e-4
 """Steps of discount and share at the end of the refinement."""
-ZOOM = 21
+ZOOM = 15
 LOOKS = 60
 """Most looks around a peak."""
-RIDGE = 12
+RIDGE = 3
 """What is allowed may be a narrow ridge across shares and discounts: so many discounts beyond."""
 FINER = 4.0
 """Bins of the refinement are finer by this."""
