@@ -175,7 +175,7 @@ def _estimate_data(one: Estimate) -> dict[str, Any]:
 def _users_data(found: Fit) -> dict[str, Any]:
     """The population as scenario.yaml says it."""
     users = found.users()
-    data: dict[str, Any] = {"scale_usd": users.scale_usd}
+    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(found.scale)}
     if users.may_leave:
         data |= {"may_leave": True, "outside_usd": users.outside_usd}
     data["segments"] = {
@@ -194,7 +194,9 @@ def users_yaml(found: Fit, source: str) -> str:
         *_notes(found),
     ]
     lines = [*(f"# {line}" for line in head), "users:"]
+    ends = ", ".join(f"{name}: {_yaml(value)}" for name, value in data.pop("ends").items())
     lines += [f"  {name}: {_yaml(value)}" for name, value in data.items()]
+    lines.append(f"  ends: {{{ends}}}")
     lines.append("  segments:")
     for name, fields in segments.items():
         lines.append(f"    {_yaml(name)}:")

@@ -19,6 +19,7 @@ from wattlas.data.schema_facts import (
     VariantEntry,
 )
 from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text, table_or
+from wattlas.data.schema_users import UsersSection
 
 WhenNoneChoice = Literal["error", "nearest"]
 HOURS_PER_DAY = 24
@@ -81,6 +82,8 @@ class ClassEntry(Section):
     """Price of a request that is not served; without it all demand must be served."""
     when_none: WhenNoneChoice | None = None
     """Where no place meets the budget: error, or nearest (served late, and reported)."""
+    price_usd_per_request: NonNegative | None = None
+    """What full service sells for; by its tokens at the prices under `users` unless given."""
     relaxable: bool | None = None
     """Whether a frontier may vary its budget; yes unless given."""
 
@@ -231,6 +234,8 @@ class ScenarioDocument(Section):
     """Rule → jurisdiction of the metro (or `*`) → jurisdictions that may serve it (or `*`)."""
     tiers: dict[str, TierEntry] = Field(default_factory=dict)
     """Contracts beside full service: `id: {field: value}`."""
+    users: UsersSection | None = None
+    """Who might subscribe to a tier, and what full service sells for."""
     frictions: FrictionsSection = FrictionsSection()
     """What it costs to change one's mind."""
     objective: ObjectiveSection = ObjectiveSection()

@@ -118,6 +118,7 @@ class Fit:
         return Users(
             segments=tuple(_segment(one) for one in self.segments),
             scale_usd=mean("scale_usd"),
+            ends=self.scale,
             may_leave=self.may_leave,
             outside_usd=mean("outside_usd") if self.may_leave else None,
         )
