@@ -20,6 +20,7 @@ def service(
     draw = np.random.default_rng(seed)
     requests = draw.integers(1, 9, steps).astype(float)
     grams = np.full(steps, 100.0) if flat else draw.uniform(20.0, 200.0, steps)
+    late = draw.uniform(400.0, 2000.0, floors) + 100.0
     left = np.sort(draw.uniform(0.1, 0.95, floors))[::-1]
     cost = full_cost * draw.uniform(0.9, 1.1, steps)
     return Service(
@@ -32,7 +33,8 @@ def service(
         full_carbon_g=grams,
         points=tuple(f"o{n}" for n in range(floors)),
         accuracy=0.9 - 0.5 * (1.0 - left) * draw.uniform(0.5, 1.0, floors),
-        latency_ms=draw.uniform(400.0, 2000.0, floors) + 100.0,
+        latency_ms=late,
+        latest_ms=late,
         cost_usd=left[:, None] * cost[None, :],
         carbon_g=left[:, None] * grams[None, :],
     )
@@ -86,7 +88,7 @@ def one_user(
     one = Service(
         "chat", 500.0, np.array([100.0]), 1.0, 100.0, np.array([0.8]), np.array([200.0]),
         ("half", "worst"),
-        np.array([0.5, 0.0]), np.array([100.0, 100.0]),
+        np.array([0.5, 0.0]), np.full(2, 100.0), np.full(2, 100.0),
         np.array([[0.8 * saved], [0.79]]), np.array([[100.0], [199.0]]),
     )  # fmt: skip
     return market(one, Population(taste, np.ones(1), scale), PRICE)

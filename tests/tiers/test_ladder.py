@@ -69,7 +69,7 @@ def test_two_kinds_of_users_get_two_contracts() -> None:
     """
     two_floors = Service(
         "chat", 500.0, np.ones(1), 1.0, 100.0, np.array([0.8]), np.array([100.0]),
-        ("mild", "deep"), np.array([0.95, 0.5]), np.full(2, 100.0),
+        ("mild", "deep"), np.array([0.95, 0.5]), np.full(2, 100.0), np.full(2, 100.0),
         np.array([[0.64], [0.08]]), np.array([[80.0], [10.0]]),
     )  # fmt: skip
     worth = np.array([0.2, 2.0])

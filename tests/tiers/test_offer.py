@@ -131,6 +131,7 @@ def test_a_point_more_is_never_worse(of: Market) -> None:
         points=of.service.points[:-1],
         accuracy=of.service.accuracy[:-1],
         latency_ms=of.service.latency_ms[:-1],
+        latest_ms=of.service.latest_ms[:-1],
         cost_usd=of.service.cost_usd[:-1],
         carbon_g=of.service.carbon_g[:-1],
     )
@@ -217,7 +218,7 @@ def test_bad_markets_are_told_at_once() -> None:
     """An empty menu, a price of nothing, shares outside 0..1, a floor above full service."""
     bare = replace(
         service(floors=1), points=(), accuracy=np.zeros(0), latency_ms=np.zeros(0),
-        cost_usd=np.zeros((0, 6)), carbon_g=np.zeros((0, 6)),
+        latest_ms=np.zeros(0), cost_usd=np.zeros((0, 6)), carbon_g=np.zeros((0, 6)),
     )  # fmt: skip
     with pytest.raises(InputError) as caught:
         market(bare, people(), 0.0, usable=1.5)

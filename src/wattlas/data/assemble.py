@@ -250,6 +250,7 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
         objective=_objective(typed_.objective.model_dump()),
         solver=Solver(typed_.solver),
         users=None if typed_.users is None else typed_.users.made(),
+        terms=typed_.offer.made(),
         provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),

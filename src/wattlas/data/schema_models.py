@@ -19,7 +19,7 @@ from wattlas.data.schema_facts import (
     VariantEntry,
 )
 from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text, table_or
-from wattlas.data.schema_users import UsersSection
+from wattlas.data.schema_users import OfferSection, UsersSection
 
 WhenNoneChoice = Literal["error", "nearest"]
 HOURS_PER_DAY = 24
@@ -236,6 +236,8 @@ class ScenarioDocument(Section):
     """Contracts beside full service: `id: {field: value}`."""
     users: UsersSection | None = None
     """Who might subscribe to a tier, and what full service sells for."""
+    offer: OfferSection = OfferSection()
+    """What kind of tier a study looks for."""
     frictions: FrictionsSection = FrictionsSection()
     """What it costs to change one's mind."""
     objective: ObjectiveSection = ObjectiveSection()

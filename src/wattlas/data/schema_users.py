@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
-from wattlas.data.schema_types import NonNegative, Positive, Section, Share
-from wattlas.model.users import Prior, Scale, Segment, Users
+from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text
+from wattlas.model.users import Prior, Scale, Segment, Terms, Users
 
 
 class SegmentEntry(Section):
@@ -119,3 +121,25 @@ class UsersSection(Section):
         )
         ends = None if self.ends is None else Scale(**self.ends.model_dump())
         return Users(Prior(**self.prior.model_dump()), segments, ends=ends, **fields)
+
+
+class OfferSection(Section):
+    """What kind of tier a study looks for."""
+
+    objective: Literal["profit", "carbon"] = "profit"
+    """Most profit, or least carbon at no loss of profit."""
+    cap_share: Share | None = None
+    """Promise no more than keeps those under contract at this share of full service's carbon."""
+    most: int = Field(default=1, ge=1, le=5)
+    """Most contracts beside full service."""
+    classes: list[Text] | None = None
+    """Classes that get an offer; all that have a price unless given."""
+    accelerators: Literal["rent", "capacity price", "rent and capacity price"] = (
+        "rent and capacity price"
+    )
+    """What an accelerator hour that is freed is worth."""
+
+    def made(self) -> Terms:
+        """The section as the model has it."""
+        fields = self.model_dump(exclude={"classes"})
+        return Terms(classes=None if self.classes is None else tuple(self.classes), **fields)

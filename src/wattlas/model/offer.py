@@ -63,6 +63,26 @@ def full_service(scenario: Scenario) -> Scenario:
     return replace(scenario, classes=classes, share_caps=())
 
 
+def withdrawn(scenario: Scenario) -> Scenario:
+    """The same demand with no contract at all: what `offer` began from."""
+    if not scenario.tiers:
+        return scenario
+    ids = [k.id for k in scenario.classes]
+    plain = [n for n, name in enumerate(ids) if MARK not in name]
+    demand = scenario.demand_per_h[:, plain].copy()
+    for n, name in enumerate(ids):
+        if MARK in name:
+            demand[:, plain.index(ids.index(name.split(MARK)[0]))] += scenario.demand_per_h[:, n]
+    return replace(
+        scenario,
+        classes=tuple(scenario.classes[n] for n in plain),
+        points=tuple(o for o in scenario.points if MARK not in o.id),
+        demand_per_h=demand,
+        share_caps=tuple(cap for cap in scenario.share_caps if MARK not in cap.id),
+        tiers=(),
+    )
+
+
 def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem]:
     """Everything that is wrong with some tiers for a scenario."""
     classes = {k.id: k for k in scenario.classes}

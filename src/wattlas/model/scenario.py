@@ -14,7 +14,7 @@ from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
-from wattlas.model.users import Users
+from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
 
 
@@ -47,6 +47,8 @@ class Scenario:
     """The contracts behind them."""
     users: Users | None = None
     """Who might subscribe to a tier; None where nobody said."""
+    terms: Terms = field(default_factory=Terms)
+    """What kind of offer a study looks for."""
     provenance: tuple[Provenance, ...] = ()
     title: str = ""
     notice: str = ""

@@ -15,9 +15,9 @@ class Service:
 
     `requests` (T,) per step, hours counted. Full service is what the plan makes of it: `full_*`
     are means over its flows, (T,) for money and carbon. `points` (F,) are ids of candidates with
-    `accuracy`, `latency_ms` (F,), and `cost_usd`, `carbon_g` (F, T) per request at the places
-    where the plan serves the class. Money includes energy, egress, carbon at its price, and
-    accelerators as `accelerators` says.
+    `accuracy`, mean `latency_ms` and `latest_ms` of any client (F,), and `cost_usd`, `carbon_g`
+    (F, T) per request at the places where the plan serves the class. Money includes energy, egress,
+    carbon at its price, and accelerators as `accelerators` says.
     """
 
     klass: str
@@ -30,6 +30,7 @@ class Service:
     points: tuple[str, ...]
     accuracy: np.ndarray
     latency_ms: np.ndarray
+    latest_ms: np.ndarray
     cost_usd: np.ndarray
     carbon_g: np.ndarray
     full_points: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Service:
             "full_carbon_g": (steps,),
             "accuracy": (count,),
             "latency_ms": (count,),
+            "latest_ms": (count,),
             "cost_usd": (count, steps),
             "carbon_g": (count, steps),
         }

@@ -133,3 +133,21 @@ class Users:
     def leaving_usd(self, price_usd: float) -> float:
         """What leaving a class of that price per request is worth, USD per request."""
         return self.outside * price_usd if self.outside_usd is None else self.outside_usd
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What kind of offer is looked for.
+
+    `objective` is `profit`, or `carbon`: least carbon at no loss of profit. `cap_share` ties the
+    promise to carbon: no more is promised than keeps the emissions of those under contract at that
+    share of full service's; None promises as much as pays. `most` contracts beside full service.
+    """
+
+    objective: str = "profit"
+    cap_share: float | None = None
+    most: int = 1
+    classes: tuple[str, ...] | None = None
+    """Ids of the classes that get an offer; None means all that have a price."""
+    accelerators: str = "rent and capacity price"
+    """What an accelerator hour that is freed is worth: `rent`, `capacity price`, or both."""

@@ -9,7 +9,7 @@ rent, at the plan's capacity price, or at both: what one more is worth there, re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -19,9 +19,12 @@ from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
-from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.model.workload import OperatingPoint
 from wattlas.placement.totals import slices
 from wattlas.units import G_PER_T, KWH_PER_MWH
+
+SAVES = 1 - 1e-6
+"""A candidate costs or emits less than this of full service."""
 
 
 class Accelerators(StrEnum):
@@ -42,6 +45,7 @@ class _Placed:
     it_kwh: np.ndarray
     accuracy: float
     network_ms: float
+    farthest_ms: float
     service_ms: float
     points: tuple[str, ...]
 
@@ -82,6 +86,7 @@ def serving(
         points=(),
         accuracy=np.zeros(0),
         latency_ms=np.zeros(0),
+        latest_ms=np.zeros(0),
         cost_usd=np.zeros((0, len(total))),
         carbon_g=np.zeros((0, len(total))),
         full_points=placed.points,
@@ -95,6 +100,7 @@ def serving(
             o.id,
             own.accuracy(o),
             placed.network_ms + own.service_ms(o),
+            placed.farthest_ms + own.service_ms(o),
             own.it_kwh(o) * kwh_usd + own.gpu_h(o) * gpu_usd + fixed,
             own.it_kwh(o) * kwh_g,
         )
@@ -111,6 +117,7 @@ class _Candidate:
     id: str
     accuracy: float
     latency_ms: float
+    latest_ms: float
     cost_usd: np.ndarray
     carbon_g: np.ndarray
 
@@ -119,10 +126,10 @@ def _below(service: Service, one: _Candidate, latest: float) -> bool:
     """Whether a point may be a floor: below full service, saving something, not too late."""
     better = one.accuracy > service.full_accuracy and one.latency_ms < service.full_latency_ms
     saves = (
-        service.mean(service.full_carbon_g - one.carbon_g) > 0
-        or service.mean(service.full_cost_usd - one.cost_usd) > 0
+        service.mean(one.carbon_g) < service.mean(service.full_carbon_g) * SAVES
+        or service.mean(one.cost_usd) < service.mean(service.full_cost_usd) * SAVES
     )
-    in_time = one.latency_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
+    in_time = one.latest_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
     return bool(saves and in_time and not better)
 
 
@@ -133,6 +140,7 @@ def _with(service: Service, rows: list[_Candidate]) -> Service:
         points=tuple(one.id for one in rows),
         accuracy=np.array([one.accuracy for one in rows]),
         latency_ms=np.array([one.latency_ms for one in rows]),
+        latest_ms=np.array([one.latest_ms for one in rows]),
         cost_usd=np.array([one.cost_usd for one in rows]).reshape(len(rows), steps),
         carbon_g=np.array([one.carbon_g for one in rows]).reshape(len(rows), steps),
     )
@@ -162,7 +170,7 @@ def _placed(found: Plan, k: int) -> _Placed:
     s = found.scenario
     shape = (len(s.regions), s.hours.count)
     by_point = np.zeros((len(s.points), *shape))
-    egress, waited = np.zeros(shape[1]), 0.0
+    egress, waited, farthest = np.zeros(shape[1]), 0.0, 0.0
     own, net = s.classes[k], s.network
     for part in slices(found.flows):
         on = part.served & (part.klass == k)
@@ -175,6 +183,7 @@ def _placed(found: Plan, k: int) -> _Placed:
         reach = net.rtt_metro_node_ms[part.metro[on], node]
         onward = own.round_trips * net.rtt_node_region_ms[node, r]
         waited += float((requests * (reach + onward + queue)).sum())
+        farthest = max(farthest, float((reach + onward + queue).max(initial=0.0)))
     per_point = by_point.sum(axis=(1, 2))
     total = float(per_point.sum())
     if total <= 0:
@@ -187,6 +196,7 @@ def _placed(found: Plan, k: int) -> _Placed:
         it_kwh=np.tensordot(s.it_kwh[k], by_point, axes=1),
         accuracy=float(weight @ np.array([own.accuracy(o) for o in s.points])),
         network_ms=waited / total,
+        farthest_ms=farthest,
         service_ms=float(weight @ np.array([own.service_ms(o) for o in s.points])),
         points=tuple(s.points[n].id for n in np.flatnonzero(per_point > 0)),
     )
@@ -205,16 +215,3 @@ def _class_index(scenario: Scenario, klass: str) -> int:
         mend = f"Choose among {', '.join(ids)}."
         raise InputError([Problem("class", f"there is no `{klass}`", mend)])
     return ids.index(klass)
-
-
-def latest_ms(scenario: Scenario, klass: WorkloadClass, point: OperatingPoint) -> Iterator[float]:
-    """Latency of a point for each metro of a class at its node's nearest region, ms."""
-    net = scenario.network
-    for i in range(len(scenario.metros)):
-        node = scenario.metro_node[i]
-        onward = float(net.rtt_node_region_ms[node].min())
-        yield (
-            float(net.rtt_metro_node_ms[i, node])
-            + klass.round_trips * onward
-            + klass.service_ms(point)
-        )

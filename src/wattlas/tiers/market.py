@@ -86,7 +86,7 @@ def market(
     price_usd: float,
     *,
     scale: Scale | None = None,
-    usable: float = 1.0,
+    usable: float | np.ndarray = 1.0,
 ) -> Market:
     """The market of a class. `usable` is the largest share that the carbon rule can use.
 
@@ -199,7 +199,7 @@ def taken_up(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
     return logistic(over / market.people.scale_usd)
 
 
-def _problems(service: Service, price_usd: float, usable: float) -> Iterator[Problem]:
+def _problems(service: Service, price_usd: float, usable: float | np.ndarray) -> Iterator[Problem]:
     if not service.points:
         mend = "Give operating points that a degraded request may use."
         yield Problem("menu", f"is empty for class {service.klass}", mend)
@@ -207,8 +207,8 @@ def _problems(service: Service, price_usd: float, usable: float) -> Iterator[Pro
         what = f"is {price_usd:g} USD per request, wanted more than 0"
         mend = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
         yield Problem(f"price of class {service.klass}", what, mend)
-    if not 0.0 <= usable <= 1.0:
-        yield Problem("usable", f"is {usable:g}, wanted 0..1", "Give a share.")
+    if not ((np.asarray(usable) >= 0) & (np.asarray(usable) <= 1)).all():
+        yield Problem("usable", f"is {usable}, wanted 0..1", "Give a share.")
     for name, accuracy, late in zip(
         service.points, service.accuracy, service.latency_ms, strict=True
     ):

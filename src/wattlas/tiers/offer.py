@@ -97,11 +97,16 @@ def best(
 
 
 def by_floor(
-    of: Market, objective: str = PROFIT, *, size: int = GRID, fair: bool = True
+    of: Market,
+    objective: str = PROFIT,
+    *,
+    size: int = GRID,
+    fair: bool = True,
+    grid: Grid | None = None,
 ) -> list[Offer | None]:
     """The best offer of each candidate floor, in the order of the service's points."""
     rest = market.beside(of)
-    grid = scan(of, size, rest=rest)
+    grid = scan(of, size, rest=rest) if grid is None else grid
     goal = Goal(objective, fair, -no_loss_usd(of))
     return [
         _best_of(of, goal, (judge(of, c, rest=rest) for c in refined(of, rest, grid, f, goal)))

@@ -8,11 +8,14 @@ used.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
+from wattlas.errors import InfeasibleError
 from wattlas.model.service import Service
+from wattlas.tiers.share import green_share
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class Savings:
         return float(min(share, self.usable[point]))
 
 
-def savings(service: Service, limit: float = 1.0) -> Savings:
+def savings(service: Service, limit: float | np.ndarray = 1.0) -> Savings:
     """The sums for every candidate point of a service.
 
-    `limit` is the largest share that the carbon rule can use, 0..1.
+    `limit` is the largest share that the carbon rule can use, 0..1, for all points or each (F,).
     """
     gain_g = service.full_carbon_g[None, :] - service.carbon_g
     gain_usd = service.full_cost_usd[None, :] - service.cost_usd
@@ -66,3 +69,17 @@ def savings(service: Service, limit: float = 1.0) -> Savings:
 def _from_zero(values: np.ndarray) -> np.ndarray:
     summed = np.cumsum(values, axis=1)
     return np.concatenate([np.zeros((len(values), 1)), summed], axis=1)
+
+
+def rule_share(service: Service, cap_share: float) -> np.ndarray:
+    """Share that the budget rule degrades at each point so that carbon stays within a cap; (F,).
+
+    The cap is a share of what full service emits. 1 where degrading everything does not do.
+    """
+    cap = cap_share * float(service.mean(service.full_carbon_g))
+    found = np.ones(len(service.points))
+    for f, green in enumerate(service.carbon_g):
+        lower = np.minimum(green, service.full_carbon_g)
+        with suppress(InfeasibleError):
+            found[f] = green_share(service.full_carbon_g, lower, cap, service.requests).share
+    return found

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from wattlas.model.service import Service
 from wattlas.model.users import Prior, Segment, Users
 from wattlas.tiers.market import market
@@ -41,13 +43,19 @@ class Varied:
 
 
 def sensitivities(
-    service: Service, users: Users, price_usd: float, objective: str = PROFIT, usable: float = 1.0
+    service: Service,
+    users: Users,
+    price_usd: float,
+    objective: str = PROFIT,
+    usable: float | np.ndarray = 1.0,
 ) -> list[Varied]:
     """Every assumption by itself, the widest swing first."""
     fewer = replace(users, count=min(users.count, COUNT))
 
     def designed(u: Users, p: float, s: Service) -> Offer | None:
-        return best(market(s, population(u, p), p, usable=usable), objective, size=SIZE)
+        return best(
+            market(s, population(u, p), p, scale=users.ends, usable=usable), objective, size=SIZE
+        )
 
     base = designed(fewer, price_usd, service)
     found = []

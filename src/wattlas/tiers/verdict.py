@@ -1,0 +1,75 @@
+"""Whether a tier is worth offering, and why, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.tiers.market import Market
+from wattlas.tiers.offer import Offer
+from wattlas.tiers.search import PROFIT
+
+LEAST = 1e-3
+"""A tier that brings less than this, relative to full service, is not worth its trouble."""
+EASIEST = 10.0
+"""Per cent of users who ask least for a degraded request."""
+
+NO_CANDIDATE = "no other operating point costs or emits less than full service within its time"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`worth` offering or not; `reason` is a clause that can follow "because"."""
+
+    worth: bool
+    reason: str
+
+
+def verdict(of: Market, most: Offer | None, cleanest: Offer | None, objective: str) -> Verdict:
+    """Judge the offer that was asked for against no tier at all."""
+    chosen = most if objective == PROFIT else cleanest
+    if chosen is not None:
+        profit, carbon = relative(of, chosen)
+        enough = profit >= LEAST if objective == PROFIT else carbon >= LEAST
+        if enough:
+            return Verdict(True, _gain_words(chosen, profit, carbon))
+    return Verdict(False, _refusal(of, chosen))
+
+
+def relative(of: Market, offer: Offer) -> tuple[float, float]:
+    """(profit gained over |profit|, carbon saved over carbon) of full service without a tier."""
+    profit = max(abs(of.margin_usd) * of.volume, 1e-300)
+    carbon = max(of.full_carbon_g * of.volume / 1e3, 1e-300)
+    return offer.profit_gain_usd / profit, offer.carbon_saved_kg / carbon
+
+
+def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
+    return (
+        f"{offer.adoption:.0%} of the requests come under it at a discount of "
+        f"{offer.discount:.1%}, which brings {profit:.1%} more profit and {carbon:.1%} less carbon"
+    )
+
+
+def _refusal(of: Market, chosen: Offer | None) -> str:
+    usd = of.savings.at(np.ones(1))[1][:, 0]
+    grams = of.savings.at(np.ones(1))[0][:, 0]
+    if not (of.savings.usable > 0).any() or not (grams > 0).any():
+        return "no candidate emits less than full service in any hour"
+    if not (usd > 0).any():
+        return "no candidate costs less than full service, so that nothing pays for a discount"
+    f = int(np.argmax(usd / np.maximum(of.savings.usable, 1e-12)))
+    saved = float(usd[f] / max(of.savings.usable[f], 1e-12))
+    asked = float(np.percentile(np.maximum(of.felt_usd[:, f], 0.0), EASIEST))
+    asked += of.people.status_quo_usd
+    if chosen is None or asked > saved:
+        return (
+            f"a degraded request saves {1e6 * saved:,.0f} USD per million at most "
+            f"({of.service.points[f]}), while the tenth of the users who ask least want "
+            f"{1e6 * asked:,.0f} for it"
+        )
+    profit, carbon = relative(of, chosen)
+    return (
+        f"the best that can be offered brings {profit:.2%} more profit and {carbon:.2%} less "
+        "carbon, which is not worth the trouble"
+    )
