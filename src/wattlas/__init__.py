@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
     from wattlas.job.fit import fit_users
+    from wattlas.job.offers import design_tiers
     from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
@@ -32,6 +33,7 @@ __all__ = [
     "Plan",
     "Scenario",
     "breakeven",
+    "design_tiers",
     "errors",
     "example",
     "fit_users",
@@ -47,6 +49,7 @@ _HOMES = {
     "Plan": "wattlas.model.plan:Plan",
     "Scenario": "wattlas.model.scenario:Scenario",
     "breakeven": "wattlas.placement.breakeven:breakeven_between",
+    "design_tiers": "wattlas.job.offers:design_tiers",
     "example": "wattlas.data.scenario_file:example",
     "fit_users": "wattlas.job.fit:fit_users",
     "frontier": "wattlas.placement.frontier:frontier",

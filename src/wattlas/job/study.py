@@ -13,6 +13,7 @@ from typing import Any
 
 from wattlas.errors import InfeasibleError
 from wattlas.job.meta import described, headline, limits, totals_dict
+from wattlas.job.offers import design_tiers
 from wattlas.job.tables import (
     POLICY_LABELS,
     Progress,
@@ -21,6 +22,7 @@ from wattlas.job.tables import (
     frontier_table,
     policies_table,
 )
+from wattlas.job.tier_tables import split_table, tier_tables
 from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
@@ -36,6 +38,8 @@ from wattlas.placement.worth import worth
 WEIGHTED_USD_PER_T = 100.0
 """Carbon price of the weighted frontier where the scenario has none of its own."""
 SAMPLES = 16
+TIER_GRID = 100
+"""Discounts and shares that each class's offers are looked for among; refined as ever."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,26 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
         "merit": views.merit(best),
         "duration": views.duration(best, home),
     }
+    tables |= _tiers(scenario, best, tell)
     seconds = time.perf_counter() - began
     return Study(_meta(scenario, best, home, seconds), tables, best, home, frontiers)
+
+
+def _tiers(scenario: Scenario, best: Plan, tell: Progress) -> dict[str, Table]:
+    """The tables of tiers, where the scenario says who subscribes and what they pay."""
+    if scenario.users is None:
+        return {}
+    placed = None if scenario.tiers else best
+    found = design_tiers(
+        scenario,
+        placed=placed,
+        size=TIER_GRID,
+        progress=lambda what, share: tell(what, share),
+    )
+    tables = tier_tables(found)
+    tell("geography and tiers together", 1.0)
+    parts = None if scenario.frictions.couples else split_table(found)
+    return tables if parts is None else {**tables, "tier_split": parts}
 
 
 def _home(policies: dict[str, Plan]) -> str:

@@ -6,7 +6,7 @@ along the first axis, operating points along the second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Taste:
     weight_latency: np.ndarray
     curvature: np.ndarray
     usd_per_utility: np.ndarray
+
+    def take(self, index: np.ndarray) -> Taste:
+        """Some of the types."""
+        return Taste(*(getattr(self, one.name)[index] for one in fields(self)))
 
 
 LATEST = 2.0
