@@ -65,6 +65,7 @@ def summary(found: Study) -> None:
     latency(found)
     moves(found)
     realised(found)
+    tiers(found)
     for sentence in found.meta["limits"]:
         say(f"note: {sentence}")
 
@@ -194,6 +195,28 @@ def realised(found: Study) -> None:
     ]
     heads = ["", "least cost saves, USD", "realised", "least carbon saves, kg", "realised"]
     table("Does shifting help? The same saving without each limit", heads, rows)
+
+
+def tiers(found: Study) -> None:
+    """Which tier to offer in each class, or why none."""
+    verdicts = found.tables.get("tier_verdicts")
+    if verdicts is None:
+        return
+    names = ("class", "floor", "discount", "share", "adoption", "profit_gain_share")
+    more = ("carbon_saved_share", "worth", "reason")
+    rows, none = [], []
+    for klass, floor, *shares, worth, reason in zip(
+        *(verdicts[n] for n in (*names, *more)), strict=True
+    ):
+        if worth:
+            rows.append([klass, floor, *(percent(one) for one in shares)])
+        else:
+            none.append(f"Class {klass}: no tier is worth offering, because {reason}.")
+    heads = ["class", "floor", "discount", "promise", "taken up", "more profit", "less carbon"]
+    if rows:
+        table("Which tier to offer: at most the promised share is degraded", heads, rows)
+    for line in none:
+        typer.echo(line)
 
 
 def _share(value: float) -> str:
