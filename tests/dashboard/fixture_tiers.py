@@ -363,15 +363,21 @@ def _sensitivity(worth: dict[str, Tiers], chosen: dict[str, int]) -> pl.DataFram
 
 
 def _split(worth: dict[str, Tiers], chosen: dict[str, int]) -> pl.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for name, t in worth.items():
-        _, _, kg = map(float, t.at(chosen[name], *t.best(chosen[name])))
-        cost, carbon = t.cost[0] * t.requests, t.carbon_g[0] * t.requests / 1000
-        usd = 0.14 * cost
-        saved = {"geography": (0.05 * cost, 0.42 * carbon), "tiers": (usd, kg)}
-        both = 0.05 * cost + 0.97 * usd, 0.42 * carbon + 0.6 * kg
-        rows.append((name, "baseline", cost, carbon, 0.0, 0.0))
-        for part, (u, k) in {**saved, "both": both}.items():
-            rows.append((name, part, cost - u, carbon - k, u, k))
-        rows.append((name, "interaction", None, None, -0.03 * usd, -0.4 * kg))
+    """One split for all contracts together, in one placement."""
+    if not worth:
+        return _frame([], "class part cost_usd carbon_kg saving_usd saving_kg")
+    kg = sum(float(t.at(chosen[n], *t.best(chosen[n]))[2]) for n, t in worth.items())
+    cost = sum(t.cost[0] * t.requests for t in worth.values())
+    carbon = sum(t.carbon_g[0] * t.requests / 1000 for t in worth.values())
+    usd, names = 0.14 * cost, ", ".join(worth)
+    saved = {
+        "baseline": (0.0, 0.0),
+        "geography": (0.05 * cost, 0.42 * carbon),
+        "tiers": (usd, kg),
+        "both": (0.05 * cost + 0.97 * usd, 0.42 * carbon + 0.6 * kg),
+    }
+    rows: list[tuple[Any, ...]] = [
+        (names, part, cost - u, carbon - k, u, k) for part, (u, k) in saved.items()
+    ]
+    rows.append((names, "interaction", None, None, -0.03 * usd, -0.4 * kg))
     return _frame(rows, "class part cost_usd carbon_kg saving_usd saving_kg")

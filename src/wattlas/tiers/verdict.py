@@ -45,9 +45,10 @@ def relative(of: Market, offer: Offer) -> tuple[float, float]:
 
 
 def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
+    asked = f"a discount of {offer.discount:.1%}" if offer.discount >= 5e-4 else "no discount"
     return (
-        f"{offer.adoption:.0%} of the requests come under it at a discount of "
-        f"{offer.discount:.1%}, which brings {profit:.1%} more profit and {carbon:.1%} less carbon"
+        f"{offer.adoption:.0%} of the requests come under it at {asked}, which brings "
+        f"{profit:.1%} more profit and {carbon:.1%} less carbon"
     )
 
 

@@ -59,7 +59,7 @@
     option.title.push({ text: `${label}: ${W.say(read(key), kind)}`, left, top: top + 10, padding: 0, textStyle: { color: theme.ink, fontSize: 15, fontWeight: 600 } });
     const named = key === "carbon_saved_kg";
     option.grid.push({ left: left + 46, top: top + 60, width: each - (named ? 92 : 62), height: 136 });
-    option.xAxis.push({ gridIndex: panel, type: "value", min: surface.xs[0] * 100, max: surface.xs.at(-1) * 100, name: "Discount, % of the price", nameGap: 26, splitNumber: 4, splitLine: { show: false }, axisLine: { onZero: false }, axisPointer: { label: { show: false } } });
+    option.xAxis.push({ gridIndex: panel, type: "value", min: surface.xs[0] * 100, max: surface.xs.at(-1) * 100, name: "Discount, % of the price", nameGap: 26, splitNumber: 4, axisLabel: { showMaxLabel: false }, splitLine: { show: false }, axisLine: { onZero: false }, axisPointer: { label: { show: false } } });
     option.yAxis.push({ ...W.above(`${scale.unit}${kind === "share" ? " of the requests" : W.year ? " a year" : ""}`, theme, 46), nameTextStyle: { align: "left", padding: [0, 0, 0, -46], color: theme.muted, fontSize: 12 }, nameGap: 9, gridIndex: panel, splitNumber: 4, min: cut == null ? undefined : cut / scale.div, ...(kind === "share" ? { max: 100, interval: 25 } : {}), axisLabel: { formatter: (v) => W.num(v, 2), showMinLabel: cut == null } });
     const base = { type: "line", xAxisIndex: panel, yAxisIndex: panel, symbol: "none", silent: true, clip: true };
     const ghosts = surface.ys.filter((_, k) => k % Math.max(1, Math.round((surface.ys.length - 1) / 5)) === 0);

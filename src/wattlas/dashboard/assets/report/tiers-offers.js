@@ -61,7 +61,8 @@
     const green = [...rows].sort((a, b) => b.carbon_saved_kg - a.carbon_saved_kg)[0];
     const head = `The most profitable offer, ${T.offer(most)}, gains ${W.say(most.profit_gain_usd, "usd")} ${W.period} and saves ${W.say(most.carbon_saved_kg, "kg")}`;
     if (most === green) return `${head}; none saves more.`;
-    return `${head}; ${T.offer(green)} saves ${W.say(green.carbon_saved_kg, "kg")} and ${green.profit_gain_usd < 0 ? `loses ${W.say(-green.profit_gain_usd, "usd")}` : `still gains ${W.say(green.profit_gain_usd, "usd")}`}.${rows.length > 2 ? ` Between them lie ${rows.length - 2} offers that no other beats${floors.length > 1 ? `, at ${floors.length} floors` : ""}.` : ""}`;
+    const even = Math.abs(green.profit_gain_usd) < 1e-6 * Math.abs(most.profit_gain_usd);
+    return `${head}; ${T.offer(green)} saves ${W.say(green.carbon_saved_kg, "kg")} and ${even ? "loses nothing" : green.profit_gain_usd < 0 ? `loses ${W.say(-green.profit_gain_usd, "usd")}` : `still gains ${W.say(green.profit_gain_usd, "usd")}`}.${rows.length > 2 ? ` Between them lie ${rows.length - 2} offers that no other beats${floors.length > 1 ? `, at ${floors.length} floors` : ""}.` : ""}`;
   }
 
   const tip = (row) =>

@@ -9,16 +9,18 @@
   };
   const UNITS = { usd: ["Money", "cost_usd"], kg: ["Carbon", "carbon_kg"] };
 
+  // One split for all contracts together: the classes share capacity, so that theirs cannot be added.
+  const all = () => W.rows("tier_split");
+
   const controls = [
-    ...T.controls,
-    (state) => {
-      const options = Object.entries(UNITS).filter(([kind]) => T.rows("tier_split", state).some((row) => row[`saving_${kind}`] != null)).map(([kind, [name]]) => [kind, name]);
+    () => {
+      const options = Object.entries(UNITS).filter(([kind]) => all().some((row) => row[`saving_${kind}`] != null)).map(([kind, [name]]) => [kind, name]);
       return options.length > 1 && { kind: "choice", key: "unit", label: "Saving in", options, standard: (W.meta.objective || {}).minimise === "carbon" ? "kg" : "usd" };
     },
   ];
 
   function draw(state, theme, width) {
-    const rows = T.rows("tier_split", state);
+    const rows = all();
     if (!rows.length) return T.nothing(state, LACKS);
     const kind = state.unit || "usd";
     const of = (part) => (rows.find((row) => row.part === part) || {})[`saving_${kind}`];
@@ -51,6 +53,7 @@
         }],
       },
       notes: [
+        `The contracts of class ${rows[0].class} on offer together, in one placement.`,
         "The first two bars stand one after the other, as if their savings added up; the interaction is what is missing from that sum or comes on top, and leads to the saving of both together.",
         "Where a far region is already clean, a degraded request saves less there: the two are partly rivals. Where degraded service opens a place that full service cannot reach, they help each other.",
       ],
