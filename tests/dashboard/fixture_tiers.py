@@ -187,12 +187,13 @@ def _verdicts(made: dict[str, Tiers], chosen: dict[str, int]) -> pl.DataFrame:
             before = (price - t.cost[0]) * t.requests
             offer = (t.names[floor], d, s, adoption, profit, profit / before, kg,
                      kg / (t.carbon_g[0] * t.requests / 1000))  # fmt: skip
-        rows.append((name, name in chosen, t.kind.reason, price, *map(float, full), *offer))
+        paid = 2900.0 if name in chosen else None
+        rows.append((name, name in chosen, t.kind.reason, price, *map(float, full), *offer, paid))
     return _frame(
         rows,
         "class worth reason price_usd full_accuracy full_latency_ms full_cost_usd full_carbon_g "
         "floor discount share adoption profit_gain_usd profit_gain_share carbon_saved_kg "
-        "carbon_saved_share",
+        "carbon_saved_share users_pay_usd_per_t",
     )
 
 

@@ -169,6 +169,13 @@ def show(found: TierDesign) -> None:
     _show_floors(worth)
     _show_segments(worth)
     _show_sensitivities(worth)
+    for one in worth:
+        if one.market is not None:
+            say(
+                f"note: class {one.service.klass}: these users would pay "
+                f"{one.market.usd_per_t:,.0f} USD for a tonne less, in the mean; offsets are "
+                "bought at tens of USD at most. See θ at its low above."
+            )
 
 
 def _show_verdict(one: Design) -> None:

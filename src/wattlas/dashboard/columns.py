@@ -40,7 +40,7 @@ _SPECS: dict[str, str] = {
     "duration": "policy:text quantity:text share_of_energy value",
     "tier_verdicts": "class:text worth:flag reason:text price_usd full_accuracy full_latency_ms "
     "full_cost_usd full_carbon_g floor:text? discount? share? adoption? profit_gain_usd? "
-    "profit_gain_share? carbon_saved_kg? carbon_saved_share?",
+    "profit_gain_share? carbon_saved_kg? carbon_saved_share? users_pay_usd_per_t?",
     "tier_menu": "class:text point:text variant:text hardware:text? accuracy service_ms "
     "service_p95_ms? energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
     "tier_targets": "class:text cap_g from_g_per_kwh to_g_per_kwh? point:text accuracy "

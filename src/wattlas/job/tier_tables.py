@@ -85,6 +85,7 @@ def _verdict(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[R
         "profit_gain_share": shares[0],
         "carbon_saved_kg": chosen and chosen.carbon_saved_kg,
         "carbon_saved_share": shares[1],
+        "users_pay_usd_per_t": None if one.market is None else one.market.usd_per_t,
     }
 
 

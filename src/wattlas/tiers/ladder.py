@@ -98,7 +98,8 @@ def _ascended(of: Market, found: Ladder, objective: str, size: int, fair: bool) 
     """
     first = _next(of, found.contracts, objective, size, fair)
     behind = replace(of, requests=of.requests * market.choice(of, found.contracts)[:, 0])
-    second = best(behind, objective, size=size, fair=fair)
+    somebody = behind.volume > 1e-9 * of.volume
+    second = best(behind, objective, size=size, fair=fair) if somebody else None
     starts = [first, None if second is None else second.contract]
     tried = [
         _in_turn(of, together(of, (*found.contracts, one)), objective, size, fair)

@@ -18,6 +18,7 @@ from wattlas.tiers.binned import logistic
 from wattlas.tiers.population import Population
 from wattlas.tiers.savings import Savings, savings
 from wattlas.tiers.utility import Points, default_scale, quality, utility
+from wattlas.units import G_PER_T
 
 EVEN = 1e-12
 """Under the hard rule, what is this near in value is even, relative to the price."""
@@ -60,6 +61,11 @@ class Market:
     def margin_usd(self) -> float:
         """What a request in full service earns: P − c_full."""
         return self.price_usd - self.full_cost_usd
+
+    @property
+    def usd_per_t(self) -> float:
+        """What the users would pay in the mean for a tonne less: W·θ/c_ref."""
+        return float(self.requests @ self.concern) / self.volume * G_PER_T
 
     @property
     def volume(self) -> float:

@@ -21,6 +21,9 @@ from wattlas.tiers.search import PROFIT
 COUNT = 4000
 """Draws of each variation, fewer than of the design itself."""
 SIZE = 60
+REVEALED = 100.0
+"""θ at its low is this much smaller: what people pay per tonne in fact is nearly nothing beside
+what a share of their utility comes to (docs/users.md)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def _cases(
 
 def _of_users(users: Users) -> Iterator[tuple[str, str, str, float, float, float]]:
     theta, k_a, value = _means(users)
-    yield ("consciousness", "environmental consciousness θ", "", theta / 3, theta,
+    yield ("consciousness", "environmental consciousness θ", "", theta / REVEALED, theta,
            min(1.5 * theta, 0.9))  # fmt: skip
     yield "weight_accuracy", "weight of accuracy k_a", "", 0.6 * k_a, k_a, min(1.4 * k_a, 0.95)
     yield "value", "worth of quality over the price", "", value / 2, value, 2 * value

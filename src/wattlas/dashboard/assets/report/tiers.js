@@ -60,9 +60,18 @@
       notes: [
         `Money and carbon are those of the whole window (${W.year ? "a year" : `${W.num((W.meta.window || {}).hours_represented)} h`}), against full service for everybody; bars are shares of 100 %.`,
         "What users say they would accept exceeds what they do accept: read a verdict with its sensitivities below.",
+        ...paid(rows),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
+  }
+
+  // What the assumed taste comes to per tonne, which is what makes it hard to believe.
+  function paid(rows) {
+    const told = rows.filter((row) => row.users_pay_usd_per_t > 0);
+    if (!told.length) return [];
+    const each = told.map((row) => `${W.say(row.users_pay_usd_per_t, "usd", 2)} (class ${row.class})`).join(", ");
+    return [`For a tonne of CO₂e less these users would pay, in the mean: ${each}. Whether they would in fact decides the verdict.`];
   }
 
   function answer(rows, yes) {
