@@ -83,6 +83,7 @@ def registry() -> dict[str, Benchmark]:
         start,
         stream,
         study,
+        tiers,
     )
 
     found = (
@@ -92,6 +93,7 @@ def registry() -> dict[str, Benchmark]:
         as_written.BENCHMARK,
         core.BENCHMARK,
         coupled.BENCHMARK,
+        tiers.BENCHMARK,
         start.BENCHMARK,
         stream.BENCHMARK,
         study.BENCHMARK,

@@ -98,3 +98,10 @@ def test_json_says_when_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[
     )
     assert words(machine())[:2] == "20"
     assert "program (tiny)" in capsys.readouterr().out
+
+
+def test_the_tiers_benchmark_runs() -> None:
+    """A small design takes less time than its grid in numpy would by itself."""
+    (figure,) = run("tiers", "tiny")
+    assert figure.ours > 0
+    assert figure.other is not None

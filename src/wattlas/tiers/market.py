@@ -7,6 +7,7 @@ unless its name says otherwise. Users lie along the first axis, floors along the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,14 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.service import Service
 from wattlas.model.users import Scale
-from wattlas.tiers.binned import logistic
+from wattlas.tiers.binned import THREADS, logistic
 from wattlas.tiers.population import Population
 from wattlas.tiers.savings import Savings, savings
-from wattlas.tiers.utility import Points, default_scale, quality, utility
+from wattlas.tiers.utility import Points, Taste, default_scale, quality, utility
 from wattlas.units import G_PER_T
 
+PIECE = 2048
+"""Users whose tastes are looked at in one go."""
 EVEN = 1e-12
 """Under the hard rule, what is this near in value is even, relative to the price."""
 
@@ -111,24 +114,41 @@ def market(
         np.append(full_g, service.mean(service.carbon_g)),
     )
     taste = people.taste
-    q = quality(points, taste, scale)
     money = taste.usd_per_utility
     standing = np.full(len(money), np.inf)
     if people.outside_usd is not None:
-        standing = money * utility(points, taste, scale)[:, 0] - price_usd - people.outside_usd
+        full = Points(points.accuracy[:1], points.latency_ms[:1], points.carbon_g[:1])
+        standing = money * utility(full, taste, scale)[:, 0] - price_usd - people.outside_usd
     return Market(
         service=service,
         people=people,
         price_usd=price_usd,
         scale=scale,
         savings=savings(service, usable),
-        felt_usd=(money * (1.0 - taste.consciousness))[:, None] * (q[:, :1] - q[:, 1:]),
+        felt_usd=_felt_usd(points, taste, scale),
         concern=money * taste.consciousness / scale.reference_g,
         standing_usd=standing,
         requests=people.share * float(service.requests.sum()),
         full_cost_usd=float(service.mean(service.full_cost_usd)),
         full_carbon_g=full_g,
     )
+
+
+def _felt_usd(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+    """W·(1 − θ)·(Q_full − Q) of each user at each point but the first, which is full; (U, F)."""
+    count = len(taste.consciousness)
+    felt = np.empty((count, len(points.accuracy) - 1), order="F")
+
+    def work(begin: int) -> None:
+        some = np.arange(begin, min(begin + PIECE, count))
+        part = taste.take(some)
+        q = quality(points, part, scale)
+        weight = part.usd_per_utility * (1.0 - part.consciousness)
+        felt[some] = weight[:, None] * (q[:, :1] - q[:, 1:])
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(0, count, PIECE)))
+    return felt
 
 
 def lost_usd(market: Market, contract: Contract) -> np.ndarray:
