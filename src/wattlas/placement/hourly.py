@@ -376,8 +376,11 @@ def merge_equal(
     hour: np.ndarray, source: np.ndarray, region: np.ndarray, point: np.ndarray, value: np.ndarray
 ) -> Flat:
     """Flows that share hour, source, region and point, added up."""
-    keys = np.stack([hour, source, region, point])
-    unique, inverse = np.unique(keys, axis=1, return_inverse=True)
-    total = np.bincount(inverse.ravel(), weights=value, minlength=unique.shape[1])
-    keep = total > 0
-    return unique[0][keep], unique[1][keep], unique[2][keep], unique[3][keep], total[keep]
+    spans = [int(part.max(initial=0)) + 2 for part in (hour, source, region, point)]
+    key = np.zeros(len(hour), dtype=np.int64)
+    for part, span in zip((hour, source, region, point), spans, strict=True):
+        key = key * span + part + 1  # a region may be −1
+    unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    total = np.bincount(inverse, weights=value, minlength=len(unique))
+    at = first[total > 0]
+    return hour[at], source[at], region[at], point[at], total[total > 0]

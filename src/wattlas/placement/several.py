@@ -77,8 +77,7 @@ def solve_several(
     first = search.ask(np.zeros(len(caps)), tie)
     if all(within(float(u), one.limit) for u, one in zip(first, caps, strict=True)):
         return search.result(0.0)
-    for j in range(len(caps)):
-        search.ask_least(j)
+    search.ask_within(first)
     return search.run()
 
 
@@ -114,6 +113,14 @@ class _Search:
         if tie is None and value > self.bound:
             self.bound, self.best = value, (multiplier, joined)
         return total
+
+    def ask_within(self, first: np.ndarray) -> None:
+        """Solve for the least use of all limits, each by how far it is from what was used first.
+
+        What keeps promises is often to degrade nothing at all, so that this keeps them at once.
+        """
+        apart = np.abs(first - self.limit)
+        self._ask_uses(1.0 / np.maximum(apart, 1e-9 * np.abs(first).max(initial=1e-300)))
 
     def ask_least(self, j: int) -> None:
         """Solve for the least of one measure; cost breaks ties."""
@@ -188,7 +195,9 @@ class _Search:
             measure = nothing
             for j in one.caps:
                 measure = measure.plus(self.caps[j].measure, float(multiplier[j]))
-            parts.append(solve_hours(self.instance, measure, self.objective, one.steps))
+            parts.append(
+                solve_hours(self.instance, measure, self.objective, one.steps, hot=one.hot)
+            )
         self._take(join_windows(parts))
 
     def result(self, gap: float, shares: np.ndarray | None = None) -> Capped:
@@ -219,6 +228,8 @@ class _Search:
 
     def _infeasible(self) -> Capped:
         """The least that each measure reaches by itself."""
+        for j in range(len(self.caps)):
+            self.ask_least(j)
         least = np.full(len(self.caps), np.inf)
         for one in self.answers.solutions:
             for j, cap in enumerate(self.caps):
