@@ -12,6 +12,8 @@ from wattlas.tiers.search import PROFIT
 
 LEAST = 1e-3
 """A tier that brings less than this, relative to full service, is not worth its trouble."""
+ALL = 0.999
+"""A promise beyond this is another model under another name."""
 EASIEST = 10.0
 """Per cent of users who ask least for a degraded request."""
 
@@ -49,6 +51,11 @@ def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
     return (
         f"{offer.adoption:.0%} of the requests come under it at {asked}, which brings "
         f"{profit:.1%} more profit and {carbon:.1%} less carbon"
+        + (
+            "; it degrades every request: a cap on carbon would make it a promise"
+            if offer.degraded > ALL
+            else ""
+        )
     )
 
 
