@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
     from wattlas.job.fit import fit_users
+    from wattlas.job.shares import shares as tier_shares
     from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
@@ -41,6 +42,7 @@ __all__ = [
     "plan",
     "save",
     "study",
+    "tier_shares",
 ]
 
 _HOMES = {
@@ -55,6 +57,7 @@ _HOMES = {
     "plan": "wattlas.placement.api:plan",
     "save": "wattlas.dashboard.folder:save",
     "study": "wattlas.job.study:study",
+    "tier_shares": "wattlas.job.shares:shares",
 }
 
 

@@ -8,6 +8,7 @@ import typer
 
 VERBS = {
     "menu": "Show what can answer a class, and targets under a cap of grams.",
+    "share": "Say how much to degrade, and when, to stay under a carbon cap.",
     "fit": "Fit users' taste to a choice experiment.",
 }
 """Name → what `wattlas tiers --help` says of it. `wattlas.cli.tiers_<name>` holds `command`."""
