@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import wattlas
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.job.board import Ways, board_of, board_of_table
-from wattlas.job.grams import PLACES, Board, foreseen, grams, intensity
+from wattlas.job.grams import PLACES, Board, Client, foreseen, grams, intensity
 from wattlas.job.home import at_home
 from wattlas.model.scenario import Scenario
-from wattlas.model.workload import State
+from wattlas.model.workload import State, WhenNone
 from wattlas.placement.feasibility import degraded_points, feasibility, home_region
 
 INF = float("inf")
@@ -90,10 +90,12 @@ def kwh_at(s: Scenario, k: int, how: Ways, green: str) -> list[list[tuple[float,
 
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways, st.data())
-@settings(max_examples=120)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataObject) -> None:
     """Step by step, metro by metro, place by place: law, models, state, latency and network."""
     k = data.draw(st.integers(0, len(s.classes) - 1))
+    if how.green_share is None:
+        how = replace(how, green=data.draw(one_of(None, *(o.id for o in s.points))))
     board = made(s, s.classes[k].id, how)
     home_of = home_region(s, feasibility(s))[:, k]
     kwh = kwh_at(s, k, how, board.green_point)
@@ -181,6 +183,56 @@ def test_a_degraded_point_must_save() -> None:
     bare = replace(s, regions=tuple(replace(r, variants=frozenset({"large"})) for r in s.regions))
     with pytest.raises(InputError, match="`small` takes no less energy"):
         board_of(bare, "A", Ways(green="small"))
+
+
+def test_a_degraded_request_may_be_late_by_a_factor() -> None:
+    """Beyond the budget a point is closed to it, unless it may take so many budgets."""
+    s = wattlas.example("tiny")
+    slow = tuple(replace(o, ttft_ms=400.0) if o.id == "small" else o for o in s.points)
+    s = replace(s, points=slow)
+    with pytest.raises(InputError, match="`small` takes no less energy"):
+        board_of(s, "A", Ways(green="small"))
+    late = board_of(s, "A", Ways(green="small", latency_factor=3.0))
+    assert all(np.isfinite(one.green_kwh[one.home]) for one in late.clients)
+
+
+def test_where_full_service_is_late_degraded_may_be_as_late() -> None:
+    """At the place where late demand is served at all, and no later."""
+    s = wattlas.example("tiny")
+    hurry = replace(s.classes[0], latency_budget_ms=1.0, when_none=WhenNone.NEAREST)
+    board = board_of(replace(s, classes=(hurry, s.classes[1])), "A")
+    assert board.left_out == 0.0
+    assert board.green_point == "small"
+    for one in board.clients:
+        assert np.isfinite(one.green_kwh[one.home])
+        assert np.isfinite(one.full_kwh).sum() == 1
+
+
+def test_a_class_may_be_degraded_to_points_that_are_not_its_own() -> None:
+    """As a tier may: the list of a class is of full service."""
+    s = wattlas.example("tiny")
+    own = replace(s.classes[0], points=("large-fast", "large-batched"), accuracy_min=0.0)
+    board = board_of(replace(s, classes=(own, s.classes[1])), "A")
+    assert board.full_points == ("large-batched",)
+    assert board.green_point == "small"
+
+
+def test_nobody_is_degraded_into_emitting_more() -> None:
+    """Where the degraded point is dirtier than the best place in full, full service it is."""
+    s = wattlas.example("tiny")
+    where = tuple(
+        replace(r, variants=frozenset({"large"} if r.id != "mumbai" else {"large", "small"}))
+        for r in s.regions
+    )
+    board = board_of(replace(s, regions=where), "A")
+    home, away = grams(board, "IN", "local"), grams(board, "IN", "remote")
+    assert (home.green_g < home.full_g).all()
+    np.testing.assert_allclose(away.green_g, np.minimum(home.green_g, away.full_g))
+    assert (grams(board, "NO", "local").green_g == grams(board, "NO", "local").full_g).all()
+    kappa = np.array([[100.0, 100.0], [130.0, 110.0]])
+    one = Client("a", 0, np.ones(2), np.array([1.0, INF]), np.array([INF, 0.9]))
+    board = Board(("a",), (one,), kappa, np.arange(2), 1.0, True)
+    np.testing.assert_allclose(grams(board, "a", "remote").green_g, [100.0, 99.0])
 
 
 def test_a_tier_degrades_to_its_own_points() -> None:

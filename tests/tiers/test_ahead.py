@@ -73,7 +73,7 @@ def test_each_day_is_a_linear_program(rule: str, reserve: float) -> None:
             carried = owed + (reserve * np.sqrt(np.mean(np.square(missed))) if missed else 0.0)
             carried *= (day - past + 1) / left
             f, n = seen[span], asked[span]
-            g = np.minimum(seen_green[span], f)
+            g = seen_green[span]
             row = n * (f - cap if rule == "percentile" else f - g)
             # Degraded volume is made least; what degrading takes away must be what is too much.
             needed = (n * (f - cap)).sum() + carried

@@ -166,8 +166,7 @@ def _planned(
     of: _Series, seen: np.ndarray, cap: float, rule: str, carried: float
 ) -> tuple[np.ndarray, bool]:
     """(share degraded in each of some steps by the forecast, whether that may keep the cap)."""
-    full, asked = of.full_ahead[seen], of.asked[seen]
-    green = np.minimum(of.green_ahead[seen], full)
+    full, green, asked = of.full_ahead[seen], of.green_ahead[seen], of.asked[seen]
     try:
         return decide(full, green, asked, cap, rule, carried)[0], True
     except InfeasibleError:
