@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,23 @@ def test_a_sample_is_not_planned_ahead(capsys: Captured) -> None:
     call = ["tiers", "share", "--scenario", "sample", "--class", "A", "--zone", "DE", "--ahead"]
     assert run(call) == 3
     assert "without `time.sample`" in capsys.readouterr().err
+
+
+def test_the_page_shows_what_comes_out(root: Path, capsys: Captured) -> None:
+    """Every table of docs/shares.md is what the command prints, and its figures hold."""
+    text = (root / "docs" / "shares.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```text\n\$ wattlas (.+)\n([\s\S]+?)^```", text, re.MULTILINE)
+    assert len(blocks) == 4
+    for command, shown in blocks:
+        assert run(command.split()) == 0
+        printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+        assert [line for line in shown.splitlines() if line] == [x for x in printed[1:] if x]
+    needed = {0.0: "46.4", 0.06: "70.3", 0.004: "47.8"}
+    for kwh, percent in needed.items():
+        call = ["--class", "A", "--zone", "US-CAL-CISO", "--remote", "--cap-g", "0.0025"]
+        row = told(capsys, *call, "--network-kwh-per-gb", str(kwh))["zones"][-1]
+        assert f"{100 * row['budget']:.1f}" == percent
+        assert f"{percent} %" in " ".join(text.split())
 
 
 @pytest.mark.shared
