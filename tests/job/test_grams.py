@@ -226,6 +226,9 @@ def test_nobody_is_degraded_into_emitting_more() -> None:
     )
     board = board_of(replace(s, regions=where), "A")
     home, away = grams(board, "IN", "local"), grams(board, "IN", "remote")
+    assert board.green_point == "small"
+    named = board_of(replace(s, regions=where), "A", Ways(green="small", regions=("mumbai",)))
+    np.testing.assert_allclose(grams(named, "IN", "remote").green_g, home.green_g)
     assert (home.green_g < home.full_g).all()
     np.testing.assert_allclose(away.green_g, np.minimum(home.green_g, away.full_g))
     assert (grams(board, "NO", "local").green_g == grams(board, "NO", "local").full_g).all()

@@ -202,8 +202,8 @@ def _clients(scenario: Scenario, found: _Open, point: int | None, ways: Ways) ->
         here = np.array(allowed) | (np.arange(len(allowed)) == home)
         full = np.where(found.full[i] & here[:, None], found.kwh, np.inf).min(axis=1) * pue
         if point is None:
-            green = (ways.green_share or 0.0) * full if ways.green_share else 0.0 * pue
-            green = np.where(np.isfinite(full), green, np.inf)
+            green = np.full(len(full), np.inf)
+            np.multiply(ways.green_share or 0.0, full, out=green, where=np.isfinite(full))
         else:
             green = np.where(found.green[i, :, point] & here, found.kwh[point] * pue, np.inf)
         key = (home, full.tobytes(), green.tobytes())
@@ -233,17 +233,17 @@ def _full_points(scenario: Scenario, found: _Open) -> tuple[str, ...]:
 
 def _green_point(scenario: Scenario, k: int, found: _Open, ways: Ways) -> int:
     """Position of the degraded point. Raises InputError where it, or every one, saves nothing."""
-    ids, asked = [o.id for o in scenario.points], found.requests.sum(axis=1)
-    at_home = found.green[np.arange(len(found.home)), np.maximum(found.home, 0)]
-    saves = at_home & (found.kwh[None, :] < _home_kwh(found)[:, None] * (1 - 1e-12))
-    reach = asked @ saves
+    asked = found.requests.sum(axis=1)
+    less = found.kwh[None, :] < _home_kwh(found)[:, None] * (1 - 1e-12)
     if ways.green is not None:
-        if not reach[ids.index(ways.green)] > 0:
+        named = [o.id for o in scenario.points].index(ways.green)
+        if not asked @ (found.green[:, :, named].any(axis=1) & less[:, named]) > 0:
             what = f"`{ways.green}` takes no less energy than full service wherever it is open"
             mend = "Choose a thriftier point, another of full service, or a larger latency factor."
             raise InputError([Problem("green", what, mend)])
-        return ids.index(ways.green)
-    reach = np.where(_own_copies(scenario, k), reach, 0.0)
+        return named
+    at_home = found.green[np.arange(len(found.home)), np.maximum(found.home, 0)]
+    reach = np.where(_own_copies(scenario, k), asked @ (at_home & less), 0.0)
     if not reach.max() > 0:
         what = "no point takes less energy than full service at home"
         mend = "Name another point of full service, or give green_share."
