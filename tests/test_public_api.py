@@ -22,6 +22,7 @@ PUBLIC = [
     "plan",
     "save",
     "study",
+    "tier_shares",
 ]
 
 

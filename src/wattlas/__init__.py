@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wattlas.data.scenario_file import example, load
     from wattlas.job.fit import fit_users
     from wattlas.job.offers import design_tiers
+    from wattlas.job.shares import shares as tier_shares
     from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
@@ -43,6 +44,7 @@ __all__ = [
     "plan",
     "save",
     "study",
+    "tier_shares",
 ]
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "plan": "wattlas.placement.api:plan",
     "save": "wattlas.dashboard.folder:save",
     "study": "wattlas.job.study:study",
+    "tier_shares": "wattlas.job.shares:shares",
 }
 
 

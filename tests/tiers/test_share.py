@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattlas.errors import InfeasibleError, InputError
-from wattlas.tiers.ahead import by_day, day_ahead, plan_ahead
-from wattlas.tiers.share import green_share, least_g, verdict
+from wattlas.tiers.share import RULES, decide, green_share, least_mean_g, shares_at, verdict
 
 REFERENCE = {
     "DE": (0.134, 0.120),
@@ -48,42 +48,102 @@ def test_reference_shares(shared: Path, zone: str) -> None:
 series = st.integers(2, 30).flatmap(
     lambda n: st.tuples(
         st.lists(st.floats(1, 900), min_size=n, max_size=n),
-        st.lists(st.floats(0, 1), min_size=n, max_size=n),
+        st.lists(st.floats(0, 1.4), min_size=n, max_size=n),
         st.lists(st.sampled_from([0.0, 1.0, 2.5, 7.0]), min_size=n, max_size=n),
     )
 )
+"""Grams in full, degraded over full (at another place it may be more), and requests."""
+Drawn = tuple[list[float], list[float], list[float]]
 
 
-@given(series, st.floats(0.3, 1.1))
+@given(series, st.floats(0.3, 1.1), st.sampled_from([0.0, 40.0, -40.0]))
 @settings(max_examples=150)
-def test_budget_is_the_linear_program(
-    drawn: tuple[list[float], list[float], list[float]], level: float
-) -> None:
+def test_budget_is_the_linear_program(drawn: Drawn, level: float, carried: float) -> None:
     """The fractional knapsack degrades what a linear program degrades, no more."""
     from scipy.optimize import linprog
 
     full, asked = np.array(drawn[0]), np.array(drawn[2])
     green = full * np.array(drawn[1])
-    if asked.sum() == 0:
+    if asked.sum() == 0 or (asked * green).sum() > (asked * full).sum():
         return
     cap = level * float((asked * full).sum() / asked.sum())
-    over = float((asked * full).sum() - cap * asked.sum())
+    over = float((asked * full).sum() - cap * asked.sum()) + carried
     judge = linprog(asked, A_ub=-(asked * (full - green))[None], b_ub=[-over], bounds=(0, 1))
     if judge.status == 2:
         with pytest.raises(InfeasibleError, match="cannot be met"):
-            green_share(full, green, cap * (1 - 1e-9), asked)
+            decide(full, green, asked, cap * (1 - 1e-9), "budget", carried)
         return
-    found = green_share(full, green, cap * (1 + 1e-12), asked)
-    assert found.share == pytest.approx(judge.fun / asked.sum(), abs=1e-7)
-    assert found.mean_g <= cap * (1 + 1e-9)
-    assert ((found.degraded > 0) & (found.degraded < 1)).sum() <= 1
+    degraded, threshold = decide(full, green, asked, cap * (1 + 1e-12), "budget", carried)
+    assert asked @ degraded == pytest.approx(judge.fun, abs=1e-7 * asked.sum())
+    emitted = float((asked * (full - degraded * (full - green))).sum())
+    assert emitted + carried <= cap * asked.sum() * (1 + 1e-9) + 1e-6
+    split = (degraded > 0) & (degraded < 1)
+    np.testing.assert_allclose((full - green)[split], threshold)
+    assert (degraded[full < green] == 0).all()
+
+
+@given(series, st.floats(0.3, 1.1), st.sampled_from([0.0, 40.0, -40.0]))
+@settings(max_examples=150)
+def test_percentile_is_a_linear_program(drawn: Drawn, level: float, carried: float) -> None:
+    """It serves in full as much as a linear program that holds the mean of it to the cap."""
+    from scipy.optimize import linprog
+
+    full, asked = np.array(drawn[0]), np.array(drawn[2])
+    if asked.sum() == 0:
+        return
+    cap = level * float((asked * full).sum() / asked.sum())
+    judge = linprog(-asked, A_ub=(asked * (full - cap))[None], b_ub=[-carried], bounds=(0, 1))
+    if judge.status == 2:
+        with pytest.raises(InfeasibleError):
+            decide(full, full / 2, asked, cap * (1 - 1e-9), "percentile", carried)
+        return
+    if carried > 0 and judge.fun > -1e-6:
+        return
+    degraded, _ = decide(full, full / 2, asked, cap * (1 + 1e-12), "percentile", carried)
+    served = asked * (1 - degraded)
+    assert served.sum() == pytest.approx(-judge.fun, rel=1e-6, abs=1e-6)
+
+
+@given(series, st.sampled_from(RULES), st.randoms(use_true_random=False))
+@settings(max_examples=80)
+def test_the_order_of_the_steps_decides_nothing(drawn: Drawn, rule: str, mix: Random) -> None:
+    """Steps of the same value are degraded alike, wherever they stand."""
+    full, asked = np.round(np.array(drawn[0]), -2) + 50, np.array(drawn[2]) + 0.5
+    cap = 0.85 * float((asked * full).sum() / asked.sum())
+    order = np.array(mix.sample(range(len(full)), len(full)))
+    here = green_share(full, full / 2, cap, asked, rule)
+    there = green_share(full[order], full[order] / 2, cap, asked[order], rule)
+    np.testing.assert_allclose(there.degraded, here.degraded[order], atol=1e-9)
+    for value in np.unique(full):
+        assert np.ptp(here.degraded[full == value]) == 0
+
+
+@given(series, st.sampled_from(RULES))
+@settings(max_examples=80)
+def test_many_caps_at_once(drawn: Drawn, rule: str) -> None:
+    """The shares at some caps are those of each cap by itself; nan where none would do."""
+    full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5
+    green = np.minimum(full * np.array(drawn[1]), full)
+    mean = float((asked * full).sum() / asked.sum())
+    caps = mean * np.array([0.0, 0.3, 0.62, 0.8, 0.9, 1.0, 1.3])
+    for cap, share in zip(caps, shares_at(full, green, caps, asked, rule), strict=True):
+        if np.isnan(share):
+            with pytest.raises(InfeasibleError):
+                green_share(full, green, cap, asked, rule)
+        else:
+            found = green_share(full, green, cap, asked, rule)
+            assert found.share == pytest.approx(share, abs=1e-9)
+            assert found.mean_g <= mean * (1 + 1e-9)
+    least = least_mean_g(full, green, asked)
+    assert least == pytest.approx(float((asked * green).sum() / asked.sum()))
+    if rule == "budget" and least > 0:
+        assert np.isnan(shares_at(full, green, [least * 0.999], asked)).all()
+        assert np.isfinite(shares_at(full, green, [least * 1.001], asked)).all()
 
 
 @given(series)
 @settings(max_examples=60)
-def test_percentile_holds_its_cap_and_no_less(
-    drawn: tuple[list[float], list[float], list[float]],
-) -> None:
+def test_percentile_holds_its_cap_and_no_less(drawn: Drawn) -> None:
     """The mean of what is served in full is at the cap, or everything is served in full."""
     full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5
     cap = 0.9 * float((asked * full).sum() / asked.sum())
@@ -97,9 +157,7 @@ def test_percentile_holds_its_cap_and_no_less(
 
 @given(series, st.sampled_from(["percentile", "budget", "blind"]))
 @settings(max_examples=60)
-def test_looser_caps_need_no_larger_share(
-    drawn: tuple[list[float], list[float], list[float]], rule: str
-) -> None:
+def test_looser_caps_need_no_larger_share(drawn: Drawn, rule: str) -> None:
     """Share falls with the cap, and what is saved falls with the share."""
     full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5
     mean = float((asked * full).sum() / asked.sum())
@@ -129,13 +187,6 @@ def test_bad_series_are_told_at_once() -> None:
         green_share(np.array([1.0, 2.0]), np.array([1.0, 3.0]), 1.0)
 
 
-def test_the_cleanest_place_counts_its_network() -> None:
-    """A clean place far away counts the energy of the way there."""
-    grams = np.array([[400.0, 400.0], [50.0, 390.0]])
-    found = least_g(0.001, np.array([1.2, 1.0]), grams, np.array([0.0, 0.0005]))
-    np.testing.assert_allclose(found, [0.001 * 50 + 0.0005 * 50, 0.0012 * 400])
-
-
 def test_a_flat_grid_is_told() -> None:
     """Where intensity does not vary, looking at it earns nothing, and that is said."""
     flat = np.full(48, 300.0)
@@ -144,30 +195,26 @@ def test_a_flat_grid_is_told() -> None:
     wavy = 300.0 + 200.0 * np.sin(np.arange(48) / 24 * 2 * np.pi)
     aware, blind = (green_share(wavy, wavy / 2, 270.0, rule=r) for r in ("budget", "blind"))
     assert "fewer requests" in verdict(aware, blind)
+    never = green_share(flat, flat / 2, 270.0, rule="percentile")
+    assert "every request would be degraded" in verdict(never, blind)
+    aware, blind = (green_share(wavy, wavy / 2, 300.1, rule=r) for r in ("budget", "blind"))
+    assert verdict(aware, blind).startswith("nothing to degrade")
 
 
-def test_days_before_are_the_forecast() -> None:
-    """A series that repeats each day is foretold exactly from the second day on."""
-    day = 300.0 + 100.0 * np.cos(np.arange(24) / 24 * 2 * np.pi)
-    series = np.tile(day, 5)
-    ahead = day_ahead(series)
-    assert np.isnan(ahead[:24]).all()
-    np.testing.assert_allclose(ahead[24:], series[24:])
+def test_a_flat_grid_is_degraded_evenly() -> None:
+    """Where every step is alike, so is what is done to it, by each rule that can."""
+    flat = np.full(48, 300.0)
+    for rule in ("budget", "blind"):
+        np.testing.assert_allclose(green_share(flat, flat / 2, 270.0, rule=rule).degraded, 0.2)
+    assert green_share(flat, flat / 2, 270.0, rule="percentile").share == 1.0
 
 
-def test_planning_ahead_is_judged_by_what_comes() -> None:
-    """With a perfect forecast the promise is kept; with one that is too clean it is not."""
-    draw = np.random.default_rng(5)
-    series = 300.0 + 100.0 * np.cos(np.arange(24 * 30) / 24 * 2 * np.pi) + draw.normal(0, 20, 720)
-    cap = 0.9 * series.mean()
-    honest = plan_ahead(series, 0.5, cap, forecast_g=series)
-    assert honest.mean_g == pytest.approx(honest.promised_g)
-    assert honest.mean_g <= cap * 1.01
-    rosy = plan_ahead(series, 0.5, cap, forecast_g=0.7 * series)
-    assert not rosy.kept
-    assert rosy.mean_g > rosy.promised_g
-    table = by_day(honest, np.datetime64("2023-01-01T00", "h") + np.arange(720))
-    assert len(table["day"]) == 30
-    assert set("".join(str(h) for h in table["hours"])) <= set("fsd")
-    with pytest.raises(InputError, match="green_share_of_full"):
-        plan_ahead(series, 1.5, cap)
+def test_what_is_served_in_full_is_told() -> None:
+    """Its mean is the percentile rule's cap; nan where nothing is served in full."""
+    found = green_share(np.array([100.0, 200.0, 600.0]), np.zeros(3), 200.0, rule="percentile")
+    assert found.served_g == pytest.approx(200.0)
+    assert found.share == pytest.approx((1 - 100 / 400) / 3)
+    assert found.threshold_g == 600.0
+    none = green_share(np.array([100.0, 200.0]), np.zeros(2), 50.0, rule="percentile")
+    assert none.share == 1.0
+    assert np.isnan(none.served_g)

@@ -8,6 +8,7 @@ import typer
 
 VERBS = {
     "menu": "Show what can answer a class, and targets under a cap of grams.",
+    "share": "Say how much to degrade, and when, to stay under a carbon cap.",
     "design": "Say which tier to offer, at which discount, with which promise.",
     "fit": "Fit users' taste to a choice experiment.",
 }

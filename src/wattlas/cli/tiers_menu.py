@@ -97,7 +97,7 @@ def _found(
     from wattlas.job.home import at_home
     from wattlas.tiers.menu import menu
 
-    chosen = _class(world, klass)
+    chosen = class_of(world, klass)
     points, what = _points(world, profiles)
     if hardware:
         kept = tuple(o for o in points if hardware.lower() in o.hardware.lower())
@@ -114,7 +114,8 @@ def _found(
     return _Found(chosen, replace(made, cost_usd=usd), at, what, intensity is not None)
 
 
-def _class(world: Scenario, klass: str) -> WorkloadClass:
+def class_of(world: Scenario, klass: str) -> WorkloadClass:
+    """The class of a name. Raises UsageError naming those that there are."""
     from wattlas.data.suggest import did_you_mean
     from wattlas.errors import UsageError
 

@@ -7,13 +7,16 @@ carbon needs. Model: section 8 of Siris et al. 2026 in our reading.
     percentile   degrade the dirtiest steps until the mean of full[t] over what is still served in
                  full is within the cap; what the degraded ones emit is not looked at
     budget       the least degraded volume with Σ d·[full − φ·(full − green)] ≤ cap · Σ d: a
-                 fractional knapsack, a threshold on full − green with one split step
+                 fractional knapsack, a threshold on full − green
     blind        the same share in every step
+
+Steps at the threshold are degraded in part, all of the same value alike, so that the order of the
+steps decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +24,9 @@ import numpy as np
 from wattlas.errors import InfeasibleError, InputError, Problem
 
 RULES = ("percentile", "budget", "blind")
-FLAT = 0.02
-"""A rule that needs within this of the blind share earns nothing by looking at carbon."""
+WORTH = 0.05
+"""A rule that degrades less than this part fewer than the blind share earns nothing."""
+NEAR = 1e-12
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,9 @@ class Share:
 
     `degraded` (T,) is the share of each step's requests, 0..1; `share` that of the window.
     `threshold_g` is what a step must emit (percentile) or save (budget), g per request, from which
-    it is degraded; nan where that is every step or none. `mean_g` is what a request emits in the
-    mean of the window, `full_g` in the mean if all were served in full.
+    it is degraded; nan where none is, and for the blind rule. In the mean of the window, g per
+    request: `mean_g` is what a request emits, `served_g` one that is served in full (nan where
+    none is), `full_g` what it would be if all were.
     """
 
     rule: str
@@ -41,6 +46,7 @@ class Share:
     threshold_g: float
     cap_g: float
     mean_g: float
+    served_g: float
     full_g: float
 
     @property
@@ -59,49 +65,58 @@ def green_share(
     """The least share of requests to degrade so that a cap on grams per request holds.
 
     `full_g` and `green_g` (T,) are g per request; `requests` (T,), alike in all steps by default.
-    Raises InputError with all that is wrong with the arrays, InfeasibleError with the least
-    attainable cap where degrading everything does not do.
+    A step in which degrading saves nothing may be there; the budget rule leaves it alone. Raises
+    InputError with all that is wrong with the arrays, InfeasibleError with the least attainable
+    cap where degrading everything does not do. The percentile rule then degrades everything.
     """
-    full, green = np.asarray(full_g, dtype=float), np.asarray(green_g, dtype=float)
-    asked = np.ones(len(full)) if requests is None else np.asarray(requests, dtype=float)
-    problems = list(_problems(full, green, asked, cap_g, rule))
-    if problems:
-        raise InputError(problems)
-    chosen = {"percentile": _percentile, "budget": _budget, "blind": _blind}[rule]
-    degraded, threshold = chosen(full, green, asked, cap_g)
-    total = float(asked.sum())
-    mean = float((asked * (full - degraded * (full - green))).sum()) / total
+    full, green, asked = _arrays(full_g, green_g, requests)
+    _check(full, green, asked, [cap_g], rule)
+    degraded, threshold = decide(full, green, asked, cap_g, rule)
     return Share(
         rule=rule,
-        share=float((asked * degraded).sum()) / total,
+        share=mean_of(degraded, asked),
         degraded=degraded,
         threshold_g=threshold,
         cap_g=cap_g,
-        mean_g=mean,
-        full_g=float((asked * full).sum()) / total,
+        mean_g=mean_of(full - degraded * (full - green), asked),
+        served_g=mean_of(full, asked * (1.0 - degraded)),
+        full_g=mean_of(full, asked),
     )
 
 
-def least_g(
-    energy_kwh: float,
-    pue: np.ndarray,
-    g_per_kwh: np.ndarray,
-    network_kwh: np.ndarray | None = None,
+def shares_at(
+    full_g: np.ndarray,
+    green_g: np.ndarray,
+    caps_g: Sequence[float] | np.ndarray,
+    requests: np.ndarray | None = None,
+    rule: str = "budget",
 ) -> np.ndarray:
-    """Least grams per request among the places of each step, network energy included, (T,).
+    """The share at each of some caps, (C,), as `green_share` has it; nan where none would do.
 
-        min_r  (energy · PUE_r + network_r) · κ[r,t]
-
-    `pue` (R,), `g_per_kwh` (R, T), `network_kwh` (R,) kWh per request on the way there and back.
+    The steps are put in order once for all caps. Raises InputError.
     """
-    moved = np.zeros(len(pue)) if network_kwh is None else network_kwh
-    grams: np.ndarray = ((energy_kwh * pue + moved)[:, None] * g_per_kwh).min(axis=0)
-    return grams
+    full, green, asked = _arrays(full_g, green_g, requests)
+    caps = np.asarray(caps_g, dtype=float)
+    _check(full, green, asked, caps, rule)
+    found: np.ndarray = _VOLUMES[rule](full, green, asked, caps, 0.0) / asked.sum()
+    return found
+
+
+def least_mean_g(
+    full_g: np.ndarray, green_g: np.ndarray, requests: np.ndarray | None = None
+) -> float:
+    """The least attainable cap: g per request with every request degraded where that saves."""
+    full, green, asked = _arrays(full_g, green_g, requests)
+    return mean_of(np.minimum(full, green), asked)
 
 
 def verdict(aware: Share, blind: Share) -> str:
     """In words, whether looking at carbon earns its keep against degrading evenly."""
-    if aware.share >= blind.share - FLAT:
+    if blind.share <= NEAR:
+        return "nothing to degrade: full service keeps the cap"
+    if aware.rule == "percentile" and aware.share >= 1.0 - NEAR:
+        return "not worth it: no step is as clean as the cap, and every request would be degraded"
+    if aware.share > (1.0 - WORTH) * blind.share:
         return (
             f"not worth it: the intensity varies too little, {aware.share:.1%} of requests would "
             f"be degraded where an even share needs {blind.share:.1%}"
@@ -109,68 +124,142 @@ def verdict(aware: Share, blind: Share) -> str:
     return f"degrades {1 - aware.share / blind.share:.0%} fewer requests than an even share"
 
 
-def _percentile(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, cap: float
+def decide(
+    full: np.ndarray,
+    green: np.ndarray,
+    asked: np.ndarray,
+    cap_g: float,
+    rule: str,
+    carried_g: float = 0.0,
 ) -> tuple[np.ndarray, float]:
-    order = np.argsort(full, kind="stable")
-    emitted, volume = np.cumsum((asked * full)[order]), np.cumsum(asked[order])
-    # The mean over the cleanest steps rises with each further one.
-    kept = int(np.searchsorted(emitted - cap * volume > 1e-12 * cap * volume[-1], True))
-    degraded = np.zeros(len(full))
-    if kept == len(full):
+    """(share degraded in each step, threshold) by a rule.
+
+    `carried_g` are grams beyond the cap from before the window, to be made good within it; below
+    0 what is left over. Raises InfeasibleError where that cannot be.
+    """
+    volume = float(_VOLUMES[rule](full, green, asked, np.array([cap_g]), carried_g)[0])
+    if np.isnan(volume):
+        least = green if rule == "blind" else np.minimum(full, green)
+        raise InfeasibleError(_least_words(mean_of(least, asked), mean_of(full, asked), cap_g))
+    if rule == "blind":
+        return np.full(len(full), min(volume / float(asked.sum()), 1.0)), float("nan")
+    return _fill(full if rule == "percentile" else full - green, asked, volume)
+
+
+def mean_of(values: np.ndarray, asked: np.ndarray) -> float:
+    """Mean over requests; nan where there are none."""
+    total = float(asked.sum())
+    return float((asked * values).sum()) / total if total > 0 else float("nan")
+
+
+def _fill(value: np.ndarray, asked: np.ndarray, volume: float) -> tuple[np.ndarray, float]:
+    """So many requests, from the steps of the largest value on, those of equal value alike."""
+    degraded = np.zeros(len(value))
+    if volume <= 0:
         return degraded, float("nan")
-    degraded[order[kept:]] = 1.0
-    split = order[kept]
-    room = cap * volume[kept - 1] - emitted[kept - 1] if kept else 0.0
-    if asked[split] > 0 and full[split] > cap:
-        degraded[split] = 1.0 - min(room / (full[split] - cap) / asked[split], 1.0)
-    return degraded, float(full[split])
+    order = np.argsort(-value, kind="stable")
+    reach = np.cumsum(asked[order])
+    last = min(int(np.searchsorted(reach, volume * (1 - NEAR))), len(order) - 1)
+    threshold = float(value[order[last]])
+    above = value > threshold + NEAR * abs(threshold)
+    alike = ~above & (value >= threshold - NEAR * abs(threshold))
+    part = (volume - float(asked[above].sum())) / float(asked[alike].sum())
+    degraded[above] = 1.0
+    degraded[alike] = 1.0 if part > 1 - 1e-9 else max(part, 0.0)
+    return degraded, threshold
+
+
+def _percentile(
+    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+) -> np.ndarray:
+    order = np.argsort(full, kind="stable")
+    full, asked = full[order], asked[order]
+    emitted, volume = np.cumsum(asked * full), np.cumsum(asked)
+    # Over the cap, of the cleanest steps: falls while they are cleaner than it, then rises.
+    over = emitted[:, None] - caps * volume[:, None] + carried
+    held = over <= NEAR * (emitted[-1] + caps * volume[-1])
+    kept = np.where(held.any(axis=0), len(full) - held[::-1].argmax(axis=0), 0)
+    split, at = np.minimum(kept, len(full) - 1), np.arange(len(caps))
+    room = np.where(kept > 0, -over[kept - 1, at], -carried)
+    beyond = full[split] - caps
+    part = np.divide(np.maximum(room, 0.0), beyond, out=np.zeros(len(caps)), where=beyond > 0)
+    whole = np.where(kept > 0, volume[kept - 1], 0.0)
+    served = np.where(kept < len(full), whole + np.minimum(part, asked[split]), whole)
+    found: np.ndarray = np.where((kept == 0) & (carried > 0), np.nan, volume[-1] - served)
+    return found
 
 
 def _budget(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, cap: float
-) -> tuple[np.ndarray, float]:
+    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+) -> np.ndarray:
     saving = full - green
-    over = float((asked * full).sum()) - cap * float(asked.sum())
-    degraded = np.zeros(len(full))
-    if over <= 0:
-        return degraded, float("nan")
+    over, noise = _over(full, asked, caps, carried)
     gains = np.flatnonzero((saving > 0) & (asked > 0))
     order = gains[np.argsort(-saving[gains], kind="stable")]
-    saved = np.cumsum((asked * saving)[order])
-    if not len(order) or saved[-1] < over * (1 - 1e-12):
-        raise InfeasibleError(_least_words(full, green, asked, cap))
-    whole = min(int(np.searchsorted(saved, over)), len(order) - 1)
-    degraded[order[:whole]] = 1.0
-    split = order[whole]
-    before = saved[whole - 1] if whole else 0.0
-    degraded[split] = min((over - before) / (asked[split] * saving[split]), 1.0)
-    return degraded, float(saving[split])
+    saved = np.append(0.0, np.cumsum((asked * saving)[order]))
+    volume = np.append(0.0, np.cumsum(asked[order]))
+    needed = np.interp(over, saved, volume)
+    return np.where(over <= noise, 0.0, np.where(over > saved[-1] + noise, np.nan, needed))
 
 
 def _blind(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, cap: float
-) -> tuple[np.ndarray, float]:
-    over = float((asked * full).sum()) - cap * float(asked.sum())
+    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+) -> np.ndarray:
+    over, noise = _over(full, asked, caps, carried)
     could = float((asked * (full - green)).sum())
-    if over > could * (1 + 1e-12):
-        raise InfeasibleError(_least_words(full, green, asked, cap))
-    share = max(over, 0.0) / could if could > 0 else 0.0
-    return np.full(len(full), min(share, 1.0)), float("nan")
+    if could <= noise:
+        return np.where(over <= noise, 0.0, np.nan)
+    share = np.minimum(over / could, 1.0)
+    found = np.where(over > could + noise, np.nan, share * asked.sum())
+    return np.where(over <= noise, 0.0, found)
 
 
-def _least_words(full: np.ndarray, green: np.ndarray, asked: np.ndarray, cap: float) -> str:
-    total = float(asked.sum())
-    least = float((asked * np.minimum(full, green)).sum()) / total
-    mean = float((asked * full).sum()) / total
+_VOLUMES = {"percentile": _percentile, "budget": _budget, "blind": _blind}
+"""Rule → requests to degrade at each of some caps, (C,); nan where none would do."""
+
+
+def _over(
+    full: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+) -> tuple[np.ndarray, float]:
+    """Grams to be saved at each cap, and what is no more than rounding."""
+    emitted = float((asked * full).sum())
+    return emitted - caps * float(asked.sum()) + carried, NEAR * emitted
+
+
+def _least_words(least: float, mean: float, cap: float) -> str:
+    part = f", {least / mean:.1%} of full service" if mean > 0 else ""
     return (
         f"a cap of {cap:,.4g} g per request cannot be met: with every request degraded it is "
-        f"{least:,.4g} g, {least / mean:.1%} of full service. Raise the cap, or degrade further."
+        f"{least:,.4g} g{part}. Raise the cap, or degrade further."
     )
 
 
+def _arrays(
+    full_g: np.ndarray, green_g: np.ndarray, requests: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    full, green = np.asarray(full_g, dtype=float), np.asarray(green_g, dtype=float)
+    asked = np.ones(len(full)) if requests is None else np.asarray(requests, dtype=float)
+    return full, green, asked
+
+
+def _check(
+    full: np.ndarray,
+    green: np.ndarray,
+    asked: np.ndarray,
+    caps: Sequence[float] | np.ndarray,
+    rule: str,
+) -> None:
+    problems = list(_problems(full, green, asked, caps, rule))
+    if problems:
+        raise InputError(problems)
+
+
 def _problems(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, cap: float, rule: str
+    full: np.ndarray,
+    green: np.ndarray,
+    asked: np.ndarray,
+    caps: Sequence[float] | np.ndarray,
+    rule: str,
 ) -> Iterator[Problem]:
     if rule not in RULES:
         yield Problem("rule", f"is `{rule}`", f"Choose {', '.join(RULES)}.")
@@ -183,11 +272,14 @@ def _problems(
     for name, values in (("full_g", full), ("green_g", green), ("requests", asked)):
         if not np.isfinite(values).all() or (values < 0).any():
             yield Problem(name, "has values that are negative or no numbers", "Mend the series.")
-    if green.shape == full.shape and (green > full * (1 + 1e-12)).any():
-        worst = int(np.argmax(green - full))
-        what = f"is above full_g in step {worst}: a degraded request emits more than a full one"
-        yield Problem("green_g", what, "Exchange the two, or choose a greener point.")
     if asked.shape == full.shape and len(asked) and asked.sum() <= 0:
         yield Problem("requests", "add up to nothing", "Give requests in at least one step.")
-    if not cap >= 0 or not np.isfinite(cap):
-        yield Problem("cap_g", f"is {cap:g}, wanted a number of at least 0", "Give g per request.")
+    elif green.shape == full.shape == asked.shape and (
+        mean_of(green, asked) > mean_of(full, asked) * (1 + NEAR)
+    ):
+        what = "is above full_g in the mean: a degraded request emits more than a full one"
+        yield Problem("green_g", what, "Exchange the two, or choose a greener point.")
+    for cap in caps:
+        if not 0 <= cap < np.inf:
+            what = f"is {cap:g}, wanted a number of at least 0"
+            yield Problem("cap_g", what, "Give g per request.")

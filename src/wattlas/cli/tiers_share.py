@@ -1,0 +1,279 @@
+"""`wattlas tiers share`: how much of a class to degrade, and when, to stay under a carbon cap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattlas.cli.common import (
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    load_scenario,
+    print_json,
+    progress,
+    say,
+)
+from wattlas.cli.tiers_share_answer import Answer, Asked, Question, Rows, answer, shown_days
+from wattlas.errors import InputError, Problem, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from wattlas.job.board import Ways
+    from wattlas.model.scenario import Scenario
+
+CAP_SHARE = 0.9
+RULES = ("percentile", "budget")
+TABLES = (".csv", ".parquet")
+
+
+def command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    klass: Annotated[str, typer.Option("--class", "-k", help="Workload class.")] = "",
+    zone: Annotated[
+        list[str] | None,
+        typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
+    ] = None,
+    cap_share: Annotated[
+        float | None,
+        typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
+    ] = None,
+    cap_g: Annotated[
+        float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
+    ] = None,
+    green: Annotated[
+        str | None,
+        typer.Option(help="Operating point of a degraded request; the next best unless given."),
+    ] = None,
+    green_share: Annotated[
+        float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
+    ] = None,
+    full: Annotated[
+        str | None,
+        typer.Option(help="Operating point of full service; the thriftiest open unless given."),
+    ] = None,
+    latency_factor: Annotated[
+        float, typer.Option(help="How many budgets a degraded request may take.")
+    ] = 1.0,
+    rule: Annotated[str, typer.Option(help="percentile, budget, or both.")] = "both",
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Also with requests at the cleanest place open.")
+    ] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", help="Only this region beside home, as often as you like."),
+    ] = None,
+    network: Annotated[
+        float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
+    ] = 0.0,
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
+    ] = False,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(help="Table of forecast intensities; else persistence.", metavar="FILE"),
+    ] = None,
+    days: Annotated[
+        int, typer.Option(help="Show the hours of so many days, the dirtiest.", min=0)
+    ] = 0,
+    first: Annotated[bool, typer.Option("--first", help="Show the first days instead.")] = False,
+    targets: Annotated[
+        bool, typer.Option("--targets", help="Which accuracy and latency the hours leave.")
+    ] = False,
+    hours: Annotated[
+        Path | None,
+        typer.Option(
+            help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How much of a class to degrade, and when, so that carbon stays under a cap.
+
+    percentile: until what is served in full keeps the cap in the mean. budget: until all requests
+    do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can
+    meet it.
+    """
+    from wattlas.job.board import Ways
+
+    _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
+    _exclude({"--green": green, "--green-share": green_share})
+    _check(rule, forecast, ahead, out)
+    question = Question(
+        zones=tuple(dict.fromkeys(zone)) if zone else None,
+        rules=RULES if rule == "both" else (rule,),
+        places=("local", "remote") if remote or to else ("local",),
+        cap_share=CAP_SHARE if cap_share is None and cap_g is None else cap_share,
+        cap_g=cap_g,
+        days=days,
+        first=first,
+        every_day=out is not None,
+        targets=targets,
+    )
+    ways = Ways(full, green, green_share, latency_factor, to or None, network)
+    with progress("Reading"):
+        if hours is None:
+            asked = _of_scenario(load_scenario(path, scenario, set), klass, question, ways)
+        else:
+            own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
+            _no_scenario({**own, "--targets": targets}, ways)
+            asked = _of_table(hours, question, green_share)
+        asked = _with_forecast(asked, forecast) if ahead else asked
+    with progress("Sharing"):
+        found = answer(asked)
+    if out is not None:
+        _write(out, found.days)
+    found = replace(found, days=shown_days(question, found.days))
+    if as_json:
+        print_json(_as_data(asked, found))
+    else:
+        from wattlas.cli.tiers_share_show import show
+
+        show(asked, found)
+    if out is not None:
+        say(f"Wrote {out}.")
+
+
+def _exclude(options: dict[str, Any]) -> None:
+    if all(value is not None for value in options.values()):
+        raise UsageError(f"{' and '.join(options)} exclude each other")
+
+
+def _check(rule: str, forecast: Path | None, ahead: bool, out: Path | None) -> None:
+    if rule not in (*RULES, "both"):
+        raise UsageError(f"--rule is `{rule}`; choose percentile, budget or both")
+    if forecast is not None and not ahead:
+        raise UsageError("--forecast needs --ahead")
+    if out is not None and out.suffix.lower() not in TABLES:
+        raise UsageError(f"--out is {out}; name a file that ends in .parquet or .csv")
+
+
+def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
+    """Raise UsageError for what has no meaning beside --hours."""
+    given |= {
+        "--green": ways.green,
+        "--full": ways.full,
+        "--to": ways.regions,
+        "--network-kwh-per-gb": ways.network_kwh_per_gb,
+        "--latency-factor": ways.latency_factor != 1.0,
+    }
+    wrong = [name for name, value in given.items() if value]
+    if wrong:
+        raise UsageError(f"--hours stands for a scenario; leave out {', '.join(wrong)}")
+
+
+def _of_table(file: Path, question: Question, green_share: float | None) -> Asked:
+    from wattlas.data.intensity_file import read_intensities
+    from wattlas.job.board import HALF, board_of_table, share_problem
+    from wattlas.job.shares import cap_problems, unknown_zones
+
+    read = read_intensities(file)
+    part = HALF if green_share is None else green_share
+    problems = [
+        *unknown_zones(question.zones, read.zones),
+        *cap_problems(question.cap_share, question.cap_g),
+        *share_problem(part),
+    ]
+    if problems:
+        raise InputError(problems)
+    board = board_of_table(
+        read.zones, read.g_per_kwh, read.hours.utc, green_share=part, step_h=read.hours.step_h
+    )
+    return Asked(question, board, question.zones or board.zones, None, "", part)
+
+
+def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> Asked:
+    from wattlas.cli.tiers_menu import class_of
+    from wattlas.job.board import board_of, problems_of
+    from wattlas.job.shares import cap_problems, unknown_zones, zones_of
+
+    chosen = class_of(world, klass).id
+    problems = [
+        *unknown_zones(question.zones, world.signals.zones),
+        *cap_problems(question.cap_share, question.cap_g),
+        *problems_of(world, chosen, ways),
+    ]
+    if problems:
+        raise InputError(problems)
+    board = board_of(world, chosen, ways)
+    zones = zones_of(board, question.zones)
+    return Asked(question, board, zones, world, chosen, ways.green_share)
+
+
+def _with_forecast(asked: Asked, file: Path | None) -> Asked:
+    """The same question with the forecast that its days are planned on."""
+    from wattlas.job.shares import persistence
+
+    if file is not None:
+        return replace(asked, expected=_read_forecast(asked, file), forecast=f"as {file} has it")
+    words = "persistence, each hour as it was the day before"
+    return replace(asked, expected=persistence(asked.board), forecast=words)
+
+
+def _read_forecast(asked: Asked, file: Path) -> np.ndarray:
+    """The forecast intensity of each region, (R, T)."""
+    from wattlas.data.intensity_file import read_intensities
+    from wattlas.job.shares import steps_per_day
+    from wattlas.model.signals import Hours
+
+    board = asked.board
+    hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
+    read = read_intensities(file, hours)
+    own = board.zones if asked.world is None else [r.zone for r in asked.world.regions]
+    lacking = [zone for zone in dict.fromkeys(own) if zone not in read.zones]
+    if lacking:
+        what = f"lacks {', '.join(lacking)}"
+        raise InputError([Problem("zone", what, "Add their forecasts.", str(file))])
+    rows = [read.zones.index(zone) for zone in own]
+    found: np.ndarray = read.g_per_kwh[rows]
+    return found
+
+
+def _write(file: Path, rows: Rows) -> None:
+    """Every day of every zone, place and rule, with its hours as letters."""
+    import polars as pl
+
+    from wattlas.dashboard.results import write_frame, write_text
+
+    text, number = pl.String(), pl.Float64()
+    names = dict.fromkeys(("zone", "place", "rule", "plan", "day"), text)
+    frame = pl.DataFrame(
+        rows, schema={**names, "full_g": number, "degraded_share": number, "hours": text}
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix.lower() == ".csv":
+        write_text(file, frame.write_csv())
+    else:
+        write_frame(file, frame)
+
+
+def _as_data(asked: Asked, found: Answer) -> dict[str, Any]:
+    board, world, of = asked.board, asked.world, asked.question
+    return {
+        "class": asked.klass or None,
+        "unit": "g per request" if world else "g per kWh of full service",
+        "intensity": str(world.signals.deciding) if world else "average",
+        "notice": world.notice if world else "",
+        "full_points": board.full_points,
+        "green_point": board.green_point or None,
+        "green_share": asked.green_share,
+        "left_out_share": board.left_out,
+        "cap_share": of.cap_share,
+        "cap_g": of.cap_g,
+        "forecast": asked.forecast or None,
+        "zones": found.zones,
+        "ahead": found.ahead,
+        "days": found.days,
+        "targets": found.targets,
+    }

@@ -1,0 +1,57 @@
+"""Hourly carbon intensity from a table of one's own: every zone, every hour once, in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wattlas.data.series import grid, time_range, time_step_h
+from wattlas.data.tables import TIME_COLUMN, Column, read_table, typed
+from wattlas.errors import InputError, Problem
+from wattlas.model.signals import Hours
+
+VALUE = "average_g_per_kwh"
+COLUMNS = (Column(TIME_COLUMN, "time"), Column("zone"), Column(VALUE, "number", at_least=0.0))
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """`g_per_kwh` (zones, T) at `hours`; zones in the order in which they first appear."""
+
+    zones: tuple[str, ...]
+    hours: Hours
+    g_per_kwh: np.ndarray
+
+
+def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensities:
+    """The intensities in a CSV or Parquet file with `time_utc`, `zone` and `average_g_per_kwh`.
+
+    As `signals.carbon` of a scenario has them; other columns are left alone. From the first time
+    of the table to its last, or over `hours`. Raises InputError with every problem: cells that
+    cannot be read or are below 0, hours that a zone lacks or has twice.
+    """
+    file = Path(path)
+    mend = "Give hourly intensities in CSV or Parquet."
+    missing = Problem(str(path), "there is no such file", mend)
+    table = read_table(file, str(path), missing)
+    frame, problems = typed(table, COLUMNS)
+    span = time_range(frame) if TIME_COLUMN in frame.columns else None
+    if problems or span is None:
+        none = table.problem(None, "(rows)", "there are none", "Give an hour.")
+        raise InputError(problems or [none])
+    if hours is None:
+        step_h = time_step_h(frame)
+        count = round((span[1] - span[0]) / np.timedelta64(1, "s") / (step_h * 3600)) + 1
+        hours = Hours.range(str(span[0]), count, step_h)
+    zones = tuple(frame["zone"].unique(maintain_order=True).to_list())
+    wanted = [(zone,) for zone in zones]
+    values, have, problems = grid(table, frame, ["zone"], VALUE, wanted, hours)
+    for zone, found in zip(zones, have, strict=True):
+        if not found:
+            what = f"`{zone}` has none of the hours from {hours.utc[0]}Z on"
+            problems.append(table.problem(None, VALUE, what, "Add the rows."))
+    if problems:
+        raise InputError(problems)
+    return Intensities(zones, hours, values)
