@@ -17,7 +17,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.users import Users
 from wattlas.tiers.menu import menu
 from wattlas.tiers.population import population
-from wattlas.tiers.targets import default_scale, targets
+from wattlas.tiers.targets import targets
+from wattlas.tiers.utility import default_scale
 
 
 def levels(

@@ -22,7 +22,7 @@ from wattlas.job.tables import (
     frontier_table,
     policies_table,
 )
-from wattlas.job.tier_tables import split_table, tier_tables
+from wattlas.job.tier_tables import shares_table, split_table, tier_tables
 from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
@@ -112,8 +112,11 @@ def _tiers(scenario: Scenario, best: Plan, tell: Progress) -> dict[str, Table]:
     )
     tables = tier_tables(found)
     tell("geography and tiers together", 1.0)
-    parts = None if scenario.frictions.couples else split_table(found)
-    return tables if parts is None else {**tables, "tier_split": parts}
+    more = {
+        "tier_shares": shares_table(found),
+        "tier_split": None if scenario.frictions.couples else split_table(found),
+    }
+    return tables | {name: table for name, table in more.items() if table is not None}
 
 
 def _home(policies: dict[str, Plan]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.errors import InputError
 from wattlas.job.home import at_home
 from wattlas.job.offers import Design, TierDesign
+from wattlas.job.shares import shares
 from wattlas.model.scenario import Scenario
 from wattlas.placement.metrics import Table
 from wattlas.tiers.menu import Menu, menu
@@ -61,6 +63,29 @@ def split_table(found: TierDesign) -> Table | None:
         return None
     classes = ", ".join(one.service.klass for one in found.designs if one.chosen is not None)
     return {"class": [classes] * len(parts["part"]), **parts}
+
+
+def shares_table(found: TierDesign) -> Table | None:
+    """How much carbon asks to degrade per zone, for the class whose tier brings most.
+
+    None where no class has a tier, or where the chosen floor is none for the rules.
+    """
+    worth = [one for one in found.designs if one.chosen is not None]
+    if not worth:
+        return None
+    best = max(worth, key=lambda one: one.chosen.profit_gain_usd if one.chosen else 0.0)
+    assert best.chosen is not None
+    service = best.service
+    late = float(service.latest_ms[best.chosen.contract.point]) / service.latency_budget_ms
+    try:
+        return shares(
+            found.plan.scenario,
+            service.klass,
+            green=best.chosen.floor,
+            latency_factor=max(late * (1 + 1e-9), 1.0),
+        )
+    except InputError:
+        return None
 
 
 def _verdict(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
