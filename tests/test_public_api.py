@@ -13,6 +13,7 @@ PUBLIC = [
     "Plan",
     "Scenario",
     "breakeven",
+    "design_tiers",
     "errors",
     "example",
     "fit_users",

@@ -34,7 +34,8 @@ from wattlas.tiers.ahead import day_ahead, plan_ahead
 from wattlas.tiers.menu import menu
 from wattlas.tiers.population import population
 from wattlas.tiers.share import RULES, green_share
-from wattlas.tiers.targets import default_scale, targets
+from wattlas.tiers.targets import targets
+from wattlas.tiers.utility import default_scale
 
 REFERENCE = {
     "DE": (0.134, 0.120),

@@ -48,4 +48,4 @@ def test_segments_are_varied_in_proportion() -> None:
         for one in sensitivities(service(seed=2), users, PRICE)
     }
     assert found["consciousness"][1] == pytest.approx(0.5)
-    assert found["consciousness"][0] == pytest.approx(0.5 / 3)
+    assert found["consciousness"][0] == pytest.approx(0.5 / 100)

@@ -291,10 +291,13 @@ def _show_targets(found: _Found, goal: Targets, stated: bool) -> None:
         [head for head, _ in columns],
         [[row[name] for _, name in columns] for row in _target_rows(found, goal)],
     )
+    from wattlas.tiers.utility import LATEST
+
     who = "the scenario's users" if stated else "users as the default prior has them"
     typer.echo(
-        f"Utility in the mean of {who}: score from 0 to 1,\nms from the budget of "
-        f"{figure(found.klass.latency_budget_ms)} to 0, grams from the cap to 0."
+        f"Utility in the mean of {who}: score from 0 to 1,\nms from "
+        f"{figure(LATEST * found.klass.latency_budget_ms)}, twice the budget, to 0, grams from "
+        "the cap to 0."
     )
     try:
         now = goal.at(found.at.g_per_kwh)

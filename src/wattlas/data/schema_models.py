@@ -237,7 +237,7 @@ class ScenarioDocument(Section):
     users: UsersSection | None = None
     """Who might subscribe to a tier, and what full service sells for."""
     offer: OfferSection = OfferSection()
-    """What kind of tier a study looks for."""
+    """The kind of tier that `study` and `tiers design` look for."""
     frictions: FrictionsSection = FrictionsSection()
     """What it costs to change one's mind."""
     objective: ObjectiveSection = ObjectiveSection()
