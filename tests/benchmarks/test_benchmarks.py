@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.machine import machine, words
 from benchmarks.modelling import Built
 from benchmarks.program import _check_same, our_program
 from benchmarks.registry import Asked, Figure, registry, table
+from benchmarks.study import measured
 from benchmarks.worlds import world
 from wattlas.placement.api import plan
 from wattlas.placement.instance import build_instance
@@ -68,6 +70,36 @@ def test_the_study_benchmark_runs() -> None:
     seconds, memory = run("study", "tiny")
     assert seconds.ours > 0
     assert 20 < memory.ours < 4000
+
+
+SPENDS = "import time; b = bytearray({mib} << 20); b[::4096] = b[::4096].replace(b'\\0', b'1')"
+
+
+def test_memory_is_that_of_the_measured_program() -> None:
+    """A large process that measures changes nothing, and what the program holds is seen."""
+    python = [sys.executable, "-c"]
+    small = measured([*python, "pass"]).peak_mib
+    held = np.ones(40 << 20)  # 320 MiB
+    beside = measured([*python, "pass"]).peak_mib
+    large = measured([*python, SPENDS.format(mib=200)]).peak_mib
+    assert held.nbytes >> 20 == 320
+    assert small < 40
+    assert beside == pytest.approx(small, abs=5)
+    assert 200 < large - small < 240
+
+
+def test_memory_of_what_the_program_starts_counts() -> None:
+    """The largest of a program and its own children is its peak."""
+    child = SPENDS.format(mib=100)
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    assert measured([sys.executable, "-c", code]).peak_mib > 100
+
+
+def test_a_measured_program_that_fails_says_why(tmp_path: Path) -> None:
+    """The error carries the exit code and the last words, from the folder it ran in."""
+    code = "import os, sys; print(os.getcwd()); sys.exit(3)"
+    with pytest.raises(RuntimeError, match=f"ended with 3:\n{tmp_path}"):
+        measured([sys.executable, "-c", code], cwd=tmp_path)
 
 
 def test_the_first_command_is_read_from_the_readme(root: Path) -> None:
