@@ -63,20 +63,11 @@ def ready_engine(scenario: Scenario) -> None:
     metros, classes, regions, points, hours = scenario.shape
     from wattlas.placement.fast import WORTH_IT
 
-    if metros * classes * regions * points * hours >= WORTH_IT and not _compiled():
-        from wattlas.placement.engine import warm_up
+    if metros * classes * regions * points * hours >= WORTH_IT:
+        from wattlas.placement.engine import is_compiled, warm_up
 
-        warm_up(say)
-
-
-def _compiled() -> bool:
-    """Whether compiled code of the engine lies beside its source, without loading any of it."""
-    from wattlas.placement import engine
-
-    folder = Path(engine.__file__).parent
-    newest = max(file.stat().st_mtime for file in folder.glob("*.py"))
-    kept = (folder / "__pycache__").glob("hours.walk-*.nbc")
-    return any(file.stat().st_mtime >= newest for file in kept)
+        if not is_compiled():
+            warm_up(say)
 
 
 def print_json(value: Any) -> None:
