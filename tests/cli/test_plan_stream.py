@@ -141,7 +141,7 @@ def test_a_long_scenario_is_read_month_by_month(
     monkeypatch.setattr("wattlas.data.months.LONG_H", 1000)
     capsys.readouterr()
     assert run(["plan", str(long.path), "--out", str(months), *short]) == 0
-    assert "1,800 steps are read month by month" in capsys.readouterr().err
+    assert "1,800 steps are read chunk by chunk" in capsys.readouterr().err
     key = ["time_utc", "metro", "class", "region", "point"]
     assert table(months).sort(key).equals(table(whole).sort(key))
     told = json.loads((months / "meta.json").read_text("utf-8"))

@@ -58,12 +58,15 @@ def load_scenario(
     return loaded.scenario
 
 
-def ready_engine(scenario: Scenario) -> None:
-    """Compile the fast engine if this scenario will want it and it was never used before."""
+def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
+    """Compile the fast engine if this scenario will want it and it was never used before.
+
+    `steps` are the scenario's own unless given.
+    """
     metros, classes, regions, points, hours = scenario.shape
     from wattlas.placement.fast import WORTH_IT
 
-    if metros * classes * regions * points * hours >= WORTH_IT:
+    if metros * classes * regions * points * (steps or hours) >= WORTH_IT:
         from wattlas.placement.engine import is_compiled, warm_up
 
         if not is_compiled():

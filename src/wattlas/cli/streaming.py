@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def to_folder(
 
     give_memory_back()
     with progress("Reading"):
-        long = _long(asked)
+        long = _long(asked, chunk)
     with interruptible(out), pace(long.steps) as done:
         meta = write_plan(
             out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
@@ -69,21 +70,23 @@ _MMAP_THRESHOLD = -3
 """M_MMAP_THRESHOLD of malloc.h: larger requests are mapped apart, and unmapped when freed."""
 
 
-def _long(asked: Asked) -> Long:
-    """The scenario as it is to be planned: month by month where it is longer than a year."""
+def _long(asked: Asked, chunk: int) -> Long:
+    """The scenario as it is to be planned: chunk by chunk where it is long."""
     from wattlas.dashboard.stream_folder import Long, whole
     from wattlas.data.months import is_long, load_months
     from wattlas.model.objective import Window
-    from wattlas.placement.blocks import coupling
+    from wattlas.placement.blocks import coupling, hours_up_to
     from wattlas.placement.stream import coupling_words
 
     if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
         months = load_months(asked.path, scenario=asked.scenario, set=asked.set)
-        first = next(iter(months))
-        if coupling(first) is not Window.ALL:
-            ready_engine(first)
-            say(f"note: {months.steps:,} steps are read month by month.")
-            return Long(months.identity, months.steps, months)
+        first = months.first_step()
+        window = coupling(first)
+        if window is not Window.ALL:
+            ready_engine(first, months.steps)
+            say(f"note: {months.steps:,} steps are read chunk by chunk.")
+            cut = partial(hours_up_to, window=window, steps=chunk)
+            return Long(months.identity, months.steps, replace(months, cut=cut))
     loaded = load_scenario(asked.path, asked.scenario, asked.set)
     words = coupling_words(loaded)
     if words:

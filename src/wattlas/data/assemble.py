@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,17 @@ def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[S
     """The scenario of each stretch of hours, made when it is asked for.
 
     What has no time is read once; of tables over time the rows of a stretch are read, and judged,
-    when it comes. Raises InputError with every problem known by then.
+    when it comes. A CSV file is gone through once, into a temporary folder. Raises InputError with
+    every problem known by then.
     """
     draft, network = _checked(inputs)
+    with TemporaryDirectory(prefix="wattlas-") as store:
+        inputs.store = Path(store)
+        yield from _stretches(draft, network, stretches)
+
+
+def _stretches(draft: Draft, network: Network, stretches: Iterable[Hours]) -> Iterator[Scenario]:
+    inputs = draft.inputs
     for hours in stretches:
         step = np.timedelta64(round(hours.step_h * 3600), "s")
         inputs.span = (hours.utc[0], hours.utc[-1] + step)

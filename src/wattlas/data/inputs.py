@@ -27,6 +27,8 @@ class Inputs:
     from_pack: set[str] = field(default_factory=set)
     span: Span | None = None
     """Rows of tables over time that lie outside are not read."""
+    store: Path | None = None
+    """Folder for tables that are read stretch by stretch and cannot be read in part."""
 
     def report(self, path: Path_, what: str, mend: str) -> None:
         """Note a problem with the value at a path of the document."""
@@ -41,11 +43,15 @@ class Inputs:
             try:
                 if self.span is not None and (file := hourly_file(self.pack, name)):
                     label = f"pack {self.pack.manifest.name}: {name}"
-                    return read_table(file, label, Problem(name, "is missing", ""), self.span)
+                    return read_table(file, label, Problem(name, "is missing", ""), *self._part)
                 return table_of(self.pack.frame(name), f"pack {self.pack.manifest.name}: {name}")
             except InputError as fault:
                 self.problems += fault.problems
         return None
+
+    @property
+    def _part(self) -> tuple[Span | None, Path | None]:
+        return self.span, self.store
 
     def _file(self, path: Path_, name: str, given: str) -> Table | None:
         file = Path(given).expanduser()
@@ -54,7 +60,7 @@ class Inputs:
             path, f"names the table `{given}`, which is not there", f"Looked at {full}."
         )
         try:
-            table = read_table(full, str(full), missing, self.span)
+            table = read_table(full, str(full), missing, *self._part)
         except InputError as fault:
             self.problems += fault.problems
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ from wattlas.errors import InputError, Problem
 
 TIME_COLUMN = "time_utc"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%#z"
-TIME = pl.Datetime("us", "UTC")
+INSTANT = pl.Datetime("us", "UTC")
 ROW = "__row"
+TIME = "__time"
+"""What is added to rows: their number in the file, and their time where that is text."""
+ROWS_OF_A_GROUP = 100_000
 SHOWN_PER_COLUMN = 5
 """So many bad cells of a column are told one by one; the rest as a number."""
 
@@ -72,16 +76,19 @@ Span = tuple[np.datetime64, np.datetime64]
 """From a time to before another, UTC."""
 
 
-def read_table(path: Path, label: str, asked_at: Problem, span: Span | None = None) -> Table:
+def read_table(
+    path: Path, label: str, asked_at: Problem, span: Span | None = None, store: Path | None = None
+) -> Table:
     """The table in a file; of a table over time the rows in `span` only, where that is given.
 
-    Raises InputError; `asked_at` is told if the file is missing.
+    `store` is a folder for what is read once and asked for again. Raises InputError; `asked_at` is
+    told if the file is missing.
     """
     if not path.is_file():
         raise InputError([asked_at])
     try:
         if span is not None:
-            within = _within(path, span)
+            within = _within(path, span, store)
             if within is not None:
                 return Table(label, within, path)
         if path.suffix.lower() == ".parquet":
@@ -105,7 +112,7 @@ def scan(path: Path) -> pl.LazyFrame:
     return found.rename(str.strip).with_row_index(ROW)
 
 
-def _within(path: Path, span: Span) -> pl.DataFrame | None:
+def _within(path: Path, span: Span, store: Path | None = None) -> pl.DataFrame | None:
     """The rows of a table over time that lie in a span, or whose time cannot be read; None for a
     table without times. Only what is kept is held in memory.
     """
@@ -116,9 +123,19 @@ def _within(path: Path, span: Span) -> pl.DataFrame | None:
     if TIME_COLUMN not in schema:
         return None
     time = _cast(schema[TIME_COLUMN], Column(TIME_COLUMN, "time"))
+    if store is not None and path.suffix.lower() == ".csv":
+        rows, time = _stored(path, rows.with_columns(time.alias(TIME)), store), pl.col(TIME)
     begin, end = (pl.lit(t.astype("datetime64[us]")).dt.replace_time_zone("UTC") for t in span)
     kept = rows.filter(((time >= begin) & (time < end)) | time.is_null())
-    return kept.collect(engine="streaming")
+    return kept.drop(TIME, strict=False).collect(engine="streaming")
+
+
+def _stored(path: Path, rows: pl.LazyFrame, store: Path) -> pl.LazyFrame:
+    """The rows of a CSV file, of which Parquet finds a stretch of time without reading the rest."""
+    target = store / f"{hashlib.sha256(str(path).encode()).hexdigest()}.parquet"
+    if not target.exists():
+        rows.sink_parquet(target, compression="lz4", row_group_size=ROWS_OF_A_GROUP)
+    return pl.scan_parquet(target)
 
 
 def times_of(path: Path) -> pl.DataFrame:
@@ -186,10 +203,10 @@ def _cast(found: pl.DataType, column: Column) -> pl.Expr:
         cell = cell.str.strip_chars() if found == pl.String else cell
         return cell.cast(pl.Float64, strict=False)
     if found == pl.String:
-        return cell.str.strip_chars().str.strptime(TIME, TIME_FORMAT, strict=False)
+        return cell.str.strip_chars().str.strptime(INSTANT, TIME_FORMAT, strict=False)
     if isinstance(found, pl.Datetime) and found.time_zone is not None:
-        return cell.dt.convert_time_zone("UTC").cast(TIME)
-    return pl.lit(None, dtype=TIME).alias(column.name)
+        return cell.dt.convert_time_zone("UTC").cast(INSTANT)
+    return pl.lit(None, dtype=INSTANT).alias(column.name)
 
 
 def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba import types
 from numba.extending import intrinsic
 
-from wattlas.placement.engine.kept import drop_stale
+from wattlas.placement.engine.kept import drop_stale, kept_by_numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,8 +60,7 @@ def has_cache(dispatcher: Any) -> bool:
     """Whether compiled code of this kernel is loaded, or lies on disk."""
     if dispatcher.signatures:
         return True
-    name = dispatcher.py_func.__name__
-    return any(Path(dispatcher.stats.cache_path).glob(f"*.{name}-*.nbc"))
+    return kept_by_numba(dispatcher.stats.cache_path, dispatcher.py_func.__name__)
 
 
 drop_stale()

@@ -54,3 +54,8 @@ def write(name: str, content: bytes) -> bool:
         os.replace(temporary, FOLDER / name)
         return True
     return False
+
+
+def kept_by_numba(folder: str, name: str) -> bool:
+    """Whether numba keeps code of an entry in a folder of its choice."""
+    return any(Path(folder).glob(f"*.{name}-*.nbc"))
