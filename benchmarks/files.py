@@ -1,7 +1,11 @@
-"""A drawn world as a user would have it: scenario.yaml and a table beside it for every kind."""
+"""A drawn world as a user would have it: scenario.yaml and a table beside it for every kind.
+
+python -m benchmarks.files SIZE MONTHS FOLDER
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.worlds import months_world
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import WorkloadClass
 
@@ -156,3 +161,7 @@ def _fields(klass: WorkloadClass) -> str:
     more = ("mean_accuracy_min", "unserved_usd_per_request")
     given = {name: getattr(klass, name) for name in (*names, *more)}
     return ", ".join(f"{name}: {value!r}" for name, value in given.items() if value is not None)
+
+
+if __name__ == "__main__":
+    write_scenario(Path(sys.argv[3]), months_world(sys.argv[1], int(sys.argv[2])), ".parquet")

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
 from benchmarks.machine import machine, words
 from benchmarks.modelling import Built
 from benchmarks.program import _check_same, our_program
 from benchmarks.registry import Asked, Figure, registry, table
 from benchmarks.study import measured
-from benchmarks.worlds import world
+from benchmarks.worlds import months_world, world
+from wattlas.data.scenario_file import load
 from wattlas.placement.api import plan
 from wattlas.placement.instance import build_instance
 from wattlas.placement.measures import cost
@@ -63,6 +65,36 @@ def test_another_program_is_not_compared(change: dict[str, float]) -> None:
 def test_the_start_benchmark_runs() -> None:
     """Each command ends well and takes time."""
     assert all(one.ours > 0 for one in run("start", "once"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_world_in_files_is_the_world(tmp_path: Path, suffix: str) -> None:
+    """Read from its files, a drawn world has the arrays and the optimum that it was drawn with."""
+    drawn = world("tiny")
+    document = write_scenario(tmp_path / "w", drawn, suffix)
+    found = load(document)
+    for name in ("demand_per_h", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh"):
+        np.testing.assert_allclose(getattr(found, name), getattr(drawn, name), rtol=1e-12)
+    for name in ("rtt_metro_node_ms", "rtt_node_region_ms", "egress_usd_per_gb"):
+        mine, theirs = getattr(found.network, name), getattr(drawn.network, name)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+    assert plan(found).objective == pytest.approx(plan(drawn).objective, rel=1e-9)
+
+
+def test_a_world_in_stretches_is_written_as_one(tmp_path: Path) -> None:
+    """Months one after the other fill the same tables."""
+    months = list(months_world("tiny", 2))
+    found = load(write_scenario(tmp_path / "w", months, ".parquet"))
+    demand = np.concatenate([one.demand_per_h for one in months], axis=2)
+    np.testing.assert_array_equal(found.demand_per_h, demand)
+    assert not [f for f in (tmp_path / "w").iterdir() if "-" in f.name]
+
+
+def test_the_stream_benchmark_runs() -> None:
+    """Memory of either way, and time, are positive."""
+    figures = run("stream", "tiny")
+    assert {f.unit for f in figures} == {"MiB", "×"}
+    assert all(f.ours > 0 for f in figures)
 
 
 def test_the_study_benchmark_runs() -> None:
