@@ -131,10 +131,10 @@ def test_coupled_hours_are_told(tmp_path: Path, capsys: Captured) -> None:
     assert len(json.loads(told.out)["abatement_usd_per_t"]) == 1
 
 
-def test_a_long_scenario_is_read_month_by_month(
+def test_a_long_scenario_is_read_chunk_by_chunk(
     long: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """More than a year is never held as a whole, and the table is that of the whole."""
+    """More than a year is never held as a whole, and parts and table are those of the whole."""
     short = ["--set", "time.hours=1800"]
     whole, months = tmp_path / "whole", tmp_path / "months"
     assert run(["plan", str(long.path), "--out", str(whole), *short]) == 0
@@ -146,6 +146,9 @@ def test_a_long_scenario_is_read_month_by_month(
     assert table(months).sort(key).equals(table(whole).sort(key))
     told = json.loads((months / "meta.json").read_text("utf-8"))
     assert told["window"]["hours"] == 1800
+    other = json.loads((whole / "meta.json").read_text("utf-8"))
+    for name in ("file", "rows", "first", "last"):
+        assert [p[name] for p in told["parts"]] == [p[name] for p in other["parts"]]
     assert told["window"]["start_utc"] == "2023-06-01T00:00:00Z"
     cap = ["--set", "objective.carbon_cap_share=0.95"]
     assert run(["plan", str(long.path), "--out", str(tmp_path / "cap"), *short, *cap]) == 0

@@ -83,10 +83,10 @@ def _long(asked: Asked, chunk: int) -> Long:
 
     if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
         months = load_months(asked.path, scenario=asked.scenario, set=asked.set)
-        first = months.first_step()
-        window = coupling(first)
+        outline = months.outline()
+        window = coupling(outline)
         if window is not Window.ALL:
-            ready_engine(first, months.steps)
+            ready_engine(outline, months.steps)
             say(f"note: {months.steps:,} steps are read chunk by chunk.")
             cut = partial(hours_up_to, window=window, steps=chunk)
             return Long(months.identity, months.steps, replace(months, cut=cut))

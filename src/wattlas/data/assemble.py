@@ -80,6 +80,23 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
     return _with_tiers(draft, _scenario(draft, arrays)), arrays
 
 
+def outline(inputs: Inputs) -> Scenario:
+    """The scenario without its hours: one step in which nothing is asked for and all is free.
+
+    No table over time is read. Raises InputError with everything else that is wrong.
+    """
+    draft, network = _checked(inputs)
+    if inputs.problems:
+        raise InputError(unique(inputs.problems))
+    zones = tuple(dict.fromkeys(str(region.get("zone")) for region in draft.regions.kept))
+    nothing = np.zeros((len(zones), 1))
+    hours, signals = Hours.range("1970-01-01", 1), Signals(zones, nothing, nothing)
+    demand = np.zeros((len(draft.metros.kept), len(draft.classes.kept), 1))
+    capacity = np.full((len(draft.regions.kept), 1), np.inf)
+    arrays = Arrays(signals, hours, signals, network, demand, capacity)
+    return _with_tiers(draft, _scenario(draft, arrays))
+
+
 def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[Scenario]:
     """The scenario of each stretch of hours, made when it is asked for.
 

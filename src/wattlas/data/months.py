@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wattlas.data.assemble import assemble_stretches
+from wattlas.data.assemble import assemble_stretches, outline
 from wattlas.data.clock import COLUMNS, SignalTable, whole_time
 from wattlas.data.draft import make_draft
 from wattlas.data.inputs import Inputs, hourly_file
@@ -56,14 +56,15 @@ class Months:
         """Steps of all stretches together."""
         return self.hours.count
 
-    def first_step(self) -> Scenario:
-        """The scenario of nothing but the first step: what it is, without what it holds."""
-        first = replace(self, hours=self.hours.take(np.array([0])), cut=None)
-        return next(iter(first))
+    def outline(self) -> Scenario:
+        """What the scenario is, without what its tables over time hold; see `outline`."""
+        return outline(self._inputs())
 
     def __iter__(self) -> Iterator[Scenario]:
-        inputs = inputs_of(self.path, scenario=self.scenario, set=self.set, base=self.base)
-        yield from assemble_stretches(inputs, (self.cut or by_month)(self.hours))
+        yield from assemble_stretches(self._inputs(), (self.cut or by_month)(self.hours))
+
+    def _inputs(self) -> Inputs:
+        return inputs_of(self.path, scenario=self.scenario, set=self.set, base=self.base)
 
 
 def by_month(hours: Hours) -> Iterator[Hours]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,9 @@ INSTANT = pl.Datetime("us", "UTC")
 ROW = "__row"
 TIME = "__time"
 """What is added to rows: their number in the file, and their time where that is text."""
-ROWS_OF_A_GROUP = 100_000
+PIECE_BYTES = 1 << 23
+"""So much of a CSV file is read at a time where it is not to be held as a whole."""
+CSV: dict[str, Any] = {"infer_schema": False, "comment_prefix": "#", "encoding": "utf8"}
 SHOWN_PER_COLUMN = 5
 """So many bad cells of a column are told one by one; the rest as a number."""
 
@@ -96,18 +98,23 @@ def read_table(
         if path.suffix.lower() != ".csv":
             what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
             raise InputError([Problem("(file)", what, "Convert the table.", label)])
-        frame = pl.read_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+        frame = pl.read_csv(path, **CSV)
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise InputError([_unreadable(path, label, str(fault))]) from None
+    return table_of(_rows(frame), label, path)
+
+
+def _rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """What was read of a CSV file, without its empty lines."""
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
-    return table_of(frame.rename(str.strip), label, path)
+    return frame.rename(str.strip)
 
 
 def scan(path: Path) -> pl.LazyFrame:
     """A table's rows with their numbers, nothing read yet."""
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
-    found = pl.scan_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+    found = pl.scan_csv(path, **CSV)
     found = found.filter(~pl.all_horizontal(pl.all().is_null()))
     return found.rename(str.strip).with_row_index(ROW)
 
@@ -124,18 +131,40 @@ def _within(path: Path, span: Span, store: Path | None = None) -> pl.DataFrame |
         return None
     time = _cast(schema[TIME_COLUMN], Column(TIME_COLUMN, "time"))
     if store is not None and path.suffix.lower() == ".csv":
-        rows, time = _stored(path, rows.with_columns(time.alias(TIME)), store), pl.col(TIME)
+        rows, time = _stored(path, store), pl.col(TIME)
     begin, end = (pl.lit(t.astype("datetime64[us]")).dt.replace_time_zone("UTC") for t in span)
     kept = rows.filter(((time >= begin) & (time < end)) | time.is_null())
     return kept.drop(TIME, strict=False).collect(engine="streaming")
 
 
-def _stored(path: Path, rows: pl.LazyFrame, store: Path) -> pl.LazyFrame:
-    """The rows of a CSV file, of which Parquet finds a stretch of time without reading the rest."""
-    target = store / f"{hashlib.sha256(str(path).encode()).hexdigest()}.parquet"
-    if not target.exists():
-        rows.sink_parquet(target, compression="lz4", row_group_size=ROWS_OF_A_GROUP)
-    return pl.scan_parquet(target)
+def _stored(path: Path, store: Path) -> pl.LazyFrame:
+    """The rows of a CSV file from Parquet files, where a stretch of time is found at once."""
+    folder = store / hashlib.sha256(str(path).encode()).hexdigest()
+    if not folder.exists():
+        folder.mkdir()
+        time, count = _cast(pl.String(), Column(TIME_COLUMN, "time")), 0
+        for n, text in enumerate(_pieces(path)):
+            piece = _rows(pl.read_csv(text, **CSV)).with_row_index(ROW, count)
+            piece = piece.with_columns(time.alias(TIME))
+            piece.write_parquet(folder / f"{n:06d}.parquet", compression="lz4")
+            count += piece.height
+    return pl.scan_parquet(folder / "*.parquet")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A CSV file in pieces that end with a row; each begins with the header."""
+    with path.open("rb") as file:
+        head = next((line for line in file if line.strip() and not line.startswith(b"#")), b"")
+        rest = b""
+        while block := file.read(PIECE_BYTES):
+            rest += block
+            cut = rest.rfind(b"\n") + 1
+            while cut and rest.count(b'"', 0, cut) % 2:  # within a cell that holds a line break
+                cut = rest.rfind(b"\n", 0, cut - 1) + 1
+            if cut:
+                yield head + rest[:cut]
+                rest = rest[cut:]
+        yield head + rest
 
 
 def times_of(path: Path) -> pl.DataFrame:
