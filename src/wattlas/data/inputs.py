@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.series import parse_utc
 from wattlas.data.tables import Span, Table, read_table, table_of
 from wattlas.data.yaml_lines import Document, Path_, dotted
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
+from wattlas.units import S_PER_H
 
 
 @dataclass
@@ -44,7 +48,8 @@ class Inputs:
                 if self.span is not None and (file := hourly_file(self.pack, name)):
                     label = f"pack {self.pack.manifest.name}: {name}"
                     return read_table(file, label, Problem(name, "is missing", ""), *self._part)
-                return table_of(self.pack.frame(name), f"pack {self.pack.manifest.name}: {name}")
+                frame = self.pack.frame(name, self._until())
+                return table_of(frame, f"pack {self.pack.manifest.name}: {name}")
             except InputError as fault:
                 self.problems += fault.problems
         return None
@@ -52,6 +57,19 @@ class Inputs:
     @property
     def _part(self) -> tuple[Span | None, Path | None]:
         return self.span, self.store
+
+    def _until(self) -> np.datetime64 | None:
+        """The end of the hours that are studied, UTC; None where only tables say how long they are.
+
+        A step is as long as the document says, or as the pack's, where no table is beside it.
+        """
+        time, signals, about = self.typed.time, self.typed.signals, self.pack.manifest.time
+        own = signals.price.table or signals.carbon.table
+        step_h = time.step_h or (None if own else about.step_h)
+        start = parse_utc(time.start or about.start_utc)
+        if time.hours is None or step_h is None or start is None:
+            return None
+        return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
 
     def _file(self, path: Path_, name: str, given: str) -> Table | None:
         file = Path(given).expanduser()
