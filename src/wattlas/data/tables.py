@@ -107,7 +107,8 @@ def read_table(
 def _rows(frame: pl.DataFrame) -> pl.DataFrame:
     """What was read of a CSV file, without its empty lines."""
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
-    return frame.rename(str.strip)
+    names = {name: name.strip() for name in frame.columns if name != name.strip()}
+    return frame.rename(names) if names else frame
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -207,8 +208,11 @@ def typed(table: Table, columns: Sequence[Column]) -> tuple[pl.DataFrame, list[P
         if column.name in table.frame.columns:
             made.append(_cast(table.frame.schema[column.name], column))
     frame = table.frame.select(made)
-    for column in columns:
-        if column.name in frame.columns:
+    have = [column for column in columns if column.name in frame.columns]
+    # One look at all columns: most tables have nothing wrong in any of them.
+    wrong = frame.select(_bad(column).any().alias(column.name) for column in have)
+    for column in have:
+        if wrong[column.name][0]:
             problems += _bad_cells(table, frame, column)
     return frame, problems
 
@@ -238,18 +242,25 @@ def _cast(found: pl.DataType, column: Column) -> pl.Expr:
     return pl.lit(None, dtype=INSTANT).alias(column.name)
 
 
-def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:
+def _bad(column: Column) -> pl.Expr:
+    """Whether a typed cell is not what the column must hold; an empty one is looked at again."""
     cell = pl.col(column.name)
     bad = cell.is_null()
-    if not column.required:
-        bad &= table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
     if column.kind == "number":
         bad |= (~cell.is_finite()).fill_null(False)
         if column.at_least is not None:
             bad |= (cell < column.at_least).fill_null(False)
     if column.kind == "text":
         bad |= (cell == "").fill_null(False)
-    rows = frame.select(pl.col(ROW), bad.alias("bad")).filter("bad")[ROW].to_list()
+    return bad
+
+
+def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:
+    bad = frame.select(_bad(column))[column.name]
+    if not column.required:
+        given = table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
+        bad &= given | frame[column.name].is_not_null()
+    rows = frame[ROW].filter(bad).to_list()
     told = [_bad_cell(table, column, row) for row in rows[:SHOWN_PER_COLUMN]]
     if len(rows) > SHOWN_PER_COLUMN:
         more = len(rows) - SHOWN_PER_COLUMN
