@@ -14,7 +14,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
-from benchmarks.machine import machine, words
+from benchmarks.machine import forget_peak, machine, peak_mib, words
 from benchmarks.modelling import Built
 from benchmarks.program import _check_same, our_program
 from benchmarks.registry import Asked, Figure, registry, table
@@ -118,6 +118,18 @@ def test_memory_is_that_of_the_measured_program() -> None:
     assert small < 40
     assert beside == pytest.approx(small, abs=5)
     assert 200 < large - small < 240
+
+
+def test_a_peak_can_be_forgotten() -> None:
+    """What was held before does not count, what is held after does."""
+    np.ones(20 << 20)  # 160 MiB, dropped at once
+    forget_peak()
+    before = peak_mib()
+    held = np.ones(5 << 20)
+    after = peak_mib()
+    assert 30 < after - before < 80
+    del held
+    assert peak_mib() == pytest.approx(after, abs=5)
 
 
 def test_memory_of_what_the_program_starts_counts() -> None:
