@@ -8,7 +8,6 @@ never runs against stale code of another.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +25,15 @@ def newest_source() -> float:
 def fresh(pattern: str) -> list[Path]:
     """Kept files of a pattern that are no older than the source."""
     newest = newest_source()
-    return [path for path in FOLDER.glob(pattern) if path.stat().st_mtime >= newest]
+    return [path for path in FOLDER.glob(pattern) if _age(path) >= newest]
+
+
+def _age(path: Path) -> float:
+    """When a file was written; 0 where another process has just deleted it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def drop_stale() -> int:
@@ -45,15 +52,16 @@ def read(name: str) -> bytes | None:
 
 def write(name: str, content: bytes) -> bool:
     """Keep a file whole, under a temporary name first; False where nothing can be written."""
-    with suppress(OSError):
+    temporary = FOLDER / f".{name}.{os.getpid()}"
+    try:
         FOLDER.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=FOLDER, prefix=f".{name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, FOLDER / name)
-        return True
-    return False
+        temporary.write_bytes(content)
+        temporary.replace(FOLDER / name)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def kept_by_numba(folder: str, name: str) -> bool:
