@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
+from wattlas.cli.streaming import give_memory_back
 from wattlas.dashboard.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
@@ -153,3 +155,13 @@ def test_a_long_scenario_is_read_chunk_by_chunk(
     cap = ["--set", "objective.carbon_cap_share=0.95"]
     assert run(["plan", str(long.path), "--out", str(tmp_path / "cap"), *short, *cap]) == 0
     assert "solved as one" in capsys.readouterr().err
+
+
+def test_who_chose_how_memory_is_kept_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long plan asks polars for one arena unless the environment asks for something."""
+    monkeypatch.delenv("_RJEM_MALLOC_CONF", raising=False)
+    give_memory_back()
+    assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:1"
+    monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:4")
+    give_memory_back()
+    assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:4"
