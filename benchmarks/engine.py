@@ -7,7 +7,6 @@ Instances come from the shared folder (`--shared`): `bench/instances.py` makes t
 from __future__ import annotations
 
 import importlib
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import forget_peak, peak_mib
 from benchmarks.registry import Asked, Benchmark, Figure
 from wattlas.placement.engine import (
     HourlyProgram,
@@ -145,9 +145,10 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
     program = as_program(instance)
     merged, merge_s = cpu(lambda: merge(program).program)
     solve_hours(merged, [0])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    forget_peak()
+    before = peak_mib()
     answer, engine_s = cpu(lambda: solve_hours(merged, want_duals=False))
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = peak_mib() - before
     sample = np.linspace(0, hours - 1, judged).astype(int)
     cold = [highs_cold(lp_form, instance, int(t)) for t in sample]
     judge = np.array([value for value, _ in cold])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ SCENARIOS: dict[str, tuple[str, list[str], float, float]] = {
     "year": ("typical-2023", [], 100.0, 1500.0),
 }
 """Example, arguments, seconds and MiB that are aimed at."""
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,23 @@ def run(asked: Asked) -> Sequence[Figure]:
 
 
 def measured(command: list[str], cwd: Path | None = None) -> Ran:
-    """Run a command to its end; RuntimeError with its last words where it fails."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, cwd=cwd)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
-        if child.returncode:
+    """Run a command to its end; RuntimeError with its last words where it fails.
+
+    A process of its own starts the command (`launcher`), so that the memory of this one, which
+    may have run other benchmarks before, is not counted.
+    """
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as used:
+        began = [sys.executable, "-I", "-S", str(LAUNCHER), str(used.fileno())]
+        done = subprocess.run(
+            [*began, *command],
+            stdout=said, stderr=subprocess.STDOUT, cwd=cwd, pass_fds=[used.fileno()],
+        )  # fmt: skip
+        if done.returncode:
             said.seek(0)
             words = said.read().decode(errors="replace")[-2000:]
-            raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{words}")
-    return Ran(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{words}")
+        used.seek(0)
+        return Ran(**json.load(used))
 
 
 BENCHMARK = Benchmark(

@@ -34,6 +34,7 @@ ONLY_IN: dict[str, set[str]] = {
     "linopy": set(),
     "pulp": set(),
     "swiglpk": set(),
+    "llvmlite": {"placement"},
     "numba": {"placement", "tiers"},
     "typer": {"cli"},
     "rich": {"cli"},
@@ -49,8 +50,8 @@ ONLY_IN: dict[str, set[str]] = {
 HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas", "xlogit"}
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 
-KEEPS_COMPILED_CODE = "placement/engine/jit.py"
-"""The one module of placement that names a folder: the cache of what was compiled."""
+KEEPS_COMPILED_CODE = "placement/engine/kept.py"
+"""The one module of placement that names a folder: that of what was compiled."""
 
 MODEL_INSIDE_FUNCTIONS = {"polars", "xarray"}
 

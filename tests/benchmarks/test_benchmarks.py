@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
-from benchmarks.machine import machine, words
+from benchmarks.machine import forget_peak, machine, peak_mib, words
 from benchmarks.modelling import Built
 from benchmarks.program import _check_same, our_program
 from benchmarks.registry import Asked, Figure, registry, table
-from benchmarks.worlds import world
+from benchmarks.study import measured
+from benchmarks.worlds import months_world, world
+from wattlas.data.scenario_file import load
 from wattlas.placement.api import plan
 from wattlas.placement.instance import build_instance
 from wattlas.placement.measures import cost
@@ -63,11 +67,83 @@ def test_the_start_benchmark_runs() -> None:
     assert all(one.ours > 0 for one in run("start", "once"))
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_world_in_files_is_the_world(tmp_path: Path, suffix: str) -> None:
+    """Read from its files, a drawn world has the arrays and the optimum that it was drawn with."""
+    drawn = world("tiny")
+    document = write_scenario(tmp_path / "w", drawn, suffix)
+    found = load(document)
+    for name in ("demand_per_h", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh"):
+        np.testing.assert_allclose(getattr(found, name), getattr(drawn, name), rtol=1e-12)
+    for name in ("rtt_metro_node_ms", "rtt_node_region_ms", "egress_usd_per_gb"):
+        mine, theirs = getattr(found.network, name), getattr(drawn.network, name)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+    assert plan(found).objective == pytest.approx(plan(drawn).objective, rel=1e-9)
+
+
+def test_a_world_in_stretches_is_written_as_one(tmp_path: Path) -> None:
+    """Months one after the other fill the same tables."""
+    months = list(months_world("tiny", 2))
+    found = load(write_scenario(tmp_path / "w", months, ".parquet"))
+    demand = np.concatenate([one.demand_per_h for one in months], axis=2)
+    np.testing.assert_array_equal(found.demand_per_h, demand)
+    assert not [f for f in (tmp_path / "w").iterdir() if "-" in f.name]
+
+
+def test_the_stream_benchmark_runs() -> None:
+    """Memory of either way, and time, are positive."""
+    figures = run("stream", "tiny")
+    assert {f.unit for f in figures} == {"MiB", "×"}
+    assert all(f.ours > 0 for f in figures)
+
+
 def test_the_study_benchmark_runs() -> None:
     """Seconds and mebibytes of a whole study of the smallest example."""
     seconds, memory = run("study", "tiny")
     assert seconds.ours > 0
     assert 20 < memory.ours < 4000
+
+
+SPENDS = "import time; b = bytearray({mib} << 20); b[::4096] = b[::4096].replace(b'\\0', b'1')"
+
+
+def test_memory_is_that_of_the_measured_program() -> None:
+    """A large process that measures changes nothing, and what the program holds is seen."""
+    python = [sys.executable, "-c"]
+    small = measured([*python, "pass"]).peak_mib
+    held = np.ones(40 << 20)  # 320 MiB
+    beside = measured([*python, "pass"]).peak_mib
+    large = measured([*python, SPENDS.format(mib=200)]).peak_mib
+    assert held.nbytes >> 20 == 320
+    assert small < 40
+    assert beside == pytest.approx(small, abs=5)
+    assert 200 < large - small < 240
+
+
+def test_a_peak_can_be_forgotten() -> None:
+    """What was held before does not count, what is held after does."""
+    np.ones(20 << 20)  # 160 MiB, dropped at once
+    forget_peak()
+    before = peak_mib()
+    held = np.ones(5 << 20)
+    after = peak_mib()
+    assert 30 < after - before < 80
+    del held
+    assert peak_mib() == pytest.approx(after, abs=5)
+
+
+def test_memory_of_what_the_program_starts_counts() -> None:
+    """The largest of a program and its own children is its peak."""
+    child = SPENDS.format(mib=100)
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    assert measured([sys.executable, "-c", code]).peak_mib > 100
+
+
+def test_a_measured_program_that_fails_says_why(tmp_path: Path) -> None:
+    """The error carries the exit code and the last words, from the folder it ran in."""
+    code = "import os, sys; print(os.getcwd()); sys.exit(3)"
+    with pytest.raises(RuntimeError, match=f"ended with 3:\n{tmp_path}"):
+        measured([sys.executable, "-c", code], cwd=tmp_path)
 
 
 def test_the_first_command_is_read_from_the_readme(root: Path) -> None:

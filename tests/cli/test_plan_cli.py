@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -75,3 +76,12 @@ def test_exit_codes(
     told = capsys.readouterr()
     assert told.out == ""
     assert words in told.err
+
+
+def test_cycles_are_looked_for_again_once_a_scenario_is_read(tiny: Folder) -> None:
+    """Whether the scenario could be read or not."""
+    assert gc.isenabled()
+    assert run(["check", str(tiny.path)]) == 0
+    assert gc.isenabled()
+    assert run(["check", str(tiny.path), "--set", "regions.oslo.pue=0"]) == 3
+    assert gc.isenabled()

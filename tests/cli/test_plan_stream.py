@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
+from wattlas.cli.streaming import give_memory_back
 from wattlas.dashboard.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
@@ -131,22 +133,35 @@ def test_coupled_hours_are_told(tmp_path: Path, capsys: Captured) -> None:
     assert len(json.loads(told.out)["abatement_usd_per_t"]) == 1
 
 
-def test_a_long_scenario_is_read_month_by_month(
+def test_a_long_scenario_is_read_chunk_by_chunk(
     long: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """More than a year is never held as a whole, and the table is that of the whole."""
+    """More than a year is never held as a whole, and parts and table are those of the whole."""
     short = ["--set", "time.hours=1800"]
     whole, months = tmp_path / "whole", tmp_path / "months"
     assert run(["plan", str(long.path), "--out", str(whole), *short]) == 0
     monkeypatch.setattr("wattlas.data.months.LONG_H", 1000)
     capsys.readouterr()
     assert run(["plan", str(long.path), "--out", str(months), *short]) == 0
-    assert "1,800 steps are read month by month" in capsys.readouterr().err
+    assert "1,800 steps are read chunk by chunk" in capsys.readouterr().err
     key = ["time_utc", "metro", "class", "region", "point"]
     assert table(months).sort(key).equals(table(whole).sort(key))
     told = json.loads((months / "meta.json").read_text("utf-8"))
     assert told["window"]["hours"] == 1800
+    other = json.loads((whole / "meta.json").read_text("utf-8"))
+    for name in ("file", "rows", "first", "last"):
+        assert [p[name] for p in told["parts"]] == [p[name] for p in other["parts"]]
     assert told["window"]["start_utc"] == "2023-06-01T00:00:00Z"
     cap = ["--set", "objective.carbon_cap_share=0.95"]
     assert run(["plan", str(long.path), "--out", str(tmp_path / "cap"), *short, *cap]) == 0
     assert "solved as one" in capsys.readouterr().err
+
+
+def test_who_chose_how_memory_is_kept_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long plan asks polars for one arena unless the environment asks for something."""
+    monkeypatch.delenv("_RJEM_MALLOC_CONF", raising=False)
+    give_memory_back()
+    assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:1"
+    monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:4")
+    give_memory_back()
+    assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
-from wattlas.data.months import by_month, is_long, load_months
-from wattlas.data.tables import times_of
-from wattlas.errors import InputError, UsageError
+from wattlas.data.months import Months, by_month, is_long, load_months
+from wattlas.data.tables import read_table, times_of
+from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.signals import Hours
 from wattlas.placement.fingerprint import fingerprint
 
@@ -74,6 +75,76 @@ def test_what_is_long(long: Folder, tmp_path: Path) -> None:
     assert is_long(long.path, set=["time.hours=4393", "time.step_h=2"])
     with pytest.raises(UsageError, match="from all hours"):
         load_months(long.path, set=["time.sample={days_per_month: 1}"])
+
+
+def test_what_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metros × classes × hours decide, whether or not the document says how many hours there are;
+    a scenario with mistakes is never large, so that all of them are told at once.
+    """
+    tiny = tiny_folder(tmp_path / "t")
+    figures = 4 * 2 * 24
+    monkeypatch.setattr("wattlas.data.months.LARGE", figures)
+    assert not is_long(tiny.path)
+    monkeypatch.setattr("wattlas.data.months.LARGE", figures - 1)
+    assert is_long(tiny.path)
+    tiny.edit("scenario.yaml", "  hours: 24\n", "")
+    assert is_long(tiny.path)
+    assert not is_long(tiny.path, set=["metros.only=[lagos]"])
+    tiny.edit("metros.csv", "lagos,", ",")
+    assert not is_long(tiny.path)
+
+
+def test_stretches_of_any_cut(long: Folder) -> None:
+    """Cut otherwise, the stretches are the whole's at their hours."""
+    whole = long.load()
+
+    def cut(hours: Hours) -> list[Hours]:
+        return [hours.take(part) for part in np.split(np.arange(hours.count), [5, 100])]
+
+    months = replace(load_months(long.path), cut=cut)
+    found = list(months)
+    assert [one.hours.count for one in found] == [5, 95, 24 * DAYS - 100]
+    assert fingerprint(found[1]) == fingerprint(whole.at_hours(np.arange(5, 100)))
+
+
+def test_an_outline_has_no_hours(long: Folder) -> None:
+    """Places, classes, points and rules are the whole's; tables over time are not opened."""
+    whole = long.load()
+    for file in long.path.iterdir():
+        if file.stem in ("price", "carbon"):
+            file.write_bytes(b"nothing that could be read")
+    months = Months(long.path, None, (), None, whole.hours, "")
+    outline = months.outline()
+    for name in ("metros", "nodes", "regions", "classes", "points", "residency", "objective"):
+        assert getattr(outline, name) == getattr(whole, name)
+    assert outline.hours.count == 1
+    assert not outline.demand_per_h.any()
+
+
+def test_a_csv_file_is_gone_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of any size, with comments, empty lines and line breaks in cells, it is the whole
+    file; a second look does not read it again.
+    """
+    rows = [f'2023-01-{d:02d}T{h:02d}:00:00Z,"a\nb{h}",{d * h}' for d in (1, 2) for h in range(24)]
+    rows[7:7] = ["# a comment", "", ",,"]
+    rows.append("soon,c,1")
+    file = tmp_path / "t.csv"
+    file.write_text("# what this is\ntime_utc, zone ,value\n" + "\n".join(rows), encoding="utf-8")
+    whole = read_table(file, "t", Problem("t", "", "")).frame
+    day = (np.datetime64("2023-01-02", "s"), np.datetime64("2023-01-03", "s"))
+    wanted = whole.filter(
+        pl.col("time_utc").str.starts_with("2023-01-02") | (pl.col("zone") == "c")
+    )
+    for size in (1, 50, 333, 1 << 20):
+        monkeypatch.setattr("wattlas.data.tables.PIECE_BYTES", size)
+        store = tmp_path / str(size)
+        store.mkdir()
+        for _ in range(2):
+            found = read_table(file, "t", Problem("t", "", ""), day, store).frame
+            assert found.equals(wanted)
+            (before,) = store.iterdir()
+            kept = {one: one.stat().st_mtime_ns for one in before.iterdir()}
+        assert kept == {one: one.stat().st_mtime_ns for one in before.iterdir()}
 
 
 def test_a_mistake_is_told_when_its_month_comes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -135,6 +136,31 @@ def test_hours_are_generated(world: Pack) -> None:
         assert frame.height == 18 * 8760
         assert frame.null_count().sum_horizontal().item() == 0
     assert world.frame("price") is world.frame("price")
+
+
+@pytest.mark.parametrize(
+    ("until", "months"),
+    [
+        ("2022-06-01T00:00:00", 1),
+        ("2023-01-02T00:00:00", 1),
+        ("2023-02-01T00:00:00", 1),
+        ("2023-02-01T00:00:01", 2),
+        ("2023-12-31T23:00:00", 12),
+        ("2024-05-01T00:00:00", 12),
+    ],
+)
+def test_hours_are_generated_as_far_as_they_are_needed(
+    world: Pack, until: str, months: int
+) -> None:
+    """Up to the end of the month that a time lies in, with the values of the year."""
+    end = (np.datetime64("2023-01", "M") + months).astype("datetime64[us]")
+    for table in ("price", "carbon"):
+        whole = world.frame(table)
+        found = world.frame(table, np.datetime64(until, "s"))
+        wanted = whole.filter(pl.col(TIME) < pl.lit(end).dt.replace_time_zone("UTC"))
+        assert found.equals(wanted)
+        assert world.frame(table) is whole
+        assert world.frame("regions", np.datetime64(until, "s")) is world.frame("regions")
 
 
 def test_the_notice_and_the_licences_are_carried(world: Pack) -> None:

@@ -39,6 +39,39 @@ def test_examples_load(name: str, scenario: str | None) -> None:
     assert made.provenance
 
 
+@pytest.mark.parametrize(
+    ("start", "hours"), [("2023-01-01T00:00:00Z", 24), ("2023-07-30T05:00:00Z", 100), (None, 800)]
+)
+def test_some_hours_of_the_world_are_those_of_its_year(start: str | None, hours: int) -> None:
+    """A study of some hours has the signals and the demand of the year at these hours."""
+    given = ["time.sample=null", f"time.hours={hours}"]
+    part = example(set=given if start is None else [*given, f"time.start={start}"])
+    year = example(set=["time.sample=null"])
+    at = np.searchsorted(year.hours.utc, part.hours.utc)
+    assert len(at) == hours
+    np.testing.assert_array_equal(part.hours.utc, year.hours.utc[at])
+    for name in ("price_usd_per_mwh", "average_g_per_kwh"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(year, name)[:, at])
+    np.testing.assert_array_equal(part.demand_per_h, year.demand_per_h[:, :, at])
+
+
+def test_hours_beside_the_world_are_missed(tmp_path: Path) -> None:
+    """Where a study reaches beyond the year, or a table of its own has other steps, all is read."""
+    with pytest.raises(InputError, match="lacks 24 of 48 hours"):
+        example(set=["time.start=2023-12-31T00:00:00Z", "time.hours=48"])
+    with pytest.raises(InputError, match="lacks 24 of 48 hours"):
+        example(set=["time.start=2022-12-31T00:00:00Z", "time.hours=48"])
+    zones = example(set=["time.hours=24"]).signals.zones
+    times = np.arange("2023-01-01", "2023-04-01", 2, dtype="datetime64[h]")
+    rows = [f"{time}:00:00Z,{zone},50" for zone in zones for time in times]
+    table = tmp_path / "price.csv"
+    table.write_text("time_utc,zone,price_usd_per_mwh\n" + "\n".join(rows), encoding="utf-8")
+    with pytest.raises(InputError) as told:
+        example(set=[f"signals.price.table={table}", "time.hours=500"])
+    assert not [p for p in told.value.problems if "lacks" in p.what]
+    assert any("is not a step of 2 h" in p.what for p in told.value.problems)
+
+
 def test_tiny_says_what_it_says(tiny: Folder) -> None:
     """Each section of the document reaches its field of the model."""
     s = tiny.load()

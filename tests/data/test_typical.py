@@ -93,6 +93,25 @@ def test_the_year_is_the_same_everywhere(year: typical.TypicalYear) -> None:
     assert hashlib.sha256(hundredths.tobytes()).hexdigest() == EXPECTED_SHA256
 
 
+@pytest.mark.parametrize("months", [1, 2, 7, 11, 12])
+def test_first_months_are_those_of_the_year(
+    figures: typical.TypicalFigures, year: typical.TypicalYear, months: int
+) -> None:
+    """Made alone, they have the values that they have in the year."""
+    hours = int(typical.days_in_months(2023)[:months].sum()) * 24
+    found = typical.generate(figures, months)
+    assert found.price_usd_per_mwh.shape[1] == hours
+    np.testing.assert_array_equal(both(found), both(year)[:, :hours])
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 7, 8, 1001])
+def test_the_first_of_either_half(pairs: int) -> None:
+    """Pairs of normal numbers are where they stand among all of them."""
+    whole = typical.standard_normal(5, 2 * pairs).reshape(2, pairs)
+    for first in {1, pairs // 2, pairs}:
+        np.testing.assert_array_equal(typical.normal_pairs(5, pairs, first), whole[:, :first])
+
+
 def test_generation_is_fast(figures: typical.TypicalFigures) -> None:
     """A year of 18 zones takes less than half a second of processor time."""
     best = 9.9

@@ -17,7 +17,7 @@ from wattlas.model.plan import Plan, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.api import plan, solve_instance
-from wattlas.placement.blocks import BLOCK_STEPS, blocks, coupling
+from wattlas.placement.blocks import BLOCK_STEPS, blocks, coupling, hours_up_to
 from wattlas.placement.fingerprint import fingerprint
 from wattlas.placement.hourly import evaluate
 from wattlas.placement.instance import build_instance
@@ -72,6 +72,19 @@ def test_chunks_are_the_plan(world: Scenario, name: str, steps: int) -> None:
     np.testing.assert_array_equal(np.hstack(prices), one.capacity_price_usd_per_gpu_h)
     if one.abatement_usd_per_t is not None:
         np.testing.assert_array_equal(summed.abatement_usd_per_t, one.abatement_usd_per_t)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("steps", [1, 300, 10_000])
+def test_hours_are_cut_where_the_scenario_is(world: Scenario, name: str, steps: int) -> None:
+    """Known by their hours and window alone, the chunks are those of the scenario, and a chunk that
+    is read by itself is cut no further.
+    """
+    scenario = replace(world, objective=OBJECTIVES[name])
+    cut = list(hours_up_to(scenario.hours, coupling(scenario), steps))
+    whole = chunks(scenario, steps)
+    assert [one.utc.tolist() for one in cut] == [scenario.hours.utc[c].tolist() for c in whole]
+    assert [len(chunks(scenario.at_hours(c), steps)) for c in whole] == [1] * len(whole)
 
 
 def test_blocks_reach_the_same_optimum(world: Scenario) -> None:

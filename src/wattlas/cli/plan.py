@@ -73,10 +73,9 @@ def command(
         return
     if resume:
         raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
-    from wattlas.placement.api import plan
-
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
+        from wattlas.placement.api import plan
     ready_engine(loaded)
     with progress("Placing"):
         found = plan(loaded, time_limit_s=time_limit_s)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +39,11 @@ def to_folder(
     asked: Asked, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
 ) -> None:
     """Plan into a folder and tell what it comes to."""
+    give_memory_back()
     from wattlas.dashboard.stream_folder import write_plan
 
-    give_memory_back()
     with progress("Reading"):
-        long = _long(asked)
+        long = _long(asked, chunk)
     with interruptible(out), pace(long.steps) as done:
         meta = write_plan(
             out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
@@ -54,13 +56,15 @@ def to_folder(
 
 
 def give_memory_back() -> None:
-    """Let arrays return to the system as soon as they are dropped.
+    """Let arrays return to the system as soon as they are dropped; before polars is loaded.
 
     The C library of most Linux systems keeps what was freed for the next request of the same size,
-    and the chunks' arrays differ in size: without this a long plan holds a third more.
+    and the chunks' arrays differ in size: without this a long plan holds a third more. polars
+    brings an allocator of its own, which keeps what was freed once for each of its arenas.
     """
     import ctypes
 
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:1")
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 64 * 1024)
 
@@ -69,21 +73,23 @@ _MMAP_THRESHOLD = -3
 """M_MMAP_THRESHOLD of malloc.h: larger requests are mapped apart, and unmapped when freed."""
 
 
-def _long(asked: Asked) -> Long:
-    """The scenario as it is to be planned: month by month where it is longer than a year."""
+def _long(asked: Asked, chunk: int) -> Long:
+    """The scenario as it is to be planned: chunk by chunk where it is long."""
     from wattlas.dashboard.stream_folder import Long, whole
     from wattlas.data.months import is_long, load_months
     from wattlas.model.objective import Window
-    from wattlas.placement.blocks import coupling
+    from wattlas.placement.blocks import coupling, hours_up_to
     from wattlas.placement.stream import coupling_words
 
     if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
         months = load_months(asked.path, scenario=asked.scenario, set=asked.set)
-        first = next(iter(months))
-        if coupling(first) is not Window.ALL:
-            ready_engine(first)
-            say(f"note: {months.steps:,} steps are read month by month.")
-            return Long(months.identity, months.steps, months)
+        outline = months.outline()
+        window = coupling(outline)
+        if window is not Window.ALL:
+            ready_engine(outline, months.steps)
+            say(f"note: {months.steps:,} steps are read chunk by chunk.")
+            cut = partial(hours_up_to, window=window, steps=chunk)
+            return Long(months.identity, months.steps, replace(months, cut=cut))
     loaded = load_scenario(asked.path, asked.scenario, asked.set)
     words = coupling_words(loaded)
     if words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -79,13 +80,38 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
     return _with_tiers(draft, _scenario(draft, arrays)), arrays
 
 
+def outline(inputs: Inputs) -> Scenario:
+    """The scenario without its hours: one step in which nothing is asked for and all is free.
+
+    No table over time is read. Raises InputError with everything else that is wrong.
+    """
+    draft, network = _checked(inputs)
+    if inputs.problems:
+        raise InputError(unique(inputs.problems))
+    zones = tuple(dict.fromkeys(str(region.get("zone")) for region in draft.regions.kept))
+    nothing = np.zeros((len(zones), 1))
+    hours, signals = Hours.range("1970-01-01", 1), Signals(zones, nothing, nothing)
+    demand = np.zeros((len(draft.metros.kept), len(draft.classes.kept), 1))
+    capacity = np.full((len(draft.regions.kept), 1), np.inf)
+    arrays = Arrays(signals, hours, signals, network, demand, capacity)
+    return _with_tiers(draft, _scenario(draft, arrays))
+
+
 def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[Scenario]:
     """The scenario of each stretch of hours, made when it is asked for.
 
     What has no time is read once; of tables over time the rows of a stretch are read, and judged,
-    when it comes. Raises InputError with every problem known by then.
+    when it comes. A CSV file is gone through once, into a temporary folder. Raises InputError with
+    every problem known by then.
     """
     draft, network = _checked(inputs)
+    with TemporaryDirectory(prefix="wattlas-") as store:
+        inputs.store = Path(store)
+        yield from _stretches(draft, network, stretches)
+
+
+def _stretches(draft: Draft, network: Network, stretches: Iterable[Hours]) -> Iterator[Scenario]:
+    inputs = draft.inputs
     for hours in stretches:
         step = np.timedelta64(round(hours.step_h * 3600), "s")
         inputs.span = (hours.utc[0], hours.utc[-1] + step)

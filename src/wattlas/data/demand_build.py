@@ -120,13 +120,12 @@ def _from_table(draft: Draft, table: Table, hours: Hours) -> np.ndarray:
         return np.zeros(shape)
     for column, entities in (("metro", metros), ("class", classes)):
         known = {e.id for e in entities.every}
-        first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
-        for name, row in first.iter_rows():
-            if name is not None and name not in known:
-                what = f"`{name}` is not one of the {entities.section}"
-                draft.inputs.problems.append(
-                    table.problem(row, column, what, did_you_mean(name, known))
-                )
+        strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
+        for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
+            what = f"`{name}` is not one of the {entities.section}"
+            draft.inputs.problems.append(
+                table.problem(row, column, what, did_you_mean(name, known))
+            )
     wanted: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
     values, _, problems = grid(table, frame, ["metro", "class"], "requests_per_h", wanted, hours)
     draft.inputs.problems += problems

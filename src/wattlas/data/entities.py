@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -126,11 +127,11 @@ def _fields_of_row(
     where: str,
     problems: list[Problem],
 ) -> dict[str, Any]:
-    n = int(row[ROW])
+    n, types = int(row[ROW]), _annotations(entry)
     cells = {
-        key: _value(str(entry.model_fields[key].annotation), cell)
+        key: _value(types[key], cell)
         for key, cell in row.items()
-        if key in entry.model_fields and cell is not None and cell != ""
+        if key in types and cell is not None and cell != ""
     }
     try:
         entry.model_validate(cells)
@@ -142,6 +143,12 @@ def _fields_of_row(
             # Neither a value to compute with nor missing, which would be told a second time.
             cells[column] = float("nan")
     return cells
+
+
+@cache
+def _annotations(entry: type[BaseModel]) -> dict[str, str]:
+    """Field → its type, as text."""
+    return {name: str(field.annotation) for name, field in entry.model_fields.items()}
 
 
 def _value(annotation: str, cell: Any) -> Any:

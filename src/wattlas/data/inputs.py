@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.series import parse_utc
 from wattlas.data.tables import Span, Table, read_table, table_of
 from wattlas.data.yaml_lines import Document, Path_, dotted
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
+from wattlas.units import S_PER_H
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Inputs:
     from_pack: set[str] = field(default_factory=set)
     span: Span | None = None
     """Rows of tables over time that lie outside are not read."""
+    store: Path | None = None
+    """Folder for tables that are read stretch by stretch and cannot be read in part."""
 
     def report(self, path: Path_, what: str, mend: str) -> None:
         """Note a problem with the value at a path of the document."""
@@ -41,11 +47,29 @@ class Inputs:
             try:
                 if self.span is not None and (file := hourly_file(self.pack, name)):
                     label = f"pack {self.pack.manifest.name}: {name}"
-                    return read_table(file, label, Problem(name, "is missing", ""), self.span)
-                return table_of(self.pack.frame(name), f"pack {self.pack.manifest.name}: {name}")
+                    return read_table(file, label, Problem(name, "is missing", ""), *self._part)
+                frame = self.pack.frame(name, self._until())
+                return table_of(frame, f"pack {self.pack.manifest.name}: {name}")
             except InputError as fault:
                 self.problems += fault.problems
         return None
+
+    @property
+    def _part(self) -> tuple[Span | None, Path | None]:
+        return self.span, self.store
+
+    def _until(self) -> np.datetime64 | None:
+        """The end of the hours that are studied, UTC; None where only tables say how long they are.
+
+        A step is as long as the document says, or as the pack's, where no table is beside it.
+        """
+        time, signals, about = self.typed.time, self.typed.signals, self.pack.manifest.time
+        own = signals.price.table or signals.carbon.table
+        step_h = time.step_h or (None if own else about.step_h)
+        start = parse_utc(time.start or about.start_utc)
+        if time.hours is None or step_h is None or start is None:
+            return None
+        return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
 
     def _file(self, path: Path_, name: str, given: str) -> Table | None:
         file = Path(given).expanduser()
@@ -54,7 +78,7 @@ class Inputs:
             path, f"names the table `{given}`, which is not there", f"Looked at {full}."
         )
         try:
-            table = read_table(full, str(full), missing, self.span)
+            table = read_table(full, str(full), missing, *self._part)
         except InputError as fault:
             self.problems += fault.problems
             return None

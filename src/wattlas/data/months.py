@@ -1,21 +1,23 @@
-"""A long scenario month by month, so that memory does not grow with its years.
+"""A long scenario stretch by stretch, so that memory does not grow with its years.
 
 The document, the places and the network are read once. Of the tables over time (prices, carbon,
-demand, capacity) the rows of a month are read when the month is asked for.
+demand, capacity) the rows of a stretch, a month unless it is cut otherwise, are read when the
+stretch is asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wattlas.data.assemble import assemble_stretches
+from wattlas.data.assemble import assemble_stretches, outline
 from wattlas.data.clock import COLUMNS, SignalTable, whole_time
+from wattlas.data.draft import make_draft
 from wattlas.data.inputs import Inputs, hourly_file
 from wattlas.data.scenario_file import inputs_of
 from wattlas.data.tables import table_of, times_of
@@ -24,15 +26,21 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 
 LONG_H = 366 * 24
-"""From more hours than this on, a scenario is long."""
+"""From more hours than this on, a scenario is long,"""
+LARGE = 8_000_000
+"""and from more figures of demand than this on, which are 64 MB."""
+
+Cut = Callable[[Hours], Iterable[Hours]]
+"""Hours → their stretches, in order."""
 
 
 @dataclass(frozen=True)
 class Months:
-    """The scenario of each calendar month (UTC), in order, each made when it is asked for.
+    """The scenario of each stretch of time, in order, each made when it is asked for.
 
-    Going over it again reads the tables again. `identity` is that of the document; what the
-    tables say is known only month by month.
+    A stretch is a calendar month (UTC) unless `cut` says otherwise. Going over it again reads the
+    tables again. `identity` is that of the document; what the tables say is known only stretch by
+    stretch.
     """
 
     path: str | Path
@@ -41,15 +49,22 @@ class Months:
     base: str | Path | None
     hours: Hours
     identity: str
+    cut: Cut | None = None
 
     @property
     def steps(self) -> int:
-        """Steps of all months together."""
+        """Steps of all stretches together."""
         return self.hours.count
 
+    def outline(self) -> Scenario:
+        """What the scenario is, without what its tables over time hold; see `outline`."""
+        return outline(self._inputs())
+
     def __iter__(self) -> Iterator[Scenario]:
-        inputs = inputs_of(self.path, scenario=self.scenario, set=self.set, base=self.base)
-        yield from assemble_stretches(inputs, by_month(self.hours))
+        yield from assemble_stretches(self._inputs(), (self.cut or by_month)(self.hours))
+
+    def _inputs(self) -> Inputs:
+        return inputs_of(self.path, scenario=self.scenario, set=self.set, base=self.base)
 
 
 def by_month(hours: Hours) -> Iterator[Hours]:
@@ -80,16 +95,22 @@ def load_months(
 
 
 def is_long(path: str | Path, *, scenario: str | None = None, set: Sequence[str] = ()) -> bool:
-    """Whether a scenario has more hours than a year, found without reading its tables."""
+    """Whether a scenario has more hours than a year, or is so large that it should not be held as
+    a whole; found without reading its tables over time.
+    """
     inputs = inputs_of(path, scenario=scenario, set=set)
     time = inputs.typed.time
     if time.sample is not None or inputs.problems:
         return False
-    known = time.hours is not None or not _signal_files(inputs)
-    if known and (time.hours or 0) * (time.step_h or 1.0) <= LONG_H:
-        return False
-    hours = _hours(inputs)
-    return hours.count * hours.step_h > LONG_H
+    count, step_h = time.hours or 0, time.step_h or 1.0
+    if count * step_h > LONG_H or (time.hours is None and _signal_files(inputs)):
+        hours = _hours(inputs)
+        count, step_h = hours.count, hours.step_h
+    if count * step_h > LONG_H:
+        return True
+    draft = make_draft(inputs)
+    large = len(draft.metros.kept) * len(draft.classes.kept) * count > LARGE
+    return large and not inputs.problems
 
 
 def _hours(inputs: Inputs) -> Hours:

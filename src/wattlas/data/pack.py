@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 EMBEDDED = Path(__file__).parent / "packs"
 GENERATED = {"price": "price_figures", "carbon": "carbon_figures"}
 """Tables that a typical pack generates, and the table of figures that they come from."""
+MONTHS = 12
 _HASH_BLOCK = 1 << 20
 
 
@@ -110,35 +111,51 @@ class Pack:
         """Whether `frame(table)` works."""
         return table in self.tables
 
-    def frame(self, table: str) -> pl.DataFrame:
+    def frame(self, table: str, until: np.datetime64 | None = None) -> pl.DataFrame:
         """The rows of a table, columns as documented; hours of a typical pack are generated.
 
+        `until` (UTC) is the end of what is needed of generated hours: they end with that month.
         Raises InputError where the pack has no such table, or its file cannot be read.
         """
-        if table not in self._frames:
-            self._frames[table] = self._load(table)
-        return self._frames[table]
+        made = table in GENERATED and table not in self.manifest.tables and self.has(table)
+        months = self._months(until) if made and until is not None else MONTHS
+        key = table if months == MONTHS else f"{table}, {months} months"
+        if key not in self._frames:
+            self._frames[key] = self._made(table, months) if made else self._load(table)
+        return self._frames[key]
 
     def _load(self, table: str) -> pl.DataFrame:
         entry = self.manifest.tables.get(table)
         if entry is not None:
             return _read(self.folder / entry.file, table)
-        if not self.has(table):
-            have = ", ".join(self.tables)
-            raise InputError(
-                [
-                    Problem(
-                        f"pack {self.name}",
-                        f"it has no table `{table}`",
-                        f"Give the table in the scenario. The pack has: {have}.",
-                        str(self.folder / MANIFEST),
-                    )
-                ]
-            )
-        year = typical.generate(typical_figures(self))
-        self._frames["price"] = _long(year, "price_usd_per_mwh", year.price_usd_per_mwh)
-        self._frames["carbon"] = _long(year, "average_g_per_kwh", year.average_g_per_kwh)
-        return self._frames[table]
+        have = ", ".join(self.tables)
+        raise InputError(
+            [
+                Problem(
+                    f"pack {self.name}",
+                    f"it has no table `{table}`",
+                    f"Give the table in the scenario. The pack has: {have}.",
+                    str(self.folder / MANIFEST),
+                )
+            ]
+        )
+
+    def _made(self, table: str, months: int) -> pl.DataFrame:
+        """A generated table; the other one is kept, because both are made at once."""
+        year = typical.generate(typical_figures(self), months)
+        both = {
+            "price": _long(year, "price_usd_per_mwh", year.price_usd_per_mwh),
+            "carbon": _long(year, "average_g_per_kwh", year.average_g_per_kwh),
+        }
+        suffix = "" if months == MONTHS else f", {months} months"
+        self._frames.update({f"{name}{suffix}": frame for name, frame in both.items()})
+        return both[table]
+
+    def _months(self, until: np.datetime64) -> int:
+        """Months of the pack's year that begin before a time; one at least, all at most."""
+        year = np.datetime64(self.manifest.time.start_utc[:4], "Y").astype("datetime64[M]")
+        last = (until - np.timedelta64(1, "s")).astype("datetime64[M]")
+        return int(np.clip((last - year).astype(np.int64) + 1, 1, MONTHS))
 
     def provenance(self) -> tuple[Provenance, ...]:
         """Where each table comes from; figures behind generated hours name what they make."""

@@ -163,7 +163,7 @@ def conform(frame: pl.DataFrame, layout: TableLayout) -> pl.DataFrame:
             changes.append(_as_utc(pl.col(name), have))
         elif have != kind:
             changes.append(pl.col(name).cast(kind, strict=False))
-    return frame.with_columns(changes)
+    return frame.with_columns(changes) if changes else frame
 
 
 def _as_utc(column: pl.Expr, have: pl.DataType) -> pl.Expr:

@@ -60,33 +60,54 @@ def grid(
     `wanted` lists the keys in the order of the rows of the array. A key with no row at all is for
     the caller to judge; one with some has every hour exactly once, or it is named.
     """
-    rows = _on_grid(frame, key, wanted, hours)
     count = hours.count
-    flat = rows["code"].to_numpy() * count + rows["at"].to_numpy()
+    code, at = _codes(frame, key, wanted), _steps(frame, hours)
+    on = np.flatnonzero((code >= 0) & (at >= 0))
+    flat = code[on] * count + at[on]
     seen_flat: np.ndarray = np.bincount(flat, minlength=len(wanted) * count)
     values = np.full(len(wanted) * count, np.nan)
-    values[flat] = rows[value].to_numpy()
+    values[flat] = frame[value].to_numpy()[on]
     seen: np.ndarray = seen_flat.reshape(len(wanted), count)
+    rows = pl.Series(on)
     problems = _off_grid(table, frame, hours)
-    problems += _twice(table, rows, seen, wanted, hours, value)
+    problems += _twice(table, frame[ROW].gather(rows), flat, seen, wanted, hours, value)
     problems += _lacking(table, seen, wanted, hours, value)
     have: np.ndarray = np.any(seen, axis=1)
     return values.reshape(len(wanted), count), have, problems
 
 
-def _on_grid(
-    frame: pl.DataFrame, key: Sequence[str], wanted: Sequence[tuple[str, ...]], hours: Hours
-) -> pl.DataFrame:
-    """The rows whose key is wanted and whose time is a step: `code` and `at` are their indices."""
-    codes = pl.DataFrame(
-        {name: [w[n] for w in wanted] for n, name in enumerate(key)},
-        schema=dict.fromkeys(key, pl.String),
-    ).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("code"))
-    steps = pl.DataFrame({TIME_COLUMN: hours.utc.astype("datetime64[us]")}).with_columns(
-        pl.col(TIME_COLUMN).dt.replace_time_zone("UTC"),
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("at"),
-    )
-    return frame.join(codes, on=list(key)).join(steps, on=TIME_COLUMN)
+def _codes(
+    frame: pl.DataFrame, key: Sequence[str], wanted: Sequence[tuple[str, ...]]
+) -> np.ndarray:
+    """The place of each row's key among the wanted ones, −1 where it is not wanted; int64.
+
+    Each part of a key is looked up by itself, so that no text is copied.
+    """
+    if not wanted:
+        return np.full(frame.height, -1, dtype=np.int64)
+    parts = [
+        {text: n for n, text in enumerate(dict.fromkeys(texts))}
+        for texts in zip(*wanted, strict=True)
+    ]
+    shape = tuple(len(part) + 1 for part in parts)
+    place = np.full(shape, -1, dtype=np.int64)
+    for n, texts in enumerate(wanted):
+        place[tuple(part[text] for part, text in zip(parts, texts, strict=True))] = n
+    index = []
+    for name, part in zip(key, parts, strict=True):
+        # The last place of each axis is for what is not wanted.
+        found = frame[name].replace_strict(part, default=len(part), return_dtype=pl.Int32)
+        index.append(found.fill_null(len(part)).to_numpy())
+    return np.asarray(place[tuple(index)])
+
+
+def _steps(frame: pl.DataFrame, hours: Hours) -> np.ndarray:
+    """The step of the study at each row's time, −1 where there is none; int64."""
+    steps = hours.utc.astype("datetime64[us]").astype(np.int64)
+    none = int(steps[0]) - 1
+    time = frame[TIME_COLUMN].to_physical().fill_null(none).to_numpy()
+    at = np.minimum(np.searchsorted(steps, time), len(steps) - 1)
+    return np.where(steps[at] == time, at, -1)
 
 
 def _off_grid(table: Table, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
@@ -104,20 +125,22 @@ def _off_grid(table: Table, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
 
 def _twice(
     table: Table,
-    rows: pl.DataFrame,
+    rows: pl.Series,
+    flat: np.ndarray,
     seen: np.ndarray,
     wanted: Sequence[tuple[str, ...]],
     hours: Hours,
     value: str,
 ) -> list[Problem]:
+    """Keys with an hour that is given more than once; `rows` and `flat` are of the rows on it."""
     problems = []
     for code in map(int, np.flatnonzero(np.any(seen > 1, axis=1))):
         at = np.flatnonzero(seen[code] > 1)
-        again = rows.filter((pl.col("code") == int(code)) & (pl.col("at") == int(at[0])))
-        what = f"{_named(wanted[code])}: {stamp(hours.utc[at[0]])} is given {again.height} times"
+        again = rows.filter(pl.Series(flat == code * hours.count + int(at[0]))).sort()
+        what = f"{_named(wanted[code])}: {stamp(hours.utc[at[0]])} is given {len(again)} times"
         more = f", and {len(at) - 1} more hours" if len(at) > 1 else ""
         mend = "Keep one. A local clock doubles an hour in autumn: convert it to UTC."
-        problems.append(table.problem(again[ROW].sort()[1], value, what + more, mend))
+        problems.append(table.problem(again[1], value, what + more, mend))
     return problems
 
 

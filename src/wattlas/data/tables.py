@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -16,8 +17,13 @@ from wattlas.errors import InputError, Problem
 
 TIME_COLUMN = "time_utc"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%#z"
-TIME = pl.Datetime("us", "UTC")
+INSTANT = pl.Datetime("us", "UTC")
 ROW = "__row"
+TIME = "__time"
+"""What is added to rows: their number in the file, and their time where that is text."""
+PIECE_BYTES = 1 << 23
+"""So much of a CSV file is read at a time where it is not to be held as a whole."""
+CSV: dict[str, Any] = {"infer_schema": False, "comment_prefix": "#", "encoding": "utf8"}
 SHOWN_PER_COLUMN = 5
 """So many bad cells of a column are told one by one; the rest as a number."""
 
@@ -72,16 +78,19 @@ Span = tuple[np.datetime64, np.datetime64]
 """From a time to before another, UTC."""
 
 
-def read_table(path: Path, label: str, asked_at: Problem, span: Span | None = None) -> Table:
+def read_table(
+    path: Path, label: str, asked_at: Problem, span: Span | None = None, store: Path | None = None
+) -> Table:
     """The table in a file; of a table over time the rows in `span` only, where that is given.
 
-    Raises InputError; `asked_at` is told if the file is missing.
+    `store` is a folder for what is read once and asked for again. Raises InputError; `asked_at` is
+    told if the file is missing.
     """
     if not path.is_file():
         raise InputError([asked_at])
     try:
         if span is not None:
-            within = _within(path, span)
+            within = _within(path, span, store)
             if within is not None:
                 return Table(label, within, path)
         if path.suffix.lower() == ".parquet":
@@ -89,23 +98,29 @@ def read_table(path: Path, label: str, asked_at: Problem, span: Span | None = No
         if path.suffix.lower() != ".csv":
             what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
             raise InputError([Problem("(file)", what, "Convert the table.", label)])
-        frame = pl.read_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+        frame = pl.read_csv(path, **CSV)
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise InputError([_unreadable(path, label, str(fault))]) from None
+    return table_of(_rows(frame), label, path)
+
+
+def _rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """What was read of a CSV file, without its empty lines."""
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
-    return table_of(frame.rename(str.strip), label, path)
+    names = {name: name.strip() for name in frame.columns if name != name.strip()}
+    return frame.rename(names) if names else frame
 
 
 def scan(path: Path) -> pl.LazyFrame:
     """A table's rows with their numbers, nothing read yet."""
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
-    found = pl.scan_csv(path, infer_schema=False, comment_prefix="#", encoding="utf8")
+    found = pl.scan_csv(path, **CSV)
     found = found.filter(~pl.all_horizontal(pl.all().is_null()))
     return found.rename(str.strip).with_row_index(ROW)
 
 
-def _within(path: Path, span: Span) -> pl.DataFrame | None:
+def _within(path: Path, span: Span, store: Path | None = None) -> pl.DataFrame | None:
     """The rows of a table over time that lie in a span, or whose time cannot be read; None for a
     table without times. Only what is kept is held in memory.
     """
@@ -116,9 +131,41 @@ def _within(path: Path, span: Span) -> pl.DataFrame | None:
     if TIME_COLUMN not in schema:
         return None
     time = _cast(schema[TIME_COLUMN], Column(TIME_COLUMN, "time"))
+    if store is not None and path.suffix.lower() == ".csv":
+        rows, time = _stored(path, store), pl.col(TIME)
     begin, end = (pl.lit(t.astype("datetime64[us]")).dt.replace_time_zone("UTC") for t in span)
     kept = rows.filter(((time >= begin) & (time < end)) | time.is_null())
-    return kept.collect(engine="streaming")
+    return kept.drop(TIME, strict=False).collect(engine="streaming")
+
+
+def _stored(path: Path, store: Path) -> pl.LazyFrame:
+    """The rows of a CSV file from Parquet files, where a stretch of time is found at once."""
+    folder = store / hashlib.sha256(str(path).encode()).hexdigest()
+    if not folder.exists():
+        folder.mkdir()
+        time, count = _cast(pl.String(), Column(TIME_COLUMN, "time")), 0
+        for n, text in enumerate(_pieces(path)):
+            piece = _rows(pl.read_csv(text, **CSV)).with_row_index(ROW, count)
+            piece = piece.with_columns(time.alias(TIME))
+            piece.write_parquet(folder / f"{n:06d}.parquet", compression="lz4")
+            count += piece.height
+    return pl.scan_parquet(folder / "*.parquet")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A CSV file in pieces that end with a row; each begins with the header."""
+    with path.open("rb") as file:
+        head = next((line for line in file if line.strip() and not line.startswith(b"#")), b"")
+        rest = b""
+        while block := file.read(PIECE_BYTES):
+            rest += block
+            cut = rest.rfind(b"\n") + 1
+            while cut and rest.count(b'"', 0, cut) % 2:  # within a cell that holds a line break
+                cut = rest.rfind(b"\n", 0, cut - 1) + 1
+            if cut:
+                yield head + rest[:cut]
+                rest = rest[cut:]
+        yield head + rest
 
 
 def times_of(path: Path) -> pl.DataFrame:
@@ -161,8 +208,11 @@ def typed(table: Table, columns: Sequence[Column]) -> tuple[pl.DataFrame, list[P
         if column.name in table.frame.columns:
             made.append(_cast(table.frame.schema[column.name], column))
     frame = table.frame.select(made)
-    for column in columns:
-        if column.name in frame.columns:
+    have = [column for column in columns if column.name in frame.columns]
+    # One look at all columns: most tables have nothing wrong in any of them.
+    wrong = frame.select(_bad(column).any().alias(column.name) for column in have)
+    for column in have:
+        if wrong[column.name][0]:
             problems += _bad_cells(table, frame, column)
     return frame, problems
 
@@ -186,24 +236,31 @@ def _cast(found: pl.DataType, column: Column) -> pl.Expr:
         cell = cell.str.strip_chars() if found == pl.String else cell
         return cell.cast(pl.Float64, strict=False)
     if found == pl.String:
-        return cell.str.strip_chars().str.strptime(TIME, TIME_FORMAT, strict=False)
+        return cell.str.strip_chars().str.strptime(INSTANT, TIME_FORMAT, strict=False)
     if isinstance(found, pl.Datetime) and found.time_zone is not None:
-        return cell.dt.convert_time_zone("UTC").cast(TIME)
-    return pl.lit(None, dtype=TIME).alias(column.name)
+        return cell.dt.convert_time_zone("UTC").cast(INSTANT)
+    return pl.lit(None, dtype=INSTANT).alias(column.name)
 
 
-def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:
+def _bad(column: Column) -> pl.Expr:
+    """Whether a typed cell is not what the column must hold; an empty one is looked at again."""
     cell = pl.col(column.name)
     bad = cell.is_null()
-    if not column.required:
-        bad &= table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
     if column.kind == "number":
         bad |= (~cell.is_finite()).fill_null(False)
         if column.at_least is not None:
             bad |= (cell < column.at_least).fill_null(False)
     if column.kind == "text":
         bad |= (cell == "").fill_null(False)
-    rows = frame.select(pl.col(ROW), bad.alias("bad")).filter("bad")[ROW].to_list()
+    return bad
+
+
+def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Problem]:
+    bad = frame.select(_bad(column))[column.name]
+    if not column.required:
+        given = table.frame[column.name].cast(pl.String).fill_null("").str.strip_chars() != ""
+        bad &= given | frame[column.name].is_not_null()
+    rows = frame[ROW].filter(bad).to_list()
     told = [_bad_cell(table, column, row) for row in rows[:SHOWN_PER_COLUMN]]
     if len(rows) > SHOWN_PER_COLUMN:
         more = len(rows) - SHOWN_PER_COLUMN

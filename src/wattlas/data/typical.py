@@ -29,6 +29,8 @@ SLOW, FAST = 0.99, 0.5
 """Correlation with the hour before of the slow and of the fast part."""
 DECIMALS = 2
 _LEAST = 1e-9
+_WORDS_AT_ONCE = 4
+"""Philox makes so many 64-bit words at a time, and is advanced by such steps."""
 _MAX_SHAPE = 12.0
 _NEWTON_STEPS = 25
 _RECENTRE_STEPS = 60
@@ -66,7 +68,7 @@ class TypicalFigures:
 
 @dataclass(frozen=True)
 class TypicalYear:
-    """Hourly series, shape (zones, hours of the year), from `start` (UTC)."""
+    """Hourly series, shape (zones, hours of the year or its first months), from `start` (UTC)."""
 
     zones: tuple[str, ...]
     start: np.datetime64
@@ -80,25 +82,33 @@ def standard_normal(seed: int, count: int) -> np.ndarray:
     Source: the raw 64-bit stream of Philox with key `seed`, its upper 53 bits as uniforms.
     """
     pairs = (count + 1) // 2
-    raw = np.random.Philox(key=seed).random_raw(2 * pairs)
+    return normal_pairs(seed, pairs, pairs).ravel()[:count]
+
+
+def normal_pairs(seed: int, pairs: int, first: int) -> np.ndarray:
+    """Of the 2 · `pairs` numbers of `standard_normal` the first ones of either half, (2, first)."""
+    skipped, rest = divmod(pairs, _WORDS_AT_ONCE)
+    later = np.random.Philox(key=seed).advance(skipped).random_raw(rest + first)[rest:]
+    raw = np.stack([np.random.Philox(key=seed).random_raw(first), later])
     uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    radius = np.sqrt(-2.0 * np.log(uniform[:pairs]))
-    angle = 2.0 * np.pi * uniform[pairs:]
-    both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-    return both[:count]
+    radius = np.sqrt(-2.0 * np.log(uniform[0]))
+    angle = 2.0 * np.pi * uniform[1]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
 def latent_series(
-    correlation: np.ndarray, slow_share: np.ndarray, hours: int, seed: int
+    correlation: np.ndarray, slow_share: np.ndarray, hours: int, seed: int, first: int | None = None
 ) -> np.ndarray:
     """Correlated, persistent Gaussian series of variance 1, shape (series, hours).
 
     u = √w·s + √(1−w)·f, with s_t = a·s_{t−1} + √(1−a²)·e_t for the slow part s, likewise for the
-    fast part f, both with innovations e of the given correlation.
+    fast part f, both with innovations e of the given correlation. `first`: so many hours only.
     """
-    series, steps = len(slow_share), hours + BURN_IN_H
+    series = len(slow_share)
+    steps = BURN_IN_H + (hours if first is None else first)
     factor = np.linalg.cholesky(correlation)
-    noise = standard_normal(seed, 2 * steps * series).reshape(2, steps, series) @ factor.T
+    normal = normal_pairs(seed, (hours + BURN_IN_H) * series, steps * series)
+    noise = normal.reshape(2, steps, series) @ factor.T
     keep = np.array([[SLOW], [FAST]])
     parts = noise * np.sqrt(1.0 - keep**2)[:, None]
     for t in range(1, steps):
@@ -185,11 +195,16 @@ def days_in_months(year: int) -> np.ndarray:
 
 
 def shape_year(figures: SeriesFigures, latent: np.ndarray, year: int) -> np.ndarray:
-    """One signal's latent series (zones, hours) to its values, rounded to 0.01 of its unit."""
+    """One signal's latent series (zones, hours) to its values, rounded to 0.01 of its unit.
+
+    The hours are those of the year, or of its first months.
+    """
     zones = len(latent)
     values = np.empty_like(latent)
     begin = 0
     for month, days in enumerate(days_in_months(year)):
+        if begin == latent.shape[1]:
+            break
         end = begin + int(days) * HOURS_PER_DAY
         cells = latent[:, begin:end].reshape(zones, days, HOURS_PER_DAY).transpose(0, 2, 1)
         shaped = shape_cells(
@@ -207,11 +222,15 @@ def shape_year(figures: SeriesFigures, latent: np.ndarray, year: int) -> np.ndar
     return rounded
 
 
-def generate(figures: TypicalFigures) -> TypicalYear:
-    """The typical year of these figures: the same values on every machine."""
-    hours = int(days_in_months(figures.year).sum()) * HOURS_PER_DAY
+def generate(figures: TypicalFigures, months: int = 12) -> TypicalYear:
+    """The typical year of these figures: the same values on every machine.
+
+    `months`: so many from January on, with the values that they have in the year.
+    """
+    days = days_in_months(figures.year)
+    hours, first = (int(part.sum()) * HOURS_PER_DAY for part in (days, days[:months]))
     slow_share = np.concatenate([figures.price.slow_share, figures.carbon.slow_share])
-    latent = latent_series(figures.correlation, slow_share, hours, figures.seed)
+    latent = latent_series(figures.correlation, slow_share, hours, figures.seed, first)
     zones = len(figures.zones)
     return TypicalYear(
         zones=figures.zones,

@@ -46,10 +46,11 @@ def window_of(utc: np.ndarray, window: Window) -> np.ndarray:
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:
     """Indices of the steps of each stretch, in order: all of them where something couples all."""
-    window = coupling(scenario)
-    if window is not None:
-        return _runs(window_of(scenario.hours.utc, window), 0)
-    return weeks(scenario.hours)
+    return _blocks(scenario.hours, coupling(scenario))
+
+
+def _blocks(hours: Hours, window: Window | None) -> list[np.ndarray]:
+    return weeks(hours) if window is None else _runs(window_of(hours.utc, window), 0)
 
 
 def weeks(hours: Hours) -> list[np.ndarray]:
@@ -63,8 +64,18 @@ def weeks(hours: Hours) -> list[np.ndarray]:
 
 def blocks_up_to(scenario: Scenario, steps: int) -> Iterator[np.ndarray]:
     """Neighbouring stretches put together while they hold at most `steps`; at least one each."""
+    return _together(blocks(scenario), steps)
+
+
+def hours_up_to(hours: Hours, window: Window | None, steps: int) -> Iterator[Hours]:
+    """As `blocks_up_to`, for hours of which only the window that couples them is known."""
+    for index in _together(_blocks(hours, window), steps):
+        yield hours.take(index)
+
+
+def _together(found: list[np.ndarray], steps: int) -> Iterator[np.ndarray]:
     held: list[np.ndarray] = []
-    for block in blocks(scenario):
+    for block in found:
         if held and sum(map(len, held)) + len(block) > steps:
             yield np.concatenate(held)
             held = []

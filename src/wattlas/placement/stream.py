@@ -20,7 +20,8 @@ from wattlas.model.plan import Plan, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.blocks import blocks_up_to, coupling, window_of
-from wattlas.placement.totals import add_totals, per_flow, slices
+from wattlas.placement.totals import add_totals, slices
+from wattlas.units import KWH_PER_MWH
 
 CHUNK_STEPS = 192
 """Steps that a chunk has room for unless something else is asked for: one block of hours."""
@@ -175,9 +176,12 @@ class Summary:
 
 def it_mwh_by_region(found: Plan) -> np.ndarray:
     """IT energy of each region over the window, MWh, shape (R,)."""
-    regions = len(found.scenario.regions)
-    total = np.zeros(regions)
+    scenario = found.scenario
+    total = np.zeros(len(scenario.regions))
     for flows in () if found.flows is None else slices(found.flows):
-        energy, on = per_flow(found.scenario, flows)["it_mwh"], flows.served
-        total += np.bincount(flows.region[on], energy[on], regions)
+        on = flows.served
+        hour, klass, point = flows.hour[on], flows.klass[on], flows.point[on]
+        energy = flows.requests_per_h[on] * scenario.hours.hours[hour]
+        energy *= scenario.it_kwh[klass, point] / KWH_PER_MWH
+        total += np.bincount(flows.region[on], energy, len(total))
     return total

@@ -1,24 +1,19 @@
-"""Compiling: one decorator for kernels, one for entries, and "is it compiled already?".
-
-numba keeps compiled code beside the source and looks only at the file of the entry itself, not
-at the kernels that it calls. A cache older than any source file of this package is dropped here,
-so that an edit in one module never runs against stale code of another.
-"""
+"""Compiling: one decorator for kernels, one for entries, and "is it compiled already?"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba import types
 from numba.extending import intrinsic
 
+from wattlas.placement.engine.kept import drop_stale, kept_by_numba
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
-_CACHES = ("*.nbi", "*.nbc")
 
 
 def kernel(function: F) -> F:
@@ -61,24 +56,11 @@ _intrinsic: Any = intrinsic
 smaller: Any = _intrinsic(_smaller)
 
 
-def drop_stale_cache(folder: Path = Path(__file__).parent) -> int:
-    """Delete compiled code that is older than the newest source; return the number of files."""
-    newest = max(path.stat().st_mtime for path in folder.glob("*.py"))
-    dropped = 0
-    for pattern in _CACHES:
-        for path in (folder / "__pycache__").glob(pattern):
-            if path.stat().st_mtime < newest:
-                path.unlink(missing_ok=True)
-                dropped += 1
-    return dropped
-
-
 def has_cache(dispatcher: Any) -> bool:
     """Whether compiled code of this kernel is loaded, or lies on disk."""
     if dispatcher.signatures:
         return True
-    name = dispatcher.py_func.__name__
-    return any(Path(dispatcher.stats.cache_path).glob(f"*.{name}-*.nbc"))
+    return kept_by_numba(dispatcher.stats.cache_path, dispatcher.py_func.__name__)
 
 
-drop_stale_cache()
+drop_stale()
