@@ -51,8 +51,8 @@ def solve_joint(
         "columns": layout.columns,
         "nonzeros": sum(len(block.index) for block in blocks),
     }
-    solved = bool(len(answer.x))
-    prices = dual_of(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
+    solved = caps and len(answer.x)
+    prices = dual_of(answer, blocks, "cap", scale) if solved else np.zeros(len(caps))
     return Solution(**{**solution.__dict__, **size}), prices
 
 
@@ -72,11 +72,12 @@ class Scale:
 
     def _block(self, block: Rows) -> Rows:
         factor = np.ones(len(block.lower))
+        length = np.diff(block.start)
         if block.name == "cap":
-            largest = np.maximum.reduceat(np.abs(block.value), block.start[:-1])
+            largest = np.zeros(len(factor))
+            np.maximum.at(largest, np.repeat(np.arange(len(factor)), length), np.abs(block.value))
             factor = 1.0 / np.where(largest > 0, largest, 1.0)
         self.row[block.name] = factor
-        length = np.diff(block.start)
         return Rows(
             block.name,
             block.lower * self.demand * factor,

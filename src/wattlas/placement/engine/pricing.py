@@ -159,5 +159,5 @@ def set_weights(demand: F8, weight: F8) -> float:
     if total <= 0.0:
         total = 1.0
     for k in range(demand.shape[0], weight.shape[0]):
-        weight[k] = math.sqrt(total / demand.shape[0])
+        weight[k] = math.sqrt(total / max(demand.shape[0], 1))
     return total

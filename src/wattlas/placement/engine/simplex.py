@@ -217,7 +217,7 @@ def run(
         scale = max(magnitude(demand, amount), 1e-300)
         top = scan(
             fixed, unit, kind, rep, table, tariff, demand, src, amount, vec, best, weight,
-            penalty, _GAP * scale / sources, _GAP * (scale / total + penalty), again,
+            penalty, _GAP * scale / max(sources, 1), _GAP * (scale / total + penalty), again,
         )
         if again and top < _WORN * highest:
             again = False
