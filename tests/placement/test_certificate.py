@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import UsageError
-from wattlas.model.objective import Minimise, Objective, Solver
+from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.baselines import baseline
 from wattlas.placement.certificate import certify
 from wattlas.placement.instance import build_instance
+from wattlas.placement.measures import carbon_to_minimise, onward_rtt
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
@@ -42,6 +43,40 @@ def test_either_solver_is_proven(solver: Solver, s: Scenario) -> None:
     proof = certify(found)
     # A tie-breaker of 1e-8 moves a least-carbon plan's prices by as much.
     assert -1e-8 <= proof.gap <= (1e-6 if by_carbon else 1e-8)
+
+
+def test_a_plan_of_several_windows_is_proven() -> None:
+    """Least carbon under daily budgets that pay for a part of the demand only."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    shed = tuple(replace(k, unserved_usd_per_request=1e-6) for k in s.classes)
+    days = replace(s, classes=shed, hours=replace(s.hours, offset=s.hours.offset + 12))
+    usd = 0.3 * plan(s).totals.cost_usd
+    budget = Objective(minimise=Minimise.CARBON, cost_cap_usd=usd, window=Window.DAY)
+    found = plan(days, objective=budget)
+    assert found.totals.unserved_requests > 0
+    assert len({round(one.price, 12) for one in found.limits}) == 2
+    assert abs(certify(found).gap) <= 1e-9
+
+
+def test_unserved_demand_weighs_the_same_in_every_part() -> None:
+    """What an unserved request weighs does not depend on which hours are looked at."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    some = s.demand_per_h.copy()
+    some[1:, :, 12:] = 0.0
+    s = replace(
+        s,
+        classes=tuple(replace(k, unserved_usd_per_request=0.1) for k in s.classes),
+        demand_per_h=some,
+    )
+    for measure in (carbon_to_minimise, onward_rtt):
+        whole = measure(build_instance(s)).per_unserved
+        for steps in (np.arange(12), np.arange(12, 24)):
+            part = measure(build_instance(s.at_hours(steps))).per_unserved
+            assert set(part) == set(whole)
 
 
 def test_a_worse_plan_is_found_out() -> None:
