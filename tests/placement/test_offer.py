@@ -208,3 +208,19 @@ def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
     assert not found.ok
     # (1 − φ)·100 + φ·1 GPU-h/h must fit into 80: φ = 20/99.
     assert "at least 20.202%" in found.conflict
+
+
+def test_a_clash_leaves_out_windows_in_which_nobody_asks(tiny: Scenario) -> None:
+    """A cap that daily promises stand against names them for the days with demand only."""
+    demand = tiny.demand_per_h.copy()
+    demand[:, :, :2] = 0.0
+    hours = replace(tiny.hours, offset=np.array([0, 1, 24, 25]))
+    s = replace(tiny, demand_per_h=demand, hours=hours)
+    # 200 requests of 1 kWh at 400 g are 80 kg; half of them degraded to half the energy are 60 kg.
+    s = replace(s, objective=Objective(carbon_cap_t=0.07))
+    found = plan(offer(s, [Tier("green", 0.0, 0.5, classes=("chat",), window=Window.DAY)]))
+    assert not found.ok
+    assert "not all together" in found.conflict
+    assert "the least attainable is 0.06 t" in found.conflict
+    assert "chat~green over 2023-01-02T00:00:00Z" in found.conflict
+    assert "chat~green over 2023-01-01" not in found.conflict

@@ -168,6 +168,8 @@ def words(instance: Instance, asked: Sequence[Limit], short: dict[int, float]) -
             lines.append(conflict.cap_words(cap.name, cap.limit, least, cap.measure.unit, when))
         else:
             total = float(demanded(instance, one.promise)[one.cap.steps].sum())
+            if not total:  # Nobody asks, so nothing clashes with it.
+                continue
             most = one.promise.cap.share_max
             lines.append(conflict.share_words(one.cap.name, most, most + least / total, when))
     if len(short) > 1 and all(least <= asked[n].cap.limit for n, least in short.items()):
