@@ -17,7 +17,9 @@ THREADED = 128
 """From so many hours on, two threads share them. The number is fixed, whatever the machine has,
 so that the same scenario gives the same placement everywhere."""
 TIE = 1e-8
-"""Weight of the tie-breaker relative to the measure, in units of their largest values."""
+"""Weight of the tie-breaker in a first pass, relative to the measure, in units of their largest
+values; the second pass is without it.
+"""
 
 Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -89,20 +91,21 @@ def solve_fast(
 ) -> Fast:
     """Solve the steps exactly, hot from hour to hour, or each from its own basis in `hot`.
 
-    A tie-breaker enters with a weight of `TIE`: enough to choose among equals, and too little to
-    move the measure by more than that share of its largest unit value.
+    With a tie-breaker the steps are solved twice: with a little of it added, enough to choose among
+    equals, and then by the measure alone, each from the basis it has. What is equal stays where it
+    is, and both the flows and the prices are those of the measure.
     """
     from wattlas.placement.engine import solve_hours
 
-    whole = program(instance, with_tie(instance, measure, tie))
-    narrow, point_of = compact(whole)
-    found = solve_hours(
-        narrow,
-        steps,
-        start=None if hot is None else hot.of(steps, point_of),
-        threads=2 if len(steps) >= THREADED else 1,
-        keep_bases=hot is not None,
-    )
+    threads = 2 if len(steps) >= THREADED else 1
+    narrow, point_of = compact(program(instance, measure))
+    start = None if hot is None else hot.of(steps, point_of)
+    if tie is not None:
+        tied = compact(program(instance, with_tie(instance, measure, tie)))[0]
+        start = solve_hours(
+            tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
+        ).basis
+    found = solve_hours(narrow, steps, start=start, threads=threads, keep_bases=hot is not None)
     if hot is not None:
         hot.steps, hot.basis, hot.point_of = steps, found.basis, point_of
     hour = np.repeat(steps, np.diff(found.indptr))

@@ -125,13 +125,17 @@ def choose_keys(
 ) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
-    When not `cold`, only those whose key is closed.
+    When not `cold`, only those whose key is closed. A key that is as cheap stays.
     """
+    width = tariff.shape[1]
     for s in range(src.shape[0]):
         if src[s, SPLIT] == 0 and (cold or amount[s, KEY_COST] >= OPEN):
-            _, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
-            src[s, KEY_O], src[s, KEY_R] = o, r
-            amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
+            least, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
+            cost = amount[s, KEY_COST]
+            now = cost - row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
+            if cost >= OPEN or least < now - 1e-12 * abs(now):
+                src[s, KEY_O], src[s, KEY_R] = o, r
+                amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
 
 
 @kernel
