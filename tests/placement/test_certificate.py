@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import UsageError
+from wattlas.model.contract import Tier
 from wattlas.model.objective import Minimise, Objective, Solver, Window
+from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.baselines import baseline
@@ -55,6 +57,29 @@ def test_a_plan_of_several_windows_is_proven() -> None:
     assert found.totals.unserved_requests > 0
     assert len({round(one.price, 12) for one in found.limits}) == 2
     assert abs(certify(found).gap) <= 1e-9
+
+
+@pytest.mark.parametrize("little", [1e-6, 1e-7])
+@pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
+def test_little_demand_is_kept_exactly(solver: Solver, little: float) -> None:
+    """Floors and promises of a class hold however small it is beside another, hour after hour."""
+    import wattlas
+
+    s = wattlas.example("tiny")
+    accuracy = [o.accuracy for o in s.points]
+    floor = (min(accuracy) + max(accuracy)) / 2
+    shed = {"mean_accuracy_min": floor, "accuracy_min": 0.0, "unserved_usd_per_request": 1.0}
+    classes = tuple(replace(k, **shed) for k in s.classes)
+    tier = Tier("green", 0.3, 0.5, accuracy_min=0.0, window=Window.HOUR)
+    for seed in (2, 3):
+        demand = s.demand_per_h * np.random.default_rng(seed).uniform(
+            0.3, 1.7, s.demand_per_h.shape
+        )
+        demand[:, 1] *= little
+        asked = replace(s, demand_per_h=demand, classes=classes, solver=solver)
+        proof = certify(plan(offer(asked, [tier])))
+        assert proof.worst <= 1e-9
+        assert abs(proof.gap) <= 1e-9
 
 
 def test_unserved_demand_weighs_the_same_in_every_part() -> None:

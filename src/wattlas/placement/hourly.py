@@ -26,6 +26,10 @@ from wattlas.placement.shares import promises
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
+EQUAL = 1e-8
+"""Scaled reduced costs and prices below this are none: of the dearest place 1e-10."""
+DRIFT = 1e-11
+"""What rows of order 100 may miss by before the hour is solved from a fresh factorisation."""
 
 
 @dataclass(frozen=True)
@@ -258,13 +262,20 @@ class _HourProgram:
         self.places = self.layout.places
         self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
         self.floors = _couplings(instance)
-        self.solver: Any = highs.new_solver()
+        self.solver: Any = highs.new_solver(tolerance=1e-10)
         blocks = self._blocks()
+        self.size = self._size()
+        largest = [block.largest(self.size) for block in blocks]
+        factors = [1.0 / np.where(one > 0, one, 1.0) for one in largest]
+        blocks = [b.times(f, self.size) for b, f in zip(blocks, factors, strict=True)]
+        self.factor = np.concatenate(factors)
         n = self.layout.columns
         self.index = np.arange(n, dtype=np.int32)
         self.zero, self.free = np.zeros(n), np.full(n, np.inf)
         highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
-        self.row_count = sum(len(b.lower) for b in blocks)
+        start, self.entry_column, self.entry = highs.stack(blocks)
+        self.row_count = len(start) - 1
+        self.entry_row = np.repeat(np.arange(self.row_count), np.diff(start))
         self.programs = 0
         self.build_seconds = time.perf_counter() - began
 
@@ -276,22 +287,38 @@ class _HourProgram:
         )
         return rows(Layout(shaped, np.array([0])))
 
+    def _size(self) -> np.ndarray:
+        """What a column counts in, relative to the largest source: the root of its demand.
+
+        HiGHS's tolerances are absolute, and demands differ by orders. Counted in requests, little
+        demand would be rounding; counted in demands, what it costs would be. The root shares the
+        loss between both.
+        """
+        asked = np.maximum((self.instance.demand > 0).sum(axis=1), 1)
+        typical = self.instance.demand.sum(axis=1) / asked
+        relative = typical / max(float(typical.max(initial=0.0)), 1e-300)
+        root = np.sqrt(np.where(relative > 0, relative, 1.0))
+        return np.asarray(root[np.concatenate([self.places[0], self.layout.priced])])
+
     def solve(self, t: int) -> tuple[Flat, np.ndarray, np.ndarray] | None:
         """Flows, capacity and row prices of step t, or None where it is infeasible."""
         units = hour_units(self.layout, self.measure, t)
-        scale = 100.0 / max(float(np.abs(units).max(initial=0.0)), 1e-300)
+        # What going unserved costs may be thousands of places: tolerances are for the places.
+        served = float(np.abs(units[: len(self.places[0])]).max(initial=0.0))
+        scale = 100.0 / (served or max(float(np.abs(units).max(initial=0.0)), 1e-300))
         demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
         self._bound(t, demand_scale)
-        answer = self._run(units * scale)
+        answer = self._run(units * self.size * scale)
         if answer.status is Status.INFEASIBLE:
             return None
         price = np.zeros(len(self.instance.capacity))
+        dual = answer.dual * self.factor / scale
         at = self.instance.sources
-        price[self.limited] = np.maximum(-answer.dual[at : at + len(self.limited)], 0.0) / scale
-        rows = np.maximum(answer.dual[at + len(self.limited) :], 0.0) / scale
+        price[self.limited] = np.maximum(-dual[at : at + len(self.limited)], 0.0)
+        rows = np.maximum(dual[at + len(self.limited) :], 0.0)
         if self.tie is not None:
             answer = self._among_equals(answer, hour_units(self.layout, self.tie, t))
-        return self._flows(answer.x / demand_scale, t), price, rows
+        return self._flows(answer.x * self.size / demand_scale, t), price, rows
 
     def _bound(self, t: int, scale: float) -> None:
         """This step's demand and capacity, scaled."""
@@ -301,30 +328,40 @@ class _HourProgram:
         lower = np.concatenate([demand, np.full(len(limit), -np.inf), floor])
         upper = np.concatenate([demand, limit, np.full(self.floors, np.inf)])
         index = np.arange(self.row_count, dtype=np.int32)
-        self.solver.changeRowsBounds(self.row_count, index, lower, upper)
+        self.lower, self.upper = lower * self.factor, upper * self.factor
+        self.solver.changeRowsBounds(self.row_count, index, self.lower, self.upper)
 
     def _run(self, cost: np.ndarray) -> highs.Answer:
         self.programs += 1
         self.solver.changeColsCost(len(cost), self.index, cost)
         answer = highs.run(self.solver)
-        if answer.status is Status.FAILED:
+        if answer.status is Status.OPTIMAL and self._missed(answer.x) > DRIFT:
+            answer = highs.run_from_basis(self.solver)
+        if answer.status is not Status.OPTIMAL:
             self.solver.clearSolver()
             answer = highs.run(self.solver)
         return highs.checked(answer)
 
+    def _missed(self, x: np.ndarray) -> float:
+        """How far rows are from their bounds; HiGHS's own figures may hide it."""
+        at = np.bincount(self.entry_row, self.entry * x[self.entry_column], self.row_count)
+        short = np.maximum(self.lower - at, at - self.upper)
+        return float(short.max(initial=0.0))
+
     def _among_equals(self, first: highs.Answer, tie: np.ndarray) -> highs.Answer:
         """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
-        idle = np.abs(first.reduced) > 1e-7
+        idle = np.abs(first.reduced) > EQUAL * self.size
         self.solver.changeColsBounds(
             len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, np.inf)
         )
         at = self.instance.sources
-        full = np.abs(first.dual[at:]) > 1e-7
+        full = np.abs((first.dual * self.factor)[at:]) > EQUAL
         index = (at + np.flatnonzero(full)).astype(np.int32)
         activity = np.asarray(self.solver.getSolution().row_value)[index]
         if len(index):
             self.solver.changeRowsBounds(len(index), index, activity, activity)
-        second = self._run(tie * (100.0 / max(float(np.abs(tie).max(initial=0.0)), 1e-300)))
+        weight = 100.0 / max(float(np.abs(tie).max(initial=0.0)), 1e-300)
+        second = self._run(tie * self.size * weight)
         self.solver.changeColsBounds(len(idle), self.index, self.zero, self.free)
         return first if second.status is Status.INFEASIBLE else second
 

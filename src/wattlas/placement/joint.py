@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,20 +73,12 @@ class Scale:
 
     def _block(self, block: Rows) -> Rows:
         factor = np.ones(len(block.lower))
-        length = np.diff(block.start)
         if block.name == "cap":
-            largest = np.zeros(len(factor))
-            np.maximum.at(largest, np.repeat(np.arange(len(factor)), length), np.abs(block.value))
+            largest = block.largest()
             factor = 1.0 / np.where(largest > 0, largest, 1.0)
         self.row[block.name] = factor
-        return Rows(
-            block.name,
-            block.lower * self.demand * factor,
-            block.upper * self.demand * factor,
-            block.start,
-            block.index,
-            block.value * np.repeat(factor, length),
-        )
+        scaled = block.times(factor)
+        return replace(scaled, lower=scaled.lower * self.demand, upper=scaled.upper * self.demand)
 
 
 def _solution(layout: Layout, answer: highs.Answer, scale: Scale, blocks: list[Rows]) -> Solution:
