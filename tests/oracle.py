@@ -219,12 +219,16 @@ def start_usd(s: Scenario, r: int, variant: str, t: int) -> float:
 
 
 def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
-    """The open region nearest to the service node, ties to the first; its cheapest point."""
-    if not places:
+    """The open region nearest to the service node, ties to the first; its cheapest point.
+
+    Home is full service: places that degrade are not looked at.
+    """
+    full = [p for p in places if not degraded(s, k, p[1])]
+    if not full:
         return None
     node = node_of(s, i)
     return min(
-        places,
+        full,
         key=lambda p: (
             s.network.rtt_node_region_ms[node, p[0]],
             p[0],
