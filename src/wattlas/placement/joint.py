@@ -28,6 +28,7 @@ def solve_joint(
     """Make `measure` least over `steps` (all by default) at once; returns flows and caps' prices.
 
     A cap's price is what one more unit of its limit would save, in the objective's unit, ≥ 0.
+    Where the time is over there are no flows: what HiGHS has by then keeps none of the rows.
     """
     began = time.perf_counter()
     steps = np.arange(instance.scenario.hours.count) if steps is None else steps
@@ -52,7 +53,7 @@ def solve_joint(
         "columns": layout.columns,
         "nonzeros": sum(len(block.index) for block in blocks),
     }
-    solved = caps and len(answer.x)
+    solved = caps and len(answer.x) and answer.status is Status.OPTIMAL
     prices = dual_of(answer, blocks, "cap", scale) if solved else np.zeros(len(caps))
     return Solution(**{**solution.__dict__, **size}), prices
 
@@ -84,7 +85,7 @@ class Scale:
 def _solution(layout: Layout, answer: highs.Answer, scale: Scale, blocks: list[Rows]) -> Solution:
     instance = layout.instance
     price = np.zeros_like(instance.capacity)
-    if answer.status is Status.INFEASIBLE or not len(answer.x):
+    if answer.status is not Status.OPTIMAL or not len(answer.x):
         return Solution(*join([]), price, infeasible=layout.hours, status=answer.status)
     x = answer.x / scale.demand
     parts: list[Flat] = []

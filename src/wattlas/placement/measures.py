@@ -116,6 +116,13 @@ def _dirtiest_t(instance: Instance) -> float:
     return max(largest_kwh * grid / G_PER_T, 1e-12)
 
 
+def unserved(instance: Instance) -> Measure:
+    """Requests that go unserved."""
+    none = np.zeros_like(instance.scenario.price_usd_per_mwh, dtype=float)
+    each = np.where(np.isnan(instance.unserved_usd), np.nan, 1.0)
+    return Measure("requests", none, _no_fixed(instance), each)
+
+
 def onward_rtt(instance: Instance) -> Measure:
     """Round trip between service node and region, ms per request."""
     table = instance.scenario.network.rtt_node_region_ms
