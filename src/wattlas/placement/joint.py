@@ -9,7 +9,8 @@ import numpy as np
 
 from wattlas.model.plan import Status
 from wattlas.placement import highs
-from wattlas.placement.hourly import Flat, Solution, columns_to_flows, join
+from wattlas.placement.hour_program import Flat, columns_to_flows
+from wattlas.placement.hourly import Solution, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Cap, Layout, Rows, objective, rows

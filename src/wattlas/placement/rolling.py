@@ -17,7 +17,8 @@ from wattlas.model.plan import UNSERVED, Status
 from wattlas.placement import highs
 from wattlas.placement.alike import added_up, shared_out
 from wattlas.placement.frictions import friction_usd, sticky
-from wattlas.placement.hourly import Flat, Solution, columns_to_flows, evaluate, join
+from wattlas.placement.hour_program import Flat, columns_to_flows
+from wattlas.placement.hourly import Solution, evaluate, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.joint import Scale, dual_of
 from wattlas.placement.lagrange import Bound, Coupled, ascend, held_before
