@@ -149,6 +149,22 @@ def magnitude(demand: F8, amount: F8) -> float:
 
 
 @kernel
+def dearest(fixed: F8, unit: F8, tariff: F8, demand: F8) -> float:
+    """The largest |cost| of an open column of a source with demand."""
+    width, points = tariff.shape[1], unit.shape[1]
+    most = 0.0
+    for s in range(demand.shape[0]):
+        if demand[s] > 0.0:
+            if fixed[s, points * width] < OPEN:
+                most = max(most, abs(fixed[s, points * width]))
+            for o in range(points):
+                for r in range(width):
+                    if fixed[s, o * width + r] < OPEN:
+                        most = max(most, abs(cost_of(fixed, unit, tariff, s, o, r)))
+    return most
+
+
+@kernel
 def set_weights(demand: F8, weight: F8) -> float:
     """Weights of sources and rows in the choice of a pivot; returns the total demand,
     or 1 where there is none.
