@@ -18,9 +18,10 @@ from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import rolling
 from wattlas.placement.api import plan
+from wattlas.placement.engine import GAVE_UP
 from wattlas.placement.instance import build_instance
 from wattlas.placement.joint import solve_joint
-from wattlas.placement.lagrange import Coupled, ascend, held_before
+from wattlas.placement.lagrange import Bound, Coupled, ascend, held_before
 from wattlas.placement.measures import cost
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -177,6 +178,26 @@ def test_unserved_demand_leaves_carbon_least() -> None:
     assert found.totals.unserved_requests > 1e5
     assert found.totals.unserved_requests == pytest.approx(apart.totals.unserved_requests)
     assert found.objective == pytest.approx(apart.objective, rel=2e-9)
+
+
+def test_no_time_and_an_hour_that_the_engine_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours that the bound has no placement for are placed by HiGHS: no demand is lost."""
+    s = replace(wattlas.example("tiny"), frictions=Frictions(start_usd_per_gpu_h=0.01))
+
+    class Forgetful(Coupled):
+        def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:
+            found, rise = super().bound(rho)
+            hours = found.hours
+            keep = np.repeat(np.arange(len(hours.hours)), np.diff(hours.indptr)) != 5
+            status = np.where(np.arange(len(hours.hours)) == 5, GAVE_UP, hours.status)
+            value = np.where(keep, hours.value, 0.0)
+            return replace(found, hours=replace(hours, value=value, status=status)), rise
+
+    monkeypatch.setattr(rolling, "Coupled", Forgetful)
+    best, found = plan(s), plan(s, time_limit_s=0.0)
+    assert found.status is Status.LIMIT
+    assert found.totals.requests == pytest.approx(best.totals.requests)
+    assert found.objective >= best.objective * (1 - 1e-9)
 
 
 def test_no_time_is_no_reason_for_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
