@@ -28,6 +28,7 @@ from wattlas.model.workload import LatencyTo, State, WhenNone
 
 UNSERVED = (-1, -1)
 SHED_LAST = 10.0
+DIRTIEST_G_PER_KWH = 1500.0
 EXACT_ROWS = 60
 ROUNDING = 1e-10
 """Relative slack of a limit: what fits exactly in decimals must fit in exact arithmetic too."""
@@ -194,16 +195,15 @@ def unit_rtt(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:
 
 
 def shed_t(s: Scenario) -> float:
-    """Weight of an unserved request when carbon is made least: ten times the dirtiest one."""
-    asked = [k for k in range(len(s.classes)) if (s.demand_per_h[:, k] > 0).any()]
-    energy = max((it_kwh(s, k, o) for k in asked for o in range(len(s.points))), default=0.0)
-    hours = range(s.hours.count)
-    dirtiest = max(
-        abs(s.regions[r].pue * intensity(s, r, t) / 1e6)
-        for r in range(len(s.regions))
-        for t in hours
-    )
-    return SHED_LAST * max(energy * dirtiest, 1e-12)
+    """Weight of an unserved request when carbon is made least: ten times the dirtiest one.
+
+    That is the largest request at the highest PUE at 1,500 g/kWh, or more where a grid has more.
+    """
+    energy = max(it_kwh(s, k, o) for k in range(len(s.classes)) for o in range(len(s.points)))
+    grids = itertools.product(range(len(s.regions)), range(s.hours.count))
+    dirtiest = max(abs(intensity(s, r, t)) for r, t in grids)
+    pue = max(region.pue for region in s.regions)
+    return SHED_LAST * max(energy * pue * max(dirtiest, DIRTIEST_G_PER_KWH) / 1e6, 1e-12)
 
 
 def start_usd(s: Scenario, r: int, variant: str, t: int) -> float:
@@ -219,12 +219,16 @@ def start_usd(s: Scenario, r: int, variant: str, t: int) -> float:
 
 
 def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
-    """The open region nearest to the service node, ties to the first; its cheapest point."""
-    if not places:
+    """The open region nearest to the service node, ties to the first; its cheapest point.
+
+    Home is full service: places that degrade are not looked at.
+    """
+    full = [p for p in places if not degraded(s, k, p[1])]
+    if not full:
         return None
     node = node_of(s, i)
     return min(
-        places,
+        full,
         key=lambda p: (
             s.network.rtt_node_region_ms[node, p[0]],
             p[0],

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
-from wattlas.model.contract import Tier
+from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Objective, Window
@@ -101,12 +101,27 @@ def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> N
 
     found = at(share)
     assume(found.ok)
-    mine = [one for one in found.limits if one.id == s.share_caps[0].id]
-    slope = sum(one.per_percent for one in mine) * 100.0
+    slope = slope_in_share(found, s.share_caps[0])
     tight = 1e-7 * max(abs(found.objective), 1e-12)
     for step in (-0.01, 0.01):
         other = at(share + step)
-        assert other.objective >= found.objective - slope * step - tight
+        value = other.objective if other.ok else math.inf
+        assert value >= found.objective - slope * step - tight
+
+
+def slope_in_share(found: Plan, cap: ShareCap) -> float:
+    """What V falls by per unit of a promise's share: over windows by the limits' prices, over
+    single steps by the prices of its row, which has −φ·demand on its right.
+    """
+    if cap.window is not Window.HOUR:
+        return sum(one.per_percent for one in found.limits if one.id == cap.id) * 100.0
+    s = found.scenario
+    hourly = [c.id for c in s.share_caps if c.window is Window.HOUR]
+    row = sum(k.mean_accuracy_min is not None for k in s.classes) + hourly.index(cap.id)
+    under = [n for n, k in enumerate(s.classes) if k.id in cap.classes]
+    asked = s.demand_per_h[:, under].sum(axis=(0, 1)) * s.hours.hours
+    assert found.row_price is not None
+    return float(found.row_price[row] @ asked)
 
 
 def test_one_user_by_hand(tiny: Scenario) -> None:
@@ -193,3 +208,19 @@ def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
     assert not found.ok
     # (1 − φ)·100 + φ·1 GPU-h/h must fit into 80: φ = 20/99.
     assert "at least 20.202%" in found.conflict
+
+
+def test_a_clash_leaves_out_windows_in_which_nobody_asks(tiny: Scenario) -> None:
+    """A cap that daily promises stand against names them for the days with demand only."""
+    demand = tiny.demand_per_h.copy()
+    demand[:, :, :2] = 0.0
+    hours = replace(tiny.hours, offset=np.array([0, 1, 24, 25]))
+    s = replace(tiny, demand_per_h=demand, hours=hours)
+    # 200 requests of 1 kWh at 400 g are 80 kg; half of them degraded to half the energy are 60 kg.
+    s = replace(s, objective=Objective(carbon_cap_t=0.07))
+    found = plan(offer(s, [Tier("green", 0.0, 0.5, classes=("chat",), window=Window.DAY)]))
+    assert not found.ok
+    assert "not all together" in found.conflict
+    assert "the least attainable is 0.06 t" in found.conflict
+    assert "chat~green over 2023-01-02T00:00:00Z" in found.conflict
+    assert "chat~green over 2023-01-01" not in found.conflict

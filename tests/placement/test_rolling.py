@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 import wattlas
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions, Initial
+from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import rolling
 from wattlas.placement.api import plan
+from wattlas.placement.engine import GAVE_UP
 from wattlas.placement.instance import build_instance
 from wattlas.placement.joint import solve_joint
-from wattlas.placement.lagrange import Coupled, ascend, held_before
+from wattlas.placement.lagrange import Bound, Coupled, ascend, held_before
 from wattlas.placement.measures import cost
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -126,6 +128,76 @@ def test_a_day_of_the_world_by_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert whole.objective <= found.objective * (1 + 1e-9)
     assert found.objective <= whole.objective * 1.001
     assert (found.objective - whole.objective) / whole.objective <= found.info.gap <= 0.01
+
+
+LIMITED = {
+    "cost": Objective(),
+    "carbon": Objective(minimise=Minimise.CARBON),
+    "cap": Objective(carbon_cap_share=0.8),
+    "days": Objective(carbon_cap_share=0.9, window=Window.DAY),
+    "money": Objective(minimise=Minimise.CARBON, cost_cap_usd=320.0),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_no_time_beside_limits(name: str) -> None:
+    """Where the time is over all demand is placed, limits hold, and the gap is true."""
+    s = replace(wattlas.example("tiny"), objective=LIMITED[name])
+    s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.01))
+    best, found = plan(s), plan(s, time_limit_s=0.0)
+    assert best.status is Status.OPTIMAL
+    assert found.totals.requests == pytest.approx(best.totals.requests)
+    assert all(one.used <= one.limit * (1 + 1e-9) for one in (*best.limits, *found.limits))
+    assert found.objective >= best.objective * (1 - 2e-9)
+    assert found.objective * (1 - found.info.gap) <= best.objective * (1 + 1e-9)
+    assert (found.status is Status.OPTIMAL) == (found.info.gap <= 1e-9 and name == "money")
+
+
+def test_no_time_and_no_room_for_frictions() -> None:
+    """A cap on cost that only a plan with few starts keeps: without time there is no plan."""
+    s = wattlas.example("tiny")
+    s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.05))
+    cheapest = plan(s).objective
+    s = replace(
+        s, objective=Objective(minimise=Minimise.CARBON, cost_cap_usd=cheapest * (1 + 1e-6))
+    )
+    best, found = plan(s), plan(s, time_limit_s=0.0)
+    assert best.status is Status.OPTIMAL
+    assert best.limits[0].used == pytest.approx(best.totals.cost_usd, rel=1e-9)
+    assert best.totals.friction_usd > 0
+    assert (found.status, found.ok, found.conflict) == (Status.LIMIT, False, "")
+
+
+def test_unserved_demand_leaves_carbon_least() -> None:
+    """Under frictions carbon is that of the hours apart, however much demand is shed."""
+    s = wattlas.example("tiny")
+    shed = tuple(replace(k, unserved_usd_per_request=0.01) for k in s.classes)
+    goal = Objective(minimise=Minimise.CARBON)
+    s = replace(s, classes=shed, capacity_gpu=0.2 * s.capacity_gpu, objective=goal)
+    apart, found = plan(s), plan(replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5)))
+    assert found.totals.unserved_requests > 1e5
+    assert found.totals.unserved_requests == pytest.approx(apart.totals.unserved_requests)
+    assert found.objective == pytest.approx(apart.objective, rel=2e-9)
+
+
+def test_no_time_and_an_hour_that_the_engine_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours that the bound has no placement for are placed by HiGHS: no demand is lost."""
+    s = replace(wattlas.example("tiny"), frictions=Frictions(start_usd_per_gpu_h=0.01))
+
+    class Forgetful(Coupled):
+        def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:
+            found, rise = super().bound(rho)
+            hours = found.hours
+            keep = np.repeat(np.arange(len(hours.hours)), np.diff(hours.indptr)) != 5
+            status = np.where(np.arange(len(hours.hours)) == 5, GAVE_UP, hours.status)
+            value = np.where(keep, hours.value, 0.0)
+            return replace(found, hours=replace(hours, value=value, status=status)), rise
+
+    monkeypatch.setattr(rolling, "Coupled", Forgetful)
+    best, found = plan(s), plan(s, time_limit_s=0.0)
+    assert found.status is Status.LIMIT
+    assert found.totals.requests == pytest.approx(best.totals.requests)
+    assert found.objective >= best.objective * (1 - 1e-9)
 
 
 def test_no_time_is_no_reason_for_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.placement.hourly import Flat
+from wattlas.placement.hour_program import Flat
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,20 +14,13 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
 from wattlas.placement import limits as limited
 from wattlas.placement.blocks import blocks
-from wattlas.placement.caps import join_windows
-from wattlas.placement.frictions import friction_usd
-from wattlas.placement.hourly import Solution, evaluate, solve_hours
+from wattlas.placement.coupled import Outcome, solve_coupled, solve_coupled_limits
+from wattlas.placement.hourly import Solution, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.joined import counted_words, joined
-from wattlas.placement.joint import solve_joint
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
-from wattlas.placement.program import Cap
-from wattlas.placement.rolling import solve_run
 from wattlas.placement.totals import expand, totals
 from wattlas.units import KG_PER_T
-
-THREADS = 2
-"""Unbroken runs of coupled hours that are solved at the same time."""
 
 
 def plan(
@@ -41,7 +33,8 @@ def plan(
     """Place all demand at least cost or least carbon.
 
     `objective` replaces the scenario's own; `budget_ms` (metros, classes) replaces the classes'
-    latency budgets; `time_limit_s` bounds programs that are coupled in time (status `limit`).
+    latency budgets; `time_limit_s` bounds programs that are coupled in time (status `limit`,
+    without flows where the time was over before any placement was found).
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises UsageError for an objective with two caps, SolverError where
@@ -61,6 +54,8 @@ def plan(
     outcome = solve_instance(instance, time_limit_s=time_limit_s)
     if outcome.conflict:
         return _infeasible(instance, outcome.conflict, began)
+    if outcome.unfinished:
+        return Plan(Status.LIMIT, instance.scenario, _info(outcome.solution, began, ""))
     return finish(instance, outcome.solution, outcome.limits, began=began)
 
 
@@ -82,22 +77,13 @@ def _one_by_one(instance: Instance, stretches: list[np.ndarray], began: float) -
     return joined(scenario, parts, time.perf_counter() - began)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A solution of the merged program, what its limits are worth, or why there is none."""
-
-    solution: Solution
-    limits: tuple[LimitReport, ...] = ()
-    conflict: str = ""
-
-
 def solve_instance(instance: Instance, *, time_limit_s: float | None = None) -> Outcome:
     """Solve the instance under its scenario's objective, apart by hour where that is exact."""
     main, tie = objective_measures(instance)
     if limited.given(instance.scenario):
         return _with_limits(instance, main, tie, time_limit_s)
     if instance.scenario.frictions.couples:
-        return _coupled(instance, main, tie, time_limit_s)
+        return solve_coupled(instance, main, tie, time_limit_s)
     solution = solve_hours(instance, main, tie)
     if len(solution.infeasible):
         return Outcome(solution, conflict=conflict.hour_words(instance, solution.infeasible))
@@ -139,53 +125,13 @@ def objective_measures(instance: Instance) -> tuple[Measure, Measure | None]:
     return cost(instance), None
 
 
-def _coupled(
-    instance: Instance, main: Measure, tie: Measure | None, time_limit_s: float | None
-) -> Outcome:
-    """One program for each unbroken run of steps: nothing is carried across a gap.
-
-    Frictions are money, so the least carbon is found hour by hour; what is then made least is the
-    cost, frictions included, at that carbon.
-    """
-    apart = solve_hours(instance, main)
-    if len(apart.infeasible):
-        return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
-
-    def solve(run: np.ndarray) -> Solution:
-        if tie is None:
-            return solve_run(instance, main, run, time_limit_s=time_limit_s)
-        least = float(evaluate(instance, main, apart)[run].sum())
-        caps = (Cap("carbon", main, least + 1e-9 * abs(least), run),)
-        return solve_joint(instance, tie, caps, steps=run, time_limit_s=time_limit_s)[0]
-
-    runs = np.split(np.arange(instance.scenario.hours.count), _breaks(instance))
-    with ThreadPoolExecutor(THREADS) as pool:
-        solved = list(pool.map(solve, runs))
-    if any(one.status is Status.INFEASIBLE for one in solved):
-        return Outcome(solved[0], conflict=_joint_conflict(instance, main))
-    return Outcome(join_windows(solved))
-
-
-def _breaks(instance: Instance) -> np.ndarray:
-    """Steps that follow none, the first apart: where one run ends and the next begins."""
-    return np.flatnonzero(~instance.scenario.hours.follows)[1:]
-
-
-def _joint_conflict(instance: Instance, main: Measure) -> str:
-    """Frictions cannot make a program infeasible, so some hour clashes by itself."""
-    apart = solve_hours(instance, main)
-    if len(apart.infeasible):
-        return conflict.hour_words(instance, apart.infeasible)
-    return "The solver found the coupled program infeasible although every hour is feasible."
-
-
 def _with_limits(
     instance: Instance, main: Measure, tie: Measure | None, time_limit_s: float | None
 ) -> Outcome:
     """Limits over windows: by multipliers, or as rows of the coupled program."""
     asked = limited.limits(instance)
     if instance.scenario.frictions.couples:
-        return _coupled_limits(instance, main, asked, time_limit_s)
+        return solve_coupled_limits(instance, main, tie, asked, time_limit_s)
     found = limited.solve(instance, main, tie, asked)
     if len(found.clashing):
         return Outcome(found.solution, conflict=conflict.hour_words(instance, found.clashing))
@@ -193,38 +139,6 @@ def _with_limits(
         return Outcome(found.solution, conflict=limited.words(instance, asked, found.short))
     solution = replace(found.solution, gap=found.gap)
     return Outcome(solution, limited.reports(instance, asked, solution, found.dual))
-
-
-def _coupled_limits(
-    instance: Instance,
-    main: Measure,
-    asked: list[limited.Limit],
-    time_limit_s: float | None,
-) -> Outcome:
-    apart = solve_hours(instance, main)
-    if len(apart.infeasible):
-        return Outcome(apart, conflict=conflict.hour_words(instance, apart.infeasible))
-    caps = tuple(one.cap for one in asked)
-    solution, prices = solve_joint(instance, main, caps, time_limit_s=time_limit_s)
-    if solution.status is not Status.INFEASIBLE:
-        return Outcome(solution, limited.reports(instance, asked, solution, prices))
-    short = _least_coupled(instance, caps, time_limit_s)
-    return Outcome(solution, conflict=limited.words(instance, asked, short))
-
-
-def _least_coupled(
-    instance: Instance, caps: tuple[Cap, ...], time_limit_s: float | None
-) -> dict[int, float]:
-    """The caps that cannot be met by themselves and the least of each; of all where each can."""
-    least: dict[int, float] = {}
-    for n, one in enumerate(caps):
-        found, _ = solve_joint(instance, one.measure, time_limit_s=time_limit_s)
-        used = evaluate(instance, one.measure, found)
-        if one.measure.unit == "USD":
-            used = used + friction_usd(instance, *found.flows) * instance.scenario.hours.weight
-        least[n] = float(used[one.steps].sum())
-    alone = {n: v for n, v in least.items() if v > caps[n].limit + 1e-9 * abs(caps[n].limit)}
-    return alone or least
 
 
 def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.ndarray | None:

@@ -26,7 +26,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.api import finish
 from wattlas.placement.blocks import weeks
 from wattlas.placement.choice import Slots
-from wattlas.placement.hourly import Flat, Solution, evaluate, join
+from wattlas.placement.hour_program import Flat
+from wattlas.placement.hourly import Solution, evaluate, join
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.joined import joined
 from wattlas.placement.limits import in_full, nearest_available

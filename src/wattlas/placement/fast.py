@@ -17,22 +17,56 @@ THREADED = 128
 """From so many hours on, two threads share them. The number is fixed, whatever the machine has,
 so that the same scenario gives the same placement everywhere."""
 TIE = 1e-8
-"""Weight of the tie-breaker relative to the measure, in units of their largest values."""
+"""Weight of the tie-breaker in a first pass, relative to the measure, in units of their largest
+values; the second pass is without it.
+"""
 
 Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass
 class Hot:
-    """The bases of the steps that were solved last, to start from when they are solved again."""
+    """The bases of the steps that were solved last, to start from when they are solved again.
+
+    `point_of` (S, O') says which points of the instance the bases' points are: another measure may
+    leave other places open.
+    """
 
     steps: np.ndarray | None = None
     basis: Basis | None = None
+    point_of: np.ndarray | None = None
 
-    def of(self, steps: np.ndarray) -> Basis | None:
+    def of(self, steps: np.ndarray, point_of: np.ndarray) -> Basis | None:
         """The bases of these steps, where they are those of the last time."""
-        known = self.steps is not None and np.array_equal(self.steps, steps)
-        return self.basis if known else None
+        if self.steps is None or self.basis is None or self.point_of is None:
+            return None
+        if not np.array_equal(self.steps, steps):
+            return None
+        return renumbered(self.basis, self.point_of, point_of)
+
+
+def renumbered(basis: Basis, before: np.ndarray, after: np.ndarray) -> Basis:
+    """The same columns, each source's points numbered as in `after` (S, O') instead of `before`.
+
+    A column whose point is not there any more becomes the one of unserved demand.
+    """
+    if np.array_equal(before, after):
+        return basis
+    sources = np.arange(len(before))[:, None]
+    at = np.full((len(before), 1 + max(int(before.max()), int(after.max()))), -1, dtype=np.int32)
+    at[sources, after] = np.arange(after.shape[1])
+    now = at[sources, before]
+
+    def moved(source: np.ndarray, column: np.ndarray) -> np.ndarray:
+        served = (source >= 0) & (column[..., 0] >= 0)
+        point = np.where(served, now[source, np.where(served, column[..., 0], 0)], -1)
+        kept = np.where((source < 0) | (point >= 0), column[..., 1], -1)
+        return np.stack([point, kept], axis=-1).astype(np.int32)
+
+    owner = basis.basics[..., 0]
+    columns = moved(owner, basis.basics[..., 1:])
+    keys = moved(np.broadcast_to(sources[:, 0], basis.keys.shape[:2]), basis.keys)
+    return Basis(keys, np.concatenate([owner[..., None], columns], axis=-1))
 
 
 @dataclass(frozen=True)
@@ -57,22 +91,23 @@ def solve_fast(
 ) -> Fast:
     """Solve the steps exactly, hot from hour to hour, or each from its own basis in `hot`.
 
-    A tie-breaker enters with a weight of `TIE`: enough to choose among equals, and too little to
-    move the measure by more than that share of its largest unit value.
+    With a tie-breaker the steps are solved twice: with a little of it added, enough to choose among
+    equals, and then by the measure alone, each from the basis it has. What is equal stays where it
+    is, and both the flows and the prices are those of the measure.
     """
     from wattlas.placement.engine import solve_hours
 
-    whole = program(instance, with_tie(instance, measure, tie))
-    narrow, point_of = compact(whole)
-    found = solve_hours(
-        narrow,
-        steps,
-        start=None if hot is None else hot.of(steps),
-        threads=2 if len(steps) >= THREADED else 1,
-        keep_bases=hot is not None,
-    )
+    threads = 2 if len(steps) >= THREADED else 1
+    narrow, point_of = compact(program(instance, measure))
+    start = None if hot is None else hot.of(steps, point_of)
+    if tie is not None:
+        tied = compact(program(instance, with_tie(instance, measure, tie)))[0]
+        start = solve_hours(
+            tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
+        ).basis
+    found = solve_hours(narrow, steps, start=start, threads=threads, keep_bases=hot is not None)
     if hot is not None:
-        hot.steps, hot.basis = steps, found.basis
+        hot.steps, hot.basis, hot.point_of = steps, found.basis, point_of
     hour = np.repeat(steps, np.diff(found.indptr))
     keep = found.value > 0
     served = found.region >= 0

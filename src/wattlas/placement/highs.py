@@ -49,15 +49,17 @@ def version() -> str:
     return f"highs {new_solver().version()}"
 
 
-def new_solver(*, time_limit_s: float | None = None, interior: bool = False) -> Any:
+def new_solver(
+    *, time_limit_s: float | None = None, interior: bool = False, tolerance: float = 1e-9
+) -> Any:
     """A silent HiGHS on one thread with tight tolerances."""
     import highspy
 
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
-    solver.setOptionValue("primal_feasibility_tolerance", 1e-9)
-    solver.setOptionValue("dual_feasibility_tolerance", 1e-9)
+    solver.setOptionValue("primal_feasibility_tolerance", tolerance)
+    solver.setOptionValue("dual_feasibility_tolerance", tolerance)
     if interior:
         solver.setOptionValue("solver", "ipm")
         solver.setOptionValue("run_crossover", "on")
@@ -127,6 +129,17 @@ def run_safely(solver: Any) -> Answer:
         solver.clearSolver()
         answer = run(solver)
     return checked(answer)
+
+
+def run_from_basis(solver: Any) -> Answer:
+    """Solve what is loaded from the last basis, but with nothing else of the last solution.
+
+    From program to program the factors of the basis are updated, and their rounding adds up.
+    """
+    basis = solver.getBasis()
+    solver.clearSolver()
+    solver.setBasis(basis)
+    return run(solver)
 
 
 def solve(lp: Lp, *, time_limit_s: float | None = None, interior: bool = False) -> Answer:

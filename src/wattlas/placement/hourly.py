@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from wattlas.model.objective import Solver
 from wattlas.model.plan import UNSERVED, Status
-from wattlas.placement import fast, highs
+from wattlas.placement import fast
 from wattlas.placement.choice import SLACK, Slots
+from wattlas.placement.hour_program import Flat, HourProgram
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure, zero
-from wattlas.placement.program import Layout, Rows, hour_units, rows
 from wattlas.placement.prune import pruned
-from wattlas.placement.shares import promises
+from wattlas.placement.shares import couplings, promises
 
 CHUNK_ELEMENTS = 4_000_000
 """Size of the dense block of unit values that one step of the fast path looks at."""
@@ -87,7 +86,7 @@ def solve_hours(
     by_engine_alone = _engine_alone(instance, steps, solver)
     parts, rest = ([], steps) if by_engine_alone else _argmin(instance, measure, tie, steps)
     capacity_price = np.zeros_like(instance.capacity)
-    row_price = np.zeros((_couplings(instance), instance.capacity.shape[1]))
+    row_price = np.zeros((couplings(instance), instance.capacity.shape[1]))
     by_engine = 0
     by_auto = solver is Solver.AUTO and fast.worth_it(instance, len(rest))
     if len(rest) and (solver is Solver.ENGINE or by_auto):
@@ -97,7 +96,7 @@ def solve_hours(
         row_price[:, rest] = found_fast.row_price
         by_engine, rest = len(rest) - len(found_fast.left), found_fast.left
         capacity_price[:, rest], row_price[:, rest] = 0.0, 0.0
-    worker = _HourProgram(instance, measure, tie) if len(rest) else None
+    worker = HourProgram(instance, measure, tie) if len(rest) else None
     infeasible = []
     for t in rest:
         assert worker is not None
@@ -142,12 +141,6 @@ def _size(instance: Instance) -> tuple[int, int, int]:
     )
 
 
-def _couplings(instance: Instance) -> int:
-    """Coupling rows of one hour."""
-    floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
-    return floors + len(promises(instance, hourly=True))
-
-
 def feasible(instance: Instance, steps: np.ndarray) -> bool:
     """Whether all of these steps have a placement."""
     nothing = zero(instance)
@@ -164,7 +157,7 @@ def _engine_alone(instance: Instance, steps: np.ndarray, solver: Solver) -> bool
     """Whether the engine gets all steps: it finds those that need no program by itself."""
     if solver is not Solver.AUTO:
         return solver is Solver.ENGINE
-    limited = _couplings(instance) > 0 or bool(np.isfinite(instance.capacity[:, steps]).any())
+    limited = couplings(instance) > 0 or bool(np.isfinite(instance.capacity[:, steps]).any())
     return limited and fast.worth_it(instance, len(steps))
 
 
@@ -201,9 +194,6 @@ def blend(first: Solution, second: Solution, share: float) -> Solution:
         programs=first.programs + second.programs,
         seconds=first.seconds + second.seconds,
     )
-
-
-Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _argmin(
@@ -246,116 +236,6 @@ def _fits(instance: Instance, slots: Slots, chunk: np.ndarray, best: np.ndarray)
         share = np.where(served & one.degraded[source, point], demand, 0.0).sum(axis=0)
         ok &= share <= one.cap.share_max * demand[one.of].sum(axis=0) * (1 + SLACK)
     return ok
-
-
-class _HourProgram:
-    """One hour's program in HiGHS; the next hour changes costs and bounds only."""
-
-    def __init__(self, instance: Instance, measure: Measure, tie: Measure | None) -> None:
-        began = time.perf_counter()
-        self.instance, self.measure, self.tie = instance, measure, tie
-        self.layout = Layout(instance, np.array([0]))
-        self.places = self.layout.places
-        self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
-        self.floors = _couplings(instance)
-        self.solver: Any = highs.new_solver()
-        blocks = self._blocks()
-        n = self.layout.columns
-        self.index = np.arange(n, dtype=np.int32)
-        self.zero, self.free = np.zeros(n), np.full(n, np.inf)
-        highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
-        self.row_count = sum(len(b.lower) for b in blocks)
-        self.programs = 0
-        self.build_seconds = time.perf_counter() - began
-
-    def _blocks(self) -> list[Rows]:
-        """Rows with a capacity row for each region that is limited in any hour."""
-        ever = np.where(np.isfinite(self.instance.capacity).any(axis=1), 0.0, np.inf)
-        shaped = replace(
-            self.instance, capacity=np.broadcast_to(ever[:, None], self.instance.capacity.shape)
-        )
-        return rows(Layout(shaped, np.array([0])))
-
-    def solve(self, t: int) -> tuple[Flat, np.ndarray, np.ndarray] | None:
-        """Flows, capacity and row prices of step t, or None where it is infeasible."""
-        units = hour_units(self.layout, self.measure, t)
-        scale = 100.0 / max(float(np.abs(units).max(initial=0.0)), 1e-300)
-        demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
-        self._bound(t, demand_scale)
-        answer = self._run(units * scale)
-        if answer.status is Status.INFEASIBLE:
-            return None
-        price = np.zeros(len(self.instance.capacity))
-        at = self.instance.sources
-        price[self.limited] = np.maximum(-answer.dual[at : at + len(self.limited)], 0.0) / scale
-        rows = np.maximum(answer.dual[at + len(self.limited) :], 0.0) / scale
-        if self.tie is not None:
-            answer = self._among_equals(answer, hour_units(self.layout, self.tie, t))
-        return self._flows(answer.x / demand_scale, t), price, rows
-
-    def _bound(self, t: int, scale: float) -> None:
-        """This step's demand and capacity, scaled."""
-        demand = self.instance.demand[:, t] * scale
-        limit = self.instance.capacity[self.limited, t] * scale
-        floor = np.zeros(self.floors)
-        lower = np.concatenate([demand, np.full(len(limit), -np.inf), floor])
-        upper = np.concatenate([demand, limit, np.full(self.floors, np.inf)])
-        index = np.arange(self.row_count, dtype=np.int32)
-        self.solver.changeRowsBounds(self.row_count, index, lower, upper)
-
-    def _run(self, cost: np.ndarray) -> highs.Answer:
-        self.programs += 1
-        self.solver.changeColsCost(len(cost), self.index, cost)
-        answer = highs.run(self.solver)
-        if answer.status is Status.FAILED:
-            self.solver.clearSolver()
-            answer = highs.run(self.solver)
-        return highs.checked(answer)
-
-    def _among_equals(self, first: highs.Answer, tie: np.ndarray) -> highs.Answer:
-        """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
-        idle = np.abs(first.reduced) > 1e-7
-        self.solver.changeColsBounds(
-            len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, np.inf)
-        )
-        at = self.instance.sources
-        full = np.abs(first.dual[at:]) > 1e-7
-        index = (at + np.flatnonzero(full)).astype(np.int32)
-        activity = np.asarray(self.solver.getSolution().row_value)[index]
-        if len(index):
-            self.solver.changeRowsBounds(len(index), index, activity, activity)
-        second = self._run(tie * (100.0 / max(float(np.abs(tie).max(initial=0.0)), 1e-300)))
-        self.solver.changeColsBounds(len(idle), self.index, self.zero, self.free)
-        return first if second.status is Status.INFEASIBLE else second
-
-    def _flows(self, x: np.ndarray, t: int) -> Flat:
-        """The columns that carry something, as flows."""
-        found = columns_to_flows(self.layout, x, self.instance.demand[:, t])
-        return (np.full(len(found[0]), t, dtype=np.int64), *found)
-
-
-def columns_to_flows(
-    layout: Layout, x: np.ndarray, demand: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """One hour's x and n columns as (source, region, point, value).
-
-    Rounding dust is dropped, and each source's flows are scaled to its demand exactly, which the
-    solver meets within its tolerance only.
-    """
-    source, region, point = layout.places
-    priced = layout.priced
-    of = np.concatenate([source, priced])
-    clean = np.where(x > 1e-11 * demand[of], x, 0.0)
-    total = np.bincount(of, weights=clean, minlength=layout.instance.sources)
-    exact = clean * np.divide(demand, total, out=np.zeros_like(demand), where=total > 0)[of]
-    used = np.flatnonzero(exact > 0)
-    count = len(priced)
-    return (
-        of[used],
-        np.concatenate([region, np.full(count, UNSERVED)])[used],
-        np.concatenate([point, np.zeros(count, dtype=np.int64)])[used],
-        exact[used],
-    )
 
 
 def join(parts: list[Flat]) -> Flat:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from wattlas.model.plan import Status
 from wattlas.placement import highs
-from wattlas.placement.hourly import Flat, Solution, columns_to_flows, join
+from wattlas.placement.hour_program import Flat, columns_to_flows
+from wattlas.placement.hourly import Solution, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.program import Cap, Layout, Rows, objective, rows
@@ -27,6 +29,7 @@ def solve_joint(
     """Make `measure` least over `steps` (all by default) at once; returns flows and caps' prices.
 
     A cap's price is what one more unit of its limit would save, in the objective's unit, ≥ 0.
+    Where the time is over there are no flows: what HiGHS has by then keeps none of the rows.
     """
     began = time.perf_counter()
     steps = np.arange(instance.scenario.hours.count) if steps is None else steps
@@ -51,8 +54,8 @@ def solve_joint(
         "columns": layout.columns,
         "nonzeros": sum(len(block.index) for block in blocks),
     }
-    solved = bool(len(answer.x))
-    prices = dual_of(answer, blocks, "cap", scale) if caps and solved else np.zeros(0)
+    solved = caps and len(answer.x) and answer.status is Status.OPTIMAL
+    prices = dual_of(answer, blocks, "cap", scale) if solved else np.zeros(len(caps))
     return Solution(**{**solution.__dict__, **size}), prices
 
 
@@ -73,24 +76,17 @@ class Scale:
     def _block(self, block: Rows) -> Rows:
         factor = np.ones(len(block.lower))
         if block.name == "cap":
-            largest = np.maximum.reduceat(np.abs(block.value), block.start[:-1])
+            largest = block.largest()
             factor = 1.0 / np.where(largest > 0, largest, 1.0)
         self.row[block.name] = factor
-        length = np.diff(block.start)
-        return Rows(
-            block.name,
-            block.lower * self.demand * factor,
-            block.upper * self.demand * factor,
-            block.start,
-            block.index,
-            block.value * np.repeat(factor, length),
-        )
+        scaled = block.times(factor)
+        return replace(scaled, lower=scaled.lower * self.demand, upper=scaled.upper * self.demand)
 
 
 def _solution(layout: Layout, answer: highs.Answer, scale: Scale, blocks: list[Rows]) -> Solution:
     instance = layout.instance
     price = np.zeros_like(instance.capacity)
-    if answer.status is Status.INFEASIBLE or not len(answer.x):
+    if answer.status is not Status.OPTIMAL or not len(answer.x):
         return Solution(*join([]), price, infeasible=layout.hours, status=answer.status)
     x = answer.x / scale.demand
     parts: list[Flat] = []

@@ -15,7 +15,8 @@ import numpy as np
 from wattlas.placement.alike import kinds, measure_of, rows_of
 from wattlas.placement.caps import Capped
 from wattlas.placement.choice import Slots
-from wattlas.placement.hourly import CHUNK_ELEMENTS, Flat, Solution, join
+from wattlas.placement.hour_program import Flat
+from wattlas.placement.hourly import CHUNK_ELEMENTS, Solution, join
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 from wattlas.placement.prune import pruned

@@ -13,6 +13,7 @@ from wattlas.model.plan import LimitReport
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, knapsack
 from wattlas.placement.caps import Capped, join_windows, solve_one, together, windows
+from wattlas.placement.frictions import friction_usd
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure, carbon, cost, onward_rtt
@@ -168,6 +169,8 @@ def words(instance: Instance, asked: Sequence[Limit], short: dict[int, float]) -
             lines.append(conflict.cap_words(cap.name, cap.limit, least, cap.measure.unit, when))
         else:
             total = float(demanded(instance, one.promise)[one.cap.steps].sum())
+            if not total:  # Nobody asks, so nothing clashes with it.
+                continue
             most = one.promise.cap.share_max
             lines.append(conflict.share_words(one.cap.name, most, most + least / total, when))
     if len(short) > 1 and all(least <= asked[n].cap.limit for n, least in short.items()):
@@ -178,7 +181,10 @@ def words(instance: Instance, asked: Sequence[Limit], short: dict[int, float]) -
 def reports(
     instance: Instance, asked: Sequence[Limit], solution: Solution, dual: np.ndarray
 ) -> tuple[LimitReport, ...]:
-    """What each limit allowed, what was used of it, and what one more unit would save."""
+    """What each limit allowed, what was used of it, and what one more unit would save.
+
+    Frictions are part of what is used of a cap on cost.
+    """
     utc = instance.scenario.hours.utc
     known: dict[int, np.ndarray] = {}
     out = []
@@ -186,6 +192,9 @@ def reports(
         measure, steps = one.cap.measure, one.cap.steps
         if id(measure) not in known:
             known[id(measure)] = evaluate(instance, measure, solution)
+            if measure.unit == "USD":
+                paid = friction_usd(instance, *solution.flows)
+                known[id(measure)] += paid * instance.scenario.hours.weight
         used = float(known[id(measure)][steps].sum())
         report = LimitReport(
             id=one.cap.name,

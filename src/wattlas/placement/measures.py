@@ -16,7 +16,11 @@ from wattlas.placement.instance import Instance
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
 SHED_LAST = 10.0
-"""How many times the dirtiest request an unserved one weighs when carbon is made least."""
+"""How many times the worst request an unserved one weighs: the dirtiest where carbon is made least,
+the farthest where round trips are.
+"""
+DIRTIEST_G_PER_KWH = 1500.0
+"""No grid emits more per kWh: with this the dirtiest request is the same in any stretch of time."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +99,36 @@ def carbon_to_minimise(instance: Instance) -> Measure:
     Without this, the least carbon would be to serve nobody.
     """
     plain = carbon(instance)
-    if not instance.sources or np.isnan(instance.unserved_usd).all():
-        return plain
-    heaviest = float(instance.energy_kwh.max() * np.abs(plain.per_kwh).max())
-    heavy = SHED_LAST * max(heaviest, 1e-12)
+    heavy = SHED_LAST * _dirtiest_t(instance)
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, heavy)
     return Measure("t", plain.per_kwh, plain.per_request, shed)
 
 
+def _dirtiest_t(instance: Instance) -> float:
+    """Tonnes of the largest request at the highest PUE on the dirtiest grid.
+
+    Neither demand nor any grid below `DIRTIEST_G_PER_KWH` changes it: a plan in parts is then the
+    plan in one piece.
+    """
+    scenario = instance.scenario
+    grid = max(DIRTIEST_G_PER_KWH, float(np.abs(scenario.deciding_g_per_kwh).max(initial=0.0)))
+    largest_kwh = float(scenario.it_kwh.max(initial=0.0) * scenario.pue.max())
+    return max(largest_kwh * grid / G_PER_T, 1e-12)
+
+
+def unserved(instance: Instance) -> Measure:
+    """Requests that go unserved."""
+    none = np.zeros_like(instance.scenario.price_usd_per_mwh, dtype=float)
+    each = np.where(np.isnan(instance.unserved_usd), np.nan, 1.0)
+    return Measure("requests", none, _no_fixed(instance), each)
+
+
 def onward_rtt(instance: Instance) -> Measure:
     """Round trip between service node and region, ms per request."""
-    rtt = instance.scenario.network.rtt_node_region_ms[instance.node]
+    table = instance.scenario.network.rtt_node_region_ms
+    rtt = table[instance.node]
     shape = instance.allowed.shape
-    far = 10.0 * max(float(rtt.max(initial=1.0)), 1.0)
+    far = SHED_LAST * max(float(table.max(initial=1.0)), 1.0)
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, far)
     return Measure(
         "ms",

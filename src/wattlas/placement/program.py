@@ -37,6 +37,26 @@ class Rows:
     index: np.ndarray
     value: np.ndarray
 
+    def largest(self, size: np.ndarray | None = None) -> np.ndarray:
+        """The largest |entry| of each row, times the `size` of its column; 0 without entries."""
+        entries = np.abs(self.value) if size is None else np.abs(self.value) * size[self.index]
+        count = len(self.lower)
+        found = np.zeros(count)
+        np.maximum.at(found, np.repeat(np.arange(count), np.diff(self.start)), entries)
+        return found
+
+    def times(self, factor: np.ndarray, size: np.ndarray | None = None) -> Rows:
+        """Each row times its factor > 0, each entry times the `size` of its column."""
+        value = self.value if size is None else self.value * size[self.index]
+        return Rows(
+            self.name,
+            self.lower * factor,
+            self.upper * factor,
+            self.start,
+            self.index,
+            value * np.repeat(factor, np.diff(self.start)),
+        )
+
 
 @dataclass(frozen=True)
 class Cap:

@@ -27,8 +27,9 @@ def pruned(
 ) -> Instance:
     """The instance without dominated places over the given steps. Exact: no optimum is lost.
 
-    `within_variant` compares only points of one model variant, as it must be where starting a
-    variant costs something. `opens` (S, R, O) is the budget from which a place is open, where that
+    `within_variant` compares only points of one model variant that need the same accelerator time,
+    as it must be where starting a variant costs something: a thirstier point keeps more running.
+    `opens` (S, R, O) is the budget from which a place is open, where that
     differs: the better place must open no later.
     """
     points = instance.allowed.shape[2]
@@ -42,7 +43,8 @@ def pruned(
         for better in range(points):
             if better == o or (within_variant and variant[better] != variant[o]):
                 continue
-            no_worse = (instance.gpu_h[:, better] <= instance.gpu_h[:, o])[:, None]
+            more = instance.gpu_h[:, better] - instance.gpu_h[:, o]
+            no_worse = (more == 0 if within_variant else more <= 0)[:, None]
             accurate = instance.excess[:, better] >= instance.excess[:, o]
             kept = instance.degraded[:, better] <= instance.degraded[:, o]
             no_worse = no_worse & ((accurate | ~floored) & kept)[:, None]

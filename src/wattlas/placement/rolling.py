@@ -13,11 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from wattlas.model.objective import Solver
 from wattlas.model.plan import UNSERVED, Status
 from wattlas.placement import highs
 from wattlas.placement.alike import added_up, shared_out
+from wattlas.placement.engine import OPTIMAL
 from wattlas.placement.frictions import friction_usd, sticky
-from wattlas.placement.hourly import Flat, Solution, columns_to_flows, evaluate, join
+from wattlas.placement.hour_program import Flat, columns_to_flows
+from wattlas.placement.hourly import Solution, evaluate, join, solve_hours
 from wattlas.placement.instance import Instance
 from wattlas.placement.joint import Scale, dual_of
 from wattlas.placement.lagrange import Bound, Coupled, ascend, held_before
@@ -124,7 +127,7 @@ class _Run:
             self.coupled = Coupled(self.instance, self.measure, self.steps, self.before)
         if self.bound is None:
             self.bound = self.coupled.bound(np.zeros_like(self.coupled.most))[0]
-        self.parts.append(_apart(self.coupled, self.bound, low))
+        self.parts += _apart(self.coupled, self.measure, self.bound, low)
 
     def _window(self, window: np.ndarray, keep: int, time_limit_s: float | None) -> bool:
         """Solve a window and keep its first hours; False where the time ran out first."""
@@ -176,13 +179,19 @@ class _Run:
             self.requests = requests[moved].ravel()
 
 
-def _apart(coupled: Coupled, bound: Bound, low: int) -> Flat:
-    """The bound's own placement of the hours from `low` on: each feasible by itself."""
-    found = bound.hours
+def _apart(coupled: Coupled, measure: Measure, bound: Bound, low: int) -> list[Flat]:
+    """The bound's own placement of the hours from `low` on: each feasible by itself.
+
+    Hours that the engine gave up are placed by HiGHS, at no multipliers.
+    """
+    found, steps = bound.hours, coupled.steps
     hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
     on = (hour >= low) & (found.value > 0)
     region = found.region[on].astype(np.int64)
     point = np.where(region >= 0, found.point[on], 0).astype(np.int64)
-    return (
-        coupled.steps[hour[on]], found.source[on].astype(np.int64), region, point, found.value[on]
-    )  # fmt: skip
+    source = found.source[on].astype(np.int64)
+    parts: list[Flat] = [(steps[hour[on]], source, region, point, found.value[on])]
+    left = low + np.flatnonzero(found.status[low:] != OPTIMAL)
+    if len(left):
+        parts.append(solve_hours(coupled.instance, measure, None, steps[left], Solver.HIGHS).flows)
+    return parts

@@ -53,3 +53,9 @@ def demanded(instance: Instance, promise: Promise) -> np.ndarray:
     """Requests that count in each step, hours included, shape (T,)."""
     total: np.ndarray = instance.demand[promise.of].sum(axis=0) * instance.hours
     return total
+
+
+def couplings(instance: Instance) -> int:
+    """Coupling rows of one hour: mean accuracies, then promises over single steps."""
+    floors = int((~np.isnan(instance.mean_accuracy_min)).sum())
+    return floors + len(promises(instance, hourly=True))

@@ -24,6 +24,7 @@ KINDS = (
     "infeasible",
     "free_capacity",
     "integer_transport",
+    "free_of_charge",
 )
 
 
@@ -190,3 +191,14 @@ def _free_capacity(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
     """Many regions without a limit."""
     free = rng.random(p.capacity.shape[0]) < 0.7
     return replace(p, capacity=np.where(free[:, None], np.inf, p.capacity))
+
+
+def _free_of_charge(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
+    """The cheapest region costs nothing and holds little: costs say nothing of what is dear."""
+    per_kwh, per_request = p.per_kwh.copy(), p.per_request.copy()
+    per_kwh[0], per_request[:, 0] = 0.0, 0.0
+    capacity = p.capacity.copy()
+    capacity[0] *= rng.choice([0.0, 0.1], capacity.shape[1])
+    allowed = p.allowed.copy()
+    allowed[:, 0] = True
+    return replace(p, per_kwh=per_kwh, per_request=per_request, capacity=capacity, allowed=allowed)

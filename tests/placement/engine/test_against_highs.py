@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from generate import KINDS, make
@@ -65,3 +67,23 @@ def test_large_tied_hours_do_not_cycle(regions: int, points: int) -> None:
         _, value, size = judge(program, t)
         assert abs(answer.objective[t] - value) <= 1e-9 * size
     assert verify(program, answer).worst <= 1e-9
+
+
+def test_a_program_without_sources() -> None:
+    """Nobody asks: zero is optimal where every row allows it, and the hour infeasible elsewhere."""
+    program = make("slack_rows", 0, 3)
+    none = slice(0, 0)
+    empty = replace(
+        program,
+        demand=program.demand[none],
+        energy_kwh=program.energy_kwh[none],
+        gpu_h=program.gpu_h[none],
+        allowed=program.allowed[none],
+        per_request=program.per_request[none],
+        unserved=program.unserved[none],
+        row_coef=program.row_coef[:1, none],
+        row_lower=np.array([[0.0, 1.0, -1.0]]),
+    )
+    answer = solve_hours(empty)
+    assert answer.status.tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(answer.objective, [0.0, np.nan, 0.0])

@@ -62,6 +62,22 @@ def test_a_stored_basis_starts_another_program(seed: int) -> None:
     np.testing.assert_allclose(hot.objective, cold.objective, rtol=1e-10)
 
 
+def test_a_basis_of_another_size_is_refused() -> None:
+    """Indices that the program does not have never reach compiled code, which would not notice."""
+    program = make("binding_rows", 2)
+    kept = solve_hours(program, keep_bases=True).basis
+    points = replace(kept, keys=np.where(kept.keys >= 0, kept.keys + 99, kept.keys))
+    slack = (kept.basics[..., 0] < 0)[..., None]
+    sources = replace(kept, basics=np.where(slack, kept.basics, kept.basics + 99))
+    rows = replace(kept, basics=np.where(slack, kept.basics + 99, kept.basics))
+    for wrong in (points, sources, rows):
+        assert slack.any()
+        with pytest.raises(ValueError, match="does not have"):
+            solve_hours(program, start=wrong)
+    with pytest.raises(ValueError, match="sources"):
+        solve_hours(program, start=replace(kept, keys=kept.keys[:, 1:]))
+
+
 def test_merging_equal_sources_changes_nothing() -> None:
     """A program with each source written twice merges back and keeps its objective."""
     program = make("binding_rows", 4)

@@ -125,13 +125,17 @@ def choose_keys(
 ) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
-    When not `cold`, only those whose key is closed.
+    When not `cold`, only those whose key is closed. A key that is as cheap stays.
     """
+    width = tariff.shape[1]
     for s in range(src.shape[0]):
         if src[s, SPLIT] == 0 and (cold or amount[s, KEY_COST] >= OPEN):
-            _, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
-            src[s, KEY_O], src[s, KEY_R] = o, r
-            amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
+            least, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
+            cost = amount[s, KEY_COST]
+            now = cost - row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
+            if cost >= OPEN or least < now - 1e-12 * abs(now):
+                src[s, KEY_O], src[s, KEY_R] = o, r
+                amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
 
 
 @kernel
@@ -142,6 +146,22 @@ def magnitude(demand: F8, amount: F8) -> float:
         if amount[s, KEY_COST] < BIG / 10:
             total += demand[s] * abs(amount[s, KEY_COST])
     return total
+
+
+@kernel
+def dearest(fixed: F8, unit: F8, tariff: F8, demand: F8) -> float:
+    """The largest |cost| of an open column of a source with demand."""
+    width, points = tariff.shape[1], unit.shape[1]
+    most = 0.0
+    for s in range(demand.shape[0]):
+        if demand[s] > 0.0:
+            if fixed[s, points * width] < OPEN:
+                most = max(most, abs(fixed[s, points * width]))
+            for o in range(points):
+                for r in range(width):
+                    if fixed[s, o * width + r] < OPEN:
+                        most = max(most, abs(cost_of(fixed, unit, tariff, s, o, r)))
+    return most
 
 
 @kernel
@@ -159,5 +179,5 @@ def set_weights(demand: F8, weight: F8) -> float:
     if total <= 0.0:
         total = 1.0
     for k in range(demand.shape[0], weight.shape[0]):
-        weight[k] = math.sqrt(total / demand.shape[0])
+        weight[k] = math.sqrt(total / max(demand.shape[0], 1))
     return total

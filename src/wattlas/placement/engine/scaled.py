@@ -85,7 +85,10 @@ def scale(program: HourlyProgram) -> Scaled:
     unit[:, :, ENERGY] = program.energy_kwh / per_unit[:, None]
     unit[:, :, ROWS : ROWS + couplings] = (entries / row_scale[:, None, None]).transpose(1, 2, 0)
     _, rep, kind = np.unique(
-        unit.reshape(sources, -1), axis=0, return_index=True, return_inverse=True
+        unit.reshape(sources, unit.shape[1] * unit.shape[2]),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
     )
     return Scaled(
         program=program,

@@ -13,7 +13,14 @@ from wattlas.placement.engine.basis import (
     transform,
 )
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import best_column, choose_keys, magnitude, scan, set_weights
+from wattlas.placement.engine.pricing import (
+    best_column,
+    choose_keys,
+    dearest,
+    magnitude,
+    scan,
+    set_weights,
+)
 from wattlas.placement.engine.ratio import (
     bland_step,
     exchange,
@@ -217,7 +224,7 @@ def run(
         scale = max(magnitude(demand, amount), 1e-300)
         top = scan(
             fixed, unit, kind, rep, table, tariff, demand, src, amount, vec, best, weight,
-            penalty, _GAP * scale / sources, _GAP * (scale / total + penalty), again,
+            penalty, _GAP * scale / max(sources, 1), _GAP * (scale / total + penalty), again,
         )
         if again and top < _WORN * highest:
             again = False
@@ -266,5 +273,6 @@ def run(
         raises += 1
         if raises > _RAISES:
             return _GAVE_UP
-        base *= _RAISE
+        # Keys may cost nothing: then what the other columns cost says how large a penalty must be.
+        base = max(base * _RAISE, dearest(fixed, unit, tariff, demand))
     return _GAVE_UP

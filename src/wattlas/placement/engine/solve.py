@@ -212,6 +212,19 @@ def _join(
     )
 
 
+def _check_start(scaled: Scaled, start: Basis) -> None:
+    """Kernels trust the indices of a basis: what lies outside of the program stops here."""
+    sources, _, points, _, _ = scaled.program.sizes
+    if start.keys.shape[1:] != (sources, 2) or start.basics.shape[1:] != (scaled.rows, 3):
+        raise ValueError(f"the basis is not one of {sources} sources and {scaled.rows} rows")
+    limits = np.array([sources, points, scaled.width])
+    slack = start.basics[..., 0] < 0
+    served = start.basics[~slack]
+    inside = bool((start.keys < limits[1:]).all() and (served < limits).all())
+    if not inside or bool((start.basics[slack][:, 2] >= scaled.rows).any()):
+        raise ValueError("the basis names a point, region or row that the program does not have")
+
+
 def solve_hours(
     program: HourlyProgram,
     hours: Sequence[int] | Hours | None = None,
@@ -224,11 +237,14 @@ def solve_hours(
 ) -> HourlySolution:
     """Solve hours of a program exactly, each starting from the basis of the one before.
 
-    `start` holds one basis (for the first hour of every chunk) or one per hour asked for.
+    `start` holds one basis (for the first hour of every chunk) or one per hour asked for. Raises
+    ValueError where it names a source, point or region that the program does not have.
     """
     scaled = scaled or scale(program)
     wanted = np.arange(program.demand.shape[1]) if hours is None else np.asarray(hours)
     wanted = wanted.astype(np.int64)
+    if start is not None:
+        _check_start(scaled, start)
     chunks = np.array_split(wanted, max(1, min(threads, len(wanted))))
     cuts = np.cumsum([0] + [len(chunk) for chunk in chunks])
     each = start is not None and len(start) == len(wanted)
