@@ -8,7 +8,7 @@ model, and a smaller model frees room where power is cheap.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict
 from wattlas.placement import limits as limited
-from wattlas.placement.api import objective_measures, plan
+from wattlas.placement.api import objective_measures
+from wattlas.placement.blocks import blocks
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.limits import nearest_available
 from wattlas.placement.measures import carbon, cost
 from wattlas.placement.metrics import Table
+from wattlas.placement.worth import at_once, worth
 from wattlas.units import KG_PER_T
 
 PARTS = ("baseline", "geography", "tiers", "both")
@@ -39,18 +41,45 @@ def split(scenario: Scenario) -> Table:
         raise UsageError("the scenario has no tiers: there is nothing to split")
     if scenario.frictions.couples:
         raise UsageError("frictions couple the hours: the saving is split without them only")
+    stretches = blocks(scenario)
+    still = list(at_once(lambda steps: _still(scenario.at_hours(steps)), stretches))
+    clash = [steps[found.clash] for steps, found in zip(stretches, still, strict=True)]
+    if any(map(len, clash)):
+        hours = np.concatenate(clash)
+        raise InfeasibleError(conflict.hour_words(build_instance(scenario), hours))
+    base, tiers = (
+        np.sum([getattr(one, name) for one in still], axis=0) for name in ("base", "tiers")
+    )
+    return _table(
+        {
+            "baseline": base,
+            "geography": _planned(full_service(scenario)),
+            "tiers": tiers,
+            "both": _planned(scenario),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Still:
+    """(USD, kg) of a stretch of time in which nothing moves: in full, and degraded as promised.
+
+    `clash` are its steps that have no placement.
+    """
+
+    base: np.ndarray
+    tiers: np.ndarray
+    clash: np.ndarray
+
+
+def _still(scenario: Scenario) -> _Still:
     instance = build_instance(scenario)
     base = nearest_available(_undegraded(instance))
     if len(base.infeasible):
-        raise InfeasibleError(conflict.hour_words(instance, base.infeasible))
+        none = np.full(2, np.nan)
+        return _Still(none, none, base.infeasible)
     held = _held(instance, base)
-    rows = {
-        "baseline": _sums(instance, base),
-        "geography": _planned(full_service(scenario)),
-        "tiers": _sums(held, _solved(held)),
-        "both": _planned(scenario),
-    }
-    return _table(rows)
+    return _Still(_sums(instance, base), _sums(held, _solved(held)), base.infeasible)
 
 
 def _undegraded(instance: Instance) -> Instance:
@@ -90,25 +119,25 @@ def _solved(instance: Instance) -> Solution | None:
     return None if found.short or len(found.clashing) else found.solution
 
 
-def _sums(instance: Instance, solution: Solution | None) -> tuple[float, float]:
+def _sums(instance: Instance, solution: Solution | None) -> np.ndarray:
     """(USD, kg); nan where there is no such plan."""
     if solution is None:
-        return float("nan"), float("nan")
+        return np.full(2, np.nan)
     usd = float(evaluate(instance, cost(instance), solution).sum())
-    return usd, float(evaluate(instance, carbon(instance), solution).sum()) * KG_PER_T
+    return np.array([usd, float(evaluate(instance, carbon(instance), solution).sum()) * KG_PER_T])
 
 
-def _planned(scenario: Scenario) -> tuple[float, float]:
+def _planned(scenario: Scenario) -> np.ndarray:
     """(USD, kg) of the plan; nan where geography alone cannot meet a cap."""
-    found = plan(scenario)
+    found = worth(scenario)
     if not found.ok:
         if scenario.share_caps:
             raise InfeasibleError(found.conflict)
-        return float("nan"), float("nan")
-    return found.totals.cost_usd, found.totals.carbon_kg
+        return np.full(2, np.nan)
+    return np.array([found.totals.cost_usd, found.totals.carbon_kg])
 
 
-def _table(rows: dict[str, tuple[float, float]]) -> Table:
+def _table(rows: dict[str, np.ndarray]) -> Table:
     usd = np.array([rows[name][0] for name in PARTS])
     kg = np.array([rows[name][1] for name in PARTS])
     saved_usd, saved_kg = usd[0] - usd, kg[0] - kg
