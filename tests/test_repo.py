@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TEST_COMMAND = (
     "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[test]' "
-    "&& .venv/bin/pytest -q"
+    "&& .venv/bin/pytest -q -n auto"
 )
 LOCK_FILES = {
     "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml",

@@ -78,9 +78,9 @@ def head(found: Study) -> None:
     window = meta["window"]
     typer.echo(f"{title}\n{meta['scenario']['notice']}".strip())
     typer.echo(
-        f"{meta['status']}, {window['hours']} steps for {window['hours_represented']:,.0f} h, "
-        f"{meta['solver']}, {meta['seconds']:.1f} s; {meta['intensity']['deciding']} carbon "
-        "intensity decides"
+        f"{meta['status']}, {window['hours']:,} steps for {window['hours_represented']:,.0f} h, "
+        f"{meta['solver']}; {meta['intensity']['deciding']} carbon intensity decides; "
+        f"studied in {meta['seconds']:.1f} s"
     )
     rows = [
         [
