@@ -13,10 +13,9 @@ import wattlas
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Solver
-from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.hourly import Solution, blend, evaluate, solve_hours
+from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
 
@@ -132,19 +131,6 @@ def test_the_tie_breaker_costs_nothing(solver: Solver, s: Scenario) -> None:
     plain = replace(tie, per_kwh=np.abs(tie.per_kwh))
     scale = float(evaluate(instance, plain, two).sum())
     assert paid[1] <= paid[0] + 1e-6 * scale
-
-
-def test_a_mix_of_two_solutions(tiny_instance: Instance) -> None:
-    """Half of one and half of another has half of each one's value."""
-    one = solve_hours(tiny_instance, cost(tiny_instance))
-    two = solve_hours(tiny_instance, carbon_to_minimise(tiny_instance))
-    mixed = blend(one, two, 0.25)
-    for m in (cost(tiny_instance), carbon_to_minimise(tiny_instance)):
-        a, b, c = (evaluate(tiny_instance, m, f).sum() for f in (one, two, mixed))
-        assert c == pytest.approx(0.25 * a + 0.75 * b)
-    keys = np.stack(mixed.flows[:4])
-    assert np.unique(keys, axis=1).shape == keys.shape
-    assert (mixed.region != UNSERVED).all()
 
 
 def test_demand_that_has_no_column_at_all() -> None:

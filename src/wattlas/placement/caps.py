@@ -1,33 +1,18 @@
-"""Limits over windows of hours, by their multipliers.
-
-A limit on an additive measure couples all hours of its window by a single row. At a given
-multiplier λ ≥ 0 on it the hours fall apart again,
-
-    V(λ) = min over placements of  objective + λ · (measure − limit)
-
-V is concave and piecewise linear in λ. Two placements, one above the limit and one not, span a
-line each; where the lines cross is the next λ to try, and when no placement lies below the
-crossing both are optimal there. Their mix that meets the limit is optimal for the capped program,
-and λ is the cap's dual. The search ends after finitely many steps, because each one finds a new
-vertex. Several limits that share hours go to `several`.
-"""
+"""Limits over windows of hours: which hours meet, and placements under them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.plan import Status
-from wattlas.placement.fast import Hot
-from wattlas.placement.hourly import Solution, blend, evaluate, join, solve_hours
+from wattlas.placement.hourly import Solution, join
 from wattlas.placement.instance import Instance
-from wattlas.placement.measures import Measure
 from wattlas.placement.program import Cap
 
-MOST_STEPS = 200
 EXACT = 1e-12
 
 
@@ -44,13 +29,6 @@ class Capped:
     attainable: np.ndarray
     feasible: bool
     gap: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Vertex:
-    solution: Solution
-    value: float
-    used: float
 
 
 def windows(instance: Instance, window: Window) -> list[np.ndarray]:
@@ -79,64 +57,6 @@ def together(caps: Sequence[Cap]) -> list[list[int]]:
                 members = group[1] + members
         groups = [*apart, (steps, members)]
     return [sorted(members) for _, members in sorted(groups, key=lambda g: min(g[0], default=0))]
-
-
-def solve_one(
-    instance: Instance, objective: Measure, cap: Cap, tie: Measure | None = None
-) -> Capped:
-    """Make `objective` least over the cap's steps under the one cap. Exact."""
-    probe = _probe(instance, objective, cap)
-    high = probe(objective, tie)
-    none = np.full(1, np.nan)
-    if within(high.used, cap.limit):
-        return Capped(high.solution, np.zeros(1), none, feasible=True)
-    low = probe(cap.measure, objective)
-    if not within(low.used, cap.limit):
-        return Capped(low.solution, none, np.array([low.used]), feasible=False)
-    return _search(objective, cap, probe, high, low)
-
-
-def _probe(
-    instance: Instance, objective: Measure, cap: Cap
-) -> Callable[[Measure, Measure | None], _Vertex]:
-    hot = Hot()
-
-    def at(measure: Measure, tie: Measure | None) -> _Vertex:
-        found = solve_hours(instance, measure, tie, cap.steps, hot=hot)
-        value = float(evaluate(instance, objective, found).sum())
-        return _Vertex(found, value, float(evaluate(instance, cap.measure, found).sum()))
-
-    return at
-
-
-def _search(
-    objective: Measure,
-    cap: Cap,
-    probe: Callable[[Measure, Measure | None], _Vertex],
-    high: _Vertex,
-    low: _Vertex,
-) -> Capped:
-    """Close in on the multiplier between a vertex above the limit and one within it."""
-    dual, gap = 0.0, 0.0
-    programs = high.solution.programs + low.solution.programs
-    for _ in range(MOST_STEPS):
-        drop = high.used - low.used
-        dual = max((low.value - high.value) / drop, 0.0)
-        line = high.value + dual * (high.used - cap.limit)
-        found = probe(objective.plus(cap.measure, dual), None)
-        programs += found.solution.programs
-        bound = found.value + dual * (found.used - cap.limit)
-        gap = (line - bound) / max(abs(line), 1e-300)
-        if gap <= EXACT or found.used in (high.used, low.used):
-            break
-        high, low = (high, found) if within(found.used, cap.limit) else (found, low)
-    share = (cap.limit - low.used) / (high.used - low.used)
-    mixed = blend(high.solution, low.solution, min(max(share, 0.0), 1.0))
-    last = found.solution
-    mixed = replace(
-        mixed, programs=programs, capacity_price=last.capacity_price, row_price=last.row_price
-    )
-    return Capped(mixed, np.array([dual]), np.full(1, np.nan), feasible=True, gap=max(gap, 0.0))
 
 
 def join_windows(parts: list[Solution]) -> Solution:

@@ -12,7 +12,7 @@ from wattlas.model.offer import full_service
 from wattlas.model.plan import LimitReport
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, knapsack
-from wattlas.placement.caps import Capped, join_windows, solve_one, together, windows
+from wattlas.placement.caps import Capped, join_windows, together, windows
 from wattlas.placement.frictions import friction_usd
 from wattlas.placement.hourly import Solution, evaluate, solve_hours
 from wattlas.placement.instance import Instance, build_instance
@@ -120,30 +120,32 @@ def solve(instance: Instance, main: Measure, tie: Measure | None, asked: Sequenc
         filled = knapsack.fill(instance, main, promised, tie)
         if filled is not None:
             return Found(filled.solution, filled.dual, 0.0, {}, np.zeros(0, np.int64))
-    apart = solve_hours(instance, main)
-    if len(apart.infeasible):
-        return Found(apart, dual, 0.0, {}, apart.infeasible)
     parts: list[Solution] = []
     free = np.ones(instance.scenario.hours.count, dtype=bool)
     gap = 0.0
     for group in together([one.cap for one in asked]):
         caps = [asked[n].cap for n in group]
-        found = _group(instance, main, caps, tie)
+        found = solve_several(instance, main, caps, tie)
         if not found.feasible:
-            return Found(found.solution, dual, 0.0, _short(group, caps, found), apart.infeasible)
+            return _not_found(instance, main, _short(group, caps, found), dual)
         dual[group], gap = found.dual, max(gap, found.gap)
         parts.append(found.solution)
         for one in caps:
             free[one.steps] = False
     if free.any():
         parts.append(solve_hours(instance, main, tie, np.flatnonzero(free)))
-    return Found(join_windows(parts), dual, gap, {}, apart.infeasible)
+    whole = join_windows(parts)
+    if len(whole.infeasible):
+        return _not_found(instance, main, {}, dual)
+    return Found(whole, dual, gap, {}, whole.infeasible)
 
 
-def _group(instance: Instance, main: Measure, caps: list[Cap], tie: Measure | None) -> Capped:
-    if len(caps) == 1:
-        return solve_one(instance, main, caps[0], tie)
-    return solve_several(instance, main, caps, tie)
+def _not_found(
+    instance: Instance, main: Measure, short: dict[int, float], dual: np.ndarray
+) -> Found:
+    """Hours that have no placement whatever the limits come before limits that cannot be met."""
+    apart = solve_hours(instance, main)
+    return Found(apart, dual, 0.0, {} if len(apart.infeasible) else short, apart.infeasible)
 
 
 def _short(group: list[int], caps: list[Cap], found: Capped) -> dict[int, float]:
