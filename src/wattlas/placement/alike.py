@@ -14,6 +14,9 @@ from wattlas.placement.hour_program import Flat
 from wattlas.placement.instance import Instance
 from wattlas.placement.measures import Measure
 
+WORTH = 0.9
+"""Sources are merged where at most this share of them is left."""
+
 
 def kinds(
     instance: Instance, measures: tuple[Measure, ...], *, apart: bool = False
@@ -73,6 +76,16 @@ def added_up(instance: Instance, measure: Measure) -> tuple[Instance, Measure, n
     demand = np.zeros((len(first), instance.demand.shape[1]))
     np.add.at(demand, of[of >= 0], instance.demand[of >= 0])
     return replace(rows_of(instance, first), demand=demand), measure_of(measure, first), of
+
+
+def merged(instance: Instance, measures: tuple[Measure, ...]) -> tuple[Instance, np.ndarray] | None:
+    """The instance with alike sources as one, and the kind of each; None where few are alike."""
+    first, of = kinds(instance, measures, apart=True)
+    if len(first) > WORTH * instance.sources:
+        return None
+    demand = np.zeros((len(first), instance.demand.shape[1]))
+    np.add.at(demand, of[of >= 0], instance.demand[of >= 0])
+    return replace(rows_of(instance, first), demand=demand), of
 
 
 def shared_out(flows: Flat, instance: Instance, of: np.ndarray) -> Flat:

@@ -13,12 +13,14 @@ from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement import conflict, highs
 from wattlas.placement import limits as limited
+from wattlas.placement.alike import merged, shared_out
 from wattlas.placement.blocks import blocks
 from wattlas.placement.coupled import Outcome, solve_coupled, solve_coupled_limits
 from wattlas.placement.hourly import Solution, solve_hours
 from wattlas.placement.instance import Instance, build_instance
 from wattlas.placement.joined import counted_words, joined
 from wattlas.placement.measures import Measure, carbon_to_minimise, cost
+from wattlas.placement.shares import couplings
 from wattlas.placement.totals import expand, totals
 from wattlas.units import KG_PER_T
 
@@ -78,15 +80,40 @@ def _one_by_one(instance: Instance, stretches: list[np.ndarray], began: float) -
 
 
 def solve_instance(instance: Instance, *, time_limit_s: float | None = None) -> Outcome:
-    """Solve the instance under its scenario's objective, apart by hour where that is exact."""
+    """Solve the instance under its scenario's objective, apart by hour where that is exact.
+
+    Sources whose nodes offer them the same are solved as one where hours are programs.
+    """
+    few = _alike(instance)
+    if few is None:
+        return _solved(instance, instance, time_limit_s)
+    smaller, of = few
+    found = _solved(smaller, instance, time_limit_s)
+    if found.conflict:
+        return found
+    flows = shared_out(found.solution.flows, instance, of)
+    return replace(found, solution=found.solution.with_flows(flows))
+
+
+def _alike(instance: Instance) -> tuple[Instance, np.ndarray] | None:
+    """Fewer sources, where capacity or accuracy ties demands to each other and nothing hours."""
+    tied = np.isfinite(instance.capacity).any() or couplings(instance) > 0
+    if instance.scenario.frictions.couples or not tied:
+        return None
+    main, tie = objective_measures(instance)
+    return merged(instance, (main,) if tie is None else (main, tie))
+
+
+def _solved(instance: Instance, whole: Instance, time_limit_s: float | None) -> Outcome:
+    """As `solve_instance`; conflicts of hours are looked for among the sources of the `whole`."""
     main, tie = objective_measures(instance)
     if limited.given(instance.scenario):
-        return _with_limits(instance, main, tie, time_limit_s)
+        return _with_limits(instance, whole, time_limit_s)
     if instance.scenario.frictions.couples:
         return solve_coupled(instance, main, tie, time_limit_s)
     solution = solve_hours(instance, main, tie)
     if len(solution.infeasible):
-        return Outcome(solution, conflict=conflict.hour_words(instance, solution.infeasible))
+        return Outcome(solution, conflict=conflict.hour_words(whole, solution.infeasible))
     return Outcome(solution)
 
 
@@ -125,16 +152,15 @@ def objective_measures(instance: Instance) -> tuple[Measure, Measure | None]:
     return cost(instance), None
 
 
-def _with_limits(
-    instance: Instance, main: Measure, tie: Measure | None, time_limit_s: float | None
-) -> Outcome:
+def _with_limits(instance: Instance, whole: Instance, time_limit_s: float | None) -> Outcome:
     """Limits over windows: by multipliers, or as rows of the coupled program."""
+    main, tie = objective_measures(instance)
     asked = limited.limits(instance)
     if instance.scenario.frictions.couples:
         return solve_coupled_limits(instance, main, tie, asked, time_limit_s)
     found = limited.solve(instance, main, tie, asked)
     if len(found.clashing):
-        return Outcome(found.solution, conflict=conflict.hour_words(instance, found.clashing))
+        return Outcome(found.solution, conflict=conflict.hour_words(whole, found.clashing))
     if found.short:
         return Outcome(found.solution, conflict=limited.words(instance, asked, found.short))
     solution = replace(found.solution, gap=found.gap)

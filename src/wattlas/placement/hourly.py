@@ -9,7 +9,7 @@ every hour.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,11 @@ class Solution:
     def flows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(hour, source, region, point, value)."""
         return self.hour, self.source, self.region, self.point, self.value
+
+    def with_flows(self, flows: Flat) -> Solution:
+        """The same with other flows."""
+        hour, source, region, point, value = flows
+        return replace(self, hour=hour, source=source, region=region, point=point, value=value)
 
 
 def solve_hours(

@@ -75,7 +75,7 @@ def _of_objective(instance: Instance, objective: Objective) -> list[Limit]:
     """The cap on carbon or cost in each window.
 
     A relative one is a share of what the nearest-available baseline reaches in full service, its
-    frictions aside.
+    frictions aside. Which place is nearest depends on the node, so that sources are not merged.
     """
     name = "carbon" if objective.carbon_cap_t is not None else "cost"
     name = "carbon" if objective.carbon_cap_share is not None else name
@@ -93,7 +93,7 @@ def _of_objective(instance: Instance, objective: Objective) -> list[Limit]:
             else objective.cost_cap_share
         )
         assert share is not None
-        plain = in_full(instance)
+        plain = in_full(build_instance(instance.scenario, judged=instance.judged))
         used = evaluate(plain, of(plain), nearest_available(plain))
         bounds = np.array([share * used[steps].sum() for steps in parts])
     measure = of(instance)
