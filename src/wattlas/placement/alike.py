@@ -73,9 +73,7 @@ def measure_of(measure: Measure, rows: np.ndarray) -> Measure:
 def added_up(instance: Instance, measure: Measure) -> tuple[Instance, Measure, np.ndarray]:
     """The instance with alike sources as one, the measure of it, and the kind of each source."""
     first, of = kinds(instance, (measure,), apart=True)
-    demand = np.zeros((len(first), instance.demand.shape[1]))
-    np.add.at(demand, of[of >= 0], instance.demand[of >= 0])
-    return replace(rows_of(instance, first), demand=demand), measure_of(measure, first), of
+    return _summed(instance, first, of), measure_of(measure, first), of
 
 
 def merged(instance: Instance, measures: tuple[Measure, ...]) -> tuple[Instance, np.ndarray] | None:
@@ -83,9 +81,14 @@ def merged(instance: Instance, measures: tuple[Measure, ...]) -> tuple[Instance,
     first, of = kinds(instance, measures, apart=True)
     if len(first) > WORTH * instance.sources:
         return None
+    return _summed(instance, first, of), of
+
+
+def _summed(instance: Instance, first: np.ndarray, of: np.ndarray) -> Instance:
+    """One source of each kind, with the demand of all of them."""
     demand = np.zeros((len(first), instance.demand.shape[1]))
     np.add.at(demand, of[of >= 0], instance.demand[of >= 0])
-    return replace(rows_of(instance, first), demand=demand), of
+    return replace(rows_of(instance, first), demand=demand)
 
 
 def shared_out(flows: Flat, instance: Instance, of: np.ndarray) -> Flat:
