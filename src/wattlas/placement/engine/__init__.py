@@ -21,7 +21,6 @@ from wattlas.placement.engine.program import (
 )
 
 if TYPE_CHECKING:
-    from wattlas.placement.engine.cap import CappedSolution, solve_capped
     from wattlas.placement.engine.opening import Account, Opened, solve_opening
     from wattlas.placement.engine.solve import Meter, solve_hours
     from wattlas.placement.engine.sweep import Sweep, solve_sweep
@@ -33,7 +32,6 @@ __all__ = [
     "OPTIMAL",
     "Account",
     "Basis",
-    "CappedSolution",
     "HourlyProgram",
     "HourlySolution",
     "Merged",
@@ -43,7 +41,6 @@ __all__ = [
     "Sweep",
     "is_compiled",
     "merge",
-    "solve_capped",
     "solve_hours",
     "solve_opening",
     "solve_sweep",
@@ -59,8 +56,6 @@ _LAZY = {
     "solve_hours": "solve",
     "Sweep": "sweep",
     "solve_sweep": "sweep",
-    "CappedSolution": "cap",
-    "solve_capped": "cap",
     "is_compiled": "warm",
     "warm_up": "warm",
 }
