@@ -45,8 +45,8 @@ def figure(value: Any, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one figure after the point."""
-    return f"{share:.1%}"
+    """A share as a percentage with one figure after the point; nothing lost is not −0.0%."""
+    return f"{share:z.1%}"
 
 
 @contextmanager
