@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from tests.strategies import objectives, scenarios, tiered
 from wattlas.model.objective import Minimise, Solver
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
+from wattlas.placement import several
 from wattlas.placement.api import plan
 from wattlas.placement.hourly import evaluate, solve_hours
 from wattlas.placement.instance import build_instance
@@ -48,6 +50,22 @@ def test_apart(scenario: Scenario) -> None:
 def test_caps(scenario: Scenario) -> None:
     """Caps by their multipliers equal caps as rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(scenarios(objectives=objectives(caps=True)))
+@settings(max_examples=100)
+def test_caps_from_a_sample(scenario: Scenario) -> None:
+    """A multiplier to begin with, from every other hour and however wrong, changes nothing."""
+    with patch.multiple(several, SAMPLED=1, STRIDE=2):
+        agree(scenario, plan(scenario), oracle_plan(scenario))
+
+
+@given(tiered(scenarios(objectives=objectives())))
+@settings(max_examples=60)
+def test_a_promise_from_a_sample(scenario: Scenario) -> None:
+    """The same for a promise that stands alone."""
+    with patch.multiple(several, SAMPLED=1, STRIDE=2):
+        agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(scenarios(frictions=True, objectives=objectives(caps=True)))

@@ -30,6 +30,14 @@ from wattlas.placement.program import Cap
 MOST_ROUNDS = 60
 EXACT = 1e-9
 """Relative gap at which the search ends."""
+SAMPLED = 1000
+"""From so many steps on, a limit that stands alone is tried on a sample of them first."""
+STRIDE = 11
+"""One step in so many is in the sample: every hour of the day and day of the week is."""
+ROUGH = 1e-6
+"""Relative gap at which the search over a sample ends."""
+NEAR, MOST_NEAR = 1.02, 6
+"""The first step away from the sample's multiplier, squared from one to the next; how many."""
 GUESSES = (1.0, 30.0)
 """Multipliers to begin with, in what all hours cost over what they use too much."""
 
@@ -61,6 +69,10 @@ def solve_several(
     """
     steps = np.unique(np.concatenate([one.steps for one in caps]))
     search = _Search(instance, objective, tuple(caps), steps)
+    guess = _sampled(instance, objective, caps, steps)
+    if guess > 0 and search.ask_near(guess):
+        return search.run()
+    search = _Search(instance, objective, tuple(caps), steps)
     first = search.ask(np.zeros(len(caps)), tie)
     if len(search.solutions[0].infeasible):
         none = np.full(len(caps), np.nan)
@@ -69,6 +81,30 @@ def solve_several(
         return search.result(0.0)
     search.ask_dearer(first)
     return search.run()
+
+
+def _sampled(
+    instance: Instance, objective: Measure, caps: Sequence[Cap], steps: np.ndarray
+) -> float:
+    """The multiplier of a sample of the steps under its part of the limit, by demand.
+
+    What is far from the last multiplier takes many pivots; a sample takes them for few hours. 0
+    where there are several limits or few steps, or where the sample keeps it, or cannot.
+    """
+    if len(caps) != 1 or len(steps) < SAMPLED:
+        return 0.0
+    some = steps[::STRIDE]
+    asked = (instance.demand * instance.hours).sum(axis=0)
+    part = asked[some].sum() / max(float(asked[steps].sum()), 1e-300)
+    search = _Search(
+        instance, objective, (replace(caps[0], steps=some, limit=caps[0].limit * part),), some
+    )
+    first = search.ask(np.zeros(1))
+    if len(search.solutions[0].infeasible) or all(search.kept(first)):
+        return 0.0
+    search.ask_dearer(first)
+    found = search.run(ROUGH)
+    return float(found.dual[0]) if found.feasible else 0.0
 
 
 class _Search:
@@ -124,6 +160,22 @@ class _Search:
                 return
         self._ask_uses(1.0 / apart)
 
+    def ask_near(self, guess: float) -> bool:
+        """Solve at a multiplier of one limit, and beside it until the limit lies between two.
+
+        False where an hour has no placement.
+        """
+        kept = all(self.kept(self.ask(np.full(1, guess))))
+        if len(self.solutions[0].infeasible):
+            return False
+        factor = 1 / NEAR if kept else NEAR
+        for _ in range(MOST_NEAR):
+            guess *= factor
+            if all(self.kept(self.ask(np.full(1, guess)))) != kept:
+                break
+            factor *= factor
+        return True
+
     def ask_least(self, j: int) -> None:
         """Solve for the least of one measure; cost breaks ties."""
         self._take(solve_hours(self.instance, self.caps[j].measure, self.objective, self.steps))
@@ -150,13 +202,13 @@ class _Search:
         self.solutions.append(found)
         return cost, used
 
-    def run(self) -> Capped:
+    def run(self, exact: float = EXACT) -> Capped:
         """Master and hours by turns: until the limits are kept, then until the gap is shut."""
         of = Hulls if len(self.caps) == 1 else Master
         self.master = of(len(self.steps), self.limit, self.columns)
         for _ in range(MOST_ROUNDS):
             multiplier = self.master.solve(self.columns)
-            if self.master.kept and self._gap() <= EXACT:
+            if self.master.kept and self._gap() <= exact:
                 break
             before = len(self.columns.hour)
             if self.master.kept:
