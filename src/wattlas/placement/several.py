@@ -69,7 +69,8 @@ def solve_several(
     """
     steps = np.unique(np.concatenate([one.steps for one in caps]))
     search = _Search(instance, objective, tuple(caps), steps)
-    guess = _sampled(instance, objective, caps, steps)
+    guess, programs = _sampled(instance, objective, caps, steps)
+    search.programs = programs
     if guess > 0 and search.ask_near(guess):
         return search.run()
     search = _Search(instance, objective, tuple(caps), steps)
@@ -85,14 +86,14 @@ def solve_several(
 
 def _sampled(
     instance: Instance, objective: Measure, caps: Sequence[Cap], steps: np.ndarray
-) -> float:
-    """The multiplier of a sample of the steps under its part of the limit, by demand.
+) -> tuple[float, int]:
+    """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
 
     What is far from the last multiplier takes many pivots; a sample takes them for few hours. 0
     where there are several limits or few steps, or where the sample keeps it, or cannot.
     """
     if len(caps) != 1 or len(steps) < SAMPLED:
-        return 0.0
+        return 0.0, 0
     some = steps[::STRIDE]
     asked = (instance.demand * instance.hours).sum(axis=0)
     part = asked[some].sum() / max(float(asked[steps].sum()), 1e-300)
@@ -101,10 +102,10 @@ def _sampled(
     )
     first = search.ask(np.zeros(1))
     if len(search.solutions[0].infeasible) or all(search.kept(first)):
-        return 0.0
+        return 0.0, search.programs
     search.ask_dearer(first)
     found = search.run(ROUGH)
-    return float(found.dual[0]) if found.feasible else 0.0
+    return (float(found.dual[0]) if found.feasible else 0.0), search.programs
 
 
 class _Search:
