@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from benchmarks.engine import shared_module
 from benchmarks.registry import Asked, Benchmark, Figure
-from benchmarks.worlds import from_arrays
+from benchmarks.worlds import from_arrays, one_point
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
@@ -45,10 +45,8 @@ def run(asked: Asked) -> Sequence[Figure]:
 def coupled_world(asked: Asked, hours: int) -> Scenario:
     """M with one operating point, a free start and a price on every start after it."""
     made = shared_module(asked, "instances").make("M", V=1, T=hours)
-    scenario = from_arrays("shared-M", made)
-    classes = tuple(replace(k, mean_accuracy_min=None) for k in scenario.classes)
     frictions = Frictions(start_usd_per_gpu_h=START_USD, initial=Initial.FREE)
-    return replace(scenario, points=scenario.points[1:2], classes=classes, frictions=frictions)
+    return replace(one_point(from_arrays("shared-M", made)), frictions=frictions)
 
 
 def _timed(scenario: Scenario, *, whole: bool) -> tuple[Plan, float]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.machine import forget_peak, peak_mib
 from benchmarks.registry import Asked, Benchmark, Figure
-from benchmarks.worlds import from_arrays
+from benchmarks.worlds import from_arrays, one_point
 from wattlas.placement.api import plan
 from wattlas.placement.engine import (
     HourlyProgram,
@@ -194,9 +194,7 @@ def solve_week(program: HourlyProgram) -> HourlySolution:
 
 def _capped(instances: Any, hours: int) -> Figure:
     """`plan` under a cap on the carbon of all hours together, size L, one operating point."""
-    scenario = from_arrays("shared-L", instances.make("L", V=1, T=hours))
-    classes = tuple(replace(k, mean_accuracy_min=None) for k in scenario.classes)
-    scenario = replace(scenario, points=scenario.points[1:2], classes=classes)
+    scenario = one_point(from_arrays("shared-L", instances.make("L", V=1, T=hours)))
     free = plan(scenario).totals.carbon_kg / KG_PER_T
     capped = replace(scenario.objective, carbon_cap_t=0.8 * free)
     found, spent = cpu(lambda: plan(scenario, objective=capped))

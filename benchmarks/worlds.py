@@ -75,9 +75,7 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
 
     Places, network and capacities stay; prices, carbon and demand are drawn anew each month.
     """
-    base = world(size)
-    point = base.points[1]
-    classes = tuple(replace(k, mean_accuracy_min=None) for k in base.classes)
+    base = one_point(world(size))
     mean = base.demand_per_h.mean(axis=2)
     zones, lon = len(base.signals.zones), np.random.default_rng(7).uniform(0, 24, mean.shape[0])
     flat = (
@@ -94,8 +92,6 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
         demand *= draw.uniform(0.9, 1.1, demand.shape)
         yield replace(
             base,
-            points=(point,),
-            classes=classes,
             hours=Hours.range(str(month.astype("datetime64[s]")), count),
             signals=Signals(
                 base.signals.zones, flat[0][:, None] * noise[0], flat[1][:, None] * noise[1]
@@ -103,6 +99,12 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
             demand_per_h=demand,
             capacity_gpu=np.repeat(base.capacity_gpu[:, :1], count, axis=1),
         )
+
+
+def one_point(scenario: Scenario) -> Scenario:
+    """The scenario with its second operating point alone, and no floors of mean accuracy."""
+    classes = tuple(replace(k, mean_accuracy_min=None) for k in scenario.classes)
+    return replace(scenario, points=scenario.points[1:2], classes=classes)
 
 
 def month_hours(month: np.datetime64) -> int:
