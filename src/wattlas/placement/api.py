@@ -106,9 +106,9 @@ def _alike(instance: Instance) -> tuple[Instance, np.ndarray] | None:
 
 def _solved(instance: Instance, whole: Instance, time_limit_s: float | None) -> Outcome:
     """As `solve_instance`; conflicts of hours are looked for among the sources of the `whole`."""
-    main, tie = objective_measures(instance)
     if limited.given(instance.scenario):
         return _with_limits(instance, whole, time_limit_s)
+    main, tie = objective_measures(instance)
     if instance.scenario.frictions.couples:
         return solve_coupled(instance, main, tie, time_limit_s)
     solution = solve_hours(instance, main, tie)

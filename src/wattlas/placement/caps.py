@@ -61,15 +61,8 @@ def together(caps: Sequence[Cap]) -> list[list[int]]:
 
 def join_windows(parts: list[Solution]) -> Solution:
     """Solutions over different steps as one."""
-    flows = join([part.flows for part in parts])
-    hour, source, region, point, value = flows
     return replace(
-        parts[0],
-        hour=hour,
-        source=source,
-        region=region,
-        point=point,
-        value=value,
+        parts[0].with_flows(join([part.flows for part in parts])),
         capacity_price=np.sum([part.capacity_price for part in parts], axis=0),
         infeasible=np.concatenate([part.infeasible for part in parts]),
         row_price=_sum_prices([part.row_price for part in parts]),

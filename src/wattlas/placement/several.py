@@ -67,45 +67,51 @@ def solve_several(
 
     Where an hour has no placement at all, the solution names it and nothing is said of the caps.
     """
-    steps = np.unique(np.concatenate([one.steps for one in caps]))
-    search = _Search(instance, objective, tuple(caps), steps)
-    guess, programs = _sampled(instance, objective, caps, steps)
-    search.programs = programs
-    if guess > 0 and search.ask_near(guess):
-        return search.run()
-    search = _Search(instance, objective, tuple(caps), steps)
-    first = search.ask(np.zeros(len(caps)), tie)
-    if len(search.solutions[0].infeasible):
-        none = np.full(len(caps), np.nan)
-        return Capped(search.solutions[0], none, none, feasible=False)
-    if all(search.kept(first)):
-        return search.result(0.0)
-    search.ask_dearer(first)
-    return search.run()
+    guess, programs = _sampled(instance, objective, caps)
+    found = _searched(instance, objective, caps, tie, guess)
+    whole = replace(found.solution, programs=found.solution.programs + programs)
+    return replace(found, solution=whole)
 
 
-def _sampled(
-    instance: Instance, objective: Measure, caps: Sequence[Cap], steps: np.ndarray
-) -> tuple[float, int]:
+def _sampled(instance: Instance, objective: Measure, caps: Sequence[Cap]) -> tuple[float, int]:
     """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
 
     What is far from the last multiplier takes many pivots; a sample takes them for few hours. 0
     where there are several limits or few steps, or where the sample keeps it, or cannot.
     """
+    steps = np.unique(caps[0].steps)
     if len(caps) != 1 or len(steps) < SAMPLED:
         return 0.0, 0
     some = steps[::STRIDE]
     asked = (instance.demand * instance.hours).sum(axis=0)
     part = asked[some].sum() / max(float(asked[steps].sum()), 1e-300)
-    search = _Search(
-        instance, objective, (replace(caps[0], steps=some, limit=caps[0].limit * part),), some
-    )
-    first = search.ask(np.zeros(1))
-    if len(search.solutions[0].infeasible) or all(search.kept(first)):
-        return 0.0, search.programs
-    search.ask_dearer(first)
-    found = search.run(ROUGH)
-    return (float(found.dual[0]) if found.feasible else 0.0), search.programs
+    fewer = replace(caps[0], steps=some, limit=caps[0].limit * part)
+    found = _searched(instance, objective, [fewer], exact=ROUGH)
+    return (float(found.dual[0]) if found.feasible else 0.0), found.solution.programs
+
+
+def _searched(
+    instance: Instance,
+    objective: Measure,
+    caps: Sequence[Cap],
+    tie: Measure | None = None,
+    guess: float = 0.0,
+    exact: float = EXACT,
+) -> Capped:
+    """The search from a multiplier: 0, or where a single limit is likely to be just kept."""
+    steps = np.unique(np.concatenate([one.steps for one in caps]))
+    search = _Search(instance, objective, tuple(caps), steps)
+    first = search.ask(np.full(len(caps), guess), None if guess > 0 else tie)
+    if len(search.solutions[0].infeasible):
+        none = np.full(len(caps), np.nan)
+        return Capped(search.solutions[0], none, none, feasible=False)
+    if guess > 0:
+        search.ask_beside(guess, first)
+    elif all(search.kept(first)):
+        return search.result(0.0)
+    else:
+        search.ask_dearer(first)
+    return search.run(exact)
 
 
 class _Search:
@@ -161,21 +167,15 @@ class _Search:
                 return
         self._ask_uses(1.0 / apart)
 
-    def ask_near(self, guess: float) -> bool:
-        """Solve at a multiplier of one limit, and beside it until the limit lies between two.
-
-        False where an hour has no placement.
-        """
-        kept = all(self.kept(self.ask(np.full(1, guess))))
-        if len(self.solutions[0].infeasible):
-            return False
+    def ask_beside(self, guess: float, first: np.ndarray) -> None:
+        """Solve beside a multiplier of one limit, given its use, until the limit lies between."""
+        kept = all(self.kept(first))
         factor = 1 / NEAR if kept else NEAR
         for _ in range(MOST_NEAR):
             guess *= factor
             if all(self.kept(self.ask(np.full(1, guess)))) != kept:
-                break
+                return
             factor *= factor
-        return True
 
     def ask_least(self, j: int) -> None:
         """Solve for the least of one measure; cost breaks ties."""
@@ -203,7 +203,7 @@ class _Search:
         self.solutions.append(found)
         return cost, used
 
-    def run(self, exact: float = EXACT) -> Capped:
+    def run(self, exact: float) -> Capped:
         """Master and hours by turns: until the limits are kept, then until the gap is shut."""
         of = Hulls if len(self.caps) == 1 else Master
         self.master = of(len(self.steps), self.limit, self.columns)
@@ -255,14 +255,13 @@ class _Search:
             value = one.value * weight[n][one.hour]
             on = np.flatnonzero(value)
             parts.append((*(column[on] for column in one.flows[:4]), value[on]))
-        hour, source, region, point, value = merge_equal(
-            *(np.concatenate(column) for column in zip(*parts, strict=True))
-        )
+        flows = merge_equal(*(np.concatenate(column) for column in zip(*parts, strict=True)))
         multiplier, priced = self.best or (np.zeros(len(self.caps)), self.solutions[0])
         mixed = replace(
-            priced, hour=hour, source=source, region=region, point=point, value=value,
-            programs=self.programs, seconds=sum(one.seconds for one in self.solutions),
-        )  # fmt: skip
+            priced.with_flows(flows),
+            programs=self.programs,
+            seconds=sum(one.seconds for one in self.solutions),
+        )
         none = np.full(len(self.caps), np.nan)
         return Capped(mixed, multiplier, none, feasible=True, gap=gap)
 

@@ -65,7 +65,7 @@
       },
       notes: [
         "Each bar moves one assumption from its low to its high value, the others held, and designs the offer anew. Pale: the low value, full colour: the high one; the numbers at the ends are the values. The longest bar on top is what the verdict hangs on most.",
-        "At most 4,000 users are drawn for each bar, fewer than for the offer itself, so that the middle may lie a little beside its figure.",
+        "A bar may be drawn from fewer users than the offer itself, so that the middle may lie a little beside its figure.",
         ...(of.kind !== "share" && low < 0 ? ["Left of the dashed line the offer is worse than none."] : []),
       ],
       columns: Object.keys(all[0]), rows: all.map((row) => Object.values(row)),
