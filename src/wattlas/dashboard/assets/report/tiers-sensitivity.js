@@ -31,8 +31,8 @@
     const scale = of.kind === "share" ? { div: 0.01, unit: "% of the price" } : W.scale(size, of.kind);
     const small = width < 560;
     const left = small ? 128 : 220;
-    // Where both ends lie on one side of the base, the two bars share the height.
-    const shared = (row) => ((read(row, "low") ?? base) - base) * ((read(row, "high") ?? base) - base) > 0;
+    // Where the ends do not lie on opposite sides of the base, the two bars share the height.
+    const shared = (row) => ((read(row, "low") ?? base) - base) * ((read(row, "high") ?? base) - base) >= 0;
     const side = (which) => rows.map((row) => ({ shared: shared(row), value: [read(row, "base") / scale.div, (read(row, which) ?? read(row, "base")) / scale.div, rows.indexOf(row)], row, which }));
     const data = [...side("low"), ...side("high")];
     const ends = data.flatMap((one) => one.value.slice(0, 2));
