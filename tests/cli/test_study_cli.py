@@ -12,8 +12,8 @@ import pytest
 import wattlas
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
-from wattlas.dashboard.columns import COLUMNS
 from wattlas.errors import WattlasError
+from wattlas.report.columns import COLUMNS
 
 Captured = pytest.CaptureFixture[str]
 

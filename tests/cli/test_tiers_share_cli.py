@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
-from tests.job.test_shares import REFERENCE, reference_hours
+from tests.studies.test_shares import REFERENCE, reference_hours
 from wattlas.cli import run
-from wattlas.job.board import Ways, board_of, board_of_table
-from wattlas.job.levels import levels
-from wattlas.job.shares import ahead_of, share_of, zone_share
+from wattlas.studies.board import Ways, board_of, board_of_table
+from wattlas.studies.levels import levels
+from wattlas.studies.shares import ahead_of, share_of, zone_share
 
 Captured = pytest.CaptureFixture[str]
 

@@ -17,15 +17,15 @@ from wattlas.cli import run
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.scenario_file import EXAMPLES, example_path, examples
 from wattlas.errors import InputError
-from wattlas.job.study import study
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.baselines import baseline, baselines
-from wattlas.placement.feasibility import latency_ms
-from wattlas.placement.instance import build_instance
-from wattlas.placement.totals import per_flow
+from wattlas.placement.compare.baselines import baseline, baselines
+from wattlas.placement.problem.feasibility import latency_ms
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.solution.totals import per_flow
+from wattlas.studies.study import study
 
 
 def tiny(*settings: str) -> Scenario:

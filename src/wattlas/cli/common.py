@@ -80,7 +80,7 @@ def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
     `steps` are the scenario's own unless given.
     """
     metros, classes, regions, points, hours = scenario.shape
-    from wattlas.placement.fast import WORTH_IT
+    from wattlas.placement.hour.engine_hour import WORTH_IT
 
     if metros * classes * regions * points * (steps or hours) >= WORTH_IT:
         from wattlas.placement.engine import is_compiled, warm_up
