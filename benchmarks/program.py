@@ -18,7 +18,7 @@ from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.worlds import world
 from wattlas.model.objective import Solver
 from wattlas.placement.hour import highs
-from wattlas.placement.hour.solver import solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.lp import Layout, objective, rows
 from wattlas.placement.problem.unit_values import Measure, cost

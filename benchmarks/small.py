@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.registry import Asked, Benchmark, Figure
 from wattlas.placement.engine import HourlyProgram, solve_hours, warm_up
 from wattlas.placement.hour import highs
-from wattlas.placement.problem.lp import Rows
+from wattlas.placement.problem.rows import Rows
 
 GATEWAYS, CENTRES, HOURS = 10, 10, 457
 RATE = 50_000.0

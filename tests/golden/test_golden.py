@@ -7,25 +7,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.tiny_program import objective_text, rows_text, tiny_program
-from wattlas.placement.problem.lp import EQUATIONS, objective
+from tests.golden.tiny_program import (
+    objective_text,
+    rows_text,
+    tiny_costs,
+    tiny_program,
+    tiny_rows,
+)
+from wattlas.placement.constraints import degraded_share, start_up, state_move
+from wattlas.placement.constraints.registry import constraints
+from wattlas.placement.problem import lp
 from wattlas.placement.problem.unit_values import carbon, cost
 
 HERE = Path(__file__).parent
 OBJECTIVES = {"objective": cost, "objective_carbon": carbon}
-NAMES = [*(equation.__name__ for equation in EQUATIONS), *OBJECTIVES]
+FORMULA = {
+    "demand": lp.demand,
+    "holding": start_up.holding,
+    "starting": start_up.starting,
+    "moving": state_move.moving,
+    "limits": lp.window_limits,
+}
+"""Rows that are of no single hour's constraint: what states their formula."""
+BY_HOUR = [c.name for c in constraints() if c.name in ("capacity", "mean_accuracy")]
+NAMES = [*FORMULA, *BY_HOUR, degraded_share.DegradedShare.name, *OBJECTIVES]
 
 
 def text_of(name: str) -> str:
     """The equation or objective of that name over the tiny program."""
     layout = tiny_program()
-    for equation in EQUATIONS:
-        if equation.__name__ == name:
-            found = equation(layout)
-            assert found is not None, f"{name} has no row in the tiny program: turn its feature on"
-            return rows_text(layout, found, _first_line(equation.__doc__))
-    measure = OBJECTIVES[name](layout.instance)
-    return objective_text(layout, objective(layout, measure), _first_line(objective.__doc__))
+    if name in OBJECTIVES:
+        values = lp.objective(layout, OBJECTIVES[name](layout.instance), tiny_costs(layout))
+        return objective_text(layout, values, _first_line(lp.objective.__doc__))
+    told = {c.name: c.__doc__ for c in constraints()}
+    doc = FORMULA[name].__doc__ if name in FORMULA else told[name]
+    return rows_text(layout, tiny_rows(layout)[name], _first_line(doc))
 
 
 def _first_line(doc: str | None) -> str:
@@ -42,6 +58,13 @@ def test_equation_is_its_golden_file(name: str) -> None:
         file.write_text(found, encoding="utf-8")
     assert file.is_file(), f"no golden file for {name}: write it, and check it by hand"
     assert found == file.read_text(encoding="utf-8")
+
+
+def test_every_block_of_rows_has_its_golden_file() -> None:
+    """The tiny program has every constraint on, and each writes rows that are compared."""
+    assert set(tiny_rows(tiny_program())) == set(NAMES) - set(OBJECTIVES)
+    without_rows = {"objective_cap", "start_up", "state_move"}  # limits, and what links write
+    assert {c.name for c in constraints()} - without_rows <= set(NAMES)
 
 
 def test_no_golden_file_without_an_equation() -> None:

@@ -14,9 +14,14 @@ from wattlas.model.objective import Objective, Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
-from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.lp import Cap, Layout, Rows
+from wattlas.placement.constraints.registry import links
+from wattlas.placement.constraints.state_move import sticky
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import carbon, cost
+from wattlas.placement.window.linked_program import layout_of, rows_of
 
 REGIONS = (
     Region("oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25, rent_usd_per_gpu_h=2.0),
@@ -91,11 +96,28 @@ def tiny_program() -> Layout:
         share_caps=(ShareCap("D-fast", ("D",), ("fast",), 0.25, Window.HOUR),),
     )
     instance = build_instance(scenario)
-    caps = (
-        Cap("carbon", carbon(instance), 0.004, np.array([0, 1])),
-        Cap("cost", cost(instance), 300.0, np.array([2])),
+    return layout_of(instance, np.array([0, 1, 2]), links(scenario), {})
+
+
+def tiny_limits(instance: Instance) -> tuple[Limit, ...]:
+    """A limit on carbon over the first two hours, and one on cost over the last."""
+    return (
+        Limit("", "carbon", carbon(instance), 0.004, np.array([0, 1])),
+        Limit("", "cost", cost(instance), 300.0, np.array([2])),
     )
-    return Layout(instance, np.array([0, 1, 2]), coupled=True, caps=caps)
+
+
+def tiny_rows(layout: Layout) -> dict[str, Rows]:
+    """Every block of rows of the program by name: of the demand, each constraint, each limit."""
+    tied = links(layout.instance.scenario)
+    costs = [link.costs(layout) for link in tied]
+    blocks = rows_of(layout, tied, tiny_limits(layout.instance), costs)
+    return {block.name: block for block in blocks}
+
+
+def tiny_costs(layout: Layout) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the columns of the links cost."""
+    return [link.costs(layout) for link in links(layout.instance.scenario)]
 
 
 def column_names(layout: Layout) -> list[str]:
@@ -103,14 +125,18 @@ def column_names(layout: Layout) -> list[str]:
     s = layout.instance.scenario
     who, where = source_names(layout), [r.id for r in s.regions]
     models = layout.instance.variants[0]
-    held = [f"{r},{m}" for r in where for m in models] if layout.held else []
-    places = zip(*layout.places, strict=True)
+    held = [f"{r},{m}" for r in where for m in models]
+    columns = layout.instance.columns
+    places = zip(columns.source, columns.region, columns.point, strict=True)
+    moved = np.flatnonzero(sticky(layout.instance))
     blocks = {
-        "x": [f"{who[q]},{where[r]},{s.points[o].id}" for q, r, o in places],
-        "n": [who[q] for q in layout.priced],
+        "x": [
+            f"{who[q]},unserved" if r < 0 else f"{who[q]},{where[r]},{s.points[o].id}"
+            for q, r, o in places
+        ],
         "u": held,
         "v": held,
-        "y": [f"{who[q]},{r}" for q in layout.sticky for r in where],
+        "y": [f"{who[q]},{r}" for q in moved for r in where],
     }
     return [
         f"{block}[t{s.hours.offset[t]},{name}]"
@@ -135,17 +161,18 @@ def row_names(layout: Layout, block: Rows) -> list[str]:
     limited = np.isfinite(layout.instance.capacity).any(axis=1)
     floored = ~np.isnan(layout.instance.mean_accuracy_min)
     held = [f"{r.id},{m}" for r in s.regions for m in layout.instance.variants[0]]
+    moved = np.flatnonzero(sticky(layout.instance))
     one_hour = {
         "demand": who,
         "capacity": [r.id for r, on in zip(s.regions, limited, strict=True) if on],
         "mean_accuracy": [k.id for k, on in zip(s.classes, floored, strict=True) if on],
-        "share": [cap.id for cap in s.share_caps],
+        "degraded_share": [cap.id for cap in s.share_caps],
         "holding": held,
         "starting": held,
-        "moving": [f"{who[q]},{r.id}" for q in layout.sticky for r in s.regions],
+        "moving": [f"{who[q]},{r.id}" for q in moved for r in s.regions],
     }
-    if block.name == "cap":
-        return [f"cap[{one.name}]" for one in layout.caps]
+    if block.name == "limits":
+        return [f"limits[{limit.id}]" for limit in tiny_limits(layout.instance)]
     return [f"{block.name}[t{s.hours.offset[t]},{n}]" for t in layout.hours
             for n in one_hour[block.name]]  # fmt: skip
 

@@ -17,7 +17,7 @@ from wattlas.model.workload import State
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baselines
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.solution.totals import per_flow
+from wattlas.placement.solution.expanded import PerFlow
 from wattlas.placement.tables import views
 
 REL = 1e-8
@@ -28,7 +28,7 @@ def scale(found: Plan) -> float:
     """Sum of the absolute parts of the objective, since parts of either sign may cancel."""
     if found.flows is None:
         return 0.0
-    each = per_flow(found.scenario, found.flows)
+    each = PerFlow(found.scenario)(found.flows)
     if found.scenario.objective.minimise is Minimise.CARBON:
         return float(each["carbon_kg"].sum()) / 1e3
     gamma, t = found.scenario.objective.carbon_price_usd_per_t, found.totals
@@ -217,7 +217,7 @@ def test_conservation(s: Scenario) -> None:
     got = np.zeros_like(s.demand_per_h)
     np.add.at(got, (f.metro, f.klass, f.hour), f.requests_per_h)
     assert got == pytest.approx(s.demand_per_h, rel=1e-12)
-    each = per_flow(s, f)
+    each = PerFlow(s)(f)
     for by in (f.region, f.metro, f.hour, f.point, f.klass):
         for name in ("it_mwh", "facility_mwh", "energy_usd", "carbon_kg", "egress_usd"):
             parts = np.bincount(by.astype(int) + 1, each[name])
@@ -319,5 +319,5 @@ def _cost_of_first(s: Scenario, first: Plan, t: int) -> float:
     """Money of the first hour's flows at the prices of hour t."""
     assert first.flows is not None
     flows = replace(first.flows, hour=np.full_like(first.flows.hour, t))
-    each = per_flow(s, flows)
+    each = PerFlow(s)(flows)
     return float((each["energy_usd"] + each["rent_usd"] + each["egress_usd"]).sum())

@@ -21,12 +21,11 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
-from wattlas.placement.hour.solver import evaluate
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
-from wattlas.placement.window import knapsack
-from wattlas.placement.window.column_generation import solve_several
-from wattlas.placement.window.limits import limits
+from wattlas.placement.window.column_generation import ColumnGeneration
+from wattlas.placement.window.knapsack import Knapsack
+from wattlas.placement.window.limits import limits_of
 
 REL = 1e-8
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -77,12 +76,12 @@ def test_the_knapsack_is_the_master_program(s: Scenario) -> None:
     """One pass through the sorted savings finds the optimum that multipliers find."""
     s = replace(s, objective=Objective())
     instance = build_instance(s)
-    asked = limits(instance)
+    limits = limits_of(instance)
     found = plan(s)
-    assume(found.ok and knapsack.applies(instance))
-    judge = solve_several(instance, cost(instance), [one.cap for one in asked])
-    assert judge.feasible
-    value = float(evaluate(instance, cost(instance), judge.solution).sum())
+    assume(found.ok and limits and Knapsack().takes(instance, limits))
+    judge = ColumnGeneration().solve(instance, cost(instance), None, limits)
+    assert judge.ok
+    value = float(cost(instance).by_hour(instance, judge.flows).sum())
     assert math.isclose(found.objective, value, rel_tol=1e-7, abs_tol=1e-10)
 
 
@@ -111,17 +110,15 @@ def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> N
 
 def slope_in_share(found: Plan, cap: ShareCap) -> float:
     """What V falls by per unit of a promise's share: over windows by the limits' prices, over
-    single steps by the prices of its row, which has −φ·demand on its right.
+    single steps by the duals of its row, which has φ·demand on its right.
     """
     if cap.window is not Window.HOUR:
         return sum(one.per_percent for one in found.limits if one.id == cap.id) * 100.0
     s = found.scenario
     hourly = [c.id for c in s.share_caps if c.window is Window.HOUR]
-    row = sum(k.mean_accuracy_min is not None for k in s.classes) + hourly.index(cap.id)
     under = [n for n, k in enumerate(s.classes) if k.id in cap.classes]
     asked = s.demand_per_h[:, under].sum(axis=(0, 1)) * s.hours.hours
-    assert found.row_price is not None
-    return float(found.row_price[row] @ asked)
+    return float(-found.duals["degraded_share"][hourly.index(cap.id)] @ asked)
 
 
 def test_one_user_by_hand(tiny: Scenario) -> None:

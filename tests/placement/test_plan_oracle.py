@@ -14,7 +14,7 @@ from wattlas.model.objective import Minimise, Solver
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.hour.solver import evaluate, solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import carbon_to_minimise, cost
 from wattlas.placement.window import column_generation as several
@@ -108,6 +108,6 @@ def test_engine_is_highs(scenario: Scenario) -> None:
         mine = solve_hours(instance, measure, tie, solver=Solver.ENGINE)
         judge = solve_hours(instance, measure, tie, solver=Solver.HIGHS)
         np.testing.assert_array_equal(mine.infeasible, judge.infeasible)
-        found, wanted = (evaluate(instance, measure, one) for one in (mine, judge))
+        found, wanted = (measure.by_hour(instance, one.flows) for one in (mine, judge))
         size = np.abs(wanted).max(initial=0.0) + instance.demand.sum() * 1e-300
         np.testing.assert_allclose(found, wanted, rtol=REL, atol=REL * size)

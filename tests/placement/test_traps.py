@@ -24,7 +24,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline, baselines
 from wattlas.placement.problem.feasibility import latency_ms
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.solution.totals import per_flow
+from wattlas.placement.solution.expanded import PerFlow
 from wattlas.studies.study import study
 
 
@@ -41,7 +41,7 @@ def test_a_transfer_cost_comes_from_the_right_column() -> None:
     found = baseline(build_instance(s), "uniform")
     assert found.flows is not None
     f = found.flows
-    paid = per_flow(s, f)["egress_usd"]
+    paid = PerFlow(s)(f)["egress_usd"]
     for n in range(len(paid)):
         metro, klass = s.metros[f.metro[n]], s.classes[f.klass[n]]
         node = [x.id for x in s.nodes].index(metro.node)

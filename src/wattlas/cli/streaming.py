@@ -77,8 +77,9 @@ def _long(asked: Asked, chunk: int) -> Long:
     """The scenario as it is to be planned: chunk by chunk where it is long."""
     from wattlas.data.months import is_long, load_months
     from wattlas.model.objective import Window
-    from wattlas.placement.problem.blocks import coupling, hours_up_to
+    from wattlas.placement.constraints.registry import coupling
     from wattlas.placement.streaming.stream import coupling_words
+    from wattlas.placement.window.blocks import hours_up_to
     from wattlas.report.stream_folder import Long, whole
 
     if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):

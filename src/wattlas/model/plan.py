@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,20 @@ class SolveInfo:
     nonzeros: int = 0
     gap: float = 0.0
     """Certified relative gap; 0 is optimal within the solver's tolerance."""
+
+    @staticmethod
+    def together(parts: Sequence[SolveInfo]) -> SolveInfo:
+        """Counts and times added up; the size is that of the largest program, the gap the worst."""
+        largest = max(parts, key=lambda part: part.columns)
+        return replace(
+            largest,
+            seconds=sum(part.seconds for part in parts),
+            build_seconds=sum(part.build_seconds for part in parts),
+            engine_hours=sum(part.engine_hours for part in parts),
+            highs_hours=sum(part.highs_hours for part in parts),
+            programs=sum(part.programs for part in parts),
+            gap=max(part.gap for part in parts),
+        )
 
 
 @dataclass(frozen=True)
@@ -165,11 +180,11 @@ class Plan:
     totals: Totals = field(default_factory=Totals)
     objective: float = float("nan")
     """USD for a least-cost plan, tCO2e for a least-carbon one."""
-    capacity_price_usd_per_gpu_h: np.ndarray | None = None
-    """Dual of capacity: what one more GPU-h there is worth; shape (R, T)."""
-    row_price: np.ndarray | None = None
-    """Dual of each coupling row of an hour, ≥ 0, shape (J, T): mean accuracy of the classes with a
-    floor, then promises over single steps, in the order of the scenario.
+    duals: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Of each constraint that ties the demands of an hour, by its name: the change of the
+    objective per unit of the bound of its rows, (rows, T); ≤ 0 for an upper bound, ≥ 0 for a lower
+    one. `capacity` has a row per region, `mean_accuracy` one per class, `degraded_share` one per
+    share cap over single steps.
     """
     abatement_usd_per_t: np.ndarray | None = None
     """Dual of a carbon or cost cap: marginal abatement cost; shape (windows,)."""
@@ -180,8 +195,19 @@ class Plan:
 
     @property
     def ok(self) -> bool:
-        """Whether there is a placement to look at."""
-        return self.flows is not None
+        """Whether there is a placement; its flows may have been dropped for their number."""
+        return self.flows is not None or (
+            self.status in (Status.OPTIMAL, Status.LIMIT) and not np.isnan(self.objective)
+        )
+
+    @property
+    def capacity_price_usd_per_gpu_h(self) -> np.ndarray | None:
+        """What one more GPU-h of capacity is worth, ≥ 0, (R, T); None where the plan has no duals.
+
+        In the objective's unit: USD where cost is made least.
+        """
+        dual = self.duals.get("capacity")
+        return None if dual is None else -dual
 
     @cached_property
     def requests_by_region(self) -> np.ndarray:

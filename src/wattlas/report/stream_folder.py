@@ -22,7 +22,7 @@ from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, Usa
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.solution.concat import counted_words
+from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
 from wattlas.report.results import META, sha256_of, write_frame, write_text
@@ -201,7 +201,7 @@ def _meta(
         "window": {**about["window"], "start_utc": begin, "hours": total.steps, **represented},
         "status": str(total.status),
         "objective_value": total.objective,
-        "solver": counted_words(total.engine_hours, total.highs_hours, total.programs),
+        "solver": solver_words(total.info),
         **{name: getattr(total, name) for name in _COUNTS},
         "abatement_usd_per_t": list(total.abatement_usd_per_t),
         "totals": {"plan": totals_dict(total.totals)},

@@ -18,9 +18,9 @@ from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan as place
 from wattlas.placement.compare.baselines import baseline, baselines
+from wattlas.placement.constraints.registry import links
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.solution.plan_totals import worth
 from wattlas.placement.tables import metrics, views
 from wattlas.placement.tables.metrics import Table, flows_of
 from wattlas.studies.meta import described, headline, limits, totals_dict
@@ -75,7 +75,7 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     tell("baselines", 0.0)
     policies = baselines(instance, flows=False)
     home = baseline(instance, _home(policies))
-    carbon_best = worth(scenario, objective=Objective(minimise=Minimise.CARBON))
+    carbon_best = place(scenario, objective=Objective(minimise=Minimise.CARBON), keep_flows=False)
     frontiers = tuple(_frontiers(scenario, samples, tell))
     tables: dict[str, Table] = {
         "places": views.places(scenario),
@@ -114,7 +114,7 @@ def _tiers(scenario: Scenario, best: Plan, tell: Progress) -> dict[str, Table]:
     tell("geography and tiers together", 1.0)
     more = {
         "tier_shares": shares_table(found),
-        "tier_split": None if scenario.frictions.couples else split_table(found),
+        "tier_split": None if links(scenario) else split_table(found),
     }
     return tables | {name: table for name, table in more.items() if table is not None}
 

@@ -16,7 +16,6 @@ from wattlas.placement.api import plan as place
 from wattlas.placement.breakeven.breakeven import breakeven_between
 from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.solution.plan_totals import Worth, worth
 from wattlas.placement.tables import metrics
 from wattlas.placement.tables.metrics import Table
 
@@ -68,7 +67,7 @@ _FRONTIER_COLUMNS = (
 ).split()
 
 
-def policies_table(plans: dict[str, Plan | Worth]) -> Table:
+def policies_table(plans: dict[str, Plan | Plan]) -> Table:
     rows: dict[str, list[Any]] = {}
     for name, one in plans.items():
         totals = one.totals
@@ -91,7 +90,7 @@ _POLICY_FIELDS = (
 ).split()
 
 
-def abatement_table(scenario: Scenario, carbon_best: Worth, tell: Progress) -> Table:
+def abatement_table(scenario: Scenario, carbon_best: Plan, tell: Progress) -> Table:
     """The Pareto set of money and carbon, by carbon prices and the least-carbon plan.
 
     Each row's abatement cost is the carbon price from which it is the cheapest; the last row's is
@@ -100,7 +99,8 @@ def abatement_table(scenario: Scenario, carbon_best: Worth, tell: Progress) -> T
     points: list[tuple[float, float, float]] = []
     for n, price in enumerate(CARBON_PRICES_USD_PER_T):
         tell("abatement", n / len(CARBON_PRICES_USD_PER_T))
-        one = worth(scenario, objective=Objective(carbon_price_usd_per_t=price))
+        priced = Objective(carbon_price_usd_per_t=price)
+        one = place(scenario, objective=priced, keep_flows=False)
         if one.ok:
             usd = one.totals.cost_usd - one.totals.carbon_price_usd
             points.append((one.totals.carbon_kg, usd, price))

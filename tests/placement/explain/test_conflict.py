@@ -13,7 +13,7 @@ from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.explain.conflict import hour_conflict
-from wattlas.placement.hour.solver import solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import onward_rtt
 
@@ -40,7 +40,7 @@ def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
     found = plan(s)
     assume(found.status is Status.INFEASIBLE)
     one = hour_conflict(instance, 0)
-    sources, regions = list(one.sources), list(one.regions)
+    sources, regions = list(one.sources), list(one.rows["capacity"])
     assert clashes(instance, 0, sources, regions)
     for gone in sources:
         assert not clashes(instance, 0, [q for q in sources if q != gone], regions)

@@ -16,13 +16,8 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Objective, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.frontier.frontier import (
-    _objective,
-    _question,
-    breakpoints,
-    frontier,
-    solve_at,
-)
+from wattlas.placement.frontier.frontier import frontier, solve_at
+from wattlas.placement.frontier.question import Question, breakpoints
 from wattlas.placement.problem.feasibility import feasibility
 
 REL = 1e-8
@@ -54,10 +49,10 @@ def close(one: np.ndarray, other: np.ndarray) -> bool:
 def solved_apart(s: Scenario, variant: str, objective: str, x: np.ndarray) -> np.ndarray:
     """The account at each budget, each solved for itself."""
     price = 120.0 if objective == "weighted" else None
-    asked = _question(s, variant, "", objective, price)
-    bare = replace(s, objective=_objective(asked))
-    axis = breakpoints(bare, asked)
-    return np.stack([solve_at(bare, asked, axis, float(one)) for one in x], axis=1)
+    question = Question.of(s, variant, "", objective, price)
+    bare = replace(s, objective=question.as_objective())
+    axis = breakpoints(bare, question)
+    return np.stack([solve_at(bare, question, axis, float(one))[0] for one in x], axis=1)
 
 
 def budget_at(s: Scenario, variant: str, x: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.engine import Basis
-from wattlas.placement.hour.engine_hour import Hot, renumbered
-from wattlas.placement.hour.solver import evaluate, solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.engine_hour import Bases, renumbered
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import carbon_to_minimise, cost, it_energy
 
@@ -24,14 +25,15 @@ def test_another_measure_leaves_other_places_open(s: Scenario) -> None:
     """From the bases of one measure, which dominates other points, each has its own optimum."""
     instance = build_instance(s)
     assume(not instance.stranded)
-    hot, steps = Hot(), np.arange(s.hours.count)
+    memory: dict[str, Any] = {}
+    steps = np.arange(s.hours.count)
     for measure in (cost(instance), it_energy(instance), carbon_to_minimise(instance)) * 2:
-        warm = solve_hours(instance, measure, None, steps, Solver.ENGINE, hot)
+        warm = solve_hours(instance, measure, None, steps, Solver.ENGINE, memory)
         cold = solve_hours(instance, measure, None, steps, Solver.ENGINE)
         np.testing.assert_array_equal(warm.infeasible, cold.infeasible)
-        one, other = evaluate(instance, measure, warm), evaluate(instance, measure, cold)
+        one, other = measure.by_hour(instance, warm.flows), measure.by_hour(instance, cold.flows)
         plain = replace(measure, per_kwh=np.abs(measure.per_kwh))
-        size = np.abs(evaluate(instance, plain, cold)).max(initial=0.0)
+        size = np.abs(plain.by_hour(instance, cold.flows)).max(initial=0.0)
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * size)
 
 
@@ -52,7 +54,7 @@ def test_only_the_same_steps_start_hot(many: bool) -> None:
     """Bases of other steps are not used."""
     basis = Basis.empty(2, 1, 8)
     point_of = np.zeros((1, 1), np.int64)
-    hot = Hot(np.array([3, 4]), basis, point_of)
+    kept = Bases(np.array([3, 4]), basis, point_of)
     asked = np.array([3, 4, 5]) if many else np.array([3, 5])
-    assert hot.of(asked, point_of) is None
-    assert hot.of(np.array([3, 4]), point_of) is basis
+    assert kept.for_steps(asked, point_of) is None
+    assert kept.for_steps(np.array([3, 4]), point_of) is basis

@@ -15,7 +15,8 @@ from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.hour.solver import Solution, evaluate, solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 
@@ -34,7 +35,7 @@ def measure_of(instance: Instance) -> Measure:
 def solved(instance: Instance) -> tuple[float, Solution]:
     """The optimum and its flows."""
     found = solve_hours(instance, measure_of(instance))
-    return float(evaluate(instance, measure_of(instance), found).sum()), found
+    return float(measure_of(instance).by_hour(instance, found.flows).sum()), found
 
 
 def size(instance: Instance, found: Solution) -> float:
@@ -46,7 +47,7 @@ def size(instance: Instance, found: Solution) -> float:
         per_request=np.abs(m.per_request),
         per_unserved=np.abs(m.per_unserved),
     )
-    return max(float(evaluate(instance, plain, found).sum()), 1e-12)
+    return max(float(plain.by_hour(instance, found.flows).sum()), 1e-12)
 
 
 def apart(s: Scenario) -> np.ndarray:
@@ -79,7 +80,7 @@ def test_hours_are_apart(s: Scenario) -> None:
     assume(not len(found.infeasible))
     m = measure_of(instance)
     alone = [solve_hours(instance, m, None, np.array([t])) for t in range(s.hours.count)][::-1]
-    total = sum(float(evaluate(instance, m, one).sum()) for one in alone)
+    total = sum(float(m.by_hour(instance, one.flows).sum()) for one in alone)
     assert total == pytest.approx(whole, abs=REL * size(instance, found))
 
 
@@ -125,11 +126,11 @@ def test_the_tie_breaker_costs_nothing(solver: Solver, s: Scenario) -> None:
     main, tie = carbon_to_minimise(instance), cost(instance)
     one, two = (solve_hours(instance, main, second, solver=solver) for second in (None, tie))
     assume(not len(one.infeasible))
-    first, second = (float(evaluate(instance, main, f).sum()) for f in (one, two))
+    first, second = (float(main.by_hour(instance, f.flows).sum()) for f in (one, two))
     assert second == pytest.approx(first, rel=1e-10, abs=1e-15)
-    paid = [float(evaluate(instance, tie, f).sum()) for f in (one, two)]
+    paid = [float(tie.by_hour(instance, f.flows).sum()) for f in (one, two)]
     plain = replace(tie, per_kwh=np.abs(tie.per_kwh))
-    scale = float(evaluate(instance, plain, two).sum())
+    scale = float(plain.by_hour(instance, two.flows).sum())
     assert paid[1] <= paid[0] + 1e-6 * scale
 
 
@@ -140,7 +141,7 @@ def test_demand_that_has_no_column_at_all() -> None:
     closed = replace(instance, allowed=np.zeros_like(instance.allowed))
     found = solve_hours(closed, cost(closed), None, np.array([0, 5]))
     assert found.infeasible.tolist() == [0, 5]
-    assert not len(found.value)
+    assert not len(found.flows.value)
 
 
 @pytest.fixture

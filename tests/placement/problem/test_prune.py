@@ -7,18 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
-from tests.placement.hour.test_hourly import measure_of, size
 
 import wattlas
 from tests.oracle import oracle_plan
+from tests.placement.hour.test_hourly import measure_of, size
 from tests.strategies import objectives, scenarios
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.hour import solver as hourly
-from wattlas.placement.hour.solver import evaluate, solve_hours
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.highs_hour import Highs
+from wattlas.placement.hour.protocol import HourProblem
+from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.prune import pruned
 from wattlas.placement.problem.unit_values import carbon, cost
 
 
@@ -29,12 +30,10 @@ def test_pruning_changes_nothing(s: Scenario) -> None:
     instance = build_instance(s)
     assume(not instance.stranded)
     m = measure_of(instance)
-    found = solve_hours(instance, m)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hourly, "pruned", lambda instance, *_: instance)
-        whole = solve_hours(instance, m)
+    found, steps = solve_hours(instance, m), np.arange(s.hours.count)
+    whole = Highs().solve(HourProblem(instance, m), steps)
     assert np.array_equal(found.infeasible, whole.infeasible)
-    one, other = (float(evaluate(instance, m, f).sum()) for f in (found, whole))
+    one, other = (float(m.by_hour(instance, f.flows).sum()) for f in (found, whole))
     assert one == pytest.approx(other, abs=1e-8 * size(instance, whole))
 
 
@@ -48,7 +47,10 @@ def test_what_is_taken_out_is_dominated(s: Scenario) -> None:
     left = pruned(instance, (m, carbon(instance)), steps)
     assert (left.allowed <= instance.allowed).all()
     assert np.array_equal(left.allowed.any(axis=2), instance.allowed.any(axis=2))
-    units = m.units(instance, steps)
+    units = (
+        instance.energy_kwh[:, None, :, None] * m.per_kwh[None, :, None, :]
+        + m.per_request[..., None]
+    )[..., steps]
     for q, r, o in zip(*np.nonzero(instance.allowed & ~left.allowed), strict=True):
         kept = np.flatnonzero(left.allowed[q, r])
         assert any(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -16,10 +16,12 @@ from wattlas.model.plan import Flows, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan, solve_instance
 from wattlas.placement.compare.baselines import POLICIES, baseline, baselines
-from wattlas.placement.frontier.frontier import frontier
+from wattlas.placement.frontier.frontier import first_true as first
+from wattlas.placement.problem.feasibility import feasibility
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.solution.plan_totals import at_once, merged_totals, worth
-from wattlas.placement.solution.totals import expand, slices, totals
+from wattlas.placement.solution.account import totals
+from wattlas.placement.solution.expanded import expand, slices
+from wattlas.placement.window.blocks import at_once
 from wattlas.placement.window.limits import nearest_available
 
 
@@ -36,23 +38,67 @@ def same(mine: Totals, other: Totals) -> None:
         assert a is None or a == pytest.approx(b, rel=1e-9, abs=1e-9), name
 
 
+def added_up(s: Scenario, flows: Flows) -> Totals:
+    """Totals in plain loops over the flows of every metro, what links cost aside."""
+    judged = feasibility(s)
+    out: dict[str, float] = dict.fromkeys((f.name for f in fields(Totals)), 0.0)
+    waited = 0.0
+    for t, i, k, r, o, rate in zip(
+        flows.hour, flows.metro, flows.klass, flows.region, flows.point, flows.requests_per_h,
+        strict=True,
+    ):  # fmt: skip
+        klass, point = s.classes[k], s.points[o]
+        requests = rate * s.hours.hours[t]
+        if r < 0:
+            out["unserved_requests"] += requests
+            out["unserved_usd"] += requests * (klass.unserved_usd_per_request or 0.0)
+            continue
+        region, node, zone = s.regions[r], s.metro_node[i], s.region_zone[r]
+        mwh = requests * klass.it_kwh(point) / 1000
+        gpu_h, gb = requests * klass.gpu_h(point), requests * klass.bytes_per_request / 1e9
+        marginal = s.signals.marginal_g_per_kwh
+        grams = {
+            "carbon_average_kg": s.signals.average_g_per_kwh[zone, t],
+            "carbon_kg": s.signals.deciding_g_per_kwh[zone, t],
+            "carbon_marginal_kg": 0.0 if marginal is None else marginal[zone, t],
+        }
+        for name, intensity in grams.items():
+            out[name] += mwh * region.pue * intensity
+        out["requests"] += requests
+        out["late_requests"] += requests * judged.late[i, k]
+        out["it_mwh"] += mwh
+        out["facility_mwh"] += mwh * region.pue
+        out["gpu_h"] += gpu_h
+        out["egress_gb"] += gb
+        out["energy_usd"] += mwh * region.pue * s.signals.price_usd_per_mwh[zone, t]
+        out["rent_usd"] += gpu_h * region.rent_usd_per_gpu_h
+        out["egress_usd"] += gb * s.network.egress_usd_per_gb[node, r]
+        rtt = s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r]
+        waited += requests * rtt
+    out["rtt_mean_ms"] = waited / out["requests"] if out["requests"] else 0.0
+    out["carbon_price_usd"] = s.objective.carbon_price_usd_per_t * out["carbon_kg"] / 1000
+    known = s.signals.marginal_g_per_kwh is not None
+    return Totals(**{**out, "carbon_marginal_kg": out["carbon_marginal_kg"] if known else None})
+
+
 @given(scenarios(frictions=True))
 @settings(max_examples=80)
 def test_merged_flows_come_to_what_all_flows_do(s: Scenario) -> None:
     """Money, energy, carbon, waiting, late and unserved requests of any placement."""
     instance = build_instance(s)
     assume(not instance.stranded)
-    for solution in (nearest_available(instance), solve_instance(instance).solution):
+    for solution in (nearest_available(instance), solve_instance(instance)[0]):
         assume(not len(solution.infeasible))
-        flows = expand(instance, solution)
-        same(merged_totals(instance, solution), totals(instance, solution, flows))
+        mine = totals(instance, solution.flows)
+        same(replace(mine, friction_usd=0.0), added_up(s, expand(instance, solution.flows)))
 
 
 @given(scenarios(objectives=objectives(caps=True)))
 @settings(max_examples=40)
 def test_a_plans_worth(s: Scenario) -> None:
-    """Worth and plan agree on how it ended, on the totals, and on whether there is a conflict."""
-    found, one = worth(s), plan(s)
+    """With and without flows it ends the same, with the same totals, or the same conflict."""
+    found, one = plan(s, keep_flows=False), plan(s)
+    assert found.flows is None
     assert found.status is one.status
     assert found.ok == one.ok
     assert bool(found.conflict) == bool(one.conflict)
@@ -61,17 +107,18 @@ def test_a_plans_worth(s: Scenario) -> None:
 
 
 @pytest.mark.parametrize("minimise", list(Minimise))
-def test_worth_over_many_blocks(world: Scenario, minimise: Minimise) -> None:
+def test_totals_over_many_blocks(world: Scenario, minimise: Minimise) -> None:
     """Blocks add up; one that clashes makes the whole infeasible."""
     objective = Objective(minimise=minimise, carbon_price_usd_per_t=20.0)
-    same(worth(world, objective=objective).totals, plan(world, objective=objective).totals)
+    summed = plan(world, objective=objective, keep_flows=False)
+    same(summed.totals, plan(world, objective=objective).totals)
     capacity = world.capacity_gpu.copy()
     capacity[:, 300] = 0.0
-    found = worth(replace(world, capacity_gpu=capacity))
+    found = plan(replace(world, capacity_gpu=capacity), keep_flows=False)
     assert found.status is Status.INFEASIBLE
     assert "GPU-h/h" in found.conflict
     stranded = replace(world.classes[0], latency_budget_ms=1.0)
-    found = worth(replace(world, classes=(stranded, *world.classes[1:])))
+    found = plan(replace(world, classes=(stranded, *world.classes[1:])), keep_flows=False)
     assert "no place within 1 ms" in found.conflict
 
 
@@ -114,9 +161,9 @@ def test_slices_cut_no_hour(counts: list[int], size: int, shuffled: bool) -> Non
 
 
 @given(st.integers(0, 30), st.integers(0, 30))
-def test_the_first_that_holds(first: int, low: int) -> None:
+def test_the_first_that_holds(true_from: int, low: int) -> None:
     """Bisection finds the first budget that serves all, from wherever it starts."""
-    assert frontier._first(lambda n: n >= first, low, 40) == max(first, low)
+    assert first(lambda n: n >= true_from, low, 40) == max(true_from, low)
 
 
 def test_work_at_once_keeps_order_and_tells_errors() -> None:

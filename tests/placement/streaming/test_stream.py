@@ -17,13 +17,13 @@ from wattlas.model.plan import Plan, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.api import plan, solve_instance
-from wattlas.placement.hour.solver import evaluate
-from wattlas.placement.problem.blocks import BLOCK_STEPS, blocks, coupling, hours_up_to
+from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
-from wattlas.placement.solution.totals import add_totals
+from wattlas.placement.solution.account import add_totals
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import Summary, chunk_scenarios, chunks, plan_stream
+from wattlas.placement.window.blocks import BLOCK_STEPS, blocks, hours_up_to
 
 COLUMNS = ("metro", "klass", "region", "point", "requests_per_h")
 OBJECTIVES = {
@@ -91,7 +91,7 @@ def test_blocks_reach_the_same_optimum(world: Scenario) -> None:
     """Block by block costs what all hours in one solve cost."""
     instance = build_instance(world)
     whole = solve_instance(instance).solution
-    usd = float(evaluate(instance, cost(instance), whole).sum())
+    usd = float(cost(instance).by_hour(instance, whole.flows).sum())
     assert plan(world).totals.cost_usd == pytest.approx(usd, rel=1e-9)
 
 

@@ -18,7 +18,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.solution.totals import per_flow
+from wattlas.placement.solution.expanded import PerFlow
 
 REL = 1e-7
 
@@ -123,7 +123,7 @@ def _daily_t(found: Plan) -> list[float]:
     assert found.flows is not None
     s = found.scenario
     late = s.hours.utc[found.flows.hour] >= np.datetime64("2023-06-02")
-    kg = per_flow(s, found.flows)["carbon_kg"]
+    kg = PerFlow(s)(found.flows)["carbon_kg"]
     return [float(kg[~late].sum()) / 1e3, float(kg[late].sum()) / 1e3]
 
 

@@ -17,12 +17,14 @@ from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
+from wattlas.placement.constraints.registry import linked_usd
 from wattlas.placement.engine import GAVE_UP
-from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.hour.protocol import Solution
+from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import cost
-from wattlas.placement.window import rolling_horizon as rolling
-from wattlas.placement.window.coupled_lp import solve_joint
-from wattlas.placement.window.startup_bound import Bound, Coupled, ascend, held_before
+from wattlas.placement.window.linked_program import Linked, solve_linked
+from wattlas.placement.window.rolling_horizon import Horizon, RollingHorizon
+from wattlas.placement.window.startup_bound import Coupled, ascend, held_before
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 REL = 1e-8
@@ -38,12 +40,9 @@ def costs(s: Scenario) -> tuple[float, float]:
     return found.objective, sum(abs(p) for p in parts) + t.carbon_price_usd
 
 
-def rolled(s: Scenario, monkeypatch: pytest.MonkeyPatch, commit: int, look: int) -> Plan:
+def rolled(s: Scenario, commit: int, ahead: int) -> Plan:
     """The plan by windows, however small the program is."""
-    with monkeypatch.context() as patch:
-        for name, value in (("WHOLE", -1), ("COMMIT", commit), ("LOOK", look)):
-            patch.setattr(rolling, name, value)
-        return plan(s)
+    return plan(s, horizon=Horizon(whole=-1, commit=commit, ahead=ahead))
 
 
 @given(
@@ -56,8 +55,7 @@ def test_bound_optimum_value(s: Scenario, window: tuple[int, int]) -> None:
     assume((s.demand_per_h > 0).any())
     best, size = costs(s)
     assume(math.isfinite(best))
-    with pytest.MonkeyPatch.context() as patch:
-        found = rolled(s, patch, *window)
+    found = rolled(s, *window)
     assert found.ok
     tight = REL * size + 1e-12
     assert found.objective >= best - tight
@@ -99,30 +97,25 @@ def test_a_run_as_a_whole_is_the_joint_program(s: Scenario) -> None:
     total = 0.0
     runs = np.split(np.arange(s.hours.count), np.flatnonzero(~s.hours.follows)[1:])
     for run in runs:
-        judge, _ = solve_joint(instance, cost(instance), steps=run)
+        judge = solve_linked(instance, cost(instance), run, Linked())
         total += _value(instance, judge)
     _, size = costs(s)
     assert math.isclose(found.objective, total, rel_tol=REL, abs_tol=REL * size + 1e-12)
 
 
-def _value(instance, judge) -> float:  # type: ignore[no-untyped-def]
-    from wattlas.placement.constraints.frictions import friction_usd
-    from wattlas.placement.hour.solver import evaluate
-
-    paid = friction_usd(instance, *judge.flows) * instance.scenario.hours.weight
-    used = np.unique(judge.hour)
-    each = evaluate(instance, cost(instance), judge) + paid
+def _value(instance: Instance, judge: Solution) -> float:
+    paid = linked_usd(instance, judge.flows)
+    used = np.unique(judge.flows.hour)
+    each = cost(instance).by_hour(instance, judge.flows) + paid
     return float(each[used].sum())
 
 
-def test_a_day_of_the_world_by_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_of_the_world_by_windows() -> None:
     """Two days of the embedded world: windows are within 0.1 % of the whole, and certify 1 %."""
     s = wattlas.example(set=["time.sample=null", "time.hours=48", "solver=auto"])
     s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5, initial=Initial.COLD))
-    with monkeypatch.context() as patch:
-        patch.setattr(rolling, "WHOLE", 10**9)
-        whole = plan(s)
-    found = rolled(s, monkeypatch, 12, 6)
+    whole = plan(s, horizon=Horizon(whole=10**9))
+    found = rolled(s, 12, 6)
     assert whole.status is Status.OPTIMAL
     assert found.status is Status.LIMIT
     assert whole.objective <= found.objective * (1 + 1e-9)
@@ -180,27 +173,27 @@ def test_unserved_demand_leaves_carbon_least() -> None:
     assert found.objective == pytest.approx(apart.objective, rel=2e-9)
 
 
-def test_no_time_and_an_hour_that_the_engine_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_time_and_an_hour_that_the_engine_gave_up() -> None:
     """Hours that the bound has no placement for are placed by HiGHS: no demand is lost."""
     s = replace(wattlas.example("tiny"), frictions=Frictions(start_usd_per_gpu_h=0.01))
 
-    class Forgetful(Coupled):
-        def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:
-            found, rise = super().bound(rho)
-            hours = found.hours
-            keep = np.repeat(np.arange(len(hours.hours)), np.diff(hours.indptr)) != 5
-            status = np.where(np.arange(len(hours.hours)) == 5, GAVE_UP, hours.status)
-            value = np.where(keep, hours.value, 0.0)
-            return replace(found, hours=replace(hours, value=value, status=status)), rise
+    instance, steps = build_instance(s), np.arange(s.hours.count)
+    run = RollingHorizon(instance, cost(instance), steps)
+    coupled = Coupled(run.instance, run.measure, steps, None)
+    bound = coupled.bound(np.zeros_like(coupled.most))[0]
+    hours = bound.hours
+    keep = np.repeat(np.arange(len(hours.hours)), np.diff(hours.indptr)) != 5
+    status = np.where(np.arange(len(hours.hours)) == 5, GAVE_UP, hours.status)
+    forgotten = replace(hours, value=np.where(keep, hours.value, 0.0), status=status)
+    run.bound = replace(bound, hours=forgotten)
+    placed = run.solve(time_limit_s=0.0)
+    assert placed.status is Status.LIMIT
+    served = np.bincount(placed.flows.hour, placed.flows.value, s.hours.count)
+    np.testing.assert_allclose(served, s.demand_per_h.sum(axis=(0, 1)), rtol=1e-9)
+    assert _value(instance, placed) >= plan(s).objective * (1 - 1e-9)
 
-    monkeypatch.setattr(rolling, "Coupled", Forgetful)
-    best, found = plan(s), plan(s, time_limit_s=0.0)
-    assert found.status is Status.LIMIT
-    assert found.totals.requests == pytest.approx(best.totals.requests)
-    assert found.objective >= best.objective * (1 - 1e-9)
 
-
-def test_no_time_is_no_reason_for_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_time_is_no_reason_for_no_plan() -> None:
     """Without time the hours are placed apart, and the gap says what that may cost."""
     s = wattlas.example("tiny")
     s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.01))

@@ -11,8 +11,9 @@ import numpy as np
 
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
+from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
-from wattlas.units import BYTES_PER_GB, G_PER_T, KWH_PER_MWH
+from wattlas.units import BYTES_PER_GB, KWH_PER_MWH
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,15 @@ class Saving:
 def saving(move: Move) -> Saving:
     """c_h − c_r per request, c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b/10⁹."""
     home, away = move.home, move.away
-    price = home.pue * move.series(home.price_usd_per_mwh) - away.pue * move.series(
-        away.price_usd_per_mwh
-    )
-    carbon = home.pue * move.series(home.carbon_g_per_kwh) - away.pue * move.series(
-        away.carbon_g_per_kwh
-    )
+    energy = [energy_usd_per_kwh(p.pue, move.series(p.price_usd_per_mwh)) for p in (home, away)]
+    carbon = [carbon_t_per_kwh(p.pue, move.series(p.carbon_g_per_kwh)) for p in (home, away)]
     egress = move.series(home.egress_usd_per_gb) - move.series(away.egress_usd_per_gb)
     rent = (home.rent_usd_per_gpu_h - away.rent_usd_per_gpu_h) * move.gpu_h
     return Saving(
-        energy_usd=move.it_kwh * price / KWH_PER_MWH,
+        energy_usd=move.it_kwh * (energy[0] - energy[1]),
         rent_usd=move.series(rent),
         egress_usd=egress * move.payload_bytes / BYTES_PER_GB,
-        carbon_t=move.it_kwh * carbon / G_PER_T,
+        carbon_t=move.it_kwh * (carbon[0] - carbon[1]),
         carbon_price_usd_per_t=move.carbon_price_usd_per_t,
     )
 
@@ -290,11 +287,8 @@ def _point(
             f"no operating point of class `{klass.id}` runs in both `{places[0].id}` and "
             f"`{places[1].id}`; name regions that share a model"
         )
-    per_kwh = places[0].pue * float(
-        (
-            move.series(move.home.price_usd_per_mwh) / KWH_PER_MWH
-            + move.carbon_price_usd_per_t * move.series(move.home.carbon_g_per_kwh) / G_PER_T
-        ).mean()
-    )
+    energy = energy_usd_per_kwh(places[0].pue, move.series(move.home.price_usd_per_mwh))
+    tonnes = carbon_t_per_kwh(places[0].pue, move.series(move.home.carbon_g_per_kwh))
+    per_kwh = float((energy + move.carbon_price_usd_per_t * tonnes).mean())
     rent = places[0].rent_usd_per_gpu_h
     return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * rent)

@@ -16,16 +16,15 @@ from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
-from wattlas.placement.api import objective_measures
+from wattlas.placement.api import objective_measures, plan
+from wattlas.placement.constraints.registry import links
 from wattlas.placement.explain import conflict
-from wattlas.placement.hour.solver import Solution, evaluate, solve_hours
-from wattlas.placement.problem.blocks import blocks
+from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, cost
-from wattlas.placement.solution.plan_totals import at_once, worth
 from wattlas.placement.tables.metrics import Table
-from wattlas.placement.window import limits as limited
-from wattlas.placement.window.limits import nearest_available
+from wattlas.placement.window.blocks import blocks, over_blocks
+from wattlas.placement.window.limits import limits_of, nearest_available, solve_limits
 from wattlas.units import KG_PER_T
 
 PARTS = ("baseline", "geography", "tiers", "both")
@@ -39,17 +38,18 @@ def split(scenario: Scenario) -> Table:
     """
     if not scenario.share_caps:
         raise UsageError("the scenario has no tiers: there is nothing to split")
-    if scenario.frictions.couples:
+    if links(scenario):
         raise UsageError("frictions couple the hours: the saving is split without them only")
+    whole = build_instance(scenario)
     stretches = blocks(scenario)
-    still = list(at_once(lambda steps: _still(scenario.at_hours(steps)), stretches))
-    clash = [steps[found.clash] for steps, found in zip(stretches, still, strict=True)]
-    if any(map(len, clash)):
-        hours = np.concatenate(clash)
-        raise InfeasibleError(conflict.hour_words(build_instance(scenario), hours))
-    base, tiers = (
-        np.sum([getattr(one, name) for one in still], axis=0) for name in ("base", "tiers")
+    still = list(over_blocks(whole, stretches, lambda part, _steps: _still(part)))
+    clash = np.concatenate(
+        [steps[part.clash] for part, steps in zip(still, stretches, strict=True)]
     )
+    if len(clash):
+        raise InfeasibleError(conflict.hour_words(whole, clash))
+    base = np.sum([part.base for part in still], axis=0)
+    tiers = np.sum([part.tiers for part in still], axis=0)
     return _table(
         {
             "baseline": base,
@@ -72,8 +72,7 @@ class _Still:
     clash: np.ndarray
 
 
-def _still(scenario: Scenario) -> _Still:
-    instance = build_instance(scenario)
+def _still(instance: Instance) -> _Still:
     base = nearest_available(_undegraded(instance))
     if len(base.infeasible):
         none = np.full(2, np.nan)
@@ -89,22 +88,18 @@ def _undegraded(instance: Instance) -> Instance:
 
 def _held(instance: Instance, base: Solution) -> Instance:
     """Each source cut into what the baseline serves in each region, which must stay there."""
-    region = np.where(base.region == UNSERVED, len(instance.capacity), base.region)
-    pairs, of = np.unique(base.source * (len(instance.capacity) + 1) + region, return_inverse=True)
-    source, place = np.divmod(pairs, len(instance.capacity) + 1)
+    flows, outside = base.flows, len(instance.capacity)
+    region = np.where(flows.region == UNSERVED, outside, flows.region)
+    pairs, pair = np.unique(flows.source * (outside + 1) + region, return_inverse=True)
+    source, place = np.divmod(pairs, outside + 1)
     demand = np.zeros((len(pairs), instance.demand.shape[1]))
-    np.add.at(demand, (of.ravel(), base.hour), base.value)
+    np.add.at(demand, (pair.ravel(), flows.hour), flows.value)
     here = np.arange(len(instance.capacity))[None, :] == place[:, None]
     shed = place == len(instance.capacity)
     return replace(
-        instance,
-        klass=instance.klass[source],
-        node=instance.node[source],
+        instance.rows_of(source),
         demand=demand,
         allowed=instance.allowed[source] & here[:, :, None],
-        energy_kwh=instance.energy_kwh[source],
-        gpu_h=instance.gpu_h[source],
-        accuracy=instance.accuracy[source],
         unserved_usd=np.where(shed, instance.unserved_usd[source], np.nan),
         source_of=np.full_like(instance.source_of, -1),
     )
@@ -113,28 +108,27 @@ def _held(instance: Instance, base: Solution) -> Instance:
 def _solved(instance: Instance) -> Solution | None:
     """The optimum of what may only be degraded; None where a cap cannot be met that way."""
     main, tie = objective_measures(instance)
-    if not limited.given(instance.scenario):
-        return solve_hours(instance, main, tie)
-    found = limited.solve(instance, main, tie, limited.limits(instance))
-    return None if found.short or len(found.clashing) else found.solution
+    solution = solve_limits(instance, main, tie, limits_of(instance))
+    return solution if solution.ok else None
 
 
 def _sums(instance: Instance, solution: Solution | None) -> np.ndarray:
     """(USD, kg); nan where there is no such plan."""
     if solution is None:
         return np.full(2, np.nan)
-    usd = float(evaluate(instance, cost(instance), solution).sum())
-    return np.array([usd, float(evaluate(instance, carbon(instance), solution).sum()) * KG_PER_T])
+    usd = float(cost(instance).by_hour(instance, solution.flows).sum())
+    tonnes = float(carbon(instance).by_hour(instance, solution.flows).sum())
+    return np.array([usd, tonnes * KG_PER_T])
 
 
 def _planned(scenario: Scenario) -> np.ndarray:
     """(USD, kg) of the plan; nan where geography alone cannot meet a cap."""
-    found = worth(scenario)
-    if not found.ok:
+    summed = plan(scenario, keep_flows=False)
+    if not summed.ok:
         if scenario.share_caps:
-            raise InfeasibleError(found.conflict)
+            raise InfeasibleError(summed.conflict)
         return np.full(2, np.nan)
-    return np.array([found.totals.cost_usd, found.totals.carbon_kg])
+    return np.array([summed.totals.cost_usd, summed.totals.carbon_kg])
 
 
 def _table(rows: dict[str, np.ndarray]) -> Table:

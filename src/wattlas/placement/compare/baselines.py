@@ -15,26 +15,25 @@ limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from wattlas.model.objective import Minimise
-from wattlas.model.plan import UNSERVED, Plan, SolveInfo, Status
+from wattlas.model.objective import Objective
+from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.api import finish
+from wattlas.placement.constraints.registry import by_name, hourly_rows, links
 from wattlas.placement.hour.closed_form import Slots
-from wattlas.placement.hour.highs_hour import Flat
-from wattlas.placement.hour.solver import Solution, evaluate, join
-from wattlas.placement.problem.blocks import weeks
-from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.prune import pruned
+from wattlas.placement.hour.protocol import Solution, no_duals
+from wattlas.placement.hour.prune import pruned
+from wattlas.placement.problem.flows import SourceFlows, join
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import within
 from wattlas.placement.problem.unit_values import Measure, carbon, cost
-from wattlas.placement.solution.concat import joined
-from wattlas.placement.solution.plan_totals import at_once, merged_totals
-from wattlas.placement.window.limits import in_full, nearest_available
-from wattlas.units import KG_PER_T
+from wattlas.placement.solution.concat import concat, plan_of
+from wattlas.placement.window.blocks import at_once, over_blocks, weeks
+from wattlas.placement.window.limits import in_full, limits_of, nearest_available
 
 PIECE = 500_000
 """Slots times steps that the greedy rule looks at in one go."""
@@ -52,45 +51,36 @@ def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
     has tens of millions of them.
     """
-    found = at_once(lambda name: baseline(instance, name, flows=flows), POLICIES)
-    return dict(zip(POLICIES, found, strict=True))
+    plans = at_once(lambda name: baseline(instance, name, flows=flows), POLICIES)
+    return dict(zip(POLICIES, plans, strict=True))
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     """One policy by name, its flows kept or not; KeyError where there is none of that name."""
     instance = in_full(instance)
-    scenario, rule, claim, parts = instance.scenario, POLICIES[name](instance), Claim(), []
-    for steps in _stretches(scenario):
-        part = build_instance(scenario.at_hours(steps), judged=instance.judged)
+    rule = POLICIES[name](instance)
+
+    def made(part: Instance, _steps: np.ndarray) -> tuple[Plan, Claim]:
         solution = rule(part)
-        claim = claim.plus(_claim(part, solution))
-        made = finish if flows else _summed
-        parts.append(made(part, solution, policy=name, solver="rule"))
+        placed = plan_of(part, solution, flows=flows, policy=name, solver="rule")
+        return placed, _claim(part, solution)
+
+    parts = list(over_blocks(instance, _stretches(instance.scenario), made))
+    claim = Claim()
+    for _, own in parts:
+        claim = claim.plus(own)
     status, reason = claim.verdict(instance)
-    found = joined(scenario, parts, sum(one.info.seconds for one in parts))
-    info = replace(found.info, solver="rule")
-    return replace(found, status=status, info=info, conflict=reason)
+    plans = [placed for placed, _ in parts]
+    whole = concat(instance.scenario, plans, sum(each.info.seconds for each in plans))
+    info = replace(whole.info, solver="rule")
+    return replace(whole, status=status, info=info, conflict=reason)
 
 
 def _stretches(scenario: Scenario) -> list[np.ndarray]:
-    """Weeks; all hours at once where frictions tie what one costs to the one before."""
-    if scenario.frictions.couples:
+    """Weeks; all hours at once where something ties one hour to the one before."""
+    if links(scenario):
         return [np.arange(scenario.hours.count)]
     return weeks(scenario.hours)
-
-
-def _summed(instance: Instance, solution: Solution, *, policy: str, solver: str) -> Plan:
-    """As `finish`, without the flows."""
-    summed = merged_totals(instance, solution)
-    cheapest = instance.scenario.objective.minimise is Minimise.COST
-    return Plan(
-        status=solution.status,
-        scenario=instance.scenario,
-        info=SolveInfo(solver=solver, seconds=solution.seconds),
-        totals=summed,
-        objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
-        policy=policy,
-    )
 
 
 def _nearest(instance: Instance) -> Solution:
@@ -105,19 +95,22 @@ def _uniform(instance: Instance) -> Solution:
     parts = []
     for r in range(open_at.shape[1]):
         region = np.where(open_at[:, r], r, -1)
-        part = _at_region(instance, np.broadcast_to(region[:, None], instance.demand.shape))
-        parts.append((*part.flows[:4], part.value * share[part.source, r]))
+        at_region = np.broadcast_to(region[:, None], instance.demand.shape)
+        part = _at_region(instance, at_region).flows
+        parts.append(part.with_value(part.value * share[part.source, r]))
     return _solution(instance, join(parts))
 
 
-def _best_region(instance: Instance, of: Callable[[Instance], Measure]) -> Rule:
+def _best_region(instance: Instance, measure_of: Callable[[Instance], Measure]) -> Rule:
     """The single region of least total; what may not run there stays at the nearest place."""
-    total = np.zeros(instance.allowed.shape[1])
-    for steps in weeks(instance.scenario.hours):
-        part = build_instance(instance.scenario.at_hours(steps), judged=instance.judged)
-        for r in range(len(total)):
-            total[r] += evaluate(part, of(part), _all_in(part, r)).sum()
-    best = int(total.argmin())
+
+    def totals(part: Instance, _steps: np.ndarray) -> np.ndarray:
+        measure = measure_of(part)
+        regions = range(part.allowed.shape[1])
+        return np.array([measure.by_hour(part, _all_in(part, r).flows).sum() for r in regions])
+
+    parts = over_blocks(instance, weeks(instance.scenario.hours), totals)
+    best = int(np.sum(list(parts), axis=0).argmin())
     return lambda part: _all_in(part, best)
 
 
@@ -138,12 +131,14 @@ def _greedy(instance: Instance, measure: Measure) -> Solution:
     return _solution(instance, join([_greedy_piece(instance, slots, measure, p) for p in pieces]))
 
 
-def _greedy_piece(instance: Instance, slots: Slots, measure: Measure, steps: np.ndarray) -> Flat:
+def _greedy_piece(
+    instance: Instance, slots: Slots, measure: Measure, steps: np.ndarray
+) -> SourceFlows:
     """Rounds: every source asks at its best place with room; the cheapest askers are let in."""
     left = instance.demand[:, steps].copy()
     room = instance.capacity[:, steps].copy()
     units = slots.units(measure, steps)
-    parts: list[Flat] = []
+    parts: list[SourceFlows] = []
     while True:
         has_room = (room > 0)[slots.region] | (slots.region == UNSERVED)[..., None]
         open_units = np.where(has_room & (left > 0)[:, None, :], units, np.inf)
@@ -159,13 +154,13 @@ def _greedy_piece(instance: Instance, slots: Slots, measure: Measure, steps: np.
         taken = _let_in(left[source, at], gpu_h, region, at, room)
         left[source, at] -= taken
         left[left < 1e-12 * instance.demand[:, steps]] = 0.0
-        parts.append((steps[at], source, region, slots.point[source, slot], taken))
+        point = slots.point[source, slot]
+        parts.append(SourceFlows(steps[at], source, region, point, taken))
     source, at = np.nonzero(left > 0)
     none = np.full(len(source), UNSERVED)
-    parts.append((steps[at], source, none, np.zeros_like(source), left[source, at]))
-    flows = join(parts)
-    on = flows[4] > 0
-    return flows[0][on], flows[1][on], flows[2][on], flows[3][on], flows[4][on]
+    lost = SourceFlows(steps[at], source, none, np.zeros_like(source), left[source, at])
+    flows = join([*parts, lost])
+    return flows.where(flows.value > 0)
 
 
 def _let_in(
@@ -204,106 +199,80 @@ def _at_region(instance: Instance, region: np.ndarray) -> Solution:
         + measure.per_request[source, r]
     )
     point = np.where(instance.allowed[source, r], units, np.inf).argmin(axis=1)
-    flows = (hour, source, where, point, instance.demand[source, hour])
-    order = np.argsort(hour, kind="stable")
-    sorted_flows = tuple(column[order] for column in flows)
-    return _solution(instance, sorted_flows)  # type: ignore[arg-type]
+    flows = SourceFlows(hour, source, where, point, instance.demand[source, hour])
+    return _solution(instance, flows.where(np.argsort(hour, kind="stable")))
 
 
-def _solution(instance: Instance, flows: Flat) -> Solution:
-    return Solution(
-        *flows,
-        capacity_price=np.zeros_like(instance.capacity),
-        infeasible=np.zeros(0, np.int64),
-        status=Status.HEURISTIC,
-    )
+def _solution(instance: Instance, flows: SourceFlows) -> Solution:
+    return Solution(flows, no_duals(instance), status=Status.HEURISTIC)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a policy breaks: requests/h without a place, and the excess over each limit.
+    """What a policy breaks: requests/h without a place, and what it is beyond each constraint.
 
-    `over` (R,) is the greatest excess over a region's capacity, GPU-h/h; `inaccurate` holds the
-    classes whose mean accuracy is too low.
+    `over` holds the greatest excess over the rows of each constraint, (J,), 0 where there is none;
+    `limits` the limits over windows that are not kept.
     """
 
-    asked: float = 0.0
+    demanded: float = 0.0
     lost: float = 0.0
-    over: np.ndarray | None = None
-    inaccurate: frozenset[int] = frozenset()
+    over: dict[str, np.ndarray] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
     def plus(self, other: Claim) -> Claim:
         """What is broken in both stretches together."""
-        over = other.over
-        if self.over is not None and over is not None:
-            over = np.maximum(self.over, over)
-        return Claim(
-            self.asked + other.asked,
-            self.lost + other.lost,
-            over,
-            self.inaccurate | other.inaccurate,
-        )
+        over = dict(self.over)
+        for name, excess in other.over.items():
+            over[name] = np.maximum(over[name], excess) if name in over else excess
+        limits = tuple(dict.fromkeys([*self.limits, *other.limits]))
+        return Claim(self.demanded + other.demanded, self.lost + other.lost, over, limits)
 
     def verdict(self, instance: Instance) -> tuple[Status, str]:
-        """Whether every limit is kept, and in words which are not."""
+        """Whether every constraint is kept, and in words which are not."""
         reasons = []
         if self.lost:
-            reasons.append(f"{self.lost / self.asked:.2%} of requests find no place")
-        if self.over is not None and (self.over > 0).any():
-            worst = int(self.over.argmax())
-            reasons.append(
-                f"over capacity in {int((self.over > 0).sum())} of {len(self.over)} regions, "
-                f"worst {instance.scenario.regions[worst].id} by {self.over[worst]:,.4g} GPU-h/h"
-            )
-        for k in sorted(self.inaccurate):
-            reasons.append(f"mean accuracy of class {instance.scenario.classes[k].id} too low")
+            reasons.append(f"{self.lost / self.demanded:.2%} of requests find no place")
+        reasons += [
+            by_name(name).broken_words(instance, excess)
+            for name, excess in self.over.items()
+            if (excess > 0).any()
+        ]
+        reasons += [f"{name} not kept" for name in self.limits]
         return Status.INFEASIBLE if reasons else Status.HEURISTIC, "; ".join(reasons)
 
 
 def _claim(instance: Instance, solution: Solution) -> Claim:
     """What the flows of a stretch break."""
-    return Claim(
-        float(instance.demand.sum()),
-        _lost(instance, solution),
-        _overload(instance, solution),
-        frozenset(_inaccurate(instance, solution)),
+    over = {}
+    for name, rows in hourly_rows(instance).items():
+        excess, size = rows.excess(solution.flows)
+        over[name] = np.where(excess > ROOM * size, excess, 0.0).max(axis=1, initial=0.0)
+    lost = _lost(instance, solution.flows)
+    return Claim(float(instance.demand.sum()), lost, over, _broken_limits(instance, solution.flows))
+
+
+def _broken_limits(instance: Instance, flows: SourceFlows) -> tuple[str, ...]:
+    """Limits over windows that the flows do not keep, but for the caps of the objective.
+
+    A policy answers no objective: its caps are what the optimum is held to, not the policy.
+    """
+    bare = replace(instance, scenario=replace(instance.scenario, objective=Objective()))
+    return tuple(
+        limit.id
+        for limit in limits_of(bare)
+        if not within(float(limit.measure.by_hour(bare, flows)[limit.steps].sum()), limit.bound)
     )
 
 
-def _lost(instance: Instance, solution: Solution) -> float:
+def _lost(instance: Instance, flows: SourceFlows) -> float:
     """Demand that must be served and has no flow to a place, requests/h over all steps."""
-    kept = (solution.region != UNSERVED) | ~np.isnan(instance.unserved_usd[solution.source])
+    kept = flows.served | ~np.isnan(instance.unserved_usd[flows.source])
     (s, t) = instance.demand.shape
-    at = (solution.source * t + solution.hour)[kept]
-    placed = np.bincount(at, solution.value[kept], s * t).reshape(s, t)
+    at = (flows.source * t + flows.hour)[kept]
+    placed = np.bincount(at, flows.value[kept], s * t).reshape(s, t)
     missing = instance.demand - placed
     return float(missing[missing > ROOM * instance.demand].sum())
-
-
-def _overload(instance: Instance, solution: Solution) -> np.ndarray:
-    """Greatest excess of each region over its capacity, GPU-h/h, 0 where there is none; (R,)."""
-    r, t = instance.capacity.shape
-    on = solution.region != UNSERVED
-    used = instance.gpu_h[solution.source[on], solution.point[on]] * solution.value[on]
-    at = solution.region[on] * t + solution.hour[on]
-    load = np.bincount(at, used, r * t).reshape(r, t)
-    over = load > instance.capacity * (1 + ROOM) + ROOM * used.max(initial=0.0)
-    excess: np.ndarray = np.where(over, load - instance.capacity, 0.0).max(axis=1, initial=0.0)
-    return excess
-
-
-def _inaccurate(instance: Instance, solution: Solution) -> Iterator[int]:
-    """Classes whose mean accuracy falls below its floor in some step."""
-    for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
-        of = (instance.klass[solution.source] == k) & (solution.region != UNSERVED)
-        excess = instance.excess[solution.source, solution.point]
-        total = np.bincount(
-            solution.hour[of],
-            weights=(excess * solution.value)[of],
-            minlength=instance.demand.shape[1],
-        )
-        if (total < -ROOM * np.maximum(instance.demand.sum(axis=0), 1.0)).any():
-            yield int(k)
 
 
 def _always(rule: Rule) -> Callable[[Instance], Rule]:

@@ -6,38 +6,52 @@ Accuracy floors are not among them: without one, users get another product, not 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.model.frictions import Frictions
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
+from wattlas.placement.constraints.registry import constraints
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """Something that a scenario can be without: a mask, a price, or a constraint."""
+
+    label: str
+    present: Callable[[Scenario], bool]
+    lift: Callable[[Scenario], Scenario]
+
+
+def limits() -> dict[str, Lifted]:
+    """All of them by name: masks and prices, then every constraint that says how it is relaxed."""
+    own = {
+        constraint.name: Lifted(constraint.without, constraint.present, constraint.relaxed)
+        for constraint in constraints()
+        if constraint.without
+    }
+    return {**MASKS, **own}
 
 
 def without(scenario: Scenario, limit: str) -> Scenario:
-    """The scenario with `limit` gone; one of `LIMITS`, or `all` of them. KeyError otherwise."""
+    """The scenario with `limit` gone; one of `limits()`, or `all` of them. KeyError otherwise."""
     if limit != "all":
-        return LIMITS[limit](scenario)
-    for relax in LIMITS.values():
-        scenario = relax(scenario)
+        return limits()[limit].lift(scenario)
+    for lifted in limits().values():
+        scenario = lifted.lift(scenario)
     return scenario
 
 
 def present(scenario: Scenario) -> tuple[str, ...]:
-    """The limits that this scenario has at all, in the order of `LIMITS`."""
-    net, classes = scenario.network, scenario.classes
-    has = {
-        "egress": bool((net.egress_usd_per_gb > 0).any() and any(k.transfer_gb for k in classes)),
-        "residency": any(k.residency for k in classes),
-        "state": any(k.state is State.PINNED for k in classes),
-        "capacity": bool(np.isfinite(scenario.capacity_gpu).any()),
-        "latency": any(k.relaxable and np.isfinite(k.latency_budget_ms) for k in classes),
-        "variants": any(r.variants is not None for r in scenario.regions),
-        "starts": scenario.frictions.starts,
-        "moves": scenario.frictions.move_state and any(k.state is State.STICKY for k in classes),
-    }
-    return tuple(name for name in LIMITS if has[name])
+    """The limits that this scenario has at all, in their order."""
+    return tuple(name for name, lifted in limits().items() if lifted.present(scenario))
+
+
+def label(limit: str) -> str:
+    """What a scenario without a limit is called; `none` is the scenario as it is."""
+    fixed = {"none": "as it is", "all": "without any of them"}
+    return fixed.get(limit) or limits()[limit].label
 
 
 def _egress(scenario: Scenario) -> Scenario:
@@ -59,10 +73,6 @@ def _state(scenario: Scenario) -> Scenario:
     return replace(scenario, classes=freed)
 
 
-def _capacity(scenario: Scenario) -> Scenario:
-    return replace(scenario, capacity_gpu=np.full_like(scenario.capacity_gpu, np.inf))
-
-
 def _latency(scenario: Scenario) -> Scenario:
     freed = tuple(
         replace(k, latency_budget_ms=float("inf")) if k.relaxable else k for k in scenario.classes
@@ -75,41 +85,32 @@ def _variants(scenario: Scenario) -> Scenario:
     return replace(scenario, regions=regions)
 
 
-def _starts(scenario: Scenario) -> Scenario:
-    kept = scenario.frictions
-    free = Frictions(move_state=kept.move_state, initial=kept.initial)
-    return replace(scenario, frictions=free)
-
-
-def _moves(scenario: Scenario) -> Scenario:
-    return replace(scenario, frictions=replace(scenario.frictions, move_state=False))
-
-
 def _classes(scenario: Scenario, **changes: object) -> Scenario:
     changed = tuple(replace(k, **changes) for k in scenario.classes)  # type: ignore[arg-type]
     return replace(scenario, classes=changed)
 
 
-LIMITS: dict[str, Callable[[Scenario], Scenario]] = {
-    "egress": _egress,
-    "residency": _residency,
-    "state": _state,
-    "capacity": _capacity,
-    "latency": _latency,
-    "variants": _variants,
-    "starts": _starts,
-    "moves": _moves,
-}
+def _has_egress(scenario: Scenario) -> bool:
+    priced = bool((scenario.network.egress_usd_per_gb > 0).any())
+    return priced and any(k.transfer_gb for k in scenario.classes)
 
-LABELS = {
-    "none": "as it is",
-    "egress": "without egress prices",
-    "residency": "without residency rules",
-    "state": "without pinned state",
-    "capacity": "with free capacity everywhere",
-    "latency": "without latency budgets",
-    "variants": "with every model in every region",
-    "starts": "without the cost of starting capacity",
-    "moves": "without the cost of moving state",
-    "all": "without any of them",
+
+MASKS = {
+    "egress": Lifted("without egress prices", _has_egress, _egress),
+    "residency": Lifted(
+        "without residency rules", lambda s: any(k.residency for k in s.classes), _residency
+    ),
+    "state": Lifted(
+        "without pinned state", lambda s: any(k.state is State.PINNED for k in s.classes), _state
+    ),
+    "latency": Lifted(
+        "without latency budgets",
+        lambda s: any(k.relaxable and np.isfinite(k.latency_budget_ms) for k in s.classes),
+        _latency,
+    ),
+    "variants": Lifted(
+        "with every model in every region",
+        lambda s: any(r.variants is not None for r in s.regions),
+        _variants,
+    ),
 }

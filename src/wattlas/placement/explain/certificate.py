@@ -1,34 +1,41 @@
-"""Is a plan optimal? Feasibility, signs of the prices and complementary slackness, from scratch.
+"""Is a plan optimal? Feasibility, signs of the duals and complementary slackness, from scratch.
 
-A plan carries prices of capacity, of coupling rows and of limits over windows. They make a dual
-point: the price of demand is then the least reduced cost of its places, and the dual objective is
-a bound that no placement can beat. Nothing of the solver's is taken on trust but the prices.
+A plan carries the duals of every row of its hours and the prices of its limits over windows. They
+make a dual point: the price of demand is then the least reduced cost of its columns, and the dual
+objective is a bound that no placement can beat. Nothing of the solver's is taken on trust but the
+duals; every constraint of the registry is looked at, whether the plan has duals of it or not.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from wattlas.errors import UsageError
-from wattlas.model.objective import Minimise
 from wattlas.model.plan import Plan
-from wattlas.placement.engine import Basis, HourlyProgram, HourlySolution, Residuals, verify
-from wattlas.placement.hour import engine_hour as fast
-from wattlas.placement.hour.solver import CHUNK_ELEMENTS, Solution, evaluate
+from wattlas.placement.api import objective_measures
+from wattlas.placement.constraints.registry import hourly_rows, links
+from wattlas.placement.hour.closed_form import CHUNK_ELEMENTS
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
-from wattlas.placement.window.limits import Limit, limits
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.rows import HourlyRows
+from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.window.limits import limits_of
+
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What was found. `objective`, `bound` in the objective's unit; `gap` relative.
 
-    `residuals` are the worst violations of each condition, relative: demand, capacity, coupling
-    rows, closed columns, signs, reduced costs, slackness, and limits over windows.
-    `demand_price` (I, K, T) is what one more request costs, nan where there is none.
+    `residuals` are the worst violations of each condition, relative: `demand`; every constraint
+    that ties the demands of an hour, by its name; `closed` columns that carry something; `signs` of
+    duals and prices; `slackness`, by hour; and `limits` over windows. `demand_price` (I, K, T) is
+    what one more request costs, nan where there is none.
     """
 
     objective: float
@@ -46,168 +53,214 @@ class Certificate:
 def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
     """Check a plan whose hours nothing but limits over windows couples.
 
-    Raises UsageError for a plan without flows, of a baseline policy, or under frictions.
+    Raises UsageError for a plan without flows, of a baseline policy, or whose hours are linked.
     """
     scenario = plan.scenario
-    if not plan.ok or plan.policy != "optimum":
+    if plan.flows is None or plan.policy != "optimum":
         raise UsageError("only a plan that was optimised can be checked for optimality")
-    if scenario.frictions.couples:
+    if links(scenario):
         raise UsageError("frictions couple the hours of this plan: its gap is in plan.info.gap")
     instance = build_instance(scenario, budget_ms)
-    objective = _objective(instance)
-    asked = limits(instance)
-    duals = np.zeros(instance.demand.shape)
-    worst = np.zeros(len(fields(Residuals)))
-    bound = -sum(one.price * one.limit for one in plan.limits)
-    flat = _flat(instance, plan)
-    gross = evaluate(instance, _gross(asked, objective, plan), flat) / instance.hours
-    for steps, measure in _weighted(instance, asked, objective, plan):
-        program = fast.program(instance, measure)
-        duals[:, steps] = _demand_price(program, plan, steps)
-        answer = _answer(instance, plan, flat, duals, steps)
-        np.maximum(worst, np.array(astuple(verify(program, answer, gross[steps]))), out=worst)
-        bound += float(_dual_objective(program, answer, steps) @ instance.hours[steps])
-    found = float(evaluate(instance, objective, flat).sum())
-    size = max(abs(found), 1e-300)
-    residuals = dict(zip((f.name for f in fields(Residuals)), worst.tolist(), strict=True))
-    residuals["limits"], slack = _limit_residuals(plan)
-    residuals["slackness"] = max(residuals["slackness"], slack / size)
-    return Certificate(found, bound, (found - bound) / size, residuals, _expand(instance, duals))
+    limits = limits_of(instance)
+    prices = [report.price for report in plan.limits]
+    if len(prices) != len(limits):
+        prices = [0.0] * len(limits)  # It was made without a limit that holds now.
+    proof = _Proof(instance, _flows(instance, plan), plan.duals, limits, np.array(prices))
+    return proof.certificate()
 
 
-def _objective(instance: Instance) -> Measure:
-    by_carbon = instance.scenario.objective.minimise is Minimise.CARBON
-    return carbon_to_minimise(instance) if by_carbon else cost(instance)
+class _Proof:
+    """The pieces of a certificate: flows and duals against the program, hour by hour."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        flows: SourceFlows,
+        duals: Mapping[str, np.ndarray],
+        limits: Sequence[Limit],
+        prices: np.ndarray,
+    ) -> None:
+        self.instance, self.flows = instance, flows
+        self.limits, self.prices = limits, prices
+        self.objective = objective_measures(instance)[0]
+        self.rows = hourly_rows(instance)
+        hours = instance.demand.shape[1]
+        self.duals = {
+            name: duals.get(name, np.zeros((rows.count, hours))) for name, rows in self.rows.items()
+        }
+        self.used = [
+            float(limit.measure.by_hour(instance, flows)[limit.steps].sum()) for limit in limits
+        ]
+        self.column = instance.columns.find(flows.source, flows.region, flows.point)
+
+    def certificate(self) -> Certificate:
+        """All conditions, and the bound."""
+        instance, flows = self.instance, self.flows
+        demand_price = np.zeros(instance.demand.shape)
+        slack = np.zeros(instance.demand.shape[1])
+        spent = np.full(instance.demand.shape[1], _TINY)
+        for steps, measure in self._weighted():
+            demand_price[:, steps] = self._demand_price(measure, steps)
+            on = np.isin(flows.hour, steps)
+            own = flows.where(on)
+            self._add_slackness(measure, own, self.column[on], demand_price, slack, spent)
+        residuals = {"demand": self._demand(), "closed": self._closed()}
+        paid = np.zeros_like(slack)
+        for name, rows in self.rows.items():
+            excess, size = rows.excess(flows)
+            residuals[name] = float((excess / (size + _TINY)).max(initial=0.0))
+            paid += self._paid(name, rows, slack)
+        residuals["signs"] = self._signs(spent)
+        residuals["slackness"] = float((slack / spent).max(initial=0.0))
+        total = float(self.objective.by_hour(instance, flows).sum())
+        whole = max(abs(total), _TINY)
+        residuals["limits"], slack_limits = self._limits()
+        residuals["slackness"] = max(residuals["slackness"], slack_limits / whole)
+        worth = np.where(instance.demand > 0, demand_price, 0.0) * instance.demand
+        bound = float((worth.sum(axis=0) + paid) @ instance.hours)
+        bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
+        return Certificate(
+            total, bound, (total - bound) / whole, residuals, self._by_metro(demand_price)
+        )
+
+    def _weighted(self) -> list[tuple[np.ndarray, Measure]]:
+        """objective + Σ price · measure, for the steps that are in the same limits."""
+        inside = np.zeros((len(self.limits), self.instance.demand.shape[1]), dtype=bool)
+        for n, limit in enumerate(self.limits):
+            inside[n, limit.steps] = True
+        patterns, which = np.unique(inside, axis=1, return_inverse=True)
+        out = []
+        for n, pattern in enumerate(patterns.T):
+            measure = self.objective
+            for j in np.flatnonzero(pattern).tolist():
+                if self.prices[j]:
+                    measure = measure.plus(self.limits[j].measure, float(self.prices[j]))
+            out.append((np.flatnonzero(which.ravel() == n), measure))
+        return out
+
+    def _demand_price(self, measure: Measure, steps: np.ndarray) -> np.ndarray:
+        """The least reduced cost of each source's columns, inf where it has none; (S, steps)."""
+        columns, count = self.instance.columns, self.instance.sources
+        order = np.argsort(columns.source, kind="stable")
+        source = columns.source[order]
+        first = np.flatnonzero(np.concatenate([[True], source[1:] != source[:-1]])[: len(source)])
+        price = np.full((count, len(steps)), np.inf)
+        size = max(1, CHUNK_ELEMENTS // max(1, len(columns)))
+        for low in range(0, len(steps), size):
+            chunk = steps[low : low + size]
+            reduced = self._reduced(measure, chunk)[order]
+            if len(first):
+                least = np.minimum.reduceat(reduced, first, axis=0)
+                price[source[first], low : low + size] = least
+        return price
+
+    def _reduced(self, measure: Measure, steps: np.ndarray) -> np.ndarray:
+        """Unit value less what the rows' duals pay, (C, steps)."""
+        columns = self.instance.columns
+        place = (columns.source, columns.region, columns.point)
+        reduced = np.stack([measure.units(self.instance, int(t), *place) for t in steps], axis=1)
+        for name, rows in self.rows.items():
+            reduced -= rows.weighed(self.duals[name][:, steps])
+        return reduced
+
+    def _add_slackness(
+        self,
+        measure: Measure,
+        flows: SourceFlows,
+        column: np.ndarray,
+        demand_price: np.ndarray,
+        slack: np.ndarray,
+        spent: np.ndarray,
+    ) -> None:
+        """Σ x · reduced cost of each hour, and what its flows come to without signs."""
+        unit = measure.units(self.instance, *flows[:4])
+        gross = np.abs(unit)
+        reduced = unit.copy()
+        for name, rows in self.rows.items():
+            reduced -= rows.weighed_at(self.duals[name], column, flows.hour)
+        reduced -= demand_price[flows.source, flows.hour]
+        reduced = np.where(column < 0, 0.0, reduced)  # `closed` tells those.
+        hours = len(slack)
+        slack += np.bincount(flows.hour, np.abs(reduced) * flows.value, hours)
+        for part in (self.objective, *(limit.measure for limit in self.limits)):
+            gross = np.maximum(gross, self._share_of(part, flows))
+        spent += np.bincount(flows.hour, gross * flows.value, hours)
+
+    def _share_of(self, part: Measure, flows: SourceFlows) -> np.ndarray:
+        """What a part of the weighted objective comes to by itself, without its sign."""
+        price = 1.0
+        for limit, own in zip(self.limits, self.prices, strict=True):
+            if limit.measure is part:
+                price = float(own)
+        share: np.ndarray = price * np.abs(part.units(self.instance, *flows[:4]))
+        return share
+
+    def _paid(self, name: str, rows: HourlyRows, slack: np.ndarray) -> np.ndarray:
+        """Σ bound · dual of a constraint's rows, (T,); adds Σ |dual| · slack of each to `slack`."""
+        dual = self.duals[name]
+        bound = np.where(dual > 0, rows.lower, rows.upper)
+        net, _ = rows.activity(self.flows.hour, self.column, self.flows.value, dual.shape[1])
+        known = np.where(np.isfinite(bound), bound, 0.0)
+        slack += np.where(dual != 0, np.abs(dual * (known - net)), 0.0).sum(axis=0)
+        if (~np.isfinite(bound) & (dual != 0)).any():
+            slack += np.where(~np.isfinite(bound) & (dual != 0), np.inf, 0.0).sum(axis=0)
+        total: np.ndarray = (known * dual).sum(axis=0)
+        return total
+
+    def _demand(self) -> float:
+        """|Σ x − demand| over the largest demand of the hour."""
+        demand, flows = self.instance.demand, self.flows
+        cell = flows.source * demand.shape[1] + flows.hour
+        placed = np.bincount(cell, flows.value, demand.size).reshape(demand.shape)
+        size = np.maximum(demand.max(axis=0, initial=0.0), _TINY)
+        return float((np.abs(placed - demand).max(axis=0, initial=0.0) / size).max(initial=0.0))
+
+    def _closed(self) -> float:
+        """The largest flow that is negative or on a closed column, over the hour's demand."""
+        flows = self.flows
+        size = np.maximum(self.instance.demand.max(axis=0, initial=0.0), _TINY)[flows.hour]
+        wrong = np.where(self.column < 0, np.abs(flows.value), np.maximum(-flows.value, 0.0))
+        return float((wrong / size).max(initial=0.0))
+
+    def _signs(self, spent: np.ndarray) -> float:
+        """The largest dual against the side of its row, over the mean cost of a request; and the
+        largest price of a limit below zero.
+        """
+        demand = np.maximum(self.instance.demand.sum(axis=0), _TINY)
+        worst = float(np.maximum(-self.prices, 0.0).max(initial=0.0))
+        for name, rows in self.rows.items():
+            dual = self.duals[name]
+            wrong = np.where(np.isfinite(rows.lower), 0.0, np.maximum(dual, 0.0))
+            wrong = wrong + np.where(np.isfinite(rows.upper), 0.0, np.maximum(-dual, 0.0))
+            worst = max(worst, float((wrong / (spent / demand + _TINY)).max(initial=0.0)))
+        return worst
+
+    def _limits(self) -> tuple[float, float]:
+        """The largest excess over a limit (of a share cap, in shares), and Σ price · |slack|."""
+        excess, slack = 0.0, 0.0
+        for limit, used, price in zip(self.limits, self.used, self.prices, strict=True):
+            size = limit.total if limit.counted is not None else max(abs(limit.bound), abs(used))
+            excess = max(excess, float(used - limit.bound) / max(size, _TINY))
+            slack += float(price * abs(limit.bound - used))
+        return excess, slack
+
+    def _by_metro(self, price: np.ndarray) -> np.ndarray:
+        """From sources to (metro, class); nan where there is no demand."""
+        source_of = self.instance.source_of
+        grid = np.full((*source_of.shape, price.shape[1]), np.nan)
+        i, k = np.nonzero(source_of >= 0)
+        grid[i, k] = price[source_of[i, k]]
+        return grid
 
 
-def _weighted(
-    instance: Instance, asked: list[Limit], objective: Measure, plan: Plan
-) -> list[tuple[np.ndarray, Measure]]:
-    """objective + Σ price · measure of the limits, for the steps that are in the same limits."""
-    inside = np.zeros((len(asked), instance.scenario.hours.count), dtype=bool)
-    for n, one in enumerate(asked):
-        inside[n, one.cap.steps] = True
-    patterns, which = np.unique(inside, axis=1, return_inverse=True)
-    out = []
-    for n, pattern in enumerate(patterns.T):
-        measure = objective
-        for j in np.flatnonzero(pattern):
-            if plan.limits[j].price > 0:
-                measure = measure.plus(asked[j].cap.measure, plan.limits[j].price)
-        out.append((np.flatnonzero(which.ravel() == n), measure))
-    return out
-
-
-def _gross(asked: list[Limit], objective: Measure, plan: Plan) -> Measure:
-    """What the weighted objective's parts come to without their signs."""
-    parts = [(1.0, objective)]
-    parts += [(r.price, one.cap.measure) for one, r in zip(asked, plan.limits, strict=True)]
-    return Measure(
-        objective.unit,
-        np.sum([w * np.abs(m.per_kwh) for w, m in parts], axis=0),
-        np.sum([w * np.abs(m.per_request) for w, m in parts], axis=0),
-        np.sum([w * np.abs(m.per_unserved) for w, m in parts], axis=0),
-    )
-
-
-def _prices(plan: Plan, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Prices of capacity (R, T) and of coupling rows (J, T), zero where the plan carries none."""
-    count = plan.scenario.hours.count
-    capacity, row = plan.capacity_price_usd_per_gpu_h, plan.row_price
-    return (
-        np.zeros((len(plan.scenario.regions), count)) if capacity is None else capacity,
-        np.zeros((rows, count)) if row is None else row,
-    )
-
-
-def _demand_price(program: HourlyProgram, plan: Plan, steps: np.ndarray) -> np.ndarray:
-    """The least reduced cost of each source's places, inf where it has none; (S, steps)."""
-    capacity, row = _prices(plan, len(program.row_coef))
-    out = np.full((len(program.demand), len(steps)), np.inf)
-    size = max(1, CHUNK_ELEMENTS // max(1, program.allowed.size))
-    for low in range(0, len(steps), size):
-        at = steps[low : low + size]
-        reduced = program.energy_kwh[:, None, :, None] * program.per_kwh[None, :, None, at]
-        reduced = reduced + program.per_request[..., None]
-        reduced += program.gpu_h[:, None, :, None] * capacity[None, :, None, at]
-        reduced -= np.einsum("jso,jt->sot", program.row_coef, row[:, at])[:, None]
-        least = np.where(program.allowed[..., None], reduced, np.inf).min(axis=(1, 2))
-        out[:, low : low + size] = np.minimum(least, program.unserved[:, None])
-    return out
-
-
-def _dual_objective(
-    program: HourlyProgram, answer: HourlySolution, steps: np.ndarray
-) -> np.ndarray:
-    """Σ demand · price − Σ capacity · price + Σ lower · price of the rows, per step."""
-    demand = program.demand[:, steps]
-    worth = np.where(demand > 0, answer.demand_dual, 0.0) * demand
-    room = program.capacity[:, steps]
-    paid = np.where(np.isfinite(room), room, 0.0) * answer.capacity_dual
-    rows = program.lower()[:, steps] * answer.row_dual
-    total: np.ndarray = worth.sum(axis=0) + paid.sum(axis=0) + rows.sum(axis=0)
-    return total
-
-
-def _answer(
-    instance: Instance, plan: Plan, flows: Solution, demand_dual: np.ndarray, steps: np.ndarray
-) -> HourlySolution:
-    """The plan's flows of some steps and its prices, as the engine would give them."""
-    rank = np.full(instance.scenario.hours.count, -1)
-    rank[steps] = np.arange(len(steps))
-    on = rank[flows.hour] >= 0
-    order = np.argsort(rank[flows.hour[on]], kind="stable")
-    count = np.bincount(rank[flows.hour[on]], minlength=len(steps))
-    capacity, row = _prices(plan, len(fast.coupling_rows(instance)[0]))
-    empty = np.zeros(len(steps))
-    return HourlySolution(
-        hours=steps.astype(np.int64),
-        status=np.zeros(len(steps), np.int8),
-        objective=empty,
-        gap=empty,
-        indptr=np.concatenate([[0], np.cumsum(count)]),
-        source=flows.source[on][order].astype(np.int32),
-        region=flows.region[on][order].astype(np.int16),
-        point=flows.point[on][order].astype(np.int16),
-        value=flows.value[on][order],
-        capacity_dual=-capacity[:, steps],
-        demand_dual=demand_dual[:, steps],
-        row_dual=row[:, steps],
-        meters=np.zeros((len(steps), 0)),
-        basis=Basis.empty(0, 0, 0),
-    )
-
-
-def _flat(instance: Instance, plan: Plan) -> Solution:
+def _flows(instance: Instance, plan: Plan) -> SourceFlows:
     """The plan's flows, back on the merged sources."""
     flows = plan.flows
     assert flows is not None
-    return Solution(
-        hour=flows.hour.astype(np.int64),
-        source=instance.source_of[flows.metro, flows.klass],
-        region=flows.region.astype(np.int64),
-        point=flows.point.astype(np.int64),
-        value=flows.requests_per_h,
-        capacity_price=np.zeros_like(instance.capacity),
-        infeasible=np.zeros(0, np.int64),
+    return SourceFlows(
+        flows.hour.astype(np.int64),
+        instance.source_of[flows.metro, flows.klass],
+        flows.region.astype(np.int64),
+        flows.point.astype(np.int64),
+        flows.requests_per_h,
     )
-
-
-def _limit_residuals(plan: Plan) -> tuple[float, float]:
-    """The largest excess over a limit (of a promise, in shares), and Σ price · |slack|."""
-    excess = (
-        (r.used - r.limit) / max(abs(r.limit), abs(r.used), 1e-300)
-        if np.isnan(r.share_max)
-        else r.share - r.share_max
-        for r in plan.limits
-    )
-    slack = sum(r.price * abs(r.limit - r.used) for r in plan.limits)
-    return max([0.0, *excess]), slack
-
-
-def _expand(instance: Instance, duals: np.ndarray) -> np.ndarray:
-    """From sources to (metro, class); nan where there is no demand."""
-    grid = np.full((*instance.source_of.shape, duals.shape[1]), np.nan)
-    i, k = np.nonzero(instance.source_of >= 0)
-    grid[i, k] = duals[instance.source_of[i, k]]
-    return grid

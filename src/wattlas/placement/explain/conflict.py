@@ -1,39 +1,33 @@
 """Why no placement exists, as the smallest set of requirements found, in words.
 
-A conflict is irreducible: each demand and each limit in it is needed, drop any one and the rest
-can be met. It is found in two steps. The program that leaves the least accelerator time unserved
-has a dual whose support already clashes; then each member of it is dropped where the clash
-remains without it.
+A conflict is irreducible: each demand and each row in it is needed, drop any one and the rest can
+be met. It is found in two steps. The program that leaves the least demand unserved has a dual whose
+support already clashes; then each member of it is dropped where the clash remains without it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.base import Clash
+from wattlas.placement.constraints.registry import constraints, hourly_rows
 from wattlas.placement.hour import highs
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, rows
+from wattlas.placement.problem.lp import Layout, demand, hourly
+from wattlas.placement.problem.words import NAMED, listed, who
 
-NAMED = 8
-"""How many members of a list are written out."""
+SHORT = 1e-7
+"""Of the largest demand = 100, what must go unserved for a clash."""
+CARRIES = 1e-9
+"""A dual above this carries the clash."""
 
-
-@dataclass(frozen=True)
-class Conflict:
-    """An irreducible clash in one step: sources, limited regions, classes with a mean floor."""
-
-    step: int
-    sources: tuple[int, ...]
-    regions: tuple[int, ...]
-    floors: tuple[int, ...]
-    needed_gpu: float
-    """Least GPU-h/h that the sources need if each is served where it needs least."""
-    offered_gpu: float
-    """GPU-h/h of the regions."""
+Row = tuple[str, int]
+"""The name of a constraint, and one of its rows."""
 
 
 def stranded_words(instance: Instance) -> str:
@@ -47,152 +41,99 @@ def stranded_words(instance: Instance) -> str:
 
 def hour_words(instance: Instance, steps: np.ndarray) -> str:
     """The smallest conflict of the first infeasible step, and how many more steps clash."""
-    found = hour_conflict(instance, int(steps[0]))
-    text = _words(instance, found)
+    clash = hour_conflict(instance, int(steps[0]))
+    told = [each for each in constraints() if each.name in clash.rows]
+    if told:
+        text = told[-1].clash_words(instance, clash)  # the others are told with it
+    else:
+        text = f"At {clash.when} {clash.who} have no place."
     more = len(steps) - 1
     return f"{text} (and {more} more hours clash)" if more else text
 
 
-def cap_words(name: str, limit: float, attainable: float, unit: str, when: str) -> str:
-    """A cap that cannot be met names the least attainable one."""
-    return (
-        f"{name} over {when} is capped at {limit:,.6g} {unit}, but the least attainable is "
-        f"{attainable:,.6g} {unit}. Raise the cap, relax latency budgets or residency, or add "
-        "capacity where it is lower."
-    )
-
-
-def share_words(name: str, promised: float, attainable: float, when: str) -> str:
-    """A promise that cannot be kept names the least share that must be degraded."""
-    return (
-        f"{name} over {when} may degrade {promised:.3%} of its requests, but at least "
-        f"{attainable:.3%} must be. Promise more, or open more full-service capacity."
-    )
-
-
-def hour_conflict(instance: Instance, step: int) -> Conflict:
+def hour_conflict(instance: Instance, step: int) -> Clash:
     """An irreducible conflict of a step that is infeasible."""
-    sources, regions, floors = _support(instance, step)
-    sources = _reduce(sources, lambda s: _short(instance, step, s, regions, floors))
-    regions = _reduce(regions, lambda r: _short(instance, step, sources, r, floors))
-    floors = _reduce(floors, lambda f: _short(instance, step, sources, regions, f))
-    used = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf).min(axis=(1, 2))
-    needed = float(sum(instance.demand[s, step] * used[s] for s in sources))
-    offered = float(sum(instance.capacity[r, step] for r in regions))
-    return Conflict(step, tuple(sources), tuple(regions), tuple(floors), needed, offered)
+    program = _Elastic(_at_step(instance, step))
+    sources, rows = program.support()
+    for source in list(sources):
+        fewer = [s for s in sources if s != source]
+        sources = fewer if program.short(fewer, rows) else sources
+    for row in list(rows):
+        fewer_rows = [r for r in rows if r != row]
+        rows = fewer_rows if program.short(sources, fewer_rows) else rows
+    by_constraint: dict[str, tuple[int, ...]] = {}
+    for name, j in rows:
+        by_constraint[name] = (*by_constraint.get(name, ()), j)
+    when = f"{instance.scenario.hours.utc[step]}Z"
+    return Clash(step, tuple(sources), by_constraint, who(instance, tuple(sources)), when)
 
 
-def _support(instance: Instance, step: int) -> tuple[list[int], list[int], list[int]]:
-    """Sources, regions and floors that carry a dual where the least is left unserved.
+def _at_step(instance: Instance, step: int) -> Instance:
+    """The instance of one step alone."""
+    return replace(
+        instance,
+        scenario=instance.scenario.at_hours([step]),
+        demand=instance.demand[:, [step]],
+        capacity=instance.capacity[:, [step]],
+        baseline_use=None,
+    )
+
+
+class _Elastic:
+    """An hour that may leave anybody unserved: how much of whom it must, under which rows.
 
     Demand that may go unserved at a price is no part of a conflict.
     """
-    limited = [int(r) for r in np.flatnonzero(np.isfinite(instance.capacity[:, step]))]
-    floors = [int(k) for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min))]
-    must = np.isnan(instance.unserved_usd) & (instance.demand[:, step] > 0)
-    sources = [int(s) for s in np.flatnonzero(must)]
-    answer, layout = _elastic(instance, step, sources, limited, floors)
-    s, f = instance.sources, len(floors)
-    first = answer.dual[:s] > 1e-9
-    held = np.flatnonzero(np.isfinite(layout.instance.capacity).any(axis=1))
-    region_dual = -answer.dual[s : s + len(held)]
-    floor_dual = answer.dual[s + len(held) : s + len(held) + f]
-    chosen = (
-        [q for q in sources if first[q]],
-        [int(r) for r, dual in zip(held, region_dual, strict=True) if dual > 1e-9],
-        [k for k, dual in zip(floors, floor_dual, strict=True) if dual > 1e-9],
-    )
-    return chosen if _short(instance, step, *chosen) else (sources, limited, floors)
 
+    def __init__(self, instance: Instance) -> None:
+        self.instance = replace(instance, unserved_usd=np.ones(instance.sources))
+        must = np.isnan(instance.unserved_usd) & (instance.demand[:, 0] > 0)
+        self.must = [int(s) for s in np.flatnonzero(must)]
+        layout = Layout(self.instance, np.array([0]))
+        made = [
+            (rows, block)
+            for rows in hourly_rows(self.instance).values()
+            if (block := hourly(layout, rows)) is not None
+        ]
+        self.rows = [(rows.name, int(j)) for rows, _ in made for j in np.flatnonzero(rows.bound())]
+        blocks = [demand(layout), *(block for _, block in made)]
+        blocks = [block.times(1.0 / np.maximum(block.largest(), 1e-300)) for block in blocks]
+        scale = 100.0 / max(float(self.instance.demand.max(initial=0.0)), 1e-300)
+        blocks = [
+            replace(block, lower=block.lower * scale, upper=block.upper * scale) for block in blocks
+        ]
+        self.lower = np.concatenate([block.lower for block in blocks])
+        self.upper = np.concatenate([block.upper for block in blocks])
+        n = len(self.instance.columns)
+        self.columns = np.arange(n, dtype=np.int32)
+        self.index = np.arange(len(self.lower), dtype=np.int32)
+        self.solver: Any = highs.new_solver()
+        zero = np.zeros(n)
+        highs.load(self.solver, highs.Lp(zero, zero, np.full(n, np.inf), blocks))
 
-def _short(
-    instance: Instance, step: int, sources: list[int], regions: list[int], floors: list[int]
-) -> bool:
-    """Whether these requirements alone clash."""
-    if not (instance.demand[sources, step] > 0).any():
-        return False
-    answer, _ = _elastic(instance, step, sources, regions, floors)
-    return answer.objective > 1e-7
+    def support(self) -> tuple[list[int], list[Row]]:
+        """Sources and rows that carry a dual where the least is left unserved."""
+        answer = self._solve(self.must, self.rows)
+        count = self.instance.sources
+        sources = [s for s in self.must if answer.dual[s] > CARRIES]
+        carried = np.abs(answer.dual[count:]) > CARRIES
+        rows = [row for row, on in zip(self.rows, carried, strict=True) if on]
+        return (sources, rows) if self.short(sources, rows) else (self.must, self.rows)
 
+    def short(self, sources: list[int], rows: list[Row]) -> bool:
+        """Whether these requirements alone clash."""
+        return bool(sources) and self._solve(sources, rows).objective > SHORT
 
-def _elastic(
-    instance: Instance, step: int, sources: list[int], regions: list[int], floors: list[int]
-) -> tuple[highs.Answer, Layout]:
-    """Leave least unserved; only these sources, regions' limits and floors count."""
-    chosen = np.zeros(instance.sources, dtype=bool)
-    chosen[sources] = True
-    load = np.where(chosen, instance.demand[:, step], 0.0)
-    scale = 100.0 / max(float(load.max(initial=0.0)), 1e-300)
-    limit = np.full(len(instance.capacity), np.inf)
-    limit[regions] = instance.capacity[regions, step] * scale
-    floor = np.full(len(instance.mean_accuracy_min), np.nan)
-    floor[floors] = instance.mean_accuracy_min[floors]
-    heaviest = float(instance.gpu_h.max(initial=0.0)) or 1.0
-    relaxed = replace(
-        instance,
-        demand=(load * scale)[:, None],
-        capacity=limit[:, None] / heaviest,
-        gpu_h=instance.gpu_h / heaviest,
-        mean_accuracy_min=floor,
-        unserved_usd=np.ones(instance.sources),
-    )
-    layout = Layout(relaxed, np.array([0]))
-    cost = np.zeros(layout.columns)
-    cost[layout.column("n").ravel()] = 1.0
-    n = layout.columns
-    program = highs.Lp(cost, np.zeros(n), np.full(n, np.inf), rows(layout))
-    return highs.checked(highs.solve(program)), layout
-
-
-def _reduce(members: list[int], clashes: object) -> list[int]:
-    """Drop every member without which the rest still clash."""
-    assert callable(clashes)
-    kept = list(members)
-    for one in members:
-        rest = [m for m in kept if m != one]
-        if clashes(rest):
-            kept = rest
-    return kept
-
-
-def _words(instance: Instance, found: Conflict) -> str:
-    scenario = instance.scenario
-    when = f"{scenario.hours.utc[found.step]}Z"
-    who = _who(instance, found.sources)
-    where = _listed([scenario.regions[r].id for r in found.regions])
-    if found.floors:
-        names = ", ".join(scenario.classes[k].id for k in found.floors)
-        limits = f" within the capacity of {where}" if found.regions else ""
-        return (
-            f"At {when} the mean accuracy of {names} cannot reach its minimum for {who}{limits}. "
-            "Lower mean_accuracy_min, or open more accurate operating points or more capacity."
-        )
-    return (
-        f"At {when} {who} need at least {found.needed_gpu:,.4g} GPU-h/h, and the places open to "
-        f"them ({where}) have {found.offered_gpu:,.4g}: "
-        f"{found.needed_gpu - found.offered_gpu:,.4g} short. Raise capacity_gpu there, relax the "
-        "latency budget or residency of the class, or set unserved_usd_per_request."
-    )
-
-
-def _who(instance: Instance, sources: tuple[int, ...]) -> str:
-    """The demands by class: `class A of lagos, accra and class D of 31 metros (lagos, …)`."""
-    scenario, (pointer, metro, _) = instance.scenario, instance.members
-    parts = []
-    for k in np.unique(instance.klass[list(sources)]):
-        of = [s for s in sources if instance.klass[s] == k]
-        at = np.unique(np.concatenate([metro[pointer[s] : pointer[s + 1]] for s in of]))
-        names = [scenario.metros[i].id for i in at]
-        some = ", ".join(names[:NAMED])
-        told = some if len(names) <= NAMED else f"{len(names)} metros ({some}, …)"
-        parts.append(f"class {scenario.classes[k].id} of {told}")
-    return " and ".join(parts)
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) <= NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    def _solve(self, sources: list[int], rows: list[Row]) -> highs.Answer:
+        columns = self.instance.columns
+        cost = np.where(~columns.served & np.isin(columns.source, sources), 1.0, 0.0)
+        self.solver.changeColsCost(len(cost), self.columns, cost)
+        kept = np.concatenate(
+            [np.ones(self.instance.sources, dtype=bool), [row in rows for row in self.rows]]
+        ).astype(bool)
+        lower, upper = np.where(kept, self.lower, -np.inf), np.where(kept, self.upper, np.inf)
+        self.solver.changeRowsBounds(len(lower), self.index, lower, upper)
+        return highs.run_safely(self.solver)
 
 
 def _stranded(instance: Instance, i: int, k: int) -> str:
@@ -217,5 +158,5 @@ def _why_closed(scenario: Scenario, judged: masks.Feasibility, i: int, k: int) -
         closed = judged.closed[i, k, r]
         least = min(closed, key=lambda c: (int(c).bit_count(), int(c)))
         groups.setdefault(masks.words(int(least)), []).append(region.id)
-    parts = [f"{reason}: {_listed(names)}" for reason, names in groups.items()]
+    parts = [f"{reason}: {listed(names)}" for reason, names in groups.items()]
     return "Closed by " + "; ".join(parts)

@@ -11,24 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier, Variant
+from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
-from wattlas.placement.hour.solver import Solution, evaluate, solve_hours
-from wattlas.placement.problem.blocks import weeks
+from wattlas.placement.frontier.question import Question, Tally
+from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.solution.plan_totals import at_once
+from wattlas.placement.window.blocks import at_once, part_of, weeks
 
-if TYPE_CHECKING:
-    from wattlas.placement.frontier.frontier import Question, Tally
-
+SAMPLES = 24
 EXACT = 1e-9
 
 
@@ -41,7 +39,7 @@ class _Vertex:
 
 def soft_frontier(
     scenario: Scenario,
-    asked: Question,
+    question: Question,
     most: int,
     progress: Callable[[float], None] | None,
     tally: Tally,
@@ -54,7 +52,7 @@ def soft_frontier(
     instance = build_instance(_unbudgeted(scenario))
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
-    probe = _probe(instance, asked, tally)
+    probe = _probe(instance, question, tally)
     found = [probe(np.inf), probe(0.0)]
     queue = [(found[0], found[1])]
     while queue and len(found) < most:
@@ -68,7 +66,9 @@ def soft_frontier(
         if progress:
             progress(len(found) / most)
     vertices = _clean(found)
-    return _assemble(asked, vertices, exact=not queue, gap=_worst_gap(vertices) if queue else 0.0)
+    return _assemble(
+        question, vertices, exact=not queue, gap=_worst_gap(vertices) if queue else 0.0
+    )
 
 
 def latency_measure(instance: Instance) -> tuple[Measure, float]:
@@ -100,44 +100,32 @@ def reach_ms(instance: Instance) -> float:
     return float((demand * own[:, None]).sum()) / total if total else 0.0
 
 
-def _probe(instance: Instance, asked: Question, tally: Tally) -> Callable[[float], _Vertex]:
+def _probe(instance: Instance, question: Question, tally: Tally) -> Callable[[float], _Vertex]:
     """The vertex of V where its slope is the given one, found week by week."""
-    from wattlas.placement.frontier.frontier import Tally, measures, value_of
-
     requests, reach = latency_measure(instance)[1], reach_ms(instance)
-    scenario = instance.scenario
-    parts = [
-        build_instance(scenario.at_hours(steps), judged=instance.judged)
-        for steps in weeks(scenario.hours)
-    ]
+    parts = [part_of(instance, steps) for steps in weeks(instance.scenario.hours)]
 
-    def solved(part: Instance, slope: float) -> tuple[float, np.ndarray, Tally]:
-        main, tie = measures(part, asked)
+    def solved(part: Instance, slope: float) -> tuple[float, np.ndarray, SolveInfo]:
+        main, tie = question.measures(part)
         latency, _ = latency_measure(part)
         if slope == np.inf:
             solution = solve_hours(part, latency, main)
         else:
             weighed = main.plus(latency, slope / max(requests, 1e-300)) if slope else main
             solution = solve_hours(part, weighed, latency if slope == 0 else tie)
-        own = Tally()
-        own.add(solution)
-        _demand_served(part, solution)
-        waited = float(evaluate(part, latency, solution).sum())
-        return waited, value_of(part, asked, solution), own
+        if len(solution.infeasible):
+            raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
+        waited = float(latency.by_hour(part, solution.flows).sum())
+        return waited, question.value_of(part, solution.flows), solution.info
 
     def at(slope: float) -> _Vertex:
         waited, row = 0.0, np.zeros(5)
-        for one, value, own in at_once(lambda part: solved(part, slope), parts):
-            waited, row = waited + one, row + value
-            tally.plus(own)
+        for ms, value, info in at_once(lambda part: solved(part, slope), parts):
+            waited, row = waited + ms, row + value
+            tally.parts.append(info)
         return _Vertex(reach + (waited / requests if requests else 0.0), row)
 
     return at
-
-
-def _demand_served(instance: Instance, solution: Solution) -> None:
-    if len(solution.infeasible):
-        raise InfeasibleError(conflict.hour_words(instance, solution.infeasible))
 
 
 def _between(left: _Vertex, right: _Vertex, probe: Callable[[float], _Vertex]) -> _Vertex | None:
@@ -185,7 +173,7 @@ def _clean(found: list[_Vertex]) -> list[_Vertex]:
     return kept
 
 
-def _assemble(asked: Question, vertices: list[_Vertex], *, exact: bool, gap: float) -> Frontier:
+def _assemble(question: Question, vertices: list[_Vertex], *, exact: bool, gap: float) -> Frontier:
     x = np.array([v.mean_ms for v in vertices])
     table = np.stack([v.row for v in vertices], axis=1)
     slope = np.zeros(len(x))
@@ -195,8 +183,8 @@ def _assemble(asked: Question, vertices: list[_Vertex], *, exact: bool, gap: flo
     return Frontier(
         variant=Variant.SOFT,
         klass="",
-        objective=asked.objective,
-        carbon_price_usd_per_t=asked.carbon_price_usd_per_t,
+        objective=question.objective,
+        carbon_price_usd_per_t=question.carbon_price_usd_per_t,
         x=x,
         value=table[0],
         cost_usd=table[1],

@@ -1,61 +1,68 @@
-"""The best place of each source by itself, capacity not looked at.
+"""Hours whose demand fits where each source is served best: that placement is optimal.
 
-The open places of a source stand in slots, so that what is computed per hour is as narrow as the
+The columns of a source stand in slots, so that what is computed per hour is as narrow as the
 source with the most of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from wattlas.model.plan import UNSERVED
+from wattlas.placement.hour.protocol import SLACK, HourProblem, Solution, no_duals
+from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.rows import beyond
 from wattlas.placement.problem.unit_values import Measure
 
-SLACK = 1e-12
-"""Relative slack when a load is compared with a capacity, and when two values count as equal."""
+CHUNK_ELEMENTS = 4_000_000
+"""Size of the dense block of unit values that is looked at in one go: 32 MB, which two threads
+hold beside each other; smaller blocks cost more calls, larger ones no less time."""
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Open places of every source, shapes (S, P): `region` (`UNSERVED` for going unserved),
-    `point`, `energy_kwh` and `gpu_h` per request, and whether the slot holds a place at all.
+    """Columns of every source, shapes (S, P): `column` (−1 where the slot is empty), `region`
+    (`UNSERVED` for going unserved), `point`, `energy_kwh` and `gpu_h` per request.
     """
 
+    column: np.ndarray
     region: np.ndarray
     point: np.ndarray
     energy_kwh: np.ndarray
     gpu_h: np.ndarray
-    filled: np.ndarray
 
     @staticmethod
     def of(instance: Instance) -> Slots:
         """The slots of an instance; going unserved, where it has a price, is the last."""
-        source, region, point = np.nonzero(instance.allowed)
+        columns = instance.columns
+        order = np.argsort(columns.source, kind="stable")
+        source = columns.source[order]
         count = np.bincount(source, minlength=instance.sources)
-        priced = ~np.isnan(instance.unserved_usd)
-        width = int((count + priced).max(initial=1))
         slot = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
-        shape = (instance.sources, width)
-        at = {
-            name: np.zeros(shape, dtype=dtype)
-            for name, dtype in (("region", np.int64), ("point", np.int64), ("filled", bool))
-        }
-        at["region"][source, slot], at["point"][source, slot] = region, point
-        at["filled"][source, slot] = True
-        shed = np.flatnonzero(priced)
-        at["region"][shed, count[shed]], at["filled"][shed, count[shed]] = UNSERVED, True
+        shape = (instance.sources, max(int(count.max(initial=1)), 1))
+        column = np.full(shape, -1, dtype=np.int64)
+        region, point = np.zeros((2, *shape), dtype=np.int64)
+        column[source, slot] = order
+        region[source, slot], point[source, slot] = columns.region[order], columns.point[order]
         every = np.arange(instance.sources)[:, None]
-        served = at["region"] != UNSERVED
+        served = region != UNSERVED
         return Slots(
-            at["region"],
-            at["point"],
-            np.where(served, instance.energy_kwh[every, at["point"]], 0.0),
-            np.where(served, instance.gpu_h[every, at["point"]], 0.0),
-            at["filled"],
+            column,
+            region,
+            point,
+            np.where(served, instance.energy_kwh[every, point], 0.0),
+            np.where(served, instance.gpu_h[every, point], 0.0),
         )
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Whether the slot holds a column at all."""
+        mask: np.ndarray = self.column >= 0
+        return mask
 
     def units(self, measure: Measure, hours: np.ndarray) -> np.ndarray:
         """Measure per request in every slot, inf where it holds no place; (S, P, hours)."""
@@ -71,14 +78,12 @@ class Slots:
         rate += fixed[..., None]
         return np.asarray(rate)
 
-    def best(self, measure: Measure, tie: Measure | None, hours: np.ndarray) -> np.ndarray:
-        """Slot of the least measure, among equals of the least `tie`; −1 for none; (S, hours)."""
-        return self.best_with_units(measure, tie, hours)[0]
-
-    def best_with_units(
+    def best(
         self, measure: Measure, tie: Measure | None, hours: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The best slot, and the measure per request there, inf for none; each (S, hours)."""
+        """Slot of the least measure, among equals of the least `tie`, −1 for none, and the measure
+        per request there, inf for none; each (S, hours).
+        """
         dense = self.units(measure, hours)
         best = dense.argmin(axis=1)
         least = np.take_along_axis(dense, best[:, None, :], axis=1)
@@ -88,3 +93,51 @@ class Slots:
                 best = np.where(equal, self.units(tie, hours), np.inf).argmin(axis=1)
         nowhere = ~np.asarray(self.filled.any(axis=1))
         return np.where(nowhere[:, None], -1, best), least[:, 0]
+
+    def chunks(self, steps: np.ndarray) -> list[np.ndarray]:
+        """The steps in pieces whose dense block of unit values is small enough."""
+        size = max(1, CHUNK_ELEMENTS // max(1, self.region.size))
+        return [steps[low : low + size] for low in range(0, len(steps), size)]
+
+
+class ClosedForm:
+    """Every source at its best place, in the hours where that keeps every row."""
+
+    name = "closed form"
+
+    def takes(self, problem: HourProblem, steps: np.ndarray) -> bool:
+        """Any rows: it tests whether they happen to be kept."""
+        return True
+
+    def solve(
+        self, problem: HourProblem, steps: np.ndarray, memory: dict[str, Any] | None = None
+    ) -> Solution:
+        """The steps where each source's best place fits; the others are left."""
+        instance, slots = problem.instance, Slots.of(problem.instance)
+        parts, left = [], []
+        for chunk in slots.chunks(steps):
+            best = slots.best(problem.measure, problem.tie, chunk)[0]
+            fits = _fits(problem, slots, chunk, best)
+            left.append(chunk[~fits])
+            at, source = np.nonzero((instance.demand[:, chunk] * fits > 0).T)
+            slot = best[source, at]
+            region, point = slots.region[source, slot], slots.point[source, slot]
+            value = instance.demand[source, chunk[at]]
+            parts.append(SourceFlows(chunk[at], source, region, point, value))
+        rest = np.concatenate(left) if left else np.zeros(0, np.int64)
+        return Solution(join(parts), no_duals(instance), left=rest)
+
+
+def _fits(problem: HourProblem, slots: Slots, chunk: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Whether the best places together keep every row; bool, (chunk,)."""
+    instance = problem.instance
+    demand = instance.demand[:, chunk]
+    ok = np.asarray(~((best < 0) & (demand > 0)).any(axis=0))
+    source = np.arange(instance.sources)[:, None]
+    column = np.where(best < 0, -1, slots.column[source, best]).ravel()
+    hour = np.broadcast_to(np.arange(len(chunk)), best.shape).ravel()
+    for rows in problem.rows.values():
+        net, gross = rows.activity(hour, column, demand.ravel(), len(chunk))
+        excess, size = beyond(net, gross, rows.lower[:, chunk], rows.upper[:, chunk])
+        ok &= (excess <= SLACK * size).all(axis=0)
+    return ok

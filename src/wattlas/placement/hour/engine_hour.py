@@ -1,14 +1,20 @@
-"""The seam to the fast engine: an instance and a measure in, flows and prices out."""
+"""The seam to the fast engine: an hour's problem in, flows and duals out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from wattlas.placement.constraints.shares import promises
-from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram
+from wattlas.model.plan import SolveInfo
+from wattlas.placement.constraints.base import EngineRows
+from wattlas.placement.constraints.registry import by_name
+from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
+from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.rows import HourlyRows
 from wattlas.placement.problem.unit_values import Measure
 
 WORTH_IT = 50_000
@@ -21,25 +27,26 @@ TIE = 1e-8
 values; the second pass is without it.
 """
 
-Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+def worth_it(instance: Instance, hours: int) -> bool:
+    """Whether so many hours of this instance are enough for the engine."""
+    return int(instance.allowed.sum()) * hours >= WORTH_IT
 
 
 @dataclass
-class Hot:
+class Bases:
     """The bases of the steps that were solved last, to start from when they are solved again.
 
     `point_of` (S, O') says which points of the instance the bases' points are: another measure may
     leave other places open.
     """
 
-    steps: np.ndarray | None = None
-    basis: Basis | None = None
-    point_of: np.ndarray | None = None
+    steps: np.ndarray
+    basis: Basis
+    point_of: np.ndarray
 
-    def of(self, steps: np.ndarray, point_of: np.ndarray) -> Basis | None:
+    def for_steps(self, steps: np.ndarray, point_of: np.ndarray) -> Basis | None:
         """The bases of these steps, where they are those of the last time."""
-        if self.steps is None or self.basis is None or self.point_of is None:
-            return None
         if not np.array_equal(self.steps, steps):
             return None
         return renumbered(self.basis, self.point_of, point_of)
@@ -69,62 +76,147 @@ def renumbered(basis: Basis, before: np.ndarray, after: np.ndarray) -> Basis:
     return Basis(keys, np.concatenate([owner[..., None], columns], axis=-1))
 
 
-@dataclass(frozen=True)
-class Fast:
-    """What the engine found: flows, prices of capacity (R, H) and of coupling rows (J, H), both
-    ≥ 0, and the steps it gave up on.
-    """
+class Engine:
+    """The generalised-upper-bound simplex, hot from hour to hour."""
 
-    flows: Flat
-    capacity_price: np.ndarray
-    row_price: np.ndarray
-    left: np.ndarray
-    """Steps that another solver must judge: infeasible by the engine's word, or not finished."""
+    name = "engine"
+
+    def takes(self, problem: HourProblem, steps: np.ndarray) -> bool:
+        """Where every constraint that binds has a form for it."""
+        return all(
+            _has_form(by_name(name).for_engine(problem.instance, rows), rows, steps)
+            for name, rows in problem.binding(steps).items()
+        )
+
+    def solve(
+        self, problem: HourProblem, steps: np.ndarray, memory: dict[str, Any] | None = None
+    ) -> Solution:
+        """Solve the steps exactly, hot from hour to hour, or each from its own basis in memory.
+
+        With a tie-breaker the steps are solved twice: with a little of it added, enough to choose
+        among equals, and then by the measure alone, each from the basis it has. What is equal
+        stays where it is, and both the flows and the duals are those of the measure. What it calls
+        infeasible, or does not finish, is left.
+        """
+        from wattlas.placement.engine import solve_hours
+
+        threads = 2 if len(steps) >= THREADED else 1
+        whole, places = program(problem)
+        narrow, point_of = compact(whole)
+        kept: Bases | None = None if memory is None else memory.get(self.name)
+        start = None if kept is None else kept.for_steps(steps, point_of)
+        if problem.tie is not None:
+            tied = compact(with_measure(whole, with_tie(problem)))[0]
+            start = solve_hours(
+                tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
+            ).basis
+        answer = solve_hours(
+            narrow, steps, start=start, threads=threads, keep_bases=memory is not None
+        )
+        if memory is not None:
+            memory[self.name] = Bases(steps, answer.basis, point_of)
+        left = steps[answer.status != OPTIMAL]
+        solved = len(steps) - len(left)
+        return Solution(
+            flows_of(answer, steps, point_of),
+            places.duals(problem.instance, answer, steps),
+            left=left,
+            info=SolveInfo(solver="", engine_hours=solved, programs=solved),
+        )
 
 
-def solve_fast(
-    instance: Instance,
-    measure: Measure,
-    tie: Measure | None,
-    steps: np.ndarray,
-    hot: Hot | None = None,
-) -> Fast:
-    """Solve the steps exactly, hot from hour to hour, or each from its own basis in `hot`.
+def _has_form(part: EngineRows | None, rows: HourlyRows, steps: np.ndarray) -> bool:
+    """Whether the engine can take a constraint: its coupling rows are free in no hour or in all."""
+    if part is None or part.lower is None:
+        return part is not None
+    return bool(np.isfinite(part.lower[np.ix_(np.flatnonzero(rows.bound(steps)), steps)]).all())
 
-    With a tie-breaker the steps are solved twice: with a little of it added, enough to choose among
-    equals, and then by the measure alone, each from the basis it has. What is equal stays where it
-    is, and both the flows and the prices are those of the measure.
-    """
-    from wattlas.placement.engine import solve_hours
 
-    threads = 2 if len(steps) >= THREADED else 1
-    narrow, point_of = compact(program(instance, measure))
-    start = None if hot is None else hot.of(steps, point_of)
-    if tie is not None:
-        tied = compact(program(instance, with_tie(instance, measure, tie)))[0]
-        start = solve_hours(
-            tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
-        ).basis
-    found = solve_hours(narrow, steps, start=start, threads=threads, keep_bases=hot is not None)
-    if hot is not None:
-        hot.steps, hot.basis, hot.point_of = steps, found.basis, point_of
-    hour = np.repeat(steps, np.diff(found.indptr))
-    keep = found.value > 0
-    served = found.region >= 0
-    flows = (
+def flows_of(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray) -> SourceFlows:
+    """What the engine found as flows of the instance."""
+    hour = np.repeat(steps, np.diff(answer.indptr))
+    keep = answer.value > 0
+    point = point_of[answer.source, np.where(answer.region >= 0, answer.point, 0)]
+    return SourceFlows(
         hour[keep],
-        found.source[keep].astype(np.int64),
-        found.region[keep].astype(np.int64),
-        point_of[found.source, np.where(served, found.point, 0)][keep].astype(np.int64),
-        found.value[keep],
+        answer.source[keep].astype(np.int64),
+        answer.region[keep].astype(np.int64),
+        point[keep].astype(np.int64),
+        answer.value[keep],
     )
-    price = np.maximum(-found.capacity_dual, 0.0)
-    return Fast(flows, price, np.maximum(found.row_dual, 0.0), steps[found.status != OPTIMAL])
 
 
-def worth_it(instance: Instance, hours: int) -> bool:
-    """Whether so many hours of this instance are enough for the engine."""
-    return int(instance.allowed.sum()) * hours >= WORTH_IT
+@dataclass(frozen=True)
+class Places:
+    """Where the rows of each constraint stand among the engine's: (name, its rows, first, sign)."""
+
+    coupling: tuple[tuple[str, np.ndarray, int, float], ...]
+    capacity: str
+
+    def duals(
+        self, instance: Instance, answer: HourlySolution, steps: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The engine's duals by constraint, (J, T); 0 in the steps that it left."""
+        duals = no_duals(instance)
+        solved = answer.status == OPTIMAL
+        at = steps[solved]
+        if self.capacity:
+            duals[self.capacity][:, at] = np.minimum(answer.capacity_dual[:, solved], 0.0)
+        for name, rows, first, sign in self.coupling:
+            dual = np.maximum(answer.row_dual[first : first + len(rows)][:, solved], 0.0)
+            duals[name][np.ix_(rows, at)] = sign * dual
+        return duals
+
+
+def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
+    """The hours' programs as the engine takes them, and where each constraint's rows stand."""
+    instance, measure = problem.instance, problem.measure
+    coupling, coef, lower, at = [], [], [], 0
+    capacity, room = "", np.full(instance.capacity.shape, np.inf)
+    for name, rows in problem.rows.items():
+        part: EngineRows | None = by_name(name).for_engine(instance, rows)
+        if part is None:
+            continue
+        if part.capacity is not None:
+            capacity, room = name, part.capacity
+        elif part.coef is not None and part.lower is not None:
+            bound = np.flatnonzero(rows.bound())
+            coupling.append((name, bound, at, part.sign))
+            coef.append(part.coef[bound])
+            # Hours in which a row is free are not given to the engine; no infinity may enter it.
+            lower.append(np.where(np.isfinite(part.lower[bound]), part.lower[bound], 0.0))
+            at += len(bound)
+    shape, hours = instance.energy_kwh.shape, instance.demand.shape[1]
+    tidy = np.ascontiguousarray
+    made = HourlyProgram(
+        demand=tidy(instance.demand, dtype=np.float64),
+        energy_kwh=tidy(instance.energy_kwh, dtype=np.float64),
+        gpu_h=tidy(instance.gpu_h, dtype=np.float64),
+        allowed=tidy(instance.allowed),
+        per_kwh=tidy(measure.per_kwh, dtype=np.float64),
+        per_request=tidy(measure.per_request, dtype=np.float64),
+        capacity=tidy(room, dtype=np.float64),
+        unserved=_unserved(measure),
+        row_coef=np.concatenate(coef) if coef else np.zeros((0, *shape)),
+        row_lower=np.concatenate(lower) if lower else np.zeros((0, hours)),
+    )
+    return made, Places(tuple(coupling), capacity)
+
+
+def with_measure(whole: HourlyProgram, measure: Measure) -> HourlyProgram:
+    """The same program with another objective."""
+    tidy = np.ascontiguousarray
+    return replace(
+        whole,
+        per_kwh=tidy(measure.per_kwh, dtype=np.float64),
+        per_request=tidy(measure.per_request, dtype=np.float64),
+        unserved=_unserved(measure),
+    )
+
+
+def _unserved(measure: Measure) -> np.ndarray:
+    priced = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
+    return np.ascontiguousarray(priced)
 
 
 def compact(whole: HourlyProgram) -> tuple[HourlyProgram, np.ndarray]:
@@ -151,13 +243,13 @@ def compact(whole: HourlyProgram) -> tuple[HourlyProgram, np.ndarray]:
     return narrow, point_of
 
 
-def with_tie(instance: Instance, measure: Measure, tie: Measure | None) -> Measure:
+def with_tie(problem: HourProblem) -> Measure:
     """The measure and a little of what breaks ties."""
-    return measure if tie is None else measure.plus(tie, _tie_weight(instance, measure, tie))
-
-
-def _tie_weight(instance: Instance, measure: Measure, tie: Measure) -> float:
-    return TIE * _largest(instance, measure) / max(_largest(instance, tie), 1e-300)
+    measure, tie, instance = problem.measure, problem.tie, problem.instance
+    if tie is None:
+        return measure
+    weight = TIE * _largest(instance, measure) / max(_largest(instance, tie), 1e-300)
+    return measure.plus(tie, weight)
 
 
 def _largest(instance: Instance, measure: Measure) -> float:
@@ -165,41 +257,3 @@ def _largest(instance: Instance, measure: Measure) -> float:
     fixed = np.where(instance.allowed, np.abs(measure.per_request), 0.0)
     energy = float(instance.energy_kwh.max(initial=0.0))
     return energy * float(np.abs(measure.per_kwh).max(initial=0.0)) + float(fixed.max(initial=0.0))
-
-
-def program(instance: Instance, measure: Measure) -> HourlyProgram:
-    """The hours' programs as the engine takes them."""
-    coef, lower = coupling_rows(instance)
-    unserved = np.where(np.isnan(measure.per_unserved), np.inf, measure.per_unserved)
-    tidy = np.ascontiguousarray
-    return HourlyProgram(
-        demand=tidy(instance.demand, dtype=np.float64),
-        energy_kwh=tidy(instance.energy_kwh, dtype=np.float64),
-        gpu_h=tidy(instance.gpu_h, dtype=np.float64),
-        allowed=tidy(instance.allowed),
-        per_kwh=tidy(measure.per_kwh, dtype=np.float64),
-        per_request=tidy(measure.per_request, dtype=np.float64),
-        capacity=tidy(instance.capacity, dtype=np.float64),
-        unserved=tidy(unserved),
-        row_coef=coef,
-        row_lower=lower,
-    )
-
-
-def coupling_rows(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
-    """Rows Σ coef·x ≥ lower of each hour, shapes (J, S, O) and (J, T).
-
-    First the mean accuracies of the classes with a floor, then the promises over single steps,
-    as −Σ [degraded]·x ≥ −φ·Σ demand, so that unserved demand needs no entry.
-    """
-    floors = np.flatnonzero(~np.isnan(instance.mean_accuracy_min))
-    kept = promises(instance, hourly=True)
-    coef = np.zeros((len(floors) + len(kept), *instance.energy_kwh.shape))
-    lower = np.zeros((len(coef), instance.demand.shape[1]))
-    for j, k in enumerate(floors):
-        of = instance.klass == k
-        coef[j, of] = instance.excess[of]
-    for j, one in enumerate(kept, start=len(floors)):
-        coef[j] = -1.0 * one.degraded
-        lower[j] = -one.cap.share_max * instance.demand[one.of].sum(axis=0)
-    return coef, lower

@@ -15,7 +15,7 @@ import numpy as np
 
 from wattlas.errors import SolverError
 from wattlas.model.plan import Status
-from wattlas.placement.problem.lp import Rows
+from wattlas.placement.problem.rows import Rows, stacked
 
 INTERIOR_POINT_COLUMNS = 200_000
 """Programs that are coupled in time and larger than this are solved by interior point."""
@@ -73,7 +73,7 @@ def load(solver: Any, lp: Lp) -> None:
     import highspy
 
     columns = len(lp.cost)
-    start, index, value = stack(lp.rows)
+    start, index, value = stacked(lp.rows)
     lower = np.concatenate([block.lower for block in lp.rows])
     upper = np.concatenate([block.upper for block in lp.rows])
     none, continuous = np.zeros(0, np.int32), np.zeros(columns, np.int32)
@@ -87,14 +87,6 @@ def load(solver: Any, lp: Lp) -> None:
     )  # fmt: skip
     if status == highspy.HighsStatus.kError:
         raise SolverError("HiGHS refused the program: a bound or coefficient is not a number")
-
-
-def stack(blocks: list[Rows]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All blocks as one matrix in compressed rows: (start, index, value)."""
-    sizes = np.concatenate([np.diff(block.start) for block in blocks])
-    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    index = np.concatenate([block.index for block in blocks]).astype(np.int32)
-    return start, index, np.concatenate([block.value for block in blocks])
 
 
 def run(solver: Any) -> Answer:

@@ -1,62 +1,95 @@
-"""One hour's program in HiGHS, hot from hour to hour, and its columns as flows."""
+"""One hour's program in HiGHS, hot from hour to hour; any rows, and columns that open later."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from wattlas.model.plan import UNSERVED, Status
-from wattlas.placement.constraints.shares import couplings
+from wattlas.model.plan import SolveInfo, Status
 from wattlas.placement.hour import highs
+from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
+from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, Rows, hour_units, rows
-from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.problem.lp import Layout, demand
+from wattlas.placement.problem.rows import Rows, repeated, stacked
 
 EQUAL = 1e-8
-"""Scaled reduced costs and prices below this are none: of the dearest place 1e-10."""
+"""Scaled reduced costs and prices below this are none: of the most expensive place 1e-10."""
+ENTERS = 1e-9
+"""A closed column whose scaled reduced cost is below minus this would improve the optimum."""
 DRIFT = 1e-11
 """What rows of order 100 may miss by before the hour is solved from a fresh factorisation."""
 
-Flat = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+class Highs:
+    """HiGHS, hour by hour."""
+
+    name = "highs"
+
+    def takes(self, problem: HourProblem, steps: np.ndarray) -> bool:
+        """Any rows."""
+        return True
+
+    def solve(
+        self, problem: HourProblem, steps: np.ndarray, memory: dict[str, Any] | None = None
+    ) -> Solution:
+        """Every step, optimal or infeasible: it leaves none."""
+        worker, duals = HourProgram(problem), no_duals(problem.instance)
+        parts, infeasible = [], []
+        for t in steps:
+            flows = worker.solve(int(t), duals)
+            if flows is None:
+                infeasible.append(int(t))
+            else:
+                parts.append(flows)
+        info = SolveInfo(
+            solver="",
+            highs_hours=len(steps),
+            programs=worker.programs,
+            build_seconds=worker.build_seconds,
+        )
+        return Solution(join(parts), duals, np.array(infeasible, dtype=np.int64), info=info)
 
 
 class HourProgram:
     """One hour's program in HiGHS; the next hour changes costs and bounds only."""
 
-    def __init__(self, instance: Instance, measure: Measure, tie: Measure | None) -> None:
+    def __init__(self, problem: HourProblem) -> None:
         began = time.perf_counter()
-        self.instance, self.measure, self.tie = instance, measure, tie
-        self.layout = Layout(instance, np.array([0]))
-        self.places = self.layout.places
-        self.limited = np.flatnonzero(np.isfinite(instance.capacity).any(axis=1))
-        self.floors = couplings(instance)
+        self.problem, self.instance = problem, problem.instance
+        self.columns = self.instance.columns
+        self.kept = {name: np.flatnonzero(r.bound()) for name, r in problem.rows.items()}
         self.solver: Any = highs.new_solver(tolerance=1e-10)
         blocks = self._blocks()
         self.size = self._size()
         largest = [block.largest(self.size) for block in blocks]
-        factors = [1.0 / np.where(one > 0, one, 1.0) for one in largest]
+        factors = [1.0 / np.where(each > 0, each, 1.0) for each in largest]
         blocks = [b.times(f, self.size) for b, f in zip(blocks, factors, strict=True)]
         self.factor = np.concatenate(factors)
-        n = self.layout.columns
+        n = len(self.columns)
         self.index = np.arange(n, dtype=np.int32)
         self.zero, self.free = np.zeros(n), np.full(n, np.inf)
         highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
-        start, self.entry_column, self.entry = highs.stack(blocks)
+        start, self.entry_column, self.entry = stacked(blocks)
         self.row_count = len(start) - 1
         self.entry_row = np.repeat(np.arange(self.row_count), np.diff(start))
         self.programs = 0
         self.build_seconds = time.perf_counter() - began
 
     def _blocks(self) -> list[Rows]:
-        """Rows with a capacity row for each region that is limited in any hour."""
-        ever = np.where(np.isfinite(self.instance.capacity).any(axis=1), 0.0, np.inf)
-        shaped = replace(
-            self.instance, capacity=np.broadcast_to(ever[:, None], self.instance.capacity.shape)
-        )
-        return rows(Layout(shaped, np.array([0])))
+        """The rows of the demand, and those of each constraint that bind in any hour."""
+        layout = Layout(self.instance, np.array([0]))
+        blocks = [demand(layout)]
+        for name, rows in self.problem.rows.items():
+            rank = np.full(rows.count, -1)
+            rank[self.kept[name]] = np.arange(len(self.kept[name]))
+            on = rank[rows.row] >= 0
+            free = np.full((1, len(self.kept[name])), np.inf)
+            column = layout.column("x")[:, rows.column[on]]
+            blocks.append(repeated(name, rank[rows.row[on]], rows.value[on], column, -free, free))
+        return blocks
 
     def _size(self) -> np.ndarray:
         """What a column counts in, relative to the largest source: the root of its demand.
@@ -69,37 +102,72 @@ class HourProgram:
         typical = self.instance.demand.sum(axis=1) / asked
         relative = typical / max(float(typical.max(initial=0.0)), 1e-300)
         root = np.sqrt(np.where(relative > 0, relative, 1.0))
-        return np.asarray(root[np.concatenate([self.places[0], self.layout.priced])])
+        return np.asarray(root[self.columns.source])
 
-    def solve(self, t: int) -> tuple[Flat, np.ndarray, np.ndarray] | None:
-        """Flows, capacity and row prices of step t, or None where it is infeasible."""
-        units = hour_units(self.layout, self.measure, t)
+    def solve(self, t: int, duals: dict[str, np.ndarray]) -> SourceFlows | None:
+        """Flows of step t, its duals written into `duals`; None where it is infeasible."""
+        scale, demand_scale, answer = self._solve(t, self.problem.measure)
+        if answer.status is Status.INFEASIBLE:
+            return None
+        self._write(answer.dual * self.factor / scale, t, duals)
+        if self.problem.tie is not None:
+            answer = self._among_equals(answer, self._units(self.problem.tie, t))
+        x = answer.x * self.size / demand_scale
+        return columns_to_flows(self.instance, x, t)
+
+    def solve_open(self, t: int, closed: np.ndarray) -> tuple[SourceFlows | None, np.ndarray]:
+        """Flows of step t with some columns held at zero, None where it is infeasible; and which of
+        those would improve the optimum if they were open, bool (C,).
+        """
+        upper = np.where(closed, 0.0, np.inf)
+        self.solver.changeColsBounds(len(closed), self.index, self.zero, upper)
+        _, demand_scale, answer = self._solve(t, self.problem.measure)
+        if answer.status is Status.INFEASIBLE:
+            return None, np.zeros(len(closed), dtype=bool)
+        # Among equals one that is closed may be better by the tie-breaker.
+        least = -ENTERS if self.problem.tie is None else EQUAL
+        enters = closed & (answer.reduced < least * self.size)
+        if self.problem.tie is not None:
+            answer = self._among_equals(answer, self._units(self.problem.tie, t), closed)
+        return columns_to_flows(self.instance, answer.x * self.size / demand_scale, t), enters
+
+    def _solve(self, t: int, measure: Any) -> tuple[float, float, highs.Answer]:
+        units = self._units(measure, t)
         # What going unserved costs may be thousands of places: tolerances are for the places.
-        served = float(np.abs(units[: len(self.places[0])]).max(initial=0.0))
+        served = float(np.abs(units[self.columns.served]).max(initial=0.0))
         scale = 100.0 / (served or max(float(np.abs(units).max(initial=0.0)), 1e-300))
         demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
         self._bound(t, demand_scale)
-        answer = self._run(units * self.size * scale)
-        if answer.status is Status.INFEASIBLE:
-            return None
-        price = np.zeros(len(self.instance.capacity))
-        dual = answer.dual * self.factor / scale
+        return scale, demand_scale, self._run(units * self.size * scale)
+
+    def _units(self, measure: Any, t: int) -> np.ndarray:
+        columns = self.columns
+        units: np.ndarray = measure.units(
+            self.instance, t, columns.source, columns.region, columns.point
+        )
+        return units
+
+    def _write(self, dual: np.ndarray, t: int, duals: dict[str, np.ndarray]) -> None:
+        """The duals of one hour by constraint; those of the wrong sign are rounding."""
         at = self.instance.sources
-        price[self.limited] = np.maximum(-dual[at : at + len(self.limited)], 0.0)
-        rows = np.maximum(dual[at + len(self.limited) :], 0.0)
-        if self.tie is not None:
-            answer = self._among_equals(answer, hour_units(self.layout, self.tie, t))
-        return self._flows(answer.x * self.size / demand_scale, t), price, rows
+        for name, rows in self.problem.rows.items():
+            kept = self.kept[name]
+            own = dual[at : at + len(kept)]
+            own = np.where(np.isfinite(rows.lower[kept, t]), own, np.minimum(own, 0.0))
+            own = np.where(np.isfinite(rows.upper[kept, t]), own, np.maximum(own, 0.0))
+            duals[name][kept, t] = own
+            at += len(kept)
 
     def _bound(self, t: int, scale: float) -> None:
-        """This step's demand and capacity, scaled."""
-        demand = self.instance.demand[:, t] * scale
-        limit = self.instance.capacity[self.limited, t] * scale
-        floor = np.zeros(self.floors)
-        lower = np.concatenate([demand, np.full(len(limit), -np.inf), floor])
-        upper = np.concatenate([demand, limit, np.full(self.floors, np.inf)])
+        """This step's demand and the bounds of every row, scaled."""
+        right = self.instance.demand[:, t]
+        lower, upper = [right], [right]
+        for name, rows in self.problem.rows.items():
+            lower.append(rows.lower[self.kept[name], t])
+            upper.append(rows.upper[self.kept[name], t])
+        factor = scale * self.factor
+        self.lower, self.upper = np.concatenate(lower) * factor, np.concatenate(upper) * factor
         index = np.arange(self.row_count, dtype=np.int32)
-        self.lower, self.upper = lower * self.factor, upper * self.factor
         self.solver.changeRowsBounds(self.row_count, index, self.lower, self.upper)
 
     def _run(self, cost: np.ndarray) -> highs.Answer:
@@ -119,9 +187,13 @@ class HourProgram:
         short = np.maximum(self.lower - at, at - self.upper)
         return float(short.max(initial=0.0))
 
-    def _among_equals(self, first: highs.Answer, tie: np.ndarray) -> highs.Answer:
+    def _among_equals(
+        self, first: highs.Answer, tie: np.ndarray, closed: np.ndarray | None = None
+    ) -> highs.Answer:
         """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
         idle = np.abs(first.reduced) > EQUAL * self.size
+        if closed is not None:
+            idle = idle | closed
         self.solver.changeColsBounds(
             len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, np.inf)
         )
@@ -136,31 +208,24 @@ class HourProgram:
         self.solver.changeColsBounds(len(idle), self.index, self.zero, self.free)
         return first if second.status is Status.INFEASIBLE else second
 
-    def _flows(self, x: np.ndarray, t: int) -> Flat:
-        """The columns that carry something, as flows."""
-        found = columns_to_flows(self.layout, x, self.instance.demand[:, t])
-        return (np.full(len(found[0]), t, dtype=np.int64), *found)
 
-
-def columns_to_flows(
-    layout: Layout, x: np.ndarray, demand: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """One hour's x and n columns as (source, region, point, value).
+def columns_to_flows(instance: Instance, x: np.ndarray, t: int) -> SourceFlows:
+    """One hour's columns that carry something, as flows.
 
     Rounding dust is dropped, and each source's flows are scaled to its demand exactly, which the
     solver meets within its tolerance only.
     """
-    source, region, point = layout.places
-    priced = layout.priced
-    of = np.concatenate([source, priced])
-    clean = np.where(x > 1e-11 * demand[of], x, 0.0)
-    total = np.bincount(of, weights=clean, minlength=layout.instance.sources)
-    exact = clean * np.divide(demand, total, out=np.zeros_like(demand), where=total > 0)[of]
+    columns, demanded = instance.columns, instance.demand[:, t]
+    source = columns.source
+    clean = np.where(x > 1e-11 * demanded[source], x, 0.0)
+    total = np.bincount(source, weights=clean, minlength=instance.sources)
+    factor = np.divide(demanded, total, out=np.zeros_like(demanded), where=total > 0)
+    exact = clean * factor[source]
     used = np.flatnonzero(exact > 0)
-    count = len(priced)
-    return (
-        of[used],
-        np.concatenate([region, np.full(count, UNSERVED)])[used],
-        np.concatenate([point, np.zeros(count, dtype=np.int64)])[used],
+    return SourceFlows(
+        np.full(len(used), t, dtype=np.int64),
+        source[used],
+        columns.region[used],
+        columns.point[used],
         exact[used],
     )

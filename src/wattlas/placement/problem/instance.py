@@ -10,11 +10,13 @@ S sources, R regions, O operating points, M model variants, K classes, T hours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
 from wattlas.placement.problem.feasibility import (
@@ -24,6 +26,42 @@ from wattlas.placement.problem.feasibility import (
     feasibility,
     home_region,
 )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What one hour's program decides, C columns: requests/h of a source at a place, or unserved.
+
+    `source`, `region` (`UNSERVED` for going unserved) and `point` are indices, each (C,); the
+    places come first, by source, region and point.
+    """
+
+    source: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def served(self) -> np.ndarray:
+        """Mask of the columns that are places, (C,)."""
+        mask: np.ndarray = self.region != UNSERVED
+        return mask
+
+    @cached_property
+    def _rank(self) -> np.ndarray:
+        """Column of each (source, region, point), −1 where there is none; the last region is −1."""
+        sources, regions, points = self.shape
+        rank = np.full((sources, regions + 1, points), -1, dtype=np.int64)
+        rank[self.source, self.region, self.point] = np.arange(len(self))
+        return rank
+
+    def find(self, source: np.ndarray, region: np.ndarray, point: np.ndarray) -> np.ndarray:
+        """Column of each flow, −1 where its place is closed; shape of `source`."""
+        at: np.ndarray = self._rank[source, region, np.where(region == UNSERVED, 0, point)]
+        return at
 
 
 @dataclass(frozen=True)
@@ -49,13 +87,49 @@ class Instance:
     capacity: np.ndarray
     unserved_usd: np.ndarray
     mean_accuracy_min: np.ndarray
+    baseline_use: np.ndarray | None = None
+    """What the nearest-available baseline uses of the objective's relative cap, (T,), if known."""
+    solvers: tuple[Any, ...] = ()
+    """Who may solve an hour, in this order (`hour.protocol.HourSolver`); empty: by the scenario."""
+    horizon: Any = None
+    """How hours that links tie together are cut into windows; None: by `rolling_horizon`."""
     stranded: tuple[tuple[int, int], ...] = field(default=())
     """Demands (metro, class) with no open place and no price for going unserved."""
+
+    def solved_by(self, solvers: tuple[Any, ...]) -> Instance:
+        """The same with other solvers for its hours."""
+        return replace(self, solvers=solvers)
+
+    def rows_of(self, rows: np.ndarray) -> Instance:
+        """Some sources of the instance. What goes from metro to source is not kept."""
+        return replace(
+            self,
+            klass=self.klass[rows],
+            node=self.node[rows],
+            demand=self.demand[rows],
+            allowed=self.allowed[rows],
+            energy_kwh=self.energy_kwh[rows],
+            gpu_h=self.gpu_h[rows],
+            accuracy=self.accuracy[rows],
+            unserved_usd=self.unserved_usd[rows],
+        )
 
     @property
     def sources(self) -> int:
         """S."""
         return len(self.klass)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns of one hour: every open place of every source, then going unserved."""
+        source, region, point = np.nonzero(self.allowed)
+        priced = np.flatnonzero(~np.isnan(self.unserved_usd))
+        return Columns(
+            np.concatenate([source, priced]),
+            np.concatenate([region, np.full(len(priced), UNSERVED)]),
+            np.concatenate([point, np.zeros_like(priced)]),
+            self.allowed.shape,
+        )
 
     @cached_property
     def hours(self) -> np.ndarray:
@@ -185,3 +259,31 @@ def _arrays(
 
 def _nan_if_none(value: float | None) -> float:
     return float("nan") if value is None else value
+
+
+def unmerged(scenario: Scenario) -> Instance:
+    """Every (metro, class) as a source of its own, in that order, with every place open.
+
+    For what is asked of single demands: it is no program to be solved.
+    """
+    i, k, r, o, t = scenario.shape
+    klass, metro = np.tile(np.arange(k), i), np.repeat(np.arange(i), k)
+    every = np.broadcast_to(np.ones((), dtype=bool), (i * k, r, o))
+    none = np.zeros((i, k, 1, 1), dtype=bool)
+    judged = Feasibility(none, none, none, np.zeros((i, k)), np.zeros((i, k), dtype=bool))
+    price = np.array([_nan_if_none(c.unserved_usd_per_request) for c in scenario.classes])
+    return Instance(
+        scenario=scenario,
+        judged=judged,
+        klass=klass,
+        node=scenario.metro_node[metro],
+        source_of=np.arange(i * k).reshape(i, k),
+        demand=scenario.demand_per_h.reshape(i * k, t),
+        allowed=every,
+        energy_kwh=scenario.it_kwh[klass],
+        gpu_h=scenario.gpu_h[klass],
+        accuracy=accuracy(scenario)[klass],
+        capacity=np.asarray(scenario.capacity_gpu, dtype=float),
+        unserved_usd=price[klass],
+        mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
+    )

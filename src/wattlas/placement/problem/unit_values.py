@@ -8,10 +8,13 @@ them all:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.model.plan import UNSERVED
+from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
@@ -49,48 +52,105 @@ class Measure:
             unit, self.per_kwh * factor, self.per_request * factor, self.per_unserved * factor
         )
 
-    def units(self, instance: Instance, hours: slice | np.ndarray) -> np.ndarray:
-        """Per request at each place and hour, shape (S, R, O, hours)."""
-        per_kwh = self.per_kwh[:, hours]
-        dense: np.ndarray = (
-            instance.energy_kwh[:, None, :, None] * per_kwh[None, :, None, :]
-            + self.per_request[..., None]
+    def of_sources(self, rows: np.ndarray) -> Measure:
+        """The measure of some sources."""
+        return replace(
+            self, per_request=self.per_request[rows], per_unserved=self.per_unserved[rows]
         )
-        return dense
+
+    def units(
+        self,
+        instance: Instance,
+        hour: np.ndarray | int,
+        source: np.ndarray,
+        region: np.ndarray,
+        point: np.ndarray,
+    ) -> np.ndarray:
+        """Per request of some columns in an hour, or of flows, each in its own; shape of `source`.
+
+        Flat indices: there are millions of flows.
+        """
+        _, regions, points = instance.allowed.shape
+        place = np.where(region == UNSERVED, 0, region)
+        unit: np.ndarray = self.per_request.ravel().take(
+            (source * regions + place) * points + point
+        )
+        if self.per_kwh.any():
+            energy_kwh = instance.energy_kwh.ravel().take(source * points + point)
+            unit += energy_kwh * self.per_kwh.ravel().take(place * self.per_kwh.shape[1] + hour)
+        gone = np.flatnonzero(region == UNSERVED)
+        unit[gone] = self.per_unserved[source[gone]]
+        return unit
+
+    def by_hour(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """The sum over flows in each step, counted as the hours it stands for; shape (T,)."""
+        unit = self.units(instance, *flows[:4])
+        per_step = np.bincount(flows.hour, unit * flows.value, instance.demand.shape[1])
+        weighted: np.ndarray = per_step * instance.hours
+        return weighted
 
 
-def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:
-    """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand."""
+def energy(instance: Instance) -> Measure:
+    """USD of electricity: PUE·e·p/1000."""
     scenario = instance.scenario
-    gamma = (
-        scenario.objective.carbon_price_usd_per_t
-        if carbon_price_usd_per_t is None
-        else carbon_price_usd_per_t
-    )
-    pue = scenario.pue[:, None]
-    per_kwh = pue * (
-        scenario.price_usd_per_mwh / KWH_PER_MWH + gamma * scenario.deciding_g_per_kwh / G_PER_T
-    )
-    transfer = np.array([k.transfer_gb for k in scenario.classes])[instance.klass]
-    egress = scenario.network.egress_usd_per_gb[instance.node] * transfer[:, None]
-    per_request = rent(instance).per_request + egress[:, :, None]
-    return Measure("USD", per_kwh, per_request, instance.unserved_usd)
+    per_kwh = energy_usd_per_kwh(scenario.pue[:, None], scenario.price_usd_per_mwh)
+    return _per_kwh(instance, "USD", per_kwh)
 
 
 def rent(instance: Instance) -> Measure:
-    """USD of accelerator rent: w·g. Unserved demand rents nothing."""
-    scenario = instance.scenario
-    price = np.array([r.rent_usd_per_gpu_h for r in scenario.regions])
-    none = np.zeros_like(scenario.price_usd_per_mwh, dtype=float)
-    per_request = price[None, :, None] * instance.gpu_h[:, None, :]
-    return Measure("USD", none, per_request, 0.0 * instance.unserved_usd)
+    """USD of accelerator rent: w·g."""
+    price = np.array([r.rent_usd_per_gpu_h for r in instance.scenario.regions])
+    return _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
+
+
+def egress_volume(instance: Instance) -> Measure:
+    """GB between service node and region: b_k/10⁹."""
+    transfer = np.array([k.transfer_gb for k in instance.scenario.classes])[instance.klass]
+    return _per_request(instance, "GB", transfer[:, None, None])
+
+
+def egress(instance: Instance) -> Measure:
+    """USD of egress: η[s,r]·b_k/10⁹."""
+    price = instance.scenario.network.egress_usd_per_gb[instance.node]
+    volume = egress_volume(instance).per_request
+    return _per_request(instance, "USD", volume * price[:, :, None])
+
+
+def accelerator_time(instance: Instance) -> Measure:
+    """GPU-h: g."""
+    return _per_request(instance, "GPU-h", instance.gpu_h[:, None, :])
 
 
 def carbon(instance: Instance) -> Measure:
     """tCO2e at the deciding intensity: PUE·e·κ/10⁶. Unserved demand emits nothing."""
-    scenario = instance.scenario
-    per_kwh = scenario.pue[:, None] * scenario.deciding_g_per_kwh / G_PER_T
-    return Measure("t", per_kwh, _no_fixed(instance), 0.0 * instance.unserved_usd)
+    return carbon_at(instance, instance.scenario.deciding_g_per_kwh)
+
+
+def carbon_at(instance: Instance, g_per_kwh: np.ndarray) -> Measure:
+    """tCO2e at other intensities (R, T)."""
+    per_kwh = carbon_t_per_kwh(instance.scenario.pue[:, None], g_per_kwh)
+    return _per_kwh(instance, "t", per_kwh)
+
+
+def unserved_price(instance: Instance) -> Measure:
+    """USD of going unserved."""
+    nothing = _per_request(instance, "USD", np.zeros((1, 1, 1)))
+    return replace(nothing, per_unserved=instance.unserved_usd)
+
+
+def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:
+    """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand."""
+    own = instance.scenario.objective.carbon_price_usd_per_t
+    gamma = own if carbon_price_usd_per_t is None else carbon_price_usd_per_t
+    money = energy(instance).plus(rent(instance), 1.0).plus(egress(instance), 1.0)
+    money = replace(money, per_unserved=instance.unserved_usd)
+    return money.plus(carbon(instance), gamma) if gamma else money
+
+
+def facility_energy(instance: Instance) -> Measure:
+    """Energy at the meter, MWh: PUE·e/1000."""
+    pue = instance.scenario.pue[:, None] / KWH_PER_MWH
+    return _per_kwh(instance, "MWh", np.broadcast_to(pue, _shape_per_kwh(instance)))
 
 
 def carbon_to_minimise(instance: Instance) -> Measure:
@@ -118,37 +178,51 @@ def _dirtiest_t(instance: Instance) -> float:
 
 def unserved(instance: Instance) -> Measure:
     """Requests that go unserved."""
-    none = np.zeros_like(instance.scenario.price_usd_per_mwh, dtype=float)
+    nothing = zero(instance)
     each = np.where(np.isnan(instance.unserved_usd), np.nan, 1.0)
-    return Measure("requests", none, _no_fixed(instance), each)
+    return replace(nothing, unit="requests", per_unserved=each)
+
+
+def served(instance: Instance) -> Measure:
+    """Requests that are served."""
+    return _per_request(instance, "requests", np.ones((1, 1, 1)))
 
 
 def onward_rtt(instance: Instance) -> Measure:
-    """Round trip between service node and region, ms per request."""
+    """Round trip between service node and region, ms per request; going unserved is farthest."""
     table = instance.scenario.network.rtt_node_region_ms
-    rtt = table[instance.node]
-    shape = instance.allowed.shape
     far = SHED_LAST * max(float(table.max(initial=1.0)), 1.0)
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, far)
-    return Measure(
-        "ms",
-        np.zeros_like(instance.scenario.price_usd_per_mwh),
-        np.broadcast_to(rtt[:, :, None], shape).copy(),
-        shed,
-    )
+    return replace(onward(instance), per_unserved=shed)
+
+
+def onward(instance: Instance) -> Measure:
+    """Round trip between service node and region, ms per request."""
+    rtt = instance.scenario.network.rtt_node_region_ms[instance.node]
+    return _per_request(instance, "ms", rtt[:, :, None])
 
 
 def zero(instance: Instance) -> Measure:
     """Nothing: every placement is as good as every other."""
-    none = np.zeros_like(instance.scenario.price_usd_per_mwh, dtype=float)
-    return Measure("", none, _no_fixed(instance), 0.0 * instance.unserved_usd)
+    return _per_request(instance, "", np.zeros((1, 1, 1)))
 
 
 def it_energy(instance: Instance) -> Measure:
-    """IT energy, MWh. Unserved demand uses none."""
-    per_kwh = np.full_like(instance.scenario.price_usd_per_mwh, 1.0 / KWH_PER_MWH, dtype=float)
-    return Measure("MWh", per_kwh, _no_fixed(instance), 0.0 * instance.unserved_usd)
+    """IT energy, MWh: e/1000."""
+    return _per_kwh(instance, "MWh", np.full(_shape_per_kwh(instance), 1.0 / KWH_PER_MWH))
 
 
-def _no_fixed(instance: Instance) -> np.ndarray:
-    return np.zeros(instance.allowed.shape)
+def _shape_per_kwh(instance: Instance) -> tuple[int, int]:
+    return len(instance.scenario.regions), instance.scenario.hours.count
+
+
+def _per_kwh(instance: Instance, unit: str, per_kwh: np.ndarray) -> Measure:
+    """So much per IT kWh, and nothing for unserved demand."""
+    fixed = np.zeros(instance.allowed.shape)
+    return Measure(unit, per_kwh, fixed, 0.0 * instance.unserved_usd)
+
+
+def _per_request(instance: Instance, unit: str, per_request: np.ndarray) -> Measure:
+    """So much per request (broadcast to (S, R, O)), and nothing for unserved demand."""
+    full = np.broadcast_to(per_request, instance.allowed.shape).astype(float)
+    return Measure(unit, np.zeros(_shape_per_kwh(instance)), full, 0.0 * instance.unserved_usd)

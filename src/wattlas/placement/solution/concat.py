@@ -1,4 +1,4 @@
-"""Plans of neighbouring stretches of time as one plan."""
+"""From a solution to a plan, and plans of neighbouring stretches of time as one."""
 
 from __future__ import annotations
 
@@ -8,73 +8,106 @@ from functools import reduce
 
 import numpy as np
 
+from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Flows, LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.hour import highs
-from wattlas.placement.solution.totals import add_totals
+from wattlas.placement.hour.protocol import Solution
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.solution.account import add_totals, totals
+from wattlas.placement.solution.expanded import expand
+from wattlas.units import KG_PER_T
 
 
-def joined(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
+def plan_of(
+    instance: Instance,
+    solution: Solution,
+    limits: tuple[LimitReport, ...] = (),
+    *,
+    flows: bool = True,
+    policy: str = "optimum",
+    solver: str = "",
+) -> Plan:
+    """A Plan from a solution of the merged program, its flows kept or only added up."""
+    summed = totals(instance, solution.flows)
+    cheapest = instance.scenario.objective.minimise is Minimise.COST
+    named = solver or solver_words(solution.info)
+    return Plan(
+        status=solution.status,
+        scenario=instance.scenario,
+        info=replace(solution.info, solver=named),
+        flows=expand(instance, solution.flows) if flows else None,
+        totals=summed,
+        objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
+        duals=solution.duals,
+        abatement_usd_per_t=_abatement(instance.scenario.objective, limits),
+        limits=limits,
+        policy=policy,
+    )
+
+
+def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.ndarray | None:
+    """USD/t: the dual of a carbon cap, or one over the dual (t/USD) of a cost cap."""
+    duals = np.array([report.price for report in reports if report.id in ("carbon", "cost")])
+    if not len(duals):
+        return None
+    if objective.minimise is Minimise.COST:
+        return duals
+    inverse: np.ndarray = np.divide(1.0, duals, out=np.full_like(duals, np.inf), where=duals > 0)
+    return inverse
+
+
+def concat(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
     """The plans of neighbouring stretches of a scenario as one; flows where all of them have."""
-    prices = [p for one in parts if (p := one.capacity_price_usd_per_gpu_h) is not None]
-    rows = [p for one in parts if (p := one.row_price) is not None]
-    duals = [d for one in parts if (d := one.abatement_usd_per_t) is not None]
+    if len(parts) == 1:
+        info = replace(parts[0].info, seconds=seconds)
+        return replace(parts[0], scenario=scenario, info=info)
+    duals = [dual for part in parts if (dual := part.abatement_usd_per_t) is not None]
+    info = SolveInfo.together([part.info for part in parts])
     return replace(
         parts[0],
-        status=max((one.status for one in parts), key=list(Status).index),
+        status=max((part.status for part in parts), key=list(Status).index),
         scenario=scenario,
-        info=_info_of([one.info for one in parts], seconds),
+        info=replace(info, solver=solver_words(info), seconds=seconds),
         flows=_flows(parts),
-        totals=reduce(add_totals, (one.totals for one in parts)),
-        objective=sum(one.objective for one in parts),
-        capacity_price_usd_per_gpu_h=np.concatenate(prices, axis=1) if prices else None,
-        row_price=np.concatenate(rows, axis=1) if len(rows) == len(parts) else None,
+        totals=reduce(add_totals, (part.totals for part in parts)),
+        objective=sum(part.objective for part in parts),
+        duals=_duals(parts),
         abatement_usd_per_t=np.concatenate(duals) if duals else None,
-        limits=by_limit(report for one in parts for report in one.limits),
+        limits=by_limit(report for part in parts for report in part.limits),
     )
+
+
+def _duals(parts: list[Plan]) -> dict[str, np.ndarray]:
+    """Duals one after the other, of the constraints that all parts have rows of."""
+    names = [name for name in parts[0].duals if all(name in part.duals for part in parts)]
+    return {name: np.concatenate([part.duals[name] for part in parts], axis=1) for name in names}
 
 
 def _flows(parts: list[Plan]) -> Flows | None:
     """Flows one after the other, with the hours of the whole."""
-    flows = [one.flows for one in parts if one.flows is not None]
+    flows = [part.flows for part in parts if part.flows is not None]
     if len(flows) < len(parts):
         return None
-    begin = np.cumsum([0, *(one.scenario.hours.count for one in parts)])[:-1]
-    hour = np.concatenate([one.hour + n for one, n in zip(flows, begin, strict=True)])
+    begin = np.cumsum([0, *(part.scenario.hours.count for part in parts)])[:-1]
+    hour = np.concatenate([part.hour + n for part, n in zip(flows, begin, strict=True)])
     names = ("metro", "klass", "region", "point", "requests_per_h")
-    columns = {name: np.concatenate([getattr(one, name) for one in flows]) for name in names}
+    columns = {name: np.concatenate([getattr(part, name) for part in flows]) for name in names}
     return Flows(hour=hour.astype(np.int32), **columns)
 
 
 def by_limit(reports: Iterable[LimitReport]) -> tuple[LimitReport, ...]:
     """Reports with those of one limit together, limits in the order in which they come first."""
     grouped: dict[str, list[LimitReport]] = {}
-    for one in reports:
-        grouped.setdefault(one.id, []).append(one)
+    for report in reports:
+        grouped.setdefault(report.id, []).append(report)
     return tuple(report for group in grouped.values() for report in group)
 
 
-def _info_of(parts: list[SolveInfo], seconds: float) -> SolveInfo:
-    """Counts of all stretches added up; the size is that of the largest program."""
-    largest = max(parts, key=lambda one: one.columns)
-    engine, slow = sum(one.engine_hours for one in parts), sum(one.highs_hours for one in parts)
-    programs = sum(one.programs for one in parts)
-    return replace(
-        largest,
-        solver=counted_words(engine, slow, programs),
-        seconds=seconds,
-        build_seconds=sum(one.build_seconds for one in parts),
-        engine_hours=engine,
-        highs_hours=slow,
-        programs=programs,
-        gap=max(one.gap for one in parts),
-    )
-
-
-def counted_words(engine_hours: int, highs_hours: int, programs: int) -> str:
-    """Who solved so many hours and programs."""
-    if not engine_hours:
-        return highs.version() if programs else "closed form per hour"
-    if not highs_hours:
+def solver_words(info: SolveInfo) -> str:
+    """Who solved it: the engine, HiGHS, both, or neither where every source had its best place."""
+    if not info.engine_hours:
+        return highs.version() if info.programs else "closed form per hour"
+    if not info.highs_hours:
         return "wattlas engine"
-    return f"wattlas engine, {highs_hours} hours by {highs.version()}"
+    return f"wattlas engine, {info.highs_hours} hours by {highs.version()}"

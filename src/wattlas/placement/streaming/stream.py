@@ -16,12 +16,14 @@ import numpy as np
 
 from wattlas.errors import UsageError
 from wattlas.model.objective import Objective, Window
-from wattlas.model.plan import Plan, Status, Totals
+from wattlas.model.plan import Plan, SolveInfo, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.problem.blocks import blocks_up_to, coupling, window_of
-from wattlas.placement.solution.totals import add_totals, slices
-from wattlas.units import KWH_PER_MWH
+from wattlas.placement.constraints.registry import coupling, links
+from wattlas.placement.problem.limit import window_of
+from wattlas.placement.solution.account import add_totals
+from wattlas.placement.solution.expanded import PerFlow, slices
+from wattlas.placement.window.blocks import blocks_up_to
 
 CHUNK_STEPS = 192
 """Steps that a chunk has room for unless something else is asked for: one block of hours."""
@@ -31,7 +33,7 @@ def coupling_words(scenario: Scenario) -> str:
     """What the coupling means for streaming, in a sentence; empty where it means nothing."""
     window = coupling(scenario)
     if window is Window.ALL:
-        why = "frictions couple" if scenario.frictions.couples else "a limit over all time couples"
+        why = "frictions couple" if links(scenario) else "a limit over all time couples"
         return f"{why} all hours: they are solved as one and written at the end"
     return (
         "" if window is None else f"a limit holds over each {window}: no chunk ends inside of one"
@@ -141,6 +143,18 @@ class Summary:
             gap=info.gap,
         )
 
+    @property
+    def info(self) -> SolveInfo:
+        """Who solved it, as of a plan."""
+        return SolveInfo(
+            solver="",
+            seconds=self.seconds,
+            engine_hours=self.engine_hours,
+            highs_hours=self.highs_hours,
+            programs=self.programs,
+            gap=self.gap,
+        )
+
     def plus(self, other: Summary) -> Summary:
         """Both, one after the other. Sums are taken in that order, so that they are repeatable."""
         if not self.steps:
@@ -178,10 +192,8 @@ def it_mwh_by_region(found: Plan) -> np.ndarray:
     """IT energy of each region over the window, MWh, shape (R,)."""
     scenario = found.scenario
     total = np.zeros(len(scenario.regions))
+    per_flow = PerFlow(scenario)
     for flows in () if found.flows is None else slices(found.flows):
         on = flows.served
-        hour, klass, point = flows.hour[on], flows.klass[on], flows.point[on]
-        energy = flows.requests_per_h[on] * scenario.hours.hours[hour]
-        energy *= scenario.it_kwh[klass, point] / KWH_PER_MWH
-        total += np.bincount(flows.region[on], energy, len(total))
+        total += np.bincount(flows.region[on], per_flow(flows)["it_mwh"][on], len(total))
     return total

@@ -19,12 +19,13 @@ from wattlas.model.objective import Minimise, Objective
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
-from wattlas.placement.compare.counterfactual import LABELS, present, without
+from wattlas.placement.api import plan
+from wattlas.placement.compare.counterfactual import label, present, without
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.solution.plan_totals import merged_totals, worth
-from wattlas.placement.solution.totals import per_flow, slices
+from wattlas.placement.solution.account import totals
+from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.limits import nearest_available
 
 Table = Mapping[str, Sequence[Any] | np.ndarray]
@@ -162,7 +163,7 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
         relaxed = scenario if name == "none" else without(scenario, name)
-        priced = merged_totals(replace(base_instance, scenario=relaxed), base)
+        priced = totals(replace(base_instance, scenario=relaxed), base.flows)
         savings[:, n], note = _savings(relaxed, priced)
         notes.append(note)
         if progress:
@@ -170,7 +171,7 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     usd, kg = savings
     return {
         "removed": names,
-        "label": [LABELS[name] for name in names],
+        "label": [label(name) for name in names],
         "saving_usd": usd,
         "saving_kg": kg,
         "realised_ratio_usd": _ratio(usd),
@@ -182,10 +183,11 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
 def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str]:
     """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
     gamma = scenario.objective.carbon_price_usd_per_t
-    cheapest = worth(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
-    cleanest = worth(
+    cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma), keep_flows=False)
+    cleanest = plan(
         replace(scenario, frictions=Frictions()),  # they cost money, and move no carbon
         objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
+        keep_flows=False,
     )
     if not (cheapest.ok and cleanest.ok):
         return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
@@ -221,8 +223,9 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
     """The plan's flows in slices, each with the IT energy of its flows, MWh."""
+    per_flow = PerFlow(best.scenario)
     for flows in slices(flows_of(best)):
-        yield flows, per_flow(best.scenario, flows)["it_mwh"]
+        yield flows, per_flow(flows)["it_mwh"]
 
 
 def flows_of(best: Plan) -> Flows:

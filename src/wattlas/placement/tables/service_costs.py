@@ -19,9 +19,10 @@ from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
+from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.workload import OperatingPoint
-from wattlas.placement.solution.totals import slices
-from wattlas.units import G_PER_T, KWH_PER_MWH
+from wattlas.placement.solution.expanded import slices
+from wattlas.units import G_PER_T
 
 SAVES = 1 - 1e-6
 """A candidate costs or emits less than this of full service."""
@@ -150,7 +151,8 @@ def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np
     """(USD/kWh of IT, USD/GPU-h, g/kWh of IT), each (R, T)."""
     s = found.scenario
     gamma, pue = s.objective.carbon_price_usd_per_t, s.pue[:, None]
-    per_kwh = pue * (s.price_usd_per_mwh / KWH_PER_MWH + gamma * s.deciding_g_per_kwh / G_PER_T)
+    tonnes = carbon_t_per_kwh(pue, s.deciding_g_per_kwh)
+    per_kwh = energy_usd_per_kwh(pue, s.price_usd_per_mwh) + gamma * tonnes
     rent = np.array([r.rent_usd_per_gpu_h for r in s.regions])[:, None]
     dual = found.capacity_price_usd_per_gpu_h
     none = np.zeros_like(per_kwh)
@@ -160,7 +162,7 @@ def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np
         Accelerators.CAPACITY: priced,
         Accelerators.BOTH: rent + priced,
     }[value]
-    return per_kwh, worth, pue * s.deciding_g_per_kwh
+    return per_kwh, worth, tonnes * G_PER_T
 
 
 def _placed(found: Plan, k: int) -> _Placed:

@@ -12,11 +12,13 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
+from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.problem import feasibility as masks
-from wattlas.placement.problem.instance import Instance
-from wattlas.placement.solution.totals import per_flow, slices
+from wattlas.placement.problem.instance import Instance, unmerged
+from wattlas.placement.problem.unit_values import Measure, carbon, cost
+from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.tables.metrics import Table, flows_of
-from wattlas.units import G_PER_T, KWH_PER_MWH
+from wattlas.units import KG_PER_T, KWH_PER_MWH
 
 QUANTILES = 201
 
@@ -53,8 +55,9 @@ def flow_sums(scenario: Scenario, flows: Flows) -> Table:
     i, k, r, o, _ = scenario.shape
     names = ("requests", "it_mwh", "facility_mwh", "energy_usd", "carbon_kg", "waited")
     grid = {name: np.zeros(i * k * (r + 1) * o) for name in names}
+    per_flow = PerFlow(scenario)
     for piece in slices(flows):
-        each = per_flow(scenario, piece)
+        each = per_flow(piece)
         each["waited"] = each["requests"] * each["rtt_ms"]
         key = (piece.metro.astype(np.int64) * k + piece.klass) * (r + 1)
         key = (key + np.where(piece.served, piece.region, r)) * o + piece.point
@@ -148,9 +151,9 @@ def merit(plan: Plan) -> Table:
     load = _region_sums(plan)
     span = scenario.hours.hours
     it_mw, gpu = load["it_mwh"] / span, load["gpu_h"] / span
-    gamma = scenario.objective.carbon_price_usd_per_t
-    carbon_usd = gamma * scenario.deciding_g_per_kwh * KWH_PER_MWH / G_PER_T
-    unit = scenario.pue[:, None] * (scenario.price_usd_per_mwh + carbon_usd)
+    gamma, pue = scenario.objective.carbon_price_usd_per_t, scenario.pue[:, None]
+    tonnes = carbon_t_per_kwh(pue, scenario.deciding_g_per_kwh)
+    unit = (energy_usd_per_kwh(pue, scenario.price_usd_per_mwh) + gamma * tonnes) * KWH_PER_MWH
     rows: dict[str, list[Any]] = {name: [] for name in _MERIT_COLUMNS}
     for t in _telling_hours(scenario, it_mw.sum(axis=0)):
         mw_per_gpu = it_mw[:, t].sum() / gpu[:, t].sum() if gpu[:, t].sum() else 0.0
@@ -201,8 +204,9 @@ def _region_sums(plan: Plan) -> dict[str, np.ndarray]:
     shape = (len(scenario.regions), scenario.hours.count)
     size = shape[0] * shape[1]
     grid = {n: np.zeros(size) for n in ("requests", "it_mwh", "facility_mwh", "gpu_h")}
+    per_flow = PerFlow(scenario)
     for flows in slices(flows_of(plan)):
-        each, on = per_flow(scenario, flows), flows.served
+        each, on = per_flow(flows), flows.served
         at = flows.region[on].astype(np.int64) * shape[1] + flows.hour[on]
         for name, total in grid.items():
             total += np.bincount(at, each[name][on], size)
@@ -227,19 +231,14 @@ def _unit_means(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     weight = scenario.demand_per_h * scenario.hours.hours
     total = weight.sum(axis=2)
     norm = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    pue = scenario.pue[:, None]
-    kg_per_kwh = pue * scenario.deciding_g_per_kwh / 1e3
-    gamma = scenario.objective.carbon_price_usd_per_t
-    usd_per_kwh = pue * scenario.price_usd_per_mwh / KWH_PER_MWH + gamma * kg_per_kwh / 1e3
-    rent = np.array([r.rent_usd_per_gpu_h for r in scenario.regions])
-    transfer = np.array([k.transfer_gb for k in scenario.classes])
-    egress = scenario.network.egress_usd_per_gb[scenario.metro_node]
-    mean_usd = np.einsum("ikt,rt->ikr", weight, usd_per_kwh) * norm[:, :, None]
-    mean_kg = np.einsum("ikt,rt->ikr", weight, kg_per_kwh) * norm[:, :, None]
-    e = scenario.it_kwh[None, :, None, :]
-    usd = e * mean_usd[..., None] + scenario.gpu_h[None, :, None, :] * rent[None, None, :, None]
-    usd = usd + (egress[:, None, :] * transfer[None, :, None])[..., None]
-    return usd, e * mean_kg[..., None]
+    every = unmerged(scenario)
+
+    def mean(measure: Measure) -> np.ndarray:
+        per_kwh = np.einsum("ikt,rt->ikr", weight, measure.per_kwh) * norm[:, :, None]
+        fixed = measure.per_request.reshape(*norm.shape, *measure.per_request.shape[1:])
+        return np.asarray(scenario.it_kwh[None, :, None, :] * per_kwh[..., None] + fixed)
+
+    return mean(cost(every)), mean(carbon(every).times(KG_PER_T, "kg"))
 
 
 def _best_point(closed: np.ndarray, allowed: np.ndarray, usd: np.ndarray) -> int:

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from wattlas.errors import SolverError
-from wattlas.placement.constraints.windows import Capped, join_windows, within
-from wattlas.placement.hour.engine_hour import Hot
-from wattlas.placement.hour.solver import Solution, evaluate, merge_equal, solve_hours
+from wattlas.model.plan import SolveInfo
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.protocol import Solution, join_steps
+from wattlas.placement.problem.flows import SourceFlows, merge_equal
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Cap
+from wattlas.placement.problem.limit import Limit, together, within
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.master import Columns, Hulls, Master
 
@@ -42,123 +44,163 @@ GUESSES = (1.0, 30.0)
 """Multipliers to begin with, in what all hours cost over what they use too much."""
 
 
-@dataclass
-class _Segment:
-    """Steps that are in the same limits, and the bases of their last solution."""
+class ColumnGeneration:
+    """The window solver of any limits on what is added up over the flows."""
 
-    steps: np.ndarray
-    caps: tuple[int, ...]
-    hot: Hot = field(default_factory=Hot)
+    name = "column generation"
+
+    def takes(self, instance: Instance, limits: Sequence[Limit]) -> bool:
+        """Any limits."""
+        return True
+
+    def solve(
+        self,
+        instance: Instance,
+        objective: Measure,
+        tie: Measure | None,
+        limits: Sequence[Limit],
+    ) -> Solution:
+        """Make `objective` least under all limits, group by group of those that share hours.
+
+        Where an hour has no placement at all, the solution names it and nothing is said of the
+        limits.
+        """
+        price = np.zeros(len(limits))
+        parts: list[Solution] = []
+        free = np.ones(instance.scenario.hours.count, dtype=bool)
+        for group in together(limits):
+            own = [limits[n] for n in group]
+            solution = _solve_group(instance, objective, tie, own)
+            if solution.limit_least:
+                least = {group[n]: value for n, value in solution.limit_least.items()}
+                return replace(solution, limit_price=price, limit_least=least)
+            if not len(solution.infeasible):
+                price[group] = solution.limit_price
+            parts.append(solution)
+            for limit in own:
+                free[limit.steps] = False
+        if free.any():
+            parts.append(solve_hours(instance, objective, tie, np.flatnonzero(free)))
+        return replace(join_steps(parts), limit_price=price)
 
 
-def _segments(steps: np.ndarray, inside: np.ndarray) -> list[_Segment]:
-    """The steps by the limits that they are in; `inside` is (caps, steps)."""
-    patterns, which = np.unique(inside, axis=1, return_inverse=True)
-    return [
-        _Segment(steps[which.ravel() == n], tuple(np.flatnonzero(pattern).tolist()))
-        for n, pattern in enumerate(patterns.T)
-    ]
+def _solve_group(
+    instance: Instance, objective: Measure, tie: Measure | None, limits: Sequence[Limit]
+) -> Solution:
+    """Limits that share hours, over those hours."""
+    guess, programs = _sampled(instance, objective, limits)
+    solution = _searched(instance, objective, limits, tie, guess)
+    info = replace(solution.info, programs=solution.info.programs + programs)
+    return replace(solution, info=info)
 
 
-def solve_several(
-    instance: Instance, objective: Measure, caps: Sequence[Cap], tie: Measure | None = None
-) -> Capped:
-    """Make `objective` least over the caps' steps under all of them; see the module.
-
-    Where an hour has no placement at all, the solution names it and nothing is said of the caps.
-    """
-    guess, programs = _sampled(instance, objective, caps)
-    found = _searched(instance, objective, caps, tie, guess)
-    whole = replace(found.solution, programs=found.solution.programs + programs)
-    return replace(found, solution=whole)
-
-
-def _sampled(instance: Instance, objective: Measure, caps: Sequence[Cap]) -> tuple[float, int]:
+def _sampled(instance: Instance, objective: Measure, limits: Sequence[Limit]) -> tuple[float, int]:
     """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
 
     What is far from the last multiplier takes many pivots; a sample takes them for few hours. 0
     where there are several limits or few steps, or where the sample keeps it, or cannot.
     """
-    steps = np.unique(caps[0].steps)
-    if len(caps) != 1 or len(steps) < SAMPLED:
+    steps = np.unique(limits[0].steps)
+    if len(limits) != 1 or len(steps) < SAMPLED:
         return 0.0, 0
     some = steps[::STRIDE]
-    asked = (instance.demand * instance.hours).sum(axis=0)
-    part = asked[some].sum() / max(float(asked[steps].sum()), 1e-300)
-    fewer = replace(caps[0], steps=some, limit=caps[0].limit * part)
-    found = _searched(instance, objective, [fewer], exact=ROUGH)
-    return (float(found.dual[0]) if found.feasible else 0.0), found.solution.programs
+    demanded = (instance.demand * instance.hours).sum(axis=0)
+    part = demanded[some].sum() / max(float(demanded[steps].sum()), 1e-300)
+    fewer = replace(limits[0], steps=some, bound=limits[0].bound * part)
+    solution = _searched(instance, objective, [fewer], exact=ROUGH)
+    return (float(solution.limit_price[0]) if solution.ok else 0.0), solution.info.programs
 
 
 def _searched(
     instance: Instance,
     objective: Measure,
-    caps: Sequence[Cap],
+    limits: Sequence[Limit],
     tie: Measure | None = None,
     guess: float = 0.0,
     exact: float = EXACT,
-) -> Capped:
+) -> Solution:
     """The search from a multiplier: 0, or where a single limit is likely to be just kept."""
-    steps = np.unique(np.concatenate([one.steps for one in caps]))
-    search = _Search(instance, objective, tuple(caps), steps)
-    first = search.ask(np.full(len(caps), guess), None if guess > 0 else tie)
+    search = _Search(instance, objective, tuple(limits))
+    first = search.ask(np.full(len(limits), guess), None if guess > 0 else tie)
     if len(search.solutions[0].infeasible):
-        none = np.full(len(caps), np.nan)
-        return Capped(search.solutions[0], none, none, feasible=False)
+        return search.solutions[0]
     if guess > 0:
         search.ask_beside(guess, first)
     elif all(search.kept(first)):
         return search.result(0.0)
     else:
-        search.ask_dearer(first)
+        search.ask_higher(first)
     return search.run(exact)
+
+
+@dataclass
+class _Part:
+    """Steps that are in the same limits, and what the solvers keep of their last solution."""
+
+    steps: np.ndarray
+    limits: tuple[int, ...]
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+def _parts(steps: np.ndarray, inside: np.ndarray) -> list[_Part]:
+    """The steps by the limits that they are in; `inside` is (limits, steps)."""
+    patterns, which = np.unique(inside, axis=1, return_inverse=True)
+    return [
+        _Part(steps[which.ravel() == n], tuple(np.flatnonzero(pattern).tolist()))
+        for n, pattern in enumerate(patterns.T)
+    ]
 
 
 class _Search:
     """The columns so far, the master program over them, and the best bound."""
 
-    def __init__(
-        self, instance: Instance, objective: Measure, caps: tuple[Cap, ...], steps: np.ndarray
-    ) -> None:
-        self.instance, self.objective, self.caps, self.steps = instance, objective, caps, steps
-        self.limit = np.array([one.limit for one in caps])
-        self.inside = np.array([np.isin(steps, one.steps) for one in caps])
-        self.columns = Columns(used=np.zeros((0, len(caps))))
+    def __init__(self, instance: Instance, objective: Measure, limits: tuple[Limit, ...]) -> None:
+        self.instance, self.objective, self.limits = instance, objective, limits
+        self.steps = np.unique(np.concatenate([limit.steps for limit in limits]))
+        self.bounds = np.array([limit.bound for limit in limits])
+        self.inside = np.array([np.isin(self.steps, limit.steps) for limit in limits])
+        self.columns = Columns(used=np.zeros((0, len(limits))))
         self.solutions: list[Solution] = []
-        self.segments = _segments(steps, self.inside)
+        self.parts = _parts(self.steps, self.inside)
         self.bound = -np.inf
         self.best: tuple[np.ndarray, Solution] | None = None
         self.master: Master | Hulls | None = None
-        self.programs = 0
 
     def ask(self, multiplier: np.ndarray, tie: Measure | None = None) -> np.ndarray:
         """Solve all hours at these multipliers; returns what they use of each limit.
 
         A tie-breaker may move the value by rounding, so that it then bounds nothing.
         """
-        parts = [
-            solve_hours(self.instance, self._weighted(multiplier, one), tie, one.steps, hot=one.hot)
-            for one in self.segments
-        ]
-        joined = join_windows(parts)
-        cost, used = self._take(joined)
+        solution = self._solve(self.objective, multiplier, tie)
+        cost, used = self._take(solution)
         total: np.ndarray = used.sum(axis=0)
-        value = float(cost.sum() + multiplier @ (total - self.limit))
+        value = float(cost.sum() + multiplier @ (total - self.bounds))
         if tie is None and value > self.bound:
-            self.bound, self.best = value, (multiplier, joined)
+            self.bound, self.best = value, (multiplier, solution)
         return total
+
+    def _solve(self, base: Measure, multiplier: np.ndarray, tie: Measure | None) -> Solution:
+        """base + Σ λ·measure over the limits that each part of the steps is in, made least."""
+        solved = []
+        for part in self.parts:
+            measure = base
+            for j in part.limits:
+                if multiplier[j] > 0:
+                    measure = measure.plus(self.limits[j].measure, float(multiplier[j]))
+            solved.append(solve_hours(self.instance, measure, tie, part.steps, memory=part.memory))
+        return join_steps(solved)
 
     def kept(self, used: np.ndarray) -> list[bool]:
         """Which limits such a use keeps."""
-        return [within(float(u), one.limit) for u, one in zip(used, self.caps, strict=True)]
+        return [within(float(u), each.bound) for u, each in zip(used, self.limits, strict=True)]
 
-    def ask_dearer(self, first: np.ndarray) -> None:
+    def ask_higher(self, first: np.ndarray) -> None:
         """Solve at multipliers that are likely too high, given what was used without any.
 
         Where they are not, solve for the least use of all limits, each by how far it was from
-        what was used. What keeps promises is often to degrade nothing at all: that keeps them.
+        what was used. What keeps share caps is often to degrade nothing at all: that keeps them.
         """
-        apart = np.abs(first - self.limit)
+        apart = np.abs(first - self.bounds)
         apart = np.maximum(apart, 1e-9 * np.abs(first).max(initial=1e-300))
         price = float(np.abs(self.columns.cost).sum()) / apart
         for factor in GUESSES if price.any() else ():
@@ -177,36 +219,27 @@ class _Search:
                 return
             factor *= factor
 
-    def ask_least(self, j: int) -> None:
-        """Solve for the least of one measure; cost breaks ties."""
-        self._take(solve_hours(self.instance, self.caps[j].measure, self.objective, self.steps))
-
-    def _weighted(self, multiplier: np.ndarray, segment: _Segment) -> Measure:
-        """objective + Σ λ·measure over the limits that these steps are in."""
-        measure = self.objective
-        for j in segment.caps:
-            if multiplier[j] > 0:
-                measure = measure.plus(self.caps[j].measure, float(multiplier[j]))
-        return measure
-
-    def _take(self, found: Solution) -> tuple[np.ndarray, np.ndarray]:
+    def _take(self, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
         """Keep a placement and those of its hours that are new columns."""
-        if len(found.infeasible) and self.solutions:
-            raise SolverError("an hour has no placement although it had one without the caps")
-        self.programs += found.programs
-        cost = evaluate(self.instance, self.objective, found)[self.steps]
+        if len(solution.infeasible) and self.solutions:
+            raise SolverError("an hour has no placement although it had one without the limits")
+        cost = self.objective.by_hour(self.instance, solution.flows)[self.steps]
         used = np.stack(
-            [evaluate(self.instance, one.measure, found)[self.steps] for one in self.caps], axis=1
+            [
+                limit.measure.by_hour(self.instance, solution.flows)[self.steps]
+                for limit in self.limits
+            ],
+            axis=1,
         )
         used *= self.inside.T
         self.columns.take(cost, used, len(self.solutions))
-        self.solutions.append(found)
+        self.solutions.append(solution)
         return cost, used
 
-    def run(self, exact: float) -> Capped:
+    def run(self, exact: float) -> Solution:
         """Master and hours by turns: until the limits are kept, then until the gap is shut."""
-        of = Hulls if len(self.caps) == 1 else Master
-        self.master = of(len(self.steps), self.limit, self.columns)
+        kind = Hulls if len(self.limits) == 1 else Master
+        self.master = kind(len(self.steps), self.bounds, self.columns)
         for _ in range(MOST_ROUNDS):
             multiplier = self.master.solve(self.columns)
             if self.master.kept and self._gap() <= exact:
@@ -219,7 +252,7 @@ class _Search:
             if len(self.columns.hour) == before:
                 break
         if not self.master.kept:
-            return self._infeasible()
+            return self._out_of_reach()
         return self.result(max(self._gap(), 0.0), self.master.shares)
 
     def _gap(self) -> float:
@@ -229,17 +262,9 @@ class _Search:
     def _ask_uses(self, multiplier: np.ndarray) -> None:
         """The least weighted use of the limits, whatever it costs."""
         nothing = self.objective.times(0.0, self.objective.unit)
-        parts = []
-        for one in self.segments:
-            measure = nothing
-            for j in one.caps:
-                measure = measure.plus(self.caps[j].measure, float(multiplier[j]))
-            parts.append(
-                solve_hours(self.instance, measure, self.objective, one.steps, hot=one.hot)
-            )
-        self._take(join_windows(parts))
+        self._take(self._solve(nothing, multiplier, self.objective))
 
-    def result(self, gap: float, shares: np.ndarray | None = None) -> Capped:
+    def result(self, gap: float, shares: np.ndarray | None = None) -> Solution:
         """The mix of placements by the shares of their columns, all of the first by default.
 
         Its prices are those of the best bound.
@@ -251,28 +276,37 @@ class _Search:
         else:
             np.add.at(weight, (known.answer, self.steps[known.hour]), shares)
         parts = []
-        for n, one in enumerate(self.solutions):
-            value = one.value * weight[n][one.hour]
+        for n, solution in enumerate(self.solutions):
+            value = solution.flows.value * weight[n][solution.flows.hour]
             on = np.flatnonzero(value)
-            parts.append((*(column[on] for column in one.flows[:4]), value[on]))
-        flows = merge_equal(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        multiplier, priced = self.best or (np.zeros(len(self.caps)), self.solutions[0])
-        mixed = replace(
-            priced.with_flows(flows),
-            programs=self.programs,
-            seconds=sum(one.seconds for one in self.solutions),
-        )
-        none = np.full(len(self.caps), np.nan)
-        return Capped(mixed, multiplier, none, feasible=True, gap=gap)
+            parts.append(solution.flows.where(on).with_value(value[on]))
+        flows = SourceFlows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        multiplier, priced = self.best or (np.zeros(len(self.limits)), self.solutions[0])
+        effort = SolveInfo.together([solution.info for solution in self.solutions])
+        info = replace(priced.info, programs=effort.programs, seconds=effort.seconds, gap=gap)
+        return replace(priced.with_flows(merge_equal(flows)), info=info, limit_price=multiplier)
 
-    def _infeasible(self) -> Capped:
-        """The least that each measure reaches by itself."""
-        for j in range(len(self.caps)):
-            self.ask_least(j)
-        least = np.full(len(self.caps), np.inf)
-        for one in self.solutions:
-            for j, cap in enumerate(self.caps):
-                used = evaluate(self.instance, cap.measure, one)[cap.steps].sum()
-                least[j] = min(least[j], float(used))
-        none = np.full(len(self.caps), np.nan)
-        return Capped(self.solutions[0], none, least, feasible=False)
+    def _out_of_reach(self) -> Solution:
+        """The limits that cannot be met by themselves, or all where each can and they clash."""
+        for limit in self.limits:
+            self._take(solve_hours(self.instance, limit.measure, self.objective, self.steps))
+        least = {
+            j: min(
+                float(limit.measure.by_hour(self.instance, each.flows)[limit.steps].sum())
+                for each in self.solutions
+            )
+            for j, limit in enumerate(self.limits)
+        }
+        return replace(self.solutions[0], limit_least=beyond_reach(self.limits, least))
+
+
+def beyond_reach(limits: Sequence[Limit], least: dict[int, float]) -> dict[int, float]:
+    """Of the least that each limit's measure reaches by itself, those above their bound; all where
+    none is: then they clash together.
+    """
+    alone = {
+        n: value
+        for n, value in least.items()
+        if value > limits[n].bound + 1e-9 * max(abs(limits[n].bound), abs(value))
+    }
+    return alone or least

@@ -12,14 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.placement.constraints.shares import Promise, demanded, promises
-from wattlas.placement.constraints.windows import Capped
+from wattlas.placement.constraints.degraded_share import (
+    CapOnSources,
+    DegradedShare,
+    caps_on_sources,
+)
+from wattlas.placement.constraints.registry import ties_demands
 from wattlas.placement.hour.closed_form import Slots
-from wattlas.placement.hour.highs_hour import Flat
-from wattlas.placement.hour.solver import CHUNK_ELEMENTS, Solution, join
+from wattlas.placement.hour.merge_sources import kinds
+from wattlas.placement.hour.protocol import Solution, no_duals
+from wattlas.placement.hour.prune import pruned
+from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.merge_sources import kinds, measure_of, rows_of
-from wattlas.placement.problem.prune import pruned
+from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.unit_values import Measure
 
 
@@ -36,52 +41,49 @@ class _Best:
     unit: np.ndarray
 
 
-def applies(instance: Instance) -> bool:
-    """Whether no capacity, mean accuracy or promise of a single step ties demands together."""
-    return not (
-        np.isfinite(instance.capacity).any()
-        or (~np.isnan(instance.mean_accuracy_min)).any()
-        or promises(instance, hourly=True)
-    )
+class Knapsack:
+    """The window solver of share caps alone."""
 
+    name = "knapsack"
 
-def fill(
-    instance: Instance,
-    objective: Measure,
-    promised: Sequence[tuple[Promise, np.ndarray]],
-    tie: Measure | None = None,
-) -> Capped | None:
-    """Make `objective` least under promises (each with its steps) that share no source in a step.
+    def takes(self, instance: Instance, limits: Sequence[Limit]) -> bool:
+        """Where no row ties the demands of an hour together, and all limits are share caps."""
+        own = all(limit.constraint == DegradedShare.name for limit in limits)
+        return own and not ties_demands(instance)
 
-    None where they do share one, or where a promise cannot be kept.
-    """
-    taken = np.zeros(instance.demand.shape, dtype=bool)
-    for promise, steps in promised:
-        cell = np.ix_(promise.of, steps)
-        if taken[cell].any():
-            return None
-        taken[cell] = True
-    full = _best(instance, ~instance.degraded, objective, tie, shed=True)
-    less = _best(instance, instance.degraded, objective, tie, shed=False)
-    share = np.where(less.unit < full.unit, 1.0, 0.0)
-    dual = np.zeros(len(promised))
-    for n, (promise, steps) in enumerate(promised):
-        found = _sack(instance, promise, steps, full.unit, less.unit)
-        if found is None:
-            return None
-        share[np.ix_(promise.of, steps)], dual[n] = found
-    flows = join([_flows(instance, full, 1.0 - share), _flows(instance, less, share)])
-    places = int(instance.allowed.sum())
-    solution = Solution(
-        *flows,
-        capacity_price=np.zeros_like(instance.capacity),
-        infeasible=np.zeros(0, np.int64),
-        row_price=np.zeros((0, instance.demand.shape[1])),
-        rows=instance.sources,
-        columns=places,
-        nonzeros=places,
-    )
-    return Capped(solution, dual, np.full(len(promised), np.nan), feasible=True)
+    def solve(
+        self,
+        instance: Instance,
+        objective: Measure,
+        tie: Measure | None,
+        limits: Sequence[Limit],
+    ) -> Solution | None:
+        """Make `objective` least under caps that share no source in a step.
+
+        None where they do share one, or where a cap cannot be kept.
+        """
+        by_id = {cap.cap.id: cap for cap in caps_on_sources(instance, hourly=False)}
+        taken = np.zeros(instance.demand.shape, dtype=bool)
+        for limit in limits:
+            cell = np.ix_(by_id[limit.id].counted, limit.steps)
+            if taken[cell].any():
+                return None
+            taken[cell] = True
+        full = _best(instance, ~instance.degraded, objective, tie, shed=True)
+        less = _best(instance, instance.degraded, objective, tie, shed=False)
+        share = np.where(less.unit < full.unit, 1.0, 0.0)
+        price = np.zeros(len(limits))
+        for n, limit in enumerate(limits):
+            cap = by_id[limit.id]
+            filled = _sack(instance, cap, limit, full.unit, less.unit)
+            if filled is None:
+                return None
+            share[np.ix_(cap.counted, limit.steps)], price[n] = filled
+        flows = join([_flows(instance, full, 1.0 - share), _flows(instance, less, share)])
+        places = int(instance.allowed.sum())
+        solution = Solution(flows, no_duals(instance), limit_price=price)
+        info = replace(solution.info, rows=instance.sources, columns=places, nonzeros=places)
+        return replace(solution, info=info)
 
 
 def _best(
@@ -99,45 +101,38 @@ def _best(
         allowed=instance.allowed & which[:, None, :],
         unserved_usd=instance.unserved_usd if shed else np.full(instance.sources, np.nan),
     )
-    first, of = kinds(half, (objective,) if tie is None else (objective, tie))
+    first, kind = kinds(half, (objective,) if tie is None else (objective, tie))
     if not len(first):
         nowhere = np.full(instance.demand.shape, -1)
-        return _Best(Slots.of(half), of, nowhere, np.full(instance.demand.shape, np.inf))
-    few = rows_of(half, first)
-    main = measure_of(objective, first)
-    second = None if tie is None else measure_of(tie, first)
-    few = pruned(few, (main,) if second is None else (main, second), steps)
+        return _Best(Slots.of(half), kind, nowhere, np.full(instance.demand.shape, np.inf))
+    main = objective.of_sources(first)
+    second = None if tie is None else tie.of_sources(first)
+    few = pruned(half.rows_of(first), (main,) if second is None else (main, second), steps)
     slots = Slots.of(few)
-    size = max(1, CHUNK_ELEMENTS // max(1, slots.region.size))
     slot = np.empty((len(first), len(steps)), dtype=np.int64)
     unit = np.empty(slot.shape)
-    for low in range(0, len(steps), size):
-        chunk = steps[low : low + size]
-        slot[:, chunk], unit[:, chunk] = slots.best_with_units(main, second, chunk)
-    known = of >= 0
+    for chunk in slots.chunks(steps):
+        slot[:, chunk], unit[:, chunk] = slots.best(main, second, chunk)
+    known = kind >= 0
     return _Best(
         slots,
-        of,
-        np.where(known[:, None], slot[of], -1),
-        np.where(known[:, None], unit[of], np.inf),
+        kind,
+        np.where(known[:, None], slot[kind], -1),
+        np.where(known[:, None], unit[kind], np.inf),
     )
 
 
 def _sack(
-    instance: Instance,
-    promise: Promise,
-    steps: np.ndarray,
-    full: np.ndarray,
-    less: np.ndarray,
+    instance: Instance, cap: CapOnSources, limit: Limit, full: np.ndarray, less: np.ndarray
 ) -> tuple[np.ndarray, float] | None:
-    """(share degraded of each of the promise's sources and steps, dual), or None.
+    """(share degraded of each of the cap's sources and steps, price), or None.
 
     What cannot be served in full comes first, whatever it costs.
     """
-    cell = np.ix_(promise.of, steps)
+    cell = np.ix_(cap.counted, limit.steps)
     rate = (instance.demand * instance.hours)[cell].ravel()
     saving = np.where(rate > 0, full[cell].ravel() - less[cell].ravel(), -np.inf)
-    room = promise.cap.share_max * float(demanded(instance, promise)[steps].sum())
+    room = limit.share_max * limit.total
     dual, spare = _threshold(saving, rate, room)
     if not np.isfinite(dual):
         return None
@@ -162,11 +157,11 @@ def _threshold(saving: np.ndarray, rate: np.ndarray, room: float) -> tuple[float
     return dual, room - float(rate[above].sum())
 
 
-def _flows(instance: Instance, best: _Best, share: np.ndarray) -> Flat:
+def _flows(instance: Instance, best: _Best, share: np.ndarray) -> SourceFlows:
     """A share of every demand at its best place."""
     rate = instance.demand * share
     hour, source = np.nonzero((rate > 0).T)
     slot = best.slot[source, hour]
     row = best.row[source]
     region, point = best.slots.region[row, slot], best.slots.point[row, slot]
-    return hour, source, region, point, rate[source, hour]
+    return SourceFlows(hour, source, region, point, rate[source, hour])

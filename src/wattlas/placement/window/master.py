@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.placement.constraints.windows import within
 from wattlas.placement.hour import highs
+from wattlas.placement.problem.limit import within
 
 KEPT = 1e-10
 """Shares of a column below this are rounding."""

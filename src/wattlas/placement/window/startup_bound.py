@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.model.frictions import Initial
-from wattlas.placement.constraints.frictions import start_usd_per_gpu_h
+from wattlas.placement.constraints.start_up import StartUpLink, start_usd_per_gpu_h
 from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
-from wattlas.placement.hour import engine_hour as fast
+from wattlas.placement.hour.dispatch import ENGINE
+from wattlas.placement.hour.engine_hour import THREADED, program
+from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, initial_gpu
+from wattlas.placement.problem.lp import Layout
 from wattlas.placement.problem.unit_values import Measure
 
 HOUR_SOLVES = 100_000
@@ -55,10 +56,12 @@ class Coupled:
     ) -> None:
         """`before` (R, M) is what runs before the first step, GPU-h/h; None where it is free."""
         self.instance, self.steps, self.before = instance, steps, before
-        self.program = _of_steps(fast.program(instance, measure), steps)
-        scenario = instance.scenario
+        problem = HourProblem(instance, measure)
+        self.whole = ENGINE.takes(problem, steps)
+        """Whether the engine keeps every constraint: else the bound holds, but its hours do not."""
+        self.program = _of_steps(program(problem)[0], steps)
         self.hours = instance.hours[steps]
-        weight = scenario.hours.weight[steps]
+        weight = instance.scenario.hours.weight[steps]
         self.most = start_usd_per_gpu_h(instance)[:, :, steps] * weight
         """What a start costs, USD per GPU-h/h, (R, M, T')."""
         if before is None:
@@ -84,7 +87,7 @@ class Coupled:
         found = solve_hours(
             replace(self.program, per_gpu_h=per_gpu_h),
             start=self.basis,
-            threads=2 if len(self.steps) >= fast.THREADED else 1,
+            threads=2 if len(self.steps) >= THREADED else 1,
             keep_bases=True,
         )
         self.basis = found.basis
@@ -144,13 +147,9 @@ def _of_steps(program: HourlyProgram, steps: np.ndarray) -> HourlyProgram:
 
 def held_before(instance: Instance, steps: np.ndarray) -> np.ndarray | None:
     """GPU-h/h held before the run, (R, M); None where the start is free."""
-    if instance.scenario.frictions.initial is Initial.FREE:
-        return None
-    layout = Layout(instance, steps[:1], coupled=True)
-    first = initial_gpu(layout)
-    assert first is not None
-    before: np.ndarray = first[0].reshape(len(instance.capacity), -1)
-    return before
+    layout = Layout(instance, steps[:1])
+    first = StartUpLink().before(layout)
+    return None if first is None else first[0].reshape(len(instance.capacity), -1)
 
 
 def _safe(program: HourlyProgram, found: HourlySolution) -> np.ndarray:

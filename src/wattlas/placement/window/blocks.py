@@ -8,40 +8,59 @@ of any length begin at the same hours, and find the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
-from wattlas.placement.window.limits import OBJECTIVE_CAPS
+from wattlas.placement.constraints.registry import coupling
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.limit import window_of
 
+THREADS = 2
+"""Stretches that are worked on at the same time. The number is fixed, whatever the machine has."""
 BLOCK_STEPS = 168
 """Neighbouring stretches with fewer steps than this, as in a sample, are one."""
 WEEKS = 4
 """Parts of a month."""
-_UNIT = {Window.DAY: "datetime64[D]", Window.MONTH: "datetime64[M]"}
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
-def coupling(scenario: Scenario) -> Window | None:
-    """The stretch of time that is one program: None where every hour is its own.
+def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """`work` of every item, in order, a few at a time; the first error ends it."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from pool.map(work, items)
 
-    Limits over different windows are together where the longest of them is; months hold days.
+
+def over_blocks(
+    whole: Instance, stretches: Sequence[np.ndarray], work: Callable[[Instance, np.ndarray], T]
+) -> Iterator[T]:
+    """`work` of the instance of each stretch and its steps, in order, a few at a time.
+
+    A single stretch of all steps is the instance itself.
     """
-    if scenario.frictions.couples:
-        return Window.ALL
-    held = {cap.window for cap in scenario.share_caps}
-    if any(getattr(scenario.objective, name) is not None for name in OBJECTIVE_CAPS):
-        held.add(scenario.objective.window)
-    return next((one for one in (Window.ALL, Window.MONTH, Window.DAY) if one in held), None)
+
+    def of_stretch(steps: np.ndarray) -> T:
+        return work(part_of(whole, steps), steps)
+
+    if len(stretches) == 1:
+        yield of_stretch(stretches[0])
+    else:
+        yield from at_once(of_stretch, stretches)
 
 
-def window_of(utc: np.ndarray, window: Window) -> np.ndarray:
-    """The month or day that each time lies in, shape of `utc`; 0 for all of them."""
-    if window is Window.ALL:
-        return np.zeros(len(utc), dtype="datetime64[M]")
-    return utc.astype(_UNIT[window])
+def part_of(whole: Instance, steps: np.ndarray) -> Instance:
+    """The instance over some of its steps (increasing)."""
+    if len(steps) == whole.scenario.hours.count:
+        return whole
+    made = build_instance(whole.scenario.at_hours(steps), judged=whole.judged)
+    return made.solved_by(whole.solvers)
 
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:

@@ -1,10 +1,9 @@
 """Places that can never be in an optimum, taken out before anything is solved.
 
 A point is dominated where another open point of the same source and region is at least as good by
-every measure in every hour, needs no more accelerator time, is no less accurate where the class
-has a mean floor, and does not count as degraded unless the other does. A unit value is linear in
-the region's value per kWh, so being at least as good at the least and at the greatest of the hours
-is being so in all of them.
+every measure in every hour, and no worse for any constraint. A unit value is linear in the region's
+value per kWh, so being at least as good at the least and at the greatest of the hours is being so
+in all of them.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from wattlas.placement.constraints.registry import constraints
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
@@ -22,36 +22,29 @@ def pruned(
     measures: tuple[Measure, ...],
     steps: np.ndarray,
     *,
-    within_variant: bool = False,
     opens: np.ndarray | None = None,
 ) -> Instance:
     """The instance without dominated places over the given steps. Exact: no optimum is lost.
 
-    `within_variant` compares only points of one model variant that need the same accelerator time,
-    as it must be where starting a variant costs something: a thirstier point keeps more running.
-    `opens` (S, R, O) is the budget from which a place is open, where that
-    differs: the better place must open no later.
+    `opens` (S, R, O) is the budget from which a place is open, where that differs: the better
+    place must open no later.
     """
     points = instance.allowed.shape[2]
     if points < 2 or not len(steps):
         return instance
     ends = [end for measure in measures for end in _ends(instance, measure, steps)]
-    floored = ~np.isnan(instance.mean_accuracy_min[instance.klass])
+    ends += [] if opens is None else [opens]
+    rules = [(constraint, constraint.rows(instance)) for constraint in constraints()]
     allowed = instance.allowed.copy()
-    variant = instance.variants[1]
     for o in range(points):
         for better in range(points):
-            if better == o or (within_variant and variant[better] != variant[o]):
+            if better == o:
                 continue
-            more = instance.gpu_h[:, better] - instance.gpu_h[:, o]
-            no_worse = (more == 0 if within_variant else more <= 0)[:, None]
-            accurate = instance.excess[:, better] >= instance.excess[:, o]
-            kept = instance.degraded[:, better] <= instance.degraded[:, o]
-            no_worse = no_worse & ((accurate | ~floored) & kept)[:, None]
-            if opens is not None:
-                no_worse = no_worse & (opens[:, :, better] <= opens[:, :, o])
+            no_worse = np.ones(allowed.shape[:2], dtype=bool)
+            for constraint, rows in rules:
+                no_worse &= constraint.no_worse(instance, rows, better, o)
             for end in ends:
-                no_worse = no_worse & (end[:, :, better] <= end[:, :, o])
+                no_worse &= end[:, :, better] <= end[:, :, o]
             allowed[:, :, o] &= ~(no_worse & allowed[:, :, better])
     return replace(instance, allowed=allowed)
 

@@ -1,0 +1,146 @@
+"""Share caps of tiers: at most so much of what some classes ask may be degraded, over a window.
+
+Over single steps it is a row of each hour, Σ [degraded]·x ≤ φ·d; over a longer window a limit on
+the measure Σ ([degraded] − φ)·x ≤ 0. Demand that goes unserved counts as not degraded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.model.contract import ShareCap
+from wattlas.model.objective import Window
+from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.base import Clash, Constraint, EngineRows
+from wattlas.placement.constraints.registry import register
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import Limit, windows
+from wattlas.placement.problem.rows import HourlyRows
+from wattlas.placement.problem.unit_values import Measure, zero
+
+
+@dataclass(frozen=True)
+class CapOnSources:
+    """A share cap on the sources: `counted` (S,) are those that count, `degraded` (S, O) where."""
+
+    cap: ShareCap
+    counted: np.ndarray
+    degraded: np.ndarray
+
+    def demand(self, instance: Instance) -> np.ndarray:
+        """Requests/h that count in each step, (T,)."""
+        total: np.ndarray = instance.demand[self.counted].sum(axis=0)
+        return total
+
+    def excess(self, instance: Instance) -> Measure:
+        """Requests degraded beyond the share: [degraded] − φ for each request that counts."""
+        share = self.cap.share_max
+        per_point = self.degraded - share * self.counted[:, None]
+        return replace(
+            zero(instance),
+            unit="requests",
+            per_request=np.broadcast_to(per_point[:, None, :], instance.allowed.shape).copy(),
+            per_unserved=0.0 * instance.unserved_usd - share * self.counted,
+        )
+
+
+def caps_on_sources(instance: Instance, *, hourly: bool) -> list[CapOnSources]:
+    """The caps over single steps (`hourly`), or those over longer windows."""
+    classes = [k.id for k in instance.scenario.classes]
+    points = [o.id for o in instance.scenario.points]
+    caps = []
+    for cap in instance.scenario.share_caps:
+        if (cap.window is Window.HOUR) == hourly:
+            counted = np.isin(classes, cap.classes)[instance.klass]
+            degraded = counted[:, None] & np.isin(points, cap.points)[None, :]
+            caps.append(CapOnSources(cap, counted, degraded))
+    return caps
+
+
+@register
+class DegradedShare(Constraint):
+    """Σ [o degraded]·x[h,s,r,o] ≤ φ·Σ d[s,h] for each share cap over single steps."""
+
+    name = "degraded_share"
+
+    def rows(self, instance: Instance) -> HourlyRows | None:
+        """One row per cap over single steps."""
+        caps = caps_on_sources(instance, hourly=True)
+        if not caps:
+            return None
+        columns = instance.columns
+        row, column = [], []
+        for j, cap in enumerate(caps):
+            on = columns.served & cap.degraded[columns.source, columns.point]
+            column.append(np.flatnonzero(on))
+            row.append(np.full(len(column[-1]), j))
+        upper = np.stack([cap.cap.share_max * cap.demand(instance) for cap in caps])
+        return HourlyRows(
+            self.name,
+            columns,
+            row=np.concatenate(row),
+            column=np.concatenate(column),
+            value=np.ones(sum(map(len, row))),
+            lower=np.full_like(upper, -np.inf),
+            upper=upper,
+        )
+
+    def for_engine(self, instance: Instance, rows: HourlyRows) -> EngineRows:
+        """−Σ [degraded]·x ≥ −φ·Σ d: what is degraded is a point, wherever it runs."""
+        caps = caps_on_sources(instance, hourly=True)
+        coef = np.stack([-1.0 * cap.degraded for cap in caps])
+        return EngineRows(coef, -rows.upper, sign=-1.0)
+
+    def limits(self, instance: Instance) -> list[Limit]:
+        """One limit per cap over longer windows and window."""
+        made = []
+        for cap in caps_on_sources(instance, hourly=False):
+            measure, counted = cap.excess(instance), cap.demand(instance) * instance.hours
+            made += [
+                Limit(self.name, cap.cap.id, measure, 0.0, steps, cap.cap.share_max, counted)
+                for steps in windows(instance.scenario.hours, cap.cap.window)
+            ]
+        return made
+
+    def window(self, scenario: Scenario) -> Window | None:
+        """The longest window of a cap."""
+        held = {cap.window for cap in scenario.share_caps}
+        return next((each for each in (Window.ALL, Window.MONTH, Window.DAY) if each in held), None)
+
+    def present(self, scenario: Scenario) -> bool:
+        """Whether there is any cap."""
+        return bool(scenario.share_caps)
+
+    def no_worse(
+        self, instance: Instance, rows: HourlyRows | None, better: int, point: int
+    ) -> np.ndarray:
+        """Not degraded where the other is not, over whichever window it counts."""
+        mask: np.ndarray = instance.degraded[:, better] <= instance.degraded[:, point]
+        return mask[:, None]
+
+    def clash_words(self, instance: Instance, clash: Clash) -> str:
+        """Which caps cannot be kept."""
+        caps = [cap for cap in instance.scenario.share_caps if cap.window is Window.HOUR]
+        names = ", ".join(caps[j].id for j in clash.rows[self.name])
+        return (
+            f"At {clash.when} {clash.who} cannot be served without degrading more than {names} "
+            "allows. Raise its share_max, or open more full-service capacity."
+        )
+
+    def broken_words(self, instance: Instance, excess: np.ndarray) -> str:
+        """Which caps."""
+        caps = [cap for cap in instance.scenario.share_caps if cap.window is Window.HOUR]
+        names = [caps[j].id for j in np.flatnonzero(excess > 0)]
+        return f"more degraded than {', '.join(names)} allows"
+
+    def short_words(self, instance: Instance, limit: Limit, least: float, when: str) -> str:
+        """The least share that must be degraded; nothing where nobody asks."""
+        if not limit.total:
+            return ""
+        attainable = limit.share_max + least / limit.total
+        return (
+            f"{limit.id} over {when} may degrade {limit.share_max:.3%} of its requests, but at "
+            f"least {attainable:.3%} must be. Promise more, or open more full-service capacity."
+        )

@@ -1,0 +1,92 @@
+"""All constraints, in the order in which they are told. Nothing else knows which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from wattlas.model.objective import Window
+from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.base import Constraint, Link
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.rows import HourlyRows
+
+_ALL: list[Constraint] = []
+
+
+def register(constraint: type[Constraint]) -> type[Constraint]:
+    """Obey a constraint from now on: the decorator of its class."""
+    if any(known.name == constraint.name for known in _ALL):
+        raise ValueError(f"there is a constraint {constraint.name!r} already")
+    _ALL.append(constraint())
+    return constraint
+
+
+@contextmanager
+def obeyed(constraint: Constraint) -> Iterator[None]:
+    """Obey one more constraint for a while."""
+    _ALL.append(constraint)
+    try:
+        yield
+    finally:
+        _ALL.remove(constraint)
+
+
+def constraints() -> tuple[Constraint, ...]:
+    """Every constraint."""
+    return tuple(_ALL)
+
+
+def by_name(name: str) -> Constraint:
+    """The constraint of a name; KeyError where there is none."""
+    return {constraint.name: constraint for constraint in _ALL}[name]
+
+
+def hourly_rows(instance: Instance) -> dict[str, HourlyRows]:
+    """The rows of every hour that bind at all, by the name of their constraint."""
+    made = {constraint.name: constraint.rows(instance) for constraint in _ALL}
+    return {name: rows for name, rows in made.items() if rows is not None and rows.bound().any()}
+
+
+def row_counts(instance: Instance) -> dict[str, int]:
+    """Rows of each constraint of an hour, free ones counted: the shape of its prices."""
+    made = ((constraint.name, constraint.rows(instance)) for constraint in _ALL)
+    return {name: rows.count for name, rows in made if rows is not None}
+
+
+def window_limits(instance: Instance) -> list[Limit]:
+    """Every limit over a window, by constraint and in the order of the windows."""
+    return [limit for constraint in _ALL for limit in constraint.limits(instance)]
+
+
+def links(scenario: Scenario) -> list[Link]:
+    """Everything that ties an hour to the one before."""
+    made = (constraint.link(scenario) for constraint in _ALL)
+    return [link for link in made if link is not None]
+
+
+def linked_usd(instance: Instance, flows: SourceFlows) -> np.ndarray:
+    """What flows pay for what ties hours together, USD per step as it is weighted; (T,)."""
+    total = np.zeros(instance.demand.shape[1])
+    for link in links(instance.scenario):
+        total += link.usd(instance, flows)
+    weighted: np.ndarray = total * instance.scenario.hours.weight
+    return weighted
+
+
+def coupling(scenario: Scenario) -> Window | None:
+    """The stretch of time that is one program: None where every hour is its own.
+
+    Limits over different windows are together where the longest of them is; months hold days.
+    """
+    held = {constraint.window(scenario) for constraint in _ALL}
+    return next((each for each in (Window.ALL, Window.MONTH, Window.DAY) if each in held), None)
+
+
+def ties_demands(instance: Instance) -> bool:
+    """Whether any constraint ties the demands of an hour to each other."""
+    return bool(hourly_rows(instance))

@@ -1,0 +1,98 @@
+"""Sources with the same places at the same costs: one is as good as another.
+
+Metros that reach different service nodes are different sources, and yet their nodes may offer the
+same: then the demands can be added up, placed once, and the flows shared out in proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.placement.constraints.registry import hourly_rows
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.unit_values import Measure
+
+WORTH = 0.9
+"""Sources are merged where at most this share of them is left."""
+
+
+def kinds(
+    instance: Instance, measures: Sequence[Measure], *, apart: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """(one source of each kind, kind of each source); −1 for sources without any place.
+
+    A class and its copy under contract are of one kind where both are served in full. `apart`
+    keeps classes apart, as it must be where a constraint is of one class.
+    """
+    parts = [instance.allowed, instance.energy_kwh, instance.gpu_h, instance.unserved_usd,
+             instance.degraded & instance.allowed.any(axis=1)]  # fmt: skip
+    if apart:
+        parts.append(instance.klass)
+    for rows in hourly_rows(instance).values():
+        parts += rows.dense
+    for measure in measures:
+        parts += [measure.per_request, measure.per_unserved]
+    width = [int(np.prod(part.shape[1:])) for part in parts]
+    flat = [p.reshape(instance.sources, w) for p, w in zip(parts, width, strict=True)]
+    table = np.concatenate(flat, axis=1, dtype=float)
+    somewhere = instance.allowed.any(axis=(1, 2)) | ~np.isnan(instance.unserved_usd)
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    kind = np.full(instance.sources, -1, dtype=np.int64)
+    for s in np.flatnonzero(somewhere):
+        key = table[s].tobytes()
+        if key not in known:
+            known[key] = len(first)
+            first.append(int(s))
+        kind[s] = known[key]
+    return np.array(first, dtype=np.int64), kind
+
+
+def added_up(instance: Instance, measure: Measure) -> tuple[Instance, Measure, np.ndarray]:
+    """The instance with alike sources as one, the measure of it, and the kind of each source."""
+    first, kind = kinds(instance, (measure,), apart=True)
+    return _summed(instance, first, kind), measure.of_sources(first), kind
+
+
+def merged(
+    instance: Instance, measures: Sequence[Measure]
+) -> tuple[Instance, np.ndarray, np.ndarray] | None:
+    """The instance with alike sources as one, the source that stands for each kind, and the kind
+    of each source; None where few are alike.
+    """
+    first, kind = kinds(instance, measures, apart=True)
+    if len(first) > WORTH * instance.sources:
+        return None
+    return _summed(instance, first, kind), first, kind
+
+
+def _summed(instance: Instance, first: np.ndarray, kind: np.ndarray) -> Instance:
+    """One source of each kind, with the demand of all of them."""
+    demand = np.zeros((len(first), instance.demand.shape[1]))
+    np.add.at(demand, kind[kind >= 0], instance.demand[kind >= 0])
+    return replace(instance.rows_of(first), demand=demand)
+
+
+def shared_out(flows: SourceFlows, instance: Instance, kind_of: np.ndarray) -> SourceFlows:
+    """Flows of kinds as flows of the sources, in proportion to their demand in the hour."""
+    hour, kind, region, point, value = flows
+    order = np.argsort(kind_of, kind="stable")
+    order = order[kind_of[order] >= 0]
+    count = np.bincount(kind_of[order], minlength=int(kind_of.max(initial=-1)) + 1)
+    begin = np.cumsum(count) - count
+    length = count[kind]
+    at = np.repeat(np.arange(len(kind)), length)
+    within = np.arange(len(at)) - np.repeat(np.cumsum(length) - length, length)
+    source = order[begin[kind[at]] + within]
+    total = np.zeros((len(count), instance.demand.shape[1]))
+    np.add.at(total, kind_of[order], instance.demand[order])
+    whole = total[kind[at], hour[at]]
+    own = instance.demand[source, hour[at]]
+    share = np.divide(own, whole, out=np.zeros(len(at)), where=whole > 0)
+    keep = share > 0
+    at, source = at[keep], source[keep]
+    return SourceFlows(hour[at], source, region[at], point[at], value[at] * share[keep])

@@ -1,0 +1,65 @@
+"""Flows of merged sources: what runs where, one entry per flow, in parallel arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from wattlas.model.plan import UNSERVED
+
+
+class SourceFlows(NamedTuple):
+    """`value` requests/h of a source in an hour at a region and point, each of shape (F,).
+
+    `hour`, `source`, `region` (`UNSERVED` where not served) and `point` are indices.
+    """
+
+    hour: np.ndarray
+    source: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    value: np.ndarray
+
+    @property
+    def served(self) -> np.ndarray:
+        """Mask of the flows that run somewhere."""
+        mask: np.ndarray = self.region != UNSERVED
+        return mask
+
+    def where(self, mask: np.ndarray) -> SourceFlows:
+        """Some of the flows, by a mask or by their indices."""
+        return SourceFlows(*(column[mask] for column in self))
+
+    def with_value(self, value: np.ndarray) -> SourceFlows:
+        """The same places with other rates."""
+        return self._replace(value=value)
+
+
+def no_flows() -> SourceFlows:
+    """No flows at all."""
+    none = np.zeros(0, dtype=np.int64)
+    return SourceFlows(none, none, none, none, np.zeros(0))
+
+
+def join(parts: Sequence[SourceFlows]) -> SourceFlows:
+    """All parts in the order of their hours."""
+    if not parts:
+        return no_flows()
+    whole = SourceFlows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if (whole.hour[1:] >= whole.hour[:-1]).all():
+        return whole
+    return whole.where(np.argsort(whole.hour, kind="stable"))
+
+
+def merge_equal(flows: SourceFlows) -> SourceFlows:
+    """Flows that share hour, source, region and point, added up; those of nothing dropped."""
+    spans = [int(part.max(initial=0)) + 2 for part in flows[:4]]
+    key = np.zeros(len(flows.hour), dtype=np.int64)
+    for part, span in zip(flows[:4], spans, strict=True):
+        key = key * span + part + 1  # a region may be −1
+    unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    total = np.bincount(inverse, weights=flows.value, minlength=len(unique))
+    kept = total > 0
+    return flows.where(first[kept]).with_value(total[kept])

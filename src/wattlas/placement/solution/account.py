@@ -1,0 +1,158 @@
+"""What a placement comes to: one account that every total, table and report reads.
+
+The parts of a plan's cost, energy and emissions are measures (`unit_values`), so each total is an
+inner product of two grids of the flows with a measure: energy by region and hour, and requests by
+source and place. A year costs one pass over its merged flows, and none is expanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.plan import Totals
+from wattlas.placement.constraints.registry import linked_usd
+from wattlas.placement.problem import unit_values as units
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.unit_values import Measure
+from wattlas.units import G_PER_KG, G_PER_T, KG_PER_T
+
+COMPONENTS: dict[str, Callable[[Instance], Measure]] = {
+    "requests": units.served,
+    "it_mwh": units.it_energy,
+    "facility_mwh": units.facility_energy,
+    "gpu_h": units.accelerator_time,
+    "egress_gb": units.egress_volume,
+    "energy_usd": units.energy,
+    "rent_usd": units.rent,
+    "egress_usd": units.egress,
+    "carbon_kg": lambda i: units.carbon(i).times(KG_PER_T, "kg"),
+    "carbon_average_kg": lambda i: _kg_at(i, i.scenario.average_g_per_kwh),
+}
+"""What is added up over the flows, by the name of its total."""
+
+
+def _kg_at(instance: Instance, g_per_kwh: np.ndarray) -> Measure:
+    return units.carbon_at(instance, g_per_kwh).times(KG_PER_T, "kg")
+
+
+def components(instance: Instance) -> dict[str, Measure]:
+    """Every component of the account, marginal carbon where it is known."""
+    made = {name: measure(instance) for name, measure in COMPONENTS.items()}
+    marginal = instance.scenario.signals.marginal_g_per_kwh
+    if marginal is not None:
+        made["carbon_marginal_kg"] = _kg_at(instance, marginal[instance.scenario.region_zone])
+    return made
+
+
+@dataclass(frozen=True)
+class Account:
+    """Merged flows added up, hours counted: `it_kwh` (R, T), `requests` (S, R, O), `served` and
+    `unserved` (S, T).
+    """
+
+    instance: Instance
+    it_kwh: np.ndarray
+    requests: np.ndarray
+    served: np.ndarray
+    unserved: np.ndarray
+
+    @staticmethod
+    def of(instance: Instance, flows: SourceFlows) -> Account:
+        """Add up the merged flows of a placement. Flat indices: there are millions."""
+        s, r, o = instance.allowed.shape
+        t = instance.demand.shape[1]
+
+        def grid(index: np.ndarray, weight: np.ndarray, *shape: int) -> np.ndarray:
+            made: np.ndarray = np.bincount(index, weight, int(np.prod(shape)))
+            return made.reshape(shape)
+
+        on = flows.served
+        gone = flows.where(~on)
+        if len(gone.hour):
+            flows = flows.where(on)
+        requests = flows.value * instance.hours[flows.hour]
+        use = flows.source * o + flows.point
+        kwh = requests * instance.energy_kwh.ravel()[use]
+        place = (flows.source * r + flows.region) * o + flows.point
+        lost = gone.value * instance.hours[gone.hour]
+        return Account(
+            instance,
+            it_kwh=grid(flows.region * t + flows.hour, kwh, r, t),
+            requests=grid(place, requests, s, r, o),
+            served=grid(flows.source * t + flows.hour, requests, s, t),
+            unserved=grid(gone.source * t + gone.hour, lost, s, t),
+        )
+
+    def total(self, measure: Measure) -> float:
+        """The sum of a measure over all flows."""
+        gone = self.unserved.sum(axis=1)
+        lost = float(np.where(gone > 0, measure.per_unserved, 0.0) @ gone)
+        fixed = float((self.requests * measure.per_request).sum())
+        return float((self.it_kwh * measure.per_kwh).sum()) + fixed + lost
+
+    def mean_rtt_ms(self) -> float:
+        """Request-weighted mean of the way to the node and on to the region; 0 without requests."""
+        reach, _ = _member_means(self.instance)
+        waited = self.total(units.onward(self.instance)) + float((self.served * reach).sum())
+        served = float(self.served.sum())
+        return waited / served if served else 0.0
+
+    def late_requests(self) -> float:
+        """Requests of demand that no place meets the budget of."""
+        return float((self.served * _member_means(self.instance)[1]).sum())
+
+
+def totals(instance: Instance, flows: SourceFlows, *, linked: bool = True) -> Totals:
+    """Sums over the window of a placement, with what ties hours together counted or not."""
+    account = Account.of(instance, flows)
+    sums = {name: account.total(measure) for name, measure in components(instance).items()}
+    gamma = instance.scenario.objective.carbon_price_usd_per_t
+    return Totals(
+        **sums,
+        unserved_requests=float(account.unserved.sum()),
+        late_requests=account.late_requests(),
+        friction_usd=float(linked_usd(instance, flows).sum()) if linked else 0.0,
+        unserved_usd=account.total(units.unserved_price(instance)),
+        carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
+        rtt_mean_ms=account.mean_rtt_ms(),
+    )
+
+
+def add_totals(first: Totals, second: Totals) -> Totals:
+    """Sums of two stretches of time; the mean round trip is weighted with the requests served."""
+    sums: dict[str, Any] = {}
+    for field in fields(Totals):
+        a, b = getattr(first, field.name), getattr(second, field.name)
+        sums[field.name] = None if a is None or b is None else a + b
+    served = first.requests + second.requests
+    waited = first.requests * first.rtt_mean_ms + second.requests * second.rtt_mean_ms
+    return Totals(**{**sums, "rtt_mean_ms": waited / served if served else 0.0})
+
+
+def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+    """Demand-weighted means over each source's metros: round trip to the node, ms, and the share
+    that is late; both (S, T).
+    """
+    scenario = instance.scenario
+    _, metro, klass = instance.members
+    source = instance.source_of[metro, klass]
+    own = scenario.demand_per_h[metro, klass]
+    rtt = scenario.network.rtt_metro_node_ms[metro, scenario.metro_node[metro]]
+    late = instance.judged.late[metro, klass]
+    first = np.searchsorted(source, np.arange(instance.sources))
+    none = np.zeros_like(instance.demand)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        if not len(source):
+            return none
+        total = np.add.reduceat(own * values[:, None], first, axis=0)
+        return np.asarray(
+            np.divide(total, instance.demand, out=none.copy(), where=instance.demand > 0)
+        )
+
+    return mean(rtt), mean(late) if late.any() else none

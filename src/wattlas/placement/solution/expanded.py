@@ -1,0 +1,106 @@
+"""From merged flows to metros, and what each flow of a plan comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from wattlas.model.plan import Flows
+from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance, unmerged
+from wattlas.placement.problem.unit_values import onward
+from wattlas.placement.solution.account import components
+
+PIECE = 100_000
+"""Flows that are looked at in one go, so that memory does not grow with their number."""
+
+
+def expand(instance: Instance, flows: SourceFlows) -> Flows:
+    """Share each flow of a merged source among its metros, in proportion to their demand."""
+    parts = [
+        _expand(instance, flows.where(np.arange(low, min(low + PIECE, len(flows.hour)))))
+        for low in range(0, max(len(flows.hour), 1), PIECE)
+    ]
+    columns = zip(*(_columns(part) for part in parts), strict=True)
+    return Flows(*(np.concatenate(column) for column in columns))
+
+
+def _expand(instance: Instance, flows: SourceFlows) -> Flows:
+    hour, source, region, point, value = flows
+    pointer, metro, klass = instance.members
+    count = np.diff(pointer)[source]
+    flow = np.repeat(np.arange(len(source)), count)
+    first = np.repeat(np.cumsum(count) - count, count)
+    member = pointer[source][flow] + np.arange(len(flow)) - first
+    own = instance.scenario.demand_per_h[metro[member], klass[member], hour[flow]]
+    whole = instance.demand[source, hour][flow]
+    rate = value[flow] * np.divide(own, whole, out=np.zeros_like(own), where=whole > 0)
+    keep = rate > 0
+    flow, member = flow[keep], member[keep]
+    return Flows(
+        hour=hour[flow].astype(np.int32),
+        metro=metro[member].astype(np.int32),
+        klass=klass[member].astype(np.int16),
+        region=region[flow].astype(np.int16),
+        point=point[flow].astype(np.int16),
+        requests_per_h=rate[keep],
+    )
+
+
+def _columns(flows: Flows) -> tuple[np.ndarray, ...]:
+    return (
+        flows.hour,
+        flows.metro,
+        flows.klass,
+        flows.region,
+        flows.point,
+        flows.requests_per_h,
+    )
+
+
+def slices(flows: Flows, size: int = PIECE) -> Iterator[Flows]:
+    """The flows in pieces of about `size`, in order: at least one, which may be empty.
+
+    Where they are in the order of their hours, as those of a plan are, no hour is cut in two.
+    """
+    count = len(flows.hour)
+    cuts = np.arange(size, count, size)
+    if len(cuts) and (flows.hour[1:] >= flows.hour[:-1]).all():
+        cuts = np.unique(np.searchsorted(flows.hour, flows.hour[cuts]))
+    ends = [0, *(int(cut) for cut in cuts if cut), count]
+    for low, high in pairwise(ends):
+        yield Flows(*(column[low:high] for column in _columns(flows)))
+
+
+class PerFlow:
+    """What each flow of a plan comes to, by the components of the account."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.instance = unmerged(scenario)
+        self.measures = components(self.instance)
+        self.onward = onward(self.instance)
+
+    def __call__(self, flows: Flows) -> dict[str, np.ndarray]:
+        """Hours counted: requests, MWh, USD, kg; arrays like the flows'.
+
+        `requests` counts those unserved, too; every other component is of served requests, and so
+        is `rtt_ms`, the round trip of a request.
+        """
+        scenario, on = self.instance.scenario, flows.served
+        hour, point = flows.hour.astype(np.int64), flows.point.astype(np.int64)
+        source = flows.metro.astype(np.int64) * len(scenario.classes) + flows.klass
+        region = np.where(on, flows.region, 0).astype(np.int64)
+        requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
+        served = np.where(on, requests, 0.0)
+        place = (hour, source, region, point)
+        out = {
+            name: served * measure.units(self.instance, *place)
+            for name, measure in self.measures.items()
+        }
+        node = scenario.metro_node[flows.metro]
+        reach = scenario.network.rtt_metro_node_ms[flows.metro, node]
+        rtt = reach + self.onward.units(self.instance, *place)
+        return {**out, "requests": requests, "rtt_ms": np.where(on, rtt, np.nan)}

@@ -1,0 +1,145 @@
+"""Hours that links tie together, with and without limits, and what is left where time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.model.plan import Status
+from wattlas.placement.constraints.registry import linked_usd
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.protocol import Solution, join_steps
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import Limit, within
+from wattlas.placement.problem.unit_values import Measure, carbon, unserved
+from wattlas.placement.window.blocks import at_once
+from wattlas.placement.window.column_generation import beyond_reach
+from wattlas.placement.window.limits import solve_limits
+from wattlas.placement.window.rolling_horizon import RollingHorizon
+
+PROVEN = 1e-9
+"""A relative gap that is rounding."""
+
+
+def solve_linked_hours(
+    instance: Instance,
+    main: Measure,
+    tie: Measure | None,
+    limits: Sequence[Limit],
+    time_limit_s: float | None = None,
+) -> Solution:
+    """Make `main` and what the links cost least under the limits.
+
+    Without limits each unbroken run of steps is solved by itself: nothing is carried across a gap.
+    """
+    apart = solve_hours(instance, main)
+    if len(apart.infeasible):
+        return apart
+    if limits:
+        return _with_limits(instance, main, tie, limits, time_limit_s)
+
+    def solve(run: np.ndarray) -> Solution:
+        if tie is None:
+            return RollingHorizon(instance, main, run).solve(time_limit_s)
+        return _cheapest_of_cleanest(instance, main, tie, apart, run, time_limit_s)
+
+    runs = np.split(np.arange(instance.scenario.hours.count), _breaks(instance))
+    return join_steps(list(at_once(solve, runs)))
+
+
+def _cheapest_of_cleanest(
+    instance: Instance,
+    main: Measure,
+    tie: Measure,
+    apart: Solution,
+    run: np.ndarray,
+    time_limit_s: float | None,
+) -> Solution:
+    """Links are money, so the least carbon is found hour by hour; what is then made least is the
+    cost, links included, at that carbon.
+    """
+    limits = _as_clean(instance, apart, run)
+    solution = RollingHorizon(instance, tie, run, limits).solve(time_limit_s)
+    if solution.status is Status.OPTIMAL:
+        return replace(solution, limit_price=np.zeros(0))
+    return replace(solve_hours(instance, main, tie, run), status=Status.LIMIT)
+
+
+def _as_clean(instance: Instance, apart: Solution, run: np.ndarray) -> tuple[Limit, ...]:
+    """Limits that leave a run the carbon of its hours apart, and no more demand unserved.
+
+    One limit on both would let rounding of what weighs most, unserved demand, pass for carbon.
+    """
+    made = []
+    for name, measure in (("carbon", carbon(instance)), ("unserved", unserved(instance))):
+        used = float(measure.by_hour(instance, apart.flows)[run].sum())
+        made.append(Limit("", name, measure, used + PROVEN * abs(used), run))
+    return tuple(made)
+
+
+def _breaks(instance: Instance) -> np.ndarray:
+    """Steps that follow none, the first apart: where one run ends and the next begins."""
+    return np.flatnonzero(~instance.scenario.hours.follows)[1:]
+
+
+def _with_limits(
+    instance: Instance,
+    main: Measure,
+    tie: Measure | None,
+    limits: Sequence[Limit],
+    time_limit_s: float | None,
+) -> Solution:
+    """All hours in one window, each limit a row."""
+    every = np.arange(instance.scenario.hours.count)
+    solution = RollingHorizon(instance, main, every, limits).solve(time_limit_s)
+    if solution.status is Status.LIMIT:
+        return _out_of_time(instance, main, tie, limits)
+    if solution.status is not Status.INFEASIBLE:
+        return solution
+    least = _least(instance, limits, time_limit_s)
+    none = np.zeros(0, np.int64)
+    return replace(solution, infeasible=none, limit_least=least)
+
+
+def _out_of_time(
+    instance: Instance, main: Measure, tie: Measure | None, limits: Sequence[Limit]
+) -> Solution:
+    """What the limits allow without links: a placement, and a bound that links only raise.
+
+    A limit on money holds what links cost, too, and may be broken by them: then nothing was found.
+    """
+    solution = solve_limits(instance, main, tie, limits)
+    if not solution.ok:
+        return solution
+    paid = linked_usd(instance, solution.flows)
+    value = float(main.by_hour(instance, solution.flows).sum())
+    total = value + float(paid.sum()) * (main.unit == "USD")
+    gap = (total - value + solution.info.gap * abs(value)) / max(abs(total), 1e-300)
+    status = Status.OPTIMAL if gap <= PROVEN else Status.LIMIT
+    info = replace(solution.info, gap=max(gap, 0.0))
+    for limit in limits:
+        if limit.measure.unit == "USD":
+            used = (limit.measure.by_hour(instance, solution.flows) + paid)[limit.steps].sum()
+            if not within(float(used), limit.bound):
+                return replace(solution, status=Status.FAILED, info=info)
+    return replace(solution, status=status, info=info)
+
+
+def _least(
+    instance: Instance, limits: Sequence[Limit], time_limit_s: float | None
+) -> dict[int, float]:
+    """The least of each limit that cannot be met by itself; of all where each can."""
+    least: dict[int, float] = {}
+    every = np.arange(instance.scenario.hours.count)
+    for n, limit in enumerate(limits):
+        solution = solve_hours(instance, limit.measure, None, limit.steps)
+        used = limit.measure.by_hour(instance, solution.flows)
+        if limit.measure.unit == "USD":
+            whole = RollingHorizon(instance, limit.measure, every, whole=True).solve(time_limit_s)
+            if whole.status is Status.OPTIMAL:
+                used = limit.measure.by_hour(instance, whole.flows)
+                used = used + linked_usd(instance, whole.flows)
+        least[n] = float(used[limit.steps].sum())
+    return beyond_reach(limits, least)

@@ -1,0 +1,159 @@
+"""Hours that something ties together, and limits over them, as one program in HiGHS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from wattlas.model.plan import SolveInfo, Status
+from wattlas.placement.constraints.base import Link
+from wattlas.placement.constraints.registry import hourly_rows, links
+from wattlas.placement.hour import highs
+from wattlas.placement.hour.highs_hour import columns_to_flows
+from wattlas.placement.hour.protocol import Solution, no_duals, unsolved
+from wattlas.placement.problem.flows import join
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.lp import Layout, demand, hourly, objective, window_limits
+from wattlas.placement.problem.rows import Rows
+from wattlas.placement.problem.unit_values import Measure
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What one program over some hours is asked: limits to keep, and what ran before.
+
+    `before` is by the name of each link; `value_after` (R·M,) what one GPU-h/h held at the end
+    saves later. Without `with_links` the hours are tied by the limits alone.
+    """
+
+    limits: Sequence[Limit] = ()
+    before: Mapping[str, np.ndarray] = field(default_factory=dict)
+    value_after: np.ndarray | None = None
+    with_links: bool = True
+
+
+def solve_linked(
+    instance: Instance,
+    measure: Measure,
+    steps: np.ndarray,
+    linked: Linked,
+    *,
+    time_limit_s: float | None = None,
+) -> Solution:
+    """Make `measure` and what the links cost least over the steps at once.
+
+    A limit's price is what one more unit of its bound would save, in the objective's unit, ≥ 0.
+    Where the time is over there are no flows: what HiGHS has by then keeps none of the rows.
+    """
+    began = time.perf_counter()
+    tied = links(instance.scenario) if linked.with_links else []
+    layout = layout_of(instance, steps, tied, linked.before)
+    costs = [link.costs(layout) for link in tied]
+    cost = objective(layout, measure, costs)
+    if linked.value_after is not None:
+        cost[layout.column("u")[-1]] -= linked.value_after
+    blocks = rows_of(layout, tied, linked.limits, costs)
+    built = time.perf_counter() - began
+    scale = Scale(instance, cost)
+    interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
+    answer = highs.checked(
+        highs.solve(scale.lp(cost, blocks), time_limit_s=time_limit_s, interior=interior)
+    )
+    info = SolveInfo(
+        solver="",
+        seconds=time.perf_counter() - began,
+        build_seconds=built,
+        highs_hours=len(steps),
+        programs=1,
+        rows=sum(len(block.lower) for block in blocks),
+        columns=layout.columns,
+        nonzeros=sum(len(block.index) for block in blocks),
+    )
+    price = np.zeros(len(linked.limits))
+    if answer.status is not Status.OPTIMAL or not len(answer.x):
+        clash = steps if answer.status is Status.INFEASIBLE else steps[:0]
+        empty = unsolved(instance, infeasible=clash, status=answer.status, limit_price=price)
+        return replace(empty, info=info)
+    dual = scale.duals(answer, blocks)
+    if "limits" in dual:
+        price = np.maximum(-dual["limits"], 0.0)
+    x, at = answer.x / scale.demand, layout.column("x")
+    parts = [columns_to_flows(instance, x[at[h]], int(t)) for h, t in enumerate(steps)]
+    duals = _hourly_duals(layout, dual)
+    return Solution(join(parts), duals, info=info, limit_price=price)
+
+
+def layout_of(
+    instance: Instance, steps: np.ndarray, tied: Sequence[Link], before: Mapping[str, np.ndarray]
+) -> Layout:
+    """The columns of the program, those of the links included."""
+    blocks = {name: n for link in tied for name, n in link.blocks(instance).items()}
+    return Layout(instance, steps, blocks, before)
+
+
+def rows_of(
+    layout: Layout,
+    tied: Sequence[Link],
+    limits: Sequence[Limit] = (),
+    costs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+) -> list[Rows]:
+    """Every row: demand, the constraints of an hour, the links, the limits over windows."""
+    made = [demand(layout)]
+    made += [
+        block
+        for rows in hourly_rows(layout.instance).values()
+        if (block := hourly(layout, rows)) is not None
+    ]
+    made += [block for link in tied for block in link.rows(layout)]
+    capped = window_limits(layout, limits, costs)
+    return made if capped is None else [*made, capped]
+
+
+def _hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Duals per unit of each row's bound, not weighted by the hours, by constraint, (J, T)."""
+    instance, steps = layout.instance, layout.hours
+    duals = no_duals(instance)
+    for name, rows in hourly_rows(instance).items():
+        kept = np.flatnonzero(rows.bound(steps))
+        if name in dual and len(kept):
+            by_hour = dual[name].reshape(len(steps), len(kept)) / instance.hours[steps][:, None]
+            duals[name][np.ix_(kept, steps)] = by_hour.T
+    return duals
+
+
+class Scale:
+    """Demand and money brought to the order of 100, so that tolerances mean the same everywhere."""
+
+    def __init__(self, instance: Instance, cost: np.ndarray) -> None:
+        self.demand = 100.0 / max(float(instance.demand.max(initial=0.0)), 1e-300)
+        self.cost = 100.0 / max(float(np.abs(cost).max(initial=0.0)), 1e-300)
+        self.row: dict[str, np.ndarray] = {}
+
+    def lp(self, cost: np.ndarray, blocks: list[Rows]) -> highs.Lp:
+        """The scaled program; limits over windows are scaled row by row as well."""
+        scaled = [self._block(block) for block in blocks]
+        n = len(cost)
+        return highs.Lp(cost * self.cost, np.zeros(n), np.full(n, np.inf), scaled)
+
+    def _block(self, block: Rows) -> Rows:
+        factor = np.ones(len(block.lower))
+        if block.name == "limits":
+            largest = block.largest()
+            factor = 1.0 / np.where(largest > 0, largest, 1.0)
+        self.row[block.name] = factor
+        scaled = block.times(factor)
+        return replace(scaled, lower=scaled.lower * self.demand, upper=scaled.upper * self.demand)
+
+    def duals(self, answer: highs.Answer, blocks: list[Rows]) -> dict[str, np.ndarray]:
+        """Duals of every block in the objective's unit; those of the wrong sign are rounding."""
+        out, at = {}, 0
+        for block in blocks:
+            raw = answer.dual[at : at + len(block.lower)] * self.row[block.name] / self.cost
+            raw = np.where(np.isfinite(block.lower), raw, np.minimum(raw, 0.0))
+            out[block.name] = np.where(np.isfinite(block.upper), raw, np.maximum(raw, 0.0))
+            at += len(block.lower)
+        return out
