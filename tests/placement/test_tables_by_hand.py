@@ -32,7 +32,8 @@ REASONS = {
     "accuracy": "accuracy below the class's minimum",
     "latency": "latency above the budget",
 }
-WORLDS = ("plain", "promise", "frictions", "weeks")
+WORLDS = ("plain", "promise", "frictions", "both", "weeks")
+FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, True, True)
 
 
 @cache
@@ -41,9 +42,8 @@ def planned(name: str) -> tuple[Plan, Plan]:
     s = {
         "plain": lambda: world(3),
         "promise": lambda: world(0, share_caps=(SMALL_LAST,)),
-        "frictions": lambda: world(
-            5, frictions=Frictions(0.5, {"region-1": 0.1}, 0.25, True, True)
-        ),
+        "frictions": lambda: world(5, frictions=FRICTIONS),
+        "both": lambda: world(1, frictions=FRICTIONS, share_caps=(SMALL_LAST,)),
         "weeks": lambda: world(2, two_weeks()),
     }[name]()
     found = wattlas.plan(s)
@@ -128,7 +128,7 @@ def test_totals(name: str) -> None:
     sums["carbon_price_usd"] = sums["carbon_kg"] / 1e3 * s.objective.carbon_price_usd_per_t
     sums["rtt_mean_ms"] /= sums["requests"]
     sums["friction_usd"] = frictions_paid(found)
-    assert (sums["friction_usd"] > 0) == (name == "frictions")
+    assert (sums["friction_usd"] > 0) == (name in ("frictions", "both"))
     assert vars(found.totals) == pytest.approx({n: sums[n] for n in vars(found.totals)}, rel=1e-9)
 
 
@@ -319,7 +319,7 @@ def test_candidates(name: str) -> None:
                 "binding": "" if closed[best] else binding_words(found, r),
             }
         )
-    assert {(0, False), (1, True)} <= masks
+    assert {(0, False), (1, True), (3, False)} <= masks
     assert any(row["binding"] for row in rows)
     assert_table(candidates(build_instance(s), found), rows)
 
@@ -504,7 +504,7 @@ def test_relocation(name: str) -> None:
                 "line_loss_mwh": moved[pair] * loss / (1 - loss),
             }
         )
-    assert len(rows) > 2
+    assert len(rows) >= 2
     assert_table(relocation(build_instance(s), found), rows)
 
 

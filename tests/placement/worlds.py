@@ -39,12 +39,18 @@ REGIONS = (
     ("wind", "north", 1.125, 2.0, 0.0, None, 60.0, 10.0),
     ("coal", "north", 1.5, 2.5, 4.0, None, 50.0, 8.0),
     ("sun", "south", 1.25, 2.25, 0.0, frozenset({"big"}), 30.0, -98.0),
-    ("coal", "south", 1.5, 2.5, 4.0, frozenset({"big"}), 52.0, 20.0),
+    ("coal", "south", 1.5, 2.5, 4.0, frozenset({"tiny"}), 52.0, 20.0),
 )
 POINTS = (
-    OperatingPoint("large", "big", 0.875, 0.5, 16.0, 2.0**-12, 2.0**-6, 40.0, 0.0, 0.25),
-    OperatingPoint("batched", "big", 0.8, 0.25, 8.0, 2.0**-12, 2.0**-7, 120.0, 0.0, 0.5),
-    OperatingPoint("small", "tiny", 0.5, 0.25, 2.0, 0.0, 2.0**-8, 20.0, 0.0, 0.25),
+    OperatingPoint(
+        "large", "big", 0.875, 0.5, 16.0, 2.0**-12, 2.0**-6, 40.0, 0.0, 0.25, weights_bytes=14e10
+    ),
+    OperatingPoint(
+        "batched", "big", 0.8, 0.25, 8.0, 2.0**-12, 2.0**-7, 120.0, 0.0, 0.5, weights_bytes=14e10
+    ),
+    OperatingPoint(
+        "small", "tiny", 0.5, 0.25, 2.0, 0.0, 2.0**-8, 20.0, 0.0, 0.25, weights_bytes=8e9
+    ),
 )
 CLASSES = (
     WorkloadClass(
@@ -85,7 +91,7 @@ def world(
     demand = draw.uniform(200.0, 2000.0, (len(METROS), 3, t)) * np.array([1.0, 0.5, 2.0])[:, None]
     demand[0, 1, ::3] = 0.0
     demand[3, 2] = 0.0
-    onward = np.array([[10.0, 38.0, 90.0, 45.0], [40.0, 10.0, 110.0, 10.0], [80.0, 60.0, 20.0, 55]])
+    onward = np.array([[10.0, 38.0, 90.0, 85.0], [40.0, 10.0, 110.0, 10.0], [80.0, 60.0, 20.0, 15]])
     capacity = np.full((4, t), np.inf)
     capacity[0] = draw.uniform(1.3, 2.5, t)
     capacity[1] = draw.uniform(1.3, 2.5, t)
