@@ -15,7 +15,7 @@ from wattlas.model.breakeven import BreakEven, Quantity, Verdict
 from wattlas.model.frictions import Frictions
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
-from wattlas.placement.breakeven import breakeven
+from wattlas.placement.breakeven import breakeven, stay
 from wattlas.placement.moves import Move, Place, gain_usd, move_between, requests, saving
 
 CODE, LARGE, SMALL = 1, 0, 2
@@ -23,8 +23,11 @@ FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, carry_weights=True, move_sta
 
 
 def even(seed: int) -> Scenario:
-    """A world whose steps weigh the same, under frictions."""
-    return world(seed, Hours.range("2023-03-01T00:00:00", 9, step_h=0.5), frictions=FRICTIONS)
+    """A world whose steps weigh the same, under frictions; in one nobody asks for anything."""
+    s = world(seed, Hours.range("2023-03-01T00:00:00", 9, step_h=0.5), frictions=FRICTIONS)
+    demand = s.demand_per_h.copy()
+    demand[:, CODE, 4] = 0.0
+    return replace(s, demand_per_h=demand)
 
 
 def asked(s: Scenario, metros: list[int], t: int) -> float:
@@ -152,6 +155,25 @@ def test_a_value_is_where_the_gain_is_nothing(seed: int) -> None:
             at = replace(move, home=replace(move.home, price_usd_per_mwh=dearer))
         assert gain_usd(at) == pytest.approx(0.0, abs=1e-9 * (abs(gain) + move.moving_usd))
         assert one.pays_at(one.now or 0.0) == (gain > 0) or quantity is Quantity.STAY
+
+
+def test_the_stay_counts_the_hours_of_each_step() -> None:
+    """The first stay that pays ends inside a step, as many hours in as its saving needs."""
+    price = np.array([-10.0, 30.0, 50.0, -80.0])
+    hours = np.array([2.0, 0.5, 6.0, 3.0])
+    move = Move(Place(price), Place(0.0), np.array([1.0, 2.0, 3.0, 1.0]), 1.0, one_off_usd=0.31,
+                step_hours=hours)  # fmt: skip
+    # USD saved: −0.01·2, then 0.06·0.5, then 0.15 an hour: 0.31 − 0.01 is owed after 2.5 h.
+    found = stay(move)
+    assert found.value == pytest.approx(2.5 + 0.30 / 0.15)
+    assert found.reason == "pays from a stay of 4.5 h; the best stay is 8.5 h, 0.6 USD"
+
+
+def test_a_stay_that_only_earns_its_moving_back_never_pays() -> None:
+    """A move that gains exactly nothing at its best does not pay."""
+    move = Move(Place(np.array([250.0, -250.0])), Place(0.0), 1.0, 1.0, one_off_usd=0.25)
+    assert stay(move).verdict is Verdict.NEVER
+    assert stay(replace(move, one_off_usd=0.125)).value == pytest.approx(0.5)
 
 
 def _why(move: Move) -> BreakEven:
