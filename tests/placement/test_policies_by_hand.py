@@ -21,6 +21,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.baselines import baseline
 from wattlas.placement.instance import build_instance
 
+WEEK = 192
+"""The first step of the second stretch."""
 Unit = Callable[[Scenario, int, int, int, int, int], float]
 Rule = dict[tuple[int, int, int, int, int], float]
 """Requests/h of (metro, class, region, point, step)."""
@@ -28,7 +30,7 @@ Rule = dict[tuple[int, int, int, int, int], float]
 
 @cache
 def turning() -> Scenario:
-    """Coal is cheap and clean for ten days, dear and dirty for six; the last days are the fullest.
+    """Coal is cheap and dirty for ten days, dear and clean for six; the last days are the fullest.
 
     Capacity is enough for everyone at home in the first days and not in the last.
     """
@@ -38,7 +40,7 @@ def turning() -> Scenario:
     price, grams = s.signals.price_usd_per_mwh.copy(), s.signals.marginal_g_per_kwh
     assert grams is not None
     price[coal], grams = np.where(late, 400.0, -400.0), grams.copy()
-    grams[coal] = np.where(late, 2000.0, 10.0)
+    grams[coal] = np.where(late, 10.0, 1200.0)
     signals = replace(s.signals, price_usd_per_mwh=price, marginal_g_per_kwh=grams)
     demand = s.demand_per_h * np.where(late, 1.3, 0.2)
     capacity = np.tile(np.array([[6.0], [7.0], [4.0], [np.inf]]), s.hours.count)
@@ -155,22 +157,35 @@ def test_uniform() -> None:
     assert found.totals.carbon_kg == pytest.approx(total(s, flows, oracle.unit_t) * 1e3)
 
 
+def backwards(s: Scenario) -> Scenario:
+    """The same weeks, last step first."""
+    marginal = s.signals.marginal_g_per_kwh
+    assert marginal is not None
+    signals = replace(
+        s.signals,
+        price_usd_per_mwh=s.signals.price_usd_per_mwh[:, ::-1].copy(),
+        marginal_g_per_kwh=marginal[:, ::-1].copy(),
+    )
+    return replace(s, signals=signals, demand_per_h=s.demand_per_h[:, :, ::-1].copy())
+
+
 @pytest.mark.parametrize(("name", "unit"), [("cost", oracle.unit_usd), ("carbon", oracle.unit_t)])
 def test_best_region(name: str, unit: Unit) -> None:
     """One region for all weeks: the best over the hours of both, not of the last or the first."""
-    s = turning()
-    choice = [all_in(s, r) for r in range(4)]
-    sums = [total(s, flows, unit) for flows in choice]
-    halves = [
-        [
-            total(s, {f: x for f, x in flows.items() if (f[-1] < 240) is first}, unit)
-            for flows in choice
-        ]
-        for first in (True, False)
-    ]
-    best = sums.index(min(sums))
-    assert [half.index(min(half)) for half in halves].count(best) == 1
-    assert_flows(baseline(build_instance(s), f"best_region_{name}"), choice[best])
+    same_as_last, same_as_other = set(), set()
+    other = oracle.unit_t if unit is oracle.unit_usd else oracle.unit_usd
+    for s in (turning(), backwards(turning())):
+        whole = [all_in(s, r) for r in range(4)]
+        last = [{f: x for f, x in flows.items() if f[-1] >= WEEK} for flows in whole]
+        best, late, by_other = (
+            min(range(4), key=lambda r, flows=flows, each=each: total(s, flows[r], each))
+            for flows, each in ((whole, unit), (last, unit), (whole, other))
+        )
+        same_as_last.add(best == late)
+        same_as_other.add(best == by_other)
+        assert_flows(baseline(build_instance(s), f"best_region_{name}"), whole[best])
+    assert same_as_last == {True, False}
+    assert False in same_as_other
 
 
 def greedy(s: Scenario, unit: Unit) -> Rule:
@@ -227,6 +242,10 @@ def test_greedy_sheds_at_a_price() -> None:
 def test_nearest_available() -> None:
     """The least mean round trip that capacity allows, and the least cost at that."""
     s = world(3, share_caps=(SMALL_LAST,))
+    quick = replace(
+        s.points[1], id="quick", decode_j_per_token=90.0, decode_gpu_s_per_token=2.0**-9
+    )
+    s = replace(s, points=(*s.points, quick))
     found = baseline(build_instance(s), "nearest_available")
     assert found.status is Status.HEURISTIC
     ms = usd = 0.0
@@ -249,7 +268,7 @@ def test_a_mean_accuracy_that_one_week_breaks_is_said() -> None:
     floor = replace(s.classes[1], mean_accuracy_min=0.7)
     s = replace(s, share_caps=(), classes=(s.classes[0], floor, s.classes[2]))
     demand = s.demand_per_h.copy()
-    for steps in (slice(0, 240), slice(240, None)):
+    for steps in (slice(0, WEEK), slice(WEEK, None)):
         one = demand.copy()
         one[:, 1, steps] = 0.0
         found = baseline(build_instance(replace(s, demand_per_h=one)), "nearest")
