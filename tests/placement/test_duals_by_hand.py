@@ -41,7 +41,6 @@ def slope(s: Scenario, r: int, t: int, more: float = 1e-4) -> tuple[float, float
         (Frictions(), Objective(carbon_price_usd_per_t=60.0)),
         (STARTS, Objective(carbon_price_usd_per_t=60.0)),
         (STARTS, Objective(carbon_cap_share=0.97)),
-        (Frictions(), Objective(carbon_cap_share=0.97)),
     ],
 )
 def test_the_price_of_capacity_is_its_slope(frictions: Frictions, objective: Objective) -> None:
@@ -152,6 +151,21 @@ def test_a_floor_that_can_be_kept_is_no_part_of_a_conflict() -> None:
     assert {build_instance(s).klass[q] for q in found.sources} == {0}
     assert found.regions == (0, 1)
     assert "mean accuracy" not in wattlas.plan(s).conflict
+
+
+def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
+    """Capacity is short even at the lightest point, so that the floor is not needed to clash."""
+    s = world(3)
+    classes = tuple(
+        replace(k, mean_accuracy_min=0.7) if n == 1 else replace(k, unserved_usd_per_request=1.0)
+        for n, k in enumerate(s.classes)
+    )
+    regions = tuple(replace(r, variants=None) for r in s.regions)
+    tight = np.full_like(s.capacity_gpu, 0.01)
+    s = replace(s, classes=classes, regions=regions, capacity_gpu=tight)
+    found = hour_conflict(build_instance(s), 1)
+    assert found.floors == ()
+    assert found.regions
 
 
 def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
