@@ -1,0 +1,568 @@
+"""Every column of every table of a plan, computed once more from its flows in plain loops."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wattlas
+from tests import oracle
+from tests.placement.worlds import SMALL_LAST, Flow, assert_table, flows_of, two_weeks, world
+from wattlas.model.frictions import Frictions
+from wattlas.model.objective import Minimise
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.placement.baselines import baseline
+from wattlas.placement.instance import build_instance
+from wattlas.placement.metrics import benefit, layers, relocatable, relocation
+from wattlas.placement.views import candidates, duration, flow_sums, hourly, merit, places
+
+REASONS = {
+    "point": "the class does not use this operating point",
+    "variant": "the region does not run the model",
+    "residency": "residency",
+    "state": "state is pinned elsewhere",
+    "accuracy": "accuracy below the class's minimum",
+    "latency": "latency above the budget",
+}
+WORLDS = ("plain", "promise", "frictions", "both", "weeks")
+FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, True, True)
+
+
+@cache
+def planned(name: str) -> tuple[Plan, Plan]:
+    """A world's plan, and the nearest places with room beside it."""
+    s = {
+        "plain": lambda: world(3),
+        "promise": lambda: world(0, share_caps=(SMALL_LAST,)),
+        "frictions": lambda: world(5, frictions=FRICTIONS),
+        "both": lambda: world(1, frictions=FRICTIONS, share_caps=(SMALL_LAST,)),
+        "weeks": lambda: world(2, two_weeks()),
+    }[name]()
+    found = wattlas.plan(s)
+    assert found.status == "optimal"
+    return found, baseline(build_instance(s), "nearest_available")
+
+
+def requests(s: Scenario, f: Flow) -> float:
+    """Requests of a flow over the hours that its step stands for."""
+    return f.rate * float(s.hours.weight[f.t]) * s.hours.step_h
+
+
+def it_mwh(s: Scenario, f: Flow) -> float:
+    """IT energy of a flow; nothing where it goes unserved."""
+    return requests(s, f) * oracle.it_kwh(s, f.k, f.o) / 1e3 if f.r >= 0 else 0.0
+
+
+def average(s: Scenario, r: int, t: int) -> float:
+    """Average intensity at a region, g/kWh."""
+    return float(s.signals.average_g_per_kwh[s.signals.zones.index(s.regions[r].zone), t])
+
+
+def round_trip(s: Scenario, i: int, r: int) -> float:
+    """Metro to its node, and node to region, ms."""
+    node = oracle.node_of(s, i)
+    return float(s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r])
+
+
+def home_of(s: Scenario) -> dict[tuple[int, int], int]:
+    """Home region of every (metro, class); −1 where there is none."""
+    open_to, _ = oracle.open_places(s)
+    place = {ik: oracle.home(s, *ik, 0, open_to[ik]) for ik in open_to}
+    return {ik: -1 if at is None else at[0] for ik, at in place.items()}
+
+
+def span(s: Scenario, t: int) -> float:
+    """Hours that a step stands for."""
+    return float(s.hours.weight[t]) * s.hours.step_h
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_worlds_hold_what_bites(name: str) -> None:
+    """The worlds have late and unserved demand, ties, moved demand and prices of capacity."""
+    found, _ = planned(name)
+    assert found.totals.late_requests > 0
+    assert found.totals.unserved_requests > 0 or name == "weeks"
+    assert found.capacity_price_usd_per_gpu_h is not None
+    assert found.capacity_price_usd_per_gpu_h.max() > 0
+    assert {f.r for f in flows_of(found)} >= {0, 1, 2}
+    assert len(set(found.scenario.hours.hours)) > 1
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_totals(name: str) -> None:
+    """Every total is the sum over flows; frictions are those of the model page."""
+    found, _ = planned(name)
+    s = found.scenario
+    sums: dict[str, float] = defaultdict(float)
+    _, late = oracle.open_places(s)
+    for f in flows_of(found):
+        n, klass = requests(s, f), s.classes[f.k]
+        if f.r < 0:
+            sums["unserved_requests"] += n
+            sums["unserved_usd"] += n * (klass.unserved_usd_per_request or 0.0)
+            continue
+        region, facility = s.regions[f.r], it_mwh(s, f) * s.regions[f.r].pue
+        gpu, gb = n * oracle.gpu_h(s, f.k, f.o), n * klass.bytes_per_request / 1e9
+        egress = float(s.network.egress_usd_per_gb[oracle.node_of(s, f.i), f.r])
+        sums["requests"] += n
+        sums["late_requests"] += n if (f.i, f.k) in late else 0.0
+        sums["it_mwh"] += it_mwh(s, f)
+        sums["facility_mwh"] += facility
+        sums["gpu_h"] += gpu
+        sums["egress_gb"] += gb
+        sums["energy_usd"] += facility * oracle.price(s, f.r, f.t)
+        sums["rent_usd"] += gpu * region.rent_usd_per_gpu_h
+        sums["egress_usd"] += gb * egress
+        sums["carbon_kg"] += facility * oracle.intensity(s, f.r, f.t)
+        sums["carbon_average_kg"] += facility * average(s, f.r, f.t)
+        sums["rtt_mean_ms"] += n * round_trip(s, f.i, f.r)
+    sums["carbon_marginal_kg"] = sums["carbon_kg"]
+    sums["carbon_price_usd"] = sums["carbon_kg"] / 1e3 * s.objective.carbon_price_usd_per_t
+    sums["rtt_mean_ms"] /= sums["requests"]
+    sums["friction_usd"] = frictions_paid(found)
+    assert (sums["friction_usd"] > 0) == (name in ("frictions", "both"))
+    assert vars(found.totals) == pytest.approx({n: sums[n] for n in vars(found.totals)}, rel=1e-9)
+
+
+def frictions_paid(found: Plan, begun: Scenario | None = None) -> float:
+    """USD of starts and moved state, from any rise of a level above that of the step before.
+
+    Homes, where everything runs before the first step, are those of the scenario `begun`.
+    """
+    s = found.scenario
+    held: dict[Any, float] = defaultdict(float)
+    runs: dict[Any, float] = defaultdict(float)
+    for f in flows_of(found):
+        if f.r >= 0:
+            held[f.r, s.points[f.o].variant, f.t] += f.rate * oracle.gpu_h(s, f.k, f.o)
+            runs[f.i, f.k, f.r, f.t] += f.rate
+    first_held: dict[Any, float] = defaultdict(float)
+    first_runs: dict[Any, float] = defaultdict(float)
+    open_to, _ = oracle.open_places(s if begun is None else begun)
+    for (i, k), t in itertools.product(open_to, range(s.hours.count)):
+        place = oracle.home(s, i, k, t, open_to[i, k])
+        if place is not None:
+            rate = float(s.demand_per_h[i, k, t])
+            variant = s.points[place[1]].variant
+            first_held[place[0], variant, t] += rate * oracle.gpu_h(s, k, place[1])
+            first_runs[i, k, place[0], t] += rate
+    total = 0.0
+    follows = [
+        t > 0 and s.hours.offset[t] == s.hours.offset[t - 1] + 1 for t in range(s.hours.count)
+    ]
+    for r, m, t in itertools.product(range(len(s.regions)), ("big", "tiny"), range(s.hours.count)):
+        before = held[r, m, t - 1] if follows[t] else first_held[r, m, t]
+        rise = max(held[r, m, t] - before, 0.0)
+        total += float(s.hours.weight[t]) * rise * oracle.start_usd(s, r, m, t)
+    if s.frictions.move_state:
+        for (i, k), r, t in itertools.product(open_to, range(len(s.regions)), range(s.hours.count)):
+            klass = s.classes[k]
+            if klass.state == "sticky":
+                before = runs[i, k, r, t - 1] if follows[t] else first_runs[i, k, r, t]
+                gb = klass.session_state_bytes / 1e9 / klass.requests_per_session_h
+                usd = float(s.network.egress_usd_per_gb[oracle.node_of(s, i), r]) * gb
+                total += float(s.hours.weight[t]) * max(runs[i, k, r, t] - before, 0.0) * usd
+    return total
+
+
+def test_places() -> None:
+    """Metros, then nodes, then regions, each with what is known of it and nothing else."""
+    s = world(0)
+    rows = []
+    columns = "kind id name lat_deg lon_deg zone jurisdiction country population pue node"
+    for kind, many in (("metro", s.metros), ("node", s.nodes), ("region", s.regions)):
+        for place in many:
+            row = {c: getattr(place, c, None) for c in columns.split()}
+            row.update(kind=kind, name=place.name or place.id)
+            row["country"] = getattr(place, "country", "")
+            rows.append(row)
+    assert rows[-4]["name"] == "First"
+    assert_table(places(s), rows)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_flow_sums(name: str) -> None:
+    """Sums over the window of each (metro, class, region, point), and the mean round trip."""
+    found, _ = planned(name)
+    s = found.scenario
+    sums: dict[Any, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for f in flows_of(found):
+        r = f.r if f.r >= 0 else len(s.regions)
+        row = sums[f.i, f.k, r, f.o if f.r >= 0 else -1]
+        row["requests"] += requests(s, f)
+        row["it_mwh"] += it_mwh(s, f)
+        if f.r >= 0:
+            facility = it_mwh(s, f) * s.regions[f.r].pue
+            row["facility_mwh"] += facility
+            row["energy_usd"] += facility * oracle.price(s, f.r, f.t)
+            row["carbon_kg"] += facility * oracle.intensity(s, f.r, f.t)
+    regions = [*(r.id for r in s.regions), "unserved"]
+    names = ("requests", "it_mwh", "facility_mwh", "energy_usd", "carbon_kg")
+    rows = [
+        {
+            "metro": s.metros[i].id,
+            "class": s.classes[k].id,
+            "region": regions[r],
+            "point": s.points[o].id if o >= 0 else "",
+            **{n: sums[i, k, r, o][n] for n in names},
+            "rtt_ms": round_trip(s, i, r) if o >= 0 else math.nan,
+        }
+        for i, k, r, o in sorted(sums)
+    ]
+    assert found.flows is not None
+    assert_table(flow_sums(s, found.flows), rows)
+
+
+def region_sums(found: Plan) -> dict[tuple[int, int], dict[str, float]]:
+    """requests, IT and facility MWh, GPU-h of each (region, step)."""
+    s = found.scenario
+    sums: dict[tuple[int, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for f in flows_of(found):
+        if f.r >= 0:
+            cell = sums[f.r, f.t]
+            cell["requests"] += requests(s, f)
+            cell["it"] += it_mwh(s, f)
+            cell["facility"] += it_mwh(s, f) * s.regions[f.r].pue
+            cell["gpu"] += requests(s, f) * oracle.gpu_h(s, f.k, f.o)
+    return sums
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_hourly(name: str) -> None:
+    """Load, prices and both intensities of each region and step: powers, not energies."""
+    found, home = planned(name)
+    s, mine, base = found.scenario, region_sums(found), region_sums(home)
+    assert found.capacity_price_usd_per_gpu_h is not None
+    rows = []
+    for t, r in itertools.product(range(s.hours.count), range(len(s.regions))):
+        limit, cell = float(s.capacity_gpu[r, t]), mine[r, t]
+        rows.append(
+            {
+                "time_utc": s.hours.utc[t],
+                "hours_represented": span(s, t),
+                "region": s.regions[r].id,
+                "requests": cell["requests"],
+                "it_mw": cell["it"] / span(s, t),
+                "facility_mw": cell["facility"] / span(s, t),
+                "gpu": cell["gpu"] / span(s, t),
+                "capacity_gpu": limit if math.isfinite(limit) else math.nan,
+                "price_usd_per_mwh": oracle.price(s, r, t),
+                "average_g_per_kwh": average(s, r, t),
+                "deciding_g_per_kwh": oracle.intensity(s, r, t),
+                "capacity_price_usd_per_gpu_h": float(found.capacity_price_usd_per_gpu_h[r, t]),
+                "home_it_mw": base[r, t]["it"] / span(s, t),
+            }
+        )
+    assert any(row["it_mw"] != row["home_it_mw"] for row in rows)
+    assert_table(hourly(found, home), rows)
+
+
+def unit_means(s: Scenario, i: int, k: int, r: int, o: int) -> tuple[float, float]:
+    """Demand-weighted mean USD and g per request over the window."""
+    weight = [float(s.demand_per_h[i, k, t]) * span(s, t) for t in range(s.hours.count)]
+    usd = sum(w * oracle.unit_usd(s, i, k, r, o, t) for t, w in enumerate(weight))
+    grams = sum(w * oracle.unit_t(s, i, k, r, o, t) * 1e6 for t, w in enumerate(weight))
+    return usd / sum(weight), grams / sum(weight)
+
+
+def binding_words(found: Plan, r: int) -> str:
+    """How often a region is full, and what one more GPU-h is worth there on average."""
+    s, price = found.scenario, found.capacity_price_usd_per_gpu_h
+    assert price is not None
+    every = sum(span(s, t) for t in range(s.hours.count))
+    full = sum(span(s, t) for t in range(s.hours.count) if price[r, t] > 1e-9) / every
+    mean = sum(span(s, t) * float(price[r, t]) for t in range(s.hours.count)) / every
+    return f"full in {full:.0%} of hours, one more GPU-h worth {mean:.3g} USD" if full else ""
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_candidates(name: str) -> None:
+    """Each region at its cheapest open point, or at the one that the fewest masks close."""
+    found, _ = planned(name)
+    s = found.scenario
+    open_to, _ = oracle.open_places(s)
+    asked: dict[Any, float] = defaultdict(float)
+    for f in flows_of(found):
+        asked[f.i, f.k] += requests(s, f)
+        asked[f.i, f.k, f.r] += requests(s, f)
+    rows, masks = [], set()
+    for i, k, r in itertools.product(range(len(s.metros)), range(len(s.classes)), range(4)):
+        if not asked[i, k]:
+            continue
+        closed = {}
+        for o in range(len(s.points)):
+            why = oracle.reasons(s, i, k, r, o, s.classes[k].latency_budget_ms)
+            closed[o] = [] if (r, o) in open_to[i, k] else why
+        cost = {o: unit_means(s, i, k, r, o) for o in closed}
+        best = min(closed, key=lambda o: (len(closed[o]), cost[o][0]))
+        masks.add((len(closed[best]), best != min(cost, key=lambda o: cost[o][0])))
+        rows.append(
+            {
+                "metro": s.metros[i].id,
+                "class": s.classes[k].id,
+                "region": s.regions[r].id,
+                "point": s.points[best].id,
+                "latency_ms": oracle.latency(s, i, k, r, best),
+                "budget_ms": s.classes[k].latency_budget_ms,
+                "cost_usd_per_million": cost[best][0] * 1e6,
+                "carbon_g_per_request": cost[best][1],
+                "reason": ", ".join(REASONS[one] for one in closed[best]),
+                "chosen_share": asked[i, k, r] / asked[i, k],
+                "binding": "" if closed[best] else binding_words(found, r),
+            }
+        )
+    assert {(0, False), (1, True), (3, False)} <= masks
+    assert any(row["binding"] for row in rows)
+    assert_table(candidates(build_instance(s), found), rows)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_merit(name: str) -> None:
+    """Regions by cost of IT energy, carbon price included, with capacity as power."""
+    found, _ = planned(name)
+    s, sums, every = found.scenario, region_sums(found), range(found.scenario.hours.count)
+    regions, gamma = range(len(s.regions)), s.objective.carbon_price_usd_per_t
+    demand = [sum(sums[r, t]["it"] for r in regions) / span(s, t) for t in every]
+    price = [sum(oracle.price(s, r, t) for r in regions) for t in every]
+    hours = {
+        max(every, key=lambda t: demand[t]),
+        min(every, key=lambda t: demand[t]),
+        max(every, key=lambda t: price[t]),
+        min(every, key=lambda t: price[t]),
+    }
+    rows = []
+    for t in sorted(hours):
+        cost = [
+            s.regions[r].pue * (oracle.price(s, r, t) + gamma * oracle.intensity(s, r, t) / 1e3)
+            for r in regions
+        ]
+        gpu = sum(sums[r, t]["gpu"] for r in regions) / span(s, t)
+        for rank, r in enumerate(sorted(regions, key=lambda r: cost[r]), start=1):
+            limit = float(s.capacity_gpu[r, t])
+            rows.append(
+                {
+                    "hour": s.hours.utc[t],
+                    "rank": rank,
+                    "region": s.regions[r].id,
+                    "cost_usd_per_it_mwh": cost[r],
+                    "capacity_mw": limit * demand[t] / gpu if math.isfinite(limit) else None,
+                    "used_mw": sums[r, t]["it"] / span(s, t),
+                    "demand_mw": demand[t],
+                }
+            )
+    assert len(hours) > 1
+    assert_table(merit(found), rows)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_duration(name: str) -> None:
+    """At each share of the facility energy: the price, or carbon, that so much is at or above."""
+    rows = []
+    for policy, one in zip(("plan", "home"), planned(name), strict=True):
+        s, sums = one.scenario, region_sums(one)
+        cells = list(itertools.product(range(len(s.regions)), range(s.hours.count)))
+        for quantity, signal in (("price", oracle.price), ("carbon", oracle.intensity)):
+            falling = sorted(cells, key=lambda c: -signal(s, *c))
+            total = math.fsum(sums[c]["facility"] for c in falling)
+            reached, at = sums[falling[0]]["facility"], 0
+            for n in range(201):
+                while reached < n / 200 * total * (1 - 1e-12):
+                    at += 1
+                    reached += sums[falling[at]]["facility"]
+                rows.append((policy, quantity, n / 200, signal(s, *falling[at])))
+    names = ("policy", "quantity", "share_of_energy", "value")
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    assert_table(
+        {k: [v for n, v in enumerate(c) if n % 201] for k, c in duration(*planned(name)).items()},
+        [row for n, row in enumerate(named) if n % 201],
+    )
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a curve begins at the dearest price there is, whether or not anyone paid it",
+)
+def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
+    """The price at no share of the energy is the highest that any energy was bought at."""
+    s, home = planned("plain")[0].scenario, planned("plain")[1]
+    cells = itertools.product(range(len(s.regions)), range(s.hours.count))
+    r, t = max(cells, key=lambda cell: oracle.price(s, *cell))
+    shut = s.capacity_gpu.copy()
+    shut[s.region_zone == s.region_zone[r], t] = 0.0
+    shed = tuple(replace(k, unserved_usd_per_request=1.0) for k in s.classes)
+    found = wattlas.plan(replace(s, capacity_gpu=shut, classes=shed))
+    sums = region_sums(found)
+    paid = [oracle.price(s, *cell) for cell, held in sums.items() if held["facility"] > 0]
+    assert duration(found, home)["value"][0] == max(paid)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_relocatable(name: str) -> None:
+    """Energy that has an open region beside home, and energy that runs away from home."""
+    found, _ = planned(name)
+    s, home = found.scenario, home_of(found.scenario)
+    open_to, _ = oracle.open_places(s)
+    total, could, does = ([0.0] * len(s.classes) for _ in range(3))
+    for f in flows_of(found):
+        total[f.k] += it_mwh(s, f)
+        could[f.k] += it_mwh(s, f) * any(r != home[f.i, f.k] for r, _ in open_to[f.i, f.k])
+        does[f.k] += it_mwh(s, f) * (f.r != home[f.i, f.k])
+    rows = [
+        {
+            "class": klass.id,
+            "it_mwh": total[k],
+            "technical_mwh": could[k],
+            "technical_share": could[k] / total[k],
+            "economic_mwh": does[k],
+            "economic_share": does[k] / total[k],
+        }
+        for k, klass in enumerate(s.classes)
+    ]
+    assert any(0 < row["economic_mwh"] < row["technical_mwh"] for row in rows)
+    assert_table(relocatable(build_instance(s), found), rows)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_layers(name: str) -> None:
+    """Late before local; regional up to 30 ms more than home's round trip, not than nothing."""
+    found, _ = planned(name)
+    s, home = found.scenario, home_of(found.scenario)
+    _, late = oracle.open_places(s)
+    sums: dict[tuple[int, str], float] = defaultdict(float)
+    for f in flows_of(found):
+        at = home[f.i, f.k]
+        if f.r < 0:
+            layer = "unserved"
+        elif (f.i, f.k) in late:
+            layer = "late"
+        elif f.r == at:
+            layer = "local"
+        else:
+            beyond = round_trip(s, f.i, f.r) - round_trip(s, f.i, at)
+            layer = "regional" if beyond <= 30.0 else "energy-oriented"
+        sums[f.k, layer] += it_mwh(s, f)
+    names = ("local", "regional", "energy-oriented", "late", "unserved")
+    rows = [
+        {
+            "class": klass.id,
+            "layer": layer,
+            "it_mwh": sums[k, layer],
+            "share": sums[k, layer] / sum(sums[k, one] for one in names),
+        }
+        for k, klass in enumerate(s.classes)
+        for layer in names
+    ]
+    assert {layer for (_, layer), mwh in sums.items() if mwh} >= {"local", "regional", "late"}
+    assert_table(layers(build_instance(s), found), rows)
+
+
+def distance_km(s: Scenario, a: int, b: int) -> float:
+    """Great circle between two regions by the law of cosines."""
+    one, two = s.regions[a], s.regions[b]
+    p, q = math.radians(one.lat_deg), math.radians(two.lat_deg)
+    east = math.radians(two.lon_deg - one.lon_deg)
+    cosine = math.sin(p) * math.sin(q) + math.cos(p) * math.cos(q) * math.cos(east)
+    return 6371.0088 * math.acos(min(cosine, 1.0))
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_relocation(name: str) -> None:
+    """Energy that ran in another zone than its users' home: mean and peak power, line and loss."""
+    found, _ = planned(name)
+    s, home = found.scenario, home_of(found.scenario)
+    zone = [s.signals.zones.index(r.zone) for r in s.regions]
+    moved, far = defaultdict(float), defaultdict(float)
+    power: dict[Any, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for f in flows_of(found):
+        at = home[f.i, f.k]
+        if f.r >= 0 and zone[at] != zone[f.r]:
+            pair = zone[at], zone[f.r]
+            moved[pair] += it_mwh(s, f)
+            far[pair] += it_mwh(s, f) * distance_km(s, at, f.r)
+            power[pair][f.t] += it_mwh(s, f) / span(s, f.t)
+    rows = []
+    for pair in sorted(moved):
+        km = far[pair] / moved[pair]
+        loss = 0.03 * km / 1000.0
+        rows.append(
+            {
+                "from_zone": s.signals.zones[pair[0]],
+                "to_zone": s.signals.zones[pair[1]],
+                "it_mwh": moved[pair],
+                "mean_mw": moved[pair] / sum(span(s, t) for t in range(s.hours.count)),
+                "distance_km": km,
+                "line_mw": max(power[pair].values()) / (1 - loss),
+                "line_loss_share": loss,
+                "line_loss_mwh": moved[pair] * loss / (1 - loss),
+            }
+        )
+    assert len(rows) >= 2
+    assert_table(relocation(build_instance(s), found), rows)
+
+
+FREED = {
+    "none": "as it is",
+    "egress": "without egress prices",
+    "residency": "without residency rules",
+    "capacity": "with free capacity everywhere",
+    "latency": "without latency budgets",
+    "variants": "with every model in every region",
+    "starts": "without the cost of starting capacity",
+    "moves": "without the cost of moving state",
+    "all": "without any of them",
+}
+
+
+def freed(s: Scenario, limit: str) -> Scenario:
+    """The scenario without one of its limits, or without all."""
+    if limit == "all":
+        for one in list(FREED)[1:-1]:
+            s = freed(s, one)
+        return s
+    free = s.frictions
+    change: dict[str, Any] = {
+        "none": {},
+        "egress": {"network": replace(s.network, egress_usd_per_gb=np.zeros((3, 4)))},
+        "residency": {"classes": tuple(replace(k, residency="") for k in s.classes)},
+        "capacity": {"capacity_gpu": np.full((4, s.hours.count), np.inf)},
+        "latency": {"classes": tuple(replace(k, latency_budget_ms=np.inf) for k in s.classes)},
+        "variants": {"regions": tuple(replace(r, variants=None) for r in s.regions)},
+        "starts": {"frictions": Frictions(move_state=free.move_state, initial=free.initial)},
+        "moves": {"frictions": replace(free, move_state=False)},
+    }
+    return replace(s, **change[limit])
+
+
+def test_benefit() -> None:
+    """The nearest places with room in the freed world, less the freed world's own optimum."""
+    home = planned("frictions")[1]
+    s, rows = home.scenario, []
+    for limit, label in FREED.items():
+        one = freed(s, limit)
+        usd = sum(requests(s, f) * oracle.unit_usd(one, *f[:5]) for f in flows_of(home))
+        tonnes = sum(requests(s, f) * oracle.unit_t(one, *f[:5]) for f in flows_of(home))
+        usd += frictions_paid(replace(home, scenario=one), begun=s)
+        goal = replace(s.objective, minimise=Minimise.CARBON)
+        cleanest = wattlas.plan(replace(one, frictions=Frictions(), objective=goal))
+        rows.append(
+            {
+                "removed": limit,
+                "label": label,
+                "saving_usd": usd - wattlas.plan(one).objective,
+                "saving_kg": tonnes * 1e3 - cleanest.objective * 1e3,
+                "realised_ratio_usd": 0.0,
+                "realised_ratio_kg": 0.0,
+                "note": "",
+            }
+        )
+    for row, unit in itertools.product(rows, ("usd", "kg")):
+        row[f"realised_ratio_{unit}"] = rows[0][f"saving_{unit}"] / row[f"saving_{unit}"]
+    assert_table(benefit(s), rows)
