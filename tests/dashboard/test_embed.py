@@ -155,3 +155,30 @@ def test_every_second_line_keeps_the_edges() -> None:
     assert kept["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
     assert kept["share"].unique().sort().to_list() == [0.0, 0.5, 1.0]
     assert kept.height == 9
+
+
+def test_a_mean_day_weighs_each_day_by_the_hours_it_stands_for() -> None:
+    """Two days of a month that stand for 1 and 3 days: sums add up, the rest is weighted."""
+    weight, power, capacity = (1.0, 3.0), (10.0, 20.0), (None, 7.0)
+    rows = [
+        {
+            "time_utc": datetime(2023, 5, 4 + 9 * day, hour, tzinfo=UTC),
+            "region": region,
+            "hours_represented": weight[day],
+            "requests": 100.0 * (day + 1),
+            "it_mw": power[day] + hour + shift,
+            "capacity_gpu": capacity[day],
+        }
+        for day in range(2)
+        for hour in range(24)
+        for shift, region in enumerate(("a", "b"))
+    ]
+    days = mean_days(pl.DataFrame(rows))
+    assert days.height == 48
+    for row in days.iter_rows(named=True):
+        hour, shift = row["time_utc"].hour, "ab".index(row["region"])
+        assert row["time_utc"] == datetime(2023, 5, 1, hour, tzinfo=UTC)
+        assert row["hours_represented"] == 4.0
+        assert row["requests"] == 300.0
+        assert row["it_mw"] == pytest.approx((1 * 10.0 + 3 * 20.0) / 4 + hour + shift)
+        assert row["capacity_gpu"] == pytest.approx(7.0)

@@ -195,3 +195,38 @@ def test_no_tier_says_why(tiny: Scenario) -> None:
     assert found.tiers() == ()
     assert split_table(found) is None
     assert found.scenario().classes == found.plan.scenario.classes
+
+
+def test_a_floor_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) -> None:
+    """Two classes: a point that only a contract may use answers nobody in full service."""
+    other = replace(tiny.points[0], id="elsewhere", decode_j_per_token=0.01, accuracy=0.85,
+                    decode_gpu_s_per_token=1e-6, accuracy_by_class={})  # fmt: skip
+    found = design_tiers(
+        tiny, points=(other,), terms=Terms(classes=("A",)), size=40, sensitive=False
+    )
+    scenario = found.scenario()
+    assert [k.id for k in scenario.classes] == ["A", "D", "A~green"]
+    placed = plan(scenario)
+    used = {
+        (scenario.classes[k].id, scenario.points[o].id)
+        for k, o in zip(placed.flows.klass, placed.flows.point, strict=True)
+    }
+    assert {k for k, o in used if o.startswith("elsewhere")} == {"A~green"}
+    open_to = {k.id: k.points for k in scenario.classes}
+    everywhere = tuple(o.id for o in tiny.points)
+    assert open_to["A"] == open_to["D"] == everywhere
+
+
+def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
+    """A contract on a floor beyond the budget, within twice of it, is placed on that floor."""
+    slow = replace(tiny.points[2], id="slow", ttft_ms=350.0, accuracy=0.85, accuracy_by_class={})
+    terms = Terms(classes=("A",))
+    found = design_tiers(tiny, points=(slow,), terms=terms, size=40, sensitive=False)
+    design, budget = found.designs[0], tiny.classes[0].latency_budget_ms
+    assert design.chosen is not None
+    latest = float(design.service.latest_ms[0])
+    assert budget < latest <= 2 * budget
+    (tier,) = found.tiers()
+    assert tier.latency_factor == pytest.approx(latest / budget)
+    (report,) = plan(found.scenario()).limits
+    assert report.share == pytest.approx(report.share_max)

@@ -366,3 +366,37 @@ def test_figures_by_name_and_their_intervals() -> None:
     assert theta.value - theta.low == pytest.approx(1.959964 * theta.standard_error, rel=1e-6)
     with pytest.raises(KeyError, match="theta"):
         one["theta"]
+
+
+def test_the_curvature_is_not_a_line_only_because_a_line_is_even() -> None:
+    """Where bending a line either way fits equally better, the search does not stay at the line.
+
+    Both ends of the scale of accuracy show alike and strongly, the long middle hardly: the
+    likelihood is even at ρ = 0, which is its least nearby.
+    """
+    base = {"accuracy": 0.6, "latency_ms": 2000.0, "carbon_g": 0.3, "price_usd": 0.004}
+    shown = [
+        ("accuracy", 0.6, 0.63, 70), ("accuracy", 0.87, 0.9, 70), ("accuracy", 0.63, 0.87, 55),
+        ("latency_ms", 2000.0, 200.0, 70), ("carbon_g", 0.3, 0.0, 60),
+        ("price_usd", 0.004, 0.002, 75),
+    ]  # fmt: skip
+    rows: list[dict[str, float]] = []
+    for name, worse, better, won in shown:
+        for n in range(100):
+            rows += [{**base, name: better, "chosen": n < won},
+                     {**base, name: worse, "chosen": n >= won}]  # fmt: skip
+    columns = {key: np.array([row[key] for row in rows]) for key in (*base, "chosen")}
+    columns["chosen"] = columns["chosen"].astype(bool)
+    pair = np.arange(len(rows)) // 2
+    choices = Choices(
+        respondent=pair, task=0 * pair, alternative=np.arange(len(rows)) % 2, **columns
+    )
+    found = fit(choices, scale=SCALE, curvature=None, additive=True).segments[0]
+    at = {
+        rho: fit(choices, scale=SCALE, curvature=rho, additive=True).segments[0].loglik
+        for rho in (-20.0, -16.0, -12.0, -3.0, 0.0, 3.0, 12.0, 20.0)
+    }
+    assert at[-3.0] == pytest.approx(at[3.0])
+    assert at[0.0] < at[3.0] - 1.0
+    assert found.loglik >= max(at.values())
+    assert abs(found["curvature"].value) > 12.0

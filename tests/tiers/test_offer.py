@@ -16,7 +16,7 @@ from wattlas.tiers import market as markets_of
 from wattlas.tiers.market import Contract, Market, market
 from wattlas.tiers.offer import best, by_floor, judge, pareto, value_of
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, no_loss_usd, scan
+from wattlas.tiers.search import CARBON, PROFIT, Goal, Grid, no_loss_usd, scan
 
 contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
@@ -245,3 +245,28 @@ def test_a_prior_is_a_market_too() -> None:
     found = best(of, size=60)
     assert found is not None
     assert found.profit_gain_usd > 0
+
+
+def test_the_edges_of_what_is_allowed_are_found_between_two_discounts() -> None:
+    """The best for a share may lie at either edge of what is allowed, interpolated on its line."""
+    discount = np.linspace(0.0, 0.5, 6)
+    flat = np.ones((1, 1, 6))
+
+    def grid(profit: np.ndarray, carbon: np.ndarray, gained: np.ndarray) -> Grid:
+        return Grid(np.array([0.5]), discount, profit * flat, carbon * flat, flat, gained * flat)
+
+    # Fair from a discount of 0.17 on, while each discount costs: the lower edge is the best.
+    value, where = Goal(PROFIT, True, 0.0).along(grid(1 - discount, discount, discount - 0.17))
+    assert where == pytest.approx([0.17])
+    assert value == pytest.approx([0.83])
+    # No loss of profit up to a discount of 0.34, while each saves carbon: the upper edge is.
+    goal = Goal(CARBON, True, 0.02)
+    value, where = goal.along(grid(0.36 - discount, 2 * discount, discount - 0.17))
+    assert where == pytest.approx([0.34])
+    assert value == pytest.approx([0.68])
+    # Between the edges where the best is inside; nothing where nothing is allowed.
+    inside = -np.abs(discount - 0.3)
+    value, where = goal.along(grid(0.46 - discount, inside, discount - 0.17))
+    assert where == pytest.approx([0.3])
+    value, _ = goal.along(grid(0.36 - discount, inside, discount - 0.9))
+    assert np.isneginf(value).all()
