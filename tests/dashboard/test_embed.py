@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.dashboard import fixture_results as made
@@ -30,6 +30,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@settings(max_examples=40)
 def test_script_json_reads_back(value: Any) -> None:
     """Escaped for HTML it is still the same JSON."""
     assert json.loads(script_json(value)) == value
@@ -155,6 +156,13 @@ def test_every_second_line_keeps_the_edges() -> None:
     assert kept["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
     assert kept["share"].unique().sort().to_list() == [0.0, 0.5, 1.0]
     assert kept.height == 9
+    # Each surface has its own last line: of the four discounts of B the last is 0.3, not 0.4.
+    longer = grid.with_columns(pl.lit("A").alias("class")).vstack(
+        grid.filter(pl.col("share") == 0).with_columns(discount=pl.lit(0.4))
+    )
+    both = pl.concat([longer, grid.with_columns(pl.lit("B").alias("class"))])
+    own = every_second(both, ("class",), ("discount", "share")).filter(pl.col("class") == "B")
+    assert own["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
 
 
 def test_a_mean_day_weighs_each_day_by_the_hours_it_stands_for() -> None:

@@ -58,6 +58,8 @@ def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
         assert tier.points == (one.chosen.floor,)
         assert tier.adoption == pytest.approx(one.chosen.adoption)
         assert tier.share_max == pytest.approx(one.chosen.degraded)
+        assert tier.discount == one.chosen.discount
+        assert tier.accuracy_min == one.service.accuracy[one.chosen.contract.point]
     for report in placed.limits:
         assert report.share <= report.share_max * (1 + 1e-9)
     assert any(report.share > 0 for report in placed.limits)

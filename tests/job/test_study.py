@@ -97,7 +97,7 @@ def test_progress_is_told() -> None:
 
 
 @given(scenarios(max_hours=2, max_metros=3, max_regions=3, max_classes=2, max_points=2))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_any_scenario_is_studied_or_refused(s: Scenario) -> None:
     """A study ends with its tables or with a conflict in words, never with another error."""
     try:

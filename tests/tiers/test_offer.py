@@ -33,18 +33,18 @@ def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float
 
 
 @given(markets(), st.sampled_from([PROFIT, CARBON]), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 def test_no_offer_of_a_fine_grid_is_better(of: Market, objective: str, fair: bool) -> None:
-    """Brute force over 60 × 200 shares and discounts per floor finds nothing better."""
-    found = best(of, objective, size=80, fair=fair)
-    top = brute_force(of, objective, fair, np.linspace(0, 1, 60), np.linspace(0, 1, 200))
+    """Brute force over 30 × 200 shares and discounts per floor finds nothing better."""
+    found = best(of, objective, size=60, fair=fair)
+    top = brute_force(of, objective, fair, np.linspace(0, 1, 30), np.linspace(0, 1, 200))
     unit = PRICE if objective == PROFIT else of.full_carbon_g / 1e3
     tolerance = 2e-3 * abs(top) + 5e-4 * of.volume * unit
     assert (0.0 if found is None else value_of(found, objective)) >= top - tolerance
 
 
 @given(markets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_found_keeps_what_it_must(of: Market) -> None:
     """Carbon's best loses no profit; those who take an offer up gain by it; shares are shares."""
     for objective in (PROFIT, CARBON):
@@ -123,7 +123,7 @@ def test_binned_sums_are_the_sums() -> None:
 
 
 @given(markets((0.0, 0.05)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_point_more_is_never_worse(of: Market) -> None:
     """A menu with one more point earns as much, saves as much."""
     fewer = replace(
