@@ -308,3 +308,24 @@ def test_a_short_series_says_nothing_of_the_unit() -> None:
     size = pl.when(pl.col("zone") == "NO").then(1e-3).otherwise(1.0)
     mixed = clean("price").with_columns((size * pl.col(VALUE["price"])).alias(VALUE["price"]))
     assert {p.where for p in judge(mixed, "price")} == {"price.NO"}
+
+
+def test_prices_below_zero_are_judged_by_their_size() -> None:
+    """A series of which most prices are negative is no other unit."""
+    sunny = clean("price").with_columns((-pl.col(VALUE["price"])).alias(VALUE["price"]))
+    assert judge(sunny, "price") == []
+
+
+def test_a_capacity_is_not_negative() -> None:
+    """Accelerators of a region are counted from none up."""
+    frame = clean(zones=("oslo",)).rename({"zone": "region", VALUE["carbon"]: "capacity_gpu"})
+    assert judge(frame, "capacity") == []
+    assert "negative in 1 hour" in told(judge(set_value(-1.0)(frame, 3), "capacity"))
+
+
+def test_an_optional_column_may_have_holes() -> None:
+    """Marginal intensities may be missing where they are not known; NaN and infinity are not."""
+    frame = clean().with_columns(marginal_g_per_kwh=pl.lit(600.0))
+    assert judge(frame) == []
+    assert judge(set_value(None)(frame, 5)) == []
+    assert "no number in marginal_g_per_kwh" in told(judge(set_value(float("nan"))(frame, 5)))

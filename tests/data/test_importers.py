@@ -357,3 +357,11 @@ def test_the_mean_of_an_hour_is_that_of_each_zone(tmp_path: Path) -> None:
     frame = read_plain(tmp_path / "q.csv", PlainLayout("price", average=True), "me").frame
     mean = {z: v["price_usd_per_mwh"].to_list() for (z,), v in frame.group_by("zone")}
     assert mean == {"X": [1.5, 5.5], "Y": [15.0, 55.0]}
+
+
+def test_a_single_column_takes_the_zone_it_is_told(tmp_path: Path) -> None:
+    """`zone` names the series of a value column; without it the column's own name does."""
+    (tmp_path / "t.csv").write_text("time_utc,p\n2023-01-01T00:00:00Z,1\n", encoding="utf-8")
+    for zone, wanted in (("DE", "DE"), (None, "p")):
+        layout = PlainLayout("price", value_column="p", zone=zone)
+        assert read_plain(tmp_path / "t.csv", layout, "me").frame["zone"].to_list() == [wanted]

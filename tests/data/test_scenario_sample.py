@@ -98,7 +98,7 @@ CONSTANT = (
         ("2023-06-01T00:00:00Z", 96, 0.5, True),
         ("2023-06-01T06:00:00Z", 48, 1.0, False),
         ("2023-06-01T00:00:00Z", 30, 1.0, False),
-        ("2023-06-01T00:00:00Z", 48, 0.9, False),
+        ("2023-06-01T00:00:00Z", 54, 0.9, False),
     ],
 )
 def test_a_sample_needs_whole_days(
@@ -112,3 +112,19 @@ def test_a_sample_needs_whole_days(
     assert [p.where for p in problems] == ([] if sound else ["time.sample"])
     if not sound:
         assert f"{hours * step_h:g} from {start[:10]}" in problems[0].mend
+
+
+def test_days_are_chosen_by_price_and_by_carbon(tmp_path: Path) -> None:
+    """Of three days of one price, the one of middling carbon stands for them."""
+    folder = tiny_folder(tmp_path / "tiny")
+    zones, grams = ("NO", "US-TX", "IN"), (100, 900, 500)
+    rows = [
+        f"2023-06-{day + 1:02d}T{hour:02d}:00:00Z,{zone},{grams[day]}"
+        for zone in zones
+        for day in range(3)
+        for hour in range(24)
+    ]
+    folder.write("carbon.csv", "time_utc,zone,average_g_per_kwh\n" + "\n".join(rows) + "\n")
+    time = "time={start: 2023-06-01T00:00:00Z, hours: 72, sample: {days_per_month: 1}}"
+    s = folder.load(time, CONSTANT[0])
+    assert set(s.signals.average_g_per_kwh.ravel().tolist()) == {500.0}

@@ -12,7 +12,7 @@ from wattlas.dashboard.columns import COLUMNS
 from wattlas.dashboard.frames import frame
 from wattlas.dashboard.results import write_results
 from wattlas.errors import InputError
-from wattlas.job.offers import TierDesign, design_tiers
+from wattlas.job.offers import TierDesign, design_tiers, price_of
 from wattlas.job.tier_tables import split_table, tier_tables
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer, withdrawn
@@ -144,7 +144,8 @@ def test_several_contracts_are_tiers_of_their_own(tiny: Scenario) -> None:
     found = design_tiers(world, terms=Terms(most=2, classes=("A",)), size=40, sensitive=False)
     ids = [tier.id for tier in found.tiers()]
     assert ids[0] == "green"
-    assert len(ids) == len(found.designs[0].ladder.offers)
+    offers = found.designs[0].ladder.offers
+    assert [tier.discount for tier in found.tiers()] == [one.discount for one in offers]
     assert sum(tier.adoption for tier in found.tiers()) <= 1 + 1e-9
 
 
@@ -232,3 +233,30 @@ def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
     assert tier.latency_factor == pytest.approx(latest / budget)
     (report,) = plan(found.scenario()).limits
     assert report.share == pytest.approx(report.share_max)
+
+
+def test_a_price_per_request_stands_before_prices_per_token(tiny: Scenario) -> None:
+    """A class that states its own price is designed for at it, the others at their tokens."""
+    own = replace(tiny.classes[0], price_usd_per_request=0.02)
+    both = replace(tiny, classes=(own, tiny.classes[1]))
+    priced = [price_of(both, USERS, k.id) for k in both.classes]
+    tokens = tiny.classes[1]
+    assert priced == [0.02, (2.0 * tokens.tokens_in + 10.0 * tokens.tokens_out) / 1e6]
+
+
+def test_the_offer_is_that_of_the_objective(tiny: Scenario) -> None:
+    """`chosen` is the offer of most profit, or of least carbon, as asked; here they differ."""
+    terms = {goal: Terms(objective=goal, classes=("A",)) for goal in ("profit", "carbon")}
+    dear = replace(tiny, users=replace(USERS, status_quo=0.3))
+    by_profit, by_carbon = (
+        design_tiers(dear, terms=one, size=40, sensitive=False) for one in terms.values()
+    )
+    profit, carbon = by_profit.designs[0], by_carbon.designs[0]
+    assert profit.chosen is not None
+    assert carbon.chosen is not None
+    assert profit.chosen == profit.most
+    assert [tier.discount for tier in by_carbon.tiers()] == [carbon.chosen.discount]
+    assert carbon.chosen.discount > 0
+    assert carbon.chosen == carbon.cleanest
+    assert carbon.chosen.carbon_saved_kg > profit.chosen.carbon_saved_kg
+    assert carbon.chosen.profit_gain_usd < profit.chosen.profit_gain_usd

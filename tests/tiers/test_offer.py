@@ -264,6 +264,12 @@ def test_the_edges_of_what_is_allowed_are_found_between_two_discounts() -> None:
     value, where = goal.along(grid(0.36 - discount, 2 * discount, discount - 0.17))
     assert where == pytest.approx([0.34])
     assert value == pytest.approx([0.68])
+    # Where two conditions end between the same two discounts, the nearer one is the edge.
+    tight = Goal(CARBON, True, 0.02).along(grid(0.36 - discount, 2 * discount, 0.31 - discount))
+    assert tight[1] == pytest.approx([0.31])
+    assert tight[0] == pytest.approx([0.62])
+    tight = Goal(CARBON, True, 0.02).along(grid(0.33 - discount, 2 * discount, 0.34 - discount))
+    assert tight[1] == pytest.approx([0.31])
     # Between the edges where the best is inside; nothing where nothing is allowed.
     inside = -np.abs(discount - 0.3)
     value, where = goal.along(grid(0.46 - discount, inside, discount - 0.17))

@@ -99,3 +99,20 @@ def test_segments_are_varied_in_proportion() -> None:
     anew = replace(users, segments=tuple(replace(s, value=2 * s.value) for s in users.segments))
     twice = best(market(served, population(anew, PRICE), PRICE), size=SIZE)
     assert gain_usd(varied["value"].offers[2]) == pytest.approx(gain_usd(twice))
+
+
+def test_a_worth_in_usd_is_varied_too_and_the_promise_stays_bound() -> None:
+    """Segments that state W in USD have it doubled; `usable` bounds every variation's promise."""
+    segment = Segment("a", 1.0, 0.1, 0.5, 0.3, usd_per_utility=1.5)
+    users, served = Users(segments=(segment,), scale=0.05), service(seed=2)
+    bound = 0.25
+    varied = {
+        one.assumption.parameter: one for one in sensitivities(served, users, PRICE, usable=bound)
+    }
+    dear = replace(users, segments=(replace(segment, usd_per_utility=3.0),))
+    anew = best(market(served, population(dear, PRICE), PRICE, usable=bound), size=SIZE)
+    assert gain_usd(varied["value"].offers[2]) == pytest.approx(gain_usd(anew))
+    assert gain_usd(varied["value"].offers[1]) != pytest.approx(gain_usd(anew))
+    offers = [offer for one in varied.values() for offer in one.offers if offer is not None]
+    assert offers
+    assert all(offer.degraded <= bound * (1 + 1e-9) for offer in offers)
