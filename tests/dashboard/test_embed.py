@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.dashboard import fixture_results as made
+from tests.studied import Studied
 from wattlas.dashboard.embed import (
     MAX_SURFACE,
     best_points,
@@ -53,9 +53,9 @@ def _decode(column: Any) -> list[Any]:
     return column if isinstance(column, list) else [column["d"][at] for at in column["i"]]
 
 
-def test_columns_read_back() -> None:
-    """Each value of each made-up table is there, numbers to six digits."""
-    for frame in made.made_up().values():
+def test_columns_read_back(made: Studied) -> None:
+    """Each value of each table is there, numbers to six digits."""
+    for frame in made.frames.values():
         packed = json.loads(script_json(columns_of(frame)))
         assert packed["n"] == frame.height
         for name in frame.columns:
@@ -76,19 +76,19 @@ def test_columns_of_nothing(dtype: type[pl.DataType]) -> None:
     assert _decode(columns_of(nulls)["c"]["a"]) == [None, None]
 
 
-def _year() -> pl.DataFrame:
+def _year(made: Studied) -> pl.DataFrame:
     start, end = datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 12, 31, 23, tzinfo=UTC)
     time = pl.datetime_range(start, end, "1h", time_unit="ms", eager=True)
     hour = time.dt.hour().cast(pl.Float64)
-    one = made.made_up()["hourly"].head(1).drop("time_utc", "it_mw", "hours_represented")
+    one = made.frames["hourly"].head(1).drop("time_utc", "it_mw", "hours_represented")
     return one.join(pl.DataFrame({"time_utc": time, "it_mw": hour}), how="cross").with_columns(
         hours_represented=pl.lit(1.0)
     )
 
 
-def test_a_year_is_shown_as_mean_days() -> None:
+def test_a_year_is_shown_as_mean_days(made: Studied) -> None:
     """12 × 24 steps stand for a year: hours and energy are kept, and the page says so."""
-    year = _year()
+    year = _year(made)
     days = mean_days(year)
     assert days.height == 288
     assert days["hours_represented"].sum() == 8760
@@ -126,18 +126,18 @@ def test_numbers_take_the_shorter_form(values: list[float | None]) -> None:
     )
 
 
-def test_grids_are_small() -> None:
+def test_grids_are_small(made: Studied) -> None:
     """Each coordinate of a surface is written once, and the table in half of its plain size."""
-    surface = made.made_up()["tier_utility"]
+    surface = made.frames["tier_utility"]
     packed = columns_of(surface)["c"]
     assert len(packed["accuracy"]["d"]) == 25
     assert len(script_json(packed)) < 0.5 * len(script_json(surface.to_dict(as_series=False)))
 
 
-def test_large_surfaces_are_thinned() -> None:
+def test_large_surfaces_are_thinned(made: Studied) -> None:
     """Every second line along both axes, corners kept; the page says so; small ones stay whole."""
-    one = made.made_up()["tier_utility"]
-    many = pl.concat([one.with_columns(segment=pl.col("segment") + str(n)) for n in range(2)])
+    one = made.frames["tier_utility"]
+    many = pl.concat([one.with_columns(segment=pl.col("segment") + str(n)) for n in range(4)])
     assert many.height > MAX_SURFACE > one.height
     tables, thinned = page_tables(made.results({"tier_utility": many}))
     assert tables["tier_utility"]["n"] == many.height // 625 * 13 * 13
