@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.studied import CLASSES, SMALLEST, Studied, studied
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
@@ -44,6 +46,25 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data: {folder / 'data'} is not a folder (WATTLAS_SHARED names it)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def made(run_folder: Path) -> Studied:
+    """The study of the tiny example with four classes, of which two are worth a tier."""
+    return studied(run_folder, "four-classes", CLASSES)
+
+
+@pytest.fixture(scope="session")
+def smallest(run_folder: Path) -> Studied:
+    """The same of one region, one metro and one hour."""
+    return studied(run_folder, "smallest", (*CLASSES, *SMALLEST))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -288,3 +288,44 @@ def test_a_table_that_nobody_knows_is_told(tmp_path: Path) -> None:
     file.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="--table"):
         check_path(str(file))
+
+
+def test_hours_at_zero_say_nothing_of_the_unit() -> None:
+    """Prices of nothing are common: the median is that of the hours with a price."""
+    half = pl.when(pl.int_range(pl.len()) % 5 < 3).then(0.0)
+    column = VALUE["price"]
+    frame = clean("price").with_columns(half.otherwise(pl.col(column)).alias(column))
+    assert judge(frame, "price") == []
+    small = frame.with_columns(pl.col(column) * 1e-3)
+    assert "USD/kWh" in told(judge(small, "price"))
+
+
+def test_a_short_series_says_nothing_of_the_unit() -> None:
+    """23 hours may all be odd; 24 are judged, each series by itself and whatever its sign."""
+    for hours, sound in ((23, True), (24, False)):
+        frame = scale(-1e-3)(clean("price", hours=hours), 0)
+        assert (judge(frame, "price", hours) == []) is sound
+    size = pl.when(pl.col("zone") == "NO").then(1e-3).otherwise(1.0)
+    mixed = clean("price").with_columns((size * pl.col(VALUE["price"])).alias(VALUE["price"]))
+    assert {p.where for p in judge(mixed, "price")} == {"price.NO"}
+
+
+def test_prices_below_zero_are_judged_by_their_size() -> None:
+    """A series of which most prices are negative is no other unit."""
+    sunny = clean("price").with_columns((-pl.col(VALUE["price"])).alias(VALUE["price"]))
+    assert judge(sunny, "price") == []
+
+
+def test_a_capacity_is_not_negative() -> None:
+    """Accelerators of a region are counted from none up."""
+    frame = clean(zones=("oslo",)).rename({"zone": "region", VALUE["carbon"]: "capacity_gpu"})
+    assert judge(frame, "capacity") == []
+    assert "negative in 1 hour" in told(judge(set_value(-1.0)(frame, 3), "capacity"))
+
+
+def test_an_optional_column_may_have_holes() -> None:
+    """Marginal intensities may be missing where they are not known; NaN and infinity are not."""
+    frame = clean().with_columns(marginal_g_per_kwh=pl.lit(600.0))
+    assert judge(frame) == []
+    assert judge(set_value(None)(frame, 5)) == []
+    assert "no number in marginal_g_per_kwh" in told(judge(set_value(float("nan"))(frame, 5)))

@@ -319,3 +319,49 @@ def test_the_embedded_world_on_the_command_line() -> None:
     shown = run(app, ["show", "typical-2023"]).stdout
     assert "Source: Electricity Maps" in shown
     assert "licence: ODbL-1.0" in shown
+
+
+def test_each_zone_turns_its_own_clock(tmp_path: Path) -> None:
+    """Two zones hour by hour over the autumn change: the doubled hour of each comes in order."""
+    begin = datetime(2023, 10, 28, 22, tzinfo=PY_UTC)
+    hours = [begin + i * HOUR for i in range(8)]
+    local = [f"{at.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%d %H:%M}" for at in hours]
+    assert local.count("2023-10-29 02:00") == 2
+    lines = [f"{at},{z},{n}" for n, at in enumerate(local) for z in ("DE", "FR")]
+    (tmp_path / "t.csv").write_text("when,area,p\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    layout = PlainLayout(
+        "price", time_column="when", zone_column="area", value_column="p",
+        time_zone="Europe/Berlin",
+    )  # fmt: skip
+    frame = read_plain(tmp_path / "t.csv", layout, "me").frame
+    for zone in ("DE", "FR"):
+        own = frame.filter(pl.col("zone") == zone)
+        assert own[TIME].to_list() == hours
+        assert own["price_usd_per_mwh"].to_list() == [float(n) for n in range(8)]
+
+
+def test_estimates_of_the_publisher_are_counted(download: Download) -> None:
+    """The note says how many hours of all files are estimates; here one in each."""
+    found = read_electricity_maps([download("NO"), download("SE")])
+    assert found.note == "life-cycle average; 2 of 96 hours are estimates of the publisher"
+    direct = read_electricity_maps([download("NO")], "direct")
+    assert direct.frame["average_g_per_kwh"].to_list()[:2] == [2.5, 3.5]
+    assert direct.intensity_kind == "direct"
+
+
+def test_the_mean_of_an_hour_is_that_of_each_zone(tmp_path: Path) -> None:
+    """Quarter hours of two zones are averaged apart."""
+    stamps = [START + timedelta(minutes=15 * i) for i in range(8)]
+    lines = [f"{at:%Y-%m-%dT%H:%M:%SZ},{i},{10 * i}" for i, at in enumerate(stamps)]
+    (tmp_path / "q.csv").write_text("time_utc,X,Y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    frame = read_plain(tmp_path / "q.csv", PlainLayout("price", average=True), "me").frame
+    mean = {z: v["price_usd_per_mwh"].to_list() for (z,), v in frame.group_by("zone")}
+    assert mean == {"X": [1.5, 5.5], "Y": [15.0, 55.0]}
+
+
+def test_a_single_column_takes_the_zone_it_is_told(tmp_path: Path) -> None:
+    """`zone` names the series of a value column; without it the column's own name does."""
+    (tmp_path / "t.csv").write_text("time_utc,p\n2023-01-01T00:00:00Z,1\n", encoding="utf-8")
+    for zone, wanted in (("DE", "DE"), (None, "p")):
+        layout = PlainLayout("price", value_column="p", zone=zone)
+        assert read_plain(tmp_path / "t.csv", layout, "me").frame["zone"].to_list() == [wanted]

@@ -442,3 +442,27 @@ def test_a_result_names_no_folder_of_this_machine(tmp_path: Path) -> None:
     assert example("tiny").source_path == "tiny, an example that ships"
     folder = tiny_folder(tmp_path / "own")
     assert load(folder.path.resolve()).source_path == "scenario.yaml"
+
+
+def test_a_corrected_pair_is_no_longer_modelled(tiny: Folder) -> None:
+    """A round trip that the user gives counts as known, whatever filled its place before."""
+    s = tiny.load("network.metro_node=fitted", "network.metro_node.pairs.lagos.frankfurt=90")
+    modelled = s.network.modelled_metro_node
+    assert s.network.rtt_metro_node_ms[3, 0] == 90
+    assert not modelled[3, 0]
+    assert modelled.sum() == modelled.size - 1
+    tiny.edit("rtt_node_region.csv", "virginia,oslo,100,measured", "virginia,oslo,100,guessed")
+    assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
+    again = tiny.load("network.node_region.pairs.virginia.oslo=101", "network.node_region.add_ms=5")
+    assert not again.network.modelled_node_region.any()
+    assert again.network.rtt_node_region_ms[1, 0] == 106
+
+
+def test_a_scale_is_of_average_and_marginal_alike(tiny: Folder) -> None:
+    """`signals.carbon.scale` multiplies what is reported and what decides; prices add and scale."""
+    plain, twice = tiny.load(), tiny.load("signals.carbon.scale=2")
+    for name in ("average_g_per_kwh", "marginal_g_per_kwh", "deciding_g_per_kwh"):
+        before, after = (np.asarray(getattr(s.signals, name)) for s in (plain, twice))
+        assert np.array_equal(after, 2 * before)
+    dear = tiny.load("signals.price.scale=3", "signals.price.add_usd_per_mwh=7")
+    assert np.allclose(dear.price_usd_per_mwh, 3 * plain.price_usd_per_mwh + 7)

@@ -83,3 +83,48 @@ def test_a_short_window_is_sampled_too(tmp_path: Path) -> None:
     s = tiny.load("time.sample={days_per_month: 2}")
     assert s.hours.count == 24
     assert np.array_equal(s.demand_per_h, tiny.load().demand_per_h)
+
+
+CONSTANT = (
+    "signals.price={table: null, constant: {NO: 1, US-TX: 2, IN: 3}}",
+    "signals.carbon={table: null, constant: {NO: 1, US-TX: 2, IN: 3}}",
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "step_h", "sound"),
+    [
+        ("2023-06-01T00:00:00Z", 48, 1.0, True),
+        ("2023-06-01T00:00:00Z", 96, 0.5, True),
+        ("2023-06-01T06:00:00Z", 48, 1.0, False),
+        ("2023-06-01T00:00:00Z", 30, 1.0, False),
+        ("2023-06-01T00:00:00Z", 54, 0.9, False),
+    ],
+)
+def test_a_sample_needs_whole_days(
+    tmp_path: Path, start: str, hours: int, step_h: float, sound: bool
+) -> None:
+    """Days begin at midnight UTC and are whole, or the sample is refused with the hours found."""
+    time = (
+        f"time={{start: {start}, hours: {hours}, step_h: {step_h}, sample: {{days_per_month: 1}}}}"
+    )
+    problems = tiny_folder(tmp_path / "tiny").problems(time, *CONSTANT)
+    assert [p.where for p in problems] == ([] if sound else ["time.sample"])
+    if not sound:
+        assert f"{hours * step_h:g} from {start[:10]}" in problems[0].mend
+
+
+def test_days_are_chosen_by_price_and_by_carbon(tmp_path: Path) -> None:
+    """Of three days of one price, the one of middling carbon stands for them."""
+    folder = tiny_folder(tmp_path / "tiny")
+    zones, grams = ("NO", "US-TX", "IN"), (100, 900, 500)
+    rows = [
+        f"2023-06-{day + 1:02d}T{hour:02d}:00:00Z,{zone},{grams[day]}"
+        for zone in zones
+        for day in range(3)
+        for hour in range(24)
+    ]
+    folder.write("carbon.csv", "time_utc,zone,average_g_per_kwh\n" + "\n".join(rows) + "\n")
+    time = "time={start: 2023-06-01T00:00:00Z, hours: 72, sample: {days_per_month: 1}}"
+    s = folder.load(time, CONSTANT[0])
+    assert set(s.signals.average_g_per_kwh.ravel().tolist()) == {500.0}

@@ -17,10 +17,10 @@ from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import WhenNone
-from wattlas.placement.certificate import certify
-from wattlas.placement.conflict import hour_conflict
-from wattlas.placement.feasibility import feasibility, home_region
-from wattlas.placement.instance import build_instance
+from wattlas.placement.explain.certificate import certify
+from wattlas.placement.explain.conflict import hour_conflict
+from wattlas.placement.problem.feasibility import feasibility, home_region
+from wattlas.placement.problem.instance import build_instance
 
 STARTS = Frictions(start_usd_per_gpu_h=0.02, initial=Initial.COLD)
 

@@ -15,8 +15,8 @@ from wattlas.model.breakeven import BreakEven, Quantity, Verdict
 from wattlas.model.frictions import Frictions
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
-from wattlas.placement.breakeven import breakeven, stay
-from wattlas.placement.moves import Move, Place, gain_usd, move_between, requests, saving
+from wattlas.placement.breakeven.breakeven import breakeven, stay
+from wattlas.placement.breakeven.moves import Move, Place, gain_usd, move_between, requests, saving
 
 CODE, LARGE, SMALL = 1, 0, 2
 FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, carry_weights=True, move_state=True)

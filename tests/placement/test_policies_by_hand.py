@@ -18,8 +18,8 @@ from tests.placement.worlds import SMALL_LAST, flows_of, sampled, two_weeks, wor
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.baselines import baseline
-from wattlas.placement.instance import build_instance
+from wattlas.placement.compare.baselines import baseline
+from wattlas.placement.problem.instance import build_instance
 
 WEEK = 192
 """The first step of the second stretch."""

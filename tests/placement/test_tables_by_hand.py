@@ -19,10 +19,10 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
-from wattlas.placement.baselines import baseline
-from wattlas.placement.instance import build_instance
-from wattlas.placement.metrics import benefit, layers, relocatable, relocation
-from wattlas.placement.views import candidates, duration, flow_sums, hourly, merit, places
+from wattlas.placement.compare.baselines import baseline
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.tables.metrics import benefit, layers, relocatable, relocation
+from wattlas.placement.tables.views import candidates, duration, flow_sums, hourly, merit, places
 
 REASONS = {
     "point": "the class does not use this operating point",

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.report import fixture_results as made
+from tests.studied import Studied
 from wattlas.report.embed import (
     MAX_SURFACE,
     best_points,
@@ -30,6 +30,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@settings(max_examples=40)
 def test_script_json_reads_back(value: Any) -> None:
     """Escaped for HTML it is still the same JSON."""
     assert json.loads(script_json(value)) == value
@@ -52,9 +53,9 @@ def _decode(column: Any) -> list[Any]:
     return column if isinstance(column, list) else [column["d"][at] for at in column["i"]]
 
 
-def test_columns_read_back() -> None:
-    """Each value of each made-up table is there, numbers to six digits."""
-    for frame in made.made_up().values():
+def test_columns_read_back(made: Studied) -> None:
+    """Each value of each table is there, numbers to six digits."""
+    for frame in made.frames.values():
         packed = json.loads(script_json(columns_of(frame)))
         assert packed["n"] == frame.height
         for name in frame.columns:
@@ -75,19 +76,19 @@ def test_columns_of_nothing(dtype: type[pl.DataType]) -> None:
     assert _decode(columns_of(nulls)["c"]["a"]) == [None, None]
 
 
-def _year() -> pl.DataFrame:
+def _year(made: Studied) -> pl.DataFrame:
     start, end = datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 12, 31, 23, tzinfo=UTC)
     time = pl.datetime_range(start, end, "1h", time_unit="ms", eager=True)
     hour = time.dt.hour().cast(pl.Float64)
-    one = made.made_up()["hourly"].head(1).drop("time_utc", "it_mw", "hours_represented")
+    one = made.frames["hourly"].head(1).drop("time_utc", "it_mw", "hours_represented")
     return one.join(pl.DataFrame({"time_utc": time, "it_mw": hour}), how="cross").with_columns(
         hours_represented=pl.lit(1.0)
     )
 
 
-def test_a_year_is_shown_as_mean_days() -> None:
+def test_a_year_is_shown_as_mean_days(made: Studied) -> None:
     """12 × 24 steps stand for a year: hours and energy are kept, and the page says so."""
-    year = _year()
+    year = _year(made)
     days = mean_days(year)
     assert days.height == 288
     assert days["hours_represented"].sum() == 8760
@@ -125,18 +126,18 @@ def test_numbers_take_the_shorter_form(values: list[float | None]) -> None:
     )
 
 
-def test_grids_are_small() -> None:
+def test_grids_are_small(made: Studied) -> None:
     """Each coordinate of a surface is written once, and the table in half of its plain size."""
-    surface = made.made_up()["tier_utility"]
+    surface = made.frames["tier_utility"]
     packed = columns_of(surface)["c"]
     assert len(packed["accuracy"]["d"]) == 25
     assert len(script_json(packed)) < 0.5 * len(script_json(surface.to_dict(as_series=False)))
 
 
-def test_large_surfaces_are_thinned() -> None:
+def test_large_surfaces_are_thinned(made: Studied) -> None:
     """Every second line along both axes, corners kept; the page says so; small ones stay whole."""
-    one = made.made_up()["tier_utility"]
-    many = pl.concat([one.with_columns(segment=pl.col("segment") + str(n)) for n in range(2)])
+    one = made.frames["tier_utility"]
+    many = pl.concat([one.with_columns(segment=pl.col("segment") + str(n)) for n in range(4)])
     assert many.height > MAX_SURFACE > one.height
     tables, thinned = page_tables(made.results({"tier_utility": many}))
     assert tables["tier_utility"]["n"] == many.height // 625 * 13 * 13
@@ -155,3 +156,37 @@ def test_every_second_line_keeps_the_edges() -> None:
     assert kept["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
     assert kept["share"].unique().sort().to_list() == [0.0, 0.5, 1.0]
     assert kept.height == 9
+    # Each surface has its own last line: of the four discounts of B the last is 0.3, not 0.4.
+    longer = grid.with_columns(pl.lit("A").alias("class")).vstack(
+        grid.filter(pl.col("share") == 0).with_columns(discount=pl.lit(0.4))
+    )
+    both = pl.concat([longer, grid.with_columns(pl.lit("B").alias("class"))])
+    own = every_second(both, ("class",), ("discount", "share")).filter(pl.col("class") == "B")
+    assert own["discount"].unique().sort().to_list() == [0.0, 0.2, 0.3]
+
+
+def test_a_mean_day_weighs_each_day_by_the_hours_it_stands_for() -> None:
+    """Two days of a month that stand for 1 and 3 days: sums add up, the rest is weighted."""
+    weight, power, capacity = (1.0, 3.0), (10.0, 20.0), (None, 7.0)
+    rows = [
+        {
+            "time_utc": datetime(2023, 5, 4 + 9 * day, hour, tzinfo=UTC),
+            "region": region,
+            "hours_represented": weight[day],
+            "requests": 100.0 * (day + 1),
+            "it_mw": power[day] + hour + shift,
+            "capacity_gpu": capacity[day],
+        }
+        for day in range(2)
+        for hour in range(24)
+        for shift, region in enumerate(("a", "b"))
+    ]
+    days = mean_days(pl.DataFrame(rows))
+    assert days.height == 48
+    for row in days.iter_rows(named=True):
+        hour, shift = row["time_utc"].hour, "ab".index(row["region"])
+        assert row["time_utc"] == datetime(2023, 5, 1, hour, tzinfo=UTC)
+        assert row["hours_represented"] == 4.0
+        assert row["requests"] == 300.0
+        assert row["it_mw"] == pytest.approx((1 * 10.0 + 3 * 20.0) / 4 + hour + shift)
+        assert row["capacity_gpu"] == pytest.approx(7.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.report import fixture_results as made
+from tests.studied import Studied
 from wattlas.report import words
 from wattlas.report.report import render_report, write_report
 from wattlas.report.results import open_results
@@ -20,14 +20,24 @@ HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def html() -> str:
-    """The report of the made-up study."""
+def html(made: Studied) -> str:
+    """The report of the study."""
     return render_report(made.results())
 
 
-def test_under_three_megabytes(html: str) -> None:
+def test_under_three_megabytes(made: Studied) -> None:
     """18 regions × 288 hours make a page that can be mailed."""
-    assert len(html.encode()) < 3_000_000
+    copies = pl.DataFrame({"copy": [str(n) for n in range(6)]})
+    days = pl.DataFrame({"days": [30 * n for n in range(12)]})
+    hourly = made.frames["hourly"].join(copies, how="cross").join(days, how="cross")
+    hourly = hourly.with_columns(
+        pl.col("time_utc") + pl.duration(days="days"), pl.col("region") + pl.col("copy"),
+        it_mw=pl.col("it_mw") * (1 + 1e-3 * pl.col("days") * pl.col("copy").cast(pl.Float64)),
+    ).drop("copy", "days")  # fmt: skip
+    assert hourly.group_by("region").len().height == 18
+    assert hourly["time_utc"].n_unique() == 288
+    page = render_report(made.results({**made.frames, "hourly": hourly}))
+    assert len(page.encode()) < 3_000_000
 
 
 def test_nothing_is_fetched(html: str) -> None:
@@ -40,20 +50,46 @@ def test_nothing_is_fetched(html: str) -> None:
     assert "default-src 'none'" in page
 
 
-def test_what_must_be_said_is_said(html: str) -> None:
+# What a study of a sampled year by a solver says of itself, beside the tables of another.
+SAMPLED = {
+    "command": "wattlas study --example tiny",
+    "window": {
+        "start_utc": "2023-01-01T00:00:00Z",
+        "end_utc": "2024-01-01T00:00:00Z",
+        "hours": 288,
+        "hours_represented": 8760,
+        "step_h": 1,
+        "sample": "12 months × 24 hours, each standing for a month's days",
+    },
+    "intensity": {"deciding": "average", "kind": "life-cycle"},
+    "solver": "HiGHS 1.11.0",
+    "gap": 0.0,
+    "provenance": [
+        {"what": "price", "source": "invented", "licence": "CC0", "period": "2023", "note": ""},
+        {"what": "carbon", "source": "invented", "licence": "ODbL-1.0", "period": "2023",
+         "note": "life-cycle"},
+    ],
+    "network": {"modelled_share": 0.42},
+    "limits": ["Grid fees and taxes are not in the price.", "Rent is the same everywhere."],
+}  # fmt: skip
+
+
+def test_what_must_be_said_is_said(made: Studied) -> None:
     """Notice, status, solver, gap, window, sample, intensity, sources, licences, limits."""
+    html = render_report(made.results(**SAMPLED))
     page = re.sub(r"<script.*?</script>", "", html, flags=re.S)
     for text in (
-        made.NOTICE, "Optimal", "HiGHS 1.11.0", "gap 0", "2023-01-01 to 2024-01-01",
-        "288 h that stand for 8,760", "12 months × 24 hours", "average (life-cycle)", "least cost",
-        "ODbL-1.0", "CC0", "Grid fees and taxes are not in the price.", "42 % of the round trips",
-        "wattlas study --example made-up", "echarts 6.1.0", "nearest place",
+        made.meta["scenario"]["notice"], "Optimal", "HiGHS 1.11.0", "gap 0",
+        "2023-01-01 to 2024-01-01", "288 h that stand for 8,760", "12 months × 24 hours",
+        "average (life-cycle)", "least cost", "ODbL-1.0", "CC0",
+        "Grid fees and taxes are not in the price.", "42 % of the round trips",
+        "wattlas study --example tiny", "echarts 6.1.0", "nearest place",
     ):  # fmt: skip
         assert text in page, text
 
 
 @pytest.mark.parametrize("status", ["infeasible", "failed", "limit"])
-def test_an_end_that_is_not_optimal_comes_first(status: str) -> None:
+def test_an_end_that_is_not_optimal_comes_first(status: str, made: Studied) -> None:
     """The status is above every number, and an empty result says that there is nothing."""
     page = render_report(made.results({}, status=status, totals={}, conflict="A at Oslo: no place"))
     assert '<p class="status bad">' in page
@@ -61,10 +97,10 @@ def test_an_end_that_is_not_optimal_comes_first(status: str) -> None:
     assert "There is no placement to look at." in page
 
 
-def test_hostile_names_stay_text() -> None:
+def test_hostile_names_stay_text(made: Studied, smallest: Studied) -> None:
     """A name that ends a script element ends nothing."""
-    places = made.small()["places"].with_columns(name=pl.lit(HOSTILE))
-    frames = {**made.small(), "places": places}
+    places = smallest.frames["places"].with_columns(name=pl.lit(HOSTILE))
+    frames = {**smallest.frames, "places": places}
     page = render_report(
         made.results(frames, scenario={"title": HOSTILE, "notice": HOSTILE}, limits=[HOSTILE])
     )
@@ -76,7 +112,7 @@ def test_hostile_names_stay_text() -> None:
     assert tables["places"]["c"]["name"]["d"] == [HOSTILE]
 
 
-def test_written_beside_the_tables(tmp_path: Path) -> None:
+def test_written_beside_the_tables(tmp_path: Path, made: Studied) -> None:
     """`write_report` puts report.html into the folder; results without one need a path."""
     made.write(tmp_path)
     assert write_report(tmp_path) == tmp_path / "report.html"

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.report import fixture_results as made
+from tests.studied import Studied
 from wattlas.errors import InputError
 from wattlas.report.columns import COLUMNS
 from wattlas.report.frames import frame
@@ -18,28 +18,30 @@ from wattlas.report.results import Results, open_results, write_results
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The made-up study on the disk."""
+def folder(tmp_path: Path, made: Studied) -> Path:
+    """The study on the disk."""
     made.write(tmp_path / "results")
     return tmp_path / "results"
 
 
-def test_round_trip(folder: Path) -> None:
+def test_round_trip(folder: Path, made: Studied) -> None:
     """What was written is read back: meta data, every table, every value."""
     found = open_results(folder)
-    assert found.title == "A made-up world"
+    assert found.title == made.meta["scenario"]["title"]
     assert found.status == "optimal"
-    assert found.notice == made.NOTICE
+    assert found.notice == made.meta["scenario"]["notice"]
     assert set(found.tables) == set(COLUMNS)
-    for name, written in made.made_up().items():
+    for name, written in made.frames.items():
         assert_frame_equal(
             found.table(name), written.select(list(COLUMNS[name])), check_dtypes=False
         )
 
 
-def test_repr_is_short() -> None:
+def test_repr_is_short(made: Studied) -> None:
     """A repr says what it is, not what is in it."""
-    assert repr(made.results({})) == "Results('A made-up world', optimal, tables=[])"
+    assert repr(made.results({})) == (
+        "Results('Three regions, four metros, one day', optimal, tables=[])"
+    )
 
 
 def test_no_temporary_file_stays(folder: Path) -> None:
@@ -50,16 +52,16 @@ def test_no_temporary_file_stays(folder: Path) -> None:
     }
 
 
-def test_rewriting_removes_stale_tables(folder: Path) -> None:
+def test_rewriting_removes_stale_tables(folder: Path, made: Studied) -> None:
     """A second result in the same folder leaves no table of the first behind."""
-    part = {"places": made.made_up()["places"]}
-    write_results(folder, made.meta(made.made_up()), part)
+    part = {"places": made.frames["places"]}
+    write_results(folder, dict(made.meta), part)
     assert {p.name for p in folder.iterdir()} == {"meta.json", "places.parquet"}
     assert not open_results(folder).has("flows")
 
 
 def test_an_interrupted_write_keeps_the_target(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, made: Studied
 ) -> None:
     """A table that cannot be written leaves neither a torn file nor a temporary one."""
     before = sorted(p.name for p in folder.iterdir())
@@ -74,10 +76,10 @@ def test_an_interrupted_write_keeps_the_target(
     assert open_results(folder).has("hourly")
 
 
-def test_every_mistake_is_named(tmp_path: Path) -> None:
+def test_every_mistake_is_named(tmp_path: Path, made: Studied) -> None:
     """A missing key, an unknown table, a missing column and a wrong type: four problems."""
-    places = made.made_up()["places"]
-    meta = made.meta(made.made_up())
+    places = made.frames["places"]
+    meta = dict(made.meta)
     del meta["window"]
     tables = {
         "places": places.drop("name").with_columns(lat_deg=pl.lit("north")),
@@ -92,18 +94,18 @@ def test_every_mistake_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan")])
-def test_a_hole_in_a_required_column(value: float | None) -> None:
+def test_a_hole_in_a_required_column(value: float | None, made: Studied) -> None:
     """A null or a NaN where a number must stand is counted."""
-    wrong = made.made_up()["abatement"].with_columns(cost_usd=pl.lit(value, pl.Float64))
-    with pytest.raises(InputError, match="12 of 12 values are missing"):
-        write_results("unused", made.meta(made.made_up()), {"abatement": wrong})
+    wrong = made.frames["abatement"].with_columns(cost_usd=pl.lit(value, pl.Float64))
+    with pytest.raises(InputError, match=f"{wrong.height} of {wrong.height} values are missing"):
+        write_results("unused", dict(made.meta), {"abatement": wrong})
 
 
-def test_times_without_a_zone_are_refused() -> None:
+def test_times_without_a_zone_are_refused(made: Studied) -> None:
     """An hour without a zone could be anybody's hour."""
-    merit = made.made_up()["merit"].with_columns(pl.col("hour").dt.replace_time_zone(None))
+    merit = made.frames["merit"].with_columns(pl.col("hour").dt.replace_time_zone(None))
     with pytest.raises(InputError, match="UTC"):
-        write_results("unused", made.meta(made.made_up()), {"merit": merit})
+        write_results("unused", dict(made.meta), {"merit": merit})
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.report import fixture_results as made
+from tests.studied import Studied
 from wattlas.errors import UsageError
+from wattlas.report.columns import COLUMNS
 from wattlas.report.view import Server
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of the made-up study on a free port."""
+def server(made: Studied) -> Iterator[Server]:
+    """A server of the study on a free port."""
     with Server(made.results()) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -57,14 +58,14 @@ def test_the_report_is_the_front_page(server: Server) -> None:
     status, headers, body = ask(server, "/")
     assert status == 200
     assert headers["Content-Type"] == "text/html; charset=utf-8"
-    assert b"A made-up world" in body
+    assert b"Three regions, four metros, one day" in body
     assert body == ask(server, "/report.html")[2]
 
 
-@pytest.mark.parametrize("name", list(made.made_up()))
-def test_each_table_has_its_twins(server: Server, name: str) -> None:
+@pytest.mark.parametrize("name", list(COLUMNS))
+def test_each_table_has_its_twins(server: Server, name: str, made: Studied) -> None:
     """CSV, JSON and Parquet of a table hold the same rows."""
-    frame = made.made_up()[name]
+    frame = made.frames[name]
     rows = json.loads(ask(server, f"/tables/{name}.json")[2])
     table = list(csv.DictReader(io.StringIO(ask(server, f"/tables/{name}.csv")[2].decode())))
     assert len(rows) == len(table) == frame.height
@@ -75,14 +76,14 @@ def test_each_table_has_its_twins(server: Server, name: str) -> None:
 def test_times_are_written_as_everywhere(server: Server) -> None:
     """ISO 8601 in UTC, ending in Z."""
     assert json.loads(ask(server, "/tables/hourly.json")[2])[0]["time_utc"] == (
-        "2023-01-01T00:00:00Z"
+        "2023-06-01T00:00:00Z"
     )
 
 
-def test_meta_and_list_of_tables(server: Server) -> None:
+def test_meta_and_list_of_tables(server: Server, made: Studied) -> None:
     """`/meta.json` is the meta data, `/tables.json` says which tables there are."""
     assert json.loads(ask(server, "/meta.json")[2])["status"] == "optimal"
-    assert json.loads(ask(server, "/tables.json")[2])["merit"] == 90
+    assert json.loads(ask(server, "/tables.json")[2])["merit"] == made.frames["merit"].height
 
 
 @pytest.mark.parametrize(
@@ -137,13 +138,13 @@ def test_headers_that_protect(server: Server) -> None:
     assert headers["Server"].startswith("wattlas/")
 
 
-def test_a_taken_port_is_a_usage_error(server: Server) -> None:
+def test_a_taken_port_is_a_usage_error(server: Server, made: Studied) -> None:
     """The error names the port and the way out."""
     with pytest.raises(UsageError, match=str(server.server_port)):
         Server(made.results({}), server.server_port)
 
 
-def test_the_verb(tmp_path: Path) -> None:
+def test_the_verb(tmp_path: Path, made: Studied) -> None:
     """It prints the address on stdout, serves, and ends with 130 on an interrupt."""
     made.write(tmp_path)
     code = "import typer; from wattlas.cli.view import command; typer.run(command)"

@@ -17,7 +17,7 @@ from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
 from wattlas.report.frames import frame
 from wattlas.report.results import write_results
-from wattlas.studies.offers import TierDesign, design_tiers
+from wattlas.studies.offers import TierDesign, design_tiers, price_of
 from wattlas.studies.tier_tables import split_table, tier_tables
 from wattlas.tiers.market import Contract
 from wattlas.tiers.offer import judge
@@ -58,6 +58,8 @@ def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
         assert tier.points == (one.chosen.floor,)
         assert tier.adoption == pytest.approx(one.chosen.adoption)
         assert tier.share_max == pytest.approx(one.chosen.degraded)
+        assert tier.discount == one.chosen.discount
+        assert tier.accuracy_min == one.service.accuracy[one.chosen.contract.point]
     for report in placed.limits:
         assert report.share <= report.share_max * (1 + 1e-9)
     assert any(report.share > 0 for report in placed.limits)
@@ -142,7 +144,8 @@ def test_several_contracts_are_tiers_of_their_own(tiny: Scenario) -> None:
     found = design_tiers(world, terms=Terms(most=2, classes=("A",)), size=40, sensitive=False)
     ids = [tier.id for tier in found.tiers()]
     assert ids[0] == "green"
-    assert len(ids) == len(found.designs[0].ladder.offers)
+    offers = found.designs[0].ladder.offers
+    assert [tier.discount for tier in found.tiers()] == [one.discount for one in offers]
     assert sum(tier.adoption for tier in found.tiers()) <= 1 + 1e-9
 
 
@@ -195,3 +198,65 @@ def test_no_tier_says_why(tiny: Scenario) -> None:
     assert found.tiers() == ()
     assert split_table(found) is None
     assert found.scenario().classes == found.plan.scenario.classes
+
+
+def test_a_floor_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) -> None:
+    """Two classes: a point that only a contract may use answers nobody in full service."""
+    other = replace(tiny.points[0], id="elsewhere", decode_j_per_token=0.01, accuracy=0.85,
+                    decode_gpu_s_per_token=1e-6, accuracy_by_class={})  # fmt: skip
+    found = design_tiers(
+        tiny, points=(other,), terms=Terms(classes=("A",)), size=40, sensitive=False
+    )
+    scenario = found.scenario()
+    assert [k.id for k in scenario.classes] == ["A", "D", "A~green"]
+    placed = plan(scenario)
+    used = {
+        (scenario.classes[k].id, scenario.points[o].id)
+        for k, o in zip(placed.flows.klass, placed.flows.point, strict=True)
+    }
+    assert {k for k, o in used if o.startswith("elsewhere")} == {"A~green"}
+    open_to = {k.id: k.points for k in scenario.classes}
+    everywhere = tuple(o.id for o in tiny.points)
+    assert open_to["A"] == open_to["D"] == everywhere
+
+
+def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
+    """A contract on a floor beyond the budget, within twice of it, is placed on that floor."""
+    slow = replace(tiny.points[2], id="slow", ttft_ms=350.0, accuracy=0.85, accuracy_by_class={})
+    terms = Terms(classes=("A",))
+    found = design_tiers(tiny, points=(slow,), terms=terms, size=40, sensitive=False)
+    design, budget = found.designs[0], tiny.classes[0].latency_budget_ms
+    assert design.chosen is not None
+    latest = float(design.service.latest_ms[0])
+    assert budget < latest <= 2 * budget
+    (tier,) = found.tiers()
+    assert tier.latency_factor == pytest.approx(latest / budget)
+    (report,) = plan(found.scenario()).limits
+    assert report.share == pytest.approx(report.share_max)
+
+
+def test_a_price_per_request_stands_before_prices_per_token(tiny: Scenario) -> None:
+    """A class that states its own price is designed for at it, the others at their tokens."""
+    own = replace(tiny.classes[0], price_usd_per_request=0.02)
+    both = replace(tiny, classes=(own, tiny.classes[1]))
+    priced = [price_of(both, USERS, k.id) for k in both.classes]
+    tokens = tiny.classes[1]
+    assert priced == [0.02, (2.0 * tokens.tokens_in + 10.0 * tokens.tokens_out) / 1e6]
+
+
+def test_the_offer_is_that_of_the_objective(tiny: Scenario) -> None:
+    """`chosen` is the offer of most profit, or of least carbon, as asked; here they differ."""
+    terms = {goal: Terms(objective=goal, classes=("A",)) for goal in ("profit", "carbon")}
+    dear = replace(tiny, users=replace(USERS, status_quo=0.3))
+    by_profit, by_carbon = (
+        design_tiers(dear, terms=one, size=40, sensitive=False) for one in terms.values()
+    )
+    profit, carbon = by_profit.designs[0], by_carbon.designs[0]
+    assert profit.chosen is not None
+    assert carbon.chosen is not None
+    assert profit.chosen == profit.most
+    assert [tier.discount for tier in by_carbon.tiers()] == [carbon.chosen.discount]
+    assert carbon.chosen.discount > 0
+    assert carbon.chosen == carbon.cleanest
+    assert carbon.chosen.carbon_saved_kg > profit.chosen.carbon_saved_kg
+    assert carbon.chosen.profit_gain_usd < profit.chosen.profit_gain_usd

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,10 @@ from hypothesis import given, settings
 import wattlas
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
+from wattlas.model.contract import Tier
+from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
+from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
 from wattlas.studies.meta import limits
 from wattlas.studies.study import Study, study
@@ -96,8 +101,35 @@ def test_progress_is_told() -> None:
     assert all(0 <= share <= 1 for _, share in seen)
 
 
+def test_each_frontier_is_there(tiny: Study) -> None:
+    """Budgets of all and of the tightest class, in money and carbon; sampled if capacity binds."""
+    table = tiny.tables["frontier"]
+    names = list(zip(table["variant"], table["objective"], strict=True))
+    assert list(dict.fromkeys(names)) == [
+        ("scale", "cost"), ("scale", "carbon"), ("scale", "weighted"), ("added_ms", "cost"),
+        ("added_ms", "carbon"), ("class:A", "cost"), ("class:A", "carbon"), ("soft", "cost"),
+    ]  # fmt: skip
+    budgets = [n for n, (variant, _) in enumerate(names) if variant != "soft"]
+    assert not any(table["exact"][n] for n in budgets)
+    assert names.count(("scale", "cost")) <= 4
+    free = study(wattlas.example("tiny", set=["capacity.free=true"]), samples=3).tables["frontier"]
+    for variant, exact in zip(free["variant"], free["exact"], strict=True):
+        assert variant == "soft" or exact
+
+
+def test_tiers_are_designed_on_full_service() -> None:
+    """A scenario with a tier on offer is studied for the same tiers as one without."""
+    users = Users(count=200, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
+    world = replace(wattlas.example("tiny", set=["classes.A.accuracy_min=0.8"]), users=users)
+    world = world.at_hours([0, 1])
+    with_one = offer(world, [Tier("old", 0.3, 0.4, classes=("A",))])
+    plain, again = (study(s, samples=3).tables["tier_verdicts"] for s in (world, with_one))
+    assert list(again["class"]) == list(plain["class"]) == ["A", "D"]
+    assert list(again["full_cost_usd"]) == pytest.approx(list(plain["full_cost_usd"]))
+
+
 @given(scenarios(max_hours=2, max_metros=3, max_regions=3, max_classes=2, max_points=2))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_any_scenario_is_studied_or_refused(s: Scenario) -> None:
     """A study ends with its tables or with a conflict in words, never with another error."""
     try:

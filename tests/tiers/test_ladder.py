@@ -42,15 +42,14 @@ def test_what_is_beside_a_contract_gives_its_chance(
     np.testing.assert_allclose(alone, choice(of, (one, *others))[:, 1], atol=1e-12)
 
 
-@pytest.mark.parametrize("objective", [PROFIT, CARBON])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("objective", "seed"), [(PROFIT, 0), (CARBON, 1)])
 def test_a_further_contract_is_never_worse(objective: str, seed: int) -> None:
     """One, two and three contracts: each is worth at least the fewer, and one is the best."""
     of = made(seed, count=30, scale=0.05)
-    found = [ladder(of, most, objective, size=25) for most in (1, 2, 3)]
+    found = [ladder(of, most, objective, size=20) for most in (1, 2, 3)]
     value = [one.profit_gain_usd if objective == PROFIT else one.carbon_saved_kg for one in found]
     assert (np.diff(value) >= -1e-12).all()
-    single = best(of, objective, size=25)
+    single = best(of, objective, size=20)
     if single is None:
         assert not found[0].offers
         return

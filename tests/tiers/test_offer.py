@@ -16,7 +16,7 @@ from wattlas.tiers import market as markets_of
 from wattlas.tiers.market import Contract, Market, market
 from wattlas.tiers.offer import best, by_floor, judge, pareto, value_of
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, no_loss_usd, scan
+from wattlas.tiers.search import CARBON, PROFIT, Goal, Grid, no_loss_usd, scan
 
 contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
@@ -33,18 +33,18 @@ def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float
 
 
 @given(markets(), st.sampled_from([PROFIT, CARBON]), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 def test_no_offer_of_a_fine_grid_is_better(of: Market, objective: str, fair: bool) -> None:
-    """Brute force over 60 × 200 shares and discounts per floor finds nothing better."""
-    found = best(of, objective, size=80, fair=fair)
-    top = brute_force(of, objective, fair, np.linspace(0, 1, 60), np.linspace(0, 1, 200))
+    """Brute force over 30 × 200 shares and discounts per floor finds nothing better."""
+    found = best(of, objective, size=60, fair=fair)
+    top = brute_force(of, objective, fair, np.linspace(0, 1, 30), np.linspace(0, 1, 200))
     unit = PRICE if objective == PROFIT else of.full_carbon_g / 1e3
     tolerance = 2e-3 * abs(top) + 5e-4 * of.volume * unit
     assert (0.0 if found is None else value_of(found, objective)) >= top - tolerance
 
 
 @given(markets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_found_keeps_what_it_must(of: Market) -> None:
     """Carbon's best loses no profit; those who take an offer up gain by it; shares are shares."""
     for objective in (PROFIT, CARBON):
@@ -123,7 +123,7 @@ def test_binned_sums_are_the_sums() -> None:
 
 
 @given(markets((0.0, 0.05)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_point_more_is_never_worse(of: Market) -> None:
     """A menu with one more point earns as much, saves as much."""
     fewer = replace(
@@ -245,3 +245,34 @@ def test_a_prior_is_a_market_too() -> None:
     found = best(of, size=60)
     assert found is not None
     assert found.profit_gain_usd > 0
+
+
+def test_the_edges_of_what_is_allowed_are_found_between_two_discounts() -> None:
+    """The best for a share may lie at either edge of what is allowed, interpolated on its line."""
+    discount = np.linspace(0.0, 0.5, 6)
+    flat = np.ones((1, 1, 6))
+
+    def grid(profit: np.ndarray, carbon: np.ndarray, gained: np.ndarray) -> Grid:
+        return Grid(np.array([0.5]), discount, profit * flat, carbon * flat, flat, gained * flat)
+
+    # Fair from a discount of 0.17 on, while each discount costs: the lower edge is the best.
+    value, where = Goal(PROFIT, True, 0.0).along(grid(1 - discount, discount, discount - 0.17))
+    assert where == pytest.approx([0.17])
+    assert value == pytest.approx([0.83])
+    # No loss of profit up to a discount of 0.34, while each saves carbon: the upper edge is.
+    goal = Goal(CARBON, True, 0.02)
+    value, where = goal.along(grid(0.36 - discount, 2 * discount, discount - 0.17))
+    assert where == pytest.approx([0.34])
+    assert value == pytest.approx([0.68])
+    # Where two conditions end between the same two discounts, the nearer one is the edge.
+    tight = Goal(CARBON, True, 0.02).along(grid(0.36 - discount, 2 * discount, 0.31 - discount))
+    assert tight[1] == pytest.approx([0.31])
+    assert tight[0] == pytest.approx([0.62])
+    tight = Goal(CARBON, True, 0.02).along(grid(0.33 - discount, 2 * discount, 0.34 - discount))
+    assert tight[1] == pytest.approx([0.31])
+    # Between the edges where the best is inside; nothing where nothing is allowed.
+    inside = -np.abs(discount - 0.3)
+    value, where = goal.along(grid(0.46 - discount, inside, discount - 0.17))
+    assert where == pytest.approx([0.3])
+    value, _ = goal.along(grid(0.36 - discount, inside, discount - 0.9))
+    assert np.isneginf(value).all()

@@ -63,3 +63,54 @@ def test_named_segments_keep_their_names() -> None:
     for row, gain in zip(rows, gain_usd(of, Contract(0, 0.0, 0.5)), strict=True):
         assert row.prefers == ("green" if gain >= 0 else STANDARD)
         assert row.rational
+
+
+def test_the_preferred_tier_is_that_of_most_requests() -> None:
+    """Two users of ten requests outweigh three of one: what most requests take is preferred."""
+    crowd = people(15, 6, theta=0.0, scale=0.0)
+    heavy = np.arange(15) % 5 < 2
+    worth = np.where(heavy, 0.01, 50.0) * PRICE
+    crowd = replace(
+        crowd,
+        taste=replace(crowd.taste, usd_per_utility=worth),
+        requests=np.where(heavy, 10.0, 1.0),
+    )
+    of = market(service(seed=6), crowd, PRICE)
+    offer = Contract(0, 0.02, 1.0)
+    assert (choice(of, (offer,))[:, 1] == heavy).all()
+    rows = segments(of, (offer,))
+    assert [one.name for one in rows] == list(GROUPS)
+    gain = gain_usd(of, offer)
+    for n, row in enumerate(rows):
+        own = slice(5 * n, 5 * n + 5)
+        assert row.prefers == "green"
+        assert row.adoption == pytest.approx(20 / 23)
+        assert row.requests_share == pytest.approx(1 / 3)
+        assert row.gain_usd == pytest.approx(gain[own][heavy[own]].mean())
+        assert row.rational
+        assert row.losing_share == 0.0
+
+
+def test_a_segment_is_its_requests_and_not_its_heads() -> None:
+    """Consciousness and what is worth most are means over requests, heavy users more than light."""
+    crowd = people(15, 7, scale=0.0)
+    heavy = np.arange(15) % 5 < 2
+    # Of each third (they lie in order of θ) the heavy gain by the offer what the light lose.
+    theta = np.linspace(0.0, 0.03, 15)
+    zero = np.zeros(15)
+    taste = replace(
+        crowd.taste, consciousness=theta, weight_accuracy=zero + 1, weight_latency=zero,
+        curvature=zero, usd_per_utility=np.where(heavy, 0.01, 12.0) * PRICE,
+    )  # fmt: skip
+    of = market(
+        service(seed=6), replace(crowd, taste=taste, requests=np.where(heavy, 10.0, 1.0)), PRICE
+    )
+    offer = Contract(0, 0.05, 1.0)
+    gain, requests = gain_usd(of, offer), of.requests
+    for n, row in enumerate(segments(of, (offer,))):
+        own = slice(5 * n, 5 * n + 5)
+        share = requests[own] / requests[own].sum()
+        assert row.consciousness == pytest.approx(share @ theta[own])
+        assert share @ gain[own] > 0 > gain[own].mean()
+        assert row.prefers == "green"
+        assert row.compatible

@@ -30,7 +30,7 @@ def parts(s: Scenario) -> dict[str, float]:
 
 
 @given(tiered(scenarios(unserved=False, objectives=objectives())))
-@settings(max_examples=60, suppress_health_check=RARE)
+@settings(max_examples=25, suppress_health_check=RARE)
 def test_both_are_never_worse_than_either(s: Scenario) -> None:
     """The joint program is at least as good as geography alone and as tiers alone."""
     try:
