@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wattlas.placement.engine.linked import Entry
+from wattlas.placement.engine.hours import walk
 from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.state import F8, I4, PIVOTS, SCANS
 
 Hours = NDArray[np.int64]
-
-walk = Entry("hours", "walk")
 
 _BLOCK = 256
 "Hours per call of the kernel: long enough to hide the call, short enough to bound memory."
@@ -114,7 +112,8 @@ def solve_block(
             static[m] = meter.per_request / scaled.per_unit[:, None]
     raw = Raw.room(len(hours), scaled, len(meters))
     demand = scaled.demand(hours)
-    walk(
+    solve: Any = walk
+    solve(
         scaled.fixed, scaled.unit, scaled.kind, scaled.rep,
         scaled.price(hours) if price is None else price, demand, scaled.limits(hours, demand),
         *bench.state(),
