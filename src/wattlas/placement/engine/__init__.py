@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wattlas.placement.engine.check import Residuals, verify
-from wattlas.placement.engine.merge import Merged, merge
 from wattlas.placement.engine.program import (
     GAVE_UP,
     INFEASIBLE,
@@ -23,7 +22,6 @@ from wattlas.placement.engine.program import (
 if TYPE_CHECKING:
     from wattlas.placement.engine.opening import Account, Opened, solve_opening
     from wattlas.placement.engine.solve import Meter, solve_hours
-    from wattlas.placement.engine.sweep import Sweep, solve_sweep
     from wattlas.placement.engine.warm import is_compiled, warm_up
 
 __all__ = [
@@ -34,16 +32,12 @@ __all__ = [
     "Basis",
     "HourlyProgram",
     "HourlySolution",
-    "Merged",
     "Meter",
     "Opened",
     "Residuals",
-    "Sweep",
     "is_compiled",
-    "merge",
     "solve_hours",
     "solve_opening",
-    "solve_sweep",
     "verify",
     "warm_up",
 ]
@@ -54,8 +48,6 @@ _LAZY = {
     "solve_opening": "opening",
     "Meter": "solve",
     "solve_hours": "solve",
-    "Sweep": "sweep",
-    "solve_sweep": "sweep",
     "is_compiled": "warm",
     "warm_up": "warm",
 }

@@ -1,4 +1,4 @@
-"""Sweeps of objectives, meters, starts from stored bases, merging."""
+"""Meters, and starts from stored bases."""
 
 from __future__ import annotations
 
@@ -8,28 +8,7 @@ import numpy as np
 import pytest
 from generate import make
 
-from wattlas.placement.engine import Meter, merge, solve_hours, solve_sweep
-
-
-def test_a_sweep_equals_separate_solves() -> None:
-    """Every objective of a sweep has the value that the hours have when solved cold."""
-    program = make("plain", 3)
-    rates = [program.per_kwh * (1 + 0.1 * n) + 0.01 * n for n in range(7)]
-    swept = solve_sweep(program, rates, threads=2)
-    for n, rate in enumerate(rates):
-        alone = solve_hours(replace(program, per_kwh=rate))
-        np.testing.assert_allclose(swept.objective[n], alone.objective, rtol=1e-11)
-
-
-def test_a_sweep_of_static_costs_equals_separate_solves() -> None:
-    """The same where the static costs change too, each hour from its own basis."""
-    program = make("binding_rows", 2)
-    rates = [program.per_kwh] * 4
-    static = [program.per_request * (1 + n) for n in range(4)]
-    swept = solve_sweep(program, rates, static)
-    for n in range(4):
-        alone = solve_hours(replace(program, per_request=static[n]))
-        np.testing.assert_allclose(swept.objective[n], alone.objective, rtol=1e-11)
+from wattlas.placement.engine import Meter, solve_hours
 
 
 def test_meters_are_inner_products_of_the_flows() -> None:
@@ -74,24 +53,3 @@ def test_a_basis_of_another_size_is_refused() -> None:
             solve_hours(program, start=wrong)
     with pytest.raises(ValueError, match="sources"):
         solve_hours(program, start=replace(kept, keys=kept.keys[:, 1:]))
-
-
-def test_merging_equal_sources_changes_nothing() -> None:
-    """A program with each source written twice merges back and keeps its objective."""
-    program = make("binding_rows", 4)
-    twice = replace(
-        program,
-        demand=np.concatenate([program.demand * 0.25, program.demand * 0.75]),
-        energy_kwh=np.tile(program.energy_kwh, (2, 1)),
-        gpu_h=np.tile(program.gpu_h, (2, 1)),
-        allowed=np.tile(program.allowed, (2, 1, 1)),
-        per_request=np.tile(program.per_request, (2, 1, 1)),
-        unserved=np.tile(program.unserved, 2),
-        row_coef=np.tile(program.row_coef, (1, 2, 1)),
-    )
-    merged = merge(twice)
-    assert merged.program.demand.shape == program.demand.shape
-    np.testing.assert_array_equal(merged.into, np.tile(np.arange(program.demand.shape[0]), 2))
-    np.testing.assert_allclose(
-        solve_hours(merged.program).objective, solve_hours(twice).objective, rtol=1e-11
-    )
