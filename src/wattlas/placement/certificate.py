@@ -173,7 +173,6 @@ def _answer(
         capacity_dual=-capacity[:, steps],
         demand_dual=demand_dual[:, steps],
         row_dual=row[:, steps],
-        meters=np.zeros((len(steps), 0)),
         basis=Basis.empty(0, 0, 0),
     )
 

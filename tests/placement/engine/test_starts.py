@@ -1,4 +1,4 @@
-"""Meters, and starts from stored bases."""
+"""Starts from stored bases."""
 
 from __future__ import annotations
 
@@ -8,21 +8,7 @@ import numpy as np
 import pytest
 from generate import make
 
-from wattlas.placement.engine import Meter, solve_hours
-
-
-def test_meters_are_inner_products_of_the_flows() -> None:
-    """A meter with the program's own prices reads the energy part of the objective."""
-    program = make("plain", 5)
-    program = replace(program, per_request=np.zeros_like(program.per_request))
-    answer = solve_hours(program, meters=(Meter(program.per_kwh),))
-    shed = np.array(
-        [
-            (v * program.unserved[s] * (r < 0)).sum()
-            for s, r, _, v in (answer.flows(t) for t in range(10))
-        ]
-    )
-    np.testing.assert_allclose(answer.meters[:, 0] + shed, answer.objective, rtol=1e-12)
+from wattlas.placement.engine import solve_hours
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,18 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wattlas.placement.engine.check import Residuals, verify
-from wattlas.placement.engine.program import (
-    GAVE_UP,
-    INFEASIBLE,
-    OPTIMAL,
-    Basis,
-    HourlyProgram,
-    HourlySolution,
-)
+from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
+from wattlas.placement.engine.state import GAVE_UP, INFEASIBLE, OPTIMAL
 
 if TYPE_CHECKING:
     from wattlas.placement.engine.opening import Account, Opened, solve_opening
-    from wattlas.placement.engine.solve import Meter, solve_hours
+    from wattlas.placement.engine.solve import solve_hours
     from wattlas.placement.engine.warm import is_compiled, warm_up
 
 __all__ = [
@@ -32,7 +26,6 @@ __all__ = [
     "Basis",
     "HourlyProgram",
     "HourlySolution",
-    "Meter",
     "Opened",
     "Residuals",
     "is_compiled",
@@ -46,7 +39,6 @@ _LAZY = {
     "Account": "opening",
     "Opened": "opening",
     "solve_opening": "opening",
-    "Meter": "solve",
     "solve_hours": "solve",
     "is_compiled": "warm",
     "warm_up": "warm",

@@ -6,7 +6,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from wattlas.placement.engine.program import F8, OPTIMAL, HourlyProgram, HourlySolution
+from wattlas.placement.engine.program import HourlyProgram, HourlySolution
+from wattlas.placement.engine.state import F8, OPTIMAL
 
 _TINY = 1e-300
 
