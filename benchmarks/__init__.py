@@ -6,12 +6,13 @@
 registry       a benchmark is a workload, its phases and its sizes
 machine        what the figures were measured on
 launcher       a command in a fresh process: seconds, and its own peak of memory
+shared         instances of the shared folder
 worlds         instances of one program at several sizes
 files          scenarios as files
 modelling      the same program through modelling libraries
 program        building against solving
 small          a published size, and one placement
-engine         the compiled engine against HiGHS, hour by hour, under a cap, along a sweep
+engine         the compiled engine against HiGHS, hour by hour, and under a cap
 as_written     one hour as a user would write it, with three libraries
 core           the real hours of 2023: every breakpoint of the frontier, two tiers
 coupled        a week that start-up frictions couple

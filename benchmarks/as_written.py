@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks.engine import as_program, cpu, shared_module
 from benchmarks.modelling import linopy_program, pulp_program
 from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.shared import as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays
-from wattlas.placement.engine import HourlyProgram, merge, solve_hours, warm_up
+from wattlas.placement.engine import HourlyProgram, solve_hours, warm_up
+from wattlas.placement.hour.engine_hour import program as engine_program
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
 
@@ -29,8 +30,9 @@ def run(asked: Asked) -> Sequence[Figure]:
     """Seconds of CPU time per hour, ours and theirs."""
     made = shared_module(asked, "instances").make(asked.size, V=3, T=SIZES[asked.size])
     warm_up()
-    program = as_program(made)
-    _, ours = cpu(lambda: solve_hours(merge(as_program(made)).program))
+    arrays = as_instance(made)
+    program = engine_program(*arrays)
+    _, ours = cpu(lambda: solve_hours(merged_program(*arrays)))
     ours /= SIZES[asked.size]
     return tuple(_figures(asked.size, made, program, ours))
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.engine import shared_module
 from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.shared import shared_module
 from benchmarks.worlds import from_arrays, one_point
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.plan import Plan

@@ -1,15 +1,13 @@
 """The hourly engine against HiGHS, the same hours in the same run, CPU time.
 
-Instances come from the shared folder (`--shared`): `bench/instances.py` makes them by size, and
-`bench/lp_form.py` writes an hour of one as a linear program.
+Instances come from the shared folder (`--shared`); its `bench/lp_form.py` writes an hour of one as
+a linear program.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,68 +15,21 @@ import numpy as np
 
 from benchmarks.machine import forget_peak, peak_mib
 from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.shared import Arrays, as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays, one_point
 from wattlas.placement.api import plan
-from wattlas.placement.engine import (
-    HourlyProgram,
-    HourlySolution,
-    merge,
-    solve_hours,
-    solve_sweep,
-    verify,
-    warm_up,
-)
+from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_hours, verify, warm_up
 from wattlas.units import KG_PER_T
 
-Instance = dict[str, Any]
 HOURS = {"tiny": 48, "month": 720, "year": 8760}
 JUDGED = {"tiny": 1, "month": 3, "year": 6}
 """Hours of each run that HiGHS solves, too."""
 EQUAL = 1e-9
 
 
-def shared_module(asked: Asked, name: str) -> Any:
-    """A module of the shared folder's `bench`."""
-    if asked.shared is None:
-        raise SystemExit("this benchmark needs --shared FOLDER with bench/instances.py")
-    folder = str(asked.shared / "bench")
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return importlib.import_module(name)
-
-
-def as_program(instance: Instance) -> HourlyProgram:
-    """Every (metro, class) pair of an instance as a source; unmerged."""
-    metros, classes, points, regions = (instance[n] for n in "IKVR")
-    hours, sources = instance["T"], metros * classes
-    of = np.tile(np.arange(classes), metros)
-    static = (instance["egr"][:, None, :] * instance["gb"][None, :, None]).reshape(sources, -1)
-    rows = np.zeros((classes if points > 1 else 0, sources, points))
-    for k in range(rows.shape[0]):
-        rows[k, of == k] = instance["va"] - instance["A"][k]
-    return HourlyProgram(
-        demand=instance["D"].reshape(sources, hours),
-        energy_kwh=instance["ek"][of],
-        gpu_h=instance["gk"][of],
-        allowed=instance["mask"].reshape(sources, points, regions).transpose(0, 2, 1).copy(),
-        per_kwh=np.ascontiguousarray(instance["w"]),
-        per_request=np.repeat(static[:, :, None], points, axis=2),
-        capacity=np.repeat(instance["cap"][:, None], hours, axis=1),
-        unserved=np.full(sources, instance["shed"]),
-        row_coef=rows,
-    )
-
-
-def cpu(work: Callable[[], Any]) -> tuple[Any, float]:
-    """The result and the CPU seconds of all threads of this process."""
-    began = time.process_time()
-    result = work()
-    return result, time.process_time() - began
-
-
-def highs_cold(lp_form: Any, instance: Instance, hour: int) -> tuple[float, float]:
+def highs_cold(lp_form: Any, made: Arrays, hour: int) -> tuple[float, float]:
     """(objective, CPU s) of HiGHS on the hour as given, arrays passed whole."""
-    return _run_highs(lp_form.highs_model(lp_form.form(instance, [hour])))
+    return _run_highs(lp_form.highs_model(lp_form.form(made, [hour])))
 
 
 def highs_merged(program: HourlyProgram, hour: int) -> tuple[float, float]:
@@ -136,23 +87,22 @@ def run(asked: Asked) -> Sequence[Figure]:
         *_year(instances, lp_form, 1, hours, judged),
         *_year(instances, lp_form, 3, hours, judged),
         _capped(instances, hours),
-        _sweep(instances),
         _constancy(instances, hours),
     )
 
 
 def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) -> Iterator[Figure]:
     """Size L, every hour, merged and hot; HiGHS cold on some of the same hours."""
-    instance = instances.make("L", V=points, T=hours)
-    program = as_program(instance)
-    merged, merge_s = cpu(lambda: merge(program).program)
+    made = instances.make("L", V=points, T=hours)
+    instance, measure = as_instance(made)
+    merged, merge_s = cpu(lambda: merged_program(instance, measure))
     solve_hours(merged, [0])
     forget_peak()
     before = peak_mib()
     answer, engine_s = cpu(lambda: solve_hours(merged, want_duals=False))
     grown = peak_mib() - before
     sample = np.linspace(0, hours - 1, judged).astype(int)
-    cold = [highs_cold(lp_form, instance, int(t)) for t in sample]
+    cold = [highs_cold(lp_form, made, int(t)) for t in sample]
     judge = np.array([value for value, _ in cold])
     apart = float(np.abs(answer.objective[sample] / judge - 1).max())
     if apart > EQUAL or (answer.status != 0).any():
@@ -204,27 +154,13 @@ def _capped(instances: Any, hours: int) -> Figure:
     return Figure("L under a carbon cap over all hours", spent, target=60 * hours / 8760, note=note)
 
 
-def _sweep(instances: Any) -> Figure:
-    """1,000 carbon weights over one hour, size S."""
-    instance = instances.make("S", V=1)
-    program = merge(as_program(instance)).program
-    base = instance["pue"][:, None] * instance["price"] / 1000
-    rate = instance["pue"][:, None] * instance["ci"] / 1000
-    rates = base[None] + np.linspace(0, 1, 1000)[:, None, None] * rate[None]
-    solve_sweep(program, rates[:2], hours=[12])
-    answer, spent = cpu(lambda: solve_sweep(program, rates, hours=[12]))
-    if (answer.status != 0).any():
-        raise RuntimeError("a program of the sweep was left unsolved")
-    return Figure("1,000 programs along a sweep, S", spent, target=0.1)
-
-
 def _constancy(instances: Any, hours: int) -> Figure:
     """CPU time per hour over all hours and over single weeks of the same, size M.
 
     The longest run stands for ten years: what is kept from hour to hour does not grow with them.
     """
     count = max(10 * hours, 336)
-    program = merge(as_program(instances.make("M", V=1, T=count))).program
+    program = merged_program(*as_instance(instances.make("M", V=1, T=count)))
     solve_hours(program, [0])
     starts = np.linspace(0, count - 168, 40).astype(int)
     _, weeks = cpu(lambda: [solve_hours(program, range(n, n + 168)) for n in starts])
@@ -237,7 +173,7 @@ def _constancy(instances: Any, hours: int) -> Figure:
 
 BENCHMARK = Benchmark(
     name="engine",
-    tells="hours of L against HiGHS, a carbon cap, a sweep, time against length (needs --shared)",
+    tells="hours of L against HiGHS, a carbon cap, time against length (needs --shared)",
     sizes=tuple(HOURS),
     run=run,
     usual="month",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -70,36 +71,16 @@ class Benchmark:
         return self.usual or self.sizes[-1]
 
 
-def registry() -> dict[str, Benchmark]:
-    """Every benchmark by name, in the order in which they are run."""
-    from benchmarks import (
-        as_written,
-        core,
-        coupled,
-        engine,
-        first_command,
-        program,
-        small,
-        start,
-        stream,
-        study,
-        tiers,
-    )
+NAMES = (
+    "program small engine as_written core coupled tiers start stream study first_command"
+).split()
+"""Modules with a `BENCHMARK`, in the order in which they are run."""
 
-    found = (
-        program.BENCHMARK,
-        small.BENCHMARK,
-        engine.BENCHMARK,
-        as_written.BENCHMARK,
-        core.BENCHMARK,
-        coupled.BENCHMARK,
-        tiers.BENCHMARK,
-        start.BENCHMARK,
-        stream.BENCHMARK,
-        study.BENCHMARK,
-        first_command.BENCHMARK,
-    )
-    return {one.name: one for one in found}
+
+def registry() -> dict[str, Benchmark]:
+    """Every benchmark by name; their modules, which need this one, are imported now."""
+    modules = [import_module(f"benchmarks.{name}") for name in NAMES]
+    return {module.BENCHMARK.name: module.BENCHMARK for module in modules}
 
 
 def table(name: str, size: str, figures: Sequence[Figure]) -> str:

@@ -15,7 +15,7 @@ from benchmarks.worlds import world
 
 HELP_S = 0.4
 IMPORT_S = 0.5
-PLAN_S = 1.5
+PLAN_S = 2.5
 DAY = ["--set", "time.sample=null", "--set", "time.hours=24"]
 RUNS = {"once": 1, "usual": 9}
 

@@ -67,7 +67,7 @@ def world(size: str, shared: Path | None = None) -> Scenario:
     }
     need = np.einsum("ikt,k->t", demand, np.array(SCALE[:classes]) * GPU_H[1]).max()
     weight = draw.lognormal(0, 0.6, regions)
-    return _scenario(f"generated-{size}", facts, ROOM * need * weight / weight.sum())
+    return scenario_of(f"generated-{size}", facts, ROOM * need * weight / weight.sum())
 
 
 def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Scenario]:
@@ -136,10 +136,11 @@ def from_arrays(name: str, made: dict[str, Any]) -> Scenario:
         "budget": made["L"],
         "floors": tuple(made["A"]),
     }
-    return _scenario(name, facts, made["cap"])
+    return scenario_of(name, facts, made["cap"])
 
 
-def _scenario(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scenario:
+def scenario_of(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scenario:
+    """A scenario of these arrays, with a service node at every metro."""
     metros, classes, hours = facts["demand"].shape
     count = len(capacity)
     zones = tuple(f"z{r}" for r in range(count))

@@ -176,6 +176,14 @@ def test_json_says_when_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "program (tiny)" in capsys.readouterr().out
 
 
+def test_the_small_benchmark_measures_the_default() -> None:
+    """`plan` with nothing chosen takes the engine for the published size, HiGHS for an hour."""
+    many, first, alone = run("small", "tiny")
+    assert "engine" in many.note
+    assert "highs" in alone.note
+    assert min(many.ours, first.ours, alone.ours) > 0
+
+
 def test_the_tiers_benchmark_runs() -> None:
     """A small design takes less time than its grid in numpy would by itself."""
     (figure,) = run("tiers", "tiny")

@@ -80,9 +80,9 @@ def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
     `steps` are the scenario's own unless given.
     """
     metros, classes, regions, points, hours = scenario.shape
-    from wattlas.placement.hour.engine_hour import WORTH_IT
+    from wattlas.placement.hour.engine_hour import is_worth
 
-    if metros * classes * regions * points * (steps or hours) >= WORTH_IT:
+    if is_worth(metros * classes * regions * points, steps or hours):
         from wattlas.placement.engine import is_compiled, warm_up
 
         if not is_compiled():

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
+from wattlas.compiled import kept
+
 BINS_PER_SCALE = 2.0
 """Bins within μ on the grid."""
 MOST_BINS = 6000
@@ -121,12 +123,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _compiled(function: F) -> F:
-    """Compile a function, without the interpreter lock, and keep the code beside the source."""
-    jit: Any = numba.njit(
-        cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}
-    )
+    """Compile a function, without the interpreter lock, and keep the code on disk."""
+    jit: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
     made: F = jit(function)
-    return made
+    return kept(made)
 
 
 @_compiled

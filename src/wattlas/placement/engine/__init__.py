@@ -10,20 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wattlas.placement.engine.check import Residuals, verify
-from wattlas.placement.engine.merge import Merged, merge
-from wattlas.placement.engine.program import (
-    GAVE_UP,
-    INFEASIBLE,
-    OPTIMAL,
-    Basis,
-    HourlyProgram,
-    HourlySolution,
-)
+from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolution
+from wattlas.placement.engine.state import GAVE_UP, INFEASIBLE, OPTIMAL
 
 if TYPE_CHECKING:
     from wattlas.placement.engine.opening import Account, Opened, solve_opening
-    from wattlas.placement.engine.solve import Meter, solve_hours
-    from wattlas.placement.engine.sweep import Sweep, solve_sweep
+    from wattlas.placement.engine.solve import solve_hours
     from wattlas.placement.engine.warm import is_compiled, warm_up
 
 __all__ = [
@@ -34,16 +26,11 @@ __all__ = [
     "Basis",
     "HourlyProgram",
     "HourlySolution",
-    "Merged",
-    "Meter",
     "Opened",
     "Residuals",
-    "Sweep",
     "is_compiled",
-    "merge",
     "solve_hours",
     "solve_opening",
-    "solve_sweep",
     "verify",
     "warm_up",
 ]
@@ -52,10 +39,7 @@ _LAZY = {
     "Account": "opening",
     "Opened": "opening",
     "solve_opening": "opening",
-    "Meter": "solve",
     "solve_hours": "solve",
-    "Sweep": "sweep",
-    "solve_sweep": "sweep",
     "is_compiled": "warm",
     "warm_up": "warm",
 }

@@ -1,37 +1,35 @@
-"""The working basis: transforming columns, exchanging them, and rebuilding the inverse.
-
-`inverse[k, i]` is entry (i, k) of the inverse: stored by columns, so that long loops are
-contiguous.
-"""
+"""The working basis: transforming columns, exchanging them, and rebuilding the inverse."""
 
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.engine.state import (
     ALPHA,
-    BAD,
-    BAD_KEY,
+    BASICS,
     COST,
     DUAL,
     ENERGY,
     F8,
+    FREE,
     GPU,
-    I4,
-    KEY_COST,
-    KEY_O,
-    KEY_R,
-    KEY_X,
+    NEGATIVE,
     POINT,
     REGION,
     RHS,
     ROWS,
+    SINCE,
     SOURCE,
     SPARE,
-    SPLIT,
-    X,
+    VALUE,
+    Hour,
+    Program,
+    Scratch,
+    Working,
 )
 
 _SINGULAR = 1e-8
+"""A column whose largest entry in the free rows is below this depends on the others. Entries are of
+order 1: a larger bound would drop good columns, a smaller one divide by rounding. Not tuned."""
 
 
 @kernel
@@ -57,7 +55,7 @@ def row_price(unit: F8, vec: F8, width: int, s: int, o: int, r: int) -> float:
 
 
 @kernel
-def add_column(
+def _add_column(
     unit: F8, vec: F8, inverse: F8, width: int, s: int, o: int, r: int, sign: float
 ) -> None:
     """alpha += sign · inverse · (entries of the column)."""
@@ -75,28 +73,29 @@ def add_column(
 
 
 @kernel
-def transform(unit: F8, src: I4, vec: F8, inverse: F8, width: int, s: int, o: int, r: int) -> None:
+def transform(unit: F8, b: Working, width: int, s: int, o: int, r: int) -> None:
     """alpha = inverse · (column − key column of its source), or of the slack of row r (s = -1)."""
+    vec, inverse = b.vec, b.inverse
     p = inverse.shape[0]
     if s < 0:
         for i in range(p):
             vec[ALPHA, i] = inverse[r, i]
         return
-    k = src[s, KEY_R]
-    if o == src[s, KEY_O] and o >= 0:
+    key_o, key_r = b.key[s, POINT], b.key[s, REGION]
+    if o == key_o and o >= 0:  # all entries but that of capacity cancel
         g = unit[s, o, GPU]
         for i in range(p):
-            vec[ALPHA, i] = g * (inverse[r, i] - inverse[k, i])
+            vec[ALPHA, i] = g * (inverse[r, i] - inverse[key_r, i])
         return
     for i in range(p):
         vec[ALPHA, i] = 0.0
-    add_column(unit, vec, inverse, width, s, o, r, 1.0)
-    add_column(unit, vec, inverse, width, s, src[s, KEY_O], k, -1.0)
+    _add_column(unit, vec, inverse, width, s, o, r, 1.0)
+    _add_column(unit, vec, inverse, width, s, key_o, key_r, -1.0)
 
 
 @kernel
-def eliminate(inverse: F8, vec: F8, leave: int, price: float) -> None:
-    """Rank-one update of the inverse; the duals move by price · (new pivot row)."""
+def eliminate(inverse: F8, vec: F8, leave: int, reduced_cost: float) -> None:
+    """Rank-one update of the inverse; the duals move by reduced_cost · (new pivot row)."""
     p = inverse.shape[0]
     scale = 1.0 / vec[ALPHA, leave]
     for k in range(p):
@@ -105,133 +104,144 @@ def eliminate(inverse: F8, vec: F8, leave: int, price: float) -> None:
             for i in range(p):
                 inverse[k, i] -= f * vec[ALPHA, i]
             inverse[k, leave] = f
-            vec[DUAL, k] += price * f
+            vec[DUAL, k] += reduced_cost * f
 
 
 @kernel
-def swap_key(src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, s: int) -> int:
-    """Make one basic column of source s its key; the old key takes that basic place."""
-    p = bas.shape[0]
+def swap_key(b: Working, s: int) -> int:
+    """Make one basic column of source s its key; the old key takes that basic place.
+
+    The basis stays the same, but each column of the source is now taken relative to another key,
+    which changes one row of the inverse.
+    """
+    key, basic, vec, inverse = b.key, b.basic, b.vec, b.inverse
+    p = basic.shape[0]
     place = 0
-    while bas[place, SOURCE] != s:
+    while basic[place, SOURCE] != s:
         place += 1
     for i in range(place + 1, p):
-        if bas[i, SOURCE] == s:
+        if basic[i, SOURCE] == s:
             for k in range(p):
                 inverse[k, place] += inverse[k, i]
     for k in range(p):
         inverse[k, place] = -inverse[k, place]
-    o, r, cost, x = src[s, KEY_O], src[s, KEY_R], amount[s, KEY_COST], amount[s, KEY_X]
-    src[s, KEY_O], src[s, KEY_R] = bas[place, POINT], bas[place, REGION]
-    amount[s, KEY_COST], amount[s, KEY_X] = vec[COST, place], vec[X, place]
-    bas[place, POINT], bas[place, REGION] = o, r
-    vec[COST, place], vec[X, place] = cost, x
+    o, r, cost, value = key[s, POINT], key[s, REGION], b.key_cost[s], b.key_value[s]
+    key[s, POINT], key[s, REGION] = basic[place, POINT], basic[place, REGION]
+    b.key_cost[s], b.key_value[s] = vec[COST, place], vec[VALUE, place]
+    basic[place, POINT], basic[place, REGION] = o, r
+    vec[COST, place], vec[VALUE, place] = cost, value
     return place
 
 
 @kernel
-def set_basic(
-    src: I4, bas: I4, vec: F8, i: int, s: int, o: int, r: int, cost: float, x: float
-) -> None:
+def set_basic(b: Working, i: int, s: int, o: int, r: int, cost: float, value: float) -> None:
     """Put a column into basic place i, and keep count of what each source has there."""
-    if bas[i, SOURCE] >= 0:
-        src[bas[i, SOURCE], SPLIT] -= 1
+    if b.basic[i, SOURCE] >= 0:
+        b.key[b.basic[i, SOURCE], BASICS] -= 1
     if s >= 0:
-        src[s, SPLIT] += 1
-    bas[i, SOURCE], bas[i, POINT], bas[i, REGION] = s, o, r
-    vec[COST, i], vec[X, i] = cost, x
+        b.key[s, BASICS] += 1
+    b.basic[i, SOURCE], b.basic[i, POINT], b.basic[i, REGION] = s, o, r
+    b.vec[COST, i], b.vec[VALUE, i] = cost, value
 
 
 @kernel
-def refactor(unit: F8, src: I4, bas: I4, vec: F8, inverse: F8, saved: I4, width: int) -> int:
-    """Rebuild the inverse from the columns; returns how many were dropped as dependent.
+def refactorise(unit: F8, b: Working, w: Scratch, width: int) -> None:
+    """Rebuild the inverse from the columns.
 
     Slacks stay in their own row; each other column takes the free row where its transformed
     entry is largest. A column without a usable entry is dropped for the slack of its row.
     """
-    p = bas.shape[0]
+    vec, saved = b.vec, w.saved
+    p = b.basic.shape[0]
+    columns = _take_out(b, w)
+    for m in range(columns):
+        s, o, r = saved[m, SOURCE], saved[m, POINT], saved[m, REGION]
+        transform(unit, b, width, s, o, r)
+        place, size = -1, _SINGULAR
+        for i in range(p):
+            if saved[i, FREE] == 1 and abs(vec[ALPHA, i]) > size:
+                place, size = i, abs(vec[ALPHA, i])
+        if place >= 0:
+            eliminate(b.inverse, vec, place, 0.0)
+            saved[place, FREE] = 0
+            set_basic(b, place, s, o, r, vec[RHS, m], vec[SPARE, m])
+    w.counters[SINCE] = 0
+
+
+@kernel
+def _take_out(b: Working, w: Scratch) -> int:
+    """Put the columns aside and the slacks of all rows in; returns how many columns there are."""
+    basic, vec, inverse, saved = b.basic, b.vec, b.inverse, w.saved
+    p = basic.shape[0]
     n = 0
     for i in range(p):
-        saved[i, 3] = 1
+        saved[i, FREE] = 1
     for i in range(p):
-        if bas[i, SOURCE] >= 0:
+        if basic[i, SOURCE] >= 0:
             for m in range(3):
-                saved[n, m] = bas[i, m]
+                saved[n, m] = basic[i, m]
             vec[RHS, n] = vec[COST, i]
-            vec[SPARE, n] = vec[X, i]
+            vec[SPARE, n] = vec[VALUE, i]
             n += 1
         else:
-            saved[bas[i, REGION], 3] = 0
+            saved[basic[i, REGION], FREE] = 0
     for k in range(p):
         for i in range(p):
             inverse[k, i] = 0.0
         inverse[k, k] = 1.0
-        set_basic(src, bas, vec, k, -1, -1, k, 0.0, 0.0)
-    dropped = 0
-    for m in range(n):
-        s, o, r = saved[m, 0], saved[m, 1], saved[m, 2]
-        transform(unit, src, vec, inverse, width, s, o, r)
-        place, size = -1, _SINGULAR
-        for i in range(p):
-            if saved[i, 3] == 1 and abs(vec[ALPHA, i]) > size:
-                place, size = i, abs(vec[ALPHA, i])
-        if place < 0:
-            dropped += 1
-            continue
-        eliminate(inverse, vec, place, 0.0)
-        saved[place, 3] = 0
-        set_basic(src, bas, vec, place, s, o, r, vec[RHS, m], vec[SPARE, m])
-    return dropped
+        set_basic(b, k, -1, -1, k, 0.0, 0.0)
+    return n
 
 
 @kernel
-def set_values(
-    unit: F8, demand: F8, limit: F8, src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, width: int
-) -> None:
+def set_values(unit: F8, h: Hour, b: Working) -> None:
     """Values of the basic and key columns from the right-hand sides and the inverse."""
-    p = bas.shape[0]
+    vec, inverse, width = b.vec, b.inverse, h.tariff.shape[1]
+    p = b.basic.shape[0]
     for k in range(p):
-        vec[RHS, k] = limit[k]
-        vec[X, k] = 0.0
-    for s in range(src.shape[0]):
-        d = demand[s]
-        amount[s, KEY_X] = d
-        o = src[s, KEY_O]
+        vec[RHS, k] = h.limit[k]
+        vec[VALUE, k] = 0.0
+    for s in range(h.demand.shape[0]):
+        d = h.demand[s]
+        b.key_value[s] = d
+        o = b.key[s, POINT]
         if o >= 0 and d != 0.0:
-            vec[RHS, src[s, KEY_R]] -= unit[s, o, GPU] * d
+            vec[RHS, b.key[s, REGION]] -= unit[s, o, GPU] * d
             for j in range(unit.shape[2] - ROWS):
                 vec[RHS, width + j] -= unit[s, o, ROWS + j] * d
     for k in range(p):
         f = vec[RHS, k]
         if f != 0.0:
             for i in range(p):
-                vec[X, i] += f * inverse[k, i]
+                vec[VALUE, i] += f * inverse[k, i]
     for i in range(p):
-        if bas[i, SOURCE] >= 0:
-            amount[bas[i, SOURCE], KEY_X] -= vec[X, i]
+        if b.basic[i, SOURCE] >= 0:
+            b.key_value[b.basic[i, SOURCE]] -= vec[VALUE, i]
 
 
 @kernel
-def set_costs(fixed: F8, unit: F8, tariff: F8, src: I4, amount: F8, bas: I4, vec: F8) -> None:
+def set_costs(p: Program, tariff: F8, b: Working) -> None:
     """Costs of the key and basic columns in this hour."""
-    for s in range(src.shape[0]):
-        amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, src[s, KEY_O], src[s, KEY_R])
-    for i in range(bas.shape[0]):
-        s = bas[i, SOURCE]
-        vec[COST, i] = 0.0
+    fixed, unit, key, basic = p.fixed, p.unit, b.key, b.basic
+    for s in range(key.shape[0]):
+        b.key_cost[s] = cost_of(fixed, unit, tariff, s, key[s, POINT], key[s, REGION])
+    for i in range(basic.shape[0]):
+        s = basic[i, SOURCE]
+        b.vec[COST, i] = 0.0
         if s >= 0:
-            vec[COST, i] = cost_of(fixed, unit, tariff, s, bas[i, POINT], bas[i, REGION])
+            b.vec[COST, i] = cost_of(fixed, unit, tariff, s, basic[i, POINT], basic[i, REGION])
 
 
 @kernel
-def set_duals(src: I4, amount: F8, bas: I4, vec: F8, inverse: F8, penalty: float) -> None:
-    """Duals of the working rows; infeasible columns count `penalty` less than they cost."""
-    p = bas.shape[0]
+def set_duals(b: Working, penalty: float) -> None:
+    """Duals of the working rows; negative columns count `penalty` less than they cost."""
+    vec, inverse = b.vec, b.inverse
+    p = b.basic.shape[0]
     for i in range(p):
-        s = bas[i, SOURCE]
-        c = vec[COST, i] - penalty * bas[i, BAD]
+        s = b.basic[i, SOURCE]
+        c = vec[COST, i] - penalty * b.basic[i, NEGATIVE]
         if s >= 0:
-            c -= amount[s, KEY_COST] - penalty * src[s, BAD_KEY]
+            c -= b.key_cost[s] - penalty * b.key[s, NEGATIVE]
         vec[SPARE, i] = c
     for k in range(p):
         total = 0.0

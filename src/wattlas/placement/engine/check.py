@@ -6,7 +6,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from wattlas.placement.engine.program import F8, OPTIMAL, HourlyProgram, HourlySolution
+from wattlas.placement.engine.program import HourlyProgram, HourlySolution
+from wattlas.placement.engine.state import F8, OPTIMAL
 
 _TINY = 1e-300
 
@@ -20,7 +21,8 @@ class Residuals:
     rows        what coupling rows lack, over what the demand could move them
     columns     largest flow (over the largest demand) that is negative or on a closed column
     signs       largest dual of the wrong sign, over the mean cost of what was served
-    reduced     largest negative reduced cost of an open column, over the size of its terms
+    reduced     largest negative reduced cost of an open column, or of leaving demand unserved,
+                over the size of its terms
     slackness   Σ x · reduced cost + Σ |dual| · slack, over Σ |cost| x, or over `spent` if larger
     """
 
@@ -84,6 +86,10 @@ def _hour(program: HourlyProgram, solution: HourlySolution, place: int, least: f
     reduced = np.where(program.allowed, cost - paid - value_of[:, None, None], 0.0)
     size = np.abs(cost) + np.abs(paid) + np.abs(value_of)[:, None, None] + _TINY
     idle = np.where(np.isfinite(program.unserved), program.unserved - value_of, 0.0)
+    gains = max(
+        float((-reduced / size).max(initial=0.0)),
+        float((-idle / (np.abs(program.unserved) + np.abs(value_of) + _TINY)).max(initial=0.0)),
+    )
 
     unserved = np.where(z > 0, program.unserved, 0.0)
     spent = max(float((np.abs(cost) * x).sum() + (np.abs(unserved) * z).sum()), least) + _TINY
@@ -102,7 +108,7 @@ def _hour(program: HourlyProgram, solution: HourlySolution, place: int, least: f
             float((-excess / (reach + np.abs(program.lower()[:, t]) + _TINY)).max(initial=0.0)),
             max(closed, float((-value).max(initial=0.0))) / most,
             signs / (mean + _TINY),
-            float((-reduced / size).max(initial=0.0)),
+            gains,
             slack / spent,
         ]
     )

@@ -2,190 +2,165 @@
 
 from __future__ import annotations
 
-# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
-# fmt: off
-from wattlas.placement.engine.basis import refactor, set_basic
+from wattlas.placement.engine.basis import refactorise, set_basic
 from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.engine.pricing import fill_table, least_reduced
-from wattlas.placement.engine.simplex import run
+from wattlas.placement.engine.simplex import solve_hour
 from wattlas.placement.engine.state import (
+    BASICS,
     COST,
     DUAL,
-    ENERGY,
     F8,
+    FREE,
     I4,
-    I8,
-    KEY_COST,
-    KEY_O,
-    KEY_R,
-    KEY_X,
     OPEN,
+    OPTIMAL,
     POINT,
     REGION,
     SINCE,
     SOURCE,
-    SPLIT,
-    X,
+    VALUE,
+    Answer,
+    Hour,
+    Program,
+    Scratch,
+    Working,
 )
 
 
 @kernel
-def reset(src: I4, bas: I4, vec: F8, inverse: F8, count: I8) -> None:
+def reset(b: Working, w: Scratch) -> None:
     """The basis of slacks, with every key unset."""
-    count[SINCE] = 0
-    for s in range(src.shape[0]):
-        src[s, KEY_O], src[s, KEY_R], src[s, SPLIT] = -1, -1, 0
-    for i in range(bas.shape[0]):
-        bas[i, SOURCE], bas[i, POINT], bas[i, REGION] = -1, -1, i
+    key, basic, vec, inverse = b.key, b.basic, b.vec, b.inverse
+    w.counters[SINCE] = 0
+    for s in range(key.shape[0]):
+        key[s, POINT], key[s, REGION], key[s, BASICS] = -1, -1, 0
+    for i in range(basic.shape[0]):
+        basic[i, SOURCE], basic[i, POINT], basic[i, REGION] = -1, -1, i
         vec[COST, i], vec[DUAL, i] = 0.0, 0.0
-        for k in range(bas.shape[0]):
+        for k in range(basic.shape[0]):
             inverse[k, i] = 0.0
         inverse[i, i] = 1.0
 
 
 @kernel
-def is_open(fixed: F8, width: int, points: int, s: int, o: int, r: int) -> bool:
+def is_open(p: Program, width: int, s: int, o: int, r: int) -> bool:
     """Whether a column exists."""
-    column = points * width if o < 0 else o * width + r
-    return bool(fixed[s, column] < OPEN)
+    column = p.unit.shape[1] * width if o < 0 else o * width + r
+    return bool(p.fixed[s, column] < OPEN)
 
 
 @kernel
-def load(
-    fixed: F8, unit: F8, tariff: F8, src: I4, bas: I4, vec: F8, inverse: F8,
-    saved: I4, count: I8, keys: I4, basics: I4, h: int,
-) -> None:
-    """Take a stored basis; columns that are closed by now are replaced."""
-    reset(src, bas, vec, inverse, count)
-    width, points, p = tariff.shape[1], unit.shape[1], bas.shape[0]
-    for s in range(src.shape[0]):
-        src[s, KEY_O], src[s, KEY_R] = keys[h, s, 0], keys[h, s, 1]
-    for i in range(p):
-        s, o, r = basics[h, i, 0], basics[h, i, 1], basics[h, i, 2]
-        saved[i, 3] = 0
+def load(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics: I4) -> None:
+    """Take a stored basis; columns that are closed by now give way to slacks of idle rows."""
+    reset(b, w)
+    key, basic, saved = b.key, b.basic, w.saved
+    rows = basic.shape[0]
+    for s in range(key.shape[0]):
+        key[s, POINT], key[s, REGION] = keys[s, 0], keys[s, 1]
+    for i in range(rows):
+        s, o, r = basics[i, SOURCE], basics[i, POINT], basics[i, REGION]
+        saved[i, FREE] = 1
         if s < 0:
-            bas[i, REGION] = r
-        elif is_open(fixed, width, points, s, o, r) and is_open(
-            fixed, width, points, s, src[s, KEY_O], src[s, KEY_R]
-        ):
-            set_basic(src, bas, vec, i, s, o, r, 0.0, 0.0)
+            basic[i, REGION] = r
+        elif is_open(p, width, s, o, r) and is_open(p, width, s, key[s, POINT], key[s, REGION]):
+            set_basic(b, i, s, o, r, 0.0, 0.0)
         else:
-            bas[i, REGION] = -1
-    for i in range(p):
-        if bas[i, SOURCE] < 0 and bas[i, REGION] >= 0:
-            saved[bas[i, REGION], 3] = 1
+            basic[i, REGION] = -1
+    for i in range(rows):
+        if basic[i, SOURCE] < 0 and basic[i, REGION] >= 0:
+            saved[basic[i, REGION], FREE] = 0
     k = 0
-    for i in range(p):
-        if bas[i, REGION] < 0 and bas[i, SOURCE] < 0:
-            while saved[k, 3] > 0:
+    for i in range(rows):
+        if basic[i, REGION] < 0 and basic[i, SOURCE] < 0:
+            while saved[k, FREE] == 0:
                 k += 1
-            bas[i, REGION] = k
+            basic[i, REGION] = k
             k += 1
-    refactor(unit, src, bas, vec, inverse, saved, width)
+    refactorise(p.unit, b, w, width)
 
 
 @kernel
-def record(
-    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, tariff: F8, demand: F8, limit: F8,
-    src: I4, amount: F8, bas: I4, vec: F8,
-    flow: F8, place: I4, dual: F8, value: F8, total: F8, used: I8, h: int,
-) -> None:
+def store(b: Working, keys: I4, basics: I4) -> None:
+    """Keep the present basis."""
+    for s in range(keys.shape[0]):
+        keys[s, 0], keys[s, 1] = b.key[s, POINT], b.key[s, REGION]
+    for i in range(basics.shape[0]):
+        for m in range(3):
+            basics[i, m] = b.basic[i, m]
+
+
+@kernel
+def record(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at: int) -> None:
     """Write the flows, the objective, the duals and the duality gap of an optimal hour.
 
-    total[h] = objective, gap;  place[h, n] = source, point, region of flow[h, n].
+    The gap is that of what is written: its flows, and its duals with their signs put right.
     """
-    n = 0
-    bound, spent = 0.0, 0.0
-    for k in range(bas.shape[0]):
-        vec[DUAL, k] = min(vec[DUAL, k], 0.0)
-        dual[h, k] = vec[DUAL, k]
-        bound += dual[h, k] * limit[k]
-    fill_table(unit, tariff, vec, rep, table)
-    for s in range(src.shape[0]):
-        amount[s, KEY_X] = demand[s]
-        value[h, s] = least_reduced(fixed, table, s, kind[s])
-        if demand[s] > 0.0:
-            bound += value[h, s] * demand[s]
-    for i in range(bas.shape[0]):
-        s = bas[i, SOURCE]
+    bound = record_duals(p, h, b, w, answer, at)
+    key, basic, vec = b.key, b.basic, b.vec
+    flow, place = answer.flow[at], answer.place[at]
+    n, spent = 0, 0.0
+    for s in range(key.shape[0]):
+        b.key_value[s] = h.demand[s]
+    for i in range(basic.shape[0]):
+        s = basic[i, SOURCE]
         if s >= 0:
-            x = min(max(vec[X, i], 0.0), amount[s, KEY_X])
-            amount[s, KEY_X] -= x
+            x = min(max(vec[VALUE, i], 0.0), b.key_value[s])
+            b.key_value[s] -= x
             if x > 0.0:
-                place[h, n, 0], place[h, n, 1], place[h, n, 2] = s, bas[i, POINT], bas[i, REGION]
-                flow[h, n] = x
+                place[n, 0], place[n, 1], place[n, 2] = s, basic[i, POINT], basic[i, REGION]
+                flow[n] = x
                 spent += x * vec[COST, i]
                 n += 1
-    for s in range(src.shape[0]):
-        x = amount[s, KEY_X]
+    for s in range(key.shape[0]):
+        x = b.key_value[s]
         if x > 0.0:
-            place[h, n, 0], place[h, n, 1], place[h, n, 2] = s, src[s, KEY_O], src[s, KEY_R]
-            flow[h, n] = x
-            spent += x * amount[s, KEY_COST]
+            place[n, 0], place[n, 1], place[n, 2] = s, key[s, POINT], key[s, REGION]
+            flow[n] = x
+            spent += x * b.key_cost[s]
             n += 1
-    used[h] = n
-    total[h, 0], total[h, 1] = spent, spent - bound
+    answer.used[at] = n
+    answer.total[at, 0], answer.total[at, 1] = spent, spent - bound
 
 
 @kernel
-def read_meters(
-    unit: F8, rates: F8, static: F8, flow: F8, place: I4, used: I8, meters: F8, h: int
-) -> None:
-    """meters[h, m] = Σ flow · (energy · rates[h, m, region] + static[m, source, point])."""
-    for n in range(used[h]):
-        s, o, r = place[h, n, 0], place[h, n, 1], place[h, n, 2]
-        if o >= 0:
-            for m in range(meters.shape[1]):
-                each = unit[s, o, ENERGY] * rates[h, m, r] + static[m, s, o]
-                meters[h, m] += each * flow[h, n]
-
-
-@kernel
-def store(src: I4, bas: I4, keys: I4, basics: I4, h: int) -> None:
-    """Keep the present basis."""
-    for s in range(src.shape[0]):
-        keys[h, s, 0], keys[h, s, 1] = src[s, KEY_O], src[s, KEY_R]
-    for i in range(bas.shape[0]):
-        for m in range(3):
-            basics[h, i, m] = bas[i, m]
+def record_duals(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at: int) -> float:
+    """Write the duals of rows and demand; returns the dual objective, a bound on the optimum."""
+    vec, table, limit, demand = b.vec, w.table, h.limit, h.demand
+    bound = 0.0
+    for k in range(limit.shape[0]):
+        vec[DUAL, k] = min(vec[DUAL, k], 0.0)
+        answer.dual[at, k] = vec[DUAL, k]
+        bound += vec[DUAL, k] * limit[k]
+    fill_table(p.unit, h.tariff, vec, p.rep, table)
+    for s in range(demand.shape[0]):
+        answer.value[at, s] = least_reduced(p.fixed, table, s, p.kind[s])
+        if demand[s] > 0.0:
+            bound += answer.value[at, s] * demand[s]
+    return bound
 
 
 @entry
 def walk(
-    fixed: F8, unit: F8, kind: I4, rep: I4, tariff: F8, demand: F8, limits: F8,
-    src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
-    count: I8,
+    p: Program, tariffs: F8, demands: F8, limits: F8, b: Working, w: Scratch,
     start_keys: I4, start_basics: I4, keep_keys: I4, keep_basics: I4,
-    status: I8, total: F8, dual: F8, value: F8, flow: F8, place: I4, used: I8,
-    rates: F8, static: F8, meters: F8, most: int,
-) -> None:
+    answer: Answer, most: int,
+) -> None:  # fmt: skip
     """Solve hours in order. `start_*` have no rows (carry on), one (the first hour) or all.
 
     `keep_*` have one row (the last basis) or one per hour.
     """
-    hours, starts, keeps = demand.shape[0], start_keys.shape[0], keep_keys.shape[0]
-    for h in range(hours):
-        if h < starts:
-            load(
-                fixed, unit, tariff[h], src, bas, vec, inverse, saved, count,
-                start_keys, start_basics, h,
-            )
-        status[h] = run(
-            fixed, unit, kind, rep, tariff[h], demand[h], limits[h],
-            src, amount, bas, vec, inverse,
-            touched, rate, step, best, weight, buffer, table, saved, count, most,
-        )
-        if status[h] == 0:
-            record(
-                fixed, unit, kind, rep, table, tariff[h], demand[h], limits[h],
-                src, amount, bas, vec,
-                flow, place, dual, value, total, used, h,
-            )
-            read_meters(unit, rates, static, flow, place, used, meters, h)
+    hours, starts, keeps = demands.shape[0], start_keys.shape[0], keep_keys.shape[0]
+    for t in range(hours):
+        h = Hour(tariffs[t], demands[t], limits[t])
+        if t < starts:
+            load(p, tariffs.shape[2], b, w, start_keys[t], start_basics[t])
+        answer.status[t] = solve_hour(p, h, b, w, most)
+        if answer.status[t] == OPTIMAL:
+            record(p, h, b, w, answer, t)
         else:
-            reset(src, bas, vec, inverse, count)
+            reset(b, w)
         if keeps == hours:
-            store(src, bas, keep_keys, keep_basics, h)
+            store(b, keep_keys[t], keep_basics[t])
     if keeps != hours:
-        store(src, bas, keep_keys, keep_basics, 0)
+        store(b, keep_keys[0], keep_basics[0])

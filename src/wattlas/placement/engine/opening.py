@@ -8,13 +8,10 @@ begins from this one's basis at the first budget.
 
 from __future__ import annotations
 
-# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
-# fmt: off
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +20,22 @@ from wattlas.placement.engine.hours import load, record, reset, store
 from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.engine.program import Basis, HourlyProgram
 from wattlas.placement.engine.scaled import Scaled, scale
-from wattlas.placement.engine.simplex import run
-from wattlas.placement.engine.solve import Bench, Hours
-from wattlas.placement.engine.state import BIG, ENERGY, F8, I4, I8
+from wattlas.placement.engine.simplex import solve_hour
+from wattlas.placement.engine.solve import MAX_PIVOTS, Bench, Hours
+from wattlas.placement.engine.state import (
+    BIG,
+    ENERGY,
+    F8,
+    I4,
+    I8,
+    OPTIMAL,
+    Answer,
+    Hour,
+    Program,
+    Scratch,
+    Working,
+)
 
-_MAX_PIVOTS = 50_000
 _ENTERS = 1e-11
 """A closed column enters where its reduced cost is below minus this, of the largest cost."""
 
@@ -48,7 +56,33 @@ class Opened:
     total: F8
     left: NDArray[np.int64]
     programs: int
-    cpu_s: float
+
+
+class Budgets(NamedTuple):
+    """Budgets x[N], increasing; full[S, C] costs of all columns, opens[S, C] from which budget.
+
+    A closed column enters where its reduced cost is below −`enters`.
+    """
+
+    x: F8
+    full: F8
+    opens: F8
+    enters: float
+
+
+class Accounts(NamedTuple):
+    """What is added up of M accounts.
+
+    rates[T, M, W] per unit of energy, static[M, S, C] per unit, weight[T] of the hours;
+    each[M] and hour[M, N] are scratch for a program and an hour; total[M, N] is the result.
+    """
+
+    rates: F8
+    static: F8
+    weight: F8
+    each: F8
+    hour: F8
+    total: F8
 
 
 @kernel
@@ -60,14 +94,13 @@ def set_open(full: F8, opens: F8, fixed: F8, x: float) -> None:
 
 
 @kernel
-def next_opening(
-    full: F8, opens: F8, demand: F8, kind: I4, table: F8, value: F8, x: float, enters: float
-) -> float:
+def next_opening(budgets: Budgets, demand: F8, kind: I4, table: F8, value: F8, x: float) -> float:
     """The first budget above x at which a column opens that would lower the objective."""
+    full, opens = budgets.full, budgets.opens
     found = BIG
     for s in range(full.shape[0]):
         if demand[s] > 0.0:
-            least = value[s] - enters
+            least = value[s] - budgets.enters
             for c in range(full.shape[1]):
                 at = opens[s, c]
                 if x < at < found and full[s, c] + table[kind[s], c] < least:
@@ -76,77 +109,79 @@ def next_opening(
 
 
 @kernel
-def settle(
-    unit: F8, rates: F8, static: F8, width: int, flow: F8, place: I4, used: int, out: F8
-) -> None:
+def settle(unit: F8, rates: F8, static: F8, width: int, answer: Answer, out: F8) -> None:
     """out[m] = Σ flow · (energy · rates[m, region] + static[m, source, column])."""
+    flow, place = answer.flow, answer.place
     columns = unit.shape[1] * width
     for m in range(out.shape[0]):
         total = 0.0
-        for n in range(used):
-            s, o, r = place[n, 0], place[n, 1], place[n, 2]
+        for n in range(answer.used[0]):
+            s, o, r = place[0, n, 0], place[0, n, 1], place[0, n, 2]
             if o < 0:
-                total += flow[n] * static[m, s, columns]
+                total += flow[0, n] * static[m, s, columns]
             else:
                 each = unit[s, o, ENERGY] * rates[m, r] + static[m, s, o * width + r]
-                total += flow[n] * each
+                total += flow[0, n] * each
         out[m] = total
+
+
+@kernel
+def along_budgets(
+    p: Program, h: Hour, b: Working, w: Scratch, budgets: Budgets,
+    keys: I4, basics: I4, answer: Answer, accounts: Accounts, t: int, most: int,
+) -> int:  # fmt: skip
+    """One hour at every budget, into accounts.hour[M, N]; programs solved, negative where it fails.
+
+    The basis at the first budget is stored: the next hour begins from it.
+    """
+    x, count, solved, n = budgets.x, budgets.x.shape[0], 0, 0
+    while n < count:
+        solved += 1
+        if solve_hour(p, h, b, w, most) != OPTIMAL:
+            return -solved
+        if n == 0:
+            store(b, keys, basics)
+        record(p, h, b, w, answer, 0)
+        settle(p.unit, accounts.rates[t], accounts.static, h.tariff.shape[1], answer, accounts.each)
+        later = next_opening(budgets, h.demand, p.kind, w.table, answer.value[0], x[n])
+        while n < count and x[n] < later:
+            for m in range(accounts.each.shape[0]):
+                accounts.hour[m, n] = accounts.each[m] * accounts.weight[t]
+            n += 1
+        if n < count:
+            set_open(budgets.full, budgets.opens, p.fixed, x[n])
+    return solved
 
 
 @entry
 def walk_open(
-    full: F8, opens: F8, x: F8, fixed: F8, unit: F8, kind: I4, rep: I4,
-    tariff: F8, demand: F8, limits: F8,
-    src: I4, amount: F8, bas: I4, vec: F8, inverse: F8,
-    touched: I4, rate: F8, step: F8, best: F8, weight: F8, buffer: F8, table: F8, saved: I4,
-    count: I8,
-    keys: I4, basics: I4, dual: F8, value: F8, total: F8, flow: F8, place: I4, used: I8,
-    rates: F8, static: F8, hours: F8, each: F8, scratch: F8, out: F8,
-    status: I8, solved: I8, enters: float, warm: bool, most: int,
-) -> None:
-    """Add every hour's accounts at every budget to out[M, N]; status[h] 1 where it is left."""
-    width = tariff.shape[2]
-    for h in range(demand.shape[0]):
-        set_open(full, opens, fixed, x[0])
-        if h > 0 or warm:
-            load(
-                fixed, unit, tariff[h], src, bas, vec, inverse, saved, count, keys, basics, 0,
-            )
-        n = 0
-        while n < x.shape[0]:
-            ended = run(
-                fixed, unit, kind, rep, tariff[h], demand[h], limits[h],
-                src, amount, bas, vec, inverse,
-                touched, rate, step, best, weight, buffer, table, saved, count, most,
-            )
-            solved[0] += 1
-            if ended != 0:
-                status[h] = 1
-                break
-            if n == 0:
-                store(src, bas, keys, basics, 0)
-            record(
-                fixed, unit, kind, rep, table, tariff[h], demand[h], limits[h],
-                src, amount, bas, vec, flow, place, dual, value, total, used, 0,
-            )
-            settle(unit, rates[h], static, width, flow[0], place[0], used[0], each)
-            later = next_opening(full, opens, demand[h], kind, table, value[0], x[n], enters)
-            while n < x.shape[0] and x[n] < later:
-                for m in range(out.shape[0]):
-                    scratch[m, n] = each[m] * hours[h]
-                n += 1
-            if n < x.shape[0]:
-                set_open(full, opens, fixed, x[n])
-        if status[h] == 0:
-            for m in range(out.shape[0]):
-                for i in range(x.shape[0]):
-                    out[m, i] += scratch[m, i]
+    p: Program, tariffs: F8, demands: F8, limits: F8, b: Working, w: Scratch, budgets: Budgets,
+    keys: I4, basics: I4, answer: Answer, accounts: Accounts,
+    status: I8, warm: bool, most: int,
+) -> int:  # fmt: skip
+    """Add every hour's accounts at every budget to accounts.total[M, N]; returns programs solved.
+
+    status[t] is 1 where an hour is left to another solver. p.fixed is overwritten.
+    """
+    programs = 0
+    for t in range(demands.shape[0]):
+        h = Hour(tariffs[t], demands[t], limits[t])
+        set_open(budgets.full, budgets.opens, p.fixed, budgets.x[0])
+        if t > 0 or warm:
+            load(p, tariffs.shape[2], b, w, keys, basics)
+        solved = along_budgets(p, h, b, w, budgets, keys, basics, answer, accounts, t, most)
+        programs += abs(solved)
+        if solved > 0:
+            for m in range(accounts.total.shape[0]):
+                for n in range(accounts.total.shape[1]):
+                    accounts.total[m, n] += accounts.hour[m, n]
         else:
-            reset(src, bas, vec, inverse, count)
-            store(src, bas, keys, basics, 0)
+            status[t] = 1
+            reset(b, w)
+            store(b, keys, basics)
+    return programs
 
 
-# fmt: on
 def solve_opening(
     program: HourlyProgram,
     opens: F8,
@@ -176,7 +211,6 @@ def solve_opening(
         total=np.sum([part.total for part in parts], axis=0),
         left=np.concatenate([part.left for part in parts]),
         programs=sum(part.programs for part in parts),
-        cpu_s=sum(part.cpu_s for part in parts),
     )
 
 
@@ -209,7 +243,6 @@ class _Opening:
 
     def solve(self, hours: Hours, progress: Callable[[int], None] | None) -> Opened:
         """All hours of the thread, block by block, hot all along."""
-        began = time.thread_time()
         total = np.zeros((len(self.accounts), len(self.x)))
         left, programs = [], 0
         for low in range(0, len(hours), self.block):
@@ -220,7 +253,7 @@ class _Opening:
             if progress is not None:
                 progress(len(chunk))
         none = np.zeros(0, np.int64)
-        return Opened(total, np.concatenate([none, *left]), programs, time.thread_time() - began)
+        return Opened(total, np.concatenate([none, *left]), programs)
 
     def _block(self, hours: Hours, total: F8) -> tuple[NDArray[np.int64], int]:
         scaled, count = self.scaled, len(hours)
@@ -233,21 +266,31 @@ class _Opening:
         largest += float(np.abs(scaled.unit[:, :, ENERGY]).max(initial=0.0)) * float(
             np.abs(price).max(initial=0.0)
         )
-        status, solved = np.zeros(count, np.int64), np.zeros(1, np.int64)
-        room: Any = walk_open
-        # fmt: off
-        room(
-            scaled.fixed, self.opens, self.x, np.empty_like(scaled.fixed),
-            scaled.unit, scaled.kind, scaled.rep,
-            price, demand, scaled.limits(hours, demand), *self.bench.state(),
-            self.basis.keys, self.basis.basics,
-            np.zeros((1, p)), np.zeros((1, sources)), np.zeros((1, 2)),
-            np.zeros((1, sources + p)), np.zeros((1, sources + p, 3), np.int32),
-            np.zeros(1, np.int64),
-            rates, self.static, np.ascontiguousarray(self.weight[hours]),
-            np.zeros(len(self.accounts)), np.zeros((len(self.accounts), len(self.x))), total,
-            status, solved, _ENTERS * largest, self.warm, _MAX_PIVOTS,
+        status = np.zeros(count, np.int64)
+        size = (len(self.accounts), len(self.x))
+        solve: Any = walk_open
+        programs = solve(
+            scaled.kernel_program()._replace(fixed=np.empty_like(scaled.fixed)),
+            price,
+            demand,
+            scaled.limits(hours, demand),
+            self.bench.working,
+            self.bench.scratch,
+            Budgets(self.x, scaled.fixed, self.opens, _ENTERS * largest),
+            self.basis.keys[0],
+            self.basis.basics[0],
+            Answer.room(1, sources, p),
+            Accounts(
+                rates=rates,
+                static=self.static,
+                weight=np.ascontiguousarray(self.weight[hours]),
+                each=np.zeros(size[0]),
+                hour=np.zeros(size),
+                total=total,
+            ),
+            status,
+            self.warm,
+            MAX_PIVOTS,
         )
-        # fmt: on
         self.warm = True
-        return status, int(solved[0])
+        return status, int(programs)

@@ -1,28 +1,38 @@
-"""Pricing: which column of a source would lower the objective, and by how much per unit."""
+"""Pricing: which column of a source has the least reduced cost, and what it would gain.
+
+The reduced cost of a column is its cost less the duals of its rows and the value of its source's
+demand, which is the same difference for the source's key. A *gain* is a reduced cost with the sign
+turned: what the objective falls by per unit of the column.
+"""
 
 from __future__ import annotations
 
-# Arguments stand in groups, one group a line: the problem, the basis, the scratch space.
-# fmt: off
 import math
 
 from wattlas.placement.engine.basis import cost_of, row_price
 from wattlas.placement.engine.jit import kernel, smaller
 from wattlas.placement.engine.state import (
-    BAD_KEY,
+    BASICS,
     BIG,
     DUAL,
     ENERGY,
     F8,
     GPU,
     I4,
-    KEY_COST,
-    KEY_O,
-    KEY_R,
+    NEGATIVE,
     OPEN,
+    POINT,
+    REGION,
     ROWS,
-    SPLIT,
+    Hour,
+    Program,
+    Scratch,
+    Working,
 )
+
+_ROUNDING = 1e-12
+"""A gain below this part of the terms that it is the difference of is rounding. Doubles carry 16
+digits; sums over a few hundred terms lose up to three of them."""
 
 
 @kernel
@@ -47,7 +57,7 @@ def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
 
 @kernel
 def least_reduced(fixed: F8, table: F8, s: int, n: int) -> float:
-    """The least reduced cost of source s, of kind n (one contiguous pass)."""
+    """The least cost of source s, of kind n, less duals · entries (one contiguous pass)."""
     least = BIG
     for c in range(fixed.shape[1]):
         least = smaller(least, fixed[s, c] + table[n, c])
@@ -55,18 +65,16 @@ def least_reduced(fixed: F8, table: F8, s: int, n: int) -> float:
 
 
 @kernel
-def best_column(
-    fixed: F8, unit: F8, tariff: F8, vec: F8, buffer: F8, s: int
-) -> tuple[float, int, int]:
-    """The least reduced cost of source s with the column (point, region) that has it."""
-    width = tariff.shape[1]
+def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[float, int, int]:
+    """As `least_reduced` under the duals of this moment, with the column (point, region)."""
+    fixed, unit, width = p.fixed, p.unit, tariff.shape[1]
     best, best_o, best_r = fixed[s, unit.shape[1] * width], -1, -1
     for o in range(unit.shape[1]):
         g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
             v = fixed[s, base + r] + e * tariff[0, r] + g * (tariff[1 + o, r] - vec[DUAL, r])
-            buffer[r] = v
+            reduced[r] = v
             least = smaller(least, v)
         shift = 0.0
         for j in range(unit.shape[2] - ROWS):
@@ -74,7 +82,7 @@ def best_column(
         if least - shift < best:
             best, best_o = least - shift, o
             for r in range(width):
-                if buffer[r] <= least:
+                if reduced[r] <= least:
                     best_r = r
                     break
     return best, best_o, best_r
@@ -82,79 +90,76 @@ def best_column(
 
 @kernel
 def scan(
-    fixed: F8, unit: F8, kind: I4, rep: I4, table: F8, tariff: F8, demand: F8,
-    src: I4, amount: F8, vec: F8, best: F8, weight: F8,
+    p: Program, h: Hour, b: Working, w: Scratch,
     penalty: float, floor: float, row_floor: float, again: bool,
-) -> float:
-    """Score every source and row by gain × weight into `best`; returns the highest score.
+) -> float:  # fmt: skip
+    """Score every source and row by gain × weight into `score`; returns the highest.
 
-    When `again`, only the sources that had a score the last time.
-
-    A score of zero means no gain worth having: below rounding, or below `floor` in all.
+    When `again`, only the sources that had a score the last time. A score of zero means no gain
+    worth having: below rounding, below `floor` over the whole demand, or for a row `row_floor`.
     """
-    sources, rows, width = src.shape[0], vec.shape[1], tariff.shape[1]
-    fill_table(unit, tariff, vec, rep, table)
+    fixed, unit, kind, table, demand = p.fixed, p.unit, p.kind, w.table, h.demand
+    key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
+    sources, width = demand.shape[0], h.tariff.shape[1]
+    fill_table(unit, h.tariff, vec, p.rep, table)
     top = 0.0
     for s in range(sources):
-        if again and best[s] == 0.0:
+        if again and score[s] == 0.0:
             continue
-        score = 0.0
+        value = 0.0
         d = demand[s]
         if d > 0.0:
-            paid = row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
-            cost = amount[s, KEY_COST] - penalty * src[s, BAD_KEY]
+            paid = row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
+            cost = key_cost[s] - penalty * key[s, NEGATIVE]
             gain = cost - paid - least_reduced(fixed, table, s, kind[s])
-            if gain * d > floor and gain > 1e-12 * (abs(cost) + abs(paid)):
-                score = gain * weight[s]
-        best[s] = score
-        if score > top:
-            top = score
-    for k in range(rows):
-        score = 0.0
-        if vec[DUAL, k] > row_floor:
-            score = vec[DUAL, k] * weight[sources + k]
-        best[sources + k] = score
-        if score > top:
-            top = score
+            if gain * d > floor and gain > _ROUNDING * (abs(cost) + abs(paid)):
+                value = gain * weight[s]
+        score[s] = value
+        top = max(top, value)
+    for k in range(vec.shape[1]):
+        value = 0.0
+        if vec[DUAL, k] > row_floor:  # the slack of a row whose price has the wrong sign
+            value = vec[DUAL, k] * weight[sources + k]
+        score[sources + k] = value
+        top = max(top, value)
     return top
 
 
 @kernel
-def choose_keys(
-    fixed: F8, unit: F8, tariff: F8, src: I4, amount: F8, vec: F8, buffer: F8, cold: bool
-) -> None:
+def choose_keys(p: Program, tariff: F8, b: Working, reduced: F8, cold: bool) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
     When not `cold`, only those whose key is closed. A key that is as cheap stays.
     """
-    width = tariff.shape[1]
-    for s in range(src.shape[0]):
-        if src[s, SPLIT] == 0 and (cold or amount[s, KEY_COST] >= OPEN):
-            least, o, r = best_column(fixed, unit, tariff, vec, buffer, s)
-            cost = amount[s, KEY_COST]
-            now = cost - row_price(unit, vec, width, s, src[s, KEY_O], src[s, KEY_R])
-            if cost >= OPEN or least < now - 1e-12 * abs(now):
-                src[s, KEY_O], src[s, KEY_R] = o, r
-                amount[s, KEY_COST] = cost_of(fixed, unit, tariff, s, o, r)
+    fixed, unit, key, vec, width = p.fixed, p.unit, b.key, b.vec, tariff.shape[1]
+    for s in range(key.shape[0]):
+        if key[s, BASICS] == 0 and (cold or b.key_cost[s] >= OPEN):
+            least, o, r = best_column(p, tariff, vec, reduced, s)
+            cost = b.key_cost[s]
+            now = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
+            if cost >= OPEN or least < now - _ROUNDING * abs(now):
+                key[s, POINT], key[s, REGION] = o, r
+                b.key_cost[s] = cost_of(fixed, unit, tariff, s, o, r)
 
 
 @kernel
-def magnitude(demand: F8, amount: F8) -> float:
+def magnitude(demand: F8, key_cost: F8) -> float:
     """Σ demand · |key cost|: what the objective's rounding is measured against."""
     total = 0.0
     for s in range(demand.shape[0]):
-        if amount[s, KEY_COST] < BIG / 10:
-            total += demand[s] * abs(amount[s, KEY_COST])
+        if key_cost[s] < BIG / 10:
+            total += demand[s] * abs(key_cost[s])
     return total
 
 
 @kernel
-def dearest(fixed: F8, unit: F8, tariff: F8, demand: F8) -> float:
+def largest_cost(p: Program, h: Hour) -> float:
     """The largest |cost| of an open column of a source with demand."""
+    fixed, unit, tariff = p.fixed, p.unit, h.tariff
     width, points = tariff.shape[1], unit.shape[1]
     most = 0.0
-    for s in range(demand.shape[0]):
-        if demand[s] > 0.0:
+    for s in range(h.demand.shape[0]):
+        if h.demand[s] > 0.0:
             if fixed[s, points * width] < OPEN:
                 most = max(most, abs(fixed[s, points * width]))
             for o in range(points):

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-F8 = NDArray[np.float64]
-I4 = NDArray[np.int32]
-I2 = NDArray[np.int16]
-I8 = NDArray[np.int64]
+from wattlas.placement.engine.state import F8, I4, I8
 
-OPTIMAL, INFEASIBLE, GAVE_UP = 0, 1, 2
+I2 = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,6 @@ class HourlySolution:
     capacity_dual[R, H] ≤ 0: change of the objective per further GPU-h/h of capacity
     demand_dual[S, H]: change of the objective per further request/h
     row_dual[J, H] ≥ 0: change of the objective per unit of row_lower
-    meters[H, K]   inner products of the flows with the meters that were asked for
     basis          of every hour (keep_bases) or of the last one
     """
 
@@ -145,11 +141,8 @@ class HourlySolution:
     capacity_dual: F8
     demand_dual: F8
     row_dual: F8
-    meters: F8
     basis: Basis
     pivots: int = 0
-    scans: int = 0
-    cpu_s: float = 0.0
 
     def flows(self, place: int) -> tuple[I4, I2, I2, F8]:
         """(source, region, point, requests/h) of the hour at this place of the answer."""

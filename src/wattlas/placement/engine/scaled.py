@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.placement.engine.program import HourlyProgram
-from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, I4, ROWS
+from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, I4, ROWS, Program
 
 _LANES = 8
 
@@ -37,6 +37,10 @@ class Scaled:
     row_scale: F8
     width: int
     rows: int
+
+    def kernel_program(self) -> Program:
+        """What the kernels read of it."""
+        return Program(self.fixed, self.unit, self.kind, self.rep)
 
     def demand(self, hours: slice | np.ndarray) -> F8:
         """demand[H, S] in engine units."""

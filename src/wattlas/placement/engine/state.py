@@ -1,23 +1,20 @@
-"""What the kernels read and write: a few packed arrays, and the names of their columns.
+"""What the kernels read and write: a few packed arrays in four groups.
+
+S sources, R regions, O points, J coupling rows. W is R padded to whole vector registers, P = W + J
+padded alike: the number of *working rows*, which are all "≤".
 
 A *source* s is one row of demand. Its columns are (point o, region r), and (-1, -1) is demand
 left unserved. Inside the engine a source's volume is counted in units of its largest accelerator
-time, so that entries of the capacity rows are at most 1 and volumes are GPU-h/h. All rows are
-"≤": first the regions, padded to a multiple of eight, then the coupling rows, padded alike.
+time, so that entries of the capacity rows are at most 1 and volumes are GPU-h/h.
 
-Kernels take the arrays one by one: a bundle would be taken apart, and its reference counts
-touched, at every access.
-
-    fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed (W = padded regions);
-                       at O·W the cost of leaving a unit unserved
-    unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
-    tariff[1 + O, W]                    an hour: prices per kWh, then per GPU-h at each point
-    demand[S], limit[P]                 its volumes and right-hand sides
-    src[S, 5], amount[S, 2]             a source's key column: where, cost, value
-    bas[P, 4], vec[7, P], inverse[P, P] the basic columns, vectors over them or over rows
+Each source has one *key* column, basic by definition, which takes what its other columns leave. The
+*working basis* holds the P further basic columns, one for each working row; a slack among them
+carries source -1 and its row in the place of the region.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,20 +28,115 @@ BIG = 1e30
 OPEN = 1e29
 "Columns that cost less than this are open."
 
+OPTIMAL, INFEASIBLE, GAVE_UP = 0, 1, 2
+"How an hour ends."
+
 GPU, ENERGY, ROWS = 0, 1, 2
 "Places in `unit[s, o]`; the coupling rows follow from ROWS on."
 
-KEY_O, KEY_R, SPLIT, BAD_KEY, SLOT = range(5)
-"Columns of `src`: the key column, how many basic columns the source has, two marks."
+SOURCE, POINT, REGION, NEGATIVE, SLOT = range(5)
+"Columns of `basic` and of `key`. NEGATIVE marks a value below zero; SLOT is scratch of `key`."
+BASICS = 0
+"Column of `key`: how many basic columns the source has beside its key."
+FREE = 3
+"Column of `saved`: whether a row waits for a column."
 
-KEY_COST, KEY_X = range(2)
-"Columns of `amount`."
+VALUE, COST, DUAL, ALPHA, RHS, SPARE, LIMIT = range(7)
+"Rows of `vec`. VALUE, COST, ALPHA, SPARE go by basic column; DUAL, RHS, LIMIT by working row."
 
-SOURCE, POINT, REGION, BAD = range(4)
-"Columns of `bas`; SOURCE is -1 for the slack of row REGION. BAD marks a negative value."
+PIVOTS, SINCE, STALLED, NEGATIVES, SEED, PERTURBED = range(6)
+"""Places of `counters`: pivots ever, basis changes since the refactorisation, pivots in a row
+without progress, negative variables, state of the random numbers, whether limits are perturbed."""
 
-X, COST, DUAL, ALPHA, RHS, SPARE, LIMIT = range(7)
-"Rows of `vec`. X, COST, ALPHA go by basic place; DUAL, RHS, LIMIT by row."
 
-PIVOTS, SINCE, STALLED, BADS, TOUCHED, SEED, PERTURBED, SCANS = range(8)
-"Places of `count`."
+class Program(NamedTuple):
+    """What all hours share.
+
+    fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed; at O·W of a unit unserved
+    unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
+    kind[S], rep[N]    sources with the same `unit` are of one kind n, and rep[n] is one of them
+    """
+
+    fixed: F8
+    unit: F8
+    kind: I4
+    rep: I4
+
+
+class Hour(NamedTuple):
+    """tariff[1 + O, W] prices per kWh, then per GPU-h at each point; demand[S]; limit[P]."""
+
+    tariff: F8
+    demand: F8
+    limit: F8
+
+
+class Working(NamedTuple):
+    """The basis at hand.
+
+    key[S, 5]      of each source: basic columns beside the key, point, region, marks
+    key_cost[S], key_value[S]
+    basic[P, 4]    (source, point, region, mark) of the basic columns
+    vec[7, P]      vectors over the basic columns or over the working rows
+    inverse[P, P]  inverse[k, i] is entry (i, k) of the inverse of the working basis: stored by
+                   columns, so that the long loops, which go along i, are contiguous
+    """
+
+    key: I4
+    key_cost: F8
+    key_value: F8
+    basic: I4
+    vec: F8
+    inverse: F8
+
+
+class Scratch(NamedTuple):
+    """Room that no result stays in, but for `counters`.
+
+    touched[P + 1], rate[P + 1]  sources whose key moves with the entering column, and how fast
+    breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
+    score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
+    reduced[W]                   reduced costs of one source at one point
+    table[N, O·W + 8]            what columns of a kind cost beyond `fixed`
+    saved[P, 4]                  columns on their way through a refactorisation
+    counters[8]                  see PIVOTS and the following
+    """
+
+    touched: I4
+    rate: F8
+    breakpoints: F8
+    score: F8
+    weight: F8
+    reduced: F8
+    table: F8
+    saved: I4
+    counters: I8
+
+
+class Answer(NamedTuple):
+    """What is written for H hours, in engine units; flows in S + P slots an hour.
+
+    status[H]; total[H, 2] objective and duality gap; dual[H, P] of the rows; value[H, S] of demand;
+    flow[H, S + P] with place[H, S + P, 3] (source, point, region) in the first used[H] slots
+    """
+
+    status: I8
+    total: F8
+    dual: F8
+    value: F8
+    flow: F8
+    place: I4
+    used: I8
+
+    @staticmethod
+    def room(hours: int, sources: int, rows: int) -> Answer:
+        """Room for some hours; nan where nothing is written."""
+        return Answer(
+            status=np.zeros(hours, np.int64),
+            total=np.full((hours, 2), np.nan),
+            dual=np.full((hours, rows), np.nan),
+            value=np.full((hours, sources), np.nan),
+            flow=np.zeros((hours, sources + rows)),
+            place=np.zeros((hours, sources + rows, 3), np.int32),
+            used=np.zeros(hours, np.int64),
+        )

@@ -17,8 +17,15 @@ from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.rows import HourlyRows
 from wattlas.placement.problem.unit_values import Measure
 
-WORTH_IT = 50_000
-"""From so many open places times hours on, loading the compiled engine pays for itself."""
+HIGHS_HOUR_S, HIGHS_PLACE_S = 3e-4, 4e-6
+"""CPU seconds of HiGHS per hour, and per open place and hour (60 to 6,000 places, hot). The engine
+takes a tenth of them, once it is loaded."""
+WORTH_S = 0.05
+"""Where HiGHS would take longer for a stretch of hours, the engine solves it. Loading the engine
+takes 1.0 s of CPU time in each process. A year is 48 stretches: below this bound HiGHS takes at
+most 2.4 s for it, and the first plan of a process waits at most 0.95 s longer above. Whether the
+engine is loaded already must not count, nor how many stretches there are: the same hours are placed
+the same, in one piece or in chunks, whatever was planned before."""
 THREADED = 128
 """From so many hours on, two threads share them. The number is fixed, whatever the machine has,
 so that the same scenario gives the same placement everywhere."""
@@ -30,7 +37,12 @@ values; the second pass is without it.
 
 def worth_it(instance: Instance, hours: int) -> bool:
     """Whether so many hours of this instance are enough for the engine."""
-    return int(instance.allowed.sum()) * hours >= WORTH_IT
+    return is_worth(int(instance.allowed.sum()), hours)
+
+
+def is_worth(places: int, hours: int) -> bool:
+    """The same of so many open places."""
+    return hours * (HIGHS_HOUR_S + HIGHS_PLACE_S * places) >= WORTH_S
 
 
 @dataclass

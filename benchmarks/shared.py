@@ -1,0 +1,69 @@
+"""Instances of the shared folder (`--shared`): `bench/instances.py` makes them by size."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from wattlas.placement.problem.merge_sources import added_up
+
+from benchmarks.registry import Asked
+from benchmarks.worlds import from_arrays
+from wattlas.placement.engine import HourlyProgram
+from wattlas.placement.hour.engine_hour import compact, program
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.unit_values import Measure
+
+Arrays = dict[str, Any]
+
+
+def shared_module(asked: Asked, name: str) -> Any:
+    """A module of the shared folder's `bench`."""
+    if asked.shared is None:
+        raise SystemExit("this benchmark needs --shared FOLDER with bench/instances.py")
+    folder = str(asked.shared / "bench")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
+
+
+def as_instance(made: Arrays) -> tuple[Instance, Measure]:
+    """The generated arrays as an instance of the planner's and the measure to make least.
+
+    Every (metro, class) pair with demand is a source; the legal mask is kept.
+    """
+    whole = build_instance(from_arrays("shared", made))
+    _, metro, klass = whole.members
+    points = made["V"]
+    instance = replace(
+        whole,
+        demand=made["D"][metro, klass],
+        allowed=made["mask"][metro, klass].transpose(0, 2, 1).copy(),
+        energy_kwh=made["ek"][klass],
+        gpu_h=made["gk"][klass],
+        accuracy=np.broadcast_to(made["va"], (len(klass), points)),
+        capacity=np.repeat(made["cap"][:, None], made["T"], axis=1),
+        unserved_usd=np.full(len(klass), made["shed"]),
+        mean_accuracy_min=np.where(points > 1, made["A"], np.nan),
+    )
+    egress = made["egr"][metro] * made["gb"][klass][:, None]
+    per_request = np.repeat(egress[:, :, None], points, axis=2)
+    return instance, Measure("USD", made["w"], per_request, instance.unserved_usd)
+
+
+def merged_program(instance: Instance, measure: Measure) -> HourlyProgram:
+    """What `plan` hands to the engine: sources with the same places at the same costs as one."""
+    few, measure_of_few, _ = added_up(instance, measure)
+    return compact(program(few, measure_of_few))[0]
+
+
+def cpu(work: Callable[[], Any]) -> tuple[Any, float]:
+    """The result and the CPU seconds of all threads of this process."""
+    began = time.process_time()
+    result = work()
+    return result, time.process_time() - began
