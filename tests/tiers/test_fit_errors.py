@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from tests.tiers.simulate import SCALE, Truth, kept, replaced, simulate
-from wattlas.errors import InputError, Problem, SolverError
+from wattlas.errors import InputError, Problem
 from wattlas.model.choices import Choices
-from wattlas.tiers import logit
 from wattlas.tiers.fit import fit
 
 BASE = simulate(100, 4, 3, Truth(), 1)
@@ -236,11 +235,3 @@ def test_options_that_are_wrong(requests: float) -> None:
     found = problems(bad, requests=requests, curvature=99.0)
     assert [p.where for p in found[:2]] == ["curvature", "requests"]
     assert found[2].where == "carbon_g, row 1"
-
-
-def test_a_search_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the library stops before the maximum again and again, that is a SolverError."""
-    monkeypatch.setattr(logit, "AT_REST", 0.0)
-    monkeypatch.setattr(logit, "NEAR", 0.0)
-    with pytest.raises(SolverError, match="xlogit found no maximum"):
-        fit(BASE)

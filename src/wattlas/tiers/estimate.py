@@ -1,13 +1,12 @@
 """The coefficients of a choice experiment, at a given curvature or with the curvature among them.
 
-At a given ρ the model is linear. To find ρ, the design is augmented by ∂V/∂ρ, whose coefficient is
-the step of ρ; where the step is nothing, the augmented design's covariance is that of all
+At a given ρ the model is linear. To find ρ, scipy's bounded search maximises ln L of the best
+coefficients at each ρ. There the design is augmented by ∂V/∂ρ: its information is that of all
 coefficients and ρ together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +25,17 @@ from wattlas.tiers.choices import (
     terms,
 )
 from wattlas.tiers.curve import slopes
-from wattlas.tiers.logit import Logit, logit
+from wattlas.tiers.logit import NEAR, Logit, likelihood, logit
 
 CURVATURE = "curvature"
 CURVATURE_MOST = 20.0
 """Beyond this |ρ| a curve is a step at one end of the scale."""
-STARTS = (-3.0, 3.0)
-"""Curvatures from which the search begins where one of them fits better than a line."""
-STEPS = 100
-CLOSE = 5e-9
-"""The search for ρ ends where a step would raise ln L by less: 1e-4 of a standard error."""
-HALVINGS = 40
+STARTS = (-CURVATURE_MOST, -3.0, 0.0, 3.0, CURVATURE_MOST)
+"""The search for ρ runs between the neighbours of the best of the inner three."""
+CLOSE = 1e-6
+"""It ends where ρ is known to this; standard errors of ρ are rarely below 0.05."""
+EDGE = 1e-3
+"""A ρ this near to a bound is taken to lie beyond it."""
 MEND = "Give a number (0 is linear), or show more levels of accuracy and latency."
 
 
@@ -109,57 +108,47 @@ def _coefficients(
 
 
 def _with_curvature(tasks: Tasks, scale: Scale, additive: bool) -> Coefficients:
-    def at(rho: float, start: np.ndarray | None = None) -> Point:
-        made = terms(tasks, scale, rho, additive=additive)
-        found = logit(made.values, tasks.there, start, covariance=False)
-        return Point(rho, made, found)
+    from scipy.optimize import minimize_scalar
 
-    line = at(0.0)
-    bent = (at(rho, line.found.coefficients) for rho in STARTS)
-    here = max((line, *bent), key=lambda one: one.found.loglik)
-    for _ in range(STEPS):
-        design = _augmented(tasks, scale, here)
-        start = np.append(here.found.coefficients, 0.0)
-        ahead = logit(design, tasks.there, start, covariance=False)
-        if ahead.loglik - here.found.loglik < CLOSE:
-            whole = logit(design, tasks.there, start)
-            values = np.append(here.found.coefficients, here.rho)
-            names = (*here.made.names, CURVATURE)
-            return _coefficients(tasks, names, values, whole, here.rho)
-        here = _moved(at, here, float(ahead.coefficients[-1]))
-    raise SolverError("the search for the curvature did not come to an end")
+    start: np.ndarray | None = None
+
+    def at(rho: float) -> tuple[Terms, Logit]:
+        nonlocal start
+        made = terms(tasks, scale, float(rho), additive=additive)
+        fitted = logit(made.values, tasks.there, start)
+        start = fitted.coefficients
+        return made, fitted
+
+    inner = range(1, len(STARTS) - 1)
+    best = max(inner, key=lambda n: at(STARTS[n])[1].loglik)
+    solution = minimize_scalar(
+        lambda rho: -at(rho)[1].loglik,
+        bounds=(STARTS[best - 1], STARTS[best + 1]),
+        method="bounded",
+        options={"xatol": CLOSE},
+    )
+    rho = float(solution.x)
+    if CURVATURE_MOST - abs(rho) < EDGE:
+        what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
+        raise InputError([Problem(CURVATURE, what, MEND)])
+    made, fitted = at(rho)
+    design = _augmented(tasks, scale, made, fitted, rho)
+    values = np.append(fitted.coefficients, 0.0)
+    whole = likelihood(design, tasks.there, values)
+    if not whole.distance < NEAR:
+        raise SolverError("the search for the curvature found no maximum")
+    maximum = Logit(values, np.linalg.inv(whole.information), whole.scores, whole.loglik)
+    found = np.append(fitted.coefficients, rho)
+    return _coefficients(tasks, (*made.names, CURVATURE), found, maximum, rho)
 
 
-@dataclass(frozen=True)
-class Point:
-    """A curvature on the way, and the best coefficients at it."""
-
-    rho: float
-    made: Terms
-    found: Logit
-
-
-def _augmented(tasks: Tasks, scale: Scale, here: Point) -> np.ndarray:
+def _augmented(tasks: Tasks, scale: Scale, made: Terms, fitted: Logit, rho: float) -> np.ndarray:
     """The terms with ∂V/∂ρ beside them, (N, J, K + 1)."""
-    by_name = dict(zip(here.made.names, here.found.coefficients.tolist(), strict=True))
-    turned = bend(tasks, scale, here.rho, by_name)
-    values = np.concatenate([here.made.values, turned[:, :, None]], axis=2)
-    spread = spread_of(Terms(values, (*here.made.names, CURVATURE)), tasks.there)
-    if spread.told(CURVATURE, here.made.names)[0] < SAME:
+    by_name = dict(zip(made.names, fitted.coefficients.tolist(), strict=True))
+    turned = bend(tasks, scale, rho, by_name)
+    values = np.concatenate([made.values, turned[:, :, None]], axis=2)
+    spread = spread_of(Terms(values, (*made.names, CURVATURE)), tasks.there)
+    if spread.told(CURVATURE, made.names)[0] < SAME:
         what = "does not show in the choices: what it bends can be told by straight lines"
         raise InputError([Problem(CURVATURE, what, MEND)])
     return values
-
-
-def _moved(at: Callable[[float, np.ndarray], Point], here: Point, step: float) -> Point:
-    """The first point along the step, halved as often as need be, at which ln L is higher."""
-    if abs(here.rho) == CURVATURE_MOST and step * here.rho > 0:
-        what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
-        raise InputError([Problem(CURVATURE, what, MEND)])
-    for _ in range(HALVINGS):
-        to = min(max(here.rho + step, -CURVATURE_MOST), CURVATURE_MOST)
-        there = at(to, here.found.coefficients)
-        if there.found.loglik > here.found.loglik:
-            return there
-        step /= 2
-    raise SolverError("the search for the curvature found no better value, nor its end")
