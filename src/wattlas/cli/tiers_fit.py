@@ -16,7 +16,7 @@ from wattlas.errors import UsageError
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices
     from wattlas.model.users import Scale
-    from wattlas.tiers.fit import Fit, SegmentFit
+    from wattlas.tiers.fitted import Fit, SegmentFit
     from wattlas.tiers.worth import Estimate
 
 ESTIMATED = "fit"

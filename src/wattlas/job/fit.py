@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from wattlas.data.choices_file import choices_of, read_choices
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.fit import Fit, fit
+from wattlas.tiers.fit import fit
+from wattlas.tiers.fitted import Fit
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
 from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, terms
 from wattlas.tiers.estimate import Coefficients
+from wattlas.tiers.fitted import SegmentFit
 from wattlas.tiers.identify import weakly_told
 from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, estimates, sums
-
-if TYPE_CHECKING:
-    from wattlas.tiers.fit import SegmentFit
 
 FEW_RESPONDENTS = 30
 """Clustered standard errors of fewer respondents tend to be too small."""
