@@ -151,9 +151,11 @@ def centred(values: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Spread:
-    """Terms less their mean over the task, (M, K) for M alternatives, over their size `norm` (K,).
+    """Terms less their mean over the task, over their size `norm` (K,).
 
-    `norm` is 0 for a term that is alike for all alternatives of each task.
+    `values` (K, K) are their triangular factor: the columns have the lengths and the angles of the
+    terms over all alternatives. `norm` is 0 for a term that is alike for all alternatives of each
+    task.
     """
 
     values: np.ndarray
@@ -179,4 +181,5 @@ def spread_of(made: Terms, there: np.ndarray) -> Spread:
     values = centred(made.values, there)[there]
     norm = np.linalg.norm(values, axis=0)
     norm = np.where(norm > SAME * np.linalg.norm(made.values[there], axis=0), norm, 0.0)
-    return Spread(values / np.where(norm > 0, norm, np.inf), norm, made.names)
+    factor = np.linalg.qr(values / np.where(norm > 0, norm, np.inf)).R
+    return Spread(factor, norm, made.names)
