@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
-from tests.placement.hour.test_hourly import measure_of, size
 
 import wattlas
 from tests.oracle import oracle_plan
+from tests.placement.hour.test_hourly import measure_of, size
 from tests.strategies import objectives, scenarios
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.scenario import Scenario
