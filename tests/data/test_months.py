@@ -14,7 +14,7 @@ from wattlas.data.months import Months, by_month, is_long, load_months
 from wattlas.data.tables import read_table, times_of
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.signals import Hours
-from wattlas.placement.fingerprint import fingerprint
+from wattlas.placement.streaming.fingerprint import fingerprint
 
 DAYS = 60
 

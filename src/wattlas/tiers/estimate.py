@@ -36,7 +36,7 @@ CLOSE = 1e-6
 """It ends where ρ is known to this; standard errors of ρ are rarely below 0.05."""
 EDGE = 1e-3
 """A ρ this near to a bound is taken to lie beyond it."""
-MEND = "Give a number (0 is linear), or show more levels of accuracy and latency."
+FIX = "Give a number (0 is linear), or show more levels of accuracy and latency."
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _with_curvature(tasks: Tasks, scale: Scale, additive: bool) -> Coefficients:
     rho = float(solution.x)
     if CURVATURE_MOST - abs(rho) < EDGE:
         what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
-        raise InputError([Problem(CURVATURE, what, MEND)])
+        raise InputError([Problem(CURVATURE, what, FIX)])
     made, fitted = at(rho)
     design = _augmented(tasks, scale, made, fitted, rho)
     values = np.append(fitted.coefficients, 0.0)
@@ -150,5 +150,5 @@ def _augmented(tasks: Tasks, scale: Scale, made: Terms, fitted: Logit, rho: floa
     spread = spread_of(Terms(values, (*made.names, CURVATURE)), tasks.there)
     if spread.told(CURVATURE, made.names)[0] < SAME:
         what = "does not show in the choices: what it bends can be told by straight lines"
-        raise InputError([Problem(CURVATURE, what, MEND)])
+        raise InputError([Problem(CURVATURE, what, FIX)])
     return values
