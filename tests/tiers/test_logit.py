@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from wattlas.errors import SolverError
-from wattlas.tiers.choices import Terms, centred, spread_of
+from wattlas.tiers.choices import TermValues, centred, spread_of
 from wattlas.tiers.estimate import clustered
 from wattlas.tiers.logit import Diverges, logit, null_loglik
 
@@ -42,7 +42,7 @@ def test_separation_is_what_a_linear_program_says() -> None:
     seen = {True: 0, False: 0}
     for seed in range(400):
         values, there = drawn(seed)
-        spread = spread_of(Terms(values, NAMES), there)
+        spread = spread_of(TermValues(values, NAMES), there)
         if min(spread.told(n, [m for m in NAMES if m != n])[0] for n in NAMES) < 1e-6:
             continue
         want = separated(values, there)

@@ -97,7 +97,7 @@ def _range(values: np.ndarray, half: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Terms:
+class TermValues:
     """What multiplies each coefficient: `values` (N, J, K) and the names of the K terms."""
 
     values: np.ndarray
@@ -119,7 +119,9 @@ def scores(tasks: Tasks, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
     return accuracy_score(points, scale), latency_score(points, scale)
 
 
-def terms(tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = False) -> Terms:
+def term_values(
+    tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = False
+) -> TermValues:
     """The terms of V at a curvature ρ; without accuracy × latency where `additive`.
 
     "None of these" has a constant and nothing else. V has its origin where a request is free, and
@@ -133,7 +135,7 @@ def terms(tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = Fals
         del columns[BOTH]
     if (tasks.outside & tasks.there).any():
         columns[OUTSIDE] = tasks.outside.astype(float)
-    return Terms(np.stack(list(columns.values()), axis=2), tuple(columns))
+    return TermValues(np.stack(list(columns.values()), axis=2), tuple(columns))
 
 
 def _bent(score: np.ndarray, curvature: float) -> np.ndarray:
@@ -176,10 +178,10 @@ class Spread:
         return columns
 
 
-def spread_of(made: Terms, there: np.ndarray) -> Spread:
+def spread_of(design: TermValues, there: np.ndarray) -> Spread:
     """How terms vary within tasks."""
-    values = centred(made.values, there)[there]
+    values = centred(design.values, there)[there]
     norm = np.linalg.norm(values, axis=0)
-    norm = np.where(norm > SAME * np.linalg.norm(made.values[there], axis=0), norm, 0.0)
+    norm = np.where(norm > SAME * np.linalg.norm(design.values[there], axis=0), norm, 0.0)
     factor = np.linalg.qr(values / np.where(norm > 0, norm, np.inf)).R
-    return Spread(factor, norm, made.names)
+    return Spread(factor, norm, design.names)

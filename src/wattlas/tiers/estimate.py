@@ -7,6 +7,7 @@ coefficients and ρ together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,10 @@ from wattlas.tiers.choices import (
     LATENCY,
     SAME,
     Tasks,
-    Terms,
+    TermValues,
     scores,
     spread_of,
-    terms,
+    term_values,
 )
 from wattlas.tiers.curve import slopes
 from wattlas.tiers.logit import NEAR, Logit, likelihood, logit
@@ -69,9 +70,9 @@ def estimate(
     """
     if curvature is None:
         return _with_curvature(tasks, scale, additive)
-    made = terms(tasks, scale, curvature, additive=additive)
-    found = logit(made.values, tasks.there)
-    return _coefficients(tasks, made.names, found.coefficients, found, curvature)
+    design = term_values(tasks, scale, curvature, additive=additive)
+    maximum = logit(design.values, tasks.there)
+    return _coefficients(tasks, design.names, maximum.coefficients, maximum, curvature)
 
 
 def clustered(covariance: np.ndarray, gradient: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -100,55 +101,62 @@ def bend(tasks: Tasks, scale: Scale, curvature: float, by_name: dict[str, float]
 
 
 def _coefficients(
-    tasks: Tasks, names: tuple[str, ...], values: np.ndarray, found: Logit, curvature: float
+    tasks: Tasks, names: tuple[str, ...], values: np.ndarray, maximum: Logit, curvature: float
 ) -> Coefficients:
     several = 1 < tasks.clusters < len(tasks.there)
-    robust = clustered(found.covariance, found.scores, tasks.respondent) if several else None
-    return Coefficients(names, values, found.covariance, robust, curvature, found.loglik)
+    robust = clustered(maximum.covariance, maximum.scores, tasks.respondent) if several else None
+    return Coefficients(names, values, maximum.covariance, robust, curvature, maximum.loglik)
 
 
 def _with_curvature(tasks: Tasks, scale: Scale, additive: bool) -> Coefficients:
-    from scipy.optimize import minimize_scalar
-
     start: np.ndarray | None = None
 
-    def at(rho: float) -> tuple[Terms, Logit]:
+    def best_at(rho: float) -> tuple[TermValues, Logit]:
         nonlocal start
-        made = terms(tasks, scale, float(rho), additive=additive)
-        fitted = logit(made.values, tasks.there, start)
+        design = term_values(tasks, scale, float(rho), additive=additive)
+        fitted = logit(design.values, tasks.there, start)
         start = fitted.coefficients
-        return made, fitted
+        return design, fitted
 
-    inner = range(1, len(STARTS) - 1)
-    best = max(inner, key=lambda n: at(STARTS[n])[1].loglik)
-    solution = minimize_scalar(
-        lambda rho: -at(rho)[1].loglik,
+    rho = _best_curvature(lambda rho: best_at(rho)[1].loglik)
+    design, fitted = best_at(rho)
+    augmented = _augmented(tasks, scale, design, fitted, rho)
+    values = np.append(fitted.coefficients, 0.0)
+    joint = likelihood(augmented, tasks.there, values)
+    if not joint.distance < NEAR:
+        raise SolverError("the search for the curvature found no maximum")
+    maximum = Logit(values, np.linalg.inv(joint.information), joint.scores, joint.loglik)
+    coefficients = np.append(fitted.coefficients, rho)
+    return _coefficients(tasks, (*design.names, CURVATURE), coefficients, maximum, rho)
+
+
+def _best_curvature(loglik: Callable[[float], float]) -> float:
+    """ρ of the highest ln L between the neighbours of the best start."""
+    from scipy.optimize import minimize_scalar
+
+    best = max(range(1, len(STARTS) - 1), key=lambda n: loglik(STARTS[n]))
+    search = minimize_scalar(
+        lambda rho: -loglik(rho),
         bounds=(STARTS[best - 1], STARTS[best + 1]),
         method="bounded",
         options={"xatol": CLOSE},
     )
-    rho = float(solution.x)
+    rho = float(search.x)
     if CURVATURE_MOST - abs(rho) < EDGE:
         what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
         raise InputError([Problem(CURVATURE, what, FIX)])
-    made, fitted = at(rho)
-    design = _augmented(tasks, scale, made, fitted, rho)
-    values = np.append(fitted.coefficients, 0.0)
-    whole = likelihood(design, tasks.there, values)
-    if not whole.distance < NEAR:
-        raise SolverError("the search for the curvature found no maximum")
-    maximum = Logit(values, np.linalg.inv(whole.information), whole.scores, whole.loglik)
-    found = np.append(fitted.coefficients, rho)
-    return _coefficients(tasks, (*made.names, CURVATURE), found, maximum, rho)
+    return rho
 
 
-def _augmented(tasks: Tasks, scale: Scale, made: Terms, fitted: Logit, rho: float) -> np.ndarray:
+def _augmented(
+    tasks: Tasks, scale: Scale, design: TermValues, fitted: Logit, rho: float
+) -> np.ndarray:
     """The terms with ∂V/∂ρ beside them, (N, J, K + 1)."""
-    by_name = dict(zip(made.names, fitted.coefficients.tolist(), strict=True))
+    by_name = dict(zip(design.names, fitted.coefficients.tolist(), strict=True))
     turned = bend(tasks, scale, rho, by_name)
-    values = np.concatenate([made.values, turned[:, :, None]], axis=2)
-    spread = spread_of(Terms(values, (*made.names, CURVATURE)), tasks.there)
-    if spread.told(CURVATURE, made.names)[0] < SAME:
+    values = np.concatenate([design.values, turned[:, :, None]], axis=2)
+    spread = spread_of(TermValues(values, (*design.names, CURVATURE)), tasks.there)
+    if spread.told(CURVATURE, design.names)[0] < SAME:
         what = "does not show in the choices: what it bends can be told by straight lines"
         raise InputError([Problem(CURVATURE, what, FIX)])
     return values

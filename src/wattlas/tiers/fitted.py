@@ -40,9 +40,9 @@ class SegmentFit:
 
     def __getitem__(self, parameter: str) -> Estimate:
         """An estimate by its name; KeyError for one that there is not."""
-        for one in (*self.estimates, *self.worth):
-            if one.parameter == parameter:
-                return one
+        for estimate in (*self.estimates, *self.worth):
+            if estimate.parameter == parameter:
+                return estimate
         raise KeyError(parameter)
 
 
@@ -59,32 +59,32 @@ class Fit:
     @property
     def estimates(self) -> tuple[Estimate, ...]:
         """Taste of all segments, one after the other."""
-        return tuple(e for one in self.segments for e in one.estimates)
+        return tuple(e for segment in self.segments for e in segment.estimates)
 
     @property
     def worth(self) -> tuple[Estimate, ...]:
         """Willingness to pay of all segments, one after the other."""
-        return tuple(e for one in self.segments for e in one.worth)
+        return tuple(e for segment in self.segments for e in segment.worth)
 
     @property
     def tasks(self) -> int:
         """Number of choices."""
-        return sum(one.tasks for one in self.segments)
+        return sum(segment.tasks for segment in self.segments)
 
     @property
     def respondents(self) -> int:
         """Number of respondents."""
-        return sum(one.respondents for one in self.segments)
+        return sum(segment.respondents for segment in self.segments)
 
     @property
     def loglik(self) -> float:
         """ln L of all segments together."""
-        return sum(one.loglik for one in self.segments)
+        return sum(segment.loglik for segment in self.segments)
 
     @property
     def rho2(self) -> float:
         """McFadden's 1 − ln L / ln L of equal chances, all segments together."""
-        return 1.0 - self.loglik / sum(one.null_loglik for one in self.segments)
+        return 1.0 - self.loglik / sum(segment.null_loglik for segment in self.segments)
 
     def users(self) -> Users:
         """The population to plan with, on `scale`; its segments in shares of respondents.
@@ -94,10 +94,10 @@ class Fit:
         """
 
         def mean(name: str) -> float:
-            return float(sum(one.share * one[name].value for one in self.segments))
+            return float(sum(segment.share * segment[name].value for segment in self.segments))
 
         return Users(
-            segments=tuple(_segment(one) for one in self.segments),
+            segments=tuple(_segment(segment) for segment in self.segments),
             scale_usd=mean("scale_usd"),
             ends=self.scale,
             may_leave=self.may_leave,
@@ -107,20 +107,20 @@ class Fit:
     @property
     def may_leave(self) -> bool:
         """Whether every segment could choose none of the alternatives."""
-        return all(OUTSIDE in one.coefficients.names for one in self.segments)
+        return all(OUTSIDE in segment.coefficients.names for segment in self.segments)
 
 
-def _segment(one: SegmentFit) -> Segment:
+def _segment(fitted: SegmentFit) -> Segment:
     theta, k_a, k_l = (
-        min(max(one[name].value, 0.0), 1.0)
+        min(max(fitted[name].value, 0.0), 1.0)
         for name in ("consciousness", "weight_accuracy", "weight_latency")
     )
     return Segment(
-        id=one.id,
-        share=one.share,
+        id=fitted.id,
+        share=fitted.share,
         consciousness=theta,
         weight_accuracy=k_a,
         weight_latency=k_l,
-        curvature=one.coefficients.curvature,
-        usd_per_utility=one["usd_per_utility"].value,
+        curvature=fitted.coefficients.curvature,
+        usd_per_utility=fitted["usd_per_utility"].value,
     )

@@ -18,7 +18,7 @@ from wattlas.tiers.choices import (
     SAME,
     Spread,
     Tasks,
-    Terms,
+    TermValues,
     scores,
 )
 from wattlas.tiers.worth import QUALITY, WHOLE, Estimate
@@ -75,9 +75,9 @@ BEST = {
 }
 
 
-def too_few(made: Terms, estimated: int) -> Iterator[Problem]:
+def too_few(design: TermValues, estimated: int) -> Iterator[Problem]:
     """Fewer tasks than so many coefficients need."""
-    tasks, least = len(made.values), TASKS_PER_TERM * estimated
+    tasks, least = len(design.values), TASKS_PER_TERM * estimated
     if tasks < least:
         what = f"there are {tasks} tasks for {estimated} coefficients, wanted at least {least}"
         yield Problem("task", what, "Ask more, or estimate less: additive, a given curvature.")
@@ -123,12 +123,12 @@ def unbent(tasks: Tasks, scale: Scale) -> Iterator[Problem]:
         yield Problem("curvature", what, "Give a number (0 is linear), or show three levels.")
 
 
-def decided(made: Terms, there: np.ndarray) -> Iterator[Problem]:
+def decided(design: TermValues, there: np.ndarray) -> Iterator[Problem]:
     """Single terms by which the chosen alternative is always best, or always worst, of its task."""
-    for name in made.names:
+    for name in design.names:
         if name == BOTH:
             continue
-        ahead = np.where(there, made[name][:, :1] - made[name], 0.0)
+        ahead = np.where(there, design[name][:, :1] - design[name], 0.0)
         if not ahead.any():
             continue
         if (ahead >= 0).all():
@@ -149,18 +149,18 @@ def diverging(spread: Spread, direction: np.ndarray) -> Problem:
     return Problem(" with ".join(COLUMN[n] for n in names), what, fix)
 
 
-def meaningless(sums: Sequence[Estimate]) -> Iterator[Problem]:
+def meaningless(divisors: Sequence[Estimate]) -> Iterator[Problem]:
     """Sums of coefficients that must be above 0 for worth, weights and consciousness to be defined.
 
-    `sums` are those of `worth.sums`.
+    `divisors` are those of `worth.divisors`.
     """
-    told = {one.parameter: one for one in sums}
-    for name, one in told.items():
-        if one.value > 0 or (name == WHOLE and told[QUALITY].value <= 0):
+    by_name = {divisor.parameter: divisor for divisor in divisors}
+    for name, divisor in by_name.items():
+        if divisor.value > 0 or (name == WHOLE and by_name[QUALITY].value <= 0):
             continue
         what, fix = NOT_ABOVE_0[name]
-        found = f"comes out at {one.value:.3g} ± {one.standard_error:.2g}, not above 0"
-        yield Problem(SUM_COLUMNS[name], f"{what} {found}, so {SUM_PARAMETERS[name]}", fix)
+        estimated = f"comes out at {divisor.value:.3g} ± {divisor.standard_error:.2g}, not above 0"
+        yield Problem(SUM_COLUMNS[name], f"{what} {estimated}, so {SUM_PARAMETERS[name]}", fix)
 
 
 def _constant(name: str) -> Problem:
