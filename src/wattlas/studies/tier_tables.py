@@ -123,9 +123,8 @@ def _of_class(scenario: Scenario, one: Design, whole: TierDesign) -> tuple[Menu,
     points = [o for o in whole.points if o.id in shown or usable is None or o.id in usable]
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
-    found = menu(replace(klass, points=None), points)
-    usd = found.energy_kwh * at.pue * at.usd_per_mwh / 1e3 + found.gpu_h * at.rent_usd_per_gpu_h
-    return replace(found, cost_usd=usd), at.g_per_kwh, at.pue
+    every = menu(replace(klass, points=None), points)
+    return every.priced(at.usd_per_mwh, at.rent_usd_per_gpu_h, at.pue), at.g_per_kwh, at.pue
 
 
 def _menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:

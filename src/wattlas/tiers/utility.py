@@ -92,27 +92,3 @@ def utility(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
     green = 1.0 - points.carbon_g / scale.reference_g
     value: np.ndarray = (1.0 - theta) * quality(points, taste, scale) + theta * green[None]
     return value
-
-
-def compensation_usd(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
-    """I = W · max(0, U(full) − U(o)): what makes a user whole for a request at o; USD, (N, O)."""
-    felt = utility(points, taste, scale)
-    lost = np.maximum(felt[:, full, None] - felt, 0.0)
-    usd: np.ndarray = taste.usd_per_utility[:, None] * lost
-    return usd
-
-
-def content_above(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
-    """θ0 = ΔQ/(ΔQ + Δc/c_ref): from this consciousness on a step needs no discount; (N, O).
-
-    Zero where nothing is lost; inf where something is lost and no carbon is saved.
-    """
-    q = quality(points, taste, scale)
-    lost = q[:, full, None] - q
-    saved = (points.carbon_g[full] - points.carbon_g)[None] / scale.reference_g
-    threshold = np.divide(
-        lost, lost + saved, out=np.full(lost.shape, np.inf), where=(lost > 0) & (lost + saved > 0)
-    )
-    never = (lost > 0) & (saved <= 0)
-    found: np.ndarray = np.where(never, np.inf, np.where(lost <= 0, 0.0, threshold))
-    return found
