@@ -6,7 +6,7 @@ import pytest
 
 from tests.tiers.markets import PRICE, service
 from wattlas.model.users import Segment, Users
-from wattlas.tiers.sensitivity import gain_usd, sensitivities
+from wattlas.tiers.sensitivity import profit_gain_usd, sensitivities
 
 USERS = Users(count=800, status_quo=0.05)
 
@@ -20,8 +20,11 @@ def test_each_assumption_is_varied_around_the_base() -> None:
     for one in found:
         low, base, high = one.assumption.values
         assert low < base < high
-    assert len({gain_usd(one.offers[1]) for one in found}) == 1
-    swings = [max(map(gain_usd, one.offers)) - min(map(gain_usd, one.offers)) for one in found]
+    assert len({profit_gain_usd(one.offers[1]) for one in found}) == 1
+    swings = [
+        max(map(profit_gain_usd, one.offers)) - min(map(profit_gain_usd, one.offers))
+        for one in found
+    ]
     assert swings == sorted(swings, reverse=True)
     assert swings[0] > 0
 
@@ -29,7 +32,7 @@ def test_each_assumption_is_varied_around_the_base() -> None:
 def test_directions() -> None:
     """Greener users and dearer serving make a tier worth more; dearer quality worth less."""
     found = {
-        one.assumption.parameter: [gain_usd(offer) for offer in one.offers]
+        one.assumption.parameter: [profit_gain_usd(offer) for offer in one.offers]
         for one in sensitivities(service(seed=1, full_cost=0.7), USERS, PRICE)
     }
     assert found["consciousness"] == sorted(found["consciousness"])

@@ -9,7 +9,7 @@ from wattlas.errors import InputError
 from wattlas.model.users import Prior, Scale, Segment, Users
 from wattlas.tiers.population import Population, population
 from wattlas.tiers.utility import (
-    Points,
+    PerceivedPoints,
     Taste,
     curved,
     quality,
@@ -17,7 +17,7 @@ from wattlas.tiers.utility import (
 )
 
 SCALE = Scale(0.5, 0.9, 100.0, 1100.0, 0.2)
-POINTS = Points(
+POINTS = PerceivedPoints(
     np.array([0.9, 0.7, 0.5]), np.array([600.0, 350.0, 100.0]), np.array([0.2, 0.1, 0.05])
 )
 

@@ -27,13 +27,13 @@ from wattlas.placement.tables.metrics import Table
 from wattlas.placement.tables.service_costs import Accelerators, serving
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
-from wattlas.tiers.offer import Offer, best, by_floor, pareto
+from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
 from wattlas.tiers.savings import rule_share
-from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan
-from wattlas.tiers.selection import Segment, segments
+from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan_grid
+from wattlas.tiers.selection import SegmentAdoption, segments
 from wattlas.tiers.sensitivity import Varied, sensitivities
-from wattlas.tiers.verdict import NO_CANDIDATE, Verdict, verdict
+from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict
 
 GREEN = "green"
 OBJECTIVES = (PROFIT, CARBON)
@@ -51,7 +51,7 @@ class Design:
 
     service: Service
     price_usd: float
-    verdict: Verdict
+    verdict: OfferVerdict
     market: Market | None = None
     grid: Grid | None = None
     most: Offer | None = None
@@ -60,7 +60,7 @@ class Design:
     ladder: Ladder = field(default_factory=lambda: _alone(None))
     floors: tuple[Offer | None, ...] = ()
     front: tuple[Offer, ...] = ()
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[SegmentAdoption, ...] = ()
     sensitivities: tuple[Varied, ...] = ()
 
 
@@ -143,7 +143,7 @@ def design_tiers(
         service = serving(found, name, menu, accelerators=Accelerators(asked.accelerators))
         price = price_of(base, who, name)
         if not service.points:
-            designs.append(Design(service, price, Verdict(False, NO_CANDIDATE)))
+            designs.append(Design(service, price, OfferVerdict(False, NO_CANDIDATE)))
             continue
         usable = 1.0 if asked.cap_share is None else rule_share(service, asked.cap_share)
         of = market(service, population(who, price), price, scale=who.ends, usable=usable)
@@ -172,9 +172,9 @@ def _designed(
     sensitive: bool,
     usable: float | np.ndarray,
 ) -> Design:
-    grid, objective = scan(of, size), terms.objective
+    grid, objective = scan_grid(of, size), terms.objective
     tops = {goal: best(of, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
-    said = verdict(of, tops[PROFIT], tops[CARBON], objective)
+    said = offer_verdict(of, tops[PROFIT], tops[CARBON], objective)
     chosen = tops[objective] if said.worth else None
     steps = None
     if terms.most > 1 and chosen:
@@ -190,7 +190,7 @@ def _designed(
         cleanest=tops[CARBON],
         chosen=chosen,
         ladder=steps or _alone(chosen),
-        floors=tuple(by_floor(of, objective, fair=fair, grid=grid)),
+        floors=tuple(by_fallback(of, objective, fair=fair, grid=grid)),
         front=tuple(pareto(of, grid, fair=fair)),
         segments=tuple(segments(of, contracts, (GREEN,) * len(contracts))),
         sensitivities=tuple(
@@ -230,7 +230,7 @@ def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]
             latency_factor=max(late * (1 + 1e-9), 1.0),
             discount=each.discount,
             classes=(klass.id,),
-            points=(each.floor,),
+            points=(each.fallback,),
         )
 
 

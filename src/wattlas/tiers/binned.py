@@ -1,9 +1,9 @@
 """Sums over users for many offers at once.
 
-A user u takes up a contract with probability Pr = σ((d − x)/μ), where d is the discount in USD and
-x = L + b depends on the user, the floor and the promised share, not on the discount: L is what the
-promise costs the user, b what the alternatives are worth. So users are put into bins of x once per
-(floor, share), and one product with a matrix of σ gives the sums for every discount.
+A user u adopts a contract with probability Pr = σ((d − x)/μ), where d is the discount in USD and
+x = L + b depends on the user, the fallback and the degradation cap, not on the discount: L is what
+the contract costs the user, b what the alternatives are worth. So users are put into bins of x once
+per (fallback, share), and one product with a matrix of σ gives the sums for every discount.
 
 Each user is shared between the two bins beside x, so that the error is of second order in the
 width of a bin over μ.
@@ -31,8 +31,8 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Sums over users of Pr times something, each (F, I, J): floors, shares, discounts.
+class UserSums:
+    """Sums over users of Pr times something, each (F, I, J): fallbacks, shares, discounts.
 
     `adopted` Σ n·Pr, `lost` Σ n·L·Pr in USD, `weighed` (K, F, I, J) Σ n·w·Pr for each weight w.
     """
@@ -42,7 +42,7 @@ class Sums:
     weighed: np.ndarray
 
 
-def sums(
+def user_sums(
     felt: np.ndarray,
     concern: np.ndarray,
     beyond: np.ndarray,
@@ -53,8 +53,8 @@ def sums(
     discount_usd: np.ndarray,
     scale_usd: float,
     finer: float = 1.0,
-) -> Sums:
-    """Sums over users for every floor, share and discount.
+) -> UserSums:
+    """Sums over users for every fallback, share and discount.
 
     Shapes: `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved;
     `beyond` (U,) b; `requests` (U,); `weights` (K, U); `share` (F, I) that is degraded in truth;
@@ -64,8 +64,8 @@ def sums(
         L = share·felt − grams·concern
     """
     edges = _edges(discount_usd, scale_usd, finer)
-    floors, shares, bins = *share.shape, len(edges)
-    held = np.zeros((floors, shares, bins, 2, 2 + len(weights)))
+    fallbacks, shares, bins = *share.shape, len(edges)
+    held = np.zeros((fallbacks, shares, bins, 2, 2 + len(weights)))
     columns = np.asfortranarray(felt)
     share, grams, weights = (np.ascontiguousarray(a) for a in (share, grams, weights))
     per = 1.0 / (edges[1] - edges[0])
@@ -78,17 +78,17 @@ def sums(
             )  # fmt: skip
 
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(fill, np.array_split(np.arange(floors), THREADS)))
+        list(pool.map(fill, np.array_split(np.arange(fallbacks), THREADS)))
     chosen = _chosen(discount_usd, edges, scale_usd)
     rows = (held[..., 0, w].reshape(-1, bins) for w in range(held.shape[4]))
     upper = (held[..., 1, w].reshape(-1, bins) for w in range(held.shape[4]))
-    found = np.stack(
+    by_weight = np.stack(
         [
-            (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(floors, shares, -1)
+            (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(fallbacks, shares, -1)
             for low, high in zip(rows, upper, strict=True)
         ]
     )
-    return Sums(found[0], found[1], found[2:])
+    return UserSums(by_weight[0], by_weight[1], by_weight[2:])
 
 
 def logistic(z: np.ndarray) -> np.ndarray:
@@ -144,7 +144,7 @@ def _fill(
     first: int,
     last: int,
 ) -> None:  # pragma: no cover
-    """Put the users into bins for floors `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
+    """Put the users into bins for fallbacks `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
     users, extra, top = felt.shape[0], weights.shape[0], held.shape[2] - 1.000001
     at, lost = np.empty(BLOCK), np.empty(BLOCK)
     for f in range(first, last):

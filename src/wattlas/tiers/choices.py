@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.model.choices import ATTRIBUTES, Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.utility import Points, accuracy_score, curved, latency_score
+from wattlas.tiers.utility import PerceivedPoints, accuracy_score, curved, latency_score
 
 ACCURACY, LATENCY, BOTH, CARBON, PRICE, OUTSIDE = (
     "accuracy",
@@ -111,7 +111,7 @@ class TermValues:
 
 def scores(tasks: Tasks, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
     """q_a and q_l of every alternative, (N, J) each; 0 for "none of these"."""
-    points = Points(
+    points = PerceivedPoints(
         np.nan_to_num(tasks.accuracy, nan=scale.accuracy_min),
         np.nan_to_num(tasks.latency_ms, nan=scale.latency_max_ms),
         tasks.carbon_g,

@@ -44,12 +44,12 @@ class Menu:
         """The menu of some points, by their positions or a mask; the front is still the whole's."""
         chosen = np.arange(len(self.ids))[np.asarray(index)]
         parts: dict[str, Any] = {}
-        for one in fields(self):
-            whole = getattr(self, one.name)
+        for field in fields(self):
+            whole = getattr(self, field.name)
             if isinstance(whole, tuple):
-                parts[one.name] = tuple(whole[n] for n in chosen)
+                parts[field.name] = tuple(whole[n] for n in chosen)
             else:
-                parts[one.name] = whole if one.name == "klass" else whole[chosen]
+                parts[field.name] = whole if field.name == "klass" else whole[chosen]
         return Menu(**parts)
 
     def front(self) -> Menu:
@@ -128,20 +128,20 @@ def _measured(klass: WorkloadClass, points: list[OperatingPoint]) -> Menu:
     )
 
 
-def _problems(klass: WorkloadClass, points: list[OperatingPoint], found: Menu) -> Iterator[Problem]:
+def _problems(klass: WorkloadClass, points: list[OperatingPoint], menu: Menu) -> Iterator[Problem]:
     if not points:
         where = f"classes.{klass.id}.points"
         what = "leave nothing on the menu: none of the points given is one that the class may use"
         yield Problem(where, what, "Give points, or let the class use them.")
     for n, o in enumerate(points):
-        if o.id in found.ids[:n]:
+        if o.id in menu.ids[:n]:
             yield Problem(f"points.{o.id}", "is there twice", "Give each point an id of its own.")
-        score = found.accuracy[n]
+        score = menu.accuracy[n]
         if not 0.0 <= score <= 1.0:
             fix = "Divide a percentage by 100."
             yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", fix)
         for name in ("service_ms", "energy_kwh", "gpu_h"):
-            value = getattr(found, name)[n]
+            value = getattr(menu, name)[n]
             if not 0.0 <= value < np.inf:
                 what = f"is {value:g} per request, wanted a number of at least 0"
                 yield Problem(f"points.{o.id}.{name}", what, "Fix the figures it is made of.")

@@ -15,7 +15,7 @@ from wattlas.model.users import Scale
 from wattlas.tiers.choices import ACCURACY, BOTH, CARBON, LATENCY, OUTSIDE, PRICE, Tasks
 from wattlas.tiers.curve import slopes
 from wattlas.tiers.estimate import CURVATURE, Coefficients
-from wattlas.tiers.utility import Points, accuracy_score, latency_score
+from wattlas.tiers.utility import PerceivedPoints, accuracy_score, latency_score
 
 NORMAL_975 = 1.959963984540054
 STEP_ACCURACY = 0.01
@@ -149,7 +149,7 @@ def _at_mean(
 ) -> tuple[tuple[WithGradient, WithGradient], tuple[WithGradient, WithGradient]]:
     """u and ∂u/∂q of accuracy and of latency at the mean of what was offered."""
     means = [np.array([v[tasks.offered].mean()]) for v in (tasks.accuracy, tasks.latency_ms)]
-    points = Points(means[0], means[1], np.zeros(1))
+    points = PerceivedPoints(means[0], means[1], np.zeros(1))
     bent = _coefficient(coefficients, CURVATURE).gradient
 
     def felt(score: np.ndarray) -> tuple[WithGradient, WithGradient]:
