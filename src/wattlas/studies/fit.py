@@ -32,8 +32,8 @@ def fit_users(
     Raises InputError with everything that is wrong with the table, or with every parameter that it
     cannot tell.
     """
-    made = as_choices(choices)
-    return fit(made, scale=scale, curvature=curvature, additive=additive, requests=requests)
+    table = as_choices(choices)
+    return fit(table, scale=scale, curvature=curvature, additive=additive, requests=requests)
 
 
 def as_choices(source: str | Path | pl.DataFrame | Choices) -> Choices:

@@ -42,44 +42,57 @@ class UserSums:
     weighed: np.ndarray
 
 
-def user_sums(
-    felt: np.ndarray,
-    concern: np.ndarray,
-    beyond: np.ndarray,
-    requests: np.ndarray,
-    weights: np.ndarray,
-    share: np.ndarray,
-    grams: np.ndarray,
-    discount_usd: np.ndarray,
-    scale_usd: float,
-    finer: float = 1.0,
-) -> UserSums:
-    """Sums over users for every fallback, share and discount.
+@dataclass(frozen=True)
+class Choosers:
+    """Users as bins take them, and their spread μ in USD.
 
-    Shapes: `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved;
-    `beyond` (U,) b; `requests` (U,); `weights` (K, U); `share` (F, I) that is degraded in truth;
-    `grams` (F, I) saved per request of the tier; `discount_usd` (J,). `finer` divides the width of
-    the bins.
-
-        L = share·felt − grams·concern
+    `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved; `beyond` (U,) b;
+    `requests` (U,); `weights` (K, U).
     """
-    edges = _edges(discount_usd, scale_usd, finer)
-    fallbacks, shares, bins = *share.shape, len(edges)
+
+    felt: np.ndarray
+    concern: np.ndarray
+    beyond: np.ndarray
+    requests: np.ndarray
+    weights: np.ndarray
+    scale_usd: float
+
+
+@dataclass(frozen=True)
+class OfferAxes:
+    """Offers to judge: `share` (F, I) that is degraded in truth, `grams` (F, I) saved per request
+    of the tier, `discount_usd` (J,).
+    """
+
+    share: np.ndarray
+    grams: np.ndarray
+    discount_usd: np.ndarray
+
+
+def user_sums(users: Choosers, offers: OfferAxes, finer: float = 1.0) -> UserSums:
+    """Sums over users for every fallback, share and discount; `finer` divides the bins' width.
+
+    L = share·felt − grams·concern
+    """
+    edges = _edges(offers.discount_usd, users.scale_usd, finer)
+    fallbacks, shares, bins = *offers.share.shape, len(edges)
+    felt = np.asfortranarray(users.felt)
+    share, grams, weights = (
+        np.ascontiguousarray(a) for a in (offers.share, offers.grams, users.weights)
+    )
     held = np.zeros((fallbacks, shares, bins, 2, 2 + len(weights)))
-    columns = np.asfortranarray(felt)
-    share, grams, weights = (np.ascontiguousarray(a) for a in (share, grams, weights))
     per = 1.0 / (edges[1] - edges[0])
 
     def fill(part: np.ndarray) -> None:
         if len(part):
             _fill(
-                columns, share, concern, grams, beyond, requests, weights, edges[0], per,
-                held, part[0], part[-1] + 1,
+                felt, share, users.concern, grams, users.beyond, users.requests, weights,
+                edges[0], per, held, part[0], part[-1] + 1,
             )  # fmt: skip
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(fill, np.array_split(np.arange(fallbacks), THREADS)))
-    chosen = _chosen(discount_usd, edges, scale_usd)
+    chosen = _chosen(offers.discount_usd, edges, users.scale_usd)
     rows = (held[..., 0, w].reshape(-1, bins) for w in range(held.shape[4]))
     upper = (held[..., 1, w].reshape(-1, bins) for w in range(held.shape[4]))
     by_weight = np.stack(

@@ -20,7 +20,8 @@ from wattlas.tiers.market import (
     saved,
 )
 from wattlas.tiers.offer import Offer, best, judge
-from wattlas.tiers.search import GRID, PROFIT, no_loss_usd
+from wattlas.tiers.search import GRID, PROFIT, no_loss_usd, objective_value
+from wattlas.units import G_PER_KG
 
 LEAST_GAIN = 1e-3
 """A further contract must bring this much more, relative to what there is."""
@@ -61,7 +62,7 @@ def judged_together(market: Market, contracts: tuple[Contract, ...]) -> Ladder:
     return Ladder(
         offers=offers,
         profit_gain_usd=float(chosen @ margins + (taken[0] - before[0]) * market.margin_usd),
-        carbon_saved_kg=float(chosen @ grams) / 1e3,
+        carbon_saved_kg=float(chosen @ grams) / G_PER_KG,
         adoption=tuple((chosen / market.volume).tolist()),
         standard=float(taken[0] / market.volume),
         left=float(taken[-1] / market.volume),
@@ -88,7 +89,9 @@ def ladder(
     current = judged_together(market, (first.contract,))
     while len(current.offers) < most:
         wider = _ascended(market, current, objective, size, fair)
-        if _value(wider, objective) <= _value(current, objective) * (1 + LEAST_GAIN):
+        if objective_value(wider, objective) <= objective_value(current, objective) * (
+            1 + LEAST_GAIN
+        ):
             break
         current = wider
     return current
@@ -114,7 +117,7 @@ def _ascended(market: Market, current: Ladder, objective: str, size: int, fair: 
         if start is not None
     ]
     allowed = [wider for wider in tried if _allowed(market, wider, objective)]
-    return max([current, *allowed], key=lambda candidate: _value(candidate, objective))
+    return max([current, *allowed], key=lambda candidate: objective_value(candidate, objective))
 
 
 def _in_turn(market: Market, here: Ladder, objective: str, size: int, fair: bool) -> Ladder:
@@ -127,9 +130,11 @@ def _in_turn(market: Market, here: Ladder, objective: str, size: int, fair: bool
             if again is None:
                 continue
             tried = judged_together(market, (*here.contracts[:n], again, *here.contracts[n + 1 :]))
-            better = _value(tried, objective) > _value(here, objective)
+            better = objective_value(tried, objective) > objective_value(here, objective)
             here = tried if better and _allowed(market, tried, objective) else here
-        if _value(here, objective) <= _value(before, objective) * (1 + LEAST_GAIN / 10):
+        if objective_value(here, objective) <= objective_value(before, objective) * (
+            1 + LEAST_GAIN / 10
+        ):
             break
     return here
 
@@ -144,7 +149,3 @@ def _next(
 
 def _allowed(market: Market, tried: Ladder, objective: str) -> bool:
     return objective == PROFIT or tried.profit_gain_usd >= -no_loss_usd(market)
-
-
-def _value(tried: Ladder, objective: str) -> float:
-    return tried.profit_gain_usd if objective == PROFIT else tried.carbon_saved_kg

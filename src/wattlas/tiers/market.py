@@ -179,13 +179,18 @@ def margin_usd(market: Market, contract: Contract) -> float:
     return market.margin_usd - contract.discount * market.price_usd + saved(market, contract)[1]
 
 
+def _felt_gains_usd(market: Market, contracts: tuple[Contract, ...]) -> list[np.ndarray]:
+    """v_contract − v_standard of each user with the pull of the default counted, (U,) each."""
+    return [gain_usd(market, contract) - market.people.status_quo_usd for contract in contracts]
+
+
 def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
     """Probability that each user takes standard, each contract, or leaves; (U, 2 + K).
 
     Pr(q) = exp(v_q/μ)/Σ exp(v/μ); at μ = 0 the best, a contract where it equals the standard.
     """
     worth = [np.zeros(len(market.requests))]
-    worth += [gain_usd(market, contract) - market.people.status_quo_usd for contract in contracts]
+    worth += _felt_gains_usd(market, contracts)
     worth.append(-market.standing_usd)
     table = np.stack(worth, axis=1)
     mu = market.people.scale_usd
@@ -202,8 +207,7 @@ def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
 def beside(market: Market, others: tuple[Contract, ...] = ()) -> Beside:
     """What users have besides a further contract: standard, leaving, and other contracts."""
     mu, none = market.people.scale_usd, np.zeros(len(market.requests))
-    gains = [gain_usd(market, contract) - market.people.status_quo_usd for contract in others]
-    worth = np.stack([none, -market.standing_usd, *gains], axis=1)
+    worth = np.stack([none, -market.standing_usd, *_felt_gains_usd(market, others)], axis=1)
     margins = np.array(
         [market.margin_usd, 0.0, *(margin_usd(market, contract) for contract in others)]
     )

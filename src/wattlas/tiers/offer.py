@@ -29,13 +29,15 @@ from wattlas.tiers.search import (
     CARBON,
     GRID,
     PROFIT,
-    Goal,
     Grid,
+    SearchGoal,
     no_loss_usd,
+    objective_value,
     refined,
     scan_grid,
     sharp,
 )
+from wattlas.units import G_PER_KG
 
 FALLBACKS_REFINED = 4
 
@@ -77,7 +79,7 @@ def judge(
         adoption=totals.adopted / market.volume,
         degraded=market.savings.used(contract.point, contract.share),
         profit_gain_usd=totals.profit_gain_usd,
-        carbon_saved_kg=totals.saved_g / 1e3,
+        carbon_saved_kg=totals.saved_g / G_PER_KG,
         gain_usd=totals.gain_usd,
         contract=contract,
     )
@@ -101,7 +103,7 @@ def best(
     """
     rest = beside(market, others)
     grid = scan_grid(market, size, rest=rest) if grid is None else grid
-    goal = Goal(objective, fair, -spare_usd - no_loss_usd(market))
+    goal = SearchGoal(objective, fair, -spare_usd - no_loss_usd(market))
     value = goal.over(grid)
     tops = value.reshape(len(value), -1).max(axis=1)
     fallbacks = np.argsort(-tops, kind="stable")
@@ -122,7 +124,7 @@ def by_fallback(
     """The best offer of each candidate fallback, in the order of the service's points."""
     rest = beside(market)
     grid = scan_grid(market, size, rest=rest) if grid is None else grid
-    goal = Goal(objective, fair, -no_loss_usd(market))
+    goal = SearchGoal(objective, fair, -no_loss_usd(market))
     return [
         _best_of(
             market,
@@ -135,12 +137,7 @@ def by_fallback(
     ]
 
 
-def objective_value(offer: Offer, objective: str) -> float:
-    """What is made largest."""
-    return offer.profit_gain_usd if objective == PROFIT else offer.carbon_saved_kg
-
-
-def _best_of(market: Market, goal: Goal, offers: Iterable[Offer]) -> Offer | None:
+def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer | None:
     """The best of some offers that were judged over every user; None where none is allowed."""
     least = goal.least_usd if goal.objective == CARBON else -np.inf
     kept = [

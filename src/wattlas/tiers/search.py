@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from wattlas.tiers.binned import user_sums
+from wattlas.tiers.binned import Choosers, OfferAxes, user_sums
 from wattlas.tiers.market import (
     Beside,
     Contract,
@@ -23,6 +24,7 @@ from wattlas.tiers.market import (
     margin_usd,
     saved,
 )
+from wattlas.units import G_PER_KG
 
 GRID = 200
 STEP = 1e-4
@@ -44,6 +46,7 @@ HAIR = 1e-9
 NO_LOSS = 1e-9
 """A profit counts as no lower within this of the profit without a contract, relative."""
 PROFIT, CARBON = "profit", "carbon"
+Figure = TypeVar("Figure", float, np.ndarray, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,25 @@ class Grid:
         return replace(self, **only)
 
 
+class Judged(Protocol[Figure]):
+    """An offer, a ladder, or a grid of offers, with what it brings."""
+
+    @property
+    def profit_gain_usd(self) -> Figure:
+        """Against no contract."""
+
+    @property
+    def carbon_saved_kg(self) -> Figure:
+        """Against no contract."""
+
+
+def objective_value(judged: Judged[Figure], objective: str) -> Figure:
+    """What is made largest."""
+    return judged.profit_gain_usd if objective == PROFIT else judged.carbon_saved_kg
+
+
 @dataclass(frozen=True)
-class Goal:
+class SearchGoal:
     """What is made largest, over what is allowed."""
 
     objective: str
@@ -80,7 +100,7 @@ class Goal:
         ok = np.ones(grid.adoption.shape, dtype=bool)
         for room in self._rooms(grid):
             ok &= room >= 0
-        return np.where(ok, self._plain(grid), -np.inf)
+        return np.where(ok, objective_value(grid, self.objective), -np.inf)
 
     def along(self, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
         """The best value for each share of a grid of one fallback, and its discount; (I,) each.
@@ -88,7 +108,7 @@ class Goal:
         Where the edge of what is allowed lies between two discounts it is interpolated: what is
         best often lies there, and along it values differ by less than from one cell to the next.
         """
-        value, plain = self.over(grid)[0], self._plain(grid)[0]
+        value, plain = self.over(grid)[0], objective_value(grid, self.objective)[0]
         rooms = [room[0] for room in self._rooms(grid)]
         rows = np.arange(len(value))
         at = value.argmax(axis=1)
@@ -112,9 +132,6 @@ class Goal:
             best = np.where(better, at_edge[rows, top], best)
             where = np.where(better, spot, where)
         return best, where
-
-    def _plain(self, grid: Grid) -> np.ndarray:
-        return grid.profit_gain_usd if self.objective == PROFIT else grid.carbon_saved_kg
 
     def _rooms(self, grid: Grid) -> list[np.ndarray]:
         """What must not be negative, each (F, I, J)."""
@@ -160,18 +177,15 @@ def _grid(
     used = np.minimum(share[None, :], market.savings.usable[fallbacks, None])
     plain = bool((rest.margin_usd == rest.margin_usd[0]).all() and (rest.saved_g == 0).all())
     weights = np.stack([rest.margin_usd, rest.saved_g])
-    sums = user_sums(
-        market.felt_usd[:, fallbacks],
-        market.concern,
-        rest.worth_usd + market.people.status_quo_usd,
-        market.requests,
-        weights[:0] if plain else weights,
-        used,
-        grams,
-        discount * market.price_usd,
-        market.people.scale_usd,
-        finer,
+    users = Choosers(
+        felt=market.felt_usd[:, fallbacks],
+        concern=market.concern,
+        beyond=rest.worth_usd + market.people.status_quo_usd,
+        requests=market.requests,
+        weights=weights[:0] if plain else weights,
+        scale_usd=market.people.scale_usd,
     )
+    sums = user_sums(users, OfferAxes(used, grams, discount * market.price_usd), finer)
     instead = sums.adopted * rest.margin_usd[0] if plain else sums.weighed[0]
     otherwise_g = 0.0 if plain else sums.weighed[1]
     earned = market.margin_usd + usd[:, :, None] - discount * market.price_usd
@@ -180,7 +194,7 @@ def _grid(
         share,
         discount,
         sums.adopted * earned - instead,
-        (sums.adopted * grams[:, :, None] - otherwise_g) / 1e3,
+        (sums.adopted * grams[:, :, None] - otherwise_g) / G_PER_KG,
         sums.adopted / market.volume,
         gained + 1e-12 * market.price_usd * market.volume,
     )
@@ -194,7 +208,7 @@ def sharp(market: Market, grid: Grid) -> bool:
 
 
 def refined(
-    market: Market, rest: Beside, grid: Grid, fallback: int, goal: Goal
+    market: Market, rest: Beside, grid: Grid, fallback: int, goal: SearchGoal
 ) -> Iterator[Contract]:
     """What is found around the best peaks of a fallback along its shares."""
     if market.people.scale_usd == 0:
@@ -219,7 +233,7 @@ def refined(
 
 
 def _climbed(
-    market: Market, rest: Beside, contract: Contract, steps: tuple[float, float], goal: Goal
+    market: Market, rest: Beside, contract: Contract, steps: tuple[float, float], goal: SearchGoal
 ) -> Contract:
     """Finer and finer cells around a contract; the last, moved to where it is allowed.
 
@@ -241,7 +255,9 @@ def _climbed(
     return _settled(market, rest, contract, steps[1], goal)
 
 
-def _settled(market: Market, rest: Beside, contract: Contract, step: float, goal: Goal) -> Contract:
+def _settled(
+    market: Market, rest: Beside, contract: Contract, step: float, goal: SearchGoal
+) -> Contract:
     """The contract at the nearest discount that keeps the goal's conditions over every user.
 
     Bins may let through what is off by a hair: too small for fairness, or too large for no loss.
@@ -303,7 +319,7 @@ def _peaks(value: np.ndarray) -> list[int]:
 
 
 def _hard(
-    market: Market, rest: Beside, fallback: int, shares: np.ndarray, goal: Goal
+    market: Market, rest: Beside, fallback: int, shares: np.ndarray, goal: SearchGoal
 ) -> Iterator[Contract]:
     """Under the hard rule: every share of an axis with the best of all users' thresholds, then
     finer and finer around the best few.
@@ -325,7 +341,7 @@ def _hard(
 
 
 def _joining(
-    market: Market, rest: Beside, contract: Contract, goal: Goal
+    market: Market, rest: Beside, contract: Contract, goal: SearchGoal
 ) -> tuple[float, Contract]:
     """(value, contract) at the best discount for a share.
 

@@ -9,6 +9,7 @@ import numpy as np
 from wattlas.tiers.market import Market
 from wattlas.tiers.offer import Offer
 from wattlas.tiers.search import PROFIT
+from wattlas.units import G_PER_KG
 
 LEAST = 1e-3
 """A tier that brings less than this, relative to full service, is not worth its trouble."""
@@ -44,7 +45,7 @@ def offer_verdict(
 def relative(market: Market, offer: Offer) -> tuple[float, float]:
     """(profit gained over |profit|, carbon saved over carbon) of full service without a tier."""
     profit = max(abs(market.margin_usd) * market.volume, 1e-300)
-    carbon = max(market.full_carbon_g * market.volume / 1e3, 1e-300)
+    carbon = max(market.full_carbon_g * market.volume / G_PER_KG, 1e-300)
     return offer.profit_gain_usd / profit, offer.carbon_saved_kg / carbon
 
 
