@@ -22,7 +22,7 @@ Much nearer, what a step gains is lost in the rounding of ln L."""
 NEAR = 1e-6
 """It must end within 1e-3 standard errors."""
 STEPS = 100
-"""A maximum takes 5 to 15 steps; coefficients that diverge take 30 until they are AT_REST."""
+"""A maximum takes 5 to 10 steps; coefficients that diverge take 20 to 90 until they are AT_REST."""
 GONE = 1e-3
 """Coefficients diverge along a direction that keeps less than this of the information that one
 task gives at b = 0. A maximum keeps about as much as the chances of the choices against it."""
