@@ -19,7 +19,7 @@ from wattlas.tiers.binned import logistic
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import best
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, scan
+from wattlas.tiers.search import CARBON, PROFIT, scan_grid
 
 SIZES = {"tiny": (2_000, 5, 30), "whole": (100_000, 50, 200)}
 """Users, candidate floors, discounts and shares each."""
@@ -75,7 +75,7 @@ def hours_of_a_year(floors: int) -> Service:
 def _designed(service: Service, count: int, size: int):  # type: ignore[no-untyped-def]
     began = time.perf_counter()
     of = market(service, population(Users(count=count, status_quo=0.05), PRICE_USD), PRICE_USD)
-    grid = scan(of, size)
+    grid = scan_grid(of, size)
     offers = tuple(best(of, goal, grid=grid) for goal in (PROFIT, CARBON))
     return time.perf_counter() - began, of, offers
 

@@ -30,8 +30,7 @@ ONLY_IN: dict[str, set[str]] = {
     "ruamel": {"data", "serve"},
     "yaml": set(),
     "highspy": {"placement"},
-    "scipy": set(),
-    "xlogit": {"tiers"},
+    "scipy": {"tiers"},
     "linopy": set(),
     "pulp": set(),
     "swiglpk": set(),
@@ -49,7 +48,7 @@ ONLY_IN: dict[str, set[str]] = {
 }
 """Libraries that have a place; one that is not named may be imported anywhere but in model."""
 
-HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas", "xlogit"}
+HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas"}
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 
 MODEL_INSIDE_FUNCTIONS = {"polars", "xarray"}

@@ -252,7 +252,7 @@ def test_wrong_input_exits_3_with_all_of_it(tiny: Folder, hours: Path, capsys: C
 
 
 def test_a_sample_is_not_planned_ahead(capsys: Captured) -> None:
-    """Representative days do not follow each other: exit 3, with the mend."""
+    """Representative days do not follow each other: exit 3, with the fix."""
     call = ["tiers", "share", "--scenario", "sample", "--class", "A", "--zone", "DE", "--ahead"]
     assert run(call) == 3
     assert "without `time.sample`" in capsys.readouterr().err

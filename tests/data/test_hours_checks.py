@@ -125,7 +125,7 @@ def test_any_defect_is_found_and_named(defect: Defect, row: int) -> None:
     if defect.names_hour:
         assert at.strftime("%Y-%m-%dT%H") in text
         assert {p.where for p in problems} == {f"carbon.{zone}"}
-    assert all(p.mend and p.file == "t.csv" for p in problems)
+    assert all(p.fix and p.file == "t.csv" for p in problems)
 
 
 @given(row=st.integers(0, 198))
@@ -201,12 +201,12 @@ def local_stamps(zone: str, hours: int = 8760) -> pl.DataFrame:
     ],
 )
 def test_local_stamps_are_recognised(zone: str, skipped: str, repeated: str) -> None:
-    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to mend it."""
+    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to fix it."""
     problems = check_hours(HoursTable("carbon", local_stamps(zone), time_zones=(zone,)))
     clock = next(p for p in problems if "clock change" in p.what)
     assert skipped in clock.what
     assert repeated in clock.what
-    assert f"--time-zone {zone}" in clock.mend
+    assert f"--time-zone {zone}" in clock.fix
     text = told([p for p in problems if p is not clock])
     assert "missing" not in text
     assert "more than once" not in text

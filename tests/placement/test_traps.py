@@ -236,7 +236,7 @@ def test_another_currency_and_another_unit_are_told() -> None:
 
 
 def test_a_wrong_time_zone_is_told() -> None:
-    """Times of another zone are refused with the mend, whatever their numbers are."""
+    """Times of another zone are refused with the fix, whatever their numbers are."""
     table = prices(np.full(48, 50.0))
     there = table.frame.with_columns(pl.col("time_utc").dt.convert_time_zone("Europe/Berlin"))
     naive = table.frame.with_columns(pl.col("time_utc").dt.replace_time_zone(None))
@@ -244,7 +244,7 @@ def test_a_wrong_time_zone_is_told() -> None:
         found = check_hours(replace(table, frame=frame))
         assert len(found) == 1
         assert "UTC" in found[0].what
-        assert "--time-zone" in found[0].mend
+        assert "--time-zone" in found[0].fix
 
 
 def test_hours_come_through_bit_for_bit() -> None:

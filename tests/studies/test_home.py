@@ -37,7 +37,7 @@ def test_means_where_the_demand_is() -> None:
 
 
 def test_a_class_that_nobody_asks_for() -> None:
-    """It has no home, and the mend says what to do."""
+    """It has no home, and the fix says what to do."""
     s = wattlas.example("tiny")
     idle = replace(s, demand_per_h=np.zeros_like(s.demand_per_h))
     with pytest.raises(InputError, match="has no demand at any place"):

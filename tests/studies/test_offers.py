@@ -55,7 +55,7 @@ def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
     assert placed.ok
     for tier, one in zip(tiers, offered, strict=True):
         assert one.chosen is not None
-        assert tier.points == (one.chosen.floor,)
+        assert tier.points == (one.chosen.fallback,)
         assert tier.adoption == pytest.approx(one.chosen.adoption)
         assert tier.share_max == pytest.approx(one.chosen.degraded)
         assert tier.discount == one.chosen.discount

@@ -185,7 +185,7 @@ def test_ahead_is_a_plan_on_the_grams_of_a_forecast(rule: str) -> None:
         np.testing.assert_allclose(found.degraded, judge.degraded, atol=1e-9)
         assert found.held_g == pytest.approx(judge.held_g)
         sure = ahead_of(board, "b", place, rule, cap_g=cap, expected_g_per_kwh=truth)
-        assert sure.promised_g == pytest.approx(sure.held_g)
+        assert sure.planned_g == pytest.approx(sure.held_g)
 
 
 def test_a_sample_cannot_be_planned_ahead() -> None:

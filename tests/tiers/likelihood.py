@@ -1,6 +1,6 @@
 """The likelihood of a choice experiment written down again, in θ, k_a, k_l, W and μ themselves.
 
-Nothing here is linear, nothing uses the library or `wattlas.tiers`: the maximum is scipy's, and
+Nothing here is linear, nothing uses `wattlas.tiers`: the maximum is by searches without slopes, and
 covariances are of these parameters at once, without a delta method.
 """
 

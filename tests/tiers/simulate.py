@@ -8,7 +8,7 @@ import numpy as np
 
 from wattlas.model.choices import ATTRIBUTES, Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.utility import Points, Taste, utility
+from wattlas.tiers.utility import PerceivedPoints, Taste, utility
 
 SCALE = Scale(0.6, 0.9, 200.0, 2000.0, 0.3)
 ACCURACY = np.array([0.6, 0.7, 0.8, 0.9])
@@ -31,7 +31,7 @@ class Truth:
 
     def worth_usd(self, choices: Choices, scale: Scale = SCALE) -> np.ndarray:
         """v of every row, USD per request, by `tiers.utility`; (R,)."""
-        points = Points(choices.accuracy, choices.latency_ms, choices.carbon_g)
+        points = PerceivedPoints(choices.accuracy, choices.latency_ms, choices.carbon_g)
         names = ("consciousness", "weight_accuracy", "weight_latency", "curvature")
         taste = Taste(*(np.array([getattr(self, n)]) for n in (*names, "usd_per_utility")))
         v = self.usd_per_utility * utility(points, taste, scale)[0] - choices.price_usd

@@ -13,7 +13,8 @@ from tests.tiers.likelihood import ORDER, maximised
 from tests.tiers.simulate import SCALE, Truth, kept, replaced, simulate
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.fit import Fit, fit
+from wattlas.tiers.fit import fit
+from wattlas.tiers.fitted import Fit
 from wattlas.tiers.population import population
 
 TASTE = ("consciousness", "weight_accuracy", "weight_latency", "usd_per_utility", "scale_usd")

@@ -1,4 +1,4 @@
-"""What a table cannot tell is an error that names the parameter and the mend."""
+"""What a table cannot tell is an error that names the parameter and the fix."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from tests.tiers.simulate import SCALE, Truth, kept, replaced, simulate
-from wattlas.errors import InputError, Problem, SolverError
+from wattlas.errors import InputError, Problem
 from wattlas.model.choices import Choices
-from wattlas.tiers import logit
 from wattlas.tiers.fit import fit
 
 BASE = simulate(100, 4, 3, Truth(), 1)
@@ -27,8 +26,8 @@ def told(choices: Choices, **options: Any) -> dict[str, str]:
     """What is wrong, by its place; each place is told once."""
     found = problems(choices, **options)
     assert len({p.where for p in found}) == len(found), found
-    assert all(p.mend.endswith(".") for p in found)
-    return {p.where: f"{p.what}. {p.mend}" for p in found}
+    assert all(p.fix.endswith(".") for p in found)
+    return {p.where: f"{p.what}. {p.fix}" for p in found}
 
 
 @pytest.mark.parametrize(
@@ -236,11 +235,3 @@ def test_options_that_are_wrong(requests: float) -> None:
     found = problems(bad, requests=requests, curvature=99.0)
     assert [p.where for p in found[:2]] == ["curvature", "requests"]
     assert found[2].where == "carbon_g, row 1"
-
-
-def test_a_search_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the library stops before the maximum again and again, that is a SolverError."""
-    monkeypatch.setattr(logit, "AT_REST", 0.0)
-    monkeypatch.setattr(logit, "NEAR", 0.0)
-    with pytest.raises(SolverError, match="xlogit found no maximum"):
-        fit(BASE)

@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from tests.tiers.markets import PRICE, made, markets, totals
 from wattlas.model.service import Service
-from wattlas.tiers.ladder import ladder, together
-from wattlas.tiers.market import Contract, Market, beside, choice, gain_usd, market, taken_up
+from wattlas.tiers.ladder import judged_together, ladder
+from wattlas.tiers.market import (
+    Contract,
+    Market,
+    adoption_probability,
+    beside,
+    choice,
+    gain_usd,
+    market,
+)
 from wattlas.tiers.offer import best, judge
 from wattlas.tiers.population import Population
 from wattlas.tiers.search import CARBON, PROFIT
@@ -23,7 +31,7 @@ def test_contracts_together_are_as_by_hand(of: Market, drawn: list[tuple[float, 
     """Profit and carbon of several contracts are what loops over users and steps add up to."""
     count = len(of.service.points)
     some = tuple(Contract(n % count, d, s) for n, (d, s) in enumerate(drawn))
-    found = together(of, some)
+    found = judged_together(of, some)
     before, after = totals(of, ()), totals(of, some)
     assert found.profit_gain_usd == pytest.approx(after[0] - before[0], abs=1e-9 * of.volume)
     assert found.carbon_saved_kg == pytest.approx(before[1] - after[1], abs=1e-9 * of.volume)
@@ -38,7 +46,7 @@ def test_what_is_beside_a_contract_gives_its_chance(
     """The chance of one contract beside two others is its column of all choices."""
     one = Contract(0, discount, share)
     others = (Contract(0, 0.1, 0.3), Contract(len(of.service.points) - 1, 0.2, 0.6))
-    alone = taken_up(of, gain_usd(of, one), beside(of, others))
+    alone = adoption_probability(of, gain_usd(of, one), beside(of, others))
     np.testing.assert_allclose(alone, choice(of, (one, *others))[:, 1], atol=1e-12)
 
 
@@ -77,15 +85,15 @@ def test_two_kinds_of_users_get_two_contracts() -> None:
     one, two = (ladder(of, most, size=60) for most in (1, 2))
     assert one.profit_gain_usd == pytest.approx(0.62 / 4, rel=1e-6)
     assert two.profit_gain_usd == pytest.approx(0.71 / 4, rel=1e-3)
-    assert {offer.floor for offer in two.offers} == {"mild", "deep"}
+    assert {offer.fallback for offer in two.offers} == {"mild", "deep"}
 
 
 def test_each_offer_is_judged_beside_the_others() -> None:
     """What an offer of a ladder brings is the whole less the whole without it."""
     of = made(3, count=50, scale=0.05)
     some = (Contract(0, 0.1, 0.4), Contract(2, 0.2, 0.7))
-    whole = together(of, some)
-    without = together(of, some[:1])
+    whole = judged_together(of, some)
+    without = judged_together(of, some[:1])
     gained = whole.profit_gain_usd - without.profit_gain_usd
     assert whole.offers[1].profit_gain_usd == pytest.approx(gained, abs=1e-9)
     assert judge(of, some[1], some[:1]).profit_gain_usd == pytest.approx(gained, abs=1e-9)

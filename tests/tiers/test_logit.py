@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from wattlas.tiers.choices import Terms, centred, spread_of
+from wattlas.errors import SolverError
+from wattlas.tiers.choices import TermValues, centred, spread_of
 from wattlas.tiers.estimate import clustered
-from wattlas.tiers.logit import Diverges, information, logit, null_loglik
+from wattlas.tiers.logit import Diverges, logit, null_loglik
 
 NAMES = ("x", "y", "z")
 
@@ -41,7 +42,7 @@ def test_separation_is_what_a_linear_program_says() -> None:
     seen = {True: 0, False: 0}
     for seed in range(400):
         values, there = drawn(seed)
-        spread = spread_of(Terms(values, NAMES), there)
+        spread = spread_of(TermValues(values, NAMES), there)
         if min(spread.told(n, [m for m in NAMES if m != n])[0] for n in NAMES) < 1e-6:
             continue
         want = separated(values, there)
@@ -73,14 +74,36 @@ def test_alternatives_that_are_not_there_do_not_count() -> None:
     assert null_loglik(mask) == pytest.approx(200 * np.log(0.5))
 
 
-def test_the_covariance_is_the_inverse_of_the_information() -> None:
-    """xlogit's numerical second derivative is what the closed form says."""
+def loglik(values: np.ndarray, there: np.ndarray, b: np.ndarray) -> float:
+    """ln L written down again, by a loop over the tasks."""
+    worth = values @ b
+    return sum(v[0] - np.log(np.exp(v[own]).sum()) for v, own in zip(worth, there, strict=True))
+
+
+def test_the_covariance_is_the_inverse_of_the_curvature_of_the_likelihood() -> None:
+    """Second differences of ln L say what the closed form says, and first ones are nothing."""
     values, there = drawn(3)
     assert not separated(values, there)
     found = logit(values, there)
-    inverse = np.linalg.inv(information(values, there, found.coefficients))
-    np.testing.assert_allclose(found.covariance, inverse, rtol=1e-5)
+    assert found.loglik == pytest.approx(loglik(values, there, found.coefficients), abs=1e-9)
+    step = 1e-3 * np.eye(3)
+    second = np.zeros((3, 3))
+    for i in range(3):
+        for j in range(3):
+            corners = [
+                sign * loglik(values, there, found.coefficients + a * step[i] + b * step[j])
+                for a, b, sign in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+            ]
+            second[i, j] = sum(corners) / 4e-6
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(-second), rtol=1e-5)
     np.testing.assert_allclose(found.scores.sum(axis=0), 0, atol=1e-4)
+
+
+def test_a_search_that_fails_says_so() -> None:
+    """Where the search may not take enough steps to the maximum, that is a SolverError."""
+    values, there = drawn(3)
+    with pytest.raises(SolverError, match="took over 2 steps"):
+        logit(values, there, steps=2)
 
 
 def test_the_sandwich_by_hand() -> None:

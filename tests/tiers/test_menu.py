@@ -1,4 +1,4 @@
-"""The menu against enumeration: who is on the front, who may replace whom, what is refused."""
+"""The menu against enumeration: who is on the front, what costs, what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wattlas.errors import InputError
 from wattlas.model.workload import LatencyTo, OperatingPoint, WorkloadClass, accuracy_falls
-from wattlas.tiers.menu import candidates, front_mask, menu
+from wattlas.tiers.menu import front_mask, menu
 from wattlas.units import J_PER_KWH
 
 CHAT = WorkloadClass(
@@ -95,7 +95,7 @@ def test_a_menu_holds_what_the_class_says_of_its_points() -> None:
         "large", "big", 0.9, 0.5, 2.0, 0.001, 0.01, 50.0, 0.1, 20.0, itl_p95_ms=30.0,
         hardware="8 x H100", accuracy_by_class={"chat": 0.8},
     )  # fmt: skip
-    one = menu(CHAT, [large], cost_usd=[0.002])
+    one = menu(CHAT, [large])
     assert (one.klass, one.ids, one.variants) == ("chat", ("large",), ("big",))
     assert one.hardware == ("8 x H100",)
     assert one.accuracy.tolist() == [0.8]
@@ -103,25 +103,20 @@ def test_a_menu_holds_what_the_class_says_of_its_points() -> None:
     assert one.service_p95_ms.tolist() == [50 + 100 + 200 * 30]
     assert one.energy_kwh == pytest.approx([(500 + 402) / J_PER_KWH])
     assert one.gpu_h == pytest.approx([(1 + 2.01) / 3600])
-    assert one.cost_usd.tolist() == [0.002]
     assert one.carbon_g(400.0, 1.25) == pytest.approx(902 / J_PER_KWH * 1.25 * 400)
-    assert np.isnan(menu(CHAT, [large]).cost_usd).all()
+    assert np.isnan(one.cost_usd).all()
+    kwh = 902 / J_PER_KWH
+    priced = one.priced(80.0, 2.0, 1.25)
+    assert priced.cost_usd == pytest.approx([kwh * 1.25 * 0.08 + 3.01 / 3600 * 2.0])
 
 
 def test_only_points_that_the_class_may_use() -> None:
-    """The class's list decides; costs and levels go with their points."""
+    """The class's list decides; costs go with their points."""
     points = [point("a", 0.9, 9.0), point("b", 0.5, 5.0), point("c", 0.7, 1.0)]
     own = replace(CHAT, points=("a", "c"))
-    one = menu(own, points, cost_usd=[3.0, 2.0, 1.0], level=[3, 9, 2])
+    one = menu(own, points)
     assert one.ids == ("a", "c")
-    assert one.cost_usd.tolist() == [3.0, 1.0]
-
-
-def test_levels_count_the_scores_above() -> None:
-    """Full quality is level 0; points of one score share a level."""
-    one = menu(CHAT, [point("a", 0.5, 1.0), point("b", 0.9, 2.0), point("c", 0.7, 1.5),
-                      point("d", 0.9, 3.0, 50.0)])  # fmt: skip
-    assert one.level.tolist() == [2, 0, 1, 0]
+    assert one.priced(3.6e9, 0.0).cost_usd == pytest.approx([9.0, 1.0])
 
 
 def test_the_front_is_told_from_most_energy_down() -> None:
@@ -135,26 +130,8 @@ def test_the_front_is_told_from_most_energy_down() -> None:
     assert one.take([1]).klass == "chat"
 
 
-@given(TRIPLES)
-@settings(max_examples=100)
-def test_candidates_are_greener_and_unbeaten(points: list[tuple[float, float, float]]) -> None:
-    """Each takes less energy than the full point and is on the front; best accuracy first."""
-    one = menu(CHAT, of(points))
-    full = int(one.energy_kwh.argmax())
-    found = candidates(one, one.ids[full]).tolist()
-    want = [n for n in range(len(points)) if one.pareto[n] and points[n][2] < points[full][2]]
-    assert sorted(found) == want
-    assert found == sorted(found, key=lambda n: (-one.accuracy[n], one.service_ms[n]))
-
-
-def test_candidates_for_a_point_that_is_not_there() -> None:
-    """The mend names what is on the menu."""
-    with pytest.raises(InputError, match=r"`big` is not on the menu.*Choose among a"):
-        candidates(menu(CHAT, [point("a", 0.5, 1.0)]), "big")
-
-
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    """A score beyond 1, one that is no number, negative energy, a doubled id, a short list."""
+    """A score beyond 1, one that is no number, negative energy, a doubled id."""
     points = [
         point("percent", 83.0, 1.0),
         point("lost", float("nan"), 1.0),
@@ -163,10 +140,9 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         point("late", 0.6, 1.0),
     ]
     with pytest.raises(InputError) as caught:
-        menu(CHAT, points, cost_usd=[1.0, 2.0])
+        menu(CHAT, points)
     told = {(p.where, p.what) for p in caught.value.problems}
     assert told == {
-        ("cost_usd", "has 2 values where there are 5 points"),
         ("points.percent.accuracy", "is 83, wanted 0..1"),
         ("points.lost.accuracy", "is nan, wanted 0..1"),
         (
@@ -187,17 +163,6 @@ def test_an_empty_menu_is_refused(klass: WorkloadClass, points: list[OperatingPo
     """No points at all, or none that the class may use."""
     with pytest.raises(InputError, match=r"classes\.chat\.points: leave nothing on the menu"):
         menu(klass, points)
-
-
-def test_a_score_that_falls_where_the_level_rises() -> None:
-    """Both points are named; a draw between levels, and within one, is nobody's fault."""
-    points = [point("small", 0.7, 1.0), point("large", 0.6, 2.0), point("huge", 0.7, 3.0)]
-    with pytest.raises(InputError) as caught:
-        menu(CHAT, points, level=[1, 2, 3])
-    (problem,) = caught.value.problems
-    assert problem.where == "points.large.level"
-    assert problem.what == "has level 2 and scores 0.6, while small of level 1 scores 0.7"
-    assert menu(CHAT, points, level=[1, 1, 3]).ids == ("small", "large", "huge")
 
 
 @given(st.lists(st.tuples(FEW, FEW), max_size=8))

@@ -14,9 +14,9 @@ from wattlas.errors import InputError
 from wattlas.model.users import Prior, Users
 from wattlas.tiers import market as markets_of
 from wattlas.tiers.market import Contract, Market, market
-from wattlas.tiers.offer import best, by_floor, judge, pareto, value_of
+from wattlas.tiers.offer import best, by_fallback, judge, objective_value, pareto
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, Goal, Grid, no_loss_usd, scan
+from wattlas.tiers.search import CARBON, PROFIT, Grid, SearchGoal, no_loss_usd, scan_grid
 
 contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
@@ -40,7 +40,7 @@ def test_no_offer_of_a_fine_grid_is_better(of: Market, objective: str, fair: boo
     top = brute_force(of, objective, fair, np.linspace(0, 1, 30), np.linspace(0, 1, 200))
     unit = PRICE if objective == PROFIT else of.full_carbon_g / 1e3
     tolerance = 2e-3 * abs(top) + 5e-4 * of.volume * unit
-    assert (0.0 if found is None else value_of(found, objective)) >= top - tolerance
+    assert (0.0 if found is None else objective_value(found, objective)) >= top - tolerance
 
 
 @given(markets())
@@ -73,7 +73,7 @@ def test_one_user_is_offered_what_it_asks(saved: float, worth: float, theta: flo
         assert found is None or found.profit_gain_usd <= 1e-9
         return
     assert found is not None
-    assert found.floor == "half" or found.profit_gain_usd == pytest.approx(0.01 * of.volume)
+    assert found.fallback == "half" or found.profit_gain_usd == pytest.approx(0.01 * of.volume)
     if asked < gains - 0.02:
         assert found.discount == pytest.approx(asked / PRICE, abs=1e-9)
         assert found.share == pytest.approx(1.0)
@@ -109,7 +109,7 @@ def test_refinement_is_finer_than_a_ten_thousandth() -> None:
 def test_binned_sums_are_the_sums() -> None:
     """On the grid, bins are off by less than a tenth of a per cent of the best."""
     of = made(5, count=200, scale=0.05)
-    grid = scan(of, 12)
+    grid = scan_grid(of, 12)
     exact = np.array(
         [
             [
@@ -144,8 +144,8 @@ def test_a_point_more_is_never_worse(of: Market) -> None:
             continue
         assert wide is not None
         # The grids differ in their steps, so that each ends within its refinement of the best.
-        least = value_of(narrow, objective) * (1 - 2e-3) - 1e-9 * of.volume
-        assert value_of(wide, objective) >= least
+        least = objective_value(narrow, objective) * (1 - 2e-3) - 1e-9 * of.volume
+        assert objective_value(wide, objective) >= least
 
 
 @given(st.integers(0, 5000), st.floats(0.0, 0.5), st.floats(0.05, 0.4))
@@ -183,7 +183,7 @@ def test_a_larger_share_saves_no_less_carbon(seed: int, floor: int) -> None:
 def test_the_pareto_set_is_one() -> None:
     """Nobody in it is beaten by another, and its ends are near the two single best."""
     of = made(11, count=300, scale=0.05)
-    front = pareto(of, scan(of, 80), most=50)
+    front = pareto(of, scan_grid(of, 80), most=50)
     profit = np.array([one.profit_gain_usd for one in front])
     carbon = np.array([one.carbon_saved_kg for one in front])
     assert len(front) > 5
@@ -199,7 +199,7 @@ def test_the_pareto_set_is_one() -> None:
 def test_each_floor_has_its_best() -> None:
     """The best of all floors is the best of the best of each."""
     of = made(2, count=100)
-    each = [one for one in by_floor(of, size=60) if one is not None]
+    each = [one for one in by_fallback(of, size=60) if one is not None]
     whole = best(of, size=60)
     assert whole is not None
     top = max(each, key=lambda one: one.profit_gain_usd)
@@ -256,19 +256,25 @@ def test_the_edges_of_what_is_allowed_are_found_between_two_discounts() -> None:
         return Grid(np.array([0.5]), discount, profit * flat, carbon * flat, flat, gained * flat)
 
     # Fair from a discount of 0.17 on, while each discount costs: the lower edge is the best.
-    value, where = Goal(PROFIT, True, 0.0).along(grid(1 - discount, discount, discount - 0.17))
+    value, where = SearchGoal(PROFIT, True, 0.0).along(
+        grid(1 - discount, discount, discount - 0.17)
+    )
     assert where == pytest.approx([0.17])
     assert value == pytest.approx([0.83])
     # No loss of profit up to a discount of 0.34, while each saves carbon: the upper edge is.
-    goal = Goal(CARBON, True, 0.02)
+    goal = SearchGoal(CARBON, True, 0.02)
     value, where = goal.along(grid(0.36 - discount, 2 * discount, discount - 0.17))
     assert where == pytest.approx([0.34])
     assert value == pytest.approx([0.68])
     # Where two conditions end between the same two discounts, the nearer one is the edge.
-    tight = Goal(CARBON, True, 0.02).along(grid(0.36 - discount, 2 * discount, 0.31 - discount))
+    tight = SearchGoal(CARBON, True, 0.02).along(
+        grid(0.36 - discount, 2 * discount, 0.31 - discount)
+    )
     assert tight[1] == pytest.approx([0.31])
     assert tight[0] == pytest.approx([0.62])
-    tight = Goal(CARBON, True, 0.02).along(grid(0.33 - discount, 2 * discount, 0.34 - discount))
+    tight = SearchGoal(CARBON, True, 0.02).along(
+        grid(0.33 - discount, 2 * discount, 0.34 - discount)
+    )
     assert tight[1] == pytest.approx([0.31])
     # Between the edges where the best is inside; nothing where nothing is allowed.
     inside = -np.abs(discount - 0.3)

@@ -12,7 +12,7 @@ from wattlas.model.users import Prior, Segment, Users
 from wattlas.tiers.market import market
 from wattlas.tiers.offer import best
 from wattlas.tiers.population import population
-from wattlas.tiers.sensitivity import SIZE, Varied, gain_usd, sensitivities
+from wattlas.tiers.sensitivity import SIZE, Varied, profit_gain_usd, sensitivities
 
 USERS = Users(count=800, status_quo=0.05)
 SERVED = service(seed=1, full_cost=0.7)
@@ -32,15 +32,20 @@ def test_each_assumption_is_varied_around_the_base(found: list[Varied]) -> None:
     for one in found:
         low, base, high = one.assumption.values
         assert low < base < high
-    assert len({gain_usd(one.offers[1]) for one in found}) == 1
-    swings = [max(map(gain_usd, one.offers)) - min(map(gain_usd, one.offers)) for one in found]
+    assert len({profit_gain_usd(one.offers[1]) for one in found}) == 1
+    swings = [
+        max(map(profit_gain_usd, one.offers)) - min(map(profit_gain_usd, one.offers))
+        for one in found
+    ]
     assert swings == sorted(swings, reverse=True)
     assert swings[0] > 0
 
 
 def test_directions(found: list[Varied]) -> None:
     """Greener users and dearer serving make a tier worth more; dearer quality worth less."""
-    gains = {one.assumption.parameter: [gain_usd(offer) for offer in one.offers] for one in found}
+    gains = {
+        one.assumption.parameter: [profit_gain_usd(offer) for offer in one.offers] for one in found
+    }
     assert gains["consciousness"] == sorted(gains["consciousness"])
     assert gains["cost"] == sorted(gains["cost"])
     assert gains["value"] == sorted(gains["value"], reverse=True)
@@ -83,7 +88,9 @@ def test_each_end_is_the_offer_designed_anew(found: list[Varied]) -> None:
             (one.offers[0], one.offers[2]), ENDS[one.assumption.parameter], strict=True
         ):
             anew = best(market(served, population(users, price), price), size=SIZE)
-            assert gain_usd(offer) == pytest.approx(gain_usd(anew)), one.assumption.parameter
+            assert profit_gain_usd(offer) == pytest.approx(profit_gain_usd(anew)), (
+                one.assumption.parameter
+            )
 
 
 def test_segments_are_varied_in_proportion() -> None:
@@ -98,7 +105,7 @@ def test_segments_are_varied_in_proportion() -> None:
     assert low == pytest.approx(0.5 / 100)
     anew = replace(users, segments=tuple(replace(s, value=2 * s.value) for s in users.segments))
     twice = best(market(served, population(anew, PRICE), PRICE), size=SIZE)
-    assert gain_usd(varied["value"].offers[2]) == pytest.approx(gain_usd(twice))
+    assert profit_gain_usd(varied["value"].offers[2]) == pytest.approx(profit_gain_usd(twice))
 
 
 def test_a_worth_in_usd_is_varied_too_and_the_promise_stays_bound() -> None:
@@ -111,8 +118,8 @@ def test_a_worth_in_usd_is_varied_too_and_the_promise_stays_bound() -> None:
     }
     dear = replace(users, segments=(replace(segment, usd_per_utility=3.0),))
     anew = best(market(served, population(dear, PRICE), PRICE, usable=bound), size=SIZE)
-    assert gain_usd(varied["value"].offers[2]) == pytest.approx(gain_usd(anew))
-    assert gain_usd(varied["value"].offers[1]) != pytest.approx(gain_usd(anew))
+    assert profit_gain_usd(varied["value"].offers[2]) == pytest.approx(profit_gain_usd(anew))
+    assert profit_gain_usd(varied["value"].offers[1]) != pytest.approx(profit_gain_usd(anew))
     offers = [offer for one in varied.values() for offer in one.offers if offer is not None]
     assert offers
     assert all(offer.degraded <= bound * (1 + 1e-9) for offer in offers)

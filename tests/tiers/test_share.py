@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattlas.errors import InfeasibleError, InputError
-from wattlas.tiers.share import RULES, decide, green_share, least_mean_g, shares_at, verdict
+from wattlas.tiers.share import RULES, against_blind, decide, green_share, least_mean_g, shares_at
 
 REFERENCE = {
     "DE": (0.134, 0.120),
@@ -191,14 +191,14 @@ def test_a_flat_grid_is_told() -> None:
     """Where intensity does not vary, looking at it earns nothing, and that is said."""
     flat = np.full(48, 300.0)
     aware, blind = (green_share(flat, flat / 2, 270.0, rule=r) for r in ("budget", "blind"))
-    assert verdict(aware, blind).startswith("not worth it")
+    assert against_blind(aware, blind).startswith("not worth it")
     wavy = 300.0 + 200.0 * np.sin(np.arange(48) / 24 * 2 * np.pi)
     aware, blind = (green_share(wavy, wavy / 2, 270.0, rule=r) for r in ("budget", "blind"))
-    assert "fewer requests" in verdict(aware, blind)
+    assert "fewer requests" in against_blind(aware, blind)
     never = green_share(flat, flat / 2, 270.0, rule="percentile")
-    assert "every request would be degraded" in verdict(never, blind)
+    assert "every request would be degraded" in against_blind(never, blind)
     aware, blind = (green_share(wavy, wavy / 2, 300.1, rule=r) for r in ("budget", "blind"))
-    assert verdict(aware, blind).startswith("nothing to degrade")
+    assert against_blind(aware, blind).startswith("nothing to degrade")
 
 
 def test_a_flat_grid_is_degraded_evenly() -> None:

@@ -13,7 +13,7 @@ from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.tiers.menu import Menu, menu
 from wattlas.tiers.population import Population, population
 from wattlas.tiers.targets import Targets, targets
-from wattlas.tiers.utility import Points, Taste, default_scale, utility
+from wattlas.tiers.utility import PerceivedPoints, Taste, default_scale, utility
 
 SCALE = Scale(0.0, 1.0, 0.0, 1000.0, 0.5)
 SEE = WorkloadClass("see", 1000.0)
@@ -25,7 +25,7 @@ def taste(theta: float = 0.0, k_a: float = 0.5, k_l: float = 0.5, rho: float = 0
 
 
 def served(rows: list[tuple[float, float, float]]) -> Menu:
-    """Points of (accuracy, ms, Wh)."""
+    """PerceivedPoints of (accuracy, ms, Wh)."""
     points = [
         OperatingPoint(f"p{n}", "v", a, request_j=wh * 3600.0, ttft_ms=ms)
         for n, (a, ms, wh) in enumerate(rows)
@@ -36,7 +36,7 @@ def served(rows: list[tuple[float, float, float]]) -> Menu:
 def felt(one: Menu, people: Population | Taste, scale: Scale, g_per_kwh: float) -> np.ndarray:
     """Mean utility of each point at an intensity, from the definition; PUE is in the grams."""
     kinds, weight = (people.taste, people.share) if isinstance(people, Population) else (people, 1)
-    points = Points(one.accuracy, one.service_ms, one.energy_kwh * g_per_kwh)
+    points = PerceivedPoints(one.accuracy, one.service_ms, one.energy_kwh * g_per_kwh)
     each = utility(points, kinds, scale)
     return (each * np.reshape(weight, (-1, 1))).sum(axis=0)
 

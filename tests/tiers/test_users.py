@@ -1,29 +1,23 @@
-"""Utility, compensation and populations against closed forms."""
+"""Utility and populations against closed forms."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from wattlas.errors import InputError
 from wattlas.model.users import Prior, Scale, Segment, Users
 from wattlas.tiers.population import Population, population
 from wattlas.tiers.utility import (
-    Points,
+    PerceivedPoints,
     Taste,
-    compensation_usd,
-    content_above,
     curved,
     quality,
     utility,
 )
 
 SCALE = Scale(0.5, 0.9, 100.0, 1100.0, 0.2)
-POINTS = Points(
+POINTS = PerceivedPoints(
     np.array([0.9, 0.7, 0.5]), np.array([600.0, 350.0, 100.0]), np.array([0.2, 0.1, 0.05])
 )
 
@@ -40,46 +34,10 @@ def test_quality_by_hand() -> None:
     np.testing.assert_allclose(both, want)
 
 
-def test_utility_and_compensation_by_hand() -> None:
+def test_utility_by_hand() -> None:
     """A third of the utility is environmental: 1 − c/c_ref is 0, ½, ¾."""
     felt = utility(POINTS, one(theta=1 / 3), SCALE)[0]
     np.testing.assert_allclose(felt, [0.5, 0.625 * 2 / 3 + 0.5 / 3, 0.5 * 2 / 3 + 0.75 / 3])
-    paid = compensation_usd(POINTS, one(), SCALE, full=0)[0]
-    np.testing.assert_allclose(paid, [0.0, 0.00125, 0.0025])
-    assert (compensation_usd(POINTS, one(theta=1.0), SCALE, full=0) == 0).all()
-
-
-@given(
-    st.floats(0, 1),
-    st.floats(0, 1),
-    st.floats(0, 5),
-    st.lists(st.floats(0, 1), min_size=2, max_size=2),
-)
-@settings(max_examples=100)
-def test_from_the_threshold_on_no_discount(
-    k_a: float, k_l: float, rho: float, drawn: list[float]
-) -> None:
-    """At θ0 a user is indifferent between full service and the point; above it better off."""
-    over = max(k_a + k_l, 1.0)
-    points = Points(
-        np.array([0.9, 0.5 + 0.4 * drawn[0]]),
-        np.array([100.0, 100.0 + 1000.0 * drawn[1]]),
-        np.array([0.2, 0.1]),
-    )
-    taste = one(0.0, k_a / over, k_l / over, rho)
-    threshold = float(content_above(points, taste, SCALE, full=0)[0, 1])
-    assert 0.0 <= threshold <= 1.0
-    for theta, sign in ((threshold, 0.0), (min(threshold + 0.1, 1.0), 1.0)):
-        felt = utility(points, one(theta, k_a / over, k_l / over, rho), SCALE)[0]
-        gain = felt[1] - felt[0]
-        assert gain >= -1e-9 if sign or threshold == 0 else abs(gain) < 1e-9
-
-
-def test_thresholds_at_their_ends() -> None:
-    """Nothing lost needs nothing; something lost and no carbon saved is never content."""
-    points = Points(np.array([0.9, 0.9, 0.7]), np.array([100.0] * 3), np.array([0.2, 0.1, 0.2]))
-    found = content_above(points, one(), SCALE, full=0)[0]
-    assert found.tolist() == [0.0, 0.0, math.inf]
 
 
 def test_curvature_is_continuous_at_zero() -> None:

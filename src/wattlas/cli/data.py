@@ -57,7 +57,7 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
     return {
         "where": problem.where,
         "what": problem.what,
-        "mend": problem.mend,
+        "fix": problem.fix,
         "file": problem.file,
         "line": problem.line,
     }
@@ -137,7 +137,7 @@ def _verdict_text(verdict: Verdict) -> str:
     tables = "1 table" if len(verdict.rows) == 1 else f"{len(verdict.rows)} tables"
     lines = [f"{verdict.path}: {sum(verdict.rows.values()):,} rows in {tables}"]
     for problem in verdict.problems:
-        lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.mend}"]
+        lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.fix}"]
     lines += [f"note: {note}" for note in verdict.notes]
     count = len(verdict.problems)
     lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")

@@ -190,7 +190,7 @@ def _show_offers(designs: list[Design]) -> None:
     for one in designs:
         for offer, adoption in zip(one.ladder.offers, one.ladder.adoption, strict=True):
             rows.append(
-                [one.service.klass, offer.floor, percent(offer.discount), percent(offer.share),
+                [one.service.klass, offer.fallback, percent(offer.discount), percent(offer.share),
                  percent(adoption), f"+{offer.profit_gain_usd:,.0f}",
                  f"−{offer.carbon_saved_kg:,.0f}"]
             )  # fmt: skip
@@ -206,7 +206,7 @@ def _show_floors(designs: list[Design]) -> None:
         place = scores.index(service.full_accuracy)
         for n, (name, offer) in enumerate(zip(service.points, one.floors, strict=True)):
             below = scores.index(float(service.accuracy[n])) - place
-            best = one.chosen is not None and one.chosen.floor == name
+            best = one.chosen is not None and one.chosen.fallback == name
             told = ["–", "–", "–", "–"] if offer is None else [
                 percent(offer.discount), percent(offer.share), percent(offer.adoption),
                 f"{offer.profit_gain_usd:,.0f}",

@@ -16,7 +16,7 @@ from wattlas.errors import UsageError
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices
     from wattlas.model.users import Scale
-    from wattlas.tiers.fit import Fit, SegmentFit
+    from wattlas.tiers.fitted import Fit, SegmentFit
     from wattlas.tiers.worth import Estimate
 
 ESTIMATED = "fit"
@@ -52,7 +52,7 @@ def command(
     """Fit users' taste to a choice experiment: θ, k_a, k_l, W, μ and what they would pay."""
     from wattlas.studies.fit import as_choices, fit_users
 
-    bent = _curvature(curvature)
+    rho = _curvature(curvature)
     if out is not None and out.is_dir():
         raise UsageError(f"{out} is a folder. Name a file.")
     with progress("Fitting"):
@@ -65,16 +65,16 @@ def command(
             "reference_g": reference_g,
         }
         scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
-        found = fit_users(table, scale=scale, curvature=bent, additive=additive, requests=requests)
+        fitted = fit_users(table, scale=scale, curvature=rho, additive=additive, requests=requests)
     if out is not None:
         from wattlas.report.results import write_text
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(out, users_yaml(found, choices.name))
+        write_text(out, users_yaml(fitted, choices.name))
     if as_json:
-        print_json(_as_data(found))
+        print_json(_as_data(fitted))
         return
-    _show(found)
+    _show(fitted)
     if out is not None:
         say(f"Wrote {out}.")
 
@@ -97,101 +97,109 @@ def _scale(choices: Choices, requests: float, ends: dict[str, float]) -> Scale |
     return replace(scale_of(choices, requests), **ends) if ends and requests > 0 else None
 
 
-def _show(found: Fit) -> None:
+def _show(fitted: Fit) -> None:
     from wattlas.cli.show import figure, table
 
     typer.echo(
-        f"{found.tasks:,} choices by {found.respondents:,} respondents; "
-        f"McFadden's rho² {figure(found.rho2)}, ln L {found.loglik:,.1f}"
+        f"{fitted.tasks:,} choices by {fitted.respondents:,} respondents; "
+        f"McFadden's rho² {figure(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
     )
-    several = len(found.segments) > 1
+    several = len(fitted.segments) > 1
     heads = ["estimate", "standard error", "z", "95 % interval", "unit"]
     for title, name, figures in (
-        ("taste", "parameter", found.estimates),
-        ("willingness to pay", "for", found.worth),
+        ("taste", "parameter", fitted.estimates),
+        ("willingness to pay", "for", fitted.worth),
     ):
         head = [*(["segment"] if several else []), name, *heads]
-        table(title, head, [_row(one, several) for one in figures])
-    for note in _notes(found):
+        table(title, head, [_row(estimate, several) for estimate in figures])
+    for note in _notes(fitted):
         say(f"note: {note}")
 
 
-def _row(one: Estimate, several: bool) -> list[Any]:
+def _row(estimate: Estimate, several: bool) -> list[Any]:
     from wattlas.cli.show import figure
 
-    interval = f"{figure(one.low)} to {figure(one.high)}"
-    told = [one.parameter, one.value, one.standard_error, f"{one.z:.1f}", interval, one.unit]
-    return [one.segment, *told] if several else told
+    interval = f"{figure(estimate.low)} to {figure(estimate.high)}"
+    cells = [
+        estimate.parameter,
+        estimate.value,
+        estimate.standard_error,
+        f"{estimate.z:.1f}",
+        interval,
+        estimate.unit,
+    ]
+    return [estimate.segment, *cells] if several else cells
 
 
-def _notes(found: Fit) -> Iterable[str]:
-    yield from found.notes
-    for one in found.segments:
-        before = f"segment {one.id}: " if len(found.segments) > 1 else ""
-        yield from (before + note for note in one.notes)
+def _notes(fitted: Fit) -> Iterable[str]:
+    yield from fitted.notes
+    for segment in fitted.segments:
+        before = f"segment {segment.id}: " if len(fitted.segments) > 1 else ""
+        yield from (before + note for note in segment.notes)
 
 
-def _as_data(found: Fit) -> dict[str, Any]:
+def _as_data(fitted: Fit) -> dict[str, Any]:
     return {
-        "choices": found.tasks,
-        "respondents": found.respondents,
-        "requests": found.requests,
-        "loglik": found.loglik,
-        "rho2": found.rho2,
-        "scale": asdict(found.scale),
-        "segments": [_segment_data(one) for one in found.segments],
-        "users": _users_data(found),
-        "notes": found.notes,
+        "choices": fitted.tasks,
+        "respondents": fitted.respondents,
+        "requests": fitted.requests,
+        "loglik": fitted.loglik,
+        "rho2": fitted.rho2,
+        "scale": asdict(fitted.scale),
+        "segments": [_segment_data(segment) for segment in fitted.segments],
+        "users": _users_data(fitted),
+        "notes": fitted.notes,
     }
 
 
-def _segment_data(one: SegmentFit) -> dict[str, Any]:
+def _segment_data(segment: SegmentFit) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "share": one.share,
-        "choices": one.tasks,
-        "respondents": one.respondents,
-        "clustered": one.clustered,
-        "loglik": one.loglik,
-        "rho2": one.rho2,
-        "estimates": [_estimate_data(e) for e in one.estimates],
-        "willingness_to_pay": [_estimate_data(e) for e in one.worth],
-        "notes": one.notes,
+        "id": segment.id,
+        "share": segment.share,
+        "choices": segment.tasks,
+        "respondents": segment.respondents,
+        "clustered": segment.clustered,
+        "loglik": segment.loglik,
+        "rho2": segment.rho2,
+        "estimates": [_estimate_data(e) for e in segment.estimates],
+        "willingness_to_pay": [_estimate_data(e) for e in segment.worth],
+        "notes": segment.notes,
     }
 
 
-def _estimate_data(one: Estimate) -> dict[str, Any]:
+def _estimate_data(estimate: Estimate) -> dict[str, Any]:
     return {
-        "parameter": one.parameter,
-        "value": one.value,
-        "standard_error": one.standard_error,
-        "z": one.z,
-        "low": one.low,
-        "high": one.high,
-        "unit": one.unit,
+        "parameter": estimate.parameter,
+        "value": estimate.value,
+        "standard_error": estimate.standard_error,
+        "z": estimate.z,
+        "low": estimate.low,
+        "high": estimate.high,
+        "unit": estimate.unit,
     }
 
 
-def _users_data(found: Fit) -> dict[str, Any]:
+def _users_data(fitted: Fit) -> dict[str, Any]:
     """The population as scenario.yaml says it."""
-    users = found.users()
-    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(found.scale)}
+    users = fitted.users()
+    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(fitted.scale)}
     if users.may_leave:
         data |= {"may_leave": True, "outside_usd": users.outside_usd}
     data["segments"] = {
-        one.id: {name: getattr(one, name) for name in SEGMENT_FIELDS} for one in users.segments
+        segment.id: {name: getattr(segment, name) for name in SEGMENT_FIELDS}
+        for segment in users.segments
     }
     return data
 
 
-def users_yaml(found: Fit, source: str) -> str:
+def users_yaml(fitted: Fit, source: str) -> str:
     """`users:` of scenario.yaml, with where it comes from and the scale that it is on."""
-    data = _users_data(found)
+    data = _users_data(fitted)
     segments = data.pop("segments")
     head = [
-        f"Fitted to {source} by `wattlas tiers fit`: {found.tasks:,} choices by "
-        f"{found.respondents:,} respondents.",
-        *_notes(found),
+        f"Fitted to {source} by `wattlas tiers fit`: {fitted.tasks:,} choices by "
+        f"{fitted.respondents:,} respondents.",
+        *_notes(fitted),
     ]
     lines = [*(f"# {line}" for line in head), "users:"]
     ends = ", ".join(f"{name}: {_yaml(value)}" for name, value in data.pop("ends").items())

@@ -109,9 +109,8 @@ def _found(
     if intensity is not None:
         at = replace(at, g_per_kwh=intensity)
     asked = replace(chosen, points=None) if profiles else chosen
-    made = menu(asked, points)
-    usd = made.energy_kwh * at.pue * at.usd_per_mwh / 1e3 + made.gpu_h * at.rent_usd_per_gpu_h
-    return _Found(chosen, replace(made, cost_usd=usd), at, what, intensity is not None)
+    priced = menu(asked, points).priced(at.usd_per_mwh, at.rent_usd_per_gpu_h, at.pue)
+    return _Found(chosen, priced, at, what, intensity is not None)
 
 
 def class_of(world: Scenario, klass: str) -> WorkloadClass:

@@ -27,8 +27,8 @@ def read_choices(path: str | Path) -> Choices:
     Raises InputError with every cell, task and respondent that is wrong, by file and line.
     """
     file = Path(path)
-    mend = "Give a table of choices in CSV or Parquet."
-    return _choices(read_table(file, str(path), Problem("(file)", "is not there", mend, str(path))))
+    fix = "Give a table of choices in CSV or Parquet."
+    return _choices(read_table(file, str(path), Problem("(file)", "is not there", fix, str(path))))
 
 
 def choices_of(frame: pl.DataFrame, label: str = LABEL) -> Choices:
@@ -68,7 +68,7 @@ def _at_rows(table: Table, frame: pl.DataFrame, found: Iterable[Fault]) -> Itera
     rows = frame[ROW].to_list()
     for fault in found:
         row = None if fault.row is None else rows[fault.row]
-        yield table.problem(row, fault.column, fault.what, fault.mend)
+        yield table.problem(row, fault.column, fault.what, fault.fix)
 
 
 def _empty(table: Table, name: str) -> pl.Expr:
@@ -85,7 +85,7 @@ def _unclear(table: Table, whole: pl.DataFrame) -> Iterator[Problem]:
         yield table.problem(row, "chosen", what, "Write 1 for the chosen alternative, else 0.")
     if bad.height > SHOWN_PER_COLUMN:
         what = f"{bad.height - SHOWN_PER_COLUMN} more rows are wrong in the same column"
-        yield table.problem(bad[ROW][-1], "chosen", what, "Mend them all alike.")
+        yield table.problem(bad[ROW][-1], "chosen", what, "Fix them all alike.")
 
 
 def _bad(segment: list[str], none: pl.Expr) -> pl.Expr:

@@ -38,10 +38,10 @@ class Entity:
         value = self.fields.get(name)
         return default if value is None else value
 
-    def problem(self, name: str, what: str, mend: str) -> Problem:
+    def problem(self, name: str, what: str, fix: str) -> Problem:
         """A problem with a field, or with the entity for an empty name."""
         at = self.places.get(name, self.home)
-        return Problem(f"{self.where}.{name}" if name else self.where, what, mend, at.file, at.line)
+        return Problem(f"{self.where}.{name}" if name else self.where, what, fix, at.file, at.line)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def _rows(
     table: Table, entry: type[BaseModel], name: str, id_column: str, problems: list[Problem]
 ) -> dict[str, Entity]:
     if id_column not in table.columns:
-        mend = f"Add a column `{id_column}`."
-        problems.append(table.problem(None, id_column, "this column is missing", mend))
+        fix = f"Add a column `{id_column}`."
+        problems.append(table.problem(None, id_column, "this column is missing", fix))
         return {}
     problems += _unknown_columns(table, entry, id_column)
     found: dict[str, Entity] = {}
@@ -138,7 +138,7 @@ def _fields_of_row(
     except ValidationError as fault:
         for problem in problems_of(fault, entry, Document(cells)):
             column = problem.where.split("[")[0].split(".")[0]
-            told = table.problem(n, column, problem.what, problem.mend)
+            told = table.problem(n, column, problem.what, problem.fix)
             problems.append(replace(told, where=f"{where}.{told.where}"))
             # Neither a value to compute with nor missing, which would be told a second time.
             cells[column] = float("nan")
@@ -204,8 +204,8 @@ def _check_required(
     for column in required:
         without = [e for e in from_table if e.get(column) is None]
         if table is not None and without and column not in columns:
-            mend = f"Add the column, or `{name}.all.{column}`."
-            yield table.problem(None, column, "this column is missing", mend)
+            fix = f"Add the column, or `{name}.all.{column}`."
+            yield table.problem(None, column, "this column is missing", fix)
     for entity in every:
         lacking = [c for c in required if entity.get(c) is None]
         if entity in from_table:

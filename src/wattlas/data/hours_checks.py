@@ -1,7 +1,7 @@
 """Judging hours: what is missing, doubled, out of order, not a number, or in the wrong unit.
 
 Each check takes the rows of one hourly table and yields a Problem that names the series, the
-hours, and the mend; hours that follow each other are told as one range.
+hours, and the fix; hours that follow each other are told as one range.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class HoursTable:
                 last = first + (self.hours - 1) * STEP
         return pl.datetime_range(first, last, "1h", time_unit="us", eager=True).alias(TIME)
 
-    def problem(self, series: str, what: str, mend: str) -> Problem:
+    def problem(self, series: str, what: str, fix: str) -> Problem:
         """A problem of this table, at one of its series or columns."""
-        return Problem(f"{self.name}.{series}" if series else self.name, what, mend, self.file)
+        return Problem(f"{self.name}.{series}" if series else self.name, what, fix, self.file)
 
 
 def check_hours(table: HoursTable) -> list[Problem]:
@@ -147,7 +147,7 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
         extra, absent = twice.get(series, []), gone.get(series, [])
         clock = clock_change(extra, absent, table.time_zones)
         if clock is not None:
-            yield table.problem(series, clock.what, clock.mend)
+            yield table.problem(series, clock.what, clock.fix)
             extra = [at for at in extra if at not in clock.doubled]
             absent = [at for at in absent if at not in clock.absent]
         if extra:

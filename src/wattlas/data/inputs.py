@@ -34,9 +34,9 @@ class Inputs:
     store: Path | None = None
     """Folder for tables that are read stretch by stretch and cannot be read in part."""
 
-    def report(self, path: Path_, what: str, mend: str) -> None:
+    def report(self, path: Path_, what: str, fix: str) -> None:
         """Note a problem with the value at a path of the document."""
-        self.problems.append(self.document.problem(path, what, mend))
+        self.problems.append(self.document.problem(path, what, fix))
 
     def table(self, path: Path_, name: str, given: str | None) -> Table | None:
         """The table named at `path`, or the pack's table `name`, or None where neither is."""
@@ -103,7 +103,7 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
         except InputError as fault:
             at = document.place(("pack",))
             inputs.problems += [
-                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.mend, at.file, at.line)
+                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.fix, at.file, at.line)
                 if p.file is None
                 else p
                 for p in fault.problems

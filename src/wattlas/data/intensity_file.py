@@ -33,8 +33,8 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
     cannot be read or are below 0, hours that a zone lacks or has twice.
     """
     file = Path(path)
-    mend = "Give hourly intensities in CSV or Parquet."
-    missing = Problem(str(path), "there is no such file", mend)
+    fix = "Give hourly intensities in CSV or Parquet."
+    missing = Problem(str(path), "there is no such file", fix)
     table = read_table(file, str(path), missing)
     frame, problems = typed(table, COLUMNS)
     span = time_range(frame) if TIME_COLUMN in frame.columns else None

@@ -61,9 +61,9 @@ def rtt_pairs(
     `model`, or by `missing` where the table lacks a pair).
     """
     if leg.model is not None and leg.table is not None:
-        what, mend = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
+        what, fix = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
         empty = np.full((len(origin.kept), len(target.kept)), np.nan)
-        return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, mend)])
+        return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, fix)])
     if leg.model is not None:
         found = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
@@ -95,8 +95,8 @@ def egress_pairs(
     lacking = np.isnan(found.value)
     if lacking.any():
         what = f"has no price for {_listed(lacking, nodes, regions)}"
-        mend = "Add the pairs, or `network.egress.default_usd_per_gb`."
-        problems.append(document.problem(path, what, mend))
+        fix = "Add the pairs, or `network.egress.default_usd_per_gb`."
+        problems.append(document.problem(path, what, fix))
     value = found.value * egress.scale
     return Pairs(value, found.modelled, found.problems + problems, found.warnings)
 
@@ -200,8 +200,8 @@ def missing_pairs(
     if not lacking.any():
         return []
     what = f"has no round trip for {_listed(lacking, a, b)}"
-    mend = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
-    return [document.problem(path, what, mend)]
+    fix = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
+    return [document.problem(path, what, fix)]
 
 
 def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:
@@ -217,7 +217,7 @@ def triangle_inversions(
     """A warning where going round would be faster than the pair itself, by more than 5 ms.
 
     The way round from node s to region r runs through another region q and another node s':
-    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never mended.
+    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never fixed.
     """
     if rtt.size == 0 or np.isnan(rtt).any():
         return None
@@ -234,5 +234,5 @@ def triangle_inversions(
         f"`{nodes[s].id}` to `{regions[r].id}`, takes {rtt[s, r]:.0f} ms where "
         f"{best[s, r]:.0f} ms would do"
     )
-    mend = "They are used as they are. Check the measurements if this surprises."
-    return Problem("network.node_region", what, mend)
+    fix = "They are used as they are. Check the measurements if this surprises."
+    return Problem("network.node_region", what, fix)

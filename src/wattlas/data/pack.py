@@ -200,11 +200,11 @@ def find_pack(name_or_path: str, relative_to: Path | None = None) -> Path:
         return folder
     what = f"`{folder}` has no {MANIFEST}" if folder.is_dir() else f"there is no pack `{folder}`"
     known = ", ".join(embedded_packs())
-    mend = (
+    fix = (
         f"Give the folder of a pack, or one that ships with Wattlas: {known}. "
         "`wattlas data import` makes a pack from your hours."
     )
-    raise InputError([Problem(f"pack {name_or_path}", what, mend)])
+    raise InputError([Problem(f"pack {name_or_path}", what, fix)])
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -223,7 +223,7 @@ def read_manifest(folder: Path) -> Manifest:
             for mistake in error.errors()
         ]
     except (OSError, ValueError) as error:
-        problems = [Problem(MANIFEST, f"it cannot be read: {error}", "Mend it.", str(file))]
+        problems = [Problem(MANIFEST, f"it cannot be read: {error}", "Fix it.", str(file))]
     raise InputError(problems)
 
 
@@ -272,7 +272,7 @@ def _read(file: Path, table: str) -> pl.DataFrame:
         frame = read_table(file, table)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(
-            [Problem(table, f"it cannot be read: {error}", "Mend the file.", str(file))]
+            [Problem(table, f"it cannot be read: {error}", "Fix the file.", str(file))]
         ) from error
     lacking = [c for c in LAYOUTS[table].required if c not in frame.columns]
     if lacking:

@@ -151,7 +151,7 @@ def _read_into(frames: dict[str, pl.DataFrame], name: str, file: Path) -> list[P
     try:
         frame = read_raw(file, LAYOUTS[name])
     except (OSError, pl.exceptions.PolarsError) as error:
-        return [Problem(name, f"it cannot be read: {error}", "Mend the file.", str(file))]
+        return [Problem(name, f"it cannot be read: {error}", "Fix the file.", str(file))]
     if frame.schema.get(TIME) == TEXT:
         parsed = conform(frame.select(TIME), LAYOUTS[name])
         frame = frame.with_columns(parsed[TIME])

@@ -102,8 +102,8 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
         what = f"the pack has {before.intensity_kind} intensities, the files {new.intensity_kind}"
     if what:
         where = f"pack {before.name}"
-        mend = "Import into another folder."
-        raise InputError([Problem(where, what, mend, str(folder / MANIFEST))])
+        fix = "Import into another folder."
+        raise InputError([Problem(where, what, fix, str(folder / MANIFEST))])
 
 
 def _merged(file: Path, rows: pl.DataFrame, table: str, overwrite: bool) -> pl.DataFrame:

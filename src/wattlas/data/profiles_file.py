@@ -49,8 +49,8 @@ def profiles_table(source: str | Path, base: Path | None = None) -> Table:
     """The table itself: a file, or `profiles` of a pack. Raises InputError where there is none."""
     path = (base or Path()) / Path(source).expanduser()
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
-        mend = "Give a CSV or Parquet file, or a pack by its name or folder."
-        return read_table(path, str(source), Problem(str(source), "there is no such file", mend))
+        fix = "Give a CSV or Parquet file, or a pack by its name or folder."
+        return read_table(path, str(source), Problem(str(source), "there is no such file", fix))
     from wattlas.data.pack import open_pack
 
     pack = open_pack(str(source), base)
@@ -80,7 +80,7 @@ def _falling(table: Table, found: Entities) -> Iterator[Problem]:
             f"{ids[row]} of level {level:g} scores {score:g}, below the {better:g} of "
             f"{ids[lower]} of level {below:g} ({where})"
         )
-        yield table.problem(row, LEVEL.name, what, "Mend a score, or the levels.")
+        yield table.problem(row, LEVEL.name, what, "Fix a score, or the levels.")
 
 
 def _is_score(value: object) -> bool:

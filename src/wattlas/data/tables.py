@@ -61,11 +61,11 @@ class Table:
         lines = csv_lines(self.path)
         return Place(self.label, lines[row + 1] if row + 1 < len(lines) else None)
 
-    def problem(self, row: int | None, column: str, what: str, mend: str) -> Problem:
+    def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
         """A problem with a cell, or with a whole column for row None."""
         place = self.place(row)
         where = column if row is None or place.line is not None else f"{column}, row {row + 1}"
-        return Problem(where, what, mend, place.file, place.line)
+        return Problem(where, what, fix, place.file, place.line)
 
 
 def csv_lines(path: Path) -> list[int]:
@@ -189,7 +189,7 @@ def _unreadable(path: Path, label: str, fault: str) -> Problem:
         what = f"has {rows[n]} cells where the header has {rows[0]}"
         line = csv_lines(path)[n]
         return Problem("(row)", what, "Quote text that holds a comma.", label, line)
-    return Problem("(file)", f"cannot be read: {fault.splitlines()[0]}", "Mend the file.", label)
+    return Problem("(file)", f"cannot be read: {fault.splitlines()[0]}", "Fix the file.", label)
 
 
 def table_of(frame: pl.DataFrame, label: str, path: Path | None = None) -> Table:
@@ -224,8 +224,8 @@ def _missing_columns(table: Table, columns: Sequence[Column]) -> Iterator[Proble
         if column.required and column.name not in have:
             guess = did_you_mean(column.name, unknown)
             close = guess.startswith("Did")
-            mend = f"Rename {guess.split('`')[1]}." if close else f"Add a column `{column.name}`."
-            yield table.problem(None, column.name, "this column is missing", mend)
+            fix = f"Rename {guess.split('`')[1]}." if close else f"Add a column `{column.name}`."
+            yield table.problem(None, column.name, "this column is missing", fix)
 
 
 def _cast(found: pl.DataType, column: Column) -> pl.Expr:
@@ -265,7 +265,7 @@ def _bad_cells(table: Table, frame: pl.DataFrame, column: Column) -> list[Proble
     if len(rows) > SHOWN_PER_COLUMN:
         more = len(rows) - SHOWN_PER_COLUMN
         what = f"{more} more rows are wrong in the same column"
-        told.append(table.problem(rows[-1], column.name, what, "Mend them all alike."))
+        told.append(table.problem(rows[-1], column.name, what, "Fix them all alike."))
     return told
 
 
@@ -273,14 +273,14 @@ def _bad_cell(table: Table, column: Column, row: int) -> Problem:
     got = table.frame.filter(pl.col(ROW) == row)[column.name][0]
     shown = "is empty" if got is None or got == "" else f"is `{got}`"
     if column.kind == "time":
-        mend = "Write UTC, hour-beginning, with its zone: 2023-01-01T00:00:00Z."
-        return table.problem(row, column.name, f"{shown}, wanted a time with its zone", mend)
+        fix = "Write UTC, hour-beginning, with its zone: 2023-01-01T00:00:00Z."
+        return table.problem(row, column.name, f"{shown}, wanted a time with its zone", fix)
     if column.kind == "text":
         return table.problem(row, column.name, f"{shown}, wanted a name", "Fill it in.")
     wanted = "a number"
     if column.at_least is not None:
         wanted = f"a number of at least {column.at_least:g}"
-    mend = "Give the figure, or leave the row out."
+    fix = "Give the figure, or leave the row out."
     if column.name == "price_usd_per_mwh":
-        mend = "Give a price; negative ones are allowed, missing ones are not."
-    return table.problem(row, column.name, f"{shown}, wanted {wanted}", mend)
+        fix = "Give a price; negative ones are allowed, missing ones are not."
+    return table.problem(row, column.name, f"{shown}, wanted {wanted}", fix)

@@ -1,4 +1,4 @@
-"""pydantic's findings in our words: file, line, path, what was found, and the mend."""
+"""pydantic's findings in our words: file, line, path, what was found, and the fix."""
 
 from __future__ import annotations
 
@@ -81,16 +81,16 @@ def _suggests(name: str, wanted: str) -> bool:
 
 def _unknown_key(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
     fields = fields_at(model, loc[:-1])
-    mend = did_you_mean(str(path[-1]), fields) or "Remove it."
-    return document.problem(path, "is not a key that is known here", mend)
+    fix = did_you_mean(str(path[-1]), fields) or "Remove it."
+    return document.problem(path, "is not a key that is known here", fix)
 
 
 def _missing(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
     at = document.place(path[:-1])
     holder = model_at(model, loc[:-1])
     field = None if holder is None else holder.model_fields.get(str(loc[-1]))
-    mend = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
-    return Problem(dotted(path), "is missing", mend, at.file, at.line)
+    fix = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
+    return Problem(dotted(path), "is missing", fix, at.file, at.line)
 
 
 def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Problem:
@@ -99,25 +99,25 @@ def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Prob
     if kind in BOUNDS:
         key, words = BOUNDS[kind]
         limit = context[key]
-        mend = mend_bound(str(path[-1]), words, float(limit))
-        return document.problem(path, f"is {shown}, wanted {words} {limit:g}", mend)
+        fix = fix_bound(str(path[-1]), words, float(limit))
+        return document.problem(path, f"is {shown}, wanted {words} {limit:g}", fix)
     if kind == "literal_error":
         expected = str(context["expected"]).replace("'", "")
         options = expected.replace(" or ", ", ").split(", ")
-        mend = did_you_mean(str(got), options)
-        return document.problem(path, f"is {shown}, wanted {expected}", mend)
+        fix = did_you_mean(str(got), options)
+        return document.problem(path, f"is {shown}, wanted {expected}", fix)
     if kind in WANTED:
         found = shown if kind in ("finite_number", "int_from_float") else f"{kind_of(got)} {shown}"
-        mend = _mend_kind(kind, got)
-        return document.problem(path, f"is {found}, wanted {WANTED[kind]}", mend)
+        fix = _fix_kind(kind, got)
+        return document.problem(path, f"is {found}, wanted {WANTED[kind]}", fix)
     if kind == "string_too_short":
         return document.problem(path, "is empty", "Write a name, or remove the line.")
     what = str(error["msg"])
     return document.problem(path, what[:1].lower() + what[1:], "See: wattlas schema")
 
 
-def mend_bound(name: str, words: str, limit: float) -> str:
-    """The mend for a number out of range; some quantities are often turned upside down."""
+def fix_bound(name: str, words: str, limit: float) -> str:
+    """The fix for a number out of range; some quantities are often turned upside down."""
     if name == "pue":
         return "PUE is facility energy / IT energy, not the other way round."
     if name in ("lat_deg", "lon_deg"):
@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
     return f"`{value}`" if isinstance(value, str) else f"{value}"
 
 
-def _mend_kind(kind: str, got: Any) -> str:
+def _fix_kind(kind: str, got: Any) -> str:
     if kind == "list_type" and isinstance(got, str):
         return f"Write [{got}]."
     if kind in ("float_type", "int_type") and isinstance(got, str):

@@ -99,8 +99,8 @@ def _read(table: Table) -> _Read:
     ]
     frame, problems = typed(table, columns)
     for name in lacking:
-        mend = f"Name it {' or '.join(f'`{n}`' for n in NAMES[name])}."
-        problems.append(table.problem(None, name, "this column is missing", mend))
+        fix = f"Name it {' or '.join(f'`{n}`' for n in NAMES[name])}."
+        problems.append(table.problem(None, name, "this column is missing", fix))
     if not problems and not frame.height:
         problems.append(table.problem(None, "(rows)", "there are none", "Give a model."))
     if problems:
@@ -120,11 +120,11 @@ def _problems(
         n = int(row[ROW])
         if row["accuracy"] > 1:
             what = f"is {row['accuracy']:g}, wanted 0..1"
-            mend = "Divide a percentage by 100."
-            yield read.table.problem(n, read.own["accuracy"], what, mend)
+            fix = "Divide a percentage by 100."
+            yield read.table.problem(n, read.own["accuracy"], what, fix)
         if row["images_per_s"] == 0:
-            mend = "Give images per second."
-            yield read.table.problem(n, read.own["images_per_s"], "is 0", mend)
+            fix = "Give images per second."
+            yield read.table.problem(n, read.own["images_per_s"], "is 0", fix)
         first = seen.setdefault(_id(row), n)
         if first != n:
             what = f"`{_id(row)}` is there twice, first on line {read.table.place(first).line}"
@@ -134,8 +134,8 @@ def _problems(
     for device, lines in unknown.items():
         named = f"`{device}` has no known board power" if device else "nothing tells the power"
         what = f"{named}, and {len(lines)} rows state neither power_w nor energy_j"
-        mend = f"Add a column power_w or energy_j. {did_you_mean(device, power)}"
-        yield read.table.problem(lines[0], read.own.get("device", "power_w"), what, mend)
+        fix = f"Add a column power_w or energy_j. {did_you_mean(device, power)}"
+        yield read.table.problem(lines[0], read.own.get("device", "power_w"), what, fix)
 
 
 def _power_w(row: Row, power: Mapping[str, float]) -> float | None:

@@ -61,12 +61,12 @@ class Fault:
     row: int | None
     column: str
     what: str
-    mend: str
+    fix: str
 
     def problem(self, label: str = "") -> Problem:
         """The fault as a problem that names its row, counted from 1."""
         where = self.column if self.row is None else f"{self.column}, row {self.row + 1}"
-        return Problem(where, self.what, self.mend, label or None)
+        return Problem(where, self.what, self.fix, label or None)
 
 
 def numbered(*columns: np.ndarray) -> np.ndarray:
@@ -80,8 +80,8 @@ def numbered(*columns: np.ndarray) -> np.ndarray:
 
 def faults(choices: Choices) -> list[Fault]:
     """Everything that is wrong with a table: cells first, then tasks and respondents."""
-    found = list(_lengths(choices))
-    return found or [*_empty(choices), *range_faults(choices), *task_faults(choices)]
+    lengths = list(_lengths(choices))
+    return lengths or [*_empty(choices), *range_faults(choices), *task_faults(choices)]
 
 
 def task_faults(choices: Choices) -> Iterator[Fault]:
@@ -96,12 +96,14 @@ def range_faults(choices: Choices) -> Iterator[Fault]:
         yield from _beyond(name, getattr(choices, name))
 
 
-def _told(rows: np.ndarray, column: str, what: Callable[[int], str], mend: str) -> Iterator[Fault]:
+def _first_few(
+    rows: np.ndarray, column: str, what: Callable[[int], str], fix: str
+) -> Iterator[Fault]:
     for row in rows[:SHOWN_PER_FAULT]:
-        yield Fault(int(row), column, what(int(row)), mend)
+        yield Fault(int(row), column, what(int(row)), fix)
     more = len(rows) - SHOWN_PER_FAULT
     if more > 0:
-        yield Fault(int(rows[-1]), column, f"{more} more like this", "Mend them all alike.")
+        yield Fault(int(rows[-1]), column, f"{more} more like this", "Fix them all alike.")
 
 
 def _lengths(choices: Choices) -> Iterator[Fault]:
@@ -117,18 +119,18 @@ def _lengths(choices: Choices) -> Iterator[Fault]:
 
 
 def _empty(choices: Choices) -> Iterator[Fault]:
-    mend = 'Give the figure; a row with all four attributes empty is "none of these".'
+    fix = 'Give the figure; a row with all four attributes empty is "none of these".'
     for name in ATTRIBUTES:
         empty = np.flatnonzero(~np.isfinite(getattr(choices, name)) & ~choices.outside)
-        yield from _told(empty, name, lambda _: "is empty or no number", mend)
+        yield from _first_few(empty, name, lambda _: "is empty or no number", fix)
 
 
 def _beyond(name: str, values: np.ndarray) -> Iterator[Fault]:
     share = name == "accuracy"
     most, wanted = (1.0, "0..1") if share else (MOST, f"0 to {MOST:g}")
     bad = np.flatnonzero(np.isfinite(values) & ((values < 0) | (values > most)))
-    mend = "Give a share: 0.87 for 87 %." if share else "Look for a wrong sign or unit."
-    yield from _told(bad, name, lambda r: f"is {values[r]:g}, wanted {wanted}", mend)
+    fix = "Give a share: 0.87 for 87 %." if share else "Look for a wrong sign or unit."
+    yield from _first_few(bad, name, lambda r: f"is {values[r]:g}, wanted {wanted}", fix)
 
 
 def _name(choices: Choices, row: int) -> str:
@@ -138,14 +140,14 @@ def _name(choices: Choices, row: int) -> str:
 def _alternatives(choices: Choices) -> Iterator[Fault]:
     task = choices.task_number
     first, size = np.unique(task, return_index=True, return_counts=True)[1:]
-    yield from _told(
+    yield from _first_few(
         first[size == 1],
         "task",
         lambda r: f"{_name(choices, r)} has one alternative only",
         "Give what was not chosen, too; what may be refused needs a row without attributes.",
     )
     again = _repeated(numbered(task, choices.alternative))
-    yield from _told(
+    yield from _first_few(
         again,
         "alternative",
         lambda r: f"{choices.alternative[r]} is given twice in {_name(choices, r)}",
@@ -153,7 +155,7 @@ def _alternatives(choices: Choices) -> Iterator[Fault]:
     )
     none = np.flatnonzero(choices.outside)
     twice = np.setdiff1d(none[_repeated(task[none])], again)
-    yield from _told(
+    yield from _first_few(
         twice,
         "alternative",
         lambda r: f"{_name(choices, r)} has two rows without attributes",
@@ -172,7 +174,7 @@ def _chosen(choices: Choices) -> Iterator[Fault]:
     first = np.unique(task, return_index=True)[1]
     count = np.bincount(task, weights=choices.chosen)
     count_of = dict(zip(first.tolist(), count.astype(int).tolist(), strict=True))
-    yield from _told(
+    yield from _first_few(
         first[count != 1],
         "chosen",
         lambda r: f"{_name(choices, r)} has {count_of[r] or 'no'} chosen alternatives",
@@ -186,7 +188,7 @@ def _segments(choices: Choices) -> Iterator[Fault]:
     both = np.unique(numbered(choices.respondent, choices.segment), return_index=True)[1]
     both.sort()
     moved = both[_repeated(numbered(choices.respondent[both]))]
-    yield from _told(
+    yield from _first_few(
         moved,
         "segment",
         lambda r: f"respondent {choices.respondent[r]} is in more than one",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from wattlas.data.choices_file import choices_of, read_choices
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.fit import Fit, fit
+from wattlas.tiers.fit import fit
+from wattlas.tiers.fitted import Fit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,8 +32,8 @@ def fit_users(
     Raises InputError with everything that is wrong with the table, or with every parameter that it
     cannot tell.
     """
-    made = as_choices(choices)
-    return fit(made, scale=scale, curvature=curvature, additive=additive, requests=requests)
+    table = as_choices(choices)
+    return fit(table, scale=scale, curvature=curvature, additive=additive, requests=requests)
 
 
 def as_choices(source: str | Path | pl.DataFrame | Choices) -> Choices:

@@ -27,13 +27,13 @@ from wattlas.placement.tables.metrics import Table
 from wattlas.placement.tables.service_costs import Accelerators, serving
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
-from wattlas.tiers.offer import Offer, best, by_floor, pareto
+from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
 from wattlas.tiers.savings import rule_share
-from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan
-from wattlas.tiers.selection import Segment, segments
+from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan_grid
+from wattlas.tiers.selection import SegmentAdoption, segments
 from wattlas.tiers.sensitivity import Varied, sensitivities
-from wattlas.tiers.verdict import NO_CANDIDATE, Verdict, verdict
+from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict
 
 GREEN = "green"
 OBJECTIVES = (PROFIT, CARBON)
@@ -51,7 +51,7 @@ class Design:
 
     service: Service
     price_usd: float
-    verdict: Verdict
+    verdict: OfferVerdict
     market: Market | None = None
     grid: Grid | None = None
     most: Offer | None = None
@@ -60,7 +60,7 @@ class Design:
     ladder: Ladder = field(default_factory=lambda: _alone(None))
     floors: tuple[Offer | None, ...] = ()
     front: tuple[Offer, ...] = ()
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[SegmentAdoption, ...] = ()
     sensitivities: tuple[Varied, ...] = ()
 
 
@@ -134,8 +134,8 @@ def design_tiers(
         raise InfeasibleError(found.conflict)
     menu = tuple(base.points if points is None else points)
     if not menu:
-        mend = "Give operating points that a degraded request may use."
-        raise InputError([Problem("points", "the menu is empty", mend)])
+        fix = "Give operating points that a degraded request may use."
+        raise InputError([Problem("points", "the menu is empty", fix)])
     named = [k.id for k in _priced(base, who)] if asked.classes is None else list(asked.classes)
     designs = []
     for n, name in enumerate(named):
@@ -143,7 +143,7 @@ def design_tiers(
         service = serving(found, name, menu, accelerators=Accelerators(asked.accelerators))
         price = price_of(base, who, name)
         if not service.points:
-            designs.append(Design(service, price, Verdict(False, NO_CANDIDATE)))
+            designs.append(Design(service, price, OfferVerdict(False, NO_CANDIDATE)))
             continue
         usable = 1.0 if asked.cap_share is None else rule_share(service, asked.cap_share)
         of = market(service, population(who, price), price, scale=who.ends, usable=usable)
@@ -172,9 +172,9 @@ def _designed(
     sensitive: bool,
     usable: float | np.ndarray,
 ) -> Design:
-    grid, objective = scan(of, size), terms.objective
+    grid, objective = scan_grid(of, size), terms.objective
     tops = {goal: best(of, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
-    said = verdict(of, tops[PROFIT], tops[CARBON], objective)
+    said = offer_verdict(of, tops[PROFIT], tops[CARBON], objective)
     chosen = tops[objective] if said.worth else None
     steps = None
     if terms.most > 1 and chosen:
@@ -190,7 +190,7 @@ def _designed(
         cleanest=tops[CARBON],
         chosen=chosen,
         ladder=steps or _alone(chosen),
-        floors=tuple(by_floor(of, objective, fair=fair, grid=grid)),
+        floors=tuple(by_fallback(of, objective, fair=fair, grid=grid)),
         front=tuple(pareto(of, grid, fair=fair)),
         segments=tuple(segments(of, contracts, (GREEN,) * len(contracts))),
         sensitivities=tuple(
@@ -230,33 +230,33 @@ def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]
             latency_factor=max(late * (1 + 1e-9), 1.0),
             discount=each.discount,
             classes=(klass.id,),
-            points=(each.floor,),
+            points=(each.fallback,),
         )
 
 
 def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator[Problem]:
     if terms.objective not in OBJECTIVES:
-        mend = f"Choose {' or '.join(OBJECTIVES)}."
-        yield Problem("offer.objective", f"is `{terms.objective}`", mend)
+        fix = f"Choose {' or '.join(OBJECTIVES)}."
+        yield Problem("offer.objective", f"is `{terms.objective}`", fix)
     if terms.most < 1:
         yield Problem("offer.most", f"is {terms.most}", "Ask for at least one contract.")
     if terms.accelerators not in list(Accelerators):
-        mend = f"Choose {', '.join(Accelerators)}."
-        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", mend)
+        fix = f"Choose {', '.join(Accelerators)}."
+        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", fix)
     if terms.cap_share is not None and not 0.0 <= terms.cap_share <= 1.0:
         yield Problem("offer.cap_share", f"is {terms.cap_share:g}, wanted 0..1", "Give a share.")
     ids = [k.id for k in scenario.classes]
     for name in terms.classes or ():
         if name not in ids:
-            mend = f"Choose among {', '.join(ids)}."
-            yield Problem("offer.classes", f"there is no class `{name}`", mend)
+            fix = f"Choose among {', '.join(ids)}."
+            yield Problem("offer.classes", f"there is no class `{name}`", fix)
     if users is None:
-        mend = "Add the section `users`, with prices and a population, or give users."
-        yield Problem("users", "nobody said who subscribes and what full service sells for", mend)
+        fix = "Add the section `users`, with prices and a population, or give users."
+        yield Problem("users", "nobody said who subscribes and what full service sells for", fix)
         return
     named = [name for name in terms.classes or ids if name in ids]
     free = [name for name in named if not price_of(scenario, users, name) > 0]
     if free and (terms.classes is not None or len(free) == len(named)):
         what = f"is nothing for class {', '.join(free)}"
-        mend = "Give classes.*.price_usd_per_request, or prices per token under `users`."
-        yield Problem("price", what, mend)
+        fix = "Give classes.*.price_usd_per_request, or prices per token under `users`."
+        yield Problem("price", what, fix)

@@ -17,9 +17,9 @@ from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
 from wattlas.studies.board import Ways, board_of, problems_of
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
-from wattlas.tiers.ahead import PAST_DAYS, Ahead, day_ahead, plan_ahead
+from wattlas.tiers.ahead import PAST_DAYS, Ahead, Ledger, day_ahead, plan_ahead
 from wattlas.tiers.days import by_day
-from wattlas.tiers.share import RULES, Share, green_share, least_mean_g, shares_at, verdict
+from wattlas.tiers.share import RULES, Share, against_blind, green_share, least_mean_g, shares_at
 
 CAP_SHARES = tuple(round(0.5 + 0.025 * n, 3) for n in range(21))
 """Caps of a table of shares, as shares of what full service emits at home: 0.5 to 1."""
@@ -55,7 +55,7 @@ class ZoneShare:
             return f"no share keeps the cap over all requests, full and degraded: {least}"
         if self.rule == "blind":
             return f"degrades {self.found.share:.1%} of the requests of every step"
-        return verdict(self.found, self.blind)
+        return against_blind(self.found, self.blind)
 
     def by_day(self) -> dict[str, list[object]]:
         """Which steps of each day are served how, as `tiers.days.by_day`; nothing where unmet."""
@@ -196,7 +196,7 @@ def ahead_of(
         np.where(known, thought.green_g, np.nan),
         truth.requests,
         rule,
-        steps_per_day=per_day,
+        Ledger(steps_per_day=per_day),
     )
 
 
@@ -210,8 +210,8 @@ def steps_per_day(board: Board) -> int:
     steps = round(24 / board.step_h)
     if not board.whole or abs(steps * board.step_h - 24) > 1e-9:
         what = "are a sample, or steps that make up no day"
-        mend = "Plan ahead over every hour, without `time.sample`."
-        raise InputError([Problem("time", what, mend)])
+        fix = "Plan ahead over every hour, without `time.sample`."
+        raise InputError([Problem("time", what, fix)])
     return steps
 
 
@@ -231,8 +231,8 @@ def zones_of(board: Board, zones: Sequence[str] | None = None) -> tuple[str, ...
 def cap_problems(cap_share: float | None = None, cap_g: float | None = None) -> Iterator[Problem]:
     """What is wrong with a cap."""
     if (cap_share is None) == (cap_g is None):
-        mend = "Give cap_share, or cap_g: one of the two."
-        yield Problem("cap", "is given twice, or not at all", mend)
+        fix = "Give cap_share, or cap_g: one of the two."
+        yield Problem("cap", "is given twice, or not at all", fix)
     if cap_share is not None and not 0.0 <= cap_share <= 1.0:
         what = f"is {cap_share:g}, wanted 0..1"
         yield Problem("cap_share", what, "Give a share of what full service emits at home.")

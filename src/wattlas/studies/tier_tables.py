@@ -19,7 +19,7 @@ from wattlas.tiers.offer import Offer
 from wattlas.tiers.selection import groups
 from wattlas.tiers.sensitivity import Varied
 from wattlas.tiers.targets import targets
-from wattlas.tiers.utility import Points, utility
+from wattlas.tiers.utility import PerceivedPoints, utility
 from wattlas.tiers.verdict import relative
 from wattlas.units import S_PER_H
 
@@ -81,7 +81,7 @@ def shares_table(found: TierDesign) -> Table | None:
         return shares(
             found.plan.scenario,
             service.klass,
-            green=best.chosen.floor,
+            green=best.chosen.fallback,
             latency_factor=max(late * (1 + 1e-9), 1.0),
         )
     except InputError:
@@ -102,7 +102,7 @@ def _verdict(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[R
         "full_latency_ms": service.full_latency_ms,
         "full_cost_usd": float(service.mean(service.full_cost_usd)),
         "full_carbon_g": float(service.mean(service.full_carbon_g)),
-        "floor": chosen and chosen.floor,
+        "floor": chosen and chosen.fallback,
         "discount": chosen and chosen.discount,
         "share": chosen and chosen.share,
         "adoption": chosen and chosen.adoption,
@@ -123,16 +123,15 @@ def _of_class(scenario: Scenario, one: Design, whole: TierDesign) -> tuple[Menu,
     points = [o for o in whole.points if o.id in shown or usable is None or o.id in usable]
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
-    found = menu(replace(klass, points=None), points)
-    usd = found.energy_kwh * at.pue * at.usd_per_mwh / 1e3 + found.gpu_h * at.rent_usd_per_gpu_h
-    return replace(found, cost_usd=usd), at.g_per_kwh, at.pue
+    every = menu(replace(klass, points=None), points)
+    return every.priced(at.usd_per_mwh, at.rent_usd_per_gpu_h, at.pue), at.g_per_kwh, at.pue
 
 
 def _menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
     found, g_per_kwh, pue = _of_class(scenario, one, whole)
     grams = found.carbon_g(g_per_kwh, pue)
     full = one.service.full_points[:1]
-    floor = one.chosen.floor if one.chosen is not None else None
+    floor = one.chosen.fallback if one.chosen is not None else None
     for n, name in enumerate(found.ids):
         yield {
             "class": found.klass,
@@ -181,7 +180,7 @@ def _utility(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[R
     accuracy = np.linspace(scale.accuracy_min, scale.accuracy_max, SURFACE)
     latency = np.linspace(scale.latency_min_ms, scale.latency_max_ms, SURFACE)
     a, ms = (axis.ravel() for axis in np.meshgrid(accuracy, latency, indexing="ij"))
-    points = Points(a, ms, np.full(len(a), of.full_carbon_g))
+    points = PerceivedPoints(a, ms, np.full(len(a), of.full_carbon_g))
     for name, member in groups(of):
         at = np.flatnonzero(member)
         some = at[:: max(len(at) // SURFACE_USERS, 1)]
@@ -209,7 +208,7 @@ def _grid(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]
         for j in discounts:
             yield {
                 "class": one.service.klass,
-                "floor": shown.floor,
+                "floor": shown.fallback,
                 "discount": float(grid.discount[j]),
                 "share": float(grid.share[i]),
                 "adoption": float(grid.adoption[f, i, j]),
@@ -233,7 +232,7 @@ def _pareto(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Ro
 def _offer(one: Design, offer: Offer, chosen: str | None) -> Row:
     return {
         "class": one.service.klass,
-        "floor": offer.floor,
+        "floor": offer.fallback,
         "discount": offer.discount,
         "share": offer.share,
         "adoption": offer.adoption,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.tiers.share import NEAR, RULES, decide, mean_of
+from wattlas.tiers.share import decide, mean_of, series_problems
 
 STEPS_PER_DAY = 24
 PAST_DAYS = 1
 HORIZON_DAYS = 28
 RESERVE = 2.0
-"""So many times the usual miss of a day is kept in hand; 0 aims at the cap itself."""
+"""So many times the usual miss of a day is kept in hand."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ahead:
     """A plan made day by day, `degraded` (T,), and how it turned out.
 
     In the mean of the window, g per request: `mean_g` is what a request emitted, `served_g` what
-    one did that was served in full (nan where none was); `promised_g` is what the plans thought
+    one did that was served in full (nan where none was); `planned_g` is what the plans thought
     that the one of the two would be that the rule holds to the cap. `short_days` are days on which,
     by the forecast, no share would have made good what was owed; all that helps was degraded.
     """
@@ -37,7 +37,7 @@ class Ahead:
     rule: str
     degraded: np.ndarray
     share: float
-    promised_g: float
+    planned_g: float
     mean_g: float
     served_g: float
     cap_g: float
@@ -55,14 +55,64 @@ class Ahead:
 
 
 @dataclass(frozen=True)
-class _Series:
-    """Grams per request in truth and as forecast, requests, all (T,)."""
+class Ledger:
+    """How misses are made good.
+
+    Debts and savings are spread over `horizon_days`, or the days that are left. `reserve` times the
+    root mean square of a day's miss so far is kept in hand, so that the last day, too, may miss; 0
+    aims at the cap itself.
+    """
+
+    horizon_days: int = HORIZON_DAYS
+    reserve: float = RESERVE
+    steps_per_day: int = STEPS_PER_DAY
+
+
+DEFAULT_LEDGER = Ledger()
+
+
+@dataclass(frozen=True)
+class _Grams:
+    """g per request in full and degraded, (T,) each."""
 
     full: np.ndarray
     green: np.ndarray
-    full_ahead: np.ndarray
-    green_ahead: np.ndarray
-    asked: np.ndarray
+
+    def emitted(self, degraded: np.ndarray) -> np.ndarray:
+        """g per request where such a share is degraded, (T,)."""
+        grams: np.ndarray = self.full - degraded * (self.full - self.green)
+        return grams
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What happens and what is forecast; requests (T,), and the cap that a rule holds."""
+
+    truth: _Grams
+    forecast: _Grams
+    demand: np.ndarray
+    cap_g: float
+    rule: str
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Which steps have no forecast, (T,)."""
+        unknown: np.ndarray = np.isnan(self.forecast.full + self.forecast.green)
+        return unknown
+
+    def held_g(self, grams: _Grams, degraded: np.ndarray) -> float:
+        """The mean that the rule holds to the cap, g per request; nan where there is none."""
+        if self.rule == "percentile":
+            return mean_of(grams.full, self.demand * (1.0 - degraded))
+        return mean_of(grams.emitted(degraded), self.demand)
+
+    def beyond_g(self, grams: _Grams, degraded: np.ndarray, day: slice) -> float:
+        """Grams beyond the cap of a day, of what the rule holds to it; below 0 what is spared."""
+        if self.rule == "percentile":
+            held, over = self.demand * (1.0 - degraded), grams.full - self.cap_g
+        else:
+            held, over = self.demand, grams.emitted(degraded) - self.cap_g
+        return float((held * over)[day].sum())
 
 
 def day_ahead(
@@ -93,10 +143,7 @@ def plan_ahead(
     forecast_green_g: np.ndarray | None = None,
     requests: np.ndarray | None = None,
     rule: str = "budget",
-    *,
-    horizon_days: int = HORIZON_DAYS,
-    reserve: float = RESERVE,
-    steps_per_day: int = STEPS_PER_DAY,
+    ledger: Ledger = DEFAULT_LEDGER,
 ) -> Ahead:
     """Degrade day by day on a forecast of grams per request, `day_ahead` by default.
 
@@ -104,144 +151,102 @@ def plan_ahead(
     of `full_g` alone serves for `green_g`, too, by the ratio of their means. Days of which any step
     has no forecast (nan) are served in full. `requests` are known in advance.
 
-    Debts and savings are spread over `horizon_days`, or the days that are left. `reserve` times the
-    root mean square of a day's miss so far is kept in hand, so that the last day, too, may miss.
-
     Raises InputError with everything that is wrong.
     """
-    full, green = np.asarray(full_g, dtype=float), np.asarray(green_g, dtype=float)
-    asked = np.ones(len(full)) if requests is None else np.asarray(requests, dtype=float)
-    foreseen = _forecasts(full, green, forecast_full_g, forecast_green_g, steps_per_day)
-    of = _Series(full, green, *foreseen, asked)
-    problems = list(_problems(of, cap_g, rule, horizon_days, reserve, steps_per_day))
+    truth = _Grams(np.asarray(full_g, dtype=float), np.asarray(green_g, dtype=float))
+    demand = np.ones(len(truth.full)) if requests is None else np.asarray(requests, dtype=float)
+    forecast = _forecast(truth, forecast_full_g, forecast_green_g, ledger.steps_per_day)
+    question = _Question(truth, forecast, demand, cap_g, rule)
+    problems = list(_problems(question, ledger))
     if problems:
         raise InputError(problems)
-    degraded, short = _day_by_day(of, cap_g, rule, horizon_days, reserve, steps_per_day)
-    known = ~np.isnan(of.full_ahead + of.green_ahead)
-    thought_full = np.where(known, of.full_ahead, full)
-    thought_green = np.where(known, of.green_ahead, green)
+    degraded, short = _day_by_day(question, ledger)
+    thought = _Grams(
+        np.where(question.unknown, truth.full, forecast.full),
+        np.where(question.unknown, truth.green, forecast.green),
+    )
     return Ahead(
         rule=rule,
         degraded=degraded,
-        share=mean_of(degraded, asked),
-        promised_g=mean_of(thought_full, asked * (1.0 - degraded))
-        if rule == "percentile"
-        else mean_of(thought_full - degraded * (thought_full - thought_green), asked),
-        mean_g=mean_of(full - degraded * (full - green), asked),
-        served_g=mean_of(full, asked * (1.0 - degraded)),
+        share=mean_of(degraded, demand),
+        planned_g=question.held_g(thought, degraded),
+        mean_g=mean_of(truth.emitted(degraded), demand),
+        served_g=mean_of(truth.full, demand * (1.0 - degraded)),
         cap_g=cap_g,
         short_days=short,
     )
 
 
-def _day_by_day(
-    of: _Series, cap: float, rule: str, horizon_days: int, reserve: float, per_day: int
-) -> tuple[np.ndarray, int]:
+def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
     """(share degraded in each step, days on which the cap was out of reach)."""
-    degraded, owed, short = np.zeros(len(of.full)), 0.0, 0
+    steps, per_day = len(question.demand), ledger.steps_per_day
+    degraded, owed, short = np.zeros(steps), 0.0, 0
     misses: list[float] = []
-    unknown = np.isnan(of.full_ahead + of.green_ahead)
-    starts = range(0, len(of.full), per_day)
-    known = [not unknown[begin : begin + per_day].any() for begin in starts]
+    starts = range(0, steps, per_day)
+    known = [not question.unknown[begin : begin + per_day].any() for begin in starts]
     foreseen = np.repeat(known, per_day)
     for n, begin in enumerate(starts):
-        day = slice(begin, min(begin + per_day, len(of.full)))
-        if known[n] and of.asked[day].any():
-            horizon = min(horizon_days, len(starts) - n)
-            seen = np.arange(max(n - horizon + 1, 0) * per_day, day.stop)
+        day = slice(begin, min(begin + per_day, steps))
+        if known[n] and question.demand[day].any():
+            horizon = min(ledger.horizon_days, len(starts) - n)
+            first = max(n - horizon + 1, 0)
+            seen = np.arange(first * per_day, day.stop)
             seen = seen[foreseen[seen]]
-            days_seen = sum(known[max(n - horizon + 1, 0) : n + 1])
-            spare = reserve * float(np.sqrt(np.mean(np.square(misses)))) if misses else 0.0
-            carried = (owed + spare) * days_seen / horizon
-            part, met = _planned(of, seen, cap, rule, carried)
+            spare = ledger.reserve * float(np.sqrt(np.mean(np.square(misses)))) if misses else 0.0
+            carried = (owed + spare) * sum(known[first : n + 1]) / horizon
+            part, met = _planned(question, seen, carried)
             degraded[day] = part[begin - day.stop :]
             short += not met
-            thought = _beyond(of.full_ahead, of.green_ahead, of.asked, degraded, cap, rule, day)
-            misses.append(_beyond(of.full, of.green, of.asked, degraded, cap, rule, day) - thought)
-        owed += _beyond(of.full, of.green, of.asked, degraded, cap, rule, day)
+            thought = question.beyond_g(question.forecast, degraded, day)
+            misses.append(question.beyond_g(question.truth, degraded, day) - thought)
+        owed += question.beyond_g(question.truth, degraded, day)
     return degraded, short
 
 
-def _planned(
-    of: _Series, seen: np.ndarray, cap: float, rule: str, carried: float
-) -> tuple[np.ndarray, bool]:
+def _planned(question: _Question, seen: np.ndarray, carried: float) -> tuple[np.ndarray, bool]:
     """(share degraded in each of some steps by the forecast, whether that may keep the cap)."""
-    full, green, asked = of.full_ahead[seen], of.green_ahead[seen], of.asked[seen]
+    full, green = question.forecast.full[seen], question.forecast.green[seen]
+    rule, cap = question.rule, question.cap_g
     try:
-        return decide(full, green, asked, cap, rule, carried)[0], True
+        return decide(full, green, question.demand[seen], cap, rule, carried)[0], True
     except InfeasibleError:
         helps = full > cap if rule == "percentile" else green < full
         return helps.astype(float), False
 
 
-def _beyond(
-    full: np.ndarray,
-    green: np.ndarray,
-    asked: np.ndarray,
-    degraded: np.ndarray,
-    cap: float,
-    rule: str,
-    day: slice,
-) -> float:
-    """Grams beyond the cap of a day, of what the rule holds to it; below 0 what is spared."""
-    full, green, asked, part = full[day], green[day], asked[day], degraded[day]
-    if rule == "percentile":
-        return float((asked * (1.0 - part) * (full - cap)).sum())
-    return float((asked * (full - part * (full - green) - cap)).sum())
+def _forecast(
+    truth: _Grams, full: np.ndarray | None, green: np.ndarray | None, per_day: int
+) -> _Grams:
+    if full is None:
+        if truth.full.shape != truth.green.shape or per_day < 1:
+            return truth
+        days = (day_ahead(grams, steps_per_day=per_day) for grams in (truth.full, truth.green))
+        return _Grams(*days)
+    given = np.asarray(full, dtype=float)
+    if green is not None:
+        return _Grams(given, np.asarray(green, dtype=float))
+    ratio = float(truth.green.sum() / truth.full.sum()) if truth.full.sum() > 0 else 0.0
+    return _Grams(given, ratio * given)
 
 
-def _forecasts(
-    full: np.ndarray,
-    green: np.ndarray,
-    full_ahead: np.ndarray | None,
-    green_ahead: np.ndarray | None,
-    per_day: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    if full_ahead is None:
-        if full.shape != green.shape or per_day < 1:
-            return full, green
-        return day_ahead(full, steps_per_day=per_day), day_ahead(green, steps_per_day=per_day)
-    given = np.asarray(full_ahead, dtype=float)
-    if green_ahead is not None:
-        return given, np.asarray(green_ahead, dtype=float)
-    ratio = float(green.sum() / full.sum()) if full.sum() > 0 else 0.0
-    return given, ratio * given
-
-
-def _problems(
-    of: _Series, cap: float, rule: str, horizon_days: int, reserve: float, per_day: int
-) -> Iterator[Problem]:
-    if rule not in RULES:
-        yield Problem("rule", f"is `{rule}`", f"Choose {', '.join(RULES)}.")
-    if not len(of.full):
-        yield Problem("full_g", "is empty", "Give the grams of at least one day.")
-    named = {
-        "full_g": of.full,
-        "green_g": of.green,
-        "requests": of.asked,
-        "forecast_full_g": of.full_ahead,
-        "forecast_green_g": of.green_ahead,
-    }
-    for name, values in named.items():
-        if values.shape != of.full.shape:
-            what = f"has {values.size} steps where full_g has {of.full.size}"
+def _problems(question: _Question, ledger: Ledger) -> Iterator[Problem]:
+    truth, forecast = question.truth, question.forecast
+    yield from series_problems(
+        truth.full, truth.green, question.demand, [question.cap_g], question.rule
+    )
+    for name, values in (
+        ("forecast_full_g", forecast.full),
+        ("forecast_green_g", forecast.green),
+    ):
+        if values.shape != truth.full.shape:
+            what = f"has {values.size} steps where full_g has {truth.full.size}"
             yield Problem(name, what, "Give one value per step.")
-        bad = np.isinf(values) | (values < 0)
-        if not name.startswith("forecast"):
-            bad |= np.isnan(values)
-        if bad.any():
-            yield Problem(name, "has values that are negative or no numbers", "Mend the series.")
-    if of.asked.shape == of.full.shape and len(of.full) and not of.asked.sum() > 0:
-        yield Problem("requests", "add up to nothing", "Give requests in at least one step.")
-    if of.green.shape == of.full.shape and of.green.sum() > of.full.sum() * (1 + NEAR):
-        what = "is above full_g in the mean: a degraded request emits more than a full one"
-        yield Problem("green_g", what, "Exchange the two, or choose a greener point.")
-    if not 0 <= cap < np.inf:
-        yield Problem("cap_g", f"is {cap:g}, wanted a number of at least 0", "Give g per request.")
+        if (np.isinf(values) | (values < 0)).any():
+            yield Problem(name, "has values that are negative or no numbers", "Fix the series.")
     for name, value, least in (
-        ("horizon_days", horizon_days, 1),
-        ("steps_per_day", per_day, 1),
-        ("reserve", reserve, 0),
+        ("horizon_days", ledger.horizon_days, 1),
+        ("steps_per_day", ledger.steps_per_day, 1),
+        ("reserve", ledger.reserve, 0),
     ):
         if not value >= least:
             yield Problem(name, f"is {value:g}, wanted at least {least}", "Give a larger number.")

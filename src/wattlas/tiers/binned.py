@@ -1,9 +1,9 @@
 """Sums over users for many offers at once.
 
-A user u takes up a contract with probability Pr = σ((d − x)/μ), where d is the discount in USD and
-x = L + b depends on the user, the floor and the promised share, not on the discount: L is what the
-promise costs the user, b what the alternatives are worth. So users are put into bins of x once per
-(floor, share), and one product with a matrix of σ gives the sums for every discount.
+A user u adopts a contract with probability Pr = σ((d − x)/μ), where d is the discount in USD and
+x = L + b depends on the user, the fallback and the degradation cap, not on the discount: L is what
+the contract costs the user, b what the alternatives are worth. So users are put into bins of x once
+per (fallback, share), and one product with a matrix of σ gives the sums for every discount.
 
 Each user is shared between the two bins beside x, so that the error is of second order in the
 width of a bin over μ.
@@ -33,8 +33,8 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True)
-class Sums:
-    """Sums over users of Pr times something, each (F, I, J): floors, shares, discounts.
+class UserSums:
+    """Sums over users of Pr times something, each (F, I, J): fallbacks, shares, discounts.
 
     `adopted` Σ n·Pr, `lost` Σ n·L·Pr in USD, `weighed` (K, F, I, J) Σ n·w·Pr for each weight w.
     """
@@ -44,53 +44,66 @@ class Sums:
     weighed: np.ndarray
 
 
-def sums(
-    felt: np.ndarray,
-    concern: np.ndarray,
-    beyond: np.ndarray,
-    requests: np.ndarray,
-    weights: np.ndarray,
-    share: np.ndarray,
-    grams: np.ndarray,
-    discount_usd: np.ndarray,
-    scale_usd: float,
-    finer: float = 1.0,
-) -> Sums:
-    """Sums over users for every floor, share and discount.
+@dataclass(frozen=True)
+class Choosers:
+    """Users as bins take them, and their spread μ in USD.
 
-    Shapes: `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved;
-    `beyond` (U,) b; `requests` (U,); `weights` (K, U); `share` (F, I) that is degraded in truth;
-    `grams` (F, I) saved per request of the tier; `discount_usd` (J,). `finer` divides the width of
-    the bins.
-
-        L = share·felt − grams·concern
+    `felt` (U, F) USD lost per degraded request; `concern` (U,) USD per gram saved; `beyond` (U,) b;
+    `requests` (U,); `weights` (K, U).
     """
-    edges = _edges(discount_usd, scale_usd, finer)
-    floors, shares, bins = *share.shape, len(edges)
-    held = np.zeros((floors, shares, bins, 2, 2 + len(weights)))
-    columns = np.asfortranarray(felt)
-    share, grams, weights = (np.ascontiguousarray(a) for a in (share, grams, weights))
+
+    felt: np.ndarray
+    concern: np.ndarray
+    beyond: np.ndarray
+    requests: np.ndarray
+    weights: np.ndarray
+    scale_usd: float
+
+
+@dataclass(frozen=True)
+class OfferAxes:
+    """Offers to judge: `share` (F, I) that is degraded in truth, `grams` (F, I) saved per request
+    of the tier, `discount_usd` (J,).
+    """
+
+    share: np.ndarray
+    grams: np.ndarray
+    discount_usd: np.ndarray
+
+
+def user_sums(users: Choosers, offers: OfferAxes, finer: float = 1.0) -> UserSums:
+    """Sums over users for every fallback, share and discount; `finer` divides the bins' width.
+
+    L = share·felt − grams·concern
+    """
+    edges = _edges(offers.discount_usd, users.scale_usd, finer)
+    fallbacks, shares, bins = *offers.share.shape, len(edges)
+    felt = np.asfortranarray(users.felt)
+    share, grams, weights = (
+        np.ascontiguousarray(a) for a in (offers.share, offers.grams, users.weights)
+    )
+    held = np.zeros((fallbacks, shares, bins, 2, 2 + len(weights)))
     per = 1.0 / (edges[1] - edges[0])
 
     def fill(part: np.ndarray) -> None:
         if len(part):
             _fill(
-                columns, share, concern, grams, beyond, requests, weights, edges[0], per,
-                held, part[0], part[-1] + 1,
+                felt, share, users.concern, grams, users.beyond, users.requests, weights,
+                edges[0], per, held, part[0], part[-1] + 1,
             )  # fmt: skip
 
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(fill, np.array_split(np.arange(floors), THREADS)))
-    chosen = _chosen(discount_usd, edges, scale_usd)
+        list(pool.map(fill, np.array_split(np.arange(fallbacks), THREADS)))
+    chosen = _chosen(offers.discount_usd, edges, users.scale_usd)
     rows = (held[..., 0, w].reshape(-1, bins) for w in range(held.shape[4]))
     upper = (held[..., 1, w].reshape(-1, bins) for w in range(held.shape[4]))
-    found = np.stack(
+    by_weight = np.stack(
         [
-            (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(floors, shares, -1)
+            (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(fallbacks, shares, -1)
             for low, high in zip(rows, upper, strict=True)
         ]
     )
-    return Sums(found[0], found[1], found[2:])
+    return UserSums(by_weight[0], by_weight[1], by_weight[2:])
 
 
 def logistic(z: np.ndarray) -> np.ndarray:
@@ -144,7 +157,7 @@ def _fill(
     first: int,
     last: int,
 ) -> None:  # pragma: no cover
-    """Put the users into bins for floors `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
+    """Put the users into bins for fallbacks `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
     users, extra, top = felt.shape[0], weights.shape[0], held.shape[2] - 1.000001
     at, lost = np.empty(BLOCK), np.empty(BLOCK)
     for f in range(first, last):

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.model.choices import ATTRIBUTES, Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.utility import Points, accuracy_score, curved, latency_score
+from wattlas.tiers.utility import PerceivedPoints, accuracy_score, curved, latency_score
 
 ACCURACY, LATENCY, BOTH, CARBON, PRICE, OUTSIDE = (
     "accuracy",
@@ -97,7 +97,7 @@ def _range(values: np.ndarray, half: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Terms:
+class TermValues:
     """What multiplies each coefficient: `values` (N, J, K) and the names of the K terms."""
 
     values: np.ndarray
@@ -111,7 +111,7 @@ class Terms:
 
 def scores(tasks: Tasks, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
     """q_a and q_l of every alternative, (N, J) each; 0 for "none of these"."""
-    points = Points(
+    points = PerceivedPoints(
         np.nan_to_num(tasks.accuracy, nan=scale.accuracy_min),
         np.nan_to_num(tasks.latency_ms, nan=scale.latency_max_ms),
         tasks.carbon_g,
@@ -119,7 +119,9 @@ def scores(tasks: Tasks, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
     return accuracy_score(points, scale), latency_score(points, scale)
 
 
-def terms(tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = False) -> Terms:
+def term_values(
+    tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = False
+) -> TermValues:
     """The terms of V at a curvature ρ; without accuracy × latency where `additive`.
 
     "None of these" has a constant and nothing else. V has its origin where a request is free, and
@@ -133,7 +135,7 @@ def terms(tasks: Tasks, scale: Scale, curvature: float, *, additive: bool = Fals
         del columns[BOTH]
     if (tasks.outside & tasks.there).any():
         columns[OUTSIDE] = tasks.outside.astype(float)
-    return Terms(np.stack(list(columns.values()), axis=2), tuple(columns))
+    return TermValues(np.stack(list(columns.values()), axis=2), tuple(columns))
 
 
 def _bent(score: np.ndarray, curvature: float) -> np.ndarray:
@@ -151,9 +153,11 @@ def centred(values: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Spread:
-    """Terms less their mean over the task, (M, K) for M alternatives, over their size `norm` (K,).
+    """Terms less their mean over the task, over their size `norm` (K,).
 
-    `norm` is 0 for a term that is alike for all alternatives of each task.
+    `values` (K, K) are their triangular factor: the columns have the lengths and the angles of the
+    terms over all alternatives. `norm` is 0 for a term that is alike for all alternatives of each
+    task.
     """
 
     values: np.ndarray
@@ -174,9 +178,10 @@ class Spread:
         return columns
 
 
-def spread_of(made: Terms, there: np.ndarray) -> Spread:
+def spread_of(design: TermValues, there: np.ndarray) -> Spread:
     """How terms vary within tasks."""
-    values = centred(made.values, there)[there]
+    values = centred(design.values, there)[there]
     norm = np.linalg.norm(values, axis=0)
-    norm = np.where(norm > SAME * np.linalg.norm(made.values[there], axis=0), norm, 0.0)
-    return Spread(values / np.where(norm > 0, norm, np.inf), norm, made.names)
+    norm = np.where(norm > SAME * np.linalg.norm(design.values[there], axis=0), norm, 0.0)
+    factor = np.linalg.qr(values / np.where(norm > 0, norm, np.inf)).R
+    return Spread(factor, norm, design.names)

@@ -1,7 +1,7 @@
 """The coefficients of a choice experiment, at a given curvature or with the curvature among them.
 
-At a given ρ the model is linear. To find ρ, the design is augmented by ∂V/∂ρ, whose coefficient is
-the step of ρ; where the step is nothing, the augmented design's covariance is that of all
+At a given ρ the model is linear. To find ρ, scipy's bounded search maximises ln L of the best
+coefficients at each ρ. There the design is augmented by ∂V/∂ρ: its information is that of all
 coefficients and ρ together.
 """
 
@@ -20,24 +20,24 @@ from wattlas.tiers.choices import (
     LATENCY,
     SAME,
     Tasks,
-    Terms,
+    TermValues,
     scores,
     spread_of,
-    terms,
+    term_values,
 )
 from wattlas.tiers.curve import slopes
-from wattlas.tiers.logit import Logit, logit
+from wattlas.tiers.logit import NEAR, Logit, likelihood, logit
 
 CURVATURE = "curvature"
 CURVATURE_MOST = 20.0
 """Beyond this |ρ| a curve is a step at one end of the scale."""
-STARTS = (-3.0, 3.0)
-"""Curvatures from which the search begins where one of them fits better than a line."""
-STEPS = 100
-CLOSE = 5e-9
-"""The search for ρ ends where a step would raise ln L by less: 1e-4 of a standard error."""
-HALVINGS = 40
-MEND = "Give a number (0 is linear), or show more levels of accuracy and latency."
+STARTS = (-CURVATURE_MOST, -3.0, 0.0, 3.0, CURVATURE_MOST)
+"""The search for ρ runs between the neighbours of the best of the inner three."""
+CLOSE = 1e-6
+"""It ends where ρ is known to this; standard errors of ρ are rarely below 0.05."""
+EDGE = 1e-3
+"""A ρ this near to a bound is taken to lie beyond it."""
+FIX = "Give a number (0 is linear), or show more levels of accuracy and latency."
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def estimate(
     """
     if curvature is None:
         return _with_curvature(tasks, scale, additive)
-    made = terms(tasks, scale, curvature, additive=additive)
-    found = logit(made.values, tasks.there)
-    return _coefficients(tasks, made.names, found.coefficients, found, curvature)
+    design = term_values(tasks, scale, curvature, additive=additive)
+    maximum = logit(design.values, tasks.there)
+    return _coefficients(tasks, design.names, maximum.coefficients, maximum, curvature)
 
 
 def clustered(covariance: np.ndarray, gradient: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -101,65 +101,62 @@ def bend(tasks: Tasks, scale: Scale, curvature: float, by_name: dict[str, float]
 
 
 def _coefficients(
-    tasks: Tasks, names: tuple[str, ...], values: np.ndarray, found: Logit, curvature: float
+    tasks: Tasks, names: tuple[str, ...], values: np.ndarray, maximum: Logit, curvature: float
 ) -> Coefficients:
     several = 1 < tasks.clusters < len(tasks.there)
-    robust = clustered(found.covariance, found.scores, tasks.respondent) if several else None
-    return Coefficients(names, values, found.covariance, robust, curvature, found.loglik)
+    robust = clustered(maximum.covariance, maximum.scores, tasks.respondent) if several else None
+    return Coefficients(names, values, maximum.covariance, robust, curvature, maximum.loglik)
 
 
 def _with_curvature(tasks: Tasks, scale: Scale, additive: bool) -> Coefficients:
-    def at(rho: float, start: np.ndarray | None = None) -> Point:
-        made = terms(tasks, scale, rho, additive=additive)
-        found = logit(made.values, tasks.there, start, covariance=False)
-        return Point(rho, made, found)
+    start: np.ndarray | None = None
 
-    line = at(0.0)
-    bent = (at(rho, line.found.coefficients) for rho in STARTS)
-    here = max((line, *bent), key=lambda one: one.found.loglik)
-    for _ in range(STEPS):
-        design = _augmented(tasks, scale, here)
-        start = np.append(here.found.coefficients, 0.0)
-        ahead = logit(design, tasks.there, start, covariance=False)
-        if ahead.loglik - here.found.loglik < CLOSE:
-            whole = logit(design, tasks.there, start)
-            values = np.append(here.found.coefficients, here.rho)
-            names = (*here.made.names, CURVATURE)
-            return _coefficients(tasks, names, values, whole, here.rho)
-        here = _moved(at, here, float(ahead.coefficients[-1]))
-    raise SolverError("the search for the curvature did not come to an end")
+    def best_at(rho: float) -> tuple[TermValues, Logit]:
+        nonlocal start
+        design = term_values(tasks, scale, float(rho), additive=additive)
+        fitted = logit(design.values, tasks.there, start)
+        start = fitted.coefficients
+        return design, fitted
 
-
-@dataclass(frozen=True)
-class Point:
-    """A curvature on the way, and the best coefficients at it."""
-
-    rho: float
-    made: Terms
-    found: Logit
+    rho = _best_curvature(lambda rho: best_at(rho)[1].loglik)
+    design, fitted = best_at(rho)
+    augmented = _augmented(tasks, scale, design, fitted, rho)
+    values = np.append(fitted.coefficients, 0.0)
+    joint = likelihood(augmented, tasks.there, values)
+    if not joint.distance < NEAR:
+        raise SolverError("the search for the curvature found no maximum")
+    maximum = Logit(values, np.linalg.inv(joint.information), joint.scores, joint.loglik)
+    coefficients = np.append(fitted.coefficients, rho)
+    return _coefficients(tasks, (*design.names, CURVATURE), coefficients, maximum, rho)
 
 
-def _augmented(tasks: Tasks, scale: Scale, here: Point) -> np.ndarray:
-    """The terms with ∂V/∂ρ beside them, (N, J, K + 1)."""
-    by_name = dict(zip(here.made.names, here.found.coefficients.tolist(), strict=True))
-    turned = bend(tasks, scale, here.rho, by_name)
-    values = np.concatenate([here.made.values, turned[:, :, None]], axis=2)
-    spread = spread_of(Terms(values, (*here.made.names, CURVATURE)), tasks.there)
-    if spread.told(CURVATURE, here.made.names)[0] < SAME:
-        what = "does not show in the choices: what it bends can be told by straight lines"
-        raise InputError([Problem(CURVATURE, what, MEND)])
-    return values
+def _best_curvature(loglik: Callable[[float], float]) -> float:
+    """ρ of the highest ln L between the neighbours of the best start."""
+    from scipy.optimize import minimize_scalar
 
-
-def _moved(at: Callable[[float, np.ndarray], Point], here: Point, step: float) -> Point:
-    """The first point along the step, halved as often as need be, at which ln L is higher."""
-    if abs(here.rho) == CURVATURE_MOST and step * here.rho > 0:
+    best = max(range(1, len(STARTS) - 1), key=lambda n: loglik(STARTS[n]))
+    search = minimize_scalar(
+        lambda rho: -loglik(rho),
+        bounds=(STARTS[best - 1], STARTS[best + 1]),
+        method="bounded",
+        options={"xatol": CLOSE},
+    )
+    rho = float(search.x)
+    if CURVATURE_MOST - abs(rho) < EDGE:
         what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
-        raise InputError([Problem(CURVATURE, what, MEND)])
-    for _ in range(HALVINGS):
-        to = min(max(here.rho + step, -CURVATURE_MOST), CURVATURE_MOST)
-        there = at(to, here.found.coefficients)
-        if there.found.loglik > here.found.loglik:
-            return there
-        step /= 2
-    raise SolverError("the search for the curvature found no better value, nor its end")
+        raise InputError([Problem(CURVATURE, what, FIX)])
+    return rho
+
+
+def _augmented(
+    tasks: Tasks, scale: Scale, design: TermValues, fitted: Logit, rho: float
+) -> np.ndarray:
+    """The terms with ∂V/∂ρ beside them, (N, J, K + 1)."""
+    by_name = dict(zip(design.names, fitted.coefficients.tolist(), strict=True))
+    turned = bend(tasks, scale, rho, by_name)
+    values = np.concatenate([design.values, turned[:, :, None]], axis=2)
+    spread = spread_of(TermValues(values, (*design.names, CURVATURE)), tasks.there)
+    if spread.told(CURVATURE, design.names)[0] < SAME:
+        what = "does not show in the choices: what it bends can be told by straight lines"
+        raise InputError([Problem(CURVATURE, what, FIX)])
+    return values

@@ -1,4 +1,4 @@
-"""What a table of choices cannot tell, and how to mend it: before the search, and after it."""
+"""What a table of choices cannot tell, and how to fix it: before the search, and after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wattlas.tiers.choices import (
     SAME,
     Spread,
     Tasks,
-    Terms,
+    TermValues,
     scores,
 )
 from wattlas.tiers.worth import QUALITY, WHOLE, Estimate
@@ -75,9 +75,9 @@ BEST = {
 }
 
 
-def too_few(made: Terms, estimated: int) -> Iterator[Problem]:
+def too_few(design: TermValues, estimated: int) -> Iterator[Problem]:
     """Fewer tasks than so many coefficients need."""
-    tasks, least = len(made.values), TASKS_PER_TERM * estimated
+    tasks, least = len(design.values), TASKS_PER_TERM * estimated
     if tasks < least:
         what = f"there are {tasks} tasks for {estimated} coefficients, wanted at least {least}"
         yield Problem("task", what, "Ask more, or estimate less: additive, a given curvature.")
@@ -97,10 +97,10 @@ def unidentified(spread: Spread) -> list[Problem]:
     crossed = BOTH in spread.names and alone[ACCURACY] and alone[LATENCY]
     if crossed and spread.told(BOTH, kept)[0] < SAME:
         what = "the table does not cross the two, so their interaction 1 − k_a − k_l is not told"
-        mend = (
+        fix = (
             "Show fast and slow at high and at low accuracy, or fit with additive (k_a + k_l = 1)."
         )
-        problems.append(Problem(COLUMN[BOTH], what, mend))
+        problems.append(Problem(COLUMN[BOTH], what, fix))
     return problems
 
 
@@ -123,12 +123,12 @@ def unbent(tasks: Tasks, scale: Scale) -> Iterator[Problem]:
         yield Problem("curvature", what, "Give a number (0 is linear), or show three levels.")
 
 
-def decided(made: Terms, there: np.ndarray) -> Iterator[Problem]:
+def decided(design: TermValues, there: np.ndarray) -> Iterator[Problem]:
     """Single terms by which the chosen alternative is always best, or always worst, of its task."""
-    for name in made.names:
+    for name in design.names:
         if name == BOTH:
             continue
-        ahead = np.where(there, made[name][:, :1] - made[name], 0.0)
+        ahead = np.where(there, design[name][:, :1] - design[name], 0.0)
         if not ahead.any():
             continue
         if (ahead >= 0).all():
@@ -145,22 +145,22 @@ def diverging(spread: Spread, direction: np.ndarray) -> Problem:
         "decides every choice that it bears on (perfect separation), so no finite coefficients "
         "are best"
     )
-    mend = "Show closer alternatives, or ask more respondents."
-    return Problem(" with ".join(COLUMN[n] for n in names), what, mend)
+    fix = "Show closer alternatives, or ask more respondents."
+    return Problem(" with ".join(COLUMN[n] for n in names), what, fix)
 
 
-def meaningless(sums: Sequence[Estimate]) -> Iterator[Problem]:
+def meaningless(divisors: Sequence[Estimate]) -> Iterator[Problem]:
     """Sums of coefficients that must be above 0 for worth, weights and consciousness to be defined.
 
-    `sums` are those of `worth.sums`.
+    `divisors` are those of `worth.divisors`.
     """
-    told = {one.parameter: one for one in sums}
-    for name, one in told.items():
-        if one.value > 0 or (name == WHOLE and told[QUALITY].value <= 0):
+    by_name = {divisor.parameter: divisor for divisor in divisors}
+    for name, divisor in by_name.items():
+        if divisor.value > 0 or (name == WHOLE and by_name[QUALITY].value <= 0):
             continue
-        what, mend = NOT_ABOVE_0[name]
-        found = f"comes out at {one.value:.3g} ± {one.standard_error:.2g}, not above 0"
-        yield Problem(SUM_COLUMNS[name], f"{what} {found}, so {SUM_PARAMETERS[name]}", mend)
+        what, fix = NOT_ABOVE_0[name]
+        estimated = f"comes out at {divisor.value:.3g} ± {divisor.standard_error:.2g}, not above 0"
+        yield Problem(SUM_COLUMNS[name], f"{what} {estimated}, so {SUM_PARAMETERS[name]}", fix)
 
 
 def _constant(name: str) -> Problem:
@@ -177,8 +177,8 @@ def _together(name: str, told: list[str]) -> Problem:
 def _decides(name: str, worst: int) -> Problem:
     if name == OUTSIDE:
         what = "is always chosen where it may be" if worst == 0 else "is never chosen"
-        mend = "Leave its rows out, or show offers that are refused and others that are not."
-        return Problem(COLUMN[name], f"{what}, so {PARAMETER[name]} is not told", mend)
+        fix = "Leave its rows out, or show offers that are refused and others that are not."
+        return Problem(COLUMN[name], f"{what}, so {PARAMETER[name]} is not told", fix)
     what = (
         f"the {BEST[name][worst]} alternative is chosen in every task (perfect separation), so "
         f"no finite coefficient is best and {PARAMETER[name]} is not told"

@@ -12,10 +12,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.tiers import market
-from wattlas.tiers.market import Contract, Market
+from wattlas.tiers.market import (
+    Contract,
+    Market,
+    choice,
+    margin_usd,
+    saved,
+)
 from wattlas.tiers.offer import Offer, best, judge
-from wattlas.tiers.search import GRID, PROFIT, no_loss_usd
+from wattlas.tiers.search import GRID, PROFIT, no_loss_usd, objective_value
+from wattlas.units import G_PER_KG
 
 LEAST_GAIN = 1e-3
 """A further contract must bring this much more, relative to what there is."""
@@ -39,32 +45,32 @@ class Ladder:
     @property
     def contracts(self) -> tuple[Contract, ...]:
         """The contracts alone."""
-        return tuple(one.contract for one in self.offers)
+        return tuple(offer.contract for offer in self.offers)
 
 
-def together(of: Market, contracts: tuple[Contract, ...]) -> Ladder:
+def judged_together(market: Market, contracts: tuple[Contract, ...]) -> Ladder:
     """What some contracts bring together, summed over every user."""
-    taken = of.requests @ market.choice(of, contracts)
-    margins = np.array([market.margin_usd(of, one) for one in contracts])
-    grams = np.array([market.saved(of, one)[0] for one in contracts])
-    before = of.requests @ market.choice(of, ())
+    taken = market.requests @ choice(market, contracts)
+    margins = np.array([margin_usd(market, contract) for contract in contracts])
+    grams = np.array([saved(market, contract)[0] for contract in contracts])
+    before = market.requests @ choice(market, ())
     chosen = taken[1:-1]
     offers = tuple(
-        judge(of, one, tuple(o for k, o in enumerate(contracts) if k != n))
-        for n, one in enumerate(contracts)
+        judge(market, contract, tuple(other for k, other in enumerate(contracts) if k != n))
+        for n, contract in enumerate(contracts)
     )
     return Ladder(
         offers=offers,
-        profit_gain_usd=float(chosen @ margins + (taken[0] - before[0]) * of.margin_usd),
-        carbon_saved_kg=float(chosen @ grams) / 1e3,
-        adoption=tuple((chosen / of.volume).tolist()),
-        standard=float(taken[0] / of.volume),
-        left=float(taken[-1] / of.volume),
+        profit_gain_usd=float(chosen @ margins + (taken[0] - before[0]) * market.margin_usd),
+        carbon_saved_kg=float(chosen @ grams) / G_PER_KG,
+        adoption=tuple((chosen / market.volume).tolist()),
+        standard=float(taken[0] / market.volume),
+        left=float(taken[-1] / market.volume),
     )
 
 
 def ladder(
-    of: Market,
+    market: Market,
     most: int = 2,
     objective: str = PROFIT,
     *,
@@ -77,67 +83,69 @@ def ladder(
     """
     if most < 1:
         raise ValueError(f"a ladder has at least one contract, asked for {most}")
-    first = best(of, objective, size=size, fair=fair)
+    first = best(market, objective, size=size, fair=fair)
     if first is None:
-        return together(of, ())
-    found = together(of, (first.contract,))
-    while len(found.offers) < most:
-        wider = _ascended(of, found, objective, size, fair)
-        if _value(wider, objective) <= _value(found, objective) * (1 + LEAST_GAIN):
+        return judged_together(market, ())
+    current = judged_together(market, (first.contract,))
+    while len(current.offers) < most:
+        wider = _ascended(market, current, objective, size, fair)
+        if objective_value(wider, objective) <= objective_value(current, objective) * (
+            1 + LEAST_GAIN
+        ):
             break
-        found = wider
-    return found
+        current = wider
+    return current
 
 
-def _ascended(of: Market, found: Ladder, objective: str, size: int, fair: bool) -> Ladder:
+def _ascended(market: Market, current: Ladder, objective: str, size: int, fair: bool) -> Ladder:
     """One more contract, then each in turn again while the others stand.
 
     Begun from what brings most beside the others, and from what is best for those whom they leave
     in full service: the second may take users from the others at first, and be worth it once they
     are made better.
     """
-    first = _next(of, found.contracts, objective, size, fair)
-    behind = replace(of, requests=of.requests * market.choice(of, found.contracts)[:, 0])
-    somebody = behind.volume > 1e-9 * of.volume
+    first = _next(market, current.contracts, objective, size, fair)
+    behind = replace(market, requests=market.requests * choice(market, current.contracts)[:, 0])
+    somebody = behind.volume > 1e-9 * market.volume
     second = best(behind, objective, size=size, fair=fair) if somebody else None
     starts = [first, None if second is None else second.contract]
     tried = [
-        _in_turn(of, together(of, (*found.contracts, one)), objective, size, fair)
-        for one in starts
-        if one is not None
+        _in_turn(
+            market, judged_together(market, (*current.contracts, start)), objective, size, fair
+        )
+        for start in starts
+        if start is not None
     ]
-    allowed = [one for one in tried if _allowed(of, one, objective)]
-    return max([found, *allowed], key=lambda one: _value(one, objective))
+    allowed = [wider for wider in tried if _allowed(market, wider, objective)]
+    return max([current, *allowed], key=lambda candidate: objective_value(candidate, objective))
 
 
-def _in_turn(of: Market, here: Ladder, objective: str, size: int, fair: bool) -> Ladder:
+def _in_turn(market: Market, here: Ladder, objective: str, size: int, fair: bool) -> Ladder:
     """Each contract made best while the others stand, until none gets better."""
     for _ in range(ROUNDS):
         before = here
         for n in range(len(here.offers)):
             others = (*here.contracts[:n], *here.contracts[n + 1 :])
-            again = _next(of, others, objective, size, fair)
+            again = _next(market, others, objective, size, fair)
             if again is None:
                 continue
-            tried = together(of, (*here.contracts[:n], again, *here.contracts[n + 1 :]))
-            better = _value(tried, objective) > _value(here, objective)
-            here = tried if better and _allowed(of, tried, objective) else here
-        if _value(here, objective) <= _value(before, objective) * (1 + LEAST_GAIN / 10):
+            tried = judged_together(market, (*here.contracts[:n], again, *here.contracts[n + 1 :]))
+            better = objective_value(tried, objective) > objective_value(here, objective)
+            here = tried if better and _allowed(market, tried, objective) else here
+        if objective_value(here, objective) <= objective_value(before, objective) * (
+            1 + LEAST_GAIN / 10
+        ):
             break
     return here
 
 
 def _next(
-    of: Market, others: tuple[Contract, ...], objective: str, size: int, fair: bool
+    market: Market, others: tuple[Contract, ...], objective: str, size: int, fair: bool
 ) -> Contract | None:
-    spare = together(of, others).profit_gain_usd
-    found = best(of, objective, others=others, size=size, fair=fair, spare_usd=spare)
-    return None if found is None else found.contract
+    spare = judged_together(market, others).profit_gain_usd
+    offer = best(market, objective, others=others, size=size, fair=fair, spare_usd=spare)
+    return None if offer is None else offer.contract
 
 
-def _allowed(of: Market, found: Ladder, objective: str) -> bool:
-    return objective == PROFIT or found.profit_gain_usd >= -no_loss_usd(of)
-
-
-def _value(found: Ladder, objective: str) -> float:
-    return found.profit_gain_usd if objective == PROFIT else found.carbon_saved_kg
+def _allowed(market: Market, tried: Ladder, objective: str) -> bool:
+    return objective == PROFIT or tried.profit_gain_usd >= -no_loss_usd(market)

@@ -1,8 +1,9 @@
-"""The conditional logit of a choice experiment, maximised by xlogit.
+"""The conditional logit of a choice experiment, maximised by scipy's trust region.
 
     ln L = Σ_n ln [ exp(V_n,chosen) / Σ_j exp(V_nj) ],  V = X·b
 
-Terms go to the library over their spread within tasks, and come back in their own units.
+ln L is concave. Its gradient and information are in closed form, so each step is Newton's where the
+region allows it. The search runs in units of standard errors at b = 0.
 """
 
 from __future__ import annotations
@@ -16,13 +17,38 @@ from wattlas.errors import SolverError
 from wattlas.tiers.choices import centred
 
 AT_REST = 1e-10
-"""The search may end where b is within 1e-5 standard errors of the maximum: gᵀ·I⁻¹·g below this."""
+"""The search may end where b is within 1e-5 standard errors of the maximum: gᵀ·I⁻¹·g below this.
+Much nearer, what a step gains is lost in the rounding of ln L."""
 NEAR = 1e-6
 """It must end within 1e-3 standard errors."""
-SEARCHES = 10
+STEPS = 100
+"""A maximum takes 5 to 10 steps; coefficients that diverge take 20 to 90 until they are AT_REST."""
 GONE = 1e-3
 """Coefficients diverge along a direction that keeps less than this of the information that one
 task gives at b = 0. A maximum keeps about as much as the chances of the choices against it."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """ln L at some coefficients, each task's part of its gradient (N, K), and the information
+    Σ_n Σ_j p_nj (x_nj − x̄_n)(x_nj − x̄_n)ᵀ with x̄_n = Σ_j p_nj x_nj, (K, K).
+    """
+
+    loglik: float
+    scores: np.ndarray
+    information: np.ndarray
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """The gradient of ln L, (K,)."""
+        summed: np.ndarray = self.scores.sum(axis=0)
+        return summed
+
+    @property
+    def distance(self) -> float:
+        """gᵀ·I⁻¹·g: how far the maximum is, in squared standard errors."""
+        share, axes = np.linalg.eigh(self.information)
+        return float(((axes.T @ self.gradient) ** 2 / np.maximum(share, 1e-300)).sum())
 
 
 @dataclass(frozen=True)
@@ -49,55 +75,49 @@ class Diverges(Exception):
 
 
 def logit(
-    values: np.ndarray,
-    there: np.ndarray,
-    start: np.ndarray | None = None,
-    *,
-    covariance: bool = True,
+    values: np.ndarray, there: np.ndarray, start: np.ndarray | None = None, *, steps: int = STEPS
 ) -> Logit:
     """The maximum over b for terms (N, J, K), the chosen alternative first, `there` (N, J).
 
-    Without `covariance` that is not computed, and means nothing. Raises Diverges where choices are
-    separated, SolverError where the search fails.
+    Raises Diverges where choices are separated, SolverError where the search takes more `steps`.
     """
-    spread = np.sqrt((centred(values, there) ** 2).sum(axis=(0, 1)) / there.sum())
-    scaled = values / spread
-    model = _at_rest(scaled, there, None if start is None else start * spread)
-    if covariance:
-        model = _with_covariance(scaled, there, model.coeff_)
-    inverse = (model.covariance + model.covariance.T) / 2
+    nothing = np.zeros(values.shape[2])
+    root = np.linalg.cholesky(likelihood(values, there, nothing).information)
+    # b = to_b·z, and the information on z is the identity at z = 0.
+    to_b = np.linalg.inv(root).T
+    design = values @ to_b
+    z = _searched(design, there, nothing if start is None else root.T @ start, steps)
+    maximum = likelihood(design, there, z)
+    share, axes = np.linalg.eigh(maximum.information)
+    gone = axes[:, share * len(there) < GONE]
+    if gone.size:
+        spread = np.sqrt((centred(values, there) ** 2).sum(axis=(0, 1)) / there.sum())
+        raise Diverges(spread * (to_b @ (gone @ (gone.T @ z))))
+    if not maximum.distance < NEAR:
+        raise SolverError(f"the search for the likeliest coefficients took over {steps} steps")
     return Logit(
-        model.coeff_ / spread,
-        inverse / np.outer(spread, spread),
-        model.grad_n * spread,
-        float(model.loglikelihood),
+        to_b @ z,
+        to_b @ ((axes / share) @ axes.T) @ to_b.T,
+        maximum.scores @ root.T,
+        maximum.loglik,
     )
 
 
-def _at_rest(values: np.ndarray, there: np.ndarray, start: np.ndarray | None) -> Any:
-    """The library's model at the maximum: it stops early, and goes on where it stopped."""
-    whole = information(values, there, np.zeros(values.shape[2]))
-    for _ in range(SEARCHES):
-        model = _searched(values, there, start)
-        start = np.asarray(model.coeff_, dtype=float)
-        left, gradient = information(values, there, start), model.grad_n.sum(axis=0)
-        _check_divergence(whole, left, start, len(there))
-        rest = gradient @ np.linalg.solve(left, gradient)
-        if rest < AT_REST:
-            return model
-    if rest < NEAR:
-        return model
-    raise SolverError(f"xlogit found no maximum: {model.estimation_message}")
-
-
-def _with_covariance(values: np.ndarray, there: np.ndarray, start: np.ndarray) -> Any:
-    try:
-        model = _searched(values, there, start, covariance=True)
-    except np.linalg.LinAlgError:
-        raise SolverError("xlogit found no covariance at the maximum") from None
-    if not (np.diag(model.covariance) > 0).all():
-        raise SolverError("xlogit found a covariance that is none")
-    return model
+def likelihood(values: np.ndarray, there: np.ndarray, coefficients: np.ndarray) -> Likelihood:
+    """ln L and its derivatives at coefficients (K,) for terms (N, J, K), `there` (N, J)."""
+    worth = np.where(there, values @ coefficients, -np.inf)
+    worth -= worth.max(axis=1, keepdims=True)
+    odds = np.exp(worth)
+    total = odds.sum(axis=1, keepdims=True)
+    chance = odds / total
+    mean = np.einsum("nj,njk->nk", chance, values)
+    less = np.sqrt(chance)[:, :, None] * (values - mean[:, None])
+    flat = less.reshape(-1, less.shape[2])
+    return Likelihood(
+        loglik=float(worth[:, 0].sum() - np.log(total).sum()),
+        scores=values[:, 0] - mean,
+        information=flat.T @ flat,
+    )
 
 
 def null_loglik(there: np.ndarray) -> float:
@@ -105,48 +125,39 @@ def null_loglik(there: np.ndarray) -> float:
     return -float(np.log(there.sum(axis=1)).sum())
 
 
-def information(values: np.ndarray, there: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Σ_n Σ_j p_nj (x_nj − x̄_n)(x_nj − x̄_n)ᵀ with x̄_n = Σ_j p_nj x_nj, (K, K)."""
-    worth = np.where(there, values @ coefficients, -np.inf)
-    odds = np.exp(worth - worth.max(axis=1, keepdims=True))
-    chance = odds / odds.sum(axis=1, keepdims=True)
-    mean = np.einsum("nj,njk->nk", chance, values)
-    less = np.sqrt(chance)[:, :, None] * (values - mean[:, None])
-    flat = less.reshape(-1, less.shape[2])
-    summed: np.ndarray = flat.T @ flat
-    return summed
+def _searched(design: np.ndarray, there: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:
+    """Coefficients at which the search came to rest, or ran out of steps; (K,)."""
+    from scipy.optimize import minimize
 
+    last: dict[bytes, Likelihood] = {}
 
-def _check_divergence(whole: np.ndarray, left: np.ndarray, found: np.ndarray, tasks: int) -> None:
-    """Raise Diverges where some direction has lost all the information that it had at b = 0."""
-    root = np.linalg.cholesky(whole)
-    inverse = np.linalg.inv(root)
-    share, axes = np.linalg.eigh(inverse @ left @ inverse.T)
-    gone = axes[:, share * tasks < GONE]
-    if gone.size:
-        raise Diverges(inverse.T @ (gone @ (gone.T @ (root.T @ found))))
+    def at(z: np.ndarray) -> Likelihood:
+        # The optimiser asks for value, gradient and information one after the other.
+        key = z.tobytes()
+        if key not in last:
+            last.clear()
+            last[key] = likelihood(design, there, z)
+        return last[key]
 
+    def stop_at_rest(intermediate_result: Any) -> None:
+        if at(intermediate_result.x).distance < AT_REST:
+            raise StopIteration
 
-def _searched(
-    values: np.ndarray, there: np.ndarray, start: np.ndarray | None, *, covariance: bool = False
-) -> Any:
-    from xlogit import MultinomialLogit
-
-    tasks, width, count = values.shape
-    model = MultinomialLogit()
-    chosen = np.zeros((tasks, width))
-    chosen[:, 0] = 1.0
-    # On the way to no maximum odds overflow; the library steps back.
-    with np.errstate(all="ignore"):
-        model.fit(
-            X=values.reshape(-1, count),
-            y=chosen.ravel(),
-            varnames=[str(n) for n in range(count)],
-            alts=np.tile(np.arange(width), tasks),
-            ids=np.repeat(np.arange(tasks), width),
-            avail=None if there.all() else there.astype(float).ravel(),
-            init_coeff=start,
-            skip_std_errs=not covariance,
-            verbose=0,
-        )
-    return model
+    # A task changes V by about one spread of a term: √N in units of standard errors.
+    region = np.sqrt(len(there))
+    solution = minimize(
+        lambda z: -at(z).loglik,
+        start,
+        jac=lambda z: -at(z).gradient,
+        hess=lambda z: at(z).information,
+        method="trust-exact",
+        callback=stop_at_rest,
+        options={
+            "gtol": 0.0,
+            "maxiter": steps,
+            "initial_trust_radius": region,
+            "max_trust_radius": 1e3 * region,
+        },
+    )
+    reached: np.ndarray = solution.x
+    return reached

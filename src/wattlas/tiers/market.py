@@ -1,7 +1,7 @@
-"""A class of requests as a market: who subscribes, what full service is worth, what floors save.
+"""A class of requests as a market: who subscribes, what full service is worth, what fallbacks save.
 
 Section 8 of the model, in our reading of Siris et al. 2026. Everything is per request of the class
-unless its name says otherwise. Users lie along the first axis, floors along the next.
+unless its name says otherwise. Users lie along the first axis, fallbacks along the next.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wattlas.model.users import Scale
 from wattlas.tiers.binned import THREADS, logistic
 from wattlas.tiers.population import Population
 from wattlas.tiers.savings import Savings, savings
-from wattlas.tiers.utility import Points, Taste, default_scale, quality, utility
+from wattlas.tiers.utility import PerceivedPoints, Taste, default_scale, quality, utility
 from wattlas.units import G_PER_T
 
 PIECE = 2048
@@ -32,7 +32,7 @@ class Contract:
     """A contract beside full service, as a user meets it."""
 
     point: int
-    """Row of the floor among the service's candidate points."""
+    """Row of the fallback among the service's candidate points."""
     discount: float
     """δ, share of the price, 0..1."""
     share: float
@@ -99,7 +99,7 @@ def market(
 ) -> Market:
     """The market of a class. `usable` is the largest share that the carbon rule can use.
 
-    Raises InputError with everything that is wrong: an empty menu, a price that is none, a floor
+    Raises InputError with everything that is wrong: an empty menu, a price that is none, a fallback
     that is better than full service in accuracy and in latency.
     """
     problems = list(_problems(service, price_usd, usable))
@@ -108,7 +108,7 @@ def market(
     full_g = float(service.mean(service.full_carbon_g))
     if scale is None:
         scale = default_scale(service.latency_budget_ms, full_g if full_g > 0 else 1.0)
-    points = Points(
+    points = PerceivedPoints(
         np.append(service.full_accuracy, service.accuracy),
         np.append(service.full_latency_ms, service.latency_ms),
         np.append(full_g, service.mean(service.carbon_g)),
@@ -117,7 +117,7 @@ def market(
     money = taste.usd_per_utility
     standing = np.full(len(money), np.inf)
     if people.outside_usd is not None:
-        full = Points(points.accuracy[:1], points.latency_ms[:1], points.carbon_g[:1])
+        full = PerceivedPoints(points.accuracy[:1], points.latency_ms[:1], points.carbon_g[:1])
         standing = money * utility(full, taste, scale)[:, 0] - price_usd - people.outside_usd
     return Market(
         service=service,
@@ -134,7 +134,7 @@ def market(
     )
 
 
-def _felt_usd(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+def _felt_usd(points: PerceivedPoints, taste: Taste, scale: Scale) -> np.ndarray:
     """W·(1 − θ)·(Q_full − Q) of each user at each point but the first, which is full; (U, F)."""
     count = len(taste.consciousness)
     felt = np.empty((count, len(points.accuracy) - 1), order="F")
@@ -152,14 +152,14 @@ def _felt_usd(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
 
 
 def lost_usd(market: Market, contract: Contract) -> np.ndarray:
-    """What the promise costs each user per request: φ·W·(1 − θ)·ΔQ − W·θ·(grams saved)/c_ref; (U,).
+    """What a contract costs each user per request, φ·W·(1 − θ)·ΔQ − W·θ·(grams saved)/c_ref, (U,).
 
     Negative for users to whom the carbon is worth more than the quality.
     """
     grams, _ = saved(market, contract)
     used = market.savings.used(contract.point, contract.share)
-    found: np.ndarray = used * market.felt_usd[:, contract.point] - grams * market.concern
-    return found
+    lost: np.ndarray = used * market.felt_usd[:, contract.point] - grams * market.concern
+    return lost
 
 
 def saved(market: Market, contract: Contract) -> tuple[float, float]:
@@ -170,13 +170,18 @@ def saved(market: Market, contract: Contract) -> tuple[float, float]:
 
 def gain_usd(market: Market, contract: Contract) -> np.ndarray:
     """v_contract − v_standard of each user, the pull of the default not counted; USD, (U,)."""
-    found: np.ndarray = contract.discount * market.price_usd - lost_usd(market, contract)
-    return found
+    gain: np.ndarray = contract.discount * market.price_usd - lost_usd(market, contract)
+    return gain
 
 
 def margin_usd(market: Market, contract: Contract) -> float:
-    """What a request under the contract earns: (1 − δ)·P − (1 − φ)·c_full − φ·c_floor."""
+    """What a request under the contract earns: (1 − δ)·P − (1 − φ)·c_full − φ·c_fallback."""
     return market.margin_usd - contract.discount * market.price_usd + saved(market, contract)[1]
+
+
+def _felt_gains_usd(market: Market, contracts: tuple[Contract, ...]) -> list[np.ndarray]:
+    """v_contract − v_standard of each user with the pull of the default counted, (U,) each."""
+    return [gain_usd(market, contract) - market.people.status_quo_usd for contract in contracts]
 
 
 def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
@@ -185,7 +190,7 @@ def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
     Pr(q) = exp(v_q/μ)/Σ exp(v/μ); at μ = 0 the best, a contract where it equals the standard.
     """
     worth = [np.zeros(len(market.requests))]
-    worth += [gain_usd(market, one) - market.people.status_quo_usd for one in contracts]
+    worth += _felt_gains_usd(market, contracts)
     worth.append(-market.standing_usd)
     table = np.stack(worth, axis=1)
     mu = market.people.scale_usd
@@ -202,10 +207,11 @@ def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
 def beside(market: Market, others: tuple[Contract, ...] = ()) -> Beside:
     """What users have besides a further contract: standard, leaving, and other contracts."""
     mu, none = market.people.scale_usd, np.zeros(len(market.requests))
-    gains = [gain_usd(market, one) - market.people.status_quo_usd for one in others]
-    worth = np.stack([none, -market.standing_usd, *gains], axis=1)
-    margins = np.array([market.margin_usd, 0.0, *(margin_usd(market, one) for one in others)])
-    grams = np.array([0.0, 0.0, *(saved(market, one)[0] for one in others)])
+    worth = np.stack([none, -market.standing_usd, *_felt_gains_usd(market, others)], axis=1)
+    margins = np.array(
+        [market.margin_usd, 0.0, *(margin_usd(market, contract) for contract in others)]
+    )
+    grams = np.array([0.0, 0.0, *(saved(market, contract)[0] for contract in others)])
     top = worth.max(axis=1)
     if mu > 0:
         share = np.exp((worth - top[:, None]) / mu)
@@ -216,7 +222,7 @@ def beside(market: Market, others: tuple[Contract, ...] = ()) -> Beside:
     return Beside(top, margins[best], grams[best])
 
 
-def taken_up(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
+def adoption_probability(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
     """Pr that each user takes a contract of that gain, given what else it has; (U,)."""
     over = gain - market.people.status_quo_usd - rest.worth_usd
     if market.people.scale_usd == 0:
@@ -227,12 +233,12 @@ def taken_up(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
 
 def _problems(service: Service, price_usd: float, usable: float | np.ndarray) -> Iterator[Problem]:
     if not service.points:
-        mend = "Give operating points that a degraded request may use."
-        yield Problem("menu", f"is empty for class {service.klass}", mend)
+        fix = "Give operating points that a degraded request may use."
+        yield Problem("menu", f"is empty for class {service.klass}", fix)
     if not (np.isfinite(price_usd) and price_usd > 0):
         what = f"is {price_usd:g} USD per request, wanted more than 0"
-        mend = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
-        yield Problem(f"price of class {service.klass}", what, mend)
+        fix = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
+        yield Problem(f"price of class {service.klass}", what, fix)
     if not ((np.asarray(usable) >= 0) & (np.asarray(usable) <= 1)).all():
         yield Problem("usable", f"is {usable}, wanted 0..1", "Give a share.")
     for name, accuracy, late in zip(
@@ -243,13 +249,15 @@ def _problems(service: Service, price_usd: float, usable: float | np.ndarray) ->
             yield Problem(f"points.{name}", what, "Give a score between 0 and 1.")
         if accuracy > service.full_accuracy and late < service.full_latency_ms:
             what = "is better than full service in accuracy and in latency"
-            yield Problem(f"points.{name}", what, "A floor lies below full service; leave it out.")
+            yield Problem(
+                f"points.{name}", what, "A fallback is worse than full service; leave it out."
+            )
 
 
 @dataclass(frozen=True)
-class Tally:
+class ContractSums:
     """A contract over every user, against the same without it: requests under it, profit gained
-    over the window, grams saved, and what those who take it up gain in the mean, per request.
+    over the window, grams saved, and what those who adopt it gain in the mean, per request.
     """
 
     adopted: float
@@ -258,12 +266,12 @@ class Tally:
     gain_usd: float
 
 
-def tally(market: Market, contract: Contract, rest: Beside) -> Tally:
+def contract_sums(market: Market, contract: Contract, rest: Beside) -> ContractSums:
     """Sums over every user, without bins."""
     gain = gain_usd(market, contract)
-    taken = market.requests * taken_up(market, gain, rest)
+    taken = market.requests * adoption_probability(market, gain, rest)
     adopted = float(taken.sum())
-    return Tally(
+    return ContractSums(
         adopted,
         float((taken * (margin_usd(market, contract) - rest.margin_usd)).sum()),
         float((taken * (saved(market, contract)[0] - rest.saved_g)).sum()),

@@ -7,14 +7,15 @@ as thrifty, and better in one of the three.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from wattlas.errors import InputError, Problem
-from wattlas.model.workload import OperatingPoint, WorkloadClass, accuracy_falls
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.units import KWH_PER_MWH
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Menu:
 
     `accuracy` 0..1; `service_ms` to the moment that the class's budget speaks of, `service_p95_ms`
     the same with slow tokens (nan where unknown); `energy_kwh` of IT and `gpu_h` of accelerators
-    per request; `cost_usd` per request (nan where nobody gave it); `pareto` whether the point is on
+    per request; `cost_usd` per request (nan before `priced`); `pareto` whether the point is on
     the front of accuracy up, service time down, energy down.
     """
 
@@ -39,23 +40,16 @@ class Menu:
     cost_usd: np.ndarray
     pareto: np.ndarray
 
-    @property
-    def level(self) -> np.ndarray:
-        """How many scores of the menu lie above the point's own, int (O,): 0 is full quality."""
-        scores = np.unique(self.accuracy)
-        below: np.ndarray = len(scores) - 1 - np.searchsorted(scores, self.accuracy)
-        return below
-
     def take(self, index: np.ndarray | Sequence[int]) -> Menu:
         """The menu of some points, by their positions or a mask; the front is still the whole's."""
         chosen = np.arange(len(self.ids))[np.asarray(index)]
         parts: dict[str, Any] = {}
-        for one in fields(self):
-            whole = getattr(self, one.name)
+        for field in fields(self):
+            whole = getattr(self, field.name)
             if isinstance(whole, tuple):
-                parts[one.name] = tuple(whole[n] for n in chosen)
+                parts[field.name] = tuple(whole[n] for n in chosen)
             else:
-                parts[one.name] = whole if one.name == "klass" else whole[chosen]
+                parts[field.name] = whole if field.name == "klass" else whole[chosen]
         return Menu(**parts)
 
     def front(self) -> Menu:
@@ -68,47 +62,25 @@ class Menu:
         grams: np.ndarray = self.energy_kwh * pue * g_per_kwh
         return grams
 
+    def priced(self, usd_per_mwh: float, rent_usd_per_gpu_h: float, pue: float = 1.0) -> Menu:
+        """The menu with costs: energy at the meter and the rent of accelerators, per request."""
+        energy_usd = self.energy_kwh * pue * usd_per_mwh / KWH_PER_MWH
+        return replace(self, cost_usd=energy_usd + self.gpu_h * rent_usd_per_gpu_h)
 
-def menu(
-    klass: WorkloadClass,
-    points: Sequence[OperatingPoint],
-    *,
-    cost_usd: Sequence[float] | np.ndarray | None = None,
-    level: Sequence[float] | None = None,
-) -> Menu:
-    """The menu of a class over the points that it may use.
 
-    Points below the class's own least accuracy stay on it: a degraded request may use them.
-    `cost_usd` and `level` hold one value per point in `points`; accuracy must not fall where the
-    level rises. Raises InputError with everything that is wrong: no point at all, doubled ids,
-    figures that are no numbers or out of range, a score that falls with the level.
+def menu(klass: WorkloadClass, points: Sequence[OperatingPoint]) -> Menu:
+    """The menu of a class over the points that it may use, without costs.
+
+    Points below the class's own least accuracy stay on it: a degraded request may use them. Raises
+    InputError with everything that is wrong: no point at all, doubled ids, figures that are no
+    numbers or out of range.
     """
-    usable = [n for n, o in enumerate(points) if klass.points is None or o.id in klass.points]
-    chosen = [points[n] for n in usable]
-    lengths = list(_lengths(len(points), cost_usd=cost_usd, level=level))
-    cost = np.full(len(points), np.nan) if cost_usd is None or lengths else np.asarray(cost_usd)
-    found = _measured(klass, chosen, cost[usable].astype(float))
-    problems = [*lengths, *_problems(klass, chosen, found)]
-    if level is not None and not lengths:
-        problems += _falling(chosen, [float(level[n]) for n in usable], found.accuracy)
+    usable = [o for o in points if klass.points is None or o.id in klass.points]
+    measured = _measured(klass, usable)
+    problems = list(_problems(klass, usable, measured))
     if problems:
         raise InputError(problems)
-    return found
-
-
-def candidates(one: Menu, full: str) -> np.ndarray:
-    """Points that a degraded request might get instead of point `full`: positions, int (C,).
-
-    On the front, with less energy than `full`; the most accurate first, of those the quickest.
-    Raises InputError where `full` is not on the menu.
-    """
-    if full not in one.ids:
-        mend = f"Choose among {', '.join(one.ids)}."
-        raise InputError([Problem("full", f"`{full}` is not on the menu", mend)])
-    less = one.energy_kwh < one.energy_kwh[one.ids.index(full)]
-    order = np.lexsort((one.energy_kwh, one.service_ms, -one.accuracy))
-    found: np.ndarray = order[(one.pareto & less)[order]]
-    return found
+    return measured
 
 
 def front_mask(accuracy: np.ndarray, service_ms: np.ndarray, energy: np.ndarray) -> np.ndarray:
@@ -135,9 +107,8 @@ def front_mask(accuracy: np.ndarray, service_ms: np.ndarray, energy: np.ndarray)
     return kept
 
 
-def _measured(klass: WorkloadClass, points: list[OperatingPoint], cost: np.ndarray) -> Menu:
-    def column(figure: object) -> np.ndarray:
-        assert callable(figure)
+def _measured(klass: WorkloadClass, points: list[OperatingPoint]) -> Menu:
+    def column(figure: Callable[[OperatingPoint], float]) -> np.ndarray:
         return np.array([figure(o) for o in points], dtype=float)
 
     accuracy, service = column(klass.accuracy), column(klass.service_ms)
@@ -152,43 +123,25 @@ def _measured(klass: WorkloadClass, points: list[OperatingPoint], cost: np.ndarr
         service_p95_ms=column(klass.service_p95_ms),
         energy_kwh=energy,
         gpu_h=column(klass.gpu_h),
-        cost_usd=cost,
+        cost_usd=np.full(len(points), np.nan),
         pareto=front_mask(accuracy, service, energy),
     )
 
 
-def _lengths(count: int, **given: Sequence[float] | np.ndarray | None) -> Iterator[Problem]:
-    for name, values in given.items():
-        if values is not None and len(values) != count:
-            what = f"has {len(values)} values where there are {count} points"
-            yield Problem(name, what, "Give one value per point.")
-
-
-def _problems(klass: WorkloadClass, points: list[OperatingPoint], found: Menu) -> Iterator[Problem]:
+def _problems(klass: WorkloadClass, points: list[OperatingPoint], menu: Menu) -> Iterator[Problem]:
     if not points:
         where = f"classes.{klass.id}.points"
         what = "leave nothing on the menu: none of the points given is one that the class may use"
         yield Problem(where, what, "Give points, or let the class use them.")
     for n, o in enumerate(points):
-        if o.id in found.ids[:n]:
+        if o.id in menu.ids[:n]:
             yield Problem(f"points.{o.id}", "is there twice", "Give each point an id of its own.")
-        score = found.accuracy[n]
+        score = menu.accuracy[n]
         if not 0.0 <= score <= 1.0:
-            mend = "Divide a percentage by 100."
-            yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", mend)
+            fix = "Divide a percentage by 100."
+            yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", fix)
         for name in ("service_ms", "energy_kwh", "gpu_h"):
-            value = getattr(found, name)[n]
+            value = getattr(menu, name)[n]
             if not 0.0 <= value < np.inf:
                 what = f"is {value:g} per request, wanted a number of at least 0"
-                yield Problem(f"points.{o.id}.{name}", what, "Mend the figures it is made of.")
-
-
-def _falling(
-    points: list[OperatingPoint], level: list[float], accuracy: np.ndarray
-) -> Iterator[Problem]:
-    for low, high in accuracy_falls(level, accuracy.tolist()):
-        what = (
-            f"has level {level[high]:g} and scores {accuracy[high]:g}, while "
-            f"{points[low].id} of level {level[low]:g} scores {accuracy[low]:g}"
-        )
-        yield Problem(f"points.{points[high].id}.level", what, "Mend a score, or the levels.")
+                yield Problem(f"points.{o.id}.{name}", what, "Fix the figures it is made of.")

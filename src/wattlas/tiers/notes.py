@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
-from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, terms
+from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, term_values
 from wattlas.tiers.estimate import Coefficients
+from wattlas.tiers.fitted import SegmentFit
 from wattlas.tiers.identify import weakly_told
-from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, estimates, sums
-
-if TYPE_CHECKING:
-    from wattlas.tiers.fit import SegmentFit
+from wattlas.tiers.worth import NORMAL_975, QUALITY, WHOLE, Estimate, divisors, estimates
 
 FEW_RESPONDENTS = 30
 """Clustered standard errors of fewer respondents tend to be too small."""
@@ -25,7 +22,7 @@ DIVIDED = {
 STATED = "people pay less than they say: if choices were not paid for, try a lower W as well"
 
 
-def of_table(choices: Choices, scale: Scale, own: bool, requests: float) -> Iterator[str]:
+def table_notes(choices: Choices, scale: Scale, own: bool, requests: float) -> Iterator[str]:
     """Which scale the figures are on, what lies outside of it, and what stated choices are."""
     ranges = ", the ranges of the table" if own else ""
     yield (
@@ -46,42 +43,44 @@ def of_table(choices: Choices, scale: Scale, own: bool, requests: float) -> Iter
     yield STATED
 
 
-def of_segment(
-    tasks: Tasks, scale: Scale, found: Coefficients, figures: Sequence[Estimate]
+def segment_notes(
+    tasks: Tasks, scale: Scale, coefficients: Coefficients, figures: Sequence[Estimate]
 ) -> Iterator[str]:
     """How far the figures of one segment can be relied on."""
-    yield _errors(tasks, found)
-    if found.clustered is not None and tasks.clusters < FEW_RESPONDENTS:
+    yield _errors(tasks, coefficients)
+    if coefficients.clustered is not None and tasks.clusters < FEW_RESPONDENTS:
         yield f"{tasks.clusters} respondents are few: true standard errors may be larger"
-    for one in figures:
-        if one.unit == "0..1" and not 0.0 <= one.value <= 1.0:
-            yield _outside_of_unit(one)
-    for one in estimates("", sums(found), found.covariance):
-        if one.z < NORMAL_975:
+    for estimate in figures:
+        if estimate.unit == "0..1" and not 0.0 <= estimate.value <= 1.0:
+            yield _outside_of_unit(estimate)
+    for estimate in estimates("", divisors(coefficients), coefficients.covariance):
+        if estimate.z < NORMAL_975:
             yield (
-                f"{one.parameter} hardly moves the choices ({one.z:.1f} standard errors above 0): "
-                f"{DIVIDED[one.parameter]} may be anything, whatever the intervals"
+                f"{estimate.parameter} hardly moves the choices ({estimate.z:.1f} standard errors "
+                f"above 0): {DIVIDED[estimate.parameter]} may be anything, whatever the intervals"
             )
-    made = terms(tasks, scale, found.curvature, additive=BOTH not in found.names)
-    yield from weakly_told(spread_of(made, tasks.there))
+    design = term_values(
+        tasks, scale, coefficients.curvature, additive=BOTH not in coefficients.names
+    )
+    yield from weakly_told(spread_of(design, tasks.there))
 
 
-def of_users(segments: Sequence[SegmentFit]) -> Iterator[str]:
+def population_notes(segments: Sequence[SegmentFit]) -> Iterator[str]:
     """What a population of several segments has but one of."""
     if len(segments) < 2:
         return
     yield "shares count respondents, not requests"
     for name in ("scale_usd", "outside_usd"):
-        told = [e.value for one in segments for e in one.estimates if e.parameter == name]
-        if len(told) == len(segments):
+        values = [e.value for segment in segments for e in segment.estimates if e.parameter == name]
+        if len(values) == len(segments):
             yield (
-                f"a population has one {name}: the mean over segments, of {min(told):.3g} to "
-                f"{max(told):.3g} USD per request"
+                f"a population has one {name}: the mean over segments, of {min(values):.3g} to "
+                f"{max(values):.3g} USD per request"
             )
 
 
-def _errors(tasks: Tasks, found: Coefficients) -> str:
-    if found.clustered is not None:
+def _errors(tasks: Tasks, coefficients: Coefficients) -> str:
+    if coefficients.clustered is not None:
         each = len(tasks.there) / tasks.clusters
         return f"standard errors are clustered by respondent, who answered {each:.3g} tasks each"
     if tasks.clusters == 1:
@@ -89,11 +88,11 @@ def _errors(tasks: Tasks, found: Coefficients) -> str:
     return "standard errors are plain: each respondent answered one task"
 
 
-def _outside_of_unit(one: Estimate) -> str:
-    end = 0 if one.value < 0 else 1
-    far = abs(one.value - end) > NORMAL_975 * one.standard_error
+def _outside_of_unit(estimate: Estimate) -> str:
+    end = 0 if estimate.value < 0 else 1
+    far = abs(estimate.value - end) > NORMAL_975 * estimate.standard_error
     words = "beyond" if far else "not told apart from"
     return (
-        f"{one.parameter} is {one.value:.3g} ± {one.standard_error:.2g}, {words} {end}: the "
-        f"population takes {end}"
+        f"{estimate.parameter} is {estimate.value:.3g} ± {estimate.standard_error:.2g}, {words} "
+        f"{end}: the population takes {end}"
     )

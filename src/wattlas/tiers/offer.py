@@ -1,12 +1,12 @@
-"""Which contract to offer beside full service: discount, share and floor.
+"""Which contract to offer beside full service: discount, share and fallback.
 
     profit(δ, φ, o) = Σ_u n·[ Pr(standard)·(P − c_full)
-                            + Pr(contract)·((1 − δ)·P − (1 − φ)·c_full − φ·c_floor) ]
+                            + Pr(contract)·((1 − δ)·P − (1 − φ)·c_full − φ·c_fallback) ]
 
 is made largest, or carbon smallest at no loss of profit against no contract at all, or the set of
-offers is traced that are best in one for what they are in the other. Every (floor, share, discount)
-of a grid is looked at; the best are refined around their cell until the steps are finer than 1e-4,
-and the figures stated are sums over every user, without bins.
+offers is traced that are best in one for what they are in the other. Every (fallback, share,
+discount) of a grid is looked at; the best are refined around their cell until the steps are finer
+than 1e-4, and the figures stated are sums over every user, without bins.
 
 Siris et al. 2026 in our reading; docs/offers.md.
 """
@@ -18,21 +18,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.tiers import market
-from wattlas.tiers.market import Beside, Contract, Market
-from wattlas.tiers.search import CARBON, GRID, PROFIT, Goal, Grid, no_loss_usd, refined, scan, sharp
+from wattlas.tiers.market import (
+    Beside,
+    Contract,
+    Market,
+    beside,
+    contract_sums,
+)
+from wattlas.tiers.search import (
+    CARBON,
+    GRID,
+    PROFIT,
+    Grid,
+    SearchGoal,
+    no_loss_usd,
+    objective_value,
+    refined,
+    scan_grid,
+    sharp,
+)
+from wattlas.units import G_PER_KG
 
-FLOORS_REFINED = 4
+FALLBACKS_REFINED = 4
 
 
 @dataclass(frozen=True)
 class Offer:
     """A contract and what it brings over the window against no contract, summed over all users.
 
-    `gain_usd` is what those who take it up gain in the mean, per request.
+    `gain_usd` is what those who adopt it gain in the mean, per request.
     """
 
-    floor: str
+    fallback: str
     discount: float
     share: float
     adoption: float
@@ -46,30 +63,30 @@ class Offer:
 
 
 def judge(
-    of: Market,
+    market: Market,
     contract: Contract,
     others: tuple[Contract, ...] = (),
     *,
     rest: Beside | None = None,
 ) -> Offer:
     """An offer's figures as sums over every user, against the same without this contract."""
-    rest = market.beside(of, others) if rest is None else rest
-    sums = market.tally(of, contract, rest)
+    rest = beside(market, others) if rest is None else rest
+    totals = contract_sums(market, contract, rest)
     return Offer(
-        floor=of.service.points[contract.point],
+        fallback=market.service.points[contract.point],
         discount=contract.discount,
         share=contract.share,
-        adoption=sums.adopted / of.volume,
-        degraded=of.savings.used(contract.point, contract.share),
-        profit_gain_usd=sums.profit_gain_usd,
-        carbon_saved_kg=sums.saved_g / 1e3,
-        gain_usd=sums.gain_usd,
+        adoption=totals.adopted / market.volume,
+        degraded=market.savings.used(contract.point, contract.share),
+        profit_gain_usd=totals.profit_gain_usd,
+        carbon_saved_kg=totals.saved_g / G_PER_KG,
+        gain_usd=totals.gain_usd,
         contract=contract,
     )
 
 
 def best(
-    of: Market,
+    market: Market,
     objective: str = PROFIT,
     *,
     others: tuple[Contract, ...] = (),
@@ -80,61 +97,60 @@ def best(
 ) -> Offer | None:
     """The contract of most profit, or of least carbon at no loss of profit; None where none is.
 
-    `fair`: only offers by which those who take them up gain in the mean. `grid`, where it was
+    `fair`: only offers by which those who adopt them gain in the mean. `grid`, where it was
     computed before, is not computed again. `spare_usd` is what the others bring, which a contract
     for the sake of carbon may use up.
     """
-    rest = market.beside(of, others)
-    grid = scan(of, size, rest=rest) if grid is None else grid
-    goal = Goal(objective, fair, -spare_usd - no_loss_usd(of))
+    rest = beside(market, others)
+    grid = scan_grid(market, size, rest=rest) if grid is None else grid
+    goal = SearchGoal(objective, fair, -spare_usd - no_loss_usd(market))
     value = goal.over(grid)
     tops = value.reshape(len(value), -1).max(axis=1)
-    floors = np.argsort(-tops, kind="stable")
-    if sharp(of, grid):
-        floors = floors[np.isfinite(tops[floors])][:FLOORS_REFINED]
-    contracts = (one for f in floors for one in refined(of, rest, grid, int(f), goal))
-    return _best_of(of, goal, (judge(of, one, rest=rest) for one in contracts))
+    fallbacks = np.argsort(-tops, kind="stable")
+    if sharp(market, grid):
+        fallbacks = fallbacks[np.isfinite(tops[fallbacks])][:FALLBACKS_REFINED]
+    contracts = (c for f in fallbacks for c in refined(market, rest, grid, int(f), goal))
+    return _best_of(market, goal, (judge(market, c, rest=rest) for c in contracts))
 
 
-def by_floor(
-    of: Market,
+def by_fallback(
+    market: Market,
     objective: str = PROFIT,
     *,
     size: int = GRID,
     fair: bool = True,
     grid: Grid | None = None,
 ) -> list[Offer | None]:
-    """The best offer of each candidate floor, in the order of the service's points."""
-    rest = market.beside(of)
-    grid = scan(of, size, rest=rest) if grid is None else grid
-    goal = Goal(objective, fair, -no_loss_usd(of))
+    """The best offer of each candidate fallback, in the order of the service's points."""
+    rest = beside(market)
+    grid = scan_grid(market, size, rest=rest) if grid is None else grid
+    goal = SearchGoal(objective, fair, -no_loss_usd(market))
     return [
-        _best_of(of, goal, (judge(of, c, rest=rest) for c in refined(of, rest, grid, f, goal)))
-        if np.isfinite(row).any() or not sharp(of, grid)
+        _best_of(
+            market,
+            goal,
+            (judge(market, c, rest=rest) for c in refined(market, rest, grid, f, goal)),
+        )
+        if np.isfinite(row).any() or not sharp(market, grid)
         else None
         for f, row in enumerate(goal.over(grid))
     ]
 
 
-def value_of(offer: Offer, objective: str) -> float:
-    """What is made largest."""
-    return offer.profit_gain_usd if objective == PROFIT else offer.carbon_saved_kg
-
-
-def _best_of(of: Market, goal: Goal, offers: Iterable[Offer]) -> Offer | None:
+def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer | None:
     """The best of some offers that were judged over every user; None where none is allowed."""
     least = goal.least_usd if goal.objective == CARBON else -np.inf
     kept = [
-        one
-        for one in offers
-        if value_of(one, goal.objective) > 0
-        and one.profit_gain_usd >= least
-        and (not goal.fair or one.gain_usd >= -1e-9 * of.price_usd)
+        offer
+        for offer in offers
+        if objective_value(offer, goal.objective) > 0
+        and offer.profit_gain_usd >= least
+        and (not goal.fair or offer.gain_usd >= -1e-9 * market.price_usd)
     ]
-    return max(kept, key=lambda one: value_of(one, goal.objective), default=None)
+    return max(kept, key=lambda offer: objective_value(offer, goal.objective), default=None)
 
 
-def pareto(of: Market, grid: Grid, *, fair: bool = True, most: int = 200) -> list[Offer]:
+def pareto(market: Market, grid: Grid, *, fair: bool = True, most: int = 200) -> list[Offer]:
     """Offers of the grid that no other beats in profit and in carbon at once, most profit first.
 
     Those that lose money against no contract are left out; `most` thins the list evenly.
@@ -149,8 +165,8 @@ def pareto(of: Market, grid: Grid, *, fair: bool = True, most: int = 200) -> lis
     front = order[carbon[order] > ahead]
     if len(front) > most:
         front = front[np.linspace(0, len(front) - 1, most).round().astype(int)]
-    rest = market.beside(of)
-    offers = (
+    rest = beside(market)
+    contracts = (
         Contract(int(f[n]), float(grid.discount[j[n]]), float(grid.share[i[n]])) for n in front
     )
-    return [judge(of, one, rest=rest) for one in offers]
+    return [judge(market, contract, rest=rest) for contract in contracts]

@@ -17,7 +17,7 @@ class Population:
     """N kinds of users: their taste, and how many requests a window each kind makes, (N,).
 
     `scale_usd` is μ, the spread of what users do not say, USD per request; 0 is the hard rule.
-    `status_quo_usd` is what another contract must offer beyond its worth to be taken up, USD per
+    `status_quo_usd` is what another contract must offer beyond its worth to be adopted, USD per
     request. `names` label segments, and are empty for draws.
     """
 
@@ -68,12 +68,14 @@ def population(users: Users, price_usd: float) -> Population:
 
 def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
     def column(name: str) -> np.ndarray:
-        return np.array([getattr(one, name) for one in users.segments], dtype=float)
+        return np.array([getattr(segment, name) for segment in users.segments], dtype=float)
 
     worth = np.array(
         [
-            one.value * price_usd if one.usd_per_utility is None else one.usd_per_utility
-            for one in users.segments
+            segment.value * price_usd
+            if segment.usd_per_utility is None
+            else segment.usd_per_utility
+            for segment in users.segments
         ]
     )
     return Population(
@@ -88,7 +90,7 @@ def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
         scale,
         users.status_quo * price_usd,
         _outside(users, price_usd),
-        tuple(one.id for one in users.segments),
+        tuple(segment.id for segment in users.segments),
     )
 
 
@@ -114,7 +116,7 @@ def _problems(people: Population) -> Iterator[Problem]:
             what = f"has {len(values)} kinds where requests has {count}"
             yield Problem(name, what, "Give one value per kind.")
         elif not np.isfinite(values).all():
-            yield Problem(name, "has values that are no numbers", "Mend them.")
+            yield Problem(name, "has values that are no numbers", "Fix them.")
     for name in ("consciousness", "weight_accuracy", "weight_latency"):
         if ((columns[name] < 0) | (columns[name] > 1)).any():
             yield Problem(name, "has values outside 0..1", "Give shares.")

@@ -2,8 +2,8 @@
 
 For each candidate point the steps are ordered by the grams that a degraded request saves there;
 degrading a share φ of all requests takes them in that order. The sums are piecewise linear in φ,
-and concave in carbon. Steps in which nothing is saved are never taken: a promise beyond them is not
-used.
+and concave in carbon. Steps in which nothing is saved are never taken: a degradation cap beyond
+them is not used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Savings:
     usable: np.ndarray
 
     def at(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(grams, USD) saved per request of the tier at promised shares (I,), each (F, I)."""
+        """(grams, USD) saved per request of the tier at degradation caps (I,), each (F, I)."""
         rows = range(len(self.volume))
         used = np.minimum(np.asarray(share, dtype=float)[None, :], self.usable[:, None])
         grams = [np.interp(used[f], self.volume[f], self.grams[f]) for f in rows]
@@ -41,7 +41,7 @@ class Savings:
         return np.reshape(grams, shape), np.reshape(usd, shape)
 
     def used(self, point: int, share: float) -> float:
-        """Share that is degraded in truth under a promise."""
+        """Share that is degraded in truth under a degradation cap."""
         return float(min(share, self.usable[point]))
 
 
@@ -77,9 +77,9 @@ def rule_share(service: Service, cap_share: float) -> np.ndarray:
     The cap is a share of what full service emits. 1 where degrading everything does not do.
     """
     cap = cap_share * float(service.mean(service.full_carbon_g))
-    found = np.ones(len(service.points))
+    share = np.ones(len(service.points))
     for f, green in enumerate(service.carbon_g):
         lower = np.minimum(green, service.full_carbon_g)
         with suppress(InfeasibleError):
-            found[f] = green_share(service.full_carbon_g, lower, cap, service.requests).share
-    return found
+            share[f] = green_share(service.full_carbon_g, lower, cap, service.requests).share
+    return share

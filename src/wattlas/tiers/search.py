@@ -1,19 +1,30 @@
 """Going through every offer of a grid, and from its best cells to steps finer than 1e-4.
 
-Where a step of the grid is not small beside μ, a floor is first gone through with finer discounts,
-lest thresholds of users between two steps decide. Under the hard rule a user joins at one discount
-exactly, and those are what is looked at.
+Where a step of the grid is not small beside μ, a fallback is first gone through with finer
+discounts, lest thresholds of users between two steps decide. Under the hard rule a user joins at
+one discount exactly, and those are what is looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from wattlas.tiers import binned, market
-from wattlas.tiers.market import Beside, Contract, Market
+from wattlas.tiers.binned import Choosers, OfferAxes, user_sums
+from wattlas.tiers.market import (
+    Beside,
+    Contract,
+    Market,
+    beside,
+    contract_sums,
+    lost_usd,
+    margin_usd,
+    saved,
+)
+from wattlas.units import G_PER_KG
 
 GRID = 200
 STEP = 1e-4
@@ -26,22 +37,23 @@ RIDGE = 3
 FINER = 4.0
 """Bins of the refinement are finer by this."""
 FINE = 2000
-"""Discounts of a floor that is gone through with finer ones."""
+"""Discounts of a fallback that is gone through with finer ones."""
 MANY = 5000
 PEAKS = 3
-"""Peaks of a floor that are refined."""
+"""Peaks of a fallback that are refined."""
 HAIR = 1e-9
 """A discount at an edge of what is allowed is found to this."""
 NO_LOSS = 1e-9
 """A profit counts as no lower within this of the profit without a contract, relative."""
 PROFIT, CARBON = "profit", "carbon"
+Figure = TypeVar("Figure", float, np.ndarray, covariant=True)
 
 
 @dataclass(frozen=True)
 class Grid:
     """Every offer of a grid: axes `share` (I,), `discount` (J,); the rest (F, I, J).
 
-    `gained_usd` is what those who take the contract up gain, summed.
+    `gained_usd` is what those who adopt the contract gain, summed.
     """
 
     share: np.ndarray
@@ -51,14 +63,31 @@ class Grid:
     adoption: np.ndarray
     gained_usd: np.ndarray
 
-    def of_floor(self, floor: int) -> Grid:
-        """The grid of one floor alone."""
-        only = {f.name: getattr(self, f.name)[floor, None] for f in fields(self)[2:]}
+    def of_fallback(self, fallback: int) -> Grid:
+        """The grid of one fallback alone."""
+        only = {f.name: getattr(self, f.name)[fallback, None] for f in fields(self)[2:]}
         return replace(self, **only)
 
 
+class Judged(Protocol[Figure]):
+    """An offer, a ladder, or a grid of offers, with what it brings."""
+
+    @property
+    def profit_gain_usd(self) -> Figure:
+        """Against no contract."""
+
+    @property
+    def carbon_saved_kg(self) -> Figure:
+        """Against no contract."""
+
+
+def objective_value(judged: Judged[Figure], objective: str) -> Figure:
+    """What is made largest."""
+    return judged.profit_gain_usd if objective == PROFIT else judged.carbon_saved_kg
+
+
 @dataclass(frozen=True)
-class Goal:
+class SearchGoal:
     """What is made largest, over what is allowed."""
 
     objective: str
@@ -71,15 +100,15 @@ class Goal:
         ok = np.ones(grid.adoption.shape, dtype=bool)
         for room in self._rooms(grid):
             ok &= room >= 0
-        return np.where(ok, self._plain(grid), -np.inf)
+        return np.where(ok, objective_value(grid, self.objective), -np.inf)
 
     def along(self, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-        """The best value for each share of a grid of one floor, and its discount; (I,) each.
+        """The best value for each share of a grid of one fallback, and its discount; (I,) each.
 
         Where the edge of what is allowed lies between two discounts it is interpolated: what is
         best often lies there, and along it values differ by less than from one cell to the next.
         """
-        value, plain = self.over(grid)[0], self._plain(grid)[0]
+        value, plain = self.over(grid)[0], objective_value(grid, self.objective)[0]
         rooms = [room[0] for room in self._rooms(grid)]
         rows = np.arange(len(value))
         at = value.argmax(axis=1)
@@ -94,18 +123,15 @@ class Goal:
                 out = edge & (room[:, outer] < 0)
                 np.divide(room[:, inner], drop, out=drop, where=out)
                 reach = np.where(out, np.minimum(reach, drop), reach)
-            found = plain[:, inner] + reach * (plain[:, outer] - plain[:, inner])
-            found = np.where(edge, found, -np.inf)
-            top = found.argmax(axis=1)
+            at_edge = plain[:, inner] + reach * (plain[:, outer] - plain[:, inner])
+            at_edge = np.where(edge, at_edge, -np.inf)
+            top = at_edge.argmax(axis=1)
             steps = grid.discount[outer] - grid.discount[inner]
             spot = grid.discount[inner][top] + reach[rows, top] * steps[top]
-            better = found[rows, top] > best
-            best = np.where(better, found[rows, top], best)
+            better = at_edge[rows, top] > best
+            best = np.where(better, at_edge[rows, top], best)
             where = np.where(better, spot, where)
         return best, where
-
-    def _plain(self, grid: Grid) -> np.ndarray:
-        return grid.profit_gain_usd if self.objective == PROFIT else grid.carbon_saved_kg
 
     def _rooms(self, grid: Grid) -> list[np.ndarray]:
         """What must not be negative, each (F, I, J)."""
@@ -115,100 +141,99 @@ class Goal:
         return rooms
 
 
-def no_loss_usd(of: Market) -> float:
+def no_loss_usd(market: Market) -> float:
     """How far below none a profit gain still counts as no loss."""
-    return NO_LOSS * abs(of.margin_usd) * of.volume
+    return NO_LOSS * abs(market.margin_usd) * market.volume
 
 
-def scan(of: Market, size: int = GRID, *, rest: Beside | None = None) -> Grid:
-    """The figures of every floor, share and discount of a `size` × `size` grid.
+def scan_grid(market: Market, size: int = GRID, *, rest: Beside | None = None) -> Grid:
+    """The figures of every fallback, share and discount of a `size` × `size` grid.
 
     Shares run from 0 to the largest that saves carbon, discounts from 0 to the largest that the
     savings could pay for and half as much again.
     """
-    rest = market.beside(of) if rest is None else rest
-    share = np.linspace(0.0, max(float(of.savings.usable.max()), 1e-6), size)
-    discount = np.linspace(0.0, dearest(of), size)
-    return _grid(of, rest, np.arange(len(of.service.points)), share, discount, 1.0)
+    rest = beside(market) if rest is None else rest
+    share = np.linspace(0.0, max(float(market.savings.usable.max()), 1e-6), size)
+    discount = np.linspace(0.0, largest_discount(market), size)
+    return _grid(market, rest, np.arange(len(market.service.points)), share, discount, 1.0)
 
 
-def dearest(of: Market) -> float:
+def largest_discount(market: Market) -> float:
     """The largest discount worth looking at, a share of the price."""
-    usd = float(of.savings.at(np.array([1.0]))[1].max(initial=0.0))
-    room = usd + (max(of.margin_usd, 0.0) if np.isfinite(of.standing_usd).any() else 0.0)
-    return float(np.clip(1.5 * room / of.price_usd, 1e-3, 1.0))
+    usd = float(market.savings.at(np.array([1.0]))[1].max(initial=0.0))
+    room = usd + (max(market.margin_usd, 0.0) if np.isfinite(market.standing_usd).any() else 0.0)
+    return float(np.clip(1.5 * room / market.price_usd, 1e-3, 1.0))
 
 
 def _grid(
-    of: Market,
+    market: Market,
     rest: Beside,
-    floors: np.ndarray,
+    fallbacks: np.ndarray,
     share: np.ndarray,
     discount: np.ndarray,
     finer: float,
 ) -> Grid:
-    grams, usd = (part[floors] for part in of.savings.at(share))
-    used = np.minimum(share[None, :], of.savings.usable[floors, None])
+    grams, usd = (part[fallbacks] for part in market.savings.at(share))
+    used = np.minimum(share[None, :], market.savings.usable[fallbacks, None])
     plain = bool((rest.margin_usd == rest.margin_usd[0]).all() and (rest.saved_g == 0).all())
-    beside = np.stack([rest.margin_usd, rest.saved_g])
-    found = binned.sums(
-        of.felt_usd[:, floors],
-        of.concern,
-        rest.worth_usd + of.people.status_quo_usd,
-        of.requests,
-        beside[:0] if plain else beside,
-        used,
-        grams,
-        discount * of.price_usd,
-        of.people.scale_usd,
-        finer,
+    weights = np.stack([rest.margin_usd, rest.saved_g])
+    users = Choosers(
+        felt=market.felt_usd[:, fallbacks],
+        concern=market.concern,
+        beyond=rest.worth_usd + market.people.status_quo_usd,
+        requests=market.requests,
+        weights=weights[:0] if plain else weights,
+        scale_usd=market.people.scale_usd,
     )
-    instead = found.adopted * rest.margin_usd[0] if plain else found.weighed[0]
-    otherwise_g = 0.0 if plain else found.weighed[1]
-    earned = of.margin_usd + usd[:, :, None] - discount * of.price_usd
-    kept = discount * of.price_usd * found.adopted - found.lost
+    sums = user_sums(users, OfferAxes(used, grams, discount * market.price_usd), finer)
+    instead = sums.adopted * rest.margin_usd[0] if plain else sums.weighed[0]
+    otherwise_g = 0.0 if plain else sums.weighed[1]
+    earned = market.margin_usd + usd[:, :, None] - discount * market.price_usd
+    gained = discount * market.price_usd * sums.adopted - sums.lost
     return Grid(
         share,
         discount,
-        found.adopted * earned - instead,
-        (found.adopted * grams[:, :, None] - otherwise_g) / 1e3,
-        found.adopted / of.volume,
-        kept + 1e-12 * of.price_usd * of.volume,
+        sums.adopted * earned - instead,
+        (sums.adopted * grams[:, :, None] - otherwise_g) / G_PER_KG,
+        sums.adopted / market.volume,
+        gained + 1e-12 * market.price_usd * market.volume,
     )
 
 
-def sharp(of: Market, grid: Grid) -> bool:
+def sharp(market: Market, grid: Grid) -> bool:
     """Whether the grid's discounts are fine beside μ, or beside the thresholds of many users."""
-    if of.people.scale_usd == 0:
-        return len(of.requests) >= MANY
-    return step_of(grid.discount) * of.price_usd <= 0.5 * of.people.scale_usd
+    if market.people.scale_usd == 0:
+        return len(market.requests) >= MANY
+    return step_of(grid.discount) * market.price_usd <= 0.5 * market.people.scale_usd
 
 
-def refined(of: Market, rest: Beside, grid: Grid, floor: int, goal: Goal) -> Iterator[Contract]:
-    """What is found around the best peaks of a floor along its shares."""
-    if of.people.scale_usd == 0:
-        yield from _hard(of, rest, floor, grid.share, goal)
+def refined(
+    market: Market, rest: Beside, grid: Grid, fallback: int, goal: SearchGoal
+) -> Iterator[Contract]:
+    """What is found around the best peaks of a fallback along its shares."""
+    if market.people.scale_usd == 0:
+        yield from _hard(market, rest, fallback, grid.share, goal)
         return
     steps = (step_of(grid.share), step_of(grid.discount))
-    if not sharp(of, grid):
+    if not sharp(market, grid):
         top = float(grid.discount[-1])
-        count = int(np.clip(top * of.price_usd / (0.5 * of.people.scale_usd), 2, FINE)) + 1
+        count = int(np.clip(top * market.price_usd / (0.5 * market.people.scale_usd), 2, FINE)) + 1
         fine = np.linspace(0.0, top, count)
         grid, steps = (
-            _grid(of, rest, np.array([floor]), grid.share, fine, 1.0),
+            _grid(market, rest, np.array([fallback]), grid.share, fine, 1.0),
             (
                 steps[0],
                 step_of(fine),
             ),
         )
-    value, where = goal.along(grid.of_floor(floor if len(grid.adoption) > 1 else 0))
+    value, where = goal.along(grid.of_fallback(fallback if len(grid.adoption) > 1 else 0))
     for i in _peaks(value):
-        start = Contract(floor, float(where[i]), float(grid.share[i]))
-        yield _climbed(of, rest, start, steps, goal)
+        start = Contract(fallback, float(where[i]), float(grid.share[i]))
+        yield _climbed(market, rest, start, steps, goal)
 
 
 def _climbed(
-    of: Market, rest: Beside, found: Contract, steps: tuple[float, float], goal: Goal
+    market: Market, rest: Beside, contract: Contract, steps: tuple[float, float], goal: SearchGoal
 ) -> Contract:
     """Finer and finer cells around a contract; the last, moved to where it is allowed.
 
@@ -217,36 +242,38 @@ def _climbed(
     for _ in range(LOOKS):
         if max(steps) <= STEP / 2:
             break
-        shares = _around(found.share, steps[0], float(of.savings.usable[found.point]))
-        discounts = _around(found.discount, RIDGE * steps[1], 1.0, RIDGE * (ZOOM - 1) + 1)
-        near = _grid(of, rest, np.array([found.point]), shares, discounts, FINER)
+        shares = _around(contract.share, steps[0], float(market.savings.usable[contract.point]))
+        discounts = _around(contract.discount, RIDGE * steps[1], 1.0, RIDGE * (ZOOM - 1) + 1)
+        near = _grid(market, rest, np.array([contract.point]), shares, discounts, FINER)
         value, where = goal.along(near)
         i = int(np.argmax(value))
         if not np.isfinite(value[i]):
             break
-        last, found = found, Contract(found.point, float(where[i]), float(shares[i]))
-        if i not in (0, len(shares) - 1) or found.share == last.share:
+        before, contract = contract, Contract(contract.point, float(where[i]), float(shares[i]))
+        if i not in (0, len(shares) - 1) or contract.share == before.share:
             steps = (step_of(shares), step_of(discounts))
-    return _settled(of, rest, found, steps[1], goal)
+    return _settled(market, rest, contract, steps[1], goal)
 
 
-def _settled(of: Market, rest: Beside, contract: Contract, step: float, goal: Goal) -> Contract:
+def _settled(
+    market: Market, rest: Beside, contract: Contract, step: float, goal: SearchGoal
+) -> Contract:
     """The contract at the nearest discount that keeps the goal's conditions over every user.
 
     Bins may let through what is off by a hair: too small for fairness, or too large for no loss.
     """
-    near = 1e-9 * of.price_usd * of.volume
+    near = 1e-9 * market.price_usd * market.volume
     if goal.fair:
 
-        def fair(one: Contract) -> float:
-            sums = market.tally(of, one, rest)
+        def fair(moved: Contract) -> float:
+            sums = contract_sums(market, moved, rest)
             return sums.adopted * sums.gain_usd
 
         contract = _moved(contract, step, fair, near)
     if goal.objective == CARBON:
 
-        def earns(one: Contract) -> float:
-            return market.tally(of, one, rest).profit_gain_usd - goal.least_usd
+        def earns(moved: Contract) -> float:
+            return contract_sums(market, moved, rest).profit_gain_usd - goal.least_usd
 
         contract = _moved(contract, -step, earns, near)
     return contract
@@ -279,8 +306,8 @@ def _moved(
 def _at(
     contract: Contract, discount: float, room: Callable[[Contract], float]
 ) -> tuple[Contract, float]:
-    one = replace(contract, discount=discount)
-    return one, room(one)
+    moved = replace(contract, discount=discount)
+    return moved, room(moved)
 
 
 def _peaks(value: np.ndarray) -> list[int]:
@@ -292,38 +319,42 @@ def _peaks(value: np.ndarray) -> list[int]:
 
 
 def _hard(
-    of: Market, rest: Beside, floor: int, shares: np.ndarray, goal: Goal
+    market: Market, rest: Beside, fallback: int, shares: np.ndarray, goal: SearchGoal
 ) -> Iterator[Contract]:
     """Under the hard rule: every share of an axis with the best of all users' thresholds, then
     finer and finer around the best few.
     """
-    most = float(of.savings.usable[floor])
+    most = float(market.savings.usable[fallback])
     axis = np.unique(np.minimum(shares, most))
-    tried = [_joining(of, rest, Contract(floor, 0.0, float(one)), goal) for one in axis]
+    tried = [_joining(market, rest, Contract(fallback, 0.0, float(share)), goal) for share in axis]
     order = np.argsort([-value for value, _ in tried], kind="stable")[:PEAKS]
     for n in order:
         (value, top), step = tried[n], step_of(axis)
         while step > STEP / 2 and np.isfinite(value):
             near = _around(top.share, step, most)
-            again = [_joining(of, rest, replace(top, share=float(one)), goal) for one in near]
+            again = [
+                _joining(market, rest, replace(top, share=float(share)), goal) for share in near
+            ]
             value, top = max([*again, (value, top)], key=lambda pair: pair[0])
             step = step_of(near)
         yield top
 
 
-def _joining(of: Market, rest: Beside, contract: Contract, goal: Goal) -> tuple[float, Contract]:
+def _joining(
+    market: Market, rest: Beside, contract: Contract, goal: SearchGoal
+) -> tuple[float, Contract]:
     """(value, contract) at the best discount for a share.
 
     Between the thresholds of two users a larger discount only costs, so that one of them is best.
     """
-    needed = market.lost_usd(of, contract) + of.people.status_quo_usd + rest.worth_usd
-    asked = np.clip(needed / of.price_usd, 0.0, None)
-    order = np.argsort(asked, kind="stable")
-    n, d = of.requests[order], asked[order]
-    margin = market.margin_usd(of, replace(contract, discount=0.0))
+    needed = lost_usd(market, contract) + market.people.status_quo_usd + rest.worth_usd
+    threshold = np.clip(needed / market.price_usd, 0.0, None)
+    order = np.argsort(threshold, kind="stable")
+    n, d = market.requests[order], threshold[order]
+    margin = margin_usd(market, replace(contract, discount=0.0))
     joined = np.cumsum(n)
-    profit = joined * (margin - d * of.price_usd) - np.cumsum(n * rest.margin_usd[order])
-    grams = joined * market.saved(of, contract)[0] - np.cumsum(n * rest.saved_g[order])
+    profit = joined * (margin - d * market.price_usd) - np.cumsum(n * rest.margin_usd[order])
+    grams = joined * saved(market, contract)[0] - np.cumsum(n * rest.saved_g[order])
     # Users at one threshold join together: only the last of them counts.
     ok = (d <= 1.0) & np.append(d[1:] > d[:-1], True)
     if goal.objective == CARBON:

@@ -1,6 +1,6 @@
 """Who takes which tier, and whether that is to their own good: participation and self-selection.
 
-*Rational*: those of a segment who take a contract up gain by it in the mean, against the standard
+*Rational*: those of a segment who adopt a contract gain by it in the mean, against the standard
 that they had. *Compatible*: the tier that most of a segment take is the one that is worth most to
 it in the mean. Neither follows from the design; both can fail, where a discount lures users whose
 loss it does not cover, or where a few with much to gain outweigh the many.
@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.tiers import market
-from wattlas.tiers.market import Contract, Market
+from wattlas.tiers.market import (
+    Contract,
+    Market,
+    choice,
+    gain_usd,
+)
 
 GROUPS = ("least green third", "middle third", "greenest third")
 STANDARD, LEAVE = "standard", "leave"
 
 
 @dataclass(frozen=True)
-class Segment:
+class SegmentAdoption:
     """How a group of users takes some contracts.
 
     `adoption` is the share of its requests under any contract; `prefers` the tier that most take;
@@ -40,32 +44,32 @@ class Segment:
 
 
 def segments(
-    of: Market, contracts: tuple[Contract, ...], names: tuple[str, ...] = ("green",)
-) -> list[Segment]:
+    market: Market, contracts: tuple[Contract, ...], names: tuple[str, ...] = ("green",)
+) -> list[SegmentAdoption]:
     """Each segment of the population, thirds by consciousness where it has none of its own.
 
     `names` are those of the contracts, in order.
     """
     labels = (STANDARD, *names, LEAVE)
-    chosen = market.choice(of, contracts)
+    chosen = choice(market, contracts)
     gains = np.stack(
         [
-            np.zeros(len(of.requests)),
-            *(market.gain_usd(of, one) for one in contracts),
-            -of.standing_usd,
+            np.zeros(len(market.requests)),
+            *(gain_usd(market, contract) for contract in contracts),
+            -market.standing_usd,
         ],
         axis=1,
     )
     return [
-        _segment(of, name, np.flatnonzero(member), chosen, gains, labels)
-        for name, member in groups(of)
-        if of.requests[member].sum() > 0
+        _segment(market, name, np.flatnonzero(member), chosen, gains, labels)
+        for name, member in groups(market)
+        if market.requests[member].sum() > 0
     ]
 
 
-def groups(of: Market) -> list[tuple[str, np.ndarray]]:
+def groups(market: Market) -> list[tuple[str, np.ndarray]]:
     """Name and members of each segment; bool, (U,)."""
-    people = of.people
+    people = market.people
     if people.names:
         return [(name, np.arange(len(people.names)) == n) for n, name in enumerate(people.names)]
     theta = people.taste.consciousness
@@ -76,29 +80,31 @@ def groups(of: Market) -> list[tuple[str, np.ndarray]]:
 
 
 def _segment(
-    of: Market,
+    market: Market,
     name: str,
     at: np.ndarray,
     chosen: np.ndarray,
     gains: np.ndarray,
     labels: tuple[str, ...],
-) -> Segment:
-    requests = of.requests[at]
+) -> SegmentAdoption:
+    requests = market.requests[at]
     taken = requests[:, None] * chosen[at]
     under, gain = taken[:, 1:-1], gains[at, 1:-1]
     total = float(under.sum())
     own = int(np.argmax(taken.sum(axis=0)))
     worth = _mean_worth(requests, gains[at])
     earned = float((under * gain).sum())
-    return Segment(
+    return SegmentAdoption(
         name=name,
-        requests_share=float(requests.sum()) / of.volume,
-        consciousness=float((requests * of.people.taste.consciousness[at]).sum() / requests.sum()),
+        requests_share=float(requests.sum()) / market.volume,
+        consciousness=float(
+            (requests * market.people.taste.consciousness[at]).sum() / requests.sum()
+        ),
         adoption=total / float(requests.sum()),
         prefers=labels[own],
         gain_usd=earned / total if total > 0 else 0.0,
-        rational=earned >= -1e-12 * of.price_usd * max(total, 1.0),
-        compatible=bool(worth[own] >= worth.max() - 1e-12 * of.price_usd),
+        rational=earned >= -1e-12 * market.price_usd * max(total, 1.0),
+        compatible=bool(worth[own] >= worth.max() - 1e-12 * market.price_usd),
         losing_share=float(under[gain < 0].sum()) / total if total > 0 else 0.0,
     )
 

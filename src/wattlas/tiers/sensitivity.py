@@ -61,20 +61,20 @@ def sensitivities(
         )
 
     base = designed(fewer, price_usd, service)
-    found = []
+    varied = []
     for assumption, cases in _cases(fewer, price_usd, service):
         low, high = (designed(*case) for case in cases)
-        found.append(Varied(assumption, (low, base, high)))
-    return sorted(found, key=_swing, reverse=True)
+        varied.append(Varied(assumption, (low, base, high)))
+    return sorted(varied, key=_swing, reverse=True)
 
 
-def gain_usd(offer: Offer | None) -> float:
+def profit_gain_usd(offer: Offer | None) -> float:
     """Profit gain of an offer, none where there is none."""
     return 0.0 if offer is None else offer.profit_gain_usd
 
 
-def _swing(one: Varied) -> float:
-    low, base, high = (gain_usd(offer) for offer in one.offers)
+def _swing(varied: Varied) -> float:
+    low, base, high = (profit_gain_usd(offer) for offer in varied.offers)
     return max(low, base, high) - min(low, base, high)
 
 
@@ -100,7 +100,8 @@ def _cases(
     base = float(service.mean(service.full_cost_usd)) * 1e6
     made = Assumption("cost", "cost of serving", "USD per million requests",
                       (0.5 * base, base, 1.5 * base))  # fmt: skip
-    yield made, ((users, price, _dearer(service, 0.5)), (users, price, _dearer(service, 1.5)))
+    cheaper, more_expensive = _at_cost(service, 0.5), _at_cost(service, 1.5)
+    yield made, ((users, price, cheaper), (users, price, more_expensive))
 
 
 def _of_users(users: Users) -> Iterator[tuple[str, str, str, float, float, float]]:
@@ -120,9 +121,9 @@ def _means(users: Users) -> tuple[float, float, float]:
     if not users.segments:
         prior = users.prior
         return prior.consciousness_mean, prior.weight_accuracy_mean, prior.value_median
-    total = sum(one.share for one in users.segments)
+    total = sum(segment.share for segment in users.segments)
     means = [
-        sum(one.share * getattr(one, name) for one in users.segments) / total
+        sum(segment.share * getattr(segment, name) for segment in users.segments) / total
         for name in ("consciousness", "weight_accuracy", "value")
     ]
     return means[0], means[1], means[2]
@@ -155,7 +156,7 @@ def _scaled(segment: Segment, parameter: str, ratio: float) -> Segment:
     return replace(segment, **{parameter: min(getattr(segment, parameter) * ratio, 1.0)})
 
 
-def _dearer(service: Service, factor: float) -> Service:
+def _at_cost(service: Service, factor: float) -> Service:
     return replace(
         service,
         full_cost_usd=service.full_cost_usd * factor,

@@ -69,18 +69,18 @@ def green_share(
     InputError with all that is wrong with the arrays, InfeasibleError with the least attainable
     cap where degrading everything does not do. The percentile rule then degrades everything.
     """
-    full, green, asked = _arrays(full_g, green_g, requests)
-    _check(full, green, asked, [cap_g], rule)
-    degraded, threshold = decide(full, green, asked, cap_g, rule)
+    full, green, demand = _arrays(full_g, green_g, requests)
+    _check(full, green, demand, [cap_g], rule)
+    degraded, threshold = decide(full, green, demand, cap_g, rule)
     return Share(
         rule=rule,
-        share=mean_of(degraded, asked),
+        share=mean_of(degraded, demand),
         degraded=degraded,
         threshold_g=threshold,
         cap_g=cap_g,
-        mean_g=mean_of(full - degraded * (full - green), asked),
-        served_g=mean_of(full, asked * (1.0 - degraded)),
-        full_g=mean_of(full, asked),
+        mean_g=mean_of(full - degraded * (full - green), demand),
+        served_g=mean_of(full, demand * (1.0 - degraded)),
+        full_g=mean_of(full, demand),
     )
 
 
@@ -95,22 +95,22 @@ def shares_at(
 
     The steps are put in order once for all caps. Raises InputError.
     """
-    full, green, asked = _arrays(full_g, green_g, requests)
+    full, green, demand = _arrays(full_g, green_g, requests)
     caps = np.asarray(caps_g, dtype=float)
-    _check(full, green, asked, caps, rule)
-    found: np.ndarray = _VOLUMES[rule](full, green, asked, caps, 0.0) / asked.sum()
-    return found
+    _check(full, green, demand, caps, rule)
+    shares: np.ndarray = _VOLUMES[rule](full, green, demand, caps, 0.0) / demand.sum()
+    return shares
 
 
 def least_mean_g(
     full_g: np.ndarray, green_g: np.ndarray, requests: np.ndarray | None = None
 ) -> float:
     """The least attainable cap: g per request with every request degraded where that saves."""
-    full, green, asked = _arrays(full_g, green_g, requests)
-    return mean_of(np.minimum(full, green), asked)
+    full, green, demand = _arrays(full_g, green_g, requests)
+    return mean_of(np.minimum(full, green), demand)
 
 
-def verdict(aware: Share, blind: Share) -> str:
+def against_blind(aware: Share, blind: Share) -> str:
     """In words, whether looking at carbon earns its keep against degrading evenly."""
     if blind.share <= NEAR:
         return "nothing to degrade: full service keeps the cap"
@@ -127,7 +127,7 @@ def verdict(aware: Share, blind: Share) -> str:
 def decide(
     full: np.ndarray,
     green: np.ndarray,
-    asked: np.ndarray,
+    demand: np.ndarray,
     cap_g: float,
     rule: str,
     carried_g: float = 0.0,
@@ -137,44 +137,44 @@ def decide(
     `carried_g` are grams beyond the cap from before the window, to be made good within it; below
     0 what is left over. Raises InfeasibleError where that cannot be.
     """
-    volume = float(_VOLUMES[rule](full, green, asked, np.array([cap_g]), carried_g)[0])
+    volume = float(_VOLUMES[rule](full, green, demand, np.array([cap_g]), carried_g)[0])
     if np.isnan(volume):
         least = green if rule == "blind" else np.minimum(full, green)
-        raise InfeasibleError(_least_words(mean_of(least, asked), mean_of(full, asked), cap_g))
+        raise InfeasibleError(_least_words(mean_of(least, demand), mean_of(full, demand), cap_g))
     if rule == "blind":
-        return np.full(len(full), min(volume / float(asked.sum()), 1.0)), float("nan")
-    return _fill(full if rule == "percentile" else full - green, asked, volume)
+        return np.full(len(full), min(volume / float(demand.sum()), 1.0)), float("nan")
+    return _fill(full if rule == "percentile" else full - green, demand, volume)
 
 
-def mean_of(values: np.ndarray, asked: np.ndarray) -> float:
+def mean_of(values: np.ndarray, demand: np.ndarray) -> float:
     """Mean over requests; nan where there are none."""
-    total = float(asked.sum())
-    return float((asked * values).sum()) / total if total > 0 else float("nan")
+    total = float(demand.sum())
+    return float((demand * values).sum()) / total if total > 0 else float("nan")
 
 
-def _fill(value: np.ndarray, asked: np.ndarray, volume: float) -> tuple[np.ndarray, float]:
+def _fill(value: np.ndarray, demand: np.ndarray, volume: float) -> tuple[np.ndarray, float]:
     """So many requests, from the steps of the largest value on, those of equal value alike."""
     degraded = np.zeros(len(value))
     if volume <= 0:
         return degraded, float("nan")
     order = np.argsort(-value, kind="stable")
-    reach = np.cumsum(asked[order])
+    reach = np.cumsum(demand[order])
     last = min(int(np.searchsorted(reach, volume * (1 - NEAR))), len(order) - 1)
     threshold = float(value[order[last]])
     above = value > threshold + NEAR * abs(threshold)
     alike = ~above & (value >= threshold - NEAR * abs(threshold))
-    part = (volume - float(asked[above].sum())) / float(asked[alike].sum())
+    part = (volume - float(demand[above].sum())) / float(demand[alike].sum())
     degraded[above] = 1.0
     degraded[alike] = 1.0 if part > 1 - 1e-9 else max(part, 0.0)
     return degraded, threshold
 
 
 def _percentile(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+    full: np.ndarray, green: np.ndarray, demand: np.ndarray, caps: np.ndarray, carried: float
 ) -> np.ndarray:
     order = np.argsort(full, kind="stable")
-    full, asked = full[order], asked[order]
-    emitted, volume = np.cumsum(asked * full), np.cumsum(asked)
+    full, demand = full[order], demand[order]
+    emitted, volume = np.cumsum(demand * full), np.cumsum(demand)
     # Over the cap, of the cleanest steps: falls while they are cleaner than it, then rises.
     over = emitted[:, None] - caps * volume[:, None] + carried
     held = over <= NEAR * (emitted[-1] + caps * volume[-1])
@@ -184,34 +184,34 @@ def _percentile(
     beyond = full[split] - caps
     part = np.divide(np.maximum(room, 0.0), beyond, out=np.zeros(len(caps)), where=beyond > 0)
     whole = np.where(kept > 0, volume[kept - 1], 0.0)
-    served = np.where(kept < len(full), whole + np.minimum(part, asked[split]), whole)
-    found: np.ndarray = np.where((kept == 0) & (carried > 0), np.nan, volume[-1] - served)
-    return found
+    served = np.where(kept < len(full), whole + np.minimum(part, demand[split]), whole)
+    degraded: np.ndarray = np.where((kept == 0) & (carried > 0), np.nan, volume[-1] - served)
+    return degraded
 
 
 def _budget(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+    full: np.ndarray, green: np.ndarray, demand: np.ndarray, caps: np.ndarray, carried: float
 ) -> np.ndarray:
     saving = full - green
-    over, noise = _over(full, asked, caps, carried)
-    gains = np.flatnonzero((saving > 0) & (asked > 0))
+    over, noise = _over(full, demand, caps, carried)
+    gains = np.flatnonzero((saving > 0) & (demand > 0))
     order = gains[np.argsort(-saving[gains], kind="stable")]
-    saved = np.append(0.0, np.cumsum((asked * saving)[order]))
-    volume = np.append(0.0, np.cumsum(asked[order]))
+    saved = np.append(0.0, np.cumsum((demand * saving)[order]))
+    volume = np.append(0.0, np.cumsum(demand[order]))
     needed = np.interp(over, saved, volume)
     return np.where(over <= noise, 0.0, np.where(over > saved[-1] + noise, np.nan, needed))
 
 
 def _blind(
-    full: np.ndarray, green: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+    full: np.ndarray, green: np.ndarray, demand: np.ndarray, caps: np.ndarray, carried: float
 ) -> np.ndarray:
-    over, noise = _over(full, asked, caps, carried)
-    could = float((asked * (full - green)).sum())
+    over, noise = _over(full, demand, caps, carried)
+    could = float((demand * (full - green)).sum())
     if could <= noise:
         return np.where(over <= noise, 0.0, np.nan)
     share = np.minimum(over / could, 1.0)
-    found = np.where(over > could + noise, np.nan, share * asked.sum())
-    return np.where(over <= noise, 0.0, found)
+    degraded = np.where(over > could + noise, np.nan, share * demand.sum())
+    return np.where(over <= noise, 0.0, degraded)
 
 
 _VOLUMES = {"percentile": _percentile, "budget": _budget, "blind": _blind}
@@ -219,11 +219,11 @@ _VOLUMES = {"percentile": _percentile, "budget": _budget, "blind": _blind}
 
 
 def _over(
-    full: np.ndarray, asked: np.ndarray, caps: np.ndarray, carried: float
+    full: np.ndarray, demand: np.ndarray, caps: np.ndarray, carried: float
 ) -> tuple[np.ndarray, float]:
     """Grams to be saved at each cap, and what is no more than rounding."""
-    emitted = float((asked * full).sum())
-    return emitted - caps * float(asked.sum()) + carried, NEAR * emitted
+    emitted = float((demand * full).sum())
+    return emitted - caps * float(demand.sum()) + carried, NEAR * emitted
 
 
 def _least_words(least: float, mean: float, cap: float) -> str:
@@ -238,44 +238,45 @@ def _arrays(
     full_g: np.ndarray, green_g: np.ndarray, requests: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     full, green = np.asarray(full_g, dtype=float), np.asarray(green_g, dtype=float)
-    asked = np.ones(len(full)) if requests is None else np.asarray(requests, dtype=float)
-    return full, green, asked
+    demand = np.ones(len(full)) if requests is None else np.asarray(requests, dtype=float)
+    return full, green, demand
 
 
 def _check(
     full: np.ndarray,
     green: np.ndarray,
-    asked: np.ndarray,
+    demand: np.ndarray,
     caps: Sequence[float] | np.ndarray,
     rule: str,
 ) -> None:
-    problems = list(_problems(full, green, asked, caps, rule))
+    problems = list(series_problems(full, green, demand, caps, rule))
     if problems:
         raise InputError(problems)
 
 
-def _problems(
+def series_problems(
     full: np.ndarray,
     green: np.ndarray,
-    asked: np.ndarray,
+    demand: np.ndarray,
     caps: Sequence[float] | np.ndarray,
     rule: str,
 ) -> Iterator[Problem]:
+    """Everything that is wrong with a question: grams and requests (T,), caps (C,), the rule."""
     if rule not in RULES:
         yield Problem("rule", f"is `{rule}`", f"Choose {', '.join(RULES)}.")
     if not len(full):
         yield Problem("full_g", "is empty", "Give the grams of at least one step.")
-    for name, values in (("green_g", green), ("requests", asked)):
+    for name, values in (("green_g", green), ("requests", demand)):
         if values.shape != full.shape:
             what = f"has {values.size} steps where full_g has {full.size}"
             yield Problem(name, what, "Give one value per step.")
-    for name, values in (("full_g", full), ("green_g", green), ("requests", asked)):
+    for name, values in (("full_g", full), ("green_g", green), ("requests", demand)):
         if not np.isfinite(values).all() or (values < 0).any():
-            yield Problem(name, "has values that are negative or no numbers", "Mend the series.")
-    if asked.shape == full.shape and len(asked) and asked.sum() <= 0:
+            yield Problem(name, "has values that are negative or no numbers", "Fix the series.")
+    if demand.shape == full.shape and len(demand) and demand.sum() <= 0:
         yield Problem("requests", "add up to nothing", "Give requests in at least one step.")
-    elif green.shape == full.shape == asked.shape and (
-        mean_of(green, asked) > mean_of(full, asked) * (1 + NEAR)
+    elif green.shape == full.shape == demand.shape and (
+        mean_of(green, demand) > mean_of(full, demand) * (1 + NEAR)
     ):
         what = "is above full_g in the mean: a degraded request emits more than a full one"
         yield Problem("green_g", what, "Exchange the two, or choose a greener point.")

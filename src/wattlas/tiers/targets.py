@@ -17,7 +17,7 @@ from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.users import Scale
 from wattlas.tiers.menu import Menu
 from wattlas.tiers.population import Population
-from wattlas.tiers.utility import Points, Taste, quality
+from wattlas.tiers.utility import PerceivedPoints, Taste, quality
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Targets:
 
 
 def targets(
-    one: Menu, cap_g: float, people: Population | Taste, scale: Scale, pue: float = 1.0
+    menu: Menu, cap_g: float, people: Population | Taste, scale: Scale, pue: float = 1.0
 ) -> Targets:
     """The targets of a menu under a cap of grams per request.
 
@@ -66,13 +66,13 @@ def targets(
     problems = list(_problems(cap_g, pue))
     if problems:
         raise InputError(problems)
-    level, slope = _lines(one, people, scale)
-    steps = list(_steps(np.flatnonzero(one.pareto), level, slope, one.energy_kwh * pue, cap_g))
+    level, slope = _lines(menu, people, scale)
+    steps = list(_steps(np.flatnonzero(menu.pareto), level, slope, menu.energy_kwh * pue, cap_g))
     point = np.array([n for n, _, _ in steps], dtype=np.int64)
     begin, end = (np.array([s[side] for s in steps]) for side in (1, 2))
-    steep = slope * one.energy_kwh[point] * pue
+    steep = slope * menu.energy_kwh[point] * pue
     return Targets(
-        menu=one,
+        menu=menu,
         cap_g=cap_g,
         pue=pue,
         from_g_per_kwh=begin,
@@ -83,13 +83,13 @@ def targets(
     )
 
 
-def _lines(one: Menu, people: Population | Taste, scale: Scale) -> tuple[np.ndarray, float]:
+def _lines(menu: Menu, people: Population | Taste, scale: Scale) -> tuple[np.ndarray, float]:
     """Mean utility at κ = 0, (O,), and what a gram takes of it: U = level − slope · c."""
     if isinstance(people, Population):
         taste, weight = people.taste, people.share
     else:
         taste, weight = people, np.full(len(people.consciousness), 1 / len(people.consciousness))
-    met = Points(one.accuracy, one.service_ms, np.zeros(len(one.ids)))
+    met = PerceivedPoints(menu.accuracy, menu.service_ms, np.zeros(len(menu.ids)))
     theta = taste.consciousness
     felt = (1.0 - theta)[:, None] * quality(met, taste, scale) + theta[:, None]
     return weight @ felt, float(weight @ theta) / scale.reference_g
@@ -132,10 +132,10 @@ def _crossings(
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below; inf where that is more than any number, and where nothing is below."""
-    found = np.full(len(above), np.inf)
+    ratio = np.full(len(above), np.inf)
     with np.errstate(over="ignore"):
-        np.divide(above, below, out=found, where=below > 0)
-    return found
+        np.divide(above, below, out=ratio, where=below > 0)
+    return ratio
 
 
 def _best(among: np.ndarray, felt: np.ndarray, kwh: np.ndarray) -> int:

@@ -14,7 +14,7 @@ from wattlas.model.users import Scale
 
 
 @dataclass(frozen=True)
-class Points:
+class PerceivedPoints:
     """Points as users meet them: accuracy 0..1, latency_ms, carbon_g per request; (O,)."""
 
     accuracy: np.ndarray
@@ -34,7 +34,7 @@ class Taste:
 
     def take(self, index: np.ndarray) -> Taste:
         """Some of the types."""
-        return Taste(*(getattr(self, one.name)[index] for one in fields(self)))
+        return Taste(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 LATEST = 2.0
@@ -49,7 +49,7 @@ def default_scale(budget_ms: float, reference_g: float) -> Scale:
     return Scale(0.0, 1.0, 0.0, LATEST * budget_ms, reference_g)
 
 
-def accuracy_score(points: Points, scale: Scale) -> np.ndarray:
+def accuracy_score(points: PerceivedPoints, scale: Scale) -> np.ndarray:
     """q_a = (a − a_min)/(a_max − a_min), clipped to 0..1; (O,)."""
     score: np.ndarray = (points.accuracy - scale.accuracy_min) / (
         scale.accuracy_max - scale.accuracy_min
@@ -58,7 +58,7 @@ def accuracy_score(points: Points, scale: Scale) -> np.ndarray:
     return clipped
 
 
-def latency_score(points: Points, scale: Scale) -> np.ndarray:
+def latency_score(points: PerceivedPoints, scale: Scale) -> np.ndarray:
     """q_l = (l_max − l)/(l_max − l_min), clipped to 0..1; (O,)."""
     score: np.ndarray = (scale.latency_max_ms - points.latency_ms) / (
         scale.latency_max_ms - scale.latency_min_ms
@@ -77,7 +77,7 @@ def curved(score: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     return felt
 
 
-def quality(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+def quality(points: PerceivedPoints, taste: Taste, scale: Scale) -> np.ndarray:
     """Q = k_a·u_a + k_l·u_l + (1 − k_a − k_l)·u_a·u_l, Keeney and Raiffa; (N, O)."""
     u_a = curved(accuracy_score(points, scale), taste.curvature)
     u_l = curved(latency_score(points, scale), taste.curvature)
@@ -86,33 +86,9 @@ def quality(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
     return value
 
 
-def utility(points: Points, taste: Taste, scale: Scale) -> np.ndarray:
+def utility(points: PerceivedPoints, taste: Taste, scale: Scale) -> np.ndarray:
     """U = (1 − θ)·Q + θ·(1 − c/c_ref); (N, O)."""
     theta = taste.consciousness[:, None]
     green = 1.0 - points.carbon_g / scale.reference_g
     value: np.ndarray = (1.0 - theta) * quality(points, taste, scale) + theta * green[None]
     return value
-
-
-def compensation_usd(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
-    """I = W · max(0, U(full) − U(o)): what makes a user whole for a request at o; USD, (N, O)."""
-    felt = utility(points, taste, scale)
-    lost = np.maximum(felt[:, full, None] - felt, 0.0)
-    usd: np.ndarray = taste.usd_per_utility[:, None] * lost
-    return usd
-
-
-def content_above(points: Points, taste: Taste, scale: Scale, full: int) -> np.ndarray:
-    """θ0 = ΔQ/(ΔQ + Δc/c_ref): from this consciousness on a step needs no discount; (N, O).
-
-    Zero where nothing is lost; inf where something is lost and no carbon is saved.
-    """
-    q = quality(points, taste, scale)
-    lost = q[:, full, None] - q
-    saved = (points.carbon_g[full] - points.carbon_g)[None] / scale.reference_g
-    threshold = np.divide(
-        lost, lost + saved, out=np.full(lost.shape, np.inf), where=(lost > 0) & (lost + saved > 0)
-    )
-    never = (lost > 0) & (saved <= 0)
-    found: np.ndarray = np.where(never, np.inf, np.where(lost <= 0, 0.0, threshold))
-    return found

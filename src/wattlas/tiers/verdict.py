@@ -9,11 +9,12 @@ import numpy as np
 from wattlas.tiers.market import Market
 from wattlas.tiers.offer import Offer
 from wattlas.tiers.search import PROFIT
+from wattlas.units import G_PER_KG
 
 LEAST = 1e-3
 """A tier that brings less than this, relative to full service, is not worth its trouble."""
 ALL = 0.999
-"""A promise beyond this is another model under another name."""
+"""A degradation cap above this is another model under another name."""
 EASIEST = 10.0
 """Per cent of users who ask least for a degraded request."""
 
@@ -21,62 +22,64 @@ NO_CANDIDATE = "no other operating point costs or emits less than full service w
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OfferVerdict:
     """`worth` offering or not; `reason` is a clause that can follow "because"."""
 
     worth: bool
     reason: str
 
 
-def verdict(of: Market, most: Offer | None, cleanest: Offer | None, objective: str) -> Verdict:
+def offer_verdict(
+    market: Market, most: Offer | None, cleanest: Offer | None, objective: str
+) -> OfferVerdict:
     """Judge the offer that was asked for against no tier at all."""
     chosen = most if objective == PROFIT else cleanest
     if chosen is not None:
-        profit, carbon = relative(of, chosen)
+        profit, carbon = relative(market, chosen)
         enough = profit >= LEAST if objective == PROFIT else carbon >= LEAST
         if enough:
-            return Verdict(True, _gain_words(chosen, profit, carbon))
-    return Verdict(False, _refusal(of, chosen))
+            return OfferVerdict(True, _gain_words(chosen, profit, carbon))
+    return OfferVerdict(False, _refusal(market, chosen))
 
 
-def relative(of: Market, offer: Offer) -> tuple[float, float]:
+def relative(market: Market, offer: Offer) -> tuple[float, float]:
     """(profit gained over |profit|, carbon saved over carbon) of full service without a tier."""
-    profit = max(abs(of.margin_usd) * of.volume, 1e-300)
-    carbon = max(of.full_carbon_g * of.volume / 1e3, 1e-300)
+    profit = max(abs(market.margin_usd) * market.volume, 1e-300)
+    carbon = max(market.full_carbon_g * market.volume / G_PER_KG, 1e-300)
     return offer.profit_gain_usd / profit, offer.carbon_saved_kg / carbon
 
 
 def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
-    asked = f"a discount of {offer.discount:.1%}" if offer.discount >= 5e-4 else "no discount"
+    discount = f"a discount of {offer.discount:.1%}" if offer.discount >= 5e-4 else "no discount"
     return (
-        f"{offer.adoption:.0%} of the requests come under it at {asked}, which brings "
+        f"adoption is {offer.adoption:.0%} of the requests at {discount}, which brings "
         f"{profit:.1%} more profit and {carbon:.1%} less carbon"
         + (
-            "; it degrades every request: a cap on carbon would make it a promise"
+            "; it degrades every request: a cap on carbon would limit that"
             if offer.degraded > ALL
             else ""
         )
     )
 
 
-def _refusal(of: Market, chosen: Offer | None) -> str:
-    usd = of.savings.at(np.ones(1))[1][:, 0]
-    grams = of.savings.at(np.ones(1))[0][:, 0]
-    if not (of.savings.usable > 0).any() or not (grams > 0).any():
+def _refusal(market: Market, chosen: Offer | None) -> str:
+    usd = market.savings.at(np.ones(1))[1][:, 0]
+    grams = market.savings.at(np.ones(1))[0][:, 0]
+    if not (market.savings.usable > 0).any() or not (grams > 0).any():
         return "no candidate emits less than full service in any hour"
     if not (usd > 0).any():
         return "no candidate costs less than full service, so that nothing pays for a discount"
-    f = int(np.argmax(usd / np.maximum(of.savings.usable, 1e-12)))
-    saved = float(usd[f] / max(of.savings.usable[f], 1e-12))
-    asked = float(np.percentile(np.maximum(of.felt_usd[:, f], 0.0), EASIEST))
-    asked += of.people.status_quo_usd
-    if chosen is None or asked > saved:
+    f = int(np.argmax(usd / np.maximum(market.savings.usable, 1e-12)))
+    saved_usd = float(usd[f] / max(market.savings.usable[f], 1e-12))
+    wanted_usd = float(np.percentile(np.maximum(market.felt_usd[:, f], 0.0), EASIEST))
+    wanted_usd += market.people.status_quo_usd
+    if chosen is None or wanted_usd > saved_usd:
         return (
-            f"a degraded request saves {1e6 * saved:,.0f} USD per million at most "
-            f"({of.service.points[f]}), while the tenth of the users who ask least want "
-            f"{1e6 * asked:,.0f} for it"
+            f"a degraded request saves {1e6 * saved_usd:,.0f} USD per million at most "
+            f"({market.service.points[f]}), while the tenth of the users who ask least want "
+            f"{1e6 * wanted_usd:,.0f} for it"
         )
-    profit, carbon = relative(of, chosen)
+    profit, carbon = relative(market, chosen)
     return (
         f"the best that can be offered brings {profit:.2%} more profit and {carbon:.2%} less "
         "carbon, which is not worth the trouble"

@@ -15,7 +15,7 @@ from wattlas.model.users import Scale
 from wattlas.tiers.choices import ACCURACY, BOTH, CARBON, LATENCY, OUTSIDE, PRICE, Tasks
 from wattlas.tiers.curve import slopes
 from wattlas.tiers.estimate import CURVATURE, Coefficients
-from wattlas.tiers.utility import Points, accuracy_score, latency_score
+from wattlas.tiers.utility import PerceivedPoints, accuracy_score, latency_score
 
 NORMAL_975 = 1.959963984540054
 STEP_ACCURACY = 0.01
@@ -51,63 +51,69 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class WithGradient:
     """A value and its gradient by the coefficients, (K,)."""
 
     value: float
     gradient: np.ndarray
 
-    def __add__(self, other: Quantity) -> Quantity:
-        return Quantity(self.value + other.value, self.gradient + other.gradient)
+    def __add__(self, other: WithGradient) -> WithGradient:
+        return WithGradient(self.value + other.value, self.gradient + other.gradient)
 
-    def __mul__(self, other: Quantity) -> Quantity:
+    def __mul__(self, other: WithGradient) -> WithGradient:
         slope = self.value * other.gradient + other.value * self.gradient
-        return Quantity(self.value * other.value, slope)
+        return WithGradient(self.value * other.value, slope)
 
-    def __truediv__(self, other: Quantity) -> Quantity:
+    def __truediv__(self, other: WithGradient) -> WithGradient:
         value = self.value / other.value
-        return Quantity(value, (self.gradient - value * other.gradient) / other.value)
+        return WithGradient(value, (self.gradient - value * other.gradient) / other.value)
 
-    def times(self, factor: float) -> Quantity:
+    def times(self, factor: float) -> WithGradient:
         """The quantity in another unit."""
-        return Quantity(factor * self.value, factor * self.gradient)
+        return WithGradient(factor * self.value, factor * self.gradient)
 
 
-def sums(found: Coefficients) -> dict[str, tuple[Quantity, str]]:
+def divisors(coefficients: Coefficients) -> dict[str, tuple[WithGradient, str]]:
     """b_p, S and T: what figures are divided by, each above 0 where they mean something."""
-    b_a, b_l, b_al, b_c, b_p = (_one(found, n) for n in (ACCURACY, LATENCY, BOTH, CARBON, PRICE))
+    b_a, b_l, b_al, b_c, b_p = (
+        _coefficient(coefficients, n) for n in (ACCURACY, LATENCY, BOTH, CARBON, PRICE)
+    )
     quality = b_a + b_l + b_al
     return {PRICE: (b_p, "per USD"), QUALITY: (quality, "1"), WHOLE: (quality + b_c, "1")}
 
 
-def taste(found: Coefficients) -> dict[str, tuple[Quantity, str]]:
+def taste(coefficients: Coefficients) -> dict[str, tuple[WithGradient, str]]:
     """θ, k_a, k_l, ρ where it was estimated, W, μ and v_0 where there is one, with their units."""
-    b_a, b_l, b_c = (_one(found, n) for n in (ACCURACY, LATENCY, CARBON))
-    (b_p, _), (quality, _), (whole, _) = sums(found).values()
-    one = Quantity(1.0, np.zeros(len(found.values)))
-    told = {
+    b_a, b_l, b_c = (_coefficient(coefficients, n) for n in (ACCURACY, LATENCY, CARBON))
+    (b_p, _), (quality, _), (whole, _) = divisors(coefficients).values()
+    unity = WithGradient(1.0, np.zeros(len(coefficients.values)))
+    quantities = {
         "consciousness": (b_c / whole, "0..1"),
         "weight_accuracy": (b_a / quality, "0..1"),
         "weight_latency": (b_l / quality, "0..1"),
     }
-    if CURVATURE in found.names:
-        told["curvature"] = (_one(found, CURVATURE), "1")
-    told["usd_per_utility"] = (whole / b_p, USD)
-    told["scale_usd"] = (one / b_p, USD)
-    if OUTSIDE in found.names:
-        told["outside_usd"] = (_one(found, OUTSIDE) / b_p, USD)
-    return told
+    if CURVATURE in coefficients.names:
+        quantities["curvature"] = (_coefficient(coefficients, CURVATURE), "1")
+    quantities["usd_per_utility"] = (whole / b_p, USD)
+    quantities["scale_usd"] = (unity / b_p, USD)
+    if OUTSIDE in coefficients.names:
+        quantities["outside_usd"] = (_coefficient(coefficients, OUTSIDE) / b_p, USD)
+    return quantities
 
 
-def willingness(found: Coefficients, tasks: Tasks, scale: Scale) -> dict[str, tuple[Quantity, str]]:
+def willingness(
+    coefficients: Coefficients, tasks: Tasks, scale: Scale
+) -> dict[str, tuple[WithGradient, str]]:
     """What is paid for 0.01 of accuracy, 100 ms less and a gram less, USD per request.
 
     The slope of V at the mean accuracy and latency of what was offered, over that of money:
 
         (b_a + b_al·u_l)·u_a′/(a_max − a_min)/b_p,  likewise latency,  b_c/c_ref/b_p
     """
-    b_a, b_l, b_al, b_c, b_p = (_one(found, n) for n in (ACCURACY, LATENCY, BOTH, CARBON, PRICE))
-    (u_a, slope_a), (u_l, slope_l) = _at_mean(found, tasks, scale)
+    b_a, b_l, b_al, b_c, b_p = (
+        _coefficient(coefficients, n) for n in (ACCURACY, LATENCY, BOTH, CARBON, PRICE)
+    )
+    (u_a, slope_a), (u_l, slope_l) = _at_mean(coefficients, tasks, scale)
     accuracy = (b_a + b_al * u_l) * slope_a / b_p
     latency = (b_l + b_al * u_a) * slope_l / b_p
     per_accuracy = STEP_ACCURACY / (scale.accuracy_max - scale.accuracy_min)
@@ -120,35 +126,35 @@ def willingness(found: Coefficients, tasks: Tasks, scale: Scale) -> dict[str, tu
 
 
 def estimates(
-    segment: str, told: dict[str, tuple[Quantity, str]], covariance: np.ndarray
+    segment: str, quantities: dict[str, tuple[WithGradient, str]], covariance: np.ndarray
 ) -> Iterator[Estimate]:
     """Quantities with their standard errors for a covariance of the coefficients, (K, K)."""
-    for name, (quantity, unit) in told.items():
+    for name, (quantity, unit) in quantities.items():
         variance = float(quantity.gradient @ covariance @ quantity.gradient)
         yield Estimate(segment, name, quantity.value, max(variance, 0.0) ** 0.5, unit)
 
 
-def _one(found: Coefficients, name: str) -> Quantity:
+def _coefficient(coefficients: Coefficients, name: str) -> WithGradient:
     """A coefficient as a quantity; 0 for one that there is not."""
-    gradient = np.zeros(len(found.values))
-    if name not in found.names:
-        return Quantity(0.0, gradient)
-    at = found.names.index(name)
+    gradient = np.zeros(len(coefficients.values))
+    if name not in coefficients.names:
+        return WithGradient(0.0, gradient)
+    at = coefficients.names.index(name)
     gradient[at] = 1.0
-    return Quantity(float(found.values[at]), gradient)
+    return WithGradient(float(coefficients.values[at]), gradient)
 
 
 def _at_mean(
-    found: Coefficients, tasks: Tasks, scale: Scale
-) -> tuple[tuple[Quantity, Quantity], tuple[Quantity, Quantity]]:
+    coefficients: Coefficients, tasks: Tasks, scale: Scale
+) -> tuple[tuple[WithGradient, WithGradient], tuple[WithGradient, WithGradient]]:
     """u and ∂u/∂q of accuracy and of latency at the mean of what was offered."""
     means = [np.array([v[tasks.offered].mean()]) for v in (tasks.accuracy, tasks.latency_ms)]
-    points = Points(means[0], means[1], np.zeros(1))
-    bent = _one(found, CURVATURE).gradient
+    points = PerceivedPoints(means[0], means[1], np.zeros(1))
+    bent = _coefficient(coefficients, CURVATURE).gradient
 
-    def felt(score: np.ndarray) -> tuple[Quantity, Quantity]:
-        at = slopes(score, found.curvature)
-        u = Quantity(at.u.item(), at.by_curvature.item() * bent)
-        return u, Quantity(at.by_score.item(), at.by_both.item() * bent)
+    def felt(score: np.ndarray) -> tuple[WithGradient, WithGradient]:
+        at = slopes(score, coefficients.curvature)
+        u = WithGradient(at.u.item(), at.by_curvature.item() * bent)
+        return u, WithGradient(at.by_score.item(), at.by_both.item() * bent)
 
     return felt(accuracy_score(points, scale)), felt(latency_score(points, scale))

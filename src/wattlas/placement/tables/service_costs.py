@@ -214,6 +214,6 @@ def _runs(scenario: Scenario, placed: _Placed, point: OperatingPoint) -> bool:
 def _class_index(scenario: Scenario, klass: str) -> int:
     ids = [one.id for one in scenario.classes]
     if klass not in ids:
-        mend = f"Choose among {', '.join(ids)}."
-        raise InputError([Problem("class", f"there is no `{klass}`", mend)])
+        fix = f"Choose among {', '.join(ids)}."
+        raise InputError([Problem("class", f"there is no `{klass}`", fix)])
     return ids.index(klass)
