@@ -13,9 +13,9 @@ from wattlas.data.inputs import Inputs
 from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import grid, parse_utc, stamp, time_range, time_step_h
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.tables import TIME_COLUMN, Column, Table, typed
 from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.suggest import did_you_mean
 
 PRICE, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
 COLUMNS = {
