@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+
+from wattlas.errors import Problem
+from wattlas.model.checks import NOT_NEGATIVE, array, masks, refuse
+
+ROUND_TRIP = replace(NOT_NEGATIVE, free=True)
 
 
 class RttModel(StrEnum):
@@ -39,6 +45,23 @@ class Network:
     modelled_metro_node: np.ndarray
     """True where the round trip comes from a distance model, not a measurement; bool."""
     modelled_node_region: np.ndarray
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "network."
+        yield from array(self, at, "rtt_metro_node_ms", (None, None), ROUND_TRIP)
+        access = np.shape(self.rtt_metro_node_ms)
+        nodes = access[1] if len(access) == 2 else None
+        yield from array(self, at, "rtt_node_region_ms", (nodes, None), ROUND_TRIP)
+        onward = np.shape(self.rtt_node_region_ms)
+        onward = onward if len(onward) == 2 else (nodes, None)
+        yield from array(self, at, "egress_usd_per_gb", onward, NOT_NEGATIVE)
+        yield from masks(
+            self, at, access if len(access) == 2 else (None, nodes), "modelled_metro_node"
+        )
+        yield from masks(self, at, onward, "modelled_node_region")
 
     @property
     def modelled_share(self) -> float:
