@@ -52,15 +52,11 @@ class Network:
     def _problems(self) -> Iterator[Problem]:
         at = "network."
         yield from array(self, at, "rtt_metro_node_ms", (None, None), ROUND_TRIP)
-        access = np.shape(self.rtt_metro_node_ms)
-        nodes = access[1] if len(access) == 2 else None
+        metros, nodes = _two_axes(self.rtt_metro_node_ms)
         yield from array(self, at, "rtt_node_region_ms", (nodes, None), ROUND_TRIP)
-        onward = np.shape(self.rtt_node_region_ms)
-        onward = onward if len(onward) == 2 else (nodes, None)
+        onward = _two_axes(self.rtt_node_region_ms)
         yield from array(self, at, "egress_usd_per_gb", onward, NOT_NEGATIVE)
-        yield from masks(
-            self, at, access if len(access) == 2 else (None, nodes), "modelled_metro_node"
-        )
+        yield from masks(self, at, (metros, nodes), "modelled_metro_node")
         yield from masks(self, at, onward, "modelled_node_region")
 
     @property
@@ -73,3 +69,9 @@ class Network:
             ]
         )
         return float(flags.mean()) if flags.size else 0.0
+
+
+def _two_axes(matrix: np.ndarray) -> tuple[int | None, int | None]:
+    """The shape that the other arrays of a leg must have: any where this one is no matrix."""
+    known = isinstance(matrix, np.ndarray) and matrix.ndim == 2
+    return (matrix.shape[0], matrix.shape[1]) if known else (None, None)
