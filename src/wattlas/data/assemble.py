@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +33,7 @@ from wattlas.data.points import point_of
 from wattlas.data.series import grid
 from wattlas.data.tables import TIME_COLUMN, Column, typed
 from wattlas.errors import InputError
+from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
@@ -195,7 +196,8 @@ def _network(draft: Draft) -> Network:
     inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
     if inverted is not None:
         inputs.warnings.append(inverted)
-    return Network(
+    return unchecked(
+        Network,
         rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
         rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
         egress_usd_per_gb=egress.value,
@@ -262,8 +264,8 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
         points=tuple(point_of(p, draft.accuracy.get(p.id)) for p in draft.points.kept),
         hours=arrays.hours,
-        signals=arrays.signals,
-        network=arrays.network,
+        signals=replace(arrays.signals),
+        network=replace(arrays.network),
         demand_per_h=arrays.demand,
         capacity_gpu=arrays.capacity,
         residency=tuple(

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, Path_, Place, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.suggest import did_you_mean
 
 SHORTHANDS: dict[Path_, str] = {
     ("metros",): "table",

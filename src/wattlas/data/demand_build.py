@@ -11,9 +11,9 @@ from wattlas.data.demand import is_timezone, population_demand
 from wattlas.data.draft import Draft
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
 from wattlas.data.series import grid
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.tables import ROW, TIME_COLUMN, Column, Table, typed
 from wattlas.model.signals import Hours
+from wattlas.model.suggest import did_you_mean
 
 COLUMNS = [
     Column(TIME_COLUMN, "time"),

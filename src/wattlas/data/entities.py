@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from wattlas.data.schema_facts import Selection
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.tables import ROW, Table
 from wattlas.data.validation import problems_of
 from wattlas.data.yaml_lines import Document, Path_, Place, dotted
 from wattlas.errors import Problem
+from wattlas.model.suggest import did_you_mean
 
 LIST_SEPARATOR = ";"
 

@@ -10,12 +10,12 @@ import polars as pl
 
 from wattlas.data.entities import Entities, Entity
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.tables import ROW, Column, Table, typed
 from wattlas.data.yaml_lines import Document, Path_
 from wattlas.errors import Problem
 from wattlas.model.geography import great_circle_km
 from wattlas.model.network import RttModel, rtt_from_distance_ms
+from wattlas.model.suggest import did_you_mean
 
 MEASURED = "measured"
 SHOWN_PAIRS = 3

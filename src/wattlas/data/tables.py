@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Place
 from wattlas.errors import InputError, Problem
+from wattlas.model.suggest import did_you_mean
 
 TIME_COLUMN = "time_utc"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%#z"

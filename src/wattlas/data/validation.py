@@ -9,9 +9,9 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from wattlas.data.schema_models import ScenarioDocument
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, Path_, dotted, kind_of
 from wattlas.errors import Problem
+from wattlas.model.suggest import did_you_mean
 
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),

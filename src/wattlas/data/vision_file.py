@@ -18,9 +18,9 @@ from typing import Any
 
 import polars as pl
 
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.tables import ROW, Column, Table, typed
 from wattlas.errors import InputError, Problem
+from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import OperatingPoint
 
 NAMES = {
