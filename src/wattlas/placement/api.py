@@ -42,10 +42,11 @@ def plan(
     """Place all demand at least cost or least carbon.
 
     `objective` replaces the scenario's own, and may be a word, `cost` or `carbon`; `budget_ms`
-    (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are coupled in time (status `limit`,
-    without flows where the time was over before any placement was found). Without `keep_flows`
-    they are added up block by block and dropped. `solvers` replace those of hours that need a
-    program, `horizon` says how hours that are tied together are cut into windows.
+    (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
+    coupled in time (status `limit`, without flows where the time was over before any placement was
+    found). Without `keep_flows` they are added up block by block and dropped. `solvers` replace
+    those of hours that need a program, `horizon` says how hours that are tied together are cut
+    into windows.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
