@@ -30,8 +30,11 @@ from wattlas.data.network_build import (
     triangle_inversions,
 )
 from wattlas.data.points import point_of
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.stretch import Stretch
+from wattlas.data.schema.hours import CAPACITY
+from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import grid
-from wattlas.data.tables import TIME_COLUMN, Column, typed
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
@@ -48,12 +51,6 @@ from wattlas.model.workload import (
     WhenNone,
     WorkloadClass,
 )
-
-CAPACITY = [
-    Column(TIME_COLUMN, "time"),
-    Column("region"),
-    Column("capacity_gpu", "number", at_least=0.0),
-]
 
 
 @dataclass(frozen=True)
@@ -106,15 +103,16 @@ def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[S
     """
     draft, network = _checked(inputs)
     with TemporaryDirectory(prefix="wattlas-") as store:
-        inputs.store = Path(store)
-        yield from _stretches(draft, network, stretches)
+        yield from _stretches(draft, network, stretches, Path(store))
 
 
-def _stretches(draft: Draft, network: Network, stretches: Iterable[Hours]) -> Iterator[Scenario]:
+def _stretches(
+    draft: Draft, network: Network, stretches: Iterable[Hours], store: Path
+) -> Iterator[Scenario]:
     inputs = draft.inputs
     for hours in stretches:
         step = np.timedelta64(round(hours.step_h * 3600), "s")
-        inputs.span = (hours.utc[0], hours.utc[-1] + step)
+        inputs.stretch = Stretch(hours.utc[0], hours.utc[-1] + step, store)
         signals = read_signals(inputs, signal_tables(inputs), draft.regions, hours)
         demand, capacity = build_demand(draft, hours), _capacity(draft, hours)
         if inputs.problems:
@@ -176,15 +174,11 @@ def _network(draft: Draft) -> Network:
     inputs, section = draft.inputs, draft.inputs.typed.network
     document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
     onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
-    table = inputs.table((*access_path, "table"), "rtt_metro_node", section.metro_node.table)
-    access = rtt_pairs(
-        document, access_path, section.metro_node, table, metros, nodes, ("metro", "node")
-    )
-    table = inputs.table((*onward_path, "table"), "rtt_node_region", section.node_region.table)
-    onward = rtt_pairs(
-        document, onward_path, section.node_region, table, nodes, regions, ("node", "region")
-    )
-    table = inputs.table(("network", "egress", "table"), "egress", section.egress.table)
+    table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
+    access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes)
+    table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
+    onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions)
+    table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
     egress = egress_pairs(document, ("network", "egress"), section.egress, table, nodes, regions)
     _own_place(draft, access, onward)
     used = _used_pairs(draft, access)
@@ -238,13 +232,15 @@ def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
     inputs, section = draft.inputs, draft.inputs.typed.capacity
     numbers = np.array([r.get("capacity_gpu", np.inf) for r in draft.regions.kept], dtype=float)
     capacity = np.repeat(numbers[:, None], hours.count, axis=1)
-    table = inputs.table(("capacity", "table"), "capacity", section.table)
+    table = inputs.table(("capacity", "table"), CAPACITY, section.table)
     if table is not None:
-        frame, problems = typed(table, CAPACITY)
-        inputs.problems += problems
-        if all(c.name in frame.columns for c in CAPACITY):
+        cells = typed(table)
+        inputs.problems += cells.problems
+        if cells.has(*CAPACITY.required):
             keys = [(r,) for r in draft.regions.ids]
-            values, known, problems = grid(table, frame, ["region"], "capacity_gpu", keys, hours)
+            values, known, problems = grid(
+                table, cells.frame, ["region"], "capacity_gpu", keys, hours
+            )
             inputs.problems += problems
             capacity[known] = values[known]
     return np.full_like(capacity, np.inf) if section.free else capacity * section.scale

@@ -66,7 +66,7 @@ class ClockChange:
         )
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """What to do."""
         return (
             f"Import the local stamps with `wattlas data import --time-zone {self.zone}`: it tells "

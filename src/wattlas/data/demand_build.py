@@ -9,18 +9,15 @@ import polars as pl
 
 from wattlas.data.demand import is_timezone, population_demand
 from wattlas.data.draft import Draft
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.hours import DEMAND
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
 from wattlas.data.series import grid
 from wattlas.data.suggest import did_you_mean
-from wattlas.data.tables import ROW, TIME_COLUMN, Column, Table, typed
 from wattlas.model.signals import Hours
 
-COLUMNS = [
-    Column(TIME_COLUMN, "time"),
-    Column("metro"),
-    Column("class"),
-    Column("requests_per_h", "number", at_least=0.0),
-]
 SHARE_SLACK = 1e-6
 
 
@@ -35,7 +32,7 @@ def build_demand(draft: Draft, hours: Hours) -> np.ndarray:
         return made
     table = None
     if section.table is not None:
-        table = inputs.table(("demand", "table"), "demand", section.table)
+        table = inputs.table(("demand", "table"), DEMAND, section.table)
     if table is not None:
         made += _from_table(draft, table, hours)
     if section.population is not None and _population_is_sound(draft, section.population):
@@ -100,7 +97,7 @@ def _check_by(draft: Draft, key: str, given: dict[str, float], known: set[str]) 
             draft.inputs.report(path, what, did_you_mean(name, known))
 
 
-def _check_not_twice(draft: Draft, table: Table, demand: PopulationDemand) -> None:
+def _check_not_twice(draft: Draft, table: SourceTable, demand: PopulationDemand) -> None:
     if "class" not in table.columns:
         return
     listed = set(table.frame["class"].cast(pl.String).drop_nulls().unique())
@@ -111,12 +108,13 @@ def _check_not_twice(draft: Draft, table: Table, demand: PopulationDemand) -> No
             draft.inputs.report(("demand", "population", "classes", name), what, mend)
 
 
-def _from_table(draft: Draft, table: Table, hours: Hours) -> np.ndarray:
+def _from_table(draft: Draft, table: SourceTable, hours: Hours) -> np.ndarray:
     metros, classes = draft.metros, draft.classes
     shape = (len(metros.kept), len(classes.kept), hours.count)
-    frame, problems = typed(table, COLUMNS)
-    draft.inputs.problems += problems
-    if any(c.name not in frame.columns for c in COLUMNS):
+    cells = typed(table)
+    frame = cells.frame
+    draft.inputs.problems += cells.problems
+    if not cells.has(*DEMAND.required):
         return np.zeros(shape)
     for column, entities in (("metro", metros), ("class", classes)):
         known = {e.id for e in entities.every}

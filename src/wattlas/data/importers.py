@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
-from wattlas.data.pack_tables import TEXT, TIME
+from wattlas.data.reader.dialect import ROW, read_frame
+from wattlas.data.reader.stamps import says_zone, wall, zoned
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.hours import CARBON, PRICE, TIME
 from wattlas.errors import InputError, Problem, UsageError
 
-VALUE = {"price": "price_usd_per_mwh", "carbon": "average_g_per_kwh"}
+VALUE = {schema.name: schema.values[0] for schema in (PRICE, CARBON)}
 """The column that an import fills, per table."""
 UNITS: Mapping[str, tuple[str, float]] = {
     "usd/mwh": ("price", 1.0),
@@ -68,17 +71,15 @@ def read_electricity_maps(
     if problems or not frames:
         raise InputError(problems or [Problem("files", "none was given", "Name the CSV files.")])
     rows = pl.concat(frames)
-    note = f"{intensity} average"
+    unit, note = CARBON[VALUE["carbon"]].unit, f"{intensity} average"
     if estimated:
         note += f"; {estimated:,} of {rows.height:,} hours are estimates of the publisher"
-    return Imported(
-        "carbon", rows, "Electricity Maps", ODBL, "gCO2e/kWh", note, intensity_kind=intensity
-    )
+    return Imported("carbon", rows, "Electricity Maps", ODBL, unit, note, intensity_kind=intensity)
 
 
 def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, int]:
     """Rows of one file, and how many of them are marked as estimated."""
-    raw = _read_csv(file)
+    raw = read_frame(file, str(file)).drop(ROW)
     words = {name: _plain(name) for name in raw.columns}
     kinds = ("life cycle", "lca") if intensity == "life-cycle" else ("direct",)
     time = _find(words, lambda w: w.startswith("datetime") and "utc" in w)
@@ -168,7 +169,7 @@ def read_plain(
     Raises UsageError for an unknown unit or zone, InputError for what is wrong in the file.
     """
     scale = _scale(layout)
-    raw = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
+    raw = read_frame(file, str(file)).drop(ROW)
     rows = _long_rows(raw, layout, file)
     rows = rows.with_columns(_to_utc(rows, layout.time_zone))
     value = VALUE[layout.table]
@@ -182,7 +183,7 @@ def read_plain(
             .agg(pl.col(value).mean().round(_DECIMALS))
             .select(TIME, "zone", value)
         )
-    unit = "USD/MWh" if layout.table == "price" else "gCO2e/kWh"
+    unit = TABLES[layout.table][value].unit
     return Imported(
         layout.table,
         rows.select(TIME, "zone", value),
@@ -242,7 +243,7 @@ def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFra
         column = layout.value_column or value
         if column not in raw.columns:
             column = next(n for n in raw.columns if n not in wanted)
-        zone = pl.col(layout.zone_column).cast(TEXT).alias("zone")
+        zone = pl.col(layout.zone_column).cast(pl.String).alias("zone")
         return raw.select(stamp, zone, pl.col(column).alias(value))
     if layout.value_column is not None:
         name = layout.zone or layout.value_column
@@ -259,60 +260,29 @@ def _to_utc(rows: pl.DataFrame, zone: str) -> pl.Expr:
     kind = rows.schema["_stamp"]
     if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
         return pl.col("_stamp").dt.convert_time_zone("UTC").dt.cast_time_unit("us").alias(TIME)
-    if kind == TEXT:
-        offset = pl.col("_stamp").str.contains(r"(Z|UTC|[+-]\d\d:?\d\d)$")
-        wall = _wall_text(pl.col("_stamp"))
-        return (
-            pl.when(offset)
-            .then(_utc_text(pl.col("_stamp")))
-            .otherwise(_localise(wall, zone))
-            .alias(TIME)
-        )
+    if kind == pl.String:
+        stamp = pl.col("_stamp")
+        local = _localise(wall(stamp), zone)
+        return pl.when(says_zone(stamp)).then(zoned(stamp)).otherwise(local).alias(TIME)
     return _localise(pl.col("_stamp").cast(pl.Datetime("us"), strict=False), zone).alias(TIME)
 
 
-def _localise(wall: pl.Expr, zone: str) -> pl.Expr:
+def _localise(clock: pl.Expr, zone: str) -> pl.Expr:
     """Wall times of a zone as UTC; the second time that an ambiguous one comes is winter time."""
     turn = pl.int_range(pl.len()).over("zone", "_stamp")
     which = pl.when(turn == 0).then(pl.lit("earliest")).otherwise(pl.lit("latest"))
-    local = wall.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+    local = clock.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
     return local.dt.convert_time_zone("UTC")
-
-
-_WALL_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
-
-
-def _wall_text(column: pl.Expr) -> pl.Expr:
-    """ISO 8601 text without an offset as a time without a zone; others become null."""
-    plain = column.str.strip_chars().str.replace(r"\.\d+$", "")
-    return pl.coalesce(
-        plain.str.to_datetime(form, time_unit="us", strict=False) for form in _WALL_FORMATS
-    )
 
 
 def _utc_text(column: pl.Expr) -> pl.Expr:
     """ISO 8601 text with an offset, or without one and then taken as UTC, as UTC."""
-    plain = column.str.strip_chars().str.replace(" UTC$", "Z").str.replace(r"\.\d+", "")
-    forms = ("%Y-%m-%dT%H:%M:%S%#z", "%Y-%m-%d %H:%M:%S%#z", "%Y-%m-%dT%H:%M%#z")
-    with_offset = [
-        plain.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
-    ]
-    return pl.coalesce(*with_offset, _wall_text(column).dt.replace_time_zone("UTC"))
+    return pl.coalesce(zoned(column), wall(column).dt.replace_time_zone("UTC"))
 
 
 def _number(column: pl.Expr) -> pl.Expr:
     """Text or numbers as numbers; what is none becomes null and is found by the checks."""
     return column.cast(pl.Float64, strict=False)
-
-
-def _read_csv(file: Path) -> pl.DataFrame:
-    """All columns as text, so that a zone NO and a stamp stay what they are."""
-    try:
-        return pl.read_csv(file, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            [Problem(file.name, f"it cannot be read: {error}", "Give a CSV file.", str(file))]
-        ) from error
 
 
 def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) -> list[Problem]:

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from wattlas.data.entities import Entities, Entity
+from wattlas.data.reader.cells import doubled, typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
 from wattlas.data.suggest import did_you_mean
-from wattlas.data.tables import ROW, Column, Table, typed
 from wattlas.data.yaml_lines import Document, Path_
 from wattlas.errors import Problem
 from wattlas.model.geography import great_circle_km
@@ -50,10 +52,9 @@ def rtt_pairs(
     document: Document,
     path: Path_,
     leg: RttLeg,
-    table: Table | None,
+    table: SourceTable | None,
     origin: Entities,
     target: Entities,
-    names: tuple[str, str],
 ) -> Pairs:
     """Round trips of one leg, ms. Unknown pairs are NaN; the caller judges which are needed.
 
@@ -67,7 +68,7 @@ def rtt_pairs(
     if leg.model is not None:
         found = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
-        found = pairs_of(table, origin, target, names, "rtt_ms")
+        found = pairs_of(table, origin, target)
         if leg.missing is not None:
             gaps = np.isnan(found.value)
             value = np.where(gaps, distance_ms(origin, target, leg.missing), found.value)
@@ -82,12 +83,12 @@ def egress_pairs(
     document: Document,
     path: Path_,
     egress: Egress,
-    table: Table | None,
+    table: SourceTable | None,
     nodes: Entities,
     regions: Entities,
 ) -> Pairs:
     """Egress prices, USD/GB; a pair without one is a problem."""
-    found = pairs_of(table, nodes, regions, ("node", "region"), "egress_usd_per_gb")
+    found = pairs_of(table, nodes, regions)
     if egress.default_usd_per_gb is not None:
         gaps = np.isnan(found.value)
         found.value[gaps] = egress.default_usd_per_gb
@@ -105,27 +106,20 @@ def _shape(origin: Entities, target: Entities) -> tuple[int, int]:
     return len(origin.kept), len(target.kept)
 
 
-def pairs_of(
-    table: Table | None, origin: Entities, target: Entities, names: tuple[str, str], value: str
-) -> Pairs:
+def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> Pairs:
     """What a table says of each pair; a pair given twice and an id misspelt are problems."""
     matrix = np.full(_shape(origin, target), np.nan)
     modelled = np.zeros(_shape(origin, target), dtype=bool)
     if table is None:
         return Pairs(matrix, modelled)
-    columns = [
-        Column(names[0]),
-        Column(names[1]),
-        Column(value, "number", at_least=0.0),
-        Column("method", required=False),
-    ]
-    frame, problems = typed(table, columns)
-    if any(n not in frame.columns for n in (*names, value)):
-        return Pairs(matrix, modelled, problems)
-    frame = frame.filter(pl.col(value).is_not_null())
-    problems += _unknown_ids(table, frame, names[0], origin)
+    cells, names = typed(table), table.schema.key
+    (value,) = table.schema.values
+    if not cells.has(*names, value):
+        return Pairs(matrix, modelled, cells.problems)
+    frame = cells.frame.filter(pl.col(value).is_not_null())
+    problems = cells.problems + _unknown_ids(table, frame, names[0], origin)
     problems += _unknown_ids(table, frame, names[1], target)
-    problems += _twice(table, frame, names, value)
+    problems += doubled(table, frame)[0]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}
     method = frame["method"] if "method" in frame.columns else [MEASURED] * frame.height
@@ -137,10 +131,10 @@ def pairs_of(
 
 
 def _unknown_ids(
-    table: Table, frame: pl.DataFrame, column: str, entities: Entities
+    table: SourceTable, frame: pl.DataFrame, column: str, entities: Entities
 ) -> list[Problem]:
     """Ids that no section knows. A pack may hold more than is asked for; a user's table may not."""
-    if table.path is None:
+    if table.shared:
         return []
     known = {e.id for e in entities.every}
     first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
@@ -153,14 +147,6 @@ def _unknown_ids(
         )
         for name, row in first.iter_rows()
         if name is not None and name not in known
-    ]
-
-
-def _twice(table: Table, frame: pl.DataFrame, names: tuple[str, str], value: str) -> list[Problem]:
-    again = frame.filter(pl.struct(names).is_duplicated() & ~pl.struct(names).is_first_distinct())
-    return [
-        table.problem(row, value, f"`{a}` to `{b}` is given twice", "Keep one of the rows.")
-        for a, b, row in again.select(*names, ROW).head(SHOWN_PAIRS).iter_rows()
     ]
 
 
@@ -217,7 +203,7 @@ def triangle_inversions(
     """A warning where going round would be faster than the pair itself, by more than 5 ms.
 
     The way round from node s to region r runs through another region q and another node s':
-    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never mended.
+    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never corrected.
     """
     if rtt.size == 0 or np.isnan(rtt).any():
         return None

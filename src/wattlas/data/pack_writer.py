@@ -12,7 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.pack import MANIFEST, Generator, Manifest, PackTime, TableEntry, sha256_of
-from wattlas.data.pack_tables import HOURLY_KEYS, LAYOUTS, TIME, conform
+from wattlas.data.reader.stamps import INSTANT, zoned
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.columns import TableSchema
+from wattlas.data.schema.hours import TIME
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,10 @@ def _entries_before(folder: Path) -> dict[str, TableEntry]:
 
 
 def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
-    frame = conform(table.frame, LAYOUTS[name])
-    if name in HOURLY_KEYS:
-        frame = frame.sort([HOURLY_KEYS[name], TIME])
+    schema = TABLES[name]
+    frame = _stored(table.frame, schema)
+    if schema.series:
+        frame = frame.sort([*schema.series, TIME])
     file = table.file or f"{name}.{'parquet' if TIME in frame.columns else 'csv'}"
     target = folder / file
     with temporary_beside(target) as temporary:
@@ -99,6 +103,25 @@ def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
         rows=frame.height,
         note=table.note,
     )
+
+
+def _stored(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """Known columns in the types that files hold; a value that does not fit becomes null."""
+    types = {"number": pl.Float64(), "whole": pl.Int64(), "flag": pl.Boolean()}
+    changes = []
+    for column in schema.columns:
+        for name in {column.name, *column.also} & set(frame.columns):
+            cell, have = pl.col(name), frame.schema[name]
+            if column.kind != "time":
+                cell = cell.cast(types.get(column.kind, pl.String()), strict=False)
+            elif have == pl.String:
+                cell = zoned(cell)
+            elif isinstance(have, pl.Datetime) and have.time_zone is not None:
+                cell = cell.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+            else:  # a time without a zone is taken as UTC
+                cell = cell.cast(pl.Datetime("us"), strict=False).dt.replace_time_zone("UTC")
+            changes.append(cell.cast(INSTANT) if column.kind == "time" else cell)
+    return frame.with_columns(changes)
 
 
 def _time_range(frame: pl.DataFrame) -> tuple[str, str] | None:
