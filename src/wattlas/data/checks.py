@@ -29,9 +29,9 @@ def check_timezones(draft: Draft) -> Iterator[Problem]:
     for entity in (*draft.metros.kept, *draft.regions.kept):
         zone = entity.get("timezone")
         if zone is not None and not is_timezone(zone):
-            mend = did_you_mean(zone, available_timezones())
-            mend = mend if mend.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
-            yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", mend)
+            fix = did_you_mean(zone, available_timezones())
+            fix = fix if fix.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
+            yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", fix)
 
 
 def check_population(draft: Draft) -> Iterator[Problem]:
@@ -41,8 +41,8 @@ def check_population(draft: Draft) -> Iterator[Problem]:
     for metro in draft.metros.kept:
         if not metro.get("population"):
             what = "is missing" if metro.get("population") is None else "is 0"
-            mend = "Give the persons served from here, or drop the metro."
-            yield metro.problem("population", what, mend)
+            fix = "Give the persons served from here, or drop the metro."
+            yield metro.problem("population", what, fix)
 
 
 def check_metro_nodes(draft: Draft) -> Iterator[Problem]:
@@ -77,8 +77,8 @@ def check_class_references(draft: Draft) -> Iterator[Problem]:
             yield from _reference(entry, "token_profile", profile, draft.token_profiles)
         if rule and rule not in rules:
             what = f"is `{rule}`, which is no residency rule"
-            mend = did_you_mean(rule, rules) or "Add it under `residency:`."
-            yield entry.problem("residency", what, mend)
+            fix = did_you_mean(rule, rules) or "Add it under `residency:`."
+            yield entry.problem("residency", what, fix)
         for point in entry.get("points", ()):
             yield from _reference(entry, "points", point, draft.points)
 
@@ -147,8 +147,8 @@ def check_objective(draft: Draft) -> Iterator[Problem]:
     ]
     if len(caps) > 1:
         what = f"stands beside {', '.join(f'`{c}`' for c in caps[:-1])}: only one cap can hold"
-        mend = "Keep one, and make the other quantity least."
-        yield draft.inputs.document.problem(("objective", caps[-1]), what, mend)
+        fix = "Keep one, and make the other quantity least."
+        yield draft.inputs.document.problem(("objective", caps[-1]), what, fix)
     for cap in caps:
         if len(caps) == 1 and cap.startswith(objective.minimise):
             what = f"caps {objective.minimise}, which is already made least"
@@ -178,11 +178,11 @@ def _reference(entity: Entity, name: str, identity: str, targets: Entities) -> I
     if identity in targets.ids:
         return
     what = f"`{identity}` is not one of the {targets.section}"
-    mend = did_you_mean(identity, targets.ids)
+    fix = did_you_mean(identity, targets.ids)
     if targets.dropped(identity):
         what = f"`{identity}` is left out of the {targets.section} by `only` or `drop`"
-        mend = "Keep it, or name another."
-    yield entity.problem(name, what, mend)
+        fix = "Keep it, or name another."
+    yield entity.problem(name, what, fix)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -63,10 +63,12 @@ def _choices(table: SourceTable) -> Choices:
     return made
 
 
-def _at_rows(table: SourceTable, frame: pl.DataFrame, found: Iterable[Fault]) -> Iterator[Problem]:
+def _at_rows(
+    table: SourceTable, frame: pl.DataFrame, faults_of_rows: Iterable[Fault]
+) -> Iterator[Problem]:
     """Faults of some rows of a table, where they stand in it."""
     rows = frame[ROW].to_list()
-    for fault in found:
+    for fault in faults_of_rows:
         row = None if fault.row is None else rows[fault.row]
         yield table.problem(row, fault.column, fault.what, fault.mend)
 

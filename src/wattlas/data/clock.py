@@ -35,7 +35,7 @@ class SignalTable:
 
 def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
     """The tables of price and carbon, as far as there are any."""
-    found = {}
+    signals = {}
     for name, schema in SIGNALS.items():
         signal: Signal = getattr(inputs.typed.signals, name)
         path = ("signals", name)
@@ -47,8 +47,8 @@ def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
         cells = typed(table)
         inputs.problems += cells.problems
         if cells.has(*schema.required):
-            found[name] = SignalTable(table, cells.frame)
-    return found
+            signals[name] = SignalTable(table, cells.frame)
+    return signals
 
 
 def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
@@ -98,8 +98,8 @@ def read_signals(
         marginal = _marginal(inputs, carbon, zones, hours) * section.carbon.scale
     elif section.decide_by == "marginal":
         what = "asks for marginal intensity, which the data does not have"
-        mend = f"Add a column {MARGINAL}, or decide by average."
-        inputs.report(("signals", "decide_by"), what, mend)
+        fix = f"Add a column {MARGINAL}, or decide by average."
+        inputs.report(("signals", "decide_by"), what, fix)
     packed = "carbon" in inputs.from_pack and inputs.pack.manifest.intensity_kind
     return Signals(
         zones=zones,
@@ -139,8 +139,8 @@ def _values(
             values[zones.index(zone)], known[zones.index(zone)] = value, True
         elif zone not in regions.values("zone"):
             what = f"`{zone}` is the zone of no region"
-            mend = did_you_mean(zone, zones)
-            inputs.report(("signals", name, "constant", zone), what, mend)
+            fix = did_you_mean(zone, zones)
+            inputs.report(("signals", name, "constant", zone), what, fix)
     for zone, have in zip(zones, known, strict=True):
         if not have:
             _no_signal(inputs, name, zone, regions, names | set(constant), source)
@@ -157,11 +157,11 @@ def _no_signal(
 ) -> None:
     region = next(r for r in regions.kept if r.get("zone") == zone)
     where = "" if source is None else f" in {source.table.label}"
-    mend = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
+    fix = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
     if zone in names:
-        where, mend = f"{where} in the hours studied", "Study other hours with `time:`."
+        where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
     inputs.problems.append(
-        region.problem("zone", f"is `{zone}`, a zone without {name}{where}", mend)
+        region.problem("zone", f"is `{zone}`, a zone without {name}{where}", fix)
     )
 
 
@@ -175,8 +175,8 @@ def _marginal(
     lacking = [z for z, have in zip(zones, known, strict=True) if not have]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"
-        mend = "Give it for every zone, or say `signals.decide_by: average`."
-        inputs.report(("signals", "carbon"), what, mend)
+        fix = "Give it for every zone, or say `signals.decide_by: average`."
+        inputs.report(("signals", "carbon"), what, fix)
     return values
 
 
@@ -190,8 +190,8 @@ def choose_sample(inputs: Inputs, hours: Hours, signals: Signals) -> Sample | No
     whole_steps = abs(per_day * hours.step_h - HOURS_OF_A_DAY) < STEP_SLACK_H
     if not midnight or not whole_steps or hours.count % per_day:
         what = "needs whole days: a start at 00:00 UTC and a multiple of 24 hours"
-        mend = f"The hours are {hours.count * hours.step_h:g} from {stamp(hours.start)}."
-        inputs.report(("time", "sample"), what, mend)
+        fix = f"The hours are {hours.count * hours.step_h:g} from {stamp(hours.start)}."
+        inputs.report(("time", "sample"), what, fix)
         return None
     series = np.concatenate([signals.price_usd_per_mwh, signals.average_g_per_kwh])
     return representative_days(

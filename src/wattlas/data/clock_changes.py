@@ -88,11 +88,11 @@ def clock_change(
         info = ZoneInfo(zone)
         skipped = frozenset(at for at in absent if _is_skipped(at, info))
         repeated = frozenset(at for at in doubled if _is_repeated(at, info))
-        found = len(skipped) + len(repeated)
-        all_of_it = found == len(absent) + len(doubled)
-        if found and (all_of_it or (skipped and repeated)):
+        explained = len(skipped) + len(repeated)
+        all_of_it = explained == len(absent) + len(doubled)
+        if explained and (all_of_it or (skipped and repeated)):
             known = 0 if best is None else len(best.absent) + len(best.doubled)
-            if found > known:
+            if explained > known:
                 best = ClockChange(zone, repeated, skipped)
     return best
 

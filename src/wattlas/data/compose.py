@@ -71,10 +71,10 @@ def override_names(document: Document, scenario: str | None) -> list[str]:
         )
     if scenario not in scenarios:
         what = f"no scenario is called `{scenario}`"
-        mend = did_you_mean(scenario, scenarios) or "This file names no scenarios."
+        fix = did_you_mean(scenario, scenarios) or "This file names no scenarios."
         if scenario in overrides:
-            mend = f"`{scenario}` is an override: list it in a scenario to use it."
-        raise InputError([document.problem(("scenarios",), what, mend)])
+            fix = f"`{scenario}` is an override: list it in a scenario to use it."
+        raise InputError([document.problem(("scenarios",), what, fix)])
     names = scenarios[scenario]
     names = [names] if isinstance(names, str) else names
     problems = list(_unknown_overrides(document, scenario, names, overrides))
@@ -93,8 +93,8 @@ def _unknown_overrides(
     for n, name in enumerate(names):
         if not isinstance(name, str) or name not in overrides:
             what = f"names the override `{name}`, which does not exist"
-            mend = did_you_mean(str(name), overrides) or "Add it under `overrides:`."
-            yield document.problem(("scenarios", scenario, n), what, mend)
+            fix = did_you_mean(str(name), overrides) or "Add it under `overrides:`."
+            yield document.problem(("scenarios", scenario, n), what, fix)
 
 
 def check_compositions(document: Document) -> Iterator[Problem]:

@@ -27,8 +27,8 @@ def build_demand(draft: Draft, hours: Hours) -> np.ndarray:
     shape = (len(draft.metros.kept), len(draft.classes.kept), hours.count)
     made = np.zeros(shape)
     if section.population is None and section.table is None:
-        mend = "Add `demand.table`, or `demand.population`."
-        inputs.report(("demand",), "there is none", mend)
+        fix = "Add `demand.table`, or `demand.population`."
+        inputs.report(("demand",), "there is none", fix)
         return made
     table = None
     if section.table is not None:
@@ -72,9 +72,9 @@ def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
         profile = of_class.hour_weights
         if profile is not None and profile not in demand.hour_profiles:
             what = f"is `{profile}`, which is no hour profile"
-            mend = did_you_mean(profile, demand.hour_profiles)
-            mend = mend or "Add it under `demand.population.hour_profiles`."
-            inputs.report((*path, "classes", name, "hour_weights"), what, mend)
+            fix = did_you_mean(profile, demand.hour_profiles)
+            fix = fix or "Add it under `demand.population.hour_profiles`."
+            inputs.report((*path, "classes", name, "hour_weights"), what, fix)
     total = sum(c.share for c in demand.classes.values())
     if abs(total - 1.0) > SHARE_SLACK:
         what = f"have shares that add up to {total:g}, wanted 1"
@@ -82,8 +82,8 @@ def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
     for name, weights in demand.hour_profiles.items():
         if len(weights) != HOURS_PER_DAY or sum(weights) <= 0:
             what = f"has {len(weights)} weights that add up to {sum(weights):g}"
-            mend = "Give 24 weights, one per local hour from midnight, not all 0."
-            inputs.report((*path, "hour_profiles", name), what, mend)
+            fix = "Give 24 weights, one per local hour from midnight, not all 0."
+            inputs.report((*path, "hour_profiles", name), what, fix)
     _check_by(draft, "by_metro", demand.by_metro, {m.id for m in draft.metros.every})
     _check_by(draft, "by_country", demand.by_country, draft.metros.values("country"))
     return len(inputs.problems) == before
@@ -104,8 +104,8 @@ def _check_not_twice(draft: Draft, table: SourceTable, demand: PopulationDemand)
     for name in demand.classes:
         if name in listed:
             what = "is given by the table as well"
-            mend = "Keep the class in one of the two."
-            draft.inputs.report(("demand", "population", "classes", name), what, mend)
+            fix = "Keep the class in one of the two."
+            draft.inputs.report(("demand", "population", "classes", name), what, fix)
 
 
 def _from_table(draft: Draft, table: SourceTable, hours: Hours) -> np.ndarray:

@@ -41,8 +41,8 @@ def make_draft(inputs: Inputs) -> Draft:
     made["points"] = _with_variants(inputs, made["points"])
     for name in NEEDED:
         if not made[name].kept and not made[name].every:
-            mend = f"Name a `pack:`, or give `{name}.table` or entries."
-            inputs.report((name,), "there are none", mend)
+            fix = f"Name a `pack:`, or give `{name}.table` or entries."
+            inputs.report((name,), "there are none", fix)
         elif not made[name].kept:
             inputs.report((name,), "none is left after `only` and `drop`", "Keep at least one.")
     return Draft(inputs, **made, accuracy=_accuracy(inputs, made["points"], made["classes"]))

@@ -38,10 +38,10 @@ class Entity:
         value = self.fields.get(name)
         return default if value is None else value
 
-    def problem(self, name: str, what: str, mend: str) -> Problem:
+    def problem(self, name: str, what: str, fix: str) -> Problem:
         """A problem with a field, or with the entity for an empty name."""
         at = self.places.get(name, self.home)
-        return Problem(f"{self.where}.{name}" if name else self.where, what, mend, at.file, at.line)
+        return Problem(f"{self.where}.{name}" if name else self.where, what, fix, at.file, at.line)
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def lacking(
     for column in required:
         without = [e for e in from_table if e.get(column) is None]
         if table is not None and without and column not in columns:
-            mend = f"Add the column, or `{name}.all.{column}`."
-            yield table.problem(None, column, "this column is missing", mend)
+            fix = f"Add the column, or `{name}.all.{column}`."
+            yield table.problem(None, column, "this column is missing", fix)
     for entity in every:
         missing = [c for c in required if entity.get(c) is None]
         if entity in from_table:

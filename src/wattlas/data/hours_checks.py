@@ -107,10 +107,10 @@ class HoursTable:
                 last = first + (self.hours - 1) * STEP
         return pl.datetime_range(first, last, "1h", time_unit="us", eager=True).alias(TIME)
 
-    def problem(self, series: str, what: str, mend: str) -> Problem:
+    def problem(self, series: str, what: str, fix: str) -> Problem:
         """A problem of this table, at one of its series or columns."""
         where = f"{self.name}.{series}" if series else self.name
-        return Problem(where, what, mend, self.source.label or None)
+        return Problem(where, what, fix, self.source.label or None)
 
 
 def check_hours(table: HoursTable) -> list[Problem]:

@@ -34,9 +34,9 @@ class Inputs:
     stretch: Stretch | None = None
     """Rows of tables over time that lie outside are not read."""
 
-    def report(self, path: Path_, what: str, mend: str) -> None:
+    def report(self, path: Path_, what: str, fix: str) -> None:
         """Note a problem with the value at a path of the document."""
-        self.problems.append(self.document.problem(path, what, mend))
+        self.problems.append(self.document.problem(path, what, fix))
 
     def table(self, path: Path_, schema: TableSchema, given: str | None) -> SourceTable | None:
         """The table named at `path`, or the pack's table, or None where neither is."""

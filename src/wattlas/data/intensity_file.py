@@ -50,8 +50,8 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
     zones = tuple(frame["zone"].unique(maintain_order=True).to_list())
     wanted = [(zone,) for zone in zones]
     values, have, problems = grid(table, frame, ["zone"], VALUE, wanted, hours)
-    for zone, found in zip(zones, have, strict=True):
-        if not found:
+    for zone, has_rows in zip(zones, have, strict=True):
+        if not has_rows:
             what = f"`{zone}` has none of the hours from {hours.utc[0]}Z on"
             problems.append(table.problem(None, VALUE, what, "Add the rows."))
     if problems:

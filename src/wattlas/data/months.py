@@ -121,18 +121,18 @@ def _hours(inputs: Inputs) -> Hours:
         frame = times_of(file)
         tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame)
         break
-    found = whole_time(inputs, tables)
-    if found is None or inputs.problems:
+    hours = whole_time(inputs, tables)
+    if hours is None or inputs.problems:
         from wattlas.data.checks import unique
         from wattlas.errors import InputError
 
         raise InputError(unique(inputs.problems))
-    return found
+    return hours
 
 
 def _signal_files(inputs: Inputs) -> dict[str, Path]:
     """Files of prices and intensities that are there."""
-    found = {}
+    files = {}
     for name in SIGNALS:
         given = getattr(inputs.typed.signals, name).table
         file = None
@@ -142,5 +142,5 @@ def _signal_files(inputs: Inputs) -> dict[str, Path]:
         elif inputs.pack is not None:
             file = inputs.pack.file(name)
         if file is not None and file.is_file():
-            found[name] = file
-    return found
+            files[name] = file
+    return files

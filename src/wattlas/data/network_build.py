@@ -62,20 +62,20 @@ def rtt_pairs(
     `model`, or by `missing` where the table lacks a pair).
     """
     if leg.model is not None and leg.table is not None:
-        what, mend = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
+        what, fix = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
         empty = np.full((len(origin.kept), len(target.kept)), np.nan)
-        return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, mend)])
+        return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, fix)])
     if leg.model is not None:
-        found = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
+        pairs = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
-        found = pairs_of(table, origin, target)
+        pairs = pairs_of(table, origin, target)
         if leg.missing is not None:
-            gaps = np.isnan(found.value)
-            value = np.where(gaps, distance_ms(origin, target, leg.missing), found.value)
-            found = Pairs(value, found.modelled | gaps, found.problems, found.warnings)
-    problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, found)
+            gaps = np.isnan(pairs.value)
+            value = np.where(gaps, distance_ms(origin, target, leg.missing), pairs.value)
+            pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
+    problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, pairs)
     return Pairs(
-        found.value + leg.add_ms, found.modelled, found.problems + problems, found.warnings
+        pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, pairs.warnings
     )
 
 
@@ -88,18 +88,18 @@ def egress_pairs(
     regions: Entities,
 ) -> Pairs:
     """Egress prices, USD/GB; a pair without one is a problem."""
-    found = pairs_of(table, nodes, regions)
+    pairs = pairs_of(table, nodes, regions)
     if egress.default_usd_per_gb is not None:
-        gaps = np.isnan(found.value)
-        found.value[gaps] = egress.default_usd_per_gb
-    problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, found)
-    lacking = np.isnan(found.value)
+        gaps = np.isnan(pairs.value)
+        pairs.value[gaps] = egress.default_usd_per_gb
+    problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, pairs)
+    lacking = np.isnan(pairs.value)
     if lacking.any():
         what = f"has no price for {_listed(lacking, nodes, regions)}"
-        mend = "Add the pairs, or `network.egress.default_usd_per_gb`."
-        problems.append(document.problem(path, what, mend))
-    value = found.value * egress.scale
-    return Pairs(value, found.modelled, found.problems + problems, found.warnings)
+        fix = "Add the pairs, or `network.egress.default_usd_per_gb`."
+        problems.append(document.problem(path, what, fix))
+    value = pairs.value * egress.scale
+    return Pairs(value, pairs.modelled, pairs.problems + problems, pairs.warnings)
 
 
 def _shape(origin: Entities, target: Entities) -> tuple[int, int]:
@@ -153,20 +153,20 @@ def _unknown_ids(
 def _apply_pairs(
     document: Document,
     path: Path_,
-    pairs: Mapping[str, Mapping[str, float]] | None,
+    given: Mapping[str, Mapping[str, float]] | None,
     origin: Entities,
     target: Entities,
-    found: Pairs,
+    pairs: Pairs,
 ) -> list[Problem]:
     problems = []
-    for a, row in (pairs or {}).items():
+    for a, row in (given or {}).items():
         problems += _check_id(document, (*path, a), a, origin)
         for b, value in row.items():
             problems += _check_id(document, (*path, a, b), b, target)
             if a in origin.ids and b in target.ids:
                 at = origin.ids.index(a), target.ids.index(b)
-                found.value[at] = value
-                found.modelled[at] = False
+                pairs.value[at] = value
+                pairs.modelled[at] = False
     return problems
 
 
@@ -186,8 +186,8 @@ def missing_pairs(
     if not lacking.any():
         return []
     what = f"has no round trip for {_listed(lacking, a, b)}"
-    mend = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
-    return [document.problem(path, what, mend)]
+    fix = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
+    return [document.problem(path, what, fix)]
 
 
 def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:
@@ -220,5 +220,5 @@ def triangle_inversions(
         f"`{nodes[s].id}` to `{regions[r].id}`, takes {rtt[s, r]:.0f} ms where "
         f"{best[s, r]:.0f} ms would do"
     )
-    mend = "They are used as they are. Check the measurements if this surprises."
-    return Problem("network.node_region", what, mend)
+    fix = "They are used as they are. Check the measurements if this surprises."
+    return Problem("network.node_region", what, fix)

@@ -226,11 +226,11 @@ def find_pack(name_or_path: str, relative_to: Path | None = None) -> Path:
         return folder
     what = f"`{folder}` has no {MANIFEST}" if folder.is_dir() else f"there is no pack `{folder}`"
     known = ", ".join(embedded_packs())
-    mend = (
+    fix = (
         f"Give the folder of a pack, or one that ships with Wattlas: {known}. "
         "`wattlas data import` makes a pack from your hours."
     )
-    raise InputError([Problem(f"pack {name_or_path}", what, mend)])
+    raise InputError([Problem(f"pack {name_or_path}", what, fix)])
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -249,7 +249,7 @@ def read_manifest(folder: Path) -> Manifest:
             for mistake in error.errors()
         ]
     except (OSError, ValueError) as error:
-        problems = [Problem(MANIFEST, f"it cannot be read: {error}", "Mend it.", str(file))]
+        problems = [Problem(MANIFEST, f"it cannot be read: {error}", "Fix it.", str(file))]
     raise InputError(problems)
 
 
@@ -273,11 +273,11 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             yield Problem(
                 f"tables.{name}.file", f"there is no file `{entry.file}`", "Restore it.", at
             )
-        elif (found := sha256_of(file)) != entry.sha256:
+        elif (digest := sha256_of(file)) != entry.sha256:
             yield Problem(
                 f"tables.{name}.sha256",
                 f"`{entry.file}` is not the file that the manifest describes: its SHA-256 is "
-                f"{found[:12]}…, not {entry.sha256[:12]}…",
+                f"{digest[:12]}…, not {entry.sha256[:12]}…",
                 "Restore the file, or import it again if the change was meant.",
                 at,
             )

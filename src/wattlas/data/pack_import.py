@@ -26,7 +26,6 @@ from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
 
-
 HOURLY = {name for name, schema in TABLES.items() if schema.series}
 """Tables over time."""
 
@@ -113,8 +112,8 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
         what = f"the pack has {before.intensity_kind} intensities, the files {new.intensity_kind}"
     if what:
         where = f"pack {before.name}"
-        mend = "Import into another folder."
-        raise InputError([Problem(where, what, mend, str(folder / MANIFEST))])
+        fix = "Import into another folder."
+        raise InputError([Problem(where, what, fix, str(folder / MANIFEST))])
 
 
 def _merged(file: Path, rows: pl.DataFrame, schema: TableSchema, overwrite: bool) -> pl.DataFrame:

@@ -46,7 +46,7 @@ def load(
     `regions.oslo.pue=1.1`, applied last. Tables and packs are looked for in `base`, the folder of
     the file unless given. Warnings go to the logger `wattlas`.
 
-    Raises InputError with every problem that was found, each with file, line, path and mend;
+    Raises InputError with every problem that was found, each with file, line, path and fix;
     UsageError for a `set` text that cannot be read.
     """
     loaded = read(path, scenario=scenario, set=set, base=base)
@@ -95,7 +95,7 @@ def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Proble
     overrides = document.data.get("overrides")
     if not isinstance(overrides, dict):
         return []
-    found = []
+    idle = []
     for name in overrides:
         trial = Document(
             {**document.data, "scenarios": {"_": [name]}}, dict(document.places), document.file
@@ -105,11 +105,11 @@ def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Proble
         except InputError as fault:
             problems = list(fault.problems)
         except UsageError as fault:
-            mend = "Write keys with dots between, regions.oslo.pue."
-            problems = [document.problem(("overrides", name), str(fault), mend)]
+            fix = "Write keys with dots between, regions.oslo.pue."
+            problems = [document.problem(("overrides", name), str(fault), fix)]
         lines = {at.line for path, at in document.places.items() if path[:2] == ("overrides", name)}
-        found += [p for p in problems if p not in known and p.line in lines]
-    return found
+        idle += [p for p in problems if p not in known and p.line in lines]
+    return idle
 
 
 def example(

@@ -98,8 +98,8 @@ def _codes(
     index = []
     for name, part in zip(key, parts, strict=True):
         # The last place of each axis is for what is not wanted.
-        found = frame[name].replace_strict(part, default=len(part), return_dtype=pl.Int32)
-        index.append(found.fill_null(len(part)).to_numpy())
+        codes = frame[name].replace_strict(part, default=len(part), return_dtype=pl.Int32)
+        index.append(codes.fill_null(len(part)).to_numpy())
     return np.asarray(place[tuple(index)])
 
 
@@ -121,8 +121,8 @@ def _off_grid(table: SourceTable, frame: pl.DataFrame, hours: Hours) -> list[Pro
         return []
     what = f"{bad[TIME][0]:%Y-%m-%dT%H:%M:%SZ} is not a step of {hours.step_h:g} h"
     more = f" ({bad.height} rows)" if bad.height > 1 else ""
-    mend = "Bring the table to the study's steps; hours begin at :00 UTC."
-    return [table.problem(bad[ROW][0], TIME, what + more, mend)]
+    fix = "Bring the table to the study's steps; hours begin at :00 UTC."
+    return [table.problem(bad[ROW][0], TIME, what + more, fix)]
 
 
 def _twice(
@@ -141,8 +141,8 @@ def _twice(
         again = rows.filter(pl.Series(flat == code * hours.count + int(at[0]))).sort()
         what = f"{_named(wanted[code])}: {stamp(hours.utc[at[0]])} is given {len(again)} times"
         more = f", and {len(at) - 1} more hours" if len(at) > 1 else ""
-        mend = "Keep one. A local clock doubles an hour in autumn: convert it to UTC."
-        problems.append(table.problem(again[1], value, what + more, mend))
+        fix = "Keep one. A local clock doubles an hour in autumn: convert it to UTC."
+        problems.append(table.problem(again[1], value, what + more, fix))
     return problems
 
 
@@ -161,9 +161,9 @@ def _lacking(
             f"{_named(wanted[code])} lacks {len(at)} of {hours.count} hours, "
             f"the first {stamp(hours.utc[at[0]])}"
         )
-        mend = "Add the rows, or study other hours with `time:`."
+        fix = "Add the rows, or study other hours with `time:`."
         place = table.place(None)
-        problems.append(Problem(value, what, mend, place.file, None))
+        problems.append(Problem(value, what, fix, place.file, None))
     return problems
 
 

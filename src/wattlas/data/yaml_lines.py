@@ -40,15 +40,15 @@ class Document:
     def place(self, path: Path_) -> Place:
         """Where the value at `path` was written, or else the nearest thing around it."""
         for end in range(len(path), -1, -1):
-            found = self.places.get(path[:end])
-            if found is not None:
-                return found
+            place = self.places.get(path[:end])
+            if place is not None:
+                return place
         return Place(self.file, 1)
 
-    def problem(self, path: Path_, what: str, mend: str) -> Problem:
+    def problem(self, path: Path_, what: str, fix: str) -> Problem:
         """A problem with the value at `path`."""
         at = self.place(path)
-        return Problem(dotted(path), what, mend, at.file, at.line)
+        return Problem(dotted(path), what, fix, at.file, at.line)
 
 
 def dotted(path: Path_) -> str:
@@ -93,10 +93,8 @@ def parse_yaml(text: str, file: str) -> Document:
         mark = fault.problem_mark if isinstance(fault, MarkedYAMLError) else None
         line = None if mark is None else int(mark.line) + 1
         what = getattr(fault, "problem", None) or str(fault).splitlines()[0]
-        mend = "Mind the indentation, and quote text that holds ': ' or '#'."
-        raise InputError(
-            [Problem("(document)", f"is not YAML: {what}", mend, file, line)]
-        ) from None
+        fix = "Mind the indentation, and quote text that holds ': ' or '#'."
+        raise InputError([Problem("(document)", f"is not YAML: {what}", fix, file, line)]) from None
     reader = _Reader(yaml.constructor, file)
     data = reader.read(root, ()) if root is not None else {}
     if not isinstance(data, dict):
@@ -200,8 +198,8 @@ class _Reader:
             elif key_node.id == "scalar":
                 yield str(key_node.value), line, value_node
             else:
-                what, mend = "a key is not plain text", "Write keys as plain words."
-                self.problems.append(Problem("(document)", what, mend, self.file, line))
+                what, fix = "a key is not plain text", "Write keys as plain words."
+                self.problems.append(Problem("(document)", what, fix, self.file, line))
 
     def _merge_sources(self, node: Any, path: Path_) -> list[dict[str, Any]]:
         nodes = node.value if node.id == "sequence" else [node]

@@ -179,8 +179,8 @@ def _told(
     if rows and column.kind == "time" and not (kind == pl.String or kind == INSTANT):
         held = "times without a zone" if isinstance(kind, pl.Datetime) else f"{kind} values"
         what = f"holds {held}, wanted UTC, each time with its zone"
-        mend = "`wattlas data import --time-zone ZONE` converts local times."
-        yield table.problem(None, column.name, what, mend)
+        fix = "`wattlas data import --time-zone ZONE` converts local times."
+        yield table.problem(None, column.name, what, fix)
         return
     for row in rows[:SHOWN_PER_COLUMN]:
         yield _bad_cell(table, frame, column, row)

@@ -50,10 +50,10 @@ class SourceTable:
             return Place(self.label, 1)
         return Place(self.label, self._lines[row + 1] if row + 1 < len(self._lines) else None)
 
-    def problem(self, row: int | None, column: str, what: str, mend: str) -> Problem:
+    def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
         """A problem with a cell, or with a whole column for row None."""
         place = self.place(row)
-        return Problem(self._where(row, column, place), what, mend, place.file, place.line)
+        return Problem(self._where(row, column, place), what, fix, place.file, place.line)
 
     def _where(self, row: int | None, column: str, place: Place) -> str:
         """`regions.oslo.pue` for a row with an id, else the column, with the row if no line."""
