@@ -35,14 +35,14 @@ class Format(StrEnum):
     PLAIN = "plain"
 
 
-class Table(StrEnum):
+class ImportTable(StrEnum):
     """The tables that hours are imported into."""
 
     PRICE = "price"
     CARBON = "carbon"
 
 
-class Kind(StrEnum):
+class IntensityKind(StrEnum):
     """What a carbon intensity covers."""
 
     LIFE_CYCLE = "life-cycle"
@@ -149,8 +149,12 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
     into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
     form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
-    table: Annotated[Table, typer.Option("--as", help="What a plain table holds.")] = Table.CARBON,
-    intensity: Annotated[Kind, typer.Option(help="Which intensity to take.")] = Kind.LIFE_CYCLE,
+    table: Annotated[
+        ImportTable, typer.Option("--as", help="What a plain table holds.")
+    ] = ImportTable.CARBON,
+    intensity: Annotated[
+        IntensityKind, typer.Option(help="Which intensity to take.")
+    ] = IntensityKind.LIFE_CYCLE,
     time_column: Annotated[str, typer.Option(help="Column of stamps.")] = "time_utc",
     zone_column: Annotated[
         str | None, typer.Option(help="Column of zones; without it each column is a zone.")

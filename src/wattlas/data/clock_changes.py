@@ -32,14 +32,16 @@ def ranges(times: Sequence[datetime]) -> str:
         else:
             runs.append((at, 1))
     told = [
-        stamp(begin) if n == 1 else f"{stamp(begin)} to {stamp(begin + (n - 1) * STEP)} ({n} h)"
+        hour_text(begin)
+        if n == 1
+        else f"{hour_text(begin)} to {hour_text(begin + (n - 1) * STEP)} ({n} h)"
         for begin, n in runs[:RANGES_TOLD]
     ]
     more = len(runs) - RANGES_TOLD
     return ", ".join(told) + (f" and {more} more ranges" if more > 0 else "")
 
 
-def stamp(at: datetime) -> str:
+def hour_text(at: datetime) -> str:
     """An hour as text."""
     return at.strftime("%Y-%m-%dT%H:%MZ")
 

@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import Any
 
 from wattlas.data.suggest import did_you_mean
-from wattlas.data.yaml_lines import Document, Path_, Place, kind_of, parse_value
+from wattlas.data.yaml_lines import Document, FileLine, Path_, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
 
 SHORTHANDS: dict[Path_, str] = {
@@ -118,7 +118,7 @@ def apply_override(document: Document, name: str, patch: Any) -> None:
         put(document, target, deepcopy(value), source)
 
 
-def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, Place]:
+def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, FileLine]:
     """The places below `origin`, as places below `target`."""
     depth = len(origin)
     moved = {
@@ -143,7 +143,7 @@ def apply_setting(document: Document, text: str) -> None:
         what = str(fault).splitlines()[0]
         raise UsageError(f"--set {text}: the value is not YAML ({what})") from None
     target = split_path(path_text.strip())
-    put(document, target, value, {target: Place(f"--set {text}")})
+    put(document, target, value, {target: FileLine(f"--set {text}")})
 
 
 def split_path(text: str) -> Path_:
@@ -165,7 +165,7 @@ def split_path(text: str) -> Path_:
     return tuple(keys)
 
 
-def put(document: Document, path: Path_, value: Any, places: dict[Path_, Place]) -> None:
+def put(document: Document, path: Path_, value: Any, places: dict[Path_, FileLine]) -> None:
     """Merge `value` in at `path`, in place. `places` are those of the value, by full path."""
     holder: Any = document.data
     for depth, key in enumerate(path[:-1]):
@@ -184,7 +184,7 @@ def _merge_at(
     holder: dict[Any, Any],
     path: Path_,
     value: Any,
-    places: dict[Path_, Place],
+    places: dict[Path_, FileLine],
 ) -> None:
     key = path[-1]
     current = normal_value(path, holder.get(key))

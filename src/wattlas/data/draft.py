@@ -74,7 +74,7 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
         }
         if at == "regions":
             fields["region"] = host.id
-        nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.home))
+        nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.at))
     return Entities("nodes", tuple(nodes), tuple(nodes))
 
 
@@ -85,7 +85,7 @@ def _with_variants(inputs: Inputs, points: Entities) -> Entities:
     def filled(point: Entity) -> Entity:
         variant = variants.get(str(point.get("variant")))
         shared = {} if variant is None else variant.model_dump(exclude_none=True, exclude={"name"})
-        return Entity(point.id, {**shared, **point.fields}, point.where, point.home, point.places)
+        return Entity(point.id, {**shared, **point.fields}, point.where, point.at, point.places)
 
     every = tuple(filled(p) for p in points.every)
     kept = tuple(p for p in every if p.id in set(points.ids))

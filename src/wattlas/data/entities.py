@@ -18,7 +18,7 @@ from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema_facts import Selection
 from wattlas.data.suggest import did_you_mean
-from wattlas.data.yaml_lines import Document, Path_, Place, dotted
+from wattlas.data.yaml_lines import Document, FileLine, Path_, dotted
 from wattlas.errors import Problem
 
 
@@ -30,8 +30,8 @@ class Entity:
     fields: Mapping[str, Any]
     where: str
     """Path of the entity, e.g. `regions.oslo`."""
-    home: Place
-    places: Mapping[str, Place] = field(default_factory=dict)
+    at: FileLine
+    places: Mapping[str, FileLine] = field(default_factory=dict)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field, or the default where it is not given."""
@@ -40,7 +40,7 @@ class Entity:
 
     def problem(self, name: str, what: str, fix: str) -> Problem:
         """A problem with a field, or with the entity for an empty name."""
-        at = self.places.get(name, self.home)
+        at = self.places.get(name, self.at)
         return Problem(f"{self.where}.{name}" if name else self.where, what, fix, at.file, at.line)
 
 
@@ -128,9 +128,7 @@ def _patch(document: Document, name: str, section: Selection, things: dict[str, 
 def _patched(document: Document, path: Path_, entry: BaseModel, base: Entity) -> Entity:
     given = {key: value for key, value in entry.model_dump().items() if value is not None}
     places = {key: document.place((*path, key)) for key in given}
-    return Entity(
-        base.id, {**base.fields, **given}, base.where, base.home, {**base.places, **places}
-    )
+    return Entity(base.id, {**base.fields, **given}, base.where, base.at, {**base.places, **places})
 
 
 def lacking(
@@ -144,7 +142,7 @@ def lacking(
     label = None if table is None else table.label
     columns = () if table is None else table.columns
     every, name = entities.every, entities.section
-    from_table = [e for e in every if e.home.file == label]
+    from_table = [e for e in every if e.at.file == label]
     for column in required:
         without = [e for e in from_table if e.get(column) is None]
         if table is not None and without and column not in columns:

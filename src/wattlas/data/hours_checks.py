@@ -17,8 +17,8 @@ from wattlas.data.clock_changes import (
     DST_ZONES,
     STEP,
     clock_change,
+    hour_text,
     ranges,
-    stamp,
 )
 from wattlas.data.reader.cells import Cells, missing_columns, typed
 from wattlas.data.reader.dialect import ROW
@@ -180,7 +180,7 @@ def check_off_the_hour(table: HoursTable) -> Iterator[Problem]:
     for series, times in sorted(_by_series(off, table.key).items()):
         yield table.problem(
             series,
-            f"{len(times):,} stamps are not at a full hour, the first is {stamp(times[0])}",
+            f"{len(times):,} stamps are not at a full hour, the first is {hour_text(times[0])}",
             "Average them to hours: `wattlas data import --average`.",
         )
 
@@ -194,7 +194,7 @@ def check_order(table: HoursTable) -> Iterator[Problem]:
         yield table.problem(
             series,
             f"the rows are not sorted by time: it steps back {len(times)} times, first at "
-            f"{stamp(times[0])}",
+            f"{hour_text(times[0])}",
             "Sort the rows by series and time.",
         )
 

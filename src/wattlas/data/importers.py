@@ -79,36 +79,17 @@ def read_electricity_maps(
 
 def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, int]:
     """Rows of one file, and how many of them are marked as estimated."""
-    raw = read_frame(file, str(file)).drop(ROW)
+    raw = _raw(file)
     words = {name: _plain(name) for name in raw.columns}
     kinds = ("life cycle", "lca") if intensity == "life-cycle" else ("direct",)
     time = _find(words, lambda w: w.startswith("datetime") and "utc" in w)
     zone = _find(words, lambda w: w == "zone id")
     value = _find(words, lambda w: w.startswith("carbon intensity") and any(k in w for k in kinds))
-    lacking = [
-        name
-        for name, column in (
-            ("Datetime (UTC)", time),
-            ("Zone id", zone),
-            (
-                f"Carbon intensity … ({'Life cycle' if intensity == 'life-cycle' else 'direct'})",
-                value,
-            ),
-        )
-        if column is None
-    ]
+    kind = "Life cycle" if intensity == "life-cycle" else "direct"
+    names = {"Datetime (UTC)": time, "Zone id": zone, f"Carbon intensity … ({kind})": value}
     if time is None or zone is None or value is None:
-        raise InputError(
-            [
-                Problem(
-                    column,
-                    f"the column is missing; there are: {', '.join(raw.columns)}",
-                    "Use the hourly CSV as it was downloaded, or import it as a plain table.",
-                    str(file),
-                )
-                for column in lacking
-            ]
-        )
+        fix = "Use the hourly CSV as it was downloaded, or import it as a plain table."
+        raise _lacking([name for name, column in names.items() if column is None], raw, fix, file)
     rows = raw.select(
         _utc_text(pl.col(time)).alias(TIME),
         pl.col(zone).alias("zone"),
@@ -123,6 +104,20 @@ def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, in
     if flag is not None:
         guesses = raw.select(pl.col(flag).str.to_lowercase().eq("true").sum()).item() or 0
     return rows.drop("_stamp"), int(guesses)
+
+
+def _raw(file: Path) -> pl.DataFrame:
+    """The rows of a file as they stand, without spaces around cells; InputError if it has none."""
+    raw = read_frame(file, str(file)).drop(ROW).with_columns(pl.col(pl.String).str.strip_chars())
+    if raw.is_empty():
+        raise InputError([Problem("(rows)", "there are none", "Give an hour.", str(file))])
+    return raw
+
+
+def _lacking(names: Sequence[str], raw: pl.DataFrame, fix: str, file: Path) -> InputError:
+    """What is wrong with a file that lacks some columns."""
+    what = f"this column is missing; there are: {', '.join(raw.columns)}"
+    return InputError([Problem(name, what, fix, str(file)) for name in names])
 
 
 def _plain(name: str) -> str:
@@ -169,7 +164,7 @@ def read_plain(
     Raises UsageError for an unknown unit or zone, InputError for what is wrong in the file.
     """
     scale = _scale(layout)
-    raw = read_frame(file, str(file)).drop(ROW)
+    raw = _raw(file)
     rows = _long_rows(raw, layout, file)
     rows = rows.with_columns(_to_utc(rows, layout.time_zone))
     value = VALUE[layout.table]
@@ -183,15 +178,9 @@ def read_plain(
             .agg(pl.col(value).mean().round(_DECIMALS))
             .select(TIME, "zone", value)
         )
-    unit = TABLES[layout.table][value].unit
-    return Imported(
-        layout.table,
-        rows.select(TIME, "zone", value),
-        source,
-        licence,
-        unit,
-        intensity_kind=intensity,
-    )
+    table, unit = layout.table, TABLES[layout.table][value].unit
+    rows = rows.select(TIME, "zone", value)
+    return Imported(table, rows, source, licence, unit, intensity_kind=intensity)
 
 
 def joined(parts: Sequence[Imported]) -> Imported:
@@ -223,34 +212,23 @@ def _scale(layout: PlainLayout) -> float:
 def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFrame:
     """Rows of stamp, zone and value, in the order of the file."""
     value = VALUE[layout.table]
-    wanted = [layout.time_column, layout.zone_column, layout.value_column]
+    given = (layout.time_column, layout.zone_column, layout.value_column)
+    time_column, zone_column, value_column = wanted = [name and name.strip() for name in given]
     lacking = [name for name in wanted if name is not None and name not in raw.columns]
     if lacking:
-        there = ", ".join(raw.columns)
-        raise InputError(
-            [
-                Problem(
-                    name,
-                    f"the column is missing; there are: {there}",
-                    "Name the columns with --time-column, --zone-column and --value-column.",
-                    str(file),
-                )
-                for name in lacking
-            ]
-        )
-    stamp = pl.col(layout.time_column).alias("_stamp")
-    if layout.zone_column is not None:
-        column = layout.value_column or value
+        fix = "Name the columns with --time-column, --zone-column and --value-column."
+        raise _lacking(lacking, raw, fix, file)
+    stamp = pl.col(str(time_column)).alias("_stamp")
+    if zone_column is not None:
+        column = value_column or value
         if column not in raw.columns:
             column = next(n for n in raw.columns if n not in wanted)
-        zone = pl.col(layout.zone_column).cast(pl.String).alias("zone")
+        zone = pl.col(zone_column).cast(pl.String).alias("zone")
         return raw.select(stamp, zone, pl.col(column).alias(value))
-    if layout.value_column is not None:
-        name = layout.zone or layout.value_column
-        return raw.select(
-            stamp, pl.lit(name).alias("zone"), pl.col(layout.value_column).alias(value)
-        )
-    zones = [name for name in raw.columns if name != layout.time_column]
+    if value_column is not None:
+        zone = pl.lit(layout.zone or value_column).alias("zone")
+        return raw.select(stamp, zone, pl.col(value_column).alias(value))
+    zones = [name for name in raw.columns if name != time_column]
     parts = [raw.select(stamp, pl.lit(z).alias("zone"), pl.col(z).alias(value)) for z in zones]
     return pl.concat(parts, how="vertical_relaxed")
 
@@ -291,12 +269,9 @@ def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) ->
     if bad.is_empty():
         return []
     first = ", ".join(str(stamp) for stamp in bad["_stamp"].unique(maintain_order=True).head(3))
-    return [
-        Problem(
-            column,
-            f"{bad.height} stamps are no time of the zone {zone}, the first: {first}",
-            "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips "
-            "an hour in spring: check --time-zone.",
-            str(file),
-        )
-    ]
+    what = f"{bad.height} stamps are no time of the zone {zone}, the first: {first}"
+    fix = (
+        "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips an "
+        "hour in spring: check --time-zone."
+    )
+    return [Problem(column, what, fix, str(file))]

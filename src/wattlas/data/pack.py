@@ -257,30 +257,22 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     """Every table that is unknown, missing, outside of the folder, or not what was hashed."""
     at = str(folder / MANIFEST)
     for name, entry in manifest.tables.items():
-        file = folder / entry.file
+        file, where = folder / entry.file, f"tables.{name}"
         if name not in TABLES:
-            yield Problem(
-                f"tables.{name}",
-                "no table of this name is known",
-                f"Name it as one of: {', '.join(sorted(TABLES))}.",
-                at,
-            )
+            fix = f"Name it as one of: {', '.join(sorted(TABLES))}."
+            yield Problem(where, "no table of this name is known", fix, at)
         if not file.resolve().is_relative_to(folder.resolve()):
-            yield Problem(
-                f"tables.{name}.file", f"`{entry.file}` lies outside of the pack", "Move it in.", at
-            )
+            what = f"`{entry.file}` lies outside of the pack"
+            yield Problem(f"{where}.file", what, "Move it in.", at)
         elif not file.is_file():
-            yield Problem(
-                f"tables.{name}.file", f"there is no file `{entry.file}`", "Restore it.", at
-            )
+            yield Problem(f"{where}.file", f"there is no file `{entry.file}`", "Restore it.", at)
         elif (digest := sha256_of(file)) != entry.sha256:
-            yield Problem(
-                f"tables.{name}.sha256",
+            what = (
                 f"`{entry.file}` is not the file that the manifest describes: its SHA-256 is "
-                f"{digest[:12]}…, not {entry.sha256[:12]}…",
-                "Restore the file, or import it again if the change was meant.",
-                at,
+                f"{digest[:12]}…, not {entry.sha256[:12]}…"
             )
+            fix = "Restore the file, or import it again if the change was meant."
+            yield Problem(f"{where}.sha256", what, fix, at)
 
 
 def sha256_of(file: Path) -> str:
@@ -292,7 +284,7 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _cells(
+def _figures_of(
     frame: pl.DataFrame, zones: tuple[str, ...], columns: list[str], shape: tuple[int, ...]
 ) -> list[np.ndarray]:
     """Columns of a table of figures as arrays (zones, *shape), in the order of `zones`."""
@@ -302,26 +294,22 @@ def _cells(
     wanted = len(zones) * int(np.prod(shape, dtype=np.int64))
     holes = ordered.select(columns).null_count().sum_horizontal().sum()
     if ordered.height != wanted or holes:
-        raise InputError(
-            [
-                Problem(
-                    ", ".join(columns),
-                    f"{ordered.height} figures with {holes} holes, wanted {wanted} and none",
-                    "A zone needs each month (and hour of the day) exactly once.",
-                )
-            ]
-        )
+        what = f"{ordered.height} figures with {holes} holes, wanted {wanted} and none"
+        fix = "A zone needs each month (and hour of the day) exactly once."
+        raise InputError([Problem(", ".join(columns), what, fix)])
     return [ordered[name].to_numpy().astype(float).reshape(-1, *shape) for name in columns]
 
 
 def _series_figures(
     frames: Mapping[str, pl.DataFrame], signal: str, unit: str, zones: tuple[str, ...]
 ) -> typical.SeriesFigures:
-    mean, std, tail = _cells(
+    mean, std, tail = _figures_of(
         frames[f"{signal}_figures"], zones, [f"mean_{unit}", f"std_{unit}", "tail"], (12, 24)
     )
-    low, high = _cells(frames[f"{signal}_months"], zones, [f"low_{unit}", f"high_{unit}"], (12,))
-    (slow_share,) = _cells(frames[f"{signal}_series"], zones, ["slow_share"], ())
+    low, high = _figures_of(
+        frames[f"{signal}_months"], zones, [f"low_{unit}", f"high_{unit}"], (12,)
+    )
+    (slow_share,) = _figures_of(frames[f"{signal}_series"], zones, ["slow_share"], ())
     return typical.SeriesFigures(mean, std, tail, low, high, slow_share)
 
 

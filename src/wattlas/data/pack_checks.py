@@ -160,7 +160,8 @@ def check_facts(table: SourceTable) -> Iterator[Problem]:
     for column in table.schema.columns:
         if column.usual is not None and column.name in cells.frame.columns:
             low, high = column.usual
-            beyond = cells.frame.filter(~pl.col(column.name).is_between(low, high))
+            told = pl.col(ROW).is_in(sorted(cells.bad.get(column.name, ())))
+            beyond = cells.frame.filter(~pl.col(column.name).is_between(low, high) & ~told)
             for row, value in beyond.select(ROW, column.name).iter_rows():
                 what = f"is {value:g}, which is unusual: wanted {low:g} to {high:g}"
                 yield table.problem(row, column.name, what, "Correct the value, or its unit.")

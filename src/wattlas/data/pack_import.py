@@ -121,17 +121,9 @@ def _merged(file: Path, rows: pl.DataFrame, schema: TableSchema, overwrite: bool
     old = typed(read_table(file, schema, str(file)), bounds=False).frame.drop(ROW)
     both = sorted(set(old["zone"]) & set(rows["zone"]))
     if both and not overwrite:
-        raise InputError(
-            [
-                Problem(
-                    f"{schema.name}.{zone}",
-                    "the pack has hours of this zone already",
-                    "Import into another folder, or give --replace.",
-                    str(file),
-                )
-                for zone in both
-            ]
-        )
+        what = "the pack has hours of this zone already"
+        fix = "Import into another folder, or give --replace."
+        raise InputError([Problem(f"{schema.name}.{z}", what, fix, str(file)) for z in both])
     kept = old.filter(~pl.col("zone").is_in(both))
     return pl.concat([kept, rows], how="diagonal_relaxed")
 
@@ -152,17 +144,6 @@ def _time_of(rows: pl.DataFrame, before: Manifest | None, table: str) -> tuple[d
             ends.append(datetime.fromisoformat(entry.time_range[1]))
     start, end = max(starts), min(ends)
     if end <= start:
-        raise InputError(
-            [
-                Problem(
-                    table,
-                    f"its hours ({_day(low)} to {_day(high)}) share none with the other tables",
-                    "Import the same hours, or into another folder.",
-                )
-            ]
-        )
+        what = f"its hours ({low:%Y-%m-%d} to {high:%Y-%m-%d}) share none with the other tables"
+        raise InputError([Problem(table, what, "Import the same hours, or into another folder.")])
     return start, int((end - start) / timedelta(hours=1))
-
-
-def _day(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d")

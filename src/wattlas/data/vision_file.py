@@ -34,9 +34,6 @@ BOARD_W = {
 """Board power as the maker states it, W."""
 
 
-Row = Mapping[str, Any]
-
-
 def is_vision(table: SourceTable) -> bool:
     """Whether a table speaks of images per second and not of tokens."""
     columns, rate = set(table.columns), VISION["images_per_s"]
@@ -85,12 +82,12 @@ def _problems(
         yield table.problem(lines[0], column, what, fix)
 
 
-def _power_w(row: Row, power: Mapping[str, float]) -> float | None:
+def _power_w(row: Mapping[str, Any], power: Mapping[str, float]) -> float | None:
     stated = row.get("power_w")
     return float(stated) if stated is not None else power.get(str(row.get("device")))
 
 
-def _id(row: Row) -> str:
+def _id(row: Mapping[str, Any]) -> str:
     parts = [str(row["model"])]
     if row.get("pixels") is not None:
         parts.append(f"{row['pixels']:g}px")
@@ -101,7 +98,9 @@ def _id(row: Row) -> str:
     return "-".join(parts)
 
 
-def _point(table: SourceTable, row: Row, power: Mapping[str, float]) -> OperatingPoint:
+def _point(
+    table: SourceTable, row: Mapping[str, Any], power: Mapping[str, float]
+) -> OperatingPoint:
     rate = float(row["images_per_s"])
     energy, watt, batch = row.get("energy_j"), _power_w(row, power), row.get("batch")
     if energy is not None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
-from wattlas.data.reader.stamps import INSTANT, instant
+from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.columns import Column
 from wattlas.data.suggest import SHOWN, did_you_mean
 from wattlas.errors import Problem
@@ -22,7 +22,7 @@ FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false"
 
 @dataclass(frozen=True)
 class Cells:
-    """The known columns in their types, with the numbers of rows; what is wrong in them is null."""
+    """The known columns in their types, with the numbers of rows; what does not fit is null."""
 
     frame: pl.DataFrame
     problems: list[Problem]
@@ -59,11 +59,6 @@ def typed(
             rows = _bad_rows(table, frame, column, column.name in need, bounds)
             bad[column.name] = frozenset(rows)
             problems += _told(table, frame, column, rows)
-    frame = frame.with_columns(
-        pl.when(pl.col(ROW).is_in(sorted(rows))).then(None).otherwise(pl.col(name)).alias(name)
-        for name, rows in bad.items()
-        if rows
-    )
     return Cells(frame, problems, bad)
 
 
@@ -79,8 +74,7 @@ def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], lis
         line = table.place(first).line
         what = f"{' to '.join(f'`{i}`' for i in ids)} is given twice"
         what += f", first on line {line}" if line else ""
-        problem = table.problem(row, key[-1], what, "Keep one of the rows.")
-        problems.append(problem)
+        problems.append(table.problem(row, key[-1], what, "Keep one of the rows."))
     if again.height > SHOWN_PER_COLUMN:
         what = f"{again.height - SHOWN_PER_COLUMN} more rows are given twice"
         problems.append(table.problem(again[ROW][-1], key[-1], what, "Keep one of each."))
@@ -176,7 +170,8 @@ def _told(
     table: SourceTable, frame: pl.DataFrame, column: Column, rows: list[int]
 ) -> Iterator[Problem]:
     kind = table.frame.schema[column.name]
-    if rows and column.kind == "time" and not (kind == pl.String or kind == INSTANT):
+    zoned = isinstance(kind, pl.Datetime) and kind.time_zone is not None
+    if rows and column.kind == "time" and kind != pl.String and not zoned:
         held = "times without a zone" if isinstance(kind, pl.Datetime) else f"{kind} values"
         what = f"holds {held}, wanted UTC, each time with its zone"
         fix = "`wattlas data import --time-zone ZONE` converts local times."

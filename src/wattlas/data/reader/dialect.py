@@ -14,6 +14,8 @@ from wattlas.errors import InputError, Problem
 
 ROW = "__row"
 """The number of a row in its file, from 0."""
+MARK = b"\xef\xbb\xbf"
+"""A byte order mark, as spreadsheets write it."""
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
 
@@ -57,9 +59,17 @@ def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame
     try:
         if suffix == ".parquet":
             return pl.read_parquet(path).with_row_index(ROW)
-        return rows_of(pl.read_csv(path, **dialect.options)).with_row_index(ROW)
+        skip = _before_header(path, dialect)
+        frame = pl.read_csv(path, skip_lines=skip, **dialect.options)
+        return rows_of(frame).with_row_index(ROW)
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise InputError([unreadable(path, label, str(fault), dialect)]) from None
+
+
+def _before_header(path: Path, dialect: Dialect) -> int:
+    """How many lines of a CSV file come before its header; 0 where it has none."""
+    with path.open(encoding="utf-8-sig", errors="replace") as text:
+        return next((n for n, line in enumerate(text) if dialect.holds(line)), 0)
 
 
 def rows_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +83,7 @@ def scan(path: Path, dialect: Dialect = PLAIN) -> pl.LazyFrame:
     """A table's rows with their numbers, nothing read yet."""
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
-    rows = pl.scan_csv(path, **dialect.options)
+    rows = pl.scan_csv(path, skip_lines=_before_header(path, dialect), **dialect.options)
     rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
     return rows.rename(str.strip).with_row_index(ROW)
 
@@ -91,6 +101,7 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """A CSV file in pieces that end with a row; each begins with the header."""
     comment = dialect.comment.encode()
     with path.open("rb") as file:
+        file.seek(len(MARK) if file.read(len(MARK)) == MARK else 0)
         lines = (line for line in file if line.strip() and not line.startswith(comment))
         head, rest = next(lines, b""), b""
         while block := file.read(PIECE_BYTES):
@@ -118,8 +129,8 @@ def unreadable(path: Path, label: str, fault: str, dialect: Dialect = PLAIN) -> 
         with path.open(encoding="utf-8-sig", newline="") as text:
             lines = (line for line in text if dialect.holds(line))
             widths = [len(row) for row in csv.reader(lines, delimiter=dialect.separator)]
-        n = next(n for n, width in enumerate(widths) if width > widths[0])
-        what = f"has {widths[n]} cells where the header has {widths[0]}"
-        line = line_numbers(path, dialect)[n]
-        return Problem("(row)", what, "Quote text that holds a comma.", label, line)
+        for line, width in zip(line_numbers(path, dialect), widths, strict=False):
+            if width > widths[0]:
+                what = f"has {width} cells where the header has {widths[0]}"
+                return Problem("(row)", what, "Quote text that holds a comma.", label, line)
     return Problem("(file)", f"cannot be read: {fault.splitlines()[0]}", "Fix the file.", label)

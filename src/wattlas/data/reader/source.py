@@ -12,7 +12,7 @@ import polars as pl
 from wattlas.data.reader.dialect import ROW, line_numbers, read_frame
 from wattlas.data.reader.stretch import Stretch, within
 from wattlas.data.schema.columns import TableSchema
-from wattlas.data.yaml_lines import Place, dotted
+from wattlas.data.yaml_lines import FileLine, dotted
 from wattlas.errors import InputError, Problem
 
 
@@ -44,18 +44,19 @@ class SourceTable:
         csv = self.path is not None and self.path.suffix.lower() == ".csv"
         return line_numbers(self.path) if csv and self.path is not None else []
 
-    def place(self, row: int | None) -> Place:
+    def place(self, row: int | None) -> FileLine:
         """File and line of a row (0-based); the head of the file for None."""
         if row is None:
-            return Place(self.label, 1)
-        return Place(self.label, self._lines[row + 1] if row + 1 < len(self._lines) else None)
+            return FileLine(self.label, 1)
+        return FileLine(self.label, self._lines[row + 1] if row + 1 < len(self._lines) else None)
 
     def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
         """A problem with a cell, or with a whole column for row None."""
         place = self.place(row)
-        return Problem(self._where(row, column, place), what, fix, place.file, place.line)
+        at = (place.file, place.line) if place.file else (None, None)
+        return Problem(self._where(row, column, place), what, fix, *at)
 
-    def _where(self, row: int | None, column: str, place: Place) -> str:
+    def _where(self, row: int | None, column: str, place: FileLine) -> str:
         """`regions.oslo.pue` for a row with an id, else the column, with the row if no line."""
         schema, name = self.schema, self.theirs.get(column, column)
         title = f"{schema.name}." if self.titled else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-Kind = Literal["text", "note", "number", "whole", "time", "flag", "list"]
+CellKind = Literal["text", "note", "number", "whole", "time", "flag", "list"]
 """`text` names something and is never empty, a `note` is for people, a `flag` is true or false,
 a `list` holds texts with `;` between."""
 Need = Literal["", "scenario", "pack", "both"]
@@ -32,7 +32,7 @@ class Column:
     """What a column must hold."""
 
     name: str
-    kind: Kind = "text"
+    kind: CellKind = "text"
     words: str = ""
     """What it means, as editors show it."""
     need: Need = ""

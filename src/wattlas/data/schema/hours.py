@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattlas.data.schema.columns import Column, Kind, TableSchema
+from wattlas.data.schema.columns import CellKind, Column, TableSchema
 
 TIME = "time_utc"
 _TIME = Column(TIME, "time", "Beginning of the step, UTC.", "both")
@@ -31,7 +31,7 @@ DEMAND = TableSchema(
 )
 
 
-def _figure(name: str, kind: Kind = "number") -> Column:
+def _figure(name: str, kind: CellKind = "number") -> Column:
     return Column(name, kind, need="pack")
 
 
