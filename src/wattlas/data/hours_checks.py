@@ -107,6 +107,11 @@ class HoursTable:
                 last = first + (self.hours - 1) * STEP
         return pl.datetime_range(first, last, "1h", time_unit="us", eager=True).alias(TIME)
 
+    def by_series(self, rows: pl.DataFrame) -> dict[str, list[datetime]]:
+        """The times of some rows by series, in order of the series."""
+        parts = rows.group_by(self.key, maintain_order=True)
+        return dict(sorted((str(name), part[TIME].to_list()) for (name,), part in parts))
+
     def problem(self, series: str, what: str, fix: str) -> Problem:
         """A problem of this table, at one of its series or columns."""
         where = f"{self.name}.{series}" if series else self.name
@@ -136,12 +141,10 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
     """Hours that a series has twice or not at all; clock changes are recognised."""
     rows = table.timed
     counts = rows.group_by(table.key, TIME, maintain_order=True).len()
-    doubled = counts.filter(pl.col("len") > 1)
-    grid = rows.select(pl.col(table.key).unique(maintain_order=True)).join(
-        table.expected.to_frame(), how="cross"
-    )
+    series_there = rows.select(pl.col(table.key).unique(maintain_order=True))
+    grid = series_there.join(table.expected.to_frame(), how="cross")
     lacking = grid.join(rows, on=[table.key, TIME], how="anti", maintain_order="left")
-    twice, gone = _by_series(doubled, table.key), _by_series(lacking, table.key)
+    twice, gone = table.by_series(counts.filter(pl.col("len") > 1)), table.by_series(lacking)
     for series in sorted({*twice, *gone}):
         extra, absent = twice.get(series, []), gone.get(series, [])
         clock = clock_change(extra, absent, table.time_zones)
@@ -150,85 +153,60 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
             extra = [at for at in extra if at not in clock.doubled]
             absent = [at for at in absent if at not in clock.absent]
         if extra:
-            yield table.problem(
-                series,
-                f"{_count(extra)} there more than once: {ranges(extra)}",
-                "Keep one row per hour.",
-            )
+            what = f"{_count(extra, ' is', ' are')} there more than once: {ranges(extra)}"
+            yield table.problem(series, what, "Keep one row per hour.")
         if absent:
-            yield table.problem(
-                series,
-                f"{_count(absent)} missing: {ranges(absent)}",
-                "Add the hours, or leave the series out.",
-            )
+            what = f"{_count(absent, ' is', ' are')} missing: {ranges(absent)}"
+            yield table.problem(series, what, "Add the hours, or leave the series out.")
 
 
-def _count(times: Sequence[datetime]) -> str:
-    return "1 hour is" if len(times) == 1 else f"{len(times):,} hours are"
-
-
-def _by_series(frame: pl.DataFrame, key: str) -> dict[str, list[datetime]]:
-    return {
-        str(name): part[TIME].to_list()
-        for (name,), part in frame.group_by(key, maintain_order=True)
-    }
+def _count(times: Sequence[datetime], single: str = "", plural: str = "") -> str:
+    return f"1 hour{single}" if len(times) == 1 else f"{len(times):,} hours{plural}"
 
 
 def check_off_the_hour(table: HoursTable) -> Iterator[Problem]:
     """Stamps that are not at the beginning of an hour."""
     off = table.timed.filter(pl.col(TIME) != pl.col(TIME).dt.truncate("1h"))
-    for series, times in sorted(_by_series(off, table.key).items()):
-        yield table.problem(
-            series,
-            f"{len(times):,} stamps are not at a full hour, the first is {hour_text(times[0])}",
-            "Average them to hours: `wattlas data import --average`.",
-        )
+    fix = "Average them to hours: `wattlas data import --average`."
+    for series, times in table.by_series(off).items():
+        first = hour_text(times[0])
+        what = f"{len(times):,} stamps are not at a full hour, the first is {first}"
+        yield table.problem(series, what, fix)
 
 
 def check_order(table: HoursTable) -> Iterator[Problem]:
     """Series whose rows are not in order of time."""
-    back = table.timed.with_columns(
-        _back=pl.col(TIME) < pl.col(TIME).shift(1).over(table.key)
-    ).filter(pl.col("_back"))
-    for series, times in sorted(_by_series(back, table.key).items()):
-        yield table.problem(
-            series,
-            f"the rows are not sorted by time: it steps back {len(times)} times, first at "
-            f"{hour_text(times[0])}",
-            "Sort the rows by series and time.",
-        )
+    back = pl.col(TIME) < pl.col(TIME).shift(1).over(table.key)
+    rows = table.timed.with_columns(_back=back).filter(pl.col("_back"))
+    for series, times in table.by_series(rows).items():
+        steps = f"it steps back {len(times)} times, first at {hour_text(times[0])}"
+        what = f"the rows are not sorted by time: {steps}"
+        yield table.problem(series, what, "Sort the rows by series and time.")
 
 
 def check_numbers(table: HoursTable) -> Iterator[Problem]:
     """Values that are null, NaN or infinite; those that are no number were told before."""
+    fix = "Fill in the values, or leave the series out."
     for column in table.values:
         wrong = ~pl.col(column).is_finite()
         if column in table.schema.required:
             wrong = wrong.fill_null(True)
         told = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
-        rows = table.timed.filter(wrong & ~told)
-        for series, times in sorted(_by_series(rows, table.key).items()):
-            hours = "1 hour has" if len(times) == 1 else f"{len(times):,} hours have"
-            yield table.problem(
-                series,
-                f"{hours} no number in {column}: {ranges(times)}",
-                "Fill in the values, or leave the series out.",
-            )
+        for series, times in table.by_series(table.timed.filter(wrong & ~told)).items():
+            what = f"{_count(times, ' has', ' have')} no number in {column}: {ranges(times)}"
+            yield table.problem(series, what, fix)
 
 
 def check_negative(table: HoursTable) -> Iterator[Problem]:
     """Values below zero where there can be none."""
     for column in table.values:
-        if table.schema[column].lower is None:
+        least = table.schema[column].lower
+        if least is None:
             continue
-        wrong = table.timed.filter(pl.col(column) < table.schema[column].lower)
-        for series, times in sorted(_by_series(wrong, table.key).items()):
-            hours = "1 hour" if len(times) == 1 else f"{len(times):,} hours"
-            yield table.problem(
-                series,
-                f"{column} is negative in {hours}: {ranges(times)}",
-                "Only a price can be negative.",
-            )
+        below = table.timed.filter(pl.col(column) < least)
+        for series, times in table.by_series(below).items():
+            what = f"{column} is negative in {_count(times)}: {ranges(times)}"
+            yield table.problem(series, what, "Only a price can be negative.")
 
 
 def check_units(table: HoursTable) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.pack import MANIFEST, Generator, Manifest, PackTime, TableEntry, sha256_of
-from wattlas.data.reader.stamps import INSTANT, zoned
+from wattlas.data.reader.stamps import instant
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import TIME
@@ -106,22 +106,20 @@ def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
 
 
 def _stored(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
-    """Known columns in the types that files hold; a value that does not fit becomes null."""
+    """Known columns in the types that files hold; a value that does not fit becomes null.
+
+    A time without a zone is taken as UTC.
+    """
     types = {"number": pl.Float64(), "whole": pl.Int64(), "flag": pl.Boolean()}
-    changes = []
-    for column in schema.columns:
-        for name in {column.name, *column.also} & set(frame.columns):
-            cell, have = pl.col(name), frame.schema[name]
-            if column.kind != "time":
-                cell = cell.cast(types.get(column.kind, pl.String()), strict=False)
-            elif have == pl.String:
-                cell = zoned(cell)
-            elif isinstance(have, pl.Datetime) and have.time_zone is not None:
-                cell = cell.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-            else:  # a time without a zone is taken as UTC
-                cell = cell.cast(pl.Datetime("us"), strict=False).dt.replace_time_zone("UTC")
-            changes.append(cell.cast(INSTANT) if column.kind == "time" else cell)
-    return frame.with_columns(changes)
+    frame = frame.with_columns(pl.selectors.datetime(time_zone=None).dt.replace_time_zone("UTC"))
+    return frame.with_columns(
+        instant(frame.schema[name], name)
+        if column.kind == "time"
+        else pl.col(name).cast(types.get(column.kind, pl.String()), strict=False)
+        for column in schema.columns
+        for name in (column.name, *column.also)
+        if name in frame.columns
+    )
 
 
 def _time_range(frame: pl.DataFrame) -> tuple[str, str] | None:
