@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -51,6 +51,8 @@ from wattlas.model.workload import (
     WhenNone,
     WorkloadClass,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,10 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
     notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
     return Scenario(
         name=typed_.name,
-        metros=tuple(_metro(m, n) for m, n in zip(draft.metros.kept, nodes_of, strict=True)),
+        metros=tuple(
+            _made(Metro, metro, node=node, country=metro.get("country", ""))
+            for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
+        ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
         regions=tuple(_region(r) for r in draft.regions.kept),
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
@@ -310,53 +315,39 @@ def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:
     ]
 
 
-def _given(entity: Entity, *names: str) -> dict[str, Any]:
-    return {n: v for n in names if (v := entity.get(n)) is not None}
-
-
-def _metro(entity: Entity, node: str) -> Metro:
-    names = ("name", "lat_deg", "lon_deg", "timezone", "population", "jurisdiction")
-    return Metro(
-        id=entity.id, node=node, country=entity.get("country", ""), **_given(entity, *names)
-    )
+def _made(kind: Callable[..., T], entity: Entity, **own: Any) -> T:
+    """A place of the model: what the entity says of its fields, and what is found here."""
+    names = {field.name for field in fields(cast(type, kind))}
+    given = {n: v for n, v in entity.fields.items() if n in names and v is not None}
+    return kind(id=entity.id, **{**given, **own})
 
 
 def _node(entity: Entity, regions: Entities) -> ServiceNode:
-    names = ("name", "lat_deg", "lon_deg", "jurisdiction")
     region = entity.get("region", "")
-    return ServiceNode(
-        id=entity.id, region=region if region in regions.ids else "", **_given(entity, *names)
-    )
+    return _made(ServiceNode, entity, region=region if region in regions.ids else "")
 
 
 def _region(entity: Entity) -> Region:
     variants = entity.get("variants")
-    names = ("name", "lat_deg", "lon_deg", "zone", "jurisdiction", "pue", "capacity_gpu")
-    more = ("rent_usd_per_gpu_h", "queue_ms", "timezone")
-    return Region(
-        id=entity.id,
-        country=entity.get("country", ""),
-        variants=None if variants is None else frozenset(variants),
-        **_given(entity, *names, *more),
-    )
+    own = None if variants is None else frozenset(variants)
+    return _made(Region, entity, country=entity.get("country", ""), variants=own)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:
     typed_ = draft.inputs.typed
-    fields = {n: v for n, v in entity.fields.items() if v is not None}
-    profile = next(
-        (p for p in draft.token_profiles.every if p.id == fields.get("token_profile")), None
-    )
-    fields.pop("token_profile", None)
+    given = {n: v for n, v in entity.fields.items() if v is not None}
+    named = given.pop("token_profile", None)
+    profile = next((p for p in draft.token_profiles.every if p.id == named), None)
     if profile is not None:
-        fields = {**_given(profile, "tokens_in", "tokens_out"), **fields}
-    fields.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
-    fields["when_none"] = WhenNone(fields.get("when_none", typed_.when_none))
-    fields["state"] = State(fields.get("state", "stateless"))
-    fields["latency_to"] = LatencyTo(fields.get("latency_to", "first_token"))
-    if "points" in fields:
-        fields["points"] = tuple(fields["points"])
-    return WorkloadClass(id=entity.id, **fields)
+        tokens = {n: profile.get(n) for n in ("tokens_in", "tokens_out")}
+        given = {**{n: v for n, v in tokens.items() if v is not None}, **given}
+    given.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
+    given["when_none"] = WhenNone(given.get("when_none", typed_.when_none))
+    given["state"] = State(given.get("state", "stateless"))
+    given["latency_to"] = LatencyTo(given.get("latency_to", "first_token"))
+    if "points" in given:
+        given["points"] = tuple(given["points"])
+    return WorkloadClass(id=entity.id, **given)
 
 
 def _objective(fields: dict[str, Any]) -> Objective:

@@ -9,8 +9,8 @@ import polars as pl
 
 from wattlas.data.demand import is_timezone, population_demand
 from wattlas.data.draft import Draft
+from wattlas.data.entities import check_id, unknown_ids
 from wattlas.data.reader.cells import typed
-from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.hours import DEMAND
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
@@ -64,11 +64,9 @@ def _from_population(draft: Draft, demand: PopulationDemand, hours: Hours) -> np
 def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
     before = len(draft.inputs.problems)
     inputs, path = draft.inputs, ("demand", "population")
-    known = [c.id for c in draft.classes.every]
     for name, of_class in demand.classes.items():
-        if name not in known:
-            what = f"`{name}` is not one of the classes"
-            inputs.report((*path, "classes", name), what, did_you_mean(name, known))
+        at = (*path, "classes", name)
+        inputs.problems += check_id(inputs.document, at, name, draft.classes)
         profile = of_class.hour_weights
         if profile is not None and profile not in demand.hour_profiles:
             what = f"is `{profile}`, which is no hour profile"
@@ -116,14 +114,8 @@ def _from_table(draft: Draft, table: SourceTable, hours: Hours) -> np.ndarray:
     draft.inputs.problems += cells.problems
     if not cells.has(*DEMAND.required):
         return np.zeros(shape)
-    for column, entities in (("metro", metros), ("class", classes)):
-        known = {e.id for e in entities.every}
-        strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
-        for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
-            what = f"`{name}` is not one of the {entities.section}"
-            draft.inputs.problems.append(
-                table.problem(row, column, what, did_you_mean(name, known))
-            )
+    strange = [*unknown_ids(table, frame, metros), *unknown_ids(table, frame, classes)]
+    draft.inputs.problems += strange
     wanted: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
     values, _, problems = grid(table, frame, ["metro", "class"], "requests_per_h", wanted, hours)
     draft.inputs.problems += problems

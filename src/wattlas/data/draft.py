@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wattlas.data.entities import Entities, Entity, gather, lacking
+from wattlas.data.entities import Entities, Entity, gather, lacking, unknown_ids
 from wattlas.data.inputs import Inputs
 from wattlas.data.points import incomplete
 from wattlas.data.reader.cells import doubled, typed
-from wattlas.data.reader.dialect import ROW
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.places import METROS, NODES, REGIONS
 from wattlas.data.schema.workload import CLASSES, POINT_ACCURACY, POINTS, TOKEN_PROFILES
@@ -104,14 +103,9 @@ def _accuracy(inputs: Inputs, points: Entities, classes: Entities) -> dict[str, 
     inputs.problems += [*cells.problems, *doubled(table, cells.frame)[0]]
     if not cells.has("class", "point", "accuracy"):
         return {}
+    for things in (classes, points):
+        inputs.problems += unknown_ids(table, cells.frame, things)
     scores: dict[str, dict[str, float]] = {}
-    known = {"class": {c.id for c in classes.every}, "point": {p.id for p in points.every}}
     for row in cells.frame.drop_nulls().iter_rows(named=True):
-        for column, ids in known.items():
-            if row[column] not in ids and not table.shared:
-                what = f"`{row[column]}` is not known"
-                inputs.problems.append(
-                    table.problem(row[ROW], column, what, "Add it, or drop the row.")
-                )
         scores.setdefault(row["point"], {})[row["class"]] = row["accuracy"]
     return scores

@@ -180,3 +180,25 @@ def _select(
     only, drop = section.only, section.drop or ()
     kept = tuple(e for e in every if (only is None or e.id in only) and e.id not in drop)
     return kept, problems
+
+
+def check_id(
+    document: Document, path: Path_, identity: str, entities: Entities
+) -> Iterator[Problem]:
+    """An id that the document names, and that nothing has."""
+    known = [e.id for e in entities.every]
+    if identity not in known:
+        what = f"`{identity}` is not one of the {entities.section}"
+        yield document.problem(path, what, did_you_mean(identity, known))
+
+
+def unknown_ids(table: SourceTable, frame: pl.DataFrame, entities: Entities) -> Iterator[Problem]:
+    """Ids of a table that no section knows. A pack may hold more than is asked for."""
+    known = [e.id for e in entities.every]
+    for column in (c.name for c in table.schema.columns if c.refers == entities.section):
+        strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
+        for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
+            if not table.shared:
+                what = f"`{name}` is not one of the {entities.section}"
+                fix = did_you_mean(name, known) or f"Add it to `{entities.section}:`."
+                yield table.problem(row, column, what, fix)

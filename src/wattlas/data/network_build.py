@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from wattlas.data.entities import Entities, Entity
+from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
 from wattlas.data.reader.cells import doubled, typed
-from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, Path_
 from wattlas.errors import Problem
 from wattlas.model.geography import great_circle_km
@@ -117,9 +115,8 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
     if not cells.has(*names, value):
         return Pairs(matrix, modelled, cells.problems)
     frame = cells.frame.filter(pl.col(value).is_not_null())
-    problems = cells.problems + _unknown_ids(table, frame, names[0], origin)
-    problems += _unknown_ids(table, frame, names[1], target)
-    problems += doubled(table, frame)[0]
+    problems = cells.problems + doubled(table, frame)[0]
+    problems += [*unknown_ids(table, frame, origin), *unknown_ids(table, frame, target)]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}
     method = frame["method"] if "method" in frame.columns else [MEASURED] * frame.height
@@ -130,26 +127,6 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
     return Pairs(matrix, modelled, problems)
 
 
-def _unknown_ids(
-    table: SourceTable, frame: pl.DataFrame, column: str, entities: Entities
-) -> list[Problem]:
-    """Ids that no section knows. A pack may hold more than is asked for; a user's table may not."""
-    if table.shared:
-        return []
-    known = {e.id for e in entities.every}
-    first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
-    return [
-        table.problem(
-            row,
-            column,
-            f"`{name}` is not one of the {entities.section}",
-            did_you_mean(name, known) or f"Add it to `{entities.section}:`.",
-        )
-        for name, row in first.iter_rows()
-        if name is not None and name not in known
-    ]
-
-
 def _apply_pairs(
     document: Document,
     path: Path_,
@@ -158,24 +135,16 @@ def _apply_pairs(
     target: Entities,
     pairs: Pairs,
 ) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     for a, row in (given or {}).items():
-        problems += _check_id(document, (*path, a), a, origin)
+        problems += check_id(document, (*path, a), a, origin)
         for b, value in row.items():
-            problems += _check_id(document, (*path, a, b), b, target)
+            problems += check_id(document, (*path, a, b), b, target)
             if a in origin.ids and b in target.ids:
                 at = origin.ids.index(a), target.ids.index(b)
                 pairs.value[at] = value
                 pairs.modelled[at] = False
     return problems
-
-
-def _check_id(document: Document, path: Path_, identity: str, entities: Entities) -> list[Problem]:
-    known = [e.id for e in entities.every]
-    if identity in known:
-        return []
-    what = f"`{identity}` is not one of the {entities.section}"
-    return [document.problem(path, what, did_you_mean(identity, known))]
 
 
 def missing_pairs(

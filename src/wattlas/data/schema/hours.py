@@ -27,7 +27,7 @@ CAPACITY = TableSchema("capacity", (TIME, "region"), (_TIME, _REGION, _GPU))
 DEMAND = TableSchema(
     "demand",
     (TIME, "metro", "class"),
-    (_TIME, _METRO, Column("class", need="both"), _REQUESTS),
+    (_TIME, _METRO, Column("class", need="both", refers="classes"), _REQUESTS),
 )
 
 

@@ -6,7 +6,7 @@ from wattlas.data.schema.columns import Column, TableSchema
 
 LEVEL = "level"
 _PERCENT = "Divide a percentage by 100."
-_CLASS = Column("class", need="both")
+_CLASS = Column("class", need="both", refers="classes")
 _POINT = Column("point", need="both", refers="points")
 _ACCURACY = Column("accuracy", "number", "A benchmark score, 0..1.", "both", 0, 1, fix=_PERCENT)
 _SOURCE = Column("source", "note", "Where the figures come from.")
@@ -118,7 +118,7 @@ CLASSES = TableSchema(
     "classes",
     ("class",),
     (
-        _CLASS,
+        Column("class", need="both"),
         Column("name", "note", "What people call it."),
         Column("latency_budget_ms", "number", "From the client, ms.", "scenario", above=0),
         Column("latency_to", "text", _TO, options=("first_token", "full_answer")),
