@@ -9,30 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import BaseModel
+
+from wattlas.data.schema_facts import DistanceModel
+from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.schema_types import SHORTHAND, Section
 from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, FileLine, Path_, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
 
-SHORTHANDS: dict[Path_, str] = {
-    ("metros",): "table",
-    ("nodes",): "table",
-    ("regions",): "table",
-    ("points",): "table",
-    ("classes",): "table",
-    ("token_profiles",): "table",
-    ("capacity",): "table",
-    ("demand",): "table",
-    ("signals", "price"): "table",
-    ("signals", "carbon"): "table",
-    ("network", "metro_node"): "model",
-    ("network", "node_region"): "model",
-    ("network", "egress"): "table",
-}
-"""Where a bare text stands for a mapping with this one key: `regions: regions.csv`."""
 
-DISTANCE_MODELS = ("fitted", "paper")
+def _shorthands(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, str]]:
+    """The sections below a model that a bare text may stand for, and the key that it gives."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            extra = section.model_config.get("json_schema_extra")
+            if isinstance(extra, dict) and SHORTHAND in extra:
+                yield (*path, name), str(extra[SHORTHAND])
+            yield from _shorthands(section, (*path, name))
+
+
+SHORTHANDS = dict(_shorthands(ScenarioDocument))
+"""Where a bare text stands for a mapping with this one key: `regions: regions.csv`."""
+DISTANCE_MODELS = get_args(DistanceModel)
 
 
 def compose(document: Document, scenario: str | None, settings: Sequence[str]) -> Document:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 FREE = "free"
+SHORTHAND = "x-shorthand"
+"""What a section's JSON Schema calls the key that a bare text gives, until it is written out."""
 
 
 class Section(BaseModel):
@@ -41,4 +43,4 @@ Capacity = Annotated[
 
 def table_or(key: str) -> dict[str, Any]:
     """The JSON Schema note that a bare text may stand for the mapping with this one key."""
-    return {"x-shorthand": key}
+    return {SHORTHAND: key}

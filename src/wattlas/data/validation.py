@@ -57,7 +57,7 @@ def _order(problem: Problem) -> tuple[str, int]:
 
 
 def problems_of(
-    fault: ValidationError, model: type[BaseModel], document: Document, prefix: Path_ = ()
+    fault: ValidationError, model: type[BaseModel], document: Document
 ) -> Iterator[Problem]:
     """Each finding as a Problem, at the line that its path was written on.
 
@@ -66,14 +66,13 @@ def problems_of(
     errors = fault.errors(include_url=False)
     unknown = {tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"}
     for error in errors:
-        loc: Path_ = tuple(error["loc"])
-        path = (*prefix, *loc)
+        path: Path_ = tuple(error["loc"])
         if error["type"] == "extra_forbidden":
-            yield _unknown_key(document, path, model, loc)
+            yield _unknown_key(document, path, model)
         elif error["type"] == "missing":
-            spelled = [p for p in unknown if p[:-1] == loc[:-1]]
-            if not any(_suggests(str(p[-1]), str(loc[-1])) for p in spelled):
-                yield _missing(document, path, model, loc)
+            spelled = [p for p in unknown if p[:-1] == path[:-1]]
+            if not any(_suggests(str(p[-1]), str(path[-1])) for p in spelled):
+                yield _missing(document, path, model)
         else:
             yield _wrong_value(document, path, dict(error))
 
@@ -82,16 +81,16 @@ def _suggests(name: str, wanted: str) -> bool:
     return f"`{wanted}`" in did_you_mean(name, [wanted])
 
 
-def _unknown_key(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
-    fields = fields_at(model, loc[:-1])
+def _unknown_key(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
+    fields = fields_at(model, path[:-1])
     fix = did_you_mean(str(path[-1]), fields) or "Remove it."
     return document.problem(path, "is not a key that is known here", fix)
 
 
-def _missing(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
+def _missing(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
     at = document.place(path[:-1])
-    holder = model_at(model, loc[:-1])
-    field = None if holder is None else holder.model_fields.get(str(loc[-1]))
+    holder = model_at(model, path[:-1])
+    field = None if holder is None else holder.model_fields.get(str(path[-1]))
     fix = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
     return Problem(dotted(path), "is missing", fix, at.file, at.line)
 
