@@ -127,6 +127,16 @@ def test_places_in_parquet_and_free_capacity(tmp_path: Path) -> None:
     assert [p.where for p in made.problems] == ["regions.c.capacity_gpu"]
 
 
+def test_a_list_where_a_number_belongs() -> None:
+    """A column of lists is told cell by cell, as text would be."""
+    frame = pl.DataFrame({"metro": ["a"], "node": [["x"]], "population": [[1, 2]]})
+    cells = typed(source_of(frame, METROS, "m"), need=("metro",))
+    assert {(p.where, p.what) for p in cells.problems} == {
+        ("metros.a.population", "is `[1, 2]`, wanted a number"),
+        ("metros.a.node", "is `['x']`, wanted a name"),
+    }
+
+
 def test_other_names_of_a_column() -> None:
     """A trace's columns are read under ours, and named in messages as the table names them."""
     frame = pl.DataFrame({"trace": ["x"], "tokens_in_mean": ["-1"], "tokens_out_mean": ["2"]})

@@ -104,6 +104,8 @@ def _cast(table: SourceTable, column: Column) -> pl.Expr:
         return instant(kind, column.name)
     if column.kind == "list" and isinstance(kind, pl.List):
         return cell.cast(pl.List(pl.String), strict=False)
+    if kind.is_nested():
+        return pl.lit(None).alias(column.name)
     text = cell.str.strip_chars() if kind == pl.String else cell
     if column.numeric:
         return _number(column, text, kind, _unit(table, column)).alias(column.name)
@@ -187,6 +189,7 @@ def _told(
 def _bad_cell(table: SourceTable, frame: pl.DataFrame, column: Column, row: int) -> Problem:
     at = pl.col(ROW) == row
     got, value = table.frame.filter(at)[column.name][0], frame.filter(at)[column.name][0]
+    got = got.to_list() if isinstance(got, pl.Series) else got
     empty = got is None or not str(got).strip()
     shown = "is empty" if empty else f"is `{got}`"
     number = value if column.numeric else None
