@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.data.entities import Entities, Entity, unknown_ids
 from wattlas.data.importers import PlainLayout, read_plain
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.cells import doubled, typed
+from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import read_table, source_of
+from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.columns import Column
-from wattlas.data.schema.places import METROS, REGIONS
+from wattlas.data.schema.places import METROS, REGIONS, RTT_METRO_NODE
 from wattlas.data.schema.workload import CLASSES, TOKEN_PROFILES
+from wattlas.data.yaml_lines import FileLine
 from wattlas.model.workload import State
 
 
@@ -125,6 +130,86 @@ def test_places_in_parquet_and_free_capacity(tmp_path: Path) -> None:
     made = typed(source_of(free, REGIONS, "r"), need=("region",))
     assert made.frame["capacity_gpu"].to_list() == [float("inf"), 3.0, None]
     assert [p.where for p in made.problems] == ["regions.c.capacity_gpu"]
+
+
+LIMITS = [
+    ("metros", "lat_deg", (-90, 90), (-90.1, 90.1)),
+    ("metros", "lon_deg", (-180, 180), (-180.1, 180.1)),
+    ("metros", "population", (0, 3e9), (-1,)),
+    ("regions", "pue", (1, 5), (0.99,)),
+    ("regions", "capacity_gpu", (0, float("inf")), (-1, float("-inf"), float("nan"))),
+    ("regions", "queue_ms", (0, 1e9), (-0.1, float("inf"), float("-inf"), float("nan"))),
+    ("points", "accuracy", (0, 1), (-0.01, 1.01)),
+    ("points", "decode_j_per_token", (0, 7), (-1e-9,)),
+    ("classes", "latency_budget_ms", (1e-9,), (0, -1)),
+    ("classes", "mean_accuracy_min", (0, 1), (-0.1, 1.1)),
+    ("price", "price_usd_per_mwh", (-500, 0, 9e9), (float("inf"), float("nan"))),
+    ("carbon", "average_g_per_kwh", (0, 9999), (-1,)),
+    ("carbon", "marginal_g_per_kwh", (0, 9999), (-1,)),
+    ("capacity", "capacity_gpu", (0, 5), (-1,)),
+    ("demand", "requests_per_h", (0, 5), (-1,)),
+    ("rtt_metro_node", "rtt_ms", (0, 5000), (-1,)),
+    ("rtt_node_region", "rtt_ms", (0, 5000), (-1,)),
+    ("egress", "egress_usd_per_gb", (0, 99), (-1,)),
+    ("point_accuracy", "accuracy", (0, 1), (-0.01, 1.01)),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "good", "bad"), LIMITS)
+def test_bounds_of_columns(
+    table: str, column: str, good: tuple[float, ...], bad: tuple[float, ...]
+) -> None:
+    """What lies on a bound is accepted, what lies beyond is told, each cell by itself."""
+    frame = pl.DataFrame({column: [float(value) for value in (*good, *bad)]})
+    cells = typed(source_of(frame, TABLES[table], "t"), only=[column])
+    assert cells.bad.get(column, frozenset()) == set(range(len(good), len(good) + len(bad)))
+    assert len(cells.problems) == len(bad)
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "where"),
+    [
+        ("metros", "m,M,DE,EU,1,1,UTC,2e9", "metros.m.population"),
+        ("regions", "r,R,Z,DE,EU,1,1,UTC,3.5", "regions.r.pue"),
+        ("rtt_metro_node", "m,n,2500", "rtt_metro_node.m.n.rtt_ms"),
+        ("egress", "n,r,11", "egress.n.r.egress_usd_per_gb"),
+    ],
+)
+def test_what_is_unusual_is_told_by_a_check(
+    tmp_path: Path, table: str, row: str, where: str
+) -> None:
+    """A value that no bound forbids, and that is hardly meant, is told by its line."""
+    file = tmp_path / f"{table}.csv"
+    names = [name for name in TABLES[table].by_name if name in TABLES[table].in_packs]
+    file.write_text(",".join(names) + "\n" + row + "\n", encoding="utf-8")
+    (problem,) = check_path(str(file)).problems
+    assert (problem.where, problem.line) == (where, 2)
+    assert "unusual" in problem.what
+
+
+def test_a_stretch_ends_before_its_end(tmp_path: Path) -> None:
+    """The first time is read and the last is not; a Parquet file says the same as a CSV."""
+    times = [f"2023-01-01T{hour:02d}:00:00Z" for hour in range(5)]
+    frame = pl.DataFrame({"time_utc": times, "zone": ["A"] * 5, "price_usd_per_mwh": range(5)})
+    frame.write_csv(tmp_path / "t.csv")
+    frame.with_columns(pl.col("time_utc").str.to_datetime(time_zone="UTC")).write_parquet(
+        tmp_path / "t.parquet"
+    )
+    stretch = Stretch(np.datetime64("2023-01-01T01", "s"), np.datetime64("2023-01-01T03", "s"))
+    for name in ("t.csv", "t.parquet"):
+        table = read_table(tmp_path / name, TABLES["price"], "t", stretch=stretch)
+        assert typed(table).frame["price_usd_per_mwh"].to_list() == [1.0, 2.0]
+        assert table.frame[ROW].to_list() == [1, 2]
+
+
+def test_a_pack_may_hold_more_than_is_asked_for() -> None:
+    """An id that nothing has is a mistake in a table of one's own, and none in a pack's."""
+    frame = pl.DataFrame({"metro": ["a", "b"], "node": ["n", "n"], "rtt_ms": [1.0, 2.0]})
+    own = source_of(frame, RTT_METRO_NODE, "t")
+    metros = Entities("metros", (), (Entity("a", {}, "metros.a", FileLine("t")),))
+    (problem,) = unknown_ids(own, own.frame, metros)
+    assert problem.what == "`b` is not one of the metros"
+    assert list(unknown_ids(replace(own, shared=True), own.frame, metros)) == []
 
 
 def test_a_list_where_a_number_belongs() -> None:
