@@ -143,7 +143,7 @@ LIMITS = [
     ("points", "decode_j_per_token", (0, 7), (-1e-9,)),
     ("classes", "latency_budget_ms", (1e-9,), (0, -1)),
     ("classes", "mean_accuracy_min", (0, 1), (-0.1, 1.1)),
-    ("price", "price_usd_per_mwh", (-500, 0, 9e9), (float("inf"), float("nan"))),
+    ("price", "price_usd_per_mwh", (-500, 9e9), (float("inf"), float("-inf"), float("nan"))),
     ("carbon", "average_g_per_kwh", (0, 9999), (-1,)),
     ("carbon", "marginal_g_per_kwh", (0, 9999), (-1,)),
     ("capacity", "capacity_gpu", (0, 5), (-1,)),
