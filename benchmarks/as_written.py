@@ -17,8 +17,8 @@ from benchmarks.modelling import linopy_program, pulp_program
 from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram, merge, solve_hours, warm_up
-from wattlas.placement.instance import build_instance
-from wattlas.placement.measures import cost
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import cost
 
 SIZES = {"S": 24, "L": 168}
 """Hours that ours is the mean of."""

@@ -24,7 +24,7 @@ from wattlas.model.offer import full_service, offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.engine import warm_up
-from wattlas.placement.frontier import frontier
+from wattlas.placement.frontier.frontier import frontier
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTIER_S = 30.0

@@ -16,9 +16,9 @@ from benchmarks.worlds import from_arrays, one_point
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
-from wattlas.placement import rolling
 from wattlas.placement.api import plan
 from wattlas.placement.engine import warm_up
+from wattlas.placement.window import rolling_horizon as rolling
 
 HOURS = {"day": 48, "week": 168}
 START_USD = 0.5

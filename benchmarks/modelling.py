@@ -1,6 +1,6 @@
 """The same program as a user of a modelling library would write it, up to a loaded solver.
 
-Both write exactly the columns and rows of `wattlas.placement.program` from the same merged
+Both write exactly the columns and rows of `wattlas.placement.problem.lp` from the same merged
 instance, in the quickest idiom that the library documents. Seconds are CPU time, so that a busy
 machine does not blur the ratios.
 """
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.placement.instance import Instance
-from wattlas.placement.measures import Measure
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.unit_values import Measure
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from benchmarks.modelling import Built, linopy_program, pulp_program
 from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.worlds import world
 from wattlas.model.objective import Solver
-from wattlas.placement import highs
-from wattlas.placement.hourly import solve_hours
-from wattlas.placement.instance import Instance, build_instance
-from wattlas.placement.measures import Measure, cost
-from wattlas.placement.program import Layout, objective, rows
+from wattlas.placement.hour import highs
+from wattlas.placement.hour.solver import solve_hours
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.lp import Layout, objective, rows
+from wattlas.placement.problem.unit_values import Measure, cost
 
 BUILD_SHARE = 0.1
 FASTER = 10.0

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.registry import Asked, Benchmark, Figure
-from wattlas.placement import highs
 from wattlas.placement.engine import HourlyProgram, solve_hours, warm_up
-from wattlas.placement.program import Rows
+from wattlas.placement.hour import highs
+from wattlas.placement.problem.lp import Rows
 
 GATEWAYS, CENTRES, HOURS = 10, 10, 457
 RATE = 50_000.0

@@ -21,8 +21,8 @@ from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
 from wattlas.cli.streaming import give_memory_back
-from wattlas.dashboard.stream_folder import Long, write_plan
 from wattlas.model.scenario import Scenario
+from wattlas.report.stream_folder import Long, write_plan
 
 MEBIBYTES = 300.0
 DRIFT = 1.10

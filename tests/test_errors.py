@@ -46,7 +46,7 @@ def test_exit_codes(name: str, code: int) -> None:
 
 
 def test_an_input_error_lists_every_problem() -> None:
-    """Two mistakes are two lines, each with its place and its mend."""
+    """Two mistakes are two lines, each with its place and its fix."""
     first = Problem("regions.oslo.pue", "0.83 is below 1", "PUE is facility / IT", "s.yaml", 7)
     second = Problem("demand", "no column `metro`", "Add it")
     error = InputError([first, second])

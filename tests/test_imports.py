@@ -18,9 +18,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "units", "model"},
     "placement": {"errors", "units", "model"},
     "tiers": {"errors", "units", "model"},
-    "job": {"errors", "units", "model", "data", "placement", "tiers"},
-    "dashboard": {"errors", "units", "model", "data", "placement", "tiers", "job"},
-    "cli": {"errors", "units", "model", "data", "placement", "tiers", "job", "dashboard"},
+    "studies": {"errors", "units", "model", "data", "placement", "tiers"},
+    "report": {"errors", "units", "model", "data", "placement", "tiers", "studies"},
+    "cli": {"errors", "units", "model", "data", "placement", "tiers", "studies", "report"},
 }
 """Layers and what they may import; the package itself, which is the public API, may import all."""
 
@@ -39,11 +39,11 @@ ONLY_IN: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
     "requests": set(),
-    "httpx": {"data", "serve", "dashboard"},
-    "starlette": {"serve", "dashboard"},
-    "http": {"serve", "dashboard"},
-    "urllib": {"data", "serve", "dashboard"},
-    "socket": {"serve", "dashboard"},
+    "httpx": {"data", "serve", "report"},
+    "starlette": {"serve", "report"},
+    "http": {"serve", "report"},
+    "urllib": {"data", "serve", "report"},
+    "socket": {"serve", "report"},
 }
 """Libraries that have a place; one that is not named may be imported anywhere but in model."""
 
@@ -100,7 +100,7 @@ def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_nothing_imports_from_above(path: Path) -> None:
-    """errors, units ← model ← {data, placement, tiers} ← job ← dashboard ← cli."""
+    """errors, units ← model ← {data, placement, tiers} ← studies ← report ← cli."""
     here = layer(path)
     if not here:
         return
@@ -108,7 +108,7 @@ def test_nothing_imports_from_above(path: Path) -> None:
     for imported, line, _ in imports(path):
         parts = imported.split(".")
         if parts[0] == "wattlas":
-            whole = here in ("cli", "dashboard") and len(parts) == 1
+            whole = here in ("cli", "report") and len(parts) == 1
             target = parts[1] if len(parts) > 1 else ""
             public = here == "cli" and target not in MAY_IMPORT
             assert whole or public or target in allowed, (

@@ -141,7 +141,7 @@ def test_every_decision_is_in_the_index(root: Path) -> None:
 
 def test_every_column_of_the_results_is_explained(root: Path) -> None:
     """docs/metrics.md names every table of a results folder and every column in it."""
-    from wattlas.dashboard.columns import COLUMNS
+    from wattlas.report.columns import COLUMNS
 
     text = (root / "docs" / "metrics.md").read_text(encoding="utf-8")
     words = set(re.findall(r"\w+", text))

@@ -17,18 +17,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from wattlas import errors
-    from wattlas.dashboard.folder import save
-    from wattlas.dashboard.results import open_results
     from wattlas.data.scenario_file import example, load
-    from wattlas.job.fit import fit_users
-    from wattlas.job.offers import design_tiers
-    from wattlas.job.shares import shares as tier_shares
-    from wattlas.job.study import study
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
     from wattlas.placement.api import plan
-    from wattlas.placement.breakeven import breakeven_between as breakeven
-    from wattlas.placement.frontier import frontier
+    from wattlas.placement.breakeven.breakeven import breakeven_between as breakeven
+    from wattlas.placement.frontier.frontier import frontier
+    from wattlas.report.folder import save
+    from wattlas.report.results import open_results
+    from wattlas.studies.fit import fit_users
+    from wattlas.studies.offers import design_tiers
+    from wattlas.studies.shares import shares as tier_shares
+    from wattlas.studies.study import study
 
 __all__ = [
     "Plan",
@@ -50,17 +50,17 @@ __all__ = [
 _HOMES = {
     "Plan": "wattlas.model.plan:Plan",
     "Scenario": "wattlas.model.scenario:Scenario",
-    "breakeven": "wattlas.placement.breakeven:breakeven_between",
-    "design_tiers": "wattlas.job.offers:design_tiers",
+    "breakeven": "wattlas.placement.breakeven.breakeven:breakeven_between",
+    "design_tiers": "wattlas.studies.offers:design_tiers",
     "example": "wattlas.data.scenario_file:example",
-    "fit_users": "wattlas.job.fit:fit_users",
-    "frontier": "wattlas.placement.frontier:frontier",
+    "fit_users": "wattlas.studies.fit:fit_users",
+    "frontier": "wattlas.placement.frontier.frontier:frontier",
     "load": "wattlas.data.scenario_file:load",
-    "open_results": "wattlas.dashboard.results:open_results",
+    "open_results": "wattlas.report.results:open_results",
     "plan": "wattlas.placement.api:plan",
-    "save": "wattlas.dashboard.folder:save",
-    "study": "wattlas.job.study:study",
-    "tier_shares": "wattlas.job.shares:shares",
+    "save": "wattlas.report.folder:save",
+    "study": "wattlas.studies.study:study",
+    "tier_shares": "wattlas.studies.shares:shares",
 }
 
 

@@ -7,7 +7,7 @@ WattlasError                      catch this one
 ├── LimitError                    stopped at a limit, with what was found       exit 5
 └── SolverError                   the solver broke its promise                  exit 1
 
-Each error names the place, what was found there, what was wanted, and the mend.
+Each error names the place, what was found there, what was wanted, and the fix.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Problem:
     """One thing that is wrong in the input.
 
     `where` is the path inside the document or table (`regions.oslo.pue`, `demand.csv:12`),
-    `what` says what was found and what was wanted, `mend` what the user can do about it.
+    `what` says what was found and what was wanted, `fix` what the user can do about it.
     `file` and `line` (1-based) are None where the problem has no place in a file.
     """
 
     where: str
     what: str
-    mend: str
+    fix: str
     file: str | None = None
     line: int | None = None
 
@@ -40,7 +40,7 @@ class Problem:
         return f"{at} {self.where}".strip()
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}. {self.mend}"
+        return f"{self.place}: {self.what}. {self.fix}"
 
 
 class WattlasError(Exception):

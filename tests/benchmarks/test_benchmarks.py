@@ -22,8 +22,8 @@ from benchmarks.study import measured
 from benchmarks.worlds import months_world, world
 from wattlas.data.scenario_file import load
 from wattlas.placement.api import plan
-from wattlas.placement.instance import build_instance
-from wattlas.placement.measures import cost
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import cost
 
 
 def run(name: str, size: str) -> Sequence[Figure]:

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboard import fixture_results as made
-from wattlas.dashboard.report import render_report, write_report
-from wattlas.dashboard.view import Server
+from tests.report import fixture_results as made
+from wattlas.report.report import render_report, write_report
+from wattlas.report.view import Server
 
 pytestmark = pytest.mark.browser
 
@@ -193,7 +193,7 @@ def test_empty_tables_are_said_to_be_missing(tmp_path: Path, open_page: Callable
 
 def test_nulls_everywhere(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """Whatever may be null is null, and the page still stands."""
-    from wattlas.dashboard.columns import COLUMNS
+    from wattlas.report.columns import COLUMNS
 
     frames = {
         name: frame.with_columns(

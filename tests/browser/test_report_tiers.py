@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_report_page import TIERS, _write
-from tests.dashboard import fixture_results as made
-from wattlas.dashboard.columns import COLUMNS
-from wattlas.dashboard.report import write_report
+from tests.report import fixture_results as made
+from wattlas.report.columns import COLUMNS
+from wattlas.report.report import write_report
 
 pytestmark = pytest.mark.browser
 

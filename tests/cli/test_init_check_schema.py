@@ -71,7 +71,7 @@ def test_check_says_what_a_scenario_is(tiny: Folder, capsys: Captured) -> None:
 
 
 def test_check_lists_every_problem(tiny: Folder, capsys: Captured) -> None:
-    """Six mistakes are six problems with file, line, path and mend, and exit 3."""
+    """Six mistakes are six problems with file, line, path and fix, and exit 3."""
     tiny.edit("regions.csv", "Europe/Oslo,1.10", "Europe/Oslo,0.10")
     tiny.edit("metros.csv", "Africa/Lagos", "Africa/Lagoss")
     tiny.edit("price.csv", "2023-06-01T05:00:00Z,NO,", "2023-06-01T05:00:00Z,NO,x")
@@ -89,7 +89,7 @@ def test_check_lists_every_problem(tiny: Folder, capsys: Captured) -> None:
         assert problem["file"]
         assert problem["line"] > 0
         assert problem["where"]
-        assert problem["mend"]
+        assert problem["fix"]
 
 
 def test_warnings_go_to_stderr(tiny: Folder, capsys: Captured) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
 from wattlas.cli.streaming import give_memory_back
-from wattlas.dashboard.stream_folder import finished_parts
+from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
 COMMAND = [sys.executable, "-c", "from wattlas.cli import main; main()", "plan"]

@@ -12,8 +12,8 @@ import pytest
 import wattlas
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
-from wattlas.dashboard.columns import COLUMNS
 from wattlas.errors import WattlasError
+from wattlas.report.columns import COLUMNS
 
 Captured = pytest.CaptureFixture[str]
 
@@ -78,7 +78,7 @@ def test_infeasible_exits_4(tiny: Folder, tmp_path: Path, capsys: Captured) -> N
 
 
 def test_wrong_input_exits_3(tiny: Folder, tmp_path: Path, capsys: Captured) -> None:
-    """Six mistakes are six problems with file, line, path and mend, before anything is studied."""
+    """Six mistakes are six problems with file, line, path and fix, before anything is studied."""
     tiny.edit("regions.csv", "Europe/Oslo,1.10", "Europe/Oslo,0.10")
     tiny.edit("metros.csv", "Africa/Lagos", "Africa/Lagoss")
     tiny.edit("price.csv", "2023-06-01T05:00:00Z,NO,", "2023-06-01T05:00:00Z,NO,x")
@@ -90,7 +90,7 @@ def test_wrong_input_exits_3(tiny: Folder, tmp_path: Path, capsys: Captured) -> 
     told = capsys.readouterr()
     found = json.loads(told.out)["problems"]
     assert len(found) == 6
-    assert all(p["file"] and p["line"] and p["where"] and p["what"] and p["mend"] for p in found)
+    assert all(p["file"] and p["line"] and p["where"] and p["what"] and p["fix"] for p in found)
     assert told.err.startswith("6 problems in the input:")
     assert not out.exists()
 

@@ -11,8 +11,8 @@ import pytest
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
 from wattlas.data.profiles_file import read_profiles
-from wattlas.job.home import at_home
 from wattlas.model.users import Users
+from wattlas.studies.home import at_home
 from wattlas.tiers.menu import menu
 from wattlas.tiers.population import population
 from wattlas.tiers.targets import targets

@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
-from tests.job.test_shares import REFERENCE, reference_hours
+from tests.studies.test_shares import REFERENCE, reference_hours
 from wattlas.cli import run
-from wattlas.job.board import Ways, board_of, board_of_table
-from wattlas.job.levels import levels
-from wattlas.job.shares import ahead_of, share_of, zone_share
+from wattlas.studies.board import Ways, board_of, board_of_table
+from wattlas.studies.levels import levels
+from wattlas.studies.shares import ahead_of, share_of, zone_share
 
 Captured = pytest.CaptureFixture[str]
 
@@ -252,7 +252,7 @@ def test_wrong_input_exits_3_with_all_of_it(tiny: Folder, hours: Path, capsys: C
 
 
 def test_a_sample_is_not_planned_ahead(capsys: Captured) -> None:
-    """Representative days do not follow each other: exit 3, with the mend."""
+    """Representative days do not follow each other: exit 3, with the fix."""
     call = ["tiers", "share", "--scenario", "sample", "--class", "A", "--zone", "DE", "--ahead"]
     assert run(call) == 3
     assert "without `time.sample`" in capsys.readouterr().err

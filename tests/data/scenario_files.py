@@ -54,7 +54,7 @@ class Folder:
         return self.read(*settings, scenario=scenario).scenario
 
     def problems(self, *settings: str, scenario: str | None = None) -> tuple[Problem, ...]:
-        """What is wrong with it: every problem, each with a place and a mend or a hint."""
+        """What is wrong with it: every problem, each with a place and a fix or a hint."""
         try:
             self.read(*settings, scenario=scenario)
         except InputError as error:

@@ -118,7 +118,7 @@ def test_missing_and_unknown_columns(tmp_path: Path) -> None:
     rows = [row.replace("r1,1,", "r1,").replace("r1,2,", "r1,") for row in SOUND]
     found = {p.where: p for p in problems(written(tmp_path, *rows, head=head))}
     assert set(found) == {"price_usd", "chosen", "task"}
-    assert found["price_usd"].mend == "Rename price."
+    assert found["price_usd"].fix == "Rename price."
     assert found["task"].line == 1
     other = {p.where for p in problems(written(tmp_path, "1,2", head="x,y"))}
     assert other == set(HEAD.split(","))

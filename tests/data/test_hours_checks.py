@@ -133,7 +133,7 @@ def test_any_defect_is_found_and_named(defect: Defect, row: int) -> None:
     if defect.names_hour:
         assert at.strftime("%Y-%m-%dT%H") in text
         assert {p.where for p in problems} == {f"carbon.{zone}"}
-    assert all(p.mend and p.file == "t.csv" for p in problems)
+    assert all(p.fix and p.file == "t.csv" for p in problems)
 
 
 @given(row=st.integers(0, 198))
@@ -214,7 +214,7 @@ def test_local_stamps_are_recognised(zone: str, skipped: str, repeated: str) -> 
     clock = next(p for p in problems if "clock change" in p.what)
     assert skipped in clock.what
     assert repeated in clock.what
-    assert f"--time-zone {zone}" in clock.mend
+    assert f"--time-zone {zone}" in clock.fix
     text = told([p for p in problems if p is not clock])
     assert "missing" not in text
     assert "more than once" not in text
@@ -250,7 +250,7 @@ def test_a_missing_column_is_told() -> None:
     """The columns that are there are named."""
     (problem,) = judge(clean().rename({"zone": "area"}))
     assert problem.where == "carbon.zone"
-    assert "area" in problem.mend
+    assert "area" in problem.fix
 
 
 def test_prices_in_another_unit_are_told() -> None:
@@ -290,7 +290,7 @@ def test_values_that_are_text_are_told(tmp_path: Path) -> None:
     file.write_text(f'{TIME},zone,average_g_per_kwh\n2023-01-01T00:00:00Z,NO,"1,5"\n')
     (problem,) = check_path(str(file)).problems
     assert (problem.line, problem.what) == (2, "is `1,5`, wanted a number")
-    assert "with a point" in problem.mend
+    assert "with a point" in problem.fix
 
 
 def test_a_table_that_nobody_knows_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wattlas.data.reader.stretch import Stretch, times_of
 from wattlas.data.schema import TABLES
 from wattlas.errors import InputError, UsageError
 from wattlas.model.signals import Hours
-from wattlas.placement.fingerprint import fingerprint
+from wattlas.placement.streaming.fingerprint import fingerprint
 
 DAYS = 60
 

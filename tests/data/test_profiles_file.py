@@ -203,7 +203,7 @@ def test_all_problems_of_a_vision_table(tmp_path: Path) -> None:
     assert found[3, "images_per_s"].what == "is `0`, wanted a number of more than 0"
     assert "twice, first on line 4" in found[5, "model"].what
     assert found[6, "device"].what.startswith("`H10` has no known board power, and 2 rows")
-    assert found[6, "device"].mend.endswith("Did you mean `H100`?")
+    assert found[6, "device"].fix.endswith("Did you mean `H100`?")
     cells = written(tmp_path, "arch,infer_samples_per_sec", "a,fast", name="cells.csv")
     assert {p.where for p in problems(cells)} == {"accuracy", "infer_samples_per_sec"}
 
@@ -269,4 +269,4 @@ def test_a_processor_has_no_board(timm: Path) -> None:
     """The file's 1,086 rows of a processor are one problem, with what to add."""
     (problem,) = problems(timm)
     assert "`CPU i9-10940X` has no known board power, and 1086 rows" in problem.what
-    assert "Add a column power_w or energy_j" in problem.mend
+    assert "Add a column power_w or energy_j" in problem.fix

@@ -84,7 +84,7 @@ def test_classes_from_a_table(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     cells = typed(read_table(file, CLASSES, "classes.csv"))
-    told = {(p.where, p.line): (p.what, p.mend) for p in cells.problems}
+    told = {(p.where, p.line): (p.what, p.fix) for p in cells.problems}
     assert told == {
         ("classes.B.latency_budget_ms", 3): (
             "is `0`, wanted a number of more than 0",

@@ -247,7 +247,7 @@ def test_yaml_is_read_as_version_1_2(tiny: Folder) -> None:
 
 
 def test_six_mistakes_are_six_problems(tiny: Folder) -> None:
-    """Six mistakes in the document and its tables are told at once, each with place and mend."""
+    """Six mistakes in the document and its tables are told at once, each with place and fix."""
     tiny.edit("scenario.yaml", "accuracy_min: 0.8", "accuracy_mn: 0.8")
     tiny.edit("regions.csv", "Europe/Oslo,1.10", "Europe/Oslo,0.10")
     tiny.edit("metros.csv", "Africa/Lagos", "Africa/Lagoss")
@@ -270,7 +270,7 @@ def test_six_mistakes_are_six_problems(tiny: Folder) -> None:
         ("scenario.yaml", tiny.line("scenario.yaml", "node_region:"), "network.node_region"),
     }
     assert len(found) == 6
-    assert all(p.mend for p in found)
+    assert all(p.fix for p in found)
 
 
 BAD = [
@@ -352,15 +352,15 @@ def test_a_mistake_in_an_override_is_told_there(tiny: Folder) -> None:
     for scenario in (None, "green"):
         (problem,) = tiny.problems(scenario=scenario)
         assert (problem.where, problem.line) == ("capacity.fre", line)
-        assert "`free`" in problem.mend
+        assert "`free`" in problem.fix
 
 
 def test_an_unknown_scenario_is_named(tiny: Folder) -> None:
     """A scenario that does not exist is refused, with the name that was meant."""
     (problem,) = tiny.problems(scenario="gren")
-    assert "`green`" in problem.mend
+    assert "`green`" in problem.fix
     (problem,) = tiny.problems(scenario="carbon-100")
-    assert "is an override" in problem.mend
+    assert "is an override" in problem.fix
 
 
 def test_form_of_the_yaml(tiny: Folder) -> None:
@@ -434,7 +434,7 @@ def test_a_bare_document_is_told_what_it_lacks(tiny: Folder, text: str) -> None:
     """However little a document says, the answer is a list of problems, never a crash."""
     found = tiny.write("scenario.yaml", text + "\n").problems()
     assert found
-    assert all(p.mend and p.file for p in found)
+    assert all(p.fix and p.file for p in found)
 
 
 def test_a_result_names_no_folder_of_this_machine(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_bad_cell_is_named(
     tiny.edit(name, old, new)
     found = [p for p in tiny.problems() if p.file == str(tiny.path / name)]
     assert any(
-        p.where == where and words in p.what + p.mend and p.line == tiny.line(name, new)
+        p.where == where and words in p.what + p.fix and p.line == tiny.line(name, new)
         for p in found
     ), found
 
@@ -62,7 +62,7 @@ def test_a_doubled_hour_is_named(tiny: Folder) -> None:
     assert any("lacks 1 of 24 hours" in p.what for p in found)
     twice = next(p for p in found if "given 2 times" in p.what)
     assert twice.line == tiny.line("price.csv", "T06:00:00Z,NO") + 1
-    assert "autumn" in twice.mend
+    assert "autumn" in twice.fix
 
 
 def test_a_missing_column_is_named(tiny: Folder) -> None:
@@ -71,9 +71,9 @@ def test_a_missing_column_is_named(tiny: Folder) -> None:
     tiny.edit("regions.csv", "zone,country", "grid,country")
     tiny.edit("regions.csv", "pue,capacity_gpu", "pue,capacity_gpus")
     found = {(Path(str(p.file)).name, p.where): p for p in tiny.problems()}
-    assert "price_usd_per_kwh" in found["price.csv", "price_usd_per_mwh"].mend
+    assert "price_usd_per_kwh" in found["price.csv", "price_usd_per_mwh"].fix
     assert found["regions.csv", "zone"].line == 1
-    assert "`capacity_gpu`" in found["regions.csv", "capacity_gpus"].mend
+    assert "`capacity_gpu`" in found["regions.csv", "capacity_gpus"].fix
 
 
 def test_many_bad_cells_are_summed_up(tiny: Folder) -> None:
@@ -111,7 +111,7 @@ def test_a_zone_without_a_signal_is_named(tiny: Folder) -> None:
     tiny.edit("regions.csv", ",US-TX,", ",US-TEX,")
     found = [p for p in tiny.problems() if p.where == "regions.austin.zone"]
     assert [p.line for p in found] == [tiny.line("regions.csv", "Austin")] * 2
-    assert all("`US-TX`" in p.mend for p in found)
+    assert all("`US-TX`" in p.fix for p in found)
 
 
 def test_marginal_intensity_for_some_zones_only(tiny: Folder) -> None:

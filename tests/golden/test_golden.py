@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.golden.tiny_program import objective_text, rows_text, tiny_program
-from wattlas.placement.measures import carbon, cost
-from wattlas.placement.program import EQUATIONS, objective
+from wattlas.placement.problem.lp import EQUATIONS, objective
+from wattlas.placement.problem.unit_values import carbon, cost
 
 HERE = Path(__file__).parent
 OBJECTIVES = {"objective": cost, "objective_carbon": carbon}

@@ -14,9 +14,9 @@ from wattlas.model.objective import Objective, Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
-from wattlas.placement.instance import build_instance
-from wattlas.placement.measures import carbon, cost
-from wattlas.placement.program import Cap, Layout, Rows
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.lp import Cap, Layout, Rows
+from wattlas.placement.problem.unit_values import carbon, cost
 
 REGIONS = (
     Region("oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25, rent_usd_per_gpu_h=2.0),

@@ -14,11 +14,11 @@ from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
-from wattlas.placement import views
 from wattlas.placement.api import plan
-from wattlas.placement.baselines import baselines
-from wattlas.placement.instance import build_instance
-from wattlas.placement.totals import per_flow
+from wattlas.placement.compare.baselines import baselines
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.solution.totals import per_flow
+from wattlas.placement.tables import views
 
 REL = 1e-8
 """Of the sum of absolute parts: what a solver's answer may be off by."""

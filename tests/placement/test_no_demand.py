@@ -14,10 +14,10 @@ from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.offer import offer
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement import rolling
 from wattlas.placement.api import plan
-from wattlas.placement.certificate import certify
-from wattlas.placement.frontier import frontier
+from wattlas.placement.explain.certificate import certify
+from wattlas.placement.frontier.frontier import frontier
+from wattlas.placement.window import rolling_horizon as rolling
 
 OBJECTIVES = {
     "cost": Objective(),

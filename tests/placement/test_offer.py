@@ -20,13 +20,13 @@ from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, WorkloadClass
-from wattlas.placement import knapsack
 from wattlas.placement.api import plan
-from wattlas.placement.hourly import evaluate
-from wattlas.placement.instance import build_instance
-from wattlas.placement.limits import limits
-from wattlas.placement.measures import cost
-from wattlas.placement.several import solve_several
+from wattlas.placement.hour.solver import evaluate
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import cost
+from wattlas.placement.window import knapsack
+from wattlas.placement.window.column_generation import solve_several
+from wattlas.placement.window.limits import limits
 
 REL = 1e-8
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -13,11 +13,11 @@ from tests.strategies import objectives, scenarios, tiered
 from wattlas.model.objective import Minimise, Solver
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
-from wattlas.placement import several
 from wattlas.placement.api import plan
-from wattlas.placement.hourly import evaluate, solve_hours
-from wattlas.placement.instance import build_instance
-from wattlas.placement.measures import carbon_to_minimise, cost
+from wattlas.placement.hour.solver import evaluate, solve_hours
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import carbon_to_minimise, cost
+from wattlas.placement.window import column_generation as several
 from wattlas.units import KG_PER_T
 
 REL = 1e-8

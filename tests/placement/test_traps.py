@@ -19,15 +19,15 @@ from wattlas.data.reader.source import source_of
 from wattlas.data.scenario_file import EXAMPLES, example_path, examples
 from wattlas.data.schema.hours import PRICE
 from wattlas.errors import InputError
-from wattlas.job.study import study
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.baselines import baseline, baselines
-from wattlas.placement.feasibility import latency_ms
-from wattlas.placement.instance import build_instance
-from wattlas.placement.totals import per_flow
+from wattlas.placement.compare.baselines import baseline, baselines
+from wattlas.placement.problem.feasibility import latency_ms
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.solution.totals import per_flow
+from wattlas.studies.study import study
 
 
 def tiny(*settings: str) -> Scenario:
@@ -247,7 +247,7 @@ def test_a_wrong_time_zone_is_told() -> None:
         found = check_hours(HoursTable(source_of(frame, PRICE, "prices")))
         assert len(found) == 1
         assert "UTC" in found[0].what
-        assert "--time-zone" in found[0].mend
+        assert "--time-zone" in found[0].fix
 
 
 def test_hours_come_through_bit_for_bit() -> None:

@@ -1,4 +1,4 @@
-"""What a table cannot tell is an error that names the parameter and the mend."""
+"""What a table cannot tell is an error that names the parameter and the fix."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def told(choices: Choices, **options: Any) -> dict[str, str]:
     """What is wrong, by its place; each place is told once."""
     found = problems(choices, **options)
     assert len({p.where for p in found}) == len(found), found
-    assert all(p.mend.endswith(".") for p in found)
-    return {p.where: f"{p.what}. {p.mend}" for p in found}
+    assert all(p.fix.endswith(".") for p in found)
+    return {p.where: f"{p.what}. {p.fix}" for p in found}
 
 
 @pytest.mark.parametrize(

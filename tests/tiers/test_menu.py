@@ -148,7 +148,7 @@ def test_candidates_are_greener_and_unbeaten(points: list[tuple[float, float, fl
 
 
 def test_candidates_for_a_point_that_is_not_there() -> None:
-    """The mend names what is on the menu."""
+    """The fix names what is on the menu."""
     with pytest.raises(InputError, match=r"`big` is not on the menu.*Choose among a"):
         candidates(menu(CHAT, [point("a", 0.5, 1.0)]), "big")
 

@@ -37,7 +37,7 @@ def command(
     Without --class, --from and --to: the largest moves of the least-cost plan.
     """
     from wattlas.errors import UsageError
-    from wattlas.placement.breakeven import breakeven_between
+    from wattlas.placement.breakeven.breakeven import breakeven_between
 
     given = [bool(klass), bool(origin), bool(target)]
     if any(given) and not all(given):
@@ -48,7 +48,7 @@ def command(
     if all(given):
         moves = [(klass, origin, target)]
     else:
-        from wattlas.job.tables import largest_moves
+        from wattlas.studies.tables import largest_moves
 
         with progress("Placing"):
             moves = largest_moves(loaded)

@@ -80,7 +80,7 @@ def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
     `steps` are the scenario's own unless given.
     """
     metros, classes, regions, points, hours = scenario.shape
-    from wattlas.placement.fast import WORTH_IT
+    from wattlas.placement.hour.engine_hour import WORTH_IT
 
     if metros * classes * regions * points * (steps or hours) >= WORTH_IT:
         from wattlas.placement.engine import is_compiled, warm_up
@@ -119,7 +119,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "line": problem.line,
         "where": problem.where,
         "what": problem.what,
-        "mend": problem.mend,
+        "fix": problem.fix,
     }
 
 
@@ -178,12 +178,12 @@ _TITLES = {
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
-    """Every problem with its place, what is wrong and the mend, on stderr."""
+    """Every problem with its place, what is wrong and the fix, on stderr."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     blocks = []
     for problem in problems:
         head = f"{problem.place}" if problem.file else problem.where
-        blocks.append(f"{head}\n  {problem.what}\n  → {problem.mend}".rstrip("→ \n"))
+        blocks.append(f"{head}\n  {problem.what}\n  → {problem.fix}".rstrip("→ \n"))
     panel(f"{count} in the input", "\n\n".join(blocks))
 
 

@@ -57,7 +57,7 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
     return {
         "where": problem.where,
         "what": problem.what,
-        "mend": problem.mend,
+        "fix": problem.fix,
         "file": problem.file,
         "line": problem.line,
     }
@@ -137,7 +137,7 @@ def _check_text(judged: DataCheck) -> str:
     tables = "1 table" if len(judged.rows) == 1 else f"{len(judged.rows)} tables"
     lines = [f"{judged.path}: {sum(judged.rows.values()):,} rows in {tables}"]
     for problem in judged.problems:
-        lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.mend}"]
+        lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.fix}"]
     lines += [f"note: {note}" for note in judged.notes]
     count = len(judged.problems)
     lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")

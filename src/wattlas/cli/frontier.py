@@ -50,7 +50,7 @@ def command(
     """Trace the energy–latency frontier. Frictions and caps are left out."""
     import numpy as np
 
-    from wattlas.placement.frontier import frontier, something_binds
+    from wattlas.placement.frontier.frontier import frontier, something_binds
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
@@ -79,8 +79,8 @@ def command(
         "return_g_per_kwh_ms": g_per_kwh,
     }
     if out is not None:
-        from wattlas.dashboard.frames import frame
-        from wattlas.dashboard.results import write_frame
+        from wattlas.report.frames import frame
+        from wattlas.report.results import write_frame
 
         write_frame(out, frame(points))
     if as_json:

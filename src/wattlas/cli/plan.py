@@ -84,7 +84,7 @@ def command(
     if not found.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:
-        from wattlas.dashboard.results import write_frame
+        from wattlas.report.results import write_frame
 
         write_frame(out, found.to_polars())
     if as_json:
@@ -99,7 +99,7 @@ def command(
 
 def as_mapping(found: Plan) -> dict[str, object]:
     """The plan for JSON: how it ended, totals, and energy by region."""
-    from wattlas.job.meta import totals_dict
+    from wattlas.studies.meta import totals_dict
 
     return {
         "status": str(found.status),
@@ -116,7 +116,7 @@ def as_mapping(found: Plan) -> dict[str, object]:
 
 def by_region(found: Plan) -> dict[str, float]:
     """IT energy of each region over the window, MWh."""
-    from wattlas.placement.stream import it_mwh_by_region
+    from wattlas.placement.streaming.stream import it_mwh_by_region
 
     energy = it_mwh_by_region(found)
     return {r.id: float(mwh) for r, mwh in zip(found.scenario.regions, energy, strict=True)}
@@ -160,7 +160,7 @@ def show_promises(found: Plan) -> None:
 
 def show_certificate(found: Plan) -> None:
     """The plan checked from its own prices, by none of the solver's code."""
-    from wattlas.placement.certificate import certify
+    from wattlas.placement.explain.certificate import certify
 
     proof = certify(found)
     typer.echo(

@@ -19,7 +19,7 @@ from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
 from wattlas.cli.plan import show_regions, show_totals
 
 if TYPE_CHECKING:
-    from wattlas.dashboard.stream_folder import Long
+    from wattlas.report.stream_folder import Long
 
 SAY_EVERY_S = 5.0
 """How often progress is told where stderr is no terminal."""
@@ -40,7 +40,7 @@ def to_folder(
 ) -> None:
     """Plan into a folder and tell what it comes to."""
     give_memory_back()
-    from wattlas.dashboard.stream_folder import write_plan
+    from wattlas.report.stream_folder import write_plan
 
     with progress("Reading"):
         long = _long(asked, chunk)
@@ -75,11 +75,11 @@ _MMAP_THRESHOLD = -3
 
 def _long(asked: Asked, chunk: int) -> Long:
     """The scenario as it is to be planned: chunk by chunk where it is long."""
-    from wattlas.dashboard.stream_folder import Long, whole
     from wattlas.data.months import is_long, load_months
     from wattlas.model.objective import Window
-    from wattlas.placement.blocks import coupling, hours_up_to
-    from wattlas.placement.stream import coupling_words
+    from wattlas.placement.problem.blocks import coupling, hours_up_to
+    from wattlas.placement.streaming.stream import coupling_words
+    from wattlas.report.stream_folder import Long, whole
 
     if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
         months = load_months(asked.path, scenario=asked.scenario, set=asked.set)

@@ -21,7 +21,7 @@ from wattlas.cli.common import (
 from wattlas.cli.show import percent, table, ticker
 
 if TYPE_CHECKING:
-    from wattlas.job.study import Study
+    from wattlas.studies.study import Study
 
 
 def command(
@@ -41,8 +41,8 @@ def command(
     Prints a summary and writes a folder with report.html, meta.json and Parquet tables. Without a
     scenario it studies the embedded world.
     """
-    from wattlas.dashboard.folder import save
-    from wattlas.job.study import study
+    from wattlas.report.folder import save
+    from wattlas.studies.study import study
 
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)

@@ -21,9 +21,9 @@ from wattlas.cli.common import (
 from wattlas.cli.show import figure, percent, table, ticker
 
 if TYPE_CHECKING:
-    from wattlas.job.offers import Design, TierDesign
     from wattlas.model.scenario import Scenario
-    from wattlas.placement.metrics import Table
+    from wattlas.placement.tables.metrics import Table
+    from wattlas.studies.offers import Design, TierDesign
 
 PACK = "pack"
 DEFAULT_PACK = "typical-2023"
@@ -61,7 +61,7 @@ def command(
     Says plainly where no tier is worth offering, and why. The section `users` of the scenario says
     who subscribes and what full service sells for, `offer` what is looked for.
     """
-    from wattlas.job.offers import design_tiers
+    from wattlas.studies.offers import design_tiers
 
     with progress("Reading"):
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
@@ -115,7 +115,7 @@ def _points(profiles: str, hardware: str, world: Scenario) -> Any:
 
 
 def _split(found: TierDesign) -> Table | None:
-    from wattlas.job.tier_tables import split_table
+    from wattlas.studies.tier_tables import split_table
 
     if found.plan.scenario.frictions.couples:
         say("Frictions couple the hours: the saving is not split between geography and tiers.")
@@ -124,9 +124,9 @@ def _split(found: TierDesign) -> Table | None:
 
 
 def _write(out: Path, found: TierDesign, parts: Table | None) -> None:
-    from wattlas.dashboard.frames import frame
-    from wattlas.dashboard.results import write_frame
-    from wattlas.job.tier_tables import tier_tables
+    from wattlas.report.frames import frame
+    from wattlas.report.results import write_frame
+    from wattlas.studies.tier_tables import tier_tables
 
     out.mkdir(parents=True, exist_ok=True)
     tables = tier_tables(found)
@@ -137,7 +137,7 @@ def _write(out: Path, found: TierDesign, parts: Table | None) -> None:
 
 
 def _as_mapping(found: TierDesign, parts: Table | None) -> dict[str, Any]:
-    from wattlas.job.tier_tables import tier_tables
+    from wattlas.studies.tier_tables import tier_tables
 
     tables = tier_tables(found)
     kept = {name: rows_of(tables[name]) for name in _TOLD if name in tables}

@@ -50,7 +50,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Fit users' taste to a choice experiment: θ, k_a, k_l, W, μ and what they would pay."""
-    from wattlas.job.fit import as_choices, fit_users
+    from wattlas.studies.fit import as_choices, fit_users
 
     bent = _curvature(curvature)
     if out is not None and out.is_dir():
@@ -67,7 +67,7 @@ def command(
         scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
         found = fit_users(table, scale=scale, curvature=bent, additive=additive, requests=requests)
     if out is not None:
-        from wattlas.dashboard.results import write_text
+        from wattlas.report.results import write_text
 
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, users_yaml(found, choices.name))

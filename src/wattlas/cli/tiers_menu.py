@@ -23,9 +23,9 @@ from wattlas.cli.show import figure, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wattlas.job.home import Home
     from wattlas.model.scenario import Scenario
     from wattlas.model.workload import OperatingPoint, WorkloadClass
+    from wattlas.studies.home import Home
     from wattlas.tiers.menu import Menu
     from wattlas.tiers.targets import Targets
 
@@ -94,7 +94,7 @@ def _found(
     world: Scenario, klass: str, profiles: str, hardware: str, intensity: float | None
 ) -> _Found:
     from wattlas.errors import UsageError
-    from wattlas.job.home import at_home
+    from wattlas.studies.home import at_home
     from wattlas.tiers.menu import menu
 
     chosen = class_of(world, klass)

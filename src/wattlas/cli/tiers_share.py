@@ -24,8 +24,8 @@ from wattlas.errors import InputError, Problem, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from wattlas.job.board import Ways
     from wattlas.model.scenario import Scenario
+    from wattlas.studies.board import Ways
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
@@ -105,7 +105,7 @@ def command(
     do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can
     meet it.
     """
-    from wattlas.job.board import Ways
+    from wattlas.studies.board import Ways
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
@@ -175,8 +175,8 @@ def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
 
 def _of_table(file: Path, question: Question, green_share: float | None) -> Asked:
     from wattlas.data.intensity_file import read_intensities
-    from wattlas.job.board import HALF, board_of_table, share_problem
-    from wattlas.job.shares import cap_problems, unknown_zones
+    from wattlas.studies.board import HALF, board_of_table, share_problem
+    from wattlas.studies.shares import cap_problems, unknown_zones
 
     read = read_intensities(file)
     part = HALF if green_share is None else green_share
@@ -195,8 +195,8 @@ def _of_table(file: Path, question: Question, green_share: float | None) -> Aske
 
 def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> Asked:
     from wattlas.cli.tiers_menu import class_of
-    from wattlas.job.board import board_of, problems_of
-    from wattlas.job.shares import cap_problems, unknown_zones, zones_of
+    from wattlas.studies.board import board_of, problems_of
+    from wattlas.studies.shares import cap_problems, unknown_zones, zones_of
 
     chosen = class_of(world, klass).id
     problems = [
@@ -213,7 +213,7 @@ def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) ->
 
 def _with_forecast(asked: Asked, file: Path | None) -> Asked:
     """The same question with the forecast that its days are planned on."""
-    from wattlas.job.shares import persistence
+    from wattlas.studies.shares import persistence
 
     if file is not None:
         return replace(asked, expected=_read_forecast(asked, file), forecast=f"as {file} has it")
@@ -224,8 +224,8 @@ def _with_forecast(asked: Asked, file: Path | None) -> Asked:
 def _read_forecast(asked: Asked, file: Path) -> np.ndarray:
     """The forecast intensity of each region, (R, T)."""
     from wattlas.data.intensity_file import read_intensities
-    from wattlas.job.shares import steps_per_day
     from wattlas.model.signals import Hours
+    from wattlas.studies.shares import steps_per_day
 
     board = asked.board
     hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
@@ -244,7 +244,7 @@ def _write(file: Path, rows: Rows) -> None:
     """Every day of every zone, place and rule, with its hours as letters."""
     import polars as pl
 
-    from wattlas.dashboard.results import write_frame, write_text
+    from wattlas.report.results import write_frame, write_text
 
     text, number = pl.String(), pl.Float64()
     names = dict.fromkeys(("zone", "place", "rule", "plan", "day"), text)

@@ -11,9 +11,9 @@ from wattlas.errors import InfeasibleError
 if TYPE_CHECKING:
     import numpy as np
 
-    from wattlas.job.grams import Board
-    from wattlas.job.shares import ZoneShare
     from wattlas.model.scenario import Scenario
+    from wattlas.studies.grams import Board
+    from wattlas.studies.shares import ZoneShare
     from wattlas.tiers.ahead import Ahead
 
 Rows = list[dict[str, Any]]
@@ -77,7 +77,7 @@ def answer(asked: Asked) -> Answer:
                 for rule in of.rules if of.every_day else [of.main]:
                     found.days.extend(_day_rows(shares[rule], plans.get(rule)))
         if of.targets and asked.world is not None:
-            from wattlas.job.levels import levels
+            from wattlas.studies.levels import levels
 
             cap = float(found.zones[-1]["cap_g"])
             found.targets.extend(levels(asked.world, asked.klass, asked.board, zone, cap))
@@ -97,8 +97,8 @@ def shown_days(of: Question, rows: Rows) -> Rows:
 
 
 def _shares(asked: Asked, zone: str, place: str) -> dict[str, ZoneShare]:
-    from wattlas.job.grams import grams
-    from wattlas.job.shares import zone_share
+    from wattlas.studies.grams import grams
+    from wattlas.studies.shares import zone_share
 
     of, one = asked.question, grams(asked.board, zone, place)
     return {
@@ -108,7 +108,7 @@ def _shares(asked: Asked, zone: str, place: str) -> dict[str, ZoneShare]:
 
 
 def _plans(asked: Asked, zone: str, place: str) -> dict[str, Ahead]:
-    from wattlas.job.shares import ahead_of
+    from wattlas.studies.shares import ahead_of
 
     of, board, expected = asked.question, asked.board, asked.expected
     return {
@@ -120,7 +120,7 @@ def _plans(asked: Asked, zone: str, place: str) -> dict[str, Ahead]:
 
 
 def _zone_row(asked: Asked, zone: str, place: str, shares: dict[str, ZoneShare]) -> dict[str, Any]:
-    from wattlas.job.grams import intensity
+    from wattlas.studies.grams import intensity
     from wattlas.tiers.share import mean_of
 
     mean, variation = intensity(asked.board, zone)

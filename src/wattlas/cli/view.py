@@ -19,8 +19,8 @@ def command(
     ] = 0,
 ) -> None:
     """Show a results folder: the report, and each table as CSV and JSON. Ctrl-C ends it."""
-    from wattlas.dashboard.results import open_results
-    from wattlas.dashboard.view import Server
+    from wattlas.report.results import open_results
+    from wattlas.report.view import Server
 
     with Server(open_results(folder), port) as server:
         typer.echo(server.url)

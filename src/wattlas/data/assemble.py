@@ -140,7 +140,7 @@ def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
     except InputError as fault:
         document = draft.inputs.document
         raise InputError(
-            [document.problem(tuple(p.where.split(".")), p.what, p.mend) for p in fault.problems]
+            [document.problem(tuple(p.where.split(".")), p.what, p.fix) for p in fault.problems]
         ) from None
 
 

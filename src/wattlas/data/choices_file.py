@@ -70,7 +70,7 @@ def _at_rows(
     rows = frame[ROW].to_list()
     for fault in faults_of_rows:
         row = None if fault.row is None else rows[fault.row]
-        yield table.problem(row, fault.column, fault.what, fault.mend)
+        yield table.problem(row, fault.column, fault.what, fault.fix)
 
 
 def _empty(table: SourceTable, name: str) -> pl.Expr:

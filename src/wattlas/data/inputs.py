@@ -98,7 +98,7 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
         except InputError as fault:
             at = document.place(("pack",))
             inputs.problems += [
-                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.mend, at.file, at.line)
+                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.fix, at.file, at.line)
                 if p.file is None
                 else p
                 for p in fault.problems

@@ -61,12 +61,12 @@ class Fault:
     row: int | None
     column: str
     what: str
-    mend: str
+    fix: str
 
     def problem(self, label: str = "") -> Problem:
         """The fault as a problem that names its row, counted from 1."""
         where = self.column if self.row is None else f"{self.column}, row {self.row + 1}"
-        return Problem(where, self.what, self.mend, label or None)
+        return Problem(where, self.what, self.fix, label or None)
 
 
 def numbered(*columns: np.ndarray) -> np.ndarray:
@@ -96,12 +96,12 @@ def range_faults(choices: Choices) -> Iterator[Fault]:
         yield from _beyond(name, getattr(choices, name))
 
 
-def _told(rows: np.ndarray, column: str, what: Callable[[int], str], mend: str) -> Iterator[Fault]:
+def _told(rows: np.ndarray, column: str, what: Callable[[int], str], fix: str) -> Iterator[Fault]:
     for row in rows[:SHOWN_PER_FAULT]:
-        yield Fault(int(row), column, what(int(row)), mend)
+        yield Fault(int(row), column, what(int(row)), fix)
     more = len(rows) - SHOWN_PER_FAULT
     if more > 0:
-        yield Fault(int(rows[-1]), column, f"{more} more like this", "Mend them all alike.")
+        yield Fault(int(rows[-1]), column, f"{more} more like this", "Fix them all alike.")
 
 
 def _lengths(choices: Choices) -> Iterator[Fault]:
@@ -117,18 +117,18 @@ def _lengths(choices: Choices) -> Iterator[Fault]:
 
 
 def _empty(choices: Choices) -> Iterator[Fault]:
-    mend = 'Give the figure; a row with all four attributes empty is "none of these".'
+    fix = 'Give the figure; a row with all four attributes empty is "none of these".'
     for name in ATTRIBUTES:
         empty = np.flatnonzero(~np.isfinite(getattr(choices, name)) & ~choices.outside)
-        yield from _told(empty, name, lambda _: "is empty or no number", mend)
+        yield from _told(empty, name, lambda _: "is empty or no number", fix)
 
 
 def _beyond(name: str, values: np.ndarray) -> Iterator[Fault]:
     share = name == "accuracy"
     most, wanted = (1.0, "0..1") if share else (MOST, f"0 to {MOST:g}")
     bad = np.flatnonzero(np.isfinite(values) & ((values < 0) | (values > most)))
-    mend = "Give a share: 0.87 for 87 %." if share else "Look for a wrong sign or unit."
-    yield from _told(bad, name, lambda r: f"is {values[r]:g}, wanted {wanted}", mend)
+    fix = "Give a share: 0.87 for 87 %." if share else "Look for a wrong sign or unit."
+    yield from _told(bad, name, lambda r: f"is {values[r]:g}, wanted {wanted}", fix)
 
 
 def _name(choices: Choices, row: int) -> str:

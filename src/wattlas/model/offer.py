@@ -97,16 +97,16 @@ def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem
                 yield Problem(f"{at}.{name}", f"is {value:g}, wanted 0..1", "Give a share.")
         if not tier.latency_factor >= 1.0:
             what = f"is {tier.latency_factor:g}, wanted at least 1"
-            mend = "The floor of a tier may be slower than full service, never faster."
-            yield Problem(f"{at}.latency_factor", what, mend)
+            fix = "The floor of a tier may be slower than full service, never faster."
+            yield Problem(f"{at}.latency_factor", what, fix)
         for kind, names, known in (
             ("classes", tier.classes, set(classes)),
             ("points", tier.points, points),
         ):
             for name in names or ():
                 if name not in known:
-                    mend = f"Choose among {', '.join(sorted(known))}."
-                    yield Problem(f"{at}.{kind}", f"names `{name}`, which is not there", mend)
+                    fix = f"Choose among {', '.join(sorted(known))}."
+                    yield Problem(f"{at}.{kind}", f"names `{name}`, which is not there", fix)
         if tier.classes == ():
             yield Problem(f"{at}.classes", "is empty", "Name a class, or leave it out for all.")
         for klass in _classes_of(scenario, tier):

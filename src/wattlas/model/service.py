@@ -56,7 +56,7 @@ class Service:
                 what = f"has the shape {values.shape}, wanted {wanted}"
                 problems.append(Problem(name, what, "Give one value per point and step."))
             elif not np.isfinite(values).all():
-                problems.append(Problem(name, "has values that are no numbers", "Mend them."))
+                problems.append(Problem(name, "has values that are no numbers", "Fix them."))
         if not (np.asarray(self.requests) >= 0).all() or not np.sum(self.requests) > 0:
             what = "holds no requests" if steps else "is empty"
             problems.append(Problem("requests", what, "Give requests in at least one step."))

@@ -11,17 +11,18 @@ from wattlas.errors import UsageError
 from wattlas.model.objective import Minimise, Objective, Solver
 from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement import conflict, highs
-from wattlas.placement import limits as limited
-from wattlas.placement.alike import merged, shared_out
-from wattlas.placement.blocks import blocks
-from wattlas.placement.coupled import Outcome, solve_coupled, solve_coupled_limits
-from wattlas.placement.hourly import Solution, solve_hours
-from wattlas.placement.instance import Instance, build_instance
-from wattlas.placement.joined import counted_words, joined
-from wattlas.placement.measures import Measure, carbon_to_minimise, cost
-from wattlas.placement.shares import couplings
-from wattlas.placement.totals import expand, totals
+from wattlas.placement.constraints.shares import couplings
+from wattlas.placement.explain import conflict
+from wattlas.placement.hour import highs
+from wattlas.placement.hour.solver import Solution, solve_hours
+from wattlas.placement.problem.blocks import blocks
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.merge_sources import merged, shared_out
+from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
+from wattlas.placement.solution.concat import counted_words, joined
+from wattlas.placement.solution.totals import expand, totals
+from wattlas.placement.window import limits as limited
+from wattlas.placement.window.time_coupled import Outcome, solve_coupled, solve_coupled_limits
 from wattlas.units import KG_PER_T
 
 

@@ -230,7 +230,7 @@ def _problems(
         if not name.startswith("forecast"):
             bad |= np.isnan(values)
         if bad.any():
-            yield Problem(name, "has values that are negative or no numbers", "Mend the series.")
+            yield Problem(name, "has values that are negative or no numbers", "Fix the series.")
     if of.asked.shape == of.full.shape and len(of.full) and not of.asked.sum() > 0:
         yield Problem("requests", "add up to nothing", "Give requests in at least one step.")
     if of.green.shape == of.full.shape and of.green.sum() > of.full.sum() * (1 + NEAR):

@@ -37,7 +37,7 @@ STEPS = 100
 CLOSE = 5e-9
 """The search for ρ ends where a step would raise ln L by less: 1e-4 of a standard error."""
 HALVINGS = 40
-MEND = "Give a number (0 is linear), or show more levels of accuracy and latency."
+FIX = "Give a number (0 is linear), or show more levels of accuracy and latency."
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _augmented(tasks: Tasks, scale: Scale, here: Point) -> np.ndarray:
     spread = spread_of(Terms(values, (*here.made.names, CURVATURE)), tasks.there)
     if spread.told(CURVATURE, here.made.names)[0] < SAME:
         what = "does not show in the choices: what it bends can be told by straight lines"
-        raise InputError([Problem(CURVATURE, what, MEND)])
+        raise InputError([Problem(CURVATURE, what, FIX)])
     return values
 
 
@@ -155,7 +155,7 @@ def _moved(at: Callable[[float, np.ndarray], Point], here: Point, step: float) -
     """The first point along the step, halved as often as need be, at which ln L is higher."""
     if abs(here.rho) == CURVATURE_MOST and step * here.rho > 0:
         what = f"the choices fit best where ρ is beyond ±{CURVATURE_MOST:g}"
-        raise InputError([Problem(CURVATURE, what, MEND)])
+        raise InputError([Problem(CURVATURE, what, FIX)])
     for _ in range(HALVINGS):
         to = min(max(here.rho + step, -CURVATURE_MOST), CURVATURE_MOST)
         there = at(to, here.found.coefficients)

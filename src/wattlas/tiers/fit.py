@@ -186,7 +186,7 @@ def _members(choices: Choices) -> dict[str, np.ndarray]:
 
 def _placed(problem: Problem, segment: str, label: str) -> Problem:
     where = f"{problem.where} (segment {segment})" if segment else problem.where
-    return Problem(where, problem.what, problem.mend, label or None)
+    return Problem(where, problem.what, problem.fix, label or None)
 
 
 def _estimated(tasks: Tasks, scale: Scale, curvature: float | None, additive: bool) -> Coefficients:

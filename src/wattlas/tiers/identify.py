@@ -1,4 +1,4 @@
-"""What a table of choices cannot tell, and how to mend it: before the search, and after it."""
+"""What a table of choices cannot tell, and how to fix it: before the search, and after it."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def unidentified(spread: Spread) -> list[Problem]:
     crossed = BOTH in spread.names and alone[ACCURACY] and alone[LATENCY]
     if crossed and spread.told(BOTH, kept)[0] < SAME:
         what = "the table does not cross the two, so their interaction 1 − k_a − k_l is not told"
-        mend = (
+        fix = (
             "Show fast and slow at high and at low accuracy, or fit with additive (k_a + k_l = 1)."
         )
-        problems.append(Problem(COLUMN[BOTH], what, mend))
+        problems.append(Problem(COLUMN[BOTH], what, fix))
     return problems
 
 
@@ -145,8 +145,8 @@ def diverging(spread: Spread, direction: np.ndarray) -> Problem:
         "decides every choice that it bears on (perfect separation), so no finite coefficients "
         "are best"
     )
-    mend = "Show closer alternatives, or ask more respondents."
-    return Problem(" with ".join(COLUMN[n] for n in names), what, mend)
+    fix = "Show closer alternatives, or ask more respondents."
+    return Problem(" with ".join(COLUMN[n] for n in names), what, fix)
 
 
 def meaningless(sums: Sequence[Estimate]) -> Iterator[Problem]:
@@ -158,9 +158,9 @@ def meaningless(sums: Sequence[Estimate]) -> Iterator[Problem]:
     for name, one in told.items():
         if one.value > 0 or (name == WHOLE and told[QUALITY].value <= 0):
             continue
-        what, mend = NOT_ABOVE_0[name]
+        what, fix = NOT_ABOVE_0[name]
         found = f"comes out at {one.value:.3g} ± {one.standard_error:.2g}, not above 0"
-        yield Problem(SUM_COLUMNS[name], f"{what} {found}, so {SUM_PARAMETERS[name]}", mend)
+        yield Problem(SUM_COLUMNS[name], f"{what} {found}, so {SUM_PARAMETERS[name]}", fix)
 
 
 def _constant(name: str) -> Problem:
@@ -177,8 +177,8 @@ def _together(name: str, told: list[str]) -> Problem:
 def _decides(name: str, worst: int) -> Problem:
     if name == OUTSIDE:
         what = "is always chosen where it may be" if worst == 0 else "is never chosen"
-        mend = "Leave its rows out, or show offers that are refused and others that are not."
-        return Problem(COLUMN[name], f"{what}, so {PARAMETER[name]} is not told", mend)
+        fix = "Leave its rows out, or show offers that are refused and others that are not."
+        return Problem(COLUMN[name], f"{what}, so {PARAMETER[name]} is not told", fix)
     what = (
         f"the {BEST[name][worst]} alternative is chosen in every task (perfect separation), so "
         f"no finite coefficient is best and {PARAMETER[name]} is not told"

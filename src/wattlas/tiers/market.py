@@ -227,12 +227,12 @@ def taken_up(market: Market, gain: np.ndarray, rest: Beside) -> np.ndarray:
 
 def _problems(service: Service, price_usd: float, usable: float | np.ndarray) -> Iterator[Problem]:
     if not service.points:
-        mend = "Give operating points that a degraded request may use."
-        yield Problem("menu", f"is empty for class {service.klass}", mend)
+        fix = "Give operating points that a degraded request may use."
+        yield Problem("menu", f"is empty for class {service.klass}", fix)
     if not (np.isfinite(price_usd) and price_usd > 0):
         what = f"is {price_usd:g} USD per request, wanted more than 0"
-        mend = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
-        yield Problem(f"price of class {service.klass}", what, mend)
+        fix = "Give classes.*.price_usd_per_request, or the prices per token under `users`."
+        yield Problem(f"price of class {service.klass}", what, fix)
     if not ((np.asarray(usable) >= 0) & (np.asarray(usable) <= 1)).all():
         yield Problem("usable", f"is {usable}, wanted 0..1", "Give a share.")
     for name, accuracy, late in zip(

@@ -103,8 +103,8 @@ def candidates(one: Menu, full: str) -> np.ndarray:
     Raises InputError where `full` is not on the menu.
     """
     if full not in one.ids:
-        mend = f"Choose among {', '.join(one.ids)}."
-        raise InputError([Problem("full", f"`{full}` is not on the menu", mend)])
+        fix = f"Choose among {', '.join(one.ids)}."
+        raise InputError([Problem("full", f"`{full}` is not on the menu", fix)])
     less = one.energy_kwh < one.energy_kwh[one.ids.index(full)]
     order = np.lexsort((one.energy_kwh, one.service_ms, -one.accuracy))
     found: np.ndarray = order[(one.pareto & less)[order]]
@@ -174,13 +174,13 @@ def _problems(klass: WorkloadClass, points: list[OperatingPoint], found: Menu) -
             yield Problem(f"points.{o.id}", "is there twice", "Give each point an id of its own.")
         score = found.accuracy[n]
         if not 0.0 <= score <= 1.0:
-            mend = "Divide a percentage by 100."
-            yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", mend)
+            fix = "Divide a percentage by 100."
+            yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", fix)
         for name in ("service_ms", "energy_kwh", "gpu_h"):
             value = getattr(found, name)[n]
             if not 0.0 <= value < np.inf:
                 what = f"is {value:g} per request, wanted a number of at least 0"
-                yield Problem(f"points.{o.id}.{name}", what, "Mend the figures it is made of.")
+                yield Problem(f"points.{o.id}.{name}", what, "Fix the figures it is made of.")
 
 
 def _falling(
@@ -191,4 +191,4 @@ def _falling(
             f"has level {level[high]:g} and scores {accuracy[high]:g}, while "
             f"{points[low].id} of level {level[low]:g} scores {accuracy[low]:g}"
         )
-        yield Problem(f"points.{points[high].id}.level", what, "Mend a score, or the levels.")
+        yield Problem(f"points.{points[high].id}.level", what, "Fix a score, or the levels.")

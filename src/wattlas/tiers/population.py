@@ -114,7 +114,7 @@ def _problems(people: Population) -> Iterator[Problem]:
             what = f"has {len(values)} kinds where requests has {count}"
             yield Problem(name, what, "Give one value per kind.")
         elif not np.isfinite(values).all():
-            yield Problem(name, "has values that are no numbers", "Mend them.")
+            yield Problem(name, "has values that are no numbers", "Fix them.")
     for name in ("consciousness", "weight_accuracy", "weight_latency"):
         if ((columns[name] < 0) | (columns[name] > 1)).any():
             yield Problem(name, "has values outside 0..1", "Give shares.")

@@ -271,7 +271,7 @@ def _problems(
             yield Problem(name, what, "Give one value per step.")
     for name, values in (("full_g", full), ("green_g", green), ("requests", asked)):
         if not np.isfinite(values).all() or (values < 0).any():
-            yield Problem(name, "has values that are negative or no numbers", "Mend the series.")
+            yield Problem(name, "has values that are negative or no numbers", "Fix the series.")
     if asked.shape == full.shape and len(asked) and asked.sum() <= 0:
         yield Problem("requests", "add up to nothing", "Give requests in at least one step.")
     elif green.shape == full.shape == asked.shape and (

@@ -1,0 +1,1 @@
+"""When moving a block of demand pays."""

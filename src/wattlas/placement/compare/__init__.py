@@ -1,0 +1,1 @@
+"""Baselines, counterfactuals, and what saves what."""

@@ -1,0 +1,1 @@
+"""V(τ): exact at its breakpoints, sampled, and soft."""

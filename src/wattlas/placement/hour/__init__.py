@@ -1,0 +1,1 @@
+"""One hour by itself: in closed form, by the engine, by HiGHS."""

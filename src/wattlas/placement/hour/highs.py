@@ -1,0 +1,179 @@
+"""The seam to HiGHS: arrays in, arrays and one status out.
+
+Options are set once here. Tolerances are tight because callers scale their programs so that the
+largest demand and the largest cost are of order 100.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from wattlas.errors import SolverError
+from wattlas.model.plan import Status
+from wattlas.placement.problem.lp import Rows
+
+INTERIOR_POINT_COLUMNS = 200_000
+"""Programs that are coupled in time and larger than this are solved by interior point."""
+
+
+@dataclass(frozen=True)
+class Lp:
+    """minimise cost·x subject to rows and lower ≤ x ≤ upper."""
+
+    cost: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    rows: list[Rows]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the solver ended, and its point: `x`, `reduced` per column, `dual` per row."""
+
+    status: Status
+    x: np.ndarray
+    reduced: np.ndarray
+    dual: np.ndarray
+    objective: float
+    seconds: float
+
+
+@cache
+def version() -> str:
+    """`highs 1.x.y`."""
+    return f"highs {new_solver().version()}"
+
+
+def new_solver(
+    *, time_limit_s: float | None = None, interior: bool = False, tolerance: float = 1e-9
+) -> Any:
+    """A silent HiGHS on one thread with tight tolerances."""
+    import highspy
+
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("primal_feasibility_tolerance", tolerance)
+    solver.setOptionValue("dual_feasibility_tolerance", tolerance)
+    if interior:
+        solver.setOptionValue("solver", "ipm")
+        solver.setOptionValue("run_crossover", "on")
+    if time_limit_s is not None:
+        solver.setOptionValue("time_limit", time_limit_s)
+    return solver
+
+
+def load(solver: Any, lp: Lp) -> None:
+    """Pass the program whole."""
+    import highspy
+
+    columns = len(lp.cost)
+    start, index, value = stack(lp.rows)
+    lower = np.concatenate([block.lower for block in lp.rows])
+    upper = np.concatenate([block.upper for block in lp.rows])
+    none, continuous = np.zeros(0, np.int32), np.zeros(columns, np.int32)
+    # One call with arrays; the fields of a HighsLp are copied number by number, which takes longer.
+    status = solver.passModel(
+        columns, len(lower), len(value), 0,
+        int(highspy.MatrixFormat.kRowwise), int(highspy.HessianFormat.kTriangular),
+        int(highspy.ObjSense.kMinimize), 0.0,
+        lp.cost, lp.lower, lp.upper, lower, upper,
+        start, index, value, none, none, np.zeros(0), continuous,
+    )  # fmt: skip
+    if status == highspy.HighsStatus.kError:
+        raise SolverError("HiGHS refused the program: a bound or coefficient is not a number")
+
+
+def stack(blocks: list[Rows]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All blocks as one matrix in compressed rows: (start, index, value)."""
+    sizes = np.concatenate([np.diff(block.start) for block in blocks])
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    index = np.concatenate([block.index for block in blocks]).astype(np.int32)
+    return start, index, np.concatenate([block.value for block in blocks])
+
+
+def run(solver: Any) -> Answer:
+    """Solve what is loaded, from the last basis where there is one."""
+    began = time.perf_counter()
+    solver.run()
+    seconds = time.perf_counter() - began
+    status = _status(solver.getModelStatus())
+    if solver.getNumCol() == 0 and not _rows_hold_nothing(solver):
+        status = Status.INFEASIBLE
+    if status in (Status.INFEASIBLE, Status.FAILED):
+        empty = np.zeros(0)
+        return Answer(status, empty, empty, empty, float("nan"), seconds)
+    solution = solver.getSolution()
+    return Answer(
+        status,
+        np.asarray(solution.col_value),
+        np.asarray(solution.col_dual),
+        np.asarray(solution.row_dual),
+        float(solver.getInfo().objective_function_value),
+        seconds,
+    )
+
+
+def run_safely(solver: Any) -> Answer:
+    """Solve what is loaded, and once more from scratch where the last basis led nowhere.
+
+    Raises SolverError where that fails, too.
+    """
+    answer = run(solver)
+    if answer.status is not Status.OPTIMAL:
+        solver.clearSolver()
+        answer = run(solver)
+    return checked(answer)
+
+
+def run_from_basis(solver: Any) -> Answer:
+    """Solve what is loaded from the last basis, but with nothing else of the last solution.
+
+    From program to program the factors of the basis are updated, and their rounding adds up.
+    """
+    basis = solver.getBasis()
+    solver.clearSolver()
+    solver.setBasis(basis)
+    return run(solver)
+
+
+def solve(lp: Lp, *, time_limit_s: float | None = None, interior: bool = False) -> Answer:
+    """Load and solve once."""
+    solver = new_solver(time_limit_s=time_limit_s, interior=interior)
+    load(solver, lp)
+    return run(solver)
+
+
+def checked(answer: Answer) -> Answer:
+    """The answer, or SolverError where the solver failed."""
+    if answer.status is Status.FAILED:
+        raise SolverError("HiGHS ended without an answer; please report the scenario")
+    return answer
+
+
+def _rows_hold_nothing(solver: Any) -> bool:
+    """Whether all rows allow zero: HiGHS does not look at the rows of a program without columns."""
+    lp = solver.getLp()
+    lower, upper = np.asarray(lp.row_lower_), np.asarray(lp.row_upper_)
+    return bool((lower <= 0).all() and (upper >= 0).all())
+
+
+def _status(found: Any) -> Status:
+    """One table from HiGHS's model status to ours."""
+    import highspy
+
+    known = highspy.HighsModelStatus
+    table = {
+        known.kOptimal: Status.OPTIMAL,
+        known.kInfeasible: Status.INFEASIBLE,
+        known.kUnboundedOrInfeasible: Status.INFEASIBLE,
+        known.kTimeLimit: Status.LIMIT,
+        known.kIterationLimit: Status.LIMIT,
+        known.kModelEmpty: Status.OPTIMAL,
+    }
+    return table.get(found, Status.FAILED)

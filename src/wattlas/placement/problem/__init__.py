@@ -1,0 +1,1 @@
+"""What one program holds: open places, sources, unit values, columns and rows."""

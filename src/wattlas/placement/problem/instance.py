@@ -1,0 +1,187 @@
+"""The arrays of one placement program, with equal sources merged.
+
+Two demands (metro, class) with the same class, service node and open places differ in nothing
+that a unit cost sees: they are one source whose demand is the sum. The merge is exact, and a
+flow of the source is shared among its members in proportion to their demand. Sticky classes whose
+moves are charged stay apart, because a swap between two members would look like standing still.
+
+S sources, R regions, O operating points, M model variants, K classes, T hours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from wattlas.model.scenario import Scenario
+from wattlas.model.workload import State
+from wattlas.placement.problem.feasibility import (
+    Feasibility,
+    accuracy,
+    degraded_points,
+    feasibility,
+    home_region,
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One program's arrays, without an objective.
+
+    Shapes: `klass`, `node`, `unserved_usd` (S,) — nan where demand must be served; `source_of`
+    (I, K) with −1 for demand that is always zero; `demand` (S, T), requests/h; `allowed`
+    (S, R, O); `energy_kwh`, `gpu_h`, `accuracy` (S, O), IT energy and accelerator time per
+    request; `capacity` (R, T), GPU-h/h; `mean_accuracy_min` (K,), nan where there is none.
+    """
+
+    scenario: Scenario
+    judged: Feasibility
+    klass: np.ndarray
+    node: np.ndarray
+    source_of: np.ndarray
+    demand: np.ndarray
+    allowed: np.ndarray
+    energy_kwh: np.ndarray
+    gpu_h: np.ndarray
+    accuracy: np.ndarray
+    capacity: np.ndarray
+    unserved_usd: np.ndarray
+    mean_accuracy_min: np.ndarray
+    stranded: tuple[tuple[int, int], ...] = field(default=())
+    """Demands (metro, class) with no open place and no price for going unserved."""
+
+    @property
+    def sources(self) -> int:
+        """S."""
+        return len(self.klass)
+
+    @cached_property
+    def hours(self) -> np.ndarray:
+        """Hours that each step stands for, shape (T,)."""
+        return self.scenario.hours.hours
+
+    @cached_property
+    def degraded(self) -> np.ndarray:
+        """Whether a source's request at a point counts as degraded; bool, shape (S, O)."""
+        mask: np.ndarray = degraded_points(self.scenario)[self.klass]
+        return mask
+
+    @cached_property
+    def excess(self) -> np.ndarray:
+        """Accuracy above the class's mean floor, a[s,o] − A_k, shape (S, O).
+
+        Zero where the class has no floor, and for degraded requests: the floor is a promise about
+        the requests that are served in full.
+        """
+        above = self.accuracy - self.mean_accuracy_min[self.klass][:, None]
+        counted: np.ndarray = np.where(np.isnan(above) | self.degraded, 0.0, above)
+        return counted
+
+    @cached_property
+    def variants(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of the model variants, and the variant of each point, int, shape (O,)."""
+        names = tuple(dict.fromkeys(p.variant for p in self.scenario.points))
+        at = {name: m for m, name in enumerate(names)}
+        return names, np.array([at[p.variant] for p in self.scenario.points], dtype=np.int64)
+
+    @cached_property
+    def home(self) -> np.ndarray:
+        """Home region of each source, −1 where none, int, shape (S,)."""
+        per_demand = home_region(self.scenario, self.judged)
+        home = np.full(self.sources, -1, dtype=np.int64)
+        i, k = np.nonzero(self.source_of >= 0)
+        home[self.source_of[i, k]] = per_demand[i, k]
+        return home
+
+    @cached_property
+    def members(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Metros of each source: (pointer (S+1,), metro, class) in compressed rows."""
+        i, k = np.nonzero(self.source_of >= 0)
+        source = self.source_of[i, k]
+        order = np.argsort(source, kind="stable")
+        pointer = np.zeros(self.sources + 1, dtype=np.int64)
+        np.cumsum(np.bincount(source, minlength=self.sources), out=pointer[1:])
+        return pointer, i[order], k[order]
+
+
+def build_instance(
+    scenario: Scenario,
+    budget_ms: np.ndarray | None = None,
+    *,
+    judged: Feasibility | None = None,
+    alike: np.ndarray | None = None,
+) -> Instance:
+    """The arrays of the scenario's program; `budget_ms` (I, K) replaces the classes' budgets.
+
+    `judged` gives the open places instead of the masks. `alike` (I, K, …) is what demands of a
+    class and node must share to be merged; their open places by default.
+    """
+    judged = feasibility(scenario, budget_ms) if judged is None else judged
+    alike = judged.allowed if alike is None else alike
+    present = np.asarray((scenario.demand_per_h > 0).any(axis=2))
+    source_of, first = _sources(scenario, alike, present)
+    return _arrays(scenario, judged, source_of, first)
+
+
+def _sources(
+    scenario: Scenario, alike: np.ndarray, present: np.ndarray
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Source of each demand (−1: none), and the first demand of each source."""
+    apart = {
+        k
+        for k, c in enumerate(scenario.classes)
+        if c.state is State.STICKY and scenario.frictions.move_state
+    }
+    seen: dict[tuple[object, ...], int] = {}
+    first: list[tuple[int, int]] = []
+    source_of = np.full(present.shape, -1, dtype=np.int64)
+    for k in range(present.shape[1]):
+        for i in np.flatnonzero(present[:, k]):
+            own = i if k in apart else -1
+            key = (k, own, scenario.metro_node[i], alike[i, k].tobytes())
+            if key not in seen:
+                seen[key] = len(first)
+                first.append((int(i), k))
+            source_of[i, k] = seen[key]
+    return source_of, first
+
+
+def _arrays(
+    scenario: Scenario,
+    judged: Feasibility,
+    source_of: np.ndarray,
+    first: list[tuple[int, int]],
+) -> Instance:
+    count, (_, _, r, o, t) = len(first), scenario.shape
+    lead_i = np.array([i for i, _ in first], dtype=np.int64)
+    klass = np.array([k for _, k in first], dtype=np.int64)
+    demand = np.zeros((count, t))
+    i, k = np.nonzero(source_of >= 0)
+    np.add.at(demand, source_of[i, k], scenario.demand_per_h[i, k])
+    price = np.array(
+        [_nan_if_none(c.unserved_usd_per_request) for c in scenario.classes], dtype=float
+    )
+    allowed = judged.allowed[lead_i, klass] if count else np.zeros((0, r, o), dtype=bool)
+    closed_out = ~judged.allowed[i, k].any(axis=(1, 2)) & np.isnan(price[k])
+    return Instance(
+        scenario=scenario,
+        judged=judged,
+        klass=klass,
+        node=scenario.metro_node[lead_i] if count else lead_i,
+        source_of=source_of,
+        demand=demand,
+        allowed=allowed,
+        energy_kwh=scenario.it_kwh[klass],
+        gpu_h=scenario.gpu_h[klass],
+        accuracy=accuracy(scenario)[klass],
+        capacity=np.asarray(scenario.capacity_gpu, dtype=float),
+        unserved_usd=price[klass],
+        mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
+        stranded=tuple((int(a), int(b)) for a, b in zip(i[closed_out], k[closed_out], strict=True)),
+    )
+
+
+def _nan_if_none(value: float | None) -> float:
+    return float("nan") if value is None else value

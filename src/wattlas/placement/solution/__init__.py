@@ -1,0 +1,1 @@
+"""What a solution comes to, and stretches of time put together."""

@@ -1,0 +1,1 @@
+"""Long plans chunk by chunk."""

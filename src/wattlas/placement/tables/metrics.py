@@ -1,0 +1,232 @@
+"""What a placement is worth: relocatable demand, layers, relocation, realised benefit.
+
+Each function returns a table as a mapping of column names to arrays or lists; units are in the
+names. Definitions follow Luo & Yang 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from wattlas.errors import InfeasibleError
+from wattlas.model.frictions import Frictions
+from wattlas.model.geography import great_circle_km
+from wattlas.model.objective import Minimise, Objective
+from wattlas.model.offer import full_service
+from wattlas.model.plan import Flows, Plan, Totals
+from wattlas.model.scenario import Scenario
+from wattlas.placement.compare.counterfactual import LABELS, present, without
+from wattlas.placement.explain import conflict
+from wattlas.placement.problem.feasibility import home_region
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.solution.plan_totals import merged_totals, worth
+from wattlas.placement.solution.totals import per_flow, slices
+from wattlas.placement.window.limits import nearest_available
+
+Table = Mapping[str, Sequence[Any] | np.ndarray]
+
+REGIONAL_MS = 30.0
+"""A region is regional where its round trip is at most this much above home's."""
+HVDC_LOSS_PER_1000_KM = 0.03
+
+
+def relocatable(instance: Instance, best: Plan) -> Table:
+    """Energy of each class that could leave home (technical) and that does (economic), MWh.
+
+    Technical: at least one open place is not home. Economic: the plan runs it away from home.
+    """
+    scenario = instance.scenario
+    home = home_region(scenario, instance.judged)
+    open_elsewhere = _open_elsewhere(instance, home)
+    count = len(scenario.classes)
+    total, technical, economic = np.zeros((3, count))
+    for flows, energy in with_energy(best):
+        away = flows.served & (flows.region != home[flows.metro, flows.klass])
+        elsewhere = open_elsewhere[flows.metro, flows.klass]
+        total += np.bincount(flows.klass, energy, count)
+        technical += np.bincount(flows.klass, energy * elsewhere, count)
+        economic += np.bincount(flows.klass, energy * away, count)
+    return {
+        "class": [k.id for k in scenario.classes],
+        "it_mwh": total,
+        "technical_mwh": technical,
+        "technical_share": _share(technical, total),
+        "economic_mwh": economic,
+        "economic_share": _share(economic, total),
+    }
+
+
+def layers(instance: Instance, best: Plan) -> Table:
+    """Energy of each class by execution layer.
+
+    Local: at home. Regional: within `REGIONAL_MS` of home's round trip. Energy-oriented: beyond.
+    Late: served at the nearest place although its budget is missed.
+    """
+    scenario = instance.scenario
+    home_of = home_region(scenario, instance.judged)
+    names = ("local", "regional", "energy-oriented", "late", "unserved")
+    grid = np.zeros((len(scenario.classes), len(names)))
+    for flows, energy in with_energy(best):
+        home = home_of[flows.metro, flows.klass]
+        np.add.at(grid, (flows.klass, _layer(instance, flows, home)), energy)
+    total = grid.sum(axis=1, keepdims=True)
+    return {
+        "class": [k.id for k in scenario.classes for _ in names],
+        "layer": list(names) * len(scenario.classes),
+        "it_mwh": grid.ravel(),
+        "share": _share(grid, np.broadcast_to(total, grid.shape)).ravel(),
+    }
+
+
+def _layer(instance: Instance, flows: Flows, home: np.ndarray) -> np.ndarray:
+    """Index of each flow's layer."""
+    scenario = instance.scenario
+    node = scenario.metro_node[flows.metro]
+    rtt = scenario.network.rtt_node_region_ms
+    region = np.maximum(flows.region, 0)
+    beyond = rtt[node, region] - rtt[node, np.maximum(home, 0)]
+    late = instance.judged.late[flows.metro, flows.klass]
+    return np.asarray(
+        np.select(
+            [~flows.served, late, region == home, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
+        )
+    )
+
+
+def relocation(instance: Instance, best: Plan) -> Table:
+    """Energy demand of each zone's users that ran in another zone: demand moved, not electricity.
+
+    A zone's users are those whose home region lies in it. Beside each flow: the line that would
+    have had to carry the same energy, at its hourly peak, and what it would have lost at 3 % per
+    1,000 km.
+    """
+    scenario = instance.scenario
+    count = len(scenario.signals.zones)
+    total, weighed, peak = _moved(instance, best)
+    pair = np.flatnonzero(total > 0)
+    total, km = total[pair], weighed[pair] / total[pair]
+    loss = np.minimum(HVDC_LOSS_PER_1000_KM * km / 1000.0, 1.0)
+    delivered = np.maximum(1.0 - loss, 1e-9)
+    return {
+        "from_zone": [scenario.signals.zones[p // count] for p in pair],
+        "to_zone": [scenario.signals.zones[p % count] for p in pair],
+        "it_mwh": total,
+        "mean_mw": total / scenario.hours.hours.sum(),
+        "distance_km": km,
+        "line_mw": peak[pair] / delivered,
+        "line_loss_share": loss,
+        "line_loss_mwh": total / delivered - total,
+    }
+
+
+def _moved(instance: Instance, best: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """MWh, MWh · km and hourly peak in MW of what ran in another zone; (zones · zones,)."""
+    scenario = instance.scenario
+    home_of, zone = home_region(scenario, instance.judged), scenario.region_zone
+    km, count = _region_km(scenario), len(scenario.signals.zones)
+    total, weighed, peak = np.zeros((3, count * count))
+    for flows, energy in with_energy(best):
+        home = home_of[flows.metro, flows.klass]
+        on = flows.served & (home >= 0)
+        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(home, 0)]
+        home, region, hour, mwh = home[on], flows.region[on], flows.hour[on], energy[on]
+        pair = zone[home] * count + zone[region]
+        total += np.bincount(pair, mwh, count * count)
+        weighed += np.bincount(pair, mwh * km[home, region], count * count)
+        # Slices cut no hour in two, so that the peak of a slice is that of its hours.
+        both, inverse = np.unique(pair * scenario.hours.count + hour, return_inverse=True)
+        power = np.bincount(inverse, mwh / scenario.hours.hours[hour], len(both))
+        np.maximum.at(peak, both // scenario.hours.count, power)
+    return total, weighed, peak
+
+
+def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Table:
+    """Saving as it is, and with each limit removed alone and all together.
+
+    `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
+    the least-carbon plan, both without caps. Each is against the same placement — nearest with
+    room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
+    saving as it is over the saving without the limit. All of it in full service.
+    """
+    scenario = full_service(scenario)
+    base_instance = build_instance(scenario)
+    base = nearest_available(base_instance)
+    if len(base.infeasible):
+        raise InfeasibleError(conflict.hour_words(base_instance, base.infeasible))
+    limits = present(scenario)
+    names = ["none", *limits, *(["all"] if len(limits) > 1 else [])]
+    savings, notes = np.full((2, len(names)), np.nan), []
+    for n, name in enumerate(names):
+        relaxed = scenario if name == "none" else without(scenario, name)
+        priced = merged_totals(replace(base_instance, scenario=relaxed), base)
+        savings[:, n], note = _savings(relaxed, priced)
+        notes.append(note)
+        if progress:
+            progress((n + 1) / len(names))
+    usd, kg = savings
+    return {
+        "removed": names,
+        "label": [LABELS[name] for name in names],
+        "saving_usd": usd,
+        "saving_kg": kg,
+        "realised_ratio_usd": _ratio(usd),
+        "realised_ratio_kg": _ratio(kg),
+        "note": notes,
+    }
+
+
+def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str]:
+    """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
+    gamma = scenario.objective.carbon_price_usd_per_t
+    cheapest = worth(scenario, objective=Objective(carbon_price_usd_per_t=gamma))
+    cleanest = worth(
+        replace(scenario, frictions=Frictions()),  # they cost money, and move no carbon
+        objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
+    )
+    if not (cheapest.ok and cleanest.ok):
+        return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
+    usd = base.cost_usd - cheapest.totals.cost_usd
+    return (usd, base.carbon_kg - cleanest.totals.carbon_kg), ""
+
+
+def _ratio(savings: np.ndarray) -> np.ndarray:
+    """The first saving over each, nan where there is nothing to realise."""
+    own = savings[0]
+    enough = np.abs(savings) > 1e-9 * max(abs(own), 1e-12)
+    none = np.full(len(savings), np.nan)
+    return np.asarray(np.divide(own, savings, out=none, where=enough))
+
+
+def _open_elsewhere(instance: Instance, home: np.ndarray) -> np.ndarray:
+    """Whether (metro, class) has an open region other than home; bool, (I, K)."""
+    open_at = np.asarray(instance.judged.allowed.any(axis=3))
+    at_home = np.arange(open_at.shape[2]) == home[:, :, None]
+    return np.asarray((open_at & ~at_home).any(axis=2))
+
+
+def _region_km(scenario: Scenario) -> np.ndarray:
+    lat = np.array([r.lat_deg for r in scenario.regions])
+    lon = np.array([r.lon_deg for r in scenario.regions])
+    return great_circle_km(lat, lon, lat, lon)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    zero = np.zeros_like(part, dtype=float)
+    return np.asarray(np.divide(part, whole, out=zero, where=whole > 0))
+
+
+def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
+    """The plan's flows in slices, each with the IT energy of its flows, MWh."""
+    for flows in slices(flows_of(best)):
+        yield flows, per_flow(best.scenario, flows)["it_mwh"]
+
+
+def flows_of(best: Plan) -> Flows:
+    """The plan's flows; InfeasibleError with its conflict where it has none."""
+    if best.flows is None:
+        raise InfeasibleError(best.conflict)
+    return best.flows

@@ -1,0 +1,217 @@
+"""What a plan makes of a class: full service as it is placed, and lower points at the same places.
+
+    cost   Σ_r share[r,t] · { PUE_r·e_o·(p/1000 + γ·κ/10⁶) + value[r,t]·g_o } + egress[t]
+    carbon Σ_r share[r,t] · PUE_r·e_o·κ
+
+with share[r,t] the class's requests that the plan serves at r. An accelerator hour is valued at its
+rent, at the plan's capacity price, or at both: what one more is worth there, rent paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from wattlas.errors import InfeasibleError, InputError, Problem
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.model.service import Service
+from wattlas.model.workload import OperatingPoint
+from wattlas.placement.solution.totals import slices
+from wattlas.units import G_PER_T, KWH_PER_MWH
+
+SAVES = 1 - 1e-6
+"""A candidate costs or emits less than this of full service."""
+
+
+class Accelerators(StrEnum):
+    """What an accelerator hour that is freed is worth."""
+
+    RENT = "rent"
+    CAPACITY = "capacity price"
+    BOTH = "rent and capacity price"
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A class in a plan: requests (R, T), hours counted; egress (T,) USD; means over its flows."""
+
+    requests: np.ndarray
+    egress_usd: np.ndarray
+    gpu_h: np.ndarray
+    it_kwh: np.ndarray
+    accuracy: float
+    network_ms: float
+    farthest_ms: float
+    service_ms: float
+    points: tuple[str, ...]
+
+
+def serving(
+    found: Plan,
+    klass: str,
+    points: Sequence[OperatingPoint] | None = None,
+    *,
+    accelerators: Accelerators = Accelerators.BOTH,
+    latest: float = 2.0,
+) -> Service:
+    """The service of a class under a plan of full service, and the candidates below it.
+
+    `points` are the scenario's own by default. Candidates are those that the plan's places can
+    run, that are no better than full service in both accuracy and latency, that cost or emit less,
+    and that are at most `latest` times the budget late. Raises InfeasibleError for a plan without
+    a placement, InputError for a class that is unknown or has no demand.
+    """
+    scenario = found.scenario
+    k = _class_index(scenario, klass)
+    placed = _placed(found, k)
+    own = scenario.classes[k]
+    per_kwh, per_gpu_h, grams = _units(found, accelerators)
+    total = placed.requests.sum(axis=0)
+    safe = np.where(total > 0, total, 1.0)
+    fixed = placed.egress_usd / safe
+    full_usd = ((placed.it_kwh * per_kwh + placed.gpu_h * per_gpu_h).sum(axis=0)) / safe + fixed
+    full_g = (placed.it_kwh * grams).sum(axis=0) / safe
+    service = Service(
+        klass=klass,
+        latency_budget_ms=own.latency_budget_ms,
+        requests=total,
+        full_accuracy=placed.accuracy,
+        full_latency_ms=placed.network_ms + placed.service_ms,
+        full_cost_usd=full_usd,
+        full_carbon_g=full_g,
+        points=(),
+        accuracy=np.zeros(0),
+        latency_ms=np.zeros(0),
+        latest_ms=np.zeros(0),
+        cost_usd=np.zeros((0, len(total))),
+        carbon_g=np.zeros((0, len(total))),
+        full_points=placed.points,
+        accelerators=str(accelerators),
+    )
+    share = placed.requests / safe
+    kwh_usd, gpu_usd = (share * per_kwh).sum(axis=0), (share * per_gpu_h).sum(axis=0)
+    kwh_g = (share * grams).sum(axis=0)
+    rows = [
+        _Candidate(
+            o.id,
+            own.accuracy(o),
+            placed.network_ms + own.service_ms(o),
+            placed.farthest_ms + own.service_ms(o),
+            own.it_kwh(o) * kwh_usd + own.gpu_h(o) * gpu_usd + fixed,
+            own.it_kwh(o) * kwh_g,
+        )
+        for o in (scenario.points if points is None else points)
+        if _runs(scenario, placed, o)
+    ]
+    return _with(service, [one for one in rows if _below(service, one, latest)])
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A point at the places of a plan: per request; cost and carbon (T,)."""
+
+    id: str
+    accuracy: float
+    latency_ms: float
+    latest_ms: float
+    cost_usd: np.ndarray
+    carbon_g: np.ndarray
+
+
+def _below(service: Service, one: _Candidate, latest: float) -> bool:
+    """Whether a point may be a floor: below full service, saving something, not too late."""
+    better = one.accuracy > service.full_accuracy and one.latency_ms < service.full_latency_ms
+    saves = (
+        service.mean(one.carbon_g) < service.mean(service.full_carbon_g) * SAVES
+        or service.mean(one.cost_usd) < service.mean(service.full_cost_usd) * SAVES
+    )
+    in_time = one.latest_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
+    return bool(saves and in_time and not better)
+
+
+def _with(service: Service, rows: list[_Candidate]) -> Service:
+    steps = len(service.requests)
+    return replace(
+        service,
+        points=tuple(one.id for one in rows),
+        accuracy=np.array([one.accuracy for one in rows]),
+        latency_ms=np.array([one.latency_ms for one in rows]),
+        latest_ms=np.array([one.latest_ms for one in rows]),
+        cost_usd=np.array([one.cost_usd for one in rows]).reshape(len(rows), steps),
+        carbon_g=np.array([one.carbon_g for one in rows]).reshape(len(rows), steps),
+    )
+
+
+def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(USD/kWh of IT, USD/GPU-h, g/kWh of IT), each (R, T)."""
+    s = found.scenario
+    gamma, pue = s.objective.carbon_price_usd_per_t, s.pue[:, None]
+    per_kwh = pue * (s.price_usd_per_mwh / KWH_PER_MWH + gamma * s.deciding_g_per_kwh / G_PER_T)
+    rent = np.array([r.rent_usd_per_gpu_h for r in s.regions])[:, None]
+    dual = found.capacity_price_usd_per_gpu_h
+    none = np.zeros_like(per_kwh)
+    priced = none if dual is None or s.objective.minimise != "cost" else dual
+    worth = {
+        Accelerators.RENT: rent + none,
+        Accelerators.CAPACITY: priced,
+        Accelerators.BOTH: rent + priced,
+    }[value]
+    return per_kwh, worth, pue * s.deciding_g_per_kwh
+
+
+def _placed(found: Plan, k: int) -> _Placed:
+    """The class's flows added up. Requests that go unserved are in no service."""
+    if found.flows is None:
+        raise InfeasibleError(found.conflict)
+    s = found.scenario
+    shape = (len(s.regions), s.hours.count)
+    by_point = np.zeros((len(s.points), *shape))
+    egress, waited, farthest = np.zeros(shape[1]), 0.0, 0.0
+    own, net = s.classes[k], s.network
+    for part in slices(found.flows):
+        on = part.served & (part.klass == k)
+        r, o, t, node = part.region[on], part.point[on], part.hour[on], s.metro_node[part.metro[on]]
+        requests = part.requests_per_h[on] * s.hours.hours[t]
+        np.add.at(by_point, (o, r, t), requests)
+        price = net.egress_usd_per_gb[node, r]
+        egress += np.bincount(t, requests * own.transfer_gb * price, shape[1])
+        queue = np.array([x.queue_ms for x in s.regions])[r]
+        reach = net.rtt_metro_node_ms[part.metro[on], node]
+        onward = own.round_trips * net.rtt_node_region_ms[node, r]
+        waited += float((requests * (reach + onward + queue)).sum())
+        farthest = max(farthest, float((reach + onward + queue).max(initial=0.0)))
+    per_point = by_point.sum(axis=(1, 2))
+    total = float(per_point.sum())
+    if total <= 0:
+        raise InputError([Problem(f"classes.{own.id}", "has no demand", "Give it demand.")])
+    weight = per_point / total
+    return _Placed(
+        requests=by_point.sum(axis=0),
+        egress_usd=egress,
+        gpu_h=np.tensordot(s.gpu_h[k], by_point, axes=1),
+        it_kwh=np.tensordot(s.it_kwh[k], by_point, axes=1),
+        accuracy=float(weight @ np.array([own.accuracy(o) for o in s.points])),
+        network_ms=waited / total,
+        farthest_ms=farthest,
+        service_ms=float(weight @ np.array([own.service_ms(o) for o in s.points])),
+        points=tuple(s.points[n].id for n in np.flatnonzero(per_point > 0)),
+    )
+
+
+def _runs(scenario: Scenario, placed: _Placed, point: OperatingPoint) -> bool:
+    """Whether every region that serves the class runs the model."""
+    used = np.flatnonzero(placed.requests.sum(axis=1) > 0)
+    kept = (scenario.regions[r].variants for r in used)
+    return all(variants is None or point.variant in variants for variants in kept)
+
+
+def _class_index(scenario: Scenario, klass: str) -> int:
+    ids = [one.id for one in scenario.classes]
+    if klass not in ids:
+        fix = f"Choose among {', '.join(ids)}."
+        raise InputError([Problem("class", f"there is no `{klass}`", fix)])
+    return ids.index(klass)

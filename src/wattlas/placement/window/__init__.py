@@ -1,0 +1,1 @@
+"""Hours that something couples: limits over windows, frictions."""

@@ -1,0 +1,165 @@
+"""A bound on hours that starting capacity couples, by the multipliers of its rows.
+
+Hours are linked by u[r,m,t] alone, the accelerator time of a model in a region. With a multiplier
+ρ[r,m,t] between 0 and what a start costs there on each row v[t] ≥ u[t] − u[t−1] they fall apart:
+
+    D(ρ) = Σ_t min over hour t of { c·x + Σ (ρ[t] − ρ[t+1])·u[t] } − Σ ρ[first]·u[before]
+
+Every such ρ gives a bound that no placement can beat, at the price of one pass of the fast engine
+over the hours. D is concave, and u[t] − u[t−1] is a direction in which it rises. What moving state
+costs is left out, which only lowers the bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.model.frictions import Initial
+from wattlas.placement.constraints.frictions import start_usd_per_gpu_h
+from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
+from wattlas.placement.hour import engine_hour as fast
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.lp import Layout, initial_gpu
+from wattlas.placement.problem.unit_values import Measure
+
+HOUR_SOLVES = 100_000
+"""Hours times rounds that the ascent may take, within its least and most rounds."""
+LEAST_ROUNDS, MOST_ROUNDS = 60, 400
+PATIENCE = 10
+"""Rounds without a better bound after which the step is halved."""
+MOMENTUM, STEP = 0.7, 0.09
+SMALL = 1e-6
+"""The ascent ends where `PATIENCE` · 6 rounds raised the bound by less than this, relative."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound in the objective's unit, its multipliers (R, M, T'), and the hours at them."""
+
+    value: float
+    rho: np.ndarray
+    hours: HourlySolution
+
+
+class Coupled:
+    """An unbroken run of hours with the prices of starting capacity; T' steps."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        measure: Measure,
+        steps: np.ndarray,
+        before: np.ndarray | None,
+    ) -> None:
+        """`before` (R, M) is what runs before the first step, GPU-h/h; None where it is free."""
+        self.instance, self.steps, self.before = instance, steps, before
+        self.program = _of_steps(fast.program(instance, measure), steps)
+        scenario = instance.scenario
+        self.hours = instance.hours[steps]
+        weight = scenario.hours.weight[steps]
+        self.most = start_usd_per_gpu_h(instance)[:, :, steps] * weight
+        """What a start costs, USD per GPU-h/h, (R, M, T')."""
+        if before is None:
+            self.most[:, :, 0] = 0.0
+        self.variant = instance.variants[1]
+        self.basis: Basis | None = None
+
+    def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:
+        """D(ρ), and the direction in which it rises, (R, M, T')."""
+        after = np.concatenate([rho[:, :, 1:], np.zeros_like(rho[:, :, :1])], axis=2)
+        price = (rho - after) / self.hours
+        found = self._solve(np.ascontiguousarray(price[:, self.variant]))
+        held = self._held(found)
+        value = float(_safe(self.program, found) @ self.hours)
+        start = np.zeros_like(held[:, :, :1]) if self.before is None else self.before[..., None]
+        value -= float((rho[:, :, :1] * start).sum())
+        rise = np.diff(held, axis=2, prepend=start)
+        return Bound(value, rho, found), rise
+
+    def _solve(self, per_gpu_h: np.ndarray) -> HourlySolution:
+        from wattlas.placement.engine import solve_hours
+
+        found = solve_hours(
+            replace(self.program, per_gpu_h=per_gpu_h),
+            start=self.basis,
+            threads=2 if len(self.steps) >= fast.THREADED else 1,
+            keep_bases=True,
+        )
+        self.basis = found.basis
+        return found
+
+    def _held(self, found: HourlySolution) -> np.ndarray:
+        """u of a solution, GPU-h/h, (R, M, T')."""
+        hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
+        on = found.region >= 0
+        held = np.zeros(self.most.shape)
+        used = self.program.gpu_h[found.source[on], found.point[on]] * found.value[on]
+        place = (found.region[on].astype(np.int64), self.variant[found.point[on]], hour[on])
+        np.add.at(held, place, used)
+        return held
+
+
+def ascend(coupled: Coupled) -> Bound:
+    """The best bound that some rounds of projected ascent with momentum find."""
+    rounds = int(np.clip(HOUR_SOLVES / len(coupled.steps), LEAST_ROUNDS, MOST_ROUNDS))
+    best, rise = coupled.bound(np.zeros_like(coupled.most))
+    if not coupled.most.any():
+        return best
+    rho, drift, scale = best.rho, np.zeros_like(best.rho), 1.0
+    stalled, checked = 0, best.value
+    for n in range(rounds):
+        blocked = ((rho <= 0) & (rise < 0)) | ((rho >= coupled.most) & (rise > 0))
+        pull = np.where(blocked, 0.0, rise)
+        moved = np.abs(pull[pull != 0])
+        if not len(moved):
+            break
+        drift = MOMENTUM * drift + pull
+        step = scale * STEP * float(coupled.most.mean()) / float(moved.mean())
+        rho = np.clip(rho + step * drift, 0.0, coupled.most)
+        found, rise = coupled.bound(rho)
+        if found.value > best.value + 1e-9 * abs(best.value):
+            best, stalled = found, 0
+        else:
+            stalled += 1
+        if stalled > PATIENCE:
+            scale, stalled, rho = scale / 2, 0, best.rho
+        if n % (6 * PATIENCE) == 6 * PATIENCE - 1:
+            if best.value - checked <= SMALL * abs(best.value):
+                break
+            checked = best.value
+    return best
+
+
+def _of_steps(program: HourlyProgram, steps: np.ndarray) -> HourlyProgram:
+    return replace(
+        program,
+        demand=np.ascontiguousarray(program.demand[:, steps]),
+        per_kwh=np.ascontiguousarray(program.per_kwh[:, steps]),
+        capacity=np.ascontiguousarray(program.capacity[:, steps]),
+        row_lower=np.ascontiguousarray(program.lower()[:, steps]),
+    )
+
+
+def held_before(instance: Instance, steps: np.ndarray) -> np.ndarray | None:
+    """GPU-h/h held before the run, (R, M); None where the start is free."""
+    if instance.scenario.frictions.initial is Initial.FREE:
+        return None
+    layout = Layout(instance, steps[:1], coupled=True)
+    first = initial_gpu(layout)
+    assert first is not None
+    before: np.ndarray = first[0].reshape(len(instance.capacity), -1)
+    return before
+
+
+def _safe(program: HourlyProgram, found: HourlySolution) -> np.ndarray:
+    """What each hour costs at least; where the engine gave up, each source at its cheapest."""
+    least = found.objective - np.maximum(found.gap, 0.0)
+    for h in np.flatnonzero(found.status != OPTIMAL):
+        units = program.energy_kwh[:, None, :] * program.per_kwh[None, :, None, h]
+        units = np.where(program.allowed, units + program.per_request, np.inf).min(axis=(1, 2))
+        units = np.minimum(units, program.unserved)
+        asked = program.demand[:, h] > 0
+        least[h] = float(program.demand[asked, h] @ units[asked])
+    return least

@@ -1,0 +1,259 @@
+"""A results folder: `meta.json` and Parquet tables, written whole, read with every mistake named.
+
+The folder is complete in itself: it can be mailed, and `wattlas view FOLDER` shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wattlas.errors import InputError, Problem
+from wattlas.report.columns import COLUMNS, META_REQUIRED
+
+if TYPE_CHECKING:
+    import polars as pl
+
+META = "meta.json"
+REPORT = "report.html"
+_AGAIN = "Write the folder again with this version of `wattlas study`"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study found. `meta` says how it ended; `tables` holds what it found.
+
+    Tables that the study did not make are absent; their columns are in `columns.COLUMNS`.
+    """
+
+    meta: Mapping[str, Any]
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"Results({self.title!r}, {self.status}, tables={sorted(self.tables)})"
+
+    @property
+    def status(self) -> str:
+        """How the study ended: optimal, limit, infeasible or failed."""
+        return str(self.meta.get("status", "unknown"))
+
+    @property
+    def title(self) -> str:
+        """The scenario's title, or its name."""
+        scenario = self.meta.get("scenario") or {}
+        return str(scenario.get("title") or scenario.get("name") or "Untitled scenario")
+
+    @property
+    def notice(self) -> str:
+        """What every output must say about the data."""
+        return str((self.meta.get("scenario") or {}).get("notice") or "")
+
+    def has(self, table: str) -> bool:
+        """Whether the table is there and has a row."""
+        return table in self.tables and self.tables[table].height > 0
+
+    def table(self, name: str) -> pl.DataFrame:
+        """One table by its name; KeyError names those that are there."""
+        if name not in self.tables:
+            raise KeyError(f"no table {name!r}; there are {', '.join(sorted(self.tables))}")
+        return self.tables[name]
+
+
+def write_results(
+    folder: str | Path, meta: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> Results:
+    """Write a results folder and return what was written.
+
+    `meta.json` is written last and holds the hash of each table, so that a folder whose writing
+    was cut short is recognised. Tables of an earlier result in the same folder are removed.
+    Raises InputError where a table or the meta data is not what `columns.COLUMNS` says.
+    """
+    problems = [*_check_meta(meta), *_check_tables(tables)]
+    if problems:
+        raise InputError(problems)
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    shaped = {name: _shape(name, frame) for name, frame in tables.items()}
+    index: dict[str, dict[str, Any]] = {}
+    for name, frame in shaped.items():
+        path = write_frame(target / f"{name}.parquet", frame)
+        index[name] = {"rows": frame.height, "sha256": sha256_of(path)}
+    for stale in COLUMNS.keys() - shaped.keys():
+        (target / f"{stale}.parquet").unlink(missing_ok=True)
+    whole = {**meta, "tables": index}
+    write_text(target / META, json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n")
+    return Results(meta=whole, tables=shaped, folder=target)
+
+
+def open_results(folder: str | Path) -> Results:
+    """Read a results folder. Raises InputError with everything that is wrong in it."""
+    import polars as pl
+
+    source = Path(folder)
+    meta = _read_meta(source)
+    problems = list(_check_meta(meta, str(source / META)))
+    tables: dict[str, pl.DataFrame] = {}
+    index = meta.get("tables")
+    for name in index if isinstance(index, dict) else COLUMNS:
+        path = source / f"{name}.parquet"
+        if name not in COLUMNS:
+            continue
+        if not path.is_file():
+            if isinstance(index, dict):
+                what = f"{META} lists it, but the file is not there"
+                problems.append(Problem(name, what, _AGAIN, str(path)))
+            continue
+        if isinstance(index, dict) and sha256_of(path) != (index[name] or {}).get("sha256"):
+            what = f"its content is not what {META} was written with"
+            problems.append(Problem(name, what, _AGAIN, str(path)))
+            continue
+        try:
+            tables[name] = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            problems.append(Problem(name, f"not readable as Parquet: {error}", _AGAIN, str(path)))
+    problems += _check_tables(tables, source)
+    if problems:
+        raise InputError(problems)
+    return Results(meta=meta, tables=tables, folder=source)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file whole: to a temporary name beside it, then renamed."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        _publish(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write a Parquet file whole: to a temporary name beside it, then renamed.
+
+    `metadata` are texts by name that the file carries along.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
+        frame.write_parquet(temporary, compression="zstd", **more)
+        _publish(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _publish(temporary: str, path: Path) -> None:
+    # mkstemp makes files that only their owner can read; a result is meant to be shared.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o666 & ~umask)
+    os.replace(temporary, path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_meta(source: Path) -> dict[str, Any]:
+    path = source / META
+    if not source.is_dir():
+        what, fix = "there is no such folder", "Give the folder that `wattlas study` wrote"
+        raise InputError([Problem("results", what, fix, str(source))])
+    if not path.is_file():
+        what = f"no {META} in it: not a results folder, or one whose writing was cut short"
+        raise InputError([Problem("results", what, _AGAIN, str(source))])
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError([Problem("meta", f"not JSON: {error}", _AGAIN, str(path))]) from error
+    if not isinstance(meta, dict):
+        raise InputError([Problem("meta", "not an object", _AGAIN, str(path))])
+    return meta
+
+
+def _check_meta(meta: Mapping[str, Any], file: str | None = None) -> Iterator[Problem]:
+    for key, kind in META_REQUIRED.items():
+        if key not in meta:
+            yield Problem(f"meta.{key}", "missing", _AGAIN, file)
+        elif not isinstance(meta[key], kind):
+            what = f"a {type(meta[key]).__name__} where a {kind.__name__} belongs"
+            yield Problem(f"meta.{key}", what, _AGAIN, file)
+
+
+def _check_tables(
+    tables: Mapping[str, pl.DataFrame], source: Path | None = None
+) -> Iterator[Problem]:
+    for name, frame in tables.items():
+        file = str(source / f"{name}.parquet") if source else None
+        if name not in COLUMNS:
+            known = ", ".join(COLUMNS)
+            yield Problem(name, f"no such table; there are {known}", "Rename it", file)
+            continue
+        for column, kind in COLUMNS[name].items():
+            what = _wrong(frame, column, kind)
+            if what:
+                yield Problem(f"{name}.{column}", what, _AGAIN, file)
+
+
+def _wrong(frame: pl.DataFrame, column: str, kind: str) -> str:
+    """What is wrong with one column, or nothing."""
+    import polars as pl
+
+    if column not in frame.columns:
+        return "the column is missing"
+    series, wanted = frame[column], kind.rstrip("?")
+    dtype = series.dtype
+    nulls = series.null_count()
+    if dtype.is_float():
+        nulls += int(series.is_nan().sum())
+    if nulls and not kind.endswith("?"):
+        return f"{nulls} of {series.len()} values are missing"
+    if dtype == pl.Null:
+        return ""
+    right = {
+        "number": dtype.is_numeric(),
+        "text": dtype in (pl.String, pl.Categorical) or isinstance(dtype, pl.Enum),
+        "flag": dtype == pl.Boolean,
+        "time": isinstance(dtype, pl.Datetime) and dtype.time_zone == "UTC",
+    }[wanted]
+    return "" if right else f"of type {dtype}, where {_KINDS[wanted]} belong"
+
+
+_KINDS = {
+    "number": "numbers",
+    "text": "texts",
+    "flag": "true or false",
+    "time": "times with the UTC zone",
+}
+
+
+def _shape(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns in their documented order and types, further ones after them."""
+    import polars as pl
+
+    types: dict[str, Any] = {
+        "text": pl.String,
+        "flag": pl.Boolean,
+        "time": pl.Datetime("ms", "UTC"),
+    }
+    casts = []
+    for column, kind in COLUMNS[name].items():
+        dtype = types.get(kind.rstrip("?"), pl.Float64)
+        cast = pl.col(column).cast(dtype)
+        casts.append(cast.fill_nan(None) if dtype == pl.Float64 else cast)
+    extra = [c for c in frame.columns if c not in COLUMNS[name]]
+    return frame.select(*casts, *extra)

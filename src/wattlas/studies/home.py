@@ -1,0 +1,46 @@
+"""What a class meets at home: the means of intensity, price, PUE and rent where its demand is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.feasibility import feasibility, home_region
+
+
+@dataclass(frozen=True)
+class Home:
+    """Demand-weighted means over the hours and the nearest feasible region of each metro."""
+
+    g_per_kwh: float
+    intensity: str
+    """`average` or `marginal`: the one that decisions use."""
+    usd_per_mwh: float
+    pue: float
+    rent_usd_per_gpu_h: float
+
+
+def at_home(scenario: Scenario, klass: str) -> Home:
+    """The means of a class. Raises InputError for a class without demand, or with no home."""
+    k = [one.id for one in scenario.classes].index(klass)
+    home = home_region(scenario, feasibility(scenario))[:, k]
+    requests = scenario.demand_per_h[:, k] * scenario.hours.hours
+    requests = np.where(home[:, None] >= 0, requests, 0.0)
+    per_region = np.zeros((len(scenario.regions), scenario.hours.count))
+    np.add.at(per_region, np.maximum(home, 0), requests)
+    total = float(per_region.sum())
+    if total <= 0:
+        fix = "Give it demand, or state the intensity."
+        raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
+    share = per_region / total
+    rent = np.array([region.rent_usd_per_gpu_h for region in scenario.regions])
+    return Home(
+        g_per_kwh=float((share * scenario.deciding_g_per_kwh).sum()),
+        intensity=str(scenario.signals.deciding),
+        usd_per_mwh=float((share * scenario.price_usd_per_mwh).sum()),
+        pue=float(share.sum(axis=1) @ scenario.pue),
+        rent_usd_per_gpu_h=float(share.sum(axis=1) @ rent),
+    )

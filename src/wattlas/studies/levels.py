@@ -1,0 +1,68 @@
+"""Performance targets of a zone's clients: which accuracy and latency its hours leave under a cap.
+
+`tiers.targets` says which point of the menu to aim for at which intensity, where every request is
+to keep the cap by itself. Here the hours of a zone are counted that fall on each of its steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wattlas.errors import InputError
+from wattlas.model.scenario import Scenario
+from wattlas.model.users import Users
+from wattlas.studies.grams import Board
+from wattlas.studies.shares import cap_problems
+from wattlas.tiers.menu import menu
+from wattlas.tiers.population import population
+from wattlas.tiers.targets import targets
+from wattlas.tiers.utility import default_scale
+
+
+def levels(
+    scenario: Scenario, klass: str, board: Board, zone: str, cap_g: float
+) -> list[dict[str, Any]]:
+    """Steps of intensity with their target, and the share of the zone's requests that each gets.
+
+    Rows have `zone`, `cap_g`, `from_g_per_kwh`, `to_g_per_kwh` (None: no end), `point`, `accuracy`,
+    `service_ms` (without network and queue) and `requests_share`, 0..1; `point`, `accuracy` and
+    `service_ms` are None in the last, where nothing on the menu keeps the cap. At home, at the mean
+    PUE of the homes; users are the scenario's, else the default prior. Raises InputError for a cap
+    that is not above 0.
+    """
+    problems = list(cap_problems(cap_g=cap_g))
+    if problems:
+        raise InputError(problems)
+    chosen = next(one for one in scenario.classes if one.id == klass)
+    clients = board.of(zone)
+    asked = np.stack([one.requests for one in clients])
+    there = np.stack([board.g_per_kwh[one.home] for one in clients])
+    pue = float(scenario.pue[[one.home for one in clients]] @ asked.sum(axis=1) / asked.sum())
+    people = population(scenario.users or Users(), 1.0)
+    scale = default_scale(chosen.latency_budget_ms, max(cap_g, 1e-300))
+    found = targets(menu(chosen, scenario.points), cap_g, people, scale, pue)
+    step = np.searchsorted(found.to_g_per_kwh, there.ravel(), side="left")
+    share = np.bincount(step, asked.ravel(), len(found.point) + 1) / asked.sum()
+    rows = [
+        {
+            "zone": zone,
+            "cap_g": cap_g,
+            "from_g_per_kwh": float(found.from_g_per_kwh[n]),
+            "to_g_per_kwh": _end(float(found.to_g_per_kwh[n])),
+            "point": found.menu.ids[o],
+            "accuracy": float(found.menu.accuracy[o]),
+            "service_ms": float(found.menu.service_ms[o]),
+            "requests_share": float(share[n]),
+        }
+        for n, o in enumerate(found.point)
+    ]
+    last = float(found.to_g_per_kwh[-1]) if len(rows) else 0.0
+    nothing: dict[str, Any] = dict.fromkeys(("to_g_per_kwh", "point", "accuracy", "service_ms"))
+    beyond = {"zone": zone, "cap_g": cap_g, "from_g_per_kwh": last, **nothing}
+    return [*rows, {**beyond, "requests_share": float(share[-1])}] if np.isfinite(last) else rows
+
+
+def _end(g_per_kwh: float) -> float | None:
+    return g_per_kwh if np.isfinite(g_per_kwh) else None

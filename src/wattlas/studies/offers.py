@@ -1,0 +1,262 @@
+"""`design_tiers`: which contract to offer beside full service, class by class.
+
+A plan of full service says where each class runs, what that costs and emits hour by hour, and what
+accelerators are worth there. Tiers are designed on that, and offered in the same placement program
+to see what geography, tiers and both together save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from wattlas.errors import InfeasibleError, InputError, Problem
+from wattlas.model.contract import Tier
+from wattlas.model.offer import offer as offered
+from wattlas.model.offer import withdrawn
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.model.service import Service
+from wattlas.model.users import Terms, Users
+from wattlas.model.workload import OperatingPoint, WorkloadClass
+from wattlas.placement.api import plan
+from wattlas.placement.compare.attribution import split
+from wattlas.placement.tables.metrics import Table
+from wattlas.placement.tables.service_costs import Accelerators, serving
+from wattlas.tiers.ladder import Ladder, ladder
+from wattlas.tiers.market import Market, market
+from wattlas.tiers.offer import Offer, best, by_floor, pareto
+from wattlas.tiers.population import population
+from wattlas.tiers.savings import rule_share
+from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan
+from wattlas.tiers.selection import Segment, segments
+from wattlas.tiers.sensitivity import Varied, sensitivities
+from wattlas.tiers.verdict import NO_CANDIDATE, Verdict, verdict
+
+GREEN = "green"
+OBJECTIVES = (PROFIT, CARBON)
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What was found for one class.
+
+    `most` is the offer of most profit, `cleanest` that of least carbon at no loss of profit;
+    `chosen` the one that was asked for, None where no tier is worth offering; `verdict` says why.
+    `market` and `grid` are None where there is no candidate at all.
+    """
+
+    service: Service
+    price_usd: float
+    verdict: Verdict
+    market: Market | None = None
+    grid: Grid | None = None
+    most: Offer | None = None
+    cleanest: Offer | None = None
+    chosen: Offer | None = None
+    ladder: Ladder = field(default_factory=lambda: _alone(None))
+    floors: tuple[Offer | None, ...] = ()
+    front: tuple[Offer, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    sensitivities: tuple[Varied, ...] = ()
+
+
+@dataclass(frozen=True)
+class TierDesign:
+    """Designs of all classes that were asked for, on one plan of full service."""
+
+    plan: Plan
+    terms: Terms
+    designs: tuple[Design, ...]
+    points: tuple[OperatingPoint, ...]
+
+    def tiers(self) -> tuple[Tier, ...]:
+        """The contracts that are worth offering, as the placement takes them."""
+        return tuple(t for one in self.designs for t in _tiers(self.plan.scenario, one, self))
+
+    def scenario(self) -> Scenario:
+        """The scenario with those contracts on offer and taken up as designed."""
+        base, tiers = self.plan.scenario, self.tiers()
+        known = {o.id for o in base.points}
+        extra = {p for t in tiers for p in t.points or ()} - known
+        more = tuple(o for o in self.points if o.id in extra)
+        if more:
+            everywhere = tuple(o.id for o in base.points)
+            closed = tuple(replace(k, points=k.points or everywhere) for k in base.classes)
+            base = replace(base, points=(*base.points, *more), classes=closed)
+        return offered(base, tiers) if tiers else base
+
+    def split(self) -> Table | None:
+        """What geography, tiers, and both save in the placement; None where there is no tier.
+
+        Raises UsageError where frictions couple the hours.
+        """
+        return split(self.scenario()) if self.tiers() else None
+
+
+def design_tiers(
+    scenario: Scenario,
+    *,
+    users: Users | None = None,
+    terms: Terms | None = None,
+    points: Sequence[OperatingPoint] | None = None,
+    fair: bool = True,
+    size: int = GRID,
+    sensitive: bool = True,
+    placed: Plan | None = None,
+    progress: Progress | None = None,
+) -> TierDesign:
+    """Design the contract of each class: discount, share and floor.
+
+    `users` and `terms` replace the scenario's own; `points` are the candidate floors, the
+    scenario's points by default. `fair` asks that those who take a contract up gain by it in the
+    mean. `size` is that of the grid that is gone through, `sensitive` whether every assumption is
+    varied, `placed` a plan of full service made before.
+
+    Tiers that the scenario has are withdrawn first. Raises InputError with everything that is
+    wrong: no users or no price, unknown classes, an empty menu, shares outside 0..1;
+    InfeasibleError where the scenario has no placement. Formulas: section 8 of the model, after
+    Siris et al. 2026.
+    """
+    base = withdrawn(scenario)
+    who, asked = users or base.users, terms or base.terms
+    problems = list(_problems(base, who, asked))
+    if problems:
+        raise InputError(problems)
+    assert who is not None
+    tell = progress or (lambda _what, _share: None)
+    tell("full service", 0.0)
+    found = plan(base) if placed is None else placed
+    if not found.ok:
+        raise InfeasibleError(found.conflict)
+    menu = tuple(base.points if points is None else points)
+    if not menu:
+        fix = "Give operating points that a degraded request may use."
+        raise InputError([Problem("points", "the menu is empty", fix)])
+    named = [k.id for k in _priced(base, who)] if asked.classes is None else list(asked.classes)
+    designs = []
+    for n, name in enumerate(named):
+        tell(f"tiers of class {name}", n / len(named))
+        service = serving(found, name, menu, accelerators=Accelerators(asked.accelerators))
+        price = price_of(base, who, name)
+        if not service.points:
+            designs.append(Design(service, price, Verdict(False, NO_CANDIDATE)))
+            continue
+        usable = 1.0 if asked.cap_share is None else rule_share(service, asked.cap_share)
+        of = market(service, population(who, price), price, scale=who.ends, usable=usable)
+        designs.append(_designed(of, who, asked, fair, size, sensitive, usable))
+    return TierDesign(found, asked, tuple(designs), menu)
+
+
+def price_of(scenario: Scenario, users: Users, klass: str) -> float:
+    """What a request of a class sells for in full service, USD."""
+    one = next(k for k in scenario.classes if k.id == klass)
+    if one.price_usd_per_request is not None:
+        return one.price_usd_per_request
+    return users.price_usd(one.tokens_in, one.tokens_out)
+
+
+def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
+    return [k for k in scenario.classes if price_of(scenario, users, k.id) > 0]
+
+
+def _designed(
+    of: Market,
+    users: Users,
+    terms: Terms,
+    fair: bool,
+    size: int,
+    sensitive: bool,
+    usable: float | np.ndarray,
+) -> Design:
+    grid, objective = scan(of, size), terms.objective
+    tops = {goal: best(of, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
+    said = verdict(of, tops[PROFIT], tops[CARBON], objective)
+    chosen = tops[objective] if said.worth else None
+    steps = None
+    if terms.most > 1 and chosen:
+        steps = ladder(of, terms.most, objective, size=size, fair=fair)
+    contracts = (chosen.contract,) if chosen else ()
+    return Design(
+        service=of.service,
+        price_usd=of.price_usd,
+        verdict=said,
+        market=of,
+        grid=grid,
+        most=tops[PROFIT],
+        cleanest=tops[CARBON],
+        chosen=chosen,
+        ladder=steps or _alone(chosen),
+        floors=tuple(by_floor(of, objective, fair=fair, grid=grid)),
+        front=tuple(pareto(of, grid, fair=fair)),
+        segments=tuple(segments(of, contracts, (GREEN,) * len(contracts))),
+        sensitivities=tuple(
+            sensitivities(of.service, users, of.price_usd, objective, usable) if sensitive else ()
+        ),
+    )
+
+
+def _alone(chosen: Offer | None) -> Ladder:
+    if chosen is None:
+        return Ladder((), 0.0, 0.0, (), 1.0, 0.0)
+    return Ladder(
+        (chosen,),
+        chosen.profit_gain_usd,
+        chosen.carbon_saved_kg,
+        (chosen.adoption,),
+        1.0 - chosen.adoption,
+        0.0,
+    )
+
+
+def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]:
+    """The contracts of a design; their ids name the class where several classes have one."""
+    worth = [d for d in whole.designs if d.chosen is not None]
+    if one.chosen is None:
+        return
+    klass = next(k for k in scenario.classes if k.id == one.service.klass)
+    for n, (each, adoption) in enumerate(zip(one.ladder.offers, one.ladder.adoption, strict=True)):
+        parts = [GREEN, *([klass.id] if len(worth) > 1 else []), *([str(n + 1)] if n else [])]
+        at = each.contract.point
+        late = float(one.service.latest_ms[at]) / klass.latency_budget_ms
+        yield Tier(
+            id="-".join(parts),
+            share_max=min(each.degraded, 1.0),
+            adoption=min(adoption, 1.0),
+            accuracy_min=float(one.service.accuracy[at]),
+            latency_factor=max(late * (1 + 1e-9), 1.0),
+            discount=each.discount,
+            classes=(klass.id,),
+            points=(each.floor,),
+        )
+
+
+def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator[Problem]:
+    if terms.objective not in OBJECTIVES:
+        fix = f"Choose {' or '.join(OBJECTIVES)}."
+        yield Problem("offer.objective", f"is `{terms.objective}`", fix)
+    if terms.most < 1:
+        yield Problem("offer.most", f"is {terms.most}", "Ask for at least one contract.")
+    if terms.accelerators not in list(Accelerators):
+        fix = f"Choose {', '.join(Accelerators)}."
+        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", fix)
+    if terms.cap_share is not None and not 0.0 <= terms.cap_share <= 1.0:
+        yield Problem("offer.cap_share", f"is {terms.cap_share:g}, wanted 0..1", "Give a share.")
+    ids = [k.id for k in scenario.classes]
+    for name in terms.classes or ():
+        if name not in ids:
+            fix = f"Choose among {', '.join(ids)}."
+            yield Problem("offer.classes", f"there is no class `{name}`", fix)
+    if users is None:
+        fix = "Add the section `users`, with prices and a population, or give users."
+        yield Problem("users", "nobody said who subscribes and what full service sells for", fix)
+        return
+    named = [name for name in terms.classes or ids if name in ids]
+    free = [name for name in named if not price_of(scenario, users, name) > 0]
+    if free and (terms.classes is not None or len(free) == len(named)):
+        what = f"is nothing for class {', '.join(free)}"
+        fix = "Give classes.*.price_usd_per_request, or prices per token under `users`."
+        yield Problem("price", what, fix)

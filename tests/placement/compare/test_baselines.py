@@ -1,0 +1,125 @@
+"""Policies that operators use, and whether each keeps what it claims."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+import wattlas
+from tests.strategies import scenarios
+from wattlas.model.plan import UNSERVED, Plan, Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.compare.baselines import POLICIES, baseline, baselines
+from wattlas.placement.problem.instance import Instance, build_instance
+
+
+def keeps_all(instance: Instance, found: Plan) -> bool:
+    """Whether the flows serve all that must be served within capacity and mean accuracy."""
+    s, f = instance.scenario, found.flows
+    assert f is not None
+    shed = np.array([k.unserved_usd_per_request is not None for k in s.classes])
+    counted = f.served | shed[f.klass]
+    got = np.zeros_like(s.demand_per_h)
+    np.add.at(
+        got,
+        (f.metro[counted], f.klass[counted], f.hour[counted]),
+        f.requests_per_h[counted],
+    )
+    gpu = np.array([[k.gpu_h(o) for o in s.points] for k in s.classes])
+    used = gpu[f.klass, f.point] * f.requests_per_h
+    load = np.zeros_like(s.capacity_gpu)
+    np.add.at(load, (f.region[f.served], f.hour[f.served]), used[f.served])
+    accurate = True
+    for k, klass in enumerate(s.classes):
+        if klass.mean_accuracy_min is not None:
+            of = f.served & (f.klass == k)
+            score = np.array([klass.accuracy(o) for o in s.points])[f.point[of]]
+            excess = (score - klass.mean_accuracy_min) * f.requests_per_h[of]
+            total = np.bincount(f.hour[of], excess, s.hours.count)
+            accurate &= bool((total >= -1e-6 * max(float(s.demand_per_h.max()), 1e-12)).all())
+    room = 1e-6 * max(float(load.max()), 1e-12)
+    whole = np.allclose(got, s.demand_per_h, rtol=1e-6, atol=1e-12)
+    return accurate and whole and bool((load <= s.capacity_gpu + room).all())
+
+
+@given(scenarios())
+@settings(max_examples=60)
+def test_a_claim_is_true(s: Scenario) -> None:
+    """A policy is told as feasible iff its flows keep every limit; else it says which it breaks."""
+    instance = build_instance(s)
+    assume(not instance.stranded)
+    for found in baselines(instance).values():
+        assert (found.status is Status.HEURISTIC) == keeps_all(instance, found), found.conflict
+        assert bool(found.conflict) == (found.status is not Status.HEURISTIC)
+
+
+@given(scenarios())
+@settings(max_examples=60)
+def test_flows_are_lawful(s: Scenario) -> None:
+    """No policy serves anyone where a mask is closed, whatever else it breaks."""
+    instance = build_instance(s)
+    for name, found in baselines(instance).items():
+        f = found.flows
+        assert f is not None
+        on = f.served
+        allowed = instance.judged.allowed[f.metro[on], f.klass[on], f.region[on], f.point[on]]
+        assert allowed.all(), name
+
+
+def test_nearest_is_at_home() -> None:
+    """Every flow of the nearest policy runs at the region nearest to its node that is open."""
+    s = wattlas.example("tiny", set=["capacity.free=true"])
+    instance = build_instance(s)
+    f = baseline(instance, "nearest").flows
+    assert f is not None
+    distance = s.network.rtt_node_region_ms[s.metro_node[f.metro]]
+    open_at = instance.judged.allowed[f.metro, f.klass].any(axis=2)
+    assert (f.region == np.where(open_at, distance, np.inf).argmin(axis=1)).all()
+
+
+def test_uniform_is_equal_shares() -> None:
+    """Each demand in equal parts over the regions that are open to it."""
+    s = wattlas.example("tiny", set=["capacity.free=true"])
+    instance = build_instance(s)
+    f = baseline(instance, "uniform").flows
+    assert f is not None
+    count = instance.judged.allowed.any(axis=3).sum(axis=2)
+    share = f.requests_per_h / s.demand_per_h[f.metro, f.klass, f.hour]
+    assert share == pytest.approx(1 / count[f.metro, f.klass])
+
+
+def test_one_region_is_the_best_one() -> None:
+    """The single region by cost costs no more than any other single region would."""
+    s = wattlas.example("tiny", set=["capacity.free=true", "classes.A.residency=null"])
+    instance = build_instance(s)
+    by_cost = baseline(instance, "best_region_cost").totals
+    by_carbon = baseline(instance, "best_region_carbon").totals
+    assert by_cost.cost_usd <= by_carbon.cost_usd
+    assert by_carbon.carbon_kg <= by_cost.carbon_kg
+
+
+def test_what_greedy_cannot_place_is_said() -> None:
+    """Short of room, greedy leaves demand over and says how much."""
+    s = wattlas.example("tiny", set=["capacity.scale=0.1"])
+    for name in ("greedy_cost", "greedy_carbon", "nearest_available"):
+        found = baseline(build_instance(s), name)
+        assert found.status is Status.INFEASIBLE
+        assert "of requests find no place" in found.conflict
+
+
+def test_unserved_at_a_price_is_a_choice() -> None:
+    """With a price for it, demand without room goes unserved and the policy stays feasible."""
+    s = wattlas.example("tiny", set=["capacity.scale=0.1", "unserved_usd_per_request=1"])
+    found = baseline(build_instance(s), "greedy_cost")
+    assert found.status is Status.HEURISTIC
+    assert found.flows is not None
+    assert (found.flows.region == UNSERVED).any()
+    assert found.totals.unserved_usd == pytest.approx(found.totals.unserved_requests)
+
+
+def test_an_unknown_policy() -> None:
+    """Policies are known by name."""
+    assert len(POLICIES) == 7
+    with pytest.raises(KeyError):
+        baseline(build_instance(wattlas.example("tiny")), "best")

@@ -1,0 +1,116 @@
+"""Geography, tiers, and both together: what each saves against the same service."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+import wattlas
+from tests.strategies import objectives, scenarios, tiered
+from wattlas.errors import InfeasibleError, UsageError
+from wattlas.model.contract import Tier
+from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.offer import offer
+from wattlas.model.scenario import Scenario
+from wattlas.placement.compare.attribution import split
+from wattlas.placement.tables.metrics import Table
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+REL = 1e-7
+
+
+def parts(s: Scenario) -> dict[str, float]:
+    """The objective of each part, by name."""
+    table: Table = split(s)
+    column = "carbon_kg" if s.objective.minimise is Minimise.CARBON else "cost_usd"
+    return dict(zip(table["part"], table[column], strict=True))
+
+
+@given(tiered(scenarios(unserved=False, objectives=objectives())))
+@settings(max_examples=60, suppress_health_check=RARE)
+def test_both_are_never_worse_than_either(s: Scenario) -> None:
+    """The joint program is at least as good as geography alone and as tiers alone."""
+    try:
+        found = parts(s)
+    except InfeasibleError:
+        assume(False)
+    base, both = found["baseline"], found["both"]
+    tight = REL * max(abs(v) for v in found.values() if np.isfinite(v)) + 1e-12
+    for name in ("geography", "tiers"):
+        assert both <= found[name] + tight
+        assert found[name] <= base + tight
+
+
+def test_parts_that_do_not_meet_add_up(two: Scenario) -> None:
+    """Where moving saves nothing per kWh degraded, both together save the sum."""
+    table = split(two)
+    saving = dict(zip(table["part"], table["saving_usd"], strict=True))
+    assert saving["geography"] == pytest.approx(0.0)
+    assert saving["both"] == pytest.approx(saving["tiers"])
+    assert saving["interaction"] == pytest.approx(0.0)
+
+
+def test_parts_that_meet_do_not_add_up(two: Scenario) -> None:
+    """Where the far region is free, nothing is left for the tier to save."""
+    signals = replace(two.signals, price_usd_per_mwh=np.array([[50.0, 50.0], [0.0, 0.0]]))
+    table = split(replace(two, signals=signals))
+    saving = dict(zip(table["part"], table["saving_usd"], strict=True))
+    assert saving["tiers"] > 0
+    assert saving["both"] == pytest.approx(saving["geography"])
+    assert saving["interaction"] == pytest.approx(-saving["tiers"])
+
+
+@pytest.fixture
+def two() -> Scenario:
+    """The tiny example in two hours with one class, two regions at the same price, and a tier."""
+    s = wattlas.example("tiny").at_hours([0, 1])
+    price = np.full_like(s.signals.price_usd_per_mwh, 50.0)[:2]
+    zones = s.signals.zones[:2]
+    regions = tuple(
+        replace(r, zone=z, pue=1.0, rent_usd_per_gpu_h=0.0)
+        for r, z in zip(s.regions[:2], zones, strict=True)
+    )
+    point = replace(
+        s.points[0], decode_j_per_token=100.0, prefill_j_per_token=0.0, accuracy=0.9, ttft_ms=1.0,
+        accuracy_by_class={}, prefill_ms_per_token=0.0,
+    )  # fmt: skip
+    small = replace(point, id="small", decode_j_per_token=50.0, accuracy=0.7)
+    klass = replace(
+        s.classes[0], accuracy_min=0.8, points=None, latency_budget_ms=1e6, residency="",
+        bytes_per_request=0.0, mean_accuracy_min=None,
+    )  # fmt: skip
+    net = s.network
+    plain = replace(
+        s,
+        regions=tuple(replace(r, variants=None) for r in regions),
+        points=(point, small),
+        classes=(klass,),
+        demand_per_h=s.demand_per_h[:, :1],
+        capacity_gpu=np.full((2, 2), np.inf),
+        signals=replace(
+            s.signals,
+            zones=zones,
+            price_usd_per_mwh=price,
+            average_g_per_kwh=s.signals.average_g_per_kwh[:2],
+            marginal_g_per_kwh=None,
+        ),
+        network=replace(
+            net,
+            rtt_node_region_ms=net.rtt_node_region_ms[:, :2],
+            egress_usd_per_gb=net.egress_usd_per_gb[:, :2],
+            modelled_node_region=net.modelled_node_region[:, :2],
+        ),
+        objective=Objective(),
+        frictions=wattlas.example("tiny").frictions,
+    )
+    tier = Tier("green", 0.5, 0.5, accuracy_min=0.6, window=Window.ALL)
+    return offer(replace(plain, nodes=tuple(replace(n, region="") for n in plain.nodes)), [tier])
+
+
+def test_without_tiers_there_is_nothing_to_split() -> None:
+    """A scenario of full service alone says so."""
+    with pytest.raises(UsageError, match="no tiers"):
+        split(wattlas.example("tiny"))

@@ -1,0 +1,237 @@
+"""The frontier: exact at its breakpoints, sampled as a subset, never rising."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import wattlas
+from tests.strategies import one_of, scenarios
+from wattlas.errors import InfeasibleError, UsageError
+from wattlas.model.frontier import Frontier
+from wattlas.model.objective import Objective, Solver
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.frontier.frontier import (
+    _objective,
+    _question,
+    breakpoints,
+    frontier,
+    solve_at,
+)
+from wattlas.placement.problem.feasibility import feasibility
+
+REL = 1e-8
+VARIANTS = ("scale", "added_ms", "class:class-0")
+OBJECTIVES = ("cost", "carbon", "weighted")
+
+
+def traced(s: Scenario, variant: str, objective: str, **more: object) -> Frontier | None:
+    """A frontier, or None where no budget serves all demand."""
+    price = 120.0 if objective == "weighted" else None
+    try:
+        return frontier(
+            s,
+            variant,
+            objective=objective,
+            carbon_price_usd_per_t=price,
+            **more,  # type: ignore[arg-type]
+        )
+    except InfeasibleError:
+        return None
+
+
+def close(one: np.ndarray, other: np.ndarray) -> bool:
+    """Equal to 1e-8 of the largest."""
+    size = max(float(np.abs(one).max(initial=0.0)), float(np.abs(other).max(initial=0.0)), 1e-12)
+    return bool(np.abs(one - other).max(initial=0.0) <= REL * size)
+
+
+def solved_apart(s: Scenario, variant: str, objective: str, x: np.ndarray) -> np.ndarray:
+    """The account at each budget, each solved for itself."""
+    price = 120.0 if objective == "weighted" else None
+    asked = _question(s, variant, "", objective, price)
+    bare = replace(s, objective=_objective(asked))
+    axis = breakpoints(bare, asked)
+    return np.stack([solve_at(bare, asked, axis, float(one)) for one in x], axis=1)
+
+
+def budget_at(s: Scenario, variant: str, x: float) -> np.ndarray:
+    """Latency budget of every demand at x, ms, shape (I, K)."""
+    judged = feasibility(s)
+    nearest = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
+    budget = np.array(judged.budget_ms)
+    for k, klass in enumerate(s.classes):
+        if variant == "scale" and klass.relaxable:
+            budget[:, k] *= x
+        elif variant == "added_ms" and klass.relaxable:
+            budget[:, k] = nearest[:, k] + x
+        elif variant == f"class:{klass.id}":
+            budget[:, k] = x
+    return budget
+
+
+@given(scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES))
+@settings(max_examples=40)
+def test_exact_is_what_each_breakpoint_gives(s: Scenario, variant: str, objective: str) -> None:
+    """With capacity and floors: every step of the frontier equals a program of its own."""
+    one = traced(s, variant, objective)
+    assume(one is not None)
+    assert one is not None
+    assert one.exact
+    apart = solved_apart(s, variant, objective, one.x)
+    assert close(one.value, apart[0])
+    drop = np.diff(one.value)
+    assert (drop <= REL * max(float(np.abs(one.value).max(initial=0.0)), 1e-12)).all()
+
+
+@given(
+    scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES), st.booleans()
+)
+@settings(max_examples=40)
+def test_the_engine_opens_as_highs_does(
+    s: Scenario, variant: str, objective: str, shed: bool
+) -> None:
+    """Column by column, hot in the engine or in HiGHS: the same frontier and the same accounts."""
+    if shed:
+        classes = tuple(replace(k, unserved_usd_per_request=0.01) for k in s.classes)
+        s = replace(s, classes=classes)
+    judge = traced(replace(s, solver=Solver.HIGHS), variant, objective)
+    mine = traced(replace(s, solver=Solver.ENGINE), variant, objective)
+    assert (judge is None) == (mine is None)
+    if judge is not None and mine is not None:
+        np.testing.assert_array_equal(mine.x, judge.x)
+        assert close(mine.value, judge.value)
+
+
+@given(
+    scenarios(max_hours=3, free_capacity=True, accuracy_floors=False),
+    one_of(*VARIANTS),
+    one_of(*OBJECTIVES),
+)
+@settings(max_examples=40)
+def test_exact_where_nothing_binds(s: Scenario, variant: str, objective: str) -> None:
+    """The running minimum equals a program at every breakpoint, money and carbon alike."""
+    assume(objective == "cost" or all(k.unserved_usd_per_request is None for k in s.classes))
+    one = traced(s, variant, objective)
+    assume(one is not None)
+    assert one is not None
+    apart = solved_apart(s, variant, objective, one.x)
+    assert close(one.value, apart[0])
+    if objective == "carbon":
+        assert close(one.cost_usd, apart[1])
+        assert close(one.carbon_kg, apart[3])
+    drop = np.diff(one.value)
+    assert (drop <= REL * max(float(np.abs(one.value).max(initial=0.0)), 1e-12)).all()
+
+
+@given(scenarios(max_hours=2, unserved=False, when_none=False), one_of(*VARIANTS))
+@settings(max_examples=30)
+def test_it_is_a_step_function(s: Scenario, variant: str) -> None:
+    """Between two breakpoints V is what it is at the lower one, by `plan` with those budgets."""
+    one = traced(s, variant, "cost")
+    assume(one is not None and len(one.x) > 0)
+    assert one is not None
+    bare = replace(s, objective=Objective())
+    for n in range(min(len(one.x), 3)):
+        beyond = one.x[n + 1] if n + 1 < len(one.x) else 2 * one.x[n] + 1
+        middle = (one.x[n] + beyond) / 2
+        found = plan(bare, budget_ms=budget_at(bare, variant, float(middle)))
+        assert found.ok, found.conflict
+        assert close(np.array([found.objective]), one.value[n : n + 1])
+        assert one.at(float(middle)) == n
+
+
+@given(scenarios(max_hours=2, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES))
+@settings(max_examples=30)
+def test_a_sample_is_a_subset(s: Scenario, variant: str, objective: str) -> None:
+    """A sampled frontier holds breakpoints of the exact one, with the same values."""
+    whole, some = traced(s, variant, objective), traced(s, variant, objective, samples=3)
+    assert (whole is None) == (some is None)
+    assume(whole is not None)
+    assert whole is not None
+    assert some is not None
+    at = np.searchsorted(whole.x, some.x)
+    assert np.array_equal(whole.x[at], some.x)
+    assert close(whole.value[at], some.value)
+    assert some.exact == (len(some.x) == len(whole.x))
+
+
+def test_the_users_budget_is_on_it() -> None:
+    """At factor 1 the frontier is the scenario's own plan, and a sample keeps that point."""
+    s = wattlas.example("tiny")
+    for samples in (None, 4):
+        one = frontier(s, samples=samples)
+        own = plan(s)
+        assert one.users_x == 1.0
+        assert one.cost_usd[one.at(1.0)] == pytest.approx(own.totals.cost_usd, rel=1e-9)
+        usd, kg = one.returns()
+        n = one.at(1.0)
+        assert usd[0] == kg[0] == 0.0
+        width = one.x[n] - one.x[n - 1]
+        assert usd[n] == pytest.approx((one.cost_usd[n - 1] - one.cost_usd[n]) / width)
+        per_mwh, per_kwh = one.returns_per_energy()
+        assert per_mwh[n] * one.it_mwh[n] == pytest.approx(usd[n])
+        grams, kwh_ms = (one.carbon_kg[n - 1] - one.carbon_kg[n]) * 1e3, one.it_mwh[n] * 1e3 * width
+        assert per_kwh[n] == pytest.approx(grams / kwh_ms)
+    assert one.x_unit == "× budget"
+    assert one.at(one.least_x / 2) == -1
+
+
+def test_given_budgets() -> None:
+    """Budgets of one's own are solved as they are, unless one leaves demand without a place."""
+    s = wattlas.example("tiny")
+    exact = frontier(s, "class:A")
+    middle = float(exact.x[:2].mean())
+    given_x = frontier(s, "class:A", x=[middle, float(exact.x[-1])])
+    assert not given_x.exact
+    assert given_x.cost_usd == pytest.approx(exact.cost_usd[[0, -1]], rel=1e-9)
+    with pytest.raises(UsageError, match="no place"):
+        frontier(s, "class:A", x=[1.0])
+
+
+def test_questions_that_make_no_sense() -> None:
+    """An unknown variant, class or objective, and a weight of nothing, say what may be asked."""
+    s = wattlas.example("tiny")
+    for variant, objective, words in (
+        ("scaled", "cost", "choose scale"),
+        ("class:Z", "cost", "choose one of A, D"),
+        ("scale", "money", "choose cost, carbon"),
+        ("scale", "weighted", "carbon price above 0"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            frontier(s, variant, objective=objective)
+
+
+def test_no_budget_serves_what_the_law_forbids() -> None:
+    """Where no place is lawful at any latency the frontier says so and names the demand."""
+    s = wattlas.example("tiny", set=["residency.eu-stays.IN=[EU]", "regions.drop=[oslo]",
+                                     "nodes.frankfurt.region=austin"])  # fmt: skip
+    with pytest.raises(InfeasibleError, match="delhi, class A"):
+        frontier(s)
+
+
+def test_a_frontier_of_nothing_is_a_point() -> None:
+    """Where no budget may be varied V is the plan's own, at the scenario's budgets."""
+    s = wattlas.example("tiny", set=["classes.A.relaxable=false", "classes.D.relaxable=false"])
+    for variant in ("scale", "added_ms"):
+        one = frontier(s, variant)
+        assert len(one.x) == 1
+        assert one.cost_usd[0] == pytest.approx(plan(s).totals.cost_usd, rel=1e-9)
+
+
+def test_late_service_is_not_on_the_frontier() -> None:
+    """Demand that would be served late, or shed at a price, is shed below its first breakpoint."""
+    s = wattlas.example(
+        "tiny",
+        set=["when_none=nearest", "unserved_usd_per_request=0.5", "classes.D.relaxable=false"],
+    )
+    free, bound = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf)), s
+    for world in (free, bound):
+        exact, some = frontier(world, "class:A"), frontier(world, "class:A", samples=4)
+        assert some.value == pytest.approx(exact.value[np.searchsorted(exact.x, some.x)], rel=1e-9)
+        assert exact.value[0] > 1.1 * exact.value[-1]

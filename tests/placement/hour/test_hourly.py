@@ -1,0 +1,165 @@
+"""Hours apart: what the solver may do to a program without changing its optimum, and duals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import wattlas
+from tests.oracle import oracle_plan
+from tests.strategies import objectives, scenarios
+from wattlas.model.objective import Minimise, Solver
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.hour.solver import Solution, evaluate, solve_hours
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
+
+REL = 1e-8
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+"""For a test of what few scenarios show: most of those that are drawn are passed over."""
+
+
+def measure_of(instance: Instance) -> Measure:
+    """What the scenario makes least."""
+    least = instance.scenario.objective.minimise is Minimise.CARBON
+    return carbon_to_minimise(instance) if least else cost(instance)
+
+
+def solved(instance: Instance) -> tuple[float, Solution]:
+    """The optimum and its flows."""
+    found = solve_hours(instance, measure_of(instance))
+    return float(evaluate(instance, measure_of(instance), found).sum()), found
+
+
+def size(instance: Instance, found: Solution) -> float:
+    """Sum of the absolute parts of the objective."""
+    m = measure_of(instance)
+    plain = replace(
+        m,
+        per_kwh=np.abs(m.per_kwh),
+        per_request=np.abs(m.per_request),
+        per_unserved=np.abs(m.per_unserved),
+    )
+    return max(float(evaluate(instance, plain, found).sum()), 1e-12)
+
+
+def apart(s: Scenario) -> np.ndarray:
+    """A mark of its own for each demand, so that nothing is merged."""
+    i, k = s.shape[:2]
+    return np.arange(i * k).reshape(i, k, 1)
+
+
+@given(scenarios(objectives=objectives()))
+@settings(max_examples=40)
+def test_merging_sources_changes_nothing(s: Scenario) -> None:
+    """One source per demand gives the same optimum in every hour."""
+    merged, single = build_instance(s), build_instance(s, alike=apart(s))
+    assume(not merged.stranded)
+    assert single.sources == int((s.demand_per_h > 0).any(axis=2).sum())
+    assert merged.sources <= single.sources
+    assert merged.demand.sum() == pytest.approx(single.demand.sum())
+    (one, found), (other, same) = solved(merged), solved(single)
+    assert np.array_equal(found.infeasible, same.infeasible)
+    assert one == pytest.approx(other, abs=REL * size(merged, found))
+
+
+@given(scenarios(objectives=objectives()))
+@settings(max_examples=40)
+def test_hours_are_apart(s: Scenario) -> None:
+    """All hours at once are the sum of each alone, in any order."""
+    instance = build_instance(s)
+    assume(not instance.stranded)
+    whole, found = solved(instance)
+    assume(not len(found.infeasible))
+    m = measure_of(instance)
+    alone = [solve_hours(instance, m, None, np.array([t])) for t in range(s.hours.count)][::-1]
+    total = sum(float(evaluate(instance, m, one).sum()) for one in alone)
+    assert total == pytest.approx(whole, abs=REL * size(instance, found))
+
+
+@given(
+    scenarios(unserved=False, max_hours=2, accuracy_floors=False),
+    st.integers(0, 3),
+    st.integers(0, 1),
+)
+@settings(max_examples=50, suppress_health_check=RARE)
+def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) -> None:
+    """V(K ± δ) ≥ V(K) ∓ price·δ·hours, with equality where both sides have one slope."""
+    region, hour = region % len(s.regions), hour % s.hours.count
+    limit = s.capacity_gpu[region, hour]
+    assume(np.isfinite(limit) and limit > 0)
+    found = plan(s)
+    assume(found.ok)
+    assert found.capacity_price_usd_per_gpu_h is not None
+    worth = float(found.capacity_price_usd_per_gpu_h[region, hour] * s.hours.hours[hour])
+    step = 1e-4 * limit
+    values = []
+    for change in (-step, step):
+        capacity = s.capacity_gpu.copy()
+        capacity[region, hour] += change
+        other = plan(replace(s, capacity_gpu=capacity))
+        values.append(other.objective if other.ok else np.inf)
+    less, more = values
+    t = found.totals
+    slack = 1e-8 * (abs(found.objective) + t.rent_usd + t.egress_usd + 1e-9)
+    assert less >= found.objective + worth * step - slack
+    assert more >= found.objective - worth * step - slack
+    left, right = less - found.objective, found.objective - more
+    if abs(left - right) <= slack:
+        assert worth * step == pytest.approx(left, abs=2 * slack)
+
+
+@pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
+@given(s=scenarios(objectives=objectives()))
+@settings(max_examples=30, suppress_health_check=RARE)
+def test_the_tie_breaker_costs_nothing(solver: Solver, s: Scenario) -> None:
+    """Among equals the second measure is least; the first is what it was without it."""
+    instance = build_instance(s)
+    assume(not instance.stranded)
+    main, tie = carbon_to_minimise(instance), cost(instance)
+    one, two = (solve_hours(instance, main, second, solver=solver) for second in (None, tie))
+    assume(not len(one.infeasible))
+    first, second = (float(evaluate(instance, main, f).sum()) for f in (one, two))
+    assert second == pytest.approx(first, rel=1e-10, abs=1e-15)
+    paid = [float(evaluate(instance, tie, f).sum()) for f in (one, two)]
+    plain = replace(tie, per_kwh=np.abs(tie.per_kwh))
+    scale = float(evaluate(instance, plain, two).sum())
+    assert paid[1] <= paid[0] + 1e-6 * scale
+
+
+def test_demand_that_has_no_column_at_all() -> None:
+    """A program without columns is infeasible where a row asks for something."""
+    s = wattlas.example("tiny")
+    instance = build_instance(s)
+    closed = replace(instance, allowed=np.zeros_like(instance.allowed))
+    found = solve_hours(closed, cost(closed), None, np.array([0, 5]))
+    assert found.infeasible.tolist() == [0, 5]
+    assert not len(found.value)
+
+
+@pytest.fixture
+def tiny_instance() -> Instance:
+    """The tiny example's program."""
+    return build_instance(wattlas.example("tiny"))
+
+
+@given(scenarios(max_hours=2))
+@settings(max_examples=30)
+def test_infeasible_hours_are_those_of_the_independent_program(s: Scenario) -> None:
+    """An hour is listed as infeasible iff the other program says so."""
+    instance = build_instance(s)
+    assume(not instance.stranded)
+    found = solve_hours(instance, cost(instance))
+    mine = set(found.infeasible.tolist())
+    theirs = {
+        t
+        for t in range(s.hours.count)
+        if oracle_plan(s.at_hours([t]), with_frictions=False).status == "infeasible"
+    }
+    assert mine == theirs

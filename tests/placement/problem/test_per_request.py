@@ -1,0 +1,88 @@
+"""Figures per request count wherever figures per token do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+from tests import oracle
+from tests.strategies import objectives, scenarios
+from wattlas.errors import UsageError
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.breakeven.breakeven import breakeven_between
+from wattlas.placement.problem.instance import build_instance
+
+TOKENS_IN, TOKENS_OUT = 512.0, 256.0
+
+
+def alike(s: Scenario) -> Scenario:
+    """The scenario with requests of one length in all classes."""
+    classes = (replace(k, tokens_in=TOKENS_IN, tokens_out=TOKENS_OUT) for k in s.classes)
+    return replace(s, classes=tuple(classes))
+
+
+def per_request(s: Scenario) -> Scenario:
+    """What the tokens of a request take at each point, as figures per request."""
+    points = tuple(
+        replace(
+            o,
+            request_j=o.prefill_j_per_token * TOKENS_IN + o.decode_j_per_token * TOKENS_OUT,
+            request_gpu_s=o.prefill_gpu_s_per_token * TOKENS_IN
+            + o.decode_gpu_s_per_token * TOKENS_OUT,
+            prefill_j_per_token=0.0,
+            decode_j_per_token=0.0,
+            prefill_gpu_s_per_token=0.0,
+            decode_gpu_s_per_token=0.0,
+        )
+        for o in s.points
+    )
+    return replace(s, points=points)
+
+
+@given(scenarios(frictions=True, max_hours=3, objectives=objectives()))
+@settings(max_examples=40)
+def test_the_same_request_is_placed_alike(drawn: Scenario) -> None:
+    """Energy and accelerator time per request instead of per token: the same plan to the bit."""
+    tokens = alike(drawn)
+    requests = per_request(tokens)
+    assert np.array_equal(tokens.it_kwh, requests.it_kwh)
+    assert np.array_equal(tokens.gpu_h, requests.gpu_h)
+    ours, theirs = build_instance(requests), build_instance(tokens)
+    assert np.array_equal(ours.energy_kwh, theirs.energy_kwh)
+    assert np.array_equal(ours.gpu_h, theirs.gpu_h)
+    one, other = plan(requests), plan(tokens)
+    assert one.status == other.status
+    assert one.objective == other.objective or (np.isnan(one.objective) and not other.ok)
+    assert one.totals == other.totals
+
+
+@given(scenarios(frictions=True, max_hours=2, max_metros=2))
+@settings(max_examples=30)
+def test_the_independent_program_counts_them(drawn: Scenario) -> None:
+    """Capacity, rent, energy and frictions of figures per request as the reference has them."""
+    s = per_request(alike(drawn))
+    found, want = plan(s), oracle.oracle_plan(s)
+    assume(found.ok and want.status == "optimal")
+    assert found.objective == pytest.approx(want.objective, rel=1e-7, abs=1e-9)
+
+
+def test_a_break_even_counts_them() -> None:
+    """What a move saves and costs is the same either way."""
+    import wattlas
+
+    tokens = alike(wattlas.example("tiny"))
+    klass = tokens.classes[0].id
+    pairs = [(a.id, b.id) for a in tokens.regions for b in tokens.regions if a is not b]
+    compared = 0
+    for pair in pairs:
+        try:
+            want = breakeven_between(tokens, klass, *pair)
+        except UsageError:
+            continue
+        assert breakeven_between(per_request(tokens), klass, *pair) == want
+        compared += 1
+    assert compared

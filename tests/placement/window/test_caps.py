@@ -1,0 +1,144 @@
+"""Caps by their multipliers: the dual is the slope of the optimum in the cap."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+import wattlas
+from tests.strategies import one_of, scenarios
+from wattlas.errors import UsageError
+from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.plan import Plan, Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
+from wattlas.placement.compare.baselines import baseline
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.solution.totals import per_flow
+
+REL = 1e-7
+
+RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+"""For a test of what few scenarios show: most of those that are drawn are passed over."""
+
+
+def ends(s: Scenario) -> tuple[Plan, Plan]:
+    """The least-cost plan and the least-carbon one."""
+    return (
+        plan(s, objective=Objective()),
+        plan(s, objective=Objective(minimise=Minimise.CARBON)),
+    )
+
+
+def capped(s: Scenario, cap_t: float, window: Window = Window.ALL) -> Plan:
+    """Least cost under a carbon cap."""
+    return plan(s, objective=Objective(carbon_cap_t=cap_t, window=window))
+
+
+@given(scenarios(unserved=False), one_of(0.5, 0.1, 0.9))
+@settings(max_examples=15, suppress_health_check=RARE)
+def test_the_dual_is_the_slope(s: Scenario, share: float) -> None:
+    """V(L ± δ) lies above V(L) ∓ λδ, and on it where the slope is the same on both sides."""
+    cheap, clean = ends(s)
+    assume(cheap.ok)
+    low, high = clean.totals.carbon_kg / 1e3, cheap.totals.carbon_kg / 1e3
+    assume(high - low > 1e-6 * max(high, 1e-12))
+    cap = low + share * (high - low)
+    found = capped(s, cap)
+    assert found.ok, found.conflict
+    assert found.abatement_usd_per_t is not None
+    assert found.totals.carbon_kg / 1e3 <= cap * (1 + 1e-9)
+    dual, tight = float(found.abatement_usd_per_t[0]), REL * (abs(found.objective) + 1e-12)
+    step = 1e-3 * (high - low)
+    tight += REL * (abs(cheap.objective) + abs(clean.totals.cost_usd))
+    below, above = capped(s, cap - step), capped(s, cap + step)
+    assert below.objective >= found.objective + dual * step - tight
+    assert above.objective >= found.objective - dual * step - tight
+    left, right = below.objective - found.objective, found.objective - above.objective
+    if abs(left - right) <= tight:
+        assert dual * step == pytest.approx(left, abs=2 * tight)
+
+
+@given(scenarios(unserved=False), one_of(0.5, 0.2))
+@settings(max_examples=15, suppress_health_check=RARE)
+def test_one_cap_is_the_reverse_of_the_other(s: Scenario, share: float) -> None:
+    """Least carbon under the cost that a carbon cap leads to comes back to that cap."""
+    cheap, clean = ends(s)
+    assume(cheap.ok)
+    low, high = clean.totals.carbon_kg / 1e3, cheap.totals.carbon_kg / 1e3
+    gap = clean.totals.cost_usd - cheap.totals.cost_usd
+    assume(high - low > 1e-6 * max(high, 1e-12))
+    assume(gap > 1e-6 * max(abs(clean.totals.cost_usd), abs(cheap.totals.cost_usd)))
+    first = capped(s, low + share * (high - low))
+    assert first.abatement_usd_per_t is not None
+    assume(first.abatement_usd_per_t[0] > 1e-6 * gap / (high - low))
+    usd = first.objective
+    back = plan(s, objective=Objective(minimise=Minimise.CARBON, cost_cap_usd=usd))
+    assert back.ok, back.conflict
+    assert back.objective == pytest.approx(
+        first.totals.carbon_kg / 1e3, rel=1e-6, abs=1e-6 * (high - low)
+    )
+    assert back.totals.cost_usd <= usd + REL * (abs(usd) + abs(gap))
+
+
+@given(scenarios(unserved=False))
+@settings(max_examples=15)
+def test_a_cap_that_cannot_be_met_names_what_can(s: Scenario) -> None:
+    """Below the least attainable the plan is infeasible and names that figure; at it, it is not."""
+    cheap, clean = ends(s)
+    assume(clean.ok)
+    least = clean.totals.carbon_kg / 1e3
+    assume(least > 0)
+    found = capped(s, 0.5 * least)
+    assert found.status is Status.INFEASIBLE
+    told = re.search(r"the least attainable is ([-+.\de]+) t", found.conflict)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(least, rel=1e-5)
+    assert capped(s, least * (1 + 1e-9)).ok
+    assert cheap.ok
+
+
+def test_windows_hold_one_by_one() -> None:
+    """A daily cap holds in every day, and costs at least what one cap over all does."""
+    s = wattlas.example("tiny")
+    day = replace(s, hours=replace(s.hours, offset=s.hours.offset + 12))
+    cheap, clean = ends(day)
+    limit = max(_daily_t(clean)) + 0.3 * (max(_daily_t(cheap)) - max(_daily_t(clean)))
+    daily = capped(day, limit, Window.DAY)
+    assert max(_daily_t(daily)) <= limit * (1 + 1e-9)
+    assert daily.abatement_usd_per_t is not None
+    assert len(daily.abatement_usd_per_t) == 2
+    whole = capped(day, sum(_daily_t(daily)))
+    assert whole.abatement_usd_per_t is not None
+    assert len(whole.abatement_usd_per_t) == 1
+    assert whole.objective <= daily.objective * (1 + 1e-9)
+
+
+def _daily_t(found: Plan) -> list[float]:
+    """Tonnes of each of the two days."""
+    assert found.flows is not None
+    s = found.scenario
+    late = s.hours.utc[found.flows.hour] >= np.datetime64("2023-06-02")
+    kg = per_flow(s, found.flows)["carbon_kg"]
+    return [float(kg[~late].sum()) / 1e3, float(kg[late].sum()) / 1e3]
+
+
+def test_an_objective_has_one_cap() -> None:
+    """Two caps, or a cap on what is made least, are a mistake in the call."""
+    s = wattlas.example("tiny")
+    with pytest.raises(UsageError, match="at most one cap"):
+        plan(s, objective=Objective(carbon_cap_t=1.0, carbon_cap_share=0.5))
+    with pytest.raises(UsageError, match="made least anyway"):
+        plan(s, objective=Objective(cost_cap_usd=1.0))
+
+
+def test_a_share_is_of_the_nearest_available() -> None:
+    """A relative cap of one is what the nearest place with room emits."""
+    s = wattlas.example("tiny")
+    base = baseline(build_instance(s), "nearest_available").totals.carbon_kg / 1e3
+    relative = plan(s, objective=Objective(carbon_cap_share=0.8))
+    assert relative.objective == pytest.approx(capped(s, 0.8 * base).objective, rel=1e-9)

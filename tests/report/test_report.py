@@ -1,0 +1,110 @@
+"""The report as text: complete, self-contained, and safe against hostile names."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.report import fixture_results as made
+from wattlas.report import words
+from wattlas.report.report import render_report, write_report
+from wattlas.report.results import open_results
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    """The report of the made-up study."""
+    return render_report(made.results())
+
+
+def test_under_three_megabytes(html: str) -> None:
+    """18 regions × 288 hours make a page that can be mailed."""
+    assert len(html.encode()) < 3_000_000
+
+
+def test_nothing_is_fetched(html: str) -> None:
+    """No element names an address to load, and the policy forbids every connection."""
+    page = re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    assert not re.search(r"""\s(src|srcset|action|data)=""", page)
+    assert re.findall(r'<link[^>]*href="([^"]*)"', page) == ["data:,"]
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_what_must_be_said_is_said(html: str) -> None:
+    """Notice, status, solver, gap, window, sample, intensity, sources, licences, limits."""
+    page = re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    for text in (
+        made.NOTICE, "Optimal", "HiGHS 1.11.0", "gap 0", "2023-01-01 to 2024-01-01",
+        "288 h that stand for 8,760", "12 months × 24 hours", "average (life-cycle)", "least cost",
+        "ODbL-1.0", "CC0", "Grid fees and taxes are not in the price.", "42 % of the round trips",
+        "wattlas study --example made-up", "echarts 6.1.0", "nearest place",
+    ):  # fmt: skip
+        assert text in page, text
+
+
+@pytest.mark.parametrize("status", ["infeasible", "failed", "limit"])
+def test_an_end_that_is_not_optimal_comes_first(status: str) -> None:
+    """The status is above every number, and an empty result says that there is nothing."""
+    page = render_report(made.results({}, status=status, totals={}, conflict="A at Oslo: no place"))
+    assert '<p class="status bad">' in page
+    assert "A at Oslo: no place" in page
+    assert "There is no placement to look at." in page
+
+
+def test_hostile_names_stay_text() -> None:
+    """A name that ends a script element ends nothing."""
+    places = made.small()["places"].with_columns(name=pl.lit(HOSTILE))
+    frames = {**made.small(), "places": places}
+    page = render_report(
+        made.results(frames, scenario={"title": HOSTILE, "notice": HOSTILE}, limits=[HOSTILE])
+    )
+    assert HOSTILE not in page
+    assert page.count("<script") == page.count("</script") == 7
+    data = re.search(r'id="wattlas-data">(.*?)</script>', page, re.S)
+    assert data is not None
+    tables = json.loads(data[1])["tables"]
+    assert tables["places"]["c"]["name"]["d"] == [HOSTILE]
+
+
+def test_written_beside_the_tables(tmp_path: Path) -> None:
+    """`write_report` puts report.html into the folder; results without one need a path."""
+    made.write(tmp_path)
+    assert write_report(tmp_path) == tmp_path / "report.html"
+    assert open_results(tmp_path).has("flows")
+    with pytest.raises(ValueError, match="path"):
+        write_report(made.results({}))
+
+
+def test_importing_the_dashboard_is_cheap() -> None:
+    """Neither polars nor a server is loaded before it is needed."""
+    code = (
+        "import sys, wattlas.report.report, wattlas.cli.view; "
+        "assert 'polars' not in sys.modules; assert 'http.server' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        (words.money(339_688_815.4), "USD 340 M"), (words.money(-1234.5), "USD −1.23 k"),
+        (words.money(None), "–"), (words.money(0.0), "USD 0"), (words.mass(0.5), "500 g"),
+        (words.mass(999.96), "1 t"), (words.energy(7.88e6), "7.88 TWh"),
+        (words.share(0.1234), "12.3 %"), (words.share(0.0047), "0.47 %"),
+        (words.number(99_360), "99,360"), (words.number(float("nan")), "–"),
+        (words.count(26.3e12), "26.3 T"),
+    ],
+)  # fmt: skip
+def test_numbers_in_words(got: str, want: str) -> None:
+    """Three digits, a unit of fitting size, and a dash where there is no number."""
+    assert got == want

@@ -1,0 +1,44 @@
+"""What a class meets at home against sums written out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wattlas
+from wattlas.errors import InputError
+from wattlas.placement.problem.feasibility import feasibility, home_region
+from wattlas.studies.home import at_home
+
+
+def test_means_where_the_demand_is() -> None:
+    """Metro by metro and hour by hour, at the nearest feasible region of each."""
+    s = wattlas.example("tiny")
+    home = home_region(s, feasibility(s))
+    for k, klass in enumerate(s.classes):
+        total = grams = usd = pue = rent = 0.0
+        for i in range(len(s.metros)):
+            region = s.regions[home[i, k]]
+            zone = s.signals.zones.index(region.zone)
+            for t in range(s.hours.count):
+                n = s.demand_per_h[i, k, t] * s.hours.hours[t]
+                total += n
+                grams += n * s.signals.deciding_g_per_kwh[zone, t]
+                usd += n * s.signals.price_usd_per_mwh[zone, t]
+                pue += n * region.pue
+                rent += n * region.rent_usd_per_gpu_h
+        found = at_home(s, klass.id)
+        want = [x / total for x in (grams, usd, pue, rent)]
+        have = [found.g_per_kwh, found.usd_per_mwh, found.pue, found.rent_usd_per_gpu_h]
+        assert have == pytest.approx(want)
+        assert found.intensity == str(s.signals.deciding)
+
+
+def test_a_class_that_nobody_asks_for() -> None:
+    """It has no home, and the fix says what to do."""
+    s = wattlas.example("tiny")
+    idle = replace(s, demand_per_h=np.zeros_like(s.demand_per_h))
+    with pytest.raises(InputError, match="has no demand at any place"):
+        at_home(idle, s.classes[0].id)

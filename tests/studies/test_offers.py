@@ -1,0 +1,197 @@
+"""Tiers designed on a scenario: what is offered, what the placement makes of it, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wattlas
+from wattlas.errors import InputError
+from wattlas.model.contract import Tier
+from wattlas.model.offer import offer, withdrawn
+from wattlas.model.scenario import Scenario
+from wattlas.model.users import Prior, Segment, Terms, Users
+from wattlas.placement.api import plan
+from wattlas.report.columns import COLUMNS
+from wattlas.report.frames import frame
+from wattlas.report.results import write_results
+from wattlas.studies.offers import TierDesign, design_tiers
+from wattlas.studies.tier_tables import split_table, tier_tables
+from wattlas.tiers.market import Contract
+from wattlas.tiers.offer import judge
+
+USERS = Users(Prior(), count=400, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0, status_quo=0.05)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Scenario:
+    """The tiny example with users, and a class that must have the large model in full service."""
+    return replace(wattlas.example("tiny", set=["classes.A.accuracy_min=0.8"]), users=USERS)
+
+
+@pytest.fixture(scope="module")
+def found(tiny: Scenario) -> TierDesign:
+    """Offers of most profit."""
+    return design_tiers(tiny, size=40)
+
+
+def test_every_class_has_a_verdict(found: TierDesign, tiny: Scenario) -> None:
+    """One design per class; one that is worth it has an offer, the others a reason."""
+    assert [one.service.klass for one in found.designs] == [k.id for k in tiny.classes]
+    assert any(one.verdict.worth for one in found.designs)
+    for one in found.designs:
+        assert one.verdict.reason
+        assert (one.chosen is not None) == one.verdict.worth
+
+
+def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
+    """The contracts reach the placement with their share, adoption and floor, and are kept."""
+    tiers = found.tiers()
+    offered = [one for one in found.designs if one.chosen is not None]
+    assert len(tiers) == len(offered)
+    placed = plan(found.scenario())
+    assert placed.ok
+    for tier, one in zip(tiers, offered, strict=True):
+        assert one.chosen is not None
+        assert tier.points == (one.chosen.floor,)
+        assert tier.adoption == pytest.approx(one.chosen.adoption)
+        assert tier.share_max == pytest.approx(one.chosen.degraded)
+    for report in placed.limits:
+        assert report.share <= report.share_max * (1 + 1e-9)
+    assert any(report.share > 0 for report in placed.limits)
+
+
+def test_the_split_is_against_the_same_baseline(found: TierDesign) -> None:
+    """Tiers and geography each save, both at least as much as either."""
+    parts = split_table(found)
+    assert parts is not None
+    saved = dict(zip(parts["part"], parts["saving_usd"], strict=True))
+    assert saved["tiers"] > 0
+    assert saved["both"] >= max(saved["tiers"], saved["geography"]) - 1e-9
+
+
+def test_the_tables_are_those_of_a_results_folder(found: TierDesign, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Every table has the columns that the folder promises, and is accepted by it."""
+    tables = tier_tables(found)
+    parts = split_table(found)
+    assert parts is not None
+    tables["tier_split"] = parts
+    for name, table in tables.items():
+        assert set(table) == set(COLUMNS[name]), name
+        assert len({len(column) for column in table.values()}) == 1
+    assert set(tables) == {name for name in COLUMNS if name.startswith("tier_")} - {"tier_shares"}
+    meta = {"wattlas": "0", "created_utc": "now", "scenario": {}, "window": {}, "intensity": {},
+            "status": "optimal"}  # fmt: skip
+    write_results(tmp_path, meta, {name: frame(table) for name, table in tables.items()})
+
+
+def test_a_carbon_cap_bounds_the_promise(tiny: Scenario) -> None:
+    """A looser cap promises no larger share, and the cap of everything promises none."""
+    shares = []
+    for cap in (0.5, 0.7, 0.9, 0.99):
+        asked = Terms(objective="carbon", cap_share=cap, classes=("A",))
+        one = design_tiers(tiny, terms=asked, size=40, sensitive=False).designs[0]
+        shares.append(0.0 if one.cleanest is None else one.cleanest.degraded)
+        if one.cleanest is not None and one.market is not None:
+            grams = one.market.full_carbon_g
+            saved = one.cleanest.carbon_saved_kg * 1e3
+            adopted = one.cleanest.adoption * one.market.volume
+            assert saved / adopted <= (1 - cap) * grams * (1 + 1e-6)
+    assert (np.diff(shares) <= 1e-9).all()
+    assert shares[0] > shares[-1]
+
+
+def test_scarce_capacity_makes_a_tier_worth_more(tiny: Scenario) -> None:
+    """A dollar more on each accelerator hour is worth what a degraded request frees of them."""
+    asked, placed = Terms(classes=("A",)), plan(tiny)
+    dearer = replace(placed, capacity_price_usd_per_gpu_h=np.ones_like(tiny.capacity_gpu))
+    one, two = (
+        design_tiers(tiny, terms=asked, placed=each, size=40, sensitive=False).designs[0]
+        for each in (placed, dearer)
+    )
+    assert one.market is not None
+    assert two.market is not None
+    contract = Contract(len(one.service.points) - 1, 0.1, 1.0)
+    before, after = judge(one.market, contract), judge(two.market, contract)
+    klass = next(k for k in tiny.classes if k.id == "A")
+    by_id = {o.id: o for o in tiny.points}
+    full = klass.gpu_h(by_id[one.service.full_points[0]])
+    freed = full - klass.gpu_h(by_id[one.service.points[-1]])
+    assert len(one.service.full_points) == 1
+    assert freed > 0
+    gained = (after.profit_gain_usd - before.profit_gain_usd) / (
+        before.adoption * one.market.volume
+    )
+    assert gained == pytest.approx(freed, rel=1e-9)
+
+
+def test_several_contracts_are_tiers_of_their_own(tiny: Scenario) -> None:
+    """Two contracts for one class become two tiers that share its demand."""
+    users = replace(
+        USERS,
+        segments=(
+            Segment("easy", 1.0, 0.0, 0.5, 0.3, value=0.6),
+            Segment("picky", 3.0, 0.0, 0.5, 0.3, value=4.0),
+        ),
+        scale=0.0,
+        status_quo=0.0,
+    )
+    world = replace(tiny, users=users)
+    found = design_tiers(world, terms=Terms(most=2, classes=("A",)), size=40, sensitive=False)
+    ids = [tier.id for tier in found.tiers()]
+    assert ids[0] == "green"
+    assert len(ids) == len(found.designs[0].ladder.offers)
+    assert sum(tier.adoption for tier in found.tiers()) <= 1 + 1e-9
+
+
+def test_tiers_that_are_there_are_withdrawn_first(tiny: Scenario) -> None:
+    """A scenario with a tier on offer is designed for as if it had none."""
+    with_one = offer(tiny, [Tier("old", 0.3, 0.4, classes=("A",))])
+    back = withdrawn(with_one)
+    assert [k.id for k in back.classes] == [k.id for k in tiny.classes]
+    np.testing.assert_allclose(back.demand_per_h, tiny.demand_per_h)
+    a, b = (design_tiers(w, size=30, sensitive=False) for w in (tiny, with_one))
+    for one, two in zip(a.designs, b.designs, strict=True):
+        assert (one.chosen is None) == (two.chosen is None)
+        if one.chosen is not None and two.chosen is not None:
+            assert two.chosen.profit_gain_usd == pytest.approx(one.chosen.profit_gain_usd, rel=1e-6)
+
+
+def test_candidates_from_elsewhere(tiny: Scenario) -> None:
+    """Floors may be points that the scenario does not have; they come along into the placement."""
+    other = replace(tiny.points[0], id="elsewhere", accuracy=0.7, decode_j_per_token=0.01,
+                    decode_gpu_s_per_token=1e-6, accuracy_by_class={})  # fmt: skip
+    found = design_tiers(tiny, points=(other,), terms=Terms(classes=("A",)), size=40)
+    assert found.designs[0].chosen is not None
+    placed = plan(found.scenario())
+    assert placed.ok
+    assert any("elsewhere" in o.id for o in placed.scenario.points)
+
+
+def test_everything_that_is_wrong_is_told_at_once(tiny: Scenario) -> None:
+    """Objective, cap, classes, price and the lack of users, each by its place."""
+    asked = Terms("fame", 1.5, 0, ("A", "Z"), "gold")
+    with pytest.raises(InputError) as caught:
+        design_tiers(tiny, users=Users(count=10), terms=asked)
+    assert [p.where for p in caught.value.problems] == [
+        "offer.objective", "offer.most", "offer.accelerators", "offer.cap_share", "offer.classes",
+        "price",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="who subscribes"):
+        design_tiers(wattlas.example("tiny"))
+    with pytest.raises(InputError, match="the menu is empty"):
+        design_tiers(tiny, points=())
+
+
+def test_no_tier_says_why(tiny: Scenario) -> None:
+    """Users who care for quality alone, and dearly, get none, with the figures that decide."""
+    dear = replace(USERS, segments=(Segment("all", 1.0, 0.0, 1.0, 0.0, value=500.0),), scale=0.01)
+    found = design_tiers(replace(tiny, users=dear), terms=Terms(classes=("A",)), size=40)
+    said = found.designs[0].verdict
+    assert not said.worth
+    assert "while the tenth of the users who ask least want" in said.reason
+    assert found.tiers() == ()
+    assert split_table(found) is None
+    assert found.scenario().classes == found.plan.scenario.classes

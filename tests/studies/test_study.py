@@ -1,0 +1,108 @@
+"""The whole of the main job: every table, its columns, and sentences that are true."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import wattlas
+from tests.strategies import scenarios
+from wattlas.errors import InfeasibleError
+from wattlas.model.scenario import Scenario
+from wattlas.report.columns import COLUMNS
+from wattlas.studies.meta import limits
+from wattlas.studies.study import Study, study
+from wattlas.studies.tables import POLICY_LABELS, largest_moves
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Study:
+    """A study of the tiny example."""
+    return study(wattlas.example("tiny"), samples=4)
+
+
+def test_every_table_is_there(tiny: Study) -> None:
+    """The tables have the columns that the results folder promises, all of one length."""
+    assert set(tiny.tables) <= set(COLUMNS)
+    for name, table in tiny.tables.items():
+        assert set(table) <= set(COLUMNS[name]), name
+        assert len({len(column) for column in table.values()}) == 1, name
+        assert len(next(iter(table.values()))) > 0, name
+
+
+def test_policies_are_all_told(tiny: Study) -> None:
+    """Each policy has a row, a label and a verdict; the optimum costs least of the feasible."""
+    table = tiny.tables["policies"]
+    assert set(table["policy"]) == set(POLICY_LABELS)
+    rows = list(zip(table["policy"], table["feasible"], table["cost_usd"], table["carbon_kg"],
+                    table["reason"], strict=True))  # fmt: skip
+    cost = {name: usd for name, ok, usd, *_ in rows if ok}
+    carbon = {name: kg for name, ok, _, kg, _ in rows if ok}
+    assert cost["optimum"] <= min(cost.values()) * (1 + 1e-9)
+    assert carbon["carbon_optimum"] <= min(carbon.values()) * (1 + 1e-9)
+    assert all(bool(why) != ok for _, ok, *_, why in rows)
+
+
+def test_the_headline_is_the_difference(tiny: Study) -> None:
+    """Savings are the baseline's total minus the plan's."""
+    line = tiny.meta["headline"]
+    assert line["saving_usd"] == pytest.approx(
+        tiny.home.totals.cost_usd - tiny.plan.totals.cost_usd
+    )
+    assert line["saving_kg"] == pytest.approx(
+        tiny.home.totals.carbon_kg - tiny.plan.totals.carbon_kg
+    )
+    assert tiny.meta["status"] == "optimal"
+    assert tiny.meta["intensity"]["deciding"] == "marginal"
+    assert tiny.meta["scenario"]["notice"]
+
+
+def test_the_pareto_set_is_convex(tiny: Study) -> None:
+    """Less carbon costs more, at a rising price per tonne."""
+    table = tiny.tables["abatement"]
+    kg, usd = np.asarray(table["carbon_kg"]), np.asarray(table["cost_usd"])
+    price = np.asarray(table["abatement_usd_per_t"])
+    assert (np.diff(kg) <= 1e-9 * kg[0]).all()
+    assert (np.diff(usd) >= -1e-9 * usd[0]).all()
+    assert (np.diff(price) >= -1e-6 * price[-1]).all()
+
+
+def test_what_is_not_in_the_numbers(tiny: Study) -> None:
+    """The limits say what prices are, and that the average decides where it does."""
+    said = " ".join(tiny.meta["limits"])
+    assert "prices are what the signals give" in said
+    assert "marginal intensity is not in the data" not in said
+    averages = wattlas.example("tiny", set=["signals.decide_by=average"])
+    assert "marginal intensity is not in the data" in " ".join(limits(averages))
+
+
+def test_the_largest_moves_leave_home(tiny: Study) -> None:
+    """Moves go from one region to another, and the table of break-evens is about them."""
+    moves = largest_moves(wattlas.example("tiny"))
+    table = tiny.tables["breakeven"]
+    told = set(zip(table["class"], table["from_region"], table["to_region"], strict=True))
+    assert told <= set(moves)
+    assert all(origin != target for _, origin, target in moves)
+
+
+def test_progress_is_told() -> None:
+    """What is being done is named, and shares stay within 0..1."""
+    seen: list[tuple[str, float]] = []
+    study(
+        wattlas.example("tiny"), samples=3, progress=lambda what, share: seen.append((what, share))
+    )
+    assert {"plan", "baselines", "frontier", "realised benefit"} <= {what for what, _ in seen}
+    assert all(0 <= share <= 1 for _, share in seen)
+
+
+@given(scenarios(max_hours=2, max_metros=3, max_regions=3, max_classes=2, max_points=2))
+@settings(max_examples=20)
+def test_any_scenario_is_studied_or_refused(s: Scenario) -> None:
+    """A study ends with its tables or with a conflict in words, never with another error."""
+    try:
+        found = study(s, samples=3)
+    except InfeasibleError as error:
+        assert error.conflict  # noqa: PT017
+        return
+    assert found.tables["policies"]
