@@ -5,7 +5,9 @@
     scenario = wattlas.load("scenario.yaml")     # or wattlas.example()
     print(wattlas.plan(scenario).totals)
 
-Every name in `__all__` is imported when it is first used, so that `import wattlas` is quick.
+A scenario can be built by hand, too, from `Region`, `Metro`, `WorkloadClass` and their like, which
+check themselves. Every name in `__all__` is imported when it is first used, so that `import
+wattlas` is quick.
 """
 
 from __future__ import annotations
@@ -18,8 +20,23 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from wattlas import errors
     from wattlas.data.scenario_file import example, load
+    from wattlas.model.contract import ShareCap, Tier
+    from wattlas.model.frictions import Frictions, Initial
+    from wattlas.model.geography import Metro, Region, ServiceNode
+    from wattlas.model.network import Network
+    from wattlas.model.objective import Minimise, Objective, Solver, Window
     from wattlas.model.plan import Plan
     from wattlas.model.scenario import Scenario
+    from wattlas.model.signals import Hours, Provenance, Signals
+    from wattlas.model.users import Accelerators, Goal, Prior, Scale, Segment, Terms, Users
+    from wattlas.model.workload import (
+        LatencyTo,
+        OperatingPoint,
+        Residency,
+        State,
+        WhenNone,
+        WorkloadClass,
+    )
     from wattlas.placement.api import plan
     from wattlas.placement.breakeven.breakeven import breakeven_between as breakeven
     from wattlas.placement.frontier.frontier import frontier
@@ -31,8 +48,36 @@ if TYPE_CHECKING:
     from wattlas.studies.study import study
 
 __all__ = [
+    "Accelerators",
+    "Frictions",
+    "Goal",
+    "Hours",
+    "Initial",
+    "LatencyTo",
+    "Metro",
+    "Minimise",
+    "Network",
+    "Objective",
+    "OperatingPoint",
     "Plan",
+    "Prior",
+    "Provenance",
+    "Region",
+    "Residency",
+    "Scale",
     "Scenario",
+    "Segment",
+    "ServiceNode",
+    "ShareCap",
+    "Signals",
+    "Solver",
+    "State",
+    "Terms",
+    "Tier",
+    "Users",
+    "WhenNone",
+    "Window",
+    "WorkloadClass",
     "breakeven",
     "design_tiers",
     "errors",
@@ -48,8 +93,36 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Accelerators": "wattlas.model.users:Accelerators",
+    "Frictions": "wattlas.model.frictions:Frictions",
+    "Goal": "wattlas.model.users:Goal",
+    "Hours": "wattlas.model.signals:Hours",
+    "Initial": "wattlas.model.frictions:Initial",
+    "LatencyTo": "wattlas.model.workload:LatencyTo",
+    "Metro": "wattlas.model.geography:Metro",
+    "Minimise": "wattlas.model.objective:Minimise",
+    "Network": "wattlas.model.network:Network",
+    "Objective": "wattlas.model.objective:Objective",
+    "OperatingPoint": "wattlas.model.workload:OperatingPoint",
     "Plan": "wattlas.model.plan:Plan",
+    "Prior": "wattlas.model.users:Prior",
+    "Provenance": "wattlas.model.signals:Provenance",
+    "Region": "wattlas.model.geography:Region",
+    "Residency": "wattlas.model.workload:Residency",
+    "Scale": "wattlas.model.users:Scale",
     "Scenario": "wattlas.model.scenario:Scenario",
+    "Segment": "wattlas.model.users:Segment",
+    "ServiceNode": "wattlas.model.geography:ServiceNode",
+    "ShareCap": "wattlas.model.contract:ShareCap",
+    "Signals": "wattlas.model.signals:Signals",
+    "Solver": "wattlas.model.objective:Solver",
+    "State": "wattlas.model.workload:State",
+    "Terms": "wattlas.model.users:Terms",
+    "Tier": "wattlas.model.contract:Tier",
+    "Users": "wattlas.model.users:Users",
+    "WhenNone": "wattlas.model.workload:WhenNone",
+    "Window": "wattlas.model.objective:Window",
+    "WorkloadClass": "wattlas.model.workload:WorkloadClass",
     "breakeven": "wattlas.placement.breakeven.breakeven:breakeven_between",
     "design_tiers": "wattlas.studies.offers:design_tiers",
     "example": "wattlas.data.scenario_file:example",

@@ -13,7 +13,7 @@ import wattlas
 from wattlas.cli import run
 from wattlas.data.scenario_file import EXAMPLES
 from wattlas.data.yaml_lines import read_yaml
-from wattlas.model.users import Segment, Users
+from wattlas.model.users import Scale, Segment, Users
 
 Captured = pytest.CaptureFixture[str]
 EXAMPLE = EXAMPLES / "tiny" / "choices.csv"
@@ -92,7 +92,7 @@ def test_the_file_is_users_of_a_scenario(capsys: Captured, tmp_path: Path) -> No
     assert [p.name for p in out.parent.iterdir()] == ["users.yaml"]
     given = dict(read_yaml(out).data["users"])
     segments = tuple(Segment(id=k, **fields) for k, fields in given.pop("segments").items())
-    read = Users(segments=segments, **given)
+    read = Users(segments=segments, ends=Scale(**given.pop("ends")), **given)
     want = wattlas.fit_users(tmp_path / "two.csv").users()
     assert read.scale_usd == pytest.approx(want.scale_usd, rel=1e-6)
     for ours, theirs in zip(read.segments, want.segments, strict=True):

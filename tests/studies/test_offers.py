@@ -171,14 +171,11 @@ def test_candidates_from_elsewhere(tiny: Scenario) -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once(tiny: Scenario) -> None:
-    """Objective, cap, classes, price and the lack of users, each by its place."""
-    asked = Terms("fame", 1.5, 0, ("A", "Z"), "gold")
+    """Classes, price and the lack of users, each by its place."""
+    asked = Terms(classes=("A", "Z"))
     with pytest.raises(InputError) as caught:
         design_tiers(tiny, users=Users(count=10), terms=asked)
-    assert [p.where for p in caught.value.problems] == [
-        "offer.objective", "offer.most", "offer.accelerators", "offer.cap_share", "offer.classes",
-        "price",
-    ]  # fmt: skip
+    assert [p.where for p in caught.value.problems] == ["offer.classes", "price"]
     with pytest.raises(InputError, match="who subscribes"):
         design_tiers(wattlas.example("tiny"))
     with pytest.raises(InputError, match="the menu is empty"):

@@ -160,8 +160,8 @@ def test_all_mistakes_are_told_at_once() -> None:
     for caps in ({}, {"cap_g": 1.0, "cap_share": 0.5}):
         with pytest.raises(InputError, match="one of the two"):
             share_of(s, "A", "NO", **caps)
-    quiet = replace(s, demand_per_h=np.where(np.arange(4)[:, None, None] == 0, 1.0, 0.0))
-    quiet = replace(quiet, demand_per_h=np.broadcast_to(quiet.demand_per_h, (4, 2, 24)))
+    first_alone = np.where(np.arange(4)[:, None, None] == 0, 1.0, 0.0)
+    quiet = replace(s, demand_per_h=np.broadcast_to(first_alone, (4, 2, 24)))
     with pytest.raises(InputError, match="`IN` has no clients of the class at home"):
         share_of(quiet, "A", "IN", cap_share=0.9)
 

@@ -116,8 +116,8 @@ def _found(
 
 def class_of(world: Scenario, klass: str) -> WorkloadClass:
     """The class of a name. Raises UsageError naming those that there are."""
-    from wattlas.data.suggest import did_you_mean
     from wattlas.errors import UsageError
+    from wattlas.model.suggest import did_you_mean
 
     known = {k.id: k for k in world.classes}
     if not klass:

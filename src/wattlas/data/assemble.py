@@ -36,6 +36,7 @@ from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import grid
 from wattlas.errors import InputError
+from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
@@ -191,7 +192,8 @@ def _network(draft: Draft) -> Network:
     inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
     if inverted is not None:
         inputs.warnings.append(inverted)
-    return Network(
+    return unchecked(
+        Network,
         rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
         rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
         egress_usd_per_gb=egress.value,
@@ -263,8 +265,8 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
         points=tuple(point_of(p, draft.accuracy.get(p.id)) for p in draft.points.kept),
         hours=arrays.hours,
-        signals=arrays.signals,
-        network=arrays.network,
+        signals=replace(arrays.signals),
+        network=replace(arrays.network),
         demand_per_h=arrays.demand,
         capacity_gpu=arrays.capacity,
         residency=tuple(

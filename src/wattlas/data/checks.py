@@ -8,8 +8,8 @@ from zoneinfo import available_timezones
 from wattlas.data.demand import is_timezone
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
-from wattlas.data.suggest import did_you_mean
 from wattlas.errors import Problem
+from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import ANYWHERE
 
 Check = Callable[[Draft], Iterator[Problem]]

@@ -16,8 +16,9 @@ from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema.hours import CARBON, PRICE
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import grid, parse_utc, stamp, time_range, time_step_h
-from wattlas.data.suggest import did_you_mean
+from wattlas.model.checks import unchecked
 from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.suggest import did_you_mean
 
 PRICE_USD, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
 SIGNALS = {"price": PRICE, "carbon": CARBON}
@@ -101,7 +102,8 @@ def read_signals(
         fix = f"Add a column {MARGINAL}, or decide by average."
         inputs.report(("signals", "decide_by"), what, fix)
     packed = "carbon" in inputs.from_pack and inputs.pack.manifest.intensity_kind
-    return Signals(
+    return unchecked(
+        Signals,
         zones=zones,
         price_usd_per_mwh=price * section.price.scale + section.price.add_usd_per_mwh,
         average_g_per_kwh=average * section.carbon.scale,

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from wattlas.data.schema_facts import DistanceModel
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.schema_types import SHORTHAND, Section
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, FileLine, Path_, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.suggest import did_you_mean
 
 
 def _shorthands(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, str]]:

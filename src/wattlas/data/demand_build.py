@@ -15,8 +15,8 @@ from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.hours import DEMAND
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
 from wattlas.data.series import grid
-from wattlas.data.suggest import did_you_mean
 from wattlas.model.signals import Hours
+from wattlas.model.suggest import did_you_mean
 
 SHARE_SLACK = 1e-6
 

@@ -17,9 +17,9 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema_facts import Selection
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, FileLine, Path_, dotted
 from wattlas.errors import Problem
+from wattlas.model.suggest import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema import TABLES
-from wattlas.data.suggest import did_you_mean
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.suggest import did_you_mean
 
 Sources = dict[str, SourceTable]
 """Tables by name."""

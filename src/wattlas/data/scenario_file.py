@@ -11,11 +11,11 @@ from wattlas.data.assemble import Arrays, assemble
 from wattlas.data.checks import unique
 from wattlas.data.compose import check_compositions, compose
 from wattlas.data.inputs import Inputs, open_inputs
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.validation import validate
 from wattlas.data.yaml_lines import Document, read_yaml
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.scenario import Scenario
+from wattlas.model.suggest import did_you_mean
 
 EXAMPLES = Path(__file__).parent / "examples"
 DOCUMENT = "scenario.yaml"

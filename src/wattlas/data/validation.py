@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from wattlas.data.schema import TABLES
 from wattlas.data.schema_models import ScenarioDocument
-from wattlas.data.suggest import did_you_mean
 from wattlas.data.yaml_lines import Document, Path_, dotted, kind_of
 from wattlas.errors import Problem
+from wattlas.model.suggest import did_you_mean
 
 BOUNDS = {
     "greater_than_equal": ("ge", "at least"),

@@ -19,8 +19,8 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.workload import VISION
-from wattlas.data.suggest import did_you_mean
 from wattlas.errors import InputError, Problem
+from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import OperatingPoint
 
 BOARD_W = {

@@ -6,9 +6,14 @@ allow. A tier says how far that may go and how often. Siris et al. 2026.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wattlas.errors import Problem
+from wattlas.model.checks import SHARE, Bounds, numbers, refuse, series, texts, words
 from wattlas.model.objective import Window
+
+FACTOR = Bounds(low=1.0, fix="The floor of a tier may be slower than full service, never faster.")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,20 @@ class ShareCap:
     points: tuple[str, ...]
     share_max: float
     window: Window = Window.MONTH
+    contract: str = ""
+    """Id of the tier that promises it; empty where the cap stands by itself."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"share_caps.{self.id}."
+        yield from texts(self, at, "id")
+        yield from texts(self, at, "contract", empty=True)
+        yield from series(self, at, "classes", str)
+        yield from series(self, at, "points", str)
+        yield from numbers(self, at, SHARE, "share_max")
+        yield from words(self, at, window=Window)
 
 
 @dataclass(frozen=True)
@@ -53,3 +72,17 @@ class Tier:
     """Operating points that a degraded request may use; None means all above the floor."""
     window: Window = Window.MONTH
     """The billing window that the share holds over."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"tiers.{self.id}."
+        yield from texts(self, at, "id")
+        yield from numbers(self, at, SHARE, "share_max", "adoption", "accuracy_min", "discount")
+        yield from numbers(self, at, FACTOR, "latency_factor")
+        yield from series(self, at, "classes", str, optional=True)
+        yield from series(self, at, "points", str, optional=True)
+        yield from words(self, at, window=Window)
+        if self.classes is not None and not len(self.classes):
+            yield Problem(f"{at}classes", "is empty", "Name a class, or leave it out for all.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from wattlas.errors import Problem
+from wattlas.model.checks import NOT_NEGATIVE, flags, numbers, rates, refuse, words
 
 
 class Initial(StrEnum):
@@ -37,6 +40,16 @@ class Frictions:
     move_state: bool = False
     """Charge sticky classes for the session state that moves."""
     initial: Initial = Initial.HOME
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "frictions."
+        yield from numbers(self, at, NOT_NEGATIVE, "start_usd_per_gpu_h", "start_kwh_per_gpu_h")
+        yield from rates(self, at, "start_usd_by_region", NOT_NEGATIVE)
+        yield from flags(self, at, "carry_weights", "move_state")
+        yield from words(self, at, initial=Initial)
 
     @property
     def starts(self) -> bool:

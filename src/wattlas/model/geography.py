@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
+from wattlas.errors import Problem
+from wattlas.model.checks import NOT_NEGATIVE, Bounds, numbers, refuse, series, texts
 from wattlas.units import EARTH_RADIUS_KM
+
+LATITUDE = Bounds(-90.0, 90.0, fix="Give degrees north; look for latitude and longitude swapped.")
+LONGITUDE = Bounds(-180.0, 180.0, fix="Give degrees east.")
+PUE = Bounds(low=1.0, fix="PUE is facility energy / IT energy, not IT / facility.")
+ACCELERATORS = replace(NOT_NEGATIVE, free=True)
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,18 @@ class Metro:
     """Id of the service node that its clients reach."""
     name: str = ""
 
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"metros.{self.id}."
+        yield from texts(self, at, "id")
+        yield from texts(self, at, "country", "jurisdiction", "node", "name", empty=True)
+        yield from numbers(self, at, LATITUDE, "lat_deg")
+        yield from numbers(self, at, LONGITUDE, "lon_deg")
+        yield from numbers(self, at, NOT_NEGATIVE, "population")
+        yield from _timezone(at, self.timezone)
+
 
 @dataclass(frozen=True)
 class ServiceNode:
@@ -40,6 +62,16 @@ class ServiceNode:
     region: str = ""
     """Id of the region that pinned state lives in: the nearest one unless given."""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"nodes.{self.id}."
+        yield from texts(self, at, "id")
+        yield from texts(self, at, "jurisdiction", "region", "name", empty=True)
+        yield from numbers(self, at, LATITUDE, "lat_deg")
+        yield from numbers(self, at, LONGITUDE, "lon_deg")
 
 
 @dataclass(frozen=True)
@@ -65,6 +97,39 @@ class Region:
     """Model variants that run here; None means all."""
     timezone: str = "UTC"
     name: str = ""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+        if self.variants is not None:
+            object.__setattr__(self, "variants", frozenset(self.variants))
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"regions.{self.id}."
+        yield from texts(self, at, "id", "zone")
+        yield from texts(self, at, "country", "jurisdiction", "name", empty=True)
+        yield from numbers(self, at, LATITUDE, "lat_deg")
+        yield from numbers(self, at, LONGITUDE, "lon_deg")
+        yield from numbers(self, at, PUE, "pue")
+        yield from numbers(self, at, ACCELERATORS, "capacity_gpu")
+        yield from numbers(self, at, NOT_NEGATIVE, "rent_usd_per_gpu_h", "queue_ms")
+        yield from series(self, at, "variants", str, optional=True)
+        yield from _timezone(at, self.timezone)
+
+
+@lru_cache(maxsize=1024)
+def is_timezone(name: str) -> bool:
+    """Whether the IANA database knows a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _timezone(at: str, name: object) -> Iterator[Problem]:
+    if not isinstance(name, str) or not is_timezone(name):
+        what = f"is `{name}`, which is no known time zone"
+        yield Problem(f"{at}timezone", what, "Use an IANA name, e.g. Africa/Lagos.")
 
 
 def great_circle_km(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+
+from wattlas.errors import Problem
+from wattlas.model.checks import NOT_NEGATIVE, array, masks, refuse
+
+ROUND_TRIP = replace(NOT_NEGATIVE, free=True)
 
 
 class RttModel(StrEnum):
@@ -40,6 +46,19 @@ class Network:
     """True where the round trip comes from a distance model, not a measurement; bool."""
     modelled_node_region: np.ndarray
 
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "network."
+        yield from array(self, at, "rtt_metro_node_ms", (None, None), ROUND_TRIP)
+        metros, nodes = _two_axes(self.rtt_metro_node_ms)
+        yield from array(self, at, "rtt_node_region_ms", (nodes, None), ROUND_TRIP)
+        onward = _two_axes(self.rtt_node_region_ms)
+        yield from array(self, at, "egress_usd_per_gb", onward, NOT_NEGATIVE)
+        yield from masks(self, at, (metros, nodes), "modelled_metro_node")
+        yield from masks(self, at, onward, "modelled_node_region")
+
     @property
     def modelled_share(self) -> float:
         """Share of the known pairs whose round trip is estimated, 0..1."""
@@ -50,3 +69,9 @@ class Network:
             ]
         )
         return float(flags.mean()) if flags.size else 0.0
+
+
+def _two_axes(matrix: np.ndarray) -> tuple[int | None, int | None]:
+    """The shape that the other arrays of a leg must have: any where this one is no matrix."""
+    known = isinstance(matrix, np.ndarray) and matrix.ndim == 2
+    return (matrix.shape[0], matrix.shape[1]) if known else (None, None)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from wattlas.errors import Problem
+from wattlas.model.checks import FINITE, NOT_NEGATIVE, numbers, refuse, words
+
+CAPS = ("carbon_cap_t", "carbon_cap_share", "cost_cap_usd", "cost_cap_share")
+CAP = replace(NOT_NEGATIVE, optional=True)
+COST_CAP = replace(FINITE, optional=True)
+"""Where prices are negative, so may be the least cost."""
 
 
 class Minimise(StrEnum):
@@ -52,3 +61,27 @@ class Objective:
     cost_cap_usd: float | None = None
     cost_cap_share: float | None = None
     window: Window = Window.ALL
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    @staticmethod
+    def of(given: Objective | str) -> Objective:
+        """The objective itself, or the plain one of a word: `cost` or `carbon`."""
+        return given if isinstance(given, Objective) else Objective(minimise=given)  # type: ignore[arg-type]
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "objective."
+        unknown = list(words(self, at, minimise=Minimise, window=Window))
+        yield from unknown
+        yield from numbers(self, at, NOT_NEGATIVE, "carbon_price_usd_per_t")
+        yield from numbers(self, at, CAP, "carbon_cap_t", "carbon_cap_share", "cost_cap_share")
+        yield from numbers(self, at, COST_CAP, "cost_cap_usd")
+        caps = [name for name in CAPS if getattr(self, name) is not None]
+        if len(caps) > 1:
+            what = f"stands beside {', '.join(caps[:-1])}: an objective has at most one cap"
+            yield Problem(f"{at}{caps[-1]}", what, "Keep one, and minimise the other quantity.")
+        elif caps and not unknown and caps[0].startswith(self.minimise):
+            other = Minimise.CARBON if self.minimise is Minimise.COST else Minimise.COST
+            what = f"limits {self.minimise}, which is minimised anyway"
+            yield Problem(f"{at}{caps[0]}", what, f"Minimise {other}, or cap {other}.")

@@ -4,6 +4,9 @@ Class `chat` under tier `green` is the class `chat~green`. It uses the points of
 does, and beside them copies of the points that a degraded request may use: `small~green` is the
 point `small`, counted as degraded. The tier's promise is a cap on the share of those. Placement
 needs to know nothing of tiers.
+
+Their field `contract` says which of the classes, points and caps belong to a tier, and `base` which
+class one was made of. The ids are for people to read; a user's own may look alike.
 """
 
 from __future__ import annotations
@@ -18,15 +21,13 @@ from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 
-MARK = "~"
-
 
 def offer(scenario: Scenario, tiers: Iterable[Tier]) -> Scenario:
     """The scenario in which a share of the demand is under each tier's contract.
 
     A tier that nobody takes up leaves no trace. Raises InputError with everything that is wrong:
-    shares outside 0..1, unknown classes or points, a floor that is no lower than full service,
-    more than all of a class's demand under contract.
+    unknown classes or points, a floor that is no lower than full service, ids that are taken, more
+    than all of a class's demand under contract.
     """
     wanted = tuple(tiers)
     problems = list(problems_of(scenario, wanted))
@@ -67,18 +68,18 @@ def withdrawn(scenario: Scenario) -> Scenario:
     """The same demand with no contract at all: what `offer` began from."""
     if not scenario.tiers:
         return scenario
-    ids = [k.id for k in scenario.classes]
-    plain = [n for n, name in enumerate(ids) if MARK not in name]
+    plain = [n for n, klass in enumerate(scenario.classes) if not klass.contract]
+    at = {scenario.classes[n].id: row for row, n in enumerate(plain)}
     demand = scenario.demand_per_h[:, plain].copy()
-    for n, name in enumerate(ids):
-        if MARK in name:
-            demand[:, plain.index(ids.index(name.split(MARK)[0]))] += scenario.demand_per_h[:, n]
+    for n, klass in enumerate(scenario.classes):
+        if klass.contract:
+            demand[:, at[klass.base]] += scenario.demand_per_h[:, n]
     return replace(
         scenario,
         classes=tuple(scenario.classes[n] for n in plain),
-        points=tuple(o for o in scenario.points if MARK not in o.id),
+        points=tuple(o for o in scenario.points if not o.contract),
         demand_per_h=demand,
-        share_caps=tuple(cap for cap in scenario.share_caps if MARK not in cap.id),
+        share_caps=tuple(cap for cap in scenario.share_caps if not cap.contract),
         tiers=(),
     )
 
@@ -91,14 +92,6 @@ def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem
         at = f"tiers.{tier.id}"
         if tier.id in {other.id for other in tiers[:n]} | {t.id for t in scenario.tiers}:
             yield Problem(at, "is there twice", "Give each tier an id of its own.")
-        for name in ("share_max", "adoption", "accuracy_min", "discount"):
-            value = getattr(tier, name)
-            if not 0.0 <= value <= 1.0:
-                yield Problem(f"{at}.{name}", f"is {value:g}, wanted 0..1", "Give a share.")
-        if not tier.latency_factor >= 1.0:
-            what = f"is {tier.latency_factor:g}, wanted at least 1"
-            fix = "The floor of a tier may be slower than full service, never faster."
-            yield Problem(f"{at}.latency_factor", what, fix)
         for kind, names, known in (
             ("classes", tier.classes, set(classes)),
             ("points", tier.points, points),
@@ -107,10 +100,9 @@ def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem
                 if name not in known:
                     fix = f"Choose among {', '.join(sorted(known))}."
                     yield Problem(f"{at}.{kind}", f"names `{name}`, which is not there", fix)
-        if tier.classes == ():
-            yield Problem(f"{at}.classes", "is empty", "Name a class, or leave it out for all.")
         for klass in _classes_of(scenario, tier):
             yield from _floor_problems(scenario, klass, tier)
+            yield from _taken_ids(scenario, klass, tier)
     yield from _crowded(scenario, tiers)
 
 
@@ -127,6 +119,22 @@ def _floor_problems(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Ite
     elif not _degraded_points(scenario, klass, tier):
         what = f"leaves class {klass.id} no operating point for a degraded request"
         yield Problem(at, what, "Lower the floor, or name other points.")
+
+
+def _taken_ids(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Iterator[Problem]:
+    """A class or point of the user's that has the name of a copy to come."""
+    points = {f"points.{o.id}" for o in scenario.points}
+    classes = {f"classes.{k.id}" for k in scenario.classes}
+    copies = [f"points.{_copied(o.id, tier)}" for o in _degraded_points(scenario, klass, tier)]
+    for where in (f"classes.{_copied(klass.id, tier)}", *copies):
+        if where in points | classes:
+            what = f"has the name that its copy under the tier {tier.id} takes"
+            yield Problem(where, what, "Give it, or the tier, another id.")
+
+
+def _copied(name: str, tier: Tier) -> str:
+    """Id of the copy of a class or a point under a tier, as tables and messages show it."""
+    return f"{name}~{tier.id}"
 
 
 def _crowded(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem]:
@@ -163,16 +171,19 @@ def _degraded_points(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> li
 
 def _copy(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> WorkloadClass:
     """The class under contract. Its floors are in its list of points, so it needs no other."""
-    degraded = [f"{o.id}{MARK}{tier.id}" for o in _degraded_points(scenario, klass, tier)]
+    degraded = [_copied(o.id, tier) for o in _degraded_points(scenario, klass, tier)]
     full = [o.id for o in _full_points(scenario, klass)]
-    later = (tier.latency_factor - 1.0) * klass.latency_budget_ms
+    more = tier.latency_factor - 1.0
+    later = more * klass.latency_budget_ms if more else 0.0
     return replace(
         klass,
-        id=f"{klass.id}{MARK}{tier.id}",
+        id=_copied(klass.id, tier),
         name=f"{klass.name or klass.id}, {tier.id}",
         points=(*full, *degraded),
         accuracy_min=0.0,
         latency_allowance_ms=dict.fromkeys(degraded, later),
+        contract=tier.id,
+        base=klass.base or klass.id,
     )
 
 
@@ -182,12 +193,12 @@ def _points(
     """All points with what they score on the new classes, then their copies per tier."""
     scored = []
     for point in scenario.points:
-        own = {f"{k.id}{MARK}{tier.id}": k.accuracy(point) for k, tier in pairs}
+        own = {_copied(k.id, tier): k.accuracy(point) for k, tier in pairs}
         scored.append(replace(point, accuracy_by_class={**point.accuracy_by_class, **own}))
-    copies = [replace(o, id=f"{o.id}{MARK}{tier.id}") for tier in taken for o in scored]
-    used = {
-        f"{o.id}{MARK}{tier.id}" for k, tier in pairs for o in _degraded_points(scenario, k, tier)
-    }
+    copies = [
+        replace(o, id=_copied(o.id, tier), contract=tier.id) for tier in taken for o in scored
+    ]
+    used = {_copied(o.id, tier) for k, tier in pairs for o in _degraded_points(scenario, k, tier)}
     return (*scored, *(o for o in copies if o.id in used))
 
 
@@ -204,6 +215,6 @@ def _demand(scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]]) -> np.n
 
 
 def _cap(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> ShareCap:
-    degraded = tuple(f"{o.id}{MARK}{tier.id}" for o in _degraded_points(scenario, klass, tier))
-    name = f"{klass.id}{MARK}{tier.id}"
-    return ShareCap(name, (name,), degraded, tier.share_max, tier.window)
+    degraded = tuple(_copied(o.id, tier) for o in _degraded_points(scenario, klass, tier))
+    name = _copied(klass.id, tier)
+    return ShareCap(name, (name,), degraded, tier.share_max, tier.window, contract=tier.id)

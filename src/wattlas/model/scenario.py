@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from wattlas.errors import InputError, Problem
+from wattlas.model.checks import (
+    NOT_NEGATIVE,
+    array,
+    once,
+    part_of,
+    parts,
+    refers,
+    refuse,
+    series,
+    texts,
+    words,
+)
 from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.frictions import Frictions
-from wattlas.model.geography import Metro, Region, ServiceNode
+from wattlas.model.geography import ACCELERATORS, Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
@@ -21,6 +34,9 @@ from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
 @dataclass(frozen=True)
 class Scenario:
     """Everything that a placement needs, as frozen values and arrays.
+
+    Raises InputError with everything that is wrong: ids that refer to nothing or are there twice,
+    arrays of another shape than their axes, demand that is negative or no number, and so on.
 
     Shapes: `demand_per_h` (metros, classes, T), requests/h; `capacity_gpu` (regions, T), GPU-h
     per h, inf where free.
@@ -54,6 +70,100 @@ class Scenario:
     notice: str = ""
     """What every output must say about the data, e.g. that a year is typical and not history."""
     source_path: str = ""
+
+    def __post_init__(self) -> None:
+        told = list(self._kinds())
+        refuse(told or (*self._ids(), *self._references(), *self._arrays()))
+
+    def _kinds(self) -> Iterator[Problem]:
+        """Fields of another class; where there is one, nothing else can be judged."""
+        yield from self._objective_by_word()
+        yield from texts(self, "", "name")
+        yield from texts(self, "", "title", "notice", "source_path", empty=True)
+        yield from parts(self, "", hours=Hours, signals=Signals, network=Network)
+        yield from parts(self, "", frictions=Frictions, objective=Objective, terms=Terms)
+        if self.users is not None:
+            yield from parts(self, "", users=Users)
+        yield from words(self, "", solver=Solver)
+        for name, kind in _TUPLES.items():
+            yield from series(self, "", name, kind)
+
+    def _objective_by_word(self) -> Iterator[Problem]:
+        """The word `cost` or `carbon` becomes the plain objective of that name."""
+        given: object = self.objective
+        if isinstance(given, str):
+            try:
+                object.__setattr__(self, "objective", Objective.of(given))
+            except InputError as error:
+                object.__setattr__(self, "objective", Objective())
+                yield from error.problems
+
+    def _ids(self) -> Iterator[Problem]:
+        for name in ("metros", "nodes", "regions", "classes", "points"):
+            things = getattr(self, name)
+            if not things:
+                yield Problem(name, "is empty", "Give at least one.")
+            yield from once(f"{name}.", (thing.id for thing in things))
+        for name in ("residency", "share_caps", "tiers"):
+            yield from once(f"{name}.", (thing.id for thing in getattr(self, name)))
+
+    def _references(self) -> Iterator[Problem]:
+        nodes, regions = [s.id for s in self.nodes], [r.id for r in self.regions]
+        classes, points = [k.id for k in self.classes], [o.id for o in self.points]
+        rules = [rule.id for rule in self.residency]
+        for metro in self.metros:
+            at = f"metros.{metro.id}.node"
+            yield from refers(at, [metro.node], nodes, "service node")
+        for node in self.nodes:
+            at = f"nodes.{node.id}.region"
+            yield from refers(at, [node.region] if node.region else [], regions, "region")
+        for region in self.regions:
+            at = f"regions.{region.id}.zone"
+            yield from refers(at, [region.zone], self.signals.zones, "grid zone")
+        for klass in self.classes:
+            at = f"classes.{klass.id}"
+            rule = [klass.residency] if klass.residency else []
+            yield from refers(f"{at}.residency", rule, rules, "residency rule")
+            yield from refers(f"{at}.points", klass.points or (), points, "operating point")
+            allowed = klass.latency_allowance_ms
+            yield from refers(f"{at}.latency_allowance_ms", allowed, points, "operating point")
+        for cap in self.share_caps:
+            at = f"share_caps.{cap.id}"
+            yield from refers(f"{at}.classes", cap.classes, classes, "class")
+            yield from refers(f"{at}.points", cap.points, points, "operating point")
+        started = self.frictions.start_usd_by_region
+        yield from refers("frictions.start_usd_by_region", started, regions, "region")
+
+    def _arrays(self) -> Iterator[Problem]:
+        i, k, r, _, t = self.shape
+        metros, regions = [m.id for m in self.metros], [place.id for place in self.regions]
+        axes = (metros, [klass.id for klass in self.classes])
+        yield from array(self, "", "demand_per_h", (i, k, t), NOT_NEGATIVE, axes=axes)
+        yield from array(self, "", "capacity_gpu", (r, t), ACCELERATORS, axes=(regions,))
+        if not t:
+            yield Problem("hours", "have no step", "Give at least one.")
+        priced = self.signals.price_usd_per_mwh.shape[1]
+        if priced != t:
+            what = f"have {priced} steps where hours have {t}"
+            yield Problem("signals", what, "Give one value per zone and step.")
+        yield from self._legs(i, len(self.nodes), r)
+
+    def _legs(self, i: int, s: int, r: int) -> Iterator[Problem]:
+        """Round trips of other metros, nodes or regions; a metro that cannot reach its own node."""
+        access, onward = self.network.rtt_metro_node_ms, self.network.rtt_node_region_ms
+        for name, given, wanted in (
+            ("rtt_metro_node_ms", access.shape, (i, s)),
+            ("rtt_node_region_ms", onward.shape, (s, r)),
+        ):
+            if given != wanted:
+                what = f"has the shape {given}, wanted {wanted}"
+                yield Problem(f"network.{name}", what, "Give one value per pair.")
+        at = {node.id: n for n, node in enumerate(self.nodes)}
+        for n, metro in enumerate(self.metros):
+            reached = metro.node in at and access.shape == (i, s)
+            if reached and not np.isfinite(access[n, at[metro.node]]):
+                what = f"has no round trip to its service node `{metro.node}`"
+                yield Problem(f"network.rtt_metro_node_ms.{metro.id}", what, "Give it in ms.")
 
     @cached_property
     def region_zone(self) -> np.ndarray:
@@ -113,9 +223,12 @@ class Scenario:
     def at_hours(
         self, index: Sequence[int] | np.ndarray, weight: np.ndarray | None = None
     ) -> Scenario:
-        """The same question over a subset of its steps (increasing), with new weights if given."""
+        """The same question over a subset of its steps (increasing), with new weights if given.
+
+        What was checked in the whole is not checked again in the part.
+        """
         chosen = np.asarray(index, dtype=np.int64)
-        return replace(
+        return part_of(
             self,
             hours=self.hours.take(chosen, weight),
             signals=self.signals.take(chosen),
@@ -129,3 +242,17 @@ class Scenario:
             f"<Scenario {self.name}: {i} metros, {k} classes, {r} regions, "
             f"{o} operating points, {t} hours>"
         )
+
+
+_TUPLES: dict[str, type] = {
+    "metros": Metro,
+    "nodes": ServiceNode,
+    "regions": Region,
+    "classes": WorkloadClass,
+    "points": OperatingPoint,
+    "residency": Residency,
+    "share_caps": ShareCap,
+    "tiers": Tier,
+    "provenance": Provenance,
+}
+"""Fields that hold several objects, and their class."""

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+
+from wattlas.errors import Problem
+from wattlas.model.checks import (
+    FINITE,
+    POSITIVE,
+    Bounds,
+    array,
+    numbers,
+    once,
+    part_of,
+    refuse,
+    series,
+    texts,
+)
+
+STEPS = Bounds(whole=True, fix="Give whole numbers: steps since the start.")
 
 
 class Intensity(StrEnum):
@@ -42,6 +59,21 @@ class Hours:
     weight: np.ndarray
     """Shape (T,), positive."""
     step_h: float = 1.0
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "hours."
+        yield from _start(self, at)
+        yield from numbers(self, at, POSITIVE, "step_h")
+        told = list(array(self, at, "offset", (None,), STEPS))
+        yield from told
+        yield from array(self, at, "weight", (None if told else len(self.offset),), POSITIVE)
+        if not told and (np.diff(self.offset) <= 0).any():
+            back = int(np.argmax(np.diff(self.offset) <= 0)) + 1
+            what = f"does not increase: {self.offset[back]} follows {self.offset[back - 1]}"
+            yield Problem(f"{at}offset", what, "Sort the steps, and give each once.")
 
     @property
     def count(self) -> int:
@@ -90,6 +122,20 @@ class Hours:
         )
 
 
+def _start(hours: Hours, at: str) -> Iterator[Problem]:
+    """A start that is no time; text becomes one."""
+    given: object = hours.start
+    try:
+        start = np.datetime64(given, "s")  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        start = np.datetime64("NaT", "s")
+    if isinstance(given, int) or np.isnat(start):
+        what = f"is {given!r}, which is no time"
+        yield Problem(f"{at}start", what, "Give UTC as 2023-01-01T00:00.")
+    else:
+        object.__setattr__(hours, "start", start)
+
+
 @dataclass(frozen=True)
 class Signals:
     """Hourly arrays per grid zone, shape (zones, T).
@@ -104,6 +150,25 @@ class Signals:
     marginal_g_per_kwh: np.ndarray | None = None
     intensity_kind: str = "life-cycle"
     """What the average covers: `life-cycle` or `direct`."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "signals."
+        told = list(series(self, at, "zones", str))
+        yield from told
+        zones = () if told else self.zones
+        yield from once(f"{at}zones.", zones)
+        yield from texts(self, at, "intensity_kind")
+        shape: tuple[int | None, ...] = (None if told else len(zones), None)
+        for name in ("price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"):
+            if name == "marginal_g_per_kwh" and self.marginal_g_per_kwh is None:
+                continue
+            wrong = list(array(self, at, name, shape, FINITE, axes=(zones or None,)))
+            yield from wrong
+            if not wrong:
+                shape = getattr(self, name).shape
 
     def zone_index(self, zone: str) -> int:
         """Row of a zone; KeyError names it where it is missing."""
@@ -127,10 +192,9 @@ class Signals:
     def take(self, index: np.ndarray) -> Signals:
         """The same zones at the steps of `index`."""
         marginal = self.marginal_g_per_kwh
-        return Signals(
-            zones=self.zones,
+        return part_of(
+            self,
             price_usd_per_mwh=self.price_usd_per_mwh[:, index],
             average_g_per_kwh=self.average_g_per_kwh[:, index],
             marginal_g_per_kwh=None if marginal is None else marginal[:, index],
-            intensity_kind=self.intensity_kind,
         )

@@ -6,11 +6,54 @@ a dear class alike: W = value · P. Section 7 of the model; Siris et al. 2026, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import Problem
+from wattlas.model.checks import (
+    FINITE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Bounds,
+    flags,
+    numbers,
+    once,
+    parts,
+    refuse,
+    series,
+    texts,
+    words,
+)
 
 TOKENS_PER_MTOK = 1e6
+INSIDE = Bounds(0.0, 1.0, open=True, fix="Give a mean above 0 and below 1.")
+DRAWS = Bounds(1, 10_000_000, whole=True, fix="Draw from 1 to 10 million users.")
+SEED = Bounds(low=0, whole=True, fix="Give a whole number of at least 0.")
+CONTRACTS = Bounds(low=1, whole=True, fix="Ask for at least one contract.")
+OPTIONAL = replace(FINITE, optional=True)
+OPTIONAL_WORTH = replace(NOT_NEGATIVE, optional=True)
+
+
+class Goal(StrEnum):
+    """What an offer of tiers is designed for."""
+
+    PROFIT = "profit"
+    """Most profit."""
+    CARBON = "carbon"
+    """Least carbon at no loss of profit."""
+
+
+class Accelerators(StrEnum):
+    """What an accelerator hour is valued at."""
+
+    RENT = "rent"
+    """What is paid for it."""
+    CAPACITY = "capacity price"
+    """What the placement would pay for one more at that place and time."""
+    BOTH = "rent and capacity price"
+    """Rent, and what more the placement would pay."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +68,17 @@ class Scale:
     """c_ref: emissions at which the environmental part of utility is zero."""
 
     def __post_init__(self) -> None:
-        problems = [
-            Problem(name, f"runs from {low:g} to {high:g}", "Give a least below a most.")
-            for name, low, high in (
-                ("accuracy", self.accuracy_min, self.accuracy_max),
-                ("latency_ms", self.latency_min_ms, self.latency_max_ms),
-            )
-            if not low < high
-        ]
-        if not self.reference_g > 0:
-            problems.append(
-                Problem("reference_g", f"is {self.reference_g:g}", "Give grams above 0.")
-            )
-        if problems:
-            raise InputError(problems)
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from numbers(self, "", POSITIVE, "reference_g")
+        ends = (("accuracy_min", "accuracy_max"), ("latency_min_ms", "latency_max_ms"))
+        for name, (low, high) in zip(("accuracy", "latency_ms"), ends, strict=True):
+            wrong = list(numbers(self, "", FINITE, low, high))
+            yield from wrong
+            if not wrong and not getattr(self, low) < getattr(self, high):
+                what = f"runs from {getattr(self, low):g} to {getattr(self, high):g}"
+                yield Problem(name, what, "Give a least below a most.")
 
 
 @dataclass(frozen=True)
@@ -65,6 +105,17 @@ class Segment:
     usd_per_utility: float | None = None
     """W in USD; instead of `value`."""
 
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"users.segments.{self.id}."
+        yield from texts(self, at, "id")
+        yield from numbers(self, at, NOT_NEGATIVE, "share", "value")
+        yield from numbers(self, at, SHARE, "consciousness", "weight_accuracy", "weight_latency")
+        yield from numbers(self, at, FINITE, "curvature")
+        yield from numbers(self, at, OPTIONAL_WORTH, "usd_per_utility")
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -84,6 +135,22 @@ class Prior:
     curvature_high: float = 3.0
     value_median: float = 2.0
     value_sigma: float = 0.8
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "users.prior."
+        means = ("consciousness_mean", "weight_accuracy_mean", "weight_latency_mean")
+        yield from numbers(self, at, INSIDE, *means)
+        spreads = ("consciousness_concentration", "weight_concentration", "value_median")
+        yield from numbers(self, at, POSITIVE, *spreads)
+        yield from numbers(self, at, NOT_NEGATIVE, "value_sigma")
+        wrong = list(numbers(self, at, FINITE, "curvature_low", "curvature_high"))
+        yield from wrong
+        if not wrong and self.curvature_low > self.curvature_high:
+            what = f"runs from {self.curvature_low:g} to {self.curvature_high:g}"
+            yield Problem(f"{at}curvature", what, "Give a least that is not above the most.")
 
 
 @dataclass(frozen=True)
@@ -121,6 +188,30 @@ class Users:
     outside_usd: float | None = None
     """What leaving is worth in USD per request, as `fit` finds it; instead of `outside`."""
 
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "users."
+        yield from parts(self, at, prior=Prior)
+        if self.ends is not None:
+            yield from parts(self, at, ends=Scale)
+        yield from numbers(self, at, DRAWS, "count")
+        yield from numbers(self, at, SEED, "seed")
+        prices = ("usd_per_mtok_in", "usd_per_mtok_out", "scale", "status_quo")
+        yield from numbers(self, at, NOT_NEGATIVE, *prices)
+        yield from numbers(self, at, OPTIONAL_WORTH, "scale_usd")
+        yield from numbers(self, at, FINITE, "outside")
+        yield from numbers(self, at, OPTIONAL, "outside_usd")
+        yield from flags(self, at, "may_leave")
+        wrong = list(series(self, at, "segments", Segment))
+        yield from wrong
+        if self.segments and not wrong:
+            yield from once(f"{at}segments.", (segment.id for segment in self.segments))
+            if not sum(segment.share for segment in self.segments) > 0:
+                what = "nobody belongs to this population"
+                yield Problem(f"{at}segments", what, "Give a segment a share above 0.")
+
     def price_usd(self, tokens_in: float, tokens_out: float) -> float:
         """P of a request in full service by its tokens, USD."""
         paid = tokens_in * self.usd_per_mtok_in + tokens_out * self.usd_per_mtok_out
@@ -137,17 +228,27 @@ class Users:
 
 @dataclass(frozen=True)
 class Terms:
-    """What kind of offer is looked for.
+    """What kind of offer is looked for: the section `offer` of a scenario.
 
-    `objective` is `profit`, or `carbon`: least carbon at no loss of profit. `cap_share` ties the
+    `cap_share` ties the
     promise to carbon: no more is promised than keeps the emissions of those under contract at that
     share of full service's; None promises as much as pays. `most` contracts beside full service.
     """
 
-    objective: str = "profit"
+    objective: Goal = Goal.PROFIT
     cap_share: float | None = None
     most: int = 1
     classes: tuple[str, ...] | None = None
     """Ids of the classes that get an offer; None means all that have a price."""
-    accelerators: str = "rent and capacity price"
-    """What an accelerator hour that is freed is worth: `rent`, `capacity price`, or both."""
+    accelerators: Accelerators = Accelerators.BOTH
+    """What an accelerator hour that is freed is worth."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = "offer."
+        yield from words(self, at, objective=Goal, accelerators=Accelerators)
+        yield from numbers(self, at, replace(SHARE, optional=True), "cap_share")
+        yield from numbers(self, at, CONTRACTS, "most")
+        yield from series(self, at, "classes", str, optional=True)

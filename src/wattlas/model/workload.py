@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from wattlas.errors import Problem
+from wattlas.model.checks import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    flags,
+    numbers,
+    rates,
+    refuse,
+    series,
+    texts,
+    words,
+)
 from wattlas.units import BYTES_PER_GB, J_PER_KWH, S_PER_H
+
+BUDGET = replace(POSITIVE, free=True)
+ALLOWANCE = replace(NOT_NEGATIVE, free=True)
 
 ANYWHERE = "*"
 
@@ -50,6 +66,24 @@ class Residency:
     id: str
     allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+        allowed = {metro: frozenset(regions) for metro, regions in self.allowed.items()}
+        object.__setattr__(self, "allowed", allowed)
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"residency.{self.id}"
+        yield from texts(self, f"{at}.", "id")
+        fix = 'Give it as {"EU": {"EU"}}: jurisdiction of the metro, jurisdictions that may serve.'
+        allowed: object = self.allowed
+        if not isinstance(allowed, Mapping):
+            yield Problem(at, "is no mapping of jurisdictions", fix)
+            return
+        for metro, regions in allowed.items():
+            listed = isinstance(regions, Iterable) and not isinstance(regions, str)
+            if not listed or not all(isinstance(name, str) for name in regions):
+                yield Problem(f"{at}.{metro}", "is no set of jurisdictions", fix)
+
     def permits(self, metro_jurisdiction: str, region_jurisdiction: str) -> bool:
         """Whether a request from the one may run in the other."""
         rule = self.allowed.get(metro_jurisdiction, self.allowed.get(ANYWHERE))
@@ -88,6 +122,34 @@ class OperatingPoint:
     weights_bytes: float = 0.0
     """Size of the model: what a cold start carries over the network."""
     source: str = ""
+    contract: str = ""
+    """Id of the tier whose degraded requests run here; empty: a point of its own. See `offer`."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"points.{self.id}."
+        yield from texts(self, at, "id", "variant")
+        yield from texts(self, at, "hardware", "source", "contract", empty=True)
+        yield from numbers(self, at, SHARE, "accuracy")
+        yield from rates(self, at, "accuracy_by_class", SHARE)
+        yield from numbers(self, at, NOT_NEGATIVE, *_PER_POINT)
+
+
+_PER_POINT = (
+    "prefill_j_per_token",
+    "decode_j_per_token",
+    "prefill_gpu_s_per_token",
+    "decode_gpu_s_per_token",
+    "ttft_ms",
+    "prefill_ms_per_token",
+    "itl_ms",
+    "itl_p95_ms",
+    "request_j",
+    "request_gpu_s",
+    "weights_bytes",
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +187,31 @@ class WorkloadClass:
     relaxable: bool = True
     """Whether a frontier may vary its budget."""
     name: str = ""
+    contract: str = ""
+    """Id of the tier that its demand is under; empty: full service. See `offer`."""
+    base: str = ""
+    """Id of the class whose demand it takes a share of, where it is under a contract."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"classes.{self.id}."
+        yield from texts(self, at, "id")
+        yield from texts(self, at, "residency", "name", "contract", "base", empty=True)
+        yield from numbers(self, at, BUDGET, "latency_budget_ms")
+        yield from numbers(self, at, POSITIVE, "requests_per_session_h")
+        yield from numbers(self, at, NOT_NEGATIVE, *_PER_CLASS)
+        yield from numbers(self, at, replace(NOT_NEGATIVE, optional=True), *_PRICES)
+        yield from numbers(self, at, SHARE, "accuracy_min")
+        yield from numbers(self, at, replace(SHARE, optional=True), "mean_accuracy_min")
+        yield from words(self, at, latency_to=LatencyTo, state=State, when_none=WhenNone)
+        yield from series(self, at, "points", str, optional=True)
+        yield from rates(self, at, "latency_allowance_ms", ALLOWANCE)
+        yield from flags(self, at, "relaxable")
+        if bool(self.contract) != bool(self.base):
+            what = f"is {self.base or 'empty'} where contract is {self.contract or 'empty'}"
+            yield Problem(f"{at}base", what, "A class under a contract has both, others neither.")
 
     @property
     def transfer_gb(self) -> float:
@@ -181,6 +268,16 @@ class WorkloadClass:
     def accuracy(self, point: OperatingPoint) -> float:
         """Accuracy of the point on this class's requests, 0..1."""
         return point.accuracy_by_class.get(self.id, point.accuracy)
+
+
+_PER_CLASS = (
+    "tokens_in",
+    "tokens_out",
+    "round_trips",
+    "bytes_per_request",
+    "session_state_bytes",
+)
+_PRICES = ("unserved_usd_per_request", "price_usd_per_request")
 
 
 def accuracy_falls(level: Sequence[float], accuracy: Sequence[float]) -> Iterator[tuple[int, int]]:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.errors import UsageError
+from wattlas.model.checks import checked_array
 from wattlas.model.objective import Minimise, Objective, Solver
 from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.workload import ALLOWANCE
 from wattlas.placement.constraints.shares import couplings
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour import highs
@@ -29,26 +31,27 @@ from wattlas.units import KG_PER_T
 def plan(
     scenario: Scenario,
     *,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     budget_ms: np.ndarray | None = None,
     time_limit_s: float | None = None,
 ) -> Plan:
     """Place all demand at least cost or least carbon.
 
-    `objective` replaces the scenario's own; `budget_ms` (metros, classes) replaces the classes'
-    latency budgets; `time_limit_s` bounds programs that are coupled in time (status `limit`,
-    without flows where the time was over before any placement was found).
+    `objective` replaces the scenario's own, and may be a word: `cost` or `carbon`. `budget_ms`
+    (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that
+    are coupled in time (status `limit`, without flows where the time was over before any placement
+    was found).
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
-    conflict found, in words. Raises UsageError for an objective with two caps, SolverError where
-    the solver breaks its promise. Formulas: the placement program of Luo & Yang 2026.
+    conflict found, in words. Raises InputError for an objective or budgets that make no sense,
+    SolverError where the solver breaks its promise. Formulas: the placement program of Luo & Yang
+    2026.
     """
     began = time.perf_counter()
     if objective is not None:
-        scenario = replace(scenario, objective=objective)
-    _check_objective(scenario.objective)
+        scenario = replace(scenario, objective=Objective.of(objective))
     _check_solver(scenario)
-    instance = build_instance(scenario, budget_ms)
+    instance = build_instance(scenario, _checked_budgets(scenario, budget_ms))
     if instance.stranded:
         return _infeasible(instance, conflict.stranded_words(instance), began)
     stretches = blocks(scenario)
@@ -179,17 +182,13 @@ def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.nda
     return inverse
 
 
-def _check_objective(objective: Objective) -> None:
-    given = [
-        name
-        for name in ("carbon_cap_t", "carbon_cap_share", "cost_cap_usd", "cost_cap_share")
-        if getattr(objective, name) is not None
-    ]
-    if len(given) > 1:
-        raise UsageError(f"an objective has at most one cap, got {' and '.join(given)}")
-    capped = "carbon" if given and given[0].startswith("carbon") else "cost"
-    if given and capped == objective.minimise.value:
-        raise UsageError(f"{given[0]} limits what is made least anyway; minimise the other one")
+def _checked_budgets(scenario: Scenario, budget_ms: np.ndarray | None) -> np.ndarray | None:
+    """The budgets as an array (metros, classes), ms; inf is none."""
+    if budget_ms is None:
+        return None
+    metros = [metro.id for metro in scenario.metros]
+    classes = [klass.id for klass in scenario.classes]
+    return checked_array("budget_ms", budget_ms, ALLOWANCE, (metros, classes))
 
 
 def _check_solver(scenario: Scenario) -> None:

@@ -24,7 +24,7 @@ from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
 from wattlas.placement.tables.metrics import Table
-from wattlas.placement.tables.service_costs import Accelerators, serving
+from wattlas.placement.tables.service_costs import serving
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import Offer, best, by_floor, pareto
@@ -117,7 +117,7 @@ def design_tiers(
     varied, `placed` a plan of full service made before.
 
     Tiers that the scenario has are withdrawn first. Raises InputError with everything that is
-    wrong: no users or no price, unknown classes, an empty menu, shares outside 0..1;
+    wrong: no users or no price, unknown classes, an empty menu;
     InfeasibleError where the scenario has no placement. Formulas: section 8 of the model, after
     Siris et al. 2026.
     """
@@ -140,7 +140,7 @@ def design_tiers(
     designs = []
     for n, name in enumerate(named):
         tell(f"tiers of class {name}", n / len(named))
-        service = serving(found, name, menu, accelerators=Accelerators(asked.accelerators))
+        service = serving(found, name, menu, accelerators=asked.accelerators)
         price = price_of(base, who, name)
         if not service.points:
             designs.append(Design(service, price, Verdict(False, NO_CANDIDATE)))
@@ -235,16 +235,6 @@ def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]
 
 
 def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator[Problem]:
-    if terms.objective not in OBJECTIVES:
-        fix = f"Choose {' or '.join(OBJECTIVES)}."
-        yield Problem("offer.objective", f"is `{terms.objective}`", fix)
-    if terms.most < 1:
-        yield Problem("offer.most", f"is {terms.most}", "Ask for at least one contract.")
-    if terms.accelerators not in list(Accelerators):
-        fix = f"Choose {', '.join(Accelerators)}."
-        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", fix)
-    if terms.cap_share is not None and not 0.0 <= terms.cap_share <= 1.0:
-        yield Problem("offer.cap_share", f"is {terms.cap_share:g}, wanted 0..1", "Give a share.")
     ids = [k.id for k in scenario.classes]
     for name in terms.classes or ():
         if name not in ids:

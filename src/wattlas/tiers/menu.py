@@ -172,15 +172,6 @@ def _problems(klass: WorkloadClass, points: list[OperatingPoint], found: Menu) -
     for n, o in enumerate(points):
         if o.id in found.ids[:n]:
             yield Problem(f"points.{o.id}", "is there twice", "Give each point an id of its own.")
-        score = found.accuracy[n]
-        if not 0.0 <= score <= 1.0:
-            fix = "Divide a percentage by 100."
-            yield Problem(f"points.{o.id}.accuracy", f"is {score:g}, wanted 0..1", fix)
-        for name in ("service_ms", "energy_kwh", "gpu_h"):
-            value = getattr(found, name)[n]
-            if not 0.0 <= value < np.inf:
-                what = f"is {value:g} per request, wanted a number of at least 0"
-                yield Problem(f"points.{o.id}.{name}", what, "Fix the figures it is made of.")
 
 
 def _falling(

@@ -85,6 +85,7 @@ def two() -> Scenario:
     net = s.network
     plain = replace(
         s,
+        nodes=tuple(replace(n, region="") for n in s.nodes),
         regions=tuple(replace(r, variants=None) for r in regions),
         points=(point, small),
         classes=(klass,),
@@ -107,7 +108,7 @@ def two() -> Scenario:
         frictions=wattlas.example("tiny").frictions,
     )
     tier = Tier("green", 0.5, 0.5, accuracy_min=0.6, window=Window.ALL)
-    return offer(replace(plain, nodes=tuple(replace(n, region="") for n in plain.nodes)), [tier])
+    return offer(plain, [tier])
 
 
 def test_without_tiers_there_is_nothing_to_split() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.long import long_tiny
 from wattlas.errors import UsageError
+from wattlas.model.checks import part_of
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.plan import Plan, Status, Totals
@@ -119,12 +120,12 @@ def test_blocks_cut_by_the_calendar(count: int, day: int, step_h: float) -> None
     world = long_tiny(1)
     start = str(np.datetime64("2023-01-01") + np.timedelta64(day, "D"))
     hours = Hours.range(start, count, step_h)
-    found = blocks(replace(world, hours=hours))
+    found = blocks(part_of(world, hours=hours))
     np.testing.assert_array_equal(np.concatenate(found), np.arange(count))
     assert all(len(one) >= BLOCK_STEPS for one in found[:-1])
     for n in range(1, len(found)):
         rest = Hours(hours.start, hours.offset[found[n][0] :], hours.weight[found[n][0] :], step_h)
-        again = blocks(replace(world, hours=rest))
+        again = blocks(part_of(world, hours=rest))
         assert [len(one) for one in again] == [len(one) for one in found[n:]]
 
 

@@ -13,8 +13,9 @@ from tests.strategies import objectives, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
+from wattlas.model.users import Accelerators
 from wattlas.placement.api import plan
-from wattlas.placement.tables.service_costs import Accelerators, serving
+from wattlas.placement.tables.service_costs import serving
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 

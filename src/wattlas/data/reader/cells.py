@@ -11,8 +11,8 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.columns import Column
-from wattlas.data.suggest import SHOWN, did_you_mean
 from wattlas.errors import Problem
+from wattlas.model.suggest import SHOWN, did_you_mean
 
 SHOWN_PER_COLUMN = 5
 """So many bad cells of a column are told one by one; the rest as a number."""

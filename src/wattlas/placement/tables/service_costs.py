@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 
@@ -19,20 +18,13 @@ from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
+from wattlas.model.users import Accelerators
 from wattlas.model.workload import OperatingPoint
 from wattlas.placement.solution.totals import slices
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
 SAVES = 1 - 1e-6
 """A candidate costs or emits less than this of full service."""
-
-
-class Accelerators(StrEnum):
-    """What an accelerator hour that is freed is worth."""
-
-    RENT = "rent"
-    CAPACITY = "capacity price"
-    BOTH = "rent and capacity price"
 
 
 @dataclass(frozen=True)
