@@ -16,8 +16,8 @@ import polars as pl
 
 import typical_points
 import typical_world as world
-from wattlas.data.pack_tables import TIME
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
+from wattlas.data.schema.hours import TIME
 from wattlas.data.typical import days_in_months
 
 HOURS_PER_DAY = 24

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC as PY_UTC
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from wattlas.data.clock_changes import clock_change, ranges
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.pack_checks import check_path
-from wattlas.data.pack_tables import TIME, UTC
+from wattlas.data.reader.source import SourceTable, source_of
+from wattlas.data.reader.stamps import INSTANT as UTC
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
 
 START = datetime(2023, 1, 1, tzinfo=PY_UTC)
@@ -39,9 +42,14 @@ def clean(
     )
 
 
+def source(frame: pl.DataFrame, table: str = "carbon") -> SourceTable:
+    """The frame as it is read of a file in a check of many."""
+    return replace(source_of(frame, TABLES[table], "t.csv"), titled=True)
+
+
 def judge(frame: pl.DataFrame, table: str = "carbon", hours: int = 200) -> list[Problem]:
     """Problems of a table that should have `hours` hours."""
-    return check_hours(HoursTable(table, frame, "t.csv", START, hours))
+    return check_hours(HoursTable(source(frame, table), START, hours))
 
 
 def told(problems: list[Problem]) -> str:
@@ -201,8 +209,8 @@ def local_stamps(zone: str, hours: int = 8760) -> pl.DataFrame:
     ],
 )
 def test_local_stamps_are_recognised(zone: str, skipped: str, repeated: str) -> None:
-    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to fix it."""
-    problems = check_hours(HoursTable("carbon", local_stamps(zone), time_zones=(zone,)))
+    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to mend it."""
+    problems = check_hours(HoursTable(source(local_stamps(zone)), time_zones=(zone,)))
     clock = next(p for p in problems if "clock change" in p.what)
     assert skipped in clock.what
     assert repeated in clock.what
@@ -214,7 +222,7 @@ def test_local_stamps_are_recognised(zone: str, skipped: str, repeated: str) -> 
 
 def test_the_zone_of_the_clock_change_is_found_among_many() -> None:
     """Without a hint, the zone whose changes explain the most is named."""
-    problems = check_hours(HoursTable("carbon", local_stamps("Europe/Berlin")))
+    problems = check_hours(HoursTable(source(local_stamps("Europe/Berlin"))))
     assert any("Europe/Berlin" in p.what for p in problems)
 
 
@@ -242,7 +250,7 @@ def test_a_missing_column_is_told() -> None:
     """The columns that are there are named."""
     (problem,) = judge(clean().rename({"zone": "area"}))
     assert problem.where == "carbon.zone"
-    assert "area" in problem.what
+    assert "area" in problem.fix
 
 
 def test_prices_in_another_unit_are_told() -> None:
@@ -265,21 +273,24 @@ def test_ranges_of_hours() -> None:
 
 
 def test_a_single_csv_table_is_judged(tmp_path: Path) -> None:
-    """A file is recognised by its columns; stamps without the Z are named, with their rows."""
+    """A file is recognised by its columns; stamps without the Z are named, with their lines."""
     file = tmp_path / "mine.csv"
     clean(zones=("NO",)).write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%SZ")
     assert check_path(str(file)).sound
     clean(zones=("NO",)).write_csv(file, datetime_format="%Y-%m-%d %H:%M")
-    (problem,) = check_path(str(file)).problems
-    assert "200 rows" in problem.what
-    assert "rows 1, 2" in problem.what
+    found = check_path(str(file)).problems
+    assert [p.line for p in found] == [2, 3, 4, 5, 6, 201]
+    assert all("wanted a time with its zone" in p.what for p in found[:-1])
+    assert "195 more rows" in found[-1].what
 
 
 def test_values_that_are_text_are_told(tmp_path: Path) -> None:
     """A decimal comma makes a column text."""
     file = tmp_path / "carbon.csv"
     file.write_text(f'{TIME},zone,average_g_per_kwh\n2023-01-01T00:00:00Z,NO,"1,5"\n')
-    assert "wanted numbers" in told(list(check_path(str(file)).problems))
+    (problem,) = check_path(str(file)).problems
+    assert (problem.line, problem.what) == (2, "is `1,5`, wanted a number")
+    assert "with a point" in problem.fix
 
 
 def test_a_table_that_nobody_knows_is_told(tmp_path: Path) -> None:

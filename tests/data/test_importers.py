@@ -20,7 +20,7 @@ from wattlas.data.importers import PlainLayout, joined, read_electricity_maps, r
 from wattlas.data.pack import EMBEDDED, MANIFEST, open_pack
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_import import import_hours
-from wattlas.data.pack_tables import TIME
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, UsageError
 
 START = datetime(2023, 1, 1, tzinfo=PY_UTC)

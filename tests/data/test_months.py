@@ -11,8 +11,10 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.months import Months, by_month, is_long, load_months
-from wattlas.data.tables import read_table, times_of
-from wattlas.errors import InputError, Problem, UsageError
+from wattlas.data.reader.source import read_table
+from wattlas.data.reader.stretch import Stretch, times_of
+from wattlas.data.schema import TABLES
+from wattlas.errors import InputError, UsageError
 from wattlas.model.signals import Hours
 from wattlas.placement.streaming.fingerprint import fingerprint
 
@@ -130,17 +132,17 @@ def test_a_csv_file_is_gone_through_once(tmp_path: Path, monkeypatch: pytest.Mon
     rows.append("soon,c,1")
     file = tmp_path / "t.csv"
     file.write_text("# what this is\ntime_utc, zone ,value\n" + "\n".join(rows), encoding="utf-8")
-    whole = read_table(file, "t", Problem("t", "", "")).frame
-    day = (np.datetime64("2023-01-02", "s"), np.datetime64("2023-01-03", "s"))
+    whole = read_table(file, TABLES["price"], "t").frame
+    day = np.datetime64("2023-01-02", "s"), np.datetime64("2023-01-03", "s")
     wanted = whole.filter(
         pl.col("time_utc").str.starts_with("2023-01-02") | (pl.col("zone") == "c")
     )
     for size in (1, 50, 333, 1 << 20):
-        monkeypatch.setattr("wattlas.data.tables.PIECE_BYTES", size)
+        monkeypatch.setattr("wattlas.data.reader.dialect.PIECE_BYTES", size)
         store = tmp_path / str(size)
         store.mkdir()
         for _ in range(2):
-            found = read_table(file, "t", Problem("t", "", ""), day, store).frame
+            found = read_table(file, TABLES["price"], "t", stretch=Stretch(*day, store)).frame
             assert found.equals(wanted)
             (before,) = store.iterdir()
             kept = {one: one.stat().st_mtime_ns for one in before.iterdir()}

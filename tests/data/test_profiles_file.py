@@ -12,7 +12,8 @@ import wattlas
 from tests.data.scenario_files import tiny_folder
 from wattlas.data.pack import EMBEDDED, open_pack
 from wattlas.data.profiles_file import read_profiles
-from wattlas.data.tables import read_table
+from wattlas.data.reader.source import read_table
+from wattlas.data.schema.workload import VISION
 from wattlas.data.vision_file import BOARD_W, vision_points
 from wattlas.errors import InputError, Problem
 from wattlas.model.workload import OperatingPoint, WorkloadClass
@@ -105,8 +106,8 @@ def test_all_problems_of_a_table_by_line(tmp_path: Path) -> None:
     found = {(p.line, p.what) for p in problems(file)}
     assert {line for line, _ in found} == {3, 4, 5, 6, 7}
     told = dict(found)
-    assert told[3] == "is 83.0, wanted at most 1"
-    assert told[4] == "is -1.0, wanted at least 0"
+    assert told[3] == "is `83`, wanted a number of at most 1"
+    assert told[4] == "is `-1.0`, wanted a number of at least 0"
     assert "wanted a number" in told[5]
     assert told[6] == "`a` is given twice, first on line 2"
     assert told[7] == "lacks `prefill_j_per_token`"
@@ -178,7 +179,7 @@ def test_energy_comes_before_power_before_a_known_board(tmp_path: Path) -> None:
 def test_a_board_of_ones_own(tmp_path: Path) -> None:
     """The power of a device that is not known here can be given."""
     file = written(tmp_path, "model,accuracy,images_per_s,device", "net,0.8,100,Mine")
-    table = read_table(file, "mine.csv", Problem("", "", ""))
+    table = read_table(file, VISION, "mine.csv")
     (point,) = vision_points(table, {"Mine": 50.0})
     assert point.request_j == 0.5
 
@@ -198,8 +199,8 @@ def test_all_problems_of_a_vision_table(tmp_path: Path) -> None:
     )
     found = {(p.line, p.where): p for p in problems(file)}
     assert {line for line, _ in found} == {2, 3, 5, 6, 8}
-    assert found[2, "accuracy"].what == "is 80, wanted 0..1"
-    assert found[3, "images_per_s"].what == "is 0"
+    assert found[2, "accuracy"].what == "is `80`, wanted a number of at most 1"
+    assert found[3, "images_per_s"].what == "is `0`, wanted a number of more than 0"
     assert "twice, first on line 4" in found[5, "model"].what
     assert found[6, "device"].what.startswith("`H10` has no known board power, and 2 rows")
     assert found[6, "device"].fix.endswith("Did you mean `H100`?")

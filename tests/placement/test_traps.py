@@ -15,7 +15,9 @@ import wattlas
 from tests.data.scenario_files import tiny_folder
 from wattlas.cli import run
 from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.reader.source import source_of
 from wattlas.data.scenario_file import EXAMPLES, example_path, examples
+from wattlas.data.schema.hours import PRICE
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Status
@@ -224,7 +226,8 @@ def prices(values: np.ndarray, zone: str = "DE") -> HoursTable:
     last = datetime(2023, 1, 1 + (len(values) - 1) // 24, (len(values) - 1) % 24, tzinfo=UTC)
     times = pl.datetime_range(start, last, "1h", time_unit="us", time_zone="UTC", eager=True)
     frame = pl.DataFrame({"time_utc": times, "zone": [zone] * len(times)})
-    return HoursTable("price", frame.with_columns(price_usd_per_mwh=pl.Series(values)))
+    frame = frame.with_columns(price_usd_per_mwh=pl.Series(values))
+    return HoursTable(source_of(frame, PRICE, "prices"))
 
 
 def test_another_currency_and_another_unit_are_told() -> None:
@@ -236,12 +239,12 @@ def test_another_currency_and_another_unit_are_told() -> None:
 
 
 def test_a_wrong_time_zone_is_told() -> None:
-    """Times of another zone are refused with the fix, whatever their numbers are."""
-    table = prices(np.full(48, 50.0))
-    there = table.frame.with_columns(pl.col("time_utc").dt.convert_time_zone("Europe/Berlin"))
-    naive = table.frame.with_columns(pl.col("time_utc").dt.replace_time_zone(None))
+    """Times of another zone are refused with the mend, whatever their numbers are."""
+    utc = prices(np.full(48, 50.0)).source.frame
+    there = utc.with_columns(pl.col("time_utc").dt.convert_time_zone("Europe/Berlin"))
+    naive = utc.with_columns(pl.col("time_utc").dt.replace_time_zone(None))
     for frame in (there, naive):
-        found = check_hours(replace(table, frame=frame))
+        found = check_hours(HoursTable(source_of(frame, PRICE, "prices")))
         assert len(found) == 1
         assert "UTC" in found[0].what
         assert "--time-zone" in found[0].fix

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from wattlas.data.importers import Imported
-    from wattlas.data.pack_checks import Verdict
+    from wattlas.data.pack_checks import DataCheck
     from wattlas.data.pack_import import ImportResult
     from wattlas.errors import Problem
 
@@ -35,14 +35,14 @@ class Format(StrEnum):
     PLAIN = "plain"
 
 
-class Table(StrEnum):
+class ImportTable(StrEnum):
     """The tables that hours are imported into."""
 
     PRICE = "price"
     CARBON = "carbon"
 
 
-class Kind(StrEnum):
+class IntensityKind(StrEnum):
     """What a carbon intensity covers."""
 
     LIFE_CYCLE = "life-cycle"
@@ -113,33 +113,33 @@ def check(
     """Judge a pack or a table: name every gap, doubled hour, wrong unit and missing zone."""
     from wattlas.data.pack_checks import check_path
 
-    verdict = check_path(path, table)
-    _print(_verdict_json(verdict) if as_json else _verdict_text(verdict))
-    if not verdict.sound:
+    judged = check_path(path, table)
+    _print(_check_json(judged) if as_json else _check_text(judged))
+    if not judged.sound:
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
-def _verdict_json(verdict: Verdict) -> str:
+def _check_json(judged: DataCheck) -> str:
     return json.dumps(
         {
-            "path": verdict.path,
-            "name": verdict.name,
-            "sound": verdict.sound,
-            "rows": verdict.rows,
-            "problems": [_problem_json(problem) for problem in verdict.problems],
-            "notes": list(verdict.notes),
+            "path": judged.path,
+            "name": judged.name,
+            "sound": judged.sound,
+            "rows": judged.rows,
+            "problems": [_problem_json(problem) for problem in judged.problems],
+            "notes": list(judged.notes),
         },
         indent=2,
     )
 
 
-def _verdict_text(verdict: Verdict) -> str:
-    tables = "1 table" if len(verdict.rows) == 1 else f"{len(verdict.rows)} tables"
-    lines = [f"{verdict.path}: {sum(verdict.rows.values()):,} rows in {tables}"]
-    for problem in verdict.problems:
+def _check_text(judged: DataCheck) -> str:
+    tables = "1 table" if len(judged.rows) == 1 else f"{len(judged.rows)} tables"
+    lines = [f"{judged.path}: {sum(judged.rows.values()):,} rows in {tables}"]
+    for problem in judged.problems:
         lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.fix}"]
-    lines += [f"note: {note}" for note in verdict.notes]
-    count = len(verdict.problems)
+    lines += [f"note: {note}" for note in judged.notes]
+    count = len(judged.problems)
     lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")
     return "\n".join(lines)
 
@@ -149,8 +149,12 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
     into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
     form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
-    table: Annotated[Table, typer.Option("--as", help="What a plain table holds.")] = Table.CARBON,
-    intensity: Annotated[Kind, typer.Option(help="Which intensity to take.")] = Kind.LIFE_CYCLE,
+    table: Annotated[
+        ImportTable, typer.Option("--as", help="What a plain table holds.")
+    ] = ImportTable.CARBON,
+    intensity: Annotated[
+        IntensityKind, typer.Option(help="Which intensity to take.")
+    ] = IntensityKind.LIFE_CYCLE,
     time_column: Annotated[str, typer.Option(help="Column of stamps.")] = "time_utc",
     zone_column: Annotated[
         str | None, typer.Option(help="Column of zones; without it each column is a zone.")

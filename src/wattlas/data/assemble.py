@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -30,8 +30,11 @@ from wattlas.data.network_build import (
     triangle_inversions,
 )
 from wattlas.data.points import point_of
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.stretch import Stretch
+from wattlas.data.schema.hours import CAPACITY
+from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import grid
-from wattlas.data.tables import TIME_COLUMN, Column, typed
 from wattlas.errors import InputError
 from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
@@ -50,11 +53,7 @@ from wattlas.model.workload import (
     WorkloadClass,
 )
 
-CAPACITY = [
-    Column(TIME_COLUMN, "time"),
-    Column("region"),
-    Column("capacity_gpu", "number", at_least=0.0),
-]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,16 @@ def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[S
     """
     draft, network = _checked(inputs)
     with TemporaryDirectory(prefix="wattlas-") as store:
-        inputs.store = Path(store)
-        yield from _stretches(draft, network, stretches)
+        yield from _stretches(draft, network, stretches, Path(store))
 
 
-def _stretches(draft: Draft, network: Network, stretches: Iterable[Hours]) -> Iterator[Scenario]:
+def _stretches(
+    draft: Draft, network: Network, stretches: Iterable[Hours], store: Path
+) -> Iterator[Scenario]:
     inputs = draft.inputs
     for hours in stretches:
         step = np.timedelta64(round(hours.step_h * 3600), "s")
-        inputs.span = (hours.utc[0], hours.utc[-1] + step)
+        inputs.stretch = Stretch(hours.utc[0], hours.utc[-1] + step, store)
         signals = read_signals(inputs, signal_tables(inputs), draft.regions, hours)
         demand, capacity = build_demand(draft, hours), _capacity(draft, hours)
         if inputs.problems:
@@ -177,15 +177,11 @@ def _network(draft: Draft) -> Network:
     inputs, section = draft.inputs, draft.inputs.typed.network
     document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
     onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
-    table = inputs.table((*access_path, "table"), "rtt_metro_node", section.metro_node.table)
-    access = rtt_pairs(
-        document, access_path, section.metro_node, table, metros, nodes, ("metro", "node")
-    )
-    table = inputs.table((*onward_path, "table"), "rtt_node_region", section.node_region.table)
-    onward = rtt_pairs(
-        document, onward_path, section.node_region, table, nodes, regions, ("node", "region")
-    )
-    table = inputs.table(("network", "egress", "table"), "egress", section.egress.table)
+    table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
+    access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes)
+    table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
+    onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions)
+    table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
     egress = egress_pairs(document, ("network", "egress"), section.egress, table, nodes, regions)
     _own_place(draft, access, onward)
     used = _used_pairs(draft, access)
@@ -240,13 +236,15 @@ def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
     inputs, section = draft.inputs, draft.inputs.typed.capacity
     numbers = np.array([r.get("capacity_gpu", np.inf) for r in draft.regions.kept], dtype=float)
     capacity = np.repeat(numbers[:, None], hours.count, axis=1)
-    table = inputs.table(("capacity", "table"), "capacity", section.table)
+    table = inputs.table(("capacity", "table"), CAPACITY, section.table)
     if table is not None:
-        frame, problems = typed(table, CAPACITY)
-        inputs.problems += problems
-        if all(c.name in frame.columns for c in CAPACITY):
+        cells = typed(table)
+        inputs.problems += cells.problems
+        if cells.has(*CAPACITY.required):
             keys = [(r,) for r in draft.regions.ids]
-            values, known, problems = grid(table, frame, ["region"], "capacity_gpu", keys, hours)
+            values, known, problems = grid(
+                table, cells.frame, ["region"], "capacity_gpu", keys, hours
+            )
             inputs.problems += problems
             capacity[known] = values[known]
     return np.full_like(capacity, np.inf) if section.free else capacity * section.scale
@@ -258,7 +256,10 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
     notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
     return Scenario(
         name=typed_.name,
-        metros=tuple(_metro(m, n) for m, n in zip(draft.metros.kept, nodes_of, strict=True)),
+        metros=tuple(
+            _made(Metro, metro, node=node, country=metro.get("country", ""))
+            for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
+        ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
         regions=tuple(_region(r) for r in draft.regions.kept),
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
@@ -316,53 +317,39 @@ def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:
     ]
 
 
-def _given(entity: Entity, *names: str) -> dict[str, Any]:
-    return {n: v for n in names if (v := entity.get(n)) is not None}
-
-
-def _metro(entity: Entity, node: str) -> Metro:
-    names = ("name", "lat_deg", "lon_deg", "timezone", "population", "jurisdiction")
-    return Metro(
-        id=entity.id, node=node, country=entity.get("country", ""), **_given(entity, *names)
-    )
+def _made(kind: Callable[..., T], entity: Entity, **own: Any) -> T:
+    """A place of the model: what the entity says of its fields, and what is found here."""
+    names = {field.name for field in fields(cast(type, kind))}
+    given = {n: v for n, v in entity.fields.items() if n in names and v is not None}
+    return kind(id=entity.id, **{**given, **own})
 
 
 def _node(entity: Entity, regions: Entities) -> ServiceNode:
-    names = ("name", "lat_deg", "lon_deg", "jurisdiction")
     region = entity.get("region", "")
-    return ServiceNode(
-        id=entity.id, region=region if region in regions.ids else "", **_given(entity, *names)
-    )
+    return _made(ServiceNode, entity, region=region if region in regions.ids else "")
 
 
 def _region(entity: Entity) -> Region:
     variants = entity.get("variants")
-    names = ("name", "lat_deg", "lon_deg", "zone", "jurisdiction", "pue", "capacity_gpu")
-    more = ("rent_usd_per_gpu_h", "queue_ms", "timezone")
-    return Region(
-        id=entity.id,
-        country=entity.get("country", ""),
-        variants=None if variants is None else frozenset(variants),
-        **_given(entity, *names, *more),
-    )
+    own = None if variants is None else frozenset(variants)
+    return _made(Region, entity, country=entity.get("country", ""), variants=own)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:
     typed_ = draft.inputs.typed
-    fields = {n: v for n, v in entity.fields.items() if v is not None}
-    profile = next(
-        (p for p in draft.token_profiles.every if p.id == fields.get("token_profile")), None
-    )
-    fields.pop("token_profile", None)
+    given = {n: v for n, v in entity.fields.items() if v is not None}
+    named = given.pop("token_profile", None)
+    profile = next((p for p in draft.token_profiles.every if p.id == named), None)
     if profile is not None:
-        fields = {**_given(profile, "tokens_in", "tokens_out"), **fields}
-    fields.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
-    fields["when_none"] = WhenNone(fields.get("when_none", typed_.when_none))
-    fields["state"] = State(fields.get("state", "stateless"))
-    fields["latency_to"] = LatencyTo(fields.get("latency_to", "first_token"))
-    if "points" in fields:
-        fields["points"] = tuple(fields["points"])
-    return WorkloadClass(id=entity.id, **fields)
+        tokens = {n: profile.get(n) for n in ("tokens_in", "tokens_out")}
+        given = {**{n: v for n, v in tokens.items() if v is not None}, **given}
+    given.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
+    given["when_none"] = WhenNone(given.get("when_none", typed_.when_none))
+    given["state"] = State(given.get("state", "stateless"))
+    given["latency_to"] = LatencyTo(given.get("latency_to", "first_token"))
+    if "points" in given:
+        given["points"] = tuple(given["points"])
+    return WorkloadClass(id=entity.id, **given)
 
 
 def _objective(fields: dict[str, Any]) -> Objective:

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from wattlas.data.demand import is_timezone
 from wattlas.data.draft import Draft
-from wattlas.data.entities import Entities, Entity
+from wattlas.data.entities import Entities, Entity, check_id
 from wattlas.errors import Problem
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import ANYWHERE
@@ -160,12 +160,9 @@ def check_objective(draft: Draft) -> Iterator[Problem]:
 
 def check_frictions(draft: Draft) -> Iterator[Problem]:
     """Start costs by region name regions that exist."""
-    known = {r.id for r in draft.regions.every}
     for region in draft.inputs.typed.frictions.start_usd_by_region:
-        if region not in known:
-            path = ("frictions", "start_usd_by_region", region)
-            what = f"`{region}` is not one of the regions"
-            yield draft.inputs.document.problem(path, what, did_you_mean(region, known))
+        path = ("frictions", "start_usd_by_region", region)
+        yield from check_id(draft.inputs.document, path, region, draft.regions)
 
 
 def _references(entities: Entities, name: str, targets: Entities) -> Iterator[Problem]:

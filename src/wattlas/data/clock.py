@@ -10,24 +10,18 @@ import polars as pl
 
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.source import SourceTable
 from wattlas.data.sampling import Sample, representative_days
+from wattlas.data.schema.hours import CARBON, PRICE
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import grid, parse_utc, stamp, time_range, time_step_h
-from wattlas.data.tables import TIME_COLUMN, Column, Table, typed
 from wattlas.model.checks import unchecked
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.suggest import did_you_mean
 
-PRICE, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
-COLUMNS = {
-    "price": [Column(TIME_COLUMN, "time"), Column("zone"), Column(PRICE, "number")],
-    "carbon": [
-        Column(TIME_COLUMN, "time"),
-        Column("zone"),
-        Column(AVERAGE, "number", at_least=0.0),
-        Column(MARGINAL, "number", required=False),
-    ],
-}
+PRICE_USD, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
+SIGNALS = {"price": PRICE, "carbon": CARBON}
 HOURS_OF_A_DAY = 24
 STEP_SLACK_H = 1e-6
 
@@ -36,26 +30,26 @@ STEP_SLACK_H = 1e-6
 class SignalTable:
     """A signal's table with its typed rows."""
 
-    table: Table
+    table: SourceTable
     frame: pl.DataFrame
 
 
 def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
     """The tables of price and carbon, as far as there are any."""
-    found = {}
-    for name, columns in COLUMNS.items():
+    signals = {}
+    for name, schema in SIGNALS.items():
         signal: Signal = getattr(inputs.typed.signals, name)
         path = ("signals", name)
-        table = inputs.table((*path, "table"), name, signal.table)
+        table = inputs.table((*path, "table"), schema, signal.table)
         if table is None:
             continue
         if signal.source and signal.table:
             inputs.used[-1] = Provenance(name, signal.source, signal.licence, note=signal.note)
-        frame, problems = typed(table, columns)
-        inputs.problems += problems
-        if {c.name for c in columns if c.required} <= set(frame.columns):
-            found[name] = SignalTable(table, frame)
-    return found
+        cells = typed(table)
+        inputs.problems += cells.problems
+        if cells.has(*schema.required):
+            signals[name] = SignalTable(table, cells.frame)
+    return signals
 
 
 def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
@@ -96,7 +90,7 @@ def read_signals(
 ) -> Signals:
     """Price and intensity of every zone that a region stands in, over `hours`."""
     zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
-    price = _values(inputs, "price", PRICE, tables, zones, regions, hours)
+    price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
     average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
     marginal = None
     section = inputs.typed.signals

@@ -32,14 +32,16 @@ def ranges(times: Sequence[datetime]) -> str:
         else:
             runs.append((at, 1))
     told = [
-        stamp(begin) if n == 1 else f"{stamp(begin)} to {stamp(begin + (n - 1) * STEP)} ({n} h)"
+        hour_text(begin)
+        if n == 1
+        else f"{hour_text(begin)} to {hour_text(begin + (n - 1) * STEP)} ({n} h)"
         for begin, n in runs[:RANGES_TOLD]
     ]
     more = len(runs) - RANGES_TOLD
     return ", ".join(told) + (f" and {more} more ranges" if more > 0 else "")
 
 
-def stamp(at: datetime) -> str:
+def hour_text(at: datetime) -> str:
     """An hour as text."""
     return at.strftime("%Y-%m-%dT%H:%MZ")
 
@@ -88,11 +90,11 @@ def clock_change(
         info = ZoneInfo(zone)
         skipped = frozenset(at for at in absent if _is_skipped(at, info))
         repeated = frozenset(at for at in doubled if _is_repeated(at, info))
-        found = len(skipped) + len(repeated)
-        all_of_it = found == len(absent) + len(doubled)
-        if found and (all_of_it or (skipped and repeated)):
+        explained = len(skipped) + len(repeated)
+        all_of_it = explained == len(absent) + len(doubled)
+        if explained and (all_of_it or (skipped and repeated)):
             known = 0 if best is None else len(best.absent) + len(best.doubled)
-            if found > known:
+            if explained > known:
                 best = ClockChange(zone, repeated, skipped)
     return best
 

@@ -9,30 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args
 
-from wattlas.data.yaml_lines import Document, Path_, Place, kind_of, parse_value
+from pydantic import BaseModel
+
+from wattlas.data.schema_facts import DistanceModel
+from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.schema_types import SHORTHAND, Section
+from wattlas.data.yaml_lines import Document, FileLine, Path_, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.suggest import did_you_mean
 
-SHORTHANDS: dict[Path_, str] = {
-    ("metros",): "table",
-    ("nodes",): "table",
-    ("regions",): "table",
-    ("points",): "table",
-    ("classes",): "table",
-    ("token_profiles",): "table",
-    ("capacity",): "table",
-    ("demand",): "table",
-    ("signals", "price"): "table",
-    ("signals", "carbon"): "table",
-    ("network", "metro_node"): "model",
-    ("network", "node_region"): "model",
-    ("network", "egress"): "table",
-}
-"""Where a bare text stands for a mapping with this one key: `regions: regions.csv`."""
 
-DISTANCE_MODELS = ("fitted", "paper")
+def _shorthands(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, str]]:
+    """The sections below a model that a bare text may stand for, and the key that it gives."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            extra = section.model_config.get("json_schema_extra")
+            if isinstance(extra, dict) and SHORTHAND in extra:
+                yield (*path, name), str(extra[SHORTHAND])
+            yield from _shorthands(section, (*path, name))
+
+
+SHORTHANDS = dict(_shorthands(ScenarioDocument))
+"""Where a bare text stands for a mapping with this one key: `regions: regions.csv`."""
+DISTANCE_MODELS = get_args(DistanceModel)
 
 
 def compose(document: Document, scenario: str | None, settings: Sequence[str]) -> Document:
@@ -118,7 +120,7 @@ def apply_override(document: Document, name: str, patch: Any) -> None:
         put(document, target, deepcopy(value), source)
 
 
-def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, Place]:
+def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, FileLine]:
     """The places below `origin`, as places below `target`."""
     depth = len(origin)
     moved = {
@@ -143,7 +145,7 @@ def apply_setting(document: Document, text: str) -> None:
         what = str(fault).splitlines()[0]
         raise UsageError(f"--set {text}: the value is not YAML ({what})") from None
     target = split_path(path_text.strip())
-    put(document, target, value, {target: Place(f"--set {text}")})
+    put(document, target, value, {target: FileLine(f"--set {text}")})
 
 
 def split_path(text: str) -> Path_:
@@ -165,7 +167,7 @@ def split_path(text: str) -> Path_:
     return tuple(keys)
 
 
-def put(document: Document, path: Path_, value: Any, places: dict[Path_, Place]) -> None:
+def put(document: Document, path: Path_, value: Any, places: dict[Path_, FileLine]) -> None:
     """Merge `value` in at `path`, in place. `places` are those of the value, by full path."""
     holder: Any = document.data
     for depth, key in enumerate(path[:-1]):
@@ -184,7 +186,7 @@ def _merge_at(
     holder: dict[Any, Any],
     path: Path_,
     value: Any,
-    places: dict[Path_, Place],
+    places: dict[Path_, FileLine],
 ) -> None:
     key = path[-1]
     current = normal_value(path, holder.get(key))

@@ -9,18 +9,15 @@ import polars as pl
 
 from wattlas.data.demand import is_timezone, population_demand
 from wattlas.data.draft import Draft
+from wattlas.data.entities import check_id, unknown_ids
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.hours import DEMAND
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
 from wattlas.data.series import grid
-from wattlas.data.tables import ROW, TIME_COLUMN, Column, Table, typed
 from wattlas.model.signals import Hours
 from wattlas.model.suggest import did_you_mean
 
-COLUMNS = [
-    Column(TIME_COLUMN, "time"),
-    Column("metro"),
-    Column("class"),
-    Column("requests_per_h", "number", at_least=0.0),
-]
 SHARE_SLACK = 1e-6
 
 
@@ -35,7 +32,7 @@ def build_demand(draft: Draft, hours: Hours) -> np.ndarray:
         return made
     table = None
     if section.table is not None:
-        table = inputs.table(("demand", "table"), "demand", section.table)
+        table = inputs.table(("demand", "table"), DEMAND, section.table)
     if table is not None:
         made += _from_table(draft, table, hours)
     if section.population is not None and _population_is_sound(draft, section.population):
@@ -67,11 +64,9 @@ def _from_population(draft: Draft, demand: PopulationDemand, hours: Hours) -> np
 def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
     before = len(draft.inputs.problems)
     inputs, path = draft.inputs, ("demand", "population")
-    known = [c.id for c in draft.classes.every]
     for name, of_class in demand.classes.items():
-        if name not in known:
-            what = f"`{name}` is not one of the classes"
-            inputs.report((*path, "classes", name), what, did_you_mean(name, known))
+        at = (*path, "classes", name)
+        inputs.problems += check_id(inputs.document, at, name, draft.classes)
         profile = of_class.hour_weights
         if profile is not None and profile not in demand.hour_profiles:
             what = f"is `{profile}`, which is no hour profile"
@@ -100,7 +95,7 @@ def _check_by(draft: Draft, key: str, given: dict[str, float], known: set[str]) 
             draft.inputs.report(path, what, did_you_mean(name, known))
 
 
-def _check_not_twice(draft: Draft, table: Table, demand: PopulationDemand) -> None:
+def _check_not_twice(draft: Draft, table: SourceTable, demand: PopulationDemand) -> None:
     if "class" not in table.columns:
         return
     listed = set(table.frame["class"].cast(pl.String).drop_nulls().unique())
@@ -111,21 +106,16 @@ def _check_not_twice(draft: Draft, table: Table, demand: PopulationDemand) -> No
             draft.inputs.report(("demand", "population", "classes", name), what, fix)
 
 
-def _from_table(draft: Draft, table: Table, hours: Hours) -> np.ndarray:
+def _from_table(draft: Draft, table: SourceTable, hours: Hours) -> np.ndarray:
     metros, classes = draft.metros, draft.classes
     shape = (len(metros.kept), len(classes.kept), hours.count)
-    frame, problems = typed(table, COLUMNS)
-    draft.inputs.problems += problems
-    if any(c.name not in frame.columns for c in COLUMNS):
+    cells = typed(table)
+    frame = cells.frame
+    draft.inputs.problems += cells.problems
+    if not cells.has(*DEMAND.required):
         return np.zeros(shape)
-    for column, entities in (("metro", metros), ("class", classes)):
-        known = {e.id for e in entities.every}
-        strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
-        for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
-            what = f"`{name}` is not one of the {entities.section}"
-            draft.inputs.problems.append(
-                table.problem(row, column, what, did_you_mean(name, known))
-            )
+    strange = [*unknown_ids(table, frame, metros), *unknown_ids(table, frame, classes)]
+    draft.inputs.problems += strange
     wanted: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
     values, _, problems = grid(table, frame, ["metro", "class"], "requests_per_h", wanted, hours)
     draft.inputs.problems += problems

@@ -5,21 +5,21 @@ Precedence: the row of the table (or of the pack), then `all`, then the entry wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+import polars as pl
+from pydantic import BaseModel
 
+from wattlas.data.reader.cells import doubled, typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema_facts import Selection
-from wattlas.data.tables import ROW, Table
-from wattlas.data.validation import problems_of
-from wattlas.data.yaml_lines import Document, Path_, Place, dotted
+from wattlas.data.yaml_lines import Document, FileLine, Path_, dotted
 from wattlas.errors import Problem
 from wattlas.model.suggest import did_you_mean
-
-LIST_SEPARATOR = ";"
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Entity:
     fields: Mapping[str, Any]
     where: str
     """Path of the entity, e.g. `regions.oslo`."""
-    home: Place
-    places: Mapping[str, Place] = field(default_factory=dict)
+    at: FileLine
+    places: Mapping[str, FileLine] = field(default_factory=dict)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field, or the default where it is not given."""
@@ -40,7 +40,7 @@ class Entity:
 
     def problem(self, name: str, what: str, fix: str) -> Problem:
         """A problem with a field, or with the entity for an empty name."""
-        at = self.places.get(name, self.home)
+        at = self.places.get(name, self.at)
         return Problem(f"{self.where}.{name}" if name else self.where, what, fix, at.file, at.line)
 
 
@@ -67,160 +67,102 @@ class Entities:
 
 
 def gather(
-    document: Document,
-    name: str,
-    section: Selection,
-    table: Table | None,
-    id_column: str,
-    required: Sequence[str],
+    document: Document, name: str, section: Selection, table: SourceTable | None
 ) -> tuple[Entities, list[Problem]]:
     """The things of one section, and what is wrong with them."""
     problems: list[Problem] = []
-    found = {} if table is None else _rows(table, section.ENTRY, name, id_column, problems)
-    _patch(document, name, section, found, problems)
-    every = tuple(found.values())
-    problems += _check_required(every, table, required, name)
+    rows = {} if table is None else _rows(table, problems)
+    _patch(document, name, section, rows)
+    every = tuple(rows.values())
     kept, faults = _select(document, name, section, every)
     return Entities(name, kept, every), problems + faults
 
 
-def _rows(
-    table: Table, entry: type[BaseModel], name: str, id_column: str, problems: list[Problem]
-) -> dict[str, Entity]:
-    if id_column not in table.columns:
-        fix = f"Add a column `{id_column}`."
-        problems.append(table.problem(None, id_column, "this column is missing", fix))
+def _rows(table: SourceTable, problems: list[Problem]) -> dict[str, Entity]:
+    """The things in a table by id, their fields typed."""
+    schema = table.schema
+    (key,) = schema.key
+    cells = typed(table, need=schema.key)
+    repeats, again = doubled(table, cells.frame)
+    problems += [*_misspelt(table), *cells.problems, *repeats]
+    if not cells.has(key):
         return {}
-    problems += _unknown_columns(table, entry, id_column)
-    found: dict[str, Entity] = {}
-    for row in table.frame.iter_rows(named=True):
-        n = int(row[ROW])
-        identity = str(row[id_column] or "").strip()
-        if not identity:
-            problems.append(table.problem(n, id_column, "is empty, wanted an id", "Fill it in."))
-            continue
-        if identity in found:
-            first = found[identity].home.line
-            what = f"`{identity}` is given twice" + (f", first on line {first}" if first else "")
-            problems.append(table.problem(n, id_column, what, "Keep one of the rows."))
-            continue
-        where = dotted((name, identity))
-        fields = _fields_of_row(table, entry, row, where, problems)
-        found[identity] = Entity(identity, fields, where, table.place(n))
-    return found
+    things: dict[str, Entity] = {}
+    known = cells.frame.filter(pl.col(key).is_not_null() & ~pl.col(ROW).is_in(again))
+    for fields in known.iter_rows(named=True):
+        row, identity = int(fields.pop(ROW)), str(fields.pop(key))
+        given = {name: value for name, value in fields.items() if value is not None}
+        # Neither a value to compute with nor missing, which would be told a second time.
+        given |= {name: float("nan") for name, rows in cells.bad.items() if row in rows}
+        where = dotted((schema.name, identity))
+        things[identity] = Entity(identity, given, where, table.place(row))
+    return things
 
 
-def _unknown_columns(table: Table, entry: type[BaseModel], id_column: str) -> Iterator[Problem]:
+def _misspelt(table: SourceTable) -> Iterator[Problem]:
     """A column that looks like a known one, misspelt, which is not there itself."""
-    known = set(entry.model_fields) - set(table.columns)
+    known = set(table.schema.by_name) - {*table.schema.key, *table.columns}
     for column in table.columns:
-        if column != id_column and column not in entry.model_fields and table.path is not None:
+        if column not in table.schema.by_name and not table.shared:
             guess = did_you_mean(column, known)
             if guess.startswith("Did"):
                 yield table.problem(None, column, "this column is not known", guess)
 
 
-def _fields_of_row(
-    table: Table,
-    entry: type[BaseModel],
-    row: dict[str, Any],
-    where: str,
-    problems: list[Problem],
-) -> dict[str, Any]:
-    n, types = int(row[ROW]), _annotations(entry)
-    cells = {
-        key: _value(types[key], cell)
-        for key, cell in row.items()
-        if key in types and cell is not None and cell != ""
-    }
-    try:
-        entry.model_validate(cells)
-    except ValidationError as fault:
-        for problem in problems_of(fault, entry, Document(cells)):
-            column = problem.where.split("[")[0].split(".")[0]
-            told = table.problem(n, column, problem.what, problem.fix)
-            problems.append(replace(told, where=f"{where}.{told.where}"))
-            # Neither a value to compute with nor missing, which would be told a second time.
-            cells[column] = float("nan")
-    return cells
-
-
-@cache
-def _annotations(entry: type[BaseModel]) -> dict[str, str]:
-    """Field → its type, as text."""
-    return {name: str(field.annotation) for name, field in entry.model_fields.items()}
-
-
-def _value(annotation: str, cell: Any) -> Any:
-    """A cell as the type of its field; text that is no number stays text, for the validator."""
-    if "list[" in annotation and isinstance(cell, str):
-        return [part.strip() for part in cell.split(LIST_SEPARATOR) if part.strip()]
-    if "float" in annotation and isinstance(cell, str):
-        try:
-            return float(cell)
-        except ValueError:
-            return cell.strip()
-    if "bool" in annotation and isinstance(cell, str):
-        return {"true": True, "false": False}.get(cell.strip().lower(), cell)
-    return cell.strip() if isinstance(cell, str) else cell
-
-
-def _patch(
-    document: Document,
-    name: str,
-    section: Selection,
-    found: dict[str, Entity],
-    problems: list[Problem],
-) -> None:
+def _patch(document: Document, name: str, section: Selection, things: dict[str, Entity]) -> None:
+    """Set what `all` and the entries say."""
     general = getattr(section, "all", None)
     if general is not None:
-        for entity in list(found.values()):
-            found[entity.id] = _patched(document, (name, "all"), general, entity)
+        for entity in list(things.values()):
+            things[entity.id] = _patched(document, (name, "all"), general, entity)
     for identity, entry in (section.model_extra or {}).items():
         path: Path_ = (name, identity)
-        base = found.get(identity)
+        base = things.get(identity)
         if base is None:
             base = Entity(identity, {}, dotted(path), document.place(path))
             if general is not None:
                 base = _patched(document, (name, "all"), general, base)
-        found[identity] = _patched(document, path, entry, base)
+        things[identity] = _patched(document, path, entry, base)
 
 
 def _patched(document: Document, path: Path_, entry: BaseModel, base: Entity) -> Entity:
     given = {key: value for key, value in entry.model_dump().items() if value is not None}
     places = {key: document.place((*path, key)) for key in given}
-    return Entity(
-        base.id, {**base.fields, **given}, base.where, base.home, {**base.places, **places}
-    )
+    return Entity(base.id, {**base.fields, **given}, base.where, base.at, {**base.places, **places})
 
 
-def _check_required(
-    every: Sequence[Entity], table: Table | None, required: Sequence[str], name: str
+def lacking(
+    entities: Entities, table: SourceTable | None, schema: TableSchema
 ) -> Iterator[Problem]:
-    """A column that the table lacks is one mistake, and so is an entry that names nothing known."""
+    """Fields that a scenario needs and neither table nor entries give.
+
+    A column that the table lacks is one mistake, and so is an entry that names nothing known.
+    """
+    required = [name for name in schema.required if name not in schema.key]
     label = None if table is None else table.label
     columns = () if table is None else table.columns
-    from_table = [e for e in every if e.home.file == label]
+    every, name = entities.every, entities.section
+    from_table = [e for e in every if e.at.file == label]
     for column in required:
         without = [e for e in from_table if e.get(column) is None]
         if table is not None and without and column not in columns:
             fix = f"Add the column, or `{name}.all.{column}`."
             yield table.problem(None, column, "this column is missing", fix)
     for entity in every:
-        lacking = [c for c in required if entity.get(c) is None]
+        missing = [c for c in required if entity.get(c) is None]
         if entity in from_table:
-            lacking = [c for c in lacking if c in columns and entity.places.get(c) is None]
-        if lacking:
-            yield _lacks(entity, lacking, [e.id for e in every if e is not entity])
+            missing = [c for c in missing if c in columns and entity.places.get(c) is None]
+        if missing:
+            yield _lacks(entity, missing, [e.id for e in every if e is not entity])
 
 
-def _lacks(entity: Entity, lacking: list[str], others: list[str]) -> Problem:
-    names = ", ".join(f"`{c}`" for c in lacking)
+def _lacks(entity: Entity, missing: list[str], others: list[str]) -> Problem:
+    names = ", ".join(f"`{c}`" for c in missing)
     guess = did_you_mean(entity.id, others)
-    if guess.startswith("Did") and len(lacking) > 1:
+    if guess.startswith("Did") and len(missing) > 1:
         what = f"is not a known id, and as a new entry it lacks {names}"
         return entity.problem("", what, guess)
-    single = lacking[0] if len(lacking) == 1 else ""
+    single = missing[0] if len(missing) == 1 else ""
     what = "is missing" if single else f"lacks {names}"
     return entity.problem(single, what, f"Add {names}.")
 
@@ -238,3 +180,25 @@ def _select(
     only, drop = section.only, section.drop or ()
     kept = tuple(e for e in every if (only is None or e.id in only) and e.id not in drop)
     return kept, problems
+
+
+def check_id(
+    document: Document, path: Path_, identity: str, entities: Entities
+) -> Iterator[Problem]:
+    """An id that the document names, and that nothing has."""
+    known = [e.id for e in entities.every]
+    if identity not in known:
+        what = f"`{identity}` is not one of the {entities.section}"
+        yield document.problem(path, what, did_you_mean(identity, known))
+
+
+def unknown_ids(table: SourceTable, frame: pl.DataFrame, entities: Entities) -> Iterator[Problem]:
+    """Ids of a table that no section knows. A pack may hold more than is asked for."""
+    known = [e.id for e in entities.every]
+    for column in (c.name for c in table.schema.columns if c.refers == entities.section):
+        strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
+        for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
+            if not table.shared:
+                what = f"`{name}` is not one of the {entities.section}"
+                fix = did_you_mean(name, known) or f"Add it to `{entities.section}:`."
+                yield table.problem(row, column, what, fix)

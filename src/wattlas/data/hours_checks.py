@@ -15,33 +15,42 @@ import polars as pl
 
 from wattlas.data.clock_changes import (
     DST_ZONES,
-    RANGES_TOLD,
     STEP,
     clock_change,
+    hour_text,
     ranges,
-    stamp,
 )
-from wattlas.data.pack_tables import HOURLY_KEYS, LAYOUTS, TIME, UTC
+from wattlas.data.reader.cells import Cells, missing_columns, typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.reader.stamps import INSTANT
+from wattlas.data.schema.columns import TableSchema
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
 
-MAX_INTENSITY_G_PER_KWH = 1500.0
-"""Above what any fuel emits per kWh over its life cycle on average."""
-MIN_INTENSITY = 2.0
-MIN_PRICE = 1.0
-MAX_PRICE_USD_PER_MWH = 2000.0
-"""Medians beyond these are taken for another unit or currency."""
+SERIES = "__series"
+"""The series of a row where several columns tell them apart."""
+
 LEAST_VALUES = 24
 """A series shorter than this is not judged by its median."""
+UNUSUAL = {
+    "gCO2e/kWh": (
+        "that looks like kg/kWh, wanted g/kWh",
+        "no grid emits that, wanted g/kWh; it looks like lb/MWh or mg/kWh",
+    ),
+    "USD/MWh": (
+        "that looks like USD/kWh, wanted USD/MWh",
+        "that looks like another currency or unit, wanted USD/MWh",
+    ),
+}
+"""Unit → what a median below and above all that is usual says."""
 
 
 @dataclass(frozen=True)
 class HoursTable:
     """An hourly table to be judged, and what it should hold."""
 
-    name: str
-    """`price`, `carbon` or `capacity`."""
-    frame: pl.DataFrame
-    file: str | None = None
+    source: SourceTable
     start: datetime | None = None
     """First hour that every series should have; the first of any series unless given."""
     hours: int | None = None
@@ -50,21 +59,38 @@ class HoursTable:
     """Zones whose clock changes may explain a missing and a doubled hour."""
 
     @property
+    def schema(self) -> TableSchema:
+        """What the table must hold."""
+        return self.source.schema
+
+    @property
+    def name(self) -> str:
+        """`price`, `carbon`, `capacity` or `demand`."""
+        return self.schema.name
+
+    @property
     def key(self) -> str:
         """The column that tells series apart."""
-        return HOURLY_KEYS[self.name]
+        return SERIES if len(self.schema.series) > 1 else self.schema.series[0]
 
     @property
     def values(self) -> tuple[str, ...]:
         """The columns of values that the table has."""
-        known = [c for c in LAYOUTS[self.name].columns if c not in (TIME, self.key)]
-        return tuple(c for c in known if c in self.frame.columns)
+        return tuple(c for c in self.schema.values if c in self.source.columns)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells in their types; any number will do for one, the checks judge it."""
+        return typed(self.source, need=(TIME, *self.schema.series), bounds=False)
 
     @cached_property
     def timed(self) -> pl.DataFrame:
-        """Rows with a time and a series, the values as numbers."""
-        known = self.frame.filter(pl.col(TIME).is_not_null(), pl.col(self.key).is_not_null())
-        return known.with_columns(pl.col(c).cast(pl.Float64, strict=False) for c in self.values)
+        """Rows with a time and a series."""
+        series = list(self.schema.series)
+        rows = self.cells.frame.drop_nulls([TIME, *series])
+        if self.key == SERIES:
+            rows = rows.with_columns(pl.concat_str(series, separator="/").alias(SERIES))
+        return rows
 
     @cached_property
     def expected(self) -> pl.Series:
@@ -75,74 +101,50 @@ class HoursTable:
             on_the_hour = self.timed[TIME].dt.truncate("1h")
             low, high = on_the_hour.min(), on_the_hour.max()
             if not isinstance(low, datetime) or not isinstance(high, datetime):
-                return pl.Series(TIME, [], dtype=UTC)
+                return pl.Series(TIME, [], dtype=INSTANT)
             first, last = self.start or low, high
             if self.hours is not None:
                 last = first + (self.hours - 1) * STEP
         return pl.datetime_range(first, last, "1h", time_unit="us", eager=True).alias(TIME)
 
+    def by_series(self, rows: pl.DataFrame) -> dict[str, list[datetime]]:
+        """The times of some rows by series, in order of the series."""
+        parts = rows.group_by(self.key, maintain_order=True)
+        return dict(sorted((str(name), part[TIME].to_list()) for (name,), part in parts))
+
     def problem(self, series: str, what: str, fix: str) -> Problem:
         """A problem of this table, at one of its series or columns."""
-        return Problem(f"{self.name}.{series}" if series else self.name, what, fix, self.file)
+        where = f"{self.name}.{series}" if series else self.name
+        return Problem(where, what, fix, self.source.label or None)
 
 
 def check_hours(table: HoursTable) -> list[Problem]:
     """Every problem of an hourly table; none if it is sound."""
-    problems = list(check_columns(table))
-    if problems:
+    problems = [*table.cells.problems, *check_zone(table)]
+    needed = [c for c in table.schema.required if c in table.schema.values]
+    problems += missing_columns(table.source, needed)
+    if not table.cells.has(*table.schema.required) or table.timed.is_empty():
         return problems
-    return [problem for check in CHECKS for problem in check(table)]
+    return problems + [problem for check in CHECKS for problem in check(table)]
 
 
-def check_columns(table: HoursTable) -> Iterator[Problem]:
-    """Columns that are missing, and times that are no UTC times."""
-    have = table.frame.schema
-    for column in LAYOUTS[table.name].required:
-        if column not in have:
-            yield table.problem(
-                column,
-                f"the column is missing; there are: {', '.join(have)}",
-                "Rename the columns, or let `wattlas data import` do it.",
-            )
-    kind = have.get(TIME)
-    if kind is None or kind == UTC:
-        return
+def check_zone(table: HoursTable) -> Iterator[Problem]:
+    """Times of a file that keeps them in another zone."""
+    kind = table.source.frame.schema.get(TIME)
     if isinstance(kind, pl.Datetime) and kind.time_zone not in (None, "UTC"):
         what = f"the times are in the zone {kind.time_zone}, wanted UTC"
-    else:
-        what = f"the times are {kind} without a zone, wanted UTC times"
-    yield table.problem(
-        TIME, what, "Import the table with `wattlas data import --time-zone ZONE`: it converts."
-    )
-
-
-def check_unreadable(table: HoursTable) -> Iterator[Problem]:
-    """Rows without a time or without a series, and columns that are not numbers."""
-    for column in (TIME, table.key):
-        rows = table.frame.with_row_index("_row", offset=1).filter(pl.col(column).is_null())["_row"]
-        if len(rows):
-            first = ", ".join(str(row) for row in rows.head(RANGES_TOLD))
-            yield table.problem(
-                column,
-                f"{len(rows)} rows have none that can be read, the first are rows {first}",
-                "Times look like 2023-01-31T13:00:00Z: UTC, with the Z. "
-                "`wattlas data import --time-zone ZONE` converts others.",
-            )
-    for column in table.values:
-        if not table.frame.schema[column].is_numeric():
-            yield table.problem(column, "it is text, wanted numbers", "Write numbers with a point.")
+        fix = "Import the table with `wattlas data import --time-zone ZONE`: it converts."
+        yield table.problem(TIME, what, fix)
 
 
 def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
     """Hours that a series has twice or not at all; clock changes are recognised."""
     rows = table.timed
     counts = rows.group_by(table.key, TIME, maintain_order=True).len()
-    doubled = counts.filter(pl.col("len") > 1)
-    grid = rows.select(pl.col(table.key).unique(maintain_order=True)).join(
-        table.expected.to_frame(), how="cross"
-    )
+    series_there = rows.select(pl.col(table.key).unique(maintain_order=True))
+    grid = series_there.join(table.expected.to_frame(), how="cross")
     lacking = grid.join(rows, on=[table.key, TIME], how="anti", maintain_order="left")
-    twice, gone = _by_series(doubled, table.key), _by_series(lacking, table.key)
+    twice, gone = table.by_series(counts.filter(pl.col("len") > 1)), table.by_series(lacking)
     for series in sorted({*twice, *gone}):
         extra, absent = twice.get(series, []), gone.get(series, [])
         clock = clock_change(extra, absent, table.time_zones)
@@ -151,120 +153,81 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
             extra = [at for at in extra if at not in clock.doubled]
             absent = [at for at in absent if at not in clock.absent]
         if extra:
-            yield table.problem(
-                series,
-                f"{_count(extra)} there more than once: {ranges(extra)}",
-                "Keep one row per hour.",
-            )
+            what = f"{_count(extra, ' is', ' are')} there more than once: {ranges(extra)}"
+            yield table.problem(series, what, "Keep one row per hour.")
         if absent:
-            yield table.problem(
-                series,
-                f"{_count(absent)} missing: {ranges(absent)}",
-                "Add the hours, or leave the series out.",
-            )
+            what = f"{_count(absent, ' is', ' are')} missing: {ranges(absent)}"
+            yield table.problem(series, what, "Add the hours, or leave the series out.")
 
 
-def _count(times: Sequence[datetime]) -> str:
-    return "1 hour is" if len(times) == 1 else f"{len(times):,} hours are"
-
-
-def _by_series(frame: pl.DataFrame, key: str) -> dict[str, list[datetime]]:
-    return {
-        str(name): part[TIME].to_list()
-        for (name,), part in frame.group_by(key, maintain_order=True)
-    }
+def _count(times: Sequence[datetime], single: str = "", plural: str = "") -> str:
+    return f"1 hour{single}" if len(times) == 1 else f"{len(times):,} hours{plural}"
 
 
 def check_off_the_hour(table: HoursTable) -> Iterator[Problem]:
     """Stamps that are not at the beginning of an hour."""
     off = table.timed.filter(pl.col(TIME) != pl.col(TIME).dt.truncate("1h"))
-    for series, times in sorted(_by_series(off, table.key).items()):
-        yield table.problem(
-            series,
-            f"{len(times):,} stamps are not at a full hour, the first is {stamp(times[0])}",
-            "Average them to hours: `wattlas data import --average`.",
-        )
+    fix = "Average them to hours: `wattlas data import --average`."
+    for series, times in table.by_series(off).items():
+        first = hour_text(times[0])
+        what = f"{len(times):,} stamps are not at a full hour, the first is {first}"
+        yield table.problem(series, what, fix)
 
 
 def check_order(table: HoursTable) -> Iterator[Problem]:
     """Series whose rows are not in order of time."""
-    back = table.timed.with_columns(
-        _back=pl.col(TIME) < pl.col(TIME).shift(1).over(table.key)
-    ).filter(pl.col("_back"))
-    for series, times in sorted(_by_series(back, table.key).items()):
-        yield table.problem(
-            series,
-            f"the rows are not sorted by time: it steps back {len(times)} times, first at "
-            f"{stamp(times[0])}",
-            "Sort the rows by series and time.",
-        )
+    back = pl.col(TIME) < pl.col(TIME).shift(1).over(table.key)
+    rows = table.timed.with_columns(_back=back).filter(pl.col("_back"))
+    for series, times in table.by_series(rows).items():
+        steps = f"it steps back {len(times)} times, first at {hour_text(times[0])}"
+        what = f"the rows are not sorted by time: {steps}"
+        yield table.problem(series, what, "Sort the rows by series and time.")
 
 
 def check_numbers(table: HoursTable) -> Iterator[Problem]:
-    """Values that are null, NaN or infinite."""
+    """Values that are null, NaN or infinite; those that are no number were told before."""
+    fix = "Fill in the values, or leave the series out."
     for column in table.values:
-        if not table.frame.schema[column].is_numeric():
-            continue
-        optional = column in LAYOUTS[table.name].optional
-        bad = pl.col(column).is_nan() | pl.col(column).is_infinite()
-        wrong = table.timed.filter(bad if optional else bad.fill_null(True))
-        for series, times in sorted(_by_series(wrong, table.key).items()):
-            hours = "1 hour has" if len(times) == 1 else f"{len(times):,} hours have"
-            yield table.problem(
-                series,
-                f"{hours} no number in {column}: {ranges(times)}",
-                "Fill in the values, or leave the series out.",
-            )
+        wrong = ~pl.col(column).is_finite()
+        if column in table.schema.required:
+            wrong = wrong.fill_null(True)
+        told = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
+        for series, times in table.by_series(table.timed.filter(wrong & ~told)).items():
+            what = f"{_count(times, ' has', ' have')} no number in {column}: {ranges(times)}"
+            yield table.problem(series, what, fix)
 
 
 def check_negative(table: HoursTable) -> Iterator[Problem]:
-    """Carbon intensities and capacities below zero."""
-    if table.name == "price":
-        return
+    """Values below zero where there can be none."""
     for column in table.values:
-        wrong = table.timed.filter(pl.col(column) < 0)
-        for series, times in sorted(_by_series(wrong, table.key).items()):
-            hours = "1 hour" if len(times) == 1 else f"{len(times):,} hours"
-            yield table.problem(
-                series,
-                f"{column} is negative in {hours}: {ranges(times)}",
-                "Only a price can be negative.",
-            )
+        least = table.schema[column].lower
+        if least is None:
+            continue
+        below = table.timed.filter(pl.col(column) < least)
+        for series, times in table.by_series(below).items():
+            what = f"{column} is negative in {_count(times)}: {ranges(times)}"
+            yield table.problem(series, what, "Only a price can be negative.")
 
 
 def check_units(table: HoursTable) -> Iterator[Problem]:
     """Series whose typical size belongs to another unit."""
     for column in table.values:
+        low, high = table.schema[column].usual or (0.0, float("inf"))
+        below, above = UNUSUAL.get(table.schema[column].unit, ("", ""))
         finite = table.timed.filter(pl.col(column).is_finite(), pl.col(column) != 0)
         enough = pl.len().over(table.key) >= LEAST_VALUES
         medians = finite.filter(enough).group_by(table.key).agg(pl.col(column).abs().median())
-        for series, size in medians.sort(table.key).iter_rows():
-            told = _unit_told(column, size)
-            if told:
-                what = f"the median of {column} is {size:.3g}: {told}"
-                yield table.problem(series, what, _UNIT)
+        unusual = medians.filter((pl.col(column) < low) | (pl.col(column) > high))
+        for series, size in unusual.sort(table.key).iter_rows():
+            told = below if size < low else above
+            what = f"the median of {column} is {size:.3g}: {told}"
+            yield table.problem(series, what, _UNIT)
 
 
 _UNIT = "Import the table again and name its unit: `wattlas data import --unit UNIT`."
 
 
-def _unit_told(column: str, median: float) -> str:
-    """Why this median cannot be in the column's unit, or nothing."""
-    if column.endswith("_g_per_kwh"):
-        if median < MIN_INTENSITY:
-            return "that looks like kg/kWh, wanted g/kWh"
-        if median > MAX_INTENSITY_G_PER_KWH:
-            return "no grid emits that, wanted g/kWh; it looks like lb/MWh or mg/kWh"
-    if column == "price_usd_per_mwh":
-        if median < MIN_PRICE:
-            return "that looks like USD/kWh, wanted USD/MWh"
-        if median > MAX_PRICE_USD_PER_MWH:
-            return "that looks like another currency or unit, wanted USD/MWh"
-    return ""
-
-
 CHECKS: tuple[Callable[[HoursTable], Iterator[Problem]], ...] = (
-    check_unreadable,
     check_duplicates_and_gaps,
     check_off_the_hour,
     check_order,

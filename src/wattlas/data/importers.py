@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
-from wattlas.data.pack_tables import TEXT, TIME
+from wattlas.data.reader.dialect import ROW, read_frame
+from wattlas.data.reader.stamps import says_zone, wall, zoned
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.hours import CARBON, PRICE, TIME
 from wattlas.errors import InputError, Problem, UsageError
 
-VALUE = {"price": "price_usd_per_mwh", "carbon": "average_g_per_kwh"}
+VALUE = {schema.name: schema.values[0] for schema in (PRICE, CARBON)}
 """The column that an import fills, per table."""
 UNITS: Mapping[str, tuple[str, float]] = {
     "usd/mwh": ("price", 1.0),
@@ -68,46 +71,25 @@ def read_electricity_maps(
     if problems or not frames:
         raise InputError(problems or [Problem("files", "none was given", "Name the CSV files.")])
     rows = pl.concat(frames)
-    note = f"{intensity} average"
+    unit, note = CARBON[VALUE["carbon"]].unit, f"{intensity} average"
     if estimated:
         note += f"; {estimated:,} of {rows.height:,} hours are estimates of the publisher"
-    return Imported(
-        "carbon", rows, "Electricity Maps", ODBL, "gCO2e/kWh", note, intensity_kind=intensity
-    )
+    return Imported("carbon", rows, "Electricity Maps", ODBL, unit, note, intensity_kind=intensity)
 
 
 def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, int]:
     """Rows of one file, and how many of them are marked as estimated."""
-    raw = _read_csv(file)
+    raw = _raw(file)
     words = {name: _plain(name) for name in raw.columns}
     kinds = ("life cycle", "lca") if intensity == "life-cycle" else ("direct",)
     time = _find(words, lambda w: w.startswith("datetime") and "utc" in w)
     zone = _find(words, lambda w: w == "zone id")
     value = _find(words, lambda w: w.startswith("carbon intensity") and any(k in w for k in kinds))
-    lacking = [
-        name
-        for name, column in (
-            ("Datetime (UTC)", time),
-            ("Zone id", zone),
-            (
-                f"Carbon intensity … ({'Life cycle' if intensity == 'life-cycle' else 'direct'})",
-                value,
-            ),
-        )
-        if column is None
-    ]
+    kind = "Life cycle" if intensity == "life-cycle" else "direct"
+    names = {"Datetime (UTC)": time, "Zone id": zone, f"Carbon intensity … ({kind})": value}
     if time is None or zone is None or value is None:
-        raise InputError(
-            [
-                Problem(
-                    column,
-                    f"the column is missing; there are: {', '.join(raw.columns)}",
-                    "Use the hourly CSV as it was downloaded, or import it as a plain table.",
-                    str(file),
-                )
-                for column in lacking
-            ]
-        )
+        fix = "Use the hourly CSV as it was downloaded, or import it as a plain table."
+        raise _lacking([name for name, column in names.items() if column is None], raw, fix, file)
     rows = raw.select(
         _utc_text(pl.col(time)).alias(TIME),
         pl.col(zone).alias("zone"),
@@ -122,6 +104,20 @@ def _electricity_maps_file(file: Path, intensity: str) -> tuple[pl.DataFrame, in
     if flag is not None:
         guesses = raw.select(pl.col(flag).str.to_lowercase().eq("true").sum()).item() or 0
     return rows.drop("_stamp"), int(guesses)
+
+
+def _raw(file: Path) -> pl.DataFrame:
+    """The rows of a file as they stand, without spaces around cells; InputError if it has none."""
+    raw = read_frame(file, str(file)).drop(ROW).with_columns(pl.col(pl.String).str.strip_chars())
+    if raw.is_empty():
+        raise InputError([Problem("(rows)", "there are none", "Give an hour.", str(file))])
+    return raw
+
+
+def _lacking(names: Sequence[str], raw: pl.DataFrame, fix: str, file: Path) -> InputError:
+    """What is wrong with a file that lacks some columns."""
+    what = f"this column is missing; there are: {', '.join(raw.columns)}"
+    return InputError([Problem(name, what, fix, str(file)) for name in names])
 
 
 def _plain(name: str) -> str:
@@ -168,7 +164,7 @@ def read_plain(
     Raises UsageError for an unknown unit or zone, InputError for what is wrong in the file.
     """
     scale = _scale(layout)
-    raw = pl.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
+    raw = _raw(file)
     rows = _long_rows(raw, layout, file)
     rows = rows.with_columns(_to_utc(rows, layout.time_zone))
     value = VALUE[layout.table]
@@ -182,15 +178,9 @@ def read_plain(
             .agg(pl.col(value).mean().round(_DECIMALS))
             .select(TIME, "zone", value)
         )
-    unit = "USD/MWh" if layout.table == "price" else "gCO2e/kWh"
-    return Imported(
-        layout.table,
-        rows.select(TIME, "zone", value),
-        source,
-        licence,
-        unit,
-        intensity_kind=intensity,
-    )
+    table, unit = layout.table, TABLES[layout.table][value].unit
+    rows = rows.select(TIME, "zone", value)
+    return Imported(table, rows, source, licence, unit, intensity_kind=intensity)
 
 
 def joined(parts: Sequence[Imported]) -> Imported:
@@ -222,34 +212,23 @@ def _scale(layout: PlainLayout) -> float:
 def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFrame:
     """Rows of stamp, zone and value, in the order of the file."""
     value = VALUE[layout.table]
-    wanted = [layout.time_column, layout.zone_column, layout.value_column]
+    given = (layout.time_column, layout.zone_column, layout.value_column)
+    time_column, zone_column, value_column = wanted = [name and name.strip() for name in given]
     lacking = [name for name in wanted if name is not None and name not in raw.columns]
     if lacking:
-        there = ", ".join(raw.columns)
-        raise InputError(
-            [
-                Problem(
-                    name,
-                    f"the column is missing; there are: {there}",
-                    "Name the columns with --time-column, --zone-column and --value-column.",
-                    str(file),
-                )
-                for name in lacking
-            ]
-        )
-    stamp = pl.col(layout.time_column).alias("_stamp")
-    if layout.zone_column is not None:
-        column = layout.value_column or value
+        fix = "Name the columns with --time-column, --zone-column and --value-column."
+        raise _lacking(lacking, raw, fix, file)
+    stamp = pl.col(str(time_column)).alias("_stamp")
+    if zone_column is not None:
+        column = value_column or value
         if column not in raw.columns:
             column = next(n for n in raw.columns if n not in wanted)
-        zone = pl.col(layout.zone_column).cast(TEXT).alias("zone")
+        zone = pl.col(zone_column).cast(pl.String).alias("zone")
         return raw.select(stamp, zone, pl.col(column).alias(value))
-    if layout.value_column is not None:
-        name = layout.zone or layout.value_column
-        return raw.select(
-            stamp, pl.lit(name).alias("zone"), pl.col(layout.value_column).alias(value)
-        )
-    zones = [name for name in raw.columns if name != layout.time_column]
+    if value_column is not None:
+        zone = pl.lit(layout.zone or value_column).alias("zone")
+        return raw.select(stamp, zone, pl.col(value_column).alias(value))
+    zones = [name for name in raw.columns if name != time_column]
     parts = [raw.select(stamp, pl.lit(z).alias("zone"), pl.col(z).alias(value)) for z in zones]
     return pl.concat(parts, how="vertical_relaxed")
 
@@ -259,60 +238,29 @@ def _to_utc(rows: pl.DataFrame, zone: str) -> pl.Expr:
     kind = rows.schema["_stamp"]
     if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
         return pl.col("_stamp").dt.convert_time_zone("UTC").dt.cast_time_unit("us").alias(TIME)
-    if kind == TEXT:
-        offset = pl.col("_stamp").str.contains(r"(Z|UTC|[+-]\d\d:?\d\d)$")
-        wall = _wall_text(pl.col("_stamp"))
-        return (
-            pl.when(offset)
-            .then(_utc_text(pl.col("_stamp")))
-            .otherwise(_localise(wall, zone))
-            .alias(TIME)
-        )
+    if kind == pl.String:
+        stamp = pl.col("_stamp")
+        local = _localise(wall(stamp), zone)
+        return pl.when(says_zone(stamp)).then(zoned(stamp)).otherwise(local).alias(TIME)
     return _localise(pl.col("_stamp").cast(pl.Datetime("us"), strict=False), zone).alias(TIME)
 
 
-def _localise(wall: pl.Expr, zone: str) -> pl.Expr:
+def _localise(clock: pl.Expr, zone: str) -> pl.Expr:
     """Wall times of a zone as UTC; the second time that an ambiguous one comes is winter time."""
     turn = pl.int_range(pl.len()).over("zone", "_stamp")
     which = pl.when(turn == 0).then(pl.lit("earliest")).otherwise(pl.lit("latest"))
-    local = wall.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+    local = clock.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
     return local.dt.convert_time_zone("UTC")
-
-
-_WALL_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
-
-
-def _wall_text(column: pl.Expr) -> pl.Expr:
-    """ISO 8601 text without an offset as a time without a zone; others become null."""
-    plain = column.str.strip_chars().str.replace(r"\.\d+$", "")
-    return pl.coalesce(
-        plain.str.to_datetime(form, time_unit="us", strict=False) for form in _WALL_FORMATS
-    )
 
 
 def _utc_text(column: pl.Expr) -> pl.Expr:
     """ISO 8601 text with an offset, or without one and then taken as UTC, as UTC."""
-    plain = column.str.strip_chars().str.replace(" UTC$", "Z").str.replace(r"\.\d+", "")
-    forms = ("%Y-%m-%dT%H:%M:%S%#z", "%Y-%m-%d %H:%M:%S%#z", "%Y-%m-%dT%H:%M%#z")
-    with_offset = [
-        plain.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms
-    ]
-    return pl.coalesce(*with_offset, _wall_text(column).dt.replace_time_zone("UTC"))
+    return pl.coalesce(zoned(column), wall(column).dt.replace_time_zone("UTC"))
 
 
 def _number(column: pl.Expr) -> pl.Expr:
     """Text or numbers as numbers; what is none becomes null and is found by the checks."""
     return column.cast(pl.Float64, strict=False)
-
-
-def _read_csv(file: Path) -> pl.DataFrame:
-    """All columns as text, so that a zone NO and a stamp stay what they are."""
-    try:
-        return pl.read_csv(file, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            [Problem(file.name, f"it cannot be read: {error}", "Give a CSV file.", str(file))]
-        ) from error
 
 
 def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) -> list[Problem]:
@@ -321,12 +269,9 @@ def _unreadable_times(rows: pl.DataFrame, column: str, zone: str, file: Path) ->
     if bad.is_empty():
         return []
     first = ", ".join(str(stamp) for stamp in bad["_stamp"].unique(maintain_order=True).head(3))
-    return [
-        Problem(
-            column,
-            f"{bad.height} stamps are no time of the zone {zone}, the first: {first}",
-            "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips "
-            "an hour in spring: check --time-zone.",
-            str(file),
-        )
-    ]
+    what = f"{bad.height} stamps are no time of the zone {zone}, the first: {first}"
+    fix = (
+        "Stamps look like 2023-01-31T13:00, with or without seconds and offset. A clock skips an "
+        "hour in spring: check --time-zone."
+    )
+    return [Problem(column, what, fix, str(file))]

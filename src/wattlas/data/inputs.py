@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.data.reader.source import SourceTable, read_table
+from wattlas.data.reader.stretch import Stretch
+from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.series import parse_utc
-from wattlas.data.tables import Span, Table, read_table, table_of
 from wattlas.data.yaml_lines import Document, Path_, dotted
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
@@ -29,34 +31,26 @@ class Inputs:
     warnings: list[Problem] = field(default_factory=list)
     used: list[Provenance] = field(default_factory=list)
     from_pack: set[str] = field(default_factory=set)
-    span: Span | None = None
+    stretch: Stretch | None = None
     """Rows of tables over time that lie outside are not read."""
-    store: Path | None = None
-    """Folder for tables that are read stretch by stretch and cannot be read in part."""
 
     def report(self, path: Path_, what: str, fix: str) -> None:
         """Note a problem with the value at a path of the document."""
         self.problems.append(self.document.problem(path, what, fix))
 
-    def table(self, path: Path_, name: str, given: str | None) -> Table | None:
-        """The table named at `path`, or the pack's table `name`, or None where neither is."""
+    def table(self, path: Path_, schema: TableSchema, given: str | None) -> SourceTable | None:
+        """The table named at `path`, or the pack's table, or None where neither is."""
         if given is not None:
-            return self._file(path, name, given)
-        if self.pack is not None and self.pack.has(name):
-            self.from_pack.add(name)
-            try:
-                if self.span is not None and (file := hourly_file(self.pack, name)):
-                    label = f"pack {self.pack.manifest.name}: {name}"
-                    return read_table(file, label, Problem(name, "is missing", ""), *self._part)
-                frame = self.pack.frame(name, self._until())
-                return table_of(frame, f"pack {self.pack.manifest.name}: {name}")
-            except InputError as fault:
-                self.problems += fault.problems
-        return None
-
-    @property
-    def _part(self) -> tuple[Span | None, Path | None]:
-        return self.span, self.store
+            return self._file(path, schema, given)
+        if self.pack is None or not self.pack.has(schema.name):
+            return None
+        self.from_pack.add(schema.name)
+        try:
+            table: SourceTable = self.pack.table(schema.name, self.stretch, self._until())
+        except InputError as fault:
+            self.problems += fault.problems
+            return None
+        return table
 
     def _until(self) -> np.datetime64 | None:
         """The end of the hours that are studied, UTC; None where only tables say how long they are.
@@ -71,18 +65,19 @@ class Inputs:
             return None
         return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
 
-    def _file(self, path: Path_, name: str, given: str) -> Table | None:
+    def _file(self, path: Path_, schema: TableSchema, given: str) -> SourceTable | None:
         file = Path(given).expanduser()
         full = file if file.is_absolute() else self.base / file
         missing = self.document.problem(
             path, f"names the table `{given}`, which is not there", f"Looked at {full}."
         )
+        stretch = self.stretch if schema.series else None
         try:
-            table = read_table(full, str(full), missing, *self._part)
+            table = read_table(full, schema, str(full), missing, stretch)
         except InputError as fault:
             self.problems += fault.problems
             return None
-        self.used.append(Provenance(what=name, source=f"table {given} of the scenario"))
+        self.used.append(Provenance(what=schema.name, source=f"table {given} of the scenario"))
         return table
 
     def provenance(self) -> tuple[Provenance, ...]:
@@ -109,13 +104,3 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
                 for p in fault.problems
             ]
     return inputs
-
-
-HOURLY = ("price", "carbon", "capacity", "demand")
-"""Tables over time."""
-
-
-def hourly_file(pack: Any, name: str) -> Path | None:
-    """The file of a pack's table over time; None where it is another table, or generated."""
-    entry = pack.manifest.tables.get(name) if name in HOURLY else None
-    return None if entry is None else Path(pack.folder / entry.file)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.source import read_table
+from wattlas.data.schema.hours import CARBON, TIME
 from wattlas.data.series import grid, time_range, time_step_h
-from wattlas.data.tables import TIME_COLUMN, Column, read_table, typed
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Hours
 
 VALUE = "average_g_per_kwh"
-COLUMNS = (Column(TIME_COLUMN, "time"), Column("zone"), Column(VALUE, "number", at_least=0.0))
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
     file = Path(path)
     fix = "Give hourly intensities in CSV or Parquet."
     missing = Problem(str(path), "there is no such file", fix)
-    table = read_table(file, str(path), missing)
-    frame, problems = typed(table, COLUMNS)
-    span = time_range(frame) if TIME_COLUMN in frame.columns else None
+    table = read_table(file, CARBON, str(path), missing)
+    cells = typed(table, only=CARBON.required)
+    frame, problems = cells.frame, cells.problems
+    span = time_range(frame) if cells.has(TIME) else None
     if problems or span is None:
         none = table.problem(None, "(rows)", "there are none", "Give an hour.")
         raise InputError(problems or [none])
@@ -48,8 +50,8 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
     zones = tuple(frame["zone"].unique(maintain_order=True).to_list())
     wanted = [(zone,) for zone in zones]
     values, have, problems = grid(table, frame, ["zone"], VALUE, wanted, hours)
-    for zone, found in zip(zones, have, strict=True):
-        if not found:
+    for zone, has_rows in zip(zones, have, strict=True):
+        if not has_rows:
             what = f"`{zone}` has none of the hours from {hours.utc[0]}Z on"
             problems.append(table.problem(None, VALUE, what, "Add the rows."))
     if problems:

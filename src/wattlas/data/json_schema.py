@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from wattlas.data.schema_models import ScenarioDocument
+from wattlas.data.schema_types import SHORTHAND
 
 COMMITTED = Path(__file__).parent / "scenario.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-SHORTHAND = "x-shorthand"
 
 
 def scenario_schema() -> dict[str, Any]:

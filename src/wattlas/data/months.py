@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from wattlas.data.assemble import assemble_stretches, outline
-from wattlas.data.clock import COLUMNS, SignalTable, whole_time
+from wattlas.data.clock import SIGNALS, SignalTable, whole_time
 from wattlas.data.draft import make_draft
-from wattlas.data.inputs import Inputs, hourly_file
+from wattlas.data.inputs import Inputs
+from wattlas.data.reader.source import source_of
+from wattlas.data.reader.stretch import times_of
 from wattlas.data.scenario_file import inputs_of
-from wattlas.data.tables import table_of, times_of
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
@@ -118,28 +119,28 @@ def _hours(inputs: Inputs) -> Hours:
     tables = {}
     for name, file in _signal_files(inputs).items():
         frame = times_of(file)
-        tables[name] = SignalTable(table_of(frame, name), frame)
+        tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame)
         break
-    found = whole_time(inputs, tables)
-    if found is None or inputs.problems:
+    hours = whole_time(inputs, tables)
+    if hours is None or inputs.problems:
         from wattlas.data.checks import unique
         from wattlas.errors import InputError
 
         raise InputError(unique(inputs.problems))
-    return found
+    return hours
 
 
 def _signal_files(inputs: Inputs) -> dict[str, Path]:
     """Files of prices and intensities that are there."""
-    found = {}
-    for name in COLUMNS:
+    files = {}
+    for name in SIGNALS:
         given = getattr(inputs.typed.signals, name).table
         file = None
         if given is not None:
             file = Path(given).expanduser()
             file = file if file.is_absolute() else inputs.base / file
         elif inputs.pack is not None:
-            file = hourly_file(inputs.pack, name)
+            file = inputs.pack.file(name)
         if file is not None and file.is_file():
-            found[name] = file
-    return found
+            files[name] = file
+    return files

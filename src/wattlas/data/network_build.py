@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from wattlas.data.entities import Entities, Entity
+from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
+from wattlas.data.reader.cells import doubled, typed
+from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
-from wattlas.data.tables import ROW, Column, Table, typed
 from wattlas.data.yaml_lines import Document, Path_
 from wattlas.errors import Problem
 from wattlas.model.geography import great_circle_km
 from wattlas.model.network import RttModel, rtt_from_distance_ms
-from wattlas.model.suggest import did_you_mean
 
 MEASURED = "measured"
 SHOWN_PAIRS = 3
@@ -50,10 +50,9 @@ def rtt_pairs(
     document: Document,
     path: Path_,
     leg: RttLeg,
-    table: Table | None,
+    table: SourceTable | None,
     origin: Entities,
     target: Entities,
-    names: tuple[str, str],
 ) -> Pairs:
     """Round trips of one leg, ms. Unknown pairs are NaN; the caller judges which are needed.
 
@@ -65,16 +64,16 @@ def rtt_pairs(
         empty = np.full((len(origin.kept), len(target.kept)), np.nan)
         return Pairs(empty, empty > 0, [document.problem((*path, "model"), what, fix)])
     if leg.model is not None:
-        found = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
+        pairs = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
-        found = pairs_of(table, origin, target, names, "rtt_ms")
+        pairs = pairs_of(table, origin, target)
         if leg.missing is not None:
-            gaps = np.isnan(found.value)
-            value = np.where(gaps, distance_ms(origin, target, leg.missing), found.value)
-            found = Pairs(value, found.modelled | gaps, found.problems, found.warnings)
-    problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, found)
+            gaps = np.isnan(pairs.value)
+            value = np.where(gaps, distance_ms(origin, target, leg.missing), pairs.value)
+            pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
+    problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, pairs)
     return Pairs(
-        found.value + leg.add_ms, found.modelled, found.problems + problems, found.warnings
+        pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, pairs.warnings
     )
 
 
@@ -82,50 +81,42 @@ def egress_pairs(
     document: Document,
     path: Path_,
     egress: Egress,
-    table: Table | None,
+    table: SourceTable | None,
     nodes: Entities,
     regions: Entities,
 ) -> Pairs:
     """Egress prices, USD/GB; a pair without one is a problem."""
-    found = pairs_of(table, nodes, regions, ("node", "region"), "egress_usd_per_gb")
+    pairs = pairs_of(table, nodes, regions)
     if egress.default_usd_per_gb is not None:
-        gaps = np.isnan(found.value)
-        found.value[gaps] = egress.default_usd_per_gb
-    problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, found)
-    lacking = np.isnan(found.value)
+        gaps = np.isnan(pairs.value)
+        pairs.value[gaps] = egress.default_usd_per_gb
+    problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, pairs)
+    lacking = np.isnan(pairs.value)
     if lacking.any():
         what = f"has no price for {_listed(lacking, nodes, regions)}"
         fix = "Add the pairs, or `network.egress.default_usd_per_gb`."
         problems.append(document.problem(path, what, fix))
-    value = found.value * egress.scale
-    return Pairs(value, found.modelled, found.problems + problems, found.warnings)
+    value = pairs.value * egress.scale
+    return Pairs(value, pairs.modelled, pairs.problems + problems, pairs.warnings)
 
 
 def _shape(origin: Entities, target: Entities) -> tuple[int, int]:
     return len(origin.kept), len(target.kept)
 
 
-def pairs_of(
-    table: Table | None, origin: Entities, target: Entities, names: tuple[str, str], value: str
-) -> Pairs:
+def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> Pairs:
     """What a table says of each pair; a pair given twice and an id misspelt are problems."""
     matrix = np.full(_shape(origin, target), np.nan)
     modelled = np.zeros(_shape(origin, target), dtype=bool)
     if table is None:
         return Pairs(matrix, modelled)
-    columns = [
-        Column(names[0]),
-        Column(names[1]),
-        Column(value, "number", at_least=0.0),
-        Column("method", required=False),
-    ]
-    frame, problems = typed(table, columns)
-    if any(n not in frame.columns for n in (*names, value)):
-        return Pairs(matrix, modelled, problems)
-    frame = frame.filter(pl.col(value).is_not_null())
-    problems += _unknown_ids(table, frame, names[0], origin)
-    problems += _unknown_ids(table, frame, names[1], target)
-    problems += _twice(table, frame, names, value)
+    cells, names = typed(table), table.schema.key
+    (value,) = table.schema.values
+    if not cells.has(*names, value):
+        return Pairs(matrix, modelled, cells.problems)
+    frame = cells.frame.filter(pl.col(value).is_not_null())
+    problems = cells.problems + doubled(table, frame)[0]
+    problems += [*unknown_ids(table, frame, origin), *unknown_ids(table, frame, target)]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}
     method = frame["method"] if "method" in frame.columns else [MEASURED] * frame.height
@@ -136,60 +127,24 @@ def pairs_of(
     return Pairs(matrix, modelled, problems)
 
 
-def _unknown_ids(
-    table: Table, frame: pl.DataFrame, column: str, entities: Entities
-) -> list[Problem]:
-    """Ids that no section knows. A pack may hold more than is asked for; a user's table may not."""
-    if table.path is None:
-        return []
-    known = {e.id for e in entities.every}
-    first = frame.group_by(column, maintain_order=True).agg(pl.col(ROW).first())
-    return [
-        table.problem(
-            row,
-            column,
-            f"`{name}` is not one of the {entities.section}",
-            did_you_mean(name, known) or f"Add it to `{entities.section}:`.",
-        )
-        for name, row in first.iter_rows()
-        if name is not None and name not in known
-    ]
-
-
-def _twice(table: Table, frame: pl.DataFrame, names: tuple[str, str], value: str) -> list[Problem]:
-    again = frame.filter(pl.struct(names).is_duplicated() & ~pl.struct(names).is_first_distinct())
-    return [
-        table.problem(row, value, f"`{a}` to `{b}` is given twice", "Keep one of the rows.")
-        for a, b, row in again.select(*names, ROW).head(SHOWN_PAIRS).iter_rows()
-    ]
-
-
 def _apply_pairs(
     document: Document,
     path: Path_,
-    pairs: Mapping[str, Mapping[str, float]] | None,
+    given: Mapping[str, Mapping[str, float]] | None,
     origin: Entities,
     target: Entities,
-    found: Pairs,
+    pairs: Pairs,
 ) -> list[Problem]:
-    problems = []
-    for a, row in (pairs or {}).items():
-        problems += _check_id(document, (*path, a), a, origin)
+    problems: list[Problem] = []
+    for a, row in (given or {}).items():
+        problems += check_id(document, (*path, a), a, origin)
         for b, value in row.items():
-            problems += _check_id(document, (*path, a, b), b, target)
+            problems += check_id(document, (*path, a, b), b, target)
             if a in origin.ids and b in target.ids:
                 at = origin.ids.index(a), target.ids.index(b)
-                found.value[at] = value
-                found.modelled[at] = False
+                pairs.value[at] = value
+                pairs.modelled[at] = False
     return problems
-
-
-def _check_id(document: Document, path: Path_, identity: str, entities: Entities) -> list[Problem]:
-    known = [e.id for e in entities.every]
-    if identity in known:
-        return []
-    what = f"`{identity}` is not one of the {entities.section}"
-    return [document.problem(path, what, did_you_mean(identity, known))]
 
 
 def missing_pairs(
@@ -217,7 +172,7 @@ def triangle_inversions(
     """A warning where going round would be faster than the pair itself, by more than 5 ms.
 
     The way round from node s to region r runs through another region q and another node s':
-    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never fixed.
+    rtt(s,r) ≤ rtt(s,q) + rtt(s',q) + rtt(s',r) should hold. Reported, never corrected.
     """
     if rtt.size == 0 or np.isnan(rtt).any():
         return None

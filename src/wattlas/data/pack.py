@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,13 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wattlas.data import typical
-from wattlas.data.pack_tables import LAYOUTS, TIME, UTC, read_table
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable, read_table, source_of
+from wattlas.data.reader.stamps import INSTANT
+from wattlas.data.reader.stretch import Stretch
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
 
@@ -111,34 +117,54 @@ class Pack:
         """Whether `frame(table)` works."""
         return table in self.tables
 
-    def frame(self, table: str, until: np.datetime64 | None = None) -> pl.DataFrame:
-        """The rows of a table, columns as documented; hours of a typical pack are generated.
+    def file(self, table: str) -> Path | None:
+        """The file of a table; None where it is generated, or not there."""
+        entry = self.manifest.tables.get(table)
+        return None if entry is None else self.folder / entry.file
 
-        `until` (UTC) is the end of what is needed of generated hours: they end with that month.
-        Raises InputError where the pack has no such table, or its file cannot be read.
+    def table(
+        self, name: str, stretch: Stretch | None = None, until: np.datetime64 | None = None
+    ) -> SourceTable:
+        """The rows of a table as they stand in its file, or are generated.
+
+        Of a file over time the rows in `stretch` only. `until` (UTC) is the end of what is needed
+        of generated hours: they end with that month. Raises InputError where the pack has no such
+        table, or its file cannot be read.
         """
-        made = table in GENERATED and table not in self.manifest.tables and self.has(table)
-        months = self._months(until) if made and until is not None else MONTHS
+        schema, label, file = TABLES.get(name), f"pack {self.name}: {name}", self.file(name)
+        if schema is None or not self.has(name):
+            have = ", ".join(self.tables)
+            fix = f"Give the table in the scenario. The pack has: {have}."
+            at = str(self.folder / MANIFEST)
+            what = f"it has no table `{name}`"
+            raise InputError([Problem(f"pack {self.name}", what, fix, at)])
+        if file is None:
+            frame = self._generated(name, until)
+            return replace(source_of(frame, schema, label), shared=True)
+        read = read_table(file, schema, label, stretch=stretch if schema.series else None)
+        return replace(read, shared=True)
+
+    def frame(self, name: str, until: np.datetime64 | None = None) -> pl.DataFrame:
+        """The rows of a table, columns typed and named as documented.
+
+        Raises InputError where the pack has no such table, or something is wrong in its file.
+        """
+        if self.file(name) is None and self.has(name):
+            return self._generated(name, until)
+        if name not in self._frames:
+            table = replace(self.table(name), label=str(self.file(name)), titled=True)
+            cells = typed(table, need=table.schema.in_packs)
+            if cells.problems:
+                raise InputError(cells.problems)
+            self._frames[name] = cells.frame.drop(ROW)
+        return self._frames[name]
+
+    def _generated(self, table: str, until: np.datetime64 | None) -> pl.DataFrame:
+        months = MONTHS if until is None else self._months(until)
         key = table if months == MONTHS else f"{table}, {months} months"
         if key not in self._frames:
-            self._frames[key] = self._made(table, months) if made else self._load(table)
+            self._frames[key] = self._made(table, months)
         return self._frames[key]
-
-    def _load(self, table: str) -> pl.DataFrame:
-        entry = self.manifest.tables.get(table)
-        if entry is not None:
-            return _read(self.folder / entry.file, table)
-        have = ", ".join(self.tables)
-        raise InputError(
-            [
-                Problem(
-                    f"pack {self.name}",
-                    f"it has no table `{table}`",
-                    f"Give the table in the scenario. The pack has: {have}.",
-                    str(self.folder / MANIFEST),
-                )
-            ]
-        )
 
     def _made(self, table: str, months: int) -> pl.DataFrame:
         """A generated table; the other one is kept, because both are made at once."""
@@ -231,30 +257,22 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     """Every table that is unknown, missing, outside of the folder, or not what was hashed."""
     at = str(folder / MANIFEST)
     for name, entry in manifest.tables.items():
-        file = folder / entry.file
-        if name not in LAYOUTS:
-            yield Problem(
-                f"tables.{name}",
-                "no table of this name is known",
-                f"Name it as one of: {', '.join(sorted(LAYOUTS))}.",
-                at,
-            )
+        file, where = folder / entry.file, f"tables.{name}"
+        if name not in TABLES:
+            fix = f"Name it as one of: {', '.join(sorted(TABLES))}."
+            yield Problem(where, "no table of this name is known", fix, at)
         if not file.resolve().is_relative_to(folder.resolve()):
-            yield Problem(
-                f"tables.{name}.file", f"`{entry.file}` lies outside of the pack", "Move it in.", at
-            )
+            what = f"`{entry.file}` lies outside of the pack"
+            yield Problem(f"{where}.file", what, "Move it in.", at)
         elif not file.is_file():
-            yield Problem(
-                f"tables.{name}.file", f"there is no file `{entry.file}`", "Restore it.", at
-            )
-        elif (found := sha256_of(file)) != entry.sha256:
-            yield Problem(
-                f"tables.{name}.sha256",
+            yield Problem(f"{where}.file", f"there is no file `{entry.file}`", "Restore it.", at)
+        elif (digest := sha256_of(file)) != entry.sha256:
+            what = (
                 f"`{entry.file}` is not the file that the manifest describes: its SHA-256 is "
-                f"{found[:12]}…, not {entry.sha256[:12]}…",
-                "Restore the file, or import it again if the change was meant.",
-                at,
+                f"{digest[:12]}…, not {entry.sha256[:12]}…"
             )
+            fix = "Restore the file, or import it again if the change was meant."
+            yield Problem(f"{where}.sha256", what, fix, at)
 
 
 def sha256_of(file: Path) -> str:
@@ -266,31 +284,7 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(file: Path, table: str) -> pl.DataFrame:
-    """The table in a file with all required columns, or InputError."""
-    try:
-        frame = read_table(file, table)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            [Problem(table, f"it cannot be read: {error}", "Fix the file.", str(file))]
-        ) from error
-    lacking = [c for c in LAYOUTS[table].required if c not in frame.columns]
-    if lacking:
-        raise InputError(
-            [
-                Problem(
-                    f"{table}.{column}",
-                    f"the column is missing; there are: {', '.join(frame.columns)}",
-                    "Name the columns as docs/data.md does.",
-                    str(file),
-                )
-                for column in lacking
-            ]
-        )
-    return frame
-
-
-def _cells(
+def _figures_of(
     frame: pl.DataFrame, zones: tuple[str, ...], columns: list[str], shape: tuple[int, ...]
 ) -> list[np.ndarray]:
     """Columns of a table of figures as arrays (zones, *shape), in the order of `zones`."""
@@ -300,26 +294,22 @@ def _cells(
     wanted = len(zones) * int(np.prod(shape, dtype=np.int64))
     holes = ordered.select(columns).null_count().sum_horizontal().sum()
     if ordered.height != wanted or holes:
-        raise InputError(
-            [
-                Problem(
-                    ", ".join(columns),
-                    f"{ordered.height} figures with {holes} holes, wanted {wanted} and none",
-                    "A zone needs each month (and hour of the day) exactly once.",
-                )
-            ]
-        )
+        what = f"{ordered.height} figures with {holes} holes, wanted {wanted} and none"
+        fix = "A zone needs each month (and hour of the day) exactly once."
+        raise InputError([Problem(", ".join(columns), what, fix)])
     return [ordered[name].to_numpy().astype(float).reshape(-1, *shape) for name in columns]
 
 
 def _series_figures(
     frames: Mapping[str, pl.DataFrame], signal: str, unit: str, zones: tuple[str, ...]
 ) -> typical.SeriesFigures:
-    mean, std, tail = _cells(
+    mean, std, tail = _figures_of(
         frames[f"{signal}_figures"], zones, [f"mean_{unit}", f"std_{unit}", "tail"], (12, 24)
     )
-    low, high = _cells(frames[f"{signal}_months"], zones, [f"low_{unit}", f"high_{unit}"], (12,))
-    (slow_share,) = _cells(frames[f"{signal}_series"], zones, ["slow_share"], ())
+    low, high = _figures_of(
+        frames[f"{signal}_months"], zones, [f"low_{unit}", f"high_{unit}"], (12,)
+    )
+    (slow_share,) = _figures_of(frames[f"{signal}_series"], zones, ["slow_share"], ())
     return typical.SeriesFigures(mean, std, tail, low, high, slow_share)
 
 
@@ -353,7 +343,7 @@ def _long(year: typical.TypicalYear, column: str, values: np.ndarray) -> pl.Data
     names = pl.Series("zone", year.zones, dtype=pl.String)
     return pl.DataFrame(
         {
-            TIME: stamps.dt.replace_time_zone("UTC").cast(UTC),
+            TIME: stamps.dt.replace_time_zone("UTC").cast(INSTANT),
             "zone": names.gather(np.repeat(np.arange(zones), hours)),
             column: values.ravel(),
         }

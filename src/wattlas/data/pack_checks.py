@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
+from wattlas.data.demand import is_timezone
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.pack import (
     GENERATED,
@@ -21,39 +21,19 @@ from wattlas.data.pack import (
     find_pack,
     read_manifest,
 )
-from wattlas.data.pack_tables import HOURLY_KEYS, LAYOUTS, TEXT, TIME, conform, read_raw
-from wattlas.errors import InputError, Problem
+from wattlas.data.reader.cells import doubled, typed
+from wattlas.data.reader.dialect import ROW, read_frame
+from wattlas.data.reader.source import SourceTable, read_table, source_of
+from wattlas.data.schema import TABLES
+from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.suggest import did_you_mean
 
-KEYS = {
-    "metros": ("metro",),
-    "nodes": ("node",),
-    "regions": ("region",),
-    "rtt_metro_node": ("metro", "node"),
-    "rtt_node_region": ("node", "region"),
-    "egress": ("node", "region"),
-    "points": ("point",),
-    "profiles": ("point",),
-    "point_accuracy": ("class", "point"),
-    "classes": ("class",),
-}
-"""Columns that tell the rows of a table apart."""
-OWNERS = {"metro": "metros", "node": "nodes", "region": "regions", "point": "points"}
-"""The table whose rows a column of ids refers to."""
-BOUNDS: dict[str, tuple[float, float]] = {
-    "pue": (1.0, 3.0),
-    "lat_deg": (-90.0, 90.0),
-    "lon_deg": (-180.0, 180.0),
-    "accuracy": (0.0, 1.0),
-    "gpqa": (0.0, 1.0),
-    "population": (0.0, 1e9),
-    "rtt_ms": (0.0, 2000.0),
-    "egress_usd_per_gb": (0.0, 10.0),
-}
-"""Least and greatest value that a column can have."""
+Sources = dict[str, SourceTable]
+"""Tables by name."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DataCheck:
     """What a check found, and what it looked at."""
 
     path: str
@@ -70,7 +50,7 @@ class Verdict:
         return not self.problems
 
 
-def check_path(name_or_path: str, table: str | None = None) -> Verdict:
+def check_path(name_or_path: str, table: str | None = None) -> DataCheck:
     """Judge a pack by name or folder, or a single CSV or Parquet table.
 
     `table` names what a single file is where its columns do not tell. Raises InputError only
@@ -83,191 +63,142 @@ def check_path(name_or_path: str, table: str | None = None) -> Verdict:
     try:
         manifest = read_manifest(folder)
     except InputError as error:
-        return Verdict(name_or_path, folder.name, {}, error.problems)
+        return DataCheck(name_or_path, folder.name, {}, error.problems)
     return check_pack(folder, manifest)
 
 
-def check_pack(folder: Path, manifest: Manifest) -> Verdict:
+def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     """Judge all tables of a pack, alone and against each other."""
     problems = list(check_files(folder, manifest))
-    frames: dict[str, pl.DataFrame] = {}
-    files: dict[str, str] = {}
+    tables: Sources = {}
     for name, entry in manifest.tables.items():
         file = folder / entry.file
-        if name in LAYOUTS and file.is_file():
-            files[name] = str(file)
-            problems += _read_into(frames, name, file)
+        if name in TABLES and file.is_file():
+            problems += _read_into(tables, name, file)
     if manifest.kind == "typical":
-        problems += _generate_into(frames, files, folder, manifest)
-    zones = _time_zones(frames)
-    for name, frame in frames.items():
-        if name in HOURLY_KEYS:
-            start = datetime.fromisoformat(manifest.time.start_utc)
-            hours = manifest.time.hours
-            problems += check_hours(HoursTable(name, frame, files[name], start, hours, zones))
+        problems += _generate_into(tables, folder, manifest)
+    start, hours = datetime.fromisoformat(manifest.time.start_utc), manifest.time.hours
+    zones = _time_zones(tables)
+    for table in tables.values():
+        if table.schema.series:
+            problems += check_hours(HoursTable(table, start, hours, zones))
         else:
-            problems += check_facts(name, frame, files[name])
-    problems += check_references(frames, files)
-    problems += check_signals(frames, files)
-    rows = {name: frame.height for name, frame in sorted(frames.items())}
-    return Verdict(str(folder), manifest.name, rows, tuple(problems), manifest.missing)
+            problems += check_facts(table)
+    problems += check_references(tables)
+    problems += check_signals(tables)
+    rows = {name: table.frame.height for name, table in sorted(tables.items())}
+    return DataCheck(str(folder), manifest.name, rows, tuple(problems), manifest.missing)
 
 
-def _check_file(file: Path, table: str | None) -> Verdict:
-    frames: dict[str, pl.DataFrame] = {}
-    name = table or guess_table(read_raw(file).columns, file)
-    problems = list(_read_into(frames, name, file))
-    for frame in frames.values():
-        if name in HOURLY_KEYS:
-            problems += check_hours(HoursTable(name, frame, str(file)))
-        else:
-            problems += check_facts(name, frame, str(file))
-    rows = {table: frame.height for table, frame in frames.items()}
-    return Verdict(str(file), name, rows, tuple(problems))
+def _check_file(file: Path, given: str | None) -> DataCheck:
+    tables: Sources = {}
+    if given is not None and given not in TABLES:
+        raise UsageError(f"--table: there is no table `{given}`; {did_you_mean(given, TABLES)}")
+    columns = [name for name in read_frame(file, str(file)).columns if name != ROW]
+    name = given or guess_table(columns, file)
+    problems = _read_into(tables, name, file)
+    for table in tables.values():
+        problems += check_hours(HoursTable(table)) if table.schema.series else check_facts(table)
+    rows = {name: table.frame.height for name, table in tables.items()}
+    return DataCheck(str(file), name, rows, tuple(problems))
 
 
 def guess_table(columns: list[str], file: Path) -> str:
     """The table whose required columns these are, by the most columns shared."""
-    for name, layout in LAYOUTS.items():
-        if file.stem == name and set(layout.required) & set(columns):
+    for name, schema in TABLES.items():
+        if file.stem == name and set(schema.in_packs) & set(columns):
             return name
-    fit = [name for name, layout in LAYOUTS.items() if set(layout.required) <= set(columns)]
+    fit = [name for name, schema in TABLES.items() if set(schema.in_packs) <= set(columns)]
     if fit:
-        return max(fit, key=lambda name: len(LAYOUTS[name].required))
-    raise InputError(
-        [
-            Problem(
-                file.name,
-                f"the columns fit no table that is known: {', '.join(columns)}",
-                "Say which it is with `--table`, or import it with `wattlas data import`.",
-                str(file),
-            )
-        ]
-    )
+        return max(fit, key=lambda name: len(TABLES[name].in_packs))
+    what = f"the columns fit no table that is known: {', '.join(columns)}"
+    fix = "Say which it is with `--table`, or import it with `wattlas data import`."
+    raise InputError([Problem(file.name, what, fix, str(file))])
 
 
-def _read_into(frames: dict[str, pl.DataFrame], name: str, file: Path) -> list[Problem]:
-    """Read a table; times that are no text stay as they are, so that they can be judged."""
+def _read_into(tables: Sources, name: str, file: Path) -> list[Problem]:
+    """Read a table, or say why it cannot be read."""
     try:
-        frame = read_raw(file, LAYOUTS[name])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        return [Problem(name, f"it cannot be read: {error}", "Fix the file.", str(file))]
-    if frame.schema.get(TIME) == TEXT:
-        parsed = conform(frame.select(TIME), LAYOUTS[name])
-        frame = frame.with_columns(parsed[TIME])
-    frames[name] = frame
-    return []
-
-
-def _generate_into(
-    frames: dict[str, pl.DataFrame], files: dict[str, str], folder: Path, manifest: Manifest
-) -> list[Problem]:
-    """Add the hours that a typical pack makes from its figures."""
-    pack = Pack(folder, manifest)
-    try:
-        for made, figures in GENERATED.items():
-            frames[made] = pack.frame(made)
-            files[made] = files.get(figures, str(folder))
+        tables[name] = replace(read_table(file, TABLES[name], str(file)), titled=True)
     except InputError as error:
         return list(error.problems)
     return []
 
 
-def _time_zones(frames: dict[str, pl.DataFrame]) -> tuple[str, ...]:
+def _generate_into(tables: Sources, folder: Path, manifest: Manifest) -> list[Problem]:
+    """Add the hours that a typical pack makes from its figures."""
+    pack = Pack(folder, manifest)
+    try:
+        for made, figures in GENERATED.items():
+            label = str(pack.file(figures) or folder)
+            made_table = source_of(pack.frame(made), TABLES[made], label)
+            tables[made] = replace(made_table, titled=True)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def _time_zones(tables: Sources) -> tuple[str, ...]:
     """Zones of the regions first, then the common ones."""
-    regions = frames.get("regions")
-    if regions is None or "timezone" not in regions.columns:
-        return DST_ZONES
-    known = [zone for zone in regions["timezone"].drop_nulls().unique().sort() if _is_zone(zone)]
+    known = sorted(zone for zone in _values(tables, "regions", "timezone") if is_timezone(zone))
     return tuple(dict.fromkeys([*known, *DST_ZONES]))
 
 
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+def _values(tables: Sources, name: str, column: str) -> list[str]:
+    """The distinct texts of a column, in order; none where there is no such column."""
+    if name not in tables or column not in tables[name].columns:
+        return []
+    texts = tables[name].frame[column].cast(pl.String).str.strip_chars().drop_nulls()
+    return [text for text in texts.unique(maintain_order=True) if text]
 
 
-def check_facts(name: str, frame: pl.DataFrame, file: str) -> Iterator[Problem]:
-    """A table without hours: missing columns, empty cells, doubled rows, impossible values."""
-    for column in LAYOUTS[name].required:
-        if column not in frame.columns:
-            there = ", ".join(frame.columns)
-            yield Problem(
-                f"{name}.{column}", f"the column is missing; there are: {there}", "Add it.", file
-            )
-        elif empty := frame[column].null_count():
-            yield Problem(f"{name}.{column}", f"{empty} rows have none", "Fill them in.", file)
-    keys = [key for key in KEYS.get(name, ()) if key in frame.columns]
-    if keys:
-        doubled = frame.group_by(keys, maintain_order=True).len().filter(pl.col("len") > 1)
-        for row in doubled.select(keys).iter_rows():
-            where = f"{name}.{'.'.join(map(str, row))}"
-            yield Problem(where, "it is there more than once", "Keep one row.", file)
-    for column, (low, high) in BOUNDS.items():
-        yield from _check_bounds(name, frame, column, low, high, file)
-    if "timezone" in frame.columns:
-        for zone in frame["timezone"].drop_nulls().unique().sort():
-            if not _is_zone(zone):
-                what = f"`{zone}` is not a time zone"
-                yield Problem(f"{name}.timezone", what, "Use IANA names: Africa/Lagos.", file)
+def check_facts(table: SourceTable) -> Iterator[Problem]:
+    """A table without hours: missing columns, wrong cells, doubled rows, unusual values."""
+    cells = typed(table, need=table.schema.in_packs)
+    yield from cells.problems
+    yield from doubled(table, cells.frame)[0]
+    for column in table.schema.columns:
+        if column.usual is not None and column.name in cells.frame.columns:
+            low, high = column.usual
+            told = pl.col(ROW).is_in(sorted(cells.bad.get(column.name, ())))
+            beyond = cells.frame.filter(~pl.col(column.name).is_between(low, high) & ~told)
+            for row, value in beyond.select(ROW, column.name).iter_rows():
+                what = f"is {value:g}, which is unusual: wanted {low:g} to {high:g}"
+                yield table.problem(row, column.name, what, "Correct the value, or its unit.")
+    for zone in _values({"": table}, "", "timezone"):
+        if not is_timezone(zone):
+            what = f"`{zone}` is not a time zone"
+            yield table.problem(None, "timezone", what, "Use IANA names: Africa/Lagos.")
 
 
-def _check_bounds(
-    name: str, frame: pl.DataFrame, column: str, low: float, high: float, file: str
-) -> Iterator[Problem]:
-    if column not in frame.columns or not frame.schema[column].is_numeric():
-        return
-    keys = KEYS.get(name, ())
-    for row in frame.filter(~pl.col(column).is_between(low, high)).iter_rows(named=True):
-        where = ".".join([name, *(str(row.get(key)) for key in keys), column])
-        what = f"found {row[column]:g}, wanted {low:g} to {high:g}"
-        yield Problem(where, what, "Correct the value, or its unit.", file)
-
-
-def check_references(frames: dict[str, pl.DataFrame], files: dict[str, str]) -> Iterator[Problem]:
+def check_references(tables: Sources) -> Iterator[Problem]:
     """Ids that no row of their table has."""
-    for name, frame in frames.items():
-        for column, owner in OWNERS.items():
-            if owner == name or owner not in frames or column not in frame.columns:
+    for name, table in tables.items():
+        for column in table.schema.columns:
+            owner = column.refers
+            if owner not in tables or column.name not in table.columns:
                 continue
-            if KEYS.get(name) == (column,):  # rows of its own, not of another table
-                continue
-            if column not in frames[owner].columns:
-                continue
-            known = frames[owner][column].cast(pl.String)
-            given = frame[column].cast(pl.String).drop_nulls().unique(maintain_order=True)
-            for stray in given.filter(~given.is_in(known.to_list())):
-                yield Problem(
-                    f"{name}.{column}",
-                    f"`{stray}` is not in the table {owner}",
-                    f"Add it to {owner}, or leave the rows out.",
-                    files[name],
-                )
+            known = set(_values(tables, owner, TABLES[owner].key[0]))
+            for stray in _values(tables, name, column.name):
+                if known and stray not in known:
+                    what = f"`{stray}` is not in the table {owner}"
+                    fix = f"Add it to {owner}, or leave the rows out."
+                    yield table.problem(None, column.name, what, fix)
 
 
-def check_signals(frames: dict[str, pl.DataFrame], files: dict[str, str]) -> Iterator[Problem]:
+def check_signals(tables: Sources) -> Iterator[Problem]:
     """Zones without a price or without carbon: those of the regions, or any without regions."""
-    have = {
-        name: set(frames[name]["zone"].drop_nulls().cast(pl.String))
-        for name in ("price", "carbon")
-        if name in frames and "zone" in frames[name].columns
-    }
-    regions = frames.get("regions")
-    if regions is not None and "zone" in regions.columns:
-        wanted = set(regions["zone"].drop_nulls().cast(pl.String))
-        at = files["regions"]
-    elif len(have) == len(("price", "carbon")):
-        wanted, at = have["price"] | have["carbon"], files["price"]
-    else:
-        return
-    for signal in ("price", "carbon"):
-        for zone in sorted(wanted - have.get(signal, set())):
+    have = {name: set(_values(tables, name, "zone")) for name in ("price", "carbon")}
+    wanted, at = set(_values(tables, "regions", "zone")), "regions"
+    if "regions" not in tables:
+        if not all(have.values()):
+            return
+        wanted, at = have["price"] | have["carbon"], "price"
+    for signal, zones in have.items():
+        for zone in sorted(wanted - zones):
             yield Problem(
                 f"{signal}.{zone}",
                 f"the zone {zone} has no {'price' if signal == 'price' else 'carbon intensity'}",
                 f"Add its hours to the table {signal}, or leave out the regions on it.",
-                files.get(signal, at),
+                tables[signal if signal in tables else at].label,
             )

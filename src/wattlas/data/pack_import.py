@@ -7,7 +7,7 @@ names them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +17,17 @@ from wattlas.data.clock_changes import DST_ZONES
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.importers import Imported
 from wattlas.data.pack import MANIFEST, Manifest, read_manifest
-from wattlas.data.pack_tables import HOURLY_KEYS, TIME, read_table
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import read_table, source_of
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.columns import TableSchema
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
+
+HOURLY = {name for name, schema in TABLES.items() if schema.series}
+"""Tables over time."""
 
 
 def zones_to_suspect(time_zone: str) -> tuple[str, ...]:
@@ -55,15 +63,17 @@ def import_hours(
     Zones that the table of the pack has already are kept beside the new ones; the same zone
     needs `overwrite`. Raises InputError with every problem; nothing is written then.
     """
-    rows = new.frame.sort(HOURLY_KEYS[new.table], TIME)
+    schema = TABLES[new.table]
+    rows = new.frame.sort(*schema.series, TIME)
     before = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     _check_fits(new, before, folder)
-    problems = check_hours(HoursTable(new.table, rows, time_zones=tuple(time_zones)))
+    source = replace(source_of(rows, schema, ""), titled=True)
+    problems = check_hours(HoursTable(source, time_zones=tuple(time_zones)))
     if problems and not allow_gaps:
         raise InputError(problems)
     entry = None if before is None else before.tables.get(new.table)
     if before is not None and entry is not None:
-        rows = _merged(folder / entry.file, rows, new.table, overwrite)
+        rows = _merged(folder / entry.file, rows, schema, overwrite)
     start, hours = _time_of(rows, before, new.table)
     kind = new.intensity_kind
     missing = [*(before.missing if before else ()), *(f"{p.where}: {p.what}." for p in problems)]
@@ -106,22 +116,14 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
         raise InputError([Problem(where, what, fix, str(folder / MANIFEST))])
 
 
-def _merged(file: Path, rows: pl.DataFrame, table: str, overwrite: bool) -> pl.DataFrame:
+def _merged(file: Path, rows: pl.DataFrame, schema: TableSchema, overwrite: bool) -> pl.DataFrame:
     """The rows in the pack and the new ones; a zone in both is an error unless replaced."""
-    old = read_table(file, table)
+    old = typed(read_table(file, schema, str(file)), bounds=False).frame.drop(ROW)
     both = sorted(set(old["zone"]) & set(rows["zone"]))
     if both and not overwrite:
-        raise InputError(
-            [
-                Problem(
-                    f"{table}.{zone}",
-                    "the pack has hours of this zone already",
-                    "Import into another folder, or give --replace.",
-                    str(file),
-                )
-                for zone in both
-            ]
-        )
+        what = "the pack has hours of this zone already"
+        fix = "Import into another folder, or give --replace."
+        raise InputError([Problem(f"{schema.name}.{z}", what, fix, str(file)) for z in both])
     kept = old.filter(~pl.col("zone").is_in(both))
     return pl.concat([kept, rows], how="diagonal_relaxed")
 
@@ -137,22 +139,11 @@ def _time_of(rows: pl.DataFrame, before: Manifest | None, table: str) -> tuple[d
     ends = [high + timedelta(hours=1)]
     starts = [low]
     for name, entry in (before.tables if before else {}).items():
-        if name != table and name in HOURLY_KEYS and entry.time_range:
+        if name != table and name in HOURLY and entry.time_range:
             starts.append(datetime.fromisoformat(entry.time_range[0]))
             ends.append(datetime.fromisoformat(entry.time_range[1]))
     start, end = max(starts), min(ends)
     if end <= start:
-        raise InputError(
-            [
-                Problem(
-                    table,
-                    f"its hours ({_day(low)} to {_day(high)}) share none with the other tables",
-                    "Import the same hours, or into another folder.",
-                )
-            ]
-        )
+        what = f"its hours ({low:%Y-%m-%d} to {high:%Y-%m-%d}) share none with the other tables"
+        raise InputError([Problem(table, what, "Import the same hours, or into another folder.")])
     return start, int((end - start) / timedelta(hours=1))
-
-
-def _day(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d")

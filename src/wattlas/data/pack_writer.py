@@ -12,7 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.pack import MANIFEST, Generator, Manifest, PackTime, TableEntry, sha256_of
-from wattlas.data.pack_tables import HOURLY_KEYS, LAYOUTS, TIME, conform
+from wattlas.data.reader.stamps import instant
+from wattlas.data.schema import TABLES
+from wattlas.data.schema.columns import TableSchema
+from wattlas.data.schema.hours import TIME
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,10 @@ def _entries_before(folder: Path) -> dict[str, TableEntry]:
 
 
 def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
-    frame = conform(table.frame, LAYOUTS[name])
-    if name in HOURLY_KEYS:
-        frame = frame.sort([HOURLY_KEYS[name], TIME])
+    schema = TABLES[name]
+    frame = _stored(table.frame, schema)
+    if schema.series:
+        frame = frame.sort([*schema.series, TIME])
     file = table.file or f"{name}.{'parquet' if TIME in frame.columns else 'csv'}"
     target = folder / file
     with temporary_beside(target) as temporary:
@@ -98,6 +102,23 @@ def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
         sha256=sha256_of(target),
         rows=frame.height,
         note=table.note,
+    )
+
+
+def _stored(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
+    """Known columns in the types that files hold; a value that does not fit becomes null.
+
+    A time without a zone is taken as UTC.
+    """
+    types = {"number": pl.Float64(), "whole": pl.Int64(), "flag": pl.Boolean()}
+    frame = frame.with_columns(pl.selectors.datetime(time_zone=None).dt.replace_time_zone("UTC"))
+    return frame.with_columns(
+        instant(frame.schema[name], name)
+        if column.kind == "time"
+        else pl.col(name).cast(types.get(column.kind, pl.String()), strict=False)
+        for column in schema.columns
+        for name in (column.name, *column.also)
+        if name in frame.columns
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from wattlas.data.entities import Entity
+from wattlas.data.schema.workload import POINTS
 from wattlas.errors import Problem
 from wattlas.model.workload import OperatingPoint
 
-ALWAYS = ("variant", "accuracy")
+ALWAYS = tuple(name for name in POINTS.required if name not in POINTS.key)
 PER_TOKEN = (
     "prefill_j_per_token",
     "decode_j_per_token",
@@ -32,5 +33,5 @@ def point_of(entity: Entity, scores: Mapping[str, float] | None = None) -> Opera
     """The point that an entity describes; `scores` by class come before those of its own."""
     fields = {**entity.fields}
     by_class = {**(scores or {}), **(fields.pop("accuracy_by_class", None) or {})}
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: fields[name] for name in POINTS.by_name if fields.get(name) is not None}
     return OperatingPoint(id=entity.id, accuracy_by_class=by_class, **given)

@@ -7,20 +7,24 @@ for `level`. A table with images per second in it is one of models without token
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from wattlas.data.checks import unique
 from wattlas.data.entities import Entities, gather
 from wattlas.data.points import incomplete, point_of
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable, read_table, source_of
+from wattlas.data.schema.workload import LEVEL, POINTS, PROFILES, VISION
 from wattlas.data.schema_facts import Points
-from wattlas.data.tables import ROW, Column, Table, read_table, table_of, typed
 from wattlas.data.vision_file import is_vision, vision_points
 from wattlas.data.yaml_lines import Document
 from wattlas.errors import InputError, Problem
 from wattlas.model.workload import OperatingPoint, accuracy_falls
 
-PROFILES = "profiles"
-LEVEL = Column("level", "number", required=False)
+LOOKED_AT = {**POINTS.by_name, LEVEL: PROFILES[LEVEL]}
+"""What a table of profiles says of points; its other columns are left alone."""
 
 
 def read_profiles(source: str | Path, base: Path | None = None) -> tuple[OperatingPoint, ...]:
@@ -32,56 +36,53 @@ def read_profiles(source: str | Path, base: Path | None = None) -> tuple[Operati
     """
     table = profiles_table(source, base)
     if is_vision(table):
-        return vision_points(table)
+        return vision_points(source_of(table.frame, VISION, table.label, table.path))
     document = Document({}, file=table.label)
-    found, problems = gather(document, PROFILES, Points(), table, "point", ())
+    points, problems = gather(document, PROFILES.name, Points(), table)
     if "point" in table.columns:
-        problems += [p for one in found.every for p in incomplete(one)]
-        problems += _falling(table, found)
-        if not found.every and not problems:
+        problems += [p for point in points.every for p in incomplete(point)]
+        problems += _falling(table, points)
+        if not points.every and not problems:
             problems.append(table.problem(None, "(rows)", "there are none", "Give a profile."))
     if problems:
         raise InputError(unique(problems))
-    return tuple(point_of(one) for one in found.kept)
+    return tuple(point_of(point) for point in points.kept)
 
 
-def profiles_table(source: str | Path, base: Path | None = None) -> Table:
+def profiles_table(source: str | Path, base: Path | None = None) -> SourceTable:
     """The table itself: a file, or `profiles` of a pack. Raises InputError where there is none."""
     path = (base or Path()) / Path(source).expanduser()
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
         fix = "Give a CSV or Parquet file, or a pack by its name or folder."
-        return read_table(path, str(source), Problem(str(source), "there is no such file", fix))
-    from wattlas.data.pack import open_pack
+        missing = Problem(str(source), "there is no such file", fix)
+        table = read_table(path, PROFILES, str(source), missing)
+    else:
+        from wattlas.data.pack import open_pack
 
-    pack = open_pack(str(source), base)
-    return table_of(pack.frame(PROFILES), f"pack {pack.name}: {PROFILES}")
+        table = open_pack(str(source), base).table(PROFILES.name)
+    ours = [name for name in table.columns if name not in PROFILES.by_name or name in LOOKED_AT]
+    return replace(table, frame=table.frame.select(ROW, *ours))
 
 
-def _falling(table: Table, found: Entities) -> Iterator[Problem]:
+def _falling(table: SourceTable, points: Entities) -> Iterator[Problem]:
     """Rows that score below one of a lower level; both are named."""
-    if LEVEL.name not in table.columns:
-        return
-    frame, problems = typed(table, [LEVEL])
-    yield from problems
     rows = table.frame.select("point", ROW).iter_rows()
     at = {str(name or "").strip(): int(row) for name, row in rows}
-    levels = dict(frame.select(ROW, LEVEL.name).drop_nulls().iter_rows())
     known = [
-        (at[one.id], levels[at[one.id]], float(score))
-        for one in found.every
-        if at[one.id] in levels and _is_score(score := one.get("accuracy"))
+        (point.id, level, score)
+        for point in points.every
+        if _is_number(level := point.get(LEVEL)) and _is_number(score := point.get("accuracy"))
     ]
-    ids = {row: identity for identity, row in at.items()}
     for low, high in accuracy_falls([k[1] for k in known], [k[2] for k in known]):
-        (row, level, score), (lower, below, better) = known[high], known[low]
-        place = table.place(lower)
-        where = f"line {place.line}" if place.line is not None else f"row {lower + 1}"
+        (name, level, score), (lower, below, better) = known[high], known[low]
+        place = table.place(at[lower])
+        where = f"line {place.line}" if place.line is not None else f"row {at[lower] + 1}"
         what = (
-            f"{ids[row]} of level {level:g} scores {score:g}, below the {better:g} of "
-            f"{ids[lower]} of level {below:g} ({where})"
+            f"{name} of level {level:g} scores {score:g}, below the {better:g} of "
+            f"{lower} of level {below:g} ({where})"
         )
-        yield table.problem(row, LEVEL.name, what, "Fix a score, or the levels.")
+        yield table.problem(at[name], LEVEL, what, "Correct a score, or the levels.")
 
 
-def _is_score(value: object) -> bool:
-    return isinstance(value, float) and 0.0 <= value <= 1.0
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) and isfinite(value)

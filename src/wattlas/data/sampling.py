@@ -1,6 +1,6 @@
 """Representative days of each month, chosen the same way every time.
 
-The days of a month are ordered by how dear and dirty they are (the mean over zones of the
+The days of a month are ordered by how expensive and dirty they are (the mean over zones of the
 standardised daily price and carbon) and cut into as many groups of neighbours as days are asked
 for. Of each group the day is kept whose hourly price and carbon in all zones come nearest to the
 group's mean, and it stands for all of its group: each month keeps its number of days. Demand is

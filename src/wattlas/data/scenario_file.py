@@ -95,7 +95,7 @@ def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Proble
     overrides = document.data.get("overrides")
     if not isinstance(overrides, dict):
         return []
-    found = []
+    idle = []
     for name in overrides:
         trial = Document(
             {**document.data, "scenarios": {"_": [name]}}, dict(document.places), document.file
@@ -108,8 +108,8 @@ def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Proble
             fix = "Write keys with dots between, regions.oslo.pue."
             problems = [document.problem(("overrides", name), str(fault), fix)]
         lines = {at.line for path, at in document.places.items() if path[:2] == ("overrides", name)}
-        found += [p for p in problems if p not in known and p.line in lines]
-    return found
+        idle += [p for p in problems if p not in known and p.line in lines]
+    return idle
 
 
 def example(

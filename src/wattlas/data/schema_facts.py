@@ -11,143 +11,16 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from wattlas.data.schema_types import (
-    Capacity,
-    Latitude,
-    Longitude,
-    NonNegative,
-    Positive,
-    Section,
-    Share,
-    Text,
-    table_or,
+from wattlas.data.entry_models import (
+    MetroEntry,
+    NodeEntry,
+    PointEntry,
+    RegionEntry,
+    TokenProfileEntry,
 )
+from wattlas.data.schema_types import NonNegative, Positive, Section, Text, table_or
 
 DistanceModel = Literal["fitted", "paper"]
-
-
-class MetroEntry(Section):
-    """A client metro: where requests come from."""
-
-    name: str | None = None
-    """What people call it."""
-    country: Text | None = None
-    """ISO 3166-1 alpha-2, e.g. `NG`."""
-    jurisdiction: Text | None = None
-    """The legal area that residency rules speak of, e.g. `EU`."""
-    lat_deg: Latitude | None = None
-    """Latitude, degrees north."""
-    lon_deg: Longitude | None = None
-    """Longitude, degrees east."""
-    timezone: Text | None = None
-    """IANA time zone, e.g. `Africa/Lagos`; demand follows its local hours."""
-    population: NonNegative | None = None
-    """Persons served from here."""
-    node: Text | None = None
-    """Id of the service node that its clients reach; the one of least round trip unless given."""
-
-
-class NodeEntry(Section):
-    """A service node: the API front door, which holds session state."""
-
-    name: str | None = None
-    """What people call it."""
-    jurisdiction: str | None = None
-    """The legal area it stands in."""
-    lat_deg: Latitude | None = None
-    """Latitude, degrees north."""
-    lon_deg: Longitude | None = None
-    """Longitude, degrees east."""
-    region: Text | None = None
-    """Id of the region where pinned state lives; the one of least round trip unless given."""
-
-
-class RegionEntry(Section):
-    """A compute region: a data centre on one grid zone."""
-
-    name: str | None = None
-    """What people call it."""
-    zone: Text | None = None
-    """Grid zone of its price and carbon signals."""
-    country: Text | None = None
-    """ISO 3166-1 alpha-2."""
-    jurisdiction: Text | None = None
-    """The legal area that residency rules speak of."""
-    lat_deg: Latitude | None = None
-    """Latitude, degrees north."""
-    lon_deg: Longitude | None = None
-    """Longitude, degrees east."""
-    timezone: Text | None = None
-    """IANA time zone."""
-    pue: float | None = Field(default=None, ge=1)
-    """Facility energy / IT energy, at least 1."""
-    capacity_gpu: Capacity | None = None
-    """Accelerators (GPU-h per h), or `free`: no limit. `capacity:` may vary it by hour."""
-    rent_usd_per_gpu_h: NonNegative | None = None
-    """Accelerator rent, or its opportunity cost."""
-    queue_ms: NonNegative | None = None
-    """Mean time that a request waits here before it is served."""
-    variants: list[Text] | None = None
-    """Model variants that run here; all unless given."""
-
-
-class PointEntry(Section):
-    """An operating point: a model variant on some hardware at some batch or power setting."""
-
-    variant: Text | None = None
-    """The model variant."""
-    hardware: str | None = None
-    """What it was measured on."""
-    accuracy: Share | None = None
-    """A benchmark score, 0..1."""
-    accuracy_by_class: dict[str, Share] | None = None
-    """The score on the requests of a class, where it differs."""
-    prefill_j_per_token: NonNegative | None = None
-    """IT energy per prompt token, J."""
-    decode_j_per_token: NonNegative | None = None
-    """IT energy per answer token, J."""
-    prefill_gpu_s_per_token: NonNegative | None = None
-    """Accelerator time per prompt token, s."""
-    decode_gpu_s_per_token: NonNegative | None = None
-    """Accelerator time per answer token, s."""
-    ttft_ms: NonNegative | None = None
-    """Time to the first token of the answer at a prompt of no length, ms."""
-    prefill_ms_per_token: NonNegative | None = None
-    """What each prompt token adds to the time to first token, ms."""
-    itl_ms: NonNegative | None = None
-    """Time between answer tokens, ms."""
-    itl_p95_ms: NonNegative | None = None
-    """95th percentile of the time between answer tokens, ms; 0 where it is not known."""
-    request_j: NonNegative | None = None
-    """IT energy per request beside that of its tokens, J; for a model without tokens all of it."""
-    request_gpu_s: NonNegative | None = None
-    """Accelerator time per request beside that of its tokens, s."""
-    weights_bytes: NonNegative | None = None
-    """Size of the model: what a cold start carries over the network."""
-    source: str | None = None
-    """Where the figures come from."""
-
-
-class VariantEntry(Section):
-    """A model variant: what its operating points share unless they say otherwise."""
-
-    name: str | None = None
-    """What people call it."""
-    accuracy: Share | None = None
-    """A benchmark score, 0..1."""
-    weights_bytes: NonNegative | None = None
-    """Size of the model."""
-
-
-class TokenProfileEntry(Section):
-    """How long the prompts and answers of some kind of request are."""
-
-    tokens_in: NonNegative | None = None
-    """Mean prompt tokens per request."""
-    tokens_out: NonNegative | None = None
-    """Mean answer tokens per request."""
-    source: str | None = None
-    """The trace it was taken from."""
 
 
 class Selection(Section):

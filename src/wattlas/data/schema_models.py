@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from wattlas.data.entry_models import ClassEntry, VariantEntry
 from wattlas.data.schema_facts import (
     CapacitySection,
     Metros,
@@ -16,9 +17,8 @@ from wattlas.data.schema_facts import (
     Selection,
     SignalsSection,
     TokenProfiles,
-    VariantEntry,
 )
-from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text, table_or
+from wattlas.data.schema_types import NonNegative, Section, Share, Text, table_or
 from wattlas.data.schema_users import OfferSection, UsersSection
 
 WhenNoneChoice = Literal["error", "nearest"]
@@ -43,49 +43,6 @@ class TimeSection(Section):
     """Length of a step, h; that of the data unless given."""
     sample: SampleSection | None = None
     """Study representative days only; every hour unless given."""
-
-
-class ClassEntry(Section):
-    """A workload class: requests that share a budget, a token profile, state and rules."""
-
-    name: str | None = None
-    """What people call it."""
-    latency_budget_ms: Positive | None = None
-    """Longest latency from the client, ms."""
-    latency_to: Literal["first_token", "full_answer"] | None = None
-    """The moment that the budget ends at; first_token unless given."""
-    round_trips: NonNegative | None = None
-    """Network round trips between node and region before that moment; 1 unless given."""
-    token_profile: Text | None = None
-    """Id of a token profile that gives tokens_in and tokens_out."""
-    tokens_in: NonNegative | None = None
-    """Mean prompt tokens per request."""
-    tokens_out: NonNegative | None = None
-    """Mean answer tokens per request."""
-    bytes_per_request: NonNegative | None = None
-    """Bytes moved per request between node and region, both directions."""
-    state: Literal["stateless", "sticky", "pinned"] | None = None
-    """stateless runs anywhere; sticky may move and pays for its state; pinned stays."""
-    session_state_bytes: NonNegative | None = None
-    """State that a session carries when it moves."""
-    requests_per_session_h: Positive | None = None
-    """Requests per hour of one session."""
-    residency: Text | None = None
-    """Id of the residency rule that its requests obey."""
-    accuracy_min: Share | None = None
-    """Least accuracy of the operating point of any request."""
-    mean_accuracy_min: Share | None = None
-    """Least mean accuracy over the class in each hour."""
-    points: list[Text] | None = None
-    """Operating points it may use; all unless given."""
-    unserved_usd_per_request: NonNegative | None = None
-    """Price of a request that is not served; without it all demand must be served."""
-    when_none: WhenNoneChoice | None = None
-    """Where no place meets the budget: error, or nearest (served late, and reported)."""
-    price_usd_per_request: NonNegative | None = None
-    """What full service sells for; by its tokens at the prices under `users` unless given."""
-    relaxable: bool | None = None
-    """Whether a frontier may vary its budget; yes unless given."""
 
 
 class Classes(Selection):

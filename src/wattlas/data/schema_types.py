@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 FREE = "free"
+SHORTHAND = "x-shorthand"
+"""What a section's JSON Schema calls the key that a bare text gives, until it is written out."""
 
 
 class Section(BaseModel):
@@ -29,8 +31,6 @@ def _free_or_number(value: Any) -> Any:
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
 Text = Annotated[str, Field(min_length=1)]
 Capacity = Annotated[
     float,
@@ -43,4 +43,4 @@ Capacity = Annotated[
 
 def table_or(key: str) -> dict[str, Any]:
     """The JSON Schema note that a bare text may stand for the mapping with this one key."""
-    return {"x-shorthand": key}
+    return {SHORTHAND: key}

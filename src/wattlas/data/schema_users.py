@@ -109,7 +109,7 @@ class UsersSection(Section):
 
     @model_validator(mode="after")
     def _somebody(self) -> UsersSection:
-        if self.segments and not sum(one.share for one in self.segments.values()) > 0:
+        if self.segments and not sum(segment.share for segment in self.segments.values()) > 0:
             raise ValueError("nobody belongs to this population: give a segment a share above 0")
         return self
 
@@ -117,7 +117,7 @@ class UsersSection(Section):
         """The section as the model has it."""
         fields = self.model_dump(exclude={"prior", "segments", "ends"})
         segments = tuple(
-            Segment(id=name, **one.model_dump()) for name, one in self.segments.items()
+            Segment(id=name, **segment.model_dump()) for name, segment in self.segments.items()
         )
         ends = None if self.ends is None else Scale(**self.ends.model_dump())
         return Users(Prior(**self.prior.model_dump()), segments, ends=ends, **fields)

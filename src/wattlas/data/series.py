@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from wattlas.data.tables import ROW, TIME_COLUMN, Table
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
 from wattlas.model.signals import Hours
 
@@ -31,7 +33,7 @@ def parse_utc(text: str) -> np.datetime64 | None:
 
 def time_range(frame: pl.DataFrame) -> tuple[np.datetime64, np.datetime64] | None:
     """First and last time of a typed frame, or None where it has none."""
-    times = frame[TIME_COLUMN].drop_nulls()
+    times = frame[TIME].drop_nulls()
     if times.is_empty():
         return None
     physical = times.to_physical().to_numpy().astype("datetime64[us]").astype("datetime64[s]")
@@ -40,7 +42,7 @@ def time_range(frame: pl.DataFrame) -> tuple[np.datetime64, np.datetime64] | Non
 
 def time_step_h(frame: pl.DataFrame) -> float:
     """The commonest distance between neighbouring times of a typed frame, h; 1 if there is one."""
-    times = frame[TIME_COLUMN].drop_nulls().unique().sort()
+    times = frame[TIME].drop_nulls().unique().sort()
     gaps = times.diff().drop_nulls()
     if gaps.is_empty():
         return 1.0
@@ -48,7 +50,7 @@ def time_step_h(frame: pl.DataFrame) -> float:
 
 
 def grid(
-    table: Table,
+    table: SourceTable,
     frame: pl.DataFrame,
     key: Sequence[str],
     value: str,
@@ -96,8 +98,8 @@ def _codes(
     index = []
     for name, part in zip(key, parts, strict=True):
         # The last place of each axis is for what is not wanted.
-        found = frame[name].replace_strict(part, default=len(part), return_dtype=pl.Int32)
-        index.append(found.fill_null(len(part)).to_numpy())
+        codes = frame[name].replace_strict(part, default=len(part), return_dtype=pl.Int32)
+        index.append(codes.fill_null(len(part)).to_numpy())
     return np.asarray(place[tuple(index)])
 
 
@@ -105,26 +107,26 @@ def _steps(frame: pl.DataFrame, hours: Hours) -> np.ndarray:
     """The step of the study at each row's time, −1 where there is none; int64."""
     steps = hours.utc.astype("datetime64[us]").astype(np.int64)
     none = int(steps[0]) - 1
-    time = frame[TIME_COLUMN].to_physical().fill_null(none).to_numpy()
+    time = frame[TIME].to_physical().fill_null(none).to_numpy()
     at = np.minimum(np.searchsorted(steps, time), len(steps) - 1)
     return np.where(steps[at] == time, at, -1)
 
 
-def _off_grid(table: Table, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
+def _off_grid(table: SourceTable, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
     step_us = round(hours.step_h * 3.6e9)
     start_us = int(hours.start.astype("datetime64[us]").astype(np.int64))
-    off = (pl.col(TIME_COLUMN).to_physical() - start_us) % step_us != 0
+    off = (pl.col(TIME).to_physical() - start_us) % step_us != 0
     bad = frame.filter(off)
     if bad.is_empty():
         return []
-    what = f"{bad[TIME_COLUMN][0]:%Y-%m-%dT%H:%M:%SZ} is not a step of {hours.step_h:g} h"
+    what = f"{bad[TIME][0]:%Y-%m-%dT%H:%M:%SZ} is not a step of {hours.step_h:g} h"
     more = f" ({bad.height} rows)" if bad.height > 1 else ""
     fix = "Bring the table to the study's steps; hours begin at :00 UTC."
-    return [table.problem(bad[ROW][0], TIME_COLUMN, what + more, fix)]
+    return [table.problem(bad[ROW][0], TIME, what + more, fix)]
 
 
 def _twice(
-    table: Table,
+    table: SourceTable,
     rows: pl.Series,
     flat: np.ndarray,
     seen: np.ndarray,
@@ -145,7 +147,7 @@ def _twice(
 
 
 def _lacking(
-    table: Table,
+    table: SourceTable,
     seen: np.ndarray,
     wanted: Sequence[tuple[str, ...]],
     hours: Hours,

@@ -48,15 +48,15 @@ def _set_fields(s: Scenario) -> dict[str, Any]:
 def window(loaded: Loaded) -> dict[str, Any]:
     """The hours that are studied and those that they stand for; how true a sample is to them."""
     s = loaded.scenario
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "start_utc": stamp(s.hours.utc[0]),
         "hours": s.hours.count,
         "hours_represented": float(s.hours.hours.sum()),
         "step_h": s.hours.step_h,
     }
     if loaded.arrays.whole.price_usd_per_mwh.shape[1] != s.hours.count:
-        found["sample"] = sample_means(loaded.arrays.whole, s)
-    return found
+        facts["sample"] = sample_means(loaded.arrays.whole, s)
+    return facts
 
 
 def sample_means(whole: Signals, s: Scenario) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from wattlas.data.schema import TABLES
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.yaml_lines import Document, Path_, dotted, kind_of
 from wattlas.errors import Problem
@@ -32,14 +33,16 @@ WANTED = {
     "finite_number": "a finite number",
 }
 
+ADVICE = {c.name: c.fix for table in TABLES.values() for c in table.columns if c.fix}
+"""What to do about a number out of its bounds, where a column says more than they do."""
+
 
 def validate(document: Document) -> tuple[ScenarioDocument | None, list[Problem]]:
     """The typed document, or every problem of form in it."""
     try:
         return ScenarioDocument.model_validate(_without_null(document.data)), []
     except ValidationError as fault:
-        found = sorted(problems_of(fault, ScenarioDocument, document), key=_order)
-        return None, found
+        return None, sorted(problems_of(fault, ScenarioDocument, document), key=_order)
 
 
 def _without_null(value: Any) -> Any:
@@ -54,7 +57,7 @@ def _order(problem: Problem) -> tuple[str, int]:
 
 
 def problems_of(
-    fault: ValidationError, model: type[BaseModel], document: Document, prefix: Path_ = ()
+    fault: ValidationError, model: type[BaseModel], document: Document
 ) -> Iterator[Problem]:
     """Each finding as a Problem, at the line that its path was written on.
 
@@ -63,14 +66,13 @@ def problems_of(
     errors = fault.errors(include_url=False)
     unknown = {tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"}
     for error in errors:
-        loc: Path_ = tuple(error["loc"])
-        path = (*prefix, *loc)
+        path: Path_ = tuple(error["loc"])
         if error["type"] == "extra_forbidden":
-            yield _unknown_key(document, path, model, loc)
+            yield _unknown_key(document, path, model)
         elif error["type"] == "missing":
-            spelled = [p for p in unknown if p[:-1] == loc[:-1]]
-            if not any(_suggests(str(p[-1]), str(loc[-1])) for p in spelled):
-                yield _missing(document, path, model, loc)
+            spelled = [p for p in unknown if p[:-1] == path[:-1]]
+            if not any(_suggests(str(p[-1]), str(path[-1])) for p in spelled):
+                yield _missing(document, path, model)
         else:
             yield _wrong_value(document, path, dict(error))
 
@@ -79,16 +81,16 @@ def _suggests(name: str, wanted: str) -> bool:
     return f"`{wanted}`" in did_you_mean(name, [wanted])
 
 
-def _unknown_key(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
-    fields = fields_at(model, loc[:-1])
+def _unknown_key(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
+    fields = fields_at(model, path[:-1])
     fix = did_you_mean(str(path[-1]), fields) or "Remove it."
     return document.problem(path, "is not a key that is known here", fix)
 
 
-def _missing(document: Document, path: Path_, model: type[BaseModel], loc: Path_) -> Problem:
+def _missing(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
     at = document.place(path[:-1])
-    holder = model_at(model, loc[:-1])
-    field = None if holder is None else holder.model_fields.get(str(loc[-1]))
+    holder = model_at(model, path[:-1])
+    field = None if holder is None else holder.model_fields.get(str(path[-1]))
     fix = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
     return Problem(dotted(path), "is missing", fix, at.file, at.line)
 
@@ -99,7 +101,7 @@ def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Prob
     if kind in BOUNDS:
         key, words = BOUNDS[kind]
         limit = context[key]
-        fix = fix_bound(str(path[-1]), words, float(limit))
+        fix = ADVICE.get(str(path[-1])) or f"Give a value of {words} {limit:g}."
         return document.problem(path, f"is {shown}, wanted {words} {limit:g}", fix)
     if kind == "literal_error":
         expected = str(context["expected"]).replace("'", "")
@@ -107,24 +109,13 @@ def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Prob
         fix = did_you_mean(str(got), options)
         return document.problem(path, f"is {shown}, wanted {expected}", fix)
     if kind in WANTED:
-        found = shown if kind in ("finite_number", "int_from_float") else f"{kind_of(got)} {shown}"
-        fix = _fix_kind(kind, got)
-        return document.problem(path, f"is {found}, wanted {WANTED[kind]}", fix)
+        kind_shown = "" if kind in ("finite_number", "int_from_float") else f"{kind_of(got)} "
+        what = f"is {kind_shown}{shown}, wanted {WANTED[kind]}"
+        return document.problem(path, what, _fix_of_kind(kind, got))
     if kind == "string_too_short":
         return document.problem(path, "is empty", "Write a name, or remove the line.")
     what = str(error["msg"])
     return document.problem(path, what[:1].lower() + what[1:], "See: wattlas schema")
-
-
-def fix_bound(name: str, words: str, limit: float) -> str:
-    """The fix for a number out of range; some quantities are often turned upside down."""
-    if name == "pue":
-        return "PUE is facility energy / IT energy, not the other way round."
-    if name in ("lat_deg", "lon_deg"):
-        return "Give degrees; check that latitude and longitude are not swapped."
-    if name in ("capacity_gpu", "population", "requests_per_h"):
-        return f"Give a number of {words} {limit:g}."
-    return f"Give a value of {words} {limit:g}."
 
 
 def _shown(value: Any) -> str:
@@ -133,7 +124,7 @@ def _shown(value: Any) -> str:
     return f"`{value}`" if isinstance(value, str) else f"{value}"
 
 
-def _fix_kind(kind: str, got: Any) -> str:
+def _fix_of_kind(kind: str, got: Any) -> str:
     if kind == "list_type" and isinstance(got, str):
         return f"Write [{got}]."
     if kind in ("float_type", "int_type") and isinstance(got, str):
@@ -178,5 +169,5 @@ def _plain(annotation: Any) -> Any:
 
 def fields_at(model: type[BaseModel], loc: Path_) -> list[str]:
     """The keys that are known at `loc`."""
-    found = model_at(model, loc)
-    return [] if found is None else list(found.model_fields)
+    holder = model_at(model, loc)
+    return [] if holder is None else list(holder.model_fields)

@@ -13,30 +13,16 @@ above, and the point's source says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from wattlas.data.tables import ROW, Column, Table, typed
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.workload import VISION
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import OperatingPoint
 
-NAMES = {
-    "model": ("model", "arch"),
-    "accuracy": ("accuracy", "top1"),
-    "images_per_s": ("images_per_s", "throughput", "infer_samples_per_sec"),
-    "device": ("device",),
-    "batch": ("batch", "infer_batch_size"),
-    "pixels": ("pixels", "infer_img_size"),
-    "power_w": ("power_w",),
-    "energy_j": ("energy_j",),
-}
-"""What a column means, and what tables call it; the second name of most is that of timm."""
-PERCENT = "top1"
-"""The one name whose values are a percentage."""
-NEEDED = ("model", "accuracy", "images_per_s")
 BOARD_W = {
     "H100": 700.0,
     "B200": 1000.0,
@@ -48,102 +34,60 @@ BOARD_W = {
 """Board power as the maker states it, W."""
 
 
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A table with its columns under our names, in their types."""
-
-    table: Table
-    frame: pl.DataFrame
-    own: Mapping[str, str]
-    """Our name → the table's."""
-
-
-def is_vision(table: Table) -> bool:
+def is_vision(table: SourceTable) -> bool:
     """Whether a table speaks of images per second and not of tokens."""
-    columns = set(table.columns)
-    return "point" not in columns and bool(columns & set(NAMES["images_per_s"]))
+    columns, rate = set(table.columns), VISION["images_per_s"]
+    return "point" not in columns and bool(columns & {rate.name, *rate.also})
 
 
 def vision_points(
-    table: Table, board_w: Mapping[str, float] | None = None
+    table: SourceTable, board_w: Mapping[str, float] | None = None
 ) -> tuple[OperatingPoint, ...]:
     """One point per row, named after model, pixels, device and batch; one device each.
 
     `board_w` adds or replaces the board power of devices. Raises InputError with every problem.
     """
-    read = _read(table)
     power = {**BOARD_W, **(board_w or {})}
-    rows = list(read.frame.iter_rows(named=True))
-    problems = list(_problems(read, rows, power))
-    if problems:
-        raise InputError(problems)
-    return tuple(_point(read, row, power) for row in rows)
-
-
-def _read(table: Table) -> _Read:
-    own = {
-        ours: found[0]
-        for ours, theirs in NAMES.items()
-        if (found := [name for name in theirs if name in table.columns])
-    }
-    lacking = [name for name in NEEDED if name not in own]
-    text = ("model", "device")
-    columns = [
-        Column(theirs, "text")
-        if ours in text
-        else Column(theirs, "number", required=ours in NEEDED, at_least=0.0)
-        for ours, theirs in own.items()
-    ]
-    frame, problems = typed(table, columns)
-    for name in lacking:
-        fix = f"Name it {' or '.join(f'`{n}`' for n in NAMES[name])}."
-        problems.append(table.problem(None, name, "this column is missing", fix))
-    if not problems and not frame.height:
+    cells = typed(table)
+    rows = list(cells.frame.iter_rows(named=True))
+    problems = cells.problems
+    if not problems and not rows:
         problems.append(table.problem(None, "(rows)", "there are none", "Give a model."))
+    if cells.has(*VISION.required):
+        problems += _problems(table, rows, power)
     if problems:
         raise InputError(problems)
-    frame = frame.rename({theirs: ours for ours, theirs in own.items()})
-    if own["accuracy"] == PERCENT:
-        frame = frame.with_columns(pl.col("accuracy") / 100)
-    return _Read(table, frame, own)
+    return tuple(_point(table, row, power) for row in rows)
 
 
 def _problems(
-    read: _Read, rows: list[dict[str, Any]], power: Mapping[str, float]
+    table: SourceTable, rows: list[dict[str, Any]], power: Mapping[str, float]
 ) -> Iterator[Problem]:
+    """Models that are there twice, and devices whose power nobody knows."""
     seen: dict[str, int] = {}
     unknown: dict[str, list[int]] = {}
     for row in rows:
         n = int(row[ROW])
-        if row["accuracy"] > 1:
-            what = f"is {row['accuracy']:g}, wanted 0..1"
-            fix = "Divide a percentage by 100."
-            yield read.table.problem(n, read.own["accuracy"], what, fix)
-        if row["images_per_s"] == 0:
-            fix = "Give images per second."
-            yield read.table.problem(n, read.own["images_per_s"], "is 0", fix)
         first = seen.setdefault(_id(row), n)
         if first != n:
-            what = f"`{_id(row)}` is there twice, first on line {read.table.place(first).line}"
-            yield read.table.problem(n, read.own["model"], what, "Keep one of the rows.")
+            what = f"`{_id(row)}` is there twice, first on line {table.place(first).line}"
+            yield table.problem(n, "model", what, "Keep one of the rows.")
         if _power_w(row, power) is None and row.get("energy_j") is None:
             unknown.setdefault(str(row.get("device") or ""), []).append(n)
     for device, lines in unknown.items():
         named = f"`{device}` has no known board power" if device else "nothing tells the power"
         what = f"{named}, and {len(lines)} rows state neither power_w nor energy_j"
         fix = f"Add a column power_w or energy_j. {did_you_mean(device, power)}"
-        yield read.table.problem(lines[0], read.own.get("device", "power_w"), what, fix)
+        column = "device" if "device" in table.columns else "power_w"
+        yield table.problem(lines[0], column, what, fix)
 
 
-def _power_w(row: Row, power: Mapping[str, float]) -> float | None:
+def _power_w(row: Mapping[str, Any], power: Mapping[str, float]) -> float | None:
     stated = row.get("power_w")
     return float(stated) if stated is not None else power.get(str(row.get("device")))
 
 
-def _id(row: Row) -> str:
+def _id(row: Mapping[str, Any]) -> str:
     parts = [str(row["model"])]
     if row.get("pixels") is not None:
         parts.append(f"{row['pixels']:g}px")
@@ -154,7 +98,9 @@ def _id(row: Row) -> str:
     return "-".join(parts)
 
 
-def _point(read: _Read, row: Row, power: Mapping[str, float]) -> OperatingPoint:
+def _point(
+    table: SourceTable, row: Mapping[str, Any], power: Mapping[str, float]
+) -> OperatingPoint:
     rate = float(row["images_per_s"])
     energy, watt, batch = row.get("energy_j"), _power_w(row, power), row.get("batch")
     if energy is not None:
@@ -173,5 +119,5 @@ def _point(read: _Read, row: Row, power: Mapping[str, float]) -> OperatingPoint:
         request_gpu_s=1.0 / rate,
         ttft_ms=at_once / rate * 1e3,
         hardware=str(row.get("device") or ""),
-        source=f"{read.table.label}: throughput as stated; {how}",
+        source=f"{table.label}: throughput as stated; {how}",
     )

@@ -22,7 +22,7 @@ Path_ = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class FileLine:
     """Where a value was written: a file (or `--set`) and a 1-based line."""
 
     file: str
@@ -34,16 +34,16 @@ class Document:
     """Plain data, and the place of every value in it."""
 
     data: dict[str, Any]
-    places: dict[Path_, Place] = field(default_factory=dict)
+    places: dict[Path_, FileLine] = field(default_factory=dict)
     file: str = ""
 
-    def place(self, path: Path_) -> Place:
+    def place(self, path: Path_) -> FileLine:
         """Where the value at `path` was written, or else the nearest thing around it."""
         for end in range(len(path), -1, -1):
-            found = self.places.get(path[:end])
-            if found is not None:
-                return found
-        return Place(self.file, 1)
+            place = self.places.get(path[:end])
+            if place is not None:
+                return place
+        return FileLine(self.file, 1)
 
     def problem(self, path: Path_, what: str, fix: str) -> Problem:
         """A problem with the value at `path`."""
@@ -144,11 +144,11 @@ class _Reader:
     def __init__(self, constructor: Any, file: str) -> None:
         self.constructor = constructor
         self.file = file
-        self.places: dict[Path_, Place] = {}
+        self.places: dict[Path_, FileLine] = {}
         self.problems: list[Problem] = []
 
     def read(self, node: Any, path: Path_) -> Any:
-        self.places.setdefault(path, Place(self.file, int(node.start_mark.line) + 1))
+        self.places.setdefault(path, FileLine(self.file, int(node.start_mark.line) + 1))
         if node.id == "mapping":
             return self._mapping(node, path)
         if node.id == "sequence":
@@ -185,7 +185,7 @@ class _Reader:
                     Problem(dotted(here), what, "Keep one of the two.", self.file, line)
                 )
                 continue
-            self.places[here] = Place(self.file, line)
+            self.places[here] = FileLine(self.file, line)
             values[key] = self.read(value_node, here)
         return {**merged, **values}
 

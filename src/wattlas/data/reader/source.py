@@ -1,0 +1,107 @@
+"""A table as it was read, and where each of its cells stands in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from wattlas.data.reader.dialect import ROW, line_numbers, read_frame
+from wattlas.data.reader.stretch import Stretch, within
+from wattlas.data.schema.columns import TableSchema
+from wattlas.data.yaml_lines import FileLine, dotted
+from wattlas.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A table as it was read, its columns under our names.
+
+    `label` is what messages call it; `path` is None where it was never a file.
+    """
+
+    schema: TableSchema
+    frame: pl.DataFrame
+    label: str
+    path: Path | None = None
+    shared: bool = False
+    """Whether it is a pack's: such a table may hold more than a study asks for."""
+    titled: bool = False
+    """Whether problems begin with the name of the table, as in a check of many."""
+    theirs: Mapping[str, str] = field(default_factory=dict)
+    """Our name of a column → the table's, where they differ."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, ours where we know them."""
+        return [c for c in self.frame.columns if c != ROW]
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        csv = self.path is not None and self.path.suffix.lower() == ".csv"
+        return line_numbers(self.path) if csv and self.path is not None else []
+
+    def place(self, row: int | None) -> FileLine:
+        """File and line of a row (0-based); the head of the file for None."""
+        if row is None:
+            return FileLine(self.label, 1)
+        return FileLine(self.label, self._lines[row + 1] if row + 1 < len(self._lines) else None)
+
+    def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
+        """A problem with a cell, or with a whole column for row None."""
+        place = self.place(row)
+        at = (place.file, place.line) if place.file else (None, None)
+        return Problem(self._where(row, column, place), what, fix, *at)
+
+    def _where(self, row: int | None, column: str, place: FileLine) -> str:
+        """`regions.oslo.pue` for a row with an id, else the column, with the row if no line."""
+        schema, name = self.schema, self.theirs.get(column, column)
+        title = f"{schema.name}." if self.titled else ""
+        by_id = (schema.thing or self.titled) and schema.key and not schema.series
+        if row is not None and by_id and column not in schema.key:
+            ids = [i for i in self.ids(row) if i]
+            if len(ids) == len(schema.key):
+                return dotted((schema.name, *ids, name))
+        nowhere = row is not None and place.line is None
+        return f"{title}{name}, row {(row or 0) + 1}" if nowhere else f"{title}{name}"
+
+    def ids(self, row: int) -> list[str]:
+        """What the key columns hold in a row."""
+        cells = self.frame.filter(pl.col(ROW) == row)
+        return [str(cells[k][0] or "").strip() for k in self.schema.key if k in self.columns]
+
+
+def read_table(
+    path: Path,
+    schema: TableSchema,
+    label: str,
+    missing: Problem | None = None,
+    stretch: Stretch | None = None,
+) -> SourceTable:
+    """The table in a file; of a table over time the rows in `stretch` only, where that is given.
+
+    Raises InputError; `missing` is told if the file is not there.
+    """
+    if not path.is_file():
+        what = missing or Problem("(file)", "there is no such file", "Check the path.", label)
+        raise InputError([what])
+    frame = None if stretch is None else within(path, label, stretch)
+    return source_of(read_frame(path, label) if frame is None else frame, schema, label, path)
+
+
+def source_of(
+    frame: pl.DataFrame, schema: TableSchema, label: str, path: Path | None = None
+) -> SourceTable:
+    """A table from a frame that is already there."""
+    theirs = {
+        column.name: other
+        for column in schema.columns
+        for other in column.also
+        if column.name not in frame.columns and other in frame.columns
+    }
+    frame = frame.rename({other: ours for ours, other in theirs.items()})
+    frame = frame if ROW in frame.columns else frame.with_row_index(ROW)
+    return SourceTable(schema, frame, label, path, theirs=theirs)
