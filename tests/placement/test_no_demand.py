@@ -17,6 +17,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.frontier.frontier import frontier
+from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.window.rolling_horizon import Horizon
 
 OBJECTIVES = {
@@ -66,7 +67,9 @@ def test_an_empty_plan(silent: Scenario, name: str, friction: str, solver: Solve
 
 def test_an_empty_plan_by_windows(silent: Scenario) -> None:
     """Rolling windows over nothing are optimal, too, and their bound is zero."""
-    found = plan(replace(silent, frictions=FRICTIONS["starts"]), horizon=Horizon(whole=-1))
+    found = plan(
+        replace(silent, frictions=FRICTIONS["starts"]), tactics=Tactics(horizon=Horizon(whole=-1))
+    )
     assert (found.status, found.objective, found.info.gap) == (Status.OPTIMAL, 0.0, 0.0)
 
 

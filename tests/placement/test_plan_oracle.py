@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
@@ -16,11 +15,14 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import carbon_to_minimise, cost
-from wattlas.placement.window import column_generation as several
+from wattlas.placement.window.column_generation import ColumnGeneration
+from wattlas.placement.window.knapsack import Knapsack
 from wattlas.units import KG_PER_T
 
 REL = 1e-8
+SAMPLED = Tactics(limits=(Knapsack(), ColumnGeneration(sampled=1, stride=2)))
 
 
 def agree(scenario: Scenario, mine: Plan, other: OraclePlan) -> None:
@@ -56,16 +58,14 @@ def test_caps(scenario: Scenario) -> None:
 @settings(max_examples=100)
 def test_caps_from_a_sample(scenario: Scenario) -> None:
     """A multiplier to begin with, from every other hour and however wrong, changes nothing."""
-    with patch.multiple(several, SAMPLED=1, STRIDE=2):
-        agree(scenario, plan(scenario), oracle_plan(scenario))
+    agree(scenario, plan(scenario, tactics=SAMPLED), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(objectives=objectives())))
 @settings(max_examples=60)
 def test_a_promise_from_a_sample(scenario: Scenario) -> None:
     """The same for a promise that stands alone."""
-    with patch.multiple(several, SAMPLED=1, STRIDE=2):
-        agree(scenario, plan(scenario), oracle_plan(scenario))
+    agree(scenario, plan(scenario, tactics=SAMPLED), oracle_plan(scenario))
 
 
 @given(scenarios(frictions=True, objectives=objectives(caps=True)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,15 +17,15 @@ from wattlas.placement.constraints.registry import links, ties_demands
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.merge_sources import merged, shared_out
-from wattlas.placement.hour.protocol import HourSolver, Solution
+from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import blocks, over_blocks
 from wattlas.placement.window.limits import limits_of, reports, short_words, solve_limits
 from wattlas.placement.window.linked_hours import solve_linked_hours
-from wattlas.placement.window.rolling_horizon import Horizon
 
 
 def plan(
@@ -36,17 +35,15 @@ def plan(
     budget_ms: np.ndarray | None = None,
     time_limit_s: float | None = None,
     keep_flows: bool = True,
-    solvers: Sequence[HourSolver] = (),
-    horizon: Horizon | None = None,
+    tactics: Tactics | None = None,
 ) -> Plan:
     """Place all demand at least cost or least carbon.
 
     `objective` replaces the scenario's own, and may be a word, `cost` or `carbon`; `budget_ms`
     (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
     coupled in time (status `limit`, without flows where the time was over before any placement was
-    found). Without `keep_flows` they are added up block by block and dropped. `solvers` replace
-    those of hours that need a program, `horizon` says how hours that are tied together are cut
-    into windows.
+    found). Without `keep_flows` they are added up block by block and dropped. `tactics` say who
+    solves what, where that is not left to the scenario.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
@@ -57,8 +54,7 @@ def plan(
     if objective is not None:
         scenario = replace(scenario, objective=Objective.of(objective))
     _check_solver(scenario)
-    made = build_instance(scenario, _checked_budgets(scenario, budget_ms))
-    whole = replace(made, solvers=tuple(solvers), horizon=horizon)
+    whole = build_instance(scenario, _checked_budgets(scenario, budget_ms)).by(tactics or Tactics())
     if whole.stranded:
         return _infeasible(whole, conflict.stranded_words(whole), began)
 

@@ -77,8 +77,8 @@ def _chain(problem: HourProblem, steps: np.ndarray, solver: Solver | None) -> Se
     The closed form is passed over where the engine gets all steps: it finds those that need no
     program by itself.
     """
-    if problem.instance.solvers:
-        return problem.instance.solvers
+    if problem.instance.tactics.hour:
+        return problem.instance.tactics.hour
     word = problem.instance.scenario.solver if solver is None else solver
     chain: dict[Solver, Sequence[HourSolver]] = {
         Solver.ENGINE: (ENGINE, HIGHS),
@@ -93,7 +93,7 @@ def _chain(problem: HourProblem, steps: np.ndarray, solver: Solver | None) -> Se
 
 def _pays(each: HourSolver, problem: HourProblem, steps: np.ndarray, solver: Solver | None) -> bool:
     """Whether the engine, which has to be loaded, is worth it where nobody asked for it."""
-    if each is not ENGINE or problem.instance.solvers:
+    if each is not ENGINE or problem.instance.tactics.hour:
         return True
     word = problem.instance.scenario.solver if solver is None else solver
     return word is Solver.ENGINE or worth_it(problem.instance, len(steps))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from wattlas.placement.problem.feasibility import (
     feasibility,
     home_region,
 )
+from wattlas.placement.problem.tactics import Tactics
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,14 @@ class Instance:
     mean_accuracy_min: np.ndarray
     baseline_use: np.ndarray | None = None
     """What the nearest-available baseline uses of the objective's relative cap, (T,), if known."""
-    solvers: tuple[Any, ...] = ()
-    """Who may solve an hour, in this order (`hour.protocol.HourSolver`); empty: by the scenario."""
-    horizon: Any = None
-    """How hours that links tie together are cut into windows; None: by `rolling_horizon`."""
+    tactics: Tactics = field(default_factory=Tactics)
+    """Who solves what, where the default is not wanted."""
     stranded: tuple[tuple[int, int], ...] = field(default=())
     """Demands (metro, class) with no open place and no price for going unserved."""
 
-    def solved_by(self, solvers: tuple[Any, ...]) -> Instance:
-        """The same with other solvers for its hours."""
-        return replace(self, solvers=solvers)
+    def by(self, tactics: Tactics) -> Instance:
+        """The same, solved by other tactics."""
+        return replace(self, tactics=tactics)
 
     def rows_of(self, rows: np.ndarray) -> Instance:
         """Some sources of the instance. What goes from metro to source is not kept."""

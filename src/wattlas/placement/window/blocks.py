@@ -60,7 +60,7 @@ def part_of(whole: Instance, steps: np.ndarray) -> Instance:
     if len(steps) == whole.scenario.hours.count:
         return whole
     made = build_instance(whole.scenario.at_hours(steps), judged=whole.judged)
-    return made.solved_by(whole.solvers)
+    return made.by(whole.tactics)
 
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,10 +32,6 @@ from wattlas.placement.window.master import Columns, Hulls, Master
 MOST_ROUNDS = 60
 EXACT = 1e-9
 """Relative gap at which the search ends."""
-SAMPLED = 1000
-"""From so many steps on, a limit that stands alone is tried on a sample of them first."""
-STRIDE = 11
-"""One step in so many is in the sample: every hour of the day and day of the week is."""
 ROUGH = 1e-6
 """Relative gap at which the search over a sample ends."""
 NEAR, MOST_NEAR = 1.02, 6
@@ -44,10 +40,17 @@ GUESSES = (1.0, 30.0)
 """Multipliers to begin with, in what all hours cost over what they use too much."""
 
 
+@dataclass(frozen=True)
 class ColumnGeneration:
-    """The window solver of any limits on what is added up over the flows."""
+    """The window solver of any limits on what is added up over the flows.
 
-    name = "column generation"
+    From `sampled` steps on, a limit that stands alone is tried on one step in `stride` first: every
+    hour of the day and day of the week is among them.
+    """
+
+    sampled: int = 1000
+    stride: int = 11
+    name: ClassVar[str] = "column generation"
 
     def takes(self, instance: Instance, limits: Sequence[Limit]) -> bool:
         """Any limits."""
@@ -70,7 +73,7 @@ class ColumnGeneration:
         free = np.ones(instance.scenario.hours.count, dtype=bool)
         for group in together(limits):
             own = [limits[n] for n in group]
-            solution = _solve_group(instance, objective, tie, own)
+            solution = self._group(instance, objective, tie, own)
             if solution.limit_least:
                 least = {group[n]: value for n, value in solution.limit_least.items()}
                 return replace(solution, limit_price=price, limit_least=least)
@@ -83,32 +86,32 @@ class ColumnGeneration:
             parts.append(solve_hours(instance, objective, tie, np.flatnonzero(free)))
         return replace(join_steps(parts), limit_price=price)
 
+    def _group(
+        self, instance: Instance, objective: Measure, tie: Measure | None, limits: Sequence[Limit]
+    ) -> Solution:
+        """Limits that share hours, over those hours."""
+        guess, programs = self._sample(instance, objective, limits)
+        solution = _searched(instance, objective, limits, tie, guess)
+        info = replace(solution.info, programs=solution.info.programs + programs)
+        return replace(solution, info=info)
 
-def _solve_group(
-    instance: Instance, objective: Measure, tie: Measure | None, limits: Sequence[Limit]
-) -> Solution:
-    """Limits that share hours, over those hours."""
-    guess, programs = _sampled(instance, objective, limits)
-    solution = _searched(instance, objective, limits, tie, guess)
-    info = replace(solution.info, programs=solution.info.programs + programs)
-    return replace(solution, info=info)
+    def _sample(
+        self, instance: Instance, objective: Measure, limits: Sequence[Limit]
+    ) -> tuple[float, int]:
+        """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
 
-
-def _sampled(instance: Instance, objective: Measure, limits: Sequence[Limit]) -> tuple[float, int]:
-    """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
-
-    What is far from the last multiplier takes many pivots; a sample takes them for few hours. 0
-    where there are several limits or few steps, or where the sample keeps it, or cannot.
-    """
-    steps = np.unique(limits[0].steps)
-    if len(limits) != 1 or len(steps) < SAMPLED:
-        return 0.0, 0
-    some = steps[::STRIDE]
-    demanded = (instance.demand * instance.hours).sum(axis=0)
-    part = demanded[some].sum() / max(float(demanded[steps].sum()), 1e-300)
-    fewer = replace(limits[0], steps=some, bound=limits[0].bound * part)
-    solution = _searched(instance, objective, [fewer], exact=ROUGH)
-    return (float(solution.limit_price[0]) if solution.ok else 0.0), solution.info.programs
+        What is far from the last multiplier takes many pivots; a sample takes them for few hours.
+        0 where there are several limits or few steps, or where the sample keeps it, or cannot.
+        """
+        steps = np.unique(limits[0].steps)
+        if len(limits) != 1 or len(steps) < self.sampled:
+            return 0.0, 0
+        some = steps[:: self.stride]
+        demanded = (instance.demand * instance.hours).sum(axis=0)
+        part = demanded[some].sum() / max(float(demanded[steps].sum()), 1e-300)
+        fewer = replace(limits[0], steps=some, bound=limits[0].bound * part)
+        solution = _searched(instance, objective, [fewer], exact=ROUGH)
+        return (float(solution.limit_price[0]) if solution.ok else 0.0), solution.info.programs
 
 
 def _searched(

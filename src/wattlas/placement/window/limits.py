@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -19,7 +20,27 @@ from wattlas.placement.problem.unit_values import Measure, carbon, cost, onward_
 from wattlas.placement.window.column_generation import ColumnGeneration
 from wattlas.placement.window.knapsack import Knapsack
 
-SOLVERS = (Knapsack(), ColumnGeneration())
+
+class WindowSolver(Protocol):
+    """A solver of limits over windows."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def takes(self, instance: Instance, limits: Sequence[Limit]) -> bool:
+        """Whether it can take these limits beside the rows of the instance."""
+        ...
+
+    def solve(
+        self, instance: Instance, objective: Measure, tie: Measure | None, limits: Sequence[Limit]
+    ) -> Solution | None:
+        """The optimum under the limits; None where it has no answer, and another is asked."""
+        ...
+
+
+SOLVERS: tuple[WindowSolver, ...] = (Knapsack(), ColumnGeneration())
 """Who is asked, in this order: the first that takes the limits and finds an answer."""
 
 
@@ -36,7 +57,8 @@ def with_baseline(instance: Instance) -> Instance:
     cap = given_cap(instance.scenario.objective)
     if cap is None or not cap.relative or instance.baseline_use is not None:
         return instance
-    plain = in_full(build_instance(instance.scenario, judged=instance.judged))
+    plain = build_instance(instance.scenario, judged=instance.judged).by(instance.tactics)
+    plain = in_full(plain)
     measure = {"carbon": carbon, "cost": cost}[cap.on](plain)
     return replace(instance, baseline_use=measure.by_hour(plain, nearest_available(plain).flows))
 
@@ -51,7 +73,7 @@ def in_full(instance: Instance) -> Instance:
     if not instance.scenario.share_caps:
         return instance
     made = build_instance(full_service(instance.scenario), instance.judged.budget_ms)
-    return made.solved_by(instance.solvers)
+    return made.by(instance.tactics)
 
 
 def solve_limits(
@@ -63,7 +85,7 @@ def solve_limits(
     """
     if not limits:
         return solve_hours(instance, main, tie)
-    for solver in SOLVERS:
+    for solver in instance.tactics.limits or SOLVERS:
         if solver.takes(instance, limits):
             solution = solver.solve(instance, main, tie, limits)
             if solution is not None:

@@ -64,7 +64,7 @@ class RollingHorizon:
         """`whole` makes it one window whatever its size; limits do, too."""
         self.given, self.measure_given = instance, measure
         self.steps, self.limits = steps, limits
-        self.horizon = horizon or instance.horizon or Horizon()
+        self.horizon = horizon or instance.tactics.horizon or Horizon()
         measures = (measure, *(limit.measure for limit in limits))
         few = pruned(instance, measures, steps)
         self.tied = links(instance.scenario)
