@@ -22,7 +22,7 @@ from wattlas.cli.show import figure, percent, table, ticker
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
-    from wattlas.placement.tables.metrics import Table
+    from wattlas.model.table import Table
     from wattlas.studies.offers import Design, TierDesign
 
 PACK = "pack"

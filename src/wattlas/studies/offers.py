@@ -19,11 +19,11 @@ from wattlas.model.offer import withdrawn
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
+from wattlas.model.table import Table
 from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
-from wattlas.placement.tables.metrics import Table
 from wattlas.placement.tables.service_costs import Accelerators, serving
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market

@@ -15,6 +15,7 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.studies.board import Ways, board_of, problems_of
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
 from wattlas.tiers.ahead import PAST_DAYS, Ahead, day_ahead, plan_ahead
@@ -23,8 +24,6 @@ from wattlas.tiers.share import RULES, Share, green_share, least_mean_g, shares_
 
 CAP_SHARES = tuple(round(0.5 + 0.025 * n, 3) for n in range(21))
 """Caps of a table of shares, as shares of what full service emits at home: 0.5 to 1."""
-
-Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def table_of(
     places: Sequence[str] = PLACES,
 ) -> Table:
     """As `shares`, on a board that is there."""
-    out: Table = {"zone": [], "cap_share": [], "rule": [], "place": [], "share": []}
+    out: dict[str, list[Any]] = {"zone": [], "cap_share": [], "rule": [], "place": [], "share": []}
     for zone in zones:
         for place in places:
             one = grams(board, zone, place)

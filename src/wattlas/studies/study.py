@@ -16,13 +16,14 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.api import plan as place
 from wattlas.placement.compare.baselines import baseline, baselines
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.solution.plan_totals import worth
 from wattlas.placement.tables import metrics, views
-from wattlas.placement.tables.metrics import Table, flows_of
+from wattlas.placement.tables.metrics import flows_of
 from wattlas.studies.meta import described, headline, limits, totals_dict
 from wattlas.studies.offers import design_tiers
 from wattlas.studies.tables import (

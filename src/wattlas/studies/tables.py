@@ -12,13 +12,13 @@ from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.objective import Objective
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.api import plan as place
 from wattlas.placement.breakeven.breakeven import breakeven_between
 from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.solution.plan_totals import Worth, worth
 from wattlas.placement.tables import metrics
-from wattlas.placement.tables.metrics import Table
 
 Progress = Callable[[str, float], None]
 

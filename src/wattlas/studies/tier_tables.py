@@ -10,7 +10,7 @@ import numpy as np
 
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.placement.tables.metrics import Table
+from wattlas.model.table import Table
 from wattlas.studies.home import at_home
 from wattlas.studies.offers import Design, TierDesign
 from wattlas.studies.shares import shares

@@ -16,6 +16,7 @@ from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.api import objective_measures
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour.solver import Solution, evaluate, solve_hours
@@ -23,7 +24,6 @@ from wattlas.placement.problem.blocks import blocks
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.solution.plan_totals import at_once, worth
-from wattlas.placement.tables.metrics import Table
 from wattlas.placement.window import limits as limited
 from wattlas.placement.window.limits import nearest_available
 from wattlas.units import KG_PER_T

@@ -6,9 +6,8 @@ names. Definitions follow Luo & Yang 2026.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from wattlas.model.objective import Minimise, Objective
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.compare.counterfactual import LABELS, present, without
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.feasibility import home_region
@@ -26,8 +26,6 @@ from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.solution.plan_totals import merged_totals, worth
 from wattlas.placement.solution.totals import per_flow, slices
 from wattlas.placement.window.limits import nearest_available
-
-Table = Mapping[str, Sequence[Any] | np.ndarray]
 
 REGIONAL_MS = 30.0
 """A region is regional where its round trip is at most this much above home's."""

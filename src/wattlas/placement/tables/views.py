@@ -12,10 +12,11 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.solution.totals import per_flow, slices
-from wattlas.placement.tables.metrics import Table, flows_of
+from wattlas.placement.tables.metrics import flows_of
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
 QUANTILES = 201
