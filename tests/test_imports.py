@@ -38,6 +38,7 @@ ONLY_IN: dict[str, set[str]] = {
     "numba": {"placement", "tiers"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"report"},
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},
@@ -47,7 +48,18 @@ ONLY_IN: dict[str, set[str]] = {
 }
 """Libraries that have a place; one that is not named may be imported anywhere but in model."""
 
-HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas", "xlogit"}
+HEAVY = {
+    "jinja2",
+    "polars",
+    "pydantic",
+    "highspy",
+    "ruamel",
+    "rich",
+    "xarray",
+    "scipy",
+    "pandas",
+    "xlogit",
+}
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 
 KEEPS_COMPILED_CODE = "placement/engine/kept.py"
