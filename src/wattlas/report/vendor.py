@@ -10,30 +10,13 @@ from pathlib import Path
 ASSETS = Path(__file__).with_name("assets")
 
 OWN_SCRIPTS = (
-    "core.js",
-    "figure.js",
-    "labels.js",
-    "frontier.js",
-    "map.js",
-    "hours.js",
-    "merit.js",
-    "benefit.js",
-    "relocation.js",
-    "breakeven.js",
-    "why.js",
-    "policies.js",
-    "tiers.js",
-    "tiers-menu.js",
-    "tiers-targets.js",
-    "tiers-surface.js",
-    "tiers-utility.js",
-    "tiers-shares.js",
-    "tiers-designer.js",
-    "tiers-offers.js",
-    "tiers-segments.js",
-    "tiers-sensitivity.js",
-    "tiers-split.js",
-    "main.js",
+    *("core.js", "figure.js", "labels.js", "tiers.js", "surface.js"),
+    *("figures/frontier.js", "figures/map.js", "figures/hours.js", "figures/merit.js"),
+    *("figures/benefit.js", "figures/policies.js", "figures/relocation.js", "figures/breakeven.js"),
+    *("figures/why.js", "figures/tier-menu.js", "figures/tier-targets.js"),
+    *("figures/tier-utility.js", "figures/tier-shares.js", "figures/tier-designer.js"),
+    *("figures/tier-pareto.js", "figures/tier-segments.js", "figures/tier-sensitivity.js"),
+    *("figures/tier-split.js", "main.js"),
 )
 """In the order in which the page runs them."""
 
