@@ -16,7 +16,7 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.show import figure, table
+from wattlas.cli.tables import figure, table
 
 
 def command(
@@ -48,7 +48,7 @@ def command(
     if all(given):
         moves = [(klass, origin, target)]
     else:
-        from wattlas.studies.tables import largest_moves
+        from wattlas.studies.moves import largest_moves
 
         with progress("Placing"):
             moves = largest_moves(loaded)

@@ -17,7 +17,7 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.show import figure, table, ticker
+from wattlas.cli.tables import figure, table, ticker
 
 ROWS = 24
 

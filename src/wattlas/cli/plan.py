@@ -17,7 +17,7 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.show import figure, percent, table
+from wattlas.cli.tables import figure, percent, table
 from wattlas.errors import InfeasibleError, LimitError, UsageError
 
 if TYPE_CHECKING:

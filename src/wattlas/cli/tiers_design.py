@@ -18,7 +18,7 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
-from wattlas.cli.show import figure, percent, table, ticker
+from wattlas.cli.tables import figure, percent, table, ticker
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario

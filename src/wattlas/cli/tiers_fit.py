@@ -98,7 +98,7 @@ def _scale(choices: Choices, requests: float, ends: dict[str, float]) -> Scale |
 
 
 def _show(found: Fit) -> None:
-    from wattlas.cli.show import figure, table
+    from wattlas.cli.tables import figure, table
 
     typer.echo(
         f"{found.tasks:,} choices by {found.respondents:,} respondents; "
@@ -117,7 +117,7 @@ def _show(found: Fit) -> None:
 
 
 def _row(one: Estimate, several: bool) -> list[Any]:
-    from wattlas.cli.show import figure
+    from wattlas.cli.tables import figure
 
     interval = f"{figure(one.low)} to {figure(one.high)}"
     told = [one.parameter, one.value, one.standard_error, f"{one.z:.1f}", interval, one.unit]

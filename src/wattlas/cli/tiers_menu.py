@@ -18,7 +18,7 @@ from wattlas.cli.common import (
     print_json,
     progress,
 )
-from wattlas.cli.show import figure, table
+from wattlas.cli.tables import figure, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from wattlas.cli.common import say
-from wattlas.cli.show import figure, percent, table
+from wattlas.cli.tables import figure, percent, table
 from wattlas.cli.tiers_share_answer import Answer, Asked, Rows
 
 STRIP = str.maketrans("fsd", "·▒█")

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wattlas.report import words
 from wattlas.report.embed import page_tables, script_json
 from wattlas.report.page import context
 from wattlas.report.results import REPORT, Results, open_results, write_text
-from wattlas.report.vendor import OWN_SCRIPTS, read, vendored
+from wattlas.report.vendor import own_scripts, read, vendored
+from wattlas.studies import registry
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,12 +33,15 @@ def render_report(results: Results) -> str:
     from markupsafe import Markup
 
     scripts = [read(part.file) for part in vendored() if part.is_script]
-    scripts.append("\n".join(read(f"report/{name}") for name in OWN_SCRIPTS))
+    figures = registry.figures()
+    scripts.append("\n".join(path.read_text("utf-8") for path in own_scripts(figures)))
     tables, thinned = page_tables(results)
     data = {
         "meta": {key: results.meta.get(key) for key in _META_SHOWN},
         "tables": tables,
         "thinned": thinned,
+        "parts": [asdict(part) for part in registry.PARTS],
+        "figures": [_words(figure) for figure in figures],
     }
     world = next(part for part in vendored() if not part.is_script)
     return (
@@ -51,6 +56,12 @@ def render_report(results: Results) -> str:
             world=Markup(read(world.file).replace("<", "\\u003c")),
         )
     )
+
+
+def _words(figure: registry.Figure) -> dict[str, Any]:
+    """What the page says of a figure beside its picture."""
+    names = ("id", "question", "needs", "missing", "lacks")
+    return {**{name: getattr(figure, name) for name in names}, "part": figure.part.id}
 
 
 @cache

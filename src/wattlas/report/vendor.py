@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattlas.studies.registry import Figure
 
 ASSETS = Path(__file__).with_name("assets")
 
-OWN_SCRIPTS = (
-    *("core.js", "figure.js", "labels.js", "tiers.js", "surface.js"),
-    *("figures/frontier.js", "figures/map.js", "figures/hours.js", "figures/merit.js"),
-    *("figures/benefit.js", "figures/policies.js", "figures/relocation.js", "figures/breakeven.js"),
-    *("figures/why.js", "figures/tier-menu.js", "figures/tier-targets.js"),
-    *("figures/tier-utility.js", "figures/tier-shares.js", "figures/tier-designer.js"),
-    *("figures/tier-pareto.js", "figures/tier-segments.js", "figures/tier-sensitivity.js"),
-    *("figures/tier-split.js", "main.js"),
-)
-"""In the order in which the page runs them."""
+FIRST_SCRIPTS = ("core.js", "figure.js", "labels.js", "surface.js", "tiers.js")
+"""What the figures share, in the order in which the page runs it."""
+LAST_SCRIPT = "main.js"
+
+
+def own_scripts(figures: Iterable[Figure]) -> list[Path]:
+    """Our scripts in the order in which the page runs them: shared ones, figures, the page."""
+    shared = ASSETS / "report"
+    own = [shared / name for name in FIRST_SCRIPTS]
+    return [*own, *(script_of(figure) for figure in figures), shared / LAST_SCRIPT]
+
+
+def script_of(figure: Figure) -> Path:
+    """The script of a figure: beside its module, else among the report's own."""
+    beside = figure.module.with_name(figure.script)
+    return beside if beside.is_file() else ASSETS / "report" / "figures" / figure.script
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import feasibility, home_region
+from wattlas.units import KWH_PER_MWH
+
+if TYPE_CHECKING:
+    from wattlas.tiers.menu import Menu
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,11 @@ class Home:
     usd_per_mwh: float
     pue: float
     rent_usd_per_gpu_h: float
+
+    def cost_usd(self, served: Menu) -> np.ndarray:
+        """What a request costs at each point of a menu: energy and accelerators, USD, (O,)."""
+        energy_usd = served.energy_kwh * self.pue * self.usd_per_mwh / KWH_PER_MWH
+        return energy_usd + served.gpu_h * self.rent_usd_per_gpu_h
 
 
 def at_home(scenario: Scenario, klass: str) -> Home:

@@ -5,6 +5,8 @@
   const page = JSON.parse(document.getElementById("wattlas-data").textContent);
   W.meta = page.meta;
   W.thinned = page.thinned;
+  W.parts = page.parts;
+  W.words = new Map(page.figures.map((words) => [words.id, words]));
 
   // -- tables ---------------------------------------------------------------------------------
   const cache = new Map();

@@ -57,8 +57,5 @@
     };
   }
 
-  W.figure({
-    id: "breakeven", question: "When does a move pay?", needs: ["breakeven"],
-    missing: "Break-even values were not computed", controls, draw,
-  });
+  W.figure("breakeven", { controls, draw });
 })(window.Wattlas);

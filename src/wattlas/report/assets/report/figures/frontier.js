@@ -218,8 +218,5 @@
     return out;
   }
 
-  W.figure({
-    id: "frontier", question: "What is latency worth?", needs: ["frontier"],
-    missing: "The energy–latency frontier was not computed", controls, draw,
-  });
+  W.figure("frontier", { controls, draw });
 })(window.Wattlas);

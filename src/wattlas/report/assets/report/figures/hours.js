@@ -111,8 +111,8 @@
         ],
         xAxis,
         yAxis: [
-          { ...above(`Demand-weighted ${state.line === "carbon" ? "intensity" : "price"}, ${unit}`, theme), gridIndex: 0, splitNumber: 3 },
-          { ...above(`IT power, ${scale.unit}`, theme), gridIndex: 1, min: 0 },
+          { ...W.above(`Demand-weighted ${state.line === "carbon" ? "intensity" : "price"}, ${unit}`, theme), gridIndex: 0, splitNumber: 3 },
+          { ...W.above(`IT power, ${scale.unit}`, theme), gridIndex: 1, min: 0 },
         ],
         series: [
           ...(hasHome ? [{ name: W.Baseline, type: "line", data: home, symbol: "none", color: theme.home, lineStyle: { width: 1.3, type: "dashed", color: theme.home } }] : []),
@@ -130,14 +130,6 @@
     };
   }
 
-  function above(name, theme, left = 54) {
-    return {
-      type: "value", name, nameLocation: "end", nameGap: 12, axisLabel: { formatter: (v) => W.num(v) },
-      nameTextStyle: { align: "left", padding: [0, 0, 0, -left], fontWeight: 600, color: theme.ink },
-    };
-  }
-  W.above = above;
-
   function hourTip(items, unit, scale) {
     const lines = items.filter((item) => item.seriesName === "Plan" || item.seriesName === W.Baseline);
     const areas = items.filter((item) => !lines.includes(item) && item.value > 0).sort((a, b) => b.value - a.value);
@@ -149,8 +141,5 @@
     ]);
   }
 
-  W.figure({
-    id: "hours", question: "Where did demand run, hour by hour?", needs: ["hourly"],
-    missing: "There is no hourly picture", controls, draw,
-  });
+  W.figure("hours", { controls, draw });
 })(window.Wattlas);

@@ -127,8 +127,5 @@
       ["IT energy", W.say(pair.mwh, "mwh")], ["of the total", W.say(pair.mwh / total, "share")], ["round trip", W.say(pair.rtt, "ms")],
     ]);
 
-  W.figure({
-    id: "map", question: "Where do the requests go?", needs: ["flows", "places"],
-    missing: "There is no map of flows", controls, draw,
-  });
+  W.figure("map", { controls, draw });
 })(window.Wattlas);

@@ -72,8 +72,5 @@
   const paretoTip = (row) =>
     W.tip("Cheapest at this carbon", [["Movable cost", W.say(row.movable, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")], ["Abatement", row.abatement_usd_per_t == null ? "–" : `${W.num(row.abatement_usd_per_t)} USD/t`]]);
 
-  W.figure({
-    id: "policies", question: "What would simpler policies do?", needs: ["policies"],
-    missing: "No policies were compared", draw,
-  });
+  W.figure("policies", { draw });
 })(window.Wattlas);

@@ -75,8 +75,5 @@
       ["Distance", row.distance_km == null ? "–" : `${W.num(row.distance_km)} km`], ["A line would carry", W.say(row.line_mw, "mw")], ["and lose", W.say(row.line_loss_share, "share")],
     ]);
 
-  W.figure({
-    id: "relocation", question: "Whose demand ran in whose zone?", needs: ["relocation"],
-    missing: "The relocation matrix was not computed", draw,
-  });
+  W.figure("relocation", { draw });
 })(window.Wattlas);

@@ -3,7 +3,7 @@
   "use strict";
 
   const T = W.tiers;
-  const LACKS = "nothing to design";
+  const LACKS = W.words.get("tier-designer").lacks;
   const PANELS = [
     ["adoption", "Adoption", "share"],
     ["profit_gain_usd", "Profit gain", "usd"],
@@ -87,8 +87,5 @@
     return W.tip(`${W.say(discount, "share")} off`, PANELS.map(([key, label, kind]) => [label, W.say(read(key, discount), kind)]));
   }
 
-  T.figure({
-    id: "tier-designer", question: "What would another offer bring?", needs: ["tier_grid"],
-    lacks: LACKS, missing: "No offers were computed", controls, draw,
-  });
+  T.figure("tier-designer", { controls, draw });
 })(window.Wattlas);

@@ -115,8 +115,5 @@
       ["", row.role === "full" ? "full service" : row.role === "floor" ? "the floor" : row.pareto ? "on the front" : "beaten in everything"],
     ]);
 
-  T.figure({
-    id: "tier-menu", question: "What could be served instead?", needs: ["tier_menu"],
-    missing: "There is no menu of operating points", controls, draw,
-  });
+  T.figure("tier-menu", { controls, draw });
 })(window.Wattlas);

@@ -3,7 +3,7 @@
   "use strict";
 
   const T = W.tiers;
-  const LACKS = "no offer for anybody to take";
+  const LACKS = W.words.get("tier-segments").lacks;
   const { el } = W;
   const HEADS = ["Segment", "Its requests", "Consciousness", "Adoption", "Prefers", "Gain per million requests", "Individually rational", "Incentive compatible", "Adopters who lose"];
 
@@ -58,8 +58,5 @@
     return `${head}${fair}${wrong.length ? `; ${list(wrong)} ${wrong.length === 1 ? "does" : "do"} not prefer the tier that ${wrong.length === 1 ? "it takes" : "they take"}` : ""}.`;
   }
 
-  T.figure({
-    id: "tier-segments", question: "Who takes the offer?", needs: ["tier_segments"],
-    lacks: LACKS, missing: "Who takes the offer was not computed", controls: T.controls, draw,
-  });
+  T.figure("tier-segments", { controls: T.controls, draw });
 })(window.Wattlas);

@@ -3,7 +3,7 @@
   "use strict";
 
   const T = W.tiers;
-  const LACKS = "no offer to vary";
+  const LACKS = W.words.get("tier-sensitivity").lacks;
   const KINDS = {
     profit: { name: "Profit", title: "Profit gain", key: (side) => `profit_gain_${side}_usd`, kind: "usd" },
     carbon: { name: "Carbon", title: "Carbon saved", key: (side) => `carbon_saved_${side}_kg`, kind: "kg" },
@@ -103,8 +103,5 @@
   const tip = (row, read, of) =>
     W.tip(row.label, ["low", "base", "high"].map((side) => [`${side === "base" ? "as assumed" : side}: ${W.num(row[side])}${row.unit ? ` ${row.unit}` : ""}`, W.say(read(row, side), of.kind)]));
 
-  T.figure({
-    id: "tier-sensitivity", question: "What does the verdict hang on?", needs: ["tier_sensitivity"],
-    lacks: LACKS, missing: "Sensitivities were not computed", controls, draw,
-  });
+  T.figure("tier-sensitivity", { controls, draw });
 })(window.Wattlas);

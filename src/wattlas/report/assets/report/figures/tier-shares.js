@@ -158,8 +158,5 @@
     return `${head}, ${range}${blindly}.${lacking ? ` ${lacking} zone${lacking === 1 ? "" : "s"} cannot meet it.` : ""}`;
   }
 
-  T.figure({
-    id: "tier-shares", question: "How much must be degraded to stay under a carbon cap?", needs: ["tier_shares"],
-    missing: "Shares from carbon were not computed", controls, draw,
-  });
+  T.figure("tier-shares", { controls, draw });
 })(window.Wattlas);

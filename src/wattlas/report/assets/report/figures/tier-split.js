@@ -3,7 +3,7 @@
   "use strict";
 
   const T = W.tiers;
-  const LACKS = "nothing to split";
+  const LACKS = W.words.get("tier-split").lacks;
   const PARTS = {
     geography: "Geography alone", tiers: "Tiers alone", interaction: "Interaction", both: "Both together",
   };
@@ -110,8 +110,5 @@
     ]);
   }
 
-  T.figure({
-    id: "tier-split", question: "What do geography and tiers save together?", needs: ["tier_split"],
-    lacks: LACKS, missing: "Geography and tiers were not told apart", controls, draw,
-  });
+  T.figure("tier-split", { controls, draw });
 })(window.Wattlas);

@@ -128,8 +128,5 @@
       ])
       : W.tip("Nothing on the menu", [["Cap", T.grams(one.cap)], ["Above", `${W.num(one.from)} g/kWh`]]);
 
-  T.figure({
-    id: "tier-targets", question: "What should be served at which carbon intensity?", needs: ["tier_targets"],
-    missing: "There are no performance targets", controls: T.controls, draw,
-  });
+  T.figure("tier-targets", { controls: T.controls, draw });
 })(window.Wattlas);

@@ -118,8 +118,5 @@
     return `For a request that falls from full service to the floor, ${ends}.`;
   }
 
-  T.figure({
-    id: "tier-utility", question: "What do users feel?", needs: ["tier_utility"],
-    missing: "The utility of users was not computed", controls: T.controls, draw,
-  });
+  T.figure("tier-utility", { controls: T.controls, draw });
 })(window.Wattlas);

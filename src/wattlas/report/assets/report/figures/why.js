@@ -63,8 +63,5 @@
     return ["open, not chosen", binds];
   }
 
-  W.figure({
-    id: "why", question: "Why here?", needs: ["candidates"],
-    missing: "The candidates of each metro were not kept", controls, draw,
-  });
+  W.figure("why", { controls, draw });
 })(window.Wattlas);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattlas.cli.show import figure, percent
+from wattlas.cli.tables import figure, percent
 
 
 @pytest.mark.parametrize(

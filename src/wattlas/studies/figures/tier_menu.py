@@ -1,0 +1,52 @@
+"""What could be served instead? The menu of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.tier_tables import MILLION, WH_PER_KWH, Row, menu_of_class, tier_table
+from wattlas.units import S_PER_H
+
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.studies.offers import Design, TierDesign
+
+
+@tier_table(
+    "tier_menu",
+    "class:text point:text variant:text hardware:text? accuracy service_ms service_p95_ms? "
+    "energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
+)
+def menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
+    served = menu_of_class(scenario, one, whole)
+    found, grams = served.menu, served.menu.carbon_g(served.g_per_kwh, served.pue)
+    full = one.service.full_points[:1]
+    floor = one.chosen.floor if one.chosen is not None else None
+    for n, name in enumerate(found.ids):
+        yield {
+            "class": found.klass,
+            "point": name,
+            "variant": found.variants[n],
+            "hardware": found.hardware[n],
+            "accuracy": float(found.accuracy[n]),
+            "service_ms": float(found.service_ms[n]),
+            "service_p95_ms": float(found.service_p95_ms[n]),
+            "energy_wh": float(found.energy_kwh[n]) * WH_PER_KWH,
+            "gpu_s": float(found.gpu_h[n]) * S_PER_H,
+            "cost_usd_per_million": float(found.cost_usd[n]) * MILLION,
+            "carbon_g": float(grams[n]),
+            "pareto": bool(found.pareto[n]),
+            "role": "full" if name in full else "floor" if name == floor else None,
+        }
+
+
+figure(
+    __file__,
+    order=20,
+    part=TIERS,
+    question="What could be served instead?",
+    needs=("tier_menu",),
+    missing="There is no menu of operating points",
+)

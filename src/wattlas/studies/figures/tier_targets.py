@@ -1,0 +1,56 @@
+"""What should be served at which carbon intensity? Targets under caps on grams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.tier_tables import Row, menu_of_class, tier_table
+
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.studies.offers import Design, TierDesign
+
+CAPS = (0.5, 0.75, 1.0)
+"""Caps on grams per request that targets are told for, over what full service emits."""
+
+
+@tier_table(
+    "tier_targets",
+    "class:text cap_g from_g_per_kwh to_g_per_kwh? point:text accuracy service_ms utility",
+)
+def targets(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
+    from wattlas.tiers.targets import targets as goals
+
+    if one.market is None:
+        return
+    served = menu_of_class(scenario, one, whole)
+    found, pue = served.menu, served.pue
+    full_g = float(one.service.mean(one.service.full_carbon_g))
+    for cap in CAPS:
+        goal = goals(found, cap * full_g, one.market.people, one.market.scale, pue)
+        for n, at in enumerate(goal.point):
+            end = float(goal.to_g_per_kwh[n])
+            yield {
+                "class": found.klass,
+                "cap_g": cap * full_g,
+                "from_g_per_kwh": float(goal.from_g_per_kwh[n]),
+                "to_g_per_kwh": end if np.isfinite(end) else None,
+                "point": found.ids[at],
+                "accuracy": float(found.accuracy[at]),
+                "service_ms": float(found.service_ms[at]),
+                "utility": float(goal.from_utility[n]),
+            }
+
+
+figure(
+    __file__,
+    order=30,
+    part=TIERS,
+    question="What should be served at which carbon intensity?",
+    needs=("tier_targets",),
+    missing="There are no performance targets",
+)
