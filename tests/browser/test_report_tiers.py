@@ -306,7 +306,7 @@ def test_long_lists_are_cut_and_say_so(tmp_path: Path, open_page: Callable[..., 
         targets.with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
     )
     seen = open_page(_write(tmp_path, frames))
-    assert "Of 40 floors the 12 best are drawn" in (
+    assert "Of 40 fallbacks the 12 best are drawn" in (
         seen.page.locator("#figure-tier-floors .notes").inner_text()
     )
     assert "llama-8b/h100-0, two levels below" in said(seen.page, "floors")

@@ -5,10 +5,6 @@ from __future__ import annotations
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     print_json,
     problem_json,
     progress,
@@ -16,6 +12,7 @@ from wattlas.cli.common import (
     show_problems,
     show_warnings,
 )
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.errors import InputError
 
 

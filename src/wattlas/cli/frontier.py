@@ -8,18 +8,13 @@ from typing import Annotated
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     ready_engine,
 )
-from wattlas.cli.tables import figure, table, ticker
-
-ROWS = 24
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import show, ticker
 
 
 def command(
@@ -29,7 +24,7 @@ def command(
     variant: Annotated[
         str,
         typer.Option(
-            help="scale: all budgets times x. added_ms: x ms above each one's nearest place. "
+            help="scale: all budgets times x. added_ms: x ms above each one's nearest region. "
             "class:NAME: the budget of one class. soft: mean latency instead of budgets."
         ),
     ] = "scale",
@@ -48,8 +43,6 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Trace the energy–latency frontier. Frictions and caps are left out."""
-    import numpy as np
-
     from wattlas.placement.frontier.frontier import frontier, something_binds
 
     with progress("Reading"):
@@ -65,51 +58,19 @@ def command(
             samples=None if exact or free else samples,
             progress=lambda share: tell(variant, share),
         )
-    usd, kg = found.returns()
-    usd_per_mwh, g_per_kwh = found.returns_per_energy()
-    points = {
-        "x": found.x,
-        "cost_usd": found.cost_usd,
-        "carbon_kg": found.carbon_kg,
-        "it_mwh": found.it_mwh,
-        "dual_per_ms": found.dual_per_ms,
-        "return_usd_per_ms": usd,
-        "return_kg_per_ms": kg,
-        "return_usd_per_mwh_ms": usd_per_mwh,
-        "return_g_per_kwh_ms": g_per_kwh,
-    }
+    from wattlas.studies.frontiers import frontier_listing, frontier_mapping, points_table
+
     if out is not None:
         from wattlas.report.frames import frame
         from wattlas.report.results import write_frame
 
-        write_frame(out, frame(points))
+        write_frame(out, frame(points_table(found)))
     if as_json:
-        facts = {
-            n: getattr(found, n)
-            for n in ("objective", "exact", "users_x", "least_x", "gap", "info")
-        }
-        print_json({"variant": variant, "x_unit": found.x_unit, **facts, "points": points})
+        print_json(frontier_mapping(found, variant))
         return
-    keep = np.unique(np.linspace(0, len(found.x) - 1, ROWS).round().astype(int))
-    if 0 <= found.at(found.users_x) < len(found.x):
-        keep = np.unique(np.append(keep, found.at(found.users_x)))
-    rows = [
-        [
-            figure(float(found.x[n]), 4) + (" ←" if n == found.at(found.users_x) else ""),
-            figure(float(found.cost_usd[n]), 7),
-            figure(float(found.carbon_kg[n]), 7),
-            float(found.cost_usd[0] - found.cost_usd[n]),
-            float(found.carbon_kg[0] - found.carbon_kg[n]),
-        ]
-        for n in keep
-    ]
-    kind = "exact" if found.exact else "sampled"
-    shown = "" if len(keep) == len(found.x) else f", {len(keep)} of {len(found.x)} points shown"
-    title = f"{variant}, least {objective} ({kind}{shown})"
-    heads = [found.x_unit, "cost, USD", "carbon, kg", "saved, USD", "saved, kg"]
     typer.echo(loaded.notice)
     info = found.info
     typer.echo(
         f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {found.gap:.1g}"
     )
-    table(title, heads, rows)
+    show(frontier_listing(found, variant))

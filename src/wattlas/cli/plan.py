@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     ready_engine,
 )
-from wattlas.cli.tables import figure, percent, table
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import figure, show
 from wattlas.errors import InfeasibleError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from wattlas.model.plan import Plan, Totals
+    from wattlas.model.plan import Plan
 
 
 FILE = ".parquet"
@@ -65,11 +60,10 @@ def command(
     before anything was found.
     """
     if out is not None and out.suffix.lower() != FILE:
-        from wattlas.cli.streaming import Asked, to_folder
+        from wattlas.cli.streaming import Chosen, to_folder
 
-        to_folder(
-            Asked(path, scenario, tuple(set or ())), out, chunk, resume, time_limit_s, as_json
-        )
+        chosen = Chosen(path, scenario, tuple(set or ()))
+        to_folder(chosen, out, chunk, resume, time_limit_s, as_json)
         return
     if resume:
         raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
@@ -88,42 +82,26 @@ def command(
 
         write_frame(out, found.to_polars())
     if as_json:
-        print_json(as_mapping(found))
+        from wattlas.studies.plan_listings import plan_mapping
+
+        print_json(plan_mapping(found))
     else:
-        show(found)
+        show_plan(found)
         if verify:
             show_certificate(found)
         if out is not None:
             typer.echo(f"Flows: {out}")
 
 
-def as_mapping(found: Plan) -> dict[str, object]:
-    """The plan for JSON: how it ended, totals, and energy by region."""
-    from wattlas.studies.meta import totals_dict
-
-    return {
-        "status": str(found.status),
-        "info": found.info,
-        "objective": found.objective,
-        "intensity": str(found.scenario.signals.deciding),
-        "notice": found.scenario.notice,
-        "totals": totals_dict(found.totals),
-        "abatement_usd_per_t": found.abatement_usd_per_t,
-        "limits": found.limits,
-        "regions": by_region(found),
-    }
-
-
-def by_region(found: Plan) -> dict[str, float]:
-    """IT energy of each region over the window, MWh."""
-    from wattlas.placement.streaming.stream import it_mwh_by_region
-
-    energy = it_mwh_by_region(found)
-    return {r.id: float(mwh) for r, mwh in zip(found.scenario.regions, energy, strict=True)}
-
-
-def show(found: Plan) -> None:
+def show_plan(found: Plan) -> None:
     """The plan for the terminal."""
+    from wattlas.studies.plan_listings import (
+        caps_listing,
+        energy_by_region,
+        regions_listing,
+        totals_listing,
+    )
+
     s, t, info = found.scenario, found.totals, found.info
     typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
     gap = f", gap {info.gap:.1e}" if info.gap else ""
@@ -132,30 +110,14 @@ def show(found: Plan) -> None:
         f"{found.status}{gap}: {s.hours.count} steps, {info.solver}{size}, {info.seconds:.2f} s; "
         f"{s.signals.deciding} carbon intensity decides"
     )
-    show_totals(t)
+    show(totals_listing(t))
     if found.abatement_usd_per_t is not None:
         duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
         typer.echo(f"Marginal abatement cost: {duals} USD/t")
-    show_promises(found)
-    show_regions(by_region(found), t.it_mwh)
-
-
-def show_promises(found: Plan) -> None:
-    """Each promise of a tier: what it allows, what was degraded, what one more percent is worth."""
-    kept = [one for one in found.limits if one.share_max == one.share_max]
-    by_carbon = str(found.scenario.objective.minimise) == "carbon"
-    rows = []
-    for name in dict.fromkeys(one.id for one in kept):
-        of = [one for one in kept if one.id == name]
-        shares = [max(one.share, 0.0) for one in of]
-        low, high = percent(min(shares)), percent(max(shares))
-        degraded = high if low == high else f"{low} to {high}"
-        worth = sum(one.per_percent for one in of)
-        rows.append([name, len(of), percent(of[0].share_max), degraded, figure(worth, 4)])
-    if rows:
-        unit = "t" if by_carbon else "USD"
-        heads = ["class", "windows", "promised", "degraded", f"one more percent saves, {unit}"]
-        table("Degraded at most, as promised", heads, rows)
+    caps = caps_listing(found)
+    if caps is not None:
+        show(caps)
+    show(regions_listing(energy_by_region(found), t.it_mwh))
 
 
 def show_certificate(found: Plan) -> None:
@@ -167,33 +129,4 @@ def show_certificate(found: Plan) -> None:
         f"Checked from its prices: objective {proof.objective:,.6f}, no placement is below "
         f"{proof.bound:,.6f}, gap {proof.gap:.1e}; worst residual {proof.worst:.1e} "
         f"({max(proof.residuals, key=lambda name: proof.residuals[name])})"
-    )
-
-
-def show_totals(t: Totals) -> None:
-    """Money, carbon, energy and requests over the window."""
-    rows = [
-        ["cost, USD", t.cost_usd],
-        ["  energy", t.energy_usd],
-        ["  accelerator rent", t.rent_usd],
-        ["  egress", t.egress_usd],
-        ["  frictions", t.friction_usd],
-        ["  unserved demand", t.unserved_usd],
-        ["  carbon at its price", t.carbon_price_usd],
-        ["carbon, kg", t.carbon_kg],
-        ["IT energy, MWh", t.it_mwh],
-        ["requests served", t.requests],
-        ["requests unserved", t.unserved_requests],
-        ["requests late", t.late_requests],
-        ["mean round trip, ms", t.rtt_mean_ms],
-    ]
-    table("Totals over the window", ["", "value"], [[name, figure(v, 4)] for name, v in rows])
-
-
-def show_regions(energy: Mapping[str, float], it_mwh: float) -> None:
-    """Where it runs, most energy first."""
-    total = max(it_mwh, 1e-300)
-    ranked = sorted(energy.items(), key=lambda item: -item[1])
-    table(
-        "Where it runs", ["region", "MWh", "share"], [[r, m, percent(m / total)] for r, m in ranked]
     )

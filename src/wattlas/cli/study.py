@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     ready_engine,
     say,
 )
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.cli.tables import show, ticker
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,13 @@ FILE_WIDTH = 110
 
 def show(listing: Listing) -> None:
     """Print a listing on stdout: texts to the left, numbers to the right, its notes below."""
+    if len(listing):
+        _print(listing)
+    for note in listing.notes:
+        sys.stdout.write(f"{note}\n")
+
+
+def _print(listing: Listing) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -40,10 +47,7 @@ def show(listing: Listing) -> None:
     console = Console(file=sys.stdout, highlight=False)
     if not sys.stdout.isatty():
         console.width = FILE_WIDTH
-    if len(listing):
-        console.print(made)
-    for note in listing.notes:
-        sys.stdout.write(f"{note}\n")
+    console.print(made)
 
 
 def cell(value: Any, column: Column) -> str:
@@ -68,20 +72,8 @@ def narrow() -> bool:
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW
 
 
-def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table of cells; texts to the left, numbers to the right."""
-    columns = []
-    for n, head in enumerate(heads):
-        number = bool(rows) and all(not isinstance(row[n], str) for row in rows)
-        columns.append(Column(str(n), Kind.NUMBER if number else Kind.TEXT, head=head))
-    cells = {str(n): [figure(row[n]) for row in rows] for n in range(len(heads))}
-    show(Listing(title, tuple(columns), cells))
-
-
-def figure(value: Any, digits: int = 3) -> str:
+def figure(value: float | None, digits: int = 3) -> str:
     """A number to so many digits, thousands apart; whole digits are never cut off."""
-    if isinstance(value, str):
-        return value
     if value is None or value != value:
         return NONE
     if value == 0:

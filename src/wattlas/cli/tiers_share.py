@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     say,
 )
-from wattlas.cli.tiers_share_answer import Answer, Asked, Question, Rows, answer, shown_days
+from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import figure, percent, show
 from wattlas.errors import InputError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -26,17 +23,20 @@ if TYPE_CHECKING:
 
     from wattlas.model.scenario import Scenario
     from wattlas.studies.board import Ways
+    from wattlas.studies.share_answer import Answer, BoardQuestion, Question, Rows
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
 TABLES = (".csv", ".parquet")
+TOLD_FROM = 5e-4
+"""Share of the requests that are left out, from which on it is told."""
 
 
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    klass: Annotated[str, typer.Option("--class", "-k", help="Workload class.")] = "",
+    klass: ClassOption = "",
     zone: Annotated[
         list[str] | None,
         typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
@@ -106,6 +106,8 @@ def command(
     meet it.
     """
     from wattlas.studies.board import Ways
+    from wattlas.studies.share_answer import Question, answer, shown_days
+    from wattlas.studies.share_listings import answer_mapping
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
@@ -124,23 +126,21 @@ def command(
     ways = Ways(full, green, green_share, latency_factor, to or None, network)
     with progress("Reading"):
         if hours is None:
-            asked = _of_scenario(load_scenario(path, scenario, set), klass, question, ways)
+            query = _of_scenario(load_scenario(path, scenario, set), klass, question, ways)
         else:
             own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
             _no_scenario({**own, "--targets": targets}, ways)
-            asked = _of_table(hours, question, green_share)
-        asked = _with_forecast(asked, forecast) if ahead else asked
+            query = _of_table(hours, question, green_share)
+        query = _with_forecast(query, forecast) if ahead else query
     with progress("Sharing"):
-        found = answer(asked)
+        found = answer(query)
     if out is not None:
         _write(out, found.days)
     found = replace(found, days=shown_days(question, found.days))
     if as_json:
-        print_json(_as_data(asked, found))
+        print_json(answer_mapping(query, found))
     else:
-        from wattlas.cli.tiers_share_show import show
-
-        show(asked, found)
+        _show(query, found)
     if out is not None:
         say(f"Wrote {out}.")
 
@@ -173,9 +173,10 @@ def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
         raise UsageError(f"--hours stands for a scenario; leave out {', '.join(wrong)}")
 
 
-def _of_table(file: Path, question: Question, green_share: float | None) -> Asked:
+def _of_table(file: Path, question: Question, green_share: float | None) -> BoardQuestion:
     from wattlas.data.intensity_file import read_intensities
     from wattlas.studies.board import HALF, board_of_table, share_problem
+    from wattlas.studies.share_answer import BoardQuestion
     from wattlas.studies.shares import cap_problems, unknown_zones
 
     read = read_intensities(file)
@@ -190,12 +191,13 @@ def _of_table(file: Path, question: Question, green_share: float | None) -> Aske
     board = board_of_table(
         read.zones, read.g_per_kwh, read.hours.utc, green_share=part, step_h=read.hours.step_h
     )
-    return Asked(question, board, question.zones or board.zones, None, "", part)
+    return BoardQuestion(question, board, question.zones or board.zones, None, "", part)
 
 
-def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> Asked:
-    from wattlas.cli.tiers_menu import class_of
+def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> BoardQuestion:
     from wattlas.studies.board import board_of, problems_of
+    from wattlas.studies.menus import class_of
+    from wattlas.studies.share_answer import BoardQuestion
     from wattlas.studies.shares import cap_problems, unknown_zones, zones_of
 
     chosen = class_of(world, klass).id
@@ -208,29 +210,29 @@ def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) ->
         raise InputError(problems)
     board = board_of(world, chosen, ways)
     zones = zones_of(board, question.zones)
-    return Asked(question, board, zones, world, chosen, ways.green_share)
+    return BoardQuestion(question, board, zones, world, chosen, ways.green_share)
 
 
-def _with_forecast(asked: Asked, file: Path | None) -> Asked:
+def _with_forecast(query: BoardQuestion, file: Path | None) -> BoardQuestion:
     """The same question with the forecast that its days are planned on."""
     from wattlas.studies.shares import persistence
 
     if file is not None:
-        return replace(asked, expected=_read_forecast(asked, file), forecast=f"as {file} has it")
+        return replace(query, expected=_read_forecast(query, file), forecast=f"as {file} has it")
     words = "persistence, each hour as it was the day before"
-    return replace(asked, expected=persistence(asked.board), forecast=words)
+    return replace(query, expected=persistence(query.board), forecast=words)
 
 
-def _read_forecast(asked: Asked, file: Path) -> np.ndarray:
+def _read_forecast(query: BoardQuestion, file: Path) -> np.ndarray:
     """The forecast intensity of each region, (R, T)."""
     from wattlas.data.intensity_file import read_intensities
     from wattlas.model.signals import Hours
     from wattlas.studies.shares import steps_per_day
 
-    board = asked.board
+    board = query.board
     hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
     read = read_intensities(file, hours)
-    own = board.zones if asked.world is None else [r.zone for r in asked.world.regions]
+    own = board.zones if query.world is None else [r.zone for r in query.world.regions]
     lacking = [zone for zone in dict.fromkeys(own) if zone not in read.zones]
     if lacking:
         what = f"lacks {', '.join(lacking)}"
@@ -258,22 +260,43 @@ def _write(file: Path, rows: Rows) -> None:
         write_frame(file, frame)
 
 
-def _as_data(asked: Asked, found: Answer) -> dict[str, Any]:
-    board, world, of = asked.board, asked.world, asked.question
-    return {
-        "class": asked.klass or None,
-        "unit": "g per request" if world else "g per kWh of full service",
-        "intensity": str(world.signals.deciding) if world else "average",
-        "notice": world.notice if world else "",
-        "full_points": board.full_points,
-        "green_point": board.green_point or None,
-        "green_share": asked.green_share,
-        "left_out_share": board.left_out,
-        "cap_share": of.cap_share,
-        "cap_g": of.cap_g,
-        "forecast": asked.forecast or None,
-        "zones": found.zones,
-        "ahead": found.ahead,
-        "days": found.days,
-        "targets": found.targets,
-    }
+def _show(query: BoardQuestion, found: Answer) -> None:
+    """What the figures are, shares, then what else was asked for."""
+    from wattlas.studies.share_listings import answer_listings
+
+    if query.world is not None and query.world.notice:
+        typer.echo(query.world.notice)
+    typer.echo("\n".join(_head(query)))
+    for listing in answer_listings(query, found):
+        show(listing)
+    if found.days:
+        typer.echo("Hours: · in full, ▒ split, █ degraded.")
+    left = query.board.left_out
+    if left > TOLD_FROM:
+        say(f"note: {percent(left)} of the requests have no place in full service; left out.")
+
+
+def _head(query: BoardQuestion) -> list[str]:
+    """What the table's figures are."""
+    from wattlas.studies.share_listings import unit_of
+
+    question, board, world = query.question, query.board, query.world
+    if world is None:
+        lines = [f"Degraded service takes {figure(query.green_share)} of full. Demand is flat."]
+    else:
+        lesser = board.green_point or f"{figure(query.green_share)} of that energy"
+        lines = [f"class {query.klass} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
+    cap = f"{figure(question.cap_g)} {unit_of(query)}"
+    if question.cap_share is not None:
+        cap = f"{question.cap_share:.4g} of what full service at home emits in the mean"
+    deciding = f"the {world.signals.deciding}" if world else "the average"
+    lines.append(f"Cap: {cap}, by {deciding} intensity.")
+    if "percentile" in question.rules:
+        lines.append("percentile: degrade until what is served in full keeps the cap in the mean.")
+    if "budget" in question.rules:
+        lines.append("budget: until all requests together do. even: the same without looking.")
+    else:
+        lines.append("even: until all requests together do, alike in every step.")
+    if len(question.places) > 1:
+        lines.append("of home: what a request in full emits there, over full service at home.")
+    return lines

@@ -82,8 +82,8 @@ def period(meta: Mapping[str, Any]) -> str:
 
 
 def baseline(meta: Mapping[str, Any]) -> str:
-    """What the plan is compared with: `nearest place`, or the nearest one with room."""
-    return str(_part(meta, "baseline").get("label") or "nearest place")
+    """What the plan is compared with: `nearest region`, or the nearest one with capacity."""
+    return str(_part(meta, "baseline").get("label") or "nearest region")
 
 
 def _solved(meta: Mapping[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@ from wattlas.studies import registry
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline")
+_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline", "classes")
 TEMPLATES = Path(__file__).with_name("templates")
 
 

@@ -171,8 +171,8 @@ def sha256_of(path: Path) -> str:
 def _read_meta(source: Path) -> dict[str, Any]:
     path = source / META
     if not source.is_dir():
-        what, mend = "there is no such folder", "Give the folder that `wattlas study` wrote"
-        raise InputError([Problem("results", what, mend, str(source))])
+        what, fix = "there is no such folder", "Give the folder that `wattlas study` wrote"
+        raise InputError([Problem("results", what, fix, str(source))])
     if not path.is_file():
         what = f"no {META} in it: not a results folder, or one whose writing was cut short"
         raise InputError([Problem("results", what, _AGAIN, str(source))])

@@ -146,8 +146,8 @@ def _differences(begun: Mapping[str, Any], head: Mapping[str, Any], file: str) -
             what = f"{said} is not what this plan was begun with"
             shown = key in ("wattlas", "chunk_steps")
             what += f": {head[key]}, it was {begun.get(key)}" if shown else ""
-            mend = "Give what it was begun with, or begin anew in another folder."
-            yield Problem(f"{HEAD}: {key}", what, mend, file)
+            fix = "Give what it was begun with, or begin anew in another folder."
+            yield Problem(f"{HEAD}: {key}", what, fix, file)
 
 
 def _kept(path: Path, one: Scenario) -> dict[str, Any] | None:
@@ -156,7 +156,7 @@ def _kept(path: Path, one: Scenario) -> dict[str, Any] | None:
         return None
     import polars as pl
 
-    mend = "Begin anew in another folder."
+    fix = "Begin anew in another folder."
     try:
         kept = json.loads(pl.read_parquet_metadata(path)[_KEY])
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
@@ -164,7 +164,7 @@ def _kept(path: Path, one: Scenario) -> dict[str, Any] | None:
         raise InputError([Problem("part", what, "Delete the file.", str(path))]) from error
     if kept["fingerprint"] != fingerprint(one):
         what = "was made from other hours than these: the scenario has changed"
-        raise InputError([Problem("part", what, mend, str(path))])
+        raise InputError([Problem("part", what, fix, str(path))])
     return {**kept["entry"], "summary": kept["summary"], "sha256": sha256_of(path)}
 
 
@@ -223,6 +223,6 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        mend = "Begin anew in another folder."
-        raise InputError([Problem(path.name, f"not JSON: {error}", mend, str(path))]) from error
+        fix = "Begin anew in another folder."
+        raise InputError([Problem(path.name, f"not JSON: {error}", fix, str(path))]) from error
     return dict(found)

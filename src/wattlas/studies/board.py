@@ -77,8 +77,8 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
     k = [one.id for one in scenario.classes].index(klass)
     found = _open(scenario, k, ways)
     if not found.requests.sum() > 0:
-        mend = "Give it demand, or another point of full service."
-        raise InputError([Problem(f"classes.{klass}", "has no demand at any place", mend)])
+        fix = "Give it demand, or another point of full service."
+        raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
     point = None if ways.green_share is not None else _green_point(scenario, k, found, ways)
     clients = tuple(_clients(scenario, found, point, ways))
     homes = {one.zone for one in clients}
@@ -139,8 +139,8 @@ def problems_of(scenario: Scenario, klass: str, ways: Ways) -> Iterator[Problem]
         if name not in known:
             yield Problem(where, f"`{name}` is not there", f"Choose among {', '.join(known)}.")
     if ways.green is not None and ways.green_share is not None:
-        mend = "Give the degraded point, or a share that stands for it."
-        yield Problem("green", "is given beside green_share", mend)
+        fix = "Give the degraded point, or a share that stands for it."
+        yield Problem("green", "is given beside green_share", fix)
     if ways.green_share is not None:
         yield from share_problem(ways.green_share)
     if not 1.0 <= ways.latency_factor < np.inf:
@@ -239,15 +239,15 @@ def _green_point(scenario: Scenario, k: int, found: _Open, ways: Ways) -> int:
         named = [o.id for o in scenario.points].index(ways.green)
         if not asked @ (found.green[:, :, named].any(axis=1) & less[:, named]) > 0:
             what = f"`{ways.green}` takes no less energy than full service wherever it is open"
-            mend = "Choose a thriftier point, another of full service, or a larger latency factor."
-            raise InputError([Problem("green", what, mend)])
+            fix = "Choose a thriftier point, another of full service, or a larger latency factor."
+            raise InputError([Problem("green", what, fix)])
         return named
     at_home = found.green[np.arange(len(found.home)), np.maximum(found.home, 0)]
     reach = np.where(_own_copies(scenario, k), asked @ (at_home & less), 0.0)
     if not reach.max() > 0:
         what = "no point takes less energy than full service at home"
-        mend = "Name another point of full service, or give green_share."
-        raise InputError([Problem("green", what, mend)])
+        fix = "Name another point of full service, or give green_share."
+        raise InputError([Problem("green", what, fix)])
     best = np.flatnonzero(reach >= reach.max() * (1 - 1e-9))
     score, late = accuracy(scenario)[k], service_ms(scenario)[k]
     return int(best[np.lexsort((found.kwh[best], late[best], -score[best]))[0]])

@@ -43,8 +43,8 @@ def at_home(scenario: Scenario, klass: str) -> Home:
     np.add.at(per_region, np.maximum(home, 0), requests)
     total = float(per_region.sum())
     if total <= 0:
-        mend = "Give it demand, or state the intensity."
-        raise InputError([Problem(f"classes.{klass}", "has no demand at any place", mend)])
+        fix = "Give it demand, or state the intensity."
+        raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
     share = per_region / total
     rent = np.array([region.rent_usd_per_gpu_h for region in scenario.regions])
     return Home(

@@ -134,8 +134,8 @@ def design_tiers(
         raise InfeasibleError(found.conflict)
     menu = tuple(base.points if points is None else points)
     if not menu:
-        mend = "Give operating points that a degraded request may use."
-        raise InputError([Problem("points", "the menu is empty", mend)])
+        fix = "Give operating points that a degraded request may use."
+        raise InputError([Problem("points", "the menu is empty", fix)])
     named = [k.id for k in _priced(base, who)] if asked.classes is None else list(asked.classes)
     designs = []
     for n, name in enumerate(named):
@@ -236,27 +236,27 @@ def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]
 
 def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator[Problem]:
     if terms.objective not in OBJECTIVES:
-        mend = f"Choose {' or '.join(OBJECTIVES)}."
-        yield Problem("offer.objective", f"is `{terms.objective}`", mend)
+        fix = f"Choose {' or '.join(OBJECTIVES)}."
+        yield Problem("offer.objective", f"is `{terms.objective}`", fix)
     if terms.most < 1:
         yield Problem("offer.most", f"is {terms.most}", "Ask for at least one contract.")
     if terms.accelerators not in list(Accelerators):
-        mend = f"Choose {', '.join(Accelerators)}."
-        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", mend)
+        fix = f"Choose {', '.join(Accelerators)}."
+        yield Problem("offer.accelerators", f"is `{terms.accelerators}`", fix)
     if terms.cap_share is not None and not 0.0 <= terms.cap_share <= 1.0:
         yield Problem("offer.cap_share", f"is {terms.cap_share:g}, wanted 0..1", "Give a share.")
     ids = [k.id for k in scenario.classes]
     for name in terms.classes or ():
         if name not in ids:
-            mend = f"Choose among {', '.join(ids)}."
-            yield Problem("offer.classes", f"there is no class `{name}`", mend)
+            fix = f"Choose among {', '.join(ids)}."
+            yield Problem("offer.classes", f"there is no class `{name}`", fix)
     if users is None:
-        mend = "Add the section `users`, with prices and a population, or give users."
-        yield Problem("users", "nobody said who subscribes and what full service sells for", mend)
+        fix = "Add the section `users`, with prices and a population, or give users."
+        yield Problem("users", "nobody said who subscribes and what full service sells for", fix)
         return
     named = [name for name in terms.classes or ids if name in ids]
     free = [name for name in named if not price_of(scenario, users, name) > 0]
     if free and (terms.classes is not None or len(free) == len(named)):
         what = f"is nothing for class {', '.join(free)}"
-        mend = "Give classes.*.price_usd_per_request, or prices per token under `users`."
-        yield Problem("price", what, mend)
+        fix = "Give classes.*.price_usd_per_request, or prices per token under `users`."
+        yield Problem("price", what, fix)

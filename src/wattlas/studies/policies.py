@@ -5,8 +5,8 @@ from __future__ import annotations
 POLICY_LABELS = {
     "optimum": "optimum",
     "carbon_optimum": "least carbon",
-    "nearest": "nearest place",
-    "nearest_available": "nearest place with room",
+    "nearest": "nearest region",
+    "nearest_available": "nearest region with capacity",
     "uniform": "equal shares",
     "best_region_cost": "one region, cheapest",
     "best_region_carbon": "one region, cleanest",

@@ -59,7 +59,7 @@ TIERS = Part(
     "tiers",
     "Green tiers",
     "A green tier is a subscription for less: in return, up to a set share of its requests may be "
-    "served at a floor below full service, and carbon decides which.",
+    "served at a fallback below full service, and carbon decides which.",
     "tier_verdicts",
 )
 PARTS = (PLACEMENT, TIERS)

@@ -209,8 +209,8 @@ def steps_per_day(board: Board) -> int:
     steps = round(24 / board.step_h)
     if not board.whole or abs(steps * board.step_h - 24) > 1e-9:
         what = "are a sample, or steps that make up no day"
-        mend = "Plan ahead over every hour, without `time.sample`."
-        raise InputError([Problem("time", what, mend)])
+        fix = "Plan ahead over every hour, without `time.sample`."
+        raise InputError([Problem("time", what, fix)])
     return steps
 
 
@@ -230,8 +230,8 @@ def zones_of(board: Board, zones: Sequence[str] | None = None) -> tuple[str, ...
 def cap_problems(cap_share: float | None = None, cap_g: float | None = None) -> Iterator[Problem]:
     """What is wrong with a cap."""
     if (cap_share is None) == (cap_g is None):
-        mend = "Give cap_share, or cap_g: one of the two."
-        yield Problem("cap", "is given twice, or not at all", mend)
+        fix = "Give cap_share, or cap_g: one of the two."
+        yield Problem("cap", "is given twice, or not at all", fix)
     if cap_share is not None and not 0.0 <= cap_share <= 1.0:
         what = f"is {cap_share:g}, wanted 0..1"
         yield Problem("cap_share", what, "Give a share of what full service emits at home.")

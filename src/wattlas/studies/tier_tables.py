@@ -6,7 +6,6 @@ Each is registered by the module of the figure that shows it, as the rows of one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wattlas.model.table import Table, table_of
@@ -15,6 +14,7 @@ from wattlas.studies import registry
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
     from wattlas.studies.findings import Findings
+    from wattlas.studies.home import Home
     from wattlas.studies.offers import Design, TierDesign
     from wattlas.tiers.menu import Menu
 
@@ -59,17 +59,8 @@ def split_table(design: TierDesign) -> Table | None:
     return {"class": [classes] * len(parts["part"]), **parts}
 
 
-@dataclass(frozen=True)
-class ClassMenu:
-    """The menu of a class at home: candidates and full service, what they cost, where they run."""
-
-    menu: Menu
-    g_per_kwh: float
-    pue: float
-
-
-def menu_of_class(scenario: Scenario, one: Design, whole: TierDesign) -> ClassMenu:
-    """What a class of a design can be answered with."""
+def menu_of_class(scenario: Scenario, one: Design, whole: TierDesign) -> tuple[Menu, Home]:
+    """What a class of a design can be answered with, and where its demand is."""
     from dataclasses import replace
 
     from wattlas.studies.home import at_home
@@ -83,7 +74,7 @@ def menu_of_class(scenario: Scenario, one: Design, whole: TierDesign) -> ClassMe
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
     made = menu(replace(klass, points=None), points)
-    return ClassMenu(replace(made, cost_usd=home.cost_usd(made)), home.g_per_kwh, home.pue)
+    return replace(made, cost_usd=home.cost_usd(made)), home
 
 
 def _table(make: MakeRows, design: TierDesign) -> Table | None:

@@ -38,13 +38,13 @@ figure(
 def limits_removed(study: Study) -> Listing:
     """The saving without each limit, and the share of it that is left with all of them."""
     return Listing(
-        "Does shifting help? The same saving without each limit",
+        "Does shifting help? The saving without each limit, and the share of it that is left",
         (
             Column("label", Kind.TEXT, head=""),
             Column("saving_usd", head="least cost saves, USD"),
-            Column("realised_ratio_usd", Kind.SHARE, head="share of it saved"),
+            Column("realised_ratio_usd", Kind.SHARE, head="share of it"),
             Column("saving_kg", head="least carbon saves, kg"),
-            Column("realised_ratio_kg", Kind.SHARE, head="share of it saved"),
+            Column("realised_ratio_kg", Kind.SHARE, head="share of it"),
         ),
         study.tables["benefit"],
     )

@@ -44,8 +44,8 @@ figure(
     __file__,
     order=80,
     part=TIERS,
-    question="Is one level below full service the best floor?",
+    question="Is one level below full service the best fallback?",
     needs=("tier_floors",),
-    missing="The floors were not compared",
-    lacks="no floor to fall to",
+    missing="The fallbacks were not compared",
+    lacks="no fallback to use",
 )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
 )
 def menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
-    served = menu_of_class(scenario, one, whole)
-    found, grams = served.menu, served.menu.carbon_g(served.g_per_kwh, served.pue)
+    found, home = menu_of_class(scenario, one, whole)
+    grams = found.carbon_g(home.g_per_kwh, home.pue)
     full = one.service.full_points[:1]
     floor = one.chosen.floor if one.chosen is not None else None
     for n, name in enumerate(found.ids):

@@ -29,7 +29,7 @@ figure(
     __file__,
     order=100,
     part=TIERS,
-    question="What does the verdict hang on?",
+    question="What does the verdict depend on?",
     needs=("tier_sensitivity",),
     missing="Sensitivities were not computed",
     lacks="no offer to vary",

@@ -27,11 +27,10 @@ def targets(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]
 
     if one.market is None:
         return
-    served = menu_of_class(scenario, one, whole)
-    found, pue = served.menu, served.pue
+    found, home = menu_of_class(scenario, one, whole)
     full_g = float(one.service.mean(one.service.full_carbon_g))
     for cap in CAPS:
-        goal = goals(found, cap * full_g, one.market.people, one.market.scale, pue)
+        goal = goals(found, cap * full_g, one.market.people, one.market.scale, home.pue)
         for n, at in enumerate(goal.point):
             end = float(goal.to_g_per_kwh[n])
             yield {

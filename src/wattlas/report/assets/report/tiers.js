@@ -18,7 +18,7 @@
   T.controls = [
     () => {
       const ids = T.classes();
-      return ids.length > 1 && { kind: ids.length > 6 ? "select" : "choice", shared: T.PART, key: "class", label: "Class", options: ids.map((id) => [id, id]), standard: first() };
+      return ids.length > 1 && { kind: ids.length > 6 ? "select" : "choice", shared: T.PART, key: "class", label: "Class", options: ids.map((id) => [id, W.klass(id)]), standard: first() };
     },
   ];
   T.klass = (state) => state.class ?? first();
@@ -27,7 +27,7 @@
   // A reason is a clause; one that says the verdict again is cut to what follows.
   T.clause = (row) => (row.reason || "").replace(/^no tier is worth (offering|it)\b[\s,:;.–-]*(because\s+)?/i, "").replace(/\.\s*$/, "");
   const because = (row) => (T.clause(row) ? `, because ${T.clause(row)}` : "");
-  T.no = (row) => `No tier is worth offering for class ${row.class}${because(row)}.`;
+  T.no = (row) => `No tier is worth offering for class ${W.klass(row.class)}${because(row)}.`;
   T.offer = (row) => `${W.say(row.discount, "share")} off for up to ${W.say(row.share, "share")} of the requests at ${row.floor}`;
   T.grams = (value) => (value == null ? "–" : `${W.num(value, 2)} g`);
   T.signed = (value, kind) => (value > 0 ? `+${W.say(value, kind)}` : W.say(value, kind));
@@ -39,7 +39,7 @@
   T.nothing = (state, what) => {
     const row = T.verdict(T.klass(state));
     return {
-      answer: row.worth ? `These results hold ${what} for class ${row.class}.` : `No tier is worth offering for class ${row.class}, so there is ${what}.`,
+      answer: row.worth ? `These results hold ${what} for class ${W.klass(row.class)}.` : `No tier is worth offering for class ${W.klass(row.class)}, so there is ${what}.`,
       node: el("div", {}), empty: true, columns: ["class", "worth", "reason"], rows: [[row.class, row.worth, row.reason]],
     };
   };

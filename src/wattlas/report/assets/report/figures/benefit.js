@@ -62,7 +62,7 @@
     if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit`);
     const singles = rows.filter((row) => weight(row) === 1 && saving(row) != null).sort((a, b) => saving(b) - saving(a));
     const worst = singles[0];
-    parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the dearest: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
+    parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the most expensive: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
     return parts.join("");
   }
 

@@ -20,7 +20,7 @@
     },
     () => {
       const ids = W.unique(W.rows("breakeven").map((row) => row.class)).sort();
-      return ids.length > 1 && { kind: "choice", key: "class", label: "Class", options: [["", "All"], ...ids.map((id) => [id, id])] };
+      return ids.length > 1 && { kind: "choice", key: "class", label: "Class", options: [["", "All"], ...ids.map((id) => [id, W.klass(id)])] };
     },
   ];
 

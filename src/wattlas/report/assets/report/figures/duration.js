@@ -23,7 +23,7 @@
       const top = Math.max(...own.map((row) => row.value));
       const usual = Math.max(...own.filter((row) => row.share_of_energy >= 0.01).map((row) => row.value), 0);
       const cut = usual > 0 && top > 2 * usual;
-      if (cut) cuts.push(`The dearest hundredth of the energy reaches ${W.num(top)} ${unit}, above the picture.`);
+      if (cut) cuts.push(`The most expensive hundredth of the energy reaches ${W.num(top)} ${unit}, above the picture.`);
       const low = Math.min(...own.map((row) => row.value));
       yAxis.push({ ...W.above(`${label}, ${unit}`, theme, 48), gridIndex: at, max: cut ? Math.ceil((usual * 1.1) / 10) * 10 : undefined, min: low < 0 ? low : 0, axisLabel: { formatter: (v) => W.num(v), showMinLabel: low >= 0, showMaxLabel: !cut } });
       const medians = {};

@@ -6,7 +6,7 @@
     scale: "All budgets, scaled", added_ms: "Milliseconds over the nearest", soft: "Mean latency (soft)",
   };
   const GOALS = { cost: "Cost", carbon: "Carbon", weighted: "Both (carbon priced)" };
-  const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${id.slice(6)} alone` : id);
+  const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${W.klass(id.slice(6))} alone` : id);
   const objectiveHeld = () => (W.meta.objective || {}).minimise || "cost";
 
   const rowsOf = (state) =>
@@ -177,9 +177,9 @@
 
   const axisName = (variant, unit) =>
     variant === "scale" ? "Latency budgets, as multiples of yours"
-      : variant === "added_ms" ? "Latency allowed over the nearest place, ms"
+      : variant === "added_ms" ? "Latency allowed over the nearest region, ms"
         : variant === "soft" ? "Demand-weighted mean latency allowed, ms"
-          : variant.startsWith("class:") ? `Budget of class ${variant.slice(6)}, ${unit}` : `Budget, ${unit}`;
+          : variant.startsWith("class:") ? `Budget of class ${W.klass(variant.slice(6))}, ${unit}` : `Budget, ${unit}`;
 
   function answer(rows, own, x, now, home, soft, unit, state) {
     const last = rows.at(-1);

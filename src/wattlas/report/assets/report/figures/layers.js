@@ -15,6 +15,8 @@
     const known = LAYERS.map(([id]) => id);
     const layers = [...LAYERS, ...W.unique(rows.map((row) => row.layer)).filter((id) => !known.includes(id)).map((id) => [id, id, "#8c8c8c"])].filter(([id]) => by(id) > 0);
     const move = W.rows("relocatable");
+    const labels = classes.map((id) => `Class ${W.klass(id)}`);
+    const foot = Math.min(190, Math.max(70, 7 * Math.max(...labels.map((label) => label.length))));
     const economic = W.sum(move.map((row) => row.economic_mwh));
     const technical = W.sum(move.map((row) => row.technical_mwh));
     const energy = W.sum(move.map((row) => row.it_mwh));
@@ -22,10 +24,10 @@
       answer: `${W.say(total ? by("energy-oriented") / total : 0, "share")} of the energy ran far from its users for the sake of energy, ${W.say(total ? by("local") / total : 0, "share")} at home.${energy ? ` ${W.say(technical / energy, "share")} could have run elsewhere within its budget; ${W.say(economic / energy, "share")} did.` : ""}`,
       height: 90 + classes.length * 44,
       option: {
-        grid: { left: 70, right: 16, top: 30, bottom: 66 },
+        grid: { left: foot, right: 16, top: 30, bottom: 66 },
         legend: { bottom: 0, left: 0, icon: "rect", itemWidth: 12, itemHeight: 10, textStyle: { color: theme.muted, fontSize: 12 } },
         xAxis: { type: "value", min: 0, max: 100, name: "Share of the class's IT energy, %", nameGap: 26 },
-        yAxis: { type: "category", data: classes.map((id) => `Class ${id}`), axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12, width: 62, overflow: "truncate" } },
+        yAxis: { type: "category", data: labels, axisTick: { show: false }, axisLabel: { color: theme.ink, fontSize: 12, width: foot - 8, overflow: "truncate" } },
         tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => W.tip(items[0].axisValue, items.map((item) => [item.seriesName, `${W.num(item.value)} %`, item.color])) },
         series: layers.map(([id, name, colour]) => ({
           name, type: "bar", stack: "all", barWidth: 22, color: colour, itemStyle: { borderColor: theme.paper, borderWidth: 1 },
@@ -35,7 +37,7 @@
           }),
         })),
       },
-      notes: move.map((row) => `Class ${row.class}: ${W.say(row.technical_share, "share")} relocatable, ${W.say(row.economic_share, "share")} relocated, of ${W.say(row.it_mwh, "mwh")}.`),
+      notes: move.map((row) => `Class ${W.klass(row.class)}: ${W.say(row.technical_share, "share")} relocatable, ${W.say(row.economic_share, "share")} relocated, of ${W.say(row.it_mwh, "mwh")}.`),
       columns: ["class", "layer", "it_mwh", "share", "technical_share", "economic_share"],
       rows: rows.map((row) => {
         const one = move.find((other) => other.class === row.class) || {};

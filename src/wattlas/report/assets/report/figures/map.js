@@ -44,7 +44,7 @@
     () => W.has("home_flows") && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", W.Baseline]] },
     () => {
       const classes = W.unique(W.rows("flows").map((row) => row.class)).sort();
-      return classes.length > 1 && { kind: "choice", key: "class", label: "Class", options: [["", "All"], ...classes.map((id) => [id, id])] };
+      return classes.length > 1 && { kind: "choice", key: "class", label: "Class", options: [["", "All"], ...classes.map((id) => [id, W.klass(id)])] };
     },
   ];
 

@@ -35,7 +35,7 @@
     const beyond = used.length ? Math.max(...used.map((row) => row.rank)) : 0;
     const passed = rows.filter((row) => row.rank < beyond && !(row.used_mw > 1e-9)).length;
     return {
-      answer: `At ${W.hour(state.hour)} UTC ${W.say(demand, "mw")} ran in ${used.length} of ${rows.length} regions${cheapest.length ? `; the cheapest was ${W.name("region", cheapest[0].region)} at ${W.say(cheapest[0].cost_usd_per_it_mwh, "USD")} per MWh of IT energy` : ""}${passed ? `, and ${passed} cheaper region${passed === 1 ? " was" : "s were"} passed over for a dearer one within reach` : ""}.`,
+      answer: `At ${W.hour(state.hour)} UTC ${W.say(demand, "mw")} ran in ${used.length} of ${rows.length} regions${cheapest.length ? `; the cheapest was ${W.name("region", cheapest[0].region)} at ${W.say(cheapest[0].cost_usd_per_it_mwh, "USD")} per MWh of IT energy` : ""}${passed ? `, and ${passed} cheaper region${passed === 1 ? " was" : "s were"} passed over for a more expensive one within reach` : ""}.`,
       height: 400,
       option: {
         grid: { left: 54, right: 20, top: 60, bottom: 46 },

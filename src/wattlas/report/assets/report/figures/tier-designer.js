@@ -42,7 +42,7 @@
       option,
       notes: [
         `Dot: your offer. ${verdict.worth ? "Ring: the offer chosen above. " : ""}Dashed: no tier. The pale lines are other shares, as named beside the carbon saved.`,
-        `The floor is ${rows[0].floor}. The grid holds ${surfaces.adoption.xs.length} discounts and ${surfaces.adoption.ys.length} shares; between them the figures are interpolated, straight in both directions.`,
+        `The fallback is ${rows[0].floor}. The grid holds ${surfaces.adoption.xs.length} discounts and ${surfaces.adoption.ys.length} shares; between them the figures are interpolated, straight in both directions.`,
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };

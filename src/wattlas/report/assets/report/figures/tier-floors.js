@@ -1,4 +1,4 @@
-// Is one level below full service the best floor?
+// Is one level below full service the best fallback?
 (function (W) {
   "use strict";
 
@@ -35,7 +35,7 @@
       answer: floorAnswer(state, rows, most),
       height: (small ? 2 : 1) * (tall + 66) + 20,
       option,
-      notes: [`For each floor the offer of most profit: its discount and the share that may be degraded. Levels count the accuracies on the menu below full service. ${rows.some((row) => !row.worth) ? "Hollow: with this floor no tier is worth offering." : ""}${all.length > rows.length ? ` Of ${all.length} floors the ${rows.length} best are drawn, with the best of each level among them.` : ""}`],
+      notes: [`For each fallback the offer of most profit: its discount and the share that may be degraded. Levels count the accuracies on the menu below full service. ${rows.some((row) => !row.worth) ? "Hollow: with this fallback no tier is worth offering." : ""}${all.length > rows.length ? ` Of ${all.length} fallbacks the ${rows.length} best are drawn, with the best of each level among them.` : ""}`],
       columns: Object.keys(all[0]), rows: all.map((row) => Object.values(row)),
     };
   }
@@ -51,9 +51,9 @@
 
   function floorAnswer(state, rows, most) {
     const verdict = T.verdict(T.klass(state));
-    if (!verdict.worth || !(most.profit_gain_usd > 0)) return `${T.no({ ...verdict, worth: false })} The best floor, ${most.floor}, would ${most.profit_gain_usd < 0 ? `lose ${W.say(-most.profit_gain_usd, "usd")}` : `gain ${W.say(most.profit_gain_usd, "usd")}`} ${W.period}.`;
+    if (!verdict.worth || !(most.profit_gain_usd > 0)) return `${T.no({ ...verdict, worth: false })} The best fallback, ${most.floor}, would ${most.profit_gain_usd < 0 ? `lose ${W.say(-most.profit_gain_usd, "usd")}` : `gain ${W.say(most.profit_gain_usd, "usd")}`} ${W.period}.`;
     const one = rows.filter((row) => row.levels_below === 1).sort((a, b) => b.profit_gain_usd - a.profit_gain_usd)[0];
-    const head = most.levels_below === 1 ? `Yes, one level below full service is best: ${most.floor} gains` : `The best floor is ${most.floor}, ${level(most)} full service: it gains`;
+    const head = most.levels_below === 1 ? `Yes, one level below full service is best: ${most.floor} gains` : `The best fallback is ${most.floor}, ${level(most)} full service: it gains`;
     const rest = most.levels_below !== 1 && one ? `, where one level below (${one.floor}) gains ${W.say(one.profit_gain_usd, "usd")}` : "";
     return `${head} ${W.say(most.profit_gain_usd, "usd")} ${W.period}${rest}.`;
   }

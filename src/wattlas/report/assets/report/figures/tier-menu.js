@@ -99,9 +99,9 @@
     const front = rows.filter((row) => row.pareto).length;
     const full = rows.find((row) => row.role === "full");
     const floor = rows.find((row) => row.role === "floor");
-    const head = `Class ${T.klass(state)} can be served at ${rows.length} operating point${rows.length === 1 ? "" : "s"}, ${front === rows.length ? (front > 1 ? "all of them" : "the one") : front === 1 ? "one of them" : `${front} of them`} worth having`;
+    const head = `Class ${W.klass(T.klass(state))} can be served at ${rows.length} operating point${rows.length === 1 ? "" : "s"}, ${front === rows.length ? (front > 1 ? "all of them" : "the one") : front === 1 ? "one of them" : `${front} of them`} worth having`;
     if (!full) return `${head}.`;
-    if (!floor) return `${head}; full service is ${full.point}, and no floor below it was chosen.`;
+    if (!floor) return `${head}; full service is ${full.point}, and no fallback below it was chosen.`;
     const energy = 1 - floor.energy_wh / full.energy_wh;
     const faster = full.service_ms - floor.service_ms;
     return `${head}. Falling from ${full.point} to ${floor.point} gives up ${W.num(full.accuracy - floor.accuracy)} of accuracy, ${energy < 0 ? `takes ${W.say(-energy, "share")} more` : `saves ${W.say(energy, "share")} of the`} energy, and is ${W.say(Math.abs(faster), "ms")} ${faster < 0 ? "slower" : "faster"}.`;
@@ -112,7 +112,7 @@
       ["Accuracy", W.num(row.accuracy)], ["Service time", W.say(row.service_ms, "ms")], ...(row.service_p95_ms == null ? [] : [["95th percentile", W.say(row.service_p95_ms, "ms")]]),
       ["Carbon", T.grams(row.carbon_g)], ["Energy", `${W.num(row.energy_wh)} Wh`], ["Accelerator", `${W.num(row.gpu_s)} s`],
       ...(row.cost_usd_per_million == null ? [] : [["Cost per million", W.say(row.cost_usd_per_million, "usd")]]),
-      ["", row.role === "full" ? "full service" : row.role === "floor" ? "the floor" : row.pareto ? "on the front" : "beaten in everything"],
+      ["", row.role === "full" ? "full service" : row.role === "floor" ? "the fallback" : row.pareto ? "on the front" : "beaten in everything"],
     ]);
 
   T.figure("tier-menu", { controls, draw });

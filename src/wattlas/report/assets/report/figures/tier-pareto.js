@@ -28,7 +28,7 @@
       height,
       option: {
         grid,
-        legend: floors.length > 1 ? { bottom: 0, left: 0, type: "scroll", icon: "circle", itemHeight: 10, selectedMode: false, data: floors.map((floor) => ({ name: floor })), textStyle: { color: theme.muted, fontSize: 12 }, formatter: (name) => `floor ${name}` } : undefined,
+        legend: floors.length > 1 ? { bottom: 0, left: 0, type: "scroll", icon: "circle", itemHeight: 10, selectedMode: false, data: floors.map((floor) => ({ name: floor })), textStyle: { color: theme.muted, fontSize: 12 }, formatter: (name) => `fallback ${name}` } : undefined,
         xAxis: { type: "value", ...x, axisLine: { onZero: false }, name: `Carbon saved, ${carbon.unit}${W.year ? " a year" : ""}`, nameGap: 30, axisLabel: { formatter: (v) => W.num(v), showMinLabel: x.min === 0, showMaxLabel: false } },
         yAxis: { ...W.above(`Profit gain over no tier, ${money.unit}${W.year ? " a year" : ""}`, theme, 58), ...y, axisLine: { onZero: false }, axisLabel: { formatter: (v) => W.num(v), showMinLabel: y.min === 0, showMaxLabel: false } },
         tooltip: { trigger: "item" },
@@ -44,7 +44,7 @@
           },
         ],
       },
-      notes: ["Each dot is an offer (discount, share, floor) that no other beats in both profit and carbon. Grey: no tier, full service for everybody, which the gains are counted from."],
+      notes: ["Each dot is an offer (discount, share, fallback) that no other beats in both profit and carbon. Grey: no tier, full service for everybody, which the gains are counted from."],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
   }
@@ -55,12 +55,12 @@
     const head = `The most profitable offer, ${T.offer(most)}, gains ${W.say(most.profit_gain_usd, "usd")} ${W.period} and saves ${W.say(most.carbon_saved_kg, "kg")}`;
     if (most === green) return `${head}; none saves more.`;
     const even = Math.abs(green.profit_gain_usd) < 1e-6 * Math.abs(most.profit_gain_usd);
-    return `${head}; ${T.offer(green)} saves ${W.say(green.carbon_saved_kg, "kg")} and ${even ? "loses nothing" : green.profit_gain_usd < 0 ? `loses ${W.say(-green.profit_gain_usd, "usd")}` : `still gains ${W.say(green.profit_gain_usd, "usd")}`}.${rows.length > 2 ? ` Between them lie ${rows.length - 2} offers that no other beats${floors.length > 1 ? `, at ${floors.length} floors` : ""}.` : ""}`;
+    return `${head}; ${T.offer(green)} saves ${W.say(green.carbon_saved_kg, "kg")} and ${even ? "loses nothing" : green.profit_gain_usd < 0 ? `loses ${W.say(-green.profit_gain_usd, "usd")}` : `still gains ${W.say(green.profit_gain_usd, "usd")}`}.${rows.length > 2 ? ` Between them lie ${rows.length - 2} offers that no other beats${floors.length > 1 ? `, at ${floors.length} fallbacks` : ""}.` : ""}`;
   }
 
   const tip = (row) =>
     W.tip(MARKS[row.chosen] || "An offer that no other beats", [
-      ["Discount", W.say(row.discount, "share")], ["Degraded at most", W.say(row.share, "share")], ["Floor", row.floor], ["Adoption", W.say(row.adoption, "share")],
+      ["Discount", W.say(row.discount, "share")], ["Degraded at most", W.say(row.share, "share")], ["Fallback", row.floor], ["Adoption", W.say(row.adoption, "share")],
       ["Profit gain", T.signed(row.profit_gain_usd, "usd")], ["Carbon saved", W.say(row.carbon_saved_kg, "kg")],
     ]);
 

@@ -1,4 +1,4 @@
-// What does the verdict hang on? A tornado: one assumption moved at a time, the offer designed anew.
+// What does the verdict depend on? A tornado: one assumption moved at a time, the offer designed anew.
 (function (W) {
   "use strict";
 
@@ -64,7 +64,7 @@
         }],
       },
       notes: [
-        "Each bar moves one assumption from its low to its high value, the others held, and designs the offer anew. Pale: the low value, full colour: the high one; the numbers at the ends are the values. The longest bar on top is what the verdict hangs on most.",
+        "Each bar moves one assumption from its low to its high value, the others held, and designs the offer anew. Pale: the low value, full colour: the high one; the numbers at the ends are the values. The longest bar on top is what the verdict depends on most.",
         "A bar may be drawn from fewer users than the offer itself, so that the middle may lie a little beside its figure.",
         ...(of.kind !== "share" && low < 0 ? ["Left of the dashed line the offer is worse than none."] : []),
       ],

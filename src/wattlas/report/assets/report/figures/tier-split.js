@@ -53,7 +53,7 @@
         }],
       },
       notes: [
-        `The contracts of class ${rows[0].class} on offer together, in one placement.`,
+        `The contracts of class ${W.klass(rows[0].class)} on offer together, in one placement.`,
         "The first two bars stand one after the other, as if their savings added up; the interaction is what is missing from that sum or comes on top, and leads to the saving of both together.",
         "Where a far region is already clean, a degraded request saves less there: the two are partly rivals. Where degraded service opens a place that full service cannot reach, they help each other.",
       ],

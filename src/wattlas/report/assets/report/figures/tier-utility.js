@@ -1,4 +1,4 @@
-// What do users feel when they fall from full service to the floor? Utility, segment by segment.
+// What do users feel when they fall from full service to the fallback? Utility, segment by segment.
 (function (W) {
   "use strict";
 
@@ -42,7 +42,7 @@
       height: Math.ceil(shown.length / columns) * tall + 4,
       option,
       notes: [
-        `Each picture is one segment of users: the stronger the colour, the higher its mean utility, on one scale from ${W.num(low, 2)} to ${W.num(high, 2)}; a line joins services that the segment finds equally good. The ring is full service${dots.length > 1 ? ", the dot the floor" : ""}; both are read off the grid, straight between its points. Only accuracy and latency vary here: what a segment sees in lower carbon shows in who takes the offer.`,
+        `Each picture is one segment of users: the stronger the colour, the higher its mean utility, on one scale from ${W.num(low, 2)} to ${W.num(high, 2)}; a line joins services that the segment finds equally good. The ring is full service${dots.length > 1 ? ", the dot the fallback" : ""}; both are read off the grid, straight between its points. Only accuracy and latency vary here: what a segment sees in lower carbon shows in who takes the offer.`,
         ...(all.length > shown.length ? [`The ${MOST} largest of ${all.length} segments are drawn; the table has all.`] : []),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
@@ -110,12 +110,12 @@
     if (!dots.length) return `The utility of ${surfaces.size} segments over accuracy and latency.`;
     if (dots.length < 2) {
       const said = [...surfaces].map(([id, surface]) => `${id} ${W.num(felt(surface, dots[0]), 2)}`).join(", ");
-      return `Full service gives class ${T.klass(state)} a utility of: ${said}. No floor below it was chosen.`;
+      return `Full service gives class ${W.klass(T.klass(state))} a utility of: ${said}. No fallback below it was chosen.`;
     }
     const lost = [...surfaces].map(([id, surface]) => [id, felt(surface, dots[0]) - felt(surface, dots[1])]).sort((a, b) => b[1] - a[1]);
     const say = ([id, value]) => `${id} ${value < 0 ? `gains ${W.num(-value, 2)}` : `loses ${W.num(value, 2)}`}`;
     const ends = lost.length > 1 ? `${say(lost[0])} of utility, ${say(lost.at(-1))}` : `${say(lost[0])} of utility`;
-    return `For a request that falls from full service to the floor, ${ends}.`;
+    return `For a request that falls from full service to the fallback, ${ends}.`;
   }
 
   T.figure("tier-utility", { controls: T.controls, draw });

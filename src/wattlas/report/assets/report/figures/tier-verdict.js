@@ -25,7 +25,7 @@
   function paid(rows) {
     const told = rows.filter((row) => row.users_pay_usd_per_t > 0);
     if (!told.length) return [];
-    const each = told.map((row) => `${W.say(row.users_pay_usd_per_t, "usd", 2)} (class ${row.class})`).join(", ");
+    const each = told.map((row) => `${W.say(row.users_pay_usd_per_t, "usd", 2)} (class ${W.klass(row.class)})`).join(", ");
     return [`For a tonne of CO₂e less these users would pay, in the mean: ${each}. Whether they would in fact decides the verdict.`];
   }
 
@@ -34,7 +34,7 @@
     if (!yes.length) return one ? T.no(rows[0]) : `No tier is worth offering for any of the ${rows.length} classes; why stands with each.`;
     const best = [...yes].sort((a, b) => (b.profit_gain_usd || 0) - (a.profit_gain_usd || 0))[0];
     const head = one ? "A tier is worth offering" : `A tier is worth offering for ${yes.length} of ${rows.length} classes`;
-    const gain = best.profit_gain_usd == null ? "" : `; ${one ? "it" : `most of all for class ${best.class}, where it`} ${T.profit(best.profit_gain_usd)} ${W.period}${best.carbon_saved_kg == null ? "" : ` and ${T.carbon(best.carbon_saved_kg)}`}`;
+    const gain = best.profit_gain_usd == null ? "" : `; ${one ? "it" : `most of all for class ${W.klass(best.class)}, where it`} ${T.profit(best.profit_gain_usd)} ${W.period}${best.carbon_saved_kg == null ? "" : ` and ${T.carbon(best.carbon_saved_kg)}`}`;
     return `${head}${gain}.`;
   }
 
@@ -42,7 +42,7 @@
     const mark = row.worth ? "✔ worth offering" : "✘ not worth offering";
     return el(
       "article", { class: `tier ${row.worth ? "yes" : "no"}` },
-      el("h4", {}, `Class ${row.class}`, el("span", {}, mark)),
+      el("h4", {}, `Class ${W.klass(row.class)}`, el("span", {}, mark)),
       el("p", { class: "big" }, row.worth ? offer(row) : "No tier"),
       el("p", {}, row.worth ? sentence(row) : T.no(row)),
       row.worth ? el("dl", {}, ...facts(row)) : null,
@@ -54,7 +54,7 @@
   const offer = (row) => (row.discount == null ? "An offer" : [el("b", {}, W.say(row.discount, "share")), " off, at most ", el("b", {}, W.say(row.share, "share")), " degraded"]);
 
   const facts = (row) => [
-    fact("Floor", row.floor || "–"),
+    fact("Fallback", row.floor || "–"),
     fact("Adoption", `${W.say(row.adoption, "share")} of requests`, row.adoption),
     fact("Profit", more(row.profit_gain_usd, row.profit_gain_share, "usd"), row.profit_gain_share),
     fact("Carbon saved", `${W.say(row.carbon_saved_kg, "kg")}${part(row.carbon_saved_share)}`, row.carbon_saved_share),

@@ -11,7 +11,7 @@
     },
     (state) => {
       const ids = W.unique(W.rows("candidates").filter((row) => row.metro === state.metro).map((row) => row.class)).sort();
-      return { kind: "choice", key: "class", label: "Class", options: ids.map((id) => [id, id]) };
+      return { kind: "choice", key: "class", label: "Class", options: ids.map((id) => [id, W.klass(id)]) };
     },
   ];
 
@@ -32,8 +32,8 @@
     const heads = ["Region", "Cost per million requests", "Verdict", "Latency", "Carbon"];
     return {
       answer: chosen.length
-        ? `${metro}'s class ${state.class} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}` : ", the cheapest place on average"}.`
-        : `None of the ${rows.length} places serves ${metro}'s class ${state.class}.`,
+        ? `${metro}'s class ${W.klass(state.class)} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}` : ", the cheapest place on average"}.`
+        : `None of the ${rows.length} places serves ${metro}'s class ${W.klass(state.class)}.`,
       node: W.el("div", { class: "scroll tall", tabindex: "0" }, W.el(
         "table", { class: "plain why" },
         W.el("thead", {}, W.el("tr", {}, ...heads.map((text) => W.el("th", { scope: "col", class: ["Carbon", "Latency"].includes(text) ? "n" : null }, text)))),
