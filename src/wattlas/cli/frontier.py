@@ -16,30 +16,37 @@ from wattlas.cli.common import (
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.cli.tables import show, ticker
 
+VariantOption = Annotated[
+    str,
+    typer.Option(
+        help="scale: all budgets times x. added_ms: x ms above each one's nearest region. "
+        "class:NAME: the budget of one class. soft: mean latency instead of budgets."
+    ),
+]
+ObjectiveOption = Annotated[str, typer.Option(help="cost, carbon, or weighted.")]
+CarbonPriceOption = Annotated[
+    float | None,
+    typer.Option("--carbon-price", help="USD/t of a weighted frontier.", min=0.0),
+]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Every breakpoint, even where capacity may bind.")
+]
+SamplesOption = Annotated[int, typer.Option(help="Budgets, unless --exact.", min=3)]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Write the points to this Parquet file.")
+]
+
 
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    variant: Annotated[
-        str,
-        typer.Option(
-            help="scale: all budgets times x. added_ms: x ms above each one's nearest region. "
-            "class:NAME: the budget of one class. soft: mean latency instead of budgets."
-        ),
-    ] = "scale",
-    objective: Annotated[str, typer.Option(help="cost, carbon, or weighted.")] = "cost",
-    carbon_price: Annotated[
-        float | None,
-        typer.Option("--carbon-price", help="USD/t of a weighted frontier.", min=0.0),
-    ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Every breakpoint, even where capacity may bind.")
-    ] = False,
-    samples: Annotated[int, typer.Option(help="Budgets, unless --exact.", min=3)] = 24,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the points to this Parquet file.")
-    ] = None,
+    variant: VariantOption = "scale",
+    objective: ObjectiveOption = "cost",
+    carbon_price: CarbonPriceOption = None,
+    exact: ExactOption = False,
+    samples: SamplesOption = 24,
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Trace the energy–latency frontier. Frictions and caps are left out."""

@@ -25,30 +25,37 @@ FILE = ".parquet"
 """What a single file ends in; everything else is a folder."""
 
 
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")
+]
+ChunkOption = Annotated[
+    int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
+]
+TimeLimitSOption = Annotated[
+    float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
+]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Check the plan for optimality from its own prices.")
+]
+
+
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")
-    ] = False,
-    chunk: Annotated[
-        int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
-    ] = 192,
-    time_limit_s: Annotated[
-        float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check the plan for optimality from its own prices.")
-    ] = False,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    chunk: ChunkOption = 192,
+    time_limit_s: TimeLimitSOption = None,
+    verify: VerifyOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Decide where inference runs under the scenario's objective.

@@ -32,71 +32,91 @@ TOLD_FROM = 5e-4
 """Share of the requests that are left out, from which on it is told."""
 
 
+ZoneOption = Annotated[
+    list[str] | None,
+    typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
+]
+CapShareOption = Annotated[
+    float | None,
+    typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
+]
+CapGOption = Annotated[
+    float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
+]
+GreenOption = Annotated[
+    str | None,
+    typer.Option(help="Operating point of a degraded request; the next best unless given."),
+]
+GreenShareOption = Annotated[
+    float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
+]
+FullOption = Annotated[
+    str | None,
+    typer.Option(help="Operating point of full service; the thriftiest open unless given."),
+]
+LatencyFactorOption = Annotated[
+    float, typer.Option(help="How many budgets a degraded request may take.")
+]
+RuleOption = Annotated[str, typer.Option(help="percentile, budget, or both.")]
+RemoteOption = Annotated[
+    bool, typer.Option("--remote", help="Also with requests at the cleanest place open.")
+]
+ToOption = Annotated[
+    list[str] | None,
+    typer.Option("--to", help="Only this region beside home, as often as you like."),
+]
+NetworkOption = Annotated[
+    float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
+]
+AheadOption = Annotated[
+    bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
+]
+ForecastOption = Annotated[
+    Path | None,
+    typer.Option(help="Table of forecast intensities; else persistence.", metavar="FILE"),
+]
+DaysOption = Annotated[
+    int, typer.Option(help="Show the hours of so many days, the dirtiest.", min=0)
+]
+FirstOption = Annotated[bool, typer.Option("--first", help="Show the first days instead.")]
+TargetsOption = Annotated[
+    bool, typer.Option("--targets", help="Which accuracy and latency the hours leave.")
+]
+HoursOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
+]
+
+
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
     klass: ClassOption = "",
-    zone: Annotated[
-        list[str] | None,
-        typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
-    ] = None,
-    cap_share: Annotated[
-        float | None,
-        typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
-    ] = None,
-    cap_g: Annotated[
-        float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
-    ] = None,
-    green: Annotated[
-        str | None,
-        typer.Option(help="Operating point of a degraded request; the next best unless given."),
-    ] = None,
-    green_share: Annotated[
-        float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
-    ] = None,
-    full: Annotated[
-        str | None,
-        typer.Option(help="Operating point of full service; the thriftiest open unless given."),
-    ] = None,
-    latency_factor: Annotated[
-        float, typer.Option(help="How many budgets a degraded request may take.")
-    ] = 1.0,
-    rule: Annotated[str, typer.Option(help="percentile, budget, or both.")] = "both",
-    remote: Annotated[
-        bool, typer.Option("--remote", help="Also with requests at the cleanest place open.")
-    ] = False,
-    to: Annotated[
-        list[str] | None,
-        typer.Option("--to", help="Only this region beside home, as often as you like."),
-    ] = None,
-    network: Annotated[
-        float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
-    ] = 0.0,
-    ahead: Annotated[
-        bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
-    ] = False,
-    forecast: Annotated[
-        Path | None,
-        typer.Option(help="Table of forecast intensities; else persistence.", metavar="FILE"),
-    ] = None,
-    days: Annotated[
-        int, typer.Option(help="Show the hours of so many days, the dirtiest.", min=0)
-    ] = 0,
-    first: Annotated[bool, typer.Option("--first", help="Show the first days instead.")] = False,
-    targets: Annotated[
-        bool, typer.Option("--targets", help="Which accuracy and latency the hours leave.")
-    ] = False,
-    hours: Annotated[
-        Path | None,
-        typer.Option(
-            help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
-    ] = None,
+    zone: ZoneOption = None,
+    cap_share: CapShareOption = None,
+    cap_g: CapGOption = None,
+    green: GreenOption = None,
+    green_share: GreenShareOption = None,
+    full: FullOption = None,
+    latency_factor: LatencyFactorOption = 1.0,
+    rule: RuleOption = "both",
+    remote: RemoteOption = False,
+    to: ToOption = None,
+    network: NetworkOption = 0.0,
+    ahead: AheadOption = False,
+    forecast: ForecastOption = None,
+    days: DaysOption = 0,
+    first: FirstOption = False,
+    targets: TargetsOption = False,
+    hours: HoursOption = None,
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How much of a class to degrade, and when, so that carbon stays under a cap.
@@ -106,8 +126,7 @@ def command(
     meet it.
     """
     from wattlas.studies.board import Ways
-    from wattlas.studies.share_answer import Question, answer, shown_days
-    from wattlas.studies.share_listings import answer_mapping
+    from wattlas.studies.share_answer import Question
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
@@ -132,11 +151,19 @@ def command(
             _no_scenario({**own, "--targets": targets}, ways)
             query = _of_table(hours, question, green_share)
         query = _with_forecast(query, forecast) if ahead else query
+    _answer(query, out, as_json)
+
+
+def _answer(query: BoardQuestion, out: Path | None, as_json: bool) -> None:
+    """Answer a question: into a file, on stdout for people or as JSON."""
+    from wattlas.studies.share_answer import answer, shown_days
+    from wattlas.studies.share_listings import answer_mapping
+
     with progress("Sharing"):
         found = answer(query)
     if out is not None:
         _write(out, found.days)
-    found = replace(found, days=shown_days(question, found.days))
+    found = replace(found, days=shown_days(query.question, found.days))
     if as_json:
         print_json(answer_mapping(query, found))
     else:

@@ -1,8 +1,8 @@
 """How much of a class must be degraded to stay under a carbon cap, zone by zone.
 
-The rules are those of `tiers.share` and `tiers.ahead`; what a request emits is `job.grams`. A cap
-is grams per request, or a share of what full service at home emits in the mean of the window; away
-from home it is the same cap.
+The rules are those of `tiers.share` and `tiers.ahead`; what a request emits is `studies.grams`. A
+cap is grams per request, or a share of what full service at home emits in the mean of the window;
+away from home it is the same cap.
 """
 
 from __future__ import annotations
@@ -71,23 +71,19 @@ def shares(
     cap_shares: Sequence[float] = CAP_SHARES,
     rules: Sequence[str] = RULES,
     places: Sequence[str] = PLACES,
-    full: str | None = None,
-    green: str | None = None,
-    green_share: float | None = None,
-    latency_factor: float = 1.0,
-    regions: Sequence[str] | None = None,
-    network_kwh_per_gb: float = 0.0,
+    ways: Ways | None = None,
 ) -> Table:
     """The share of a class's requests to degrade, per zone, cap, rule and place.
 
     Columns `zone`, `cap_share`, `rule`, `place` and `share`, 0..1, None where no share would do.
     `zones` are those where the class has clients at home, all unless given. `cap_shares` are of
     what full service at home emits in the mean, 0..1. `rules` are `percentile`, `budget` and
-    `blind`; `places` `local` and `remote`. The other parameters are those of `job.board.Ways`.
+    `blind`; `places` `local` and `remote`. `ways` says how requests are served, in full and
+    degraded.
 
     Raises InputError with everything that is wrong.
     """
-    ways = Ways(full, green, green_share, latency_factor, regions, network_kwh_per_gb)
+    ways = Ways() if ways is None else ways
     problems = [*problems_of(scenario, klass, ways), *_choices(rules, places, cap_shares)]
     problems += unknown_zones(zones, scenario.signals.zones)
     if problems:

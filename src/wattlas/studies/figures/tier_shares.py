@@ -18,6 +18,7 @@ def shares(found: Findings) -> Table | None:
 
     None where no class has a tier, or where its fallback is none for the rules.
     """
+    from wattlas.studies.board import Ways
     from wattlas.studies.shares import shares as shares_of
 
     designs = [] if found.tiers is None else found.tiers.designs
@@ -30,8 +31,7 @@ def shares(found: Findings) -> Table | None:
         return shares_of(
             found.tiers.plan.scenario,
             service.klass,
-            green=offer.floor,
-            latency_factor=max(late * (1 + 1e-9), 1.0),
+            ways=Ways(green=offer.floor, latency_factor=max(late * (1 + 1e-9), 1.0)),
         )
     except InputError:
         return None
