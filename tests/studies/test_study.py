@@ -11,9 +11,9 @@ from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.scenario import Scenario
 from wattlas.report.columns import COLUMNS
+from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import limits
 from wattlas.studies.moves import largest_moves
-from wattlas.studies.policies import POLICY_LABELS
 from wattlas.studies.study import Study, study
 
 

@@ -47,10 +47,10 @@ def command(
     else:
         with progress("Placing"):
             moves = largest_moves(loaded)
-    found = breakevens(loaded, moves, point, metro, returns=returns, stay_h=stay_h)
+    roots = breakevens(loaded, moves, point, metro, returns=returns, stay_h=stay_h)
     if as_json:
-        print_json(found.as_rows())
+        print_json(roots.as_rows())
         return
     typer.echo(loaded.notice)
-    for listing in found.listings():
+    for listing in roots.listings():
         show(listing)

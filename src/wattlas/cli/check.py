@@ -34,8 +34,8 @@ def command(
     except InputError as error:
         if not as_json:
             raise
-        found = [problem_json(p) for p in error.problems]
-        print_json({"ok": False, "problems": found, "warnings": []})
+        problems = [problem_json(p) for p in error.problems]
+        print_json({"ok": False, "problems": problems, "warnings": []})
         show_problems(error.problems)
         raise typer.Exit(error.exit_code) from None
     facts = summary(loaded)

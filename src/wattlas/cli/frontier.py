@@ -57,7 +57,7 @@ def command(
     ready_engine(loaded)
     free = variant != "soft" and not something_binds(loaded)
     with ticker("Frontier") as tell:
-        found = frontier(
+        traced = frontier(
             loaded,
             variant,
             objective=objective,
@@ -71,13 +71,13 @@ def command(
         from wattlas.report.frames import frame
         from wattlas.report.results import write_frame
 
-        write_frame(out, frame(points_table(found)))
+        write_frame(out, frame(points_table(traced)))
     if as_json:
-        print_json(frontier_mapping(found, variant))
+        print_json(frontier_mapping(traced, variant))
         return
     typer.echo(loaded.notice)
-    info = found.info
+    info = traced.info
     typer.echo(
-        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {found.gap:.1g}"
+        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {traced.gap:.1g}"
     )
-    show(frontier_listing(found, variant))
+    show(frontier_listing(traced, variant))

@@ -79,28 +79,28 @@ def command(
         from wattlas.placement.api import plan
     ready_engine(loaded)
     with progress("Placing"):
-        found = plan(loaded, time_limit_s=time_limit_s)
-    if str(found.status) == "infeasible":
-        raise InfeasibleError(found.conflict)
-    if not found.ok:
+        placement = plan(loaded, time_limit_s=time_limit_s)
+    if str(placement.status) == "infeasible":
+        raise InfeasibleError(placement.conflict)
+    if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:
         from wattlas.report.results import write_frame
 
-        write_frame(out, found.to_polars())
+        write_frame(out, placement.to_polars())
     if as_json:
         from wattlas.studies.plan_listings import plan_mapping
 
-        print_json(plan_mapping(found))
+        print_json(plan_mapping(placement))
     else:
-        show_plan(found)
+        show_plan(placement)
         if verify:
-            show_certificate(found)
+            show_certificate(placement)
         if out is not None:
             typer.echo(f"Flows: {out}")
 
 
-def show_plan(found: Plan) -> None:
+def show_plan(placement: Plan) -> None:
     """The plan for the terminal."""
     from wattlas.studies.plan_listings import (
         caps_listing,
@@ -109,29 +109,29 @@ def show_plan(found: Plan) -> None:
         totals_listing,
     )
 
-    s, t, info = found.scenario, found.totals, found.info
+    s, t, info = placement.scenario, placement.totals, placement.info
     typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
     gap = f", gap {info.gap:.1e}" if info.gap else ""
     size = f", {info.programs} programs of {info.rows} rows × {info.columns} columns"
     typer.echo(
-        f"{found.status}{gap}: {s.hours.count} steps, {info.solver}{size}, {info.seconds:.2f} s; "
-        f"{s.signals.deciding} carbon intensity decides"
+        f"{placement.status}{gap}: {s.hours.count} steps, {info.solver}{size}, "
+        f"{info.seconds:.2f} s; {s.signals.deciding} carbon intensity decides"
     )
     show(totals_listing(t))
-    if found.abatement_usd_per_t is not None:
-        duals = ", ".join(figure(float(d), 4) for d in found.abatement_usd_per_t)
+    if placement.abatement_usd_per_t is not None:
+        duals = ", ".join(figure(float(d), 4) for d in placement.abatement_usd_per_t)
         typer.echo(f"Marginal abatement cost: {duals} USD/t")
-    caps = caps_listing(found)
+    caps = caps_listing(placement)
     if caps is not None:
         show(caps)
-    show(regions_listing(energy_by_region(found), t.it_mwh))
+    show(regions_listing(energy_by_region(placement), t.it_mwh))
 
 
-def show_certificate(found: Plan) -> None:
+def show_certificate(placement: Plan) -> None:
     """The plan checked from its own prices, by none of the solver's code."""
     from wattlas.placement.explain.certificate import certify
 
-    proof = certify(found)
+    proof = certify(placement)
     typer.echo(
         f"Checked from its prices: objective {proof.objective:,.6f}, no placement is below "
         f"{proof.bound:,.6f}, gap {proof.gap:.1e}; worst residual {proof.worst:.1e} "

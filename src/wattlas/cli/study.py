@@ -45,32 +45,32 @@ def command(
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
     with ticker("Study") as tell:
-        found = study(loaded, samples=samples, progress=tell)
+        result = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):
-        report = save(found, out)
+        report = save(result, out)
     if as_json:
-        print_json({**found.meta, "folder": str(out), "report": str(report)})
+        print_json({**result.meta, "folder": str(out), "report": str(report)})
         return
-    summary(found)
+    summary(result)
     typer.echo(f"\nReport: {report}\nShow it: wattlas view {out}")
 
 
-def summary(found: Study) -> None:
+def summary(result: Study) -> None:
     """The answer for the terminal: how it ended, then every listing that is registered."""
     from wattlas.studies.registry import listings
 
-    head(found)
+    head(result)
     for entry in listings():
-        listing = entry.make(found)
+        listing = entry.make(result)
         if listing is not None:
             show(listing)
-    for sentence in found.meta["limits"]:
+    for sentence in result.meta["limits"]:
         say(f"note: {sentence}")
 
 
-def head(found: Study) -> None:
+def head(result: Study) -> None:
     """What was studied, how it ended, and by what."""
-    meta, window = found.meta, found.meta["window"]
+    meta, window = result.meta, result.meta["window"]
     title = meta["scenario"]["title"] or meta["scenario"]["name"]
     typer.echo(f"{title}\n{meta['scenario']['notice']}".strip())
     typer.echo(

@@ -68,21 +68,21 @@ def command(
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
     ready_engine(world)
     with ticker("Design") as tell:
-        found = design_tiers(world, points=points, fair=not unfair, progress=tell)
+        design = design_tiers(world, points=points, fair=not unfair, progress=tell)
     with progress("Placing"):
-        parts = _split(found)
+        parts = _split(design)
     if out is not None:
-        _write(out, found, parts)
+        _write(out, design, parts)
     if as_json:
-        print_json(listings.design_mapping(found, parts))
+        print_json(listings.design_mapping(design, parts))
         return
     if world.notice:
         typer.echo(world.notice)
-    for sentence in listings.verdict_words(found):
+    for sentence in listings.verdict_words(design):
         typer.echo(sentence)
-    for listing in listings.design_listings(found):
+    for listing in listings.design_listings(design):
         show(listing)
-    for note in listings.payment_notes(found):
+    for note in listings.payment_notes(design):
         say(f"note: {note}")
     if parts is not None:
         show(listings.split_listing(parts))
@@ -103,26 +103,26 @@ def _with_terms(
     given: dict[str, Any] = {"objective": objective or None, "cap_share": cap_share, "most": most}
     if klass:
         given["classes"] = tuple(klass)
-    asked = {name: value for name, value in given.items() if value is not None}
-    return replace(world, terms=replace(world.terms, **asked))
+    wanted = {name: value for name, value in given.items() if value is not None}
+    return replace(world, terms=replace(world.terms, **wanted))
 
 
-def _split(found: TierDesign) -> Table | None:
+def _split(design: TierDesign) -> Table | None:
     from wattlas.studies.tier_tables import split_table
 
-    if found.plan.scenario.frictions.couples:
+    if design.plan.scenario.frictions.couples:
         say("Frictions couple the hours: the saving is not split between geography and tiers.")
         return None
-    return split_table(found)
+    return split_table(design)
 
 
-def _write(out: Path, found: TierDesign, parts: Table | None) -> None:
+def _write(out: Path, design: TierDesign, parts: Table | None) -> None:
     from wattlas.report.frames import frame
     from wattlas.report.results import write_frame
     from wattlas.studies.tier_tables import tier_tables
 
     out.mkdir(parents=True, exist_ok=True)
-    tables = tier_tables(found)
+    tables = tier_tables(design)
     if parts is not None:
         tables["tier_split"] = parts
     for name, columns in tables.items():

@@ -61,22 +61,22 @@ def command(
             "reference_g": reference_g,
         }
         scale = _scale(made, requests, {k: v for k, v in ends.items() if v is not None})
-        found = fit_users(made, scale=scale, curvature=bent, additive=additive, requests=requests)
+        fitted = fit_users(made, scale=scale, curvature=bent, additive=additive, requests=requests)
     if out is not None:
         from wattlas.report.results import write_text
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(out, users_yaml(found, choices.name))
+        write_text(out, users_yaml(fitted, choices.name))
     if as_json:
-        print_json(fit_mapping(found))
+        print_json(fit_mapping(fitted))
         return
     typer.echo(
-        f"{found.tasks:,} choices by {found.respondents:,} respondents; "
-        f"McFadden's rho² {figure(found.rho2)}, ln L {found.loglik:,.1f}"
+        f"{fitted.tasks:,} choices by {fitted.respondents:,} respondents; "
+        f"McFadden's rho² {figure(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
     )
-    for listing in fit_listings(found):
+    for listing in fit_listings(fitted):
         show(listing)
-    for note in fit_notes(found):
+    for note in fit_notes(fitted):
         say(f"note: {note}")
     if out is not None:
         say(f"Wrote {out}.")

@@ -160,14 +160,14 @@ def _answer(query: BoardQuestion, out: Path | None, as_json: bool) -> None:
     from wattlas.studies.share_listings import answer_mapping
 
     with progress("Sharing"):
-        found = answer(query)
+        answers = answer(query)
     if out is not None:
-        _write(out, found.days)
-    found = replace(found, days=shown_days(query.question, found.days))
+        _write(out, answers.days)
+    answers = replace(answers, days=shown_days(query.question, answers.days))
     if as_json:
-        print_json(answer_mapping(query, found))
+        print_json(answer_mapping(query, answers))
     else:
-        _show(query, found)
+        _show(query, answers)
     if out is not None:
         say(f"Wrote {out}.")
 
@@ -265,8 +265,8 @@ def _read_forecast(query: BoardQuestion, file: Path) -> np.ndarray:
         what = f"lacks {', '.join(lacking)}"
         raise InputError([Problem("zone", what, "Add their forecasts.", str(file))])
     rows = [read.zones.index(zone) for zone in own]
-    found: np.ndarray = read.g_per_kwh[rows]
-    return found
+    answers: np.ndarray = read.g_per_kwh[rows]
+    return answers
 
 
 def _write(file: Path, rows: Rows) -> None:
@@ -287,16 +287,16 @@ def _write(file: Path, rows: Rows) -> None:
         write_frame(file, frame)
 
 
-def _show(query: BoardQuestion, found: Answer) -> None:
+def _show(query: BoardQuestion, answers: Answer) -> None:
     """What the figures are, shares, then what else was asked for."""
     from wattlas.studies.share_listings import answer_listings
 
     if query.world is not None and query.world.notice:
         typer.echo(query.world.notice)
     typer.echo("\n".join(_head(query)))
-    for listing in answer_listings(query, found):
+    for listing in answer_listings(query, answers):
         show(listing)
-    if found.days:
+    if answers.days:
         typer.echo("Hours: · in full, ▒ split, █ degraded.")
     left = query.board.left_out
     if left > TOLD_FROM:

@@ -14,31 +14,31 @@ MOST_FALLBACKS = 20
 _TOLD = ("tier_verdicts", "tier_floors", "tier_segments", "tier_pareto", "tier_sensitivity")
 
 
-def design_mapping(found: TierDesign, parts: Table | None) -> dict[str, Any]:
+def design_mapping(design: TierDesign, parts: Table | None) -> dict[str, Any]:
     """A design for JSON; `parts` is its split between geography and tiers."""
-    tables = tier_tables(found)
+    tables = tier_tables(design)
     return {
-        "notice": found.plan.scenario.notice,
-        "offer": found.terms,
-        "tiers": found.tiers(),
+        "notice": design.plan.scenario.notice,
+        "offer": design.terms,
+        "tiers": design.tiers(),
         **{n.removeprefix("tier_"): rows_of(tables[n]) for n in _TOLD if n in tables},
         "split": None if parts is None else rows_of(parts),
     }
 
 
-def verdict_words(found: TierDesign) -> Iterator[str]:
+def verdict_words(design: TierDesign) -> Iterator[str]:
     """One sentence per class: whether a tier is worth offering, and why."""
-    for one in found.designs:
+    for one in design.designs:
         said = "offer a tier: " if one.verdict.worth else "no tier is worth offering, because "
         yield f"Class {one.service.klass}: {said}{one.verdict.reason}."
 
 
-def design_listings(found: TierDesign) -> Iterator[Listing]:
+def design_listings(design: TierDesign) -> Iterator[Listing]:
     """What to offer, from most to least telling; nothing where no tier is worth offering."""
-    designs = [one for one in found.designs if one.chosen is not None]
+    designs = [one for one in design.designs if one.chosen is not None]
     if not designs:
         return
-    tables = tier_tables(found)
+    tables = tier_tables(design)
     worth = {one.service.klass for one in designs}
     yield _offers(designs)
     fallbacks = _fallbacks(tables["tier_floors"], designs)
@@ -50,9 +50,9 @@ def design_listings(found: TierDesign) -> Iterator[Listing]:
         yield _sensitivities(tables["tier_sensitivity"], worth)
 
 
-def payment_notes(found: TierDesign) -> Iterator[str]:
+def payment_notes(design: TierDesign) -> Iterator[str]:
     """What the assumed taste comes to per tonne, which is what makes it hard to believe."""
-    for one in found.designs:
+    for one in design.designs:
         if one.chosen is not None and one.market is not None:
             yield (
                 f"class {one.service.klass}: these users would pay "

@@ -16,12 +16,12 @@ SEGMENT_FIELDS = (
 )  # fmt: skip
 
 
-def fit_listings(found: Fit) -> Iterator[Listing]:
+def fit_listings(fitted: Fit) -> Iterator[Listing]:
     """Taste, and what users would pay, each estimate with its error."""
-    segment = [Column("segment", Kind.TEXT)] if len(found.segments) > 1 else []
+    segment = [Column("segment", Kind.TEXT)] if len(fitted.segments) > 1 else []
     for title, head, estimates in (
-        ("taste", "parameter", found.estimates),
-        ("willingness to pay", "for", found.worth),
+        ("taste", "parameter", fitted.estimates),
+        ("willingness to pay", "for", fitted.worth),
     ):
         columns = (
             *segment,
@@ -38,26 +38,26 @@ def fit_listings(found: Fit) -> Iterator[Listing]:
         yield Listing(title, columns, table_of(rows, names))
 
 
-def fit_notes(found: Fit) -> Iterator[str]:
+def fit_notes(fitted: Fit) -> Iterator[str]:
     """What a reader should know of the fit, and of each segment."""
-    yield from found.notes
-    for segment in found.segments:
-        before = f"segment {segment.id}: " if len(found.segments) > 1 else ""
+    yield from fitted.notes
+    for segment in fitted.segments:
+        before = f"segment {segment.id}: " if len(fitted.segments) > 1 else ""
         yield from (before + note for note in segment.notes)
 
 
-def fit_mapping(found: Fit) -> dict[str, Any]:
+def fit_mapping(fitted: Fit) -> dict[str, Any]:
     """A fit for JSON."""
     return {
-        "choices": found.tasks,
-        "respondents": found.respondents,
-        "requests": found.requests,
-        "loglik": found.loglik,
-        "rho2": found.rho2,
-        "scale": asdict(found.scale),
-        "segments": [_segment_data(one) for one in found.segments],
-        "users": _users_data(found),
-        "notes": found.notes,
+        "choices": fitted.tasks,
+        "respondents": fitted.respondents,
+        "requests": fitted.requests,
+        "loglik": fitted.loglik,
+        "rho2": fitted.rho2,
+        "scale": asdict(fitted.scale),
+        "segments": [_segment_data(one) for one in fitted.segments],
+        "users": _users_data(fitted),
+        "notes": fitted.notes,
     }
 
 
@@ -81,10 +81,10 @@ def _estimate_data(estimate: Estimate) -> dict[str, Any]:
     return {name: getattr(estimate, name) for name in names}
 
 
-def _users_data(found: Fit) -> dict[str, Any]:
+def _users_data(fitted: Fit) -> dict[str, Any]:
     """The population as scenario.yaml says it."""
-    users = found.users()
-    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(found.scale)}
+    users = fitted.users()
+    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(fitted.scale)}
     if users.may_leave:
         data |= {"may_leave": True, "outside_usd": users.outside_usd}
     data["segments"] = {
@@ -93,14 +93,14 @@ def _users_data(found: Fit) -> dict[str, Any]:
     return data
 
 
-def users_yaml(found: Fit, source: str) -> str:
+def users_yaml(fitted: Fit, source: str) -> str:
     """`users:` of scenario.yaml, with where it comes from and the scale that it is on."""
-    data = _users_data(found)
+    data = _users_data(fitted)
     segments = data.pop("segments")
     head = [
-        f"Fitted to {source} by `wattlas tiers fit`: {found.tasks:,} choices by "
-        f"{found.respondents:,} respondents.",
-        *fit_notes(found),
+        f"Fitted to {source} by `wattlas tiers fit`: {fitted.tasks:,} choices by "
+        f"{fitted.respondents:,} respondents.",
+        *fit_notes(fitted),
     ]
     lines = [*(f"# {line}" for line in head), "users:"]
     ends = ", ".join(f"{name}: {_yaml(value)}" for name, value in data.pop("ends").items())

@@ -41,7 +41,7 @@ def described(scenario: Scenario) -> dict[str, Any]:
         },
         "objective": {key: _plain(v) for key, v in asdict(scenario.objective).items()},
         "classes": {k.id: k.name for k in scenario.classes},
-        "provenance": [asdict(one) for one in scenario.provenance],
+        "provenance": [asdict(source) for source in scenario.provenance],
         "network": {"modelled_share": scenario.network.modelled_share},
     }
 

@@ -103,15 +103,15 @@ def table_of(
     out: dict[str, list[Any]] = {"zone": [], "cap_share": [], "rule": [], "place": [], "share": []}
     for zone in zones:
         for place in places:
-            one = grams(board, zone, place)
-            caps = np.asarray(cap_shares, dtype=float) * one.home_g
+            emitted = grams(board, zone, place)
+            caps = np.asarray(cap_shares, dtype=float) * emitted.home_g
             for rule in rules:
-                found = shares_at(one.full_g, one.green_g, caps, one.requests, rule)
-                out["zone"] += [zone] * len(found)
+                needed = shares_at(emitted.full_g, emitted.green_g, caps, emitted.requests, rule)
+                out["zone"] += [zone] * len(needed)
                 out["cap_share"] += list(cap_shares)
-                out["rule"] += [rule] * len(found)
-                out["place"] += [place] * len(found)
-                out["share"] += [None if np.isnan(x) else float(x) for x in found]
+                out["rule"] += [rule] * len(needed)
+                out["place"] += [place] * len(needed)
+                out["share"] += [None if np.isnan(x) else float(x) for x in needed]
     return out
 
 
@@ -151,16 +151,16 @@ def zone_share(
     of: Grams | None = None,
 ) -> ZoneShare:
     """As `share_of`, on a board that is there; `of` are its grams, where they are known."""
-    one = grams(board, zone, place) if of is None else of
-    cap = cap_of(one, cap_share, cap_g)
+    emitted = grams(board, zone, place) if of is None else of
+    cap = cap_of(emitted, cap_share, cap_g)
     return ZoneShare(
         rule=rule,
         cap_g=cap,
-        grams=one,
+        grams=emitted,
         utc=board.utc,
-        found=_tried(one, cap, rule),
-        blind=_tried(one, cap, "blind"),
-        least_g=least_mean_g(one.full_g, one.green_g, one.requests),
+        found=_tried(emitted, cap, rule),
+        blind=_tried(emitted, cap, "blind"),
+        least_g=least_mean_g(emitted.full_g, emitted.green_g, emitted.requests),
     )
 
 
@@ -210,9 +210,9 @@ def steps_per_day(board: Board) -> int:
     return steps
 
 
-def cap_of(one: Grams, cap_share: float | None = None, cap_g: float | None = None) -> float:
+def cap_of(emitted: Grams, cap_share: float | None = None, cap_g: float | None = None) -> float:
     """The cap in grams per request."""
-    return cap_g if cap_g is not None else (cap_share or 0.0) * one.home_g
+    return cap_g if cap_g is not None else (cap_share or 0.0) * emitted.home_g
 
 
 def zones_of(board: Board, zones: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -236,9 +236,9 @@ def cap_problems(cap_share: float | None = None, cap_g: float | None = None) -> 
         yield Problem("cap_g", what, "Give g per request.")
 
 
-def _tried(one: Grams, cap: float, rule: str) -> Share | None:
+def _tried(emitted: Grams, cap: float, rule: str) -> Share | None:
     try:
-        return green_share(one.full_g, one.green_g, cap, one.requests, rule)
+        return green_share(emitted.full_g, emitted.green_g, cap, emitted.requests, rule)
     except InfeasibleError:
         return None
 
@@ -247,9 +247,9 @@ def _choices(
     rules: Sequence[str], places: Sequence[str], cap_shares: Sequence[float] = ()
 ) -> Iterator[Problem]:
     for where, given, known in (("rules", rules, RULES), ("places", places, PLACES)):
-        for one in given:
-            if one not in known:
-                yield Problem(where, f"`{one}` is none", f"Choose {', '.join(known)}.")
+        for name in given:
+            if name not in known:
+                yield Problem(where, f"`{name}` is none", f"Choose {', '.join(known)}.")
     for cap_share in cap_shares:
         yield from cap_problems(cap_share)
 

@@ -17,8 +17,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.findings import SAMPLES, Findings, Progress
+from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limits, totals_dict
-from wattlas.studies.policies import POLICY_LABELS
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     and how much of it is.
     """
     began = time.perf_counter()
-    found = Findings(scenario, samples, progress)
-    best, base = found.plan, found.baseline
-    computed = {name: entry.compute(found) for name, entry in registry.tables().items()}
+    findings = Findings(scenario, samples, progress)
+    best, base = findings.plan, findings.baseline
+    computed = {name: entry.compute(findings) for name, entry in registry.tables().items()}
     tables = {name: table for name, table in computed.items() if table is not None}
     seconds = time.perf_counter() - began
-    return Study(_meta(scenario, best, base, seconds), tables, best, base, found.frontiers)
+    return Study(_meta(scenario, best, base, seconds), tables, best, base, findings.frontiers)
 
 
 def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[str, Any]:

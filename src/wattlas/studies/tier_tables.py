@@ -33,8 +33,8 @@ def tier_table(
     """Register a table by the function that gives the rows of one class's design."""
 
     def register(make: MakeRows) -> MakeRows:
-        def compute(found: Findings) -> Table | None:
-            return None if found.tiers is None else _table(make, found.tiers)
+        def compute(findings: Findings) -> Table | None:
+            return None if findings.tiers is None else _table(make, findings.tiers)
 
         registry.table(name, spec, thin=thin)(compute)
         _ROWS[name] = make

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     "removed:text label:text saving_usd? saving_kg? realised_ratio_usd? realised_ratio_kg? "
     "note:text?",
 )
-def benefit(found: Findings) -> Table:
+def benefit(findings: Findings) -> Table:
     """What least cost and least carbon save with and without each limit."""
     from wattlas.placement.tables import metrics
 
-    return metrics.benefit(found.scenario, lambda share: found.tell("realised benefit", share))
+    def tell(share: float) -> None:
+        findings.tell("realised benefit", share)
+
+    return metrics.benefit(findings.scenario, tell)
 
 
 figure(

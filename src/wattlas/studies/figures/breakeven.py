@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattlas.errors import UsageError
 from wattlas.model.table import Column, Kind, Listing, rows_of, table_of
+from wattlas.studies.labels import class_label
 from wattlas.studies.registry import figure, listing, table
 
 if TYPE_CHECKING:
@@ -21,15 +22,15 @@ _NAMES = [word.partition(":")[0].rstrip("?") for word in COLUMNS.split()]
 
 
 @table("breakeven", COLUMNS)
-def breakeven(found: Findings) -> Table:
+def breakeven(findings: Findings) -> Table:
     """Break-evens of each class's largest moves of the plan."""
     from wattlas.placement.breakeven.breakeven import breakeven_between
     from wattlas.studies.moves import moves_of
 
     rows: list[dict[str, Any]] = []
-    for klass, origin, target in moves_of(found.instance, found.plan):
+    for klass, origin, target in moves_of(findings.instance, findings.plan):
         try:
-            roots = breakeven_between(found.scenario, klass, origin, target)
+            roots = breakeven_between(findings.scenario, klass, origin, target)
         except UsageError:
             continue
         for root in roots:
@@ -57,7 +58,9 @@ def moves(study: Study) -> Listing | None:
         by_move.setdefault(move, {})[row["quantity"]] = row
     shown = [
         {
-            **dict(zip(("class", "from_region", "to_region"), move, strict=True)),
+            "class": class_label(study.meta["classes"], move[0]),
+            "from_region": move[1],
+            "to_region": move[2],
             "verdict": roots["price_gap_usd_per_mwh"]["verdict"],
             "gap": roots["price_gap_usd_per_mwh"]["value"],
             "payload": roots["payload_bytes"]["value"],

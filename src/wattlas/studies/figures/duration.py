@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     "duration",
     "policy:text quantity:text share_of_energy value",
 )
-def duration(found: Findings) -> Table:
+def duration(findings: Findings) -> Table:
     """Price and intensity over the share of the energy that met at least as much."""
     from wattlas.placement.tables import views
 
-    return views.duration(found.plan, found.baseline)
+    return views.duration(findings.plan, findings.baseline)
 
 
 figure(

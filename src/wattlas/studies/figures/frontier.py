@@ -25,10 +25,10 @@ SHOWN = 7
     "is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms? "
     "return_usd_per_mwh_ms? return_g_per_kwh_ms?",
 )
-def frontier(found: Findings) -> Table:
+def frontier(findings: Findings) -> Table:
     """Every point of every frontier, with what one more millisecond brings there."""
     columns: dict[str, list[Any]] = {}
-    for traced in found.frontiers:
+    for traced in findings.frontiers:
         for name, values in _points(traced).items():
             columns.setdefault(name, []).extend(values)
     return columns

@@ -36,11 +36,11 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     "home_it_mw?",
     thin=thin,
 )
-def hourly(found: Findings) -> Table:
+def hourly(findings: Findings) -> Table:
     """Load, prices and intensities of every region in every step, and the baseline's load."""
     from wattlas.placement.tables import views
 
-    return views.hourly(found.plan, found.baseline)
+    return views.hourly(findings.plan, findings.baseline)
 
 
 figure(

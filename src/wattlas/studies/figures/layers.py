@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     "layers",
     "class:text layer:text it_mwh share?",
 )
-def layers(found: Findings) -> Table:
+def layers(findings: Findings) -> Table:
     """Energy of each class by layer: local, regional, energy-oriented, late, not served."""
     from wattlas.placement.tables import metrics
 
-    return metrics.layers(found.instance, found.plan)
+    return metrics.layers(findings.instance, findings.plan)
 
 
 @table(
     "relocatable",
     "class:text it_mwh technical_mwh? technical_share? economic_mwh? economic_share?",
 )
-def relocatable(found: Findings) -> Table:
+def relocatable(findings: Findings) -> Table:
     """Energy of each class that could run elsewhere, and that does."""
     from wattlas.placement.tables import metrics
 
-    return metrics.relocatable(found.instance, found.plan)
+    return metrics.relocatable(findings.instance, findings.plan)
 
 
 figure(

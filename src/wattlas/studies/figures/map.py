@@ -21,27 +21,27 @@ FLOW_COLUMNS = (
     "kind:text id:text name:text lat_deg lon_deg zone:text? jurisdiction:text? country:text? "
     "population? pue? node:text?",
 )
-def places(found: Findings) -> Table:
+def places(findings: Findings) -> Table:
     """Every metro, node and region with its coordinates."""
     from wattlas.placement.tables import views
 
-    return views.places(found.scenario)
+    return views.places(findings.scenario)
 
 
 @table("flows", FLOW_COLUMNS)
-def flows(found: Findings) -> Table:
+def flows(findings: Findings) -> Table:
     """What the plan serves where, summed over the window."""
     from wattlas.placement.tables import metrics, views
 
-    return views.flow_sums(found.scenario, metrics.flows_of(found.plan))
+    return views.flow_sums(findings.scenario, metrics.flows_of(findings.plan))
 
 
 @table("home_flows", FLOW_COLUMNS)
-def baseline_flows(found: Findings) -> Table:
+def baseline_flows(findings: Findings) -> Table:
     """What the baseline serves where, summed over the window."""
     from wattlas.placement.tables import metrics, views
 
-    return views.flow_sums(found.scenario, metrics.flows_of(found.baseline))
+    return views.flow_sums(findings.scenario, metrics.flows_of(findings.baseline))
 
 
 figure(

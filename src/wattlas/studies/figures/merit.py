@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     "merit",
     "hour:time rank region:text cost_usd_per_it_mwh? capacity_mw? used_mw? demand_mw?",
 )
-def merit(found: Findings) -> Table:
+def merit(findings: Findings) -> Table:
     """Regions of a few telling hours in the order of what a MWh costs there."""
     from wattlas.placement.tables import views
 
-    return views.merit(found.plan)
+    return views.merit(findings.plan)
 
 
 figure(

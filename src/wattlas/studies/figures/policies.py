@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wattlas.model.plan import Status
 from wattlas.model.table import table_of
-from wattlas.studies.policies import POLICY_LABELS
+from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.registry import figure, table
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ _TOTALS = (
     "policy:text label:text feasible:flag reason:text? cost_usd? movable_usd? energy_usd? "
     "egress_usd? rent_usd? carbon_kg? carbon_average_kg? it_mwh? rtt_mean_ms? late_share?",
 )
-def policies(found: Findings) -> Table:
+def policies(findings: Findings) -> Table:
     """The plan, the least carbon and every simpler policy: totals, and why one is infeasible."""
     plans: dict[str, Plan | Worth] = {
-        "optimum": found.plan,
-        "carbon_optimum": found.carbon_optimum,
-        **found.policies,
+        "optimum": findings.plan,
+        "carbon_optimum": findings.carbon_optimum,
+        **findings.policies,
     }
     rows = []
     for name, outcome in plans.items():
@@ -51,7 +51,7 @@ def policies(found: Findings) -> Table:
 
 
 @table("abatement", "carbon_kg cost_usd abatement_usd_per_t?")
-def abatement(found: Findings) -> Table:
+def abatement(findings: Findings) -> Table:
     """The Pareto set of money and carbon, by carbon prices and the least-carbon plan.
 
     Each row's abatement cost is the carbon price from which it is the cheapest; the last row's is
@@ -62,12 +62,12 @@ def abatement(found: Findings) -> Table:
 
     points: list[tuple[float, float, float]] = []
     for n, price in enumerate(CARBON_PRICES_USD_PER_T):
-        found.tell("abatement", n / len(CARBON_PRICES_USD_PER_T))
-        priced = worth(found.scenario, objective=Objective(carbon_price_usd_per_t=price))
+        findings.tell("abatement", n / len(CARBON_PRICES_USD_PER_T))
+        priced = worth(findings.scenario, objective=Objective(carbon_price_usd_per_t=price))
         if priced.ok:
             usd = priced.totals.cost_usd - priced.totals.carbon_price_usd
             points.append((priced.totals.carbon_kg, usd, price))
-    cleanest = found.carbon_optimum
+    cleanest = findings.carbon_optimum
     if cleanest.ok:
         kg, usd = cleanest.totals.carbon_kg, cleanest.totals.cost_usd
         last_kg, last_usd, _ = points[-1]

@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     "energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
 )
 def menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
-    found, home = menu_of_class(scenario, one, whole)
-    grams = found.carbon_g(home.g_per_kwh, home.pue)
+    served, home = menu_of_class(scenario, one, whole)
+    grams = served.carbon_g(home.g_per_kwh, home.pue)
     full = one.service.full_points[:1]
     floor = one.chosen.floor if one.chosen is not None else None
-    for n, name in enumerate(found.ids):
+    for n, name in enumerate(served.ids):
         yield {
-            "class": found.klass,
+            "class": served.klass,
             "point": name,
-            "variant": found.variants[n],
-            "hardware": found.hardware[n],
-            "accuracy": float(found.accuracy[n]),
-            "service_ms": float(found.service_ms[n]),
-            "service_p95_ms": float(found.service_p95_ms[n]),
-            "energy_wh": float(found.energy_kwh[n]) * WH_PER_KWH,
-            "gpu_s": float(found.gpu_h[n]) * S_PER_H,
-            "cost_usd_per_million": float(found.cost_usd[n]) * MILLION,
+            "variant": served.variants[n],
+            "hardware": served.hardware[n],
+            "accuracy": float(served.accuracy[n]),
+            "service_ms": float(served.service_ms[n]),
+            "service_p95_ms": float(served.service_p95_ms[n]),
+            "energy_wh": float(served.energy_kwh[n]) * WH_PER_KWH,
+            "gpu_s": float(served.gpu_h[n]) * S_PER_H,
+            "cost_usd_per_million": float(served.cost_usd[n]) * MILLION,
             "carbon_g": float(grams[n]),
-            "pareto": bool(found.pareto[n]),
+            "pareto": bool(served.pareto[n]),
             "role": "full" if name in full else "floor" if name == floor else None,
         }
 

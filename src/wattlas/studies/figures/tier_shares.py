@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @table("tier_shares", "zone:text cap_share rule:text place:text share?")
-def shares(found: Findings) -> Table | None:
+def shares(findings: Findings) -> Table | None:
     """How much carbon asks to degrade per zone, for the class whose tier brings most.
 
     None where no class has a tier, or where its fallback is none for the rules.
@@ -21,15 +21,15 @@ def shares(found: Findings) -> Table | None:
     from wattlas.studies.board import Ways
     from wattlas.studies.shares import shares as shares_of
 
-    designs = [] if found.tiers is None else found.tiers.designs
+    designs = [] if findings.tiers is None else findings.tiers.designs
     chosen = [(one.chosen, one.service) for one in designs if one.chosen is not None]
-    if found.tiers is None or not chosen:
+    if findings.tiers is None or not chosen:
         return None
     offer, service = max(chosen, key=lambda pair: pair[0].profit_gain_usd)
     late = float(service.latest_ms[offer.contract.point]) / service.latency_budget_ms
     try:
         return shares_of(
-            found.tiers.plan.scenario,
+            findings.tiers.plan.scenario,
             service.klass,
             ways=Ways(green=offer.floor, latency_factor=max(late * (1 + 1e-9), 1.0)),
         )

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @table("tier_split", "class:text part:text cost_usd? carbon_kg? saving_usd? saving_kg?")
-def split(found: Findings) -> Table | None:
+def split(findings: Findings) -> Table | None:
     """Savings of geography, tiers and both; none where frictions couple the hours."""
-    if found.tiers is None or found.scenario.frictions.couples:
+    if findings.tiers is None or findings.scenario.frictions.couples:
         return None
-    found.tell("geography and tiers together", 1.0)
-    return split_table(found.tiers)
+    findings.tell("geography and tiers together", 1.0)
+    return split_table(findings.tiers)
 
 
 figure(

@@ -27,20 +27,20 @@ def targets(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]
 
     if one.market is None:
         return
-    found, home = menu_of_class(scenario, one, whole)
+    served, home = menu_of_class(scenario, one, whole)
     full_g = float(one.service.mean(one.service.full_carbon_g))
     for cap in CAPS:
-        goal = goals(found, cap * full_g, one.market.people, one.market.scale, home.pue)
+        goal = goals(served, cap * full_g, one.market.people, one.market.scale, home.pue)
         for n, at in enumerate(goal.point):
             end = float(goal.to_g_per_kwh[n])
             yield {
-                "class": found.klass,
+                "class": served.klass,
                 "cap_g": cap * full_g,
                 "from_g_per_kwh": float(goal.from_g_per_kwh[n]),
                 "to_g_per_kwh": end if np.isfinite(end) else None,
-                "point": found.ids[at],
-                "accuracy": float(found.accuracy[at]),
-                "service_ms": float(found.service_ms[at]),
+                "point": served.ids[at],
+                "accuracy": float(served.accuracy[at]),
+                "service_ms": float(served.service_ms[at]),
                 "utility": float(goal.from_utility[n]),
             }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wattlas.model.table import Column, Kind, Listing, rows_of, table_of
+from wattlas.studies.labels import class_label
 from wattlas.studies.registry import TIERS, figure, listing
 from wattlas.studies.tier_tables import Row, tier_table
 
@@ -62,7 +63,9 @@ figure(
 @listing(order=60)
 def offers(study: Study) -> Listing | None:
     """Which tier to offer in each class, and why none in the others."""
-    rows = rows_of(study.tables.get("tier_verdicts", {}))
+    names = study.meta["classes"]
+    verdicts = rows_of(study.tables.get("tier_verdicts", {}))
+    rows = [{**row, "class": class_label(names, row["class"])} for row in verdicts]
     if not rows:
         return None
     none = (

@@ -33,11 +33,11 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     "carbon_g_per_request? reason:text? chosen_share? binding:text?",
     thin=thin,
 )
-def candidates(found: Findings) -> Table:
+def candidates(findings: Findings) -> Table:
     """Each region for each metro and class: cost, carbon, latency, and why it was not chosen."""
     from wattlas.placement.tables import views
 
-    return views.candidates(found.instance, found.plan)
+    return views.candidates(findings.instance, findings.plan)
 
 
 figure(

@@ -1,6 +1,8 @@
-"""What policies are called where a reader sees them."""
+"""What policies and classes are called where a reader sees them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 POLICY_LABELS = {
     "optimum": "optimum",
@@ -13,3 +15,9 @@ POLICY_LABELS = {
     "greedy_cost": "greedy by cost",
     "greedy_carbon": "greedy by carbon",
 }
+
+
+def class_label(names: Mapping[str, str], klass: str) -> str:
+    """A class by its name with its id: `interactive (A)`; by its id where it has no other name."""
+    name = names.get(klass, "")
+    return f"{name} ({klass})" if name and name != klass else klass
