@@ -4,75 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import wattlas
+from tests.report.toy_figure import SCRIPT, toy_figure
 from wattlas.cli import run
 from wattlas.report.results import open_results
 from wattlas.report.vendor import script_of
 from wattlas.report.view import Pages
-from wattlas.studies import figures, registry
-
-MODULE = '''
-"""How many regions did the plan use?"""
-
-from wattlas.model.table import Column, Kind, Listing
-from wattlas.studies.registry import figure, listing, table
-
-
-@table("toy_regions", "region:text it_mwh")
-def regions(found):
-    """Energy of each region that the plan uses."""
-    sums = found.plan.totals.it_mwh
-    return {"region": ["<script>all</script>"], "it_mwh": [sums]}
-
-
-figure(
-    __file__,
-    order=5,
-    question="How much of <b>everything</b>?",
-    needs=("toy_regions",),
-    missing="Nothing was counted",
-)
-
-
-@listing(order=15)
-def told(study):
-    """The same for the terminal."""
-    columns = (Column("region", Kind.TEXT), Column("it_mwh"))
-    return Listing("A toy listing", columns, study.tables["toy_regions"])
-'''
-SCRIPT = """
-(function (W) {
-  W.figure("toy-figure", { draw: () => {
-    const rows = W.rows("toy_regions");
-    return {
-      answer: `The toy has ${rows.length} row of ${rows[0].region}.`,
-      node: W.el("p", { class: "toy" }, rows[0].region),
-      columns: ["region", "it_mwh"], rows: rows.map((row) => [row.region, row.it_mwh]),
-    };
-  } });
-})(window.Wattlas);
-"""
+from wattlas.studies import registry
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of two files, one module and one script, as a part of the package of figures."""
-    folder = tmp_path / "more"
-    folder.mkdir()
-    (folder / "toy_figure.py").write_text(MODULE, "utf-8")
-    (folder / "toy-figure.js").write_text(SCRIPT, "utf-8")
-    registry.figures()
-    for name in ("_TABLES", "_FIGURES", "_LISTINGS"):
-        monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(folder)])
-    yield folder
-    sys.modules.pop("wattlas.studies.figures.toy_figure", None)
+def toy(tmp_path: Path) -> Iterator[Path]:
+    """The folder that holds the toy."""
+    with toy_figure(tmp_path / "more"):
+        yield tmp_path / "more"
 
 
 def test_a_new_figure_is_two_files(
