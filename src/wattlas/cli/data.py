@@ -35,7 +35,7 @@ class Format(StrEnum):
     PLAIN = "plain"
 
 
-class Table(StrEnum):
+class Signal(StrEnum):
     """The tables that hours are imported into."""
 
     PRICE = "price"
@@ -139,7 +139,9 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
     into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
     form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
-    table: Annotated[Table, typer.Option("--as", help="What a plain table holds.")] = Table.CARBON,
+    table: Annotated[
+        Signal, typer.Option("--as", help="What a plain table holds.")
+    ] = Signal.CARBON,
     intensity: Annotated[Kind, typer.Option(help="Which intensity to take.")] = Kind.LIFE_CYCLE,
     time_column: Annotated[str, typer.Option(help="Column of stamps.")] = "time_utc",
     zone_column: Annotated[

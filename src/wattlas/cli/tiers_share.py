@@ -16,14 +16,11 @@ from wattlas.cli.common import (
 )
 from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.cli.tables import figure, percent, show
-from wattlas.errors import InputError, Problem, UsageError
+from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from wattlas.model.scenario import Scenario
     from wattlas.studies.board import Ways
-    from wattlas.studies.share_answer import Answer, BoardQuestion, Question, Rows
+    from wattlas.studies.share_answer import Answer, BoardQuestion, Rows
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
@@ -127,6 +124,7 @@ def command(
     """
     from wattlas.studies.board import Ways
     from wattlas.studies.share_answer import Question
+    from wattlas.studies.share_query import query_of_scenario, query_of_table, with_forecast
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
@@ -145,12 +143,13 @@ def command(
     ways = Ways(full, green, green_share, latency_factor, to or None, network)
     with progress("Reading"):
         if hours is None:
-            query = _of_scenario(load_scenario(path, scenario, set), klass, question, ways)
+            world = load_scenario(path, scenario, set)
+            query = query_of_scenario(world, klass, question, ways)
         else:
             own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
             _no_scenario({**own, "--targets": targets}, ways)
-            query = _of_table(hours, question, green_share)
-        query = _with_forecast(query, forecast) if ahead else query
+            query = query_of_table(hours, question, green_share)
+        query = with_forecast(query, forecast) if ahead else query
     _answer(query, out, as_json)
 
 
@@ -198,75 +197,6 @@ def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
     wrong = [name for name, value in given.items() if value]
     if wrong:
         raise UsageError(f"--hours stands for a scenario; leave out {', '.join(wrong)}")
-
-
-def _of_table(file: Path, question: Question, green_share: float | None) -> BoardQuestion:
-    from wattlas.data.intensity_file import read_intensities
-    from wattlas.studies.board import HALF, board_of_table, share_problem
-    from wattlas.studies.share_answer import BoardQuestion
-    from wattlas.studies.shares import cap_problems, unknown_zones
-
-    read = read_intensities(file)
-    part = HALF if green_share is None else green_share
-    problems = [
-        *unknown_zones(question.zones, read.zones),
-        *cap_problems(question.cap_share, question.cap_g),
-        *share_problem(part),
-    ]
-    if problems:
-        raise InputError(problems)
-    board = board_of_table(
-        read.zones, read.g_per_kwh, read.hours.utc, green_share=part, step_h=read.hours.step_h
-    )
-    return BoardQuestion(question, board, question.zones or board.zones, None, "", part)
-
-
-def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> BoardQuestion:
-    from wattlas.studies.board import board_of, problems_of
-    from wattlas.studies.menus import class_of
-    from wattlas.studies.share_answer import BoardQuestion
-    from wattlas.studies.shares import cap_problems, unknown_zones, zones_of
-
-    chosen = class_of(world, klass).id
-    problems = [
-        *unknown_zones(question.zones, world.signals.zones),
-        *cap_problems(question.cap_share, question.cap_g),
-        *problems_of(world, chosen, ways),
-    ]
-    if problems:
-        raise InputError(problems)
-    board = board_of(world, chosen, ways)
-    zones = zones_of(board, question.zones)
-    return BoardQuestion(question, board, zones, world, chosen, ways.green_share)
-
-
-def _with_forecast(query: BoardQuestion, file: Path | None) -> BoardQuestion:
-    """The same question with the forecast that its days are planned on."""
-    from wattlas.studies.shares import persistence
-
-    if file is not None:
-        return replace(query, expected=_read_forecast(query, file), forecast=f"as {file} has it")
-    words = "persistence, each hour as it was the day before"
-    return replace(query, expected=persistence(query.board), forecast=words)
-
-
-def _read_forecast(query: BoardQuestion, file: Path) -> np.ndarray:
-    """The forecast intensity of each region, (R, T)."""
-    from wattlas.data.intensity_file import read_intensities
-    from wattlas.model.signals import Hours
-    from wattlas.studies.shares import steps_per_day
-
-    board = query.board
-    hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
-    read = read_intensities(file, hours)
-    own = board.zones if query.world is None else [r.zone for r in query.world.regions]
-    lacking = [zone for zone in dict.fromkeys(own) if zone not in read.zones]
-    if lacking:
-        what = f"lacks {', '.join(lacking)}"
-        raise InputError([Problem("zone", what, "Add their forecasts.", str(file))])
-    rows = [read.zones.index(zone) for zone in own]
-    answers: np.ndarray = read.g_per_kwh[rows]
-    return answers
 
 
 def _write(file: Path, rows: Rows) -> None:
