@@ -28,18 +28,22 @@ def design_mapping(design: TierDesign, parts: Table | None) -> dict[str, Any]:
 
 def verdict_words(design: TierDesign) -> Iterator[str]:
     """One sentence per class: whether a tier is worth offering, and why."""
-    for one in design.designs:
-        said = "offer a tier: " if one.verdict.worth else "no tier is worth offering, because "
-        yield f"Class {one.service.klass}: {said}{one.verdict.reason}."
+    for class_design in design.designs:
+        said = (
+            "offer a tier: "
+            if class_design.verdict.worth
+            else "no tier is worth offering, because "
+        )
+        yield f"Class {class_design.service.klass}: {said}{class_design.verdict.reason}."
 
 
 def design_listings(design: TierDesign) -> Iterator[Listing]:
     """What to offer, from most to least telling; nothing where no tier is worth offering."""
-    designs = [one for one in design.designs if one.chosen is not None]
+    designs = [class_design for class_design in design.designs if class_design.chosen is not None]
     if not designs:
         return
     tables = tier_tables(design)
-    worth = {one.service.klass for one in designs}
+    worth = {class_design.service.klass for class_design in designs}
     yield _offers(designs)
     fallbacks = _fallbacks(tables["tier_floors"], designs)
     if len(fallbacks) <= MOST_FALLBACKS:
@@ -52,12 +56,12 @@ def design_listings(design: TierDesign) -> Iterator[Listing]:
 
 def payment_notes(design: TierDesign) -> Iterator[str]:
     """What the assumed taste comes to per tonne, which is what makes it hard to believe."""
-    for one in design.designs:
-        if one.chosen is not None and one.market is not None:
+    for class_design in design.designs:
+        if class_design.chosen is not None and class_design.market is not None:
             yield (
-                f"class {one.service.klass}: these users would pay "
-                f"{one.market.usd_per_t:,.0f} USD for a tonne less, in the mean; offsets are "
-                "bought at tens of USD at most. See θ at its low above."
+                f"class {class_design.service.klass}: these users would pay "
+                f"{class_design.market.usd_per_t:,.0f} USD for a tonne less, in the mean; "
+                "offsets are bought at tens of USD at most. See θ at its low above."
             )
 
 
@@ -78,7 +82,7 @@ def split_listing(parts: Table) -> Listing:
 def _offers(designs: list[Design]) -> Listing:
     rows = (
         {
-            "class": one.service.klass,
+            "class": class_design.service.klass,
             "fallback": offer.floor,
             "discount": offer.discount,
             "cap": offer.share,
@@ -86,8 +90,10 @@ def _offers(designs: list[Design]) -> Listing:
             "profit_usd": offer.profit_gain_usd,
             "saved_kg": offer.carbon_saved_kg,
         }
-        for one in designs
-        for offer, adoption in zip(one.ladder.offers, one.ladder.adoption, strict=True)
+        for class_design in designs
+        for offer, adoption in zip(
+            class_design.ladder.offers, class_design.ladder.adoption, strict=True
+        )
     )
     return Listing(
         "What to offer: at most the capped share of requests is degraded",
@@ -106,7 +112,11 @@ def _offers(designs: list[Design]) -> Listing:
 
 def _fallbacks(floors: Table, designs: list[Design]) -> Listing:
     """Is the fallback one level below full service the best?"""
-    chosen = {one.service.klass: one.chosen.floor for one in designs if one.chosen is not None}
+    chosen = {
+        class_design.service.klass: class_design.chosen.floor
+        for class_design in designs
+        if class_design.chosen is not None
+    }
     offered = ("discount", "share", "adoption", "profit_gain_usd")
     rows = []
     for row in rows_of(floors):

@@ -55,7 +55,7 @@ def fit_mapping(fitted: Fit) -> dict[str, Any]:
         "loglik": fitted.loglik,
         "rho2": fitted.rho2,
         "scale": asdict(fitted.scale),
-        "segments": [_segment_data(one) for one in fitted.segments],
+        "segments": [_segment_data(segment) for segment in fitted.segments],
         "users": _users_data(fitted),
         "notes": fitted.notes,
     }
@@ -88,7 +88,8 @@ def _users_data(fitted: Fit) -> dict[str, Any]:
     if users.may_leave:
         data |= {"may_leave": True, "outside_usd": users.outside_usd}
     data["segments"] = {
-        one.id: {name: getattr(one, name) for name in SEGMENT_FIELDS} for one in users.segments
+        segment.id: {name: getattr(segment, name) for name in SEGMENT_FIELDS}
+        for segment in users.segments
     }
     return data
 

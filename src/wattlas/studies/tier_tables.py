@@ -55,20 +55,24 @@ def split_table(design: TierDesign) -> Table | None:
     parts = design.split()
     if parts is None:
         return None
-    classes = ", ".join(one.service.klass for one in design.designs if one.chosen is not None)
+    classes = ", ".join(
+        class_design.service.klass
+        for class_design in design.designs
+        if class_design.chosen is not None
+    )
     return {"class": [classes] * len(parts["part"]), **parts}
 
 
-def menu_of_class(scenario: Scenario, one: Design, whole: TierDesign) -> tuple[Menu, Home]:
+def menu_of_class(scenario: Scenario, design: Design, whole: TierDesign) -> tuple[Menu, Home]:
     """What a class of a design can be answered with, and where its demand is."""
     from dataclasses import replace
 
     from wattlas.studies.home import at_home
     from wattlas.tiers.menu import menu
 
-    klass = next(k for k in scenario.classes if k.id == one.service.klass)
+    klass = next(k for k in scenario.classes if k.id == design.service.klass)
     home = at_home(scenario, klass.id)
-    shown = {*one.service.full_points, *one.service.points}
+    shown = {*design.service.full_points, *design.service.points}
     usable = klass.points
     points = [o for o in whole.points if o.id in shown or usable is None or o.id in usable]
     extra = {o.id for o in points}
@@ -78,5 +82,9 @@ def menu_of_class(scenario: Scenario, one: Design, whole: TierDesign) -> tuple[M
 
 
 def _table(make: MakeRows, design: TierDesign) -> Table | None:
-    rows = [row for one in design.designs for row in make(design.plan.scenario, one, design)]
+    rows = [
+        row
+        for class_design in design.designs
+        for row in make(design.plan.scenario, class_design, design)
+    ]
     return table_of(rows) if rows else None

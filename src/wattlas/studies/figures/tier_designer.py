@@ -31,18 +31,18 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     "class:text floor:text discount share adoption profit_gain_usd carbon_saved_kg",
     thin=thin,
 )
-def grid(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
+def grid(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     """The figures of the chosen floor over discounts and shares, thinned evenly."""
-    shown = one.chosen or one.most or one.cleanest
-    if one.grid is None or shown is None:
+    shown = design.chosen or design.most or design.cleanest
+    if design.grid is None or shown is None:
         return
-    point, grid = shown.contract.point, one.grid
+    point, grid = shown.contract.point, design.grid
     shares = _evenly(len(grid.share))
     discounts = _evenly(len(grid.discount))
     for i in shares:
         for j in discounts:
             yield {
-                "class": one.service.klass,
+                "class": design.service.klass,
                 "floor": shown.floor,
                 "discount": float(grid.discount[j]),
                 "share": float(grid.share[i]),

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     "class:text floor:text levels_below discount share adoption profit_gain_usd carbon_saved_kg "
     "worth:flag",
 )
-def floors(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
+def floors(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     """The best offer of each floor, or none: is one level below full the best?"""
-    service = one.service
+    service = design.service
     scores = np.unique(np.append(service.accuracy, service.full_accuracy))
     full = int(np.searchsorted(scores, service.full_accuracy))
-    for n, (name, offer) in enumerate(zip(service.points, one.floors, strict=True)):
+    for n, (name, offer) in enumerate(zip(service.points, design.floors, strict=True)):
         level = full - int(np.searchsorted(scores, service.accuracy[n]))
         yield {
             "class": service.klass,

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     "class:text point:text variant:text hardware:text? accuracy service_ms service_p95_ms? "
     "energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
 )
-def menu(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
-    served, home = menu_of_class(scenario, one, whole)
+def menu(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]:
+    served, home = menu_of_class(scenario, design, whole)
     grams = served.carbon_g(home.g_per_kwh, home.pue)
-    full = one.service.full_points[:1]
-    floor = one.chosen.floor if one.chosen is not None else None
+    full = design.service.full_points[:1]
+    floor = design.chosen.floor if design.chosen is not None else None
     for n, name in enumerate(served.ids):
         yield {
             "class": served.klass,

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     "tier_pareto",
     "class:text floor:text discount share adoption profit_gain_usd carbon_saved_kg chosen:text?",
 )
-def pareto(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
-    for offer in one.front:
-        yield _offer(one, offer, None)
-    for best, name in ((one.most, "profit"), (one.cleanest, "carbon")):
+def pareto(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
+    for offer in design.front:
+        yield _offer(design, offer, None)
+    for best, name in ((design.most, "profit"), (design.cleanest, "carbon")):
         if best is not None:
-            yield _offer(one, best, name)
+            yield _offer(design, best, name)
 
 
 figure(
@@ -37,9 +37,9 @@ figure(
 )
 
 
-def _offer(one: Design, offer: Offer, chosen: str | None) -> Row:
+def _offer(design: Design, offer: Offer, chosen: str | None) -> Row:
     return {
-        "class": one.service.klass,
+        "class": design.service.klass,
         "floor": offer.floor,
         "discount": offer.discount,
         "share": offer.share,

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     "class:text segment:text requests_share consciousness adoption prefers:text "
     "gain_usd_per_million rational:flag compatible:flag losing_share",
 )
-def segments(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
-    if one.chosen is None:
+def segments(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
+    if design.chosen is None:
         return
-    for row in one.segments:
+    for row in design.segments:
         yield {
-            "class": one.service.klass,
+            "class": design.service.klass,
             "segment": row.name,
             "requests_share": row.requests_share,
             "consciousness": row.consciousness,

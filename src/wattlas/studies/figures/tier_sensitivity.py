@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     "profit_gain_high_usd profit_gain_base_usd carbon_saved_low_kg carbon_saved_high_kg "
     "carbon_saved_base_kg discount_low? discount_high? discount_base?",
 )
-def sensitivity(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
-    for varied in one.sensitivities:
-        yield {"class": one.service.klass, **_varied(varied)}
+def sensitivity(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
+    for varied in design.sensitivities:
+        yield {"class": design.service.klass, **_varied(varied)}
 
 
 figure(

@@ -22,7 +22,7 @@ def shares(findings: Findings) -> Table | None:
     from wattlas.studies.shares import shares as shares_of
 
     designs = [] if findings.tiers is None else findings.tiers.designs
-    chosen = [(one.chosen, one.service) for one in designs if one.chosen is not None]
+    chosen = [(design.chosen, design.service) for design in designs if design.chosen is not None]
     if findings.tiers is None or not chosen:
         return None
     offer, service = max(chosen, key=lambda pair: pair[0].profit_gain_usd)

@@ -22,15 +22,15 @@ CAPS = (0.5, 0.75, 1.0)
     "tier_targets",
     "class:text cap_g from_g_per_kwh to_g_per_kwh? point:text accuracy service_ms utility",
 )
-def targets(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Row]:
+def targets(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]:
     from wattlas.tiers.targets import targets as goals
 
-    if one.market is None:
+    if design.market is None:
         return
-    served, home = menu_of_class(scenario, one, whole)
-    full_g = float(one.service.mean(one.service.full_carbon_g))
+    served, home = menu_of_class(scenario, design, whole)
+    full_g = float(design.service.mean(design.service.full_carbon_g))
     for cap in CAPS:
-        goal = goals(served, cap * full_g, one.market.people, one.market.scale, home.pue)
+        goal = goals(served, cap * full_g, design.market.people, design.market.scale, home.pue)
         for n, at in enumerate(goal.point):
             end = float(goal.to_g_per_kwh[n])
             yield {

@@ -33,13 +33,13 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     "class:text segment:text accuracy latency_ms utility",
     thin=thin,
 )
-def utility(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
+def utility(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     """Mean utility of each segment over accuracy and latency, at full service's grams."""
     from wattlas.tiers.selection import groups
     from wattlas.tiers.utility import Points
     from wattlas.tiers.utility import utility as felt_by
 
-    market = one.market
+    market = design.market
     if market is None:
         return
     scale = market.scale
@@ -54,7 +54,7 @@ def utility(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Ro
         mean = market.requests[some] @ felt / market.requests[some].sum()
         for n, value in enumerate(mean):
             yield {
-                "class": one.service.klass,
+                "class": design.service.klass,
                 "segment": name,
                 "accuracy": float(a[n]),
                 "latency_ms": float(ms[n]),

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     "full_carbon_g floor:text? discount? share? adoption? profit_gain_usd? profit_gain_share? "
     "carbon_saved_kg? carbon_saved_share? users_pay_usd_per_t?",
 )
-def verdict(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Row]:
+def verdict(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     from wattlas.tiers.verdict import relative
 
-    service, chosen = one.service, one.chosen
+    service, chosen = design.service, design.chosen
     shares: tuple[float | None, float | None] = (None, None)
-    if chosen is not None and one.market is not None:
-        shares = relative(one.market, chosen)
+    if chosen is not None and design.market is not None:
+        shares = relative(design.market, chosen)
     yield {
         "class": service.klass,
-        "worth": one.verdict.worth,
-        "reason": one.verdict.reason,
-        "price_usd": one.price_usd,
+        "worth": design.verdict.worth,
+        "reason": design.verdict.reason,
+        "price_usd": design.price_usd,
         "full_accuracy": service.full_accuracy,
         "full_latency_ms": service.full_latency_ms,
         "full_cost_usd": float(service.mean(service.full_cost_usd)),
@@ -46,7 +46,7 @@ def verdict(_scenario: Scenario, one: Design, _whole: TierDesign) -> Iterator[Ro
         "profit_gain_share": shares[0],
         "carbon_saved_kg": chosen and chosen.carbon_saved_kg,
         "carbon_saved_share": shares[1],
-        "users_pay_usd_per_t": None if one.market is None else one.market.usd_per_t,
+        "users_pay_usd_per_t": None if design.market is None else design.market.usd_per_t,
     }
 
 
