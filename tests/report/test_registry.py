@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +86,15 @@ def test_what_is_found_is_computed_once() -> None:
     assert found.plan is found.plan
     assert found.baseline is found.baseline
     assert found.tiers is None
+
+
+def test_what_is_registered_is_known_at_once() -> None:
+    """Looking figures up loads no library that only computing needs."""
+    code = (
+        "import sys; from wattlas.studies import registry; assert len(registry.figures()) > 20; "
+        "assert not {'numpy', 'polars', 'numba'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def _tiny() -> Path:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Table = Mapping[str, Sequence[Any] | np.ndarray]
+Table = Mapping[str, "Sequence[Any] | np.ndarray"]
 """Columns of one length by name; units are in the names."""
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from wattlas.model.table import Column, Kind, Listing
 from wattlas.studies.registry import figure, listing, table
 
@@ -70,6 +68,8 @@ figure(
 @listing(order=30)
 def latency(study: Study) -> Listing | None:
     """A few budgets of the frontier and what each further one saves."""
+    import numpy as np
+
     scaled = {f.objective: f for f in study.frontiers if str(f.variant) == "scale"}
     cost, carbon = scaled.get("cost"), scaled.get("carbon")
     if cost is None or carbon is None or not len(cost.x):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from wattlas.model.table import Column, Kind, Listing
 from wattlas.studies.registry import figure, listing, table
 from wattlas.studies.thinning import mean_days
@@ -55,6 +53,8 @@ figure(
 @listing(order=20)
 def where(study: Study) -> Listing:
     """Regions by the energy that the plan runs there; means over the window."""
+    import numpy as np
+
     hours, regions = study.tables["hourly"], [r.id for r in study.plan.scenario.regions]
 
     def by_region(name: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.model.plan import Status
 from wattlas.model.table import table_of
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.registry import figure, table
@@ -29,6 +28,8 @@ _TOTALS = (
 )
 def policies(findings: Findings) -> Table:
     """The plan, the least carbon and every simpler policy: totals, and why one is infeasible."""
+    from wattlas.model.plan import Status
+
     plans: dict[str, Plan | Worth] = {
         "optimum": findings.plan,
         "carbon_optimum": findings.carbon_optimum,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wattlas.studies.registry import TIERS, figure
 from wattlas.studies.thinning import thin_surface
 from wattlas.studies.tier_tables import Row, tier_table
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from wattlas.model.scenario import Scenario
@@ -64,4 +63,6 @@ figure(
 
 
 def _evenly(count: int) -> np.ndarray:
+    import numpy as np
+
     return np.unique(np.linspace(0, count - 1, min(GRID_SHOWN, count)).round().astype(int))

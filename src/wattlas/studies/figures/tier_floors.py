@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wattlas.studies.registry import TIERS, figure
 from wattlas.studies.tier_tables import Row, tier_table
 
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 )
 def floors(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     """The best offer of each floor, or none: is one level below full the best?"""
+    import numpy as np
+
     service = design.service
     scores = np.unique(np.append(service.accuracy, service.full_accuracy))
     full = int(np.searchsorted(scores, service.full_accuracy))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wattlas.studies.registry import TIERS, figure
 from wattlas.studies.tier_tables import Row, menu_of_class, tier_table
 
@@ -23,6 +21,8 @@ CAPS = (0.5, 0.75, 1.0)
     "class:text cap_g from_g_per_kwh to_g_per_kwh? point:text accuracy service_ms utility",
 )
 def targets(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]:
+    import numpy as np
+
     from wattlas.tiers.targets import targets as goals
 
     if design.market is None:

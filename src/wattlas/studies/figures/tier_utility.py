@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wattlas.studies.registry import TIERS, figure
 from wattlas.studies.thinning import thin_surface
 from wattlas.studies.tier_tables import Row, tier_table
@@ -35,6 +33,8 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 )
 def utility(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     """Mean utility of each segment over accuracy and latency, at full service's grams."""
+    import numpy as np
+
     from wattlas.tiers.selection import groups
     from wattlas.tiers.utility import Points
     from wattlas.tiers.utility import utility as felt_by
