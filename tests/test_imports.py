@@ -39,6 +39,7 @@ ONLY_IN: dict[str, set[str]] = {
     "platformdirs": {"compiled"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"report"},
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},
@@ -48,7 +49,17 @@ ONLY_IN: dict[str, set[str]] = {
 }
 """Libraries that have a place; one that is not named may be imported anywhere but in model."""
 
-HEAVY = {"polars", "pydantic", "highspy", "ruamel", "rich", "xarray", "scipy", "pandas"}
+HEAVY = {
+    "jinja2",
+    "polars",
+    "pydantic",
+    "highspy",
+    "ruamel",
+    "rich",
+    "xarray",
+    "scipy",
+    "pandas",
+}
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 
 MODEL_INSIDE_FUNCTIONS = {"polars", "xarray"}

@@ -341,7 +341,7 @@ def test_long_lists_are_cut_and_say_so(
     )
     seen = open_page(_write(tmp_path, made, frames))
     of_a = floors.filter(pl.col("class") == "A").sort("profit_gain_usd")
-    assert f"Of {8 * of_a.height} floors the 12 best are drawn" in (
+    assert f"Of {8 * of_a.height} fallbacks the 12 best are drawn" in (
         seen.page.locator("#figure-tier-floors .notes").inner_text()
     )
     best = f"one level below full service is best: {of_a['floor'][-1]}-0 gains"

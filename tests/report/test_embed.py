@@ -13,15 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.studied import Studied
-from wattlas.report.embed import (
-    MAX_SURFACE,
-    best_points,
-    columns_of,
-    every_second,
-    mean_days,
-    page_tables,
-    script_json,
-)
+from wattlas.report.embed import columns_of, page_tables, script_json
+from wattlas.studies.thinning import MAX_SURFACE, best_points, every_second, mean_days
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -101,7 +94,7 @@ def test_a_year_is_shown_as_mean_days(made: Studied) -> None:
 
 
 def test_the_best_point_of_each_region_stays() -> None:
-    """Chosen before open, open before closed, cheap before dear."""
+    """Chosen before open, open before closed, cheap before expensive."""
     rows = {
         "metro": "m", "class": "A", "region": ["r", "r", "r", "s", "s", "t", "t"],
         "point": ["dear", "chosen", "closed", "dear", "cheap", "closed", "open"],

@@ -83,7 +83,7 @@ def test_what_must_be_said_is_said(made: Studied) -> None:
         "2023-01-01 to 2024-01-01", "288 h that stand for 8,760", "12 months × 24 hours",
         "average (life-cycle)", "least cost", "ODbL-1.0", "CC0",
         "Grid fees and taxes are not in the price.", "42 % of the round trips",
-        "wattlas study --example tiny", "echarts 6.1.0", "nearest place",
+        "wattlas study --example tiny", "echarts 6.1.0", "nearest region",
     ):  # fmt: skip
         assert text in page, text
 

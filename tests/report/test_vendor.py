@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wattlas.report.vendor import ASSETS, OWN_SCRIPTS, Vendored, vendored
+from wattlas.report.vendor import ASSETS, Vendored, own_scripts, vendored
+from wattlas.studies import registry
 
 
 @pytest.mark.parametrize("part", vendored(), ids=lambda part: part.name)
@@ -43,4 +44,6 @@ def test_the_notice_names_each(root: Path) -> None:
 
 def test_every_own_script_is_run() -> None:
     """No script lies unused in the folder, and none is missing."""
-    assert {p.name for p in (ASSETS / "report").glob("*.js")} == set(OWN_SCRIPTS)
+    used = own_scripts(registry.figures())
+    assert len(used) == len(set(used))
+    assert set((ASSETS / "report").rglob("*.js")) == set(used)

@@ -149,7 +149,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         shares(
             s, "A", zones=["NO", "MARS", "VENUS"], cap_shares=[0.5, 1.5], rules=["best"],
-            places=["nowhere"], green_share=7.0,
+            places=["nowhere"], ways=Ways(green_share=7.0),
         )  # fmt: skip
     assert [p.where for p in caught.value.problems] == [
         "green_share", "rules", "places", "cap_share", "zone", "zone",

@@ -16,9 +16,10 @@ from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
+from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import limits
+from wattlas.studies.moves import largest_moves
 from wattlas.studies.study import Study, study
-from wattlas.studies.tables import POLICY_LABELS, largest_moves
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +54,10 @@ def test_the_headline_is_the_difference(tiny: Study) -> None:
     """Savings are the baseline's total minus the plan's."""
     line = tiny.meta["headline"]
     assert line["saving_usd"] == pytest.approx(
-        tiny.home.totals.cost_usd - tiny.plan.totals.cost_usd
+        tiny.baseline.totals.cost_usd - tiny.plan.totals.cost_usd
     )
     assert line["saving_kg"] == pytest.approx(
-        tiny.home.totals.carbon_kg - tiny.plan.totals.carbon_kg
+        tiny.baseline.totals.carbon_kg - tiny.plan.totals.carbon_kg
     )
     assert tiny.meta["status"] == "optimal"
     assert tiny.meta["intensity"]["deciding"] == "marginal"

@@ -27,7 +27,7 @@ VERBS = {
     "plan": "Decide where inference runs.",
     "frontier": "Say what each millisecond of latency budget is worth.",
     "breakeven": "Say which moves pay, and from when on.",
-    "tiers": "Say which green tier to offer, at which discount, with which promise.",
+    "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
 }

@@ -7,23 +7,20 @@ from typing import Annotated
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     ready_engine,
 )
-from wattlas.cli.show import figure, table
+from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import show
 
 
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    klass: Annotated[str, typer.Option("--class", "-k", help="Workload class.")] = "",
+    klass: ClassOption = "",
     origin: Annotated[str, typer.Option("--from", help="Region that it leaves.")] = "",
     target: Annotated[str, typer.Option("--to", help="Region that it goes to.")] = "",
     point: Annotated[str | None, typer.Option(help="Operating point.")] = None,
@@ -37,7 +34,7 @@ def command(
     Without --class, --from and --to: the largest moves of the least-cost plan.
     """
     from wattlas.errors import UsageError
-    from wattlas.placement.breakeven.breakeven import breakeven_between
+    from wattlas.studies.moves import breakevens, largest_moves
 
     given = [bool(klass), bool(origin), bool(target)]
     if any(given) and not all(given):
@@ -48,28 +45,12 @@ def command(
     if all(given):
         moves = [(klass, origin, target)]
     else:
-        from wattlas.studies.tables import largest_moves
-
         with progress("Placing"):
             moves = largest_moves(loaded)
-    found = [
-        (*move, one)
-        for move in moves
-        for one in breakeven_between(loaded, *move, point, metro, returns=returns, stay_h=stay_h)
-    ]
+    roots = breakevens(loaded, moves, point, metro, returns=returns, stay_h=stay_h)
     if as_json:
-        print_json([{"class": k, "from": a, "to": b, "breakeven": one} for k, a, b, one in found])
+        print_json(roots.as_rows())
         return
     typer.echo(loaded.notice)
-    for move in moves:
-        rows = [
-            [str(o.quantity), str(o.verdict), _value(o.value), o.unit, o.reason]
-            for *at, o in found
-            if tuple(at) == move
-        ]
-        title = f"class {move[0]}: {move[1]} → {move[2]}"
-        table(title, ["quantity", "verdict", "break-even", "unit", "why"], rows)
-
-
-def _value(value: float | None) -> str:
-    return "–" if value is None else figure(value, 4)
+    for listing in roots.listings():
+        show(listing)

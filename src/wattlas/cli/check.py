@@ -5,10 +5,6 @@ from __future__ import annotations
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     print_json,
     problem_json,
     progress,
@@ -16,6 +12,7 @@ from wattlas.cli.common import (
     show_problems,
     show_warnings,
 )
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.errors import InputError
 
 
@@ -37,8 +34,8 @@ def command(
     except InputError as error:
         if not as_json:
             raise
-        found = [problem_json(p) for p in error.problems]
-        print_json({"ok": False, "problems": found, "warnings": []})
+        problems = [problem_json(p) for p in error.problems]
+        print_json({"ok": False, "problems": problems, "warnings": []})
         show_problems(error.problems)
         raise typer.Exit(error.exit_code) from None
     facts = summary(loaded)

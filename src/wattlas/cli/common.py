@@ -1,4 +1,4 @@
-"""What every verb shares: options, JSON on stdout, and errors, warnings and progress on stderr."""
+"""What every verb shares: reading, JSON on stdout, and errors, warnings and progress on stderr."""
 
 from __future__ import annotations
 
@@ -10,32 +10,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from wattlas.errors import InputError, Problem, WattlasError
 
 if TYPE_CHECKING:
     from wattlas.data.scenario_file import Loaded
     from wattlas.model.scenario import Scenario
-
-ScenarioArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        help="scenario.yaml or the folder that holds it; the embedded world unless given.",
-        show_default=False,
-    ),
-]
-ScenarioOption = Annotated[
-    str | None,
-    typer.Option("--scenario", "-s", help="Name of a scenario inside the file.", metavar="NAME"),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a value: regions.oslo.pue=1.1", metavar="PATH=VALUE"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 DEFAULT_EXAMPLE = "typical-2023"
 

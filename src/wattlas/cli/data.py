@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wattlas.cli.common import print_json, problem_json
+from wattlas.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from wattlas.data.importers import Imported
     from wattlas.data.pack_checks import DataCheck
     from wattlas.data.pack_import import ImportResult
-    from wattlas.errors import Problem
 
 app = typer.Typer(
     name="data",
@@ -25,7 +26,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 EXIT_BAD_INPUT = 3
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Format(StrEnum):
@@ -53,24 +53,14 @@ def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _problem_json(problem: Problem) -> dict[str, Any]:
-    return {
-        "where": problem.where,
-        "what": problem.what,
-        "fix": problem.fix,
-        "file": problem.file,
-        "line": problem.line,
-    }
-
-
 @app.command("list")
-def list_packs(as_json: Json = False) -> None:
+def list_packs(as_json: JsonOption = False) -> None:
     """The packs that ship with Wattlas."""
     from wattlas.data.pack import embedded_packs, open_pack
 
     packs = [open_pack(name).manifest for name in embedded_packs()]
     if as_json:
-        _print(json.dumps([pack.model_dump(mode="json") for pack in packs], indent=2))
+        print_json([pack.model_dump(mode="json") for pack in packs])
         return
     for pack in packs:
         _print(f"{pack.name}: {pack.title}")
@@ -81,14 +71,14 @@ def list_packs(as_json: Json = False) -> None:
 @app.command("show")
 def show(
     pack: Annotated[str, typer.Argument(help="Name of an embedded pack, or a folder.")],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """What a pack holds, where it comes from, and what it lacks."""
     from wattlas.data.pack import open_pack
 
     manifest = open_pack(pack).manifest
     if as_json:
-        _print(json.dumps(manifest.model_dump(mode="json"), indent=2))
+        print_json(manifest.model_dump(mode="json"))
         return
     _print(f"{manifest.name}: {manifest.title}")
     for sentence in (manifest.notice, *manifest.missing):
@@ -108,29 +98,29 @@ def check(
     table: Annotated[
         str | None, typer.Option(help="What a single table is, where its columns do not tell.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge a pack or a table: name every gap, doubled hour, wrong unit and missing zone."""
     from wattlas.data.pack_checks import check_path
 
     judged = check_path(path, table)
-    _print(_check_json(judged) if as_json else _check_text(judged))
+    if as_json:
+        print_json(_check_mapping(judged))
+    else:
+        _print(_check_text(judged))
     if not judged.sound:
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
-def _check_json(judged: DataCheck) -> str:
-    return json.dumps(
-        {
-            "path": judged.path,
-            "name": judged.name,
-            "sound": judged.sound,
-            "rows": judged.rows,
-            "problems": [_problem_json(problem) for problem in judged.problems],
-            "notes": list(judged.notes),
-        },
-        indent=2,
-    )
+def _check_mapping(judged: DataCheck) -> dict[str, Any]:
+    return {
+        "path": judged.path,
+        "name": judged.name,
+        "sound": judged.sound,
+        "rows": judged.rows,
+        "problems": [problem_json(problem) for problem in judged.problems],
+        "notes": list(judged.notes),
+    }
 
 
 def _check_text(judged: DataCheck) -> str:
@@ -171,7 +161,7 @@ def import_files(
     title: Annotated[str, typer.Option(help="Title of the pack.")] = "",
     allow_gaps: Annotated[bool, typer.Option("--allow-gaps", help="Write despite gaps.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace zones there.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring hours into a pack: Electricity Maps' CSV, or plain tables in any zone and unit."""
     from wattlas.data import importers, pack_import
@@ -205,21 +195,21 @@ def import_files(
         overwrite=replace,
         time_zones=zones,
     )
-    _print(_result_json(result) if as_json else _result_text(result))
+    if as_json:
+        print_json(_result_mapping(result))
+    else:
+        _print(_result_text(result))
 
 
-def _result_json(result: ImportResult) -> str:
-    return json.dumps(
-        {
-            "folder": str(result.folder),
-            "table": result.table,
-            "rows": result.rows,
-            "zones": list(result.zones),
-            "gaps": [_problem_json(problem) for problem in result.gaps],
-            "manifest": result.manifest.model_dump(mode="json"),
-        },
-        indent=2,
-    )
+def _result_mapping(result: ImportResult) -> dict[str, Any]:
+    return {
+        "folder": str(result.folder),
+        "table": result.table,
+        "rows": result.rows,
+        "zones": list(result.zones),
+        "gaps": [problem_json(problem) for problem in result.gaps],
+        "manifest": result.manifest.model_dump(mode="json"),
+    }
 
 
 def _result_text(result: ImportResult) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wattlas.cli.common import DEFAULT_EXAMPLE, JsonOption, print_json
+from wattlas.cli.common import DEFAULT_EXAMPLE, print_json
+from wattlas.cli.options import JsonOption
 from wattlas.errors import UsageError
 
 SCHEMA = "scenario.schema.json"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
-from wattlas.cli.plan import show_regions, show_totals
+from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.report.stream_folder import Long
@@ -27,7 +27,7 @@ LIVE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
-class Asked:
+class Chosen:
     """Which scenario."""
 
     path: Path | None
@@ -36,14 +36,14 @@ class Asked:
 
 
 def to_folder(
-    asked: Asked, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
+    chosen: Chosen, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
 ) -> None:
     """Plan into a folder and tell what it comes to."""
     give_memory_back()
     from wattlas.report.stream_folder import write_plan
 
     with progress("Reading"):
-        long = _long(asked, chunk)
+        long = _long(chosen, chunk)
     with interruptible(out), pace(long.steps) as done:
         meta = write_plan(
             out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
@@ -51,7 +51,7 @@ def to_folder(
     if as_json:
         print_json({**meta, "folder": str(out)})
     else:
-        show(meta)
+        show_folder(meta)
         typer.echo(f"Flows: {out}, {len(meta['parts'])} parts")
 
 
@@ -73,7 +73,7 @@ _MMAP_THRESHOLD = -3
 """M_MMAP_THRESHOLD of malloc.h: larger requests are mapped apart, and unmapped when freed."""
 
 
-def _long(asked: Asked, chunk: int) -> Long:
+def _long(chosen: Chosen, chunk: int) -> Long:
     """The scenario as it is to be planned: chunk by chunk where it is long."""
     from wattlas.data.months import is_long, load_months
     from wattlas.model.objective import Window
@@ -82,8 +82,8 @@ def _long(asked: Asked, chunk: int) -> Long:
     from wattlas.placement.window.blocks import hours_up_to
     from wattlas.report.stream_folder import Long, whole
 
-    if asked.path is not None and is_long(asked.path, scenario=asked.scenario, set=asked.set):
-        months = load_months(asked.path, scenario=asked.scenario, set=asked.set)
+    if chosen.path is not None and is_long(chosen.path, scenario=chosen.scenario, set=chosen.set):
+        months = load_months(chosen.path, scenario=chosen.scenario, set=chosen.set)
         outline = months.outline()
         window = coupling(outline)
         if window is not Window.ALL:
@@ -91,7 +91,7 @@ def _long(asked: Asked, chunk: int) -> Long:
             say(f"note: {months.steps:,} steps are read chunk by chunk.")
             cut = partial(hours_up_to, window=window, steps=chunk)
             return Long(months.identity, months.steps, replace(months, cut=cut))
-    loaded = load_scenario(asked.path, asked.scenario, asked.set)
+    loaded = load_scenario(chosen.path, chosen.scenario, chosen.set)
     words = coupling_words(loaded)
     if words:
         say(f"note: {words}.")
@@ -99,9 +99,10 @@ def _long(asked: Asked, chunk: int) -> Long:
     return whole(loaded)
 
 
-def show(meta: dict[str, Any]) -> None:
+def show_folder(meta: dict[str, Any]) -> None:
     """A finished folder for the terminal."""
     from wattlas.model.plan import Totals
+    from wattlas.studies.plan_listings import regions_listing, totals_listing
 
     said, window = meta["scenario"], meta["window"]
     typer.echo(f"{said['title'] or said['name']}\n{said['notice']}".strip())
@@ -113,8 +114,8 @@ def show(meta: dict[str, Any]) -> None:
     )
     fields = Totals.__dataclass_fields__
     totals = Totals(**{k: v for k, v in meta["totals"]["plan"].items() if k in fields})
-    show_totals(totals)
-    show_regions(meta["regions"], totals.it_mwh)
+    show(totals_listing(totals))
+    show(regions_listing(meta["regions"], totals.it_mwh))
 
 
 @contextmanager

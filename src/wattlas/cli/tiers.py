@@ -9,14 +9,14 @@ import typer
 VERBS = {
     "menu": "Show what can answer a class, and targets under a cap of grams.",
     "share": "Say how much to degrade, and when, to stay under a carbon cap.",
-    "design": "Say which tier to offer, at which discount, with which promise.",
+    "design": "Say which tier to offer, at which discount, with which degradation cap.",
     "fit": "Fit users' taste to a choice experiment.",
 }
 """Name → what `wattlas tiers --help` says of it. `wattlas.cli.tiers_<name>` holds `command`."""
 
 app = typer.Typer(
     name="tiers",
-    help="Say which green tier to offer, at which discount, with which promise.",
+    help="Say which green tier to offer, at which discount, with which degradation cap.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -29,4 +29,4 @@ for _name, _line in VERBS.items():
 
 @app.callback()
 def tiers() -> None:
-    """Say which green tier to offer, at which discount, with which promise."""
+    """Say which green tier to offer, at which discount, with which degradation cap."""

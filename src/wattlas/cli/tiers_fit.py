@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wattlas.cli.common import JsonOption, print_json, progress, say
+from wattlas.cli.common import print_json, progress, say
+from wattlas.cli.options import JsonOption
+from wattlas.cli.tables import figure, show
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices
     from wattlas.model.users import Scale
-    from wattlas.tiers.fitted import Fit, SegmentFit
-    from wattlas.tiers.worth import Estimate
 
 ESTIMATED = "fit"
-SEGMENT_FIELDS = (
-    "share", "consciousness", "weight_accuracy", "weight_latency", "curvature", "usd_per_utility",
-)  # fmt: skip
 
 
 def _end(help: str) -> Any:
@@ -51,12 +46,13 @@ def command(
 ) -> None:
     """Fit users' taste to a choice experiment: θ, k_a, k_l, W, μ and what they would pay."""
     from wattlas.studies.fit import as_choices, fit_users
+    from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 
     rho = _curvature(curvature)
     if out is not None and out.is_dir():
         raise UsageError(f"{out} is a folder. Name a file.")
     with progress("Fitting"):
-        table = as_choices(choices)
+        made = as_choices(choices)
         ends = {
             "accuracy_min": accuracy_min,
             "accuracy_max": accuracy_max,
@@ -64,17 +60,24 @@ def command(
             "latency_max_ms": latency_max_ms,
             "reference_g": reference_g,
         }
-        scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
-        fitted = fit_users(table, scale=scale, curvature=rho, additive=additive, requests=requests)
+        scale = _scale(made, requests, {k: v for k, v in ends.items() if v is not None})
+        fitted = fit_users(made, scale=scale, curvature=rho, additive=additive, requests=requests)
     if out is not None:
         from wattlas.report.results import write_text
 
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, users_yaml(fitted, choices.name))
     if as_json:
-        print_json(_as_data(fitted))
+        print_json(fit_mapping(fitted))
         return
-    _show(fitted)
+    typer.echo(
+        f"{fitted.tasks:,} choices by {fitted.respondents:,} respondents; "
+        f"McFadden's rho² {figure(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
+    )
+    for listing in fit_listings(fitted):
+        show(listing)
+    for note in fit_notes(fitted):
+        say(f"note: {note}")
     if out is not None:
         say(f"Wrote {out}.")
 
@@ -95,125 +98,3 @@ def _scale(choices: Choices, requests: float, ends: dict[str, float]) -> Scale |
     from wattlas.tiers.choices import scale_of
 
     return replace(scale_of(choices, requests), **ends) if ends and requests > 0 else None
-
-
-def _show(fitted: Fit) -> None:
-    from wattlas.cli.show import figure, table
-
-    typer.echo(
-        f"{fitted.tasks:,} choices by {fitted.respondents:,} respondents; "
-        f"McFadden's rho² {figure(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
-    )
-    several = len(fitted.segments) > 1
-    heads = ["estimate", "standard error", "z", "95 % interval", "unit"]
-    for title, name, figures in (
-        ("taste", "parameter", fitted.estimates),
-        ("willingness to pay", "for", fitted.worth),
-    ):
-        head = [*(["segment"] if several else []), name, *heads]
-        table(title, head, [_row(estimate, several) for estimate in figures])
-    for note in _notes(fitted):
-        say(f"note: {note}")
-
-
-def _row(estimate: Estimate, several: bool) -> list[Any]:
-    from wattlas.cli.show import figure
-
-    interval = f"{figure(estimate.low)} to {figure(estimate.high)}"
-    cells = [
-        estimate.parameter,
-        estimate.value,
-        estimate.standard_error,
-        f"{estimate.z:.1f}",
-        interval,
-        estimate.unit,
-    ]
-    return [estimate.segment, *cells] if several else cells
-
-
-def _notes(fitted: Fit) -> Iterable[str]:
-    yield from fitted.notes
-    for segment in fitted.segments:
-        before = f"segment {segment.id}: " if len(fitted.segments) > 1 else ""
-        yield from (before + note for note in segment.notes)
-
-
-def _as_data(fitted: Fit) -> dict[str, Any]:
-    return {
-        "choices": fitted.tasks,
-        "respondents": fitted.respondents,
-        "requests": fitted.requests,
-        "loglik": fitted.loglik,
-        "rho2": fitted.rho2,
-        "scale": asdict(fitted.scale),
-        "segments": [_segment_data(segment) for segment in fitted.segments],
-        "users": _users_data(fitted),
-        "notes": fitted.notes,
-    }
-
-
-def _segment_data(segment: SegmentFit) -> dict[str, Any]:
-    return {
-        "id": segment.id,
-        "share": segment.share,
-        "choices": segment.tasks,
-        "respondents": segment.respondents,
-        "clustered": segment.clustered,
-        "loglik": segment.loglik,
-        "rho2": segment.rho2,
-        "estimates": [_estimate_data(e) for e in segment.estimates],
-        "willingness_to_pay": [_estimate_data(e) for e in segment.worth],
-        "notes": segment.notes,
-    }
-
-
-def _estimate_data(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "parameter": estimate.parameter,
-        "value": estimate.value,
-        "standard_error": estimate.standard_error,
-        "z": estimate.z,
-        "low": estimate.low,
-        "high": estimate.high,
-        "unit": estimate.unit,
-    }
-
-
-def _users_data(fitted: Fit) -> dict[str, Any]:
-    """The population as scenario.yaml says it."""
-    users = fitted.users()
-    data: dict[str, Any] = {"scale_usd": users.scale_usd, "ends": asdict(fitted.scale)}
-    if users.may_leave:
-        data |= {"may_leave": True, "outside_usd": users.outside_usd}
-    data["segments"] = {
-        segment.id: {name: getattr(segment, name) for name in SEGMENT_FIELDS}
-        for segment in users.segments
-    }
-    return data
-
-
-def users_yaml(fitted: Fit, source: str) -> str:
-    """`users:` of scenario.yaml, with where it comes from and the scale that it is on."""
-    data = _users_data(fitted)
-    segments = data.pop("segments")
-    head = [
-        f"Fitted to {source} by `wattlas tiers fit`: {fitted.tasks:,} choices by "
-        f"{fitted.respondents:,} respondents.",
-        *_notes(fitted),
-    ]
-    lines = [*(f"# {line}" for line in head), "users:"]
-    ends = ", ".join(f"{name}: {_yaml(value)}" for name, value in data.pop("ends").items())
-    lines += [f"  {name}: {_yaml(value)}" for name, value in data.items()]
-    lines.append(f"  ends: {{{ends}}}")
-    lines.append("  segments:")
-    for name, fields in segments.items():
-        lines.append(f"    {_yaml(name)}:")
-        lines += [f"      {key}: {_yaml(value)}" for key, value in fields.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _yaml(value: Any) -> str:
-    """A text in quotes, a truth value, or a number to seven figures."""
-    if isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
-    return f"{value:.7g}"

@@ -9,94 +9,111 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import (
-    JsonOption,
-    ScenarioArgument,
-    ScenarioOption,
-    SetOption,
     load_scenario,
     print_json,
     progress,
     say,
 )
-from wattlas.cli.tiers_share_answer import Answer, Asked, Question, Rows, answer, shown_days
-from wattlas.errors import InputError, Problem, UsageError
+from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import figure, percent, show
+from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from wattlas.model.scenario import Scenario
     from wattlas.studies.board import Ways
+    from wattlas.studies.share_answer import Answer, BoardQuestion, Rows
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
 TABLES = (".csv", ".parquet")
+TOLD_FROM = 5e-4
+"""Share of the requests that are left out, from which on it is told."""
+
+
+ZoneOption = Annotated[
+    list[str] | None,
+    typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
+]
+CapShareOption = Annotated[
+    float | None,
+    typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
+]
+CapGOption = Annotated[
+    float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
+]
+GreenOption = Annotated[
+    str | None,
+    typer.Option(help="Operating point of a degraded request; the next best unless given."),
+]
+GreenShareOption = Annotated[
+    float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
+]
+FullOption = Annotated[
+    str | None,
+    typer.Option(help="Operating point of full service; the thriftiest open unless given."),
+]
+LatencyFactorOption = Annotated[
+    float, typer.Option(help="How many budgets a degraded request may take.")
+]
+RuleOption = Annotated[str, typer.Option(help="percentile, budget, or both.")]
+RemoteOption = Annotated[
+    bool, typer.Option("--remote", help="Also with requests at the cleanest place open.")
+]
+ToOption = Annotated[
+    list[str] | None,
+    typer.Option("--to", help="Only this region beside home, as often as you like."),
+]
+NetworkOption = Annotated[
+    float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
+]
+AheadOption = Annotated[
+    bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
+]
+ForecastOption = Annotated[
+    Path | None,
+    typer.Option(help="Table of forecast intensities; else persistence.", metavar="FILE"),
+]
+DaysOption = Annotated[
+    int, typer.Option(help="Show the hours of so many days, the dirtiest.", min=0)
+]
+FirstOption = Annotated[bool, typer.Option("--first", help="Show the first days instead.")]
+TargetsOption = Annotated[
+    bool, typer.Option("--targets", help="Which accuracy and latency the hours leave.")
+]
+HoursOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
+]
 
 
 def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    klass: Annotated[str, typer.Option("--class", "-k", help="Workload class.")] = "",
-    zone: Annotated[
-        list[str] | None,
-        typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
-    ] = None,
-    cap_share: Annotated[
-        float | None,
-        typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
-    ] = None,
-    cap_g: Annotated[
-        float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
-    ] = None,
-    green: Annotated[
-        str | None,
-        typer.Option(help="Operating point of a degraded request; the next best unless given."),
-    ] = None,
-    green_share: Annotated[
-        float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
-    ] = None,
-    full: Annotated[
-        str | None,
-        typer.Option(help="Operating point of full service; the thriftiest open unless given."),
-    ] = None,
-    latency_factor: Annotated[
-        float, typer.Option(help="How many budgets a degraded request may take.")
-    ] = 1.0,
-    rule: Annotated[str, typer.Option(help="percentile, budget, or both.")] = "both",
-    remote: Annotated[
-        bool, typer.Option("--remote", help="Also with requests at the cleanest place open.")
-    ] = False,
-    to: Annotated[
-        list[str] | None,
-        typer.Option("--to", help="Only this region beside home, as often as you like."),
-    ] = None,
-    network: Annotated[
-        float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
-    ] = 0.0,
-    ahead: Annotated[
-        bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
-    ] = False,
-    forecast: Annotated[
-        Path | None,
-        typer.Option(help="Table of forecast intensities; else persistence.", metavar="FILE"),
-    ] = None,
-    days: Annotated[
-        int, typer.Option(help="Show the hours of so many days, the dirtiest.", min=0)
-    ] = 0,
-    first: Annotated[bool, typer.Option("--first", help="Show the first days instead.")] = False,
-    targets: Annotated[
-        bool, typer.Option("--targets", help="Which accuracy and latency the hours leave.")
-    ] = False,
-    hours: Annotated[
-        Path | None,
-        typer.Option(
-            help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
-    ] = None,
+    klass: ClassOption = "",
+    zone: ZoneOption = None,
+    cap_share: CapShareOption = None,
+    cap_g: CapGOption = None,
+    green: GreenOption = None,
+    green_share: GreenShareOption = None,
+    full: FullOption = None,
+    latency_factor: LatencyFactorOption = 1.0,
+    rule: RuleOption = "both",
+    remote: RemoteOption = False,
+    to: ToOption = None,
+    network: NetworkOption = 0.0,
+    ahead: AheadOption = False,
+    forecast: ForecastOption = None,
+    days: DaysOption = 0,
+    first: FirstOption = False,
+    targets: TargetsOption = False,
+    hours: HoursOption = None,
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How much of a class to degrade, and when, so that carbon stays under a cap.
@@ -106,6 +123,8 @@ def command(
     meet it.
     """
     from wattlas.studies.board import Ways
+    from wattlas.studies.share_answer import Question
+    from wattlas.studies.share_query import query_of_scenario, query_of_table, with_forecast
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
@@ -124,23 +143,30 @@ def command(
     ways = Ways(full, green, green_share, latency_factor, to or None, network)
     with progress("Reading"):
         if hours is None:
-            asked = _of_scenario(load_scenario(path, scenario, set), klass, question, ways)
+            world = load_scenario(path, scenario, set)
+            query = query_of_scenario(world, klass, question, ways)
         else:
             own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
             _no_scenario({**own, "--targets": targets}, ways)
-            asked = _of_table(hours, question, green_share)
-        asked = _with_forecast(asked, forecast) if ahead else asked
-    with progress("Sharing"):
-        found = answer(asked)
-    if out is not None:
-        _write(out, found.days)
-    found = replace(found, days=shown_days(question, found.days))
-    if as_json:
-        print_json(_as_data(asked, found))
-    else:
-        from wattlas.cli.tiers_share_show import show
+            query = query_of_table(hours, question, green_share)
+        query = with_forecast(query, forecast) if ahead else query
+    _answer(query, out, as_json)
 
-        show(asked, found)
+
+def _answer(query: BoardQuestion, out: Path | None, as_json: bool) -> None:
+    """Answer a question: into a file, on stdout for people or as JSON."""
+    from wattlas.studies.share_answer import answer, shown_days
+    from wattlas.studies.share_listings import answer_mapping
+
+    with progress("Sharing"):
+        answers = answer(query)
+    if out is not None:
+        _write(out, answers.days)
+    answers = replace(answers, days=shown_days(query.question, answers.days))
+    if as_json:
+        print_json(answer_mapping(query, answers))
+    else:
+        _show(query, answers)
     if out is not None:
         say(f"Wrote {out}.")
 
@@ -173,73 +199,6 @@ def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
         raise UsageError(f"--hours stands for a scenario; leave out {', '.join(wrong)}")
 
 
-def _of_table(file: Path, question: Question, green_share: float | None) -> Asked:
-    from wattlas.data.intensity_file import read_intensities
-    from wattlas.studies.board import HALF, board_of_table, share_problem
-    from wattlas.studies.shares import cap_problems, unknown_zones
-
-    read = read_intensities(file)
-    part = HALF if green_share is None else green_share
-    problems = [
-        *unknown_zones(question.zones, read.zones),
-        *cap_problems(question.cap_share, question.cap_g),
-        *share_problem(part),
-    ]
-    if problems:
-        raise InputError(problems)
-    board = board_of_table(
-        read.zones, read.g_per_kwh, read.hours.utc, green_share=part, step_h=read.hours.step_h
-    )
-    return Asked(question, board, question.zones or board.zones, None, "", part)
-
-
-def _of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> Asked:
-    from wattlas.cli.tiers_menu import class_of
-    from wattlas.studies.board import board_of, problems_of
-    from wattlas.studies.shares import cap_problems, unknown_zones, zones_of
-
-    chosen = class_of(world, klass).id
-    problems = [
-        *unknown_zones(question.zones, world.signals.zones),
-        *cap_problems(question.cap_share, question.cap_g),
-        *problems_of(world, chosen, ways),
-    ]
-    if problems:
-        raise InputError(problems)
-    board = board_of(world, chosen, ways)
-    zones = zones_of(board, question.zones)
-    return Asked(question, board, zones, world, chosen, ways.green_share)
-
-
-def _with_forecast(asked: Asked, file: Path | None) -> Asked:
-    """The same question with the forecast that its days are planned on."""
-    from wattlas.studies.shares import persistence
-
-    if file is not None:
-        return replace(asked, expected=_read_forecast(asked, file), forecast=f"as {file} has it")
-    words = "persistence, each hour as it was the day before"
-    return replace(asked, expected=persistence(asked.board), forecast=words)
-
-
-def _read_forecast(asked: Asked, file: Path) -> np.ndarray:
-    """The forecast intensity of each region, (R, T)."""
-    from wattlas.data.intensity_file import read_intensities
-    from wattlas.model.signals import Hours
-    from wattlas.studies.shares import steps_per_day
-
-    board = asked.board
-    hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
-    read = read_intensities(file, hours)
-    own = board.zones if asked.world is None else [r.zone for r in asked.world.regions]
-    lacking = [zone for zone in dict.fromkeys(own) if zone not in read.zones]
-    if lacking:
-        what = f"lacks {', '.join(lacking)}"
-        raise InputError([Problem("zone", what, "Add their forecasts.", str(file))])
-    rows = [read.zones.index(zone) for zone in own]
-    found: np.ndarray = read.g_per_kwh[rows]
-    return found
-
-
 def _write(file: Path, rows: Rows) -> None:
     """Every day of every zone, place and rule, with its hours as letters."""
     import polars as pl
@@ -258,22 +217,43 @@ def _write(file: Path, rows: Rows) -> None:
         write_frame(file, frame)
 
 
-def _as_data(asked: Asked, found: Answer) -> dict[str, Any]:
-    board, world, of = asked.board, asked.world, asked.question
-    return {
-        "class": asked.klass or None,
-        "unit": "g per request" if world else "g per kWh of full service",
-        "intensity": str(world.signals.deciding) if world else "average",
-        "notice": world.notice if world else "",
-        "full_points": board.full_points,
-        "green_point": board.green_point or None,
-        "green_share": asked.green_share,
-        "left_out_share": board.left_out,
-        "cap_share": of.cap_share,
-        "cap_g": of.cap_g,
-        "forecast": asked.forecast or None,
-        "zones": found.zones,
-        "ahead": found.ahead,
-        "days": found.days,
-        "targets": found.targets,
-    }
+def _show(query: BoardQuestion, answers: Answer) -> None:
+    """What the figures are, shares, then what else was asked for."""
+    from wattlas.studies.share_listings import answer_listings
+
+    if query.world is not None and query.world.notice:
+        typer.echo(query.world.notice)
+    typer.echo("\n".join(_head(query)))
+    for listing in answer_listings(query, answers):
+        show(listing)
+    if answers.days:
+        typer.echo("Hours: · in full, ▒ split, █ degraded.")
+    left = query.board.left_out
+    if left > TOLD_FROM:
+        say(f"note: {percent(left)} of the requests have no place in full service; left out.")
+
+
+def _head(query: BoardQuestion) -> list[str]:
+    """What the table's figures are."""
+    from wattlas.studies.share_listings import unit_of
+
+    question, board, world = query.question, query.board, query.world
+    if world is None:
+        lines = [f"Degraded service takes {figure(query.green_share)} of full. Demand is flat."]
+    else:
+        lesser = board.green_point or f"{figure(query.green_share)} of that energy"
+        lines = [f"class {query.klass} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
+    cap = f"{figure(question.cap_g)} {unit_of(query)}"
+    if question.cap_share is not None:
+        cap = f"{question.cap_share:.4g} of what full service at home emits in the mean"
+    deciding = f"the {world.signals.deciding}" if world else "the average"
+    lines.append(f"Cap: {cap}, by {deciding} intensity.")
+    if "percentile" in question.rules:
+        lines.append("percentile: degrade until what is served in full keeps the cap in the mean.")
+    if "budget" in question.rules:
+        lines.append("budget: until all requests together do. even: the same without looking.")
+    else:
+        lines.append("even: until all requests together do, alike in every step.")
+    if len(question.places) > 1:
+        lines.append("of home: what a request in full emits there, over full service at home.")
+    return lines

@@ -11,17 +11,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from wattlas.studies import registry
+
 if TYPE_CHECKING:
     import polars as pl
 
     from wattlas.report.results import Results
 
 DIGITS = 6
-MAX_HOURS = 1000
-"""With more steps than this, the page shows the mean day of each month."""
-MAX_CANDIDATES = 30_000
-MAX_SURFACE = 10_000
-"""With more rows than this, every second line of a surface is shown."""
 
 _ESCAPES = {
     "<": "\\u003c",
@@ -53,89 +50,12 @@ def page_tables(results: Results) -> tuple[dict[str, Any], dict[str, str]]:
     out: dict[str, Any] = {}
     thinned: dict[str, str] = {}
     for name, frame in results.tables.items():
-        small, rule = _thin(name, frame)
+        entry = registry.tables().get(name)
+        small, rule = entry.thin(frame) if entry and entry.thin else (frame, "")
         out[name] = columns_of(small)
         if rule:
             thinned[name] = rule
     return out, thinned
-
-
-def _thin(name: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
-    if name == "hourly" and frame["time_utc"].n_unique() > MAX_HOURS:
-        rule = "Shown is the mean day of each month; the folder's hourly table has every hour."
-        return mean_days(frame), rule
-    if name == "candidates" and frame.height > MAX_CANDIDATES:
-        rule = (
-            "Shown is the best operating point of each region; the folder's candidates table "
-            "has all of them."
-        )
-        return best_points(frame), rule
-    if name in _SURFACES and frame.height > MAX_SURFACE:
-        keys, axes = _SURFACES[name]
-        said = " and ".join(axis.removesuffix("_ms") for axis in axes)
-        rule = f"Shown is every second {said}; the folder's {name} table has all of them."
-        return every_second(frame, keys, axes), rule
-    return frame, ""
-
-
-_SURFACES = {
-    "tier_utility": (("class", "segment"), ("accuracy", "latency_ms")),
-    "tier_grid": (("class",), ("discount", "share")),
-}
-
-
-def every_second(
-    surface: pl.DataFrame, keys: tuple[str, ...], axes: tuple[str, str]
-) -> pl.DataFrame:
-    """Every second value along both axes of each surface, the first and the last kept.
-
-    `keys` are the columns that tell the surfaces apart. A grid stays a grid, so that what is read
-    between its points stays bilinear.
-    """
-    import polars as pl
-
-    def kept(axis: str) -> pl.Expr:
-        rank = pl.col(axis).rank("dense").over(keys) - 1
-        return (rank % 2 == 0) | (rank == rank.max().over(keys))
-
-    return surface.filter(kept(axes[0]) & kept(axes[1]))
-
-
-def mean_days(hourly: pl.DataFrame) -> pl.DataFrame:
-    """The mean day of each month: 24 steps a month, stamped on its first day.
-
-    Sums (requests, hours represented) are added; powers, prices and intensities are means weighted
-    with the hours that each step stands for.
-    """
-    import polars as pl
-
-    weight = pl.col("hours_represented")
-    keys = ["time_utc", "region"]
-    sums = ["hours_represented", "requests"]
-    means = [c for c in hourly.columns if c not in (*keys, *sums) and hourly[c].dtype.is_numeric()]
-    at = pl.col("time_utc")
-    stamped = hourly.with_columns(at.dt.truncate("1mo") + pl.duration(hours=at.dt.hour()))
-
-    def mean(column: str) -> pl.Expr:
-        value = pl.col(column)
-        there = weight.filter(value.is_not_null()).sum()
-        return pl.when(there > 0).then((value * weight).sum() / there).alias(column)
-
-    grouped = stamped.group_by(keys, maintain_order=True).agg(
-        *(pl.col(c).sum() for c in sums), *(mean(c) for c in means)
-    )
-    return grouped.sort(keys).select([c for c in hourly.columns if c in grouped.columns])
-
-
-def best_points(candidates: pl.DataFrame) -> pl.DataFrame:
-    """One row per (metro, class, region): the chosen point, else the cheapest one that may run."""
-    import polars as pl
-
-    open_ = pl.col("reason").fill_null("") == ""
-    return candidates.sort(
-        pl.col("chosen_share").fill_null(0), open_, -pl.col("cost_usd_per_million"),
-        descending=True, nulls_last=True, maintain_order=True,
-    ).unique(["metro", "class", "region"], keep="first", maintain_order=True)  # fmt: skip
 
 
 def _column(series: pl.Series) -> Any:

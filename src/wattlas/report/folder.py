@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from wattlas.studies.study import Study
 
 
-def save(found: Study, folder: str | Path) -> Path:
+def save(study: Study, folder: str | Path) -> Path:
     """Write a study's results folder; returns the path of its report.
 
     Every file is written under a temporary name and renamed, and meta.json comes last, so that a
     folder whose writing was cut short is recognised. Raises InputError for a folder that cannot
     hold the tables.
     """
-    frames = {name: frame(columns) for name, columns in found.tables.items()}
-    return write_report(write_results(folder, found.meta, frames))
+    frames = {name: frame(columns) for name, columns in study.tables.items()}
+    return write_report(write_results(folder, study.meta, frames))

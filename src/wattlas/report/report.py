@@ -1,73 +1,98 @@
 """Results to one self-contained HTML file that makes no request and opens from a disk.
 
-The policy in its head forbids every connection and every script but those whose hashes it lists,
-so that a name from a scenario cannot become code even if an escape were missed.
+The templates escape every text. The policy in the page's head forbids every connection and every
+script but those whose hashes it lists, so that a name from a scenario cannot become code even if
+an escape were missed.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from html import escape
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from wattlas.report import page
+from wattlas.report import words
 from wattlas.report.embed import page_tables, script_json
+from wattlas.report.page import context
 from wattlas.report.results import REPORT, Results, open_results, write_text
-from wattlas.report.vendor import OWN_SCRIPTS, read, vendored
+from wattlas.report.vendor import own_scripts, read, vendored
+from wattlas.studies import registry
 
-_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline")
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline", "classes")
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render_report(results: Results) -> str:
     """The whole report as one HTML document."""
+    from markupsafe import Markup
+
     scripts = [read(part.file) for part in vendored() if part.is_script]
-    scripts.append("\n".join(read(f"report/{name}") for name in OWN_SCRIPTS))
+    figures = registry.figures()
+    scripts.append("\n".join(path.read_text("utf-8") for path in own_scripts(figures)))
     tables, thinned = page_tables(results)
     data = {
         "meta": {key: results.meta.get(key) for key in _META_SHOWN},
         "tables": tables,
         "thinned": thinned,
+        "parts": [asdict(part) for part in registry.PARTS],
+        "figures": [_words(figure) for figure in figures],
     }
     world = next(part for part in vendored() if not part.is_script)
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{escape(results.title)} – Wattlas</title>",
-            '<link rel="icon" href="data:,">',
-            f"<style>\n{read('report/report.css')}</style>",
-            "</head>",
-            "<body>",
-            '<div class="page">',
-            page.header(results),
-            "<noscript><p>The pictures need JavaScript; the numbers above do not.</p></noscript>",
-            '<main id="figures"></main>',
-            page.footer(results),
-            "</div>",
-            _data("wattlas-data", script_json(data)),
-            _data("wattlas-world", read(world.file).replace("<", "\\u003c")),
-            *(f"<script>{_inline(text)}</script>" for text in scripts),
-            "</body>",
-            "</html>",
-            "",
-        ]
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            **context(results),
+            policy=Markup(policy(scripts)),
+            style=Markup(read("report/report.css")),
+            scripts=[Markup(_inline(text)) for text in scripts],
+            data=Markup(script_json(data)),
+            world=Markup(read(world.file).replace("<", "\\u003c")),
+        )
     )
+
+
+def _words(figure: registry.Figure) -> dict[str, Any]:
+    """What the page says of a figure beside its picture."""
+    names = ("id", "question", "needs", "missing", "lacks")
+    return {**{name: getattr(figure, name) for name in names}, "part": figure.part.id}
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, which escape every value that is not markup made above."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "money": words.money,
+        "mass": words.mass,
+        "energy": words.energy,
+        "share": words.share,
+        "counted": words.count,
+    }
+    return made
 
 
 def write_report(results: Results | str | Path, path: str | Path | None = None) -> Path:
     """Write `report.html` into the results folder, or to `path`; returns where it lies."""
-    found = results if isinstance(results, Results) else open_results(results)
+    read_results = results if isinstance(results, Results) else open_results(results)
     if path is None:
-        if found.folder is None:
+        if read_results.folder is None:
             raise ValueError("these results have no folder: give the path of the report")
-        path = found.folder / REPORT
-    return write_text(Path(path), render_report(found))
+        path = read_results.folder / REPORT
+    return write_text(Path(path), render_report(read_results))
 
 
 def policy(scripts: list[str]) -> str:
@@ -88,7 +113,3 @@ def _inline(text: str) -> str:
     if "</script" in text.lower() or "<!--" in text:
         raise ValueError("a bundled script holds text that would end its element")
     return text
-
-
-def _data(element: str, text: str) -> str:
-    return f'<script type="application/json" id="{element}">{text}</script>'

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattlas.errors import InputError, Problem
-from wattlas.report.columns import COLUMNS, META_REQUIRED
+from wattlas.report.columns import META_REQUIRED, columns_of_tables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,7 +85,7 @@ def write_results(
     for name, frame in shaped.items():
         path = write_frame(target / f"{name}.parquet", frame)
         index[name] = {"rows": frame.height, "sha256": sha256_of(path)}
-    for stale in COLUMNS.keys() - shaped.keys():
+    for stale in columns_of_tables().keys() - shaped.keys():
         (target / f"{stale}.parquet").unlink(missing_ok=True)
     whole = {**meta, "tables": index}
     write_text(target / META, json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -100,10 +100,10 @@ def open_results(folder: str | Path) -> Results:
     meta = _read_meta(source)
     problems = list(_check_meta(meta, str(source / META)))
     tables: dict[str, pl.DataFrame] = {}
-    index = meta.get("tables")
-    for name in index if isinstance(index, dict) else COLUMNS:
+    index, known = meta.get("tables"), columns_of_tables()
+    for name in index if isinstance(index, dict) else known:
         path = source / f"{name}.parquet"
-        if name not in COLUMNS:
+        if name not in known:
             continue
         if not path.is_file():
             if isinstance(index, dict):
@@ -197,13 +197,14 @@ def _check_meta(meta: Mapping[str, Any], file: str | None = None) -> Iterator[Pr
 def _check_tables(
     tables: Mapping[str, pl.DataFrame], source: Path | None = None
 ) -> Iterator[Problem]:
+    known = columns_of_tables()
     for name, frame in tables.items():
         file = str(source / f"{name}.parquet") if source else None
-        if name not in COLUMNS:
-            known = ", ".join(COLUMNS)
-            yield Problem(name, f"no such table; there are {known}", "Rename it", file)
+        if name not in known:
+            what = f"no such table; there are {', '.join(known)}"
+            yield Problem(name, what, "Rename it", file)
             continue
-        for column, kind in COLUMNS[name].items():
+        for column, kind in known[name].items():
             what = _wrong(frame, column, kind)
             if what:
                 yield Problem(f"{name}.{column}", what, _AGAIN, file)
@@ -250,10 +251,10 @@ def _shape(name: str, frame: pl.DataFrame) -> pl.DataFrame:
         "flag": pl.Boolean,
         "time": pl.Datetime("ms", "UTC"),
     }
-    casts = []
-    for column, kind in COLUMNS[name].items():
+    known, casts = columns_of_tables()[name], []
+    for column, kind in known.items():
         dtype = types.get(kind.rstrip("?"), pl.Float64)
         cast = pl.col(column).cast(dtype)
         casts.append(cast.fill_nan(None) if dtype == pl.Float64 else cast)
-    extra = [c for c in frame.columns if c not in COLUMNS[name]]
+    extra = [c for c in frame.columns if c not in known]
     return frame.select(*casts, *extra)

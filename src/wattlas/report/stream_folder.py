@@ -74,12 +74,12 @@ def write_plan(
         return _read(target / META)
     total, parts, ends = Summary(), list[dict[str, Any]](), list[Scenario]()
     chunks = chunk_scenarios(long.stretches, objective=objective, steps=chunk_steps)
-    for n, one in enumerate(chunks):
+    for n, chunk in enumerate(chunks):
         path = target / PART.format(n)
-        entry = _kept(path, one) or _made(path, one, time_limit_s)
+        entry = _kept(path, chunk) or _made(path, chunk, time_limit_s)
         total = total.plus(Summary.from_dict(entry.pop("summary")))
         parts.append(entry)
-        ends = [*ends[:1], one]
+        ends = [*ends[:1], chunk]
         if done:
             done(total.steps)
     if not ends:
@@ -150,7 +150,7 @@ def _differences(begun: Mapping[str, Any], head: Mapping[str, Any], file: str) -
             yield Problem(f"{HEAD}: {key}", what, fix, file)
 
 
-def _kept(path: Path, one: Scenario) -> dict[str, Any] | None:
+def _kept(path: Path, chunk: Scenario) -> dict[str, Any] | None:
     """What a part that is there says of itself; None where there is none."""
     if not path.is_file():
         return None
@@ -162,24 +162,24 @@ def _kept(path: Path, one: Scenario) -> dict[str, Any] | None:
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         what = f"cannot be read: {error}"
         raise InputError([Problem("part", what, "Delete the file.", str(path))]) from error
-    if kept["fingerprint"] != fingerprint(one):
+    if kept["fingerprint"] != fingerprint(chunk):
         what = "was made from other hours than these: the scenario has changed"
         raise InputError([Problem("part", what, fix, str(path))])
     return {**kept["entry"], "summary": kept["summary"], "sha256": sha256_of(path)}
 
 
-def _made(path: Path, one: Scenario, time_limit_s: float | None) -> dict[str, Any]:
+def _made(path: Path, chunk: Scenario, time_limit_s: float | None) -> dict[str, Any]:
     """Plan a chunk and write its part."""
-    found = plan(one, time_limit_s=time_limit_s)
-    if str(found.status) == "infeasible":
-        raise InfeasibleError(found.conflict)
-    if not found.ok:
+    placement = plan(chunk, time_limit_s=time_limit_s)
+    if str(placement.status) == "infeasible":
+        raise InfeasibleError(placement.conflict)
+    if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
-    summary = Summary.of(found).as_dict()
-    frame, utc = found.to_polars(), one.hours.utc
-    del found  # its flows are as large as the table
+    summary = Summary.of(placement).as_dict()
+    frame, utc = placement.to_polars(), chunk.hours.utc
+    del placement  # its flows are as large as the table
     entry = {"file": path.name, "rows": frame.height, "first": f"{utc[0]}Z", "last": f"{utc[-1]}Z"}
-    about = {"entry": entry, "summary": summary, "fingerprint": fingerprint(one)}
+    about = {"entry": entry, "summary": summary, "fingerprint": fingerprint(chunk)}
     write_frame(path, frame, {_KEY: json.dumps(about)})
     return {**entry, "summary": summary, "sha256": sha256_of(path)}
 
@@ -221,8 +221,8 @@ def _by_region(scenario: Scenario, total: Summary) -> dict[str, float]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         fix = "Begin anew in another folder."
         raise InputError([Problem(path.name, f"not JSON: {error}", fix, str(path))]) from error
-    return dict(found)
+    return dict(read)

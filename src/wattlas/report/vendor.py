@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattlas.studies.registry import Figure
 
 ASSETS = Path(__file__).with_name("assets")
 
-OWN_SCRIPTS = (
-    "core.js",
-    "figure.js",
-    "labels.js",
-    "frontier.js",
-    "map.js",
-    "hours.js",
-    "merit.js",
-    "benefit.js",
-    "relocation.js",
-    "breakeven.js",
-    "why.js",
-    "policies.js",
-    "tiers.js",
-    "tiers-menu.js",
-    "tiers-targets.js",
-    "tiers-surface.js",
-    "tiers-utility.js",
-    "tiers-shares.js",
-    "tiers-designer.js",
-    "tiers-offers.js",
-    "tiers-segments.js",
-    "tiers-sensitivity.js",
-    "tiers-split.js",
-    "main.js",
-)
-"""In the order in which the page runs them."""
+FIRST_SCRIPTS = ("core.js", "figure.js", "labels.js", "surface.js", "tiers.js")
+"""What the figures share, in the order in which the page runs it."""
+LAST_SCRIPT = "main.js"
+
+
+def own_scripts(figures: Iterable[Figure]) -> list[Path]:
+    """Our scripts in the order in which the page runs them: shared ones, figures, the page."""
+    shared = ASSETS / "report"
+    own = [shared / name for name in FIRST_SCRIPTS]
+    return [*own, *(script_of(figure) for figure in figures), shared / LAST_SCRIPT]
+
+
+def script_of(figure: Figure) -> Path:
+    """The script of a figure: beside its module, else among the report's own."""
+    beside = figure.module.with_name(figure.script)
+    return beside if beside.is_file() else ASSETS / "report" / "figures" / figure.script
 
 
 @dataclass(frozen=True)

@@ -110,11 +110,11 @@ class Handler(BaseHTTPRequestHandler):
         if not self.server.is_own(self.headers.get_all("Host") or []):
             self._send(421, "text", b"This server answers only to its own address.\n")
             return
-        found = self.server.pages.get(unquote(urlsplit(self.path).path))
-        if found is None:
+        page = self.server.pages.get(unquote(urlsplit(self.path).path))
+        if page is None:
             self._send(404, "text", b"There is no such page. /tables.json lists the tables.\n")
         else:
-            self._send(200, *found)
+            self._send(200, *page)
 
     do_HEAD = do_GET
 

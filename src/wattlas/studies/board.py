@@ -74,15 +74,15 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
     problems = list(problems_of(scenario, klass, ways))
     if problems:
         raise InputError(problems)
-    k = [one.id for one in scenario.classes].index(klass)
-    found = _open(scenario, k, ways)
-    if not found.requests.sum() > 0:
+    k = [known.id for known in scenario.classes].index(klass)
+    open_to = _open(scenario, k, ways)
+    if not open_to.requests.sum() > 0:
         fix = "Give it demand, or another point of full service."
         raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
-    point = None if ways.green_share is not None else _green_point(scenario, k, found, ways)
-    clients = tuple(_clients(scenario, found, point, ways))
-    homes = {one.zone for one in clients}
-    asked = scenario.demand_per_h[:, k] @ scenario.hours.hours
+    point = None if ways.green_share is not None else _green_point(scenario, k, open_to, ways)
+    clients = tuple(_clients(scenario, open_to, point, ways))
+    homes = {client.zone for client in clients}
+    requests = scenario.demand_per_h[:, k] @ scenario.hours.hours
     return Board(
         zones=tuple(z for z in scenario.signals.zones if z in homes),
         clients=clients,
@@ -91,9 +91,9 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
         step_h=scenario.hours.step_h,
         whole=bool(scenario.hours.follows[1:].all()),
         moved_kwh=ways.network_kwh_per_gb * scenario.classes[k].transfer_gb,
-        full_points=_full_points(scenario, found),
+        full_points=_full_points(scenario, open_to),
         green_point="" if point is None else scenario.points[point].id,
-        left_out=float(asked[found.home < 0].sum() / asked.sum()),
+        left_out=float(requests[open_to.home < 0].sum() / requests.sum()),
     )
 
 
@@ -114,11 +114,11 @@ def board_of_table(
     if problems:
         raise InputError(problems)
     count, steps = g_per_kwh.shape
-    one = np.ones(count)
+    each_kwh = np.ones(count)
     return Board(
         zones=tuple(zones),
         clients=tuple(
-            Client(zone, n, np.full(steps, step_h), one, green_share * one)
+            Client(zone, n, np.full(steps, step_h), each_kwh, green_share * each_kwh)
             for n, zone in enumerate(zones)
         ),
         g_per_kwh=g_per_kwh,
@@ -130,8 +130,8 @@ def board_of_table(
 
 def problems_of(scenario: Scenario, klass: str, ways: Ways) -> Iterator[Problem]:
     """What is wrong with the names and figures of a question."""
-    points = [one.id for one in scenario.points]
-    named = [("class", klass, [one.id for one in scenario.classes])]
+    points = [o.id for o in scenario.points]
+    named = [("class", klass, [k.id for k in scenario.classes])]
     named += [("full", ways.full, points)] if ways.full is not None else []
     named += [("green", ways.green, points)] if ways.green is not None else []
     named += [("regions", r, [x.id for x in scenario.regions]) for r in ways.regions or ()]
@@ -186,71 +186,71 @@ def _open_degraded(
     longest = longest_ms(scenario, judged.budget_ms * factor)[:, k]
     last_resort = np.where(full, latency, -np.inf).max(axis=(1, 2))
     late = np.where(judged.late[:, k], last_resort, -np.inf)[:, None, None]
-    found: np.ndarray = (judged.closed[:, k] & bars) == 0
-    found &= latency <= np.maximum(longest, late) * (1 + 1e-12)
-    return found
+    allowed: np.ndarray = (judged.closed[:, k] & bars) == 0
+    allowed &= latency <= np.maximum(longest, late) * (1 + 1e-12)
+    return allowed
 
 
-def _clients(scenario: Scenario, found: _Open, point: int | None, ways: Ways) -> Iterator[Client]:
+def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) -> Iterator[Client]:
     """Metros with demand, those merged that share home and open places."""
     pue = scenario.pue
     allowed = [ways.regions is None or r.id in ways.regions for r in scenario.regions]
     rows: dict[tuple[int, bytes, bytes], list[int]] = {}
     made: dict[tuple[int, bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
-    for i in np.flatnonzero(found.requests.any(axis=1)).tolist():
-        home = int(found.home[i])
+    for i in np.flatnonzero(open_to.requests.any(axis=1)).tolist():
+        home = int(open_to.home[i])
         here = np.array(allowed) | (np.arange(len(allowed)) == home)
-        full = np.where(found.full[i] & here[:, None], found.kwh, np.inf).min(axis=1) * pue
+        full = np.where(open_to.full[i] & here[:, None], open_to.kwh, np.inf).min(axis=1) * pue
         if point is None:
             green = np.full(len(full), np.inf)
             np.multiply(ways.green_share or 0.0, full, out=green, where=np.isfinite(full))
         else:
-            green = np.where(found.green[i, :, point] & here, found.kwh[point] * pue, np.inf)
+            green = np.where(open_to.green[i, :, point] & here, open_to.kwh[point] * pue, np.inf)
         key = (home, full.tobytes(), green.tobytes())
         rows.setdefault(key, []).append(i)
         made[key] = full, green
     for key, members in rows.items():
         full, green = made[key]
         zone = scenario.regions[key[0]].zone
-        yield Client(zone, key[0], found.requests[members].sum(axis=0), full, green)
+        yield Client(zone, key[0], open_to.requests[members].sum(axis=0), full, green)
 
 
-def _home_kwh(found: _Open) -> np.ndarray:
+def _home_kwh(open_to: _Open) -> np.ndarray:
     """IT energy of full service at home, (I,); nan where there is no home."""
-    at_home = found.full[np.arange(len(found.home)), np.maximum(found.home, 0)]
-    least = np.where(at_home, found.kwh, np.inf).min(axis=1)
-    return np.where(found.home >= 0, least, np.nan)
+    at_home = open_to.full[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
+    least = np.where(at_home, open_to.kwh, np.inf).min(axis=1)
+    return np.where(open_to.home >= 0, least, np.nan)
 
 
-def _full_points(scenario: Scenario, found: _Open) -> tuple[str, ...]:
+def _full_points(scenario: Scenario, open_to: _Open) -> tuple[str, ...]:
     """Points of full service at home, by requests."""
-    at_home = found.full[np.arange(len(found.home)), np.maximum(found.home, 0)]
-    point = np.where(at_home, found.kwh, np.inf).argmin(axis=1)
-    asked = np.bincount(point, found.requests.sum(axis=1), len(scenario.points))
-    order = np.argsort(-asked, kind="stable")
-    return tuple(scenario.points[o].id for o in order if asked[o] > 0)
+    at_home = open_to.full[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
+    point = np.where(at_home, open_to.kwh, np.inf).argmin(axis=1)
+    requests = np.bincount(point, open_to.requests.sum(axis=1), len(scenario.points))
+    order = np.argsort(-requests, kind="stable")
+    return tuple(scenario.points[o].id for o in order if requests[o] > 0)
 
 
-def _green_point(scenario: Scenario, k: int, found: _Open, ways: Ways) -> int:
+def _green_point(scenario: Scenario, k: int, open_to: _Open, ways: Ways) -> int:
     """Position of the degraded point. Raises InputError where it, or every one, saves nothing."""
-    asked = found.requests.sum(axis=1)
-    less = found.kwh[None, :] < _home_kwh(found)[:, None] * (1 - 1e-12)
+    requests = open_to.requests.sum(axis=1)
+    less = open_to.kwh[None, :] < _home_kwh(open_to)[:, None] * (1 - 1e-12)
     if ways.green is not None:
         named = [o.id for o in scenario.points].index(ways.green)
-        if not asked @ (found.green[:, :, named].any(axis=1) & less[:, named]) > 0:
+        if not requests @ (open_to.green[:, :, named].any(axis=1) & less[:, named]) > 0:
             what = f"`{ways.green}` takes no less energy than full service wherever it is open"
             fix = "Choose a thriftier point, another of full service, or a larger latency factor."
             raise InputError([Problem("green", what, fix)])
         return named
-    at_home = found.green[np.arange(len(found.home)), np.maximum(found.home, 0)]
-    reach = np.where(_own_copies(scenario, k), asked @ (at_home & less), 0.0)
+    at_home = open_to.green[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
+    reach = np.where(_own_copies(scenario, k), requests @ (at_home & less), 0.0)
     if not reach.max() > 0:
         what = "no point takes less energy than full service at home"
         fix = "Name another point of full service, or give green_share."
         raise InputError([Problem("green", what, fix)])
     best = np.flatnonzero(reach >= reach.max() * (1 - 1e-9))
     score, late = accuracy(scenario)[k], service_ms(scenario)[k]
-    return int(best[np.lexsort((found.kwh[best], late[best], -score[best]))[0]])
+    return int(best[np.lexsort((open_to.kwh[best], late[best], -score[best]))[0]])
 
 
 def _own_copies(scenario: Scenario, k: int) -> np.ndarray:

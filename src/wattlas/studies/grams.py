@@ -60,7 +60,7 @@ class Board:
 
     def of(self, zone: str) -> list[Client]:
         """The clients that are at home in a zone."""
-        return [one for one in self.clients if one.zone == zone]
+        return [client for client in self.clients if client.zone == zone]
 
 
 @dataclass(frozen=True)
@@ -90,20 +90,22 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
     Steps of which nothing is expected (nan) are taken as they are in truth.
     """
     clients = board.of(zone)
-    asked = np.stack([one.requests for one in clients])
+    requests = np.stack([client.requests for client in clients])
     if expected is not board.g_per_kwh:
         known = np.isfinite(expected).all(axis=0)
         expected = np.where(known, expected, board.g_per_kwh)
-    served = [_served(board, one, place, expected) for one in clients]
-    at_home = np.stack([one.full_kwh[one.home] * board.g_per_kwh[one.home] for one in clients])
-    home_g = float((asked * at_home).sum() / asked.sum())
+    served = [_served(board, client, place, expected) for client in clients]
+    at_home = np.stack(
+        [client.full_kwh[client.home] * board.g_per_kwh[client.home] for client in clients]
+    )
+    home_g = float((requests * at_home).sum() / requests.sum())
     truth, thought = (
         Grams(
             zone,
             place,
-            _mean([one[n][0] for one in served], asked),
-            _mean([one[n][1] for one in served], asked),
-            asked.sum(axis=0),
+            _mean([pairs[n][0] for pairs in served], requests),
+            _mean([pairs[n][1] for pairs in served], requests),
+            requests.sum(axis=0),
             home_g,
         )
         for n in (0, 1)
@@ -114,10 +116,10 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
 def intensity(board: Board, zone: str) -> tuple[float, float]:
     """(mean, coefficient of variation) of the intensity at home, weighted by requests."""
     clients = board.of(zone)
-    asked = np.stack([one.requests for one in clients])
-    there = np.stack([board.g_per_kwh[one.home] for one in clients])
-    mean = float((asked * there).sum() / asked.sum())
-    spread = float((asked * (there - mean) ** 2).sum() / asked.sum()) ** 0.5
+    requests = np.stack([client.requests for client in clients])
+    there = np.stack([board.g_per_kwh[client.home] for client in clients])
+    mean = float((requests * there).sum() / requests.sum())
+    spread = float((requests * (there - mean) ** 2).sum() / requests.sum()) ** 0.5
     return mean, spread / mean if mean > 0 else 0.0
 
 
@@ -125,60 +127,62 @@ Pair = tuple[np.ndarray, np.ndarray]
 """Grams per request in full and degraded."""
 
 
-def _served(board: Board, one: Client, place: str, expected: np.ndarray) -> tuple[Pair, Pair]:
+def _served(board: Board, client: Client, place: str, expected: np.ndarray) -> tuple[Pair, Pair]:
     """((full, green) in truth, the same as expected), each (T,)."""
-    regions: Sequence[int] = [one.home]
+    regions: Sequence[int] = [client.home]
     if place == REMOTE:
-        regions = np.flatnonzero(np.isfinite(one.full_kwh) | np.isfinite(one.green_kwh)).tolist()
-    full, full_at = _cheapest(board, one, one.full_kwh, regions, expected)
-    green, green_at = _cheapest(board, one, one.green_kwh, regions, expected)
+        regions = np.flatnonzero(
+            np.isfinite(client.full_kwh) | np.isfinite(client.green_kwh)
+        ).tolist()
+    full, full_at = _cheapest(board, client, client.full_kwh, regions, expected)
+    green, green_at = _cheapest(board, client, client.green_kwh, regions, expected)
     worth = green < full
     as_expected = full, np.where(worth, green, full)
     if expected is board.g_per_kwh:
         return as_expected, as_expected
-    full_true = _at(board, one, one.full_kwh, regions, full_at)
-    green_true = _at(board, one, one.green_kwh, regions, green_at)
+    full_true = _at(board, client, client.full_kwh, regions, full_at)
+    green_true = _at(board, client, client.green_kwh, regions, green_at)
     return (full_true, np.where(worth, green_true, full_true)), as_expected
 
 
 def _cheapest(
     board: Board,
-    one: Client,
+    client: Client,
     kwh: np.ndarray,
     regions: Sequence[int],
     g_per_kwh: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(least grams, position of its region) in each step; inf where it is open nowhere."""
-    grid = np.stack([_grams(board, one, kwh, r, g_per_kwh) for r in regions])
+    grid = np.stack([_grams(board, client, kwh, r, g_per_kwh) for r in regions])
     at = grid.argmin(axis=0)
     return grid[at, np.arange(grid.shape[1])], at
 
 
 def _at(
-    board: Board, one: Client, kwh: np.ndarray, regions: Sequence[int], at: np.ndarray
+    board: Board, client: Client, kwh: np.ndarray, regions: Sequence[int], at: np.ndarray
 ) -> np.ndarray:
     """Grams in truth where each step's request was sent."""
     found = np.empty(len(at))
     for n in np.unique(at):
         here = at == n
-        found[here] = _grams(board, one, kwh, regions[n], board.g_per_kwh)[here]
+        found[here] = _grams(board, client, kwh, regions[n], board.g_per_kwh)[here]
     return found
 
 
 def _grams(
-    board: Board, one: Client, kwh: np.ndarray, region: int, g_per_kwh: np.ndarray
+    board: Board, client: Client, kwh: np.ndarray, region: int, g_per_kwh: np.ndarray
 ) -> np.ndarray:
     """Grams per request at a region: half of the network's energy at either end; inf if closed."""
     if not np.isfinite(kwh[region]):
         return np.full(g_per_kwh.shape[1], np.inf)
     there: np.ndarray = kwh[region] * g_per_kwh[region]
-    if region != one.home and board.moved_kwh > 0:
-        there = there + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[one.home]) / 2
+    if region != client.home and board.moved_kwh > 0:
+        there = there + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.home]) / 2
     return there
 
 
-def _mean(rows: list[np.ndarray], asked: np.ndarray) -> np.ndarray:
+def _mean(rows: list[np.ndarray], requests: np.ndarray) -> np.ndarray:
     """Mean over clients by their requests in each step; alike in steps without any."""
-    weight = np.where(asked.sum(axis=0) > 0, asked, 1.0)
+    weight = np.where(requests.sum(axis=0) > 0, requests, 1.0)
     mean: np.ndarray = (weight * np.stack(rows)).sum(axis=0) / weight.sum(axis=0)
     return mean

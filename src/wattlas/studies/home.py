@@ -25,7 +25,7 @@ class Home:
 
 def at_home(scenario: Scenario, klass: str) -> Home:
     """The means of a class. Raises InputError for a class without demand, or with no home."""
-    k = [one.id for one in scenario.classes].index(klass)
+    k = [known.id for known in scenario.classes].index(klass)
     home = home_region(scenario, feasibility(scenario))[:, k]
     requests = scenario.demand_per_h[:, k] * scenario.hours.hours
     requests = np.where(home[:, None] >= 0, requests, 0.0)

@@ -35,30 +35,32 @@ def levels(
     problems = list(cap_problems(cap_g=cap_g))
     if problems:
         raise InputError(problems)
-    chosen = next(one for one in scenario.classes if one.id == klass)
+    chosen = next(client for client in scenario.classes if client.id == klass)
     clients = board.of(zone)
-    asked = np.stack([one.requests for one in clients])
-    there = np.stack([board.g_per_kwh[one.home] for one in clients])
-    pue = float(scenario.pue[[one.home for one in clients]] @ asked.sum(axis=1) / asked.sum())
+    requests = np.stack([client.requests for client in clients])
+    intensities = np.stack([board.g_per_kwh[client.home] for client in clients])
+    pue = float(
+        scenario.pue[[client.home for client in clients]] @ requests.sum(axis=1) / requests.sum()
+    )
     people = population(scenario.users or Users(), 1.0)
     scale = default_scale(chosen.latency_budget_ms, max(cap_g, 1e-300))
-    found = targets(menu(chosen, scenario.points), cap_g, people, scale, pue)
-    step = np.searchsorted(found.to_g_per_kwh, there.ravel(), side="left")
-    share = np.bincount(step, asked.ravel(), len(found.point) + 1) / asked.sum()
+    steps = targets(menu(chosen, scenario.points), cap_g, people, scale, pue)
+    step = np.searchsorted(steps.to_g_per_kwh, intensities.ravel(), side="left")
+    share = np.bincount(step, requests.ravel(), len(steps.point) + 1) / requests.sum()
     rows = [
         {
             "zone": zone,
             "cap_g": cap_g,
-            "from_g_per_kwh": float(found.from_g_per_kwh[n]),
-            "to_g_per_kwh": _end(float(found.to_g_per_kwh[n])),
-            "point": found.menu.ids[o],
-            "accuracy": float(found.menu.accuracy[o]),
-            "service_ms": float(found.menu.service_ms[o]),
+            "from_g_per_kwh": float(steps.from_g_per_kwh[n]),
+            "to_g_per_kwh": _end(float(steps.to_g_per_kwh[n])),
+            "point": steps.menu.ids[o],
+            "accuracy": float(steps.menu.accuracy[o]),
+            "service_ms": float(steps.menu.service_ms[o]),
             "requests_share": float(share[n]),
         }
-        for n, o in enumerate(found.point)
+        for n, o in enumerate(steps.point)
     ]
-    last = float(found.to_g_per_kwh[-1]) if len(rows) else 0.0
+    last = float(steps.to_g_per_kwh[-1]) if len(rows) else 0.0
     nothing: dict[str, Any] = dict.fromkeys(("to_g_per_kwh", "point", "accuracy", "service_ms"))
     beyond = {"zone": zone, "cap_g": cap_g, "from_g_per_kwh": last, **nothing}
     return [*rows, {**beyond, "requests_share": float(share[-1])}] if np.isfinite(last) else rows

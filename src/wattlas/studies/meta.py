@@ -40,7 +40,8 @@ def described(scenario: Scenario) -> dict[str, Any]:
             "kind": scenario.signals.intensity_kind,
         },
         "objective": {key: _plain(v) for key, v in asdict(scenario.objective).items()},
-        "provenance": [asdict(one) for one in scenario.provenance],
+        "classes": {k.id: k.name for k in scenario.classes},
+        "provenance": [asdict(source) for source in scenario.provenance],
         "network": {"modelled_share": scenario.network.modelled_share},
     }
 
@@ -96,7 +97,9 @@ def limits(scenario: Scenario) -> list[str]:
             f"Accelerator rent is {rents.pop():g} USD/GPU-h in every region, so it decides between "
             "operating points but not between regions."
         )
-    if not scenario.frictions.couples:
+    from wattlas.placement.constraints.registry import links
+
+    if not links(scenario):
         said.append("Starting capacity and moving state cost nothing here.")
     said.append(
         "Frontiers, and the saving without each limit, leave the frictions or caps out where they "

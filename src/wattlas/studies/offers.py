@@ -19,11 +19,11 @@ from wattlas.model.offer import withdrawn
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
+from wattlas.model.table import Table
 from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
-from wattlas.placement.tables.metrics import Table
 from wattlas.placement.tables.service_costs import serving
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
@@ -75,7 +75,7 @@ class TierDesign:
 
     def tiers(self) -> tuple[Tier, ...]:
         """The contracts that are worth offering, as the placement takes them."""
-        return tuple(t for one in self.designs for t in _tiers(self.plan.scenario, one, self))
+        return tuple(t for design in self.designs for t in _tiers(self.plan.scenario, design, self))
 
     def scenario(self) -> Scenario:
         """The scenario with those contracts on offer and taken up as designed."""
@@ -122,41 +122,41 @@ def design_tiers(
     Siris et al. 2026.
     """
     base = withdrawn(scenario)
-    who, asked = users or base.users, terms or base.terms
-    problems = list(_problems(base, who, asked))
+    who, wanted = users or base.users, terms or base.terms
+    problems = list(_problems(base, who, wanted))
     if problems:
         raise InputError(problems)
     assert who is not None
     tell = progress or (lambda _what, _share: None)
     tell("full service", 0.0)
-    found = plan(base) if placed is None else placed
-    if not found.ok:
-        raise InfeasibleError(found.conflict)
+    placement = plan(base) if placed is None else placed
+    if not placement.ok:
+        raise InfeasibleError(placement.conflict)
     menu = tuple(base.points if points is None else points)
     if not menu:
         fix = "Give operating points that a degraded request may use."
         raise InputError([Problem("points", "the menu is empty", fix)])
-    named = [k.id for k in _priced(base, who)] if asked.classes is None else list(asked.classes)
+    named = [k.id for k in _priced(base, who)] if wanted.classes is None else list(wanted.classes)
     designs = []
     for n, name in enumerate(named):
         tell(f"tiers of class {name}", n / len(named))
-        service = serving(found, name, menu, accelerators=asked.accelerators)
+        service = serving(placement, name, menu, accelerators=wanted.accelerators)
         price = price_of(base, who, name)
         if not service.points:
             designs.append(Design(service, price, OfferVerdict(False, NO_CANDIDATE)))
             continue
-        usable = 1.0 if asked.cap_share is None else rule_share(service, asked.cap_share)
-        of = market(service, population(who, price), price, scale=who.ends, usable=usable)
-        designs.append(_designed(of, who, asked, fair, size, sensitive, usable))
-    return TierDesign(found, asked, tuple(designs), menu)
+        usable = 1.0 if wanted.cap_share is None else rule_share(service, wanted.cap_share)
+        sold_to = market(service, population(who, price), price, scale=who.ends, usable=usable)
+        designs.append(_designed(sold_to, who, wanted, fair, size, sensitive, usable))
+    return TierDesign(placement, wanted, tuple(designs), menu)
 
 
 def price_of(scenario: Scenario, users: Users, klass: str) -> float:
     """What a request of a class sells for in full service, USD."""
-    one = next(k for k in scenario.classes if k.id == klass)
-    if one.price_usd_per_request is not None:
-        return one.price_usd_per_request
-    return users.price_usd(one.tokens_in, one.tokens_out)
+    named = next(k for k in scenario.classes if k.id == klass)
+    if named.price_usd_per_request is not None:
+        return named.price_usd_per_request
+    return users.price_usd(named.tokens_in, named.tokens_out)
 
 
 def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
@@ -164,7 +164,7 @@ def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
 
 
 def _designed(
-    of: Market,
+    sold_to: Market,
     users: Users,
     terms: Terms,
     fair: bool,
@@ -172,29 +172,31 @@ def _designed(
     sensitive: bool,
     usable: float | np.ndarray,
 ) -> Design:
-    grid, objective = scan_grid(of, size), terms.objective
-    tops = {goal: best(of, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
-    said = offer_verdict(of, tops[PROFIT], tops[CARBON], objective)
+    grid, objective = scan_grid(sold_to, size), terms.objective
+    tops = {goal: best(sold_to, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
+    said = offer_verdict(sold_to, tops[PROFIT], tops[CARBON], objective)
     chosen = tops[objective] if said.worth else None
     steps = None
     if terms.most > 1 and chosen:
-        steps = ladder(of, terms.most, objective, size=size, fair=fair)
+        steps = ladder(sold_to, terms.most, objective, size=size, fair=fair)
     contracts = (chosen.contract,) if chosen else ()
     return Design(
-        service=of.service,
-        price_usd=of.price_usd,
+        service=sold_to.service,
+        price_usd=sold_to.price_usd,
         verdict=said,
-        market=of,
+        market=sold_to,
         grid=grid,
         most=tops[PROFIT],
         cleanest=tops[CARBON],
         chosen=chosen,
         ladder=steps or _alone(chosen),
-        floors=tuple(by_fallback(of, objective, fair=fair, grid=grid)),
-        front=tuple(pareto(of, grid, fair=fair)),
-        segments=tuple(segments(of, contracts, (GREEN,) * len(contracts))),
+        floors=tuple(by_fallback(sold_to, objective, fair=fair, grid=grid)),
+        front=tuple(pareto(sold_to, grid, fair=fair)),
+        segments=tuple(segments(sold_to, contracts, (GREEN,) * len(contracts))),
         sensitivities=tuple(
-            sensitivities(of.service, users, of.price_usd, objective, usable) if sensitive else ()
+            sensitivities(sold_to.service, users, sold_to.price_usd, objective, usable)
+            if sensitive
+            else ()
         ),
     )
 
@@ -212,21 +214,23 @@ def _alone(chosen: Offer | None) -> Ladder:
     )
 
 
-def _tiers(scenario: Scenario, one: Design, whole: TierDesign) -> Iterator[Tier]:
+def _tiers(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Tier]:
     """The contracts of a design; their ids name the class where several classes have one."""
     worth = [d for d in whole.designs if d.chosen is not None]
-    if one.chosen is None:
+    if design.chosen is None:
         return
-    klass = next(k for k in scenario.classes if k.id == one.service.klass)
-    for n, (each, adoption) in enumerate(zip(one.ladder.offers, one.ladder.adoption, strict=True)):
+    klass = next(k for k in scenario.classes if k.id == design.service.klass)
+    for n, (each, adoption) in enumerate(
+        zip(design.ladder.offers, design.ladder.adoption, strict=True)
+    ):
         parts = [GREEN, *([klass.id] if len(worth) > 1 else []), *([str(n + 1)] if n else [])]
         at = each.contract.point
-        late = float(one.service.latest_ms[at]) / klass.latency_budget_ms
+        late = float(design.service.latest_ms[at]) / klass.latency_budget_ms
         yield Tier(
             id="-".join(parts),
             share_max=min(each.degraded, 1.0),
             adoption=min(adoption, 1.0),
-            accuracy_min=float(one.service.accuracy[at]),
+            accuracy_min=float(design.service.accuracy[at]),
             latency_factor=max(late * (1 + 1e-9), 1.0),
             discount=each.discount,
             classes=(klass.id,),

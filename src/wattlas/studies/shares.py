@@ -1,8 +1,8 @@
 """How much of a class must be degraded to stay under a carbon cap, zone by zone.
 
-The rules are those of `tiers.share` and `tiers.ahead`; what a request emits is `job.grams`. A cap
-is grams per request, or a share of what full service at home emits in the mean of the window; away
-from home it is the same cap.
+The rules are those of `tiers.share` and `tiers.ahead`; what a request emits is `studies.grams`. A
+cap is grams per request, or a share of what full service at home emits in the mean of the window;
+away from home it is the same cap.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.studies.board import Ways, board_of, problems_of
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
 from wattlas.tiers.ahead import PAST_DAYS, Ahead, Ledger, day_ahead, plan_ahead
@@ -23,8 +24,6 @@ from wattlas.tiers.share import RULES, Share, against_blind, green_share, least_
 
 CAP_SHARES = tuple(round(0.5 + 0.025 * n, 3) for n in range(21))
 """Caps of a table of shares, as shares of what full service emits at home: 0.5 to 1."""
-
-Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,23 +71,19 @@ def shares(
     cap_shares: Sequence[float] = CAP_SHARES,
     rules: Sequence[str] = RULES,
     places: Sequence[str] = PLACES,
-    full: str | None = None,
-    green: str | None = None,
-    green_share: float | None = None,
-    latency_factor: float = 1.0,
-    regions: Sequence[str] | None = None,
-    network_kwh_per_gb: float = 0.0,
+    ways: Ways | None = None,
 ) -> Table:
     """The share of a class's requests to degrade, per zone, cap, rule and place.
 
     Columns `zone`, `cap_share`, `rule`, `place` and `share`, 0..1, None where no share would do.
     `zones` are those where the class has clients at home, all unless given. `cap_shares` are of
     what full service at home emits in the mean, 0..1. `rules` are `percentile`, `budget` and
-    `blind`; `places` `local` and `remote`. The other parameters are those of `job.board.Ways`.
+    `blind`; `places` `local` and `remote`. `ways` says how requests are served, in full and
+    degraded.
 
     Raises InputError with everything that is wrong.
     """
-    ways = Ways(full, green, green_share, latency_factor, regions, network_kwh_per_gb)
+    ways = Ways() if ways is None else ways
     problems = [*problems_of(scenario, klass, ways), *_choices(rules, places, cap_shares)]
     problems += unknown_zones(zones, scenario.signals.zones)
     if problems:
@@ -105,18 +100,18 @@ def table_of(
     places: Sequence[str] = PLACES,
 ) -> Table:
     """As `shares`, on a board that is there."""
-    out: Table = {"zone": [], "cap_share": [], "rule": [], "place": [], "share": []}
+    out: dict[str, list[Any]] = {"zone": [], "cap_share": [], "rule": [], "place": [], "share": []}
     for zone in zones:
         for place in places:
-            one = grams(board, zone, place)
-            caps = np.asarray(cap_shares, dtype=float) * one.home_g
+            emitted = grams(board, zone, place)
+            caps = np.asarray(cap_shares, dtype=float) * emitted.home_g
             for rule in rules:
-                found = shares_at(one.full_g, one.green_g, caps, one.requests, rule)
-                out["zone"] += [zone] * len(found)
+                needed = shares_at(emitted.full_g, emitted.green_g, caps, emitted.requests, rule)
+                out["zone"] += [zone] * len(needed)
                 out["cap_share"] += list(cap_shares)
-                out["rule"] += [rule] * len(found)
-                out["place"] += [place] * len(found)
-                out["share"] += [None if np.isnan(x) else float(x) for x in found]
+                out["rule"] += [rule] * len(needed)
+                out["place"] += [place] * len(needed)
+                out["share"] += [None if np.isnan(x) else float(x) for x in needed]
     return out
 
 
@@ -156,16 +151,16 @@ def zone_share(
     of: Grams | None = None,
 ) -> ZoneShare:
     """As `share_of`, on a board that is there; `of` are its grams, where they are known."""
-    one = grams(board, zone, place) if of is None else of
-    cap = cap_of(one, cap_share, cap_g)
+    emitted = grams(board, zone, place) if of is None else of
+    cap = cap_of(emitted, cap_share, cap_g)
     return ZoneShare(
         rule=rule,
         cap_g=cap,
-        grams=one,
+        grams=emitted,
         utc=board.utc,
-        found=_tried(one, cap, rule),
-        blind=_tried(one, cap, "blind"),
-        least_g=least_mean_g(one.full_g, one.green_g, one.requests),
+        found=_tried(emitted, cap, rule),
+        blind=_tried(emitted, cap, "blind"),
+        least_g=least_mean_g(emitted.full_g, emitted.green_g, emitted.requests),
     )
 
 
@@ -215,9 +210,9 @@ def steps_per_day(board: Board) -> int:
     return steps
 
 
-def cap_of(one: Grams, cap_share: float | None = None, cap_g: float | None = None) -> float:
+def cap_of(emitted: Grams, cap_share: float | None = None, cap_g: float | None = None) -> float:
     """The cap in grams per request."""
-    return cap_g if cap_g is not None else (cap_share or 0.0) * one.home_g
+    return cap_g if cap_g is not None else (cap_share or 0.0) * emitted.home_g
 
 
 def zones_of(board: Board, zones: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -241,9 +236,9 @@ def cap_problems(cap_share: float | None = None, cap_g: float | None = None) -> 
         yield Problem("cap_g", what, "Give g per request.")
 
 
-def _tried(one: Grams, cap: float, rule: str) -> Share | None:
+def _tried(emitted: Grams, cap: float, rule: str) -> Share | None:
     try:
-        return green_share(one.full_g, one.green_g, cap, one.requests, rule)
+        return green_share(emitted.full_g, emitted.green_g, cap, emitted.requests, rule)
     except InfeasibleError:
         return None
 
@@ -252,9 +247,9 @@ def _choices(
     rules: Sequence[str], places: Sequence[str], cap_shares: Sequence[float] = ()
 ) -> Iterator[Problem]:
     for where, given, known in (("rules", rules, RULES), ("places", places, PLACES)):
-        for one in given:
-            if one not in known:
-                yield Problem(where, f"`{one}` is none", f"Choose {', '.join(known)}.")
+        for name in given:
+            if name not in known:
+                yield Problem(where, f"`{name}` is none", f"Choose {', '.join(known)}.")
     for cap_share in cap_shares:
         yield from cap_problems(cap_share)
 

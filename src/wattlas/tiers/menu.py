@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.unit_values import energy_usd_per_kwh
 from wattlas.model.workload import OperatingPoint, WorkloadClass
-from wattlas.units import KWH_PER_MWH
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Menu:
 
     def priced(self, usd_per_mwh: float, rent_usd_per_gpu_h: float, pue: float = 1.0) -> Menu:
         """The menu with costs: energy at the meter and the rent of accelerators, per request."""
-        energy_usd = self.energy_kwh * pue * usd_per_mwh / KWH_PER_MWH
+        energy_usd = self.energy_kwh * energy_usd_per_kwh(pue, np.asarray(usd_per_mwh))
         return replace(self, cost_usd=energy_usd + self.gpu_h * rent_usd_per_gpu_h)
 
 

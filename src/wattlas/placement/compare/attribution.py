@@ -16,13 +16,13 @@ from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.api import objective_measures, plan
 from wattlas.placement.constraints.registry import links
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, cost
-from wattlas.placement.tables.metrics import Table
 from wattlas.placement.window.blocks import blocks, over_blocks
 from wattlas.placement.window.limits import limits_of, nearest_available, solve_limits
 from wattlas.units import KG_PER_T

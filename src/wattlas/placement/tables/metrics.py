@@ -6,9 +6,8 @@ names. Definitions follow Luo & Yang 2026.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from wattlas.model.objective import Minimise, Objective
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Flows, Plan, Totals
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.placement.api import plan
 from wattlas.placement.compare.counterfactual import label, present, without
 from wattlas.placement.explain import conflict
@@ -27,8 +27,6 @@ from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.solution.account import totals
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.limits import nearest_available
-
-Table = Mapping[str, Sequence[Any] | np.ndarray]
 
 REGIONAL_MS = 30.0
 """A region is regional where its round trip is at most this much above home's."""

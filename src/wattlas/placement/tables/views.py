@@ -12,12 +12,13 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance, unmerged
 from wattlas.placement.problem.unit_values import Measure, carbon, cost
 from wattlas.placement.solution.expanded import PerFlow, slices
-from wattlas.placement.tables.metrics import Table, flows_of
+from wattlas.placement.tables.metrics import flows_of
 from wattlas.units import KG_PER_T, KWH_PER_MWH
 
 QUANTILES = 201

@@ -5,6 +5,8 @@
   const page = JSON.parse(document.getElementById("wattlas-data").textContent);
   W.meta = page.meta;
   W.thinned = page.thinned;
+  W.parts = page.parts;
+  W.words = new Map(page.figures.map((words) => [words.id, words]));
 
   // -- tables ---------------------------------------------------------------------------------
   const cache = new Map();
@@ -91,8 +93,8 @@
   W.year = Math.abs(represented - 8760) <= 24;
   W.period = W.year ? "a year" : `in ${W.num(represented)} h`;
 
-  // What the plan is compared with: the nearest place, or the nearest one with room.
-  W.baseline = (W.meta.baseline || {}).label || "nearest place";
+  // What the plan is compared with: the nearest region, or the nearest one with capacity.
+  W.baseline = (W.meta.baseline || {}).label || "nearest region";
   W.Baseline = W.baseline[0].toUpperCase() + W.baseline.slice(1);
 
   W.hour = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
@@ -103,7 +105,9 @@
   for (const row of W.rows("places")) places.set(`${row.kind} ${row.id}`, row);
   W.place = (kind, id) => places.get(`${kind} ${id}`);
   W.name = (kind, id) => (W.place(kind, id) || {}).name || id;
-  W.classes = () => W.unique([...W.rows("layers"), ...W.rows("flows")].map((row) => row.class)).sort();
+  // A class by its name, with its id: `interactive (A)`; by its id alone where it has none.
+  const named = W.meta.classes || {};
+  W.klass = (id) => (named[id] && named[id] !== id ? `${named[id]} (${id})` : id);
 
   // Okabe and Ito's colours (dark grey for black, which is the ink), then darker, then lighter ones.
   const PALETTE = [

@@ -7,10 +7,11 @@
   W.figures = figures;
   const ROWS_SHOWN = 400;
 
-  // spec: {id, question, needs: [tables], missing, controls(state): [...], draw(state, theme, width)}
+  // Each script of `figures` calls this once. The page brings the words of the figure: question,
+  // needs, missing, part. spec: {controls(state): [...], draw(state, theme, width), without(words)}
   // draw returns {answer, alt, option | node, height, notes: [], columns: [], rows: [], empty}; empty
   // says that there is a sentence and nothing else. Figures of one part may share a choice.
-  W.figure = (spec) => figures.push(new Figure(spec));
+  W.figure = (id, spec) => figures.push(new Figure({ ...W.words.get(id), ...spec }));
 
   class Figure {
     constructor(spec) {
@@ -31,7 +32,7 @@
       const absent = this.spec.needs.filter((table) => !W.has(table));
       if (absent.length) {
         this.root.classList.add("absent");
-        const why = this.spec.without && this.spec.without();
+        const why = this.spec.without && this.spec.without(this.spec);
         this.root.append(el("p", { class: "answer" }, why || `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
         return;
       }
@@ -216,5 +217,11 @@
     lineStyle: { color: theme.home, type: "dashed", width: 1.5, ...more.lineStyle },
     label: { formatter: () => text, color: theme.muted, fontSize: 11, position: "insideEndTop", ...more.label },
     data: [at],
+  });
+
+  // The name of an axis above it, at the left edge.
+  W.above = (name, theme, left = 54) => ({
+    type: "value", name, nameLocation: "end", nameGap: 12, axisLabel: { formatter: (v) => W.num(v) },
+    nameTextStyle: { align: "left", padding: [0, 0, 0, -left], fontWeight: 600, color: theme.ink },
   });
 })(window.Wattlas);

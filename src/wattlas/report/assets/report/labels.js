@@ -10,6 +10,13 @@
     return { min: low >= 0 && low < 0.4 * high ? 0 : low - air, max: high + air };
   };
 
+  // The same for gains and losses: zero is always on the axis.
+  W.fromZero = (values) => {
+    const [low, high] = W.extent([0, ...values]);
+    const air = (high - low) * 0.08 || 1;
+    return { min: low < 0 ? low - air : 0, max: high + air };
+  };
+
   // For each label the first side on which it meets neither a label nor a dot nor the border: a map
   // of row to {side, text}. Rows come in order of weight; `must` says which are never left out, `over` by how many pixels one may reach beyond the left edge.
   const ROUND = ["right", "left", "top", "bottom"];

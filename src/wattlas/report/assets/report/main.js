@@ -2,15 +2,6 @@
 (function (W) {
   "use strict";
 
-  // A part with a table of its own stands on the page only where the results have that table.
-  const PARTS = [
-    { ids: ["frontier", "map", "hours", "merit", "duration", "benefit", "policies", "relocation", "breakeven", "why", "layers"] },
-    {
-      id: "tiers", title: "Green tiers", table: "tier_verdicts",
-      lead: "A green tier is a subscription for less: in return, up to a set share of its requests may be served at a floor below full service, and carbon decides which.",
-      ids: ["tier-verdict", "tier-menu", "tier-targets", "tier-utility", "tier-shares", "tier-designer", "tier-pareto", "tier-floors", "tier-segments", "tier-sensitivity", "tier-split"],
-    },
-  ];
   const main = document.getElementById("figures");
   const contents = document.getElementById("contents");
   const figures = [];
@@ -21,7 +12,8 @@
   };
 
   function mount(id, parent, list, level) {
-    const figure = W.figures.find((one) => one.spec.id === id);
+    const figure = W.figures.find((other) => other.spec.id === id);
+    if (!figure) throw new Error(`no script draws the figure ${id}`);
     figures.push(figure);
     try {
       figure.mount(parent, level);
@@ -34,9 +26,11 @@
     list.append(W.el("li", { class: figure.root.classList.contains("absent") ? "absent" : null }, link));
   }
 
-  for (const part of PARTS) {
+  // A part with a table of its own stands on the page only where the results have that table.
+  for (const part of W.parts) {
+    const ids = [...W.words.values()].filter((words) => words.part === part.id).map((words) => words.id);
     if (!part.table) {
-      for (const id of part.ids) mount(id, main, contents);
+      for (const id of ids) mount(id, main, contents);
       continue;
     }
     if (!W.has(part.table)) continue;
@@ -46,7 +40,7 @@
     const link = W.el("a", { href: `#part-${part.id}`, onclick: (event) => goTo(event, root) }, part.title);
     contents.parentElement.append(W.el("p", { class: "part", id: `${part.id}-contents` }, link), list);
     main.append(root);
-    for (const id of part.ids) mount(id, root, list, "h3");
+    for (const id of ids) mount(id, root, list, "h3");
   }
 
   const redraw = () => figures.forEach((figure) => figure.draw());

@@ -1,0 +1,109 @@
+"""Tables and progress for people: the one renderer of listings, and a line that is written over."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wattlas.model.table import Column, Kind, Listing
+
+Ticker = Callable[[str, float], None]
+
+NONE = "–"
+NARROW = 105
+"""Terminals of fewer columns do without the columns that are `wide`."""
+FILE_WIDTH = 110
+"""Columns of a table that is written to a file or a pipe."""
+
+
+def show(listing: Listing) -> None:
+    """Print a listing on stdout: texts to the left, numbers to the right, its notes below."""
+    if len(listing):
+        _print(listing)
+    for note in listing.notes:
+        sys.stdout.write(f"{note}\n")
+
+
+def _print(listing: Listing) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [c for c in listing.columns if not (c.wide and narrow())]
+    made = Table(title=listing.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in shown:
+        made.add_column(
+            Text(column.heading),
+            justify="right" if column.kind.is_numeric else "left",
+            overflow="fold",
+        )
+    for row in zip(*(listing.table[column.name] for column in shown), strict=True):
+        cells = zip(row, shown, strict=True)
+        made.add_row(*(Text(cell(value, column)) for value, column in cells))
+    console = Console(file=sys.stdout, highlight=False)
+    if not sys.stdout.isatty():
+        console.width = FILE_WIDTH
+    console.print(made)
+
+
+def cell(value: Any, column: Column) -> str:
+    """A value as its column's kind is written; a text as it is, a dash for what is unknown."""
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        return value
+    if column.kind is Kind.FLAG:
+        return "yes" if value else "no"
+    if value != value:
+        return NONE
+    if column.kind is Kind.SHARE:
+        return percent(value)
+    if column.kind is Kind.COUNT:
+        return f"{value:,.0f}"
+    return figure(value, column.digits) if column.kind is Kind.NUMBER else str(value)
+
+
+def narrow() -> bool:
+    """Whether stdout is a terminal of few columns."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number to so many digits, thousands apart; whole digits are never cut off."""
+    if value is None or value != value:
+        return NONE
+    if value == 0:
+        return "0"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one figure after the point; nothing lost is not −0.0%."""
+    return f"{share:z.1%}"
+
+
+@contextmanager
+def ticker(what: str) -> Iterator[Ticker]:
+    """Progress on stderr: one line written over on a terminal, one per stage elsewhere."""
+    live, seen = sys.stderr.isatty(), set[str]()
+
+    def tell(stage: str, share: float) -> None:
+        if live:
+            sys.stderr.write(f"\r\x1b[K{what}: {stage} {share:.0%}")
+        elif stage not in seen:
+            seen.add(stage)
+            sys.stderr.write(f"{what}: {stage}\n")
+        sys.stderr.flush()
+
+    try:
+        yield tell
+    finally:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,222 @@
+// What is a millisecond worth? The frontier, with the user's own budget and one to drag.
+(function (W) {
+  "use strict";
+
+  const VARIANTS = {
+    scale: "All budgets, scaled", added_ms: "Milliseconds over the nearest", soft: "Mean latency (soft)",
+  };
+  const GOALS = { cost: "Cost", carbon: "Carbon", weighted: "Both (carbon priced)" };
+  const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${W.klass(id.slice(6))} alone` : id);
+  const objectiveHeld = () => (W.meta.objective || {}).minimise || "cost";
+
+  const rowsOf = (state) =>
+    W.rows("frontier")
+      .filter((row) => row.variant === state.variant && row.objective === state.objective)
+      .sort((a, b) => a.x - b.x);
+
+  // A budget in words: milliseconds, or a multiple of the user's own (its unit begins with ×).
+  const sayX = (x, unit) => (unit === "ms" ? W.say(x, "ms") : /^[×x]/.test(unit || "×") ? `×${W.num(x)}` : `${W.num(x)} ${unit}`);
+
+  // Scaled budgets are multiples of the user's own, so that theirs is 1 wherever on its step the
+  // breakpoint lies.
+  const ownX = (own, variant) => (variant === "scale" ? Math.max(own.x, 1) : own.x);
+
+  // The frontier is a step function: between breakpoints the last one reached holds.
+  const at = (rows, x) => rows.findLast((row) => row.x <= x * (1 + 1e-9)) || rows[0];
+  const between = (rows, x, key) => {
+    const upper = rows.find((row) => row.x >= x) || rows.at(-1);
+    const lower = rows.findLast((row) => row.x <= x) || rows[0];
+    if (upper.x === lower.x) return lower[key];
+    return lower[key] + ((upper[key] - lower[key]) * (x - lower.x)) / (upper.x - lower.x);
+  };
+
+  const span = (rows) => {
+    const [low, high] = W.extent(rows.map((row) => row.x));
+    return { low, high, log: low > 0 && high / low > 40 };
+  };
+
+  const controls = [
+    () => {
+      const ids = W.unique(W.rows("frontier").map((row) => row.variant));
+      return { kind: "select", key: "variant", label: "Relax", options: ids.map((id) => [id, variantName(id)]) };
+    },
+    (state) => {
+      const ids = W.unique(W.rows("frontier").filter((row) => row.variant === state.variant).map((row) => row.objective));
+      const held = objectiveHeld();
+      return {
+        kind: "choice", key: "objective", label: "Least", options: ids.map((id) => [id, GOALS[id] || id]),
+        standard: ids.includes(held) ? held : ids[0],
+      };
+    },
+    (state) => {
+      const rows = rowsOf(state);
+      if (rows.length < 2) return null;
+      const { low, high, log } = span(rows);
+      const own = rows.find((row) => row.is_users_budget);
+      const to = (x) => (log ? Math.log10(x) : x);
+      state.to = (value) => (log ? 10 ** value : value);
+      return {
+        kind: "range", key: "budget", label: "Budget", min: to(low), max: to(high), step: (to(high) - to(low)) / 600,
+        standard: to(own ? Math.min(high, ownX(own, state.variant)) : rows[Math.floor(rows.length / 2)].x),
+        say: (value) => sayX(state.to(value), rows[0].x_unit),
+      };
+    },
+  ];
+
+  function panelSeries(rows, key, panel, scale, theme, soft) {
+    const point = (row) => [row.x, row[key] == null ? null : row[key] / scale.div];
+    const exact = rows.filter((row) => row.exact);
+    const sampled = rows.filter((row) => !row.exact);
+    const line = {
+      type: "line", xAxisIndex: panel, yAxisIndex: panel, symbol: "circle", symbolSize: 3.5, showSymbol: exact.length <= 250,
+      color: theme.plan, lineStyle: { width: 2, color: theme.plan }, itemStyle: { color: theme.plan },
+    };
+    const out = [];
+    if (exact.length) out.push({ ...line, name: soft ? "exact at points" : "exact", data: exact.map(point), step: soft ? false : "end" });
+    if (sampled.length) {
+      out.push({
+        ...line, name: "sampled", data: sampled.map(point), symbol: "emptyCircle", symbolSize: 6, showSymbol: true,
+        lineStyle: { width: 1.2, type: "dotted", color: theme.plan },
+      });
+    }
+    return out;
+  }
+
+  function draw(state, theme, width) {
+    const rows = rowsOf(state);
+    const soft = state.variant === "soft";
+    const own = rows.find((row) => row.is_users_budget);
+    const home = (W.meta.totals || {}).home || {};
+    const unit = rows[0].x_unit;
+    const x = state.to ? state.to(state.budget) : rows[0].x;
+    const read = (key) => (soft ? between(rows, x, key) : at(rows, x)[key]);
+    const now = { cost: read("movable_usd"), carbon: read("carbon_kg") };
+    const { low, high, log } = span(rows);
+    const panels = [
+      { key: "movable_usd", kind: "usd", label: "Movable cost", home: home.movable_usd, now: now.cost },
+      { key: "carbon_kg", kind: "kg", label: "Carbon", home: home.carbon_kg, now: now.carbon },
+    ];
+    const series = [];
+    const yAxis = [];
+    panels.forEach((panel, at_) => {
+      const values = [...rows.map((row) => row[panel.key]), panel.home].filter((v) => v != null);
+      const [least, most] = W.extent(values);
+      const scale = W.scale(most, panel.kind);
+      panel.scale = scale;
+      panel.lifted = !(least > 0 && least < 0.7 * most);
+      yAxis.push({
+        gridIndex: at_, type: "value", name: `${panel.label}, ${scale.unit}`, nameLocation: "end", nameGap: 12,
+        nameTextStyle: { align: "left", padding: [0, 0, 0, -58], fontWeight: 600, color: theme.ink },
+        min: least > 0 && least < 0.7 * most ? 0 : (v) => v.min - (v.max - v.min) * 0.08,
+        splitNumber: 4, axisLabel: { formatter: (v) => W.num(v), showMinLabel: least > 0 && least < 0.7 * most },
+      });
+      const made = panelSeries(rows, panel.key, at_, scale, theme, soft);
+      if (panel.home != null) {
+        const level = panel.home / scale.div;
+        series.push({
+          type: "line", name: "nearest", xAxisIndex: at_, yAxisIndex: at_, data: [[low, level], [high, level]], symbol: "none", silent: true,
+          lineStyle: { color: theme.home, type: "dashed", width: 1.5 },
+        });
+      }
+      series.push(...made);
+      const dots = [];
+      if (panel.home != null) {
+        dots.push({
+          value: [high, panel.home / scale.div], symbolSize: 0.1,
+          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.home > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
+        });
+      }
+      if (own && own[panel.key] != null) {
+        dots.push({
+          value: [Math.min(high, ownX(own, state.variant)), own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
+          label: { show: at_ === 0, formatter: "your budget", position: own.x > (low + 3 * high) / 4 ? [-72, -20] : [12, -16], color: theme.user, fontWeight: 600, opacity: 1 },
+        });
+      }
+      if (panel.now != null) {
+        dots.push({
+          value: [x, panel.now / scale.div], symbolSize: 7, itemStyle: { color: theme.ink, opacity: 1 },
+        });
+      }
+      series.push({
+        type: "scatter", name: "budget", xAxisIndex: at_, yAxisIndex: at_, data: dots, z: 10, silent: true,
+        markLine: { silent: true, symbol: "none", lineStyle: { color: theme.ink, width: 1, type: "solid", opacity: 0.5 }, label: { show: false }, data: [{ xAxis: x }] },
+      });
+      if (soft && at_ === 0) series.push(...tangent(rows, x, panel, low, high, theme));
+    });
+    const lifted = panels.filter((panel) => panel.lifted).map((panel) => panel.label.toLowerCase());
+    const xAxis = [0, 1].map((gridIndex) => ({
+      gridIndex, type: log ? "log" : "value", min: low, max: high === low ? low + 1 : high,
+      name: gridIndex ? axisName(state.variant, unit) : "", nameGap: 28,
+      axisLabel: { show: gridIndex === 1, formatter: (v) => (unit === "ms" ? W.num(v) : sayX(v, unit)) },
+      splitLine: { show: false },
+    }));
+    const left = 58;
+    return {
+      answer: answer(rows, own, x, now, home, soft, unit, state),
+      height: 470,
+      option: {
+        grid: [{ left, right: 18, top: 34, height: 160 }, { left, right: 18, top: 250, height: 160 }],
+        xAxis, yAxis, series,
+        axisPointer: { link: [{ xAxisIndex: "all" }] },
+        tooltip: { trigger: "axis", formatter: (items) => tip(items, rows, unit) },
+      },
+      notes: [...notes(rows, soft), ...(lifted.length ? [`The axis of ${lifted.join(" and ")} does not start at zero.`] : [])],
+      columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
+    };
+  }
+
+  // The dual of the latency row is the slope: drawn as the tangent at the chosen budget.
+  function tangent(rows, x, panel, low, high, theme) {
+    const row = at(rows, x);
+    if (row.dual_usd_per_ms == null) return [];
+    const slope = -Math.abs(row.dual_usd_per_ms);
+    const reach = (high - low) * 0.14;
+    const points = [Math.max(low, row.x - reach), Math.min(high, row.x + reach)].map((p) => [p, (row.movable_usd + slope * (p - row.x)) / panel.scale.div]);
+    return [{ type: "line", name: "slope", data: points, symbol: "none", silent: true, lineStyle: { color: theme.user, width: 1.5 }, z: 9 }];
+  }
+
+  const axisName = (variant, unit) =>
+    variant === "scale" ? "Latency budgets, as multiples of yours"
+      : variant === "added_ms" ? "Latency allowed over the nearest region, ms"
+        : variant === "soft" ? "Demand-weighted mean latency allowed, ms"
+          : variant.startsWith("class:") ? `Budget of class ${W.klass(variant.slice(6))}, ${unit}` : `Budget, ${unit}`;
+
+  function answer(rows, own, x, now, home, soft, unit, state) {
+    const last = rows.at(-1);
+    const less = home.movable_usd && now.cost != null ? 1 - now.cost / home.movable_usd : null;
+    const parts = [`At ${sayX(x, unit)} the plan costs ${W.say(now.cost, "usd")} ${W.period}`];
+    if (less != null) parts[0] += ` (${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline})`;
+    parts[0] += ` and emits ${W.say(now.carbon, "kg")}.`;
+    const row = at(rows, x);
+    if (soft && row.dual_usd_per_ms != null) parts.push(`One more millisecond there is worth ${W.say(Math.abs(row.dual_usd_per_ms), "usd")}.`);
+    else if (own && last.x > own.x) {
+      const gain = state.objective === "carbon" ? W.say(own.carbon_kg - last.carbon_kg, "kg") : W.say(own.movable_usd - last.movable_usd, "usd");
+      parts.push(`From your budget to ${sayX(last.x, unit)} there is ${gain} more to gain.`);
+    }
+    return parts.join(" ");
+  }
+
+  function tip(items, rows, unit) {
+    const item = items.find((one) => !["budget", "slope", "nearest"].includes(one.seriesName)) || items[0];
+    const row = at(rows, item.axisValue ?? item.value[0]);
+    const out = [["Movable cost", W.say(row.movable_usd, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")]];
+    if (row.return_usd_per_ms != null) out.push(["Worth of a millisecond", W.say(row.return_usd_per_ms, "usd")]);
+    if (row.return_kg_per_ms != null) out.push(["", W.say(row.return_kg_per_ms, "kg")]);
+    if (row.dual_usd_per_ms != null) out.push(["Dual", `${W.say(Math.abs(row.dual_usd_per_ms), "usd")}/ms`]);
+    out.push(["", row.exact ? "exact" : "sampled"]);
+    return W.tip(sayX(row.x, unit), out);
+  }
+
+  function notes(rows, soft) {
+    const exact = rows.filter((row) => row.exact).length;
+    const out = [];
+    if (soft) out.push(`A bound on mean latency makes a convex curve; it is computed at ${rows.length} points, and its slope is the dual of the latency row.`);
+    else if (exact === rows.length) out.push(`Exact: the best value changes only at these ${exact} budgets, where a new place comes within reach.`);
+    else if (exact) out.push(`${exact} points are exact breakpoints (solid steps); ${rows.length - exact} are samples (hollow, dotted), between which the true frontier may fall earlier.`);
+    else out.push(`${rows.length} samples (hollow, dotted): between two of them the true frontier may fall earlier, and the figures are those of the last one reached.`);
+    out.push("Movable cost is the cost without accelerator rent.");
+    return out;
+  }
+
+  W.figure("frontier", { controls, draw });
+})(window.Wattlas);

@@ -1,0 +1,180 @@
+"""A tier design as listings and as JSON: offers, fallbacks, who takes them, what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
+from wattlas.studies.offers import Design, TierDesign
+from wattlas.studies.tier_tables import tier_tables
+
+MOST_FALLBACKS = 20
+"""With more candidates than this, the terminal does not list them."""
+_TOLD = ("tier_verdicts", "tier_floors", "tier_segments", "tier_pareto", "tier_sensitivity")
+
+
+def design_mapping(design: TierDesign, parts: Table | None) -> dict[str, Any]:
+    """A design for JSON; `parts` is its split between geography and tiers."""
+    tables = tier_tables(design)
+    return {
+        "notice": design.plan.scenario.notice,
+        "offer": design.terms,
+        "tiers": design.tiers(),
+        **{n.removeprefix("tier_"): rows_of(tables[n]) for n in _TOLD if n in tables},
+        "split": None if parts is None else rows_of(parts),
+    }
+
+
+def verdict_words(design: TierDesign) -> Iterator[str]:
+    """One sentence per class: whether a tier is worth offering, and why."""
+    for class_design in design.designs:
+        said = (
+            "offer a tier: "
+            if class_design.verdict.worth
+            else "no tier is worth offering, because "
+        )
+        yield f"Class {class_design.service.klass}: {said}{class_design.verdict.reason}."
+
+
+def design_listings(design: TierDesign) -> Iterator[Listing]:
+    """What to offer, from most to least telling; nothing where no tier is worth offering."""
+    designs = [class_design for class_design in design.designs if class_design.chosen is not None]
+    if not designs:
+        return
+    tables = tier_tables(design)
+    worth = {class_design.service.klass for class_design in designs}
+    yield _offers(designs)
+    fallbacks = _fallbacks(tables["tier_floors"], designs)
+    if len(fallbacks) <= MOST_FALLBACKS:
+        yield fallbacks
+    if "tier_segments" in tables:
+        yield _segments(tables["tier_segments"])
+    if "tier_sensitivity" in tables:
+        yield _sensitivities(tables["tier_sensitivity"], worth)
+
+
+def payment_notes(design: TierDesign) -> Iterator[str]:
+    """What the assumed taste comes to per tonne, which is what makes it hard to believe."""
+    for class_design in design.designs:
+        if class_design.chosen is not None and class_design.market is not None:
+            yield (
+                f"class {class_design.service.klass}: these users would pay "
+                f"{class_design.market.usd_per_t:,.0f} USD for a tonne less, in the mean; "
+                "offsets are bought at tens of USD at most. See θ at its low above."
+            )
+
+
+def split_listing(parts: Table) -> Listing:
+    """What geography, tiers and both save."""
+    rows = [row for row in rows_of(parts) if row["part"] != "baseline"]
+    return Listing(
+        "Against full service at the nearest region with capacity",
+        (
+            Column("part", Kind.TEXT, head=""),
+            Column("saving_usd", Kind.COUNT, head="saved, USD"),
+            Column("saving_kg", Kind.COUNT, head="saved, kg"),
+        ),
+        table_of(rows, parts),
+    )
+
+
+def _offers(designs: list[Design]) -> Listing:
+    rows = (
+        {
+            "class": class_design.service.klass,
+            "fallback": offer.fallback,
+            "discount": offer.discount,
+            "cap": offer.share,
+            "adoption": adoption,
+            "profit_usd": offer.profit_gain_usd,
+            "saved_kg": offer.carbon_saved_kg,
+        }
+        for class_design in designs
+        for offer, adoption in zip(
+            class_design.ladder.offers, class_design.ladder.adoption, strict=True
+        )
+    )
+    return Listing(
+        "What to offer: at most the capped share of requests is degraded",
+        (
+            Column("class", Kind.TEXT),
+            Column("fallback", Kind.TEXT),
+            Column("discount", Kind.SHARE),
+            Column("cap", Kind.SHARE, head="degradation cap"),
+            Column("adoption", Kind.SHARE),
+            Column("profit_usd", Kind.COUNT, head="more profit, USD"),
+            Column("saved_kg", Kind.COUNT, head="carbon saved, kg"),
+        ),
+        table_of(rows),
+    )
+
+
+def _fallbacks(floors: Table, designs: list[Design]) -> Listing:
+    """Is the fallback one level below full service the best?"""
+    chosen = {
+        class_design.service.klass: class_design.chosen.fallback
+        for class_design in designs
+        if class_design.chosen is not None
+    }
+    offered = ("discount", "share", "adoption", "profit_gain_usd")
+    rows = []
+    for row in rows_of(floors):
+        if row["class"] not in chosen:
+            continue
+        known = {name: row[name] if row["worth"] else None for name in offered}
+        best = "best" if chosen[row["class"]] == row["floor"] else ""
+        rows.append({**row, **known, "best": best})
+    return Listing(
+        "Each candidate fallback at its best",
+        (
+            Column("class", Kind.TEXT),
+            Column("floor", Kind.TEXT, head="fallback"),
+            Column("levels_below", Kind.COUNT),
+            Column("discount", Kind.SHARE),
+            Column("share", Kind.SHARE, head="degradation cap"),
+            Column("adoption", Kind.SHARE),
+            Column("profit_gain_usd", Kind.COUNT, head="profit, USD"),
+            Column("best", Kind.TEXT, head=""),
+        ),
+        table_of(rows),
+    )
+
+
+def _segments(segments: Table) -> Listing:
+    rows = ({**row, "verdict": _verdict(row)} for row in rows_of(segments))
+    return Listing(
+        "Who takes it",
+        (
+            Column("class", Kind.TEXT),
+            Column("segment", Kind.TEXT, head="users"),
+            Column("adoption", Kind.SHARE),
+            Column("prefers", Kind.TEXT, head="most take"),
+            Column("gain_usd_per_million", head="gain, USD/M"),
+            Column("losing_share", Kind.SHARE, head="losing"),
+            Column("verdict", Kind.TEXT, head="in their interest"),
+        ),
+        table_of(rows),
+    )
+
+
+def _verdict(segment: dict[str, Any]) -> str:
+    if segment["rational"] and segment["compatible"]:
+        return "yes"
+    return "takers lose" if not segment["rational"] else "another tier is worth more"
+
+
+def _sensitivities(varied: Table, worth: set[str]) -> Listing:
+    rows = [row for row in rows_of(varied) if row["class"] in worth]
+    return Listing(
+        "What it depends on: profit gained, USD, one assumption at a time",
+        (
+            Column("class", Kind.TEXT),
+            Column("label", Kind.TEXT, head="assumption"),
+            Column("low"),
+            Column("high"),
+            Column("profit_gain_low_usd", Kind.COUNT, head="profit at low"),
+            Column("profit_gain_high_usd", Kind.COUNT, head="profit at high"),
+        ),
+        table_of(rows, varied),
+    )

@@ -1,0 +1,53 @@
+"""Does shifting really help? The saving as it is, and without each limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wattlas.model.table import Column, Kind, Listing
+from wattlas.studies.registry import figure, listing, table
+
+if TYPE_CHECKING:
+    from wattlas.model.table import Table
+    from wattlas.studies.findings import Findings
+    from wattlas.studies.study import Study
+
+
+@table(
+    "benefit",
+    "removed:text label:text saving_usd? saving_kg? realised_ratio_usd? realised_ratio_kg? "
+    "note:text?",
+)
+def benefit(findings: Findings) -> Table:
+    """What least cost and least carbon save with and without each limit."""
+    from wattlas.placement.tables import metrics
+
+    def tell(share: float) -> None:
+        findings.tell("realised benefit", share)
+
+    return metrics.benefit(findings.scenario, tell)
+
+
+figure(
+    __file__,
+    order=60,
+    question="Does shifting really help?",
+    needs=("benefit",),
+    missing="Realised benefit was not computed",
+)
+
+
+@listing(order=50)
+def limits_removed(study: Study) -> Listing:
+    """The saving without each limit, and the share of it that is left with all of them."""
+    return Listing(
+        "Does shifting help? The saving without each limit, and the share of it that is left",
+        (
+            Column("label", Kind.TEXT, head=""),
+            Column("saving_usd", head="least cost saves, USD"),
+            Column("realised_ratio_usd", Kind.SHARE, head="share of it"),
+            Column("saving_kg", head="least carbon saves, kg"),
+            Column("realised_ratio_kg", Kind.SHARE, head="share of it"),
+        ),
+        study.tables["benefit"],
+    )

@@ -1,0 +1,95 @@
+"""What is latency worth? The energy–latency frontier of every variant and objective."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wattlas.model.table import Column, Kind, Listing
+from wattlas.studies.registry import figure, listing, table
+
+if TYPE_CHECKING:
+    from wattlas.model.frontier import Frontier
+    from wattlas.model.table import Table
+    from wattlas.studies.findings import Findings
+    from wattlas.studies.study import Study
+
+SHOWN = 7
+"""Budgets that the terminal shows beside the user's own."""
+
+
+@table(
+    "frontier",
+    "variant:text objective:text x x_unit:text cost_usd? movable_usd? carbon_kg? exact:flag "
+    "is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms? "
+    "return_usd_per_mwh_ms? return_g_per_kwh_ms?",
+)
+def frontier(findings: Findings) -> Table:
+    """Every point of every frontier, with what one more millisecond brings there."""
+    columns: dict[str, list[Any]] = {}
+    for traced in findings.frontiers:
+        for name, values in _points(traced).items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def _points(traced: Frontier) -> dict[str, list[Any]]:
+    count = len(traced.x)
+    usd, kg = traced.returns()
+    usd_per_mwh, g_per_kwh = traced.returns_per_energy()
+    users = traced.at(traced.users_x)
+    variant = str(traced.variant)
+    return {
+        "variant": [f"class:{traced.klass}" if variant == "class" else variant] * count,
+        "objective": [traced.objective] * count,
+        "x": traced.x.tolist(),
+        "x_unit": [traced.x_unit] * count,
+        "cost_usd": traced.cost_usd.tolist(),
+        "movable_usd": traced.movable_usd.tolist(),
+        "carbon_kg": traced.carbon_kg.tolist(),
+        "exact": [traced.exact] * count,
+        "is_users_budget": [n == users for n in range(count)],
+        "dual_usd_per_ms": traced.dual_per_ms.tolist(),
+        "return_usd_per_ms": usd.tolist(),
+        "return_kg_per_ms": kg.tolist(),
+        "return_usd_per_mwh_ms": usd_per_mwh.tolist(),
+        "return_g_per_kwh_ms": g_per_kwh.tolist(),
+    }
+
+
+figure(
+    __file__,
+    order=10,
+    question="What is latency worth?",
+    needs=("frontier",),
+    missing="The energy–latency frontier was not computed",
+)
+
+
+@listing(order=30)
+def latency(study: Study) -> Listing | None:
+    """A few budgets of the frontier and what each further one saves."""
+    import numpy as np
+
+    scaled = {f.objective: f for f in study.frontiers if str(f.variant) == "scale"}
+    cost, carbon = scaled.get("cost"), scaled.get("carbon")
+    if cost is None or carbon is None or not len(cost.x):
+        return None
+    users = cost.at(cost.users_x)
+    shown = np.linspace(0, len(cost.x) - 1, SHOWN).round().astype(int)
+    shown = np.unique(np.append(shown, max(users, 0)))
+    there = [min(max(carbon.at(x), 0), len(carbon.x) - 1) for x in cost.x[shown]]
+    return Listing(
+        "What latency is worth, against the tightest budgets that serve everyone",
+        (
+            Column("factor", head="latency budgets ×"),
+            Column("mark", Kind.TEXT, head=""),
+            Column("saved_usd", head="saved at least cost, USD"),
+            Column("saved_kg", head="saved at least carbon, kg"),
+        ),
+        {
+            "factor": cost.x[shown],
+            "mark": ["yours" if n == users else "" for n in shown],
+            "saved_usd": cost.cost_usd[0] - cost.cost_usd[shown],
+            "saved_kg": carbon.carbon_kg[0] - carbon.carbon_kg[there],
+        },
+    )

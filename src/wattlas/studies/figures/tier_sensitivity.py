@@ -1,0 +1,51 @@
+"""What does the verdict depend on? One assumption varied at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.tier_tables import Row, tier_table
+
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.studies.offers import Design, TierDesign
+    from wattlas.tiers.sensitivity import Varied
+
+
+@tier_table(
+    "tier_sensitivity",
+    "class:text parameter:text label:text unit:text? low base high profit_gain_low_usd "
+    "profit_gain_high_usd profit_gain_base_usd carbon_saved_low_kg carbon_saved_high_kg "
+    "carbon_saved_base_kg discount_low? discount_high? discount_base?",
+)
+def sensitivity(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
+    for varied in design.sensitivities:
+        yield {"class": design.service.klass, **_varied(varied)}
+
+
+figure(
+    __file__,
+    order=100,
+    part=TIERS,
+    question="What does the verdict depend on?",
+    needs=("tier_sensitivity",),
+    missing="Sensitivities were not computed",
+    lacks="no offer to vary",
+)
+
+
+def _varied(varied: Varied) -> Row:
+    made = varied.assumption
+    row: Row = {
+        "parameter": made.parameter,
+        "label": made.label,
+        "unit": made.unit or None,
+        **dict(zip(("low", "base", "high"), made.values, strict=True)),
+    }
+    for name, offer in zip(("low", "base", "high"), varied.offers, strict=True):
+        row[f"profit_gain_{name}_usd"] = 0.0 if offer is None else offer.profit_gain_usd
+        row[f"carbon_saved_{name}_kg"] = 0.0 if offer is None else offer.carbon_saved_kg
+        row[f"discount_{name}"] = None if offer is None else offer.discount
+    return row

@@ -1,0 +1,127 @@
+"""What the tables of a study are made from: plans and frontiers, computed when first wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from wattlas.errors import InfeasibleError
+from wattlas.model.frontier import Frontier
+from wattlas.model.objective import Minimise, Objective
+from wattlas.model.plan import Plan, Status
+from wattlas.model.scenario import Scenario
+from wattlas.model.workload import WorkloadClass
+from wattlas.placement.api import plan
+from wattlas.placement.compare.baselines import baseline, baselines
+from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.studies.offers import TierDesign, design_tiers
+
+Progress = Callable[[str, float], None]
+
+WEIGHTED_USD_PER_T = 100.0
+"""Carbon price of the weighted frontier where the scenario has none of its own."""
+SAMPLES = 16
+TIER_GRID = 100
+"""Discounts and shares that each class's offers are looked for among; refined as ever."""
+
+
+class Findings:
+    """One scenario and what a study finds of it. Each part is computed once, when it is wanted.
+
+    `samples` is the number of budgets of each frontier where capacity or mean accuracy may bind.
+    `progress` is called with what is being done and how much of it is.
+    """
+
+    def __init__(
+        self, scenario: Scenario, samples: int = SAMPLES, progress: Progress | None = None
+    ) -> None:
+        self.scenario = scenario
+        self.samples = samples
+        self.tell = progress or (lambda _what, _share: None)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The best placement. Raises InfeasibleError with the smallest conflict found."""
+        self.tell("plan", 0.0)
+        best = plan(self.scenario)
+        if not best.ok:
+            raise InfeasibleError(best.conflict)
+        return best
+
+    @cached_property
+    def instance(self) -> Instance:
+        """The scenario as arrays, with the places that are open."""
+        return build_instance(self.scenario)
+
+    @cached_property
+    def policies(self) -> dict[str, Plan]:
+        """Simpler policies by name, without their flows."""
+        self.tell("baselines", 0.0)
+        return baselines(self.instance, flows=False)
+
+    @cached_property
+    def baseline(self) -> Plan:
+        """What the plan is compared with: everyone in the nearest region, if that keeps every
+        limit, else in the nearest region with capacity."""
+        nearest_keeps = self.policies["nearest"].status is Status.HEURISTIC
+        return baseline(self.instance, "nearest" if nearest_keeps else "nearest_available")
+
+    @cached_property
+    def carbon_optimum(self) -> Plan:
+        """What the placement of least carbon comes to."""
+        least = Objective(minimise=Minimise.CARBON)
+        return plan(self.scenario, objective=least, keep_flows=False)
+
+    @cached_property
+    def frontiers(self) -> tuple[Frontier, ...]:
+        """Frontiers of every variant and objective that a study traces."""
+        return tuple(_frontiers(self.scenario, self.samples, self.tell))
+
+    @cached_property
+    def tiers(self) -> TierDesign | None:
+        """The tiers of each class; None where nobody said who subscribes and what they pay."""
+        if self.scenario.users is None:
+            return None
+        placed = None if self.scenario.tiers else self.plan
+        return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)
+
+
+def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Frontier]:
+    """Every breakpoint where nothing binds, else `samples` budgets of the main variants and half
+    as many of the others."""
+    price = scenario.objective.carbon_price_usd_per_t or WEIGHTED_USD_PER_T
+    traced = list(_traced(scenario, samples))
+    bound = something_binds(scenario)
+    variants = dict.fromkeys(variant for variant, _, _ in traced)
+    axes = {v: None if v == "soft" else feasible_axis(scenario, v) for v in variants}
+    for n, (variant, objective, count) in enumerate(traced):
+        tell("frontier", n / len(traced))
+        yield frontier(
+            scenario,
+            variant,
+            objective=objective,
+            carbon_price_usd_per_t=price,
+            samples=count if variant == "soft" or bound else None,
+            axis=axes[variant],
+        )
+
+
+def _traced(scenario: Scenario, samples: int) -> Iterator[tuple[str, str, int]]:
+    """(variant, objective, samples) of each frontier."""
+    fewer = max(samples // 2, 3)
+    yield "scale", "cost", samples
+    yield "scale", "carbon", samples
+    yield "scale", "weighted", fewer
+    yield "added_ms", "cost", fewer
+    yield "added_ms", "carbon", fewer
+    relaxable = [k for k in scenario.classes if k.relaxable]
+    if relaxable:
+        tightest = min(relaxable, key=_budget_ms)
+        yield f"class:{tightest.id}", "cost", fewer
+        yield f"class:{tightest.id}", "carbon", fewer
+        yield "soft", "cost", fewer
+
+
+def _budget_ms(klass: WorkloadClass) -> float:
+    return klass.latency_budget_ms

@@ -1,0 +1,23 @@
+"""What policies and classes are called where a reader sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+POLICY_LABELS = {
+    "optimum": "optimum",
+    "carbon_optimum": "least carbon",
+    "nearest": "nearest region",
+    "nearest_available": "nearest region with capacity",
+    "uniform": "equal shares",
+    "best_region_cost": "one region, cheapest",
+    "best_region_carbon": "one region, cleanest",
+    "greedy_cost": "greedy by cost",
+    "greedy_carbon": "greedy by carbon",
+}
+
+
+def class_label(names: Mapping[str, str], klass: str) -> str:
+    """A class by its name with its id: `interactive (A)`; by its id where it has no other name."""
+    name = names.get(klass, "")
+    return f"{name} ({klass})" if name and name != klass else klass

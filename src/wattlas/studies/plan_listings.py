@@ -1,0 +1,115 @@
+"""What a plan comes to, as listings: totals, where it runs, what its degradation caps allow.
+
+A plan made in one piece and one written chunk by chunk are told by the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wattlas.model.objective import Minimise
+from wattlas.model.plan import Plan, Totals
+from wattlas.model.table import Column, Kind, Listing, table_of
+from wattlas.placement.streaming.stream import it_mwh_by_region
+from wattlas.studies.meta import totals_dict
+
+_TOTALS = {
+    "cost_usd": "cost, USD",
+    "energy_usd": "  energy",
+    "rent_usd": "  accelerator rent",
+    "egress_usd": "  egress",
+    "friction_usd": "  start-ups and state transfers",
+    "unserved_usd": "  unserved demand",
+    "carbon_price_usd": "  carbon at its price",
+    "carbon_kg": "carbon, kg",
+    "it_mwh": "IT energy, MWh",
+    "requests": "requests served",
+    "unserved_requests": "requests unserved",
+    "late_requests": "requests late",
+    "rtt_mean_ms": "mean round trip, ms",
+}
+
+
+def plan_mapping(plan: Plan) -> dict[str, Any]:
+    """A plan for JSON: how it ended, totals, and energy by region."""
+    return {
+        "status": str(plan.status),
+        "info": plan.info,
+        "objective": plan.objective,
+        "intensity": str(plan.scenario.signals.deciding),
+        "notice": plan.scenario.notice,
+        "totals": totals_dict(plan.totals),
+        "abatement_usd_per_t": plan.abatement_usd_per_t,
+        "limits": plan.limits,
+        "regions": energy_by_region(plan),
+    }
+
+
+def energy_by_region(plan: Plan) -> dict[str, float]:
+    """IT energy of each region over the window, MWh."""
+    energy = it_mwh_by_region(plan)
+    return {r.id: float(mwh) for r, mwh in zip(plan.scenario.regions, energy, strict=True)}
+
+
+def totals_listing(totals: Totals) -> Listing:
+    """Money, carbon, energy and requests over the window."""
+    return Listing(
+        "Totals over the window",
+        (Column("quantity", Kind.TEXT, head=""), Column("value", digits=4)),
+        {
+            "quantity": list(_TOTALS.values()),
+            "value": [float(getattr(totals, name)) for name in _TOTALS],
+        },
+    )
+
+
+def regions_listing(energy_mwh: Mapping[str, float], it_mwh: float) -> Listing:
+    """Where it runs, most energy first."""
+    ranked = sorted(energy_mwh.items(), key=lambda item: -item[1])
+    whole = max(it_mwh, 1e-300)
+    return Listing(
+        "Where it runs",
+        (Column("region", Kind.TEXT), Column("mwh", head="MWh"), Column("share", Kind.SHARE)),
+        {
+            "region": [region for region, _ in ranked],
+            "mwh": [mwh for _, mwh in ranked],
+            "share": [mwh / whole for _, mwh in ranked],
+        },
+    )
+
+
+def caps_listing(plan: Plan) -> Listing | None:
+    """Each degradation cap of a tier: what it allows, what was degraded, what one more percent
+    saves; None where there is none."""
+    limits = [limit for limit in plan.limits if limit.share_max == limit.share_max]
+    rows = []
+    for name in dict.fromkeys(limit.id for limit in limits):
+        windows = [limit for limit in limits if limit.id == name]
+        shares = [max(limit.share, 0.0) for limit in windows]
+        rows.append(
+            {
+                "class": name,
+                "windows": len(windows),
+                "cap": windows[0].share_max,
+                "least": min(shares),
+                "most": max(shares),
+                "saving": sum(limit.per_percent for limit in windows),
+            }
+        )
+    if not rows:
+        return None
+    by_carbon = plan.scenario.objective.minimise is Minimise.CARBON
+    unit = "t" if by_carbon else "USD"
+    return Listing(
+        "Degraded at most, by the cap of each tier",
+        (
+            Column("class", Kind.TEXT),
+            Column("windows", Kind.COUNT),
+            Column("cap", Kind.SHARE, head="degradation cap"),
+            Column("least", Kind.SHARE, head="degraded at least"),
+            Column("most", Kind.SHARE, head="at most"),
+            Column("saving", head=f"one more percent saves, {unit}", digits=4),
+        ),
+        table_of(rows),
+    )

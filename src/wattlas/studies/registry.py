@@ -1,0 +1,178 @@
+"""What a study tells: its tables, the figures of the report, the listings of the terminal.
+
+A module of `wattlas.studies.figures` registers what it holds when it is imported; the study, the
+results folder, the report and the command line go through what is registered. A new figure is one
+module there and one script, `<id>.js` beside the module or among the report's own figures; a new
+table or listing is the module alone. Nothing else is edited.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wattlas.model.table import Column, Listing, Table, columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wattlas.studies.findings import Findings
+    from wattlas.studies.study import Study
+
+    Compute = Callable[[Findings], Table | None]
+    MakeListing = Callable[[Study], Listing | None]
+    Thin = Callable[[pl.DataFrame], tuple[pl.DataFrame, str]]
+
+MODULES = "wattlas.studies.figures"
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A table of a study: its columns, how it is computed, how a page makes a long one short.
+
+    `compute` returns None where the scenario has no such table. `thin` returns the rows that a page
+    shows and the sentence that says which they are; empty where they are all.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    compute: Compute
+    thin: Thin | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the report with a heading of its own; shown where the results have its table."""
+
+    id: str
+    title: str = ""
+    lead: str = ""
+    table: str = ""
+
+
+PLACEMENT = Part("placement")
+TIERS = Part(
+    "tiers",
+    "Green tiers",
+    "A green tier is a subscription for less: in return, up to a set share of its requests may be "
+    "served at a fallback below full service, and carbon decides which.",
+    "tier_verdicts",
+)
+PARTS = (PLACEMENT, TIERS)
+"""The parts of the report in their order."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the report: one question, the tables that answer it, one script that draws them.
+
+    `missing` says what was not computed where a table of `needs` is absent; `lacks` what there is
+    none of where no class has a tier worth offering.
+    """
+
+    id: str
+    question: str
+    needs: tuple[str, ...]
+    missing: str
+    order: int
+    part: Part
+    lacks: str
+    module: Path
+
+    @property
+    def script(self) -> str:
+        """File name of the script that draws it."""
+        return f"{self.id}.js"
+
+
+@dataclass(frozen=True)
+class ListingEntry:
+    """A table that `wattlas study` prints, in the order of `order`."""
+
+    name: str
+    order: int
+    make: MakeListing
+
+
+_TABLES: dict[str, TableEntry] = {}
+_FIGURES: dict[str, Figure] = {}
+_LISTINGS: dict[str, ListingEntry] = {}
+
+
+def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Compute], Compute]:
+    """Register the function that computes a table from what a study found.
+
+    `spec` are the columns in words, as `model.table.columns` reads them.
+    """
+
+    def register(compute: Compute) -> Compute:
+        _once(_TABLES, name)
+        _TABLES[name] = TableEntry(name, columns(spec), compute, thin)
+        return compute
+
+    return register
+
+
+def figure(
+    file: str,
+    *,
+    order: int,
+    question: str,
+    needs: tuple[str, ...],
+    missing: str,
+    part: Part = PLACEMENT,
+    lacks: str = "",
+) -> Figure:
+    """Register the figure of a module, given its `__file__`: the figure is named after it."""
+    module = Path(file)
+    name = module.stem.replace("_", "-")
+    _once(_FIGURES, name)
+    made = Figure(name, question, needs, missing, order, part, lacks, module)
+    _FIGURES[name] = made
+    return made
+
+
+def listing(order: int) -> Callable[[MakeListing], MakeListing]:
+    """Register the function that makes a listing of a finished study; None where it has none."""
+
+    def register(make: MakeListing) -> MakeListing:
+        name = f"{make.__module__}.{make.__name__}"
+        _once(_LISTINGS, name)
+        _LISTINGS[name] = ListingEntry(name, order, make)
+        return make
+
+    return register
+
+
+def tables() -> dict[str, TableEntry]:
+    """Every table by name, those of the first figures first."""
+    _load()
+    return _TABLES
+
+
+def figures() -> list[Figure]:
+    """Every figure in the order of the page."""
+    _load()
+    return sorted(_FIGURES.values(), key=lambda made: (PARTS.index(made.part), made.order, made.id))
+
+
+def listings() -> list[ListingEntry]:
+    """Every listing in the order in which they are printed."""
+    _load()
+    return sorted(_LISTINGS.values(), key=lambda entry: (entry.order, entry.name))
+
+
+def _once(entries: Mapping[str, object], name: str) -> None:
+    if name in entries:
+        raise ValueError(f"{name} is registered twice")
+
+
+def _load() -> None:
+    """Import every module of the package; those that are imported already cost nothing."""
+    package = import_module(MODULES)
+    for module in pkgutil.iter_modules(package.__path__, f"{MODULES}."):
+        import_module(module.name)
