@@ -349,13 +349,14 @@ def oracle_plan(
     with_caps: bool = True,
     with_frictions: bool = True,
     in_full: bool = False,
+    extra: Any = None,
 ) -> OraclePlan:
     """The least cost or least carbon placement of a scenario.
 
     `budget_ms` (metros, classes) replaces the budgets; `mean_latency_ms` drops the budgets of
     relaxable classes and holds their demand-weighted mean latency instead. `measure` replaces
     what is made least by another unit value; `held` are other unit values with their limits.
-    `in_full` degrades nothing.
+    `in_full` degrades nothing. `extra(lp, s, columns)` adds rows of its own.
     """
     if mean_latency_ms is not None:
         budget_ms = _without_relaxable(s, budget_ms)
@@ -390,6 +391,8 @@ def oracle_plan(
         lp.row(("held", number), terms, -math.inf, limit + 10 * ROUNDING * abs(limit))
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
+    if extra is not None:
+        extra(lp, s, columns)
     return _answer(s, lp, columns, friction, measure)
 
 

@@ -1,8 +1,8 @@
 """Why no placement exists, as the smallest set of requirements found, in words.
 
 A conflict is irreducible: each demand and each row in it is needed, drop any one and the rest can
-be met. It is found in two steps. The program that leaves the least demand unserved has a dual whose
-support already clashes; then each member of it is dropped where the clash remains without it.
+be met. It is found in two steps. The program that misses the requirements by the least has a dual
+whose support already clashes; then each member of it is dropped where the clash remains without it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from wattlas.placement.hour import highs
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.lp import Layout, demand, hourly
+from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.words import NAMED, listed, who
 
 SHORT = 1e-7
-"""Of the largest demand = 100, what must go unserved for a clash."""
+"""Where the largest demand is 100, by how much requirements must be missed for a clash."""
 CARRIES = 1e-9
 """A dual above this carries the clash."""
 
@@ -80,39 +81,62 @@ def _at_step(instance: Instance, step: int) -> Instance:
 
 
 class _Elastic:
-    """An hour that may leave anybody unserved: how much of whom it must, under which rows.
+    """An hour in which every requirement may be missed: how much all of some must be, together.
 
-    Demand that may go unserved at a price is no part of a conflict.
+    A demand is missed by what goes unserved of it, a row by what lies outside of its bounds. Demand
+    that may go unserved at a price is no part of a conflict.
     """
 
     def __init__(self, instance: Instance) -> None:
         self.instance = replace(instance, unserved_usd=np.ones(instance.sources))
         must = np.isnan(instance.unserved_usd) & (instance.demand[:, 0] > 0)
         self.must = [int(s) for s in np.flatnonzero(must)]
+        blocks, self.rows = self._blocks()
+        self.lower = np.concatenate([block.lower for block in blocks])
+        self.upper = np.concatenate([block.upper for block in blocks])
+        count = self.instance.sources
+        self.own = len(self.instance.columns)
+        missed = [
+            (count + n, sign)
+            for n in range(len(self.rows))
+            for sign, bound in ((-1.0, self.upper[count + n]), (1.0, self.lower[count + n]))
+            if np.isfinite(bound)
+        ]
+        self.missed_row = np.array([row for row, _ in missed], dtype=np.int64)
+        n = self.own + len(missed)
+        self.columns = np.arange(n, dtype=np.int32)
+        self.index = np.arange(len(self.lower), dtype=np.int32)
+        self.solver: Any = highs.new_solver()
+        zero, free = np.zeros(self.own), np.full(self.own, np.inf)
+        highs.load(self.solver, highs.Lp(zero, zero, free, blocks))
+        if missed:
+            start = np.arange(len(missed), dtype=np.int32)
+            sign = np.array([each for _, each in missed])
+            nothing, most = np.zeros(len(missed)), np.full(len(missed), np.inf)
+            self.solver.addCols(
+                len(missed), nothing, nothing, most, len(missed), start,
+                self.missed_row.astype(np.int32), sign,
+            )  # fmt: skip
+
+    def _blocks(self) -> tuple[list[Rows], list[Row]]:
+        """Demand and every row that binds, scaled: the largest entry 1, the largest demand 100."""
         layout = Layout(self.instance, np.array([0]))
         made = [
             (rows, block)
             for rows in hourly_rows(self.instance).values()
             if (block := hourly(layout, rows)) is not None
         ]
-        self.rows = [(rows.name, int(j)) for rows, _ in made for j in np.flatnonzero(rows.bound())]
-        blocks = [demand(layout), *(block for _, block in made)]
-        blocks = [block.times(1.0 / np.maximum(block.largest(), 1e-300)) for block in blocks]
+        names = [(rows.name, int(j)) for rows, _ in made for j in np.flatnonzero(rows.bound())]
         scale = 100.0 / max(float(self.instance.demand.max(initial=0.0)), 1e-300)
-        blocks = [
-            replace(block, lower=block.lower * scale, upper=block.upper * scale) for block in blocks
-        ]
-        self.lower = np.concatenate([block.lower for block in blocks])
-        self.upper = np.concatenate([block.upper for block in blocks])
-        n = len(self.instance.columns)
-        self.columns = np.arange(n, dtype=np.int32)
-        self.index = np.arange(len(self.lower), dtype=np.int32)
-        self.solver: Any = highs.new_solver()
-        zero = np.zeros(n)
-        highs.load(self.solver, highs.Lp(zero, zero, np.full(n, np.inf), blocks))
+        blocks = []
+        for block in [demand(layout), *(block for _, block in made)]:
+            largest = block.largest()
+            unit = block.times(1.0 / np.where(largest > 0, largest, 1.0))
+            blocks.append(replace(unit, lower=unit.lower * scale, upper=unit.upper * scale))
+        return blocks, names
 
     def support(self) -> tuple[list[int], list[Row]]:
-        """Sources and rows that carry a dual where the least is left unserved."""
+        """Sources and rows that carry a dual where the least is missed."""
         answer = self._solve(self.must, self.rows)
         count = self.instance.sources
         sources = [s for s in self.must if answer.dual[s] > CARRIES]
@@ -125,12 +149,11 @@ class _Elastic:
         return bool(sources) and self._solve(sources, rows).objective > SHORT
 
     def _solve(self, sources: list[int], rows: list[Row]) -> highs.Answer:
-        columns = self.instance.columns
-        cost = np.where(~columns.served & np.isin(columns.source, sources), 1.0, 0.0)
+        columns, count = self.instance.columns, self.instance.sources
+        unserved = ~columns.served & np.isin(columns.source, sources)
+        cost = np.concatenate([np.where(unserved, 1.0, 0.0), np.ones(len(self.missed_row))])
         self.solver.changeColsCost(len(cost), self.columns, cost)
-        kept = np.concatenate(
-            [np.ones(self.instance.sources, dtype=bool), [row in rows for row in self.rows]]
-        ).astype(bool)
+        kept = np.array([*[True] * count, *(row in rows for row in self.rows)])
         lower, upper = np.where(kept, self.lower, -np.inf), np.where(kept, self.upper, np.inf)
         self.solver.changeRowsBounds(len(lower), self.index, lower, upper)
         return highs.run_safely(self.solver)
