@@ -46,7 +46,11 @@ def linopy_program(instance: Instance, measure: Measure, hours: np.ndarray) -> B
     h = len(hours)
     at = [pd.RangeIndex(n, name=name) for name, n in zip("hsro", (h, s, r, o), strict=True)]
     mask = np.broadcast_to(instance.allowed, (h, s, r, o))
-    unit = np.moveaxis(measure.units(instance, hours), -1, 0)
+    unit = (
+        instance.energy_kwh[:, None, :, None] * measure.per_kwh[None, :, None, hours]
+        + measure.per_request[..., None]
+    )
+    unit = np.moveaxis(unit, -1, 0)
     demand = xr.DataArray(instance.demand[:, hours].T, dims=["h", "s"])
     gpu = xr.DataArray(instance.gpu_h, dims=["s", "o"])
     room = xr.DataArray(instance.capacity[:, hours].T, dims=["h", "r"])
@@ -77,7 +81,10 @@ def pulp_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Bui
 
     began = time.process_time()
     s, r, o = np.nonzero(instance.allowed)
-    unit = measure.units(instance, hours)
+    unit = (
+        instance.energy_kwh[:, None, :, None] * measure.per_kwh[None, :, None, hours]
+        + measure.per_request[..., None]
+    )
     model = pulp.LpProblem("placement", pulp.LpMinimize)
     cost: list[Any] = []
     for h, t in enumerate(hours):

@@ -20,8 +20,9 @@ from wattlas.model.objective import Solver
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.lp import Layout, objective, rows
+from wattlas.placement.problem.lp import Layout, objective
 from wattlas.placement.problem.unit_values import Measure, cost
+from wattlas.placement.window.linked_program import rows_of
 
 BUILD_SHARE = 0.1
 FASTER = 10.0
@@ -34,7 +35,7 @@ def our_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Buil
     began = time.process_time()
     layout = Layout(instance, hours)
     value = objective(layout, measure)
-    blocks = rows(layout)
+    blocks = rows_of(layout, [])
     n = layout.columns
     lp = highs.Lp(value, np.zeros(n), np.full(n, np.inf), blocks)
     written = time.process_time()
@@ -82,7 +83,7 @@ def run(asked: Asked) -> Sequence[Figure]:
 def _apart(instance: Instance, measure: Measure) -> Figure:
     """Hours solved one after the other: one program is built, and changed from hour to hour."""
     apart = [solve_hours(instance, measure, solver=Solver.HIGHS) for _ in range(2)]
-    found = min(apart, key=lambda one: one.seconds)
+    found = min((each.info for each in apart), key=lambda info: info.seconds)
     solved = found.seconds - found.build_seconds
     return Figure(
         "hours apart: build / solve",

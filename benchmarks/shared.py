@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from wattlas.placement.problem.merge_sources import added_up
 
 from benchmarks.registry import Asked
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram
 from wattlas.placement.hour.engine_hour import compact, program
+from wattlas.placement.hour.merge_sources import added_up
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
 

@@ -124,4 +124,4 @@ def test_several_contracts_differ(tmp_path: Path) -> None:
     for n, offer in enumerate(offers):
         for other in offers[:n]:
             apart = max(abs(offer.discount - other.discount), abs(offer.share - other.share))
-            assert offer.floor != other.floor or apart >= 0.01
+            assert offer.fallback != other.fallback or apart >= 0.01

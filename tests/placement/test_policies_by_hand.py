@@ -275,9 +275,6 @@ def test_a_mean_accuracy_that_one_week_breaks_is_said() -> None:
         assert "mean accuracy of class code too low" in found.conflict
 
 
-@pytest.mark.xfail(
-    strict=True, reason="requests without a place are counted per step, not per hour it stands for"
-)
 def test_the_share_without_a_place_is_of_requests() -> None:
     """Demand that finds no place is told as a share of all requests of the window."""
     s = world(3)

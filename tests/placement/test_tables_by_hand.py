@@ -512,11 +512,11 @@ FREED = {
     "none": "as it is",
     "egress": "without egress prices",
     "residency": "without residency rules",
-    "capacity": "with free capacity everywhere",
     "latency": "without latency budgets",
     "variants": "with every model in every region",
-    "starts": "without the cost of starting capacity",
-    "moves": "without the cost of moving state",
+    "capacity": "with free capacity everywhere",
+    "start_up": "without the cost of starting capacity",
+    "state_move": "without the cost of moving state",
     "all": "without any of them",
 }
 
@@ -535,8 +535,8 @@ def freed(s: Scenario, limit: str) -> Scenario:
         "capacity": {"capacity_gpu": np.full((4, s.hours.count), np.inf)},
         "latency": {"classes": tuple(replace(k, latency_budget_ms=np.inf) for k in s.classes)},
         "variants": {"regions": tuple(replace(r, variants=None) for r in s.regions)},
-        "starts": {"frictions": Frictions(move_state=free.move_state, initial=free.initial)},
-        "moves": {"frictions": replace(free, move_state=False)},
+        "start_up": {"frictions": Frictions(move_state=free.move_state, initial=free.initial)},
+        "state_move": {"frictions": replace(free, move_state=False)},
     }
     return replace(s, **change[limit])
 

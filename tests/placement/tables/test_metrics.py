@@ -14,7 +14,7 @@ from wattlas.model.geography import great_circle_km
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
-from wattlas.placement.compare.counterfactual import LIMITS, present, without
+from wattlas.placement.compare.counterfactual import limits, present, without
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics
 
@@ -99,7 +99,7 @@ def test_realised_benefit() -> None:
 def test_each_limit_is_removed_alone() -> None:
     """Without one limit the others are as they were; without all, none is left."""
     s = wattlas.example("typical-2023").at_hours([0])
-    for limit in LIMITS:
+    for limit in limits():
         rest = set(present(without(s, limit)))
         assert limit not in rest
         assert rest == set(present(s)) - {limit}

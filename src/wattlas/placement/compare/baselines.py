@@ -209,7 +209,7 @@ def _solution(instance: Instance, flows: SourceFlows) -> Solution:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a policy breaks: requests/h without a place, and what it is beyond each constraint.
+    """What a policy breaks: requests without a place, and what it is beyond each constraint.
 
     `over` holds the greatest excess over the rows of each constraint, (J,), 0 where there is none;
     `limits` the limits over windows that are not kept.
@@ -249,7 +249,8 @@ def _claim(instance: Instance, solution: Solution) -> Claim:
         excess, size = rows.excess(solution.flows)
         over[name] = np.where(excess > ROOM * size, excess, 0.0).max(axis=1, initial=0.0)
     lost = _lost(instance, solution.flows)
-    return Claim(float(instance.demand.sum()), lost, over, _broken_limits(instance, solution.flows))
+    demanded = float((instance.demand * instance.hours).sum())
+    return Claim(demanded, lost, over, _broken_limits(instance, solution.flows))
 
 
 def _broken_limits(instance: Instance, flows: SourceFlows) -> tuple[str, ...]:
@@ -266,13 +267,14 @@ def _broken_limits(instance: Instance, flows: SourceFlows) -> tuple[str, ...]:
 
 
 def _lost(instance: Instance, flows: SourceFlows) -> float:
-    """Demand that must be served and has no flow to a place, requests/h over all steps."""
+    """Demand that must be served and has no flow to a place, requests, hours counted."""
     kept = flows.served | ~np.isnan(instance.unserved_usd[flows.source])
     (s, t) = instance.demand.shape
     at = (flows.source * t + flows.hour)[kept]
     placed = np.bincount(at, flows.value[kept], s * t).reshape(s, t)
     missing = instance.demand - placed
-    return float(missing[missing > ROOM * instance.demand].sum())
+    missing = np.where(missing > ROOM * instance.demand, missing, 0.0)
+    return float((missing * instance.hours).sum())
 
 
 def _always(rule: Rule) -> Callable[[Instance], Rule]:

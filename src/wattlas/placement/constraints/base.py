@@ -71,6 +71,10 @@ class Link:
         """What a set of flows pays, USD per step, not weighted, (T,): its closed form."""
         raise NotImplementedError
 
+    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
+        """What ran before the first of these steps, as `Layout.before` takes it; None: free."""
+        raise NotImplementedError
+
     def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
         """What the flows of an hour leave to the next one, as `Layout.before` takes it."""
         raise NotImplementedError

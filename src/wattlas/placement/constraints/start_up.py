@@ -93,6 +93,11 @@ class StartUpLink(Link):
         level: np.ndarray = held(instance, last).sum(axis=2).ravel()
         return level
 
+    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
+        """As before any step that follows none."""
+        before = self.before(Layout(instance, steps[:1]))
+        return None if before is None else before[0]
+
     def before(self, layout: Layout) -> np.ndarray | None:
         """GPU-h/h held before each step that follows none, (hours, R·M); None: free."""
         instance = layout.instance

@@ -80,6 +80,11 @@ class StateMoveLink(Link):
         where: np.ndarray = requests(instance, last).sum(axis=2)[sticky(instance)].ravel()
         return where
 
+    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
+        """As before any step that follows none."""
+        before = self.before(Layout(instance, steps[:1]))
+        return None if before is None else before[0]
+
     def before(self, layout: Layout) -> np.ndarray | None:
         """Requests/h of sticky sources before each step that follows none, (hours, S'·R)."""
         instance = layout.instance

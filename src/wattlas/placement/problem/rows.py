@@ -60,16 +60,18 @@ class HourlyRows:
     def activity(
         self, hour: np.ndarray, column: np.ndarray, value: np.ndarray, hours: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(Σ value · column, Σ |value · column|) of some columns' rates, each (J, hours).
+        """(Σ value · column, the most that its columns could make of it) of rates, each (J, hours).
 
         A column of −1, a closed place, counts in no row.
         """
         net, gross = np.zeros((2, (self.count + 1) * hours))
+        most = np.zeros(self.count + 1)
+        np.maximum.at(most, self.row, np.abs(self.value))
         for of_row, of_value in self.layers:
             part = of_value[column] * value
             cell = of_row[column] * hours + hour
             net += np.bincount(cell, part, len(net))
-            gross += np.bincount(cell, np.abs(part), len(gross))
+            gross += np.bincount(cell, most[of_row[column]] * np.abs(value), len(gross))
         shape = (self.count + 1, hours)
         return net.reshape(shape)[:-1], gross.reshape(shape)[:-1]
 

@@ -79,7 +79,8 @@ class Measure:
             energy_kwh = instance.energy_kwh.ravel().take(source * points + point)
             unit += energy_kwh * self.per_kwh.ravel().take(place * self.per_kwh.shape[1] + hour)
         gone = np.flatnonzero(region == UNSERVED)
-        unit[gone] = self.per_unserved[source[gone]]
+        # What a policy leaves unserved although it must be served has no price: it counts nothing.
+        unit[gone] = np.nan_to_num(self.per_unserved[source[gone]])
         return unit
 
     def by_hour(self, instance: Instance, flows: SourceFlows) -> np.ndarray:

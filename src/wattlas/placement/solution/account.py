@@ -90,8 +90,7 @@ class Account:
 
     def total(self, measure: Measure) -> float:
         """The sum of a measure over all flows."""
-        gone = self.unserved.sum(axis=1)
-        lost = float(np.where(gone > 0, measure.per_unserved, 0.0) @ gone)
+        lost = float(np.nan_to_num(measure.per_unserved) @ self.unserved.sum(axis=1))
         fixed = float((self.requests * measure.per_request).sum())
         return float((self.it_kwh * measure.per_kwh).sum()) + fixed + lost
 

@@ -69,14 +69,18 @@ class RollingHorizon:
         few = pruned(instance, measures, steps)
         self.tied = links(instance.scenario)
         self.kind: np.ndarray | None = None
+        self.before: dict[str, np.ndarray] = {}
         mergeable = not limits and not any("y" in link.blocks(few) for link in self.tied)
         if mergeable:
+            # Where demand begins is known of the sources as they are, not of those put together.
+            for link in self.tied:
+                first = link.before_first(instance, steps)
+                self.before |= {} if first is None else {link.name: first}
             few, measure, self.kind = added_up(few, measure)
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
         self.one_window = whole or bool(limits) or size <= self.horizon.whole
         self.parts: list[Solution] = []
-        self.before: dict[str, np.ndarray] = {}
         self.bound: Bound | None = None
 
     def solve(self, time_limit_s: float | None = None) -> Solution:
@@ -151,7 +155,7 @@ class RollingHorizon:
         return any("u" in link.blocks(self.instance) for link in self.tied)
 
     def _coupled(self) -> Coupled:
-        before = held_before(self.instance, self.steps) if self._starts else None
+        before = held_before(self.given, self.steps) if self._starts else None
         return Coupled(self.instance, self.measure, self.steps, before)
 
     def _give_up(self, low: int) -> None:

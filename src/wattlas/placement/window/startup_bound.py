@@ -22,7 +22,6 @@ from wattlas.placement.hour.dispatch import ENGINE
 from wattlas.placement.hour.engine_hour import THREADED, program
 from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout
 from wattlas.placement.problem.unit_values import Measure
 
 HOUR_SOLVES = 100_000
@@ -147,9 +146,8 @@ def _of_steps(program: HourlyProgram, steps: np.ndarray) -> HourlyProgram:
 
 def held_before(instance: Instance, steps: np.ndarray) -> np.ndarray | None:
     """GPU-h/h held before the run, (R, M); None where the start is free."""
-    layout = Layout(instance, steps[:1])
-    first = StartUpLink().before(layout)
-    return None if first is None else first[0].reshape(len(instance.capacity), -1)
+    first = StartUpLink().before_first(instance, steps)
+    return None if first is None else first.reshape(len(instance.capacity), -1)
 
 
 def _safe(program: HourlyProgram, found: HourlySolution) -> np.ndarray:

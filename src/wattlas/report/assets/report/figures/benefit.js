@@ -51,7 +51,7 @@
   const LIMITS = {
     egress: "egress prices", residency: "residency rules", state: "state that has to stay", capacity: "capacity",
     latency: "latency budgets", variants: "models that run in some regions only",
-    starts: "starting capacity", moves: "moving state",
+    start_up: "starting capacity", state_move: "moving state",
   };
   const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
   const share = (value) => (value == null ? "" : W.say(value, "share"));
