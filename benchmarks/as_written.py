@@ -18,6 +18,7 @@ from benchmarks.shared import as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram, solve_hours, warm_up
 from wattlas.placement.hour.engine_hour import program as engine_program
+from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
 
@@ -31,7 +32,7 @@ def run(asked: Asked) -> Sequence[Figure]:
     made = shared_module(asked, "instances").make(asked.size, V=3, T=SIZES[asked.size])
     warm_up()
     arrays = as_instance(made)
-    program = engine_program(*arrays)
+    program = engine_program(HourProblem(*arrays))[0]
     _, ours = cpu(lambda: solve_hours(merged_program(*arrays)))
     ours /= SIZES[asked.size]
     return tuple(_figures(asked.size, made, program, ours))

@@ -16,6 +16,7 @@ from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram
 from wattlas.placement.hour.engine_hour import compact, program
 from wattlas.placement.hour.merge_sources import added_up
+from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
 
@@ -59,7 +60,7 @@ def as_instance(made: Arrays) -> tuple[Instance, Measure]:
 def merged_program(instance: Instance, measure: Measure) -> HourlyProgram:
     """What `plan` hands to the engine: sources with the same places at the same costs as one."""
     few, measure_of_few, _ = added_up(instance, measure)
-    return compact(program(few, measure_of_few))[0]
+    return compact(program(HourProblem(few, measure_of_few))[0])[0]
 
 
 def cpu(work: Callable[[], Any]) -> tuple[Any, float]:

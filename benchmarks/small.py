@@ -20,6 +20,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.engine import HourlyProgram
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.engine_hour import program as hourly_program
+from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import cost
@@ -38,7 +39,7 @@ def run(asked: Asked) -> Sequence[Figure]:
     _, first = _planned(scenario, 1)
     answer, ours = _planned(scenario, times)
     instance = build_instance(scenario)
-    program = hourly_program(instance, cost(instance))
+    program = hourly_program(HourProblem(instance, cost(instance)))[0]
     began = time.process_time()
     value = in_one_piece(program)
     other = time.process_time() - began

@@ -37,7 +37,8 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
             score = np.array([klass.accuracy(o) for o in s.points])[f.point[of]]
             excess = (score - klass.mean_accuracy_min) * f.requests_per_h[of]
             total = np.bincount(f.hour[of], excess, s.hours.count)
-            accurate &= bool((total >= -1e-6 * max(float(s.demand_per_h.max()), 1e-12)).all())
+            own = max(float(s.demand_per_h[:, k].max()), 1e-12)
+            accurate &= bool((total >= -1e-6 * own).all())
     room = 1e-6 * max(float(load.max()), 1e-12)
     whole = np.allclose(got, s.demand_per_h, rtol=1e-6, atol=1e-12)
     return accurate and whole and bool((load <= s.capacity_gpu + room).all())

@@ -247,7 +247,8 @@ def _claim(instance: Instance, solution: Solution) -> Claim:
     over = {}
     for name, rows in hourly_rows(instance).items():
         excess, size = rows.excess(solution.flows)
-        over[name] = np.where(excess > ROOM * size, excess, 0.0).max(axis=1, initial=0.0)
+        room = ROOM * size.max(axis=0, initial=0.0)  # dust of a large row is none in a small one
+        over[name] = np.where(excess > room, excess, 0.0).max(axis=1, initial=0.0)
     lost = _lost(instance, solution.flows)
     demanded = float((instance.demand * instance.hours).sum())
     return Claim(demanded, lost, over, _broken_limits(instance, solution.flows))
