@@ -77,6 +77,6 @@ def test_an_empty_plan_by_windows(silent: Scenario) -> None:
 @pytest.mark.parametrize("variant", ["scale", "added_ms", "class", "soft"])
 def test_an_empty_frontier(silent: Scenario, variant: str, solver: Solver) -> None:
     """V is zero at every budget."""
-    klass = silent.classes[0].id if variant == "class" else ""
-    found = frontier(replace(silent, solver=solver), variant, klass=klass)
+    which = f"class:{silent.classes[0].id}" if variant == "class" else variant
+    found = frontier(replace(silent, solver=solver), which)
     assert (found.value == 0.0).all()

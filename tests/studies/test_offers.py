@@ -177,7 +177,7 @@ def test_everything_that_is_wrong_is_told_at_once(tiny: Scenario) -> None:
     """Classes, price and the lack of users, each by its place."""
     asked = Terms(classes=("A", "Z"))
     with pytest.raises(InputError) as caught:
-        design_tiers(tiny, users=Users(count=10), terms=asked)
+        design_tiers(replace(tiny, users=Users(count=10)), terms=asked)
     assert [p.where for p in caught.value.problems] == ["offer.classes", "price"]
     with pytest.raises(InputError, match="who subscribes"):
         design_tiers(wattlas.example("tiny"))

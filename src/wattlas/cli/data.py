@@ -166,25 +166,23 @@ def import_files(
     """Bring hours into a pack: Electricity Maps' CSV, or plain tables in any zone and unit."""
     from wattlas.data import importers, pack_import
 
-    new: list[Imported]
+    layout = importers.PlainLayout(
+        table=table.value,
+        time_column=time_column,
+        zone_column=zone_column,
+        value_column=value_column,
+        zone=zone,
+        unit=unit,
+        factor=factor,
+        time_zone=time_zone,
+        average=average,
+    )
+    new: list[Imported] = [
+        importers.read_plain(file, layout, source or file.name, licence, intensity.value)
+        for file in (files if form is Format.PLAIN else [])
+    ]
     if form is Format.ELECTRICITY_MAPS:
         new = [importers.read_electricity_maps(files, intensity.value)]
-    else:
-        layout = importers.PlainLayout(
-            table=table.value,
-            time_column=time_column,
-            zone_column=zone_column,
-            value_column=value_column,
-            zone=zone,
-            unit=unit,
-            factor=factor,
-            time_zone=time_zone,
-            average=average,
-        )
-        new = [
-            importers.read_plain(file, layout, source or file.name, licence, intensity.value)
-            for file in files
-        ]
     zones = pack_import.zones_to_suspect(time_zone)
     result = pack_import.import_hours(
         importers.joined(new),

@@ -100,7 +100,6 @@ class TierDesign:
 def design_tiers(
     scenario: Scenario,
     *,
-    users: Users | None = None,
     terms: Terms | None = None,
     points: Sequence[OperatingPoint] | None = None,
     fair: bool = True,
@@ -111,7 +110,7 @@ def design_tiers(
 ) -> TierDesign:
     """Design the contract of each class: discount, share and floor.
 
-    `users` and `terms` replace the scenario's own; `points` are the candidate floors, the
+    `terms` replace the scenario's own; `points` are the candidate floors, the
     scenario's points by default. `fair` asks that those who take a contract up gain by it in the
     mean. `size` is that of the grid that is gone through, `sensitive` whether every assumption is
     varied, `placed` a plan of full service made before.
@@ -122,7 +121,7 @@ def design_tiers(
     Siris et al. 2026.
     """
     base = withdrawn(scenario)
-    who, wanted = users or base.users, terms or base.terms
+    who, wanted = base.users, terms or base.terms
     problems = list(_problems(base, who, wanted))
     if problems:
         raise InputError(problems)

@@ -49,7 +49,7 @@ def close(one: np.ndarray, other: np.ndarray) -> bool:
 def solved_apart(s: Scenario, variant: str, objective: str, x: np.ndarray) -> np.ndarray:
     """The account at each budget, each solved for itself."""
     price = 120.0 if objective == "weighted" else None
-    question = Question.of(s, variant, "", objective, price)
+    question = Question.of(s, variant, objective, price)
     bare = replace(s, objective=question.as_objective())
     axis = breakpoints(bare, question)
     return np.stack([solve_at(bare, question, axis, float(one))[0] for one in x], axis=1)

@@ -47,7 +47,6 @@ def frontier(
     scenario: Scenario,
     variant: str = "scale",
     *,
-    klass: str = "",
     objective: str = "cost",
     carbon_price_usd_per_t: float | None = None,
     samples: int | None = None,
@@ -57,7 +56,7 @@ def frontier(
 ) -> Frontier:
     """V(τ) of a scenario in full service, without its frictions and caps.
 
-    `variant` is scale, added_ms, class (then `klass` names it) or soft; `objective` cost, carbon
+    `variant` is scale, added_ms, class:ID (that class alone) or soft; `objective` cost, carbon
     or weighted (cost with carbon at `carbon_price_usd_per_t`). Exact at every breakpoint unless
     `samples` asks for so many of them, or `x` for these budgets. `axis` is what `feasible_axis`
     found for the same question, where it is asked more than once. Raises UsageError for a question
@@ -66,7 +65,7 @@ def frontier(
     """
     began = time.perf_counter()
     scenario = full_service(scenario)
-    question = Question.of(scenario, variant, klass, objective, carbon_price_usd_per_t)
+    question = Question.of(scenario, variant, objective, carbon_price_usd_per_t)
     tally = Tally()
     bare = replace(scenario, objective=question.as_objective())
     if question.variant is Variant.SOFT:
@@ -81,10 +80,10 @@ def frontier(
     return replace(curve, info=tally.info(time.perf_counter() - began))
 
 
-def feasible_axis(scenario: Scenario, variant: str, klass: str = "") -> Axis:
+def feasible_axis(scenario: Scenario, variant: str) -> Axis:
     """The axis of a hard frontier from the first budget that serves all demand."""
     scenario = full_service(scenario)
-    question = Question.of(scenario, variant, klass, "cost", None)
+    question = Question.of(scenario, variant, "cost", None)
     return _from_first_feasible(scenario, breakpoints(scenario, question))
 
 

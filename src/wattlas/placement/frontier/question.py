@@ -36,12 +36,9 @@ class Question:
     carbon_price_usd_per_t: float = 0.0
 
     @staticmethod
-    def of(
-        scenario: Scenario, variant: str, klass: str, objective: str, price: float | None
-    ) -> Question:
+    def of(scenario: Scenario, variant: str, objective: str, price: float | None) -> Question:
         """A question in words; UsageError where it makes no sense."""
-        if variant.startswith("class:"):
-            variant, klass = "class", variant.removeprefix("class:")
+        variant, _, klass = variant.partition(":")
         known = {k.id for k in scenario.classes}
         if variant not in set(Variant):
             raise UsageError(f"unknown frontier {variant!r}; choose {', '.join(Variant)}")
