@@ -96,7 +96,7 @@ def test_no_tier_is_said_plainly(
     seen = open_page(_write(tmp_path, made, frames))
     assert said(seen.page, "verdict").startswith("No tier is worth offering for any of the 4")
     for text in seen.page.locator(".tier > p:nth-of-type(2)").all_inner_texts():
-        assert re.match(r"No tier is worth offering for class [A-D], because \w", text)
+        assert re.match(r"No tier is worth offering for class \w+ \([A-D]\), because \w", text)
     for name in OFFERS:
         assert said(seen.page, name).startswith("No tier is worth offering for any class, so ")
         assert seen.page.locator(f"#figure-tier-{name} svg").count() == 0
@@ -107,19 +107,23 @@ def test_a_class_without_an_offer(report: str, open_page: Callable[..., Any]) ->
     """The choice of a class is one for all pictures; where it has no offer, they say so."""
     seen = open_page(report)
     page = seen.page
-    page.locator("#figure-tier-menu [data-key=class]").get_by_text("C", exact=True).click()
+    page.locator("#figure-tier-menu [data-key=class]").get_by_text(
+        "background (C)", exact=True
+    ).click()
     assert "tiers.class=C" in page.url
     for name in ("menu", "targets", "utility"):
-        assert "lass C" in said(page, name) or name == "targets"
+        assert "lass background (C)" in said(page, name) or name == "targets"
     for name in OFFERS[:-1]:
-        assert said(page, name).startswith("No tier is worth offering for class C")
+        assert said(page, name).startswith("No tier is worth offering for class background (C)")
         assert page.locator(
             f"#figure-tier-{name} [data-key=class] input:checked"
         ).input_value() == ("C")
         expect(page.locator(f"#figure-tier-{name} .tools")).to_be_hidden()
     assert said(page, "split").startswith("Geography and tiers together save")
-    page.locator("#figure-tier-segments [data-key=class]").get_by_text("B", exact=True).click()
-    assert "Class B" in said(page, "menu")
+    page.locator("#figure-tier-segments [data-key=class]").get_by_text(
+        "assistant (B)", exact=True
+    ).click()
+    assert "Class assistant (B)" in said(page, "menu")
     assert "off for at most" in said(page, "designer")
     expect(page.locator("#figure-tier-segments .tools")).to_be_visible()
     seen.quiet()
@@ -195,7 +199,7 @@ def test_a_class_is_chosen_by_keyboard(report: str, open_page: Callable[..., Any
     seen = open_page(report)
     seen.page.locator("#figure-tier-pareto [data-key=class] input").first.focus()
     seen.page.keyboard.press("ArrowRight")
-    assert "Class B" in said(seen.page, "menu")
+    assert "Class assistant (B)" in said(seen.page, "menu")
     expect(seen.page.locator("#figure-tier-pareto [data-key=class] input").nth(1)).to_be_focused()
     seen.quiet()
 

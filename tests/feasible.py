@@ -1,0 +1,175 @@
+"""Scenarios that have a placement by construction: every limit leaves room for one drawn first.
+
+The witness sends each demand of each hour to one of its open places. Capacities, mean accuracies
+and caps are then set to what the witness uses, or a little more, so that they bind and yet hold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests import oracle
+from tests.strategies import one_of, scenarios
+from wattlas.errors import InputError
+from wattlas.model.contract import Tier
+from wattlas.model.objective import Minimise, Objective, Solver, Window
+from wattlas.model.offer import offer
+from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
+from wattlas.model.workload import State
+
+Witness = dict[tuple[int, int, int], tuple[int, int]]
+"""(metro, class, step) → (region, point)."""
+
+
+@st.composite
+def feasible(
+    draw: st.DrawFn,
+    *,
+    frictions: bool = False,
+    caps: bool = True,
+    tiers: bool = True,
+    floors: bool = True,
+    solver: bool = True,
+) -> Scenario:
+    """A scenario with a placement; what is False is left out, the rest is drawn."""
+    plain = scenarios(
+        unserved=False,
+        accuracy_floors=False,
+        free_capacity=True,
+        when_none=False,
+        frictions=frictions,
+        max_hours=2 if frictions else 3,
+        max_metros=2 if frictions else 3,
+    )
+    s = opened(draw(plain))
+    witness = draw_witness(s, draw(st.integers(0, 2**16)))
+    s = replace(s, capacity_gpu=_capacity(draw, s, witness))
+    if floors and draw(st.booleans()):
+        s = _with_floors(s, witness)
+    s = replace(s, objective=draw(_objectives(s, witness, caps, frictions)))
+    if tiers and draw(st.booleans()):
+        s = _offered(draw, s)
+    chosen = one_of(*Solver) if not s.frictions.couples else one_of(Solver.AUTO, Solver.HIGHS)
+    return replace(s, solver=draw(chosen)) if solver else s
+
+
+def opened(s: Scenario) -> Scenario:
+    """Classes that some metro has no place for lose what closes the places."""
+    places, _ = oracle.open_places(s)
+    stranded = {k for (_, k), open_to in places.items() if not open_to}
+    if not stranded:
+        return s
+    free = {
+        "latency_budget_ms": float("inf"), "residency": "", "state": State.STATELESS,
+        "points": None, "accuracy_min": 0.0,
+    }  # fmt: skip
+    classes = tuple(
+        replace(c, **free) if k in stranded else c  # type: ignore[arg-type]
+        for k, c in enumerate(s.classes)
+    )
+    regions = tuple(replace(r, variants=None) for r in s.regions)
+    return replace(s, classes=classes, regions=regions)
+
+
+def draw_witness(s: Scenario, seed: int) -> Witness:
+    """An open place for each demand of each hour."""
+    places, _ = oracle.open_places(s)
+    pick = np.random.default_rng(seed)
+    return {
+        (i, k, t): places[i, k][int(pick.integers(len(places[i, k])))]
+        for i, k in places
+        for t in range(s.hours.count)
+        if s.demand_per_h[i, k, t] > 0
+    }
+
+
+def _capacity(draw: st.DrawFn, s: Scenario, witness: Witness) -> np.ndarray:
+    """What the witness needs, or a tenth more, or no limit, region by region."""
+    load = np.zeros((len(s.regions), s.hours.count))
+    for (i, k, t), (r, o) in witness.items():
+        load[r, t] += s.demand_per_h[i, k, t] * oracle.gpu_h(s, k, o)
+    slack = [draw(one_of(1.0, 1.1, np.inf)) for _ in s.regions]
+    factor = np.array(slack)[:, None]
+    limit: np.ndarray = np.where(np.isinf(factor), np.inf, load * (1 + 1e-9)) * np.where(
+        np.isinf(factor), 1.0, factor
+    )
+    return limit
+
+
+def _with_floors(s: Scenario, witness: Witness) -> Scenario:
+    """Mean accuracies that the witness just has in its worst hour."""
+    classes = []
+    for k, klass in enumerate(s.classes):
+        means = []
+        for t in range(s.hours.count):
+            own = {i: place for (i, c, step), place in witness.items() if (c, step) == (k, t)}
+            rate = np.array([s.demand_per_h[i, k, t] for i in own])
+            score = np.array([oracle.accuracy(s, k, o) for _, o in own.values()])
+            means += [float(rate @ score / rate.sum())] if len(own) else []
+        classes.append(replace(klass, mean_accuracy_min=min(means) - 1e-9) if means else klass)
+    return replace(s, classes=tuple(classes))
+
+
+def _objectives(
+    s: Scenario, witness: Witness, caps: bool, frictions: bool
+) -> st.SearchStrategy[Objective]:
+    """Least cost or carbon, or one under what the witness uses of the other."""
+    plain = st.builds(
+        Objective, minimise=one_of(*Minimise), carbon_price_usd_per_t=one_of(0.0, 80.0)
+    )
+    if not caps:
+        return plain
+
+    def capped(window: Window, by_carbon: bool) -> Objective:
+        unit = oracle.unit_t if by_carbon else oracle.unit_usd
+        used = [
+            sum(
+                float(s.hours.hours[t] * s.demand_per_h[i, k, t]) * unit(s, i, k, r, o, t)
+                for (i, k, t), (r, o) in witness.items()
+                if t in steps
+            )
+            for steps in oracle.windows(s, window)
+        ]
+        limit = max(used) + 1e-9 * max(map(abs, used))
+        if by_carbon:
+            return Objective(carbon_cap_t=max(limit, 0.0), window=window)
+        return Objective(minimise=Minimise.CARBON, cost_cap_usd=limit, window=window)
+
+    kinds = st.just(True) if frictions else st.booleans()
+    return st.one_of(plain, st.builds(capped, one_of(*Window), kinds))
+
+
+def _offered(draw: st.DrawFn, s: Scenario) -> Scenario:
+    """A tier beside full service; the scenario itself where the tier makes no sense."""
+    tier = Tier(
+        id="green",
+        share_max=draw(one_of(0.25, 0.5, 0.0)),
+        adoption=draw(one_of(0.5, 0.25)),
+        accuracy_min=0.0,
+        latency_factor=draw(one_of(1.0, 4.0)),
+        window=draw(one_of(*Window)),
+    )
+    try:
+        return offer(s, [tier])
+    except InputError:
+        return s
+
+
+def counted(work: Callable[[Counter[str]], None], least: float) -> None:
+    """Run a property and ask that so large a share of its draws needed a program."""
+    seen: Counter[str] = Counter()
+    work(seen)
+    assert seen["programs"] >= least * seen["draws"], dict(seen)
+
+
+def count(seen: Counter[str], found: Plan) -> None:
+    """One more draw, and whether it took a program."""
+    seen["draws"] += 1
+    seen["programs"] += found.info.programs > 0
+    seen[str(found.scenario.solver)] += 1
