@@ -18,7 +18,8 @@ from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.engine import warm_up
-from wattlas.placement.window import rolling_horizon as rolling
+from wattlas.placement.problem.tactics import Tactics
+from wattlas.placement.window.rolling_horizon import Horizon
 
 HOURS = {"day": 48, "week": 168}
 START_USD = 0.5
@@ -51,13 +52,9 @@ def coupled_world(asked: Asked, hours: int) -> Scenario:
 
 def _timed(scenario: Scenario, *, whole: bool) -> tuple[Plan, float]:
     """The plan and its CPU seconds; whole: one program, whatever its size."""
-    kept = rolling.WHOLE
-    rolling.WHOLE = 10**12 if whole else 0
+    tactics = Tactics(horizon=Horizon(whole=10**12 if whole else 0))
     began = time.process_time()
-    try:
-        return plan(scenario), time.process_time() - began
-    finally:
-        rolling.WHOLE = kept
+    return plan(scenario, tactics=tactics), time.process_time() - began
 
 
 BENCHMARK = Benchmark(
