@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _parts(browser: Browser, report: Path) -> list[bytes]:
-    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=1.25)
+    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=1.04)
     page.goto(report.resolve().as_uri())
     page.wait_for_selector("html.ready", state="attached")
     page.add_style_tag(content=STYLE)
