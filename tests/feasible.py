@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import oracle
@@ -161,15 +163,33 @@ def _offered(draw: st.DrawFn, s: Scenario) -> Scenario:
         return s
 
 
-def counted(work: Callable[[Counter[str]], None], least: float) -> None:
-    """Run a property and ask that so large a share of its draws needed a program."""
-    seen: Counter[str] = Counter()
-    work(seen)
-    assert seen["programs"] >= least * seen["draws"], dict(seen)
+Check = Callable[..., Plan]
+"""A property of drawn values; returns the plan that says whether the draw needed a program."""
 
 
-def count(seen: Counter[str], found: Plan) -> None:
-    """One more draw, and whether it took a program."""
-    seen["draws"] += 1
-    seen["programs"] += found.info.programs > 0
-    seen[str(found.scenario.solver)] += 1
+def needs_programs(
+    least: float, examples: int, *strategies: st.SearchStrategy[Any]
+) -> Callable[[Check], Callable[[], None]]:
+    """A test of a property that also asks that so large a share of its draws needed a program."""
+
+    def decorate(check: Check) -> Callable[[], None]:
+        def test() -> None:
+            seen: Counter[str] = Counter()
+
+            @given(st.tuples(*strategies))
+            @settings(max_examples=examples)
+            def each(drawn: tuple[Any, ...]) -> None:
+                found = check(*drawn)
+                assert found.ok, found.conflict
+                seen["draws"] += 1
+                seen["programs"] += found.info.programs > 0
+                seen[str(found.scenario.solver)] += 1
+
+            each()
+            assert seen["programs"] >= least * seen["draws"], dict(seen)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        test.__module__ = check.__module__
+        return test
+
+    return decorate

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-
-import pytest
-from hypothesis import given, settings
-
-from tests.feasible import count, counted, feasible
+from tests.feasible import feasible, needs_programs
 from tests.oracle import oracle_plan, scale
-from wattlas.model.objective import Solver
+from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
-from wattlas.placement.constraints.registry import links
 from wattlas.placement.explain.certificate import certify
 
 REL = 1e-7
+SLACK = 1e-9
+"""What the independent program leaves a limit, roughly: limits that just hold may be worth millions
+a tonne, so that this shows. The certificate has no such slack."""
 
 
-@pytest.mark.parametrize("frictions", [False, True])
-def test_solvers_constraints_limits(frictions: bool) -> None:
-    """Always a plan, of the optimum of the independent program; most draws need a program."""
+def agreed(s: Scenario) -> tuple[Plan, float]:
+    """The plan, of the optimum of the independent program, and a size to measure errors by."""
+    found, judge = plan(s), oracle_plan(s)
+    assert found.ok, found.conflict
+    assert judge.status == "optimal"
+    size = scale(s, judge)
+    bought = SLACK * sum(report.price * abs(report.limit) for report in found.limits)
+    assert found.objective >= judge.objective - REL * size
+    assert found.objective <= judge.objective + REL * size + bought
+    return found, size
 
-    def agree(seen: Counter[str]) -> None:
-        @given(feasible(frictions=frictions, tiers=not frictions))
-        @settings(max_examples=20 if frictions else 80)
-        def each(s: Scenario) -> None:
-            found, judge = plan(s), oracle_plan(s)
-            assert found.ok, found.conflict
-            assert judge.status == "optimal"
-            size = scale(s, judge)
-            assert math.isclose(found.objective, judge.objective, rel_tol=REL, abs_tol=REL * size)
-            if not links(s):
-                proof = certify(found)
-                assert proof.gap * abs(proof.objective) <= 1e-6 * size
-            count(seen, found)
 
-        each()
-        if not frictions:
-            assert all(seen[str(solver)] > 5 for solver in Solver)
+@needs_programs(0.5, 80, feasible())
+def test_solvers_constraints_limits(s: Scenario) -> Plan:
+    """Capacity, mean accuracy, caps and tiers by each solver: the optimum, with its proof."""
+    found, size = agreed(s)
+    proof = certify(found)
+    assert proof.gap * abs(proof.objective) <= 1e-6 * size
+    return found
 
-    counted(agree, 0.6)
+
+@needs_programs(0.9, 20, feasible(frictions=True, tiers=False))
+def test_constraints_and_limits_under_frictions(s: Scenario) -> Plan:
+    """The same beside starting capacity and moving state."""
+    return agreed(s)[0]

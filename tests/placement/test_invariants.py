@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.feasible import feasible, needs_programs
 from tests.strategies import objectives, one_of, scenarios
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
@@ -19,6 +20,9 @@ from wattlas.placement.compare.baselines import baselines
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.solution.expanded import PerFlow
 from wattlas.placement.tables import views
+
+PLAIN = feasible(caps=False, tiers=False)
+LINKED = feasible(frictions=True, caps=False, tiers=False)
 
 REL = 1e-8
 """Of the sum of absolute parts: what a solver's answer may be off by."""
@@ -108,12 +112,13 @@ def priced(s: Scenario, c: float) -> Scenario:
     )
 
 
-@given(scenarios(objectives=objectives(), unserved=False), one_of(1.2, 2.0, 10.0))
-@settings(max_examples=40)
-def test_a_longer_budget_is_never_worse(s: Scenario, factor: float) -> None:
+@needs_programs(0.5, 40, PLAIN, one_of(1.2, 2.0, 10.0))
+def test_a_longer_budget_is_never_worse(s: Scenario, factor: float) -> Plan:
     """V never increases with τ, whatever is made least."""
     budget = np.tile([k.latency_budget_ms for k in s.classes], (len(s.metros), 1))
-    not_worse(plan(s, budget_ms=factor * budget), plan(s, budget_ms=budget))
+    base = plan(s, budget_ms=budget)
+    not_worse(plan(s, budget_ms=factor * budget), base)
+    return base
 
 
 @given(scenarios(objectives=st.just(Objective(carbon_price_usd_per_t=80.0))))
@@ -124,21 +129,17 @@ def test_a_longer_budget_is_never_worse_where_demand_may_be_shed(s: Scenario) ->
     not_worse(plan(s, budget_ms=3 * budget), plan(s, budget_ms=budget))
 
 
-@given(scenarios(objectives=objectives(), unserved=False, when_none=False), st.integers(0, 3))
-@settings(max_examples=40)
-def test_one_more_region_is_never_worse(s: Scenario, gone: int) -> None:
-    """A superset of regions is at most as dear, as dirty."""
-    assume(len(s.regions) > 1)
+@needs_programs(0.4, 40, PLAIN.filter(lambda s: len(s.regions) > 1), st.integers(0, 3))
+def test_one_more_region_is_never_worse(s: Scenario, gone: int) -> Plan:
+    """A superset of regions is at most as expensive, as dirty."""
     s = freed(s)
-    not_worse(plan(s), plan(without_region(s, gone % len(s.regions))))
+    whole = plan(s)
+    not_worse(whole, plan(without_region(s, gone % len(s.regions))))
+    return whole
 
 
-@given(
-    scenarios(objectives=objectives(), unserved=False, frictions=True),
-    one_of(1.25, 2.0, float("inf")),
-)
-@settings(max_examples=40)
-def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> None:
+@needs_programs(0.9, 30, LINKED, one_of(1.25, 2.0, float("inf")))
+def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> Plan:
     """Capacity of a region, and of all."""
     more = factor * np.where(s.capacity_gpu > 0, s.capacity_gpu, 1.0)
     base = plan(s)
@@ -146,11 +147,11 @@ def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> None:
     one = s.capacity_gpu.copy()
     one[0] = more[0]
     not_worse(plan(replace(s, capacity_gpu=one)), base)
+    return base
 
 
-@given(scenarios(objectives=objectives(), unserved=False, when_none=False))
-@settings(max_examples=40)
-def test_a_looser_mask_is_never_worse(s: Scenario) -> None:
+@needs_programs(0.5, 40, PLAIN)
+def test_a_looser_mask_is_never_worse(s: Scenario) -> Plan:
     """Without residency, pinned state, accuracy minima, or the choice of points."""
     base = plan(s)
     for loose in (
@@ -161,11 +162,11 @@ def test_a_looser_mask_is_never_worse(s: Scenario) -> None:
     ):
         classes = tuple(replace(k, **loose) for k in s.classes)  # type: ignore[arg-type]
         not_worse(plan(replace(s, classes=classes)), base)
+    return base
 
 
-@given(scenarios(frictions=True), one_of(0.5, 0.0))
-@settings(max_examples=40)
-def test_lower_egress_and_friction_are_never_worse(s: Scenario, factor: float) -> None:
+@needs_programs(0.9, 30, LINKED, one_of(0.5, 0.0))
+def test_lower_egress_and_friction_are_never_worse(s: Scenario, factor: float) -> Plan:
     """Egress, and each friction by itself, at half the price and at none."""
     base, f = plan(s), s.frictions
     cheap = replace(s.network, egress_usd_per_gb=factor * s.network.egress_usd_per_gb)
@@ -178,18 +179,18 @@ def test_lower_egress_and_friction_are_never_worse(s: Scenario, factor: float) -
     )
     for frictions in lower:
         not_worse(plan(replace(s, frictions=frictions)), base)
+    return base
 
 
-@given(scenarios(frictions=True, unserved=False, objectives=objectives()))
-@settings(max_examples=40)
-def test_the_optimum_is_never_worse_than_a_policy(s: Scenario) -> None:
+@needs_programs(0.9, 30, LINKED)
+def test_the_optimum_is_never_worse_than_a_policy(s: Scenario) -> Plan:
     """Every feasible baseline costs, or emits, at least what the optimum does."""
     best, instance = plan(s), build_instance(s)
-    assume(not instance.stranded)
     for name, policy in baselines(instance).items():
         if policy.status is Status.HEURISTIC:
             assert best.ok, (name, best.conflict)
             not_worse(best, policy)
+    return best
 
 
 @given(scenarios(frictions=True, objectives=st.just(Objective(carbon_price_usd_per_t=50.0))),
