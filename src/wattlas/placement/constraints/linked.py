@@ -9,10 +9,74 @@ from __future__ import annotations
 import numpy as np
 
 from wattlas.model.frictions import Initial
+from wattlas.placement.constraints.base import Link
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.lp import Layout
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import cost
+
+
+class LevelLink(Link):
+    """A link whose hours leave a level to the next, (A, B, T), and whose every rise is charged."""
+
+    rise_block: str
+    """The block of columns that holds each rise, one for each of the A·B cells."""
+
+    def level(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """What a set of flows holds in each step, (A, B, T)."""
+        raise NotImplementedError
+
+    def usd_per_rise(self, instance: Instance) -> np.ndarray:
+        """What a unit of rise costs in each step, (A, B, T), or (A, B, 1) where always the same."""
+        raise NotImplementedError
+
+    def costs(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+        """The price of each rise; nothing where the link has no columns."""
+        if not layout.has(self.rise_block):
+            return np.zeros(0, np.int64), np.zeros(0)
+        instance, hours = layout.instance, layout.hours
+        weight = instance.scenario.hours.weight
+        price = self.usd_per_rise(instance)
+        every = np.broadcast_to(price, (*price.shape[:2], len(weight)))[:, :, hours]
+        value = weight[hours][:, None] * every.reshape(-1, len(hours)).T
+        return layout.column(self.rise_block).ravel(), value.ravel()
+
+    def usd(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """The price times the positive part of each rise."""
+        price, hours = self.usd_per_rise(instance), instance.demand.shape[1]
+        if not price.size:
+            return np.zeros(hours)
+        before = None if is_free(instance) else self._at_start(instance, np.arange(hours))
+        up = rise(instance, self.level(instance, flows), before)
+        total: np.ndarray = (price * up).sum(axis=(0, 1))
+        return total
+
+    def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
+        """The level of the last hour, (A·B,)."""
+        level: np.ndarray = self.level(instance, last).sum(axis=2).ravel()
+        return level
+
+    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
+        """As before any step that follows none."""
+        before = self.before(Layout(instance, steps[:1]))
+        return None if before is None else before[0]
+
+    def before(self, layout: Layout) -> np.ndarray | None:
+        """The level before each step that follows none, (hours, A·B); None: free."""
+        instance, hours = layout.instance, layout.hours
+        if self.name in layout.before:
+            return at_first(layout.before[self.name], len(hours))
+        if is_free(instance):
+            return None
+        level = self._at_start(instance, hours)[:, :, hours]
+        by_hour: np.ndarray = level.reshape(-1, len(hours)).T
+        return by_hour
+
+    def _at_start(self, instance: Instance, steps: np.ndarray) -> np.ndarray:
+        """The level of these steps with all demand at home, or with none at all; (A, B, T)."""
+        at_home = instance.scenario.frictions.initial is Initial.HOME
+        return self.level(instance, home_flows(instance, steps if at_home else steps[:0]))
 
 
 def home_flows(instance: Instance, steps: np.ndarray) -> SourceFlows:
@@ -54,11 +118,6 @@ def is_free(instance: Instance) -> bool:
     return instance.scenario.frictions.initial is Initial.FREE
 
 
-def starts_at_home(instance: Instance) -> bool:
-    """Whether all demand is at its baseline region before the first step."""
-    return instance.scenario.frictions.initial is Initial.HOME
-
-
 def at_first(before: np.ndarray, hours: int) -> np.ndarray:
     """What was before a window of hours that follow each other, (hours, …): the first counts."""
     out = np.zeros((hours, len(before)))
@@ -66,27 +125,7 @@ def at_first(before: np.ndarray, hours: int) -> np.ndarray:
     return out
 
 
-def difference_rows(
-    name: str,
-    level: np.ndarray,
-    up: np.ndarray,
-    before: np.ndarray | None,
-    follows: np.ndarray,
-) -> Rows:
-    """up[h] − level[h] + level[h−1] ≥ 0, with `before` in place of level[h−1] at a start."""
-    hours, count = level.shape
-    lower = np.zeros((hours, count))
-    first = ~follows
-    lower[first] = -np.inf if before is None else -before[first]
-    index = np.stack([up, level, np.roll(level, 1, axis=0)], axis=2)
-    value = np.broadcast_to(np.array([1.0, -1.0, 1.0]), index.shape)
-    keep = np.ones(index.shape, dtype=bool)
-    keep[first, :, 2] = False
-    start = np.concatenate([[0], np.cumsum(keep.sum(axis=2).ravel())])
-    return Rows(name, lower.ravel(), np.full(lower.size, np.inf), start, index[keep], value[keep])
-
-
-def summed_rows(
+def rise_rows(
     name: str,
     row: np.ndarray,
     now: np.ndarray,

@@ -10,14 +10,7 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.base import Constraint, Link
-from wattlas.placement.constraints.linked import (
-    at_first,
-    difference_rows,
-    home_flows,
-    is_free,
-    rise,
-    starts_at_home,
-)
+from wattlas.placement.constraints.linked import LevelLink, rise_rows
 from wattlas.placement.constraints.registry import register
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
@@ -59,10 +52,11 @@ def start_usd_per_gpu_h(instance: Instance) -> np.ndarray:
     return never_paid
 
 
-class StartUpLink(Link):
+class StartUpLink(LevelLink):
     """u[h,r,m] = Σ g·x is what runs of model m in region r, GPU-h/h; v ≥ u[h] − u[h−1] starts."""
 
     name = "start_up"
+    rise_block = "v"
 
     def blocks(self, instance: Instance) -> dict[str, int]:
         """R · M columns of each."""
@@ -73,47 +67,13 @@ class StartUpLink(Link):
         """What is held, and what is started."""
         return [holding(layout), starting(layout)]
 
-    def costs(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-        """F for each unit of v."""
-        weight = layout.instance.scenario.hours.weight[layout.hours]
-        price = start_usd_per_gpu_h(layout.instance)[:, :, layout.hours]
-        value = weight[:, None] * price.reshape(-1, len(weight)).T
-        return layout.column("v").ravel(), value.ravel()
+    def level(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """What is held of each model in each region, GPU-h/h, (R, M, T)."""
+        return held(instance, flows)
 
-    def usd(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """F times the positive part of each rise."""
-        level = held(instance, flows)
-        before = None if is_free(instance) else self._before(instance)
-        up = rise(instance, level, before)
-        total: np.ndarray = (start_usd_per_gpu_h(instance) * up).sum(axis=(0, 1))
-        return total
-
-    def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
-        """What runs in the last hour, (R·M,)."""
-        level: np.ndarray = held(instance, last).sum(axis=2).ravel()
-        return level
-
-    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
-        """As before any step that follows none."""
-        before = self.before(Layout(instance, steps[:1]))
-        return None if before is None else before[0]
-
-    def before(self, layout: Layout) -> np.ndarray | None:
-        """GPU-h/h held before each step that follows none, (hours, R·M); None: free."""
-        instance = layout.instance
-        if self.name in layout.before:
-            return at_first(layout.before[self.name], len(layout.hours))
-        if is_free(instance):
-            return None
-        level = self._before(instance, layout.hours)[:, :, layout.hours]
-        return level.reshape(-1, len(layout.hours)).T
-
-    def _before(self, instance: Instance, steps: np.ndarray | None = None) -> np.ndarray:
-        """What is held at home in each step, or nothing; (R, M, T)."""
-        count = instance.demand.shape[1]
-        if not starts_at_home(instance):
-            return np.zeros((len(instance.capacity), len(instance.variants[0]), count))
-        return held(instance, home_flows(instance, np.arange(count) if steps is None else steps))
+    def usd_per_rise(self, instance: Instance) -> np.ndarray:
+        """F, (R, M, T)."""
+        return start_usd_per_gpu_h(instance)
 
 
 def held(instance: Instance, flows: SourceFlows) -> np.ndarray:
@@ -145,10 +105,9 @@ def holding(layout: Layout) -> Rows:
 
 def starting(layout: Layout) -> Rows:
     """v[h] ≥ u[h] − u[h−1], v ≥ 0; before the first step u is what the scenario's start says."""
-    before = StartUpLink().before(layout)
-    return difference_rows(
-        "starting", layout.column("u"), layout.column("v"), before, layout.follows
-    )
+    before, u = StartUpLink().before(layout), layout.column("u")
+    each = np.arange(u.shape[1])
+    return rise_rows("starting", each, u, layout.column("v"), before, layout.follows)
 
 
 @register

@@ -10,14 +10,7 @@ from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
 from wattlas.placement.constraints.base import Constraint, Link
-from wattlas.placement.constraints.linked import (
-    at_first,
-    home_flows,
-    is_free,
-    rise,
-    starts_at_home,
-    summed_rows,
-)
+from wattlas.placement.constraints.linked import LevelLink, rise_rows
 from wattlas.placement.constraints.registry import register
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
@@ -42,10 +35,11 @@ def state_usd(instance: Instance) -> np.ndarray:
     return moved
 
 
-class StateMoveLink(Link):
+class StateMoveLink(LevelLink):
     """y[h,s,r] ≥ Σ_o x[h,s,r,o] − Σ_o x[h−1,s,r,o]: requests/h whose state moves to r."""
 
     name = "state_move"
+    rise_block = "y"
 
     def blocks(self, instance: Instance) -> dict[str, int]:
         """R columns for each sticky source."""
@@ -56,54 +50,15 @@ class StateMoveLink(Link):
         """None without sticky sources."""
         return [moving(layout)] if layout.has("y") else []
 
-    def costs(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-        """η · S_k for each unit of y."""
-        if not layout.has("y"):
-            return np.zeros(0, np.int64), np.zeros(0)
-        instance = layout.instance
-        weight = instance.scenario.hours.weight[layout.hours]
-        price = state_usd(instance)[sticky(instance)].reshape(1, -1)
-        return layout.column("y").ravel(), (weight[:, None] * price).ravel()
+    def level(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """Requests/h of sticky sources in each region, (S', R, T)."""
+        of_sticky: np.ndarray = requests(instance, flows)[sticky(instance)]
+        return of_sticky
 
-    def usd(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """η · S_k times the positive part of each rise."""
-        moved = sticky(instance)
-        if not moved.any():
-            return np.zeros(instance.demand.shape[1])
-        before = None if is_free(instance) else self._before(instance)
-        up = rise(instance, requests(instance, flows), before)
-        total: np.ndarray = (state_usd(instance)[moved][:, :, None] * up[moved]).sum(axis=(0, 1))
-        return total
-
-    def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
-        """Where sticky sources run in the last hour, (S'·R,)."""
-        where: np.ndarray = requests(instance, last).sum(axis=2)[sticky(instance)].ravel()
-        return where
-
-    def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
-        """As before any step that follows none."""
-        before = self.before(Layout(instance, steps[:1]))
-        return None if before is None else before[0]
-
-    def before(self, layout: Layout) -> np.ndarray | None:
-        """Requests/h of sticky sources before each step that follows none, (hours, S'·R)."""
-        instance = layout.instance
-        if self.name in layout.before:
-            return at_first(layout.before[self.name], len(layout.hours))
-        if is_free(instance):
-            return None
-        level = self._before(instance, layout.hours)[sticky(instance)][:, :, layout.hours]
-        by_hour: np.ndarray = level.reshape(-1, len(layout.hours)).T
-        return by_hour
-
-    def _before(self, instance: Instance, steps: np.ndarray | None = None) -> np.ndarray:
-        """Where sources are at home in each step, or nowhere; (S, R, T)."""
-        count = instance.demand.shape[1]
-        if not starts_at_home(instance):
-            return np.zeros((instance.sources, len(instance.capacity), count))
-        return requests(
-            instance, home_flows(instance, np.arange(count) if steps is None else steps)
-        )
+    def usd_per_rise(self, instance: Instance) -> np.ndarray:
+        """η · S_k, (S', R, 1)."""
+        price: np.ndarray = state_usd(instance)[sticky(instance)][:, :, None]
+        return price
 
 
 def requests(instance: Instance, flows: SourceFlows) -> np.ndarray:
@@ -125,7 +80,7 @@ def moving(layout: Layout) -> Rows:
     row = rank[columns.source[keep]] * len(instance.capacity) + columns.region[keep]
     before = StateMoveLink().before(layout)
     now = layout.column("x")[:, keep]
-    return summed_rows("moving", row, now, layout.column("y"), before, layout.follows)
+    return rise_rows("moving", row, now, layout.column("y"), before, layout.follows)
 
 
 @register
