@@ -80,7 +80,7 @@ def _limited(scenario: Scenario) -> Scenario:
     need = scenario.demand_per_h.sum(axis=(0, 1)).max() * per_request / 3600
     share = np.random.default_rng(1).lognormal(0, 0.6, len(scenario.regions))
     room = ROOM * need * share / share.sum()
-    return replace(scenario, capacity_gpu=np.repeat(room[:, None], scenario.hours.count, axis=1))
+    return replace(scenario, reserved_gpu=np.repeat(room[:, None], scenario.hours.count, axis=1))
 
 
 def _joint(scenario: Scenario) -> Sequence[Figure]:

@@ -126,7 +126,7 @@ def _region(scenario: Scenario, r: int) -> dict[str, Any]:
         "zone": region.zone,
         **ANYWHERE,
         "pue": region.pue,
-        "capacity_gpu": float(scenario.capacity_gpu[r, 0]),
+        "reserved_gpu": float(scenario.reserved_gpu[r, 0]),
     }
 
 

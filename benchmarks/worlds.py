@@ -97,7 +97,7 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
                 base.signals.zones, flat[0][:, None] * noise[0], flat[1][:, None] * noise[1]
             ),
             demand_per_h=demand,
-            capacity_gpu=np.repeat(base.capacity_gpu[:, :1], count, axis=1),
+            reserved_gpu=np.repeat(base.reserved_gpu[:, :1], count, axis=1),
         )
 
 
@@ -165,7 +165,7 @@ def scenario_of(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scena
         signals=Signals(zones, facts["price"], facts["carbon"]),
         network=network,
         demand_per_h=facts["demand"],
-        capacity_gpu=np.repeat(capacity[:, None], hours, axis=1),
+        reserved_gpu=np.repeat(capacity[:, None], hours, axis=1),
         objective=Objective(carbon_price_usd_per_t=CARBON_USD_PER_T),
     )
     return replace(made, title=made.name)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import oracle
-from tests.strategies import one_of, scenarios
+from tests.strategies import billed, one_of, scenarios
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.objective import Minimise, Objective, Solver, Window
@@ -51,7 +51,8 @@ def feasible(
     )
     s = opened(draw(plain))
     witness = draw_witness(s, draw(st.integers(0, 2**16)))
-    s = replace(s, capacity_gpu=_capacity(draw, s, witness))
+    regions = tuple(replace(r, reserved_gpu=np.inf, on_demand_gpu=0.0) for r in s.regions)
+    s = draw(billed(replace(s, regions=regions, reserved_gpu=_capacity(draw, s, witness))))
     if floors and draw(st.booleans()):
         s = _with_floors(s, witness)
     s = replace(s, objective=draw(_objectives(s, witness, caps, frictions)))

@@ -34,6 +34,6 @@ def long_tiny(days: int, start: str = "2023-01-01", scarce: float = 1.3) -> Scen
         hours=Hours.range(start, price.shape[1]),
         signals=Signals(one.signals.zones, price, carbon),
         demand_per_h=demand,
-        capacity_gpu=capacity,
+        reserved_gpu=capacity,
         classes=tuple(replace(k, residency="") for k in one.classes),
     )

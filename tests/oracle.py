@@ -179,8 +179,30 @@ def unit_usd(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:
     energy = region.pue * it_kwh(s, k, o)
     energy_usd = energy * (price(s, r, t) / 1000.0 + gamma * intensity(s, r, t) / 1e6)
     egress = float(s.network.egress_usd_per_gb[node_of(s, i), r])
-    rent_usd = region.rent_usd_per_gpu_h * gpu_h(s, k, o)
-    return energy_usd + rent_usd + egress * s.classes[k].bytes_per_request / 1e9
+    paid_usd = used_usd_per_gpu_h(s, r) * gpu_h(s, k, o)
+    return energy_usd + paid_usd + egress * s.classes[k].bytes_per_request / 1e9
+
+
+def used_usd_per_gpu_h(s: Scenario, r: int) -> float:
+    """w where nothing is reserved at any time, so that every GPU-h is on demand; else nothing."""
+    region = s.regions[r]
+    hourly = region.on_demand_gpu > 0 and all(held == 0 for held in s.reserved_gpu[r])
+    return float(region.on_demand_usd_per_gpu_h) if hourly else 0.0
+
+
+def reserved_usd(s: Scenario) -> float:
+    """What is held all year, by the hours of the scenario: a year has 8,760."""
+    return sum(
+        float(s.reserved_gpu[r, t]) * region.reserved_usd_per_gpu_year / 8760.0 * float(span)
+        for r, region in enumerate(s.regions)
+        for t, span in enumerate(s.hours.hours)
+        if math.isfinite(s.reserved_gpu[r, t])
+    )
+
+
+def most_gpu(s: Scenario, r: int, t: int) -> float:
+    """K + O."""
+    return float(s.reserved_gpu[r, t]) + float(s.regions[r].on_demand_gpu)
 
 
 def unit_t(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:
@@ -444,7 +466,7 @@ def _capacity(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
             rate = float(s.demand_per_h[i, k, t])
             grouped.setdefault((r, t), {})["x", i, k, r, o, t] = gpu_h(s, k, o) * rate
     for (r, t), terms in grouped.items():
-        limit = float(s.capacity_gpu[r, t])
+        limit = most_gpu(s, r, t)
         if math.isfinite(limit):
             lp.row(("capacity", r, t), terms, -math.inf, limit * (1 + ROUNDING))
 
@@ -771,4 +793,4 @@ def _fits(s: Scenario, asked: list[Demand], choice: tuple[Place, ...], t: int) -
     for (i, k), (r, o) in zip(asked, choice, strict=True):
         if r >= 0:
             load[r] += gpu_h(s, k, o) * float(s.demand_per_h[i, k, t])
-    return all(used <= s.capacity_gpu[r, t] * (1 + 1e-12) for r, used in enumerate(load))
+    return all(used <= most_gpu(s, r, t) * (1 + 1e-12) for r, used in enumerate(load))

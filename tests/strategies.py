@@ -6,6 +6,7 @@ whole milliseconds and energies dyadic, so that a place is never within rounding
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -68,7 +69,7 @@ def scenarios(
     )
     hours = draw(_hours(max_hours, gaps))
     demand = draw(_demand(len(metros), len(classes), hours.count, spread))
-    return Scenario(
+    drawn = Scenario(
         name="random",
         metros=metros,
         nodes=nodes,
@@ -79,11 +80,23 @@ def scenarios(
         signals=draw(signals(sorted({r.zone for r in regions}), hours.count)),
         network=draw(_network(len(metros), len(nodes), len(regions))),
         demand_per_h=demand,
-        capacity_gpu=draw(_capacity(len(regions), classes, points, demand, free_capacity)),
+        reserved_gpu=draw(_capacity(len(regions), classes, points, demand, free_capacity)),
         residency=(_residency(draw),),
         frictions=draw(some_frictions([r.id for r in regions])) if frictions else Frictions(),
         objective=draw(st.just(Objective()) if objectives is None else objectives),
     )
+    return draw(billed(drawn))
+
+
+@st.composite
+def billed(draw: st.DrawFn, s: Scenario) -> Scenario:
+    """The accelerators of each region held all year, or by the hour: never fewer of them."""
+    held, regions = s.reserved_gpu.copy(), list(s.regions)
+    for r, region in enumerate(regions):
+        if draw(one_of(False, True)):
+            regions[r] = replace(region, reserved_gpu=0.0, on_demand_gpu=float(held[r].max()))
+            held[r] = 0.0
+    return replace(s, regions=tuple(regions), reserved_gpu=held)
 
 
 @st.composite
@@ -183,7 +196,8 @@ def _regions(draw: st.DrawFn, most: int) -> tuple[Region, ...]:
             country="XX",
             jurisdiction=draw(one_of(*JURISDICTIONS)),
             pue=draw(one_of(1.0, 1.125, 1.5)),
-            rent_usd_per_gpu_h=draw(one_of(0.0, 2.0, 2.5)),
+            reserved_usd_per_gpu_year=draw(one_of(0.0, 17520.0)),
+            on_demand_usd_per_gpu_h=draw(one_of(0.0, 2.0, 2.5)),
             queue_ms=draw(one_of(0.0, 8.0)),
             variants=draw(one_of(None, None, None, frozenset({"model-0"}))),
         )

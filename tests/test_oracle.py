@@ -27,7 +27,7 @@ def same_gpu(scenario: Scenario, room: list[int]) -> Scenario:
         points=points,
         classes=classes,
         demand_per_h=np.minimum(scenario.demand_per_h, 1.0),
-        capacity_gpu=np.tile(np.array(room, dtype=float)[:, None], (1, count)),
+        reserved_gpu=np.tile(np.array(room, dtype=float)[:, None], (1, count)),
     )
 
 
@@ -55,14 +55,14 @@ def test_what_the_reference_says_it_holds(drawn: Scenario) -> None:
     assume(found.status == "optimal")
     places, _ = oracle.open_places(drawn)
     served = np.zeros_like(drawn.demand_per_h)
-    load = np.zeros_like(drawn.capacity_gpu)
+    load = np.zeros_like(drawn.reserved_gpu)
     for (i, k, r, o, t), rate in found.flows.items():
         served[i, k, t] += rate
         if r >= 0:
             assert (r, o) in places[i, k]
             load[r, t] += rate * oracle.gpu_h(drawn, k, o)
     assert served == pytest.approx(drawn.demand_per_h, rel=1e-8)
-    assert (load <= drawn.capacity_gpu * (1 + 1e-8) + 1e-12).all()
+    assert (load <= drawn.reserved_gpu * (1 + 1e-8) + 1e-12).all()
 
 
 @given(drawn=scenarios(max_hours=1, free_capacity=True, accuracy_floors=False))

@@ -13,7 +13,7 @@ from tests.acceptance.small_world import small_world
 
 RTT_MS = 20.0
 BUDGET_MS = 500.0
-RENT_USD_PER_GPU_H = 2.0
+USD_PER_GPU_H = 2.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,13 @@ class Case:
                 }
             },
             points=points,
-            regions={"r": {"rent_usd_per_gpu_h": RENT_USD_PER_GPU_H}},
+            regions={
+                "r": {
+                    "reserved_gpu": 0,
+                    "on_demand_gpu": "free",
+                    "on_demand_usd_per_gpu_h": USD_PER_GPU_H,
+                }
+            },
             users=users,
             offer=offer,
         )
@@ -127,7 +133,7 @@ class Case:
 
     def unit(self, answer: Answer) -> tuple[np.ndarray, np.ndarray]:
         """USD and grams of a request by hour, each (T,)."""
-        usd = answer.kwh * self.price_usd_per_mwh / 1e3 + answer.gpu_h * RENT_USD_PER_GPU_H
+        usd = answer.kwh * self.price_usd_per_mwh / 1e3 + answer.gpu_h * USD_PER_GPU_H
         return usd, answer.kwh * self.carbon_g_per_kwh
 
     def _saved(

@@ -69,7 +69,7 @@ def small_world(
         text = "".join(",".join(map(str, row)) + "\n" for row in rows)
         (folder / name).write_text(text, encoding="utf-8")
     place = {"lat_deg": 50, "lon_deg": 8, "jurisdiction": "X"}
-    plain = {"pue": 1.0, "capacity_gpu": "free", "rent_usd_per_gpu_h": 0.0}
+    plain = {"pue": 1.0, "reserved_gpu": "free"}
     size = {"latency_budget_ms": 1000, "tokens_in": 0, "tokens_out": 0}
     document = {
         "name": "small",

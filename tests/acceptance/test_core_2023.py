@@ -28,7 +28,7 @@ points:
     prefill_ms_per_token: 0}
   only: [probe]
 regions:
-  all: {rent_usd_per_gpu_h: 0, queue_ms: 0}
+  all: {queue_ms: 0}
 capacity: {free: true}
 classes:
   all-demand:
@@ -83,7 +83,7 @@ def test_the_scenario_is_what_the_figures_are_about(core: Path) -> None:
     """Every city, every site, every hour; demand by population; nothing scarce, nothing waits."""
     s = wattlas.load(core)
     assert s.shape == (241, 1, 18, 1, 8760)
-    assert np.isinf(s.capacity_gpu).all()
+    assert np.isinf(s.reserved_gpu).all()
     assert (s.network.rtt_metro_node_ms[np.arange(241), s.metro_node] == 0).all()
     assert s.classes[0].service_ms(s.points[0]) == 0
     people = np.array([m.population for m in s.metros])

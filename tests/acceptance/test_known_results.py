@@ -50,7 +50,7 @@ def overfull(tmp_path: Path) -> wattlas.Scenario:
         demand={"A": {"m": [100.0]}},
         rtt_ms={"m": {"near": 10, "far": 100}},
         classes={"A": {"bytes_per_request": 1000}},
-        regions={"near": {"capacity_gpu": 60}},
+        regions={"near": {"reserved_gpu": 60}},
     )
 
 

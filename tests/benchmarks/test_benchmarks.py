@@ -73,7 +73,7 @@ def test_a_world_in_files_is_the_world(tmp_path: Path, suffix: str) -> None:
     drawn = world("tiny")
     document = write_scenario(tmp_path / "w", drawn, suffix)
     found = load(document)
-    for name in ("demand_per_h", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh"):
+    for name in ("demand_per_h", "reserved_gpu", "price_usd_per_mwh", "average_g_per_kwh"):
         np.testing.assert_allclose(getattr(found, name), getattr(drawn, name), rtol=1e-12)
     for name in ("rtt_metro_node_ms", "rtt_node_region_ms", "egress_usd_per_gb"):
         mine, theirs = getattr(found.network, name), getattr(drawn.network, name)

@@ -59,7 +59,7 @@ def test_plan_writes_flows(tiny: Folder, tmp_path: Path, capsys: Captured) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--set", "regions.oslo.capacity_gpu=0.001"], 4, "GPU-h/h"),
+        (["--set", "regions.oslo.reserved_gpu=0.001"], 4, "GPU-h/h"),
         (["--set", "classes.A.latency_budget_ms=50"], 4, "berlin, class A"),
         (["--set", "objective.carbon_cap_t=0.000001"], 4, "the least attainable is"),
         (["--set", "regions.oslo.pue=0.9"], 3, "regions.oslo.pue"),

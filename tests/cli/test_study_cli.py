@@ -70,7 +70,7 @@ def test_infeasible_exits_4(tiny: Folder, tmp_path: Path, capsys: Captured) -> N
     assert told.out == ""
     assert "berlin, class A: no place within 50 ms" in told.err
     assert not out.exists()
-    assert run([*arguments, "regions.oslo.capacity_gpu=0.001", "--json"]) == 4
+    assert run([*arguments, "regions.oslo.reserved_gpu=0.001", "--json"]) == 4
     found = json.loads(capsys.readouterr().out)
     assert found["exit_code"] == 4
     assert "oslo" in found["message"]

@@ -50,7 +50,7 @@ def test_the_menu_of_a_class(tiny: Folder, capsys: Captured) -> None:
         assert row["energy_wh"] == pytest.approx(own.energy_kwh[n] * 1e3)
         assert row["carbon_g"] == pytest.approx(own.energy_kwh[n] * at.pue * at.g_per_kwh)
         usd = own.energy_kwh[n] * at.pue * at.usd_per_mwh / 1e3
-        usd += own.gpu_h[n] * at.rent_usd_per_gpu_h
+        usd += own.gpu_h[n] * at.usd_per_gpu_h
         assert row["cost_usd_per_million"] == pytest.approx(usd * 1e6)
         p95 = float(own.service_p95_ms[n])
         assert row["service_p95_ms"] == (None if math.isnan(p95) else pytest.approx(p95))

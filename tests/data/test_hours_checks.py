@@ -329,7 +329,7 @@ def test_prices_below_zero_are_judged_by_their_size() -> None:
 
 def test_a_capacity_is_not_negative() -> None:
     """Accelerators of a region are counted from none up."""
-    frame = clean(zones=("oslo",)).rename({"zone": "region", VALUE["carbon"]: "capacity_gpu"})
+    frame = clean(zones=("oslo",)).rename({"zone": "region", VALUE["carbon"]: "reserved_gpu"})
     assert judge(frame, "capacity") == []
     assert "negative in 1 hour" in told(judge(set_value(-1.0)(frame, 3), "capacity"))
 

@@ -126,10 +126,10 @@ def test_places_in_parquet_and_free_capacity(tmp_path: Path) -> None:
     assert [(p.where, p.what) for p in cells.problems] == [
         ("regions.7.lat_deg", "is `95.0`, wanted a number of at most 90")
     ]
-    free = pl.DataFrame({"region": ["a", "b", "c"], "capacity_gpu": ["free", "3", "much"]})
+    free = pl.DataFrame({"region": ["a", "b", "c"], "reserved_gpu": ["free", "3", "much"]})
     made = typed(source_of(free, REGIONS, "r"), need=("region",))
-    assert made.frame["capacity_gpu"].to_list() == [float("inf"), 3.0, None]
-    assert [p.where for p in made.problems] == ["regions.c.capacity_gpu"]
+    assert made.frame["reserved_gpu"].to_list() == [float("inf"), 3.0, None]
+    assert [p.where for p in made.problems] == ["regions.c.reserved_gpu"]
 
 
 LIMITS = [
@@ -137,7 +137,7 @@ LIMITS = [
     ("metros", "lon_deg", (-180, 180), (-180.1, 180.1)),
     ("metros", "population", (0, 3e9), (-1,)),
     ("regions", "pue", (1, 5), (0.99,)),
-    ("regions", "capacity_gpu", (0, float("inf")), (-1, float("-inf"), float("nan"))),
+    ("regions", "reserved_gpu", (0, float("inf")), (-1, float("-inf"), float("nan"))),
     ("regions", "queue_ms", (0, 1e9), (-0.1, float("inf"), float("-inf"), float("nan"))),
     ("points", "accuracy", (0, 1), (-0.01, 1.01)),
     ("points", "decode_j_per_token", (0, 7), (-1e-9,)),
@@ -146,7 +146,7 @@ LIMITS = [
     ("price", "price_usd_per_mwh", (-500, 9e9), (float("inf"), float("-inf"), float("nan"))),
     ("carbon", "average_g_per_kwh", (0, 9999), (-1,)),
     ("carbon", "marginal_g_per_kwh", (0, 9999), (-1,)),
-    ("capacity", "capacity_gpu", (0, 5), (-1,)),
+    ("capacity", "reserved_gpu", (0, 5), (-1,)),
     ("demand", "requests_per_h", (0, 5), (-1,)),
     ("rtt_metro_node", "rtt_ms", (0, 5000), (-1,)),
     ("rtt_node_region", "rtt_ms", (0, 5000), (-1,)),

@@ -33,7 +33,7 @@ def test_examples_load(name: str, scenario: str | None) -> None:
     """Every example that ships loads, and so does every scenario in it."""
     made = example(name, scenario=scenario)
     assert made.demand_per_h.shape == (len(made.metros), len(made.classes), made.hours.count)
-    assert made.capacity_gpu.shape == (len(made.regions), made.hours.count)
+    assert made.reserved_gpu.shape == (len(made.regions), made.hours.count)
     assert np.isfinite(made.price_usd_per_mwh).all()
     assert made.notice
     assert made.provenance
@@ -94,7 +94,7 @@ def test_settings_reach_every_kind_of_value(tiny: Folder) -> None:
     """`--set` changes numbers, choices, lists and whole entries."""
     s = tiny.load(
         "regions.oslo.pue=1.3",
-        "regions.all.rent_usd_per_gpu_h=3",
+        "regions.all.reserved_usd_per_gpu_year=3",
         "objective.minimise=carbon",
         "classes.A.state=sticky",
         "classes.A.session_state_bytes=1e9",
@@ -109,7 +109,7 @@ def test_settings_reach_every_kind_of_value(tiny: Folder) -> None:
         "network.metro_node.add_ms=7",
     )
     assert s.regions[0].pue == 1.3
-    assert {r.rent_usd_per_gpu_h for r in s.regions} == {3.0}
+    assert {r.reserved_usd_per_gpu_year for r in s.regions} == {3.0}
     assert s.objective.minimise is Minimise.CARBON
     assert s.classes[0].state is State.STICKY
     assert s.classes[0].points == ("large-fast",)
@@ -118,7 +118,7 @@ def test_settings_reach_every_kind_of_value(tiny: Folder) -> None:
     assert s.classes[1].unserved_usd_per_request == 0.5
     before = tiny.load()
     assert np.allclose(s.price_usd_per_mwh, 2 * before.price_usd_per_mwh + 10)
-    assert np.allclose(s.capacity_gpu, before.capacity_gpu / 2)
+    assert np.allclose(s.reserved_gpu, before.reserved_gpu / 2)
     assert not s.network.egress_usd_per_gb.any()
     assert s.network.rtt_metro_node_ms[0, 0] == 22
 
@@ -160,12 +160,12 @@ def test_stamps_with_an_offset_are_moved_to_utc(tiny: Folder) -> None:
 def test_capacity_may_vary_by_hour(tiny: Folder) -> None:
     """A capacity table replaces the number of the regions that it names, and no others."""
     rows = [f"2023-06-01T{h:02d}:00:00Z,oslo,{100 + h}" for h in range(24)]
-    tiny.write("capacity.csv", "\n".join(["time_utc,region,capacity_gpu", *rows]))
+    tiny.write("capacity.csv", "\n".join(["time_utc,region,reserved_gpu", *rows]))
     s = tiny.load("capacity=capacity.csv")
-    assert np.array_equal(s.capacity_gpu[0], 100.0 + np.arange(24))
-    assert np.array_equal(s.capacity_gpu[1], np.full(24, 12.0))
-    assert np.isinf(tiny.load("regions.oslo.capacity_gpu=free").capacity_gpu[0]).all()
-    assert np.isinf(tiny.load("regions.oslo.capacity_gpu=.inf").capacity_gpu[0]).all()
+    assert np.array_equal(s.reserved_gpu[0], 100.0 + np.arange(24))
+    assert np.array_equal(s.reserved_gpu[1], np.full(24, 12.0))
+    assert np.isinf(tiny.load("regions.oslo.reserved_gpu=free").reserved_gpu[0]).all()
+    assert np.isinf(tiny.load("regions.oslo.reserved_gpu=.inf").reserved_gpu[0]).all()
 
 
 def test_demand_from_a_table(tiny: Folder) -> None:
@@ -277,7 +277,7 @@ BAD = [
     ("regions.oslo.pu=1", "regions.oslo.pu", "`pue`"),
     ("regions.oslo.pue=high", "regions.oslo.pue", "number"),
     ("regions.olso.pue=1.1", "regions.olso", "`oslo`"),
-    ("regions.oslo.capacity_gpu=-1", "regions.oslo.capacity_gpu", "at least 0"),
+    ("regions.oslo.reserved_gpu=-1", "regions.oslo.reserved_gpu", "at least 0"),
     ("regions.oslo.lat_deg=95", "regions.oslo.lat_deg", "at most 90"),
     ("regions.oslo={lat_deg: 0, lon_deg: 0}", "regions.oslo.lat_deg", "(0, 0)"),
     ("regions.oslo.zone=NQ", "regions.oslo.zone", "without price"),

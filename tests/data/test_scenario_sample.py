@@ -73,8 +73,8 @@ def test_the_worlds_numbers_are_as_its_text_says() -> None:
     assert sum(m.population for m in s.metros) == pytest.approx(980e6, rel=0.01)
     per_day = (s.demand_per_h * s.hours.hours).sum() / 365
     assert per_day == pytest.approx(450e6, rel=0.01)
-    assert 1.3 < s.capacity_gpu[:, 0].sum() / 4838.7 < 1.6
-    assert len({r.rent_usd_per_gpu_h for r in s.regions}) == 1
+    assert 1.3 < s.reserved_gpu[:, 0].sum() / 4838.7 < 1.6
+    assert len({r.reserved_usd_per_gpu_year for r in s.regions}) == 1
 
 
 def test_a_short_window_is_sampled_too(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_examples_follow_the_schema(name: str) -> None:
         {"pack": "x"},
         {"name": "x", "region": {}},
         {"name": "x", "regions": {"oslo": {"pue": 0.5}}},
-        {"name": "x", "regions": {"oslo": {"capacity_gpu": "lots"}}},
+        {"name": "x", "regions": {"oslo": {"reserved_gpu": "lots"}}},
         {"name": "x", "objective": {"minimise": "money"}},
     ],
 )
@@ -56,7 +56,7 @@ def test_the_schema_knows_free_and_shorthands() -> None:
     }
     jsonschema.validate(data, scenario_schema())
     jsonschema.validate(
-        {"name": "x", "regions": {"a": {"capacity_gpu": "free"}}}, scenario_schema()
+        {"name": "x", "regions": {"a": {"reserved_gpu": "free"}}}, scenario_schema()
     )
 
 

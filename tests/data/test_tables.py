@@ -69,11 +69,11 @@ def test_a_missing_column_is_named(tiny: Folder) -> None:
     """A column that is not there is told once, with the one that was probably meant."""
     tiny.edit("price.csv", "price_usd_per_mwh", "price_usd_per_kwh")
     tiny.edit("regions.csv", "zone,country", "grid,country")
-    tiny.edit("regions.csv", "pue,capacity_gpu", "pue,capacity_gpus")
+    tiny.edit("regions.csv", "pue,reserved_gpu", "pue,reserved_gpus")
     found = {(Path(str(p.file)).name, p.where): p for p in tiny.problems()}
     assert "price_usd_per_kwh" in found["price.csv", "price_usd_per_mwh"].fix
     assert found["regions.csv", "zone"].line == 1
-    assert "`capacity_gpu`" in found["regions.csv", "capacity_gpus"].fix
+    assert "`reserved_gpu`" in found["regions.csv", "reserved_gpus"].fix
 
 
 def test_many_bad_cells_are_summed_up(tiny: Folder) -> None:

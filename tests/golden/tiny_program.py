@@ -24,9 +24,10 @@ from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.window.linked_program import layout_of, rows_of
 
 REGIONS = (
-    Region("oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25, rent_usd_per_gpu_h=2.0),
+    Region("oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25),
     Region(
-        "pune", 18.5, 74.0, "IN", "IN", "IN", pue=1.5, rent_usd_per_gpu_h=1.0,
+        "pune", 18.5, 74.0, "IN", "IN", "IN", pue=1.5, reserved_gpu=0.0, on_demand_gpu=np.inf,
+        on_demand_usd_per_gpu_h=1.0,
         variants=frozenset({"large"}),
     ),
 )  # fmt: skip
@@ -88,7 +89,7 @@ def tiny_program() -> Layout:
             modelled_node_region=np.zeros((2, 2), dtype=bool),
         ),
         demand_per_h=demand,
-        capacity_gpu=np.array([[3.0, 2.5, 2.0], [np.inf, np.inf, np.inf]]),
+        reserved_gpu=np.array([[3.0, 2.5, 2.0], [0.0, 0.0, 0.0]]),
         frictions=Frictions(
             start_usd_per_gpu_h=0.5, start_kwh_per_gpu_h=0.1, carry_weights=True, move_state=True
         ),

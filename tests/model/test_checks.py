@@ -43,7 +43,10 @@ GOOD: dict[str, dict[str, Any]] = {
 
 NOT_NEGATIVE = {
     "Metro": ("population",),
-    "Region": ("capacity_gpu", "rent_usd_per_gpu_h", "queue_ms"),
+    "Region": (
+        "reserved_gpu", "reserved_usd_per_gpu_year", "on_demand_gpu", "on_demand_usd_per_gpu_h",
+        "queue_ms",
+    ),
     "OperatingPoint": ("prefill_j_per_token", "decode_j_per_token", "prefill_gpu_s_per_token",
                        "decode_gpu_s_per_token", "ttft_ms", "prefill_ms_per_token", "itl_ms",
                        "itl_p95_ms", "request_j", "request_gpu_s", "weights_bytes"),
@@ -197,8 +200,8 @@ def test_what_is_right_stays_as_it_is(kind: str) -> None:
 
 def test_all_problems_of_an_object_come_at_once() -> None:
     """Five mistakes of a region are five problems, each with its path."""
-    wrong = told("Region", pue=0.8, lat_deg=100, queue_ms=NAN, timezone="x", capacity_gpu=-1)
-    names = ("lat_deg", "pue", "capacity_gpu", "queue_ms", "timezone")
+    wrong = told("Region", pue=0.8, lat_deg=100, queue_ms=NAN, timezone="x", reserved_gpu=-1)
+    names = ("lat_deg", "pue", "reserved_gpu", "queue_ms", "timezone")
     assert wrong == [f"regions.r.{name}" for name in names]
     assert told("Objective", carbon_cap_t=1, cost_cap_usd=1, window="week", minimise="coal") == [
         "objective.minimise",

@@ -65,7 +65,7 @@ def test_totals_add_up() -> None:
     totals = Totals(
         it_mwh=2.0,
         energy_usd=100.0,
-        rent_usd=1000.0,
+        reserved_usd=1000.0,
         egress_usd=1.0,
         friction_usd=2.0,
         unserved_usd=3.0,
@@ -73,7 +73,7 @@ def test_totals_add_up() -> None:
         carbon_kg=500.0,
     )
     assert totals.cost_usd == 1110.0
-    assert totals.movable_usd == 110.0
+    assert totals.variable_usd == 110.0
     assert totals.energy_usd_per_mwh == 50.0
     assert totals.carbon_g_per_kwh == 250.0
 

@@ -100,12 +100,12 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
                    "classes": tuple(replace(k, points=None) for k in s.classes)},
         ["points.large-fast"]),
     "another shape": (
-        lambda s: {"demand_per_h": s.demand_per_h[:, :, :5], "capacity_gpu": s.capacity_gpu.T},
-        ["demand_per_h", "capacity_gpu"]),
+        lambda s: {"demand_per_h": s.demand_per_h[:, :, :5], "reserved_gpu": s.reserved_gpu.T},
+        ["demand_per_h", "reserved_gpu"]),
     "capacity below 0": (
-        lambda s: {"capacity_gpu": np.full_like(s.capacity_gpu, -1)}, ["capacity_gpu"]),
+        lambda s: {"reserved_gpu": np.full_like(s.reserved_gpu, -1)}, ["reserved_gpu"]),
     "capacity that is no number": (
-        lambda s: {"capacity_gpu": np.full_like(s.capacity_gpu, np.nan)}, ["capacity_gpu"]),
+        lambda s: {"reserved_gpu": np.full_like(s.reserved_gpu, np.nan)}, ["reserved_gpu"]),
     "signals of other hours": (
         lambda s: {"signals": s.signals.take(np.arange(3))}, ["signals"]),
     "no way to the node": (
@@ -134,15 +134,15 @@ def test_problems_of_several_parts_come_at_once(tiny: wattlas.Scenario) -> None:
         metros=first(tiny.metros, node="frankfrt"),
         regions=first(tiny.regions, zone="x"),
         demand_per_h=-tiny.demand_per_h,
-        capacity_gpu=tiny.capacity_gpu[:, :2],
-    ) == ["metros.berlin.node", "regions.oslo.zone", "demand_per_h", "capacity_gpu"]
+        reserved_gpu=tiny.reserved_gpu[:, :2],
+    ) == ["metros.berlin.node", "regions.oslo.zone", "demand_per_h", "reserved_gpu"]
 
 
 def test_lists_are_taken_and_arrays_are_not_copied(tiny: wattlas.Scenario) -> None:
     """The same scenario from lists; from arrays, the very arrays."""
     again = replace(tiny)
     assert again.demand_per_h is tiny.demand_per_h
-    assert again.capacity_gpu is tiny.capacity_gpu
+    assert again.reserved_gpu is tiny.reserved_gpu
     lists: Any = {"demand_per_h": tiny.demand_per_h.tolist(), "metros": list(tiny.metros)}
     same = replace(tiny, **lists)
     assert same.metros == tiny.metros

@@ -94,7 +94,7 @@ def test_a_subset_of_steps_keeps_every_array_in_step(
     part = scenario.at_hours(chosen)
     assert part.hours.count == len(chosen)
     assert (part.demand_per_h == scenario.demand_per_h[:, :, chosen]).all()
-    assert (part.capacity_gpu == scenario.capacity_gpu[:, chosen]).all()
+    assert (part.reserved_gpu == scenario.reserved_gpu[:, chosen]).all()
     assert (part.price_usd_per_mwh == scenario.price_usd_per_mwh[:, chosen]).all()
     assert (part.deciding_g_per_kwh == scenario.deciding_g_per_kwh[:, chosen]).all()
     assert (part.hours.utc == scenario.hours.utc[chosen]).all()

@@ -23,7 +23,7 @@ def test_columns_are_read_from_words() -> None:
     ("name", "unit", "heading"),
     [
         ("price_usd_per_mwh", "USD/MWh", "price, USD/MWh"), ("it_mwh", "MWh", "it, MWh"),
-        ("rent_usd_per_gpu_h", "USD/GPU-h", "rent, USD/GPU-h"), ("region", "", "region"),
+        ("on_demand_usd_per_gpu_h", "USD/GPU-h", "on demand, USD/GPU-h"), ("region", "", "region"),
         ("mean_g_per_kwh", "g/kWh", "mean, g/kWh"), ("late_share", "", "late share"),
     ],
 )  # fmt: skip

@@ -29,9 +29,9 @@ def slope(s: Scenario, r: int, t: int, more: float = 1e-4) -> tuple[float, float
     """What a GPU-h less of capacity costs and one more saves, in the objective's unit."""
     at = []
     for change in (-more, 0.0, more):
-        capacity = s.capacity_gpu.copy()
+        capacity = s.reserved_gpu.copy()
         capacity[r, t] += change
-        at.append(wattlas.plan(replace(s, capacity_gpu=capacity)).objective)
+        at.append(wattlas.plan(replace(s, reserved_gpu=capacity)).objective)
     return (at[0] - at[1]) / more, (at[1] - at[2]) / more
 
 
@@ -117,7 +117,7 @@ def test_a_flipped_price_of_capacity_is_found_out() -> None:
     proof = certify(priced(flipped))
     assert proof.residuals["signs"] > 1e-3
     idle = price.copy()
-    r, t = np.argwhere((price < 1e-9) & np.isfinite(found.scenario.capacity_gpu))[0]
+    r, t = np.argwhere((price < 1e-9) & np.isfinite(found.scenario.reserved_gpu))[0]
     idle[r, t] = 1.0
     proof = certify(priced(idle))
     assert proof.residuals["slackness"] > 1e-6
@@ -151,9 +151,9 @@ def test_a_floor_that_can_be_kept_is_no_part_of_a_conflict() -> None:
     easy = tuple(
         replace(k, mean_accuracy_min=0.55) if n == 1 else k for n, k in enumerate(s.classes)
     )
-    capacity = s.capacity_gpu.copy()
+    capacity = s.reserved_gpu.copy()
     capacity[:2] = 0.25
-    s = replace(s, classes=easy, capacity_gpu=capacity)
+    s = replace(s, classes=easy, reserved_gpu=capacity)
     found = hour_conflict(build_instance(s), 0)
     assert "mean_accuracy" not in found.rows
     assert {build_instance(s).klass[q] for q in found.sources} == {0}
@@ -169,8 +169,8 @@ def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
         for n, k in enumerate(s.classes)
     )
     regions = tuple(replace(r, variants=None) for r in s.regions)
-    tight = np.full_like(s.capacity_gpu, 0.01)
-    s = replace(s, classes=classes, regions=regions, capacity_gpu=tight)
+    tight = np.full_like(s.reserved_gpu, 0.01)
+    s = replace(s, classes=classes, regions=regions, reserved_gpu=tight)
     found = hour_conflict(build_instance(s), 1)
     assert "mean_accuracy" not in found.rows
     assert found.rows["capacity"]
@@ -179,11 +179,11 @@ def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
 def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
     """Beside it, a capacity that suffices and demand of other classes are not named."""
     s = world(3)
-    roomy = np.where(np.isfinite(s.capacity_gpu), 100.0, np.inf)
+    roomy = np.where(np.isfinite(s.reserved_gpu), 100.0, np.inf)
     hard = tuple(
         replace(k, mean_accuracy_min=0.95) if n == 1 else k for n, k in enumerate(s.classes)
     )
-    instance = build_instance(replace(s, classes=hard, capacity_gpu=roomy))
+    instance = build_instance(replace(s, classes=hard, reserved_gpu=roomy))
     found = hour_conflict(instance, 1)
     assert found.rows["mean_accuracy"] == (1,)
     assert "capacity" not in found.rows
@@ -193,7 +193,7 @@ def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
 def test_a_floor_and_a_capacity_may_clash_together() -> None:
     """The accurate point fits nowhere and the one that fits is too inaccurate: both are named."""
     s = world(3)
-    capacity = np.zeros_like(s.capacity_gpu)
+    capacity = np.zeros_like(s.reserved_gpu)
     capacity[0] = 1.5
     floor = tuple(
         replace(k, mean_accuracy_min=0.85, unserved_usd_per_request=None if n == 1 else 1.0)
@@ -201,7 +201,7 @@ def test_a_floor_and_a_capacity_may_clash_together() -> None:
         else replace(k, unserved_usd_per_request=1.0)
         for n, k in enumerate(s.classes)
     )
-    found = hour_conflict(build_instance(replace(s, classes=floor, capacity_gpu=capacity)), 1)
+    found = hour_conflict(build_instance(replace(s, classes=floor, reserved_gpu=capacity)), 1)
     assert found.rows["mean_accuracy"] == (1,)
     assert 0 in found.rows["capacity"]
 
@@ -209,9 +209,9 @@ def test_a_floor_and_a_capacity_may_clash_together() -> None:
 def test_a_conflict_counts_what_open_points_need() -> None:
     """The lightest point is closed to the class: need is at the lightest that is open to it."""
     s = world(3)
-    capacity = s.capacity_gpu.copy()
+    capacity = s.reserved_gpu.copy()
     capacity[:2] = np.array([[0.25], [0.5]])
-    s = replace(s, capacity_gpu=capacity)
+    s = replace(s, reserved_gpu=capacity)
     instance = build_instance(s)
     found = hour_conflict(instance, 2)
     places, _ = oracle.open_places(s)
@@ -290,12 +290,12 @@ def test_equal_carbon_goes_to_the_cheaper_place(solver: Solver | None) -> None:
     assert marginal is not None
     clean = np.where(np.arange(s.hours.count) % 2, 0.0, marginal)
     classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
-    free = np.full_like(s.capacity_gpu, np.inf if solver is None else 1e4)
+    free = np.full_like(s.reserved_gpu, np.inf if solver is None else 1e4)
     s = replace(
         s,
         signals=replace(s.signals, marginal_g_per_kwh=clean),
         classes=classes,
-        capacity_gpu=free,
+        reserved_gpu=free,
         objective=Objective(minimise=Minimise.CARBON),
         solver=Solver.AUTO if solver is None else solver,
     )
@@ -313,23 +313,24 @@ def test_equal_carbon_goes_to_the_cheaper_place(solver: Solver | None) -> None:
 
 
 def test_the_account_of_a_frontier() -> None:
-    """Money, rent, carbon and energy at the last breakpoint are those of the plan's flows."""
+    """Money, carbon and energy at the last breakpoint are those of the plan's flows."""
     s = world(2, carbon_price=0.0)
     curve = wattlas.frontier(s, objective="weighted", carbon_price_usd_per_t=80.0)
     widest = tuple(replace(k, latency_budget_ms=k.latency_budget_ms * 1e3) for k in s.classes)
     goal = Objective(carbon_price_usd_per_t=80.0)
     found = wattlas.plan(replace(s, classes=widest, objective=goal))
-    usd = rent = tonnes = mwh = 0.0
+    usd = tonnes = mwh = 0.0
     for f in flows_of(found):
         n = f.rate * float(s.hours.hours[f.t])
         usd += n * oracle.unit_usd(s, *f[:5])
         tonnes += n * oracle.unit_t(s, *f[:5])
         if f.r >= 0:
-            rent += n * oracle.gpu_h(s, f.k, f.o) * s.regions[f.r].rent_usd_per_gpu_h
             mwh += n * oracle.it_kwh(s, f.k, f.o) / 1e3
     assert curve.value[-1] == pytest.approx(usd + 80.0 * tonnes, rel=1e-8)
-    assert curve.cost_usd[-1] == pytest.approx(usd, rel=1e-6)
-    assert curve.rent_usd[-1] == pytest.approx(rent, rel=1e-6)
+    reserved = oracle.reserved_usd(s)
+    assert reserved > 0
+    assert curve.cost_usd[-1] == pytest.approx(usd + reserved, rel=1e-6)
+    assert curve.reserved_usd[-1] == pytest.approx(reserved, rel=1e-6)
     assert curve.carbon_kg[-1] == pytest.approx(tonnes * 1e3, rel=1e-6)
     assert curve.it_mwh[-1] == pytest.approx(mwh, rel=1e-6)
-    assert curve.movable_usd[-1] == pytest.approx(usd - rent, rel=1e-6)
+    assert curve.variable_usd[-1] == pytest.approx(usd, rel=1e-6)

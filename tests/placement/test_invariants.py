@@ -39,7 +39,7 @@ def scale(found: Plan) -> float:
     return float(
         np.abs(each["energy_usd"]).sum()
         + gamma * each["carbon_kg"].sum() / 1e3
-        + t.rent_usd
+        + t.on_demand_usd
         + t.egress_usd
         + t.unserved_usd
         + t.friction_usd
@@ -75,7 +75,7 @@ def without_region(s: Scenario, gone: int) -> Scenario:
         s,
         regions=tuple(s.regions[r] for r in keep),
         nodes=tuple(replace(n, region="") for n in s.nodes),
-        capacity_gpu=s.capacity_gpu[keep],
+        reserved_gpu=s.reserved_gpu[keep],
         network=replace(
             net,
             rtt_node_region_ms=net.rtt_node_region_ms[:, keep],
@@ -99,7 +99,9 @@ def priced(s: Scenario, c: float) -> Scenario:
         s,
         signals=signals,
         classes=shed,
-        regions=tuple(replace(r, rent_usd_per_gpu_h=c * r.rent_usd_per_gpu_h) for r in s.regions),
+        regions=tuple(
+            replace(r, on_demand_usd_per_gpu_h=c * r.on_demand_usd_per_gpu_h) for r in s.regions
+        ),
         network=replace(s.network, egress_usd_per_gb=c * s.network.egress_usd_per_gb),
         frictions=replace(
             f,
@@ -141,12 +143,12 @@ def test_one_more_region_is_never_worse(s: Scenario, gone: int) -> Plan:
 @needs_programs(0.9, 30, LINKED, one_of(1.25, 2.0, float("inf")))
 def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> Plan:
     """Capacity of a region, and of all."""
-    more = factor * np.where(s.capacity_gpu > 0, s.capacity_gpu, 1.0)
+    more = factor * np.where(s.reserved_gpu > 0, s.reserved_gpu, 1.0)
     base = plan(s)
-    not_worse(plan(replace(s, capacity_gpu=more)), base)
-    one = s.capacity_gpu.copy()
+    not_worse(plan(replace(s, reserved_gpu=more)), base)
+    one = s.reserved_gpu.copy()
     one[0] = more[0]
-    not_worse(plan(replace(s, capacity_gpu=one)), base)
+    not_worse(plan(replace(s, reserved_gpu=one)), base)
     return base
 
 
@@ -245,13 +247,13 @@ def test_a_plan_keeps_what_it_promises(s: Scenario) -> None:
     shed = np.array([k.unserved_usd_per_request is not None for k in s.classes])
     assert shed[f.klass[~on]].all()
     gpu = np.array([[k.gpu_h(o) for o in s.points] for k in s.classes])
-    load = np.zeros_like(s.capacity_gpu)
+    load = np.zeros_like(s.reserved_gpu)
     np.add.at(
         load,
         (f.region[on], f.hour[on]),
         (gpu[f.klass, f.point] * f.requests_per_h)[on],
     )
-    assert (load <= s.capacity_gpu + 1e-8 * load.max(initial=0.0)).all()
+    assert (load <= s.reserved_gpu + 1e-8 * load.max(initial=0.0)).all()
     for k, klass in enumerate(s.classes):
         if klass.mean_accuracy_min is None:
             continue
@@ -266,11 +268,11 @@ def spare(s: Scenario) -> Scenario:
     """Every region has room for one and a half times what the nearest policy brings it."""
     instance = build_instance(s)
     heaviest = instance.gpu_h.max(axis=1)
-    load = np.zeros_like(s.capacity_gpu)
+    load = np.zeros_like(s.reserved_gpu)
     for source in range(instance.sources):
         if instance.home[source] >= 0:
             load[instance.home[source]] += heaviest[source] * instance.demand[source]
-    return replace(s, capacity_gpu=1.5 * load)
+    return replace(s, reserved_gpu=1.5 * load)
 
 
 @given(scenarios(unserved=False, when_none=False, accuracy_floors=False, objectives=objectives()))
@@ -321,4 +323,4 @@ def _cost_of_first(s: Scenario, first: Plan, t: int) -> float:
     assert first.flows is not None
     flows = replace(first.flows, hour=np.full_like(first.flows.hour, t))
     each = PerFlow(s)(flows)
-    return float((each["energy_usd"] + each["rent_usd"] + each["egress_usd"]).sum())
+    return float((each["energy_usd"] + each["on_demand_usd"] + each["egress_usd"]).sum())

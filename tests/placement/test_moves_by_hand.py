@@ -60,7 +60,7 @@ def test_a_move_of_a_scenario(metros: list[int], returns: bool) -> None:
     most = max(asked(s, metros, t) for t in steps)
     for side, r in ((move.home, home), (move.away, away)):
         assert side.pue == s.regions[r].pue
-        assert side.rent_usd_per_gpu_h == s.regions[r].rent_usd_per_gpu_h
+        assert side.usd_per_gpu_h == oracle.used_usd_per_gpu_h(s, r)
         assert list(move.series(side.price_usd_per_mwh)) == [oracle.price(s, r, t) for t in steps]
         grams = [oracle.intensity(s, r, t) for t in steps]
         assert list(move.series(side.carbon_g_per_kwh)) == grams
@@ -111,7 +111,7 @@ def test_the_cheapest_point_is_cheapest_with_its_accelerators() -> None:
     s = even(2)
     slow = replace(s.points[SMALL], id="slow", decode_j_per_token=1.0, decode_gpu_s_per_token=0.5)
     s = replace(s, points=(*s.points, slow))
-    free = tuple(replace(r, rent_usd_per_gpu_h=0.0) for r in s.regions)
+    free = tuple(replace(r, on_demand_usd_per_gpu_h=0.0) for r in s.regions)
     for world_, wanted in ((s, "small"), (replace(s, regions=free), "slow")):
         named = move_between(world_, "code", "region-1", "region-0", wanted)
         taken = move_between(world_, "code", "region-1", "region-0")
@@ -199,12 +199,12 @@ def test_what_eats_the_saving_is_weighed_by_requests() -> None:
 def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
     """Rent, energy, carbon: the largest loss is named, with all of them added up."""
     dear = {
-        "rent": Place(50.0, 300.0, rent_usd_per_gpu_h=9.0),
-        "energy": Place(300.0, 300.0, rent_usd_per_gpu_h=2.0),
-        "carbon": Place(50.0, 900.0, rent_usd_per_gpu_h=2.0),
+        "accelerators": Place(50.0, 300.0, usd_per_gpu_h=9.0),
+        "energy": Place(300.0, 300.0, usd_per_gpu_h=2.0),
+        "carbon": Place(50.0, 900.0, usd_per_gpu_h=2.0),
     }
     for part, away in dear.items():
-        home = Place(50.0, 300.0, rent_usd_per_gpu_h=2.0)
+        home = Place(50.0, 300.0, usd_per_gpu_h=2.0)
         move = Move(home, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
         per_mwh = -float(saving(move).total_usd[0]) * 1e6
         assert _why(move).reason == f"never: {part} is dearer away, by {per_mwh:.3g} USD/MWh in all"
@@ -219,7 +219,7 @@ def expanded(s: Scenario) -> Scenario:
         hours=Hours.range("2023-03-01T00:00:00", len(again), step_h=s.hours.step_h),
         signals=signals,
         demand_per_h=s.demand_per_h[:, :, again],
-        capacity_gpu=s.capacity_gpu[:, again],
+        reserved_gpu=s.reserved_gpu[:, again],
     )
 
 

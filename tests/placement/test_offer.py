@@ -169,7 +169,7 @@ def tiny() -> Scenario:
             modelled_node_region=np.zeros((1, 1), dtype=bool),
         ),
         demand_per_h=np.full((1, 1, 4), 100.0),
-        capacity_gpu=np.full((1, 4), np.inf),
+        reserved_gpu=np.full((1, 4), np.inf),
     )
 
 
@@ -197,7 +197,7 @@ def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
     points = tuple(
         replace(o, decode_gpu_s_per_token=g) for o, g in zip(tiny.points, (3600, 36), strict=True)
     )
-    s = replace(tiny, points=points, capacity_gpu=np.full((1, 4), 80.0))
+    s = replace(tiny, points=points, reserved_gpu=np.full((1, 4), 80.0))
     found = plan(offer(s, [Tier("green", 0.05, 1.0, window=Window.ALL)]))
     assert not found.ok
     # (1 − φ)·100 + φ·1 GPU-h/h must fit into 80: φ = 20/99.

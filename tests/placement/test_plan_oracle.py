@@ -34,7 +34,7 @@ def agree(scenario: Scenario, mine: Plan, other: OraclePlan) -> None:
     )
     if other.status == "optimal":
         t = mine.totals
-        money = (t.energy_usd, t.rent_usd, t.egress_usd, t.unserved_usd, t.friction_usd)
+        money = (t.energy_usd, t.on_demand_usd, t.egress_usd, t.unserved_usd, t.friction_usd)
         carbon = scenario.objective.minimise is Minimise.CARBON
         gross = t.carbon_kg / KG_PER_T if carbon else sum(abs(part) for part in money)
         assert math.isclose(mine.objective, other.objective, rel_tol=REL, abs_tol=REL * gross)

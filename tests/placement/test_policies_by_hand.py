@@ -45,7 +45,7 @@ def turning() -> Scenario:
     demand = s.demand_per_h * np.where(late, 1.3, 0.2)
     capacity = np.tile(np.array([[6.0], [7.0], [4.0], [np.inf]]), s.hours.count)
     classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
-    return replace(s, signals=signals, demand_per_h=demand, capacity_gpu=capacity, classes=classes)
+    return replace(s, signals=signals, demand_per_h=demand, reserved_gpu=capacity, classes=classes)
 
 
 def open_to(s: Scenario) -> dict[tuple[int, int], list[tuple[int, int]]]:
@@ -113,7 +113,7 @@ def assert_overload(found: Plan, flows: Rule) -> None:
     """The policy says in how many regions it is over capacity, and where and how far at worst."""
     s, over = found.scenario, defaultdict(float)
     for (r, t), used in load(s, flows).items():
-        over[r] = max(over[r], used - float(s.capacity_gpu[r, t]))
+        over[r] = max(over[r], used - oracle.most_gpu(s, r, t))
     full = {r: excess for r, excess in over.items() if excess > 1e-9}
     worst = max(full, key=lambda r: full[r])
     assert found.status is Status.INFEASIBLE
@@ -132,7 +132,7 @@ def test_nearest() -> None:
     )
     assert_flows(found, flows)
     early = {
-        r for (r, t), used in load(s, flows).items() if used > s.capacity_gpu[r, t] and t < 240
+        r for (r, t), used in load(s, flows).items() if used > oracle.most_gpu(s, r, t) and t < 240
     }
     assert not early
     assert_overload(found, flows)
@@ -194,7 +194,7 @@ def greedy(s: Scenario, unit: Unit) -> Rule:
     places = open_to(s)
     for t in range(s.hours.count):
         left = {ik: float(s.demand_per_h[*ik, t]) for ik in places}
-        room = [float(s.capacity_gpu[r, t]) for r in range(4)]
+        room = [oracle.most_gpu(s, r, t) for r in range(4)]
         while True:
             asking: dict[int, list[tuple[float, int, int, int]]] = defaultdict(list)
             for (i, k), rate in left.items():
@@ -223,7 +223,7 @@ def greedy(s: Scenario, unit: Unit) -> Rule:
 @pytest.mark.parametrize(("name", "unit"), [("cost", oracle.unit_usd), ("carbon", oracle.unit_t)])
 def test_greedy(name: str, unit: Unit) -> None:
     """Round by round; what finds no place at all is left over."""
-    s = replace(turning(), capacity_gpu=0.3 * turning().capacity_gpu)
+    s = replace(turning(), reserved_gpu=0.3 * turning().reserved_gpu)
     found, flows = baseline(build_instance(s), f"greedy_{name}"), greedy(s, unit)
     assert_flows(found, flows)
     assert any(f[2] < 0 and rate > 1 for f, rate in flows.items())

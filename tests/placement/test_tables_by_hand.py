@@ -109,7 +109,7 @@ def test_totals(name: str) -> None:
             sums["unserved_requests"] += n
             sums["unserved_usd"] += n * (klass.unserved_usd_per_request or 0.0)
             continue
-        region, facility = s.regions[f.r], it_mwh(s, f) * s.regions[f.r].pue
+        facility = it_mwh(s, f) * s.regions[f.r].pue
         gpu, gb = n * oracle.gpu_h(s, f.k, f.o), n * klass.bytes_per_request / 1e9
         egress = float(s.network.egress_usd_per_gb[oracle.node_of(s, f.i), f.r])
         sums["requests"] += n
@@ -119,7 +119,7 @@ def test_totals(name: str) -> None:
         sums["gpu_h"] += gpu
         sums["egress_gb"] += gb
         sums["energy_usd"] += facility * oracle.price(s, f.r, f.t)
-        sums["rent_usd"] += gpu * region.rent_usd_per_gpu_h
+        sums["on_demand_usd"] += gpu * oracle.used_usd_per_gpu_h(s, f.r)
         sums["egress_usd"] += gb * egress
         sums["carbon_kg"] += facility * oracle.intensity(s, f.r, f.t)
         sums["carbon_average_kg"] += facility * average(s, f.r, f.t)
@@ -243,7 +243,7 @@ def test_hourly(name: str) -> None:
     assert found.capacity_price_usd_per_gpu_h is not None
     rows = []
     for t, r in itertools.product(range(s.hours.count), range(len(s.regions))):
-        limit, cell = float(s.capacity_gpu[r, t]), mine[r, t]
+        limit, cell = oracle.most_gpu(s, r, t), mine[r, t]
         rows.append(
             {
                 "time_utc": s.hours.utc[t],
@@ -346,7 +346,7 @@ def test_merit(name: str) -> None:
         ]
         gpu = sum(sums[r, t]["gpu"] for r in regions) / span(s, t)
         for rank, r in enumerate(sorted(regions, key=lambda r: cost[r]), start=1):
-            limit = float(s.capacity_gpu[r, t])
+            limit = oracle.most_gpu(s, r, t)
             rows.append(
                 {
                     "hour": s.hours.utc[t],
@@ -395,10 +395,10 @@ def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
     s, home = planned("plain")[0].scenario, planned("plain")[1]
     cells = itertools.product(range(len(s.regions)), range(s.hours.count))
     r, t = max(cells, key=lambda cell: oracle.price(s, *cell))
-    shut = s.capacity_gpu.copy()
+    shut = s.reserved_gpu.copy()
     shut[s.region_zone == s.region_zone[r], t] = 0.0
     shed = tuple(replace(k, unserved_usd_per_request=1.0) for k in s.classes)
-    found = wattlas.plan(replace(s, capacity_gpu=shut, classes=shed))
+    found = wattlas.plan(replace(s, reserved_gpu=shut, classes=shed))
     sums = region_sums(found)
     paid = [oracle.price(s, *cell) for cell, held in sums.items() if held["facility"] > 0]
     assert duration(found, home)["value"][0] == max(paid)
@@ -532,7 +532,7 @@ def freed(s: Scenario, limit: str) -> Scenario:
         "none": {},
         "egress": {"network": replace(s.network, egress_usd_per_gb=np.zeros((3, 4)))},
         "residency": {"classes": tuple(replace(k, residency="") for k in s.classes)},
-        "capacity": {"capacity_gpu": np.full((4, s.hours.count), np.inf)},
+        "capacity": {"reserved_gpu": np.full((4, s.hours.count), np.inf)},
         "latency": {"classes": tuple(replace(k, latency_budget_ms=np.inf) for k in s.classes)},
         "variants": {"regions": tuple(replace(r, variants=None) for r in s.regions)},
         "start_up": {"frictions": Frictions(move_state=free.move_state, initial=free.initial)},

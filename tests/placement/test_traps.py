@@ -108,15 +108,15 @@ def test_total_and_movable_are_both_reported() -> None:
         found.meta["totals"]["plan"],
     )
     for t in (home, best):
-        assert t["movable_usd"] == pytest.approx(t["cost_usd"] - t["rent_usd"])
-        assert t["rent_usd"] > t["movable_usd"]
+        assert t["variable_usd"] == pytest.approx(t["cost_usd"] - t["reserved_usd"])
+        assert t["reserved_usd"] > t["variable_usd"]
     saved = home["cost_usd"] - best["cost_usd"]
-    assert line["saving_share"] == pytest.approx(saved / home["movable_usd"])
+    assert line["saving_share"] == pytest.approx(saved / home["variable_usd"])
     assert line["saving_share_of_all"] == pytest.approx(saved / home["cost_usd"])
     shares = found.tables["relocatable"]
     for k in range(len(shares["class"])):
         assert shares["economic_mwh"][k] <= shares["it_mwh"][k] + 1e-12
-    assert {"cost_usd", "movable_usd"} <= set(found.tables["policies"])
+    assert {"cost_usd", "variable_usd"} <= set(found.tables["policies"])
 
 
 @pytest.mark.parametrize("section", ["metros.lagos", "nodes.virginia", "regions.oslo"])
@@ -184,18 +184,19 @@ def crowded(limit_ms: float) -> Scenario:
     Oslo is the cheapest, Austin costs A little more, Mumbai costs D forty times as much.
     """
     s = tiny(
-        "regions.oslo.rent_usd_per_gpu_h=0",
-        "regions.austin.rent_usd_per_gpu_h=1",
-        "regions.mumbai.rent_usd_per_gpu_h=40",
+        "regions.all.reserved_gpu=0",
+        "regions.oslo.on_demand_usd_per_gpu_h=0",
+        "regions.austin.on_demand_usd_per_gpu_h=1",
+        "regions.mumbai.on_demand_usd_per_gpu_h=40",
         "network.egress.scale=0",
         "signals.carbon.scale=0",
         "points.drop=[small,large-batched]",
         "classes.A.residency=null",
         "residency.eu-stays={}",
         f"classes.A.latency_budget_ms={limit_ms}",
-        "regions.oslo.capacity_gpu=5",
-        "regions.austin.capacity_gpu=1000",
-        "regions.mumbai.capacity_gpu=1000",
+        "regions.oslo.on_demand_gpu=5",
+        "regions.austin.on_demand_gpu=1000",
+        "regions.mumbai.on_demand_gpu=1000",
     )
     demand = np.zeros_like(s.demand_per_h)
     gpu = [k.gpu_h(s.points[0]) for k in s.classes]

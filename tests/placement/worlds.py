@@ -35,7 +35,7 @@ SMALL_LAST = ShareCap("saver", ("code",), ("small",), 0.25)
 """At most a quarter of class `code` may run at the cheapest point."""
 
 REGIONS = (
-    # zone, jurisdiction, pue, rent, queue, variants, latitude, longitude
+    # zone, jurisdiction, pue, price, queue, variants, latitude, longitude
     ("wind", "north", 1.125, 2.0, 0.0, None, 60.0, 10.0),
     ("coal", "north", 1.5, 2.5, 4.0, None, 50.0, 8.0),
     ("sun", "south", 1.25, 2.25, 0.0, frozenset({"big"}), 30.0, -98.0),
@@ -92,7 +92,7 @@ def world(
     demand[0, 1, ::3] = 0.0
     demand[3, 2] = 0.0
     onward = np.array([[10.0, 38.0, 90.0, 85.0], [40.0, 10.0, 110.0, 10.0], [80.0, 60.0, 20.0, 15]])
-    capacity = np.full((4, t), np.inf)
+    capacity = np.zeros((4, t))
     capacity[0] = draw.uniform(1.3, 2.5, t)
     capacity[1] = draw.uniform(1.3, 2.5, t)
     return Scenario(
@@ -104,10 +104,12 @@ def world(
         nodes=tuple(ServiceNode(f"node-{s}", 45.0 + s, 7.0 * s, "north") for s in range(3)),
         regions=tuple(
             Region(
-                f"region-{r}", lat, lon, zone, "XX", law, pue, rent_usd_per_gpu_h=rent,
+                f"region-{r}", lat, lon, zone, "XX", law, pue,
+                reserved_gpu=np.inf if r < 2 else 0.0, on_demand_gpu=0.0 if r < 2 else np.inf,
+                reserved_usd_per_gpu_year=8760.0 * price, on_demand_usd_per_gpu_h=price,
                 queue_ms=queue, variants=variants, name="" if r else "First",
             )
-            for r, (zone, law, pue, rent, queue, variants, lat, lon) in enumerate(REGIONS)
+            for r, (zone, law, pue, price, queue, variants, lat, lon) in enumerate(REGIONS)
         ),
         classes=CLASSES,
         points=POINTS,
@@ -126,7 +128,7 @@ def world(
             np.zeros((3, 4), dtype=bool),
         ),
         demand_per_h=demand,
-        capacity_gpu=capacity,
+        reserved_gpu=capacity,
         residency=(
             Residency("stay", {"north": frozenset({"north"})}),
             Residency("north-only", {"*": frozenset({"north"})}),

@@ -137,9 +137,9 @@ def test_a_part_of_other_hours_is_refused(world: Scenario, tmp_path: Path) -> No
 
 def test_an_infeasible_chunk(world: Scenario, tmp_path: Path) -> None:
     """The conflict is told; the chunks before it stay, and no meta.json claims an end."""
-    capacity = world.capacity_gpu.copy()
+    capacity = world.reserved_gpu.copy()
     capacity[:, 400] = 0.0
     with pytest.raises(InfeasibleError, match="GPU-h/h"):
-        write_plan(tmp_path / "p", replace(world, capacity_gpu=capacity))
+        write_plan(tmp_path / "p", replace(world, reserved_gpu=capacity))
     assert len(finished_parts(tmp_path / "p")) == 2
     assert not (tmp_path / "p" / "meta.json").exists()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests import oracle
 from wattlas.errors import InputError
 from wattlas.placement.problem.feasibility import feasibility, home_region
 from wattlas.studies.home import at_home
@@ -18,7 +19,7 @@ def test_means_where_the_demand_is() -> None:
     s = wattlas.example("tiny")
     home = home_region(s, feasibility(s))
     for k, klass in enumerate(s.classes):
-        total = grams = usd = pue = rent = 0.0
+        total = grams = usd = pue = paid = 0.0
         for i in range(len(s.metros)):
             region = s.regions[home[i, k]]
             zone = s.signals.zones.index(region.zone)
@@ -28,10 +29,10 @@ def test_means_where_the_demand_is() -> None:
                 grams += n * s.signals.deciding_g_per_kwh[zone, t]
                 usd += n * s.signals.price_usd_per_mwh[zone, t]
                 pue += n * region.pue
-                rent += n * region.rent_usd_per_gpu_h
+                paid += n * oracle.used_usd_per_gpu_h(s, int(home[i, k]))
         found = at_home(s, klass.id)
-        want = [x / total for x in (grams, usd, pue, rent)]
-        have = [found.g_per_kwh, found.usd_per_mwh, found.pue, found.rent_usd_per_gpu_h]
+        want = [x / total for x in (grams, usd, pue, paid)]
+        have = [found.g_per_kwh, found.usd_per_mwh, found.pue, found.usd_per_gpu_h]
         assert have == pytest.approx(want)
         assert found.intensity == str(s.signals.deciding)
 

@@ -108,7 +108,7 @@ def test_a_carbon_cap_bounds_the_promise(tiny: Scenario) -> None:
 def test_scarce_capacity_makes_a_tier_worth_more(tiny: Scenario) -> None:
     """A dollar more on each accelerator hour is worth what a degraded request frees of them."""
     asked, placed = Terms(classes=("A",)), plan(tiny)
-    dearer = replace(placed, duals={"capacity": -np.ones_like(tiny.capacity_gpu)})
+    dearer = replace(placed, duals={"capacity": -np.ones_like(tiny.reserved_gpu)})
     one, two = (
         design_tiers(tiny, terms=asked, placed=each, size=40, sensitive=False).designs[0]
         for each in (placed, dearer)

@@ -91,6 +91,6 @@ def _head(served: ClassMenu) -> list[str]:
         f"A request has {figure(klass.tokens_in)} tokens in and {figure(klass.tokens_out)} out. "
         f"ms: to the {moment}, without network or queue.",
         f"g: at {figure(home.g_per_kwh)} g/kWh, {mean}, and PUE {home.pue:.2f}.",
-        f"USD/M: per million requests, at {figure(home.rent_usd_per_gpu_h)} USD/GPU-h and "
+        f"USD/M: per million requests, at {figure(home.usd_per_gpu_h)} USD/GPU-h and "
         f"{figure(home.usd_per_mwh)} USD/MWh.",
     ]

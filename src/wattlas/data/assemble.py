@@ -232,9 +232,9 @@ def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
 
 
 def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
-    """Accelerators by region and hour, shape (R, T); inf where free."""
+    """Reserved accelerators by region and hour, shape (R, T); inf where free."""
     inputs, section = draft.inputs, draft.inputs.typed.capacity
-    numbers = np.array([r.get("capacity_gpu", np.inf) for r in draft.regions.kept], dtype=float)
+    numbers = np.array([r.get("reserved_gpu", np.inf) for r in draft.regions.kept], dtype=float)
     capacity = np.repeat(numbers[:, None], hours.count, axis=1)
     table = inputs.table(("capacity", "table"), CAPACITY, section.table)
     if table is not None:
@@ -243,14 +243,19 @@ def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
         if cells.has(*CAPACITY.required):
             keys = [(r,) for r in draft.regions.ids]
             values, known, problems = grid(
-                table, cells.frame, ["region"], "capacity_gpu", keys, hours
+                table, cells.frame, ["region"], "reserved_gpu", keys, hours
             )
             inputs.problems += problems
             capacity[known] = values[known]
-    return np.full_like(capacity, np.inf) if section.free else capacity * section.scale
+    return capacity * section.scale
 
 
 def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
+    made = _within_capacity(draft, arrays)
+    return made.with_endless_capacity() if draft.inputs.typed.capacity.free else made
+
+
+def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     inputs, typed_ = draft.inputs, draft.inputs.typed
     nodes_of = _nodes_of_metros(draft, arrays.network)
     notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
@@ -261,14 +266,14 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
             for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
         ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
-        regions=tuple(_region(r) for r in draft.regions.kept),
+        regions=tuple(_region(r, typed_.capacity.scale) for r in draft.regions.kept),
         classes=tuple(_class(draft, k) for k in draft.classes.kept),
         points=tuple(point_of(p, draft.accuracy.get(p.id)) for p in draft.points.kept),
         hours=arrays.hours,
         signals=replace(arrays.signals),
         network=replace(arrays.network),
         demand_per_h=arrays.demand,
-        capacity_gpu=arrays.capacity,
+        reserved_gpu=arrays.capacity,
         residency=tuple(
             Residency(rule, {j: frozenset(allowed) for j, allowed in lines.items()})
             for rule, lines in typed_.residency.items()
@@ -329,10 +334,12 @@ def _node(entity: Entity, regions: Entities) -> ServiceNode:
     return _made(ServiceNode, entity, region=region if region in regions.ids else "")
 
 
-def _region(entity: Entity) -> Region:
+def _region(entity: Entity, scale: float) -> Region:
     variants = entity.get("variants")
     own = None if variants is None else frozenset(variants)
-    return _made(Region, entity, country=entity.get("country", ""), variants=own)
+    counts = ("reserved_gpu", "on_demand_gpu")
+    scaled = {name: entity.get(name) * scale for name in counts if entity.get(name) is not None}
+    return _made(Region, entity, country=entity.get("country", ""), variants=own, **scaled)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:

@@ -12,10 +12,12 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
+from wattlas.data.old_keys import COUNT, RENT, old_columns
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.columns import TableSchema
+from wattlas.data.schema.places import REGIONS
 from wattlas.data.schema_facts import Selection
 from wattlas.data.yaml_lines import Document, FileLine, Path_, dotted
 from wattlas.errors import Problem
@@ -100,10 +102,14 @@ def _rows(table: SourceTable, problems: list[Problem]) -> dict[str, Entity]:
 
 
 def _misspelt(table: SourceTable) -> Iterator[Problem]:
-    """A column that looks like a known one, misspelt, which is not there itself."""
+    """A column of an old name; one that looks like a known one, misspelt, which is not there."""
+    old = [column for column in (COUNT, RENT) if column in table.columns]
+    if table.schema is REGIONS and old:
+        first = table.frame.select(old).row(0, named=True) if len(table.frame) else {}
+        yield table.problem(None, ", ".join(old), *old_columns(first))
     known = set(table.schema.by_name) - {*table.schema.key, *table.columns}
     for column in table.columns:
-        if column not in table.schema.by_name and not table.shared:
+        if column not in (*table.schema.by_name, *old) and not table.shared:
             guess = did_you_mean(column, known)
             if guess.startswith("Did"):
                 yield table.problem(None, column, "this column is not known", guess)

@@ -176,8 +176,8 @@ class CapacitySection(Section):
     model_config = ConfigDict(json_schema_extra=table_or("table"))
 
     table: Text | None = None
-    """CSV or Parquet with time_utc, region, capacity_gpu; regions it lacks keep their number."""
+    """CSV or Parquet with time_utc, region, reserved_gpu; regions it lacks keep their number."""
     scale: Positive = 1.0
-    """Every capacity is multiplied by this."""
+    """Every number of accelerators, reserved and on demand, is multiplied by this."""
     free: bool = False
-    """Leave every limit on accelerators out."""
+    """Leave every limit on accelerators out; what is paid by the hour is still paid."""

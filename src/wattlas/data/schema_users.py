@@ -134,8 +134,8 @@ class OfferSection(Section):
     """Most contracts beside full service."""
     classes: list[Text] | None = None
     """Classes that get an offer; all that have a price unless given."""
-    accelerators: Literal["rent", "capacity price", "rent and capacity price"] = (
-        "rent and capacity price"
+    accelerators: Literal["on-demand price", "capacity price", "on-demand and capacity price"] = (
+        "on-demand and capacity price"
     )
     """What an accelerator hour that is freed is worth."""
 

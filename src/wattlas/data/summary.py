@@ -107,13 +107,14 @@ def capacity(s: Scenario) -> dict[str, Any]:
         ]
         least = min((klass.gpu_h(p) for p in able), default=0.0)
         need += s.demand_per_h[:, k].sum(axis=0) * least
-    total = s.capacity_gpu.sum(axis=0)
-    free = bool(np.isinf(s.capacity_gpu).all())
+    most = s.most_gpu
+    total = most.sum(axis=0)
+    free = bool(np.isinf(most).all())
     return {
         "free": free,
         "gpu": None if not np.isfinite(total).all() else float(total.mean()),
         "peak_need_gpu": float(need.max()),
-        "regions_with_limit": int(np.isfinite(s.capacity_gpu).all(axis=1).sum()),
+        "regions_with_limit": int(np.isfinite(most).all(axis=1).sum()),
     }
 
 

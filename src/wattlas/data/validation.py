@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from wattlas.data.old_keys import is_old, old_entries
 from wattlas.data.schema import TABLES
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.yaml_lines import Document, Path_, dotted, kind_of
@@ -63,7 +64,10 @@ def problems_of(
 
     A key that is a misspelling of a missing one is one mistake, and told once.
     """
-    errors = fault.errors(include_url=False)
+    errors = [e for e in fault.errors(include_url=False) if not is_old(tuple(e["loc"]))]
+    old = old_entries(document) if model is ScenarioDocument else None
+    if old is not None:
+        yield old
     unknown = {tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"}
     for error in errors:
         path: Path_ = tuple(error["loc"])

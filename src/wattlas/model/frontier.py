@@ -44,8 +44,8 @@ class Frontier:
     """The objective: USD, or t where carbon is made least."""
     cost_usd: np.ndarray
     """Money without the carbon price."""
-    rent_usd: np.ndarray
-    """The accelerators' part of it."""
+    reserved_usd: np.ndarray
+    """Its part that no budget changes: what accelerators cost that are held all year."""
     carbon_kg: np.ndarray
     it_mwh: np.ndarray
     dual_per_ms: np.ndarray
@@ -63,9 +63,9 @@ class Frontier:
         return "× budget" if self.variant is Variant.SCALE else "ms"
 
     @property
-    def movable_usd(self) -> np.ndarray:
-        """Money without rent: what placement acts on where rents are equal."""
-        return np.asarray(self.cost_usd - self.rent_usd)
+    def variable_usd(self) -> np.ndarray:
+        """Money without what is reserved: what decisions can change."""
+        return np.asarray(self.cost_usd - self.reserved_usd)
 
     def at(self, x: float) -> int:
         """Index of the step that holds at a budget; −1 below the first."""

@@ -87,10 +87,14 @@ class Region:
     jurisdiction: str
     pue: float = 1.2
     """Facility energy / IT energy, at least 1."""
-    capacity_gpu: float = float("inf")
-    """Accelerators available = GPU-h per h; `Scenario.capacity_gpu` may vary it by hour."""
-    rent_usd_per_gpu_h: float = 0.0
-    """Accelerator rent, or its opportunity cost."""
+    reserved_gpu: float = float("inf")
+    """Accelerators held all year = GPU-h per h; `Scenario.reserved_gpu` may vary it by hour."""
+    reserved_usd_per_gpu_year: float = 0.0
+    """What a reserved accelerator costs a year, whether it is used or not."""
+    on_demand_gpu: float = 0.0
+    """How many more accelerators can be had by the hour; inf where without end."""
+    on_demand_usd_per_gpu_h: float = 0.0
+    """What an hour of one of those costs, paid when it is used."""
     queue_ms: float = 0.0
     """Mean time that a request waits here before it is served."""
     variants: frozenset[str] | None = None
@@ -110,8 +114,9 @@ class Region:
         yield from numbers(self, at, LATITUDE, "lat_deg")
         yield from numbers(self, at, LONGITUDE, "lon_deg")
         yield from numbers(self, at, PUE, "pue")
-        yield from numbers(self, at, ACCELERATORS, "capacity_gpu")
-        yield from numbers(self, at, NOT_NEGATIVE, "rent_usd_per_gpu_h", "queue_ms")
+        yield from numbers(self, at, ACCELERATORS, "reserved_gpu", "on_demand_gpu")
+        prices = ("reserved_usd_per_gpu_year", "on_demand_usd_per_gpu_h")
+        yield from numbers(self, at, NOT_NEGATIVE, *prices, "queue_ms")
         yield from series(self, at, "variants", str, optional=True)
         yield from _timezone(at, self.timezone)
 

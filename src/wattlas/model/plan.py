@@ -103,7 +103,8 @@ class Totals:
     gpu_h: float = 0.0
     egress_gb: float = 0.0
     energy_usd: float = 0.0
-    rent_usd: float = 0.0
+    reserved_usd: float = 0.0
+    on_demand_usd: float = 0.0
     egress_usd: float = 0.0
     friction_usd: float = 0.0
     unserved_usd: float = 0.0
@@ -116,19 +117,24 @@ class Totals:
     @property
     def cost_usd(self) -> float:
         """All money, carbon at its internal price included."""
+        return self.variable_usd + self.reserved_usd
+
+    @property
+    def accelerator_usd(self) -> float:
+        """Reserved accelerators, and those on demand."""
+        return self.reserved_usd + self.on_demand_usd
+
+    @property
+    def variable_usd(self) -> float:
+        """Cost without what is reserved: what decisions can change under the stated billing."""
         return (
             self.energy_usd
-            + self.rent_usd
+            + self.on_demand_usd
             + self.egress_usd
             + self.friction_usd
             + self.unserved_usd
             + self.carbon_price_usd
         )
-
-    @property
-    def movable_usd(self) -> float:
-        """Cost without the accelerators' rent: what placement can act on where rents are equal."""
-        return self.cost_usd - self.rent_usd
 
     @property
     def energy_usd_per_mwh(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,7 @@ from wattlas.model.objective import Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
+from wattlas.units import HOURS_PER_YEAR
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Scenario:
     Raises InputError with everything that is wrong: ids that refer to nothing or are there twice,
     arrays of another shape than their axes, demand that is negative or no number, and so on.
 
-    Shapes: `demand_per_h` (metros, classes, T), requests/h; `capacity_gpu` (regions, T), GPU-h
+    Shapes: `demand_per_h` (metros, classes, T), requests/h; `reserved_gpu` (regions, T), GPU-h
     per h, inf where free.
     """
 
@@ -52,7 +53,7 @@ class Scenario:
     signals: Signals
     network: Network
     demand_per_h: np.ndarray
-    capacity_gpu: np.ndarray
+    reserved_gpu: np.ndarray
     residency: tuple[Residency, ...] = ()
     frictions: Frictions = field(default_factory=Frictions)
     objective: Objective = field(default_factory=Objective)
@@ -139,7 +140,7 @@ class Scenario:
         metros, regions = [m.id for m in self.metros], [place.id for place in self.regions]
         axes = (metros, [klass.id for klass in self.classes])
         yield from array(self, "", "demand_per_h", (i, k, t), NOT_NEGATIVE, axes=axes)
-        yield from array(self, "", "capacity_gpu", (r, t), ACCELERATORS, axes=(regions,))
+        yield from array(self, "", "reserved_gpu", (r, t), ACCELERATORS, axes=(regions,))
         if not t:
             yield Problem("hours", "have no step", "Give at least one.")
         priced = self.signals.price_usd_per_mwh.shape[1]
@@ -180,6 +181,47 @@ class Scenario:
     def pue(self) -> np.ndarray:
         """Shape (R,)."""
         return np.array([region.pue for region in self.regions])
+
+    @cached_property
+    def on_demand_gpu(self) -> np.ndarray:
+        """Accelerators beyond the reserved ones that can be had by the hour, shape (R,)."""
+        return np.array([region.on_demand_gpu for region in self.regions], dtype=float)
+
+    @cached_property
+    def on_demand_usd_per_gpu_h(self) -> np.ndarray:
+        """Their price, shape (R,)."""
+        return np.array([region.on_demand_usd_per_gpu_h for region in self.regions], dtype=float)
+
+    @cached_property
+    def only_on_demand(self) -> np.ndarray:
+        """Regions with nothing reserved in any hour, so that every GPU-h there is paid; (R,)."""
+        nothing: np.ndarray = ~(self.reserved_gpu > 0).any(axis=1) & (self.on_demand_gpu > 0)
+        return nothing
+
+    @cached_property
+    def most_gpu(self) -> np.ndarray:
+        """Accelerators that can be used at most, reserved and on demand together, shape (R, T)."""
+        most: np.ndarray = self.reserved_gpu + self.on_demand_gpu[:, None]
+        return most
+
+    @cached_property
+    def used_usd_per_gpu_h(self) -> np.ndarray:
+        """What every accelerator hour that is used costs, shape (R,): the on-demand price where
+        nothing is reserved, and nothing elsewhere.
+        """
+        price: np.ndarray = np.where(self.only_on_demand, self.on_demand_usd_per_gpu_h, 0.0)
+        return price
+
+    @cached_property
+    def reserved_usd(self) -> np.ndarray:
+        """What reserved accelerators cost per step, hours counted, shape (T,).
+
+        reserved_gpu · reserved_usd_per_gpu_year / 8760 · hours; a number without end costs nothing.
+        """
+        price = np.array([r.reserved_usd_per_gpu_year for r in self.regions]) / HOURS_PER_YEAR
+        held = np.where(np.isfinite(self.reserved_gpu), self.reserved_gpu, 0.0)
+        per_step: np.ndarray = (price @ held) * self.hours.hours
+        return per_step
 
     @cached_property
     def price_usd_per_mwh(self) -> np.ndarray:
@@ -233,8 +275,20 @@ class Scenario:
             hours=self.hours.take(chosen, weight),
             signals=self.signals.take(chosen),
             demand_per_h=self.demand_per_h[:, :, chosen],
-            capacity_gpu=self.capacity_gpu[:, chosen],
+            reserved_gpu=self.reserved_gpu[:, chosen],
         )
+
+    def with_endless_capacity(self) -> Scenario:
+        """The same question without a limit on accelerators. What is paid by the hour is still
+        paid where nothing is reserved; elsewhere there are reserved ones without end.
+        """
+        only = self.only_on_demand
+        regions = tuple(
+            replace(region, on_demand_gpu=np.inf) if hourly else region
+            for region, hourly in zip(self.regions, only, strict=True)
+        )
+        endless = np.where(only[:, None], self.reserved_gpu, np.inf)
+        return replace(self, regions=regions, reserved_gpu=endless)
 
     def __repr__(self) -> str:
         i, k, r, o, t = self.shape

@@ -35,7 +35,7 @@ class Service:
     carbon_g: np.ndarray
     full_points: tuple[str, ...] = ()
     """Ids of the points that full service uses in the plan."""
-    accelerators: str = "rent and capacity price"
+    accelerators: str = "on-demand and capacity price"
     """What an accelerator hour is valued at."""
 
     def __post_init__(self) -> None:

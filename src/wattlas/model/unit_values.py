@@ -3,9 +3,9 @@
     energy   PUE · p / 1000          USD per IT kWh,  p in USD/MWh
     carbon   PUE · κ / 10⁶           tCO2e per IT kWh, κ in g/kWh
 
-Everything that a request costs or emits is one of these times its IT energy, the rent times its
-accelerator time, or the egress price times the gigabytes that it moves (Luo & Yang 2026). All
-arguments are numbers or arrays that broadcast.
+Everything that a request costs or emits is one of these times its IT energy, the price of an
+accelerator hour times its accelerator time, or the egress price times the gigabytes that it moves
+(Luo & Yang 2026). All arguments are numbers or arrays that broadcast.
 """
 
 from __future__ import annotations

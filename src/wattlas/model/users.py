@@ -48,12 +48,12 @@ class Goal(StrEnum):
 class Accelerators(StrEnum):
     """What an accelerator hour is valued at."""
 
-    RENT = "rent"
-    """What is paid for it."""
+    ON_DEMAND = "on-demand price"
+    """What is paid for every one that is used: nothing where accelerators are reserved."""
     CAPACITY = "capacity price"
     """What the placement would pay for one more at that place and time."""
-    BOTH = "rent and capacity price"
-    """Rent, and what more the placement would pay."""
+    BOTH = "on-demand and capacity price"
+    """What is paid, and what more the placement would pay: what a freed one is worth."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ _ENDED = {
     "heuristic": "Heuristic",
 }
 _TOTALS = (
-    ("movable_usd", "Movable cost", words.money),
+    ("variable_usd", "Variable cost", words.money),
     ("energy_usd", "Energy", words.money),
     ("egress_usd", "Egress", words.money),
     ("friction_usd", "Frictions", words.money),
     ("unserved_usd", "Demand not served", words.money),
     ("carbon_price_usd", "Carbon at its internal price", words.money),
-    ("rent_usd", "Accelerator rent", words.money),
+    ("on_demand_usd", "Accelerators on demand", words.money),
+    ("reserved_usd", "Reserved accelerators", words.money),
     ("cost_usd", "All cost", words.money),
     ("carbon_kg", "Carbon, deciding intensity", words.mass),
     ("carbon_average_kg", "Carbon, average intensity", words.mass),

@@ -1,4 +1,4 @@
-"""What a class meets at home: the means of intensity, price, PUE and rent where its demand is."""
+"""What a class meets at home: the means of intensity, prices and PUE where its demand is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Home:
     """`average` or `marginal`: the one that decisions use."""
     usd_per_mwh: float
     pue: float
-    rent_usd_per_gpu_h: float
+    usd_per_gpu_h: float
+    """What an accelerator hour that is used costs: nothing where they are reserved."""
 
 
 def at_home(scenario: Scenario, klass: str) -> Home:
@@ -36,11 +37,10 @@ def at_home(scenario: Scenario, klass: str) -> Home:
         fix = "Give it demand, or state the intensity."
         raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
     share = per_region / total
-    rent = np.array([region.rent_usd_per_gpu_h for region in scenario.regions])
     return Home(
         g_per_kwh=float((share * scenario.deciding_g_per_kwh).sum()),
         intensity=str(scenario.signals.deciding),
         usd_per_mwh=float((share * scenario.price_usd_per_mwh).sum()),
         pue=float(share.sum(axis=1) @ scenario.pue),
-        rent_usd_per_gpu_h=float(share.sum(axis=1) @ rent),
+        usd_per_gpu_h=float(share.sum(axis=1) @ scenario.used_usd_per_gpu_h),
     )

@@ -111,7 +111,7 @@ def class_menu(
     if g_per_kwh is not None:
         home = replace(home, g_per_kwh=g_per_kwh)
     served = menu(replace(chosen, points=None) if profiles else chosen, points)
-    priced = served.priced(home.usd_per_mwh, home.rent_usd_per_gpu_h, home.pue)
+    priced = served.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue)
     return ClassMenu(chosen, priced, home, source, g_per_kwh is not None)
 
 
@@ -147,7 +147,7 @@ def menu_mapping(served: ClassMenu, goal: Targets | None) -> dict[str, Any]:
         "intensity": "stated" if served.stated else home.intensity,
         "pue": home.pue,
         "usd_per_mwh": home.usd_per_mwh,
-        "rent_usd_per_gpu_h": home.rent_usd_per_gpu_h,
+        "usd_per_gpu_h": home.usd_per_gpu_h,
         "menu": rows_of(served.table()),
     }
     if goal is not None:

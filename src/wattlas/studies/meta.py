@@ -48,17 +48,23 @@ def described(scenario: Scenario) -> dict[str, Any]:
 
 def totals_dict(totals: Totals) -> dict[str, float | None]:
     """Every field of the totals and what follows from them, by name."""
-    derived = ("cost_usd", "movable_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
+    derived = (
+        "cost_usd",
+        "accelerator_usd",
+        "variable_usd",
+        "energy_usd_per_mwh",
+        "carbon_g_per_kwh",
+    )
     return {**asdict(totals), **{name: getattr(totals, name) for name in derived}}
 
 
 def headline(best: Totals, home: Totals) -> dict[str, float]:
-    """What the plan saves against the baseline, absolute and as shares of what placement moves."""
+    """What the plan saves against the baseline, absolute and in shares of what decisions change."""
     saved_usd, saved_kg = home.cost_usd - best.cost_usd, home.carbon_kg - best.carbon_kg
     saved_bill = home.energy_usd - best.energy_usd
     return {
         "saving_usd": saved_usd,
-        "saving_share": saved_usd / home.movable_usd if home.movable_usd else 0.0,
+        "saving_share": saved_usd / home.variable_usd if home.variable_usd else 0.0,
         "saving_share_of_all": saved_usd / home.cost_usd if home.cost_usd else 0.0,
         "saving_energy_usd": saved_bill,
         "saving_energy_share": saved_bill / home.energy_usd if home.energy_usd else 0.0,
@@ -91,12 +97,7 @@ def limits(scenario: Scenario) -> list[str]:
             f"{scenario.network.modelled_share:.0%} of round-trip times come from a distance "
             "model, not a measurement."
         )
-    rents = {r.rent_usd_per_gpu_h for r in scenario.regions}
-    if len(rents) == 1:
-        said.append(
-            f"Accelerator rent is {rents.pop():g} USD/GPU-h in every region, so it decides between "
-            "operating points but not between regions."
-        )
+    said += billing_words(scenario)
     from wattlas.placement.constraints.registry import links
 
     if not links(scenario):
@@ -105,6 +106,23 @@ def limits(scenario: Scenario) -> list[str]:
         "Frontiers, and the saving without each limit, leave the frictions or caps out where they "
         "say so; prices are what the signals give and nothing is added to them."
     )
+    return said
+
+
+def billing_words(scenario: Scenario) -> list[str]:
+    """What the stated billing of accelerators lets decisions change, in sentences."""
+    said = []
+    if not scenario.only_on_demand.all():
+        said.append(
+            "Reserved accelerators are paid whether they are used or not, so their price decides "
+            "nothing here."
+        )
+    prices = {r.on_demand_usd_per_gpu_h for r in scenario.regions if r.on_demand_gpu}
+    if len(prices) == 1 and scenario.only_on_demand.all():
+        said.append(
+            f"Every accelerator is on demand at {prices.pop():g} USD/GPU-h, so its price decides "
+            "between operating points but not between regions."
+        )
     return said
 
 

@@ -17,7 +17,8 @@ from wattlas.studies.meta import totals_dict
 _TOTALS = {
     "cost_usd": "cost, USD",
     "energy_usd": "  energy",
-    "rent_usd": "  accelerator rent",
+    "reserved_usd": "  reserved accelerators",
+    "on_demand_usd": "  accelerators on demand",
     "egress_usd": "  egress",
     "friction_usd": "  start-ups and state transfers",
     "unserved_usd": "  unserved demand",

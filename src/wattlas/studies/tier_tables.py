@@ -78,7 +78,7 @@ def menu_of_class(scenario: Scenario, design: Design, whole: TierDesign) -> tupl
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
     made = menu(replace(klass, points=None), points)
-    return made.priced(home.usd_per_mwh, home.rent_usd_per_gpu_h, home.pue), home
+    return made.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue), home
 
 
 def _table(make: MakeRows, design: TierDesign) -> Table | None:

@@ -62,10 +62,10 @@ class Menu:
         grams: np.ndarray = self.energy_kwh * pue * g_per_kwh
         return grams
 
-    def priced(self, usd_per_mwh: float, rent_usd_per_gpu_h: float, pue: float = 1.0) -> Menu:
-        """The menu with costs: energy at the meter and the rent of accelerators, per request."""
+    def priced(self, usd_per_mwh: float, usd_per_gpu_h: float, pue: float = 1.0) -> Menu:
+        """The menu with costs: energy at the meter and accelerator hours, per request."""
         energy_usd = self.energy_kwh * energy_usd_per_kwh(pue, np.asarray(usd_per_mwh))
-        return replace(self, cost_usd=energy_usd + self.gpu_h * rent_usd_per_gpu_h)
+        return replace(self, cost_usd=energy_usd + self.gpu_h * usd_per_gpu_h)
 
 
 def menu(klass: WorkloadClass, points: Sequence[OperatingPoint]) -> Menu:

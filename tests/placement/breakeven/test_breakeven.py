@@ -51,7 +51,7 @@ def moves(draw: st.DrawFn, *, constant: bool | None = None) -> Move:
             price_usd_per_mwh=series(prices()),
             carbon_g_per_kwh=series(st.integers(0, 900).map(float)),
             pue=draw(st.sampled_from([1.0, 1.1, 1.5])),
-            rent_usd_per_gpu_h=draw(st.sampled_from([0.0, 2.0, 2.5])),
+            usd_per_gpu_h=draw(st.sampled_from([0.0, 2.0, 2.5])),
             egress_usd_per_gb=draw(st.sampled_from([0.0, 0.02, 0.09])),
         )
 
@@ -97,7 +97,7 @@ def total(move: Move) -> float:
 def scale(move: Move) -> float:
     """The size of what is added up in the gain: how large a rounding error may look."""
     part = saving(move)
-    parts = [part.energy_usd, part.rent_usd, part.egress_usd, part.carbon_usd]
+    parts = [part.energy_usd, part.accelerator_usd, part.egress_usd, part.carbon_usd]
     return float(requests(move) @ sum(map(np.abs, parts))) + move.moving_usd
 
 
@@ -287,7 +287,7 @@ def test_a_dearer_home_never_hurts_a_move(move: Move, what: str, by: int) -> Non
     dearer = {
         "price": replace(home, price_usd_per_mwh=move.series(home.price_usd_per_mwh) + by),
         "carbon": replace(home, carbon_g_per_kwh=move.series(home.carbon_g_per_kwh) + by),
-        "rent": replace(home, rent_usd_per_gpu_h=home.rent_usd_per_gpu_h + by),
+        "accelerators": replace(home, usd_per_gpu_h=home.usd_per_gpu_h + by),
     }[what]
     _no_worse(move, replace(move, home=dearer))
 

@@ -44,7 +44,9 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             country="XX",
             jurisdiction="XX",
             pue=draw(one_of(1.0, 1.25)),
-            rent_usd_per_gpu_h=draw(one_of(2.0, 2.0625)),
+            reserved_gpu=0.0,
+            on_demand_gpu=np.inf,
+            on_demand_usd_per_gpu_h=draw(one_of(2.0, 2.0625)),
         )
         for name in ("home", "away")
     ]
@@ -88,7 +90,7 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             modelled_node_region=np.zeros((1, 2), dtype=bool),
         ),
         demand_per_h=np.full((1, 1, steps), draw(one_of(1000.0, 3.0))),
-        capacity_gpu=np.full((2, steps), np.inf),
+        reserved_gpu=np.full((2, steps), np.inf),
         frictions=Frictions(
             start_usd_per_gpu_h=draw(one_of(0.0, 0.002, 0.02, 0.2)),
             start_kwh_per_gpu_h=draw(one_of(0.0, 0.5)),
@@ -109,7 +111,7 @@ def moved_share(scenario: Scenario) -> float:
 
 def size(move: Move) -> float:
     part = saving(move)
-    parts = (part.energy_usd, part.rent_usd, part.egress_usd, part.carbon_usd)
+    parts = (part.energy_usd, part.accelerator_usd, part.egress_usd, part.carbon_usd)
     volume = move.series(move.volume_per_h) * move.hours
     return float(volume @ sum(map(np.abs, parts))) + abs(move.moving_usd)
 
@@ -169,7 +171,7 @@ def test_the_way_back_never_helps(scenario: Scenario) -> None:
 def test_the_saving_is_what_the_plan_saves() -> None:
     """Where everything moves, the gain is the difference of the two plans' cost."""
     scenario = _example()
-    home_only = replace(scenario, capacity_gpu=np.array([[np.inf] * 4, [0.0] * 4]))
+    home_only = replace(scenario, reserved_gpu=np.array([[np.inf] * 4, [0.0] * 4]))
     gain = gain_usd(move_between(scenario, "chat", "home", "away"))
     assert gain > 0
     assert plan(home_only).objective - plan(scenario).objective == pytest.approx(gain, rel=1e-9)
@@ -249,7 +251,7 @@ def _example() -> Scenario:
             modelled_node_region=np.zeros((1, 2), dtype=bool),
         ),
         demand_per_h=np.full((1, 1, 4), 1000.0),
-        capacity_gpu=np.full((2, 4), np.inf),
+        reserved_gpu=np.full((2, 4), np.inf),
         frictions=Frictions(start_usd_per_gpu_h=0.01),
     )
 

@@ -28,7 +28,7 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
     )
     gpu = np.array([[k.gpu_h(o) for o in s.points] for k in s.classes])
     used = gpu[f.klass, f.point] * f.requests_per_h
-    load = np.zeros_like(s.capacity_gpu)
+    load = np.zeros_like(s.reserved_gpu)
     np.add.at(load, (f.region[f.served], f.hour[f.served]), used[f.served])
     accurate = True
     for k, klass in enumerate(s.classes):
@@ -41,7 +41,7 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
             accurate &= bool((total >= -1e-6 * own).all())
     room = 1e-6 * max(float(load.max()), 1e-12)
     whole = np.allclose(got, s.demand_per_h, rtol=1e-6, atol=1e-12)
-    return accurate and whole and bool((load <= s.capacity_gpu + room).all())
+    return accurate and whole and bool((load <= s.reserved_gpu + room).all())
 
 
 @given(scenarios())

@@ -70,7 +70,7 @@ def two() -> Scenario:
     price = np.full_like(s.signals.price_usd_per_mwh, 50.0)[:2]
     zones = s.signals.zones[:2]
     regions = tuple(
-        replace(r, zone=z, pue=1.0, rent_usd_per_gpu_h=0.0)
+        replace(r, zone=z, pue=1.0, on_demand_usd_per_gpu_h=0.0)
         for r, z in zip(s.regions[:2], zones, strict=True)
     )
     point = replace(
@@ -90,7 +90,7 @@ def two() -> Scenario:
         points=(point, small),
         classes=(klass,),
         demand_per_h=s.demand_per_h[:, :1],
-        capacity_gpu=np.full((2, 2), np.inf),
+        reserved_gpu=np.full((2, 2), np.inf),
         signals=replace(
             s.signals,
             zones=zones,

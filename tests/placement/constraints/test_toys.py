@@ -42,8 +42,8 @@ def open_world() -> Scenario:
         for k in s.classes
     )
     regions = tuple(replace(r, variants=None) for r in s.regions)
-    free = np.full_like(s.capacity_gpu, np.inf)
-    s = replace(s, classes=classes, regions=regions, capacity_gpu=free)
+    free = np.full_like(s.reserved_gpu, np.inf)
+    s = replace(s, classes=classes, regions=regions, reserved_gpu=free)
     return s.at_hours(np.arange(6))
 
 
@@ -264,7 +264,7 @@ def test_streaming(two_regions: TwoRegions) -> None:
     """Chunks keep it, and add up to the plan in one piece."""
     s = wattlas.example("tiny")
     classes = tuple(replace(k, residency="", latency_budget_ms=5000.0) for k in s.classes)
-    s = replace(s, classes=classes, capacity_gpu=np.full_like(s.capacity_gpu, np.inf))
+    s = replace(s, classes=classes, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     whole, total = plan(s), Summary()
     for chunk in plan_stream(s, chunk_steps=6):
         assert (share_in_two(chunk) <= SHARE * (1 + 1e-9)).all()

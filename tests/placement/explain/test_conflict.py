@@ -62,14 +62,14 @@ def changed(klass: str, **fields: float) -> Scenario:
 
 def test_a_capacity_conflict_in_words() -> None:
     """The hour, the class and its metros, what they need and what the places have."""
-    s = wattlas.example("tiny", set=["regions.oslo.capacity_gpu=0.2"])
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.2"])
     found = plan(s)
     assert found.status is Status.INFEASIBLE
     assert found.flows is None
     assert "2023-06-01T" in found.conflict
     assert "class A of berlin" in found.conflict
     assert "(oslo)" in found.conflict
-    assert "Raise capacity_gpu" in found.conflict
+    assert "Raise reserved_gpu" in found.conflict
     assert "unserved_usd_per_request" in found.conflict
 
 
@@ -120,6 +120,6 @@ def test_a_mean_that_cannot_be_reached() -> None:
 
 def test_every_hour_that_clashes_is_counted() -> None:
     """The first hour is told in full, the others by number."""
-    s = wattlas.example("tiny", set=["regions.oslo.capacity_gpu=0.0001"])
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.0001"])
     found = plan(s)
     assert "(and 23 more hours clash)" in found.conflict

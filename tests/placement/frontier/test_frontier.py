@@ -225,7 +225,7 @@ def test_late_service_is_not_on_the_frontier() -> None:
         "tiny",
         set=["when_none=nearest", "unserved_usd_per_request=0.5", "classes.D.relaxable=false"],
     )
-    free, bound = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf)), s
+    free, bound = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, np.inf)), s
     for world in (free, bound):
         exact, some = frontier(world, "class:A"), frontier(world, "class:A", samples=4)
         assert some.value == pytest.approx(exact.value[np.searchsorted(exact.x, some.x)], rel=1e-9)

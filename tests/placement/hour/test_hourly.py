@@ -93,7 +93,7 @@ def test_hours_are_apart(s: Scenario) -> None:
 def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) -> None:
     """V(K ± δ) ≥ V(K) ∓ price·δ·hours, with equality where both sides have one slope."""
     region, hour = region % len(s.regions), hour % s.hours.count
-    limit = s.capacity_gpu[region, hour]
+    limit = s.reserved_gpu[region, hour]
     assume(np.isfinite(limit) and limit > 0)
     found = plan(s)
     assume(found.ok)
@@ -102,13 +102,13 @@ def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) ->
     step = 1e-4 * limit
     values = []
     for change in (-step, step):
-        capacity = s.capacity_gpu.copy()
+        capacity = s.reserved_gpu.copy()
         capacity[region, hour] += change
-        other = plan(replace(s, capacity_gpu=capacity))
+        other = plan(replace(s, reserved_gpu=capacity))
         values.append(other.objective if other.ok else np.inf)
     less, more = values
     t = found.totals
-    slack = 1e-8 * (abs(found.objective) + t.rent_usd + t.egress_usd + 1e-9)
+    slack = 1e-8 * (abs(found.objective) + t.on_demand_usd + t.egress_usd + 1e-9)
     assert less >= found.objective + worth * step - slack
     assert more >= found.objective - worth * step - slack
     left, right = less - found.objective, found.objective - more

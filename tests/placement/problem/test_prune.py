@@ -72,7 +72,13 @@ def test_a_thirstier_point_may_keep_capacity_running() -> None:
     )
     thirsty = replace(thrifty, id="thirsty", decode_gpu_s_per_token=7200.0)
     klass = replace(s.classes[0], tokens_out=1.0, latency_budget_ms=1e6, residency="", points=None)
-    region = replace(s.regions[0], rent_usd_per_gpu_h=1.0, variants=None)
+    region = replace(
+        s.regions[0],
+        reserved_gpu=0.0,
+        on_demand_gpu=np.inf,
+        on_demand_usd_per_gpu_h=1.0,
+        variants=None,
+    )
     network = s.network
     demand = np.zeros((len(s.metros), 1, 2))
     demand[0, 0] = 1.0, 2.0
@@ -83,7 +89,7 @@ def test_a_thirstier_point_may_keep_capacity_running() -> None:
         points=(thrifty, thirsty),
         classes=(klass,),
         demand_per_h=demand,
-        capacity_gpu=np.full((1, 2), np.inf),
+        reserved_gpu=np.zeros((1, 2)),
         network=replace(
             network,
             rtt_node_region_ms=network.rtt_node_region_ms[:, :1],
@@ -93,6 +99,6 @@ def test_a_thirstier_point_may_keep_capacity_running() -> None:
         frictions=Frictions(start_usd_per_gpu_h=5.0, initial=Initial.FREE),
     )
     found = plan(two)
-    assert found.totals.rent_usd == pytest.approx(2.0 + 2.0)
+    assert found.totals.on_demand_usd == pytest.approx(2.0 + 2.0)
     assert found.totals.friction_usd == pytest.approx(0.0)
     assert found.objective == pytest.approx(oracle_plan(two).objective)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests import oracle
 from tests.long import long_tiny
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Objective
@@ -71,7 +72,7 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
         out["gpu_h"] += gpu_h
         out["egress_gb"] += gb
         out["energy_usd"] += mwh * region.pue * s.signals.price_usd_per_mwh[zone, t]
-        out["rent_usd"] += gpu_h * region.rent_usd_per_gpu_h
+        out["on_demand_usd"] += gpu_h * oracle.used_usd_per_gpu_h(s, r)
         out["egress_usd"] += gb * s.network.egress_usd_per_gb[node, r]
         rtt = s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r]
         waited += requests * rtt
@@ -112,9 +113,9 @@ def test_totals_over_many_blocks(world: Scenario, minimise: Minimise) -> None:
     objective = Objective(minimise=minimise, carbon_price_usd_per_t=20.0)
     summed = plan(world, objective=objective, keep_flows=False)
     same(summed.totals, plan(world, objective=objective).totals)
-    capacity = world.capacity_gpu.copy()
+    capacity = world.reserved_gpu.copy()
     capacity[:, 300] = 0.0
-    found = plan(replace(world, capacity_gpu=capacity), keep_flows=False)
+    found = plan(replace(world, reserved_gpu=capacity), keep_flows=False)
     assert found.status is Status.INFEASIBLE
     assert "GPU-h/h" in found.conflict
     stranded = replace(world.classes[0], latency_budget_ms=1.0)

@@ -156,12 +156,12 @@ def test_stretches_that_cut_a_window(world: Scenario) -> None:
 
 def test_infeasible_hours_are_all_counted(world: Scenario) -> None:
     """Hours that clash in several blocks make one conflict that says how many they are."""
-    capacity = world.capacity_gpu.copy()
+    capacity = world.reserved_gpu.copy()
     capacity[:, [10, 400, 401]] = 0.0
-    found = plan(replace(world, capacity_gpu=capacity))
+    found = plan(replace(world, reserved_gpu=capacity))
     assert found.status is Status.INFEASIBLE
     assert "2 more hours clash" in found.conflict
-    streamed = [one.status for one in plan_stream(replace(world, capacity_gpu=capacity))]
+    streamed = [one.status for one in plan_stream(replace(world, reserved_gpu=capacity))]
     assert streamed.count(Status.INFEASIBLE) == 2
 
 
@@ -183,7 +183,7 @@ def test_totals_add_up() -> None:
     assert both.carbon_marginal_kg is None
 
 
-@pytest.mark.parametrize("field", ["demand_per_h", "capacity_gpu", "price"])
+@pytest.mark.parametrize("field", ["demand_per_h", "reserved_gpu", "price"])
 def test_a_fingerprint_tells_figures_apart(world: Scenario, field: str) -> None:
     """One figure changed in one hour is another fingerprint; another title is not."""
     assert fingerprint(replace(world, title="x", notice="y", name="z")) == fingerprint(world)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 import wattlas
+from tests import oracle
 from tests.strategies import objectives, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise
@@ -25,11 +26,11 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
-    """Over all classes, requests times cost at rent are the plan's cost; grams are its carbon."""
+    """Over all classes, requests times cost at the on-demand price are the plan's cost; grams are its carbon."""
     found = plan(s)
     assume(found.ok and found.totals.requests > 0)
     served = [
-        serving(found, k.id, accelerators=Accelerators.RENT)
+        serving(found, k.id, accelerators=Accelerators.ON_DEMAND)
         for n, k in enumerate(s.classes)
         if s.demand_per_h[:, n].sum() > 0
     ]
@@ -64,7 +65,7 @@ def test_candidates_lie_below_full_service(s: Scenario) -> None:
 
 def test_a_candidate_by_hand() -> None:
     """The cost of a lower point is its energy and accelerators at the plan's places and hours."""
-    s = wattlas.example("tiny", set=["regions.oslo.capacity_gpu=3"])
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     assert found.flows is not None
     k = [c.id for c in s.classes].index("A")
@@ -81,7 +82,7 @@ def test_a_candidate_by_hand() -> None:
         r, t, rate = f.region[n], f.hour[n], f.requests_per_h[n]
         region, node = s.regions[r], s.metro_node[f.metro[n]]
         each = region.pue * kwh * s.price_usd_per_mwh[r, t] / 1e3
-        each += gpu_h * (region.rent_usd_per_gpu_h + dual[r, t])
+        each += gpu_h * (oracle.used_usd_per_gpu_h(s, r) + dual[r, t])
         each += s.classes[k].transfer_gb * s.network.egress_usd_per_gb[node, r]
         usd[t], total[t] = usd[t] + rate * each, total[t] + rate
     np.testing.assert_allclose(one.cost_usd[0], usd / total)
@@ -89,22 +90,22 @@ def test_a_candidate_by_hand() -> None:
 
 def test_what_an_accelerator_is_worth() -> None:
     """Rent and capacity price add up; a least-carbon plan's price is no money and left out."""
-    s = wattlas.example("tiny", set=["regions.oslo.capacity_gpu=3"])
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     of = {a: serving(found, "A", accelerators=a) for a in Accelerators}
-    rent, capacity, both = (
+    paid, capacity, both = (
         of[a].mean(of[a].full_cost_usd)
-        for a in (Accelerators.RENT, Accelerators.CAPACITY, Accelerators.BOTH)
+        for a in (Accelerators.ON_DEMAND, Accelerators.CAPACITY, Accelerators.BOTH)
     )
-    assert both > rent
+    assert both > paid
     hours = {a: of[a].full_cost_usd for a in Accelerators}
-    bare = hours[Accelerators.RENT] + hours[Accelerators.CAPACITY] - hours[Accelerators.BOTH]
+    bare = hours[Accelerators.ON_DEMAND] + hours[Accelerators.CAPACITY] - hours[Accelerators.BOTH]
     # What is left is energy and egress, which none of the three values.
     assert (bare >= 0).all()
     assert capacity < both
     clean = plan(s, objective=replace(s.objective, minimise=Minimise.CARBON))
     plain = serving(clean, "A", accelerators=Accelerators.BOTH)
-    rented = serving(clean, "A", accelerators=Accelerators.RENT)
+    rented = serving(clean, "A", accelerators=Accelerators.ON_DEMAND)
     np.testing.assert_allclose(plain.full_cost_usd, rented.full_cost_usd)
 
 

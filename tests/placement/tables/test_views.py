@@ -79,7 +79,7 @@ def test_candidates(tiny: tuple[Plan, Plan]) -> None:
 
 def test_a_full_region_is_said_to_bind(tiny: tuple[Plan, Plan]) -> None:
     """Where capacity has a price the candidates say how often it binds and what it is worth."""
-    s = wattlas.example("tiny", set=["regions.oslo.capacity_gpu=3"])
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     assert found.capacity_price_usd_per_gpu_h is not None
     assert found.capacity_price_usd_per_gpu_h[0].max() > 0

@@ -37,7 +37,7 @@ def costs(s: Scenario) -> tuple[float, float]:
     if not found.ok:
         return math.nan, 0.0
     t = found.totals
-    parts = (t.energy_usd, t.rent_usd, t.egress_usd, t.unserved_usd, t.friction_usd)
+    parts = (t.energy_usd, t.on_demand_usd, t.egress_usd, t.unserved_usd, t.friction_usd)
     return found.objective, sum(abs(p) for p in parts) + t.carbon_price_usd
 
 
@@ -167,7 +167,7 @@ def test_unserved_demand_leaves_carbon_least() -> None:
     s = wattlas.example("tiny")
     shed = tuple(replace(k, unserved_usd_per_request=0.01) for k in s.classes)
     goal = Objective(minimise=Minimise.CARBON)
-    s = replace(s, classes=shed, capacity_gpu=0.2 * s.capacity_gpu, objective=goal)
+    s = replace(s, classes=shed, reserved_gpu=0.2 * s.reserved_gpu, objective=goal)
     apart, found = plan(s), plan(replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5)))
     assert found.totals.unserved_requests > 1e5
     assert found.totals.unserved_requests == pytest.approx(apart.totals.unserved_requests)

@@ -18,7 +18,7 @@ _USD = Column(
 )
 _AVERAGE = Column("average_g_per_kwh", "number", "", "both", 0, unit=_G, usual=_USUAL_G)
 _MARGINAL = Column("marginal_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G)
-_GPU = Column("capacity_gpu", "number", "", "both", 0)
+_GPU = Column("reserved_gpu", "number", "", "both", 0)
 _REQUESTS = Column("requests_per_h", "number", "", "both", 0)
 
 PRICE = TableSchema("price", (TIME, "zone"), (_TIME, _ZONE, _USD))

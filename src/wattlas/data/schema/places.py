@@ -41,6 +41,13 @@ NODES = TableSchema(
     ),
     "A service node: the API front door, which holds session state.",
 )
+_RESERVED = (
+    "Accelerators held all year (GPU-h per h), or `free`: no limit, the default. `capacity:` may "
+    "vary it by hour."
+)
+_YEAR = "What one of them costs a year, USD, used or not."
+_MORE = "How many more can be had by the hour, or `free`: no limit. None unless given."
+_HOUR = "What an hour of one of those costs, USD, paid when it is used."
 REGIONS = TableSchema(
     "regions",
     ("region",),
@@ -53,16 +60,10 @@ REGIONS = TableSchema(
         *_WHERE,
         Column("timezone", "text", "IANA time zone.", "pack"),
         Column("pue", "number", "Facility energy / IT energy.", "both", 1, usual=(1, 3), fix=_PUE),
-        Column(
-            "capacity_gpu",
-            "number",
-            "Accelerators (GPU-h per h), or `free`: no limit. `capacity:` may vary it by hour.",
-            lower=0,
-            unlimited="free",
-        ),
-        Column(
-            "rent_usd_per_gpu_h", "number", "Accelerator rent, or its opportunity cost.", lower=0
-        ),
+        Column("reserved_gpu", "number", _RESERVED, lower=0, unlimited="free"),
+        Column("reserved_usd_per_gpu_year", "number", _YEAR, lower=0),
+        Column("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
+        Column("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
         Column("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
         Column("variants", "list", "Model variants that run here; all unless given."),
     ),

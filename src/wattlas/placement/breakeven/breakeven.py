@@ -226,7 +226,7 @@ def _why_never(move: Move) -> str:
     weight = served / served.sum() if served.sum() else np.full(move.steps, 1.0 / move.steps)
     parts = {
         "egress": float(weight @ part.egress_usd),
-        "rent": float(weight @ part.rent_usd),
+        "accelerators": float(weight @ part.accelerator_usd),
         "energy": float(weight @ part.energy_usd),
         "carbon": float(weight @ part.carbon_usd),
     }
@@ -237,8 +237,10 @@ def _why_never(move: Move) -> str:
     amount = short * KWH_PER_MWH / move.it_kwh if move.it_kwh else short
     unit = "USD/MWh" if move.it_kwh else "USD/request"
     if sum(value > 0.0 for value in parts.values()):
-        return f"never: {worst} exceeds the saving by {_figure(amount)} {unit}"
-    return f"never: {worst} is dearer away, by {_figure(amount)} {unit} in all"
+        verb = "exceed" if worst == "accelerators" else "exceeds"
+        return f"never: {worst} {verb} the saving by {_figure(amount)} {unit}"
+    verb = "cost" if worst == "accelerators" else "costs"
+    return f"never: {worst} {verb} more away, by {_figure(amount)} {unit} in all"
 
 
 def _short(move: Move, balance: np.ndarray) -> str:

@@ -24,7 +24,8 @@ class Place:
     carbon_g_per_kwh: np.ndarray | float = 0.0
     """At the intensity that decisions use."""
     pue: float = 1.0
-    rent_usd_per_gpu_h: float = 0.0
+    usd_per_gpu_h: float = 0.0
+    """What an accelerator hour that is used here costs, or is worth to others."""
     egress_usd_per_gb: np.ndarray | float = 0.0
     """Between the service node and this place."""
 
@@ -111,7 +112,7 @@ class Saving:
     """
 
     energy_usd: np.ndarray
-    rent_usd: np.ndarray
+    accelerator_usd: np.ndarray
     egress_usd: np.ndarray
     carbon_t: np.ndarray
     carbon_price_usd_per_t: float
@@ -125,7 +126,7 @@ class Saving:
     @property
     def total_usd(self) -> np.ndarray:
         """c_h − c_r, all parts together."""
-        usd: np.ndarray = self.energy_usd + self.rent_usd + self.egress_usd + self.carbon_usd
+        usd: np.ndarray = self.energy_usd + self.accelerator_usd + self.egress_usd + self.carbon_usd
         return usd
 
 
@@ -135,10 +136,10 @@ def saving(move: Move) -> Saving:
     energy = [energy_usd_per_kwh(p.pue, move.series(p.price_usd_per_mwh)) for p in (home, away)]
     carbon = [carbon_t_per_kwh(p.pue, move.series(p.carbon_g_per_kwh)) for p in (home, away)]
     egress = move.series(home.egress_usd_per_gb) - move.series(away.egress_usd_per_gb)
-    rent = (home.rent_usd_per_gpu_h - away.rent_usd_per_gpu_h) * move.gpu_h
+    accelerators = (home.usd_per_gpu_h - away.usd_per_gpu_h) * move.gpu_h
     return Saving(
         energy_usd=move.it_kwh * (energy[0] - energy[1]),
-        rent_usd=move.series(rent),
+        accelerator_usd=move.series(accelerators),
         egress_usd=egress * move.payload_bytes / BYTES_PER_GB,
         carbon_t=move.it_kwh * (carbon[0] - carbon[1]),
         carbon_price_usd_per_t=move.carbon_price_usd_per_t,
@@ -227,7 +228,7 @@ def _place(scenario: Scenario, r: int, egress: np.ndarray) -> Place:
         price_usd_per_mwh=scenario.price_usd_per_mwh[r],
         carbon_g_per_kwh=scenario.deciding_g_per_kwh[r],
         pue=region.pue,
-        rent_usd_per_gpu_h=region.rent_usd_per_gpu_h,
+        usd_per_gpu_h=float(scenario.used_usd_per_gpu_h[r]),
         egress_usd_per_gb=egress,
     )
 
@@ -290,5 +291,5 @@ def _point(
     energy = energy_usd_per_kwh(places[0].pue, move.series(move.home.price_usd_per_mwh))
     tonnes = carbon_t_per_kwh(places[0].pue, move.series(move.home.carbon_g_per_kwh))
     per_kwh = float((energy + move.carbon_price_usd_per_t * tonnes).mean())
-    rent = places[0].rent_usd_per_gpu_h
-    return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * rent)
+    per_gpu_h = move.home.usd_per_gpu_h
+    return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * per_gpu_h)

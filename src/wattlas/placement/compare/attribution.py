@@ -128,7 +128,7 @@ def _planned(scenario: Scenario) -> np.ndarray:
         if scenario.share_caps:
             raise InfeasibleError(summed.conflict)
         return np.full(2, np.nan)
-    return np.array([summed.totals.cost_usd, summed.totals.carbon_kg])
+    return np.array([summed.totals.variable_usd, summed.totals.carbon_kg])
 
 
 def _table(rows: dict[str, np.ndarray]) -> Table:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from wattlas.model.scenario import Scenario
@@ -44,11 +42,11 @@ class Capacity(Constraint):
 
     def present(self, scenario: Scenario) -> bool:
         """Whether any region has a limit."""
-        return bool(np.isfinite(scenario.capacity_gpu).any())
+        return bool(np.isfinite(scenario.most_gpu).any())
 
     def relaxed(self, scenario: Scenario) -> Scenario:
         """Accelerators without end everywhere."""
-        return replace(scenario, capacity_gpu=np.full_like(scenario.capacity_gpu, np.inf))
+        return scenario.with_endless_capacity()
 
     def no_worse(
         self, instance: Instance, rows: HourlyRows | None, better: int, point: int
@@ -67,8 +65,8 @@ class Capacity(Constraint):
         return (
             f"At {clash.when} {clash.who} need at least {needed:,.4g} GPU-h/h, and the places open "
             f"to them ({where}) have {offered:,.4g}: {needed - offered:,.4g} short. Raise "
-            "capacity_gpu there, relax the latency budget or residency of the class, or set "
-            "unserved_usd_per_request."
+            "reserved_gpu or on_demand_gpu there, relax the latency budget or residency of the "
+            "class, or set unserved_usd_per_request."
         )
 
     def where(self, instance: Instance, clash: Clash) -> str:

@@ -76,7 +76,7 @@ def frontier(
     chosen = axis.chosen(samples, x)
     exact = x is None and len(chosen) == len(axis.x)
     values = _values(bare, question, axis, chosen, every=exact, progress=progress, tally=tally)
-    curve = _assemble(question, axis, chosen, values, exact=exact)
+    curve = _assemble(scenario, question, axis, chosen, values, exact=exact)
     return replace(curve, info=tally.info(time.perf_counter() - began))
 
 
@@ -141,7 +141,7 @@ def _values(
     progress: Progress | None,
     tally: Tally,
 ) -> np.ndarray:
-    """What is reported at each chosen budget, shape (5, len(chosen))."""
+    """What is reported at each chosen budget, shape (4, len(chosen))."""
     sweep = _sweep(scenario, question, axis, chosen)
     if not ties_demands(sweep.instance):
         return running_minimum(sweep, progress)
@@ -149,7 +149,7 @@ def _values(
         exact = column_by_column(sweep, progress)
         tally.parts.append(exact.info)
         return exact.value
-    out = np.zeros((5, len(chosen)))
+    out = np.zeros((4, len(chosen)))
     budgets = [float(x) for x in chosen]
     solved = at_once(lambda x: solve_at(scenario, question, axis, x), budgets)
     for n, (value, info) in enumerate(solved):
@@ -179,7 +179,7 @@ def _sweep(scenario: Scenario, question: Question, axis: Axis, chosen: np.ndarra
 def solve_at(
     scenario: Scenario, question: Question, axis: Axis, x: float
 ) -> tuple[np.ndarray, SolveInfo]:
-    """What is reported of the optimum at budget x, (5,), and who solved it."""
+    """What is reported of the optimum at budget x, (4,), and who solved it."""
 
     def solved(part: Instance, _steps: np.ndarray) -> tuple[np.ndarray, SolveInfo]:
         main, tie = question.measures(part)
@@ -195,8 +195,15 @@ def solve_at(
 
 
 def _assemble(
-    question: Question, axis: Axis, chosen: np.ndarray, values: np.ndarray, *, exact: bool
+    scenario: Scenario,
+    question: Question,
+    axis: Axis,
+    chosen: np.ndarray,
+    values: np.ndarray,
+    *,
+    exact: bool,
 ) -> Frontier:
+    reserved = np.full(len(chosen), scenario.reserved_usd.sum())
     return Frontier(
         variant=question.variant,
         klass=question.klass,
@@ -204,10 +211,10 @@ def _assemble(
         carbon_price_usd_per_t=question.carbon_price_usd_per_t,
         x=chosen,
         value=values[0],
-        cost_usd=values[1],
-        rent_usd=values[2],
-        carbon_kg=values[3],
-        it_mwh=values[4],
+        cost_usd=values[1] + reserved,
+        reserved_usd=reserved,
+        carbon_kg=values[2],
+        it_mwh=values[3],
         dual_per_ms=np.full(len(chosen), np.nan),
         exact=exact,
         users_x=axis.users,

@@ -65,15 +65,15 @@ class Question:
         return units.cost(instance, self.carbon_price_usd_per_t), None
 
     def reported(self, instance: Instance) -> tuple[Measure, ...]:
-        """What a frontier reports: the objective, USD, USD of rent, kg and MWh."""
+        """What a frontier reports: the objective, variable USD, kg and MWh."""
         usd, tonnes = units.cost(instance, 0.0), units.carbon(instance)
         money = usd.plus(tonnes, self.carbon_price_usd_per_t)
         first = tonnes if self.objective == "carbon" else money
         kg = tonnes.times(KG_PER_T, "kg")
-        return first, usd, units.rent(instance), kg, units.it_energy(instance)
+        return first, usd, kg, units.it_energy(instance)
 
     def value_of(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """What is reported of a placement, shape (5,); what ties hours together aside."""
+        """What is reported of a placement, shape (4,); what ties hours together aside."""
         account = Account.of(instance, flows)
         return np.array([account.total(measure) for measure in self.reported(instance)])
 

@@ -34,7 +34,7 @@ EXACT = 1e-9
 class _Vertex:
     mean_ms: float
     row: np.ndarray
-    """The account: objective, USD, USD of rent, kg, MWh."""
+    """The account: objective, variable USD, kg, MWh."""
 
 
 def soft_frontier(
@@ -67,7 +67,7 @@ def soft_frontier(
             progress(len(found) / most)
     vertices = _clean(found)
     return _assemble(
-        question, vertices, exact=not queue, gap=_worst_gap(vertices) if queue else 0.0
+        scenario, question, vertices, exact=not queue, gap=_worst_gap(vertices) if queue else 0.0
     )
 
 
@@ -173,7 +173,10 @@ def _clean(found: list[_Vertex]) -> list[_Vertex]:
     return kept
 
 
-def _assemble(question: Question, vertices: list[_Vertex], *, exact: bool, gap: float) -> Frontier:
+def _assemble(
+    scenario: Scenario, question: Question, vertices: list[_Vertex], *, exact: bool, gap: float
+) -> Frontier:
+    reserved = np.full(len(vertices), scenario.reserved_usd.sum())
     x = np.array([v.mean_ms for v in vertices])
     table = np.stack([v.row for v in vertices], axis=1)
     slope = np.zeros(len(x))
@@ -187,10 +190,10 @@ def _assemble(question: Question, vertices: list[_Vertex], *, exact: bool, gap: 
         carbon_price_usd_per_t=question.carbon_price_usd_per_t,
         x=x,
         value=table[0],
-        cost_usd=table[1],
-        rent_usd=table[2],
-        carbon_kg=table[3],
-        it_mwh=table[4],
+        cost_usd=table[1] + reserved,
+        reserved_usd=reserved,
+        carbon_kg=table[2],
+        it_mwh=table[3],
         dual_per_ms=slope,
         exact=exact,
         users_x=float("nan"),

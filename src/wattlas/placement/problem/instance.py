@@ -248,11 +248,20 @@ def _arrays(
         energy_kwh=scenario.it_kwh[klass],
         gpu_h=scenario.gpu_h[klass],
         accuracy=accuracy(scenario)[klass],
-        capacity=np.asarray(scenario.capacity_gpu, dtype=float),
+        capacity=row_capacity(scenario),
         unserved_usd=price[klass],
         mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
         stranded=tuple((int(a), int(b)) for a, b in zip(i[closed_out], k[closed_out], strict=True)),
     )
+
+
+def row_capacity(scenario: Scenario) -> np.ndarray:
+    """Upper bounds of the capacity rows, (R, T): what is reserved; where nothing is, all that can
+    be had on demand, each GPU-h of which is paid.
+    """
+    only = scenario.only_on_demand[:, None]
+    most: np.ndarray = np.where(only, scenario.on_demand_gpu[:, None], scenario.reserved_gpu)
+    return most.astype(float)
 
 
 def _nan_if_none(value: float | None) -> float:
@@ -281,7 +290,7 @@ def unmerged(scenario: Scenario) -> Instance:
         energy_kwh=scenario.it_kwh[klass],
         gpu_h=scenario.gpu_h[klass],
         accuracy=accuracy(scenario)[klass],
-        capacity=np.asarray(scenario.capacity_gpu, dtype=float),
+        capacity=row_capacity(scenario),
         unserved_usd=price[klass],
         mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
     )

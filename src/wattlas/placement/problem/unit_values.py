@@ -98,9 +98,9 @@ def energy(instance: Instance) -> Measure:
     return _per_kwh(instance, "USD", per_kwh)
 
 
-def rent(instance: Instance) -> Measure:
-    """USD of accelerator rent: w·g."""
-    price = np.array([r.rent_usd_per_gpu_h for r in instance.scenario.regions])
+def on_demand(instance: Instance) -> Measure:
+    """USD of accelerators on demand: w·g where nothing is reserved."""
+    price = instance.scenario.used_usd_per_gpu_h
     return _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
 
 
@@ -143,7 +143,7 @@ def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Mea
     """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand."""
     own = instance.scenario.objective.carbon_price_usd_per_t
     gamma = own if carbon_price_usd_per_t is None else carbon_price_usd_per_t
-    money = energy(instance).plus(rent(instance), 1.0).plus(egress(instance), 1.0)
+    money = energy(instance).plus(on_demand(instance), 1.0).plus(egress(instance), 1.0)
     money = replace(money, per_unserved=instance.unserved_usd)
     return money.plus(carbon(instance), gamma) if gamma else money
 

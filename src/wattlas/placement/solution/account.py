@@ -28,7 +28,7 @@ COMPONENTS: dict[str, Callable[[Instance], Measure]] = {
     "gpu_h": units.accelerator_time,
     "egress_gb": units.egress_volume,
     "energy_usd": units.energy,
-    "rent_usd": units.rent,
+    "on_demand_usd": units.on_demand,
     "egress_usd": units.egress,
     "carbon_kg": lambda i: units.carbon(i).times(KG_PER_T, "kg"),
     "carbon_average_kg": lambda i: _kg_at(i, i.scenario.average_g_per_kwh),
@@ -113,6 +113,7 @@ def totals(instance: Instance, flows: SourceFlows, *, linked: bool = True) -> To
     gamma = instance.scenario.objective.carbon_price_usd_per_t
     return Totals(
         **sums,
+        reserved_usd=float(instance.scenario.reserved_usd.sum()),
         unserved_requests=float(account.unserved.sum()),
         late_requests=account.late_requests(),
         friction_usd=float(linked_usd(instance, flows).sum()) if linked else 0.0,

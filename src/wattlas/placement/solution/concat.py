@@ -38,7 +38,7 @@ def plan_of(
         info=replace(solution.info, solver=named),
         flows=expand(instance, solution.flows) if flows else None,
         totals=summed,
-        objective=summed.cost_usd if cheapest else summed.carbon_kg / KG_PER_T,
+        objective=summed.variable_usd if cheapest else summed.carbon_kg / KG_PER_T,
         duals=solution.duals,
         abatement_usd_per_t=_abatement(instance.scenario.objective, limits),
         limits=limits,

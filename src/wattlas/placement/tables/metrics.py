@@ -189,7 +189,7 @@ def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str
     )
     if not (cheapest.ok and cleanest.ok):
         return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
-    usd = base.cost_usd - cheapest.totals.cost_usd
+    usd = base.variable_usd - cheapest.totals.variable_usd
     return (usd, base.carbon_kg - cleanest.totals.carbon_kg), ""
 
 

@@ -4,7 +4,8 @@
     carbon Σ_r share[r,t] · PUE_r·e_o·κ
 
 with share[r,t] the class's requests that the plan serves at r. An accelerator hour is valued at its
-rent, at the plan's capacity price, or at both: what one more is worth there, rent paid.
+on-demand price where none is reserved, at the plan's capacity price, or at both: what a freed one
+is worth there. Reserved ones cost the same whatever runs, so their price is in neither.
 """
 
 from __future__ import annotations
@@ -145,14 +146,14 @@ def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np
     gamma, pue = s.objective.carbon_price_usd_per_t, s.pue[:, None]
     tonnes = carbon_t_per_kwh(pue, s.deciding_g_per_kwh)
     per_kwh = energy_usd_per_kwh(pue, s.price_usd_per_mwh) + gamma * tonnes
-    rent = np.array([r.rent_usd_per_gpu_h for r in s.regions])[:, None]
+    paid = s.used_usd_per_gpu_h[:, None]
     dual = found.capacity_price_usd_per_gpu_h
     none = np.zeros_like(per_kwh)
     priced = none if dual is None or s.objective.minimise != "cost" else dual
     worth = {
-        Accelerators.RENT: rent + none,
+        Accelerators.ON_DEMAND: paid + none,
         Accelerators.CAPACITY: priced,
-        Accelerators.BOTH: rent + priced,
+        Accelerators.BOTH: paid + priced,
     }[value]
     return per_kwh, worth, tonnes * G_PER_T
 

@@ -87,13 +87,13 @@ def hourly(plan: Plan, home: Plan) -> Table:
     mine, base = _region_sums(plan), _region_sums(home)
     span = scenario.hours.hours[None, :]
     price = plan.capacity_price_usd_per_gpu_h
-    capacity = np.where(np.isfinite(scenario.capacity_gpu), scenario.capacity_gpu, np.nan)
+    most = scenario.most_gpu
     grids = {
         "requests": mine["requests"],
         "it_mw": mine["it_mwh"] / span,
         "facility_mw": mine["facility_mwh"] / span,
         "gpu": mine["gpu_h"] / span,
-        "capacity_gpu": capacity,
+        "capacity_gpu": np.where(np.isfinite(most), most, np.nan),
         "price_usd_per_mwh": scenario.price_usd_per_mwh,
         "average_g_per_kwh": scenario.average_g_per_kwh,
         "deciding_g_per_kwh": scenario.deciding_g_per_kwh,
@@ -159,7 +159,7 @@ def merit(plan: Plan) -> Table:
     for t in _telling_hours(scenario, it_mw.sum(axis=0)):
         mw_per_gpu = it_mw[:, t].sum() / gpu[:, t].sum() if gpu[:, t].sum() else 0.0
         for rank, r in enumerate(np.argsort(unit[:, t], kind="stable")):
-            limit = scenario.capacity_gpu[r, t]
+            limit = scenario.most_gpu[r, t]
             rows["hour"].append(scenario.hours.utc[t])
             rows["rank"].append(rank + 1)
             rows["region"].append(scenario.regions[r].id)

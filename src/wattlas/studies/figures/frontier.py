@@ -19,7 +19,7 @@ SHOWN = 7
 
 @table(
     "frontier",
-    "variant:text objective:text x x_unit:text cost_usd? movable_usd? carbon_kg? exact:flag "
+    "variant:text objective:text x x_unit:text cost_usd? variable_usd? carbon_kg? exact:flag "
     "is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms? "
     "return_usd_per_mwh_ms? return_g_per_kwh_ms?",
 )
@@ -44,7 +44,7 @@ def _points(traced: Frontier) -> dict[str, list[Any]]:
         "x": traced.x.tolist(),
         "x_unit": [traced.x_unit] * count,
         "cost_usd": traced.cost_usd.tolist(),
-        "movable_usd": traced.movable_usd.tolist(),
+        "variable_usd": traced.variable_usd.tolist(),
         "carbon_kg": traced.carbon_kg.tolist(),
         "exact": [traced.exact] * count,
         "is_users_budget": [n == users for n in range(count)],

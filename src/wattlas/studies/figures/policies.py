@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 CARBON_PRICES_USD_PER_T = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 1000.0)
 _TOTALS = (
-    "cost_usd movable_usd energy_usd egress_usd rent_usd carbon_kg carbon_average_kg it_mwh "
-    "rtt_mean_ms"
+    "cost_usd variable_usd energy_usd egress_usd reserved_usd on_demand_usd carbon_kg "
+    "carbon_average_kg it_mwh rtt_mean_ms"
 ).split()
 
 
 @table(
     "policies",
-    "policy:text label:text feasible:flag reason:text? cost_usd? movable_usd? energy_usd? "
-    "egress_usd? rent_usd? carbon_kg? carbon_average_kg? it_mwh? rtt_mean_ms? late_share?",
+    "policy:text label:text feasible:flag reason:text? cost_usd? variable_usd? energy_usd? "
+    "egress_usd? reserved_usd? on_demand_usd? carbon_kg? carbon_average_kg? it_mwh? rtt_mean_ms? "
+    "late_share?",
 )
 def policies(findings: Findings) -> Table:
     """The plan, the least carbon and every simpler policy: totals, and why one is infeasible."""

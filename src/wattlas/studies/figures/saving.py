@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 QUANTITIES = {
     "energy_usd": "energy bill, USD",
     "egress_usd": "egress, USD",
-    "rent_usd": "rent, USD",
+    "on_demand_usd": "accelerators on demand, USD",
+    "variable_usd": "variable cost, USD",
     "cost_usd": "all cost, USD",
     "carbon_kg": "carbon, kg",
     "it_mwh": "IT energy, MWh",

@@ -90,10 +90,10 @@
     const unit = rows[0].x_unit;
     const x = state.to ? state.to(state.budget) : rows[0].x;
     const read = (key) => (soft ? between(rows, x, key) : at(rows, x)[key]);
-    const now = { cost: read("movable_usd"), carbon: read("carbon_kg") };
+    const now = { cost: read("variable_usd"), carbon: read("carbon_kg") };
     const { low, high, log } = span(rows);
     const panels = [
-      { key: "movable_usd", kind: "usd", label: "Movable cost", home: home.movable_usd, now: now.cost },
+      { key: "variable_usd", kind: "usd", label: "Variable cost", home: home.variable_usd, now: now.cost },
       { key: "carbon_kg", kind: "kg", label: "Carbon", home: home.carbon_kg, now: now.carbon },
     ];
     const series = [];
@@ -171,7 +171,7 @@
     if (row.dual_usd_per_ms == null) return [];
     const slope = -Math.abs(row.dual_usd_per_ms);
     const reach = (high - low) * 0.14;
-    const points = [Math.max(low, row.x - reach), Math.min(high, row.x + reach)].map((p) => [p, (row.movable_usd + slope * (p - row.x)) / panel.scale.div]);
+    const points = [Math.max(low, row.x - reach), Math.min(high, row.x + reach)].map((p) => [p, (row.variable_usd + slope * (p - row.x)) / panel.scale.div]);
     return [{ type: "line", name: "slope", data: points, symbol: "none", silent: true, lineStyle: { color: theme.user, width: 1.5 }, z: 9 }];
   }
 
@@ -183,14 +183,14 @@
 
   function answer(rows, own, x, now, home, soft, unit, state) {
     const last = rows.at(-1);
-    const less = home.movable_usd && now.cost != null ? 1 - now.cost / home.movable_usd : null;
+    const less = home.variable_usd && now.cost != null ? 1 - now.cost / home.variable_usd : null;
     const parts = [`At ${sayX(x, unit)} the plan costs ${W.say(now.cost, "usd")} ${W.period}`];
     if (less != null) parts[0] += ` (${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline})`;
     parts[0] += ` and emits ${W.say(now.carbon, "kg")}.`;
     const row = at(rows, x);
     if (soft && row.dual_usd_per_ms != null) parts.push(`One more millisecond there is worth ${W.say(Math.abs(row.dual_usd_per_ms), "usd")}.`);
     else if (own && last.x > own.x) {
-      const gain = state.objective === "carbon" ? W.say(own.carbon_kg - last.carbon_kg, "kg") : W.say(own.movable_usd - last.movable_usd, "usd");
+      const gain = state.objective === "carbon" ? W.say(own.carbon_kg - last.carbon_kg, "kg") : W.say(own.variable_usd - last.variable_usd, "usd");
       parts.push(`From your budget to ${sayX(last.x, unit)} there is ${gain} more to gain.`);
     }
     return parts.join(" ");
@@ -199,7 +199,7 @@
   function tip(items, rows, unit) {
     const item = items.find((one) => !["budget", "slope", "nearest"].includes(one.seriesName)) || items[0];
     const row = at(rows, item.axisValue ?? item.value[0]);
-    const out = [["Movable cost", W.say(row.movable_usd, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")]];
+    const out = [["Variable cost", W.say(row.variable_usd, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")]];
     if (row.return_usd_per_ms != null) out.push(["Worth of a millisecond", W.say(row.return_usd_per_ms, "usd")]);
     if (row.return_kg_per_ms != null) out.push(["", W.say(row.return_kg_per_ms, "kg")]);
     if (row.dual_usd_per_ms != null) out.push(["Dual", `${W.say(Math.abs(row.dual_usd_per_ms), "usd")}/ms`]);
@@ -214,7 +214,7 @@
     else if (exact === rows.length) out.push(`Exact: the best value changes only at these ${exact} budgets, where a new place comes within reach.`);
     else if (exact) out.push(`${exact} points are exact breakpoints (solid steps); ${rows.length - exact} are samples (hollow, dotted), between which the true frontier may fall earlier.`);
     else out.push(`${rows.length} samples (hollow, dotted): between two of them the true frontier may fall earlier, and the figures are those of the last one reached.`);
-    out.push("Movable cost is the cost without accelerator rent.");
+    out.push("Variable cost is what decisions can change: the cost without reserved accelerators.");
     return out;
   }
 

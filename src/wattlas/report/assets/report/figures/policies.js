@@ -4,24 +4,24 @@
 
   function draw(state, theme, width) {
     const rows = W.rows("policies");
-    const placed = rows.filter((row) => row.movable_usd != null && row.carbon_kg != null);
-    const rent = (rows.find((row) => row.policy === "optimum") || rows[0]).rent_usd || 0;
-    const curve = W.rows("abatement").map((row) => ({ ...row, movable: row.cost_usd - rent })).sort((a, b) => a.carbon_kg - b.carbon_kg);
-    const money = W.scale(Math.max(0, ...placed.map((row) => row.movable_usd)), "usd");
+    const placed = rows.filter((row) => row.variable_usd != null && row.carbon_kg != null);
+    const reserved = (rows.find((row) => row.policy === "optimum") || rows[0]).reserved_usd || 0;
+    const curve = W.rows("abatement").map((row) => ({ ...row, variable: row.cost_usd - reserved })).sort((a, b) => a.carbon_kg - b.carbon_kg);
+    const money = W.scale(Math.max(0, ...placed.map((row) => row.variable_usd)), "usd");
     const carbon = W.scale(Math.max(0, ...placed.map((row) => row.carbon_kg)), "kg");
     const small = width < 560;
     const grid = { left: 58, right: 20, top: 40, bottom: 50 };
     const height = small ? 430 : 460;
-    const points = [...placed, ...curve.map((row) => ({ carbon_kg: row.carbon_kg, movable_usd: row.movable }))];
+    const points = [...placed, ...curve.map((row) => ({ carbon_kg: row.carbon_kg, variable_usd: row.variable }))];
     const x = W.span(points.map((row) => row.carbon_kg / carbon.div));
-    const y = W.span(points.map((row) => row.movable_usd / money.div));
+    const y = W.span(points.map((row) => row.variable_usd / money.div));
     const across = (width - grid.left - grid.right) / (x.max - x.min);
     const down = (height - grid.top - grid.bottom) / (y.max - y.min);
-    const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.movable_usd / money.div) * down];
+    const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.variable_usd / money.div) * down];
     const sides = W.settle(placed, at, width - grid.left - grid.right, { small });
     const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.home : theme.ink);
     const dot = (row) => ({
-      value: [row.carbon_kg / carbon.div, row.movable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
+      value: [row.carbon_kg / carbon.div, row.variable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
       itemStyle: row.feasible ? { color: colour(row), opacity: 1 } : { color: theme.paper, borderColor: colour(row), borderWidth: 2, opacity: 1 },
       label: sides.has(row) ? { show: true, formatter: () => sides.get(row).text, position: sides.get(row).side } : { show: false },
     });
@@ -31,17 +31,17 @@
     const closed = rows.filter((row) => !row.feasible).length;
     return {
       answer: best
-        ? `The plan's movable cost is ${W.say(best.movable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.movable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}`
+        ? `The plan's variable cost is ${W.say(best.variable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.variable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}`
         : `${rows.length} policies were compared.`,
       height,
       option: {
         grid,
         xAxis: { type: "value", ...x, axisLine: { onZero: false }, name: `Carbon, ${carbon.unit}${W.year ? " a year" : ""}`, nameGap: 30, axisLabel: { formatter: (v) => W.num(v), showMinLabel: x.min === 0, showMaxLabel: false } },
-        yAxis: { ...W.above(`Movable cost, ${money.unit}${W.year ? " a year" : ""}`, theme, 58), ...y, axisLine: { onZero: false }, axisLabel: { formatter: (v) => W.num(v), showMinLabel: y.min === 0, showMaxLabel: false } },
+        yAxis: { ...W.above(`Variable cost, ${money.unit}${W.year ? " a year" : ""}`, theme, 58), ...y, axisLine: { onZero: false }, axisLabel: { formatter: (v) => W.num(v), showMinLabel: y.min === 0, showMaxLabel: false } },
         tooltip: { trigger: "item" },
         series: [
           {
-            type: "line", name: "pareto", data: curve.map((row) => [row.carbon_kg / carbon.div, row.movable / money.div]), symbol: "circle", symbolSize: 4,
+            type: "line", name: "pareto", data: curve.map((row) => [row.carbon_kg / carbon.div, row.variable / money.div]), symbol: "circle", symbolSize: 4,
             color: theme.plan, lineStyle: { color: theme.plan, width: 1.6 },
             tooltip: { formatter: (event) => paretoTip(curve[event.dataIndex]) },
           },
@@ -64,13 +64,13 @@
 
   const tip = (row) =>
     W.tip(row.label, [
-      ["Movable cost", W.say(row.movable_usd, "usd")], ["Energy", W.say(row.energy_usd, "usd")], ["Egress", W.say(row.egress_usd, "usd")], ["Rent", W.say(row.rent_usd, "usd")],
+      ["Variable cost", W.say(row.variable_usd, "usd")], ["Energy", W.say(row.energy_usd, "usd")], ["Egress", W.say(row.egress_usd, "usd")], ["Accelerators on demand", W.say(row.on_demand_usd, "usd")],
       ["Carbon", W.say(row.carbon_kg, "kg")], ["Mean round trip", W.say(row.rtt_mean_ms, "ms")], ...(row.late_share ? [["Late", W.say(row.late_share, "share")]] : []),
       ["", row.feasible ? "feasible" : `not feasible: ${row.reason || "no reason given"}`],
     ]);
 
   const paretoTip = (row) =>
-    W.tip("Cheapest at this carbon", [["Movable cost", W.say(row.movable, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")], ["Abatement", row.abatement_usd_per_t == null ? "–" : `${W.num(row.abatement_usd_per_t)} USD/t`]]);
+    W.tip("Cheapest at this carbon", [["Variable cost", W.say(row.variable, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")], ["Abatement", row.abatement_usd_per_t == null ? "–" : `${W.num(row.abatement_usd_per_t)} USD/t`]]);
 
   W.figure("policies", { draw });
 })(window.Wattlas);
