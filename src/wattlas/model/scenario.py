@@ -213,6 +213,13 @@ class Scenario:
         return price
 
     @cached_property
+    def buys_surplus(self) -> np.ndarray:
+        """Regions that pay an hourly price for what they use beyond what is reserved; (R,)."""
+        priced = (self.on_demand_gpu > 0) & (self.on_demand_usd_per_gpu_h > 0)
+        mask: np.ndarray = priced & ~self.only_on_demand
+        return mask
+
+    @cached_property
     def reserved_usd(self) -> np.ndarray:
         """What reserved accelerators cost per step, hours counted, shape (T,).
 

@@ -136,7 +136,7 @@ def _greedy_piece(
 ) -> SourceFlows:
     """Rounds: every source asks at its best place with room; the cheapest askers are let in."""
     left = instance.demand[:, steps].copy()
-    room = instance.capacity[:, steps].copy()
+    room = (instance.capacity + instance.surplus)[:, steps]
     units = slots.units(measure, steps)
     parts: list[SourceFlows] = []
     while True:

@@ -14,7 +14,10 @@ from wattlas.placement.problem.words import listed
 
 @register
 class Capacity(Constraint):
-    """Σ_{s,o} g[s,o]·x[h,s,r,o] ≤ K[r,h] GPU-h/h, for regions that have a limit."""
+    """Σ_{s,o} g[s,o]·x[h,s,r,o] ≤ K[r,h] + o[r,h] GPU-h/h, for regions that have a limit.
+
+    0 ≤ o ≤ O[r,h] is what a region buys by the hour, at w[r] per GPU-h.
+    """
 
     name = "capacity"
     without = "with free capacity everywhere"
@@ -34,6 +37,7 @@ class Capacity(Constraint):
             value=instance.gpu_h[source, point],
             lower=np.full_like(instance.capacity, -np.inf),
             upper=instance.capacity,
+            surplus=instance.surplus if instance.surplus.any() else None,
         )
 
     def for_engine(self, instance: Instance, rows: HourlyRows) -> EngineRows:
@@ -60,7 +64,7 @@ class Capacity(Constraint):
         least = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf).min(axis=(1, 2))
         sources, regions = list(clash.sources), list(clash.rows[self.name])
         needed = float((instance.demand[sources, clash.step] * least[sources]).sum())
-        offered = float(instance.capacity[regions, clash.step].sum())
+        offered = float((instance.capacity + instance.surplus)[regions, clash.step].sum())
         where = self.where(instance, clash)
         return (
             f"At {clash.when} {clash.who} need at least {needed:,.4g} GPU-h/h, and the places open "

@@ -109,7 +109,7 @@ class _Proof:
         for name, rows in self.rows.items():
             excess, size = rows.excess(flows)
             residuals[name] = float((excess / (size + _TINY)).max(initial=0.0))
-            paid += self._paid(name, rows, slack)
+            paid += self._paid(name, rows, slack, self._surplus_price(rows))
         residuals["signs"] = self._signs(spent)
         residuals["slackness"] = float((slack / spent).max(initial=0.0))
         total = float(self.objective.by_hour(instance, flows).sum())
@@ -195,17 +195,46 @@ class _Proof:
         share: np.ndarray = price * np.abs(part.units(self.instance, *flows[:4]))
         return share
 
-    def _paid(self, name: str, rows: HourlyRows, slack: np.ndarray) -> np.ndarray:
-        """Σ bound · dual of a constraint's rows, (T,); adds Σ |dual| · slack of each to `slack`."""
+    def _surplus_price(self, rows: HourlyRows) -> np.ndarray:
+        """w of each row in each hour, limits at their prices, (J, T); 0 where nothing is sold."""
+        price = np.zeros(rows.upper.shape)
+        if rows.surplus is not None:
+            for steps, measure in self._weighted():
+                price[:, steps] = measure.per_on_demand[:, None]
+            price = np.where(rows.surplus > 0, price, 0.0)
+        return price
+
+    def _paid(
+        self, name: str, rows: HourlyRows, slack: np.ndarray, price: np.ndarray
+    ) -> np.ndarray:
+        """Σ bound · dual of a constraint's rows, (T,); adds Σ |dual| · slack of each to `slack`.
+
+        A surplus column has the reduced cost w − |dual|. Below 0 it belongs at its bound O, and the
+        dual objective has Σ min(0, w − |dual|) · O; above, at 0.
+        """
         dual = self.duals[name]
         bound = np.where(dual > 0, rows.lower, rows.upper)
         net, _ = rows.activity(self.flows.hour, self.column, self.flows.value, dual.shape[1])
         known = np.where(np.isfinite(bound), bound, 0.0)
+        total = (known * dual).sum(axis=0)
+        if rows.surplus is not None:
+            most = np.minimum(rows.surplus, self._usable(rows))
+            sold = np.clip(net - known, 0.0, rows.surplus)
+            reduced = np.where(rows.surplus > 0, price + np.minimum(dual, 0.0), 0.0)
+            slack += np.abs(reduced * np.where(reduced < 0, most - sold, sold)).sum(axis=0)
+            total = total + (np.minimum(reduced, 0.0) * most).sum(axis=0)
+            net = net - sold
         slack += np.where(dual != 0, np.abs(dual * (known - net)), 0.0).sum(axis=0)
         if (~np.isfinite(bound) & (dual != 0)).any():
             slack += np.where(~np.isfinite(bound) & (dual != 0), np.inf, 0.0).sum(axis=0)
-        total: np.ndarray = (known * dual).sum(axis=0)
-        return total
+        return np.asarray(total)
+
+    def _usable(self, rows: HourlyRows) -> np.ndarray:
+        """The most that all demand could make of each row's activity, (J, T): no more is bought."""
+        each = np.zeros((rows.count, self.instance.sources))
+        source = self.instance.columns.source[rows.column]
+        np.maximum.at(each, (rows.row, source), rows.value)
+        return np.asarray(each @ self.instance.demand)
 
     def _demand(self) -> float:
         """|Σ x − demand| over the largest demand of the hour."""

@@ -63,7 +63,8 @@ def _at_step(instance: Instance, step: int) -> Instance:
         instance,
         scenario=instance.scenario.at_hours([step]),
         demand=instance.demand[:, [step]],
-        capacity=instance.capacity[:, [step]],
+        capacity=(instance.capacity + instance.surplus)[:, [step]],
+        surplus=np.zeros_like(instance.surplus[:, [step]]),
         baseline_use=None,
     )
 

@@ -86,7 +86,8 @@ def latency_measure(instance: Instance) -> tuple[Measure, float]:
     ms = (onward[:, :, None] + service[:, None, :]) * relaxable[:, None, None]
     total = float((instance.demand[relaxable] * instance.hours).sum())
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, 0.0)
-    return Measure("ms", np.zeros_like(scenario.price_usd_per_mwh), ms, shed), total
+    nothing = np.zeros_like(scenario.price_usd_per_mwh)
+    return Measure("ms", nothing, ms, shed, np.zeros(len(nothing))), total
 
 
 def reach_ms(instance: Instance) -> float:
@@ -119,7 +120,7 @@ def _probe(instance: Instance, question: Question, tally: Tally) -> Callable[[fl
         return waited, question.value_of(part, solution.flows), solution.info
 
     def at(slope: float) -> _Vertex:
-        waited, row = 0.0, np.zeros(5)
+        waited, row = 0.0, np.zeros(4)
         for ms, value, info in at_once(lambda part: solved(part, slope), parts):
             waited, row = waited + ms, row + value
             tally.parts.append(info)

@@ -153,17 +153,24 @@ def _by_engine(sweep: Sweep, progress: Progress | None) -> Exact:
         if progress:
             progress(done[0] / count)
 
-    narrow, point_of = compact(program(HourProblem(instance, weighed))[0])
+    whole, places = program(HourProblem(instance, weighed))
+    surplus = places.surplus
+    narrow, point_of = compact(whole)
     by_place = np.broadcast_to(point_of[:, None, :], narrow.allowed.shape)
 
-    def few(whole: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(whole, by_place, axis=2)
+    def few(array: np.ndarray, fill: float = 0.0) -> np.ndarray:
+        return np.take_along_axis(surplus.places(array, fill), by_place, axis=2)
+
+    def meter(measure: Measure) -> Meter:
+        """What is bought is the buying sources' unserved demand."""
+        shed = np.concatenate([measure.per_unserved, surplus.price(measure)])
+        return Meter(measure.per_kwh, few(measure.per_request), shed)
 
     opened = solve_opening(
         narrow,
-        few(sweep.opens),
+        few(sweep.opens, -np.inf),
         sweep.x * (1 + EQUAL),
-        [Meter(m.per_kwh, few(m.per_request), m.per_unserved) for m in sweep.reported],
+        [meter(measure) for measure in sweep.reported],
         instance.hours,
         threads=2 if count >= THREADED else 1,
         progress=tell,

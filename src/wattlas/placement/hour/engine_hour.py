@@ -12,6 +12,7 @@ from wattlas.placement.constraints.base import EngineRows
 from wattlas.placement.constraints.registry import by_name
 from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
 from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
+from wattlas.placement.hour.surplus import Surplus
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.rows import HourlyRows
@@ -118,7 +119,7 @@ class Engine:
         kept: Bases | None = None if memory is None else memory.get(self.name)
         start = None if kept is None else kept.for_steps(steps, point_of)
         if problem.tie is not None:
-            tied = compact(with_measure(whole, with_tie(problem)))[0]
+            tied = compact(with_measure(whole, places.surplus, with_tie(problem)))[0]
             start = solve_hours(
                 tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
             ).basis
@@ -130,7 +131,7 @@ class Engine:
         left = steps[answer.status != OPTIMAL]
         solved = len(steps) - len(left)
         return Solution(
-            flows_of(answer, steps, point_of),
+            flows_of(places.surplus.without(answer), steps, point_of),
             places.duals(problem.instance, answer, steps),
             left=left,
             info=SolveInfo(solver="", engine_hours=solved, programs=solved),
@@ -160,10 +161,13 @@ def flows_of(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray) ->
 
 @dataclass(frozen=True)
 class Places:
-    """Where the rows of each constraint stand among the engine's: (name, its rows, first, sign)."""
+    """Where the rows of each constraint stand among the engine's: (name, its rows, first, sign);
+    and the sources that buy accelerators.
+    """
 
     coupling: tuple[tuple[str, np.ndarray, int, float], ...]
     capacity: str
+    surplus: Surplus
 
     def duals(
         self, instance: Instance, answer: HourlySolution, steps: np.ndarray
@@ -212,17 +216,18 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
         row_coef=np.concatenate(coef) if coef else np.zeros((0, *shape)),
         row_lower=np.concatenate(lower) if lower else np.zeros((0, hours)),
     )
-    return made, Places(tuple(coupling), capacity)
+    surplus = Surplus.of(problem)
+    return surplus.added(made, measure), Places(tuple(coupling), capacity, surplus)
 
 
-def with_measure(whole: HourlyProgram, measure: Measure) -> HourlyProgram:
+def with_measure(whole: HourlyProgram, surplus: Surplus, measure: Measure) -> HourlyProgram:
     """The same program with another objective."""
     tidy = np.ascontiguousarray
     return replace(
         whole,
         per_kwh=tidy(measure.per_kwh, dtype=np.float64),
-        per_request=tidy(measure.per_request, dtype=np.float64),
-        unserved=_unserved(measure),
+        per_request=surplus.places(tidy(measure.per_request, dtype=np.float64), 0.0),
+        unserved=np.concatenate([_unserved(measure), surplus.price(measure)]),
     )
 
 

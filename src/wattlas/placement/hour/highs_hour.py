@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.lp import Layout, demand
-from wattlas.placement.problem.rows import Rows, repeated, stacked
+from wattlas.placement.problem.rows import HourlyRows, Rows, repeated, stacked
+from wattlas.placement.problem.unit_values import Measure
 
 EQUAL = 1e-8
 """Scaled reduced costs and prices below this are none: of the most expensive place 1e-10."""
@@ -54,7 +56,11 @@ class Highs:
 
 
 class HourProgram:
-    """One hour's program in HiGHS; the next hour changes costs and bounds only."""
+    """One hour's program in HiGHS; the next hour changes costs and bounds only.
+
+    After the columns of the instance come those of the surplus of each row that has any, in units
+    of the row's largest entry.
+    """
 
     def __init__(self, problem: HourProblem) -> None:
         began = time.perf_counter()
@@ -65,13 +71,14 @@ class HourProgram:
         blocks = self._blocks()
         self.size = self._size()
         largest = [block.largest(self.size) for block in blocks]
+        blocks = self._with_surplus(blocks, largest)
         factors = [1.0 / np.where(each > 0, each, 1.0) for each in largest]
         blocks = [b.times(f, self.size) for b, f in zip(blocks, factors, strict=True)]
         self.factor = np.concatenate(factors)
-        n = len(self.columns)
+        n = len(self.size)
         self.index = np.arange(n, dtype=np.int32)
-        self.zero, self.free = np.zeros(n), np.full(n, np.inf)
-        highs.load(self.solver, highs.Lp(self.zero, self.zero, self.free, blocks))
+        self.zero, self.top = np.zeros(n), np.full(n, np.inf)
+        highs.load(self.solver, highs.Lp(self.zero, self.zero, self.top, blocks))
         start, self.entry_column, self.entry = stacked(blocks)
         self.row_count = len(start) - 1
         self.entry_row = np.repeat(np.arange(self.row_count), np.diff(start))
@@ -90,6 +97,22 @@ class HourProgram:
             column = layout.column("x")[:, rows.column[on]]
             blocks.append(repeated(name, rank[rows.row[on]], rows.value[on], column, -free, free))
         return blocks
+
+    def _with_surplus(self, blocks: list[Rows], largest: list[np.ndarray]) -> list[Rows]:
+        """The blocks with a column for the surplus of each row that has any; their sizes, too."""
+        self.elastic: list[tuple[HourlyRows, np.ndarray, slice]] = []
+        out = [blocks[0]]
+        for block, rows, most in zip(blocks[1:], self.problem.rows.values(), largest[1:],
+                                     strict=True):  # fmt: skip
+            kept, first = self.kept[rows.name], len(self.size)
+            at = np.flatnonzero(np.isin(kept, rows.elastic))
+            if len(at):
+                self.size = np.append(self.size, np.where(most[at] > 0, most[at], 1.0))
+                own = slice(first, len(self.size))
+                self.elastic.append((rows, kept[at], own))
+                block = _with_columns(block, at, np.arange(first, len(self.size)))
+            out.append(block)
+        return out
 
     def _size(self) -> np.ndarray:
         """What a column counts in, relative to the largest source: the root of its demand.
@@ -112,40 +135,42 @@ class HourProgram:
         self._write(answer.dual * self.factor / scale, t, duals)
         if self.problem.tie is not None:
             answer = self._among_equals(answer, self._units(self.problem.tie, t))
-        x = answer.x * self.size / demand_scale
+        x = (answer.x * self.size / demand_scale)[: len(self.columns)]
         return columns_to_flows(self.instance, x, t)
 
     def solve_open(self, t: int, closed: np.ndarray) -> tuple[SourceFlows | None, np.ndarray]:
         """Flows of step t with some columns held at zero, None where it is infeasible; and which of
         those would improve the optimum if they were open, bool (C,).
         """
+        count = len(closed)
         upper = np.where(closed, 0.0, np.inf)
-        self.solver.changeColsBounds(len(closed), self.index, self.zero, upper)
+        self.solver.changeColsBounds(count, self.index[:count], self.zero[:count], upper)
         _, demand_scale, answer = self._solve(t, self.problem.measure)
         if answer.status is Status.INFEASIBLE:
             return None, np.zeros(len(closed), dtype=bool)
         # Among equals one that is closed may be better by the tie-breaker.
         least = -ENTERS if self.problem.tie is None else EQUAL
-        enters = closed & (answer.reduced < least * self.size)
+        enters = closed & (answer.reduced < least * self.size)[:count]
         if self.problem.tie is not None:
             answer = self._among_equals(answer, self._units(self.problem.tie, t), closed)
-        return columns_to_flows(self.instance, answer.x * self.size / demand_scale, t), enters
+        x = (answer.x * self.size / demand_scale)[:count]
+        return columns_to_flows(self.instance, x, t), enters
 
-    def _solve(self, t: int, measure: Any) -> tuple[float, float, highs.Answer]:
+    def _solve(self, t: int, measure: Measure) -> tuple[float, float, highs.Answer]:
         units = self._units(measure, t)
         # What going unserved costs may be thousands of places: tolerances are for the places.
-        served = float(np.abs(units[self.columns.served]).max(initial=0.0))
+        served = float(np.abs(units[: len(self.columns)][self.columns.served]).max(initial=0.0))
         scale = 100.0 / (served or max(float(np.abs(units).max(initial=0.0)), 1e-300))
         demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
         self._bound(t, demand_scale)
         return scale, demand_scale, self._run(units * self.size * scale)
 
-    def _units(self, measure: Any, t: int) -> np.ndarray:
+    def _units(self, measure: Measure, t: int) -> np.ndarray:
+        """Per request of each column, and per GPU-h of the surplus."""
         columns = self.columns
-        units: np.ndarray = measure.units(
-            self.instance, t, columns.source, columns.region, columns.point
-        )
-        return units
+        units = measure.units(self.instance, t, columns.source, columns.region, columns.point)
+        prices = [measure.per_on_demand[rows] for _, rows, _ in self.elastic]
+        return np.concatenate([units, *prices])
 
     def _write(self, dual: np.ndarray, t: int, duals: dict[str, np.ndarray]) -> None:
         """The duals of one hour by constraint; those of the wrong sign are rounding."""
@@ -169,6 +194,11 @@ class HourProgram:
         self.lower, self.upper = np.concatenate(lower) * factor, np.concatenate(upper) * factor
         index = np.arange(self.row_count, dtype=np.int32)
         self.solver.changeRowsBounds(self.row_count, index, self.lower, self.upper)
+        for known, kept, own in self.elastic:
+            assert known.surplus is not None
+            self.top[own] = known.surplus[kept, t] * scale / self.size[own]
+            count = own.stop - own.start
+            self.solver.changeColsBounds(count, self.index[own], self.zero[own], self.top[own])
 
     def _run(self, cost: np.ndarray) -> highs.Answer:
         self.programs += 1
@@ -193,9 +223,9 @@ class HourProgram:
         """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
         idle = np.abs(first.reduced) > EQUAL * self.size
         if closed is not None:
-            idle = idle | closed
+            idle[: len(closed)] |= closed
         self.solver.changeColsBounds(
-            len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, np.inf)
+            len(idle), self.index, np.where(idle, first.x, 0.0), np.where(idle, first.x, self.top)
         )
         at = self.instance.sources
         full = np.abs((first.dual * self.factor)[at:]) > EQUAL
@@ -205,8 +235,18 @@ class HourProgram:
             self.solver.changeRowsBounds(len(index), index, activity, activity)
         weight = 100.0 / max(float(np.abs(tie).max(initial=0.0)), 1e-300)
         second = self._run(tie * self.size * weight)
-        self.solver.changeColsBounds(len(idle), self.index, self.zero, self.free)
+        self.solver.changeColsBounds(len(idle), self.index, self.zero, self.top)
         return first if second.status is Status.INFEASIBLE else second
+
+
+def _with_columns(block: Rows, row: np.ndarray, column: np.ndarray) -> Rows:
+    """A block with one further entry of −1 in each of some rows."""
+    end = block.start[row + 1]
+    length = np.diff(block.start)
+    length[row] += 1
+    start = np.concatenate([[0], np.cumsum(length)])
+    index = np.insert(block.index, end, column)
+    return replace(block, start=start, index=index, value=np.insert(block.value, end, -1.0))
 
 
 def columns_to_flows(instance: Instance, x: np.ndarray, t: int) -> SourceFlows:

@@ -71,7 +71,8 @@ class Instance:
     Shapes: `klass`, `node`, `unserved_usd` (S,) — nan where demand must be served; `source_of`
     (I, K) with −1 for demand that is always zero; `demand` (S, T), requests/h; `allowed`
     (S, R, O); `energy_kwh`, `gpu_h`, `accuracy` (S, O), IT energy and accelerator time per
-    request; `capacity` (R, T), GPU-h/h; `mean_accuracy_min` (K,), nan where there is none.
+    request; `capacity` (R, T), GPU-h/h; `surplus` (R, T), how much more can be bought by the hour
+    beyond it; `mean_accuracy_min` (K,), nan where there is none.
     """
 
     scenario: Scenario
@@ -85,6 +86,7 @@ class Instance:
     gpu_h: np.ndarray
     accuracy: np.ndarray
     capacity: np.ndarray
+    surplus: np.ndarray
     unserved_usd: np.ndarray
     mean_accuracy_min: np.ndarray
     baseline_use: np.ndarray | None = None
@@ -237,6 +239,7 @@ def _arrays(
     )
     allowed = judged.allowed[lead_i, klass] if count else np.zeros((0, r, o), dtype=bool)
     closed_out = ~judged.allowed[i, k].any(axis=(1, 2)) & np.isnan(price[k])
+    capacity, surplus = accelerators(scenario)
     return Instance(
         scenario=scenario,
         judged=judged,
@@ -248,20 +251,23 @@ def _arrays(
         energy_kwh=scenario.it_kwh[klass],
         gpu_h=scenario.gpu_h[klass],
         accuracy=accuracy(scenario)[klass],
-        capacity=row_capacity(scenario),
+        capacity=capacity,
+        surplus=surplus,
         unserved_usd=price[klass],
         mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
         stranded=tuple((int(a), int(b)) for a, b in zip(i[closed_out], k[closed_out], strict=True)),
     )
 
 
-def row_capacity(scenario: Scenario) -> np.ndarray:
-    """Upper bounds of the capacity rows, (R, T): what is reserved; where nothing is, all that can
-    be had on demand, each GPU-h of which is paid.
+def accelerators(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """(`capacity`, `surplus`) of an instance, each (R, T).
+
+    What is on demand is surplus where something is reserved and it has a price; elsewhere it is
+    plain capacity, each GPU-h of which costs its price, or nothing.
     """
-    only = scenario.only_on_demand[:, None]
-    most: np.ndarray = np.where(only, scenario.on_demand_gpu[:, None], scenario.reserved_gpu)
-    return most.astype(float)
+    more, held = scenario.on_demand_gpu[:, None], np.asarray(scenario.reserved_gpu, dtype=float)
+    bought = scenario.buys_surplus[:, None] & np.isfinite(held)
+    return np.where(bought, held, held + more), np.where(bought, more, 0.0)
 
 
 def _nan_if_none(value: float | None) -> float:
@@ -279,6 +285,7 @@ def unmerged(scenario: Scenario) -> Instance:
     none = np.zeros((i, k, 1, 1), dtype=bool)
     judged = Feasibility(none, none, none, np.zeros((i, k)), np.zeros((i, k), dtype=bool))
     price = np.array([_nan_if_none(c.unserved_usd_per_request) for c in scenario.classes])
+    capacity, surplus = accelerators(scenario)
     return Instance(
         scenario=scenario,
         judged=judged,
@@ -290,7 +297,8 @@ def unmerged(scenario: Scenario) -> Instance:
         energy_kwh=scenario.it_kwh[klass],
         gpu_h=scenario.gpu_h[klass],
         accuracy=accuracy(scenario)[klass],
-        capacity=row_capacity(scenario),
+        capacity=capacity,
+        surplus=surplus,
         unserved_usd=price[klass],
         mean_accuracy_min=np.array([_nan_if_none(c.mean_accuracy_min) for c in scenario.classes]),
     )

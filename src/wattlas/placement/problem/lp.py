@@ -3,6 +3,8 @@
 Columns, in blocks, over the hours h:
 
     x[h, c]   requests/h of a source at a place, or unserved      as in `Instance.columns`
+    o[h, r]   GPU-h/h bought beyond the reserved, in units of the largest entry of its row, so that
+              it counts like requests; of regions that can buy any
     …         further blocks of the constraints that tie an hour to the one before
 
 The rows are those of the demand and of every constraint that the program is asked to keep.
@@ -37,7 +39,28 @@ class Layout:
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
-        return {"x": len(self.instance.columns), **self.blocks}
+        return {"x": len(self.instance.columns), "o": len(self.buyers), **self.blocks}
+
+    @cached_property
+    def buyers(self) -> np.ndarray:
+        """Regions that can buy accelerators in some of the hours, increasing."""
+        return np.flatnonzero((self.instance.surplus[:, self.hours] > 0).any(axis=1))
+
+    @cached_property
+    def unit_gpu(self) -> np.ndarray:
+        """GPU-h that one of a column of `o` is, (buyers,): the most that a request takes there."""
+        instance = self.instance
+        most = np.where(instance.allowed, instance.gpu_h[:, None, :], 0.0).max(axis=(0, 2))
+        unit: np.ndarray = np.where(most > 0, most, 1.0)[self.buyers]
+        return unit
+
+    @cached_property
+    def upper(self) -> np.ndarray:
+        """Upper bound of every column: what can be bought; inf elsewhere."""
+        top = np.full(self.columns, np.inf)
+        most = self.instance.surplus[np.ix_(self.buyers, self.hours)] / self.unit_gpu[:, None]
+        top[self.column("o")] = most.T
+        return top
 
     @cached_property
     def _offsets(self) -> dict[str, int]:
@@ -85,8 +108,14 @@ def hourly(layout: Layout, rows: HourlyRows) -> Rows | None:
     rank[kept] = np.arange(len(kept))
     on = rank[rows.row] >= 0
     lower, upper = (side[np.ix_(kept, layout.hours)].T for side in (rows.lower, rows.upper))
+    row, value = rank[rows.row[on]], rows.value[on]
     column = layout.column("x")[:, rows.column[on]]
-    return repeated(rows.name, rank[rows.row[on]], rows.value[on], column, lower, upper)
+    elastic = np.flatnonzero(np.isin(layout.buyers, rows.elastic))
+    if len(elastic):
+        row = np.concatenate([row, rank[layout.buyers[elastic]]])
+        value = np.concatenate([value, -layout.unit_gpu[elastic]])
+        column = np.concatenate([column, layout.column("o")[:, elastic]], axis=1)
+    return repeated(rows.name, row, value, column, lower, upper)
 
 
 def window_limits(
@@ -103,7 +132,7 @@ def window_limits(
     for limit in limits:
         values = objective(layout, limit.measure, priced)
         inside = np.isin(layout.hours, limit.steps)
-        blocks = ["x", *layout.blocks]
+        blocks = ["x", "o", *layout.blocks]
         index = np.concatenate([layout.column(block)[inside].ravel() for block in blocks])
         parts.append((index, values[index]))
     return Rows(
@@ -126,6 +155,8 @@ def objective(
     for h, t in enumerate(layout.hours):
         units = measure.units(instance, int(t), columns.source, columns.region, columns.point)
         out[x[h]] = instance.hours[t] * units
+    price = measure.per_on_demand[layout.buyers] * layout.unit_gpu
+    out[layout.column("o")] = instance.hours[layout.hours][:, None] * price
     if measure.unit == "USD":
         for index, value in costs:
             out[index] += value

@@ -17,6 +17,8 @@ class HourlyRows:
 
     `row`, `column`, `value` (E,) are the entries, columns as in `columns`, those of the instance;
     `lower` and `upper` (J, T) may be infinite: a row that is free in an hour is none there.
+    `surplus` (J, T) is how far the activity may exceed `upper` at the price that a measure has for
+    it, `Measure.per_on_demand`: row j is that of region j then. Without it nothing may.
     """
 
     name: str
@@ -26,6 +28,19 @@ class HourlyRows:
     value: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    surplus: np.ndarray | None = None
+
+    @cached_property
+    def most(self) -> np.ndarray:
+        """How far the activity may go, surplus and all, (J, T)."""
+        return self.upper if self.surplus is None else self.upper + self.surplus
+
+    @cached_property
+    def elastic(self) -> np.ndarray:
+        """Rows whose upper bound may be exceeded in some hour, increasing."""
+        if self.surplus is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero((self.surplus > 0).any(axis=1))
 
     @property
     def count(self) -> int:
@@ -91,10 +106,12 @@ class HourlyRows:
         return total
 
     def excess(self, flows: SourceFlows) -> tuple[np.ndarray, np.ndarray]:
-        """How far flows are beyond each row's bounds, ≥ 0, and the size of the row; (J, T)."""
+        """How far flows are beyond each row's bounds, surplus and all, ≥ 0, and the size of the row;
+        (J, T).
+        """
         column = self.columns.find(flows.source, flows.region, flows.point)
         net, gross = self.activity(flows.hour, column, flows.value, self.lower.shape[1])
-        return beyond(net, gross, self.lower, self.upper)
+        return beyond(net, gross, self.lower, self.most)
 
     @cached_property
     def dense(self) -> list[np.ndarray]:

@@ -4,6 +4,10 @@ Every additive quantity of a placement has the same form, so that one program an
 them all:
 
     unit[s, r, o, t] = energy_kwh[s, o] · per_kwh[r, t] + per_request[s, r, o]
+
+and so much for each GPU-h that a region buys beyond what it has reserved:
+
+    per_on_demand[r] · max(0, Σ g·x − K[r, t])
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
+ROUNDING = 1e-12
+"""Use beyond what is reserved by less than this, relative, is rounding."""
 SHED_LAST = 10.0
 """How many times the worst request an unserved one weighs: the dirtiest where carbon is made least,
 the farthest where round trips are.
@@ -29,13 +35,15 @@ DIRTIEST_G_PER_KWH = 1500.0
 @dataclass(frozen=True)
 class Measure:
     """An additive quantity. Shapes: `per_kwh` (R, T), per IT kWh; `per_request` (S, R, O);
-    `per_unserved` (S,), nan where demand must be served.
+    `per_unserved` (S,), nan where demand must be served; `per_on_demand` (R,), ≥ 0, per GPU-h
+    beyond what is reserved: only where the instance has a surplus.
     """
 
     unit: str
     per_kwh: np.ndarray
     per_request: np.ndarray
     per_unserved: np.ndarray
+    per_on_demand: np.ndarray
 
     def plus(self, other: Measure, weight: float) -> Measure:
         """This measure and `weight` times another, in this one's unit."""
@@ -44,12 +52,17 @@ class Measure:
             self.per_kwh + weight * other.per_kwh,
             self.per_request + weight * other.per_request,
             self.per_unserved + weight * other.per_unserved,
+            self.per_on_demand + weight * other.per_on_demand,
         )
 
     def times(self, factor: float, unit: str) -> Measure:
         """This measure in another unit."""
         return Measure(
-            unit, self.per_kwh * factor, self.per_request * factor, self.per_unserved * factor
+            unit,
+            self.per_kwh * factor,
+            self.per_request * factor,
+            self.per_unserved * factor,
+            self.per_on_demand * factor,
         )
 
     def of_sources(self, rows: np.ndarray) -> Measure:
@@ -68,7 +81,7 @@ class Measure:
     ) -> np.ndarray:
         """Per request of some columns in an hour, or of flows, each in its own; shape of `source`.
 
-        Flat indices: there are millions of flows.
+        What is bought beyond the reserved is no request's own, and not in it. Flat indices: there are millions of flows.
         """
         _, regions, points = instance.allowed.shape
         place = np.where(region == UNSERVED, 0, region)
@@ -84,11 +97,38 @@ class Measure:
         return unit
 
     def by_hour(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """The sum over flows in each step, counted as the hours it stands for; shape (T,)."""
+        """The sum over flows in each step, and what they buy beyond the reserved, counted as the
+        hours it stands for; shape (T,).
+        """
         unit = self.units(instance, *flows[:4])
         per_step = np.bincount(flows.hour, unit * flows.value, instance.demand.shape[1])
+        if self.per_on_demand.any():
+            per_step += self.per_on_demand @ bought_gpu(instance, flows)
         weighted: np.ndarray = per_step * instance.hours
         return weighted
+
+
+def used_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
+    """Accelerators in use, GPU-h/h: Σ g·x, shape (R, T)."""
+    regions, hours = instance.capacity.shape
+    points = instance.gpu_h.shape[1]
+    on = np.flatnonzero(flows.served)
+    hour, source, region, point, value = flows.where(on)
+    per_request = instance.gpu_h.ravel().take(source * points + point)
+    used = np.bincount(region * hours + hour, per_request * value, regions * hours)
+    return used.reshape(regions, hours)
+
+
+def bought_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
+    """Accelerators on demand beyond the reserved, GPU-h/h: max(0, Σ g·x − K), (R, T).
+
+    0 where a region cannot buy any: what a policy puts there too much is no purchase. What is
+    within rounding of K is none either.
+    """
+    used = used_gpu(instance, flows)
+    capacity = np.where(instance.surplus > 0, instance.capacity, np.inf)
+    over = np.maximum(used - capacity, 0.0)
+    return np.where(over > ROUNDING * used, over, 0.0)
 
 
 def energy(instance: Instance) -> Measure:
@@ -99,9 +139,12 @@ def energy(instance: Instance) -> Measure:
 
 
 def on_demand(instance: Instance) -> Measure:
-    """USD of accelerators on demand: w·g where nothing is reserved."""
-    price = instance.scenario.used_usd_per_gpu_h
-    return _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
+    """USD of accelerators on demand: w·g where nothing is reserved, else w per GPU-h beyond it."""
+    scenario = instance.scenario
+    price = scenario.used_usd_per_gpu_h
+    each = _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
+    more = np.where(scenario.buys_surplus, scenario.on_demand_usd_per_gpu_h, 0.0)
+    return replace(each, per_on_demand=more)
 
 
 def egress_volume(instance: Instance) -> Measure:
@@ -162,7 +205,7 @@ def carbon_to_minimise(instance: Instance) -> Measure:
     plain = carbon(instance)
     heavy = SHED_LAST * _dirtiest_t(instance)
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, heavy)
-    return Measure("t", plain.per_kwh, plain.per_request, shed)
+    return replace(plain, per_unserved=shed)
 
 
 def _dirtiest_t(instance: Instance) -> float:
@@ -220,10 +263,12 @@ def _shape_per_kwh(instance: Instance) -> tuple[int, int]:
 def _per_kwh(instance: Instance, unit: str, per_kwh: np.ndarray) -> Measure:
     """So much per IT kWh, and nothing for unserved demand."""
     fixed = np.zeros(instance.allowed.shape)
-    return Measure(unit, per_kwh, fixed, 0.0 * instance.unserved_usd)
+    free = 0.0 * instance.unserved_usd
+    return Measure(unit, per_kwh, fixed, free, np.zeros(len(instance.capacity)))
 
 
 def _per_request(instance: Instance, unit: str, per_request: np.ndarray) -> Measure:
     """So much per request (broadcast to (S, R, O)), and nothing for unserved demand."""
     full = np.broadcast_to(per_request, instance.allowed.shape).astype(float)
-    return Measure(unit, np.zeros(_shape_per_kwh(instance)), full, 0.0 * instance.unserved_usd)
+    free, nothing = 0.0 * instance.unserved_usd, np.zeros(len(instance.capacity))
+    return Measure(unit, np.zeros(_shape_per_kwh(instance)), full, free, nothing)

@@ -52,7 +52,7 @@ def components(instance: Instance) -> dict[str, Measure]:
 @dataclass(frozen=True)
 class Account:
     """Merged flows added up, hours counted: `it_kwh` (R, T), `requests` (S, R, O), `served` and
-    `unserved` (S, T).
+    `unserved` (S, T), `bought_gpu_h` (R,) beyond what is reserved.
     """
 
     instance: Instance
@@ -60,6 +60,7 @@ class Account:
     requests: np.ndarray
     served: np.ndarray
     unserved: np.ndarray
+    bought_gpu_h: np.ndarray
 
     @staticmethod
     def of(instance: Instance, flows: SourceFlows) -> Account:
@@ -86,13 +87,15 @@ class Account:
             requests=grid(place, requests, s, r, o),
             served=grid(flows.source * t + flows.hour, requests, s, t),
             unserved=grid(gone.source * t + gone.hour, lost, s, t),
+            bought_gpu_h=_bought(instance, flows),
         )
 
     def total(self, measure: Measure) -> float:
         """The sum of a measure over all flows."""
         lost = float(np.nan_to_num(measure.per_unserved) @ self.unserved.sum(axis=1))
         fixed = float((self.requests * measure.per_request).sum())
-        return float((self.it_kwh * measure.per_kwh).sum()) + fixed + lost
+        bought = float(measure.per_on_demand @ self.bought_gpu_h)
+        return float((self.it_kwh * measure.per_kwh).sum()) + fixed + lost + bought
 
     def mean_rtt_ms(self) -> float:
         """Request-weighted mean of the way to the node and on to the region; 0 without requests."""
@@ -104,6 +107,13 @@ class Account:
     def late_requests(self) -> float:
         """Requests of demand that no place meets the budget of."""
         return float((self.served * _member_means(self.instance)[1]).sum())
+
+
+def _bought(instance: Instance, flows: SourceFlows) -> np.ndarray:
+    if not instance.surplus.any():
+        return np.zeros(len(instance.surplus))
+    by_region: np.ndarray = units.bought_gpu(instance, flows) @ instance.hours
+    return by_region
 
 
 def totals(instance: Instance, flows: SourceFlows, *, linked: bool = True) -> Totals:

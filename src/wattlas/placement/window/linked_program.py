@@ -61,7 +61,9 @@ def solve_linked(
     scale = Scale(instance, cost)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
     answer = highs.checked(
-        highs.solve(scale.lp(cost, blocks), time_limit_s=time_limit_s, interior=interior)
+        highs.solve(
+            scale.lp(cost, layout.upper, blocks), time_limit_s=time_limit_s, interior=interior
+        )
     )
     info = SolveInfo(
         solver="",
@@ -133,11 +135,11 @@ class Scale:
         self.cost = 100.0 / max(float(np.abs(cost).max(initial=0.0)), 1e-300)
         self.row: dict[str, np.ndarray] = {}
 
-    def lp(self, cost: np.ndarray, blocks: list[Rows]) -> highs.Lp:
+    def lp(self, cost: np.ndarray, upper: np.ndarray, blocks: list[Rows]) -> highs.Lp:
         """The scaled program; limits over windows are scaled row by row as well."""
         scaled = [self._block(block) for block in blocks]
         n = len(cost)
-        return highs.Lp(cost * self.cost, np.zeros(n), np.full(n, np.inf), scaled)
+        return highs.Lp(cost * self.cost, np.zeros(n), upper * self.demand, scaled)
 
     def _block(self, block: Rows) -> Rows:
         factor = np.ones(len(block.lower))

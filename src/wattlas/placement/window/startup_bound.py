@@ -58,7 +58,8 @@ class Coupled:
         problem = HourProblem(instance, measure)
         self.whole = ENGINE.takes(problem, steps)
         """Whether the engine keeps every constraint: else the bound holds, but its hours do not."""
-        self.program = _of_steps(program(problem)[0], steps)
+        made, places = program(problem)
+        self.program, self.surplus = _of_steps(made, steps), places.surplus
         self.hours = instance.hours[steps]
         weight = instance.scenario.hours.weight[steps]
         self.most = start_usd_per_gpu_h(instance)[:, :, steps] * weight
@@ -71,14 +72,16 @@ class Coupled:
     def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:
         """D(ρ), and the direction in which it rises, (R, M, T')."""
         after = np.concatenate([rho[:, :, 1:], np.zeros_like(rho[:, :, :1])], axis=2)
-        price = (rho - after) / self.hours
-        found = self._solve(np.ascontiguousarray(price[:, self.variant]))
+        price = ((rho - after) / self.hours)[:, self.variant]
+        if len(self.surplus):  # What is bought, or not, runs no model.
+            price = np.concatenate([price, np.zeros_like(price[:, :1])], axis=1)
+        found = self._solve(np.ascontiguousarray(price))
         held = self._held(found)
         value = float(_safe(self.program, found) @ self.hours)
         start = np.zeros_like(held[:, :, :1]) if self.before is None else self.before[..., None]
         value -= float((rho[:, :, :1] * start).sum())
         rise = np.diff(held, axis=2, prepend=start)
-        return Bound(value, rho, found), rise
+        return Bound(value, rho, self.surplus.without(found)), rise
 
     def _solve(self, per_gpu_h: np.ndarray) -> HourlySolution:
         from wattlas.placement.engine import solve_hours
@@ -94,6 +97,7 @@ class Coupled:
 
     def _held(self, found: HourlySolution) -> np.ndarray:
         """u of a solution, GPU-h/h, (R, M, T')."""
+        found = self.surplus.without(found)
         hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
         on = found.region >= 0
         held = np.zeros(self.most.shape)
