@@ -182,7 +182,7 @@ def test_the_notice_and_the_licences_are_carried(world: Pack) -> None:
     assert "Source: Electricity Maps" in notice
     assert "https://opendatacommons.org/licenses/odbl/1-0/" in notice
     told = " ".join(world.manifest.missing)
-    for word in ("grid fees", "retail", "tariff", "marginal", "rent"):
+    for word in ("grid fees", "retail", "tariff", "marginal", "accelerators"):
         assert word in told
 
 

@@ -61,7 +61,7 @@ def test_a_plan_without_flows_says_why(scenario: Scenario) -> None:
 
 
 def test_totals_add_up() -> None:
-    """Cost is the sum of its parts; the movable part leaves the rent out."""
+    """Cost is the sum of its parts; the variable part leaves out what is reserved."""
     totals = Totals(
         it_mwh=2.0,
         energy_usd=100.0,

@@ -107,7 +107,7 @@ def test_the_gain_of_a_move(stay_h: float | None) -> None:
 
 
 def test_the_cheapest_point_is_cheapest_with_its_accelerators() -> None:
-    """A point that needs more accelerator time is dear where the rent is, and only there."""
+    """A point that needs more accelerator time is expensive where accelerators are, and only there."""
     s = even(2)
     slow = replace(s.points[SMALL], id="slow", decode_j_per_token=1.0, decode_gpu_s_per_token=0.5)
     s = replace(s, points=(*s.points, slow))
@@ -197,7 +197,7 @@ def test_what_eats_the_saving_is_weighed_by_requests() -> None:
 
 
 def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
-    """Rent, energy, carbon: the largest loss is named, with all of them added up."""
+    """Accelerators, energy, carbon: the largest loss is named, with all of them added up."""
     dear = {
         "accelerators": Place(50.0, 300.0, usd_per_gpu_h=9.0),
         "energy": Place(300.0, 300.0, usd_per_gpu_h=2.0),

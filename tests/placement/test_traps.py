@@ -100,7 +100,7 @@ def test_local_time_of_demand_is_the_metros_own() -> None:
 
 
 def test_total_and_movable_are_both_reported() -> None:
-    """Rent, which no move changes where it is equal, does not hide the energy in the saving."""
+    """What is reserved, which no move changes, does not hide the energy in the saving."""
     found = study(tiny(), samples=3)
     line, home, best = (
         found.meta["headline"],

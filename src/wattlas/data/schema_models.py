@@ -143,9 +143,9 @@ class ObjectiveSection(Section):
     carbon_cap_share: NonNegative | None = None
     """Most carbon per window, as a share of what the nearest places emit."""
     cost_cap_usd: NonNegative | None = None
-    """Most cost per window, USD."""
+    """Most variable cost per window, USD: what is reserved comes on top."""
     cost_cap_share: NonNegative | None = None
-    """Most cost per window, as a share of what the nearest places cost."""
+    """Most variable cost per window, as a share of what the nearest places cost."""
     window: Literal["all", "month", "day", "hour"] = "all"
     """The stretch of time that the cap holds over."""
 

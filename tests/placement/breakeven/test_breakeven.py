@@ -277,12 +277,12 @@ def test_the_closed_form_is_what_accumulation_finds(move: Move) -> None:
         assert summed.value == pytest.approx(closed.value, rel=1e-9, abs=1e-12)
 
 
-RAISES = ("price", "carbon", "rent")
+RAISES = ("price", "carbon", "accelerators")
 
 
 @given(move=moves(), what=st.sampled_from(RAISES), by=st.integers(1, 50))
 def test_a_dearer_home_never_hurts_a_move(move: Move, what: str, by: int) -> None:
-    """Gain rises with home's price, carbon and rent; T* never rises with them."""
+    """Gain rises with home's price, carbon and accelerators; T* never rises with them."""
     home = move.home
     dearer = {
         "price": replace(home, price_usd_per_mwh=move.series(home.price_usd_per_mwh) + by),

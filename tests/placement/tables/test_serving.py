@@ -26,7 +26,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
-    """Over all classes, requests times cost at the on-demand price are the plan's cost; grams are its carbon."""
+    """Over all classes, requests times cost are the plan's cost, grams are its carbon."""
     found = plan(s)
     assume(found.ok and found.totals.requests > 0)
     served = [
@@ -89,7 +89,7 @@ def test_a_candidate_by_hand() -> None:
 
 
 def test_what_an_accelerator_is_worth() -> None:
-    """Rent and capacity price add up; a least-carbon plan's price is no money and left out."""
+    """On-demand and capacity price add up; a least-carbon plan's price is no money and left out."""
     s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     of = {a: serving(found, "A", accelerators=a) for a in Accelerators}

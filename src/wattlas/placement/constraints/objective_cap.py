@@ -1,5 +1,7 @@
 """The cap of the objective: at most so much carbon, or cost, over each window.
 
+A cap on cost is on the variable cost: what is reserved is paid in any case.
+
 A relative one is a share of what the nearest-available baseline reaches in full service, frictions
 aside. That baseline needs a solver, which a constraint has not: `baseline_use` is told by whoever
 solves (`window.limits`).

@@ -52,7 +52,7 @@ class Surplus:
         """The program with the buying sources."""
         if not len(self):
             return made
-        count, regions, points, rows, _ = made.sizes
+        count, _, points, rows, _ = made.sizes
         allowed = self.places(made.allowed, False)
         allowed[count + np.arange(len(self)), self.region, points] = True
         capacity = made.capacity.copy()

@@ -18,7 +18,8 @@ class HourlyRows:
     `row`, `column`, `value` (E,) are the entries, columns as in `columns`, those of the instance;
     `lower` and `upper` (J, T) may be infinite: a row that is free in an hour is none there.
     `surplus` (J, T) is how far the activity may exceed `upper` at the price that a measure has for
-    it, `Measure.per_on_demand`: row j is that of region j then. Without it nothing may.
+    it, `Measure.per_on_demand`: row j is that of region j then, and its entries are accelerator
+    time, from which the account derives what is bought. Without it nothing may.
     """
 
     name: str
@@ -106,8 +107,9 @@ class HourlyRows:
         return total
 
     def excess(self, flows: SourceFlows) -> tuple[np.ndarray, np.ndarray]:
-        """How far flows are beyond each row's bounds, surplus and all, ≥ 0, and the size of the row;
-        (J, T).
+        """How far flows are beyond each row's bounds, ≥ 0, and the size of the row; (J, T).
+
+        The surplus is within the bounds.
         """
         column = self.columns.find(flows.source, flows.region, flows.point)
         net, gross = self.activity(flows.hour, column, flows.value, self.lower.shape[1])

@@ -81,7 +81,8 @@ class Measure:
     ) -> np.ndarray:
         """Per request of some columns in an hour, or of flows, each in its own; shape of `source`.
 
-        What is bought beyond the reserved is no request's own, and not in it. Flat indices: there are millions of flows.
+        What is bought beyond the reserved is no request's own, and not in it. Flat indices: there
+        are millions of flows.
         """
         _, regions, points = instance.allowed.shape
         place = np.where(region == UNSERVED, 0, region)
