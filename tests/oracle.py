@@ -185,9 +185,26 @@ def unit_usd(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:
 
 def used_usd_per_gpu_h(s: Scenario, r: int) -> float:
     """w where nothing is reserved at any time, so that every GPU-h is on demand; else nothing."""
-    region = s.regions[r]
-    hourly = region.on_demand_gpu > 0 and all(held == 0 for held in s.reserved_gpu[r])
-    return float(region.on_demand_usd_per_gpu_h) if hourly else 0.0
+    return float(s.regions[r].on_demand_usd_per_gpu_h) if is_on_demand(s, r) else 0.0
+
+
+def is_on_demand(s: Scenario, r: int) -> bool:
+    """Whether nothing is reserved at any time, and something can be had by the hour."""
+    return bool(s.regions[r].on_demand_gpu > 0 and all(held == 0 for held in s.reserved_gpu[r]))
+
+
+def bought_usd(s: Scenario, flows: dict[tuple[int, ...], float], steps: Sequence[int]) -> float:
+    """w · (Σ g·x − K) of what flows (i, k, r, o, t) use beyond what is reserved, hours counted."""
+    total = 0.0
+    for r, t in itertools.product(range(len(s.regions)), steps):
+        region = s.regions[r]
+        if not is_on_demand(s, r) and region.on_demand_gpu > 0:
+            used = math.fsum(
+                rate * gpu_h(s, c[1], c[3]) for c, rate in flows.items() if (c[2], c[4]) == (r, t)
+            )
+            over = max(0.0, used - float(s.reserved_gpu[r, t]))
+            total += float(s.hours.hours[t]) * region.on_demand_usd_per_gpu_h * over
+    return total
 
 
 def reserved_usd(s: Scenario) -> float:
@@ -395,13 +412,11 @@ def oracle_plan(
         rate = float(s.demand_per_h[i, k, t])
         lp.cost["x", i, k, r, o, t] = span[t] * rate * least(s, i, k, r, o, t)
     _demand(lp, columns)
-    _capacity(lp, s, columns)
+    bought = _capacity(lp, s, columns)
     _mean_accuracy(lp, s, columns)
-    friction = _frictions(lp, s, places, columns) if with_frictions else {}
-    if s.objective.minimise is Minimise.COST and measure is None:
-        lp.cost.update(friction)
-    else:
-        lp.cost.update(dict.fromkeys(friction, 0.0))
+    friction = bought | (_frictions(lp, s, places, columns) if with_frictions else {})
+    money = s.objective.minimise is Minimise.COST if measure is None else measure is unit_usd
+    lp.cost.update(friction if money else dict.fromkeys(friction, 0.0))
     _shares(lp, s, columns)
     if with_caps:
         _caps(lp, s, columns, friction)
@@ -410,12 +425,13 @@ def oracle_plan(
             ("x", *c): float(span[c[4]] * s.demand_per_h[c[0], c[1], c[4]]) * unit(s, *c)
             for c in columns
         }
+        terms.update(bought if unit is unit_usd else {})
         lp.row(("held", number), terms, -math.inf, limit + 10 * ROUNDING * abs(limit))
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
     if extra is not None:
         extra(lp, s, columns)
-    return _answer(s, lp, columns, friction, measure)
+    return _answer(s, lp, columns, friction if money else {}, measure)
 
 
 def _flow_columns(s: Scenario, places: dict[Demand, list[Place]]) -> list[tuple[int, ...]]:
@@ -458,17 +474,33 @@ def _demand(lp: Program, columns: list[tuple[int, ...]]) -> None:
         lp.row(name, terms, 1.0, 1.0)
 
 
-def _capacity(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
-    """Σ g·d·x ≤ K[r,t]."""
+def _capacity(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> dict[Any, float]:
+    """Σ g·d·x ≤ K[r,t] + o[r,t], o ≤ O[r]; returns what the columns of o cost, in USD.
+
+    o is counted in the largest entry of its row. Where nothing is reserved at any time, w is in
+    the cost of a request, and O is the capacity.
+    """
+    cost: dict[Any, float] = {}
     grouped: dict[tuple[int, int], dict[Any, float]] = {}
     for i, k, r, o, t in columns:
         if r >= 0:
             rate = float(s.demand_per_h[i, k, t])
             grouped.setdefault((r, t), {})["x", i, k, r, o, t] = gpu_h(s, k, o) * rate
     for (r, t), terms in grouped.items():
-        limit = most_gpu(s, r, t)
+        region, limit = s.regions[r], float(s.reserved_gpu[r, t])
+        if is_on_demand(s, r):
+            limit = float(region.on_demand_gpu)
+        elif region.on_demand_gpu > 0 and math.isfinite(limit):
+            bought, unit = ("o", r, t), max(terms.values()) or 1.0
+            terms[bought] = -unit
+            lp.cost.setdefault(bought, 0.0)
+            cost[bought] = float(s.hours.hours[t]) * region.on_demand_usd_per_gpu_h * unit
+            if math.isfinite(region.on_demand_gpu):
+                most = float(region.on_demand_gpu) / unit * (1 + ROUNDING)
+                lp.row(("bought", r, t), {bought: 1.0}, -math.inf, most)
         if math.isfinite(limit):
             lp.row(("capacity", r, t), terms, -math.inf, limit * (1 + ROUNDING))
+    return cost
 
 
 def _mean_accuracy(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
@@ -655,6 +687,9 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
                 return math.inf
             held.append((each, found.objective))
         low = oracle_plan(hour, measure=unit, held=held, **ALONE).objective
+        if unit is unit_usd:
+            total += low  # It is least already, so that there is no other.
+            continue
         high = -oracle_plan(hour, measure=_minus(unit), held=held, **ALONE).objective
         if not math.isclose(low, high, rel_tol=1e-10, abs_tol=1e-300):
             raise Ambiguous(f"from {low} to {high}")
@@ -693,6 +728,7 @@ def absolute_cap(s: Scenario, share: float) -> Scenario:
                 for c, rate in found.flows.items()
                 if c[4] in steps
             )
+            + (0.0 if by_cost else bought_usd(s, found.flows, steps))
             for steps in windows(s)
         )
         for found in (least, free)
@@ -712,7 +748,8 @@ def scale(s: Scenario, found: OraclePlan) -> float:
     parts = (
         abs(float(s.hours.hours[c[4]]) * rate * unit(s, *c)) for c, rate in found.flows.items()
     )
-    return max(math.fsum(parts), abs(found.objective))
+    bought = bought_usd(s, found.flows, range(s.hours.count)) if by_cost else 0.0
+    return max(math.fsum(parts) + bought, abs(found.objective))
 
 
 def _mean_latency(lp: Program, s: Scenario, columns: list[tuple[int, ...]], mean_ms: float) -> None:
@@ -744,8 +781,7 @@ def _answer(
     by_cost = s.objective.minimise is Minimise.COST
     unit = measure or (unit_usd if by_cost else unit_t)
     parts = [float(s.hours.hours[c[4]]) * rate * unit(s, *c) for c, rate in flows.items()]
-    if by_cost and measure is None:
-        parts += [usd * values[column] for column, usd in friction.items()]
+    parts += [usd * values[column] for column, usd in friction.items()]
     return OraclePlan(status, math.fsum(parts), flows, _duals(s, duals))
 
 
@@ -777,11 +813,21 @@ def brute_force(s: Scenario) -> float:
                 float(s.hours.hours[t] * s.demand_per_h[i, k, t]) * unit_usd(s, i, k, r, o, t)
                 for (i, k), (r, o) in zip(asked, choice, strict=True)
             )
+            + bought_usd(s, _placed(s, asked, choice, t), [t])
             for choice in itertools.product(*options)
             if _fits(s, asked, choice, t)
         ]
         total += min(costs, default=math.inf)
     return total
+
+
+def _placed(
+    s: Scenario, asked: list[Demand], choice: tuple[Place, ...], t: int
+) -> dict[tuple[int, ...], float]:
+    return {
+        (i, k, r, o, t): float(s.demand_per_h[i, k, t])
+        for (i, k), (r, o) in zip(asked, choice, strict=True)
+    }
 
 
 def _shed(s: Scenario, demand: Demand) -> list[Place]:

@@ -90,12 +90,16 @@ def scenarios(
 
 @st.composite
 def billed(draw: st.DrawFn, s: Scenario) -> Scenario:
-    """The accelerators of each region held all year, or by the hour: never fewer of them."""
+    """The accelerators of each region held all year, by the hour, or both: never fewer of them."""
     held, regions = s.reserved_gpu.copy(), list(s.regions)
     for r, region in enumerate(regions):
-        if draw(one_of(False, True)):
-            regions[r] = replace(region, reserved_gpu=0.0, on_demand_gpu=float(held[r].max()))
+        most, kind = float(held[r].max()), draw(one_of("reserved", "on demand", "both"))
+        if kind == "on demand" or (kind == "both" and np.isinf(held[r]).any()):
+            regions[r] = replace(region, reserved_gpu=0.0, on_demand_gpu=most)
             held[r] = 0.0
+        elif kind == "both":
+            held[r] *= draw(one_of(0.5, 0.0, 1.0))
+            regions[r] = replace(region, on_demand_gpu=draw(one_of(most, np.inf)))
     return replace(s, regions=tuple(regions), reserved_gpu=held)
 
 

@@ -15,15 +15,19 @@ from wattlas.model.scenario import Scenario
 
 
 def same_gpu(scenario: Scenario, room: list[int]) -> Scenario:
-    """The scenario with unit demands of one GPU-h each, and room for whole ones per region."""
+    """The scenario with unit demands of one GPU-h each, and room for whole ones per region, one of
+    which may be bought where any can be.
+    """
     points = tuple(
         replace(p, prefill_gpu_s_per_token=0.0, decode_gpu_s_per_token=3600.0, request_gpu_s=0.0)
         for p in scenario.points
     )
     classes = tuple(replace(k, tokens_out=1.0, mean_accuracy_min=None) for k in scenario.classes)
     count = scenario.hours.count
+    regions = tuple(replace(r, on_demand_gpu=float(r.on_demand_gpu > 0)) for r in scenario.regions)
     return replace(
         scenario,
+        regions=regions,
         points=points,
         classes=classes,
         demand_per_h=np.minimum(scenario.demand_per_h, 1.0),
@@ -62,7 +66,7 @@ def test_what_the_reference_says_it_holds(drawn: Scenario) -> None:
             assert (r, o) in places[i, k]
             load[r, t] += rate * oracle.gpu_h(drawn, k, o)
     assert served == pytest.approx(drawn.demand_per_h, rel=1e-8)
-    assert (load <= drawn.reserved_gpu * (1 + 1e-8) + 1e-12).all()
+    assert (load <= drawn.most_gpu * (1 + 1e-8) + 1e-12).all()
 
 
 @given(drawn=scenarios(max_hours=1, free_capacity=True, accuracy_floors=False))

@@ -38,7 +38,7 @@ def small_world(
 
     `price` (USD/MWh) and `carbon` (g/kWh) are hourly by region, `demand` (requests per hour) is
     hourly by class and metro, `rtt_ms` runs from each metro to each region. A region has PUE 1,
-    accelerators without end or price unless `regions` says otherwise; `sections` are further sections.
+    accelerators without end unless `regions` says otherwise; `sections` are further ones.
     """
     hours = [f"2023-06-01T{h:02d}:00:00Z" for h in range(len(next(iter(price.values()))))]
     tables = {

@@ -11,7 +11,7 @@ import pytest
 
 import wattlas
 from tests import oracle
-from tests.placement.worlds import SMALL_LAST, flows_of, world
+from tests.placement.worlds import SMALL_LAST, flows_of, reserved, world
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.plan import Plan
@@ -117,7 +117,7 @@ def test_a_flipped_price_of_capacity_is_found_out() -> None:
     proof = certify(priced(flipped))
     assert proof.residuals["signs"] > 1e-3
     idle = price.copy()
-    r, t = np.argwhere((price < 1e-9) & np.isfinite(found.scenario.reserved_gpu))[0]
+    r, t = np.argwhere((price < 1e-9) & np.isfinite(found.scenario.most_gpu))[0]
     idle[r, t] = 1.0
     proof = certify(priced(idle))
     assert proof.residuals["slackness"] > 1e-6
@@ -151,9 +151,9 @@ def test_a_floor_that_can_be_kept_is_no_part_of_a_conflict() -> None:
     easy = tuple(
         replace(k, mean_accuracy_min=0.55) if n == 1 else k for n, k in enumerate(s.classes)
     )
-    capacity = s.reserved_gpu.copy()
+    capacity = s.most_gpu.copy()
     capacity[:2] = 0.25
-    s = replace(s, classes=easy, reserved_gpu=capacity)
+    s = reserved(s, capacity, classes=easy)
     found = hour_conflict(build_instance(s), 0)
     assert "mean_accuracy" not in found.rows
     assert {build_instance(s).klass[q] for q in found.sources} == {0}
@@ -170,7 +170,7 @@ def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
     )
     regions = tuple(replace(r, variants=None) for r in s.regions)
     tight = np.full_like(s.reserved_gpu, 0.01)
-    s = replace(s, classes=classes, regions=regions, reserved_gpu=tight)
+    s = reserved(s, tight, classes=classes, regions=regions)
     found = hour_conflict(build_instance(s), 1)
     assert "mean_accuracy" not in found.rows
     assert found.rows["capacity"]
@@ -179,11 +179,11 @@ def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
 def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
     """Beside it, a capacity that suffices and demand of other classes are not named."""
     s = world(3)
-    roomy = np.where(np.isfinite(s.reserved_gpu), 100.0, np.inf)
+    roomy = np.where(np.isfinite(s.most_gpu), 100.0, np.inf)
     hard = tuple(
         replace(k, mean_accuracy_min=0.95) if n == 1 else k for n, k in enumerate(s.classes)
     )
-    instance = build_instance(replace(s, classes=hard, reserved_gpu=roomy))
+    instance = build_instance(reserved(s, roomy, classes=hard))
     found = hour_conflict(instance, 1)
     assert found.rows["mean_accuracy"] == (1,)
     assert "capacity" not in found.rows
@@ -201,7 +201,7 @@ def test_a_floor_and_a_capacity_may_clash_together() -> None:
         else replace(k, unserved_usd_per_request=1.0)
         for n, k in enumerate(s.classes)
     )
-    found = hour_conflict(build_instance(replace(s, classes=floor, reserved_gpu=capacity)), 1)
+    found = hour_conflict(build_instance(reserved(s, capacity, classes=floor)), 1)
     assert found.rows["mean_accuracy"] == (1,)
     assert 0 in found.rows["capacity"]
 
@@ -209,9 +209,9 @@ def test_a_floor_and_a_capacity_may_clash_together() -> None:
 def test_a_conflict_counts_what_open_points_need() -> None:
     """The lightest point is closed to the class: need is at the lightest that is open to it."""
     s = world(3)
-    capacity = s.reserved_gpu.copy()
+    capacity = s.most_gpu.copy()
     capacity[:2] = np.array([[0.25], [0.5]])
-    s = replace(s, reserved_gpu=capacity)
+    s = reserved(s, capacity)
     instance = build_instance(s)
     found = hour_conflict(instance, 2)
     places, _ = oracle.open_places(s)
@@ -291,11 +291,11 @@ def test_equal_carbon_goes_to_the_cheaper_place(solver: Solver | None) -> None:
     clean = np.where(np.arange(s.hours.count) % 2, 0.0, marginal)
     classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
     free = np.full_like(s.reserved_gpu, np.inf if solver is None else 1e4)
-    s = replace(
+    s = reserved(
         s,
+        free,
         signals=replace(s.signals, marginal_g_per_kwh=clean),
         classes=classes,
-        reserved_gpu=free,
         objective=Objective(minimise=Minimise.CARBON),
         solver=Solver.AUTO if solver is None else solver,
     )
@@ -327,10 +327,9 @@ def test_the_account_of_a_frontier() -> None:
         if f.r >= 0:
             mwh += n * oracle.it_kwh(s, f.k, f.o) / 1e3
     assert curve.value[-1] == pytest.approx(usd + 80.0 * tonnes, rel=1e-8)
-    reserved = oracle.reserved_usd(s)
-    assert reserved > 0
-    assert curve.cost_usd[-1] == pytest.approx(usd + reserved, rel=1e-6)
-    assert curve.reserved_usd[-1] == pytest.approx(reserved, rel=1e-6)
+    held = oracle.reserved_usd(s)
+    assert curve.cost_usd[-1] == pytest.approx(usd + held, rel=1e-6)
+    assert curve.reserved_usd[-1] == pytest.approx(held, rel=1e-6)
     assert curve.carbon_kg[-1] == pytest.approx(tonnes * 1e3, rel=1e-6)
     assert curve.it_mwh[-1] == pytest.approx(mwh, rel=1e-6)
     assert curve.variable_usd[-1] == pytest.approx(usd, rel=1e-6)

@@ -253,7 +253,7 @@ def test_a_plan_keeps_what_it_promises(s: Scenario) -> None:
         (f.region[on], f.hour[on]),
         (gpu[f.klass, f.point] * f.requests_per_h)[on],
     )
-    assert (load <= s.reserved_gpu + 1e-8 * load.max(initial=0.0)).all()
+    assert (load <= s.most_gpu + 1e-8 * load.max(initial=0.0)).all()
     for k, klass in enumerate(s.classes):
         if klass.mean_accuracy_min is None:
             continue

@@ -107,7 +107,7 @@ def test_the_gain_of_a_move(stay_h: float | None) -> None:
 
 
 def test_the_cheapest_point_is_cheapest_with_its_accelerators() -> None:
-    """A point that needs more accelerator time is expensive where accelerators are, and only there."""
+    """A point that takes more accelerator time is expensive only where that is paid by the hour."""
     s = even(2)
     slow = replace(s.points[SMALL], id="slow", decode_j_per_token=1.0, decode_gpu_s_per_token=0.5)
     s = replace(s, points=(*s.points, slow))

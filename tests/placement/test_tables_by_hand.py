@@ -14,7 +14,15 @@ import pytest
 
 import wattlas
 from tests import oracle
-from tests.placement.worlds import SMALL_LAST, Flow, assert_table, flows_of, two_weeks, world
+from tests.placement.worlds import (
+    SMALL_LAST,
+    Flow,
+    assert_table,
+    flows_of,
+    reserved,
+    two_weeks,
+    world,
+)
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise
 from wattlas.model.plan import Plan
@@ -395,10 +403,10 @@ def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
     s, home = planned("plain")[0].scenario, planned("plain")[1]
     cells = itertools.product(range(len(s.regions)), range(s.hours.count))
     r, t = max(cells, key=lambda cell: oracle.price(s, *cell))
-    shut = s.reserved_gpu.copy()
+    shut = s.most_gpu.copy()
     shut[s.region_zone == s.region_zone[r], t] = 0.0
     shed = tuple(replace(k, unserved_usd_per_request=1.0) for k in s.classes)
-    found = wattlas.plan(replace(s, reserved_gpu=shut, classes=shed))
+    found = wattlas.plan(reserved(s, shut, classes=shed))
     sums = region_sums(found)
     paid = [oracle.price(s, *cell) for cell, held in sums.items() if held["facility"] > 0]
     assert duration(found, home)["value"][0] == max(paid)
@@ -532,7 +540,7 @@ def freed(s: Scenario, limit: str) -> Scenario:
         "none": {},
         "egress": {"network": replace(s.network, egress_usd_per_gb=np.zeros((3, 4)))},
         "residency": {"classes": tuple(replace(k, residency="") for k in s.classes)},
-        "capacity": {"reserved_gpu": np.full((4, s.hours.count), np.inf)},
+        "capacity": {"reserved_gpu": np.where(s.reserved_gpu > 0, np.inf, 0.0)},
         "latency": {"classes": tuple(replace(k, latency_budget_ms=np.inf) for k in s.classes)},
         "variants": {"regions": tuple(replace(r, variants=None) for r in s.regions)},
         "start_up": {"frictions": Frictions(move_state=free.move_state, initial=free.initial)},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +156,12 @@ def two_weeks(seed: int = 0) -> Hours:
     draw = np.random.default_rng(seed)
     every = Hours.range("2023-03-01T00:00:00", 16 * 24)
     return every.take(np.arange(every.count), draw.choice([1.0, 2.0, 5.0], every.count))
+
+
+def reserved(s: Scenario, capacity: np.ndarray, **more: Any) -> Scenario:
+    """The world with these accelerators (R, T) held all year and none by the hour."""
+    regions = tuple(replace(region, on_demand_gpu=0.0) for region in more.pop("regions", s.regions))
+    return replace(s, reserved_gpu=capacity, regions=regions, **more)
 
 
 class Flow(NamedTuple):

@@ -70,7 +70,7 @@ SAMPLED = {
          "note": "life-cycle"},
     ],
     "network": {"modelled_share": 0.42},
-    "limits": ["Grid fees and taxes are not in the price.", "Accelerators cost the same everywhere."],
+    "limits": ["Grid fees and taxes are not in the price.", "Accelerators cost the same."],
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
             accurate &= bool((total >= -1e-6 * own).all())
     room = 1e-6 * max(float(load.max()), 1e-12)
     whole = np.allclose(got, s.demand_per_h, rtol=1e-6, atol=1e-12)
-    return accurate and whole and bool((load <= s.reserved_gpu + room).all())
+    return accurate and whole and bool((load <= s.most_gpu + room).all())
 
 
 @given(scenarios())
