@@ -105,6 +105,7 @@ def show_plan(placement: Plan) -> None:
     from wattlas.studies.plan_listings import (
         caps_listing,
         energy_by_region,
+        notes,
         regions_listing,
         totals_listing,
     )
@@ -125,6 +126,8 @@ def show_plan(placement: Plan) -> None:
     if caps is not None:
         show(caps)
     show(regions_listing(energy_by_region(placement), t.it_mwh))
+    for said in notes(placement):
+        typer.echo(said)
 
 
 def show_certificate(placement: Plan) -> None:

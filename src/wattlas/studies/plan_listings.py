@@ -43,8 +43,16 @@ def plan_mapping(plan: Plan) -> dict[str, Any]:
         "totals": totals_dict(plan.totals),
         "abatement_usd_per_t": plan.abatement_usd_per_t,
         "limits": plan.limits,
+        "notes": notes(plan),
         "regions": energy_by_region(plan),
     }
+
+
+def notes(plan: Plan) -> list[str]:
+    """What a reader of the plan must know of it, in sentences."""
+    from wattlas.placement.tables.negative_prices import negative_price_words
+
+    return [said for said in (negative_price_words(plan),) if said]
 
 
 def energy_by_region(plan: Plan) -> dict[str, float]:

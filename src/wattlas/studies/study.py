@@ -19,6 +19,7 @@ from wattlas.studies import registry
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limits, totals_dict
+from wattlas.studies.plan_listings import notes
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,5 @@ def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[st
         "baseline": {"policy": base.policy, "label": POLICY_LABELS[base.policy]},
         "totals": {"plan": totals_dict(best.totals), "home": totals_dict(base.totals)},
         "headline": headline(best.totals, base.totals),
-        "limits": limits(scenario),
+        "limits": [*limits(scenario), *notes(best)],
     }

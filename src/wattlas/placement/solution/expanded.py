@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from wattlas.model.plan import Flows
+from wattlas.model.plan import UNSERVED, Flows
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, unmerged
-from wattlas.placement.problem.unit_values import onward
+from wattlas.placement.problem.unit_values import bought_gpu, onward, used_gpu
 from wattlas.placement.solution.account import components
 
 PIECE = 100_000
@@ -87,7 +87,8 @@ class PerFlow:
         """Hours counted: requests, MWh, USD, kg; arrays like the flows'.
 
         `requests` counts those unserved, too; every other component is of served requests, and so
-        is `rtt_ms`, the round trip of a request.
+        is `rtt_ms`, the round trip of a request. What a region buys beyond the reserved in an hour
+        is shared out by accelerator time, so that the flows must hold whole hours.
         """
         scenario, on = self.instance.scenario, flows.served
         hour, point = flows.hour.astype(np.int64), flows.point.astype(np.int64)
@@ -100,7 +101,20 @@ class PerFlow:
             name: served * measure.units(self.instance, *place)
             for name, measure in self.measures.items()
         }
+        if self.instance.surplus.any():
+            out["on_demand_usd"] += out["gpu_h"] * self._bought_usd(place, flows)
         node = scenario.metro_node[flows.metro]
         reach = scenario.network.rtt_metro_node_ms[flows.metro, node]
         rtt = reach + self.onward.units(self.instance, *place)
         return {**out, "requests": requests, "rtt_ms": np.where(on, rtt, np.nan)}
+
+    def _bought_usd(self, place: tuple[np.ndarray, ...], flows: Flows) -> np.ndarray:
+        """What an average GPU-h of each flow's region and hour pays for those that are bought."""
+        hour, source, region, point = place
+        where = np.where(flows.served, region, UNSERVED)
+        merged = SourceFlows(hour, source, where, point, flows.requests_per_h)
+        used, bought = used_gpu(self.instance, merged), bought_gpu(self.instance, merged)
+        share = np.divide(bought, used, out=np.zeros_like(used), where=used > 0)
+        price = self.measures["on_demand_usd"].per_on_demand[region]
+        paid: np.ndarray = np.where(flows.served, price * share[region, hour], 0.0)
+        return paid
