@@ -24,7 +24,10 @@ from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.window.linked_program import layout_of, rows_of
 
 REGIONS = (
-    Region("oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25),
+    Region(
+        "oslo", 60.0, 11.0, "NO", "NO", "EU", pue=1.25, on_demand_gpu=1.0,
+        on_demand_usd_per_gpu_h=2.0,
+    ),
     Region(
         "pune", 18.5, 74.0, "IN", "IN", "IN", pue=1.5, reserved_gpu=0.0, on_demand_gpu=np.inf,
         on_demand_usd_per_gpu_h=1.0,
@@ -135,6 +138,7 @@ def column_names(layout: Layout) -> list[str]:
             f"{who[q]},unserved" if r < 0 else f"{who[q]},{where[r]},{s.points[o].id}"
             for q, r, o in places
         ],
+        "o": [where[r] for r in layout.buyers],
         "u": held,
         "v": held,
         "y": [f"{who[q]},{r}" for q in moved for r in where],

@@ -104,7 +104,10 @@ def test_a_limit_that_is_broken_is_found_out() -> None:
 
 def test_a_flipped_price_of_capacity_is_found_out() -> None:
     """A price below zero is of the wrong sign, a larger one leaves room that is paid for."""
-    found = proven(world(3))
+    s = world(3)
+    held = s.reserved_gpu.copy()
+    held[0, 0] = 100.0
+    found = proven(replace(s, reserved_gpu=held))
     price = found.capacity_price_usd_per_gpu_h
     assert price is not None
 
@@ -304,7 +307,7 @@ def test_equal_carbon_goes_to_the_cheaper_place(solver: Solver | None) -> None:
     for n, x in enumerate(found.x):
         usd, tonnes = least(s, float(x), "carbon")
         assert found.carbon_kg[n] == pytest.approx(tonnes * 1e3, rel=1e-9)
-        assert found.cost_usd[n] == pytest.approx(usd, rel=1e-7)
+        assert found.variable_usd[n] == pytest.approx(usd, rel=1e-7)
     cheap = wattlas.frontier(s, objective="cost")
     for n, x in enumerate(cheap.x):
         usd, _ = least(s, float(x), "cost")

@@ -110,7 +110,8 @@ def test_the_cheapest_point_is_cheapest_with_its_accelerators() -> None:
     """A point that takes more accelerator time is expensive only where that is paid by the hour."""
     s = even(2)
     slow = replace(s.points[SMALL], id="slow", decode_j_per_token=1.0, decode_gpu_s_per_token=0.5)
-    s = replace(s, points=(*s.points, slow))
+    hourly = tuple(replace(r, on_demand_gpu=np.inf) for r in s.regions)
+    s = replace(s, points=(*s.points, slow), regions=hourly, reserved_gpu=0.0 * s.reserved_gpu)
     free = tuple(replace(r, on_demand_usd_per_gpu_h=0.0) for r in s.regions)
     for world_, wanted in ((s, "small"), (replace(s, regions=free), "slow")):
         named = move_between(world_, "code", "region-1", "region-0", wanted)
@@ -188,12 +189,12 @@ def test_what_eats_the_saving_is_weighed_by_requests() -> None:
     # 1e-3 kWh/request: energy (10 − 9·30)/10 = −26 USD/MWh, egress −(90 + 9·1)/10 = −9.9 USD/MWh.
     found = _why(move)
     assert found.verdict is Verdict.NEVER
-    assert found.reason == "never: energy is dearer away, by 35.9 USD/MWh in all"
+    assert found.reason == "never: energy costs more away, by 35.9 USD/MWh in all"
     turned = replace(move, volume_per_h=np.array([9.0, 1.0]))
     # energy (9·10 − 30)/10 = 6, egress −(9·90 + 1)/10 = −81.1
     assert _why(turned).reason == "never: egress exceeds the saving by 75.1 USD/MWh"
     longer = replace(turned, volume_per_h=9.0, step_hours=np.array([1.0, 9.0]))
-    assert _why(longer).reason == "never: energy is dearer away, by 35.9 USD/MWh in all"
+    assert _why(longer).reason == "never: energy costs more away, by 35.9 USD/MWh in all"
 
 
 def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
@@ -206,8 +207,11 @@ def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
     for part, away in dear.items():
         home = Place(50.0, 300.0, usd_per_gpu_h=2.0)
         move = Move(home, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
+        verb = "cost" if part == "accelerators" else "costs"
         per_mwh = -float(saving(move).total_usd[0]) * 1e6
-        assert _why(move).reason == f"never: {part} is dearer away, by {per_mwh:.3g} USD/MWh in all"
+        assert _why(move).reason == (
+            f"never: {part} {verb} more away, by {per_mwh:.3g} USD/MWh in all"
+        )
 
 
 def expanded(s: Scenario) -> Scenario:

@@ -43,9 +43,14 @@ def turning() -> Scenario:
     grams[coal] = np.where(late, 10.0, 1200.0)
     signals = replace(s.signals, price_usd_per_mwh=price, marginal_g_per_kwh=grams)
     demand = s.demand_per_h * np.where(late, 1.3, 0.2)
-    capacity = np.tile(np.array([[6.0], [7.0], [4.0], [np.inf]]), s.hours.count)
+    regions = tuple(
+        replace(region, on_demand_gpu=count)
+        for region, count in zip(s.regions, (6.0, 7.0, 4.0, np.inf), strict=True)
+    )
     classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
-    return replace(s, signals=signals, demand_per_h=demand, reserved_gpu=capacity, classes=classes)
+    none = np.zeros((4, s.hours.count))
+    s = replace(s, regions=regions, reserved_gpu=none, classes=classes)
+    return replace(s, signals=signals, demand_per_h=demand)
 
 
 def open_to(s: Scenario) -> dict[tuple[int, int], list[tuple[int, int]]]:
@@ -136,7 +141,7 @@ def test_nearest() -> None:
     }
     assert not early
     assert_overload(found, flows)
-    assert found.totals.cost_usd == pytest.approx(total(s, flows, oracle.unit_usd))
+    assert found.totals.variable_usd == pytest.approx(total(s, flows, oracle.unit_usd))
 
 
 def test_what_only_the_first_week_breaks_is_said() -> None:
@@ -223,7 +228,8 @@ def greedy(s: Scenario, unit: Unit) -> Rule:
 @pytest.mark.parametrize(("name", "unit"), [("cost", oracle.unit_usd), ("carbon", oracle.unit_t)])
 def test_greedy(name: str, unit: Unit) -> None:
     """Round by round; what finds no place at all is left over."""
-    s = replace(turning(), reserved_gpu=0.3 * turning().reserved_gpu)
+    fewer = tuple(replace(r, on_demand_gpu=0.3 * r.on_demand_gpu) for r in turning().regions)
+    s = replace(turning(), regions=fewer)
     found, flows = baseline(build_instance(s), f"greedy_{name}"), greedy(s, unit)
     assert_flows(found, flows)
     assert any(f[2] < 0 and rate > 1 for f, rate in flows.items())
@@ -258,7 +264,7 @@ def test_nearest_available() -> None:
             hour, measure=oracle.unit_usd, held=held, **oracle.ALONE
         ).objective
     flows = {tuple(f[:5]): f.rate for f in flows_of(found)}
-    assert found.totals.cost_usd == pytest.approx(usd)
+    assert found.totals.variable_usd == pytest.approx(usd)
     assert total(s, flows, oracle.unit_rtt) == pytest.approx(ms)  # type: ignore[arg-type]
 
 

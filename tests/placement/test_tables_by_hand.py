@@ -135,6 +135,7 @@ def test_totals(name: str) -> None:
     sums["carbon_marginal_kg"] = sums["carbon_kg"]
     sums["carbon_price_usd"] = sums["carbon_kg"] / 1e3 * s.objective.carbon_price_usd_per_t
     sums["rtt_mean_ms"] /= sums["requests"]
+    sums["reserved_usd"] = oracle.reserved_usd(s)
     sums["friction_usd"] = frictions_paid(found)
     assert (sums["friction_usd"] > 0) == (name in ("frictions", "both"))
     assert vars(found.totals) == pytest.approx({n: sums[n] for n in vars(found.totals)}, rel=1e-9)
