@@ -16,7 +16,7 @@ from benchmarks.modelling import linopy_program, pulp_program
 from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.shared import as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays
-from wattlas.placement.engine import HourlyProgram, solve_hours, warm_up
+from wattlas.placement.engine import HourlyProgram, solve_program, warm_up
 from wattlas.placement.hour.engine_hour import program as engine_program
 from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import build_instance
@@ -33,7 +33,7 @@ def run(asked: Asked) -> Sequence[Figure]:
     warm_up()
     arrays = as_instance(made)
     program = engine_program(HourProblem(*arrays))[0]
-    _, ours = cpu(lambda: solve_hours(merged_program(*arrays)))
+    _, ours = cpu(lambda: solve_program(merged_program(*arrays)))
     ours /= SIZES[asked.size]
     return tuple(_figures(asked.size, made, program, ours))
 

@@ -52,7 +52,7 @@ def coupled_world(asked: Asked, hours: int) -> Scenario:
 
 def _timed(scenario: Scenario, *, whole: bool) -> tuple[Plan, float]:
     """The plan and its CPU seconds; whole: one program, whatever its size."""
-    tactics = Tactics(horizon=Horizon(whole=10**12 if whole else 0))
+    tactics = Tactics(horizon=Horizon(largest=10**12 if whole else 0))
     began = time.process_time()
     return plan(scenario, tactics=tactics), time.process_time() - began
 

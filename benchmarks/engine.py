@@ -18,7 +18,7 @@ from benchmarks.registry import Asked, Benchmark, Figure
 from benchmarks.shared import Arrays, as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays, one_point
 from wattlas.placement.api import plan
-from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_hours, verify, warm_up
+from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_program, verify, warm_up
 from wattlas.units import KG_PER_T
 
 HOURS = {"tiny": 48, "month": 720, "year": 8760}
@@ -96,10 +96,10 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
     made = instances.make("L", V=points, T=hours)
     instance, measure = as_instance(made)
     merged, merge_s = cpu(lambda: merged_program(instance, measure))
-    solve_hours(merged, [0])
+    solve_program(merged, [0])
     forget_peak()
     before = peak_mib()
-    answer, engine_s = cpu(lambda: solve_hours(merged, want_duals=False))
+    answer, engine_s = cpu(lambda: solve_program(merged, want_duals=False))
     grown = peak_mib() - before
     sample = np.linspace(0, hours - 1, judged).astype(int)
     cold = [highs_cold(lp_form, made, int(t)) for t in sample]
@@ -139,7 +139,7 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
 
 def solve_week(program: HourlyProgram) -> HourlySolution:
     """A week with duals, for the certificate."""
-    return solve_hours(program, range(min(168, program.demand.shape[1])))
+    return solve_program(program, range(min(168, program.demand.shape[1])))
 
 
 def _capped(instances: Any, hours: int) -> Figure:
@@ -161,10 +161,10 @@ def _constancy(instances: Any, hours: int) -> Figure:
     """
     count = max(10 * hours, 336)
     program = merged_program(*as_instance(instances.make("M", V=1, T=count)))
-    solve_hours(program, [0])
+    solve_program(program, [0])
     starts = np.linspace(0, count - 168, 40).astype(int)
-    _, weeks = cpu(lambda: [solve_hours(program, range(n, n + 168)) for n in starts])
-    _, whole = cpu(lambda: solve_hours(program, want_duals=False))
+    _, weeks = cpu(lambda: [solve_program(program, range(n, n + 168)) for n in starts])
+    _, whole = cpu(lambda: solve_program(program, want_duals=False))
     week = weeks / (40 * 168)
     note = f"{1e3 * week:.3f} ms an hour in 40 weeks, {1e3 * whole / count:.3f} over {count} h"
     return Figure("M, an hour of all over one of a week", whole / count / week, unit="×",

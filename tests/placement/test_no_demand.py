@@ -68,7 +68,7 @@ def test_an_empty_plan(silent: Scenario, name: str, friction: str, solver: Solve
 def test_an_empty_plan_by_windows(silent: Scenario) -> None:
     """Rolling windows over nothing are optimal, too, and their bound is zero."""
     found = plan(
-        replace(silent, frictions=FRICTIONS["starts"]), tactics=Tactics(horizon=Horizon(whole=-1))
+        replace(silent, frictions=FRICTIONS["starts"]), tactics=Tactics(horizon=Horizon(largest=-1))
     )
     assert (found.status, found.objective, found.info.gap) == (Status.OPTIMAL, 0.0, 0.0)
 

@@ -4,7 +4,7 @@ api          `plan`: a scenario in, a placement out
 problem      what one program holds: open places, sources, unit values, columns and rows
 constraints  what a placement must keep
 hour         one hour by itself: in closed form, by the engine, by HiGHS
-window       hours that something couples: limits over windows, frictions
+window       hours that something couples: limits over windows, switching costs
 engine       the compiled simplex: arrays in, arrays out
 solution     what a solution comes to, and stretches of time put together
 explain      why there is no plan, and the proof that one is optimal

@@ -47,7 +47,7 @@ def plan(
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
-    SolverError where the solver breaks its promise. Formulas: the placement program of Luo & Yang
+    SolverError where the solver fails without an answer. Formulas: the placement program of Luo & Yang
     2026.
     """
     began = time.perf_counter()
@@ -156,8 +156,8 @@ def _checked_budgets(scenario: Scenario, budget_ms: np.ndarray | None) -> np.nda
 def _check_solver(scenario: Scenario) -> None:
     if scenario.solver is Solver.ENGINE and links(scenario):
         raise UsageError(
-            "the engine solves hours apart, and this scenario's frictions couple them; "
-            "take `solver: auto`, or remove the frictions"
+            "the engine solves hours apart, and this scenario's switching costs couple them; "
+            "take `solver: auto`, or remove `frictions`"
         )
 
 

@@ -190,7 +190,7 @@ def test_frictions(open_world: Scenario, two_regions: TwoRegions, windows: bool)
     """One window and rolling ones keep it; the certified gap covers the true one."""
     starts = Frictions(start_usd_per_gpu_h=0.05, initial=Initial.COLD)
     s = replace(open_world, frictions=starts)
-    horizon = Horizon(whole=-1, commit=2, ahead=1) if windows else None
+    horizon = Horizon(largest=-1, commit=2, ahead=1) if windows else None
     found = plan(s, tactics=Tactics(horizon=horizon))
     obeys(found)
     judge = oracle_plan(s, extra=rows_of(two_regions)).objective

@@ -9,7 +9,7 @@ import pytest
 from generate import KINDS, make
 from judge import judge
 
-from wattlas.placement.engine import HourlyProgram, solve_hours, verify
+from wattlas.placement.engine import HourlyProgram, solve_program, verify
 
 PROGRAMS = 14
 HOURS = 10
@@ -20,7 +20,7 @@ def test_every_hour_equals_the_judge(kind: str) -> None:
     """Status and objective of 140 random hours of this kind are those of HiGHS, to 1e-9."""
     for seed in range(PROGRAMS):
         program = make(kind, seed, HOURS)
-        answer = solve_hours(program)
+        answer = solve_program(program)
         for t in range(HOURS):
             status, value, size = judge(program, t)
             where = f"{kind} seed {seed} hour {t}"
@@ -32,10 +32,10 @@ def test_every_hour_equals_the_judge(kind: str) -> None:
 
 def test_the_kinds_are_what_they_say() -> None:
     """Infeasible hours, shed demand and binding rows do occur in the programs named after them."""
-    infeasible = [solve_hours(make("infeasible", n)).status for n in range(PROGRAMS)]
+    infeasible = [solve_program(make("infeasible", n)).status for n in range(PROGRAMS)]
     assert 0.1 < np.mean(np.concatenate(infeasible) == 1) < 0.95
-    assert (solve_hours(make("shedding", 0)).region == -1).any()
-    rows = [solve_hours(make("binding_rows", n)).row_dual for n in range(PROGRAMS)]
+    assert (solve_program(make("shedding", 0)).region == -1).any()
+    rows = [solve_program(make("binding_rows", n)).row_dual for n in range(PROGRAMS)]
     assert np.mean([(dual > 0).any() for dual in rows]) > 0.4
 
 
@@ -62,7 +62,7 @@ def _tied(rng: np.random.Generator, sources: int, regions: int, points: int) -> 
 def test_large_tied_hours_do_not_cycle(regions: int, points: int) -> None:
     """Hours of 200 sources where nearly everything ties are finished, and are the judge's."""
     program = _tied(np.random.default_rng(regions), 200, regions, points)
-    answer = solve_hours(program)
+    answer = solve_program(program)
     for t in range(3):
         _, value, size = judge(program, t)
         assert abs(answer.objective[t] - value) <= 1e-9 * size
@@ -84,6 +84,6 @@ def test_a_program_without_sources() -> None:
         row_coef=program.row_coef[:1, none],
         row_lower=np.array([[0.0, 1.0, -1.0]]),
     )
-    answer = solve_hours(empty)
+    answer = solve_program(empty)
     assert answer.status.tolist() == [0, 1, 0]
     np.testing.assert_array_equal(answer.objective, [0.0, np.nan, 0.0])

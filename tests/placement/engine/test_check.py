@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from generate import make
 
-from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_hours, verify
+from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_program, verify
 from wattlas.placement.engine.basis import set_costs, set_duals, set_values
-from wattlas.placement.engine.hours import load, record
+from wattlas.placement.engine.hours import load_basis, record
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
-from wattlas.placement.engine.state import Answer, Hour
+from wattlas.placement.engine.state import Hour, HourlyOutput
 
 SMALL = 1e-9
 
@@ -28,7 +28,7 @@ def program() -> HourlyProgram:
 @pytest.fixture(scope="module")
 def solution(program: HourlyProgram) -> HourlySolution:
     """Its optimum, which every residual passes."""
-    found = solve_hours(program)
+    found = solve_program(program)
     assert (found.status == 0).all()
     assert verify(program, found).worst <= SMALL
     return found
@@ -103,7 +103,7 @@ def test_a_flow_beyond_capacity_or_on_a_closed_column_is_seen(
 
 @numba.njit
 def _written(p, h, b, w, keys, basics, answer):  # type: ignore[no-untyped-def]
-    load(p, h.tariff.shape[1], b, w, keys, basics)
+    load_basis(p, h.tariff.shape[1], b, w, keys, basics)
     set_costs(p, h.tariff, b)
     set_values(p.unit, h, b)
     set_duals(b, 0.0)
@@ -123,7 +123,7 @@ def test_the_gap_is_that_of_what_is_written(seed: int) -> None:
     least = np.where(program.allowed, cost, np.inf).min(axis=(1, 2))
     demand = program.demand[:, 0]
     scaled = scale(program)
-    bench, answer = Bench(scaled), Answer.room(1, sources, scaled.rows)
+    bench, answer = Bench(scaled), HourlyOutput.room(1, sources, scaled.rows)
     hours = np.array([0])
     volume = scaled.demand(hours)
     hour = Hour(scaled.price(hours)[0], volume[0], scaled.limits(hours, volume)[0])

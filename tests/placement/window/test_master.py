@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from wattlas.placement.window.master import Columns, Hulls, Master
+from wattlas.placement.window.master import HourColumns, Hulls, Master
 
 VALUES = st.one_of(st.integers(-3, 6).map(float), st.floats(0.0, 10.0).map(lambda x: round(x, 3)))
 
 
 @st.composite
-def columns(draw: st.DrawFn) -> Columns:
+def columns(draw: st.DrawFn) -> HourColumns:
     """Every hour has one column at least; equal ones, and equal prices, are likely."""
     hours = draw(st.integers(1, 6))
-    found = Columns(used=np.zeros((0, 1)))
+    found = HourColumns(used=np.zeros((0, 1)))
     for answer in range(draw(st.integers(1, 5))):
         cost = np.array(draw(st.lists(VALUES, min_size=hours, max_size=hours)))
         used = np.array(draw(st.lists(VALUES, min_size=hours, max_size=hours)))
@@ -25,14 +25,14 @@ def columns(draw: st.DrawFn) -> Columns:
     return found
 
 
-def least_use(found: Columns) -> float:
+def least_use(found: HourColumns) -> float:
     """What hours use at the least."""
     return sum(float(found.used[found.hour == t].min()) for t in np.unique(found.hour))
 
 
 @given(columns(), st.floats(-1.0, 30.0).map(lambda x: round(x, 2)))
 @settings(max_examples=300, deadline=None)
-def test_it_is_the_linear_program(found: Columns, room: float) -> None:
+def test_it_is_the_linear_program(found: HourColumns, room: float) -> None:
     """The same value, shares that are one placement per hour within the limit, a dual of it."""
     hours = int(found.hour.max()) + 1
     limit = least_use(found) + room
@@ -62,7 +62,7 @@ def test_it_is_the_linear_program(found: Columns, room: float) -> None:
 
 @given(columns(), st.floats(0.0, 30.0).map(lambda x: round(x, 2)))
 @settings(max_examples=60, deadline=None)
-def test_one_limit_is_several(found: Columns, room: float) -> None:
+def test_one_limit_is_several(found: HourColumns, room: float) -> None:
     """Both master programs find the same value for one limit."""
     hours = int(found.hour.max()) + 1
     limit = np.array([least_use(found) + room])
@@ -76,7 +76,7 @@ def test_one_limit_is_several(found: Columns, room: float) -> None:
 
 def test_a_column_that_is_there_is_not_taken_again() -> None:
     """Hours that answer as before add nothing."""
-    found = Columns(used=np.zeros((0, 1)))
+    found = HourColumns(used=np.zeros((0, 1)))
     cost, used = np.array([1.0, 2.0]), np.array([[3.0], [4.0]])
     found.take(cost, used, 0)
     found.take(cost, used, 1)

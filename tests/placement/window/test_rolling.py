@@ -43,7 +43,7 @@ def costs(s: Scenario) -> tuple[float, float]:
 
 def rolled(s: Scenario, commit: int, ahead: int) -> Plan:
     """The plan by windows, however small the program is."""
-    return plan(s, tactics=Tactics(horizon=Horizon(whole=-1, commit=commit, ahead=ahead)))
+    return plan(s, tactics=Tactics(horizon=Horizon(largest=-1, commit=commit, ahead=ahead)))
 
 
 @given(
@@ -115,7 +115,7 @@ def test_a_day_of_the_world_by_windows() -> None:
     """A day of the embedded world: windows are within 0.1 % of the whole, and certify 1 %."""
     s = wattlas.example(set=["time.sample=null", "time.hours=24", "solver=auto"])
     s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5, initial=Initial.COLD))
-    whole = plan(s, tactics=Tactics(horizon=Horizon(whole=10**9)))
+    whole = plan(s, tactics=Tactics(horizon=Horizon(largest=10**9)))
     found = rolled(s, 6, 3)
     assert whole.status is Status.OPTIMAL
     assert found.status is Status.LIMIT

@@ -14,32 +14,32 @@ from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolutio
 from wattlas.placement.engine.state import GAVE_UP, INFEASIBLE, OPTIMAL
 
 if TYPE_CHECKING:
-    from wattlas.placement.engine.opening import Account, Opened, solve_opening
-    from wattlas.placement.engine.solve import solve_hours
+    from wattlas.placement.engine.opening import Meter, Opened, solve_opening
+    from wattlas.placement.engine.solve import solve_program
     from wattlas.placement.engine.warm import is_compiled, warm_up
 
 __all__ = [
     "GAVE_UP",
     "INFEASIBLE",
     "OPTIMAL",
-    "Account",
     "Basis",
     "HourlyProgram",
     "HourlySolution",
+    "Meter",
     "Opened",
     "Residuals",
     "is_compiled",
-    "solve_hours",
     "solve_opening",
+    "solve_program",
     "verify",
     "warm_up",
 ]
 
 _LAZY = {
-    "Account": "opening",
+    "Meter": "opening",
     "Opened": "opening",
     "solve_opening": "opening",
-    "solve_hours": "solve",
+    "solve_program": "solve",
     "is_compiled": "warm",
     "warm_up": "warm",
 }

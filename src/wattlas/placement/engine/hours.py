@@ -20,8 +20,8 @@ from wattlas.placement.engine.state import (
     SINCE,
     SOURCE,
     VALUE,
-    Answer,
     Hour,
+    HourlyOutput,
     Program,
     Scratch,
     Working,
@@ -51,7 +51,7 @@ def is_open(p: Program, width: int, s: int, o: int, r: int) -> bool:
 
 
 @kernel
-def load(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics: I4) -> None:
+def load_basis(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics: I4) -> None:
     """Take a stored basis; columns that are closed by now give way to slacks of idle rows."""
     reset(b, w)
     key, basic, saved = b.key, b.basic, w.saved
@@ -81,7 +81,7 @@ def load(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics: I4) -
 
 
 @kernel
-def store(b: Working, keys: I4, basics: I4) -> None:
+def store_basis(b: Working, keys: I4, basics: I4) -> None:
     """Keep the present basis."""
     for s in range(keys.shape[0]):
         keys[s, 0], keys[s, 1] = b.key[s, POINT], b.key[s, REGION]
@@ -91,7 +91,7 @@ def store(b: Working, keys: I4, basics: I4) -> None:
 
 
 @kernel
-def record(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at: int) -> None:
+def record(p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at: int) -> None:
     """Write the flows, the objective, the duals and the duality gap of an optimal hour.
 
     The gap is that of what is written: its flows, and its duals with their signs put right.
@@ -124,7 +124,9 @@ def record(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at: int)
 
 
 @kernel
-def record_duals(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at: int) -> float:
+def record_duals(
+    p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at: int
+) -> float:
     """Write the duals of rows and demand; returns the dual objective, a bound on the optimum."""
     vec, table, limit, demand = b.vec, w.table, h.limit, h.demand
     bound = 0.0
@@ -144,7 +146,7 @@ def record_duals(p: Program, h: Hour, b: Working, w: Scratch, answer: Answer, at
 def walk(
     p: Program, tariffs: F8, demands: F8, limits: F8, b: Working, w: Scratch,
     start_keys: I4, start_basics: I4, keep_keys: I4, keep_basics: I4,
-    answer: Answer, most: int,
+    answer: HourlyOutput, most: int,
 ) -> None:  # fmt: skip
     """Solve hours in order. `start_*` have no rows (carry on), one (the first hour) or all.
 
@@ -154,13 +156,13 @@ def walk(
     for t in range(hours):
         h = Hour(tariffs[t], demands[t], limits[t])
         if t < starts:
-            load(p, tariffs.shape[2], b, w, start_keys[t], start_basics[t])
+            load_basis(p, tariffs.shape[2], b, w, start_keys[t], start_basics[t])
         answer.status[t] = solve_hour(p, h, b, w, most)
         if answer.status[t] == OPTIMAL:
             record(p, h, b, w, answer, t)
         else:
             reset(b, w)
         if keeps == hours:
-            store(b, keep_keys[t], keep_basics[t])
+            store_basis(b, keep_keys[t], keep_basics[t])
     if keeps != hours:
-        store(b, keep_keys[0], keep_basics[0])
+        store_basis(b, keep_keys[0], keep_basics[0])

@@ -91,12 +91,13 @@ def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[f
 @kernel
 def scan(
     p: Program, h: Hour, b: Working, w: Scratch,
-    penalty: float, floor: float, row_floor: float, again: bool,
+    penalty: float, least_gain: float, least_row_gain: float, again: bool,
 ) -> float:  # fmt: skip
     """Score every source and row by gain × weight into `score`; returns the highest.
 
     When `again`, only the sources that had a score the last time. A score of zero means no gain
-    worth having: below rounding, below `floor` over the whole demand, or for a row `row_floor`.
+    worth having: below rounding, below `least_gain` over the whole demand, or for a row below
+    `least_row_gain`.
     """
     fixed, unit, kind, table, demand = p.fixed, p.unit, p.kind, w.table, h.demand
     key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
@@ -112,13 +113,13 @@ def scan(
             paid = row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
             cost = key_cost[s] - penalty * key[s, NEGATIVE]
             gain = cost - paid - least_reduced(fixed, table, s, kind[s])
-            if gain * d > floor and gain > _ROUNDING * (abs(cost) + abs(paid)):
+            if gain * d > least_gain and gain > _ROUNDING * (abs(cost) + abs(paid)):
                 value = gain * weight[s]
         score[s] = value
         top = max(top, value)
     for k in range(vec.shape[1]):
         value = 0.0
-        if vec[DUAL, k] > row_floor:  # the slack of a row whose price has the wrong sign
+        if vec[DUAL, k] > least_row_gain:  # the slack of a row whose price has the wrong sign
             value = vec[DUAL, k] * weight[sources + k]
         score[sources + k] = value
         top = max(top, value)
@@ -136,8 +137,8 @@ def choose_keys(p: Program, tariff: F8, b: Working, reduced: F8, cold: bool) -> 
         if key[s, BASICS] == 0 and (cold or b.key_cost[s] >= OPEN):
             least, o, r = best_column(p, tariff, vec, reduced, s)
             cost = b.key_cost[s]
-            now = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
-            if cost >= OPEN or least < now - _ROUNDING * abs(now):
+            present = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
+            if cost >= OPEN or least < present - _ROUNDING * abs(present):
                 key[s, POINT], key[s, REGION] = o, r
                 b.key_cost[s] = cost_of(fixed, unit, tariff, s, o, r)
 

@@ -45,7 +45,7 @@ class HourlyProgram:
         s, r, o = self.allowed.shape
         t = self.demand.shape[1]
         j = self.row_coef.shape[0]
-        wanted = {
+        shapes = {
             "demand": (s, t),
             "energy_kwh": (s, o),
             "gpu_h": (s, o),
@@ -55,7 +55,7 @@ class HourlyProgram:
             "unserved": (s,),
             "row_coef": (j, s, o),
         }
-        for name, shape in wanted.items():
+        for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, want {shape}")
         if self.row_lower is not None and self.row_lower.shape != (j, t):
@@ -118,7 +118,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class HourlySolution:
-    """The hours in the order they were asked for; H of them.
+    """The selected hours in their order; H of them.
 
     status[H]      0 optimal, 1 infeasible, 2 gave up (another solver should take the hour)
     objective[H]   NaN where not optimal;  gap[H] primal − dual objective, from the duals below

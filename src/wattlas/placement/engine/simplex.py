@@ -78,8 +78,8 @@ _WORN = 0.1
 """Only sources that had a gain are scanned again until the best falls to this part of what it was:
 cheap scans against good candidates. Flat: with 0.03 and 0.3 pivots differ by 2 to 6 %."""
 _GAP = 1e-12
-"""A gain over the whole demand below this part of the objective, shared among the sources, is none:
-the duality gap that is left. Sums of doubles carry no more."""
+"""A gain over the whole demand below this part of the objective, shared among the sources, counts
+as zero: it is the duality gap that is left. Sums of doubles carry no more."""
 _SLACK = 1e-12
 """Values above minus this part of all demand count as zero. Not tuned: larger is a worse answer,
 smaller takes rounding for infeasibility."""
@@ -119,8 +119,8 @@ def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
         set_duals(b, penalty)
         # Phase 2, pricing: all sources, or again those that had a gain, until these are worn.
         size = max(magnitude(h.demand, b.key_cost), _TINY)
-        floors = _GAP * size / max(sources, 1), _GAP * (size / total + penalty)
-        top = scan(p, h, b, w, penalty, floors[0], floors[1], again)
+        least = _GAP * size / max(sources, 1), _GAP * (size / total + penalty)
+        top = scan(p, h, b, w, penalty, least[0], least[1], again)
         if again and top < _WORN * highest:
             again = False
             continue

@@ -17,7 +17,7 @@ from wattlas.placement.engine.state import (
     NEGATIVE,
     PIVOTS,
     REGION,
-    Answer,
+    HourlyOutput,
     Scratch,
     Working,
 )
@@ -61,10 +61,12 @@ class Bench:
         )
 
 
-def _solve_block(scaled: Scaled, bench: Bench, hours: Hours, start: Basis, keep: Basis) -> Answer:
+def _solve_block(
+    scaled: Scaled, bench: Bench, hours: Hours, start: Basis, keep: Basis
+) -> HourlyOutput:
     """Hand some hours to the kernel."""
     demand = scaled.demand(hours)
-    answer = Answer.room(len(hours), scaled.per_unit.shape[0], scaled.rows)
+    answer = HourlyOutput.room(len(hours), scaled.per_unit.shape[0], scaled.rows)
     walk(
         scaled.kernel_program(),
         scaled.price(hours),
@@ -83,7 +85,7 @@ def _solve_block(scaled: Scaled, bench: Bench, hours: Hours, start: Basis, keep:
 
 
 def _translate(
-    scaled: Scaled, hours: Hours, raw: Answer, basis: Basis, want_duals: bool
+    scaled: Scaled, hours: Hours, raw: HourlyOutput, basis: Basis, want_duals: bool
 ) -> HourlySolution:
     """From engine units to the caller's."""
     _, regions, _, couplings, _ = scaled.program.sizes
@@ -120,10 +122,10 @@ def _solve_chunk(
     sources, rows = scaled.per_unit.shape[0], scaled.rows
     bench = Bench(scaled)
     parts: list[HourlySolution] = []
-    for at in range(0, len(hours), _BLOCK):
-        block = hours[at : at + _BLOCK]
+    for low in range(0, len(hours), _BLOCK):
+        block = hours[low : low + _BLOCK]
         keep = Basis.empty(len(block) if keep_bases else 1, sources, rows)
-        begin = Basis.empty(0, sources, rows) if start is None else start[at : at + _BLOCK]
+        begin = Basis.empty(0, sources, rows) if start is None else start[low : low + _BLOCK]
         raw = _solve_block(scaled, bench, block, begin, keep)
         parts.append(_translate(scaled, block, raw, keep, want_duals))
     return _join(parts, keep_bases, pivots=int(bench.scratch.counters[PIVOTS]))
@@ -168,7 +170,7 @@ def _check_start(scaled: Scaled, start: Basis) -> None:
         raise ValueError("the basis names a point, region or row that the program does not have")
 
 
-def solve_hours(
+def solve_program(
     program: HourlyProgram,
     hours: Sequence[int] | Hours | None = None,
     start: Basis | None = None,
@@ -178,24 +180,28 @@ def solve_hours(
 ) -> HourlySolution:
     """Solve hours of a program exactly, each starting from the basis of the one before.
 
-    `start` holds one basis (for the first hour of every chunk) or one per hour asked for. Raises
+    `start` holds one basis (for the first hour of every chunk) or one per selected hour. Raises
     ValueError where it names a source, point or region that the program does not have.
     """
     scaled = scale(program)
-    wanted = np.arange(program.demand.shape[1]) if hours is None else np.asarray(hours)
-    wanted = wanted.astype(np.int64)
+    selected = np.arange(program.demand.shape[1]) if hours is None else np.asarray(hours)
+    selected = selected.astype(np.int64)
     if start is not None:
         _check_start(scaled, start)
-    chunks = np.array_split(wanted, max(1, min(threads, len(wanted))))
+    chunks = np.array_split(selected, max(1, min(threads, len(selected))))
     cuts = np.cumsum([0] + [len(chunk) for chunk in chunks])
-    each = start is not None and len(start) == len(wanted)
+    start_per_hour = start is not None and len(start) == len(selected)
 
-    def one(n: int) -> HourlySolution:
-        begin = start[int(cuts[n]) : int(cuts[n + 1])] if each and start is not None else start
+    def solve_part(n: int) -> HourlySolution:
+        begin = (
+            start[int(cuts[n]) : int(cuts[n + 1])]
+            if start_per_hour and start is not None
+            else start
+        )
         return _solve_chunk(scaled, chunks[n], begin, want_duals, keep_bases)
 
     if len(chunks) == 1:
-        return one(0)
+        return solve_part(0)
     with ThreadPoolExecutor(len(chunks)) as pool:
-        parts = list(pool.map(one, range(len(chunks))))
+        parts = list(pool.map(solve_part, range(len(chunks))))
     return _join(parts, keep_bases, pivots=sum(part.pivots for part in parts))

@@ -113,7 +113,7 @@ class Scratch(NamedTuple):
     counters: I8
 
 
-class Answer(NamedTuple):
+class HourlyOutput(NamedTuple):
     """What is written for H hours, in engine units; flows in S + P slots an hour.
 
     status[H]; total[H, 2] objective and duality gap; dual[H, P] of the rows; value[H, S] of demand;
@@ -129,9 +129,9 @@ class Answer(NamedTuple):
     used: I8
 
     @staticmethod
-    def room(hours: int, sources: int, rows: int) -> Answer:
+    def room(hours: int, sources: int, rows: int) -> HourlyOutput:
         """Room for some hours; nan where nothing is written."""
-        return Answer(
+        return HourlyOutput(
             status=np.zeros(hours, np.int64),
             total=np.full((hours, 2), np.nan),
             dual=np.full((hours, rows), np.nan),

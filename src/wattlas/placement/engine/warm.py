@@ -9,7 +9,7 @@ import numpy as np
 from wattlas.compiled import has_code
 from wattlas.placement.engine.hours import walk
 from wattlas.placement.engine.program import HourlyProgram
-from wattlas.placement.engine.solve import solve_hours
+from wattlas.placement.engine.solve import solve_program
 
 MESSAGE = "compiling the placement engine for this processor (once after an installation)"
 
@@ -27,21 +27,21 @@ def warm_up(progress: Callable[[str], None] | None = None) -> bool:
     cold = not is_compiled()
     if cold and progress is not None:
         progress(MESSAGE)
-    solve_hours(_smallest())
+    solve_program(_smallest())
     return cold
 
 
 def _smallest() -> HourlyProgram:
     """One source, one place, one hour."""
-    one = np.ones((1, 1))
+    single = np.ones((1, 1))
     return HourlyProgram(
-        demand=one,
-        energy_kwh=one,
-        gpu_h=one,
+        demand=single,
+        energy_kwh=single,
+        gpu_h=single,
         allowed=np.ones((1, 1, 1), bool),
-        per_kwh=one,
+        per_kwh=single,
         per_request=np.ones((1, 1, 1)),
-        capacity=2 * one,
+        capacity=2 * single,
         unserved=np.ones(1),
         row_coef=np.zeros((0, 1, 1)),
     )

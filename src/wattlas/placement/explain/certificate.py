@@ -2,8 +2,8 @@
 
 A plan carries the duals of every row of its hours and the prices of its limits over windows. They
 make a dual point: the price of demand is then the least reduced cost of its columns, and the dual
-objective is a bound that no placement can beat. Nothing of the solver's is taken on trust but the
-duals; every constraint of the registry is looked at, whether the plan has duals of it or not.
+objective is a bound that no placement can beat. The check takes nothing from the solver but the
+duals. It looks at every constraint of the registry, also at those of which the plan has no duals.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
     if plan.flows is None or plan.policy != "optimum":
         raise UsageError("only a plan that was optimised can be checked for optimality")
     if links(scenario):
-        raise UsageError("frictions couple the hours of this plan: its gap is in plan.info.gap")
+        raise UsageError("switching costs couple the hours of this plan: its gap is in plan.info.gap")
     instance = build_instance(scenario, budget_ms)
     limits = limits_of(instance)
     prices = [report.price for report in plan.limits]
@@ -102,8 +102,8 @@ class _Proof:
         for steps, measure in self._weighted():
             demand_price[:, steps] = self._demand_price(measure, steps)
             on = np.isin(flows.hour, steps)
-            own = flows.where(on)
-            self._add_slackness(measure, own, self.column[on], demand_price, slack, spent)
+            part_flows = flows.where(on)
+            self._add_slackness(measure, part_flows, self.column[on], demand_price, slack, spent)
         residuals = {"demand": self._demand(), "closed": self._closed()}
         paid = np.zeros_like(slack)
         for name, rows in self.rows.items():
@@ -113,14 +113,14 @@ class _Proof:
         residuals["signs"] = self._signs(spent)
         residuals["slackness"] = float((slack / spent).max(initial=0.0))
         total = float(self.objective.by_hour(instance, flows).sum())
-        whole = max(abs(total), _TINY)
+        total_size = max(abs(total), _TINY)
         residuals["limits"], slack_limits = self._limits()
-        residuals["slackness"] = max(residuals["slackness"], slack_limits / whole)
+        residuals["slackness"] = max(residuals["slackness"], slack_limits / total_size)
         worth = np.where(instance.demand > 0, demand_price, 0.0) * instance.demand
         bound = float((worth.sum(axis=0) + paid) @ instance.hours)
         bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
         return Certificate(
-            total, bound, (total - bound) / whole, residuals, self._by_metro(demand_price)
+            total, bound, (total - bound) / total_size, residuals, self._by_metro(demand_price)
         )
 
     def _weighted(self) -> list[tuple[np.ndarray, Measure]]:
@@ -128,14 +128,14 @@ class _Proof:
         inside = np.zeros((len(self.limits), self.instance.demand.shape[1]), dtype=bool)
         for n, limit in enumerate(self.limits):
             inside[n, limit.steps] = True
-        patterns, which = np.unique(inside, axis=1, return_inverse=True)
+        patterns, pattern_of = np.unique(inside, axis=1, return_inverse=True)
         out = []
         for n, pattern in enumerate(patterns.T):
             measure = self.objective
             for j in np.flatnonzero(pattern).tolist():
                 if self.prices[j]:
                     measure = measure.plus(self.limits[j].measure, float(self.prices[j]))
-            out.append((np.flatnonzero(which.ravel() == n), measure))
+            out.append((np.flatnonzero(pattern_of.ravel() == n), measure))
         return out
 
     def _demand_price(self, measure: Measure, steps: np.ndarray) -> np.ndarray:
@@ -189,9 +189,9 @@ class _Proof:
     def _share_of(self, part: Measure, flows: SourceFlows) -> np.ndarray:
         """What a part of the weighted objective comes to by itself, without its sign."""
         price = 1.0
-        for limit, own in zip(self.limits, self.prices, strict=True):
+        for limit, limit_price in zip(self.limits, self.prices, strict=True):
             if limit.measure is part:
-                price = float(own)
+                price = float(limit_price)
         share: np.ndarray = price * np.abs(part.units(self.instance, *flows[:4]))
         return share
 
@@ -215,16 +215,16 @@ class _Proof:
         dual = self.duals[name]
         bound = np.where(dual > 0, rows.lower, rows.upper)
         net, _ = rows.activity(self.flows.hour, self.column, self.flows.value, dual.shape[1])
-        known = np.where(np.isfinite(bound), bound, 0.0)
-        total = (known * dual).sum(axis=0)
+        finite_bound = np.where(np.isfinite(bound), bound, 0.0)
+        total = (finite_bound * dual).sum(axis=0)
         if rows.surplus is not None:
             most = np.minimum(rows.surplus, self._usable(rows))
-            sold = np.clip(net - known, 0.0, rows.surplus)
+            bought = np.clip(net - finite_bound, 0.0, rows.surplus)
             reduced = np.where(rows.surplus > 0, price + np.minimum(dual, 0.0), 0.0)
-            slack += np.abs(reduced * np.where(reduced < 0, most - sold, sold)).sum(axis=0)
+            slack += np.abs(reduced * np.where(reduced < 0, most - bought, bought)).sum(axis=0)
             total = total + (np.minimum(reduced, 0.0) * most).sum(axis=0)
-            net = net - sold
-        slack += np.where(dual != 0, np.abs(dual * (known - net)), 0.0).sum(axis=0)
+            net = net - bought
+        slack += np.where(dual != 0, np.abs(dual * (finite_bound - net)), 0.0).sum(axis=0)
         if (~np.isfinite(bound) & (dual != 0)).any():
             slack += np.where(~np.isfinite(bound) & (dual != 0), np.inf, 0.0).sum(axis=0)
         return np.asarray(total)

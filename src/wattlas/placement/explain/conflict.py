@@ -41,9 +41,11 @@ def stranded_words(instance: Instance) -> str:
 def hour_words(instance: Instance, steps: np.ndarray) -> str:
     """The smallest conflict of the first infeasible step, and how many more steps clash."""
     clash = hour_conflict(instance, int(steps[0]))
-    told = [each for each in constraints() if each.name in clash.rows]
-    if told:
-        text = told[-1].clash_words(instance, clash)  # the others are told with it
+    constraints_named = [
+        constraint for constraint in constraints() if constraint.name in clash.rows
+    ]
+    if constraints_named:
+        text = constraints_named[-1].clash_words(instance, clash)  # its words include the others
     else:
         text = f"At {clash.when} {clash.who} have no place."
     more = len(steps) - 1
@@ -81,10 +83,10 @@ def _irreducible(instance: Instance) -> tuple[tuple[int, ...], dict[str, tuple[i
     highs.load(solver, highs.Lp(zero, zero, np.full(len(zero), np.inf), blocks))
     solver.setOptionValue("iis_strategy", IRREDUCIBLE)
     solver.run()
-    _, found = solver.getIis()
+    _, conflict = solver.getIis()
     sources: list[int] = []
     rows: dict[str, tuple[int, ...]] = {}
-    for index in sorted(int(row) for row in found.row_index_):
+    for index in sorted(int(row) for row in conflict.row_index_):
         if index < instance.sources:
             sources.append(index)
         else:
@@ -100,15 +102,17 @@ def _blocks(instance: Instance) -> tuple[list[Rows], list[tuple[str, int]]]:
     constraint and row that each of those after the demand is.
     """
     layout = Layout(instance, np.array([0]))
-    made = [
+    constraint_blocks = [
         (rows, block)
         for rows in hourly_rows(instance).values()
         if (block := hourly(layout, rows)) is not None
     ]
-    names = [(rows.name, int(j)) for rows, _ in made for j in np.flatnonzero(rows.bound())]
+    names = [
+        (rows.name, int(j)) for rows, _ in constraint_blocks for j in np.flatnonzero(rows.bound())
+    ]
     scale = 100.0 / max(float(instance.demand.max(initial=0.0)), 1e-300)
     blocks = []
-    for block in [demand(layout), *(block for _, block in made)]:
+    for block in [demand(layout), *(block for _, block in constraint_blocks)]:
         largest = block.largest()
         unit = block.times(1.0 / np.where(largest > 0, largest, 1.0))
         blocks.append(replace(unit, lower=unit.lower * scale, upper=unit.upper * scale))

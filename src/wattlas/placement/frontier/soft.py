@@ -24,7 +24,7 @@ from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.blocks import at_once, part_of, weeks
+from wattlas.placement.window.blocks import at_once, instance_at, weeks
 
 SAMPLES = 24
 EXACT = 1e-9
@@ -104,7 +104,7 @@ def reach_ms(instance: Instance) -> float:
 def _probe(instance: Instance, question: Question, tally: Tally) -> Callable[[float], _Vertex]:
     """The vertex of V where its slope is the given one, found week by week."""
     requests, reach = latency_measure(instance)[1], reach_ms(instance)
-    parts = [part_of(instance, steps) for steps in weeks(instance.scenario.hours)]
+    parts = [instance_at(instance, steps) for steps in weeks(instance.scenario.hours)]
 
     def solved(part: Instance, slope: float) -> tuple[float, np.ndarray, SolveInfo]:
         main, tie = question.measures(part)

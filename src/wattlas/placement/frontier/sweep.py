@@ -140,8 +140,7 @@ def _engine_opens(sweep: Sweep, every: np.ndarray) -> bool:
 
 def _by_engine(sweep: Sweep, progress: Progress | None) -> Exact:
     """Hot in the engine; hours that it does not finish go to HiGHS."""
-    from wattlas.placement.engine import Account as Meter
-    from wattlas.placement.engine import solve_opening
+    from wattlas.placement.engine import Meter, solve_opening
 
     every = np.arange(sweep.instance.demand.shape[1])
     instance = pruned(sweep.instance, sweep.problem.measures, every, opens=sweep.opens)

@@ -111,7 +111,7 @@ class Engine:
         stays where it is, and both the flows and the duals are those of the measure. What it calls
         infeasible, or does not finish, is left.
         """
-        from wattlas.placement.engine import solve_hours
+        from wattlas.placement.engine import solve_program
 
         threads = 2 if len(steps) >= THREADED else 1
         whole, places = program(problem)
@@ -120,10 +120,10 @@ class Engine:
         start = None if kept is None else kept.for_steps(steps, point_of)
         if problem.tie is not None:
             tied = compact(with_measure(whole, places.surplus, with_tie(problem)))[0]
-            start = solve_hours(
+            start = solve_program(
                 tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
             ).basis
-        answer = solve_hours(
+        answer = solve_program(
             narrow, steps, start=start, threads=threads, keep_bases=memory is not None
         )
         if memory is not None:

@@ -30,17 +30,17 @@ def fingerprint(scenario: Scenario, *more: object) -> str:
             digest.update(f"\n{field.name}:".encode())
             for part in _parts(getattr(scenario, field.name)):
                 digest.update(part)
-    for one in more:
-        digest.update(f"\n{one!r}".encode())
+    for extra in more:
+        digest.update(f"\n{extra!r}".encode())
     return digest.hexdigest()
 
 
 def _parts(value: Any) -> Iterator[bytes | memoryview]:
     """A value as bytes that differ where values differ: types and lengths are part of them."""
     if isinstance(value, np.ndarray):
-        whole = np.ascontiguousarray(value)
-        yield f"array {whole.dtype.str} {whole.shape} ".encode()
-        yield whole.reshape(-1).view(np.uint8).data
+        array = np.ascontiguousarray(value)
+        yield f"array {array.dtype.str} {array.shape} ".encode()
+        yield array.reshape(-1).view(np.uint8).data
     elif is_dataclass(value) and not isinstance(value, type):
         yield f"{type(value).__name__}(".encode()
         for field in fields(value):

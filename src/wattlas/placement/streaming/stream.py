@@ -1,7 +1,7 @@
 """A long plan, chunk by chunk: memory is bounded by a chunk, not by the years.
 
 A chunk is a number of whole blocks (`blocks`): weeks of the calendar where nothing couples the
-hours, months or days where a cap holds over each of them, everything where frictions or a cap over
+hours, months or days where a cap holds over each of them, everything where switching costs or a cap over
 all time couple it. A plan in one piece is made of the same blocks, so that neither the length of
 the chunks nor how often the work was interrupted changes a single flow.
 """
@@ -26,14 +26,14 @@ from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.blocks import blocks_up_to
 
 CHUNK_STEPS = 192
-"""Steps that a chunk has room for unless something else is asked for: one block of hours."""
+"""Steps that a chunk holds by default: one block of hours."""
 
 
 def coupling_words(scenario: Scenario) -> str:
     """What the coupling means for streaming, in a sentence; empty where it means nothing."""
     window = coupling(scenario)
     if window is Window.ALL:
-        why = "frictions couple" if links(scenario) else "a limit over all time couples"
+        why = "switching costs couple" if links(scenario) else "a limit over all time couples"
         return f"{why} all hours: they are solved as one and written at the end"
     return (
         "" if window is None else f"a limit holds over each {window}: no chunk ends inside of one"
@@ -56,20 +56,24 @@ def chunk_scenarios(
     objective: Objective | None = None,
     steps: int = CHUNK_STEPS,
 ) -> Iterator[Scenario]:
-    """The scenario of each chunk, in order, made when it is asked for.
+    """The scenario of each chunk, in order, made when it is needed.
 
     `scenario` is one, or its stretches of time one after the other (each is cut on its own).
     Raises UsageError where a stretch ends inside of what must be solved as one.
     """
-    whole = isinstance(scenario, Scenario)
+    is_single = isinstance(scenario, Scenario)
     before: Scenario | None = None
-    for one in (scenario,) if isinstance(scenario, Scenario) else scenario:
-        own = one if objective is None else replace(one, objective=objective)
-        if not whole:
-            _check_apart(before, own)
-        for index in chunks(own, steps):
-            yield own if len(index) == own.hours.count else own.at_hours(index)
-        before = own
+    for stretch in (scenario,) if isinstance(scenario, Scenario) else scenario:
+        stretch_scenario = stretch if objective is None else replace(stretch, objective=objective)
+        if not is_single:
+            _check_apart(before, stretch_scenario)
+        for index in chunks(stretch_scenario, steps):
+            yield (
+                stretch_scenario
+                if len(index) == stretch_scenario.hours.count
+                else stretch_scenario.at_hours(index)
+            )
+        before = stretch_scenario
 
 
 def plan_stream(
@@ -85,8 +89,8 @@ def plan_stream(
     memory is bounded by a stretch. `objective` replaces the scenario's own. The chunks together
     are the plan: `Summary` adds their totals up. An infeasible chunk is a plan that says why.
     """
-    for one in chunk_scenarios(scenario, objective=objective, steps=chunk_steps):
-        yield plan(one, time_limit_s=time_limit_s)
+    for chunk in chunk_scenarios(scenario, objective=objective, steps=chunk_steps):
+        yield plan(chunk, time_limit_s=time_limit_s)
 
 
 def _check_apart(before: Scenario | None, after: Scenario) -> None:
@@ -125,16 +129,16 @@ class Summary:
     """The worst of the chunks'."""
 
     @staticmethod
-    def of(found: Plan) -> Summary:
+    def of(plan: Plan) -> Summary:
         """The summary of one plan."""
-        dual, info = found.abatement_usd_per_t, found.info
+        dual, info = plan.abatement_usd_per_t, plan.info
         return Summary(
-            status=found.status,
-            steps=found.scenario.hours.count,
-            hours=float(found.scenario.hours.hours.sum()),
-            totals=found.totals,
-            objective=found.objective,
-            it_mwh_by_region=tuple(it_mwh_by_region(found).tolist()),
+            status=plan.status,
+            steps=plan.scenario.hours.count,
+            hours=float(plan.scenario.hours.hours.sum()),
+            totals=plan.totals,
+            objective=plan.objective,
+            it_mwh_by_region=tuple(it_mwh_by_region(plan).tolist()),
             abatement_usd_per_t=() if dual is None else tuple(dual.tolist()),
             seconds=info.seconds,
             engine_hours=info.engine_hours,
@@ -155,24 +159,24 @@ class Summary:
             gap=self.gap,
         )
 
-    def plus(self, other: Summary) -> Summary:
+    def plus(self, later: Summary) -> Summary:
         """Both, one after the other. Sums are taken in that order, so that they are repeatable."""
         if not self.steps:
-            return other
-        mine, theirs = self.it_mwh_by_region, other.it_mwh_by_region
+            return later
+        mine, theirs = self.it_mwh_by_region, later.it_mwh_by_region
         return Summary(
-            status=max(self.status, other.status, key=list(Status).index),
-            steps=self.steps + other.steps,
-            hours=self.hours + other.hours,
-            totals=add_totals(self.totals, other.totals),
-            objective=self.objective + other.objective,
+            status=max(self.status, later.status, key=list(Status).index),
+            steps=self.steps + later.steps,
+            hours=self.hours + later.hours,
+            totals=add_totals(self.totals, later.totals),
+            objective=self.objective + later.objective,
             it_mwh_by_region=tuple(a + b for a, b in zip(mine, theirs, strict=True)),
-            abatement_usd_per_t=self.abatement_usd_per_t + other.abatement_usd_per_t,
-            seconds=self.seconds + other.seconds,
-            engine_hours=self.engine_hours + other.engine_hours,
-            highs_hours=self.highs_hours + other.highs_hours,
-            programs=self.programs + other.programs,
-            gap=max(self.gap, other.gap),
+            abatement_usd_per_t=self.abatement_usd_per_t + later.abatement_usd_per_t,
+            seconds=self.seconds + later.seconds,
+            engine_hours=self.engine_hours + later.engine_hours,
+            highs_hours=self.highs_hours + later.highs_hours,
+            programs=self.programs + later.programs,
+            gap=max(self.gap, later.gap),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -180,20 +184,20 @@ class Summary:
         return {**asdict(self), "status": str(self.status)}
 
     @staticmethod
-    def from_dict(given: dict[str, Any]) -> Summary:
+    def from_dict(document: dict[str, Any]) -> Summary:
         """What `as_dict` wrote."""
-        known = {one.name: given[one.name] for one in fields(Summary)}
-        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-        made = {"status": Status(known["status"]), "totals": Totals(**known["totals"])}
-        return Summary(**{**known, **lists, **made})
+        values = {field_.name: document[field_.name] for field_ in fields(Summary)}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        objects = {"status": Status(values["status"]), "totals": Totals(**values["totals"])}
+        return Summary(**{**values, **lists, **objects})
 
 
-def it_mwh_by_region(found: Plan) -> np.ndarray:
+def it_mwh_by_region(plan: Plan) -> np.ndarray:
     """IT energy of each region over the window, MWh, shape (R,)."""
-    scenario = found.scenario
+    scenario = plan.scenario
     total = np.zeros(len(scenario.regions))
     per_flow = PerFlow(scenario)
-    for flows in () if found.flows is None else slices(found.flows):
+    for flows in () if plan.flows is None else slices(plan.flows):
         on = flows.served
         total += np.bincount(flows.region[on], per_flow(flows)["it_mwh"][on], len(total))
     return total

@@ -1,1 +1,1 @@
-"""Hours that something couples: limits over windows, frictions."""
+"""Hours that something couples: limits over windows, switching costs."""

@@ -39,7 +39,7 @@ def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
 
 
 def over_blocks(
-    whole: Instance, stretches: Sequence[np.ndarray], work: Callable[[Instance, np.ndarray], T]
+    instance: Instance, stretches: Sequence[np.ndarray], work: Callable[[Instance, np.ndarray], T]
 ) -> Iterator[T]:
     """`work` of the instance of each stretch and its steps, in order, a few at a time.
 
@@ -47,7 +47,7 @@ def over_blocks(
     """
 
     def of_stretch(steps: np.ndarray) -> T:
-        return work(part_of(whole, steps), steps)
+        return work(instance_at(instance, steps), steps)
 
     if len(stretches) == 1:
         yield of_stretch(stretches[0])
@@ -55,12 +55,12 @@ def over_blocks(
         yield from at_once(of_stretch, stretches)
 
 
-def part_of(whole: Instance, steps: np.ndarray) -> Instance:
+def instance_at(instance: Instance, steps: np.ndarray) -> Instance:
     """The instance over some of its steps (increasing)."""
-    if len(steps) == whole.scenario.hours.count:
-        return whole
-    made = build_instance(whole.scenario.at_hours(steps), judged=whole.judged)
-    return made.by(whole.tactics)
+    if len(steps) == instance.scenario.hours.count:
+        return instance
+    part = build_instance(instance.scenario.at_hours(steps), judged=instance.judged)
+    return part.by(instance.tactics)
 
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:
@@ -92,21 +92,21 @@ def hours_up_to(hours: Hours, window: Window | None, steps: int) -> Iterator[Hou
         yield hours.take(index)
 
 
-def _together(found: list[np.ndarray], steps: int) -> Iterator[np.ndarray]:
-    held: list[np.ndarray] = []
-    for block in found:
-        if held and sum(map(len, held)) + len(block) > steps:
-            yield np.concatenate(held)
-            held = []
-        held.append(block)
-    yield np.concatenate(held)
+def _together(stretches: list[np.ndarray], steps: int) -> Iterator[np.ndarray]:
+    group: list[np.ndarray] = []
+    for block in stretches:
+        if group and sum(map(len, group)) + len(block) > steps:
+            yield np.concatenate(group)
+            group = []
+        group.append(block)
+    yield np.concatenate(group)
 
 
 def _runs(label: np.ndarray, least: int) -> list[np.ndarray]:
     """Runs of equal labels; those of fewer than `least` steps go together with the next."""
     starts = np.flatnonzero(label[1:] != label[:-1]) + 1
-    kept = [0]
+    run_starts = [0]
     for start in starts:
-        if start - kept[-1] >= max(least, 1):
-            kept.append(int(start))
-    return np.split(np.arange(len(label)), kept[1:])
+        if start - run_starts[-1] >= max(least, 1):
+            run_starts.append(int(start))
+    return np.split(np.arange(len(label)), run_starts[1:])

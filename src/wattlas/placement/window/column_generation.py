@@ -5,7 +5,7 @@ multipliers λ ≥ 0 on the limits the hours fall apart again,
 
     V(λ) = min over placements of  objective + Σ λ · (measure − limit)
 
-and each hour hands in its optimum as a *column*: what it costs and what it uses of every limit.
+and the optimum of each hour is a *column*: what it costs and what it uses of every limit.
 The master program chooses among the columns of each hour; its duals are the next λ. The master's
 value is that of a placement that keeps the limits, so it bounds the optimum from above; every V(λ)
 bounds it from below. The search ends where the two meet, or where no hour has a new column.
@@ -27,7 +27,7 @@ from wattlas.placement.problem.flows import SourceFlows, merge_equal
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit, together, within
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.master import Columns, Hulls, Master
+from wattlas.placement.window.master import HourColumns, Hulls, Master
 
 MOST_ROUNDS = 60
 EXACT = 1e-9
@@ -65,22 +65,21 @@ class ColumnGeneration:
     ) -> Solution:
         """Make `objective` least under all limits, group by group of those that share hours.
 
-        Where an hour has no placement at all, the solution names it and nothing is said of the
-        limits.
+        Where an hour has no placement at all, the solution names it and says nothing of the limits.
         """
         price = np.zeros(len(limits))
         parts: list[Solution] = []
         free = np.ones(instance.scenario.hours.count, dtype=bool)
         for group in together(limits):
-            own = [limits[n] for n in group]
-            solution = self._group(instance, objective, tie, own)
+            group_limits = [limits[n] for n in group]
+            solution = self._group(instance, objective, tie, group_limits)
             if solution.limit_least:
                 least = {group[n]: value for n, value in solution.limit_least.items()}
                 return replace(solution, limit_price=price, limit_least=least)
             if not len(solution.infeasible):
                 price[group] = solution.limit_price
             parts.append(solution)
-            for limit in own:
+            for limit in group_limits:
                 free[limit.steps] = False
         if free.any():
             parts.append(solve_hours(instance, objective, tie, np.flatnonzero(free)))
@@ -100,16 +99,17 @@ class ColumnGeneration:
     ) -> tuple[float, int]:
         """The multiplier of a sample of the steps under its part of the limit, by demand; programs.
 
-        What is far from the last multiplier takes many pivots; a sample takes them for few hours.
-        0 where there are several limits or few steps, or where the sample keeps it, or cannot.
+        A multiplier far from the last one takes many pivots; a sample takes them for few hours.
+        0 where there are several limits or few steps, and where the sample keeps its part of the
+        limit without a multiplier or cannot keep it.
         """
         steps = np.unique(limits[0].steps)
         if len(limits) != 1 or len(steps) < self.sampled:
             return 0.0, 0
-        some = steps[:: self.stride]
+        sample_steps = steps[:: self.stride]
         demanded = (instance.demand * instance.hours).sum(axis=0)
-        part = demanded[some].sum() / max(float(demanded[steps].sum()), 1e-300)
-        fewer = replace(limits[0], steps=some, bound=limits[0].bound * part)
+        demand_share = demanded[sample_steps].sum() / max(float(demanded[steps].sum()), 1e-300)
+        fewer = replace(limits[0], steps=sample_steps, bound=limits[0].bound * demand_share)
         solution = _searched(instance, objective, [fewer], exact=ROUGH)
         return (float(solution.limit_price[0]) if solution.ok else 0.0), solution.info.programs
 
@@ -147,9 +147,9 @@ class _Part:
 
 def _parts(steps: np.ndarray, inside: np.ndarray) -> list[_Part]:
     """The steps by the limits that they are in; `inside` is (limits, steps)."""
-    patterns, which = np.unique(inside, axis=1, return_inverse=True)
+    patterns, pattern_of = np.unique(inside, axis=1, return_inverse=True)
     return [
-        _Part(steps[which.ravel() == n], tuple(np.flatnonzero(pattern).tolist()))
+        _Part(steps[pattern_of.ravel() == n], tuple(np.flatnonzero(pattern).tolist()))
         for n, pattern in enumerate(patterns.T)
     ]
 
@@ -162,7 +162,7 @@ class _Search:
         self.steps = np.unique(np.concatenate([limit.steps for limit in limits]))
         self.bounds = np.array([limit.bound for limit in limits])
         self.inside = np.array([np.isin(self.steps, limit.steps) for limit in limits])
-        self.columns = Columns(used=np.zeros((0, len(limits))))
+        self.columns = HourColumns(used=np.zeros((0, len(limits))))
         self.solutions: list[Solution] = []
         self.parts = _parts(self.steps, self.inside)
         self.bound = -np.inf
@@ -195,7 +195,7 @@ class _Search:
 
     def kept(self, used: np.ndarray) -> list[bool]:
         """Which limits such a use keeps."""
-        return [within(float(u), each.bound) for u, each in zip(used, self.limits, strict=True)]
+        return [within(float(u), limit.bound) for u, limit in zip(used, self.limits, strict=True)]
 
     def ask_higher(self, first: np.ndarray) -> None:
         """Solve at multipliers that are likely too high, given what was used without any.
@@ -214,11 +214,11 @@ class _Search:
 
     def ask_beside(self, guess: float, first: np.ndarray) -> None:
         """Solve beside a multiplier of one limit, given its use, until the limit lies between."""
-        kept = all(self.kept(first))
-        factor = 1 / NEAR if kept else NEAR
+        kept_first = all(self.kept(first))
+        factor = 1 / NEAR if kept_first else NEAR
         for _ in range(MOST_NEAR):
             guess *= factor
-            if all(self.kept(self.ask(np.full(1, guess)))) != kept:
+            if all(self.kept(self.ask(np.full(1, guess)))) != kept_first:
                 return
             factor *= factor
 
@@ -272,12 +272,12 @@ class _Search:
 
         Its prices are those of the best bound.
         """
-        known = self.columns
+        columns = self.columns
         weight = np.zeros((len(self.solutions), self.instance.scenario.hours.count))
         if shares is None:
             weight[0, self.steps] = 1.0
         else:
-            np.add.at(weight, (known.answer, self.steps[known.hour]), shares)
+            np.add.at(weight, (columns.answer, self.steps[columns.hour]), shares)
         parts = []
         for n, solution in enumerate(self.solutions):
             value = solution.flows.value * weight[n][solution.flows.hour]
@@ -295,8 +295,8 @@ class _Search:
             self._take(solve_hours(self.instance, limit.measure, self.objective, self.steps))
         least = {
             j: min(
-                float(limit.measure.by_hour(self.instance, each.flows)[limit.steps].sum())
-                for each in self.solutions
+                float(limit.measure.by_hour(self.instance, solution.flows)[limit.steps].sum())
+                for solution in self.solutions
             )
             for j, limit in enumerate(self.limits)
         }

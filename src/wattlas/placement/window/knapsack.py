@@ -1,8 +1,9 @@
 """Share caps where nothing else ties demands to each other: a fractional knapsack.
 
-Each source in each step has a best place in full service and a best one degraded. What degrading
-saves per request is its density; the promised number of requests is the size of the sack. Filled
-from the dearest saving down, it is the optimum, and the saving at which it is full is the dual.
+Each source in each step has a best place in full service and a best degraded one. What degrading
+saves per request is the density of an item. The number of requests that the cap allows is the size
+of the sack. Filled from the largest saving down, it is the optimum; the saving at which it is full
+is the dual.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Knapsack:
 
     def takes(self, instance: Instance, limits: Sequence[Limit]) -> bool:
         """Where no row ties the demands of an hour together, and all limits are share caps."""
-        own = all(limit.constraint == DegradedShare.name for limit in limits)
-        return own and not ties_demands(instance)
+        all_share_caps = all(limit.constraint == DegradedShare.name for limit in limits)
+        return all_share_caps and not ties_demands(instance)
 
     def solve(
         self,
@@ -63,12 +64,12 @@ class Knapsack:
         None where they do share one, or where a cap cannot be kept.
         """
         by_id = {cap.cap.id: cap for cap in caps_on_sources(instance, hourly=False)}
-        taken = np.zeros(instance.demand.shape, dtype=bool)
+        counted = np.zeros(instance.demand.shape, dtype=bool)
         for limit in limits:
             cell = np.ix_(by_id[limit.id].counted, limit.steps)
-            if taken[cell].any():
+            if counted[cell].any():
                 return None
-            taken[cell] = True
+            counted[cell] = True
         full = _best(instance, ~instance.degraded, objective, tie, shed=True)
         less = _best(instance, instance.degraded, objective, tie, shed=False)
         share = np.where(less.unit < full.unit, 1.0, 0.0)
@@ -88,7 +89,7 @@ class Knapsack:
 
 def _best(
     instance: Instance,
-    which: np.ndarray,
+    selected: np.ndarray,
     objective: Measure,
     tie: Measure | None,
     *,
@@ -98,7 +99,7 @@ def _best(
     steps = np.arange(instance.demand.shape[1])
     half = replace(
         instance,
-        allowed=instance.allowed & which[:, None, :],
+        allowed=instance.allowed & selected[:, None, :],
         unserved_usd=instance.unserved_usd if shed else np.full(instance.sources, np.nan),
     )
     first, kind = kinds(half, (objective,) if tie is None else (objective, tie))
@@ -113,12 +114,12 @@ def _best(
     unit = np.empty(slot.shape)
     for chunk in slots.chunks(steps):
         slot[:, chunk], unit[:, chunk] = slots.best(main, second, chunk)
-    known = kind >= 0
+    has_place = kind >= 0
     return _Best(
         slots,
         kind,
-        np.where(known[:, None], slot[kind], -1),
-        np.where(known[:, None], unit[kind], np.inf),
+        np.where(has_place[:, None], slot[kind], -1),
+        np.where(has_place[:, None], unit[kind], np.inf),
     )
 
 
@@ -149,10 +150,10 @@ def _threshold(saving: np.ndarray, rate: np.ndarray, room: float) -> tuple[float
     gains = np.flatnonzero((saving > 0) & (rate > 0))
     order = gains[np.argsort(-saving[gains])]
     filled = np.cumsum(rate[order])
-    whole = int(np.searchsorted(filled, room * (1 + 1e-14), side="right"))
-    if whole >= len(order):
+    taken_whole = int(np.searchsorted(filled, room * (1 + 1e-14), side="right"))
+    if taken_whole >= len(order):
         return 0.0, 0.0
-    dual = float(saving[order[whole]])
+    dual = float(saving[order[taken_whole]])
     above = order[: int(np.searchsorted(-saving[order], -dual, side="left"))]
     return dual, room - float(rate[above].sum())
 

@@ -36,12 +36,12 @@ class WindowSolver(Protocol):
     def solve(
         self, instance: Instance, objective: Measure, tie: Measure | None, limits: Sequence[Limit]
     ) -> Solution | None:
-        """The optimum under the limits; None where it has no answer, and another is asked."""
+        """The optimum under the limits; None where it has no answer: the next solver is tried."""
         ...
 
 
 SOLVERS: tuple[WindowSolver, ...] = (Knapsack(), ColumnGeneration())
-"""Who is asked, in this order: the first that takes the limits and finds an answer."""
+"""Solvers in order: the first that takes the limits and finds an answer is used."""
 
 
 def limits_of(instance: Instance) -> list[Limit]:
@@ -72,8 +72,8 @@ def in_full(instance: Instance) -> Instance:
     """The same demand in full service: nothing degraded."""
     if not instance.scenario.share_caps:
         return instance
-    made = build_instance(full_service(instance.scenario), instance.judged.budget_ms)
-    return made.by(instance.tactics)
+    plain = build_instance(full_service(instance.scenario), instance.judged.budget_ms)
+    return plain.by(instance.tactics)
 
 
 def solve_limits(
@@ -119,15 +119,15 @@ def reports(
     What ties hours together is part of what is used of a limit on money.
     """
     utc = instance.scenario.hours.utc
-    known: dict[int, np.ndarray] = {}
+    used_by_measure: dict[int, np.ndarray] = {}
     out = []
     for limit, price in zip(limits, solution.limit_price, strict=True):
         measure, steps = limit.measure, limit.steps
-        if id(measure) not in known:
+        if id(measure) not in used_by_measure:
             used = measure.by_hour(instance, solution.flows)
             money = linked_usd(instance, solution.flows) if measure.unit == "USD" else 0.0
-            known[id(measure)] = used + money
-        used_here, total = float(known[id(measure)][steps].sum()), limit.total
+            used_by_measure[id(measure)] = used + money
+        used_here, total = float(used_by_measure[id(measure)][steps].sum()), limit.total
         out.append(
             LimitReport(
                 id=limit.id,

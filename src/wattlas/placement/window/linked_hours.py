@@ -17,10 +17,7 @@ from wattlas.placement.problem.unit_values import Measure, carbon, unserved
 from wattlas.placement.window.blocks import at_once
 from wattlas.placement.window.column_generation import beyond_reach
 from wattlas.placement.window.limits import solve_limits
-from wattlas.placement.window.rolling_horizon import RollingHorizon
-
-PROVEN = 1e-9
-"""A relative gap that is rounding."""
+from wattlas.placement.window.rolling_horizon import PROVEN, RollingHorizon
 
 
 def solve_linked_hours(
@@ -72,11 +69,11 @@ def _as_clean(instance: Instance, apart: Solution, run: np.ndarray) -> tuple[Lim
 
     One limit on both would let rounding of what weighs most, unserved demand, pass for carbon.
     """
-    made = []
+    limits = []
     for name, measure in (("carbon", carbon(instance)), ("unserved", unserved(instance))):
         used = float(measure.by_hour(instance, apart.flows)[run].sum())
-        made.append(Limit("", name, measure, used + PROVEN * abs(used), run))
-    return tuple(made)
+        limits.append(Limit("", name, measure, used + PROVEN * abs(used), run))
+    return tuple(limits)
 
 
 def _breaks(instance: Instance) -> np.ndarray:
@@ -99,8 +96,8 @@ def _with_limits(
     if solution.status is not Status.INFEASIBLE:
         return solution
     least = _least(instance, limits, time_limit_s)
-    none = np.zeros(0, np.int64)
-    return replace(solution, infeasible=none, limit_least=least)
+    no_hours = np.zeros(0, np.int64)
+    return replace(solution, infeasible=no_hours, limit_least=least)
 
 
 def _out_of_time(
@@ -108,7 +105,7 @@ def _out_of_time(
 ) -> Solution:
     """What the limits allow without links: a placement, and a bound that links only raise.
 
-    A limit on money holds what links cost, too, and may be broken by them: then nothing was found.
+    A limit on money includes what links cost, so links may break it: then nothing was found.
     """
     solution = solve_limits(instance, main, tie, limits)
     if not solution.ok:
@@ -137,9 +134,11 @@ def _least(
         solution = solve_hours(instance, limit.measure, None, limit.steps)
         used = limit.measure.by_hour(instance, solution.flows)
         if limit.measure.unit == "USD":
-            whole = RollingHorizon(instance, limit.measure, every, whole=True).solve(time_limit_s)
-            if whole.status is Status.OPTIMAL:
-                used = limit.measure.by_hour(instance, whole.flows)
-                used = used + linked_usd(instance, whole.flows)
+            single_window = RollingHorizon(instance, limit.measure, every, undivided=True).solve(
+                time_limit_s
+            )
+            if single_window.status is Status.OPTIMAL:
+                used = limit.measure.by_hour(instance, single_window.flows)
+                used = used + linked_usd(instance, single_window.flows)
         least[n] = float(used[limit.steps].sum())
     return beyond_reach(limits, least)

@@ -24,7 +24,7 @@ from wattlas.placement.problem.unit_values import Measure
 
 @dataclass(frozen=True)
 class Linked:
-    """What one program over some hours is asked: limits to keep, and what ran before.
+    """What one program over some hours must keep: limits, and what ran before.
 
     `before` is by the name of each link; `value_after` (R·M,) what one GPU-h/h held at the end
     saves later. Without `with_links` the hours are tied by the limits alone.
@@ -58,7 +58,7 @@ def solve_linked(
         cost[layout.column("u")[-1]] -= linked.value_after
     blocks = rows_of(layout, tied, linked.limits, costs)
     built = time.perf_counter() - began
-    scale = Scale(instance, cost)
+    scale = ProgramScale(instance, cost)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
     answer = highs.checked(
         highs.solve(
@@ -83,8 +83,8 @@ def solve_linked(
     dual = scale.duals(answer, blocks)
     if "limits" in dual:
         price = np.maximum(-dual["limits"], 0.0)
-    x, at = answer.x / scale.demand, layout.column("x")
-    parts = [columns_to_flows(instance, x[at[h]], int(t)) for h, t in enumerate(steps)]
+    x, columns_x = answer.x / scale.demand, layout.column("x")
+    parts = [columns_to_flows(instance, x[columns_x[h]], int(t)) for h, t in enumerate(steps)]
     duals = _hourly_duals(layout, dual)
     return Solution(join(parts), duals, info=info, limit_price=price)
 
@@ -104,15 +104,15 @@ def rows_of(
     costs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
 ) -> list[Rows]:
     """Every row: demand, the constraints of an hour, the links, the limits over windows."""
-    made = [demand(layout)]
-    made += [
+    blocks = [demand(layout)]
+    blocks += [
         block
         for rows in hourly_rows(layout.instance).values()
         if (block := hourly(layout, rows)) is not None
     ]
-    made += [block for link in tied for block in link.rows(layout)]
+    blocks += [block for link in tied for block in link.rows(layout)]
     capped = window_limits(layout, limits, costs)
-    return made if capped is None else [*made, capped]
+    return blocks if capped is None else [*blocks, capped]
 
 
 def _hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -120,14 +120,14 @@ def _hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, n
     instance, steps = layout.instance, layout.hours
     duals = no_duals(instance)
     for name, rows in hourly_rows(instance).items():
-        kept = np.flatnonzero(rows.bound(steps))
-        if name in dual and len(kept):
-            by_hour = dual[name].reshape(len(steps), len(kept)) / instance.hours[steps][:, None]
-            duals[name][np.ix_(kept, steps)] = by_hour.T
+        binding = np.flatnonzero(rows.bound(steps))
+        if name in dual and len(binding):
+            by_hour = dual[name].reshape(len(steps), len(binding)) / instance.hours[steps][:, None]
+            duals[name][np.ix_(binding, steps)] = by_hour.T
     return duals
 
 
-class Scale:
+class ProgramScale:
     """Demand and money brought to the order of 100, so that tolerances mean the same everywhere."""
 
     def __init__(self, instance: Instance, cost: np.ndarray) -> None:
@@ -152,10 +152,14 @@ class Scale:
 
     def duals(self, answer: highs.Answer, blocks: list[Rows]) -> dict[str, np.ndarray]:
         """Duals of every block in the objective's unit; those of the wrong sign are rounding."""
-        out, at = {}, 0
+        out, first_row = {}, 0
         for block in blocks:
-            raw = answer.dual[at : at + len(block.lower)] * self.row[block.name] / self.cost
+            raw = (
+                answer.dual[first_row : first_row + len(block.lower)]
+                * self.row[block.name]
+                / self.cost
+            )
             raw = np.where(np.isfinite(block.lower), raw, np.minimum(raw, 0.0))
             out[block.name] = np.where(np.isfinite(block.upper), raw, np.maximum(raw, 0.0))
-            at += len(block.lower)
+            first_row += len(block.lower)
         return out

@@ -26,7 +26,7 @@ SAME = 1e-13
 
 
 @dataclass
-class Columns:
+class HourColumns:
     """What hours cost and use at the multipliers that were tried, one entry per column.
 
     `hour` is the position of its hour, `answer` the number of the placement that it is from;
@@ -47,13 +47,13 @@ class Columns:
         self.used = np.concatenate([self.used, used[new]])
 
     def _new(self, cost: np.ndarray, used: np.ndarray) -> np.ndarray:
-        same = np.zeros(len(cost), dtype=bool)
+        is_known = np.zeros(len(cost), dtype=bool)
         if len(self.hour):
             scale = np.abs(self.used).max(axis=0, initial=0.0) + 1e-300
             near = np.abs(self.cost - cost[self.hour]) <= SAME * np.abs(self.cost) + 1e-300
             near &= (np.abs(self.used - used[self.hour]) <= SAME * scale).all(axis=1)
-            same[self.hour[near]] = True
-        return np.flatnonzero(~same)
+            is_known[self.hour[near]] = True
+        return np.flatnonzero(~is_known)
 
 
 class Hulls:
@@ -63,13 +63,13 @@ class Hulls:
     each, `value` what that costs.
     """
 
-    def __init__(self, hours: int, limit: np.ndarray, _columns: Columns) -> None:
+    def __init__(self, hours: int, limit: np.ndarray, _columns: HourColumns) -> None:
         self.hours, self.limit = hours, float(limit[0])
         self.kept = False
         self.value = np.inf
         self.shares = np.zeros(0)
 
-    def solve(self, columns: Columns) -> np.ndarray:
+    def solve(self, columns: HourColumns) -> np.ndarray:
         """The multiplier ≥ 0: the price of the last step taken; any where the limit is not kept."""
         use, cost = columns.used[:, 0], columns.cost
         hull = _hull(columns.hour, use, cost)
@@ -82,15 +82,15 @@ class Hulls:
         self.kept = within(float(use[hull[least]].sum()), self.limit)
         if not self.kept:
             return np.ones(1)
-        now = hull[most]
-        need = float(use[now].sum()) - self.limit
+        taken = hull[most]
+        need = float(use[taken].sum()) - self.limit
         order = np.argsort(price, kind="stable")
         down = np.cumsum(size[order])
         last = int(np.searchsorted(down, need))
-        taken = order[:last]
-        now[columns.hour[low[taken]]] = low[taken]  # An hour's later steps lie lower.
+        steps_taken = order[:last]
+        taken[columns.hour[low[steps_taken]]] = low[steps_taken]  # An hour's later steps lie lower.
         self.shares = np.zeros(len(use))
-        self.shares[now] = 1.0
+        self.shares[taken] = 1.0
         multiplier = 0.0
         if need > 0 and last < len(order):
             part = order[last]
@@ -108,11 +108,11 @@ def _hull(hour: np.ndarray, use: np.ndarray, cost: np.ndarray) -> np.ndarray:
     order = np.lexsort((cost, use, hour))
     while True:
         h, u, c = hour[order], use[order], cost[order]
-        same = h[1:] == h[:-1]
+        same_hour = h[1:] == h[:-1]
         drop = np.zeros(len(order), dtype=bool)
-        drop[1:] = same & (c[1:] >= c[:-1])
+        drop[1:] = same_hour & (c[1:] >= c[:-1])
         run, fall = np.diff(u), -np.diff(c)
-        drop[1:-1] |= same[1:] & same[:-1] & (fall[:-1] * run[1:] <= fall[1:] * run[:-1])
+        drop[1:-1] |= same_hour[1:] & same_hour[:-1] & (fall[:-1] * run[1:] <= fall[1:] * run[:-1])
         if not drop.any():
             return order
         order = order[~drop]
@@ -125,7 +125,7 @@ class Master:
     phase makes the excess least; once there is none, the second makes the cost least.
     """
 
-    def __init__(self, hours: int, limit: np.ndarray, columns: Columns) -> None:
+    def __init__(self, hours: int, limit: np.ndarray, columns: HourColumns) -> None:
         self.hours, self.limit = hours, limit
         self.cost_scale = 100.0 / max(float(np.abs(columns.cost).max(initial=0.0)), 1e-300)
         spread = np.abs(columns.used).max(axis=0, initial=0.0)
@@ -138,20 +138,20 @@ class Master:
         self._rows()
         self.kept = False
         self.value = np.inf
-        self.known = 0
+        self.added = 0
         self.shares = np.zeros(0)
 
     def _rows(self) -> None:
         n, m = self.hours, len(self.limit)
-        none = np.zeros(0, np.int32)
+        no_index = np.zeros(0, np.int32)
         start = np.zeros(n, np.int32)
-        self.solver.addRows(n, np.ones(n), np.ones(n), 0, start, none, np.zeros(0))
+        self.solver.addRows(n, np.ones(n), np.ones(n), 0, start, no_index, np.zeros(0))
         self.solver.addRows(
             m, np.full(m, -np.inf), self.limit * self.use_scale, m,
             self.excess, self.excess, np.full(m, -1.0),
         )  # fmt: skip
 
-    def solve(self, columns: Columns) -> np.ndarray:
+    def solve(self, columns: HourColumns) -> np.ndarray:
         """Multipliers ≥ 0: of the cost where the limits are kept, else of the excess over them."""
         self._add(columns)
         answer = highs.run_safely(self.solver)
@@ -168,7 +168,7 @@ class Master:
         self.value = float(columns.cost @ self.shares)
         return dual
 
-    def _keep(self, columns: Columns, excess: np.ndarray) -> None:
+    def _keep(self, columns: HourColumns, excess: np.ndarray) -> None:
         """From now on the excess stays at what rounding left, and the cost is made least."""
         self.kept = True
         n, m = len(columns.hour), len(self.limit)
@@ -177,9 +177,9 @@ class Master:
         every = np.arange(m, m + n, dtype=np.int32)
         self.solver.changeColsCost(n, every, columns.cost * self.cost_scale)
 
-    def _add(self, columns: Columns) -> None:
+    def _add(self, columns: HourColumns) -> None:
         """Columns that the program does not have yet."""
-        new = slice(self.known, len(columns.hour))
+        new = slice(self.added, len(columns.hour))
         hour, cost, used = columns.hour[new], columns.cost[new], columns.used[new]
         n, m = len(hour), len(self.limit)
         if not n:
@@ -193,4 +193,4 @@ class Master:
             n, cost * self.cost_scale * self.kept, np.zeros(n), np.full(n, np.inf), index.size,
             start, index.ravel(), value.ravel(),
         )  # fmt: skip
-        self.known = len(columns.hour)
+        self.added = len(columns.hour)

@@ -36,14 +36,14 @@ PROVEN = 1e-9
 
 @dataclass(frozen=True)
 class Horizon:
-    """How windows are cut: programs of up to `whole` columns are one window; beyond, `commit` hours
-    of a window are kept, and it looks `ahead` so many further.
+    """How windows are cut: a program of up to `largest` columns is one window. Of a larger one each
+    window keeps `commit` hours and looks `ahead` that many hours further.
 
     12 and 6 hours: a week of 40 regions was 0.009 to 0.023 % above the optimum; 3 hours and 3 took
     two thirds of the time and were 0.062 % above it.
     """
 
-    whole: int = 200_000
+    largest: int = 200_000
     commit: int = 12
     ahead: int = 6
 
@@ -58,11 +58,11 @@ class RollingHorizon:
         steps: np.ndarray,
         limits: Sequence[Limit] = (),
         *,
-        whole: bool = False,
+        undivided: bool = False,
         horizon: Horizon | None = None,
     ) -> None:
-        """`whole` makes it one window whatever its size; limits do, too."""
-        self.given, self.measure_given = instance, measure
+        """`undivided` makes it one window whatever its size; limits do, too."""
+        self.unmerged, self.unmerged_measure = instance, measure
         self.steps, self.limits = steps, limits
         self.horizon = horizon or instance.tactics.horizon or Horizon()
         measures = (measure, *(limit.measure for limit in limits))
@@ -79,7 +79,7 @@ class RollingHorizon:
             few, measure, self.kind = added_up(few, measure)
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
-        self.one_window = whole or bool(limits) or size <= self.horizon.whole
+        self.one_window = undivided or bool(limits) or size <= self.horizon.largest
         self.parts: list[Solution] = []
         self.bound: Bound | None = None
 
@@ -93,16 +93,16 @@ class RollingHorizon:
         status = self._windows(deadline)
         if not self.parts:
             return unsolved(
-                self.given, status=status, limit_price=np.zeros(len(self.limits)),
+                self.unmerged, status=status, limit_price=np.zeros(len(self.limits)),
                 infeasible=self.steps if status is Status.INFEASIBLE else self.steps[:0],
             )  # fmt: skip
-        whole = join_steps(self.parts)
-        flows = whole.flows
+        joined = join_steps(self.parts)
+        flows = joined.flows
         if self.kind is not None:
-            flows = shared_out(flows, self.given, self.kind)
+            flows = shared_out(flows, self.unmerged, self.kind)
         seconds = time.perf_counter() - began
-        info = replace(whole.info, seconds=seconds, highs_hours=len(self.steps))
-        solution = replace(whole, flows=flows, info=info, status=status)
+        info = replace(joined.info, seconds=seconds, highs_hours=len(self.steps))
+        solution = replace(joined, flows=flows, info=info, status=status)
         if self.limits:
             return replace(solution, limit_price=self.parts[0].limit_price)
         certify = status is not Status.OPTIMAL and self.bound is not None
@@ -116,10 +116,10 @@ class RollingHorizon:
             commit, ahead = self.horizon.commit, self.horizon.ahead
             self.bound = ascend(self._coupled())
         for low in range(0, len(self.steps), commit):
-            left = None if deadline is None else deadline - time.perf_counter()
+            seconds_left = None if deadline is None else deadline - time.perf_counter()
             window = np.arange(low, min(low + commit + ahead, len(self.steps)))
-            late = left is not None and left <= 0
-            ended = Status.LIMIT if late else self._window(window, commit, left)
+            late = seconds_left is not None and seconds_left <= 0
+            ended = Status.LIMIT if late else self._window(window, commit, seconds_left)
             if ended is Status.INFEASIBLE:
                 return ended
             if ended is not Status.OPTIMAL:
@@ -141,12 +141,12 @@ class RollingHorizon:
         )
         if solution.status is not Status.OPTIMAL:
             return solution.status
-        kept = steps[:commit]
-        on = np.isin(solution.flows.hour, kept)
-        last = solution.flows.where(solution.flows.hour == kept[-1])
+        kept_steps = steps[:commit]
+        on = np.isin(solution.flows.hour, kept_steps)
+        last = solution.flows.where(solution.flows.hour == kept_steps[-1])
         self.before = {link.name: link.left_behind(self.instance, last) for link in self.tied}
         self.parts.append(replace(solution, flows=solution.flows.where(on),
-                                  duals=_only(solution.duals, kept)))  # fmt: skip
+                                  duals=_only(solution.duals, kept_steps)))  # fmt: skip
         return Status.OPTIMAL
 
     @property
@@ -155,7 +155,7 @@ class RollingHorizon:
         return any("u" in link.blocks(self.instance) for link in self.tied)
 
     def _coupled(self) -> Coupled:
-        before = held_before(self.given, self.steps) if self._starts else None
+        before = held_before(self.unmerged, self.steps) if self._starts else None
         return Coupled(self.instance, self.measure, self.steps, before)
 
     def _give_up(self, low: int) -> None:
@@ -168,8 +168,8 @@ class RollingHorizon:
     def _certified(self, solution: Solution) -> Solution:
         """The solution with its gap; optimal where the gap is rounding."""
         assert self.bound is not None
-        paid = linked_usd(self.given, solution.flows)
-        total = float((self.measure_given.by_hour(self.given, solution.flows) + paid).sum())
+        paid = linked_usd(self.unmerged, solution.flows)
+        total = float((self.unmerged_measure.by_hour(self.unmerged, solution.flows) + paid).sum())
         gap = max((total - self.bound.value) / max(abs(total), 1e-300), 0.0)
         status = Status.OPTIMAL if gap <= PROVEN else Status.LIMIT
         return replace(solution, info=replace(solution.info, gap=gap), status=status)
@@ -190,7 +190,7 @@ def _apart(coupled: Coupled, measure: Measure, bound: Bound, low: int) -> Soluti
     Hours that the engine gave up are placed by HiGHS, at no multipliers.
     """
     answer, steps = bound.hours, coupled.steps
-    if not coupled.whole:
+    if not coupled.keeps_every_row:
         return solve_hours(coupled.instance, measure, None, steps[low:])
     hour = np.repeat(np.arange(len(answer.hours)), np.diff(answer.indptr))
     on = (hour >= low) & (answer.value > 0)
@@ -202,8 +202,8 @@ def _apart(coupled: Coupled, measure: Measure, bound: Bound, low: int) -> Soluti
         np.where(region >= 0, answer.point[on], 0).astype(np.int64),
         answer.value[on],
     )
-    left = low + np.flatnonzero(answer.status[low:] != OPTIMAL)
+    gave_up = low + np.flatnonzero(answer.status[low:] != OPTIMAL)
     placed = replace(unsolved(coupled.instance), info=SolveInfo(solver=""))
-    if len(left):
-        placed = solve_hours(coupled.instance, measure, None, steps[left], Solver.HIGHS)
+    if len(gave_up):
+        placed = solve_hours(coupled.instance, measure, None, steps[gave_up], Solver.HIGHS)
     return placed.with_flows(join([flows, placed.flows]))

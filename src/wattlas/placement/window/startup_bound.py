@@ -56,7 +56,7 @@ class Coupled:
         """`before` (R, M) is what runs before the first step, GPU-h/h; None where it is free."""
         self.instance, self.steps, self.before = instance, steps, before
         problem = HourProblem(instance, measure)
-        self.whole = ENGINE.takes(problem, steps)
+        self.keeps_every_row = ENGINE.takes(problem, steps)
         """Whether the engine keeps every constraint: else the bound holds, but its hours do not."""
         made, places = program(problem)
         self.program, self.surplus = _of_steps(made, steps), places.surplus
@@ -75,36 +75,36 @@ class Coupled:
         price = ((rho - after) / self.hours)[:, self.variant]
         if len(self.surplus):  # What is bought, or not, runs no model.
             price = np.concatenate([price, np.zeros_like(price[:, :1])], axis=1)
-        found = self._solve(np.ascontiguousarray(price))
-        held = self._held(found)
-        value = float(_safe(self.program, found) @ self.hours)
+        solution = self._solve(np.ascontiguousarray(price))
+        held = self._held(solution)
+        value = float(_safe(self.program, solution) @ self.hours)
         start = np.zeros_like(held[:, :, :1]) if self.before is None else self.before[..., None]
         value -= float((rho[:, :, :1] * start).sum())
         rise = np.diff(held, axis=2, prepend=start)
-        return Bound(value, rho, self.surplus.without(found)), rise
+        return Bound(value, rho, self.surplus.without(solution)), rise
 
     def _solve(self, per_gpu_h: np.ndarray) -> HourlySolution:
-        from wattlas.placement.engine import solve_hours
+        from wattlas.placement.engine import solve_program
 
-        found = solve_hours(
+        solution = solve_program(
             replace(self.program, per_gpu_h=per_gpu_h),
             start=self.basis,
             threads=2 if len(self.steps) >= THREADED else 1,
             keep_bases=True,
         )
-        self.basis = found.basis
-        return found
+        self.basis = solution.basis
+        return solution
 
-    def _held(self, found: HourlySolution) -> np.ndarray:
+    def _held(self, solution: HourlySolution) -> np.ndarray:
         """u of a solution, GPU-h/h, (R, M, T')."""
-        found = self.surplus.without(found)
-        hour = np.repeat(np.arange(len(found.hours)), np.diff(found.indptr))
-        on = found.region >= 0
-        held = np.zeros(self.most.shape)
-        used = self.program.gpu_h[found.source[on], found.point[on]] * found.value[on]
-        place = (found.region[on].astype(np.int64), self.variant[found.point[on]], hour[on])
-        np.add.at(held, place, used)
-        return held
+        solution = self.surplus.without(solution)
+        hour = np.repeat(np.arange(len(solution.hours)), np.diff(solution.indptr))
+        on = solution.region >= 0
+        used_by_hour = np.zeros(self.most.shape)
+        used = self.program.gpu_h[solution.source[on], solution.point[on]] * solution.value[on]
+        place = (solution.region[on].astype(np.int64), self.variant[solution.point[on]], hour[on])
+        np.add.at(used_by_hour, place, used)
+        return used_by_hour
 
 
 def ascend(coupled: Coupled) -> Bound:
@@ -124,9 +124,9 @@ def ascend(coupled: Coupled) -> Bound:
         drift = MOMENTUM * drift + pull
         step = scale * STEP * float(coupled.most.mean()) / float(moved.mean())
         rho = np.clip(rho + step * drift, 0.0, coupled.most)
-        found, rise = coupled.bound(rho)
-        if found.value > best.value + 1e-9 * abs(best.value):
-            best, stalled = found, 0
+        candidate, rise = coupled.bound(rho)
+        if candidate.value > best.value + 1e-9 * abs(best.value):
+            best, stalled = candidate, 0
         else:
             stalled += 1
         if stalled > PATIENCE:
@@ -154,13 +154,13 @@ def held_before(instance: Instance, steps: np.ndarray) -> np.ndarray | None:
     return None if first is None else first.reshape(len(instance.capacity), -1)
 
 
-def _safe(program: HourlyProgram, found: HourlySolution) -> np.ndarray:
+def _safe(program: HourlyProgram, solution: HourlySolution) -> np.ndarray:
     """What each hour costs at least; where the engine gave up, each source at its cheapest."""
-    least = found.objective - np.maximum(found.gap, 0.0)
-    for h in np.flatnonzero(found.status != OPTIMAL):
+    least = solution.objective - np.maximum(solution.gap, 0.0)
+    for h in np.flatnonzero(solution.status != OPTIMAL):
         units = program.energy_kwh[:, None, :] * program.per_kwh[None, :, None, h]
         units = np.where(program.allowed, units + program.per_request, np.inf).min(axis=(1, 2))
         units = np.minimum(units, program.unserved)
-        asked = program.demand[:, h] > 0
-        least[h] = float(program.demand[asked, h] @ units[asked])
+        has_demand = program.demand[:, h] > 0
+        least[h] = float(program.demand[has_demand, h] @ units[has_demand])
     return least
