@@ -19,7 +19,7 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import read_table, source_of
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema import TABLES
-from wattlas.data.schema.columns import Column
+from wattlas.data.schema.columns import ColumnSchema
 from wattlas.data.schema.places import METROS, REGIONS, RTT_METRO_NODE
 from wattlas.data.schema.workload import CLASSES, TOKEN_PROFILES
 from wattlas.data.yaml_lines import FileLine
@@ -239,7 +239,7 @@ def test_doubled_keys_are_summed_up() -> None:
     assert "2 more rows" in problems[-1].what
 
 
-def bounds(column: Column) -> dict[str, float]:
+def bounds(column: ColumnSchema) -> dict[str, float]:
     """The bounds of a column as JSON Schema has them."""
     found = {
         "minimum": column.lower,

@@ -34,7 +34,7 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
-from wattlas.data.series import grid
+from wattlas.data.series import on_grid
 from wattlas.errors import InputError
 from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
@@ -60,7 +60,7 @@ T = TypeVar("T")
 class Arrays:
     """The arrays of a scenario, before they are judged."""
 
-    whole: Signals
+    every_hour: Signals
     """Of every hour, also where a sample is studied."""
     hours: Hours
     signals: Signals
@@ -81,7 +81,7 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
 
 
 def outline(inputs: Inputs) -> Scenario:
-    """The scenario without its hours: one step in which nothing is asked for and all is free.
+    """The scenario without its hours: one step without demand, with unlimited capacity.
 
     No table over time is read. Raises InputError with everything else that is wrong.
     """
@@ -98,7 +98,7 @@ def outline(inputs: Inputs) -> Scenario:
 
 
 def assemble_stretches(inputs: Inputs, stretches: Iterable[Hours]) -> Iterator[Scenario]:
-    """The scenario of each stretch of hours, made when it is asked for.
+    """The scenario of each stretch of hours, made when it is needed.
 
     What has no time is read once; of tables over time the rows of a stretch are read, and judged,
     when it comes. A CSV file is gone through once, into a temporary folder. Raises InputError with
@@ -134,8 +134,8 @@ def _checked(inputs: Inputs) -> tuple[Draft, Network]:
 
 def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
     """The demand under each contract as classes of their own; their problems where they stand."""
-    given = draft.inputs.typed.tiers
-    tiers = [_tier(name, entry.model_dump()) for name, entry in given.items()]
+    entries = draft.inputs.typed.tiers
+    tiers = [_tier(name, entry.model_dump()) for name, entry in entries.items()]
     try:
         return offer(scenario, tiers) if tiers else scenario
     except InputError as fault:
@@ -163,7 +163,7 @@ def _arrays(draft: Draft, network: Network) -> Arrays | None:
     hours, index = sampled_hours(every_hour, sample)
     demand = build_demand(draft, every_hour)
     return Arrays(
-        whole=signals,
+        every_hour=signals,
         hours=hours,
         signals=signals.take(index),
         network=network,
@@ -204,27 +204,29 @@ def _network(draft: Draft) -> Network:
 
 def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:
     """A node made at a metro or a region is no distance away from it, unless a table says so."""
-    at = draft.inputs.typed.nodes.at
+    node_hosts = draft.inputs.typed.nodes.at
     section = draft.inputs.typed.network
-    pairs = {"metros": access.value, "regions": onward.value}.get(str(at))
+    pairs = {"metros": access.value, "regions": onward.value}.get(str(node_hosts))
     if pairs is None:
         return
-    leg = section.metro_node if at == "metros" else section.node_region
-    own = np.diagonal(pairs)
-    np.fill_diagonal(pairs, np.where(np.isnan(own) | (leg.model is not None), leg.add_ms, own))
-    modelled = access.modelled if at == "metros" else onward.modelled
+    leg = section.metro_node if node_hosts == "metros" else section.node_region
+    diagonal = np.diagonal(pairs)
+    np.fill_diagonal(
+        pairs, np.where(np.isnan(diagonal) | (leg.model is not None), leg.add_ms, diagonal)
+    )
+    modelled = access.modelled if node_hosts == "metros" else onward.modelled
     np.fill_diagonal(modelled, False)
 
 
 def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
     """Which metro reaches which node: the one it names, or the one of least round trip; bool."""
     used = np.zeros(access.value.shape, dtype=bool)
-    at = {identity: s for s, identity in enumerate(draft.nodes.ids)}
-    own = draft.inputs.typed.nodes.at == "metros"
+    node_index = {identity: s for s, identity in enumerate(draft.nodes.ids)}
+    nodes_at_metros = draft.inputs.typed.nodes.at == "metros"
     for i, metro in enumerate(draft.metros.kept):
-        node = metro.get("node") or (metro.id if own else None)
-        if node in at:
-            used[i, at[node]] = True
+        node = metro.get("node") or (metro.id if nodes_at_metros else None)
+        if node in node_index:
+            used[i, node_index[node]] = True
         elif node is None and draft.nodes.kept:
             reach = access.value[i]
             used[i, int(np.nanargmin(reach)) if not np.isnan(reach).all() else 0] = True
@@ -242,11 +244,11 @@ def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
         inputs.problems += cells.problems
         if cells.has(*CAPACITY.required):
             keys = [(r,) for r in draft.regions.ids]
-            values, known, problems = grid(
+            values, has_rows, problems = on_grid(
                 table, cells.frame, ["region"], "reserved_gpu", keys, hours
             )
             inputs.problems += problems
-            capacity[known] = values[known]
+            capacity[has_rows] = values[has_rows]
     return capacity * section.scale
 
 
@@ -262,7 +264,7 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     return Scenario(
         name=typed_.name,
         metros=tuple(
-            _made(Metro, metro, node=node, country=metro.get("country", ""))
+            _entity_of(Metro, metro, node=node, country=metro.get("country", ""))
             for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
         ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
@@ -283,8 +285,8 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
         ),
         objective=_objective(typed_.objective.model_dump()),
         solver=Solver(typed_.solver),
-        users=None if typed_.users is None else typed_.users.made(),
-        terms=typed_.offer.made(),
+        users=None if typed_.users is None else typed_.users.as_model(),
+        terms=typed_.offer.as_model(),
         provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),
@@ -314,49 +316,51 @@ def _stated(draft: Draft) -> Iterator[Provenance]:
 
 
 def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:
-    own = draft.inputs.typed.nodes.at == "metros"
+    nodes_at_metros = draft.inputs.typed.nodes.at == "metros"
     nearest = np.argmin(network.rtt_metro_node_ms, axis=1)
     return [
-        metro.get("node") or (metro.id if own else draft.nodes.ids[int(nearest[i])])
+        metro.get("node") or (metro.id if nodes_at_metros else draft.nodes.ids[int(nearest[i])])
         for i, metro in enumerate(draft.metros.kept)
     ]
 
 
-def _made(kind: Callable[..., T], entity: Entity, **own: Any) -> T:
+def _entity_of(kind: Callable[..., T], entity: Entity, **extra: Any) -> T:
     """A place of the model: what the entity says of its fields, and what is found here."""
     names = {field.name for field in fields(cast(type, kind))}
-    given = {n: v for n, v in entity.fields.items() if n in names and v is not None}
-    return kind(id=entity.id, **{**given, **own})
+    values = {n: v for n, v in entity.fields.items() if n in names and v is not None}
+    return kind(id=entity.id, **{**values, **extra})
 
 
 def _node(entity: Entity, regions: Entities) -> ServiceNode:
     region = entity.get("region", "")
-    return _made(ServiceNode, entity, region=region if region in regions.ids else "")
+    return _entity_of(ServiceNode, entity, region=region if region in regions.ids else "")
 
 
 def _region(entity: Entity, scale: float) -> Region:
-    variants = entity.get("variants")
-    own = None if variants is None else frozenset(variants)
+    listed = entity.get("variants")
+    variant_ids = None if listed is None else frozenset(listed)
     counts = ("reserved_gpu", "on_demand_gpu")
     scaled = {name: entity.get(name) * scale for name in counts if entity.get(name) is not None}
-    return _made(Region, entity, country=entity.get("country", ""), variants=own, **scaled)
+    return _entity_of(
+        Region, entity, country=entity.get("country", ""), variants=variant_ids, **scaled
+    )
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:
     typed_ = draft.inputs.typed
-    given = {n: v for n, v in entity.fields.items() if v is not None}
-    named = given.pop("token_profile", None)
-    profile = next((p for p in draft.token_profiles.every if p.id == named), None)
+    values = {n: v for n, v in entity.fields.items() if v is not None}
+    profile_id = values.pop("token_profile", None)
+    profile = next((p for p in draft.token_profiles.every if p.id == profile_id), None)
     if profile is not None:
         tokens = {n: profile.get(n) for n in ("tokens_in", "tokens_out")}
-        given = {**{n: v for n, v in tokens.items() if v is not None}, **given}
-    given.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
-    given["when_none"] = WhenNone(given.get("when_none", typed_.when_none))
-    given["state"] = State(given.get("state", "stateless"))
-    given["latency_to"] = LatencyTo(given.get("latency_to", "first_token"))
-    if "points" in given:
-        given["points"] = tuple(given["points"])
-    return WorkloadClass(id=entity.id, **given)
+        values = {**{n: v for n, v in tokens.items() if v is not None}, **values}
+    values.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
+    values["when_none"] = WhenNone(values.get("when_none", typed_.when_none))
+    values["state"] = State(values.get("state", "stateless"))
+    values["latency_to"] = LatencyTo(values.get("latency_to", "first_token"))
+    if "points" in values:
+        values["points"] = tuple(values["points"])
+    return WorkloadClass(id=entity.id, **values)
 
 
 def _objective(fields: dict[str, Any]) -> Objective:

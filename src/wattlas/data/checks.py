@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from zoneinfo import available_timezones
 
-from wattlas.data.demand import is_timezone
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
 from wattlas.errors import Problem
+from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import ANYWHERE
 
@@ -106,13 +106,13 @@ def check_class_accuracy(draft: Draft) -> Iterator[Problem]:
     """Some operating point is accurate enough for each class."""
     for entry in draft.classes.kept:
         for name in ("accuracy_min", "mean_accuracy_min"):
-            floor, points = entry.get(name), entry.get("points") or draft.points.ids
+            least, points = entry.get(name), entry.get("points") or draft.points.ids
             scores = [
                 _score(draft, point, entry.id) for point in draft.points.kept if point.id in points
             ]
-            if floor is not None and scores and max(scores) < floor:
-                what = f"is {floor:g}, and the best of its operating points reaches {max(scores):g}"
-                yield entry.problem(name, what, "Lower the floor, or add a better point.")
+            if least is not None and scores and max(scores) < least:
+                what = f"is {least:g}, and the best of its operating points reaches {max(scores):g}"
+                yield entry.problem(name, what, "Lower it, or add a better point.")
 
 
 def _score(draft: Draft, point: Entity, class_id: str) -> float:
@@ -123,8 +123,11 @@ def _score(draft: Draft, point: Entity, class_id: str) -> float:
 def check_residency(draft: Draft) -> Iterator[Problem]:
     """Rules speak of jurisdictions that metros and regions have: a misspelt one protects nobody."""
     document = draft.inputs.document
-    homes, hosts = draft.metros.values("jurisdiction"), draft.regions.values("jurisdiction")
-    known = homes | hosts | {ANYWHERE}
+    jurisdictions_of_metros, jurisdictions_of_regions = (
+        draft.metros.values("jurisdiction"),
+        draft.regions.values("jurisdiction"),
+    )
+    known = jurisdictions_of_metros | jurisdictions_of_regions | {ANYWHERE}
     for rule, lines in draft.inputs.typed.residency.items():
         for jurisdiction, allowed in lines.items():
             path = ("residency", rule, jurisdiction)
@@ -152,9 +155,11 @@ def check_objective(draft: Draft) -> Iterator[Problem]:
     for cap in caps:
         if len(caps) == 1 and cap.startswith(objective.minimise):
             what = f"caps {objective.minimise}, which is already made least"
-            other = "carbon" if objective.minimise == "cost" else "cost"
+            other_quantity = "carbon" if objective.minimise == "cost" else "cost"
             yield draft.inputs.document.problem(
-                ("objective", cap), what, f"Say `minimise: {other}`, or cap {other}."
+                ("objective", cap),
+                what,
+                f"Say `minimise: {other_quantity}`, or cap {other_quantity}.",
             )
 
 
@@ -205,9 +210,9 @@ def warn_lawless(draft: Draft) -> Iterator[Problem]:
         lines = draft.inputs.typed.residency.get(str(entry.get("residency")))
         if lines is None or ANYWHERE in lines:
             continue
-        others = sorted({m.get("jurisdiction") for m in draft.metros.kept} - set(lines) - {None})
-        if others:
-            what = f"says nothing on metros in {', '.join(others)}: they may be served anywhere"
+        silent = sorted({m.get("jurisdiction") for m in draft.metros.kept} - set(lines) - {None})
+        if silent:
+            what = f"says nothing on metros in {', '.join(silent)}: they may be served anywhere"
             yield draft.inputs.document.problem(
                 ("residency", entry.get("residency")), what, 'Add a line for them, or for "*".'
             )

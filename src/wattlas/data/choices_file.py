@@ -42,25 +42,25 @@ def choices_of(frame: pl.DataFrame, label: str = LABEL) -> Choices:
 def _choices(table: SourceTable) -> Choices:
     texts = [name for name in TEXTS if name != SEGMENT or SEGMENT in table.columns]
     names = typed(table, need=[*texts, "chosen"], only=[*texts, "chosen"])
-    given = [_empty(table, name) for name in ATTRIBUTES if name in table.columns]
-    none = pl.all_horizontal(given or pl.lit(False))
-    offered = replace(table, frame=table.frame.filter(~none))
+    empty = [_empty(table, name) for name in ATTRIBUTES if name in table.columns]
+    nothing_offered = pl.all_horizontal(empty or pl.lit(False))
+    offered = replace(table, frame=table.frame.filter(~nothing_offered))
     figures = typed(offered, only=ATTRIBUTES)
     problems = [*names.problems, *figures.problems]
     if not {*CHOICES.required} <= set(table.columns):
         raise InputError(problems)
     bad = sorted({row for cells in (names, figures) for rows in cells.bad.values() for row in rows})
-    whole = names.frame.join(figures.frame, on=ROW, how="left", maintain_order="left")
-    whole = whole.with_columns(pl.col(ROW).is_in(bad).alias(BAD))
-    made = _arrays(whole, table)
-    sound = whole.filter(~pl.col(BAD).any().over("respondent", "task"))
-    if not whole.height:
-        problems += _at_rows(table, whole, faults(made))
-    problems += _at_rows(table, whole, range_faults(made))
+    share = names.frame.join(figures.frame, on=ROW, how="left", maintain_order="left")
+    share = share.with_columns(pl.col(ROW).is_in(bad).alias(BAD))
+    choices = _arrays(share, table)
+    sound = share.filter(~pl.col(BAD).any().over("respondent", "task"))
+    if not share.height:
+        problems += _at_rows(table, share, faults(choices))
+    problems += _at_rows(table, share, range_faults(choices))
     problems += _at_rows(table, sound, task_faults(_arrays(sound, table)))
     if problems:
         raise InputError(problems)
-    return made
+    return choices
 
 
 def _at_rows(

@@ -15,7 +15,7 @@ from wattlas.data.reader.source import SourceTable
 from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema.hours import CARBON, PRICE
 from wattlas.data.schema_facts import Signal
-from wattlas.data.series import grid, parse_utc, stamp, time_range, time_step_h
+from wattlas.data.series import on_grid, parse_utc, stamp, time_range, time_step_h
 from wattlas.model.checks import unchecked
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.suggest import did_you_mean
@@ -123,28 +123,28 @@ def _values(
 ) -> np.ndarray:
     """One signal, shape (zones, T): from its table, then what is constant; no zone may lack it."""
     values = np.full((len(zones), hours.count), np.nan)
-    known = np.zeros(len(zones), dtype=bool)
+    has_value = np.zeros(len(zones), dtype=bool)
     names: set[str] = set()
     signal: Signal = getattr(inputs.typed.signals, name)
     constant = signal.constant or {}
     source = tables.get(name)
     if source is not None:
-        wanted = [(z,) for z in zones if z not in constant]
-        at = [z not in constant for z in zones]
-        values[at], known[at], problems = grid(
-            source.table, source.frame, ["zone"], column, wanted, hours
+        keys = [(z,) for z in zones if z not in constant]
+        from_table = [z not in constant for z in zones]
+        values[from_table], has_value[from_table], problems = on_grid(
+            source.table, source.frame, ["zone"], column, keys, hours
         )
         inputs.problems += problems
         names = set(source.frame["zone"].drop_nulls().unique())
     for zone, value in constant.items():
         if zone in zones:
-            values[zones.index(zone)], known[zones.index(zone)] = value, True
+            values[zones.index(zone)], has_value[zones.index(zone)] = value, True
         elif zone not in regions.values("zone"):
             what = f"`{zone}` is the zone of no region"
             fix = did_you_mean(zone, zones)
             inputs.report(("signals", name, "constant", zone), what, fix)
-    for zone, have in zip(zones, known, strict=True):
-        if not have:
+    for zone, is_known in zip(zones, has_value, strict=True):
+        if not is_known:
             _no_signal(inputs, name, zone, regions, names | set(constant), source)
     return values
 
@@ -172,9 +172,9 @@ def _marginal(
 ) -> np.ndarray:
     frame = source.frame.filter(pl.col(MARGINAL).is_not_null())
     keys = [(z,) for z in zones]
-    values, known, problems = grid(source.table, frame, ["zone"], MARGINAL, keys, hours)
+    values, has_rows, problems = on_grid(source.table, frame, ["zone"], MARGINAL, keys, hours)
     inputs.problems += problems
-    lacking = [z for z, have in zip(zones, known, strict=True) if not have]
+    lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"
         fix = "Give it for every zone, or say `signals.decide_by: average`."

@@ -26,24 +26,24 @@ DST_ZONES = (
 def ranges(times: Sequence[datetime]) -> str:
     """Hours as text, each run of neighbours as one range with its length."""
     runs: list[tuple[datetime, int]] = []
-    for at in sorted(set(times)):
-        if runs and at == runs[-1][0] + runs[-1][1] * STEP:
+    for hour in sorted(set(times)):
+        if runs and hour == runs[-1][0] + runs[-1][1] * STEP:
             runs[-1] = (runs[-1][0], runs[-1][1] + 1)
         else:
-            runs.append((at, 1))
-    told = [
+            runs.append((hour, 1))
+    texts = [
         hour_text(begin)
         if n == 1
         else f"{hour_text(begin)} to {hour_text(begin + (n - 1) * STEP)} ({n} h)"
         for begin, n in runs[:RANGES_TOLD]
     ]
     more = len(runs) - RANGES_TOLD
-    return ", ".join(told) + (f" and {more} more ranges" if more > 0 else "")
+    return ", ".join(texts) + (f" and {more} more ranges" if more > 0 else "")
 
 
-def hour_text(at: datetime) -> str:
+def hour_text(hour: datetime) -> str:
     """An hour as text."""
-    return at.strftime("%Y-%m-%dT%H:%MZ")
+    return hour.strftime("%Y-%m-%dT%H:%MZ")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class ClockChange:
     @property
     def what(self) -> str:
         """What was found, in words."""
-        told = []
+        parts = []
         if self.absent:
-            told.append(f"no hour at {ranges(sorted(self.absent))}")
+            parts.append(f"no hour at {ranges(sorted(self.absent))}")
         if self.doubled:
-            told.append(f"two rows at {ranges(sorted(self.doubled))}")
+            parts.append(f"two rows at {ranges(sorted(self.doubled))}")
         return (
-            f"{' and '.join(told)}: the days of the clock change in {self.zone}, so the stamps "
+            f"{' and '.join(parts)}: the days of the clock change in {self.zone}, so the stamps "
             "look like local time (days of 23 and 25 hours), wanted UTC"
         )
 
@@ -88,25 +88,25 @@ def clock_change(
     best: ClockChange | None = None
     for zone in zones:
         info = ZoneInfo(zone)
-        skipped = frozenset(at for at in absent if _is_skipped(at, info))
-        repeated = frozenset(at for at in doubled if _is_repeated(at, info))
+        skipped = frozenset(hour for hour in absent if _is_skipped(hour, info))
+        repeated = frozenset(hour for hour in doubled if _is_repeated(hour, info))
         explained = len(skipped) + len(repeated)
         all_of_it = explained == len(absent) + len(doubled)
         if explained and (all_of_it or (skipped and repeated)):
-            known = 0 if best is None else len(best.absent) + len(best.doubled)
-            if explained > known:
+            best_explained = 0 if best is None else len(best.absent) + len(best.doubled)
+            if explained > best_explained:
                 best = ClockChange(zone, repeated, skipped)
     return best
 
 
-def _is_skipped(at: datetime, zone: ZoneInfo) -> bool:
+def _is_skipped(clock_time: datetime, zone: ZoneInfo) -> bool:
     """Whether this wall time does not exist in the zone."""
-    wall = at.replace(tzinfo=zone)
+    wall = clock_time.replace(tzinfo=zone)
     back = wall.astimezone(ZoneInfo("UTC")).astimezone(zone)
     return back.replace(tzinfo=None) != wall.replace(tzinfo=None)
 
 
-def _is_repeated(at: datetime, zone: ZoneInfo) -> bool:
+def _is_repeated(clock_time: datetime, zone: ZoneInfo) -> bool:
     """Whether this wall time exists twice in the zone."""
-    first, second = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
-    return first.utcoffset() != second.utcoffset() and not _is_skipped(at, zone)
+    first, second = clock_time.replace(tzinfo=zone, fold=0), clock_time.replace(tzinfo=zone, fold=1)
+    return first.utcoffset() != second.utcoffset() and not _is_skipped(clock_time, zone)

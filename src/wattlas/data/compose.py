@@ -171,12 +171,12 @@ def put(document: Document, path: Path_, value: Any, places: dict[Path_, FileLin
     """Merge `value` in at `path`, in place. `places` are those of the value, by full path."""
     holder: Any = document.data
     for depth, key in enumerate(path[:-1]):
-        here = path[: depth + 1]
+        prefix = path[: depth + 1]
         if not isinstance(holder.get(key), dict):
-            holder[key] = normal_value(here, holder[key]) if key in holder else {}
+            holder[key] = normal_value(prefix, holder[key]) if key in holder else {}
             if not isinstance(holder[key], dict):
                 holder[key] = {}
-            document.places.setdefault(here, places[path])
+            document.places.setdefault(prefix, places[path])
         holder = holder[key]
     _merge_at(document, holder, path, value, places)
 
@@ -198,7 +198,7 @@ def _merge_at(
     for old in [p for p in document.places if p[: len(path)] == path]:
         del document.places[old]
     holder[key] = normal_value(path, value)
-    inside = {p: at for p, at in places.items() if p[: len(path)] == path}
+    inside = {p: place for p, place in places.items() if p[: len(path)] == path}
     nearest = next(places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places)
     document.places.update({path: nearest, **inside})
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -24,15 +24,6 @@ QUARTER_S = 900
 EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 SATURDAY = 5
-
-
-def is_timezone(name: str) -> bool:
-    """Whether the IANA database knows a time zone of this name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def local_clock(utc: np.ndarray, timezone: str) -> tuple[np.ndarray, np.ndarray]:
@@ -80,8 +71,8 @@ def step_share(hour: np.ndarray, weights: np.ndarray, step_h: float) -> np.ndarr
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])
 
     def until(clock: np.ndarray) -> np.ndarray:
-        days, rest = np.divmod(clock, HOURS_PER_DAY)
-        inside = np.interp(rest, np.arange(HOURS_PER_DAY + 1), cumulative)
+        days, hour_of_day = np.divmod(clock, HOURS_PER_DAY)
+        inside = np.interp(hour_of_day, np.arange(HOURS_PER_DAY + 1), cumulative)
         return np.asarray(days * cumulative[-1] + inside)
 
     return np.asarray((until(hour + step_h) - until(hour)) / step_h)
@@ -97,21 +88,21 @@ def population_demand(
     classes: Sequence[str],
 ) -> np.ndarray:
     """Requests per hour, shape (metros, classes, T); a class that is not described has none."""
-    made = np.zeros((len(populations), len(classes), len(utc)))
+    demand_per_h = np.zeros((len(populations), len(classes), len(utc)))
     shapes: dict[str, list[np.ndarray]] = {}
     for i, timezone in enumerate(timezones):
         per_day = populations[i] * requests_per_person_day[i]
         if timezone not in shapes:
             hour, weekday = local_clock(utc, timezone)
-            clock, at = np.unique(hour, return_inverse=True)
+            clock, clock_of = np.unique(hour, return_inverse=True)
             weekend = weekday >= SATURDAY
             shapes[timezone] = [
-                _by_clock(clock, step_h, demand, name)[at] * _by_day(weekend, demand, name)
+                _by_clock(clock, step_h, demand, name)[clock_of] * _by_day(weekend, demand, name)
                 for name in classes
             ]
         for k, shape in enumerate(shapes[timezone]):
-            made[i, k] = per_day * shape
-    return made
+            demand_per_h[i, k] = per_day * shape
+    return demand_per_h
 
 
 def _by_clock(clock: np.ndarray, step_h: float, demand: PopulationDemand, name: str) -> np.ndarray:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from wattlas.data.demand import is_timezone, population_demand
+from wattlas.data.demand import population_demand
 from wattlas.data.draft import Draft
 from wattlas.data.entities import check_id, unknown_ids
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.hours import DEMAND
 from wattlas.data.schema_models import HOURS_PER_DAY, PopulationDemand
-from wattlas.data.series import grid
+from wattlas.data.series import on_grid
+from wattlas.model.geography import is_timezone
 from wattlas.model.signals import Hours
 from wattlas.model.suggest import did_you_mean
 
@@ -25,21 +26,21 @@ def build_demand(draft: Draft, hours: Hours) -> np.ndarray:
     """Requests per hour, shape (metros, classes, T); problems are noted in the draft's inputs."""
     inputs, section = draft.inputs, draft.inputs.typed.demand
     shape = (len(draft.metros.kept), len(draft.classes.kept), hours.count)
-    made = np.zeros(shape)
+    per_h = np.zeros(shape)
     if section.population is None and section.table is None:
         fix = "Add `demand.table`, or `demand.population`."
         inputs.report(("demand",), "there is none", fix)
-        return made
+        return per_h
     table = None
     if section.table is not None:
         table = inputs.table(("demand", "table"), DEMAND, section.table)
     if table is not None:
-        made += _from_table(draft, table, hours)
+        per_h += _from_table(draft, table, hours)
     if section.population is not None and _population_is_sound(draft, section.population):
-        made += _from_population(draft, section.population, hours)
+        per_h += _from_population(draft, section.population, hours)
         if table is not None:
             _check_not_twice(draft, table, section.population)
-    return made * section.scale
+    return per_h * section.scale
 
 
 def _from_population(draft: Draft, demand: PopulationDemand, hours: Hours) -> np.ndarray:
@@ -65,8 +66,8 @@ def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
     before = len(draft.inputs.problems)
     inputs, path = draft.inputs, ("demand", "population")
     for name, of_class in demand.classes.items():
-        at = (*path, "classes", name)
-        inputs.problems += check_id(inputs.document, at, name, draft.classes)
+        class_path = (*path, "classes", name)
+        inputs.problems += check_id(inputs.document, class_path, name, draft.classes)
         profile = of_class.hour_weights
         if profile is not None and profile not in demand.hour_profiles:
             what = f"is `{profile}`, which is no hour profile"
@@ -87,8 +88,8 @@ def _population_is_sound(draft: Draft, demand: PopulationDemand) -> bool:
     return len(inputs.problems) == before
 
 
-def _check_by(draft: Draft, key: str, given: dict[str, float], known: set[str]) -> None:
-    for name in given:
+def _check_by(draft: Draft, key: str, rates: dict[str, float], known: set[str]) -> None:
+    for name in rates:
         if name not in known:
             path = ("demand", "population", key, name)
             what = f"`{name}` is the {key.removeprefix('by_')} of no metro"
@@ -116,8 +117,8 @@ def _from_table(draft: Draft, table: SourceTable, hours: Hours) -> np.ndarray:
         return np.zeros(shape)
     strange = [*unknown_ids(table, frame, metros), *unknown_ids(table, frame, classes)]
     draft.inputs.problems += strange
-    wanted: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
-    values, _, problems = grid(table, frame, ["metro", "class"], "requests_per_h", wanted, hours)
+    keys: Sequence[tuple[str, ...]] = [(m, k) for m in metros.ids for k in classes.ids]
+    values, _, problems = on_grid(table, frame, ["metro", "class"], "requests_per_h", keys, hours)
     draft.inputs.problems += problems
     demand: np.ndarray = np.nan_to_num(values, nan=0.0).reshape(shape)
     return demand

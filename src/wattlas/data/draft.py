@@ -35,16 +35,18 @@ class Draft:
 
 def make_draft(inputs: Inputs) -> Draft:
     """Read every section of things with ids; problems are noted in `inputs`."""
-    made = {schema.name: _section(inputs, schema) for schema in SECTIONS if schema is not NODES}
-    made["nodes"] = _nodes(inputs, made["metros"], made["regions"])
-    made["points"] = _with_variants(inputs, made["points"])
+    sections = {schema.name: _section(inputs, schema) for schema in SECTIONS if schema is not NODES}
+    sections["nodes"] = _nodes(inputs, sections["metros"], sections["regions"])
+    sections["points"] = _with_variants(inputs, sections["points"])
     for name in NEEDED:
-        if not made[name].kept and not made[name].every:
+        if not sections[name].kept and not sections[name].every:
             fix = f"Name a `pack:`, or give `{name}.table` or entries."
             inputs.report((name,), "there are none", fix)
-        elif not made[name].kept:
+        elif not sections[name].kept:
             inputs.report((name,), "none is left after `only` and `drop`", "Keep at least one.")
-    return Draft(inputs, **made, accuracy=_accuracy(inputs, made["points"], made["classes"]))
+    return Draft(
+        inputs, **sections, accuracy=_accuracy(inputs, sections["points"], sections["classes"])
+    )
 
 
 def _section(inputs: Inputs, schema: TableSchema) -> Entities:
@@ -60,10 +62,10 @@ def _section(inputs: Inputs, schema: TableSchema) -> Entities:
 
 
 def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
-    at = inputs.typed.nodes.at
-    if at is None:
+    node_hosts = inputs.typed.nodes.at
+    if node_hosts is None:
         return _section(inputs, NODES)
-    hosts = metros if at == "metros" else regions
+    hosts = metros if node_hosts == "metros" else regions
     nodes = []
     for host in hosts.kept:
         fields = {
@@ -71,7 +73,7 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
             for key in ("name", "jurisdiction", "lat_deg", "lon_deg")
             if host.get(key) is not None
         }
-        if at == "regions":
+        if node_hosts == "regions":
             fields["region"] = host.id
         nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.at))
     return Entities("nodes", tuple(nodes), tuple(nodes))

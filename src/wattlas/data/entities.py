@@ -42,8 +42,10 @@ class Entity:
 
     def problem(self, name: str, what: str, fix: str) -> Problem:
         """A problem with a field, or with the entity for an empty name."""
-        at = self.places.get(name, self.at)
-        return Problem(f"{self.where}.{name}" if name else self.where, what, fix, at.file, at.line)
+        place = self.places.get(name, self.at)
+        return Problem(
+            f"{self.where}.{name}" if name else self.where, what, fix, place.file, place.line
+        )
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,11 @@ def _rows(table: SourceTable, problems: list[Problem]) -> dict[str, Entity]:
     known = cells.frame.filter(pl.col(key).is_not_null() & ~pl.col(ROW).is_in(again))
     for fields in known.iter_rows(named=True):
         row, identity = int(fields.pop(ROW)), str(fields.pop(key))
-        given = {name: value for name, value in fields.items() if value is not None}
+        values = {name: value for name, value in fields.items() if value is not None}
         # Neither a value to compute with nor missing, which would be told a second time.
-        given |= {name: float("nan") for name, rows in cells.bad.items() if row in rows}
+        values |= {name: float("nan") for name, rows in cells.bad.items() if row in rows}
         where = dotted((schema.name, identity))
-        things[identity] = Entity(identity, given, where, table.place(row))
+        things[identity] = Entity(identity, values, where, table.place(row))
     return things
 
 
@@ -132,9 +134,11 @@ def _patch(document: Document, name: str, section: Selection, things: dict[str, 
 
 
 def _patched(document: Document, path: Path_, entry: BaseModel, base: Entity) -> Entity:
-    given = {key: value for key, value in entry.model_dump().items() if value is not None}
-    places = {key: document.place((*path, key)) for key in given}
-    return Entity(base.id, {**base.fields, **given}, base.where, base.at, {**base.places, **places})
+    values = {key: value for key, value in entry.model_dump().items() if value is not None}
+    places = {key: document.place((*path, key)) for key in values}
+    return Entity(
+        base.id, {**base.fields, **values}, base.where, base.at, {**base.places, **places}
+    )
 
 
 def lacking(
@@ -162,9 +166,9 @@ def lacking(
             yield _lacks(entity, missing, [e.id for e in every if e is not entity])
 
 
-def _lacks(entity: Entity, missing: list[str], others: list[str]) -> Problem:
+def _lacks(entity: Entity, missing: list[str], other_ids: list[str]) -> Problem:
     names = ", ".join(f"`{c}`" for c in missing)
-    guess = did_you_mean(entity.id, others)
+    guess = did_you_mean(entity.id, other_ids)
     if guess.startswith("Did") and len(missing) > 1:
         what = f"is not a known id, and as a new entry it lacks {names}"
         return entity.problem("", what, guess)
@@ -199,7 +203,7 @@ def check_id(
 
 
 def unknown_ids(table: SourceTable, frame: pl.DataFrame, entities: Entities) -> Iterator[Problem]:
-    """Ids of a table that no section knows. A pack may hold more than is asked for."""
+    """Ids of a table that no section knows. A pack may hold more than is used."""
     known = [e.id for e in entities.every]
     for column in (c.name for c in table.schema.columns if c.refers == entities.section):
         strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from wattlas.data.schema.columns import Column, TableSchema
+from wattlas.data.schema.columns import ColumnSchema, TableSchema
 from wattlas.data.schema.places import METROS, NODES, REGIONS
 from wattlas.data.schema.workload import CLASSES, POINTS, TOKEN_PROFILES
 from wattlas.data.schema_types import Capacity, Section, Share, Text
@@ -22,16 +22,16 @@ def _model(
     Every field may be left out. `more` are the types and words of fields that no table has.
     """
     chosen = [table[name] for name in columns or table.by_name if name not in table.key]
-    given = {column.name: (_type(column), column.words) for column in chosen} | more
+    types = {column.name: (_type(column), column.words) for column in chosen} | more
     fields: dict[str, Any] = {
         name: (kind | None, Field(default=None, description=text))
-        for name, (kind, text) in given.items()
+        for name, (kind, text) in types.items()
     }
     words = words or table.thing
     return create_model(name, __base__=Section, __doc__=words, __module__=__name__, **fields)
 
 
-def _type(column: Column) -> Any:
+def _type(column: ColumnSchema) -> Any:
     """The type of a column's value in YAML, bounds included."""
     if column.options:
         return Literal[column.options]

@@ -150,8 +150,8 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
         clock = clock_change(extra, absent, table.time_zones)
         if clock is not None:
             yield table.problem(series, clock.what, clock.fix)
-            extra = [at for at in extra if at not in clock.doubled]
-            absent = [at for at in absent if at not in clock.absent]
+            extra = [hour for hour in extra if hour not in clock.doubled]
+            absent = [hour for hour in absent if hour not in clock.absent]
         if extra:
             what = f"{_count(extra, ' is', ' are')} there more than once: {ranges(extra)}"
             yield table.problem(series, what, "Keep one row per hour.")
@@ -191,8 +191,8 @@ def check_numbers(table: HoursTable) -> Iterator[Problem]:
         wrong = ~pl.col(column).is_finite()
         if column in table.schema.required:
             wrong = wrong.fill_null(True)
-        told = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
-        for series, times in table.by_series(table.timed.filter(wrong & ~told)).items():
+        already_reported = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
+        for series, times in table.by_series(table.timed.filter(wrong & ~already_reported)).items():
             what = f"{_count(times, ' has', ' have')} no number in {column}: {ranges(times)}"
             yield table.problem(series, what, fix)
 
@@ -219,8 +219,8 @@ def check_units(table: HoursTable) -> Iterator[Problem]:
         medians = finite.filter(enough).group_by(table.key).agg(pl.col(column).abs().median())
         unusual = medians.filter((pl.col(column) < low) | (pl.col(column) > high))
         for series, size in unusual.sort(table.key).iter_rows():
-            told = below if size < low else above
-            what = f"the median of {column} is {size:.3g}: {told}"
+            guess = below if size < low else above
+            what = f"the median of {column} is {size:.3g}: {guess}"
             yield table.problem(series, what, _UNIT)
 
 

@@ -122,8 +122,8 @@ def _lacking(names: Sequence[str], raw: pl.DataFrame, fix: str, file: Path) -> I
 
 def _plain(name: str) -> str:
     """A header as plain lower-case words: `Carbon Intensity gCO₂eq/kWh (LCA)` keeps its words."""
-    kept = "".join(c if c.isalnum() else " " for c in name.lower().replace("₂", "2"))
-    return " ".join(kept.split())
+    letters = "".join(c if c.isalnum() else " " for c in name.lower().replace("₂", "2"))
+    return " ".join(letters.split())
 
 
 def _find(words: Mapping[str, str], fits: Callable[[str], bool]) -> str | None:
@@ -201,7 +201,9 @@ def _scale(layout: PlainLayout) -> float:
         return layout.factor
     table, scale = UNITS.get(layout.unit.lower(), ("", 0.0))
     if table != layout.table:
-        fit = ", ".join(unit for unit, (of, _) in UNITS.items() if of == layout.table)
+        fit = ", ".join(
+            unit for unit, (unit_table, _) in UNITS.items() if unit_table == layout.table
+        )
         raise UsageError(
             f"--unit: `{layout.unit}` is no unit of {layout.table}; wanted one of: {fit}. "
             "Another currency takes a rate of exchange with --factor."
@@ -212,9 +214,9 @@ def _scale(layout: PlainLayout) -> float:
 def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFrame:
     """Rows of stamp, zone and value, in the order of the file."""
     value = VALUE[layout.table]
-    given = (layout.time_column, layout.zone_column, layout.value_column)
-    time_column, zone_column, value_column = wanted = [name and name.strip() for name in given]
-    lacking = [name for name in wanted if name is not None and name not in raw.columns]
+    names = (layout.time_column, layout.zone_column, layout.value_column)
+    time_column, zone_column, value_column = named = [name and name.strip() for name in names]
+    lacking = [name for name in named if name is not None and name not in raw.columns]
     if lacking:
         fix = "Name the columns with --time-column, --zone-column and --value-column."
         raise _lacking(lacking, raw, fix, file)
@@ -222,7 +224,7 @@ def _long_rows(raw: pl.DataFrame, layout: PlainLayout, file: Path) -> pl.DataFra
     if zone_column is not None:
         column = value_column or value
         if column not in raw.columns:
-            column = next(n for n in raw.columns if n not in wanted)
+            column = next(n for n in raw.columns if n not in named)
         zone = pl.col(zone_column).cast(pl.String).alias("zone")
         return raw.select(stamp, zone, pl.col(column).alias(value))
     if value_column is not None:
@@ -248,8 +250,8 @@ def _to_utc(rows: pl.DataFrame, zone: str) -> pl.Expr:
 def _localise(clock: pl.Expr, zone: str) -> pl.Expr:
     """Wall times of a zone as UTC; the second time that an ambiguous one comes is winter time."""
     turn = pl.int_range(pl.len()).over("zone", "_stamp")
-    which = pl.when(turn == 0).then(pl.lit("earliest")).otherwise(pl.lit("latest"))
-    local = clock.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+    occurrence = pl.when(turn == 0).then(pl.lit("earliest")).otherwise(pl.lit("latest"))
+    local = clock.dt.replace_time_zone(zone, ambiguous=occurrence, non_existent="null")
     return local.dt.convert_time_zone("UTC")
 
 

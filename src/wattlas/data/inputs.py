@@ -38,10 +38,10 @@ class Inputs:
         """Note a problem with the value at a path of the document."""
         self.problems.append(self.document.problem(path, what, fix))
 
-    def table(self, path: Path_, schema: TableSchema, given: str | None) -> SourceTable | None:
+    def table(self, path: Path_, schema: TableSchema, named: str | None) -> SourceTable | None:
         """The table named at `path`, or the pack's table, or None where neither is."""
-        if given is not None:
-            return self._file(path, schema, given)
+        if named is not None:
+            return self._file(path, schema, named)
         if self.pack is None or not self.pack.has(schema.name):
             return None
         self.from_pack.add(schema.name)
@@ -58,18 +58,18 @@ class Inputs:
         A step is as long as the document says, or as the pack's, where no table is beside it.
         """
         time, signals, about = self.typed.time, self.typed.signals, self.pack.manifest.time
-        own = signals.price.table or signals.carbon.table
-        step_h = time.step_h or (None if own else about.step_h)
+        has_own_table = signals.price.table or signals.carbon.table
+        step_h = time.step_h or (None if has_own_table else about.step_h)
         start = parse_utc(time.start or about.start_utc)
         if time.hours is None or step_h is None or start is None:
             return None
         return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
 
-    def _file(self, path: Path_, schema: TableSchema, given: str) -> SourceTable | None:
-        file = Path(given).expanduser()
+    def _file(self, path: Path_, schema: TableSchema, named: str) -> SourceTable | None:
+        file = Path(named).expanduser()
         full = file if file.is_absolute() else self.base / file
         missing = self.document.problem(
-            path, f"names the table `{given}`, which is not there", f"Looked at {full}."
+            path, f"names the table `{named}`, which is not there", f"Looked at {full}."
         )
         stretch = self.stretch if schema.series else None
         try:
@@ -77,14 +77,14 @@ class Inputs:
         except InputError as fault:
             self.problems += fault.problems
             return None
-        self.used.append(Provenance(what=schema.name, source=f"table {given} of the scenario"))
+        self.used.append(Provenance(what=schema.name, source=f"table {named} of the scenario"))
         return table
 
     def provenance(self) -> tuple[Provenance, ...]:
         """Where everything that was used comes from, without repeats."""
         packed = () if self.pack is None else self.pack.provenance()
-        made = [p for p in packed if p.what in self.from_pack]
-        return tuple(dict.fromkeys([*made, *self.used]))
+        from_pack = [p for p in packed if p.what in self.from_pack]
+        return tuple(dict.fromkeys([*from_pack, *self.used]))
 
 
 def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inputs:
@@ -96,9 +96,9 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
         try:
             inputs.pack = open_pack(typed.pack, base)
         except InputError as fault:
-            at = document.place(("pack",))
+            place = document.place(("pack",))
             inputs.problems += [
-                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.fix, at.file, at.line)
+                Problem(f"{dotted(('pack',))}: {p.where}", p.what, p.fix, place.file, place.line)
                 if p.file is None
                 else p
                 for p in fault.problems

@@ -10,7 +10,7 @@ import numpy as np
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.source import read_table
 from wattlas.data.schema.hours import CARBON, TIME
-from wattlas.data.series import grid, time_range, time_step_h
+from wattlas.data.series import on_grid, time_range, time_step_h
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Hours
 
@@ -48,8 +48,8 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
         count = round((span[1] - span[0]) / np.timedelta64(1, "s") / (step_h * 3600)) + 1
         hours = Hours.range(str(span[0]), count, step_h)
     zones = tuple(frame["zone"].unique(maintain_order=True).to_list())
-    wanted = [(zone,) for zone in zones]
-    values, have, problems = grid(table, frame, ["zone"], VALUE, wanted, hours)
+    keys = [(zone,) for zone in zones]
+    values, have, problems = on_grid(table, frame, ["zone"], VALUE, keys, hours)
     for zone, has_rows in zip(zones, have, strict=True):
         if not has_rows:
             what = f"`{zone}` has none of the hours from {hours.utc[0]}Z on"

@@ -15,8 +15,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def scenario_schema() -> dict[str, Any]:
     """The schema as a mapping; bare texts that stand for a mapping are allowed where they are."""
-    made = ScenarioDocument.model_json_schema(ref_template="#/$defs/{model}")
-    schema: dict[str, Any] = _tidy(made)
+    raw = ScenarioDocument.model_json_schema(ref_template="#/$defs/{model}")
+    schema: dict[str, Any] = _tidy(raw)
     sections = schema["$defs"]
     for name, section in list(sections.items()):
         if SHORTHAND in section:
@@ -41,14 +41,14 @@ def _tidy(node: Any) -> Any:
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
-    kept = {
+    tidy = {
         key: _tidy(value)
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str) and value != "Wattlas scenario")
     }
-    if kept.get("default", 0) is None or isinstance(kept.get("default"), dict):
-        del kept["default"]
-    return kept
+    if tidy.get("default", 0) is None or isinstance(tidy.get("default"), dict):
+        del tidy["default"]
+    return tidy
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The document, the places and the network are read once. Of the tables over time (prices, carbon,
 demand, capacity) the rows of a stretch, a month unless it is cut otherwise, are read when the
-stretch is asked for.
+stretch is needed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Cut = Callable[[Hours], Iterable[Hours]]
 
 @dataclass(frozen=True)
 class Months:
-    """The scenario of each stretch of time, in order, each made when it is asked for.
+    """The scenario of each stretch of time, in order, each made when it is needed.
 
     A stretch is a calendar month (UTC) unless `cut` says otherwise. Going over it again reads the
     tables again. `identity` is that of the document; what the tables say is known only stretch by
@@ -90,8 +90,8 @@ def load_months(
     inputs = inputs_of(path, scenario=scenario, set=set, base=base)
     if inputs.typed.time.sample is not None:
         raise UsageError("a sample is chosen from all hours: load the scenario as a whole")
-    said = json.dumps(inputs.document.data, sort_keys=True, default=str)
-    identity = hashlib.sha256(said.encode()).hexdigest()
+    document_text = json.dumps(inputs.document.data, sort_keys=True, default=str)
+    identity = hashlib.sha256(document_text.encode()).hexdigest()
     return Months(path, scenario, tuple(set), base, _hours(inputs), f"by month {identity}")
 
 
@@ -134,10 +134,10 @@ def _signal_files(inputs: Inputs) -> dict[str, Path]:
     """Files of prices and intensities that are there."""
     files = {}
     for name in SIGNALS:
-        given = getattr(inputs.typed.signals, name).table
+        named = getattr(inputs.typed.signals, name).table
         file = None
-        if given is not None:
-            file = Path(given).expanduser()
+        if named is not None:
+            file = Path(named).expanduser()
             file = file if file.is_absolute() else inputs.base / file
         elif inputs.pack is not None:
             file = inputs.pack.file(name)

@@ -130,20 +130,20 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
 def _apply_pairs(
     document: Document,
     path: Path_,
-    given: Mapping[str, Mapping[str, float]] | None,
+    rows: Mapping[str, Mapping[str, float]] | None,
     origin: Entities,
     target: Entities,
     pairs: Pairs,
 ) -> list[Problem]:
     problems: list[Problem] = []
-    for a, row in (given or {}).items():
+    for a, row in (rows or {}).items():
         problems += check_id(document, (*path, a), a, origin)
         for b, value in row.items():
             problems += check_id(document, (*path, a, b), b, target)
             if a in origin.ids and b in target.ids:
-                at = origin.ids.index(a), target.ids.index(b)
-                pairs.value[at] = value
-                pairs.modelled[at] = False
+                cell = origin.ids.index(a), target.ids.index(b)
+                pairs.value[cell] = value
+                pairs.modelled[cell] = False
     return problems
 
 
@@ -160,9 +160,9 @@ def missing_pairs(
 
 
 def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:
-    at = np.argwhere(lacking)
-    shown = ", ".join(f"`{a.ids[i]}` to `{b.ids[j]}`" for i, j in at[:SHOWN_PAIRS])
-    more = f" and {len(at) - SHOWN_PAIRS} more pairs" if len(at) > SHOWN_PAIRS else ""
+    cells = np.argwhere(lacking)
+    shown = ", ".join(f"`{a.ids[i]}` to `{b.ids[j]}`" for i, j in cells[:SHOWN_PAIRS])
+    more = f" and {len(cells) - SHOWN_PAIRS} more pairs" if len(cells) > SHOWN_PAIRS else ""
     return shown + more
 
 

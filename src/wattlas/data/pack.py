@@ -40,7 +40,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TableEntry(_Strict):
+class ManifestEntry(_Strict):
     """What the manifest says of one table."""
 
     file: str
@@ -84,7 +84,7 @@ class Manifest(_Strict):
     generator: Generator | None = None
     missing: tuple[str, ...] = ()
     """What the pack lacks, in plain sentences."""
-    tables: dict[str, TableEntry]
+    tables: dict[str, ManifestEntry]
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ class Pack:
         if schema is None or not self.has(name):
             have = ", ".join(self.tables)
             fix = f"Give the table in the scenario. The pack has: {have}."
-            at = str(self.folder / MANIFEST)
+            manifest_file = str(self.folder / MANIFEST)
             what = f"it has no table `{name}`"
-            raise InputError([Problem(f"pack {self.name}", what, fix, at)])
+            raise InputError([Problem(f"pack {self.name}", what, fix, manifest_file)])
         if file is None:
             frame = self._generated(name, until)
             return replace(source_of(frame, schema, label), shared=True)
@@ -169,13 +169,13 @@ class Pack:
     def _made(self, table: str, months: int) -> pl.DataFrame:
         """A generated table; the other one is kept, because both are made at once."""
         year = typical.generate(typical_figures(self), months)
-        both = {
+        frames = {
             "price": _long(year, "price_usd_per_mwh", year.price_usd_per_mwh),
             "carbon": _long(year, "average_g_per_kwh", year.average_g_per_kwh),
         }
         suffix = "" if months == MONTHS else f", {months} months"
-        self._frames.update({f"{name}{suffix}": frame for name, frame in both.items()})
-        return both[table]
+        self._frames.update({f"{name}{suffix}": frame for name, frame in frames.items()})
+        return frames[table]
 
     def _months(self, until: np.datetime64) -> int:
         """Months of the pack's year that begin before a time; one at least, all at most."""
@@ -185,10 +185,10 @@ class Pack:
 
     def provenance(self) -> tuple[Provenance, ...]:
         """Where each table comes from; figures behind generated hours name what they make."""
-        made = {figures: table for table, figures in GENERATED.items()}
+        made_from = {figures: table for table, figures in GENERATED.items()}
         return tuple(
             Provenance(
-                what=made.get(name, name),
+                what=made_from.get(name, name),
                 source=entry.source,
                 licence=entry.licence,
                 period=" to ".join(entry.time_range or ()),
@@ -255,24 +255,26 @@ def read_manifest(folder: Path) -> Manifest:
 
 def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     """Every table that is unknown, missing, outside of the folder, or not what was hashed."""
-    at = str(folder / MANIFEST)
+    manifest_file = str(folder / MANIFEST)
     for name, entry in manifest.tables.items():
         file, where = folder / entry.file, f"tables.{name}"
         if name not in TABLES:
             fix = f"Name it as one of: {', '.join(sorted(TABLES))}."
-            yield Problem(where, "no table of this name is known", fix, at)
+            yield Problem(where, "no table of this name is known", fix, manifest_file)
         if not file.resolve().is_relative_to(folder.resolve()):
             what = f"`{entry.file}` lies outside of the pack"
-            yield Problem(f"{where}.file", what, "Move it in.", at)
+            yield Problem(f"{where}.file", what, "Move it in.", manifest_file)
         elif not file.is_file():
-            yield Problem(f"{where}.file", f"there is no file `{entry.file}`", "Restore it.", at)
+            yield Problem(
+                f"{where}.file", f"there is no file `{entry.file}`", "Restore it.", manifest_file
+            )
         elif (digest := sha256_of(file)) != entry.sha256:
             what = (
                 f"`{entry.file}` is not the file that the manifest describes: its SHA-256 is "
                 f"{digest[:12]}…, not {entry.sha256[:12]}…"
             )
             fix = "Restore the file, or import it again if the change was meant."
-            yield Problem(f"{where}.sha256", what, fix, at)
+            yield Problem(f"{where}.sha256", what, fix, manifest_file)
 
 
 def sha256_of(file: Path) -> str:
@@ -291,10 +293,10 @@ def _figures_of(
     keys = [name for name in ("month", "hour_utc") if name in frame.columns]
     order = pl.DataFrame({"zone": zones, "_row": range(len(zones))})
     ordered = order.join(frame, on="zone", how="left").sort(["_row", *keys])
-    wanted = len(zones) * int(np.prod(shape, dtype=np.int64))
+    expected = len(zones) * int(np.prod(shape, dtype=np.int64))
     holes = ordered.select(columns).null_count().sum_horizontal().sum()
-    if ordered.height != wanted or holes:
-        what = f"{ordered.height} figures with {holes} holes, wanted {wanted} and none"
+    if ordered.height != expected or holes:
+        what = f"{ordered.height} figures with {holes} holes, wanted {expected} and none"
         fix = "A zone needs each month (and hour of the day) exactly once."
         raise InputError([Problem(", ".join(columns), what, fix)])
     return [ordered[name].to_numpy().astype(float).reshape(-1, *shape) for name in columns]

@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
-from wattlas.data.demand import is_timezone
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.pack import (
     GENERATED,
@@ -26,6 +25,7 @@ from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema import TABLES
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
 
 Sources = dict[str, SourceTable]
@@ -90,12 +90,12 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     return DataCheck(str(folder), manifest.name, rows, tuple(problems), manifest.missing)
 
 
-def _check_file(file: Path, given: str | None) -> DataCheck:
+def _check_file(file: Path, named: str | None) -> DataCheck:
     tables: Sources = {}
-    if given is not None and given not in TABLES:
-        raise UsageError(f"--table: there is no table `{given}`; {did_you_mean(given, TABLES)}")
+    if named is not None and named not in TABLES:
+        raise UsageError(f"--table: there is no table `{named}`; {did_you_mean(named, TABLES)}")
     columns = [name for name in read_frame(file, str(file)).columns if name != ROW]
-    name = given or guess_table(columns, file)
+    name = named or guess_table(columns, file)
     problems = _read_into(tables, name, file)
     for table in tables.values():
         problems += check_hours(HoursTable(table)) if table.schema.series else check_facts(table)
@@ -160,8 +160,10 @@ def check_facts(table: SourceTable) -> Iterator[Problem]:
     for column in table.schema.columns:
         if column.usual is not None and column.name in cells.frame.columns:
             low, high = column.usual
-            told = pl.col(ROW).is_in(sorted(cells.bad.get(column.name, ())))
-            beyond = cells.frame.filter(~pl.col(column.name).is_between(low, high) & ~told)
+            already_reported = pl.col(ROW).is_in(sorted(cells.bad.get(column.name, ())))
+            beyond = cells.frame.filter(
+                ~pl.col(column.name).is_between(low, high) & ~already_reported
+            )
             for row, value in beyond.select(ROW, column.name).iter_rows():
                 what = f"is {value:g}, which is unusual: wanted {low:g} to {high:g}"
                 yield table.problem(row, column.name, what, "Correct the value, or its unit.")
@@ -189,16 +191,16 @@ def check_references(tables: Sources) -> Iterator[Problem]:
 def check_signals(tables: Sources) -> Iterator[Problem]:
     """Zones without a price or without carbon: those of the regions, or any without regions."""
     have = {name: set(_values(tables, name, "zone")) for name in ("price", "carbon")}
-    wanted, at = set(_values(tables, "regions", "zone")), "regions"
+    needed_zones, needed_by = set(_values(tables, "regions", "zone")), "regions"
     if "regions" not in tables:
         if not all(have.values()):
             return
-        wanted, at = have["price"] | have["carbon"], "price"
+        needed_zones, needed_by = have["price"] | have["carbon"], "price"
     for signal, zones in have.items():
-        for zone in sorted(wanted - zones):
+        for zone in sorted(needed_zones - zones):
             yield Problem(
                 f"{signal}.{zone}",
                 f"the zone {zone} has no {'price' if signal == 'price' else 'carbon intensity'}",
                 f"Add its hours to the table {signal}, or leave out the regions on it.",
-                tables[signal if signal in tables else at].label,
+                tables[signal if signal in tables else needed_by].label,
             )

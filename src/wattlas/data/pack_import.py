@@ -105,10 +105,10 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
     if before is None:
         return
     what = ""
-    both = "carbon" in before.tables and new.table == "carbon"
+    both_carbon = "carbon" in before.tables and new.table == "carbon"
     if before.kind == "typical":
         what = "the pack makes its hours from figures of a typical year"
-    elif both and before.intensity_kind != new.intensity_kind:
+    elif both_carbon and before.intensity_kind != new.intensity_kind:
         what = f"the pack has {before.intensity_kind} intensities, the files {new.intensity_kind}"
     if what:
         where = f"pack {before.name}"
@@ -119,13 +119,15 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
 def _merged(file: Path, rows: pl.DataFrame, schema: TableSchema, overwrite: bool) -> pl.DataFrame:
     """The rows in the pack and the new ones; a zone in both is an error unless replaced."""
     old = typed(read_table(file, schema, str(file)), bounds=False).frame.drop(ROW)
-    both = sorted(set(old["zone"]) & set(rows["zone"]))
-    if both and not overwrite:
+    shared_zones = sorted(set(old["zone"]) & set(rows["zone"]))
+    if shared_zones and not overwrite:
         what = "the pack has hours of this zone already"
         fix = "Import into another folder, or give --replace."
-        raise InputError([Problem(f"{schema.name}.{z}", what, fix, str(file)) for z in both])
-    kept = old.filter(~pl.col("zone").is_in(both))
-    return pl.concat([kept, rows], how="diagonal_relaxed")
+        raise InputError(
+            [Problem(f"{schema.name}.{z}", what, fix, str(file)) for z in shared_zones]
+        )
+    remaining = old.filter(~pl.col("zone").is_in(shared_zones))
+    return pl.concat([remaining, rows], how="diagonal_relaxed")
 
 
 def _time_of(rows: pl.DataFrame, before: Manifest | None, table: str) -> tuple[datetime, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wattlas.data.pack import MANIFEST, Generator, Manifest, PackTime, TableEntry, sha256_of
+from wattlas.data.pack import MANIFEST, Generator, Manifest, ManifestEntry, PackTime, sha256_of
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.columns import TableSchema
@@ -74,14 +74,14 @@ def write_pack(folder: Path, head: PackHead, tables: Mapping[str, NewTable]) -> 
     return manifest
 
 
-def _entries_before(folder: Path) -> dict[str, TableEntry]:
+def _entries_before(folder: Path) -> dict[str, ManifestEntry]:
     file = folder / MANIFEST
     if not file.is_file():
         return {}
     return dict(Manifest.model_validate(json.loads(file.read_text(encoding="utf-8"))).tables)
 
 
-def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
+def _write_table(folder: Path, name: str, table: NewTable) -> ManifestEntry:
     schema = TABLES[name]
     frame = _stored(table.frame, schema)
     if schema.series:
@@ -93,7 +93,7 @@ def _write_table(folder: Path, name: str, table: NewTable) -> TableEntry:
             frame.write_parquet(temporary.path)
         else:
             frame.write_csv(temporary.path, datetime_format="%Y-%m-%dT%H:%M:%SZ")
-    return TableEntry(
+    return ManifestEntry(
         file=file,
         source=table.source,
         licence=table.licence,

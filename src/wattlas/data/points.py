@@ -21,8 +21,8 @@ PER_REQUEST = ("request_j", "request_gpu_s")
 
 def incomplete(point: Entity) -> Iterator[Problem]:
     """What a point lacks: figures per token, or per request where it speaks of those alone."""
-    given = {name for name in (*PER_TOKEN, *PER_REQUEST) if point.get(name) is not None}
-    figures = PER_REQUEST if given and given <= set(PER_REQUEST) else PER_TOKEN
+    stated = {name for name in (*PER_TOKEN, *PER_REQUEST) if point.get(name) is not None}
+    figures = PER_REQUEST if stated and stated <= set(PER_REQUEST) else PER_TOKEN
     lacking = [name for name in (*ALWAYS, *figures) if point.get(name) is None]
     if lacking:
         names = ", ".join(f"`{name}`" for name in lacking)
@@ -33,5 +33,5 @@ def point_of(entity: Entity, scores: Mapping[str, float] | None = None) -> Opera
     """The point that an entity describes; `scores` by class come before those of its own."""
     fields = {**entity.fields}
     by_class = {**(scores or {}), **(fields.pop("accuracy_by_class", None) or {})}
-    given = {name: fields[name] for name in POINTS.by_name if fields.get(name) is not None}
-    return OperatingPoint(id=entity.id, accuracy_by_class=by_class, **given)
+    values = {name: fields[name] for name in POINTS.by_name if fields.get(name) is not None}
+    return OperatingPoint(id=entity.id, accuracy_by_class=by_class, **values)

@@ -67,21 +67,21 @@ def profiles_table(source: str | Path, base: Path | None = None) -> SourceTable:
 def _falling(table: SourceTable, points: Entities) -> Iterator[Problem]:
     """Rows that score below one of a lower level; both are named."""
     rows = table.frame.select("point", ROW).iter_rows()
-    at = {str(name or "").strip(): int(row) for name, row in rows}
-    known = [
+    row_of = {str(name or "").strip(): int(row) for name, row in rows}
+    levelled = [
         (point.id, level, score)
         for point in points.every
         if _is_number(level := point.get(LEVEL)) and _is_number(score := point.get("accuracy"))
     ]
-    for low, high in accuracy_falls([k[1] for k in known], [k[2] for k in known]):
-        (name, level, score), (lower, below, better) = known[high], known[low]
-        place = table.place(at[lower])
-        where = f"line {place.line}" if place.line is not None else f"row {at[lower] + 1}"
+    for low, high in accuracy_falls([k[1] for k in levelled], [k[2] for k in levelled]):
+        (name, level, score), (lower, below, better) = levelled[high], levelled[low]
+        place = table.place(row_of[lower])
+        where = f"line {place.line}" if place.line is not None else f"row {row_of[lower] + 1}"
         what = (
             f"{name} of level {level:g} scores {score:g}, below the {better:g} of "
             f"{lower} of level {below:g} ({where})"
         )
-        yield table.problem(at[name], LEVEL, what, "Correct a score, or the levels.")
+        yield table.problem(row_of[name], LEVEL, what, "Correct a score, or the levels.")
 
 
 def _is_number(value: object) -> bool:

@@ -1,8 +1,8 @@
 """Representative days of each month, chosen the same way every time.
 
 The days of a month are ordered by how expensive and dirty they are (the mean over zones of the
-standardised daily price and carbon) and cut into as many groups of neighbours as days are asked
-for. Of each group the day is kept whose hourly price and carbon in all zones come nearest to the
+standardised daily price and carbon) and cut into as many groups of neighbours as days are wanted.
+Of each group the day is kept whose hourly price and carbon in all zones come nearest to the
 group's mean, and it stands for all of its group: each month keeps its number of days. Demand is
 the group's mean day, so that the total is that of every hour, weekends in their proportion.
 """
@@ -53,11 +53,11 @@ def representative_days(start: np.datetime64, signals: np.ndarray, days_per_mont
         order = np.argsort(shapes.mean(axis=(0, 2)), kind="stable")
         for group in np.array_split(order, min(days_per_month, len(inside))):
             groups[int(inside[_most_typical(shapes, group)])] = inside[group]
-    kept = sorted(groups)
-    stands_for = np.zeros((len(kept), len(days)), dtype=bool)
-    for n, day in enumerate(kept):
+    kept_days = sorted(groups)
+    stands_for = np.zeros((len(kept_days), len(days)), dtype=bool)
+    for n, day in enumerate(kept_days):
         stands_for[n, groups[day]] = True
-    return Sample(np.array(kept, dtype=np.int64), stands_for)
+    return Sample(np.array(kept_days, dtype=np.int64), stands_for)
 
 
 def _standardised(signals: np.ndarray) -> np.ndarray:

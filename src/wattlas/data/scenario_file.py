@@ -64,8 +64,8 @@ def read(
 ) -> Loaded:
     """As `load`, with the warnings and the hours behind a sample."""
     inputs = inputs_of(path, scenario=scenario, set=set, base=base)
-    made, arrays = assemble(inputs)
-    return Loaded(made, tuple(inputs.warnings), arrays, tuple(inputs.typed.scenarios))
+    scenario_, arrays = assemble(inputs)
+    return Loaded(scenario_, tuple(inputs.warnings), arrays, tuple(inputs.typed.scenarios))
 
 
 def inputs_of(
@@ -90,7 +90,7 @@ def inputs_of(
     return inputs
 
 
-def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Problem]:
+def _idle_overrides(document: Document, reported: Sequence[Problem]) -> list[Problem]:
     """Problems of form that an override would bring in if it were applied alone."""
     overrides = document.data.get("overrides")
     if not isinstance(overrides, dict):
@@ -107,8 +107,10 @@ def _idle_overrides(document: Document, known: Sequence[Problem]) -> list[Proble
         except UsageError as fault:
             fix = "Write keys with dots between, regions.oslo.pue."
             problems = [document.problem(("overrides", name), str(fault), fix)]
-        lines = {at.line for path, at in document.places.items() if path[:2] == ("overrides", name)}
-        idle += [p for p in problems if p not in known and p.line in lines]
+        lines = {
+            place.line for path, place in document.places.items() if path[:2] == ("overrides", name)
+        }
+        idle += [p for p in problems if p not in reported and p.line in lines]
     return idle
 
 

@@ -94,7 +94,7 @@ class DemandSection(Section):
 
 
 class FrictionsSection(Section):
-    """What it costs to change one's mind. Without any, the hours are solved apart."""
+    """What changing the placement costs. Without any cost, the hours are solved apart."""
 
     start_usd_per_gpu_h: NonNegative = 0.0
     """Per GPU-h/h of capacity started."""
@@ -107,26 +107,26 @@ class FrictionsSection(Section):
     move_state: bool = False
     """Charge sticky classes for the session state that moves."""
     initial: Literal["home", "cold", "free"] = "home"
-    """What runs before the first hour: each demand at home, nothing, or what suits."""
+    """What runs before the first hour: each demand in its baseline region, nothing, or the best."""
 
 
 class TierEntry(Section):
-    """A contract beside full service: a discount, and a promise of how often and how far down."""
+    """A contract beside full service: a discount, a degradation cap and a fallback."""
 
     share_max: Share
-    """Most requests of a billing window that may be degraded, as a share."""
+    """Degradation cap: most requests of a billing window that may be degraded, as a share."""
     adoption: Share
     """Share of each class's demand that is under this contract."""
     accuracy_min: Share = 0.0
-    """Floor: least accuracy of a degraded request."""
+    """Fallback: least accuracy of a degraded request."""
     latency_factor: float = Field(default=1.0, ge=1)
-    """Floor: longest latency of a degraded request, times the class's budget."""
+    """Fallback: longest latency of a degraded request, times the class's budget."""
     discount: Share = 0.0
     """Share of the price that the subscriber does not pay."""
     classes: list[Text] | None = None
     """Classes that it is offered to; all unless given."""
     points: list[Text] | None = None
-    """Operating points that a degraded request may use; all above the floor unless given."""
+    """Operating points of a degraded request; all that the fallback allows unless given."""
     window: Literal["all", "month", "day", "hour"] = "month"
     """The billing window that the share holds over."""
 
@@ -141,17 +141,17 @@ class ObjectiveSection(Section):
     carbon_cap_t: NonNegative | None = None
     """Most carbon per window, tCO2e."""
     carbon_cap_share: NonNegative | None = None
-    """Most carbon per window, as a share of what the nearest places emit."""
+    """Most carbon per window, as a share of what the baseline emits."""
     cost_cap_usd: NonNegative | None = None
     """Most variable cost per window, USD: what is reserved comes on top."""
     cost_cap_share: NonNegative | None = None
-    """Most variable cost per window, as a share of what the nearest places cost."""
+    """Most variable cost per window, as a share of what the baseline costs."""
     window: Literal["all", "month", "day", "hour"] = "all"
     """The stretch of time that the cap holds over."""
 
 
 class ScenarioDocument(Section):
-    """A Wattlas scenario: who asks, what may answer, under which signals and rules."""
+    """A Wattlas scenario: demand, places, signals and rules."""
 
     model_config = ConfigDict(title="Wattlas scenario")
 
@@ -196,15 +196,15 @@ class ScenarioDocument(Section):
     offer: OfferSection = OfferSection()
     """The kind of tier that `study` and `tiers design` look for."""
     frictions: FrictionsSection = FrictionsSection()
-    """What it costs to change one's mind."""
+    """What changing the placement costs."""
     objective: ObjectiveSection = ObjectiveSection()
     """What is made least."""
     solver: Literal["auto", "engine", "highs"] = "auto"
-    """Who solves hours that nothing couples: the fast engine, HiGHS, or what suits."""
+    """Who solves hours that nothing couples: the fast engine, HiGHS, or the quicker one."""
     unserved_usd_per_request: NonNegative | None = None
     """Price of an unserved request for the classes that do not say."""
     when_none: WhenNoneChoice = "error"
-    """What classes do that do not say, where no place meets their budget."""
+    """What happens where no place meets a class's budget, for the classes that do not say."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Name → what to change: sections, or dotted paths such as `regions.oslo.pue`."""
     scenarios: dict[str, list[str]] = Field(default_factory=dict)

@@ -22,7 +22,7 @@ class SegmentEntry(Section):
     weight_latency: Share
     """k_l: what latency alone is worth of the quality of experience."""
     curvature: float = 0.0
-    """ρ: how fast more of the same is worth less; 0 is a straight line."""
+    """ρ: how fast more of the same loses worth; 0 is a straight line."""
     value: NonNegative = 2.0
     """What a unit of utility is worth, over the price of a request."""
     usd_per_utility: NonNegative | None = None
@@ -93,13 +93,13 @@ class UsersSection(Section):
     usd_per_mtok_out: NonNegative = 0.0
     """Price of a million answer tokens in full service."""
     scale: NonNegative = Users.scale
-    """Spread μ of what users do not say, over the price; 0: they always choose what is best."""
+    """Spread μ of the unobserved part of utility, over the price; 0: users choose the best."""
     scale_usd: NonNegative | None = None
     """The same in USD per request; instead of `scale`."""
     ends: EndsSection | None = None
     """What counts as worst and best; accuracy 0 to 1 and twice the budget unless given."""
     status_quo: NonNegative = Users.status_quo
-    """What a contract must offer beyond its worth to be taken up, over the price of a request."""
+    """Status quo: by how much a contract must beat full service, over the price of a request."""
     may_leave: bool = False
     """Whether users may choose neither full service nor a tier."""
     outside: float = 0.0
@@ -113,7 +113,7 @@ class UsersSection(Section):
             raise ValueError("nobody belongs to this population: give a segment a share above 0")
         return self
 
-    def made(self) -> Users:
+    def as_model(self) -> Users:
         """The section as the model has it."""
         fields = self.model_dump(exclude={"prior", "segments", "ends"})
         segments = tuple(
@@ -129,7 +129,7 @@ class OfferSection(Section):
     objective: Literal["profit", "carbon"] = "profit"
     """Most profit, or least carbon at no loss of profit."""
     cap_share: Share | None = None
-    """Promise no more than keeps those under contract at this share of full service's carbon."""
+    """Keep the carbon of subscribers at or below this share of what full service would emit."""
     most: int = Field(default=1, ge=1, le=5)
     """Most contracts beside full service."""
     classes: list[Text] | None = None
@@ -139,7 +139,7 @@ class OfferSection(Section):
     )
     """What an accelerator hour that is freed is worth."""
 
-    def made(self) -> Terms:
+    def as_model(self) -> Terms:
         """The section as the model has it."""
         fields = self.model_dump(exclude={"classes"})
         return Terms(classes=None if self.classes is None else tuple(self.classes), **fields)

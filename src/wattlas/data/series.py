@@ -49,12 +49,12 @@ def time_step_h(frame: pl.DataFrame) -> float:
     return float(gaps.mode().min().total_seconds()) / 3600.0  # type: ignore[union-attr]
 
 
-def grid(
+def on_grid(
     table: SourceTable,
     frame: pl.DataFrame,
     key: Sequence[str],
     value: str,
-    wanted: Sequence[tuple[str, ...]],
+    keys: Sequence[tuple[str, ...]],
     hours: Hours,
 ) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
     """One value column on the grid: array (keys, T), which keys have rows (keys,), problems.
@@ -63,37 +63,35 @@ def grid(
     the caller to judge; one with some has every hour exactly once, or it is named.
     """
     count = hours.count
-    code, at = _codes(frame, key, wanted), _steps(frame, hours)
-    on = np.flatnonzero((code >= 0) & (at >= 0))
-    flat = code[on] * count + at[on]
-    seen_flat: np.ndarray = np.bincount(flat, minlength=len(wanted) * count)
-    values = np.full(len(wanted) * count, np.nan)
+    code, step_of = _codes(frame, key, keys), _steps(frame, hours)
+    on = np.flatnonzero((code >= 0) & (step_of >= 0))
+    flat = code[on] * count + step_of[on]
+    seen_flat: np.ndarray = np.bincount(flat, minlength=len(keys) * count)
+    values = np.full(len(keys) * count, np.nan)
     values[flat] = frame[value].to_numpy()[on]
-    seen: np.ndarray = seen_flat.reshape(len(wanted), count)
+    count_at: np.ndarray = seen_flat.reshape(len(keys), count)
     rows = pl.Series(on)
     problems = _off_grid(table, frame, hours)
-    problems += _twice(table, frame[ROW].gather(rows), flat, seen, wanted, hours, value)
-    problems += _lacking(table, seen, wanted, hours, value)
-    have: np.ndarray = np.any(seen, axis=1)
-    return values.reshape(len(wanted), count), have, problems
+    problems += _twice(table, frame[ROW].gather(rows), flat, count_at, keys, hours, value)
+    problems += _lacking(table, count_at, keys, hours, value)
+    have: np.ndarray = np.any(count_at, axis=1)
+    return values.reshape(len(keys), count), have, problems
 
 
-def _codes(
-    frame: pl.DataFrame, key: Sequence[str], wanted: Sequence[tuple[str, ...]]
-) -> np.ndarray:
+def _codes(frame: pl.DataFrame, key: Sequence[str], keys: Sequence[tuple[str, ...]]) -> np.ndarray:
     """The place of each row's key among the wanted ones, −1 where it is not wanted; int64.
 
     Each part of a key is looked up by itself, so that no text is copied.
     """
-    if not wanted:
+    if not keys:
         return np.full(frame.height, -1, dtype=np.int64)
     parts = [
         {text: n for n, text in enumerate(dict.fromkeys(texts))}
-        for texts in zip(*wanted, strict=True)
+        for texts in zip(*keys, strict=True)
     ]
     shape = tuple(len(part) + 1 for part in parts)
     place = np.full(shape, -1, dtype=np.int64)
-    for n, texts in enumerate(wanted):
+    for n, texts in enumerate(keys):
         place[tuple(part[text] for part, text in zip(parts, texts, strict=True))] = n
     index = []
     for name, part in zip(key, parts, strict=True):
@@ -106,10 +104,10 @@ def _codes(
 def _steps(frame: pl.DataFrame, hours: Hours) -> np.ndarray:
     """The step of the study at each row's time, −1 where there is none; int64."""
     steps = hours.utc.astype("datetime64[us]").astype(np.int64)
-    none = int(steps[0]) - 1
-    time = frame[TIME].to_physical().fill_null(none).to_numpy()
-    at = np.minimum(np.searchsorted(steps, time), len(steps) - 1)
-    return np.where(steps[at] == time, at, -1)
+    before_all = int(steps[0]) - 1
+    time = frame[TIME].to_physical().fill_null(before_all).to_numpy()
+    nearest = np.minimum(np.searchsorted(steps, time), len(steps) - 1)
+    return np.where(steps[nearest] == time, nearest, -1)
 
 
 def _off_grid(table: SourceTable, frame: pl.DataFrame, hours: Hours) -> list[Problem]:
@@ -129,18 +127,18 @@ def _twice(
     table: SourceTable,
     rows: pl.Series,
     flat: np.ndarray,
-    seen: np.ndarray,
-    wanted: Sequence[tuple[str, ...]],
+    count_at: np.ndarray,
+    keys: Sequence[tuple[str, ...]],
     hours: Hours,
     value: str,
 ) -> list[Problem]:
     """Keys with an hour that is given more than once; `rows` and `flat` are of the rows on it."""
     problems = []
-    for code in map(int, np.flatnonzero(np.any(seen > 1, axis=1))):
-        at = np.flatnonzero(seen[code] > 1)
-        again = rows.filter(pl.Series(flat == code * hours.count + int(at[0]))).sort()
-        what = f"{_named(wanted[code])}: {stamp(hours.utc[at[0]])} is given {len(again)} times"
-        more = f", and {len(at) - 1} more hours" if len(at) > 1 else ""
+    for code in map(int, np.flatnonzero(np.any(count_at > 1, axis=1))):
+        steps = np.flatnonzero(count_at[code] > 1)
+        again = rows.filter(pl.Series(flat == code * hours.count + int(steps[0]))).sort()
+        what = f"{_named(keys[code])}: {stamp(hours.utc[steps[0]])} is given {len(again)} times"
+        more = f", and {len(steps) - 1} more hours" if len(steps) > 1 else ""
         fix = "Keep one. A local clock doubles an hour in autumn: convert it to UTC."
         problems.append(table.problem(again[1], value, what + more, fix))
     return problems
@@ -148,18 +146,18 @@ def _twice(
 
 def _lacking(
     table: SourceTable,
-    seen: np.ndarray,
-    wanted: Sequence[tuple[str, ...]],
+    count_at: np.ndarray,
+    keys: Sequence[tuple[str, ...]],
     hours: Hours,
     value: str,
 ) -> list[Problem]:
     problems = []
-    lacks = (seen == 0) & np.any(seen, axis=1, keepdims=True)
+    lacks = (count_at == 0) & np.any(count_at, axis=1, keepdims=True)
     for code in map(int, np.flatnonzero(np.any(lacks, axis=1))):
-        at = np.flatnonzero(lacks[code])
+        steps = np.flatnonzero(lacks[code])
         what = (
-            f"{_named(wanted[code])} lacks {len(at)} of {hours.count} hours, "
-            f"the first {stamp(hours.utc[at[0]])}"
+            f"{_named(keys[code])} lacks {len(steps)} of {hours.count} hours, "
+            f"the first {stamp(hours.utc[steps[0]])}"
         )
         fix = "Add the rows, or study other hours with `time:`."
         place = table.place(None)

@@ -12,7 +12,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Signals
 
 
-def summary(loaded: Loaded) -> dict[str, Any]:
+def scenario_facts(loaded: Loaded) -> dict[str, Any]:
     """The facts of a scenario, as plain values with units in their names."""
     s = loaded.scenario
     return {
@@ -24,12 +24,12 @@ def summary(loaded: Loaded) -> dict[str, Any]:
         "regions": len(s.regions),
         "zones": len(s.signals.zones),
         "points": len(s.points),
-        "window": window(loaded),
+        "window": window_facts(loaded),
         "intensity": {"deciding": str(s.signals.deciding), "kind": s.signals.intensity_kind},
         "price_usd_per_mwh": spread(s.signals.price_usd_per_mwh),
         "average_g_per_kwh": spread(s.signals.average_g_per_kwh),
-        "demand": demand(s),
-        "capacity": capacity(s),
+        "demand": demand_facts(s),
+        "capacity": capacity_facts(s),
         "network": {"modelled_share": s.network.modelled_share},
         "objective": {"minimise": str(s.objective.minimise), **_set_fields(s)},
         "scenarios": list(loaded.scenarios),
@@ -41,11 +41,11 @@ def summary(loaded: Loaded) -> dict[str, Any]:
 
 def _set_fields(s: Scenario) -> dict[str, Any]:
     names = ("carbon_price_usd_per_t", "carbon_cap_t", "carbon_cap_share", "cost_cap_usd")
-    given = {n: getattr(s.objective, n) for n in (*names, "cost_cap_share")}
-    return {name: value for name, value in given.items() if value}
+    values = {n: getattr(s.objective, n) for n in (*names, "cost_cap_share")}
+    return {name: value for name, value in values.items() if value}
 
 
-def window(loaded: Loaded) -> dict[str, Any]:
+def window_facts(loaded: Loaded) -> dict[str, Any]:
     """The hours that are studied and those that they stand for; how true a sample is to them."""
     s = loaded.scenario
     facts: dict[str, Any] = {
@@ -54,19 +54,19 @@ def window(loaded: Loaded) -> dict[str, Any]:
         "hours_represented": float(s.hours.hours.sum()),
         "step_h": s.hours.step_h,
     }
-    if loaded.arrays.whole.price_usd_per_mwh.shape[1] != s.hours.count:
-        facts["sample"] = sample_means(loaded.arrays.whole, s)
+    if loaded.arrays.every_hour.price_usd_per_mwh.shape[1] != s.hours.count:
+        facts["sample"] = sample_means(loaded.arrays.every_hour, s)
     return facts
 
 
-def sample_means(whole: Signals, s: Scenario) -> dict[str, float]:
+def sample_means(every_hour: Signals, s: Scenario) -> dict[str, float]:
     """Mean price and intensity over zones and hours: of the sample, and of every hour."""
     weight = s.hours.weight / s.hours.weight.sum()
     return {
         "price_usd_per_mwh": float((s.signals.price_usd_per_mwh @ weight).mean()),
-        "every_hour_price_usd_per_mwh": float(whole.price_usd_per_mwh.mean()),
+        "every_hour_price_usd_per_mwh": float(every_hour.price_usd_per_mwh.mean()),
         "average_g_per_kwh": float((s.signals.average_g_per_kwh @ weight).mean()),
-        "every_hour_average_g_per_kwh": float(whole.average_g_per_kwh.mean()),
+        "every_hour_average_g_per_kwh": float(every_hour.average_g_per_kwh.mean()),
     }
 
 
@@ -75,7 +75,7 @@ def spread(values: np.ndarray) -> dict[str, float]:
     return {"min": float(values.min()), "mean": float(values.mean()), "max": float(values.max())}
 
 
-def demand(s: Scenario) -> dict[str, Any]:
+def demand_facts(s: Scenario) -> dict[str, Any]:
     """Requests in all and by class, and the budget of each class."""
     by_class = (s.demand_per_h.sum(axis=0) * s.hours.hours).sum(axis=1)
     return {
@@ -95,7 +95,7 @@ def demand(s: Scenario) -> dict[str, Any]:
     }
 
 
-def capacity(s: Scenario) -> dict[str, Any]:
+def capacity_facts(s: Scenario) -> dict[str, Any]:
     """Accelerators against the peak of what the demand needs at its thriftiest points."""
     need = np.zeros(s.hours.count)
     for k, klass in enumerate(s.classes):
@@ -118,7 +118,7 @@ def capacity(s: Scenario) -> dict[str, Any]:
     }
 
 
-def words(facts: dict[str, Any]) -> str:
+def facts_text(facts: dict[str, Any]) -> str:
     """The summary for people."""
     w, d, c = facts["window"], facts["demand"], facts["capacity"]
     lines = [f"{facts['name']}: {facts['title']}".rstrip(": ")]

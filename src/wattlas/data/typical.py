@@ -14,7 +14,7 @@ a persistence from hour to hour. One matrix correlates all series.
    right again. The mean always holds; the deviation only as far as nothing was cut.
 
 The random bits are the raw stream of the counter-based Philox generator, turned into normal
-numbers here: numpy promises the stream, but not its own distributions, for ever.
+numbers here: numpy guarantees the stream, but not its own distributions.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def standard_normal(seed: int, count: int) -> np.ndarray:
 
 def normal_pairs(seed: int, pairs: int, first: int) -> np.ndarray:
     """Of the 2 · `pairs` numbers of `standard_normal` the first ones of either half, (2, first)."""
-    skipped, rest = divmod(pairs, _WORDS_AT_ONCE)
-    later = np.random.Philox(key=seed).advance(skipped).random_raw(rest + first)[rest:]
+    skipped, offset = divmod(pairs, _WORDS_AT_ONCE)
+    later = np.random.Philox(key=seed).advance(skipped).random_raw(offset + first)[offset:]
     raw = np.stack([np.random.Philox(key=seed).random_raw(first), later])
     uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     radius = np.sqrt(-2.0 * np.log(uniform[0]))
@@ -125,15 +125,15 @@ def _lognormal_weights(latent: np.ndarray, spread: np.ndarray) -> np.ndarray:
     g(s) = ln(mean(e^{2sz}) / mean(e^{sz})²), which rises with s; wanted is ln(1 + spread²).
     """
     reachable = np.minimum(spread, np.sqrt(latent.shape[1]))
-    wanted = np.log1p(reachable**2)
+    target = np.log1p(reachable**2)
     low, high = np.zeros(len(latent)), np.full(len(latent), _MAX_SHAPE)
-    shape = np.minimum(np.sqrt(wanted) / np.maximum(latent.std(axis=1), 1e-3), _MAX_SHAPE / 2)
+    shape = np.minimum(np.sqrt(target) / np.maximum(latent.std(axis=1), 1e-3), _MAX_SHAPE / 2)
     centred = latent - latent.max(axis=1, keepdims=True)
     for _ in range(_NEWTON_STEPS):
         once = np.exp(shape[:, None] * centred)
         twice = once * once
         sum_once, sum_twice = once.sum(axis=1), twice.sum(axis=1)
-        gap = np.log(sum_twice * latent.shape[1] / sum_once**2) - wanted
+        gap = np.log(sum_twice * latent.shape[1] / sum_once**2) - target
         low, high = np.where(gap < 0, shape, low), np.where(gap < 0, high, shape)
         slope = 2.0 * (
             (twice * centred).sum(axis=1) / sum_twice - (once * centred).sum(axis=1) / sum_once

@@ -43,7 +43,7 @@ def validate(document: Document) -> tuple[ScenarioDocument | None, list[Problem]
     try:
         return ScenarioDocument.model_validate(_without_null(document.data)), []
     except ValidationError as fault:
-        return None, sorted(problems_of(fault, ScenarioDocument, document), key=_order)
+        return None, sorted(form_problems(fault, ScenarioDocument, document), key=_order)
 
 
 def _without_null(value: Any) -> Any:
@@ -57,7 +57,7 @@ def _order(problem: Problem) -> tuple[str, int]:
     return problem.file or "", problem.line or 0
 
 
-def problems_of(
+def form_problems(
     fault: ValidationError, model: type[BaseModel], document: Document
 ) -> Iterator[Problem]:
     """Each finding as a Problem, at the line that its path was written on.
@@ -81,8 +81,8 @@ def problems_of(
             yield _wrong_value(document, path, dict(error))
 
 
-def _suggests(name: str, wanted: str) -> bool:
-    return f"`{wanted}`" in did_you_mean(name, [wanted])
+def _suggests(name: str, key: str) -> bool:
+    return f"`{key}`" in did_you_mean(name, [key])
 
 
 def _unknown_key(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
@@ -92,16 +92,16 @@ def _unknown_key(document: Document, path: Path_, model: type[BaseModel]) -> Pro
 
 
 def _missing(document: Document, path: Path_, model: type[BaseModel]) -> Problem:
-    at = document.place(path[:-1])
+    place = document.place(path[:-1])
     holder = model_at(model, path[:-1])
     field = None if holder is None else holder.model_fields.get(str(path[-1]))
     fix = f"Add `{path[-1]}`: {field.description}" if field and field.description else "Add it."
-    return Problem(dotted(path), "is missing", fix, at.file, at.line)
+    return Problem(dotted(path), "is missing", fix, place.file, place.line)
 
 
 def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Problem:
-    kind, context, got = error["type"], error.get("ctx") or {}, error.get("input")
-    shown = _shown(got)
+    kind, context, found_value = error["type"], error.get("ctx") or {}, error.get("input")
+    shown = _shown(found_value)
     if kind in BOUNDS:
         key, words = BOUNDS[kind]
         limit = context[key]
@@ -110,12 +110,14 @@ def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Prob
     if kind == "literal_error":
         expected = str(context["expected"]).replace("'", "")
         options = expected.replace(" or ", ", ").split(", ")
-        fix = did_you_mean(str(got), options)
+        fix = did_you_mean(str(found_value), options)
         return document.problem(path, f"is {shown}, wanted {expected}", fix)
     if kind in WANTED:
-        kind_shown = "" if kind in ("finite_number", "int_from_float") else f"{kind_of(got)} "
+        kind_shown = (
+            "" if kind in ("finite_number", "int_from_float") else f"{kind_of(found_value)} "
+        )
         what = f"is {kind_shown}{shown}, wanted {WANTED[kind]}"
-        return document.problem(path, what, _fix_of_kind(kind, got))
+        return document.problem(path, what, _fix_of_kind(kind, found_value))
     if kind == "string_too_short":
         return document.problem(path, "is empty", "Write a name, or remove the line.")
     what = str(error["msg"])
@@ -128,13 +130,17 @@ def _shown(value: Any) -> str:
     return f"`{value}`" if isinstance(value, str) else f"{value}"
 
 
-def _fix_of_kind(kind: str, got: Any) -> str:
-    if kind == "list_type" and isinstance(got, str):
-        return f"Write [{got}]."
-    if kind in ("float_type", "int_type") and isinstance(got, str):
+def _fix_of_kind(kind: str, found_value: Any) -> str:
+    if kind == "list_type" and isinstance(found_value, str):
+        return f"Write [{found_value}]."
+    if kind in ("float_type", "int_type") and isinstance(found_value, str):
         return "Write the number without quotes or units."
     if kind == "string_type":
-        return f'Write "{got}" in quotes.' if got is not None else "Write text, or remove the line."
+        return (
+            f'Write "{found_value}" in quotes.'
+            if found_value is not None
+            else "Write text, or remove the line."
+        )
     return "See: wattlas schema"
 
 
@@ -166,8 +172,8 @@ def _plain(annotation: Any) -> Any:
     """The annotation without `| None` and without Annotated."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
-        rest = [a for a in get_args(annotation) if a is not type(None)]
-        return _plain(rest[0]) if len(rest) == 1 else annotation
+        alternatives = [a for a in get_args(annotation) if a is not type(None)]
+        return _plain(alternatives[0]) if len(alternatives) == 1 else annotation
     return annotation
 
 

@@ -64,11 +64,11 @@ def _problems(
     table: SourceTable, rows: list[dict[str, Any]], power: Mapping[str, float]
 ) -> Iterator[Problem]:
     """Models that are there twice, and devices whose power nobody knows."""
-    seen: dict[str, int] = {}
+    first_row: dict[str, int] = {}
     unknown: dict[str, list[int]] = {}
     for row in rows:
         n = int(row[ROW])
-        first = seen.setdefault(_id(row), n)
+        first = first_row.setdefault(_id(row), n)
         if first != n:
             what = f"`{_id(row)}` is there twice, first on line {table.place(first).line}"
             yield table.problem(n, "model", what, "Keep one of the rows.")

@@ -178,15 +178,15 @@ class _Reader:
                 for source in self._merge_sources(value_node, path):
                     merged = {**source, **merged}
                 continue
-            here = (*path, key)
+            key_path = (*path, key)
             if key in values:
-                what = f"is given twice, first on line {self.places[here].line}"
+                what = f"is given twice, first on line {self.places[key_path].line}"
                 self.problems.append(
-                    Problem(dotted(here), what, "Keep one of the two.", self.file, line)
+                    Problem(dotted(key_path), what, "Keep one of the two.", self.file, line)
                 )
                 continue
-            self.places[here] = FileLine(self.file, line)
-            values[key] = self.read(value_node, here)
+            self.places[key_path] = FileLine(self.file, line)
+            values[key] = self.read(value_node, key_path)
         return {**merged, **values}
 
     def _pairs(self, node: Any) -> Iterator[tuple[str | None, int, Any]]:

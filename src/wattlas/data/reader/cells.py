@@ -10,7 +10,7 @@ import polars as pl
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.reader.stamps import instant
-from wattlas.data.schema.columns import Column
+from wattlas.data.schema.columns import ColumnSchema
 from wattlas.errors import Problem
 from wattlas.model.suggest import SHOWN, did_you_mean
 
@@ -58,7 +58,7 @@ def typed(
         if wrong[column.name][0]:
             rows = _bad_rows(table, frame, column, column.name in need, bounds)
             bad[column.name] = frozenset(rows)
-            problems += _told(table, frame, column, rows)
+            problems += _report_cells(table, frame, column, rows)
     return Cells(frame, problems, bad)
 
 
@@ -82,7 +82,7 @@ def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], lis
 
 
 def missing_columns(table: SourceTable, need: Sequence[str]) -> Iterator[Problem]:
-    """Columns that are not there; one that may be a misspelling is asked about."""
+    """Columns that are not there; the fix names a likely misspelling."""
     unknown = set(table.columns) - set(table.schema.by_name)
     for column in table.schema.columns:
         if column.name not in need or column.name in table.columns:
@@ -97,7 +97,7 @@ def missing_columns(table: SourceTable, need: Sequence[str]) -> Iterator[Problem
         yield table.problem(None, column.name, "this column is missing", fix)
 
 
-def _cast(table: SourceTable, column: Column) -> pl.Expr:
+def _cast(table: SourceTable, column: ColumnSchema) -> pl.Expr:
     """A column in the type of its kind; cells that do not fit become null."""
     kind, cell = table.frame.schema[column.name], pl.col(column.name)
     if column.kind == "time":
@@ -120,7 +120,7 @@ def _cast(table: SourceTable, column: Column) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _number(column: Column, cell: pl.Expr, kind: pl.DataType, unit: float) -> pl.Expr:
+def _number(column: ColumnSchema, cell: pl.Expr, kind: pl.DataType, unit: float) -> pl.Expr:
     number = cell.cast(pl.Float64, strict=False)
     if column.kind == "whole":
         return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
@@ -129,12 +129,12 @@ def _number(column: Column, cell: pl.Expr, kind: pl.DataType, unit: float) -> pl
     return number if unit == 1.0 else number * unit
 
 
-def _unit(table: SourceTable, column: Column) -> float:
+def _unit(table: SourceTable, column: ColumnSchema) -> float:
     """What one in the table's unit is in ours."""
     return column.also.get(table.theirs.get(column.name, ""), 1.0)
 
 
-def _wrong(column: Column, bounds: bool) -> pl.Expr:
+def _wrong(column: ColumnSchema, bounds: bool) -> pl.Expr:
     """Whether a typed cell is not what the column must hold; an empty one is looked at again."""
     cell = pl.col(column.name)
     wrong = cell.is_null()
@@ -155,27 +155,27 @@ def _wrong(column: Column, bounds: bool) -> pl.Expr:
 
 
 def _bad_rows(
-    table: SourceTable, frame: pl.DataFrame, column: Column, needed: bool, bounds: bool
+    table: SourceTable, frame: pl.DataFrame, column: ColumnSchema, needed: bool, bounds: bool
 ) -> list[int]:
     """Rows with a wrong cell; one that is empty is wrong where it is needed."""
     wrong = frame.select(_wrong(column, bounds))[column.name]
     if not needed:
         cells = table.frame[column.name]
-        given = cells.is_not_null()
+        filled = cells.is_not_null()
         if cells.dtype == pl.String:
-            given &= (cells.str.strip_chars() != "").fill_null(False)
-        wrong &= given
+            filled &= (cells.str.strip_chars() != "").fill_null(False)
+        wrong &= filled
     return frame[ROW].filter(wrong).to_list()
 
 
-def _told(
-    table: SourceTable, frame: pl.DataFrame, column: Column, rows: list[int]
+def _report_cells(
+    table: SourceTable, frame: pl.DataFrame, column: ColumnSchema, rows: list[int]
 ) -> Iterator[Problem]:
     kind = table.frame.schema[column.name]
     zoned = isinstance(kind, pl.Datetime) and kind.time_zone is not None
     if rows and column.kind == "time" and kind != pl.String and not zoned:
-        held = "times without a zone" if isinstance(kind, pl.Datetime) else f"{kind} values"
-        what = f"holds {held}, wanted UTC, each time with its zone"
+        content = "times without a zone" if isinstance(kind, pl.Datetime) else f"{kind} values"
+        what = f"holds {content}, wanted UTC, each time with its zone"
         fix = "`wattlas data import --time-zone ZONE` converts local times."
         yield table.problem(None, column.name, what, fix)
         return
@@ -186,28 +186,31 @@ def _told(
         yield table.problem(rows[-1], column.name, what, "Fix them all alike.")
 
 
-def _bad_cell(table: SourceTable, frame: pl.DataFrame, column: Column, row: int) -> Problem:
-    at = pl.col(ROW) == row
-    got, value = table.frame.filter(at)[column.name][0], frame.filter(at)[column.name][0]
-    got = got.to_list() if isinstance(got, pl.Series) else got
-    empty = got is None or not str(got).strip()
-    shown = "is empty" if empty else f"is `{got}`"
-    number = value if column.numeric else None
-    wanted = column.wanted(number, _unit(table, column))
+def _bad_cell(table: SourceTable, frame: pl.DataFrame, column: ColumnSchema, row: int) -> Problem:
+    at_row = pl.col(ROW) == row
+    found_value, typed_value = (
+        table.frame.filter(at_row)[column.name][0],
+        frame.filter(at_row)[column.name][0],
+    )
+    found_value = found_value.to_list() if isinstance(found_value, pl.Series) else found_value
+    empty = found_value is None or not str(found_value).strip()
+    shown = "is empty" if empty else f"is `{found_value}`"
+    number = typed_value if column.numeric else None
+    expected = column.expected(number, _unit(table, column))
     if column.name in table.schema.key and table.schema.thing:
-        wanted = "an id"
-    fix = _fix(column, got, number, wanted)
-    return table.problem(row, column.name, f"{shown}, wanted {wanted}", fix)
+        expected = "an id"
+    fix = _fix(column, found_value, number, expected)
+    return table.problem(row, column.name, f"{shown}, wanted {expected}", fix)
 
 
-def _fix(column: Column, got: object, number: float | None, wanted: str) -> str:
+def _fix(column: ColumnSchema, found_value: object, number: float | None, expected: str) -> str:
     """What to do about a cell."""
     if column.kind == "time":
         return "Write UTC, hour-beginning, with its zone: 2023-01-01T00:00:00Z."
     if column.options:
-        return did_you_mean(str(got), column.options)
-    if column.numeric and number is None and isinstance(got, str) and got.strip():
+        return did_you_mean(str(found_value), column.options)
+    if column.numeric and number is None and isinstance(found_value, str) and found_value.strip():
         return "Write the number with a point, and no unit."
     if column.fix or not column.numeric:
         return column.fix or "Fill it in."
-    return f"Give {wanted}." if " of " in wanted else "Give the figure, or leave the row out."
+    return f"Give {expected}." if " of " in expected else "Give the figure, or leave the row out."

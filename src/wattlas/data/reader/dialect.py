@@ -61,7 +61,7 @@ def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame
             return pl.read_parquet(path).with_row_index(ROW)
         skip = _before_header(path, dialect)
         frame = pl.read_csv(path, skip_lines=skip, **dialect.options)
-        return rows_of(frame).with_row_index(ROW)
+        return clean_rows(frame).with_row_index(ROW)
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise InputError([unreadable(path, label, str(fault), dialect)]) from None
 
@@ -72,14 +72,14 @@ def _before_header(path: Path, dialect: Dialect) -> int:
         return next((n for n, line in enumerate(text) if dialect.holds(line)), 0)
 
 
-def rows_of(frame: pl.DataFrame) -> pl.DataFrame:
+def clean_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """What was read of a CSV file, without its empty lines and the spaces around its names."""
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
     names = {name: name.strip() for name in frame.columns if name != name.strip()}
     return frame.rename(names) if names else frame
 
 
-def scan(path: Path, dialect: Dialect = PLAIN) -> pl.LazyFrame:
+def lazy_rows(path: Path, dialect: Dialect = PLAIN) -> pl.LazyFrame:
     """A table's rows with their numbers, nothing read yet."""
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
@@ -92,7 +92,7 @@ def pieces(path: Path, dialect: Dialect = PLAIN) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
     count = 0
     for text in _texts(path, dialect):
-        piece = rows_of(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
+        piece = clean_rows(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
         yield piece
         count += piece.height
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.reader.dialect import ROW, line_numbers, read_frame
-from wattlas.data.reader.stretch import Stretch, within
+from wattlas.data.reader.stretch import Stretch, rows_within
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.yaml_lines import FileLine, dotted
 from wattlas.errors import InputError, Problem
@@ -28,7 +28,7 @@ class SourceTable:
     label: str
     path: Path | None = None
     shared: bool = False
-    """Whether it is a pack's: such a table may hold more than a study asks for."""
+    """Whether it is a pack's: such a table may hold more than a study uses."""
     titled: bool = False
     """Whether problems begin with the name of the table, as in a check of many."""
     theirs: Mapping[str, str] = field(default_factory=dict)
@@ -53,8 +53,8 @@ class SourceTable:
     def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
         """A problem with a cell, or with a whole column for row None."""
         place = self.place(row)
-        at = (place.file, place.line) if place.file else (None, None)
-        return Problem(self._where(row, column, place), what, fix, *at)
+        file_and_line = (place.file, place.line) if place.file else (None, None)
+        return Problem(self._where(row, column, place), what, fix, *file_and_line)
 
     def _where(self, row: int | None, column: str, place: FileLine) -> str:
         """`regions.oslo.pue` for a row with an id, else the column, with the row if no line."""
@@ -88,7 +88,7 @@ def read_table(
     if not path.is_file():
         what = missing or Problem("(file)", "there is no such file", "Check the path.", label)
         raise InputError([what])
-    frame = None if stretch is None else within(path, label, stretch)
+    frame = None if stretch is None else rows_within(path, label, stretch)
     return source_of(read_frame(path, label) if frame is None else frame, schema, label, path)
 
 
@@ -97,11 +97,11 @@ def source_of(
 ) -> SourceTable:
     """A table from a frame that is already there."""
     theirs = {
-        column.name: other
+        column.name: their_name
         for column in schema.columns
-        for other in column.also
-        if column.name not in frame.columns and other in frame.columns
+        for their_name in column.also
+        if column.name not in frame.columns and their_name in frame.columns
     }
-    frame = frame.rename({other: ours for ours, other in theirs.items()})
+    frame = frame.rename({their_name: ours for ours, their_name in theirs.items()})
     frame = frame if ROW in frame.columns else frame.with_row_index(ROW)
     return SourceTable(schema, frame, label, path, theirs=theirs)

@@ -28,13 +28,13 @@ def zoned(column: pl.Expr) -> pl.Expr:
 def _zoned(stamps: pl.Series) -> pl.Series:
     """Most files are in the first form throughout: the others are tried on what is left alone."""
     text = stamps.str.strip_chars()
-    made = text.str.strptime(INSTANT, ZONED[0], strict=False)
-    if made.null_count() == text.null_count():
-        return made
+    instants = text.str.strptime(INSTANT, ZONED[0], strict=False)
+    if instants.null_count() == text.null_count():
+        return instants
     text = text.str.replace(" ?UTC$", "Z").str.replace(r"\.\d+", "")
     for form in ZONED:
-        made = made.fill_null(text.str.strptime(INSTANT, form, strict=False))
-    return made
+        instants = instants.fill_null(text.str.strptime(INSTANT, form, strict=False))
+    return instants
 
 
 def wall(column: pl.Expr) -> pl.Expr:

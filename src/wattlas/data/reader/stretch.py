@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from wattlas.data.reader.dialect import pieces, scan, unreadable
+from wattlas.data.reader.dialect import lazy_rows, pieces, unreadable
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError
@@ -25,10 +25,10 @@ class Stretch:
     begin: np.datetime64
     end: np.datetime64
     store: Path | None = None
-    """Folder for what is read once of a CSV file and asked for again."""
+    """Folder for the rows of a CSV file, which is read once and used many times."""
 
 
-def within(path: Path, label: str, stretch: Stretch) -> pl.DataFrame | None:
+def rows_within(path: Path, label: str, stretch: Stretch) -> pl.DataFrame | None:
     """The rows of a table over time that lie in a stretch, or whose time cannot be read.
 
     None for a table without times. Raises InputError where the file cannot be read.
@@ -42,7 +42,7 @@ def within(path: Path, label: str, stretch: Stretch) -> pl.DataFrame | None:
 
 
 def _within(path: Path, stretch: Stretch) -> pl.DataFrame | None:
-    rows = scan(path)
+    rows = lazy_rows(path)
     schema = rows.collect_schema()
     if TIME not in schema:
         return None
@@ -55,8 +55,8 @@ def _within(path: Path, stretch: Stretch) -> pl.DataFrame | None:
         for t in (stretch.begin, stretch.end)
     )
     time = pl.col(TYPED)
-    kept = rows.filter(((time >= begin) & (time < end)) | time.is_null())
-    return kept.drop(TYPED).collect(engine="streaming")
+    inside = rows.filter(((time >= begin) & (time < end)) | time.is_null())
+    return inside.drop(TYPED).collect(engine="streaming")
 
 
 def _stored(path: Path, store: Path) -> pl.LazyFrame:
@@ -72,6 +72,6 @@ def _stored(path: Path, store: Path) -> pl.LazyFrame:
 
 def times_of(path: Path) -> pl.DataFrame:
     """The distinct times of a table, typed, in order: all that is read of it."""
-    rows = scan(path)
+    rows = lazy_rows(path)
     time = instant(rows.collect_schema()[TIME], TIME)
     return rows.select(time).drop_nulls().unique().sort(TIME).collect(engine="streaming")

@@ -28,7 +28,7 @@ WANTED = {
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnSchema:
     """What a column must hold."""
 
     name: str
@@ -60,7 +60,7 @@ class Column:
         """Whether it holds numbers."""
         return self.kind in ("number", "whole")
 
-    def wanted(self, value: float | None = None, unit: float = 1.0) -> str:
+    def expected(self, value: float | None = None, unit: float = 1.0) -> str:
         """What it must hold, in words; for a number that is out of bounds, the bound it breaks.
 
         `unit` is what one in the table's unit is in ours.
@@ -83,12 +83,12 @@ class TableSchema:
 
     name: str
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnSchema, ...]
     thing: str = ""
     """What a row is, where it is a thing with an id that entries of a scenario may change."""
 
     @cached_property
-    def by_name(self) -> dict[str, Column]:
+    def by_name(self) -> dict[str, ColumnSchema]:
         """The columns by name."""
         return {column.name: column for column in self.columns}
 
@@ -113,6 +113,6 @@ class TableSchema:
         """Columns of numbers."""
         return tuple(c.name for c in self.columns if c.numeric)
 
-    def __getitem__(self, name: str) -> Column:
+    def __getitem__(self, name: str) -> ColumnSchema:
         """A column by its name."""
         return self.by_name[name]

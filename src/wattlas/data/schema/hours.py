@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from wattlas.data.schema.columns import CellKind, Column, TableSchema
+from wattlas.data.schema.columns import CellKind, ColumnSchema, TableSchema
 
 TIME = "time_utc"
-_TIME = Column(TIME, "time", "Beginning of the step, UTC.", "both")
-_ZONE = Column("zone", need="both")
-_METRO = Column("metro", need="both", refers="metros")
-_REGION = Column("region", need="both", refers="regions")
+_TIME = ColumnSchema(TIME, "time", "Beginning of the step, UTC.", "both")
+_ZONE = ColumnSchema("zone", need="both")
+_METRO = ColumnSchema("metro", need="both", refers="metros")
+_REGION = ColumnSchema("region", need="both", refers="regions")
 _SIGNED = "Give a price; negative ones are allowed, missing ones are not."
 _G = "gCO2e/kWh"
 _USUAL_G = (2, 1500)
 """No fuel emits more per kWh over its life cycle on average."""
-_USD = Column(
+_USD = ColumnSchema(
     "price_usd_per_mwh", "number", need="both", unit="USD/MWh", usual=(1, 2000), fix=_SIGNED
 )
-_AVERAGE = Column("average_g_per_kwh", "number", "", "both", 0, unit=_G, usual=_USUAL_G)
-_MARGINAL = Column("marginal_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G)
-_GPU = Column("reserved_gpu", "number", "", "both", 0)
-_REQUESTS = Column("requests_per_h", "number", "", "both", 0)
+_AVERAGE = ColumnSchema("average_g_per_kwh", "number", "", "both", 0, unit=_G, usual=_USUAL_G)
+_MARGINAL = ColumnSchema("marginal_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G)
+_GPU = ColumnSchema("reserved_gpu", "number", "", "both", 0)
+_REQUESTS = ColumnSchema("requests_per_h", "number", "", "both", 0)
 
 PRICE = TableSchema("price", (TIME, "zone"), (_TIME, _ZONE, _USD))
 CARBON = TableSchema("carbon", (TIME, "zone"), (_TIME, _ZONE, _AVERAGE, _MARGINAL))
@@ -27,20 +27,20 @@ CAPACITY = TableSchema("capacity", (TIME, "region"), (_TIME, _REGION, _GPU))
 DEMAND = TableSchema(
     "demand",
     (TIME, "metro", "class"),
-    (_TIME, _METRO, Column("class", need="both", refers="classes"), _REQUESTS),
+    (_TIME, _METRO, ColumnSchema("class", need="both", refers="classes"), _REQUESTS),
 )
 
 
-def _figure(name: str, kind: CellKind = "number") -> Column:
-    return Column(name, kind, need="pack")
+def _figure(name: str, kind: CellKind = "number") -> ColumnSchema:
+    return ColumnSchema(name, kind, need="pack")
 
 
-def _typical(signal: str, unit: str, *series: Column) -> tuple[TableSchema, ...]:
+def _typical(signal: str, unit: str, *series: ColumnSchema) -> tuple[TableSchema, ...]:
     """What a typical pack knows of a signal: by month and hour, by month, and by series."""
     zone, month, hour = _figure("zone", "text"), _figure("month", "whole"), "hour_utc"
     mean, spread = _figure(f"mean_{unit}"), (_figure(f"std_{unit}"), _figure("tail", "whole"))
     low, high = _figure(f"low_{unit}"), _figure(f"high_{unit}")
-    slow = (_figure("slow_share"), Column("persistence", "number"), *series)
+    slow = (_figure("slow_share"), ColumnSchema("persistence", "number"), *series)
     return (
         TableSchema(f"{signal}_figures", (), (zone, month, _figure(hour, "whole"), mean, *spread)),
         TableSchema(f"{signal}_months", (), (zone, month, low, high)),
@@ -51,6 +51,6 @@ def _typical(signal: str, unit: str, *series: Column) -> tuple[TableSchema, ...]
 _PAIR = tuple(_figure(name, "text") for name in ("signal", "zone", "with_signal", "with_zone"))
 TYPICAL = (
     *_typical("price", "usd_per_mwh"),
-    *_typical("carbon", "g_per_kwh", Column("price_correlation", "number")),
+    *_typical("carbon", "g_per_kwh", ColumnSchema("price_correlation", "number")),
     TableSchema("correlation", (), (*_PAIR, _figure("correlation"))),
 )

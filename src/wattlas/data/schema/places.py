@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from wattlas.data.schema.columns import Column, TableSchema
+from wattlas.data.schema.columns import ColumnSchema, TableSchema
 
 _SWAPPED = "Give degrees; check that latitude and longitude are not swapped."
 _PUE = "PUE is facility energy / IT energy, not the other way round."
 _LAW = "The legal area that residency rules speak of, e.g. `EU`."
-_NAME = Column("name", "note", "What people call it.", "pack")
-_COUNTRY = Column("country", "text", "ISO 3166-1 alpha-2, e.g. `NG`.", "pack")
+_NAME = ColumnSchema("name", "note", "What people call it.", "pack")
+_COUNTRY = ColumnSchema("country", "text", "ISO 3166-1 alpha-2, e.g. `NG`.", "pack")
 _WHERE = (
-    Column("lat_deg", "number", "Latitude, degrees north.", "both", -90, 90, fix=_SWAPPED),
-    Column("lon_deg", "number", "Longitude, degrees east.", "both", -180, 180, fix=_SWAPPED),
+    ColumnSchema("lat_deg", "number", "Latitude, degrees north.", "both", -90, 90, fix=_SWAPPED),
+    ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "both", -180, 180, fix=_SWAPPED),
 )
 
 METROS = TableSchema(
     "metros",
     ("metro",),
     (
-        Column("metro", need="both"),
+        ColumnSchema("metro", need="both"),
         _NAME,
         _COUNTRY,
-        Column("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "both"),
         *_WHERE,
-        Column("timezone", "text", "IANA time zone; demand follows its local hours.", "both"),
-        Column("population", "number", "Persons served from here.", "pack", 0, usual=(0, 1e9)),
-        Column("node", "text", "Service node of its clients; else the nearest.", refers="nodes"),
+        ColumnSchema("timezone", "text", "IANA time zone; demand follows its local hours.", "both"),
+        ColumnSchema(
+            "population", "number", "Persons served from here.", "pack", 0, usual=(0, 1e9)
+        ),
+        ColumnSchema(
+            "node", "text", "Service node of its clients; else the nearest.", refers="nodes"
+        ),
     ),
     "A client metro: where requests come from.",
 )
@@ -33,11 +37,13 @@ NODES = TableSchema(
     "nodes",
     ("node",),
     (
-        Column("node", need="both"),
+        ColumnSchema("node", need="both"),
         _NAME,
-        Column("jurisdiction", "note", "The legal area it stands in.", "pack"),
+        ColumnSchema("jurisdiction", "note", "The legal area it stands in.", "pack"),
         *_WHERE,
-        Column("region", "text", "Where pinned state lives; else the nearest.", refers="regions"),
+        ColumnSchema(
+            "region", "text", "Where pinned state lives; else the nearest.", refers="regions"
+        ),
     ),
     "A service node: the API front door, which holds session state.",
 )
@@ -52,30 +58,32 @@ REGIONS = TableSchema(
     "regions",
     ("region",),
     (
-        Column("region", need="both"),
+        ColumnSchema("region", need="both"),
         _NAME,
-        Column("zone", "text", "Grid zone of its price and carbon signals.", "both"),
+        ColumnSchema("zone", "text", "Grid zone of its price and carbon signals.", "both"),
         _COUNTRY,
-        Column("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "both"),
         *_WHERE,
-        Column("timezone", "text", "IANA time zone.", "pack"),
-        Column("pue", "number", "Facility energy / IT energy.", "both", 1, usual=(1, 3), fix=_PUE),
-        Column("reserved_gpu", "number", _RESERVED, lower=0, unlimited="free"),
-        Column("reserved_usd_per_gpu_year", "number", _YEAR, lower=0),
-        Column("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
-        Column("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
-        Column("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
-        Column("variants", "list", "Model variants that run here; all unless given."),
+        ColumnSchema("timezone", "text", "IANA time zone.", "pack"),
+        ColumnSchema(
+            "pue", "number", "Facility energy / IT energy.", "both", 1, usual=(1, 3), fix=_PUE
+        ),
+        ColumnSchema("reserved_gpu", "number", _RESERVED, lower=0, unlimited="free"),
+        ColumnSchema("reserved_usd_per_gpu_year", "number", _YEAR, lower=0),
+        ColumnSchema("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
+        ColumnSchema("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
+        ColumnSchema("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
+        ColumnSchema("variants", "list", "Model variants that run here; all unless given."),
     ),
     "A compute region: a data centre on one grid zone.",
 )
 
-_METRO = Column("metro", need="both", refers="metros")
-_NODE = Column("node", need="both", refers="nodes")
-_REGION = Column("region", need="both", refers="regions")
-_METHOD = Column("method", "note", "`measured`, or how else it was found.")
-_RTT = Column("rtt_ms", "number", "Round trip, ms.", "both", 0, usual=(0, 2000))
-_USD = Column("egress_usd_per_gb", "number", "Price of a GB.", "both", 0, usual=(0, 10))
+_METRO = ColumnSchema("metro", need="both", refers="metros")
+_NODE = ColumnSchema("node", need="both", refers="nodes")
+_REGION = ColumnSchema("region", need="both", refers="regions")
+_METHOD = ColumnSchema("method", "note", "`measured`, or how else it was found.")
+_RTT = ColumnSchema("rtt_ms", "number", "Round trip, ms.", "both", 0, usual=(0, 2000))
+_USD = ColumnSchema("egress_usd_per_gb", "number", "Price of a GB.", "both", 0, usual=(0, 10))
 RTT_METRO_NODE = TableSchema("rtt_metro_node", ("metro", "node"), (_METRO, _NODE, _RTT, _METHOD))
 RTT_NODE_REGION = TableSchema(
     "rtt_node_region", ("node", "region"), (_NODE, _REGION, _RTT, _METHOD)

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from wattlas.data.schema.columns import Column, TableSchema
+from wattlas.data.schema.columns import ColumnSchema, TableSchema
 
 LEVEL = "level"
 _PERCENT = "Divide a percentage by 100."
-_CLASS = Column("class", need="both", refers="classes")
-_POINT = Column("point", need="both", refers="points")
-_ACCURACY = Column("accuracy", "number", "A benchmark score, 0..1.", "both", 0, 1, fix=_PERCENT)
-_SOURCE = Column("source", "note", "Where the figures come from.")
+_CLASS = ColumnSchema("class", need="both", refers="classes")
+_POINT = ColumnSchema("point", need="both", refers="points")
+_ACCURACY = ColumnSchema(
+    "accuracy", "number", "A benchmark score, 0..1.", "both", 0, 1, fix=_PERCENT
+)
+_SOURCE = ColumnSchema("source", "note", "Where the figures come from.")
 _PER_PROMPT = "Accelerator time per prompt token, s."
 _PER_ANSWER = "Accelerator time per answer token, s."
 _REQUEST_J = "IT energy per request beside that of its tokens, J; without tokens all of it."
 _ADDS = "What each prompt token adds to the time to first token, ms."
 _GPU_S = "Accelerator time per request beside that of its tokens, s."
 _POINTS = (
-    Column("point", need="both"),
-    Column("variant", "text", "The model variant.", "both"),
-    Column("hardware", "note", "What it was measured on."),
+    ColumnSchema("point", need="both"),
+    ColumnSchema("variant", "text", "The model variant.", "both"),
+    ColumnSchema("hardware", "note", "What it was measured on."),
     _ACCURACY,
-    Column("prefill_j_per_token", "number", "IT energy per prompt token, J.", "pack", 0),
-    Column("decode_j_per_token", "number", "IT energy per answer token, J.", "pack", 0),
-    Column("prefill_gpu_s_per_token", "number", _PER_PROMPT, "pack", 0),
-    Column("decode_gpu_s_per_token", "number", _PER_ANSWER, "pack", 0),
-    Column("ttft_ms", "number", "Time to first token at a prompt of no length, ms.", "pack", 0),
-    Column("prefill_ms_per_token", "number", _ADDS, "pack", 0),
-    Column("itl_ms", "number", "Time between answer tokens, ms.", "pack", 0),
-    Column("itl_p95_ms", "number", "95th percentile of `itl_ms`; 0: not known.", lower=0),
-    Column("request_j", "number", _REQUEST_J, lower=0),
-    Column("request_gpu_s", "number", _GPU_S, lower=0),
-    Column("weights_bytes", "number", "Size of the model: what a cold start carries.", lower=0),
+    ColumnSchema("prefill_j_per_token", "number", "IT energy per prompt token, J.", "pack", 0),
+    ColumnSchema("decode_j_per_token", "number", "IT energy per answer token, J.", "pack", 0),
+    ColumnSchema("prefill_gpu_s_per_token", "number", _PER_PROMPT, "pack", 0),
+    ColumnSchema("decode_gpu_s_per_token", "number", _PER_ANSWER, "pack", 0),
+    ColumnSchema(
+        "ttft_ms", "number", "Time to first token at a prompt of no length, ms.", "pack", 0
+    ),
+    ColumnSchema("prefill_ms_per_token", "number", _ADDS, "pack", 0),
+    ColumnSchema("itl_ms", "number", "Time between answer tokens, ms.", "pack", 0),
+    ColumnSchema("itl_p95_ms", "number", "95th percentile of `itl_ms`; 0: not known.", lower=0),
+    ColumnSchema("request_j", "number", _REQUEST_J, lower=0),
+    ColumnSchema("request_gpu_s", "number", _GPU_S, lower=0),
+    ColumnSchema(
+        "weights_bytes", "number", "Size of the model: what a cold start carries.", lower=0
+    ),
     _SOURCE,
 )
 
@@ -45,11 +51,11 @@ PROFILES = TableSchema(
     ("point",),
     (
         *_POINTS,
-        Column("itl_p99_ms", "number", "The 99th percentile of `itl_ms`.", lower=0),
-        Column(LEVEL, "number", "Which variants ought to be better: accuracy rises with it."),
-        Column("gpqa", "number", "A second score, 0..1.", "", 0, 1, fix=_PERCENT),
-        Column("usd_per_mtok_in", "number", "Price of a million prompt tokens.", lower=0),
-        Column("usd_per_mtok_out", "number", "Price of a million answer tokens.", lower=0),
+        ColumnSchema("itl_p99_ms", "number", "The 99th percentile of `itl_ms`.", lower=0),
+        ColumnSchema(LEVEL, "number", "Which variants ought to be better: accuracy rises with it."),
+        ColumnSchema("gpqa", "number", "A second score, 0..1.", "", 0, 1, fix=_PERCENT),
+        ColumnSchema("usd_per_mtok_in", "number", "Price of a million prompt tokens.", lower=0),
+        ColumnSchema("usd_per_mtok_out", "number", "Price of a million answer tokens.", lower=0),
     ),
     "A setting of a menu to choose operating points from.",
 )
@@ -58,9 +64,9 @@ VISION = TableSchema(
     "vision",
     (),
     (
-        Column("model", need="both", also={"arch": 1}),
-        Column("accuracy", "number", "", "both", 0, 1, fix=_PERCENT, also={"top1": 0.01}),
-        Column(
+        ColumnSchema("model", need="both", also={"arch": 1}),
+        ColumnSchema("accuracy", "number", "", "both", 0, 1, fix=_PERCENT, also={"top1": 0.01}),
+        ColumnSchema(
             "images_per_s",
             "number",
             "",
@@ -68,11 +74,11 @@ VISION = TableSchema(
             above=0,
             also={"throughput": 1, "infer_samples_per_sec": 1},
         ),
-        Column("device"),
-        Column("batch", "number", lower=0, also={"infer_batch_size": 1}),
-        Column("pixels", "number", lower=0, also={"infer_img_size": 1}),
-        Column("power_w", "number", "Power of the device under this load, W.", lower=0),
-        Column("energy_j", "number", "Energy of an image, J; comes before power.", lower=0),
+        ColumnSchema("device"),
+        ColumnSchema("batch", "number", lower=0, also={"infer_batch_size": 1}),
+        ColumnSchema("pixels", "number", lower=0, also={"infer_img_size": 1}),
+        ColumnSchema("power_w", "number", "Power of the device under this load, W.", lower=0),
+        ColumnSchema("energy_j", "number", "Energy of an image, J; comes before power.", lower=0),
     ),
 )
 """Models without tokens; other names of a column are those of timm's benchmark."""
@@ -81,10 +87,10 @@ TOKEN_PROFILES = TableSchema(
     "token_profiles",
     ("token_profile",),
     (
-        Column("token_profile", need="both", also={"trace": 1}),
-        Column("class", need="pack"),
-        Column("requests", "whole", need="pack"),
-        Column(
+        ColumnSchema("token_profile", need="both", also={"trace": 1}),
+        ColumnSchema("class", need="pack"),
+        ColumnSchema("requests", "whole", need="pack"),
+        ColumnSchema(
             "tokens_in",
             "number",
             "Mean prompt tokens per request.",
@@ -92,7 +98,7 @@ TOKEN_PROFILES = TableSchema(
             0,
             also={"tokens_in_mean": 1},
         ),
-        Column(
+        ColumnSchema(
             "tokens_out",
             "number",
             "Mean answer tokens per request.",
@@ -100,8 +106,11 @@ TOKEN_PROFILES = TableSchema(
             0,
             also={"tokens_out_mean": 1},
         ),
-        *(Column(f"tokens_{way}", "number") for way in ("in_p50", "in_p95", "out_p50", "out_p95")),
-        Column("source", "note", "The trace it was taken from."),
+        *(
+            ColumnSchema(f"tokens_{way}", "number")
+            for way in ("in_p50", "in_p95", "out_p50", "out_p95")
+        ),
+        ColumnSchema("source", "note", "The trace it was taken from."),
     ),
     "How long the prompts and answers of some kind of request are.",
 )
@@ -118,26 +127,30 @@ CLASSES = TableSchema(
     "classes",
     ("class",),
     (
-        Column("class", need="both"),
-        Column("name", "note", "What people call it."),
-        Column("latency_budget_ms", "number", "From the client, ms.", "scenario", above=0),
-        Column("latency_to", "text", _TO, options=("first_token", "full_answer")),
-        Column("round_trips", "number", _TRIPS, lower=0),
-        Column("token_profile", "text", "Token profile that gives tokens_in and tokens_out."),
-        Column("tokens_in", "number", "Mean prompt tokens per request.", lower=0),
-        Column("tokens_out", "number", "Mean answer tokens per request.", lower=0),
-        Column("bytes_per_request", "number", _BYTES, lower=0),
-        Column("state", "text", _STATE, options=("stateless", "sticky", "pinned")),
-        Column("session_state_bytes", "number", "State that moves with a session.", lower=0),
-        Column("requests_per_session_h", "number", "Requests per hour of a session.", above=0),
-        Column("residency", "text", "Id of the residency rule that its requests obey."),
-        Column("accuracy_min", "number", _FLOOR, "", 0, 1),
-        Column("mean_accuracy_min", "number", "Least mean accuracy in each hour.", "", 0, 1),
-        Column("points", "list", "Operating points it may use; all unless given."),
-        Column("unserved_usd_per_request", "number", _UNSERVED, lower=0),
-        Column("when_none", "text", _NONE, options=("error", "nearest")),
-        Column("price_usd_per_request", "number", _PRICE, lower=0),
-        Column("relaxable", "flag", "Whether a frontier may vary its budget; yes unless given."),
+        ColumnSchema("class", need="both"),
+        ColumnSchema("name", "note", "What people call it."),
+        ColumnSchema("latency_budget_ms", "number", "From the client, ms.", "scenario", above=0),
+        ColumnSchema("latency_to", "text", _TO, options=("first_token", "full_answer")),
+        ColumnSchema("round_trips", "number", _TRIPS, lower=0),
+        ColumnSchema("token_profile", "text", "Token profile that gives tokens_in and tokens_out."),
+        ColumnSchema("tokens_in", "number", "Mean prompt tokens per request.", lower=0),
+        ColumnSchema("tokens_out", "number", "Mean answer tokens per request.", lower=0),
+        ColumnSchema("bytes_per_request", "number", _BYTES, lower=0),
+        ColumnSchema("state", "text", _STATE, options=("stateless", "sticky", "pinned")),
+        ColumnSchema("session_state_bytes", "number", "State that moves with a session.", lower=0),
+        ColumnSchema(
+            "requests_per_session_h", "number", "Requests per hour of a session.", above=0
+        ),
+        ColumnSchema("residency", "text", "Id of the residency rule that its requests obey."),
+        ColumnSchema("accuracy_min", "number", _FLOOR, "", 0, 1),
+        ColumnSchema("mean_accuracy_min", "number", "Least mean accuracy in each hour.", "", 0, 1),
+        ColumnSchema("points", "list", "Operating points it may use; all unless given."),
+        ColumnSchema("unserved_usd_per_request", "number", _UNSERVED, lower=0),
+        ColumnSchema("when_none", "text", _NONE, options=("error", "nearest")),
+        ColumnSchema("price_usd_per_request", "number", _PRICE, lower=0),
+        ColumnSchema(
+            "relaxable", "flag", "Whether a frontier may vary its budget; yes unless given."
+        ),
     ),
     "A workload class: requests that share a budget, a token profile, state and rules.",
 )
@@ -147,13 +160,13 @@ CHOICES = TableSchema(
     "choices",
     ("respondent", "task", "alternative"),
     (
-        *(Column(name, need="both") for name in ("respondent", "task", "alternative")),
-        Column("chosen", "flag", need="both", fix=_MARK),
-        Column("segment"),
-        Column("accuracy", "number", need="both"),
-        Column("latency_ms", "number", need="both"),
-        Column("carbon_g", "number", need="both"),
-        Column("price_usd", "number", need="both"),
+        *(ColumnSchema(name, need="both") for name in ("respondent", "task", "alternative")),
+        ColumnSchema("chosen", "flag", need="both", fix=_MARK),
+        ColumnSchema("segment"),
+        ColumnSchema("accuracy", "number", need="both"),
+        ColumnSchema("latency_ms", "number", need="both"),
+        ColumnSchema("carbon_g", "number", need="both"),
+        ColumnSchema("price_usd", "number", need="both"),
     ),
 )
 """A choice experiment; a row without any figure is "none of these"."""

@@ -59,7 +59,9 @@ def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
     if plan.flows is None or plan.policy != "optimum":
         raise UsageError("only a plan that was optimised can be checked for optimality")
     if links(scenario):
-        raise UsageError("switching costs couple the hours of this plan: its gap is in plan.info.gap")
+        raise UsageError(
+            "switching costs couple the hours of this plan: its gap is in plan.info.gap"
+        )
     instance = build_instance(scenario, budget_ms)
     limits = limits_of(instance)
     prices = [report.price for report in plan.limits]
