@@ -1,7 +1,7 @@
 """Checks that value objects make of themselves: each yields what is wrong, none stops the rest.
 
-A class calls them in `_problems`, and `refuse` raises what they yield at once. On the way they
-bring what is right into one form: words become members of their enum, lists become tuples, numbers
+A class calls them in `_problems`, and `refuse` raises what they yield at once. The checks also
+bring valid values into one form: words become members of their enum, lists become tuples, numbers
 in lists become arrays. An array of the right type is never copied.
 """
 
@@ -63,9 +63,9 @@ SHARE = Bounds(low=0.0, high=1.0, fix="Give a share: 0.87 for 87 %.")
 
 def refuse(problems: Iterable[Problem]) -> None:
     """Raise InputError with every problem, where there is one."""
-    known = tuple(dict.fromkeys(problems))
-    if known:
-        raise InputError(known)
+    distinct = tuple(dict.fromkeys(problems))
+    if distinct:
+        raise InputError(distinct)
 
 
 def numbers(owner: Any, at: str, bounds: Bounds, *names: str) -> Iterator[Problem]:
@@ -81,8 +81,8 @@ def _number(where: str, value: object, bounds: Bounds) -> Iterator[Problem]:
     if isinstance(value, bool) or not isinstance(value, kind):
         yield Problem(where, f"is {_shown(value)}, wanted {bounds.words()}", bounds.fix)
     elif not bounds.hold(float(value), float(value)):
-        told = "no number (nan)" if np.isnan(float(value)) else f"{float(value):g}"
-        yield Problem(where, f"is {told}, wanted {bounds.words()}", bounds.fix)
+        text = "no number (nan)" if np.isnan(float(value)) else f"{float(value):g}"
+        yield Problem(where, f"is {text}, wanted {bounds.words()}", bounds.fix)
 
 
 def flags(owner: Any, at: str, *names: str) -> Iterator[Problem]:
@@ -112,12 +112,12 @@ def words(owner: Any, at: str, **kinds: type[StrEnum]) -> Iterator[Problem]:
         value = getattr(owner, name)
         if isinstance(value, kind):
             continue
-        known = [str(word) for word in kind]
-        if isinstance(value, str) and value in known:
+        options = [str(word) for word in kind]
+        if isinstance(value, str) and value in options:
             _put(owner, name, kind(value))
         else:
-            what = f"is {_shown(value)}, wanted one of {', '.join(known)}"
-            close = did_you_mean(str(value), known)
+            what = f"is {_shown(value)}, wanted one of {', '.join(options)}"
+            close = did_you_mean(str(value), options)
             fix = close if close.startswith("Did") else "Choose one of them."
             yield Problem(f"{at}{name}", what, fix)
 
@@ -172,33 +172,33 @@ def array(
 
     It becomes float64, or int64 for whole numbers. `axes` are the ids along each axis, for words.
     """
-    values, told = _judged(f"{at}{name}", getattr(owner, name), shape, bounds, axes)
+    values, problems = _judged(f"{at}{name}", getattr(owner, name), shape, bounds, axes)
     if values is not getattr(owner, name):
         _put(owner, name, values)
-    yield from told
+    yield from problems
 
 
 def checked_array(
-    name: str, given: object, bounds: Bounds, axes: Sequence[Sequence[str]]
+    name: str, value: object, bounds: Bounds, axes: Sequence[Sequence[str]]
 ) -> np.ndarray:
     """An argument of a call as an array over some ids; raises InputError like an object would."""
-    values, told = _judged(name, given, [len(ids) for ids in axes], bounds, axes)
-    refuse(told)
+    values, problems = _judged(name, value, [len(ids) for ids in axes], bounds, axes)
+    refuse(problems)
     return np.asarray(values)
 
 
 def _judged(
     where: str,
-    given: object,
+    value: object,
     shape: Sequence[int | None],
     bounds: Bounds,
     axes: Sequence[Sequence[str] | None],
 ) -> tuple[object, list[Problem]]:
     """An array of numbers, or what was given; and what is wrong with it."""
-    values = _as_array(given, np.dtype(np.int64 if bounds.whole else np.float64))
+    values = _as_array(value, np.dtype(np.int64 if bounds.whole else np.float64))
     if values is None:
-        what = f"is {_shown(given)}, wanted an array of {bounds.words()}"
-        return given, [Problem(where, what, "Give numbers, every row as long as the others.")]
+        what = f"is {_shown(value)}, wanted an array of {bounds.words()}"
+        return value, [Problem(where, what, "Give numbers, every row as long as the others.")]
     wrong = list(_shape(where, values, shape))
     return values, wrong or list(_contents(where, values, bounds, axes))
 
@@ -218,35 +218,35 @@ def masks(owner: Any, at: str, shape: Sequence[int | None], *names: str) -> Iter
 
 def once(at: str, ids: Iterable[str]) -> Iterator[Problem]:
     """Ids that are given more than once."""
-    known: set[str] = set()
+    seen_ids: set[str] = set()
     for name in ids:
-        if name in known:
+        if name in seen_ids:
             yield Problem(f"{at}{name}", "is there twice", "Give each an id of its own.")
-        known.add(name)
+        seen_ids.add(name)
 
 
-def refers(where: str, names: Iterable[str], known: Sequence[str], what: str) -> Iterator[Problem]:
-    """Ids that refer to nothing; `what` says what they should name, e.g. `region`."""
+def refers(where: str, names: Iterable[str], ids: Sequence[str], noun: str) -> Iterator[Problem]:
+    """Ids that refer to nothing; `noun` is what they should name, e.g. `region`."""
     for name in names:
-        if name not in known:
-            fix = did_you_mean(name, known) or f"Add the {what}."
-            yield Problem(where, f"names the {what} `{name}`, which is not there", fix)
+        if name not in ids:
+            fix = did_you_mean(name, ids) or f"Add the {noun}."
+            yield Problem(where, f"names the {noun} `{name}`, which is not there", fix)
 
 
 def unchecked(kind: type[T], **values: Any) -> T:
-    """An object whose checks are passed over: for who has judged every value already.
+    """An object without its checks, for a caller that has checked every value.
 
-    Readers of files build on with what is wrong, to tell it all with file and line.
+    Readers of files go on with wrong values, so that they report them all with file and line.
     """
-    made = object.__new__(kind)
-    made.__dict__.update(values)
-    return made
+    instance = object.__new__(kind)
+    instance.__dict__.update(values)
+    return instance
 
 
-def part_of(whole: T, **values: Any) -> T:
-    """A copy of a checked object with some fields cut down, its checks passed over."""
-    kept = {f.name: getattr(whole, f.name) for f in fields(whole)}  # type: ignore[arg-type]
-    return unchecked(type(whole), **{**kept, **values})
+def part_of(original: T, **values: Any) -> T:
+    """A copy of a checked object with some fields cut down, not checked again."""
+    unchanged = {f.name: getattr(original, f.name) for f in fields(original)}  # type: ignore[arg-type]
+    return unchecked(type(original), **{**unchanged, **values})
 
 
 def _put(owner: Any, name: str, value: object) -> None:
@@ -261,30 +261,30 @@ def _shown(value: object) -> str:
     return f"of type {type(value).__name__}"
 
 
-def _as_array(value: object, wanted: np.dtype[Any]) -> np.ndarray | None:
+def _as_array(value: object, dtype: np.dtype[Any]) -> np.ndarray | None:
     """The value as an array of a type, itself where it is one; None where that loses something."""
-    if isinstance(value, np.ndarray) and value.dtype == wanted:
+    if isinstance(value, np.ndarray) and value.dtype == dtype:
         return value
     try:
-        given = np.asarray(value)
-        if given.dtype.kind not in "fiub":
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "fiub":
             return None
         with np.errstate(invalid="ignore"):
-            made: np.ndarray = given.astype(wanted)
+            converted: np.ndarray = raw.astype(dtype)
     except (ValueError, TypeError, OverflowError):
         return None
-    loses = wanted.kind != "f" and not np.array_equal(made, given)
-    return None if loses else made
+    loses = dtype.kind != "f" and not np.array_equal(converted, raw)
+    return None if loses else converted
 
 
 def _shape(where: str, values: np.ndarray, shape: Sequence[int | None]) -> Iterator[Problem]:
     fits = values.ndim == len(shape) and all(
-        wanted is None or wanted == length
-        for wanted, length in zip(shape, values.shape, strict=True)
+        expected is None or expected == length
+        for expected, length in zip(shape, values.shape, strict=True)
     )
     if not fits:
-        wanted = ", ".join("any" if length is None else str(length) for length in shape)
-        what = f"has the shape {values.shape}, wanted ({wanted}{',' * (len(shape) == 1)})"
+        expected = ", ".join("any" if length is None else str(length) for length in shape)
+        what = f"has the shape {values.shape}, wanted ({expected}{',' * (len(shape) == 1)})"
         yield Problem(where, what, "Give one value for each; look for axes in another order.")
 
 
@@ -294,12 +294,12 @@ def _contents(
     if not values.size or bounds.hold(float(values.min()), float(values.max())):
         return
     empty = np.isnan(values)
-    for wrong, told in ((empty, "no numbers (nan)"), (_beyond(values, bounds) & ~empty, "")):
+    for wrong, text in ((empty, "no numbers (nan)"), (_beyond(values, bounds) & ~empty, "")):
         count = int(np.count_nonzero(wrong))
         if count:
             first = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-            told = told or f"{values[first]:g} or the like, wanted {bounds.words()}"
-            what = f"holds {told}: {count} of {values.size}, the first at {_named(first, axes)}"
+            text = text or f"{values[first]:g} or the like, wanted {bounds.words()}"
+            what = f"holds {text}: {count} of {values.size}, the first at {_named(first, axes)}"
             yield Problem(where, what, bounds.fix)
 
 

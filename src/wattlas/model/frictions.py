@@ -1,4 +1,4 @@
-"""What it costs to change one's mind: starting capacity, moving state."""
+"""Switching costs: starting capacity, moving state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Initial(StrEnum):
     """What is running in the step before the first (and before each gap of a sample)."""
 
     HOME = "home"
-    """Each demand at home, as in the first step: the first move is paid for."""
+    """Each demand in its baseline region, as in the first step: the first move is paid for."""
     COLD = "cold"
     """Nothing: the first step pays for everything it starts."""
     FREE = "free"
@@ -23,7 +23,7 @@ class Initial(StrEnum):
 
 @dataclass(frozen=True)
 class Frictions:
-    """Costs that couple neighbouring hours. Without any, the hours are solved apart.
+    """Costs that couple neighbouring hours. Without them the hours are solved apart.
 
     Starting capacity for model m in region r costs
     F[m,r] = `start_usd_per_gpu_h` + `start_kwh_per_gpu_h` · PUE · price, per GPU-h/h started;
@@ -63,5 +63,5 @@ class Frictions:
 
     @property
     def couples(self) -> bool:
-        """Whether any friction links one hour to the next."""
+        """Whether any switching cost links one hour to the next."""
         return self.starts or self.move_state

@@ -73,5 +73,5 @@ class Network:
 
 def _two_axes(matrix: np.ndarray) -> tuple[int | None, int | None]:
     """The shape that the other arrays of a leg must have: any where this one is no matrix."""
-    known = isinstance(matrix, np.ndarray) and matrix.ndim == 2
-    return (matrix.shape[0], matrix.shape[1]) if known else (None, None)
+    is_matrix = isinstance(matrix, np.ndarray) and matrix.ndim == 2
+    return (matrix.shape[0], matrix.shape[1]) if is_matrix else (None, None)

@@ -73,8 +73,8 @@ class Scenario:
     source_path: str = ""
 
     def __post_init__(self) -> None:
-        told = list(self._kinds())
-        refuse(told or (*self._ids(), *self._references(), *self._arrays()))
+        kind_problems = list(self._kinds())
+        refuse(kind_problems or (*self._ids(), *self._references(), *self._arrays()))
 
     def _kinds(self) -> Iterator[Problem]:
         """Fields of another class; where there is one, nothing else can be judged."""
@@ -91,10 +91,10 @@ class Scenario:
 
     def _objective_by_word(self) -> Iterator[Problem]:
         """The word `cost` or `carbon` becomes the plain objective of that name."""
-        given: object = self.objective
-        if isinstance(given, str):
+        word: object = self.objective
+        if isinstance(word, str):
             try:
-                object.__setattr__(self, "objective", Objective.of(given))
+                object.__setattr__(self, "objective", Objective.of(word))
             except InputError as error:
                 object.__setattr__(self, "objective", Objective())
                 yield from error.problems
@@ -152,17 +152,17 @@ class Scenario:
     def _legs(self, i: int, s: int, r: int) -> Iterator[Problem]:
         """Round trips of other metros, nodes or regions; a metro that cannot reach its own node."""
         access, onward = self.network.rtt_metro_node_ms, self.network.rtt_node_region_ms
-        for name, given, wanted in (
+        for name, shape, expected in (
             ("rtt_metro_node_ms", access.shape, (i, s)),
             ("rtt_node_region_ms", onward.shape, (s, r)),
         ):
-            if given != wanted:
-                what = f"has the shape {given}, wanted {wanted}"
+            if shape != expected:
+                what = f"has the shape {shape}, wanted {expected}"
                 yield Problem(f"network.{name}", what, "Give one value per pair.")
-        at = {node.id: n for n, node in enumerate(self.nodes)}
+        node_index = {node.id: n for n, node in enumerate(self.nodes)}
         for n, metro in enumerate(self.metros):
-            reached = metro.node in at and access.shape == (i, s)
-            if reached and not np.isfinite(access[n, at[metro.node]]):
+            reached = metro.node in node_index and access.shape == (i, s)
+            if reached and not np.isfinite(access[n, node_index[metro.node]]):
                 what = f"has no round trip to its service node `{metro.node}`"
                 yield Problem(f"network.rtt_metro_node_ms.{metro.id}", what, "Give it in ms.")
 
@@ -174,8 +174,8 @@ class Scenario:
     @cached_property
     def metro_node(self) -> np.ndarray:
         """Index of each metro's service node, int, shape (I,)."""
-        at = {node.id: s for s, node in enumerate(self.nodes)}
-        return np.array([at[metro.node] for metro in self.metros], dtype=np.int64)
+        node_index = {node.id: s for s, node in enumerate(self.nodes)}
+        return np.array([node_index[metro.node] for metro in self.metros], dtype=np.int64)
 
     @cached_property
     def pue(self) -> np.ndarray:

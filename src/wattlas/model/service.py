@@ -50,10 +50,10 @@ class Service:
             "carbon_g": (count, steps),
         }
         problems = []
-        for name, wanted in shapes.items():
+        for name, shape in shapes.items():
             values = np.asarray(getattr(self, name))
-            if values.shape != wanted:
-                what = f"has the shape {values.shape}, wanted {wanted}"
+            if values.shape != shape:
+                what = f"has the shape {values.shape}, wanted {shape}"
                 problems.append(Problem(name, what, "Give one value per point and step."))
             elif not np.isfinite(values).all():
                 problems.append(Problem(name, "has values that are no numbers", "Fix them."))

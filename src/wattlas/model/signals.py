@@ -67,10 +67,12 @@ class Hours:
         at = "hours."
         yield from _start(self, at)
         yield from numbers(self, at, POSITIVE, "step_h")
-        told = list(array(self, at, "offset", (None,), STEPS))
-        yield from told
-        yield from array(self, at, "weight", (None if told else len(self.offset),), POSITIVE)
-        if not told and (np.diff(self.offset) <= 0).any():
+        offset_problems = list(array(self, at, "offset", (None,), STEPS))
+        yield from offset_problems
+        yield from array(
+            self, at, "weight", (None if offset_problems else len(self.offset),), POSITIVE
+        )
+        if not offset_problems and (np.diff(self.offset) <= 0).any():
             back = int(np.argmax(np.diff(self.offset) <= 0)) + 1
             what = f"does not increase: {self.offset[back]} follows {self.offset[back - 1]}"
             yield Problem(f"{at}offset", what, "Sort the steps, and give each once.")
@@ -124,13 +126,13 @@ class Hours:
 
 def _start(hours: Hours, at: str) -> Iterator[Problem]:
     """A start that is no time; text becomes one."""
-    given: object = hours.start
+    value: object = hours.start
     try:
-        start = np.datetime64(given, "s")  # type: ignore[call-overload]
+        start = np.datetime64(value, "s")  # type: ignore[call-overload]
     except (TypeError, ValueError):
         start = np.datetime64("NaT", "s")
-    if isinstance(given, int) or np.isnat(start):
-        what = f"is {given!r}, which is no time"
+    if isinstance(value, int) or np.isnat(start):
+        what = f"is {value!r}, which is no time"
         yield Problem(f"{at}start", what, "Give UTC as 2023-01-01T00:00.")
     else:
         object.__setattr__(hours, "start", start)
@@ -156,12 +158,12 @@ class Signals:
 
     def _problems(self) -> Iterator[Problem]:
         at = "signals."
-        told = list(series(self, at, "zones", str))
-        yield from told
-        zones = () if told else self.zones
+        zone_problems = list(series(self, at, "zones", str))
+        yield from zone_problems
+        zones = () if zone_problems else self.zones
         yield from once(f"{at}zones.", zones)
         yield from texts(self, at, "intensity_kind")
-        shape: tuple[int | None, ...] = (None if told else len(zones), None)
+        shape: tuple[int | None, ...] = (None if zone_problems else len(zones), None)
         for name in ("price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"):
             if name == "marginal_g_per_kwh" and self.marginal_g_per_kwh is None:
                 continue

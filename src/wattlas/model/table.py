@@ -1,7 +1,7 @@
 """Tables as values: columns by name with the unit in the name, and what each column is.
 
-`Table` is what the core returns and files hold; a `Listing` is a table as a person reads it. Nobody
-here draws: the terminal has one renderer of listings, the report one of figures.
+`Table` is what the core returns and files hold; a `Listing` is a table as a person reads it.
+Nothing here draws: the terminal has one renderer of listings, the report one of figures.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ class Column:
 
 def columns(spec: str) -> tuple[Column, ...]:
     """Columns written as words: `region:text it_mwh share:share?`; `?` where nulls may stand."""
-    made = []
+    parsed = []
     for word in spec.split():
         name, _, kind = word.rstrip("?").partition(":")
-        made.append(Column(name, Kind(kind or "number"), word.endswith("?")))
-    return tuple(made)
+        parsed.append(Column(name, Kind(kind or "number"), word.endswith("?")))
+    return tuple(parsed)
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,6 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
 
 def table_of(rows: Iterable[Mapping[str, Any]], names: Iterable[str] = ()) -> Table:
     """Rows of equal keys as a table; `names` are the columns where there may be no row."""
-    made = list(rows)
-    heads = tuple(names) or tuple(made[0] if made else ())
-    return {name: [row[name] for row in made] for name in heads}
+    row_list = list(rows)
+    heads = tuple(names) or tuple(row_list[0] if row_list else ())
+    return {name: [row[name] for row in row_list] for name in heads}
