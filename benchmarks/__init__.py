@@ -15,7 +15,7 @@ small          a published size, and one placement
 engine         the compiled engine against HiGHS, hour by hour, and under a cap
 as_written     one hour as a user would write it, with three libraries
 core           the real hours of 2023: every breakpoint of the frontier, two tiers
-coupled        a week that start-up frictions couple
+coupled        a week that start-up costs couple
 tiers          a contract for sampled users against the same search in numpy
 start          how long a command takes to say anything
 stream         memory and time an hour as the years grow

@@ -10,32 +10,32 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import machine, words
-from benchmarks.registry import Asked, Benchmark, registry, table
+from benchmarks.registry import Benchmark, RunOptions, registry, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; 0 where every target is met, 1 where one is not."""
-    asked = _parser().parse_args(arguments)
-    known = registry()
-    if asked.verb == "list":
-        for one in known.values():
-            print(f"{one.name:<14} {', '.join(one.sizes):<10} {one.tells}")
+    options = _parser().parse_args(arguments)
+    by_name = registry()
+    if options.verb == "list":
+        for benchmark in by_name.values():
+            print(f"{benchmark.name:<14} {', '.join(benchmark.sizes):<10} {benchmark.tells}")
         return 0
-    chosen = [known[name] for name in asked.names or known]
-    found = machine()
-    print(words(found), flush=True)
-    results = [_run(one, asked) for one in chosen]
-    if asked.json:
-        _write(asked.json, {"machine": found, "results": results})
-    missed = [f for one in results for f in one["figures"] if f["met"] is False]
+    chosen = [by_name[name] for name in options.names or by_name]
+    machine_facts = machine()
+    print(words(machine_facts), flush=True)
+    results = [_run(benchmark, options) for benchmark in chosen]
+    if options.json:
+        _write(options.json, {"machine": machine_facts, "results": results})
+    missed = [f for benchmark in results for f in benchmark["figures"] if f["met"] is False]
     return 1 if missed else 0
 
 
-def _run(one: Benchmark, asked: argparse.Namespace) -> dict[str, Any]:
-    size = asked.size if asked.size in one.sizes else one.size
-    figures = one.run(Asked(size, asked.shared, asked.repeat))
-    print(table(one.name, size, figures), flush=True)
-    return {"name": one.name, "size": size, "figures": [f.as_dict() for f in figures]}
+def _run(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
+    size = options.size if options.size in benchmark.sizes else benchmark.size
+    figures = benchmark.run(RunOptions(size, options.shared, options.repeat))
+    print(table(benchmark.name, size, figures), flush=True)
+    return {"name": benchmark.name, "size": size, "figures": [f.as_dict() for f in figures]}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

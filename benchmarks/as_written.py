@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmarks.modelling import linopy_program, pulp_program
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.shared import as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram, solve_program, warm_up
@@ -27,19 +27,19 @@ SIZES = {"S": 24, "L": 168}
 TARGETS = {"PuLP": 400.0, "linopy": 200.0, "scipy": 170.0}
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Seconds of CPU time per hour, ours and theirs."""
-    made = shared_module(asked, "instances").make(asked.size, V=3, T=SIZES[asked.size])
+    arrays = shared_module(options, "instances").make(options.size, V=3, T=SIZES[options.size])
     warm_up()
-    arrays = as_instance(made)
-    program = engine_program(HourProblem(*arrays))[0]
-    _, ours = cpu(lambda: solve_program(merged_program(*arrays)))
-    ours /= SIZES[asked.size]
-    return tuple(_figures(asked.size, made, program, ours))
+    instance, measure = as_instance(arrays)
+    program = engine_program(HourProblem(instance, measure))[0]
+    _, ours = cpu(lambda: solve_program(merged_program(instance, measure)))
+    ours /= SIZES[options.size]
+    return tuple(_figures(options.size, arrays, program, ours))
 
 
-def _figures(size: str, made: dict, program: HourlyProgram, ours: float) -> Iterator[Figure]:  # type: ignore[type-arg]
-    instance = build_instance(from_arrays(f"shared-{size}", made).at_hours([12]))
+def _figures(size: str, arrays: dict, program: HourlyProgram, ours: float) -> Iterator[Figure]:  # type: ignore[type-arg]
+    instance = build_instance(from_arrays(f"shared-{size}", arrays).at_hours([12]))
     measure = cost(instance)
     for name, way in (("PuLP", pulp_program), ("linopy", linopy_program)):
         built = way(instance, measure, np.array([0]))
@@ -65,9 +65,9 @@ def scipy_hour(program: HourlyProgram, hour: int) -> float:
     s, r, o = np.nonzero(program.allowed)
     n = len(s)
     value = program.energy_kwh[s, o] * program.per_kwh[r, hour] + program.per_request[s, r, o]
-    at = np.arange(n)
-    served = csr_matrix((np.ones(n), (s, at)), (sources, n))
-    room = csr_matrix((program.gpu_h[s, o], (r, at)), (regions, n))
+    column = np.arange(n)
+    served = csr_matrix((np.ones(n), (s, column)), (sources, n))
+    room = csr_matrix((program.gpu_h[s, o], (r, column)), (regions, n))
     j, k = np.nonzero(np.ones((couplings, n)))
     rows = csr_matrix((-program.row_coef[j, s[k], o[k]], (j, k)), (couplings, n))
     below = vstack([room, rows])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from wattlas.data.scenario_file import load
 from wattlas.model.contract import Tier
 from wattlas.model.objective import Minimise, Objective
@@ -35,12 +35,12 @@ ROOM = 3.0
 TIMES = 3
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Wall seconds of the frontier on two cores; CPU seconds of the plans."""
-    if asked.shared is None:
+    if options.shared is None:
         raise SystemExit("this benchmark needs --shared FOLDER with data/")
     with tempfile.TemporaryDirectory() as folder:
-        scenario = core(asked.shared, Path(folder)).at_hours(np.arange(STEPS[asked.size]))
+        scenario = core(options.shared, Path(folder)).at_hours(np.arange(STEPS[options.size]))
     warm_up()
     return (*_frontiers(scenario), *_joint(scenario))
 
@@ -64,12 +64,12 @@ def _frontiers(scenario: Scenario) -> Sequence[Figure]:
     point = replace(scenario.points[0], decode_gpu_s_per_token=1.0)
     limited = _limited(replace(scenario, points=(point,)))
     figures = []
-    for name, one in (("free capacity", scenario), ("capacity that binds", limited)):
+    for name, world in (("free capacity", scenario), ("capacity that binds", limited)):
         began, cpu = time.perf_counter(), time.process_time()
-        found = frontier(one, "scale", objective="carbon")
+        traced = frontier(world, "scale", objective="carbon")
         wall, spent = time.perf_counter() - began, time.process_time() - cpu
-        assert found.exact
-        note = f"{len(found.x)} breakpoints, {found.info.programs:,} programs, {spent:.1f} CPU s"
+        assert traced.exact
+        note = f"{len(traced.x)} breakpoints, {traced.info.programs:,} programs, {spent:.1f} CPU s"
         figures.append(Figure(f"frontier, {name}", wall, target=FRONTIER_S, note=note))
     return figures
 
@@ -98,9 +98,9 @@ def _joint(scenario: Scenario) -> Sequence[Figure]:
     busy = tuple(replace(p, decode_gpu_s_per_token=1.0) for p in tiered.points)
     bound = _limited(replace(tiered, points=busy))
     figures = []
-    for name, one, target in (("", tiered, JOINT), (", capacity that binds", bound, None)):
-        joint = min(_seconds(one) for _ in range(TIMES))
-        apart = min(_seconds(full_service(one)) for _ in range(TIMES))
+    for name, world, target in (("", tiered, JOINT), (", capacity that binds", bound, None)):
+        joint = min(_seconds(world) for _ in range(TIMES))
+        apart = min(_seconds(full_service(world)) for _ in range(TIMES))
         note = f"{joint:.2f} s; placement of the same classes in full service {apart:.2f} s"
         figures.append(
             Figure(f"two tiers over placement alone{name}", joint / apart, unit="×",
@@ -111,8 +111,8 @@ def _joint(scenario: Scenario) -> Sequence[Figure]:
 
 def _seconds(scenario: Scenario) -> float:
     began = time.process_time()
-    found = plan(scenario)
-    assert found.ok
+    placement = plan(scenario)
+    assert placement.ok
     return time.process_time() - began
 
 

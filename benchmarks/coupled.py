@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.shared import shared_module
 from benchmarks.worlds import from_arrays, one_point
 from wattlas.model.frictions import Frictions, Initial
@@ -27,14 +27,14 @@ ABOVE, CERTIFIED, SECONDS = 0.02, 0.3, 60.0
 """Per cent above the optimum, certified per cent, CPU seconds."""
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """The same plan by windows and whole."""
-    scenario = coupled_world(asked, HOURS[asked.size])
+    scenario = coupled_world(options, HOURS[options.size])
     warm_up()
-    ours, ours_s = _timed(scenario, whole=False)
-    whole, whole_s = _timed(scenario, whole=True)
-    above = 100.0 * (ours.objective / whole.objective - 1.0)
-    note = f"{ours.info.programs} windows; whole: gap {whole.info.gap:.0e}"
+    ours, ours_s = _timed(scenario, as_one_program=False)
+    one_program, whole_s = _timed(scenario, as_one_program=True)
+    above = 100.0 * (ours.objective / one_program.objective - 1.0)
+    note = f"{ours.info.programs} windows; whole: gap {one_program.info.gap:.0e}"
     return (
         Figure("rolling windows", ours_s, other=whole_s, other_name="whole program",
                target=SECONDS, note=note),
@@ -43,23 +43,23 @@ def run(asked: Asked) -> Sequence[Figure]:
     )  # fmt: skip
 
 
-def coupled_world(asked: Asked, hours: int) -> Scenario:
+def coupled_world(options: RunOptions, hours: int) -> Scenario:
     """M with one operating point, a free start and a price on every start after it."""
-    made = shared_module(asked, "instances").make("M", V=1, T=hours)
+    arrays = shared_module(options, "instances").make("M", V=1, T=hours)
     frictions = Frictions(start_usd_per_gpu_h=START_USD, initial=Initial.FREE)
-    return replace(one_point(from_arrays("shared-M", made)), frictions=frictions)
+    return replace(one_point(from_arrays("shared-M", arrays)), frictions=frictions)
 
 
-def _timed(scenario: Scenario, *, whole: bool) -> tuple[Plan, float]:
-    """The plan and its CPU seconds; whole: one program, whatever its size."""
-    tactics = Tactics(horizon=Horizon(largest=10**12 if whole else 0))
+def _timed(scenario: Scenario, *, as_one_program: bool) -> tuple[Plan, float]:
+    """The plan and its CPU seconds; `as_one_program` whatever its size."""
+    tactics = Tactics(horizon=Horizon(largest=10**12 if as_one_program else 0))
     began = time.process_time()
     return plan(scenario, tactics=tactics), time.process_time() - began
 
 
 BENCHMARK = Benchmark(
     name="coupled",
-    tells="a week of M with start-up friction: windows, their gap, the whole (needs --shared)",
+    tells="a week of M with start-up costs: windows, their gap, the whole (needs --shared)",
     sizes=tuple(HOURS),
     run=run,
     usual="week",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import forget_peak, peak_mib
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.shared import Arrays, as_instance, cpu, merged_program, shared_module
 from benchmarks.worlds import from_arrays, one_point
 from wattlas.placement.api import plan
@@ -27,9 +27,9 @@ JUDGED = {"tiny": 1, "month": 3, "year": 6}
 EQUAL = 1e-9
 
 
-def highs_cold(lp_form: Any, made: Arrays, hour: int) -> tuple[float, float]:
+def highs_cold(lp_form: Any, arrays: Arrays, hour: int) -> tuple[float, float]:
     """(objective, CPU s) of HiGHS on the hour as given, arrays passed whole."""
-    return _run_highs(lp_form.highs_model(lp_form.form(made, [hour])))
+    return _run_highs(lp_form.highs_model(lp_form.form(arrays, [hour])))
 
 
 def highs_merged(program: HourlyProgram, hour: int) -> tuple[float, float]:
@@ -40,21 +40,21 @@ def highs_merged(program: HourlyProgram, hour: int) -> tuple[float, float]:
     s, r, o = np.nonzero(program.allowed)
     n = len(s)
     cost = program.energy_kwh[s, o] * program.per_kwh[r, hour] + program.per_request[s, r, o]
-    own = np.abs(program.row_coef).sum(axis=2).argmax(axis=0) if couplings else np.zeros(sources)
+    row_of = np.abs(program.row_coef).sum(axis=2).argmax(axis=0) if couplings else np.zeros(sources)
     per = 3 if couplings else 2
     index, value = np.zeros((n, per), np.int32), np.ones((n, per))
     index[:, 0], index[:, 1], value[:, 1] = s, sources + r, program.gpu_h[s, o]
     if couplings:
-        index[:, 2] = sources + regions + own[s]
-        value[:, 2] = program.row_coef[own[s], s, o]
+        index[:, 2] = sources + regions + row_of[s]
+        value[:, 2] = program.row_coef[row_of[s], s, o]
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = n + sources, sources + regions + couplings
     lp.col_cost_ = np.concatenate([cost, program.unserved])
     lp.col_lower_ = np.zeros(n + sources)
     lp.col_upper_ = np.full(n + sources, highspy.kHighsInf)
     demand = program.demand[:, hour]
-    free, none = np.full(couplings, highspy.kHighsInf), np.full(regions, -highspy.kHighsInf)
-    lp.row_lower_ = np.concatenate([demand, none, program.lower()[:, hour]])
+    free, unbounded = np.full(couplings, highspy.kHighsInf), np.full(regions, -highspy.kHighsInf)
+    lp.row_lower_ = np.concatenate([demand, unbounded, program.lower()[:, hour]])
     lp.row_upper_ = np.concatenate([demand, program.capacity[:, hour], free])
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_ = np.concatenate([np.arange(n) * per, n * per + np.arange(sources + 1)])
@@ -78,11 +78,11 @@ def _run_highs(lp: Any) -> tuple[float, float]:
     return cpu(work)
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Every line of the table that the engine alone answers for."""
-    instances, lp_form = shared_module(asked, "instances"), shared_module(asked, "lp_form")
+    instances, lp_form = shared_module(options, "instances"), shared_module(options, "lp_form")
     warm_up(lambda text: print(text, file=sys.stderr))
-    hours, judged = HOURS[asked.size], JUDGED[asked.size]
+    hours, judged = HOURS[options.size], JUDGED[options.size]
     return (
         *_year(instances, lp_form, 1, hours, judged),
         *_year(instances, lp_form, 3, hours, judged),
@@ -93,8 +93,8 @@ def run(asked: Asked) -> Sequence[Figure]:
 
 def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) -> Iterator[Figure]:
     """Size L, every hour, merged and hot; HiGHS cold on some of the same hours."""
-    made = instances.make("L", V=points, T=hours)
-    instance, measure = as_instance(made)
+    arrays = instances.make("L", V=points, T=hours)
+    instance, measure = as_instance(arrays)
     merged, merge_s = cpu(lambda: merged_program(instance, measure))
     solve_program(merged, [0])
     forget_peak()
@@ -102,13 +102,13 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
     answer, engine_s = cpu(lambda: solve_program(merged, want_duals=False))
     grown = peak_mib() - before
     sample = np.linspace(0, hours - 1, judged).astype(int)
-    cold = [highs_cold(lp_form, made, int(t)) for t in sample]
+    cold = [highs_cold(lp_form, arrays, int(t)) for t in sample]
     judge = np.array([value for value, _ in cold])
     apart = float(np.abs(answer.objective[sample] / judge - 1).max())
     if apart > EQUAL or (answer.status != 0).any():
         raise RuntimeError(f"the engine is {apart:.1e} off HiGHS, or left hours unsolved")
     residual = verify(merged, solve_week(merged)).worst
-    each, name = engine_s / hours, f"L, {points} operating point" + "s" * (points > 1)
+    hour_s, name = engine_s / hours, f"L, {points} operating point" + "s" * (points > 1)
     note = (
         f"{hours} h, {merged.demand.shape[0]} merged sources, merging {merge_s:.1f} s, largest "
         f"difference {apart:.0e}, residual {residual:.0e}, memory grew by {grown:.0f} MiB"
@@ -117,7 +117,7 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
     yield Figure(f"{name}, all hours", engine_s, target=target, note=note)
     yield Figure(
         f"{name}, an hour",
-        each * 1e3,
+        hour_s * 1e3,
         unit="ms",
         other=1e3 * float(np.mean([s for _, s in cold])),
         other_name=f"HiGHS cold ({judged} hours)",
@@ -128,7 +128,7 @@ def _year(instances: Any, lp_form: Any, points: int, hours: int, judged: int) ->
         small = [highs_merged(merged, int(t)) for t in sample]
         yield Figure(
             f"{name}, an hour",
-            each * 1e3,
+            hour_s * 1e3,
             unit="ms",
             other=1e3 * float(np.mean([s for _, s in small])),
             other_name="HiGHS, merged sources",
@@ -147,10 +147,13 @@ def _capped(instances: Any, hours: int) -> Figure:
     scenario = one_point(from_arrays("shared-L", instances.make("L", V=1, T=hours)))
     free = plan(scenario).totals.carbon_kg / KG_PER_T
     capped = replace(scenario.objective, carbon_cap_t=0.8 * free)
-    found, spent = cpu(lambda: plan(scenario, objective=capped))
-    if not found.info.gap <= 1e-8 or found.limits[0].used > 0.8 * free * (1 + EQUAL):
-        raise RuntimeError(f"the cap's gap is {found.info.gap:.1e}, {found.limits[0].used} t used")
-    note = f"`plan`, cap 80 %, {found.info.programs} programs, certified gap {found.info.gap:.0e}"
+    placement, spent = cpu(lambda: plan(scenario, objective=capped))
+    if not placement.info.gap <= 1e-8 or placement.limits[0].used > 0.8 * free * (1 + EQUAL):
+        raise RuntimeError(
+            f"the cap's gap is {placement.info.gap:.1e}, {placement.limits[0].used} t used"
+        )
+    info = placement.info
+    note = f"`plan`, cap 80 %, {info.programs} programs, certified gap {info.gap:.0e}"
     return Figure("L under a carbon cap over all hours", spent, target=60 * hours / 8760, note=note)
 
 
@@ -164,10 +167,10 @@ def _constancy(instances: Any, hours: int) -> Figure:
     solve_program(program, [0])
     starts = np.linspace(0, count - 168, 40).astype(int)
     _, weeks = cpu(lambda: [solve_program(program, range(n, n + 168)) for n in starts])
-    _, whole = cpu(lambda: solve_program(program, want_duals=False))
+    _, all_hours = cpu(lambda: solve_program(program, want_duals=False))
     week = weeks / (40 * 168)
-    note = f"{1e3 * week:.3f} ms an hour in 40 weeks, {1e3 * whole / count:.3f} over {count} h"
-    return Figure("M, an hour of all over one of a week", whole / count / week, unit="×",
+    note = f"{1e3 * week:.3f} ms an hour in 40 weeks, {1e3 * all_hours / count:.3f} over {count} h"
+    return Figure("M, an hour of all over one of a week", all_hours / count / week, unit="×",
                   target=1.1, note=note)  # fmt: skip
 
 

@@ -34,12 +34,12 @@ def write_scenario(
     parts = dict[str, list[Path]]((name, []) for name in TIMES)
     first: Scenario | None = None
     steps = 0
-    for one in (stretches,) if isinstance(stretches, Scenario) else stretches:
-        first = first or one
-        for name, frame in over_time(one).items():
+    for stretch in (stretches,) if isinstance(stretches, Scenario) else stretches:
+        first = first or stretch
+        for name, frame in over_time(stretch).items():
             parts[name].append(folder / f"{name}-{len(parts[name]):04d}.parquet")
             frame.write_parquet(parts[name][-1])
-        steps += one.hours.count
+        steps += stretch.hours.count
     assert first is not None
     for name, files in parts.items():
         _join(files, folder / f"{name}{suffix}")
@@ -68,7 +68,7 @@ def places(scenario: Scenario) -> dict[str, list[dict[str, Any]]]:
     """The rows of the tables that have no time."""
     net, nodes, regions = scenario.network, scenario.nodes, scenario.regions
     legs = [(s, r) for s in range(len(nodes)) for r in range(len(regions))]
-    at = [{"node": nodes[s].id, "region": regions[r].id} for s, r in legs]
+    names_of_pair = [{"node": nodes[s].id, "region": regions[r].id} for s, r in legs]
     reach = zip(scenario.metros, scenario.metro_node, strict=True)
     return {
         "metros": [
@@ -84,11 +84,11 @@ def places(scenario: Scenario) -> dict[str, list[dict[str, Any]]]:
         ],
         "rtt_node_region": [
             {**names, "rtt_ms": net.rtt_node_region_ms[pair]}
-            for names, pair in zip(at, legs, strict=True)
+            for names, pair in zip(names_of_pair, legs, strict=True)
         ],
         "egress": [
             {**names, "egress_usd_per_gb": net.egress_usd_per_gb[pair]}
-            for names, pair in zip(at, legs, strict=True)
+            for names, pair in zip(names_of_pair, legs, strict=True)
         ],
     }
 
@@ -159,8 +159,8 @@ def _fields(klass: WorkloadClass) -> str:
     """The fields of a class, as in a YAML mapping on one line."""
     names = ("latency_budget_ms", "tokens_in", "tokens_out", "bytes_per_request")
     more = ("mean_accuracy_min", "unserved_usd_per_request")
-    given = {name: getattr(klass, name) for name in (*names, *more)}
-    return ", ".join(f"{name}: {value!r}" for name, value in given.items() if value is not None)
+    values = {name: getattr(klass, name) for name in (*names, *more)}
+    return ", ".join(f"{name}: {value!r}" for name, value in values.items() if value is not None)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ def main(descriptor: int, command: list[str]) -> int:
     began = time.perf_counter()
     child = os.spawnvp(os.P_NOWAIT, command[0], command)
     _, status, used = os.wait4(child, 0)
-    found = {
+    usage = {
         "wall_s": time.perf_counter() - began,
         "cpu_s": used.ru_utime + used.ru_stime,
         "peak_mib": used.ru_maxrss / 1024,
     }
-    with os.fdopen(descriptor, "w") as said:
-        json.dump(found, said)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(usage, file)
     return os.waitstatus_to_exitcode(status)
 
 

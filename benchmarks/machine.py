@@ -28,12 +28,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def words(found: dict[str, Any]) -> str:
+def words(facts: dict[str, Any]) -> str:
     """The machine in one line."""
     return (
-        f"{found['date_utc'][:10]}, {found['cores']} cores ({found['processor']}), "
-        f"{found['memory_gib']} GiB, {found['system']}, Python {found['python']}, "
-        f"load {found['load_1min']:.1f}"
+        f"{facts['date_utc'][:10]}, {facts['cores']} cores ({facts['processor']}), "
+        f"{facts['memory_gib']} GiB, {facts['system']}, Python {facts['python']}, "
+        f"load {facts['load_1min']:.1f}"
     )
 
 
@@ -49,8 +49,8 @@ def peak_mib() -> float:
 
     Not that of `getrusage`, which never forgets what ran before, nor what began this process.
     """
-    said = _first("/proc/self/status", "VmHWM")
-    return float(said.split()[0]) / 1024 if said else float("nan")
+    text = _first("/proc/self/status", "VmHWM")
+    return float(text.split()[0]) / 1024 if text else float("nan")
 
 
 def _version(name: str) -> str | None:
@@ -61,8 +61,8 @@ def _version(name: str) -> str | None:
 
 
 def _system() -> str:
-    named = _first("/etc/os-release", "PRETTY_NAME", "=").strip('"')
-    return named or platform.platform()
+    name = _first("/etc/os-release", "PRETTY_NAME", "=").strip('"')
+    return name or platform.platform()
 
 
 def _first(path: str, key: str, apart: str = ":") -> str:

@@ -44,7 +44,7 @@ def linopy_program(instance: Instance, measure: Measure, hours: np.ndarray) -> B
     began = time.process_time()
     s, r, o = instance.allowed.shape
     h = len(hours)
-    at = [pd.RangeIndex(n, name=name) for name, n in zip("hsro", (h, s, r, o), strict=True)]
+    axes = [pd.RangeIndex(n, name=name) for name, n in zip("hsro", (h, s, r, o), strict=True)]
     mask = np.broadcast_to(instance.allowed, (h, s, r, o))
     unit = (
         instance.energy_kwh[:, None, :, None] * measure.per_kwh[None, :, None, hours]
@@ -55,18 +55,18 @@ def linopy_program(instance: Instance, measure: Measure, hours: np.ndarray) -> B
     gpu = xr.DataArray(instance.gpu_h, dims=["s", "o"])
     room = xr.DataArray(instance.capacity[:, hours].T, dims=["h", "r"])
     model = linopy.Model()
-    x = model.add_variables(lower=0, coords=at, mask=xr.DataArray(mask, dims=list("hsro")))
-    n = model.add_variables(lower=0, coords=at[:2])
+    x = model.add_variables(lower=0, coords=axes, mask=xr.DataArray(mask, dims=list("hsro")))
+    n = model.add_variables(lower=0, coords=axes[:2])
     model.add_constraints(x.sum(["r", "o"]) + n == demand)
     model.add_constraints((x * gpu).sum(["s", "o"]) <= room)
     for k in np.unique(instance.klass):
-        of = np.flatnonzero(instance.klass == k)
+        sources_of_class = np.flatnonzero(instance.klass == k)
         excess = xr.DataArray(
-            instance.accuracy[of] - instance.mean_accuracy_min[k],
+            instance.accuracy[sources_of_class] - instance.mean_accuracy_min[k],
             dims=["s", "o"],
-            coords={"s": of},
+            coords={"s": sources_of_class},
         )
-        model.add_constraints((x.sel(s=of) * excess).sum(["s", "r", "o"]) >= 0)
+        model.add_constraints((x.sel(s=sources_of_class) * excess).sum(["s", "r", "o"]) >= 0)
     shed = xr.DataArray(measure.per_unserved, dims=["s"])
     model.add_objective((x * xr.DataArray(unit, dims=list("hsro"))).sum() + (n * shed).sum())
     written = time.process_time()

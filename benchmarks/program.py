@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from benchmarks.modelling import Built, linopy_program, pulp_program
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.worlds import world
 from wattlas.model.objective import Solver
 from wattlas.placement.hour import highs
@@ -61,21 +61,21 @@ OTHERS: dict[str, tuple[str, Way]] = {
 }
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """One hour and all hours at once, in every way there is; then our own way, hours apart.
 
     The target for building holds for what is solved in earnest. One hour alone is shown for the
     alternatives' sake: its program is built once and then solved for every hour.
     """
-    scenario = world(asked.size, asked.shared)
+    scenario = world(options.size, options.shared)
     began = time.process_time()
     instance = build_instance(scenario)
     arrays_s = time.process_time() - began
     measure = cost(instance)
     figures = [Figure("instance from scenario", arrays_s, note=scenario.name)]
     day = scenario.hours.count
-    figures += _phase("one hour", instance, measure, np.array([day // 2]), asked.repeat, None)
-    figures += _phase("all hours", instance, measure, np.arange(day), asked.repeat, BUILD_SHARE)
+    figures += _phase("one hour", instance, measure, np.array([day // 2]), options.repeat, None)
+    figures += _phase("all hours", instance, measure, np.arange(day), options.repeat, BUILD_SHARE)
     figures.append(_apart(instance, measure))
     return figures
 
@@ -83,15 +83,15 @@ def run(asked: Asked) -> Sequence[Figure]:
 def _apart(instance: Instance, measure: Measure) -> Figure:
     """Hours solved one after the other: one program is built, and changed from hour to hour."""
     apart = [solve_hours(instance, measure, solver=Solver.HIGHS) for _ in range(2)]
-    found = min((each.info for each in apart), key=lambda info: info.seconds)
-    solved = found.seconds - found.build_seconds
+    quickest = min((solution.info for solution in apart), key=lambda info: info.seconds)
+    solved = quickest.seconds - quickest.build_seconds
     return Figure(
         "hours apart: build / solve",
-        found.build_seconds / solved,
+        quickest.build_seconds / solved,
         unit="",
         target=BUILD_SHARE,
-        note=f"{found.build_seconds * 1e3:.3g} ms / {solved * 1e3:.4g} ms of wall time, "
-        f"{found.programs} solves of one program",
+        note=f"{quickest.build_seconds * 1e3:.3g} ms / {solved * 1e3:.4g} ms of wall time, "
+        f"{quickest.programs} solves of one program",
     )
 
 
@@ -130,16 +130,16 @@ def _phase(
 
 def _best(way: Way, instance: Instance, measure: Measure, hours: np.ndarray, repeat: int) -> Built:
     """The quickest build and solve of `repeat`, after one run that is not counted."""
-    found = []
+    runs = []
     for n in range(max(repeat, 1) + 1):
         gc.collect()
-        one = way(instance, measure, hours)
-        found += [one] if n else []
-    quickest = min(found, key=lambda one: one.build_s)
+        built = way(instance, measure, hours)
+        runs += [built] if n else []
+    quickest = min(runs, key=lambda built: built.build_s)
     return Built(
         quickest.write_s,
         quickest.build_s,
-        min(one.solve_s for one in found),
+        min(built.solve_s for built in runs),
         quickest.columns,
         quickest.rows,
         quickest.objective,

@@ -47,8 +47,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run was asked for: a size, and a folder with shared instances if there is one."""
+class RunOptions:
+    """What a run measures: a size, and a folder with shared instances if there is one."""
 
     size: str
     shared: Path | None = None
@@ -62,7 +62,7 @@ class Benchmark:
     name: str
     tells: str
     sizes: tuple[str, ...]
-    run: Callable[[Asked], Sequence[Figure]]
+    run: Callable[[RunOptions], Sequence[Figure]]
     usual: str = field(default="")
 
     @property
@@ -86,12 +86,18 @@ def registry() -> dict[str, Benchmark]:
 def table(name: str, size: str, figures: Sequence[Figure]) -> str:
     """The figures for people, one line each."""
     lines = [f"{name} ({size})"]
-    for one in figures:
-        line = f"  {one.phase:<34} {one.ours:>9.4g} {one.unit:<4}"
-        if one.other is not None:
-            line += f"  {one.other_name} {one.other:.4g} {one.unit}, ratio {one.ratio:.3g}"
-        if one.target is not None:
-            bound = f"ratio ≥ {one.target:g}" if one.of_ratio else f"≤ {one.target:g} {one.unit}"
-            line += f"  target {bound}: {'met' if one.met else 'NOT MET'}"
-        lines.append(line + (f"  ({one.note})" if one.note else ""))
+    for figure in figures:
+        line = f"  {figure.phase:<34} {figure.ours:>9.4g} {figure.unit:<4}"
+        if figure.other is not None:
+            line += (
+                f"  {figure.other_name} {figure.other:.4g} {figure.unit}, ratio {figure.ratio:.3g}"
+            )
+        if figure.target is not None:
+            bound = (
+                f"ratio ≥ {figure.target:g}"
+                if figure.of_ratio
+                else f"≤ {figure.target:g} {figure.unit}"
+            )
+            line += f"  target {bound}: {'met' if figure.met else 'NOT MET'}"
+        lines.append(line + (f"  ({figure.note})" if figure.note else ""))
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.registry import Asked
+from benchmarks.registry import RunOptions
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram
 from wattlas.placement.hour.engine_hour import compact, program
@@ -23,38 +23,38 @@ from wattlas.placement.problem.unit_values import Measure
 Arrays = dict[str, Any]
 
 
-def shared_module(asked: Asked, name: str) -> Any:
+def shared_module(options: RunOptions, name: str) -> Any:
     """A module of the shared folder's `bench`."""
-    if asked.shared is None:
+    if options.shared is None:
         raise SystemExit("this benchmark needs --shared FOLDER with bench/instances.py")
-    folder = str(asked.shared / "bench")
+    folder = str(options.shared / "bench")
     if folder not in sys.path:
         sys.path.insert(0, folder)
     return importlib.import_module(name)
 
 
-def as_instance(made: Arrays) -> tuple[Instance, Measure]:
+def as_instance(arrays: Arrays) -> tuple[Instance, Measure]:
     """The generated arrays as an instance of the planner's and the measure to make least.
 
     Every (metro, class) pair with demand is a source; the legal mask is kept.
     """
-    whole = build_instance(from_arrays("shared", made))
-    _, metro, klass = whole.members
-    points = made["V"]
+    every_pair = build_instance(from_arrays("shared", arrays))
+    _, metro, klass = every_pair.members
+    points = arrays["V"]
     instance = replace(
-        whole,
-        demand=made["D"][metro, klass],
-        allowed=made["mask"][metro, klass].transpose(0, 2, 1).copy(),
-        energy_kwh=made["ek"][klass],
-        gpu_h=made["gk"][klass],
-        accuracy=np.broadcast_to(made["va"], (len(klass), points)),
-        capacity=np.repeat(made["cap"][:, None], made["T"], axis=1),
-        unserved_usd=np.full(len(klass), made["shed"]),
-        mean_accuracy_min=np.where(points > 1, made["A"], np.nan),
+        every_pair,
+        demand=arrays["D"][metro, klass],
+        allowed=arrays["mask"][metro, klass].transpose(0, 2, 1).copy(),
+        energy_kwh=arrays["ek"][klass],
+        gpu_h=arrays["gk"][klass],
+        accuracy=np.broadcast_to(arrays["va"], (len(klass), points)),
+        capacity=np.repeat(arrays["cap"][:, None], arrays["T"], axis=1),
+        unserved_usd=np.full(len(klass), arrays["shed"]),
+        mean_accuracy_min=np.where(points > 1, arrays["A"], np.nan),
     )
-    egress = made["egr"][metro] * made["gb"][klass][:, None]
+    egress = arrays["egr"][metro] * arrays["gb"][klass][:, None]
     per_request = np.repeat(egress[:, :, None], points, axis=2)
-    return instance, Measure("USD", made["w"], per_request, instance.unserved_usd)
+    return instance, Measure("USD", arrays["w"], per_request, instance.unserved_usd)
 
 
 def merged_program(instance: Instance, measure: Measure) -> HourlyProgram:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.files import write_scenario
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.study import Ran, measured
 from benchmarks.worlds import world
 
@@ -20,7 +20,7 @@ DAY = ["--set", "time.sample=null", "--set", "time.hours=24"]
 RUNS = {"once": 1, "usual": 9}
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Wall seconds of fresh processes; the target is for the median, the least stands beside it.
 
     What is planned: 15 regions, 20 metros, 4 classes, 3 points and 24 hours in CSV files, and as
@@ -28,23 +28,25 @@ def run(asked: Asked) -> Sequence[Figure]:
     """
     command = str(Path(sys.executable).with_name("wattlas"))
     python = sys.executable
-    bare = _runs([python, "-c", "pass"], RUNS[asked.size])
+    bare = _runs([python, "-c", "pass"], RUNS[options.size])
     with tempfile.TemporaryDirectory() as folder:
         small = str(write_scenario(Path(folder), world("S")))
         return (
-            _figure("wattlas --help", [command, "--help"], HELP_S, bare, asked),
-            _figure("import wattlas", [python, "-c", "import wattlas"], IMPORT_S, bare, asked),
-            _figure("wattlas plan, S from files", [command, "plan", small], PLAN_S, bare, asked),
+            _figure("wattlas --help", [command, "--help"], HELP_S, bare, options),
+            _figure("import wattlas", [python, "-c", "import wattlas"], IMPORT_S, bare, options),
+            _figure("wattlas plan, S from files", [command, "plan", small], PLAN_S, bare, options),
             _figure("wattlas plan, a day of the world", [command, "plan", *DAY], PLAN_S, bare,
-                    asked),
+                    options),
         )  # fmt: skip
 
 
-def _figure(phase: str, command: list[str], target: float, bare: list[Ran], asked: Asked) -> Figure:
-    found = _runs(command, RUNS[asked.size])
-    wall, cpu = [one.wall_s for one in found], [one.cpu_s for one in found]
-    note = f"median of {len(found)}, least {min(wall):.3f} s; CPU time {median(cpu):.3f} s, least "
-    note += f"{min(cpu):.3f} s; bare Python {min(one.wall_s for one in bare):.3f} s"
+def _figure(
+    phase: str, command: list[str], target: float, bare: list[Ran], options: RunOptions
+) -> Figure:
+    runs = _runs(command, RUNS[options.size])
+    wall, cpu = [process.wall_s for process in runs], [process.cpu_s for process in runs]
+    note = f"median of {len(runs)}, least {min(wall):.3f} s; CPU time {median(cpu):.3f} s, least "
+    note += f"{min(cpu):.3f} s; bare Python {min(process.wall_s for process in bare):.3f} s"
     return Figure(phase, median(wall), target=target, note=note)
 
 

@@ -1,6 +1,6 @@
 """A long plan written as it is solved: memory against the years, CPU time an hour against a week.
 
-Once as a library, each month drawn when it is asked for; once from the shell, `wattlas plan
+Once as a library, each month drawn when it is needed; once from the shell, `wattlas plan
 --out FOLDER`, from Parquet tables in which every hour of every demand is a row. Each run is a
 process of its own. About half of the capacities bind.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
 from wattlas.cli.streaming import give_memory_back
@@ -42,26 +42,30 @@ class Streamed:
     folder_mib: float
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Stream a short and a long run either way."""
-    size, short, long = SIZES[asked.size]
+    size, short, long = SIZES[options.size]
     streamed("tiny", 1)  # compiles the engine, once after an installation
     return (*_drawn(size, short, long), *_from_files(size, short, long))
 
 
 def _drawn(size: str, short: int, long: int) -> Iterator[Figure]:
-    one, three = (streamed(size, months) for months in (short, long))
-    said = f"{size}, {short} and {long} months"
-    yield Figure("peak memory, short run", one.peak_mib, unit="MiB", target=MEBIBYTES, note=said)
-    yield Figure("peak memory, long run", three.peak_mib, unit="MiB", target=MEBIBYTES)
-    yield Figure("memory, long over short", three.peak_mib / one.peak_mib, unit="×", target=DRIFT)
+    short_run, long_run = (streamed(size, months) for months in (short, long))
+    note = f"{size}, {short} and {long} months"
+    yield Figure(
+        "peak memory, short run", short_run.peak_mib, unit="MiB", target=MEBIBYTES, note=note
+    )
+    yield Figure("peak memory, long run", long_run.peak_mib, unit="MiB", target=MEBIBYTES)
+    yield Figure(
+        "memory, long over short", long_run.peak_mib / short_run.peak_mib, unit="×", target=DRIFT
+    )
     yield Figure(
         "CPU time an hour, end over first weeks",
-        three.last_ms_per_h / three.week_ms_per_h,
+        long_run.last_ms_per_h / long_run.week_ms_per_h,
         unit="×",
         target=DRIFT,
-        note=f"{three.week_ms_per_h:.2f} and {three.last_ms_per_h:.2f} ms an hour, making the "
-        f"hours and writing {three.folder_mib:.0f} MiB included",
+        note=f"{long_run.week_ms_per_h:.2f} and {long_run.last_ms_per_h:.2f} ms an hour, making "
+        f"the hours and writing {long_run.folder_mib:.0f} MiB included",
     )
 
 
@@ -76,10 +80,10 @@ def _from_files(size: str, short: int, long: int) -> Iterator[Figure]:
             rows = (files / "demand.parquet").stat().st_size / 2**20
             command = str(Path(sys.executable).with_name("wattlas"))
             out = ["--out", str(Path(folder) / "plan"), "--json"]
-            found = measured([command, "plan", str(files), *out])
+            process = measured([command, "plan", str(files), *out])
         hours = sum(month_hours(np.datetime64("2023-01") + n) for n in range(months))
-        peaks.append(found.peak_mib)
-        note = f"{1e3 * found.cpu_s / hours:.2f} ms of CPU time an hour, start and reading "
+        peaks.append(process.peak_mib)
+        note = f"{1e3 * process.cpu_s / hours:.2f} ms of CPU time an hour, start and reading "
         note += f"{rows:.0f} MiB of demand included"
         yield Figure(f"from files, peak memory, {name} run", peaks[-1], unit="MiB",
                      target=MEBIBYTES, note=note)  # fmt: skip
@@ -90,27 +94,26 @@ def _from_files(size: str, short: int, long: int) -> Iterator[Figure]:
 def streamed(size: str, months: int) -> Streamed:
     """One run in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
-        said = Path(folder) / "said.json"
+        figures_file = Path(folder) / "figures.json"
         out = Path(folder) / "plan"
-        used = measured(
-            [sys.executable, "-m", "benchmarks.stream", size, str(months), str(out), str(said)]
-        )
+        command = [sys.executable, "-m", "benchmarks.stream"]
+        used = measured([*command, size, str(months), str(out), str(figures_file)])
         mib = sum(file.stat().st_size for file in out.iterdir()) / 2**20
-        times = json.loads(said.read_text("utf-8"))
+        times = json.loads(figures_file.read_text("utf-8"))
         return Streamed(**times, peak_mib=used.peak_mib, folder_mib=mib)
 
 
-def main(size: str, months: int, out: Path, said: Path) -> None:
-    """Stream so many months of a world into a folder and say how it went."""
+def main(size: str, months: int, out: Path, figures_file: Path) -> None:
+    """Stream so many months of a world into a folder and write the figures to a file."""
     give_memory_back()  # as `wattlas plan --out FOLDER` does
     begin: list[float] = []
     marks: list[tuple[int, float]] = []
 
     def stretches() -> Iterator[Scenario]:
-        for one in months_world(size, months):
+        for month in months_world(size, months):
             if not begin:
                 begin.append(time.process_time())
-            yield one
+            yield month
 
     def done(count: int) -> None:
         marks.append((count, time.process_time()))
@@ -121,8 +124,8 @@ def main(size: str, months: int, out: Path, said: Path) -> None:
     first = next(mark for mark in marks if mark[0] >= 4 * FIRST_H)
     week = (first[1] - begin[0]) / first[0]
     last = (quarter[-1][1] - quarter[0][1]) / max(quarter[-1][0] - quarter[0][0], 1)
-    found = {"hours": marks[-1][0], "week_ms_per_h": week * 1e3, "last_ms_per_h": last * 1e3}
-    said.write_text(json.dumps(found), "utf-8")
+    figures = {"hours": marks[-1][0], "week_ms_per_h": week * 1e3, "last_ms_per_h": last * 1e3}
+    figures_file.write_text(json.dumps(figures), "utf-8")
 
 
 BENCHMARK = Benchmark(

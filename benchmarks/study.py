@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 
 SCENARIOS: dict[str, tuple[str, list[str], float, float]] = {
     "tiny": ("tiny", [], 20.0, 500.0),
@@ -30,22 +30,22 @@ class Ran:
     peak_mib: float
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """`wattlas study` on an example, results written to a folder that is thrown away."""
     command = str(Path(sys.executable).with_name("wattlas"))
-    example, arguments, seconds, mebibytes = SCENARIOS[asked.size]
+    example, arguments, seconds, mebibytes = SCENARIOS[options.size]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [command, "init", "--example", example, folder], check=True, capture_output=True
         )
         scenario = str(Path(folder) / "scenario.yaml")
         out = ["--out", str(Path(folder) / "results")]
-        found = measured([command, "study", scenario, *arguments, *out])
+        process = measured([command, "study", scenario, *arguments, *out])
         report = (Path(folder) / "results" / "report.html").stat().st_size
-    note = f"{found.cpu_s:.1f} s of CPU time, {example}, report {report / 2**20:.1f} MiB"
+    note = f"{process.cpu_s:.1f} s of CPU time, {example}, report {report / 2**20:.1f} MiB"
     return (
-        Figure("seconds", found.wall_s, target=seconds, note=note),
-        Figure("peak memory", found.peak_mib, unit="MiB", target=mebibytes),
+        Figure("seconds", process.wall_s, target=seconds, note=note),
+        Figure("peak memory", process.peak_mib, unit="MiB", target=mebibytes),
     )
 
 
@@ -55,15 +55,15 @@ def measured(command: list[str], cwd: Path | None = None) -> Ran:
     A process of its own starts the command (`launcher`), so that the memory of this one, which
     may have run other benchmarks before, is not counted.
     """
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as used:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as used:
         began = [sys.executable, "-I", "-S", str(LAUNCHER), str(used.fileno())]
         done = subprocess.run(
             [*began, *command],
-            stdout=said, stderr=subprocess.STDOUT, cwd=cwd, pass_fds=[used.fileno()],
+            stdout=output, stderr=subprocess.STDOUT, cwd=cwd, pass_fds=[used.fileno()],
         )  # fmt: skip
         if done.returncode:
-            said.seek(0)
-            words = said.read().decode(errors="replace")[-2000:]
+            output.seek(0)
+            words = output.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{words}")
         used.seek(0)
         return Ran(**json.load(used))

@@ -1,7 +1,7 @@
-"""Designing a contract: every floor, share and discount of a grid over sampled users, refined.
+"""Designing a contract: every fallback, share and discount of a grid over sampled users, refined.
 
-The alternative is the same grid of the same formula in numpy, one floor and share at a time over
-all users and discounts; a few of them are done, and the whole is reckoned from those.
+The alternative is the same grid of the same formula in numpy, one fallback and share at a time
+over all users and discounts; a few of them are measured, and the whole is extrapolated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.registry import Asked, Benchmark, Figure
+from benchmarks.registry import Benchmark, Figure, RunOptions
 from wattlas.model.service import Service
 from wattlas.model.users import Users
 from wattlas.tiers import market as markets
@@ -22,39 +22,41 @@ from wattlas.tiers.population import population
 from wattlas.tiers.search import CARBON, PROFIT, scan_grid
 
 SIZES = {"tiny": (2_000, 5, 30), "whole": (100_000, 50, 200)}
-"""Users, candidate floors, discounts and shares each."""
+"""Users, candidate fallbacks, discounts and shares each."""
 SECONDS = 5.0
 PRICE_USD = 6e-4
 HOURS = 8760
 TRIED = 3
 
 
-def run(asked: Asked) -> Sequence[Figure]:
+def run(options: RunOptions) -> Sequence[Figure]:
     """Wall seconds of the whole design, from users and hours to both offers."""
-    users, floors, size = SIZES[asked.size]
-    service = hours_of_a_year(floors)
+    users, fallbacks, size = SIZES[options.size]
+    service = hours_of_a_year(fallbacks)
     _designed(service, 500, 10)
-    runs = [_designed(service, users, size) for _ in range(asked.repeat)]
+    runs = [_designed(service, users, size) for _ in range(options.repeat)]
     seconds = min(wall for wall, _, _ in runs)
-    of, offers = runs[-1][1], runs[-1][2]
-    said = ", ".join(f"{one.discount:.4f} / {one.share:.4f}" for one in offers if one is not None)
-    plain = _plain(of, size)
+    designed_market, offers = runs[-1][1], runs[-1][2]
+    texts = ", ".join(
+        f"{offer.discount:.4f} / {offer.share:.4f}" for offer in offers if offer is not None
+    )
+    plain = _plain(designed_market, size)
     return (
         Figure(
-            f"{users:,} users × {floors} floors × {size} × {size}", seconds, other=plain,
-            other_name="the same grid in numpy, reckoned", target=SECONDS,
-            note=f"for profit and for carbon, refined to 1e-4; discount / share {said}",
+            f"{users:,} users × {fallbacks} fallbacks × {size} × {size}", seconds, other=plain,
+            other_name="the same grid in numpy, extrapolated", target=SECONDS,
+            note=f"for profit and for carbon, refined to 1e-4; discount / share {texts}",
         ),
     )  # fmt: skip
 
 
-def hours_of_a_year(floors: int) -> Service:
-    """A class over a year: intensity swings with the day, floors save from little to most."""
+def hours_of_a_year(fallbacks: int) -> Service:
+    """A class over a year: intensity swings with the day, fallbacks save from little to most."""
     draw = np.random.default_rng(20261125)
     hours = np.arange(HOURS)
     grams = 0.3 * (300 + 150 * np.sin(hours / 24 * 2 * np.pi) + draw.normal(0, 40, HOURS)) / 300
-    left = np.linspace(0.9, 0.2, floors)
-    late = draw.uniform(900.0, 3000.0, floors)
+    share_left = np.linspace(0.9, 0.2, fallbacks)
+    latency_ms = draw.uniform(900.0, 3000.0, fallbacks)
     return Service(
         klass="chat",
         latency_budget_ms=2000.0,
@@ -63,42 +65,45 @@ def hours_of_a_year(floors: int) -> Service:
         full_latency_ms=900.0,
         full_cost_usd=np.full(HOURS, 3e-4),
         full_carbon_g=grams,
-        points=tuple(f"floor-{n}" for n in range(floors)),
-        accuracy=np.linspace(0.68, 0.40, floors),
-        latency_ms=late,
-        latest_ms=late,
-        cost_usd=np.outer(left, np.full(HOURS, 3e-4)),
-        carbon_g=np.outer(left, grams),
+        points=tuple(f"fallback-{n}" for n in range(fallbacks)),
+        accuracy=np.linspace(0.68, 0.40, fallbacks),
+        latency_ms=latency_ms,
+        latest_ms=latency_ms,
+        cost_usd=np.outer(share_left, np.full(HOURS, 3e-4)),
+        carbon_g=np.outer(share_left, grams),
     )
 
 
 def _designed(service: Service, count: int, size: int):  # type: ignore[no-untyped-def]
     began = time.perf_counter()
-    of = market(service, population(Users(count=count, status_quo=0.05), PRICE_USD), PRICE_USD)
-    grid = scan_grid(of, size)
-    offers = tuple(best(of, goal, grid=grid) for goal in (PROFIT, CARBON))
-    return time.perf_counter() - began, of, offers
+    market_ = market(service, population(Users(count=count, status_quo=0.05), PRICE_USD), PRICE_USD)
+    grid = scan_grid(market_, size)
+    offers = tuple(best(market_, goal, grid=grid) for goal in (PROFIT, CARBON))
+    return time.perf_counter() - began, market_, offers
 
 
-def _plain(of: Market, size: int) -> float:
+def _plain(market_: Market, size: int) -> float:
     """Seconds of the grid in numpy, from a few rows of it."""
     share = np.linspace(0.0, 1.0, size)
-    discount = np.linspace(0.0, 1.0, size) * of.price_usd
-    rest = markets.beside(of)
+    discount = np.linspace(0.0, 1.0, size) * market_.price_usd
+    alternatives = markets.beside(market_)
     began = time.perf_counter()
     for i in range(TRIED):
-        grams, usd = of.savings.at(share[i : i + 1])
-        lost = share[i] * of.felt_usd[:, 0] - grams[0, 0] * of.concern
-        over = discount[:, None] - (lost + rest.worth_usd + of.people.status_quo_usd)[None, :]
-        taken = logistic(over / of.people.scale_usd)
-        adopted = taken @ of.requests
-        _ = adopted * (usd[0, 0] - discount), taken @ (of.requests * lost)
-    return (time.perf_counter() - began) / TRIED * size * len(of.service.points)
+        grams, usd = market_.savings.at(share[i : i + 1])
+        lost = share[i] * market_.felt_usd[:, 0] - grams[0, 0] * market_.concern
+        over = (
+            discount[:, None]
+            - (lost + alternatives.worth_usd + market_.people.status_quo_usd)[None, :]
+        )
+        adoption = logistic(over / market_.people.scale_usd)
+        adopted = adoption @ market_.requests
+        _ = adopted * (usd[0, 0] - discount), adoption @ (market_.requests * lost)
+    return (time.perf_counter() - began) / TRIED * size * len(market_.service.points)
 
 
 BENCHMARK = Benchmark(
     name="tiers",
-    tells="a contract for sampled users: floors × shares × discounts, refined, against numpy",
+    tells="a contract for sampled users: fallbacks × shares × discounts, refined, against numpy",
     sizes=tuple(SIZES),
     run=run,
     usual="whole",

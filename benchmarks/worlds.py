@@ -45,10 +45,10 @@ def world(size: str, shared: Path | None = None) -> Scenario:
     regions, metros, classes, hours = SIZES[size]
     draw = np.random.default_rng(20231122)
     spots = np.stack([draw.uniform(-40, 62, regions), draw.uniform(-180, 180, regions)], axis=1)
-    homes = np.stack([draw.uniform(-40, 62, metros), draw.uniform(-180, 180, metros)], axis=1)
-    km = great_circle_km(homes[:, 0], homes[:, 1], spots[:, 0], spots[:, 1])
+    cities = np.stack([draw.uniform(-40, 62, metros), draw.uniform(-180, 180, metros)], axis=1)
+    km = great_circle_km(cities[:, 0], cities[:, 1], spots[:, 0], spots[:, 1])
     clock = np.arange(hours)
-    local = (clock[None, :] + homes[:, 1:] / 15) % 24
+    local = (clock[None, :] + cities[:, 1:] / 15) % 24
     people = draw.lognormal(0, 1, metros)
     share = draw.dirichlet(np.ones(classes))
     shape = 1 + 0.6 * np.sin((local - 9) / 12 * np.pi)
@@ -63,7 +63,7 @@ def world(size: str, shared: Path | None = None) -> Scenario:
         "demand": demand,
         "gb": np.linspace(2e-6, 5e-5, classes),
         "budget": np.array(BUDGET_MS[-classes:]) * np.linspace(1.5, 1, classes),
-        "floors": MEAN_ACCURACY[:classes],
+        "mean_accuracy_min": MEAN_ACCURACY[:classes],
     }
     need = np.einsum("ikt,k->t", demand, np.array(SCALE[:classes]) * GPU_H[1]).max()
     weight = draw.lognormal(0, 0.6, regions)
@@ -71,7 +71,8 @@ def world(size: str, shared: Path | None = None) -> Scenario:
 
 
 def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Scenario]:
-    """A world over many months, each drawn when it is asked for; one operating point, no floors.
+    """A world over many months, each drawn when it is needed; one operating point, no minimum
+    of mean accuracy.
 
     Places, network and capacities stay; prices, carbon and demand are drawn anew each month.
     """
@@ -102,7 +103,7 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
 
 
 def one_point(scenario: Scenario) -> Scenario:
-    """The scenario with its second operating point alone, and no floors of mean accuracy."""
+    """The scenario with its second operating point alone, and no minimum of mean accuracy."""
     classes = tuple(replace(k, mean_accuracy_min=None) for k in scenario.classes)
     return replace(scenario, points=scenario.points[1:2], classes=classes)
 
@@ -123,20 +124,20 @@ def _from_shared(folder: Path, size: str) -> Scenario:
     return from_arrays(f"shared-{size}", module.make(size, V=3))
 
 
-def from_arrays(name: str, made: dict[str, Any]) -> Scenario:
+def from_arrays(name: str, arrays: dict[str, Any]) -> Scenario:
     """The shared generator's arrays as a scenario; its legal mask is left out."""
     facts = {
-        "rtt": made["rtt"],
-        "egress": made["egr"],
-        "price": made["price"],
-        "carbon": made["ci"],
-        "pue": made["pue"],
-        "demand": made["D"] * 1e3,
-        "gb": made["gb"] / 1e3,
-        "budget": made["L"],
-        "floors": tuple(made["A"]),
+        "rtt": arrays["rtt"],
+        "egress": arrays["egr"],
+        "price": arrays["price"],
+        "carbon": arrays["ci"],
+        "pue": arrays["pue"],
+        "demand": arrays["D"] * 1e3,
+        "gb": arrays["gb"] / 1e3,
+        "budget": arrays["L"],
+        "mean_accuracy_min": tuple(arrays["A"]),
     }
-    return scenario_of(name, facts, made["cap"])
+    return scenario_of(name, facts, arrays["cap"])
 
 
 def scenario_of(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scenario:
@@ -151,7 +152,7 @@ def scenario_of(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scena
         modelled_metro_node=np.ones((metros, metros), dtype=bool),
         modelled_node_region=np.ones((metros, count), dtype=bool),
     )
-    made = Scenario(
+    drawn = Scenario(
         name=name,
         metros=tuple(Metro(f"m{i}", 0.0, 0.0, "UTC", "", "", node=f"n{i}") for i in range(metros)),
         nodes=tuple(ServiceNode(f"n{i}", 0.0, 0.0) for i in range(metros)),
@@ -168,7 +169,7 @@ def scenario_of(name: str, facts: dict[str, Any], capacity: np.ndarray) -> Scena
         reserved_gpu=np.repeat(capacity[:, None], hours, axis=1),
         objective=Objective(carbon_price_usd_per_t=CARBON_USD_PER_T),
     )
-    return replace(made, title=made.name)
+    return replace(drawn, title=drawn.name)
 
 
 def _class(k: int, facts: dict[str, Any]) -> WorkloadClass:
@@ -178,7 +179,7 @@ def _class(k: int, facts: dict[str, Any]) -> WorkloadClass:
         float(facts["budget"][k]),
         tokens_in=SCALE[k],
         bytes_per_request=float(facts["gb"][k]) * 1e9,
-        mean_accuracy_min=float(facts["floors"][k]),
+        mean_accuracy_min=float(facts["mean_accuracy_min"][k]),
         unserved_usd_per_request=UNSERVED_USD,
     )
 

@@ -17,7 +17,7 @@ from benchmarks.first_command import first_command
 from benchmarks.machine import forget_peak, machine, peak_mib, words
 from benchmarks.modelling import Built
 from benchmarks.program import _check_same, our_program
-from benchmarks.registry import Asked, Figure, registry, table
+from benchmarks.registry import Figure, RunOptions, registry, table
 from benchmarks.study import measured
 from benchmarks.worlds import months_world, world
 from wattlas.data.scenario_file import load
@@ -27,7 +27,7 @@ from wattlas.placement.problem.unit_values import cost
 
 
 def run(name: str, size: str) -> Sequence[Figure]:
-    return registry()[name].run(Asked(size, repeat=1))
+    return registry()[name].run(RunOptions(size, repeat=1))
 
 
 def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
