@@ -91,26 +91,29 @@ def hourly(file: Path, recipe: Recipe, column: str, name: str) -> pl.DataFrame:
 def carbon_of(data: Path, recipe: Recipe) -> pl.DataFrame:
     """Average intensity: the publisher's own files first, then the recovered zones."""
     value = "average_g_per_kwh"
-    own = hourly(data / "carbon_intensity_hourly_em.parquet", recipe, "ci_lca_g_per_kwh", value)
+    published = hourly(
+        data / "carbon_intensity_hourly_em.parquet", recipe, "ci_lca_g_per_kwh", value
+    )
     if not recipe.recovered_carbon:
-        return own
+        return published
     more = hourly(
         data / "carbon_intensity_hourly_2022_123zones.parquet", recipe, "ci_lca_g_per_kwh", value
     )
-    complete = own.group_by("zone").len().filter(pl.col("len") == hours_of(recipe))["zone"]
-    own = own.filter(pl.col("zone").is_in(complete.to_list()))
-    return pl.concat([own, more.filter(~pl.col("zone").is_in(complete.to_list()))])
+    complete = published.group_by("zone").len().filter(pl.col("len") == hours_of(recipe))["zone"]
+    published = published.filter(pl.col("zone").is_in(complete.to_list()))
+    return pl.concat([published, more.filter(~pl.col("zone").is_in(complete.to_list()))])
 
 
 def split_complete(
-    frame: pl.DataFrame, what: str, wanted: int, keep: bool
+    frame: pl.DataFrame, signal: str, expected: int, keep: bool
 ) -> tuple[pl.DataFrame, list[str]]:
     """Series that have every hour, and a sentence on each that has not."""
     counts = dict(frame.group_by("zone").len().sort("zone").iter_rows())
-    lacking = {zone: wanted - have for zone, have in counts.items() if have < wanted}
-    told = "" if keep else "; it is left out"
+    lacking = {zone: expected - have for zone, have in counts.items() if have < expected}
+    consequence = "" if keep else "; it is left out"
     missing = [
-        f"{zone}: {what} lacks {n} of {wanted:,} hours{told}." for zone, n in lacking.items()
+        f"{zone}: {signal} lacks {n} of {expected:,} hours{consequence}."
+        for zone, n in lacking.items()
     ]
     if keep:
         return frame, missing
@@ -146,8 +149,10 @@ def client_network(
     egress = site.join(between, on="node").select(
         node="city_node", region="region", egress_usd_per_gb="egress_usd_per_gb", method="method"
     )
-    own = cities.select("metro", node="metro", rtt_ms=pl.lit(0.0), method=pl.lit("measured"))
-    return {"nodes": nodes, "rtt_metro_node": own, "rtt_node_region": rtt, "egress": egress}
+    to_own_node = cities.select(
+        "metro", node="metro", rtt_ms=pl.lit(0.0), method=pl.lit("measured")
+    )
+    return {"nodes": nodes, "rtt_metro_node": to_own_node, "rtt_node_region": rtt, "egress": egress}
 
 
 def build(data: Path, recipe: Recipe, folder: Path, keep_incomplete: bool) -> None:
@@ -224,7 +229,7 @@ def build(data: Path, recipe: Recipe, folder: Path, keep_incomplete: bool) -> No
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Build the packs that were asked for."""
+    """Build the packs that the arguments name."""
     names = [recipe.name for recipe in RECIPES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the real data set")

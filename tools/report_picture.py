@@ -38,12 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("picture", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        parts = [_image(part) for part in _parts(browser, asked.results / "report.html")]
-        asked.picture.parent.mkdir(parents=True, exist_ok=True)
-        asked.picture.write_bytes(_sheet(browser, PAGE.format(*parts)))
+        parts = [_image(part) for part in _parts(browser, options.results / "report.html")]
+        options.picture.parent.mkdir(parents=True, exist_ok=True)
+        options.picture.write_bytes(_sheet(browser, PAGE.format(*parts)))
         browser.close()
 
 
@@ -68,17 +68,17 @@ def _sheet(browser: Browser, text: str) -> bytes:
 
 def _repacked(png: bytes) -> bytes:
     """The same picture with its pixels compressed as hard as zlib can."""
-    out, packed, at = [png[:8]], b"", 8
-    while at < len(png):
-        (length,) = struct.unpack(">I", png[at : at + 4])
-        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+    out, packed, offset = [png[:8]], b"", 8
+    while offset < len(png):
+        (length,) = struct.unpack(">I", png[offset : offset + 4])
+        kind, body = png[offset + 4 : offset + 8], png[offset + 8 : offset + 8 + length]
         if kind == b"IDAT":
             packed += body
         else:
             if kind == b"IEND":
                 out.append(_chunk(b"IDAT", zlib.compress(zlib.decompress(packed), 9)))
             out.append(_chunk(kind, body))
-        at += 12 + length
+        offset += 12 + length
     return b"".join(out)
 
 

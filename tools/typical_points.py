@@ -62,13 +62,13 @@ def points_table(data: Path) -> pl.DataFrame:
     )
     rows = []
     for choice in CHOICES:
-        found = profiles.filter(
+        runs = profiles.filter(
             pl.col("model_id") == choice.model_id,
             pl.col("gpu_model") == choice.gpu,
             pl.col("num_gpus") == choice.gpus,
             pl.col("max_num_seqs") == choice.sequences,
         ).sort("energy_per_token_joules")
-        rows.append(_row(choice, found.row(0, named=True), quality[choice.model_id]))
+        rows.append(_row(choice, runs.row(0, named=True), quality[choice.model_id]))
     return pl.DataFrame(rows)
 
 

@@ -29,8 +29,8 @@ def profiles_table(data: Path) -> pl.DataFrame:
     for _, rows in runs.with_row_index().group_by("model_id", "gpu_model", maintain_order=True):
         keep[rows["index"].to_numpy()] = _front(rows)
     order = ["accuracy", "model_id", "gpu_model", "num_gpus", "max_num_seqs"]
-    kept = runs.filter(keep).sort(order, descending=[True, *[False] * 4])
-    return pl.DataFrame([_row(run) for run in kept.iter_rows(named=True)])
+    chosen = runs.filter(keep).sort(order, descending=[True, *[False] * 4])
+    return pl.DataFrame([_row(run) for run in chosen.iter_rows(named=True)])
 
 
 def _front(runs: pl.DataFrame) -> np.ndarray:
@@ -47,8 +47,10 @@ def _scored(data: Path) -> pl.DataFrame:
     )
     scores = scores.filter(pl.col("llm").is_in(names["llm"].drop_nulls().to_list()))
     for column, benchmark in (("accuracy", SCORE), ("gpqa", SECOND)):
-        own = scores.filter(pl.col("benchmark") == benchmark).select("llm", score_="score")
-        names = names.join(own.rename({"score_": column}), on="llm", how="left", validate="m:1")
+        of_benchmark = scores.filter(pl.col("benchmark") == benchmark).select("llm", score_="score")
+        names = names.join(
+            of_benchmark.rename({"score_": column}), on="llm", how="left", validate="m:1"
+        )
     prices = (
         pl.read_csv(data / "llm_api_prices_llmstats.csv")
         .group_by("model_id")

@@ -89,9 +89,9 @@ def calibrate(
         usable = nearest_usable(correlation)
         shipped = np.round(share, LATENT_DECIMALS)
         figures = _figures(zones, price_figures, carbon_figures, shipped, usable, year)
-        made = typical.generate(figures)
+        generated = typical.generate(figures)
         unit = typical.residuals(
-            np.concatenate([made.price_usd_per_mwh, made.average_g_per_kwh]), year
+            np.concatenate([generated.price_usd_per_mwh, generated.average_g_per_kwh]), year
         )
         lag_gap = real_lag - typical.lag_one(unit)
         correlation_gap = real_correlation - np.corrcoef(unit)

@@ -171,12 +171,12 @@ def rtt_node_region(data: Path, regions: pl.DataFrame) -> pl.DataFrame:
     rows = pl.read_csv(data / "rtt_site_to_site.csv").filter(
         pl.col("src_site").is_in(ids), pl.col("dst_site").is_in(ids)
     )
-    known = {(r["src_site"], r["dst_site"]): r for r in rows.iter_rows(named=True)}
+    by_pair = {(r["src_site"], r["dst_site"]): r for r in rows.iter_rows(named=True)}
     fitted = fitted_ms(regions, regions)
     out = []
     for i, node in enumerate(ids):
         for j, region in enumerate(ids):
-            row = known[node, region]
+            row = by_pair[node, region]
             keep = row["method"] in ("measured", "intra_site")
             rtt_ms = round(row["rtt_ms"], 2) if keep else float(fitted[i, j])
             out.append((node, region, rtt_ms, row["method"] if keep else "fitted"))
@@ -234,11 +234,11 @@ def token_profiles(data: Path) -> pl.DataFrame:
         pl.col("trace").cast(pl.String)
     )
     counted = frame.group_by("trace").agg(pl.len().cast(pl.Int64).alias("requests"), *sides)
-    known = pl.DataFrame(
+    by_pair = pl.DataFrame(
         [(trace, *facts) for trace, facts in TRACES.items()],
         schema=["trace", "class", "source"],
         orient="row",
     )
-    return known.join(counted, on="trace", maintain_order="left").select(
+    return by_pair.join(counted, on="trace", maintain_order="left").select(
         "trace", "class", "requests", pl.col("^tokens_.*$"), "source"
     )
