@@ -64,9 +64,9 @@ def command_of(verb: str) -> Any:
     if group is None:
         group = typer.Typer(rich_markup_mode=None)
         group.command(verb)(module.command)
-    made = typer.main.get_command(group)
-    made.name = verb
-    return made
+    click_command = typer.main.get_command(group)
+    click_command.name = verb
+    return click_command
 
 
 app = typer.Typer(
@@ -79,8 +79,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         from wattlas import __version__
 
         typer.echo(f"wattlas {__version__}")
@@ -124,5 +124,5 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The entry point of `wattlas`."""
     code = run(sys.argv[1:])
-    gc.freeze()  # or all that is loaded is searched for cycles once more: a tenth of a second
+    gc.freeze()  # or a last collection looks at all that is loaded: a tenth of a second
     sys.exit(code)

@@ -21,12 +21,14 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     klass: ClassOption = "",
-    origin: Annotated[str, typer.Option("--from", help="Region that it leaves.")] = "",
-    target: Annotated[str, typer.Option("--to", help="Region that it goes to.")] = "",
+    origin: Annotated[str, typer.Option("--from", help="Region that the demand leaves.")] = "",
+    target: Annotated[str, typer.Option("--to", help="Region that the demand goes to.")] = "",
     point: Annotated[str | None, typer.Option(help="Operating point.")] = None,
     metro: Annotated[str | None, typer.Option(help="Only this metro's demand.")] = None,
-    stay_h: Annotated[float | None, typer.Option(help="Hours that it stays.", min=0.0)] = None,
-    returns: Annotated[bool, typer.Option("--returns", help="The way back is paid, too.")] = False,
+    stay_h: Annotated[
+        float | None, typer.Option(help="Hours that the demand stays.", min=0.0)
+    ] = None,
+    returns: Annotated[bool, typer.Option("--returns", help="Pay for the way back, too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Break-even stay, volume, price gap, carbon price, payload and state of a move.
@@ -36,13 +38,13 @@ def command(
     from wattlas.errors import UsageError
     from wattlas.studies.moves import breakevens, largest_moves
 
-    given = [bool(klass), bool(origin), bool(target)]
-    if any(given) and not all(given):
+    named = [bool(klass), bool(origin), bool(target)]
+    if any(named) and not all(named):
         raise UsageError("--class, --from and --to go together; give all three or none")
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
-    if all(given):
+    if all(named):
         moves = [(klass, origin, target)]
     else:
         with progress("Placing"):

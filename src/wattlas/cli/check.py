@@ -26,7 +26,7 @@ def command(
 
     Nothing is solved. Warnings go to stderr; they stop nothing.
     """
-    from wattlas.data.summary import summary, words
+    from wattlas.data.summary import facts_text, scenario_facts
 
     try:
         with progress("Reading"):
@@ -38,10 +38,10 @@ def command(
         print_json({"ok": False, "problems": problems, "warnings": []})
         show_problems(error.problems)
         raise typer.Exit(error.exit_code) from None
-    facts = summary(loaded)
+    facts = scenario_facts(loaded)
     if as_json:
         warnings = [problem_json(w) for w in loaded.warnings]
         print_json({"ok": True, "problems": [], "warnings": warnings, "scenario": facts})
     else:
-        typer.echo(words(facts))
+        typer.echo(facts_text(facts))
     show_warnings(loaded.warnings)

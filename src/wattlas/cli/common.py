@@ -34,9 +34,9 @@ def read_scenario(
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Load what stays: it is searched for cycles neither meanwhile nor later on.
+    """Load without garbage collection, and exclude what is loaded from later collections.
 
-    The searches take a twentieth of the time of a short command, and find nothing.
+    These collections take a twentieth of the time of a short command, and free nothing.
     """
     gc.disable()
     try:
@@ -56,7 +56,7 @@ def load_scenario(
 
 
 def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
-    """Compile the fast engine if this scenario will want it and it was never used before.
+    """Compile the fast engine if this scenario will use it and it was never used before.
 
     `steps` are the scenario's own unless given.
     """
@@ -111,11 +111,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Say on a terminal's stderr what takes its time, and clear the line when it is done."""
+def progress(doing: str) -> Iterator[None]:
+    """Name the work in progress on a terminal's stderr, and clear the line when it is done."""
     live = sys.stderr.isatty()
     if live:
-        sys.stderr.write(f"{what} …")
+        sys.stderr.write(f"{doing} …")
         sys.stderr.flush()
     try:
         yield
@@ -132,7 +132,7 @@ def show_warnings(warnings: Sequence[Problem]) -> None:
 
 
 def report_error(error: WattlasError, *, as_json: bool = False) -> None:
-    """Tell an error: on stderr for people, and on stdout where JSON was asked for."""
+    """Write an error: on stderr for people, and on stdout as JSON with `--json`."""
     problems = error.problems if isinstance(error, InputError) else ()
     if as_json:
         print_json(
@@ -181,7 +181,7 @@ def panel(title: str, text: str) -> None:
 
 
 def report_bug(error: Exception) -> None:
-    """An error that nobody planned: what it is, and how to see where it was raised."""
+    """An unexpected error: what it is, and how to see where it was raised."""
     if os.environ.get("WATTLAS_DEBUG"):
         import traceback
 

@@ -13,7 +13,7 @@ from wattlas.cli.common import print_json, problem_json
 from wattlas.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from wattlas.data.importers import Imported
+    from wattlas.data.importers import Imported, PlainLayout
     from wattlas.data.pack_checks import DataCheck
     from wattlas.data.pack_import import ImportResult
 
@@ -69,7 +69,7 @@ def list_packs(as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(
+def show_pack(
     pack: Annotated[str, typer.Argument(help="Name of an embedded pack, or a folder.")],
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +93,7 @@ def show(
 
 
 @app.command("check")
-def check(
+def check_command(
     path: Annotated[str, typer.Argument(help="A pack (name or folder), or one table.")],
     table: Annotated[
         str | None, typer.Option(help="What a single table is, where its columns do not tell.")
@@ -177,26 +177,35 @@ def import_files(
         time_zone=time_zone,
         average=average,
     )
-    new: list[Imported] = [
-        importers.read_plain(file, layout, source or file.name, licence, intensity.value)
-        for file in (files if form is Format.PLAIN else [])
-    ]
     if form is Format.ELECTRICITY_MAPS:
-        new = [importers.read_electricity_maps(files, intensity.value)]
-    zones = pack_import.zones_to_suspect(time_zone)
+        imported = importers.read_electricity_maps(files, intensity.value)
+    else:
+        imported = _read_plain(files, layout, source, licence, intensity)
     result = pack_import.import_hours(
-        importers.joined(new),
+        imported,
         into,
         name=name,
         title=title,
         allow_gaps=allow_gaps,
         overwrite=replace,
-        time_zones=zones,
+        time_zones=pack_import.zones_to_suspect(time_zone),
     )
     if as_json:
         print_json(_result_mapping(result))
     else:
         _print(_result_text(result))
+
+
+def _read_plain(
+    files: list[Path], layout: PlainLayout, source: str, licence: str, intensity: IntensityKind
+) -> Imported:
+    """Plain files of one table together; each names itself as the source unless one is given."""
+    from wattlas.data.importers import joined, read_plain
+
+    parts = [
+        read_plain(file, layout, source or file.name, licence, intensity.value) for file in files
+    ]
+    return joined(parts)
 
 
 def _result_mapping(result: ImportResult) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def command(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Trace the energy–latency frontier. Frictions and caps are left out."""
+    """Trace the energy–latency frontier. Switching costs and caps are left out."""
     from wattlas.placement.frontier.frontier import frontier, something_binds
 
     with progress("Reading"):

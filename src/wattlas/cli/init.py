@@ -66,8 +66,8 @@ def check_target(target: Path, files: list[Path], *, force: bool) -> None:
     """Raise UsageError where the target is a file, or would lose one."""
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is a file. Name a folder.")
-    there = [path.name for path in files if path.exists()]
-    if there and not force:
+    existing = [path.name for path in files if path.exists()]
+    if existing and not force:
         raise UsageError(
-            f"{target} already holds {', '.join(there)}. Name another folder, or add --force."
+            f"{target} already holds {', '.join(existing)}. Name another folder, or add --force."
         )

@@ -104,8 +104,8 @@ def show_folder(meta: dict[str, Any]) -> None:
     from wattlas.model.plan import Totals
     from wattlas.studies.plan_listings import regions_listing, totals_listing
 
-    said, window = meta["scenario"], meta["window"]
-    typer.echo(f"{said['title'] or said['name']}\n{said['notice']}".strip())
+    described, window = meta["scenario"], meta["window"]
+    typer.echo(f"{described['title'] or described['name']}\n{described['notice']}".strip())
     gap = f", gap {meta['gap']:.1e}" if meta["gap"] else ""
     typer.echo(
         f"{meta['status']}{gap}: {window['hours']} steps, {meta['solver']}, "
@@ -139,20 +139,20 @@ def _interrupt(_number: int, _frame: Any) -> None:
 def pace(steps: int) -> Iterator[Callable[[int], None]]:
     """Steps done, the rate and the time left, on stderr."""
     live, began = sys.stderr.isatty(), time.monotonic()
-    told = began - SAY_EVERY_S
+    last_told = began - SAY_EVERY_S
     start: int | None = None
 
     def done(count: int) -> None:
-        nonlocal told, start, began
+        nonlocal last_told, start, began
         now = time.monotonic()
         if start is None:
             start, began = count, now
-        if now - told < (LIVE_EVERY_S if live else SAY_EVERY_S) and count < steps:
+        if now - last_told < (LIVE_EVERY_S if live else SAY_EVERY_S) and count < steps:
             return
-        told = now
+        last_told = now
         rate = (count - start) / max(now - began, 1e-9)
-        left = f", {rate:,.0f} h/s, {(steps - count) / rate:,.0f} s left" if rate > 0 else ""
-        text = f"Placing: {count:,} of {steps:,} steps{left}"
+        time_left = f", {rate:,.0f} h/s, {(steps - count) / rate:,.0f} s left" if rate > 0 else ""
+        text = f"Placing: {count:,} of {steps:,} steps{time_left}"
         sys.stderr.write(f"\r\x1b[K{text}" if live else f"{text}\n")
         sys.stderr.flush()
 

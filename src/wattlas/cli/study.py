@@ -51,11 +51,11 @@ def command(
     if as_json:
         print_json({**result.meta, "folder": str(out), "report": str(report)})
         return
-    summary(result)
+    print_summary(result)
     typer.echo(f"\nReport: {report}\nShow it: wattlas view {out}")
 
 
-def summary(result: Study) -> None:
+def print_summary(result: Study) -> None:
     """The answer for the terminal: how it ended, then every listing that is registered."""
     from wattlas.studies.registry import listings
 

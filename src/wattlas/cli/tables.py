@@ -34,20 +34,22 @@ def _print(listing: Listing) -> None:
     from rich.text import Text
 
     shown = [c for c in listing.columns if not (c.wide and narrow())]
-    made = Table(title=listing.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    drawn = Table(
+        title=listing.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
     for column in shown:
-        made.add_column(
+        drawn.add_column(
             Text(column.heading),
             justify="right" if column.kind.is_numeric else "left",
             overflow="fold",
         )
     for row in zip(*(listing.table[column.name] for column in shown), strict=True):
         cells = zip(row, shown, strict=True)
-        made.add_row(*(Text(cell(value, column)) for value, column in cells))
+        drawn.add_row(*(Text(cell(value, column)) for value, column in cells))
     console = Console(file=sys.stdout, highlight=False)
     if not sys.stdout.isatty():
         console.width = FILE_WIDTH
-    console.print(made)
+    console.print(drawn)
 
 
 def cell(value: Any, column: Column) -> str:
@@ -89,16 +91,16 @@ def percent(share: float) -> str:
 
 
 @contextmanager
-def ticker(what: str) -> Iterator[Ticker]:
+def ticker(verb: str) -> Iterator[Ticker]:
     """Progress on stderr: one line written over on a terminal, one per stage elsewhere."""
-    live, seen = sys.stderr.isatty(), set[str]()
+    live, written = sys.stderr.isatty(), set[str]()
 
     def tell(stage: str, share: float) -> None:
         if live:
-            sys.stderr.write(f"\r\x1b[K{what}: {stage} {share:.0%}")
-        elif stage not in seen:
-            seen.add(stage)
-            sys.stderr.write(f"{what}: {stage}\n")
+            sys.stderr.write(f"\r\x1b[K{verb}: {stage} {share:.0%}")
+        elif stage not in written:
+            written.add(stage)
+            sys.stderr.write(f"{verb}: {stage}\n")
         sys.stderr.flush()
 
     try:

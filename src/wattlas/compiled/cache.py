@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _lock = Lock()
 _folders: dict[str, Path | None] = {}
-"""The folder of each key that this process has looked for: one look, one warning."""
+"""The folder of each key that this process has looked for, so that it looks and warns once."""
 
 
 def kept(dispatcher: F) -> F:
@@ -78,8 +78,8 @@ class KeptCode(_Cache):
 
     def has_code(self) -> bool:
         """Whether code for some arguments lies on disk."""
-        kept = isinstance(self._numba, _InFolder)
-        return kept and any(Path(self._numba.cache_path).glob(f"{self._numba.base}.*.nbc"))
+        is_in_folder = isinstance(self._numba, _InFolder)
+        return is_in_folder and any(Path(self._numba.cache_path).glob(f"{self._numba.base}.*.nbc"))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Code for these arguments, None where there is none that can be read."""
@@ -114,8 +114,8 @@ class KeptCode(_Cache):
 
 def key(processor: Any) -> str:
     """Name of the folder: sources, version of numba, processor (triple, name, features)."""
-    told = (AT_IMPORT, numba.__version__, *processor)
-    return sha256(repr(told).encode()).hexdigest()[:24]
+    parts = (AT_IMPORT, numba.__version__, *processor)
+    return sha256(repr(parts).encode()).hexdigest()[:24]
 
 
 def _folder(name: str) -> Path | None:

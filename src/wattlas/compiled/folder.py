@@ -1,4 +1,4 @@
-"""The folder that holds compiled code: the user's own, or none that lasts.
+"""The folder that holds compiled code: the user's own, or a temporary one.
 
 Compiled code is pickled, and what is unpickled can do anything. A folder is therefore used only
 where it is a real directory, belongs to the user and is closed to everybody else. Tried in turn:
@@ -24,7 +24,7 @@ import platformdirs
 log = logging.getLogger("wattlas")
 
 KEEP = 2
-"""So many revisions stay: the one at hand, and the one before it for whoever goes back and forth.
+"""Revisions that stay: the present one, and the one before it for a user who switches between two.
 Each takes about 2 MB."""
 NOT_KEPT = (
     "The compiled code cannot be kept, because neither %s nor %s is a folder that this user alone "
