@@ -47,8 +47,8 @@ def plan(
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
-    SolverError where the solver fails without an answer. Formulas: the placement program of Luo & Yang
-    2026.
+    SolverError where the solver ends without an answer. Formulas: the placement program of
+    Luo & Yang 2026.
     """
     began = time.perf_counter()
     if objective is not None:

@@ -1,9 +1,9 @@
 """A long plan, chunk by chunk: memory is bounded by a chunk, not by the years.
 
 A chunk is a number of whole blocks (`blocks`): weeks of the calendar where nothing couples the
-hours, months or days where a cap holds over each of them, everything where switching costs or a cap over
-all time couple it. A plan in one piece is made of the same blocks, so that neither the length of
-the chunks nor how often the work was interrupted changes a single flow.
+hours, months or days where a cap holds over each of them, everything where switching costs or a
+cap over all time couple it. A plan in one piece is made of the same blocks. So neither the length
+of the chunks nor an interrupt changes a single flow.
 """
 
 from __future__ import annotations
