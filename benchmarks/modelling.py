@@ -90,21 +90,24 @@ def pulp_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Bui
     for h, t in enumerate(hours):
         x = [model.add_variable(f"x{h}_{n}", 0) for n in range(len(s))]
         shed = [model.add_variable(f"n{h}_{a}", 0) for a in range(instance.sources)]
-        own: list[list[int]] = [[] for _ in range(instance.sources)]
-        inside: list[list[int]] = [[] for _ in range(len(instance.capacity))]
-        classed: dict[int, list[int]] = {int(k): [] for k in np.unique(instance.klass)}
+        columns_of_source: list[list[int]] = [[] for _ in range(instance.sources)]
+        columns_of_region: list[list[int]] = [[] for _ in range(len(instance.capacity))]
+        columns_of_class: dict[int, list[int]] = {int(k): [] for k in np.unique(instance.klass)}
         for n in range(len(s)):
-            own[s[n]].append(n)
-            inside[r[n]].append(n)
-            classed[int(instance.klass[s[n]])].append(n)
+            columns_of_source[s[n]].append(n)
+            columns_of_region[r[n]].append(n)
+            columns_of_class[int(instance.klass[s[n]])].append(n)
         for a in range(instance.sources):
-            model += pulp.lpSum([x[n] for n in own[a]] + [shed[a]]) == instance.demand[a, t]
-        for b, members in enumerate(inside):
+            model += (
+                pulp.lpSum([x[n] for n in columns_of_source[a]] + [shed[a]])
+                == instance.demand[a, t]
+            )
+        for b, members in enumerate(columns_of_region):
             used = pulp.LpAffineExpression([(x[n], instance.gpu_h[s[n], o[n]]) for n in members])
             model += used <= instance.capacity[b, t]
-        for k, members in classed.items():
-            floor = instance.mean_accuracy_min[k]
-            excess = [(x[n], instance.accuracy[s[n], o[n]] - floor) for n in members]
+        for k, members in columns_of_class.items():
+            minimum = instance.mean_accuracy_min[k]
+            excess = [(x[n], instance.accuracy[s[n], o[n]] - minimum) for n in members]
             model += pulp.LpAffineExpression(excess) >= 0
         cost += [(x[n], unit[s[n], r[n], o[n], h]) for n in range(len(s))]
         cost += [(shed[a], measure.per_unserved[a]) for a in range(instance.sources)]
@@ -121,13 +124,13 @@ def pulp_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Bui
 def _quiet() -> Iterator[None]:
     """Keep the solver's greeting, which no option of these libraries stops, off stdout."""
     sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    stdout_copy, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     try:
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout_copy, 1)
+        os.close(stdout_copy)
         os.close(nowhere)
 
 

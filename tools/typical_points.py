@@ -101,8 +101,8 @@ def weights_bytes(run: Run) -> float:
 
 def kind(run: Run) -> str:
     """`dense`, or `experts` where not all parameters are active."""
-    whole = run["activated_params_billions"] == run["total_params_billions"]
-    return "dense" if whole else "experts"
+    all_active = run["activated_params_billions"] == run["total_params_billions"]
+    return "dense" if all_active else "experts"
 
 
 def figures(run: Run, itl_ms: float) -> dict[str, float]:

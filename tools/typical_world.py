@@ -86,8 +86,8 @@ def nodes_table(regions: pl.DataFrame) -> pl.DataFrame:
 
 def city_id(city: str) -> str:
     """`Sao Paulo` to `sao-paulo`."""
-    kept = "".join(c if c.isalnum() else " " for c in city.lower())
-    return "-".join(kept.split())
+    letters = "".join(c if c.isalnum() else " " for c in city.lower())
+    return "-".join(letters.split())
 
 
 def cities_table(data: Path, areas: dict[str, str]) -> pl.DataFrame:
@@ -121,14 +121,13 @@ def _distance(a: pl.DataFrame, b: pl.DataFrame) -> np.ndarray:
 def choose_metros(cities: pl.DataFrame) -> pl.DataFrame:
     """The most populous cities whose 65 km circles do not overlap, some on each continent.
 
-    Down the list by population, without suburbs; a city nearer than 130 km to one taken before is
-    passed over.
-    A continent first gets its least number, then the most populous left fill the rest.
+    Down the list by population, without suburbs and without cities nearer than 130 km to one above.
+    A continent first gets its least number; then the most populous of the others fill the rest.
     """
     apart = _distance(cities, cities) >= APART_KM
     separate: list[int] = []
     for row, name in enumerate(cities["name"]):
-        if name not in SUBURBS and all(apart[row, taken] for taken in separate):
+        if name not in SUBURBS and all(apart[row, other_row] for other_row in separate):
             separate.append(row)
     continents = cities["continent"].to_list()
     chosen: set[int] = set()

@@ -1,4 +1,4 @@
-"""The nearest known name to one that is not known."""
+"""The known name nearest to an unknown one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from difflib import get_close_matches
 SHOWN = 8
 
 
-def did_you_mean(name: str, known: Iterable[object]) -> str:
+def did_you_mean(name: str, options: Iterable[object]) -> str:
     """`Did you mean \\`oslo\\`?`, or the known names, or nothing where there are none."""
-    names = sorted({str(k) for k in known})
+    names = sorted({str(k) for k in options})
     lower = {n.lower(): n for n in names}
     close = get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
     if close:

@@ -1,7 +1,7 @@
 """One number for everything in a scenario that decides a placement.
 
 Two scenarios with the same fingerprint are placed alike. Names, titles, notices and sources are
-left out: they say where figures come from, not what they are.
+left out: they say where figures come from.
 """
 
 from __future__ import annotations

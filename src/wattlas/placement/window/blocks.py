@@ -1,9 +1,9 @@
-"""Stretches of time that are placed one after the other, each from nothing but its own hours.
+"""Stretches of time that are placed one after the other, each from its own hours alone.
 
 Where nothing couples the hours they are cut by the calendar: each month into four parts of seven
-or eight days, in UTC. Where many placements are equally good, which one is found depends on where
-the search began; because the cuts are the calendar's, a plan in one piece and one made in chunks
-of any length begin at the same hours, and find the same.
+or eight days, in UTC. Where many placements are equally good, the one that is found depends on
+where the search began. The cuts are the calendar's, so a plan in one piece and one made in chunks
+of any length begin at the same hours and find the same placement.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import window_of
 
 THREADS = 2
-"""Stretches that are worked on at the same time. The number is fixed, whatever the machine has."""
+"""Stretches that are solved at the same time: fixed, so that plans do not depend on the machine."""
 BLOCK_STEPS = 168
-"""Neighbouring stretches with fewer steps than this, as in a sample, are one."""
+"""Neighbouring stretches with fewer steps than this, as in a sample, are merged."""
 WEEKS = 4
 """Parts of a month."""
 

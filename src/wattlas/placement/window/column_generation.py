@@ -29,15 +29,24 @@ from wattlas.placement.problem.limit import Limit, together, within
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.master import HourColumns, Hulls, Master
 
+# Tuning. Measured on M with one operating point, 1,488 hours, under a carbon cap of 80 %: 6,632
+# hourly programs in 2.3 s of CPU time, beside other work. The optimum is the same in every case.
+
 MOST_ROUNDS = 60
+"""Rounds of master and hours. The search above ends after about five passes over the hours."""
 EXACT = 1e-9
-"""Relative gap at which the search ends."""
+"""Relative gap at which the search ends. Not tuned: it is what a plan certifies."""
 ROUGH = 1e-6
-"""Relative gap at which the search over a sample ends."""
+"""Relative gap at which the search over a sample ends: rounds over the sample against rounds over
+all hours. Flat: 1e-7 takes 5,280 programs in 2.5 s, 1e-5 takes 6,496 in 2.3 s."""
 NEAR, MOST_NEAR = 1.02, 6
-"""The first step away from the sample's multiplier, squared from one to the next; how many."""
+"""The first step away from the sample's multiplier, squared from one to the next; how many. A small
+step may fall short of the optimum, a large one leaves a wide interval. Flat: 1.01 and 1.04 take
+8,120 programs in 2.4 s."""
 GUESSES = (1.0, 30.0)
-"""Multipliers to begin with, in what all hours cost over what they use too much."""
+"""First multipliers without a sample, in what all hours cost over what they use too much: a low one
+may not keep the limit, a high one is far from the optimum. Half of both takes the same time
+(2.8 s), twice takes 4.3 s."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class ColumnGeneration:
     """The window solver of any limits on what is added up over the flows.
 
     From `sampled` steps on, a limit that stands alone is tried on one step in `stride` first: every
-    hour of the day and day of the week is among them.
+    hour of the day and day of the week is among them. Without a sample the search took 10,416
+    programs in 3.1 s instead of 6,632 in 2.3 s; a stride of 5 took 2.3 s, one of 23 took 1.8 s.
     """
 
     sampled: int = 1000

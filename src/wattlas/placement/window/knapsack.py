@@ -2,7 +2,7 @@
 
 Each source in each step has a best place in full service and a best degraded one. What degrading
 saves per request is the density of an item. The number of requests that the cap allows is the size
-of the sack. Filled from the largest saving down, it is the optimum; the saving at which it is full
+of the knapsack. Filled from the largest saving down, it is the optimum; the saving at which it is full
 is the dual.
 """
 
@@ -76,7 +76,7 @@ class Knapsack:
         price = np.zeros(len(limits))
         for n, limit in enumerate(limits):
             cap = by_id[limit.id]
-            filled = _sack(instance, cap, limit, full.unit, less.unit)
+            filled = _fill_knapsack(instance, cap, limit, full.unit, less.unit)
             if filled is None:
                 return None
             share[np.ix_(cap.counted, limit.steps)], price[n] = filled
@@ -123,7 +123,7 @@ def _best(
     )
 
 
-def _sack(
+def _fill_knapsack(
     instance: Instance, cap: CapOnSources, limit: Limit, full: np.ndarray, less: np.ndarray
 ) -> tuple[np.ndarray, float] | None:
     """(share degraded of each of the cap's sources and steps, price), or None.
@@ -146,7 +146,7 @@ def _sack(
 
 
 def _threshold(saving: np.ndarray, rate: np.ndarray, room: float) -> tuple[float, float]:
-    """(The saving at which the sack is full, 0 if it never is; the room left above it)."""
+    """(The saving at which the knapsack is full, 0 if it never is; the room left above it)."""
     gains = np.flatnonzero((saving > 0) & (rate > 0))
     order = gains[np.argsort(-saving[gains])]
     filled = np.cumsum(rate[order])

@@ -1,4 +1,4 @@
-"""Limits over windows: who solves them, what they were worth, and why they cannot be met."""
+"""Limits over windows: their solvers, their prices, and why they cannot be met."""
 
 from __future__ import annotations
 

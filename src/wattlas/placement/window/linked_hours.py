@@ -1,4 +1,4 @@
-"""Hours that links tie together, with and without limits, and what is left where time is over."""
+"""Hours that links tie together, with and without limits, and the answer when the time is over."""
 
 from __future__ import annotations
 

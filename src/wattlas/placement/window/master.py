@@ -2,8 +2,8 @@
 
     min  Σ_t Σ_n c[t,n]·w[t,n]    s.t.  Σ_n w[t,n] = 1,   Σ_t Σ_n u[t,n]·w[t,n] ≤ limit,   w ≥ 0
 
-With several limits HiGHS solves it. With one it is a sack to be filled: on the lower hull of an
-hour's columns each step down in use has a price that rises from step to step, and the cheapest
+With several limits HiGHS solves it. With one it is a fractional knapsack: on the lower hull of
+an hour's columns each step down in use has a price that rises from step to step. The cheapest
 steps of all hours are taken until the limit is kept.
 """
 

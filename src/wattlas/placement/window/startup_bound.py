@@ -28,8 +28,10 @@ HOUR_SOLVES = 100_000
 """Hours times rounds that the ascent may take, within its least and most rounds."""
 LEAST_ROUNDS, MOST_ROUNDS = 60, 400
 PATIENCE = 10
-"""Rounds without a better bound after which the step is halved."""
+"""Rounds without a better bound after which the step is halved: progress against noise."""
 MOMENTUM, STEP = 0.7, 0.09
+"""Share of the last direction that stays, and the step in mean start costs over mean slope. Large
+values overshoot, small ones stall."""
 SMALL = 1e-6
 """The ascent ends where `PATIENCE` · 6 rounds raised the bound by less than this, relative."""
 
