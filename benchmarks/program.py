@@ -22,7 +22,7 @@ from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.lp import Layout, objective
 from wattlas.placement.problem.unit_values import Measure, cost
-from wattlas.placement.window.linked_program import rows_of
+from wattlas.placement.window.linked_program import program_rows
 
 BUILD_SHARE = 0.1
 FASTER = 10.0
@@ -35,7 +35,7 @@ def our_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Buil
     began = time.process_time()
     layout = Layout(instance, hours)
     value = objective(layout, measure)
-    blocks = rows_of(layout, [])
+    blocks = program_rows(layout, [])
     n = layout.columns
     lp = highs.Lp(value, np.zeros(n), np.full(n, np.inf), blocks)
     written = time.process_time()

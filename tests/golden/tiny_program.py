@@ -21,7 +21,7 @@ from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import Layout
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import carbon, cost
-from wattlas.placement.window.linked_program import layout_of, rows_of
+from wattlas.placement.window.linked_program import layout_of, program_rows
 
 REGIONS = (
     Region(
@@ -115,7 +115,7 @@ def tiny_rows(layout: Layout) -> dict[str, Rows]:
     """Every block of rows of the program by name: of the demand, each constraint, each limit."""
     tied = links(layout.instance.scenario)
     costs = [link.costs(layout) for link in tied]
-    blocks = rows_of(layout, tied, tiny_limits(layout.instance), costs)
+    blocks = program_rows(layout, tied, tiny_limits(layout.instance), costs)
     return {block.name: block for block in blocks}
 
 

@@ -2,8 +2,8 @@
 
 Each source in each step has a best place in full service and a best degraded one. What degrading
 saves per request is the density of an item. The number of requests that the cap allows is the size
-of the knapsack. Filled from the largest saving down, it is the optimum; the saving at which it is full
-is the dual.
+of the knapsack. Filled from the largest saving down, it is the optimum; the saving at which it is
+full is the dual.
 """
 
 from __future__ import annotations

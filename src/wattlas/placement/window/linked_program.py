@@ -56,7 +56,7 @@ def solve_linked(
     cost = objective(layout, measure, costs)
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
-    blocks = rows_of(layout, tied, linked.limits, costs)
+    blocks = program_rows(layout, tied, linked.limits, costs)
     built = time.perf_counter() - began
     scale = ProgramScale(instance, cost)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
@@ -97,7 +97,7 @@ def layout_of(
     return Layout(instance, steps, blocks, before)
 
 
-def rows_of(
+def program_rows(
     layout: Layout,
     tied: Sequence[Link],
     limits: Sequence[Limit] = (),
