@@ -64,8 +64,8 @@ OTHERS: dict[str, tuple[str, Way]] = {
 def run(options: RunOptions) -> Sequence[Figure]:
     """One hour and all hours at once, in every way there is; then our own way, hours apart.
 
-    The target for building holds for what is solved in earnest. One hour alone is shown for the
-    alternatives' sake: its program is built once and then solved for every hour.
+    The target for building holds for whole stretches. One hour alone is shown to compare with the
+    alternatives: its program is built once and then solved for every hour.
     """
     scenario = world(options.size, options.shared)
     began = time.process_time()

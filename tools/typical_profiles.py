@@ -19,7 +19,7 @@ from wattlas.tiers.menu import front_mask
 SCORE, SECOND = "mmlu-pro", "gpqa"
 USD_PER_CENT = 0.01
 COMMON = re.compile(r"-(instruct|it|\d{4}|\d+b-\d+e)(?=-|$)")
-"""What tells no two of them apart: `instruct`, the month, and sizes beside a name of their own."""
+"""Words that do not distinguish models: `instruct`, the month, and sizes beside another name."""
 
 
 def profiles_table(data: Path) -> pl.DataFrame:

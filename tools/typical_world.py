@@ -13,7 +13,7 @@ from wattlas.model.network import RttModel, rtt_from_distance_ms
 METROS = 72
 LEAST_PER_CONTINENT = {"AF": 8, "AS": 10, "EU": 10, "NA": 10, "OC": 5, "SA": 8}
 APART_KM = 130.0
-"""Populations are counted within 65 km: circles this far apart share nobody."""
+"""Populations are counted within 65 km: circles this far apart share no person."""
 
 SUBURBS = ("Koto", "Manhattan", "Secaucus", "Stamford", "Piscataway", "Alblasserdam", "Tempe")
 """Passed over for the city of the same circle that gives the metro its name."""

@@ -49,7 +49,7 @@ def uncollected() -> Iterator[None]:
 def load_scenario(
     path: Path | None, scenario: str | None = None, set: Sequence[str] | None = None
 ) -> Scenario:
-    """As `read_scenario`, with its notice and warnings told on stderr."""
+    """As `read_scenario`, with its warnings on stderr."""
     loaded = read_scenario(path, scenario, set)
     show_warnings(loaded.warnings)
     return loaded.scenario

@@ -96,7 +96,7 @@ def show_pack(
 def check_command(
     path: Annotated[str, typer.Argument(help="A pack (name or folder), or one table.")],
     table: Annotated[
-        str | None, typer.Option(help="What a single table is, where its columns do not tell.")
+        str | None, typer.Option(help="What a single table is, where its columns do not show it.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

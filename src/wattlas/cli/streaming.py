@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wattlas.report.stream_folder import Long
 
 SAY_EVERY_S = 5.0
-"""How often progress is told where stderr is no terminal."""
+"""How often progress is written where stderr is no terminal."""
 LIVE_EVERY_S = 0.2
 
 
@@ -38,7 +38,7 @@ class Chosen:
 def to_folder(
     chosen: Chosen, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
 ) -> None:
-    """Plan into a folder and tell what it comes to."""
+    """Plan into a folder and show its totals."""
     give_memory_back()
     from wattlas.report.stream_folder import write_plan
 

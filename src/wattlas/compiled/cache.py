@@ -39,7 +39,7 @@ _folders: dict[str, Path | None] = {}
 def kept(dispatcher: F) -> F:
     """Keep on disk what numba compiles of a function; for a function that Python calls.
 
-    Where numba is told to interpret, the function is no dispatcher and stays as it is.
+    Where numba is set to interpret, the function is no dispatcher and stays as it is.
     """
     if hasattr(dispatcher, "py_func"):
         dispatcher._cache = KeptCode(dispatcher)  # type: ignore[attr-defined]

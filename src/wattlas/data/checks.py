@@ -121,7 +121,7 @@ def _score(draft: Draft, point: Entity, class_id: str) -> float:
 
 
 def check_residency(draft: Draft) -> Iterator[Problem]:
-    """Rules speak of jurisdictions that metros and regions have: a misspelt one protects nobody."""
+    """Rules name jurisdictions that metros and regions have: a misspelt rule has no effect."""
     document = draft.inputs.document
     jurisdictions_of_metros, jurisdictions_of_regions = (
         draft.metros.values("jurisdiction"),

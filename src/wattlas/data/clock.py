@@ -53,7 +53,7 @@ def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
 
 
 def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
-    """Every hour from `time.start` for `time.hours`; what is not said comes from the data."""
+    """Every hour from `time.start` for `time.hours`; the data gives what the document does not."""
     time = inputs.typed.time
     data = next((t.frame for t in tables.values()), None)
     span = None if data is None else time_range(data)

@@ -96,7 +96,7 @@ def _rows(table: SourceTable, problems: list[Problem]) -> dict[str, Entity]:
     for fields in known.iter_rows(named=True):
         row, identity = int(fields.pop(ROW)), str(fields.pop(key))
         values = {name: value for name, value in fields.items() if value is not None}
-        # Neither a value to compute with nor missing, which would be told a second time.
+        # Neither a value to compute with nor missing, which would be reported a second time.
         values |= {name: float("nan") for name, rows in cells.bad.items() if row in rows}
         where = dotted((schema.name, identity))
         things[identity] = Entity(identity, values, where, table.place(row))

@@ -1,7 +1,7 @@
 """Judging hours: what is missing, doubled, out of order, not a number, or in the wrong unit.
 
 Each check takes the rows of one hourly table and yields a Problem that names the series, the
-hours, and the fix; hours that follow each other are told as one range.
+hours, and the fix; hours that follow each other are reported as one range.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
 
 SERIES = "__series"
-"""The series of a row where several columns tell them apart."""
+"""The series of a row where several columns identify it."""
 
 LEAST_VALUES = 24
 """A series shorter than this is not judged by its median."""
@@ -70,7 +70,7 @@ class HoursTable:
 
     @property
     def key(self) -> str:
-        """The column that tells series apart."""
+        """The column that identifies a series."""
         return SERIES if len(self.schema.series) > 1 else self.schema.series[0]
 
     @property
@@ -185,7 +185,7 @@ def check_order(table: HoursTable) -> Iterator[Problem]:
 
 
 def check_numbers(table: HoursTable) -> Iterator[Problem]:
-    """Values that are null, NaN or infinite; those that are no number were told before."""
+    """Values that are null, NaN or infinite; text was reported before."""
     fix = "Fill in the values, or leave the series out."
     for column in table.values:
         wrong = ~pl.col(column).is_finite()

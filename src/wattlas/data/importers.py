@@ -56,7 +56,7 @@ def read_electricity_maps(
     """Hourly carbon intensity from downloaded CSV files, of one or more zones and years.
 
     The headers have changed over time; capitals, the subscript and the name of the life-cycle
-    column (LCA) are told apart by their words. Raises InputError with all that cannot be read.
+    column (LCA) are recognised by their words. Raises InputError with all that cannot be read.
     """
     problems: list[Problem] = []
     frames, estimated = [], 0
@@ -261,7 +261,7 @@ def _utc_text(column: pl.Expr) -> pl.Expr:
 
 
 def _number(column: pl.Expr) -> pl.Expr:
-    """Text or numbers as numbers; what is none becomes null and is found by the checks."""
+    """Text or numbers as numbers; other text becomes null, which the checks find."""
     return column.cast(pl.Float64, strict=False)
 
 

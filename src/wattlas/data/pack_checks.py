@@ -53,7 +53,7 @@ class DataCheck:
 def check_path(name_or_path: str, table: str | None = None) -> DataCheck:
     """Judge a pack by name or folder, or a single CSV or Parquet table.
 
-    `table` names what a single file is where its columns do not tell. Raises InputError only
+    `table` names what a single file is where its columns do not show it. Raises InputError only
     where there is nothing to judge.
     """
     file = Path(name_or_path)

@@ -96,7 +96,7 @@ def demand_facts(s: Scenario) -> dict[str, Any]:
 
 
 def capacity_facts(s: Scenario) -> dict[str, Any]:
-    """Accelerators against the peak of what the demand needs at its thriftiest points."""
+    """Accelerators against the peak of what the demand needs at points that need the fewest."""
     need = np.zeros(s.hours.count)
     for k, klass in enumerate(s.classes):
         able = [

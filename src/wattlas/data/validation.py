@@ -62,7 +62,7 @@ def form_problems(
 ) -> Iterator[Problem]:
     """Each finding as a Problem, at the line that its path was written on.
 
-    A key that is a misspelling of a missing one is one mistake, and told once.
+    A key that is a misspelling of a missing one is one mistake, and reported once.
     """
     errors = [e for e in fault.errors(include_url=False) if not is_old(tuple(e["loc"]))]
     old = old_entries(document) if model is ScenarioDocument else None

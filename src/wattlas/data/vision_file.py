@@ -63,7 +63,7 @@ def vision_points(
 def _problems(
     table: SourceTable, rows: list[dict[str, Any]], power: Mapping[str, float]
 ) -> Iterator[Problem]:
-    """Models that are there twice, and devices whose power nobody knows."""
+    """Models that are there twice, and devices of unknown power."""
     first_row: dict[str, int] = {}
     unknown: dict[str, list[int]] = {}
     for row in rows:

@@ -33,7 +33,7 @@ class Bounds:
     """Whether inf may stand for no limit."""
     whole: bool = False
     optional: bool = False
-    """Whether None may stand for nothing said."""
+    """Whether the field may be None."""
     fix: str = ""
 
     def words(self) -> str:

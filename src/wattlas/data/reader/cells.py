@@ -15,7 +15,7 @@ from wattlas.errors import Problem
 from wattlas.model.suggest import SHOWN, did_you_mean
 
 SHOWN_PER_COLUMN = 5
-"""So many bad cells of a column are told one by one; the rest as a number."""
+"""Bad cells of a column that are reported one by one; the others as a number."""
 LIST_SEPARATOR = ";"
 FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 

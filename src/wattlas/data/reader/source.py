@@ -83,7 +83,7 @@ def read_table(
 ) -> SourceTable:
     """The table in a file; of a table over time the rows in `stretch` only, where that is given.
 
-    Raises InputError; `missing` is told if the file is not there.
+    Raises InputError, with the problem `missing` if the file is not there.
     """
     if not path.is_file():
         what = missing or Problem("(file)", "there is no such file", "Check the path.", label)

@@ -1,4 +1,4 @@
-"""What a table must hold: its columns with their kinds and bounds, and what tells its rows apart.
+"""What a table must hold: its columns with their kinds and bounds, and what identifies its rows.
 
 Plain values that anything may import: the reader checks tables by them, packs are written by them,
 and the sections of `scenario.yaml` and its JSON Schema take their fields from them.
@@ -79,7 +79,7 @@ class ColumnSchema:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table: its name, the columns that tell its rows apart, and all columns."""
+    """A table: its name, the columns that identify its rows, and all columns."""
 
     name: str
     key: tuple[str, ...]
@@ -94,7 +94,7 @@ class TableSchema:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Columns that tell the series of a table over time apart."""
+        """Columns that identify the series of a table over time."""
         times = {c.name for c in self.columns if c.kind == "time"}
         return tuple(name for name in self.key if name not in times) if times else ()
 

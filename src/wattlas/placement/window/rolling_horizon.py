@@ -1,7 +1,7 @@
 """Hours that links tie together: in one window where that is quick, in rolling ones beyond.
 
 A window is solved exactly, its first hours are kept, and the next window starts from what they
-leave running. What the hours after a window are worth to it is said by the multipliers of starting
+leave running. The value of a window to the hours after it is given by the multipliers of starting
 capacity: one more GPU-h held at its end saves ρ there. The same multipliers give a bound on the
 whole run, so that the plan states how far from the optimum it can be at most. A single window is
 the whole program, and the only one that can keep limits.

@@ -25,13 +25,17 @@ from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
 HOUR_SOLVES = 100_000
-"""Hours times rounds that the ascent may take, within its least and most rounds."""
+"""Hours times rounds that the ascent may take, within its least and most rounds: time against the
+gap. A week of M, whose gap is 0.023 %: 0.043 % with half, the same with twice (then `MOST_ROUNDS`
+ends it)."""
 LEAST_ROUNDS, MOST_ROUNDS = 60, 400
 PATIENCE = 10
-"""Rounds without a better bound after which the step is halved: progress against noise."""
+"""Rounds without a better bound after which the step is halved: few halve it too early. The same
+week: 0.059 % with 5, 0.033 % with 20."""
 MOMENTUM, STEP = 0.7, 0.09
 """Share of the last direction that stays, and the step in mean start costs over mean slope. Large
-values overshoot, small ones stall."""
+values overshoot, small ones stall. The same week: 0.09 % with a momentum of 0.35 and 0.012 % with
+0.85; 0.028 % with half the step and 0.021 % with twice."""
 SMALL = 1e-6
 """The ascent ends where `PATIENCE` · 6 rounds raised the bound by less than this, relative."""
 
