@@ -56,6 +56,7 @@ def load_basis(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics:
     reset(b, w)
     key, basic, saved = b.key, b.basic, w.saved
     rows = basic.shape[0]
+    # Phase 1, take over what is open; the rows of closed columns wait.
     for s in range(key.shape[0]):
         key[s, POINT], key[s, REGION] = keys[s, 0], keys[s, 1]
     for i in range(rows):
@@ -70,6 +71,7 @@ def load_basis(p: Program, width: int, b: Working, w: Scratch, keys: I4, basics:
     for i in range(rows):
         if basic[i, SOURCE] < 0 and basic[i, REGION] >= 0:
             saved[basic[i, REGION], FREE] = 0
+    # Phase 2, give each waiting place the slack of a row that no other slack holds.
     k = 0
     for i in range(rows):
         if basic[i, REGION] < 0 and basic[i, SOURCE] < 0:

@@ -10,6 +10,7 @@ from wattlas.placement.engine.program import HourlyProgram
 from wattlas.placement.engine.state import BIG, ENERGY, F8, GPU, I4, ROWS, Program
 
 _LANES = 8
+"""Doubles in the widest vector register of common processors; fewer lanes divide it."""
 
 
 def padded(n: int) -> int:

@@ -37,7 +37,8 @@ MOMENTUM, STEP = 0.7, 0.09
 values overshoot, small ones stall. The same week: 0.09 % with a momentum of 0.35 and 0.012 % with
 0.85; 0.028 % with half the step and 0.021 % with twice."""
 SMALL = 1e-6
-"""The ascent ends where `PATIENCE` · 6 rounds raised the bound by less than this, relative."""
+"""The ascent ends where `PATIENCE` · 6 rounds raised the bound by less than this, relative. Half
+and twice change nothing in that week."""
 
 
 @dataclass(frozen=True)
