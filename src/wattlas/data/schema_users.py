@@ -129,7 +129,7 @@ class OfferSection(Section):
     objective: Literal["profit", "carbon"] = "profit"
     """Most profit, or least carbon at no loss of profit."""
     cap_share: Share | None = None
-    """Keep the carbon of subscribers at or below this share of what full service would emit."""
+    """Degrade at most what brings the carbon of subscribers to this share of full service's."""
     most: int = Field(default=1, ge=1, le=5)
     """Most contracts beside full service."""
     classes: list[Text] | None = None
