@@ -38,7 +38,8 @@ MISSING = (
     "Prices mix day-ahead and real-time markets; Chile was converted at the mean rate of the year.",
     "Carbon intensity is the life-cycle average; there is no marginal intensity.",
     "India West and Tokyo carbon are entirely estimated by a model of their publisher.",
-    "What accelerators cost, and how many there are, are not facts of this pack: the scenario gives them.",
+    "What accelerators cost, and how many there are, are not facts of this pack: the scenario "
+    "gives them.",
     "Weekends and holidays are not told apart from working days.",
     "Round trips from clients are modelled from distance, and so are 42 of the 306 between sites.",
 )

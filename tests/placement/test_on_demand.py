@@ -211,7 +211,7 @@ def test_hours_that_are_tied_buy_what_glpk_buys(minimise: Minimise) -> None:
 def test_rolling_windows_are_bounded_with_what_is_bought() -> None:
     """The bound by multipliers, which takes the engine, lies below; the gap is real."""
     s = replace(both(9), frictions=Frictions(start_usd_per_gpu_h=0.3))
-    rolled = wattlas.plan(s, tactics=Tactics(horizon=Horizon(whole=1, commit=2, ahead=2)))
+    rolled = wattlas.plan(s, tactics=Tactics(horizon=Horizon(largest=1, commit=2, ahead=2)))
     least = oracle.oracle_plan(s).objective
     assert rolled.objective >= least * (1 - 1e-8)
     assert rolled.objective * (1 - rolled.info.gap) <= least * (1 + 1e-8)

@@ -112,7 +112,10 @@ def _value(instance: Instance, judge: Solution) -> float:
 
 
 def test_a_day_of_the_world_by_windows() -> None:
-    """A day of the embedded world: windows are within 0.1 % of the whole, and certify 1 %."""
+    """A day of the embedded world: windows are within 0.5 % of the whole, and certify 5 %.
+
+    Of the variable cost: what is reserved is paid in any case.
+    """
     s = wattlas.example(set=["time.sample=null", "time.hours=24", "solver=auto"])
     s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5, initial=Initial.COLD))
     whole = plan(s, tactics=Tactics(horizon=Horizon(largest=10**9)))
@@ -120,8 +123,8 @@ def test_a_day_of_the_world_by_windows() -> None:
     assert whole.status is Status.OPTIMAL
     assert found.status is Status.LIMIT
     assert whole.objective <= found.objective * (1 + 1e-9)
-    assert found.objective <= whole.objective * 1.001
-    assert (found.objective - whole.objective) / whole.objective <= found.info.gap <= 0.01
+    assert found.objective <= whole.objective * 1.005
+    assert (found.objective - whole.objective) / whole.objective <= found.info.gap <= 0.05
 
 
 LIMITED = {
@@ -157,7 +160,7 @@ def test_no_time_and_no_room_for_frictions() -> None:
     )
     best, found = plan(s), plan(s, time_limit_s=0.0)
     assert best.status is Status.OPTIMAL
-    assert best.limits[0].used == pytest.approx(best.totals.cost_usd, rel=1e-9)
+    assert best.limits[0].used == pytest.approx(best.totals.variable_usd, rel=1e-9)
     assert best.totals.friction_usd > 0
     assert (found.status, found.ok, found.conflict) == (Status.LIMIT, False, "")
 

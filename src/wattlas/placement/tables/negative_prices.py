@@ -53,7 +53,7 @@ def negative_price_words(plan: Plan) -> str:
     if wasted <= 1e-9 * plan.totals.it_mwh:
         return ""
     return (
-        f"Negative prices pay for waste: {wasted:,.4g} MWh of IT energy go to operating points that "
-        "take more than another one there that is as fast. A carbon price, or a price that is "
+        f"Negative prices pay for waste: {wasted:,.4g} MWh of IT energy go to operating points "
+        "that take more than another one there that is as fast. A carbon price, or a price that is "
         "not below 0, ends that."
     )
