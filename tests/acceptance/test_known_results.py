@@ -165,7 +165,6 @@ def droppable(tmp_path: Path) -> wattlas.Scenario:
     )
 
 
-@wrong_today("carbon rises with the budget, since demand that is not served emits nothing")
 def test_a_frontier_of_carbon_never_rises_where_demand_may_go_unserved(
     droppable: wattlas.Scenario,
 ) -> None:
@@ -197,7 +196,6 @@ def test_equal_shares_leave_unserved_what_has_no_region(droppable: wattlas.Scena
     assert cost == pytest.approx(served * (0.05 + 0.08) / 2 + unserved * 2.0)
 
 
-@wrong_today("the slope before each budget, so that the last one still pays for a millisecond more")
 def test_the_dual_of_mean_latency_is_what_one_more_millisecond_saves(tmp_path: Path) -> None:
     """Each vertex states the slope after it, here by hand; after the last it is 0."""
     requests, rtt_ms, usd = 100.0, (10.0, 50.0, 130.0), (0.09, 0.05, 0.04)

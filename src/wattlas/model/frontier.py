@@ -16,7 +16,7 @@ class Variant(StrEnum):
     SCALE = "scale"
     """All relaxable budgets times a factor."""
     ADDED_MS = "added_ms"
-    """Each relaxable demand's budget is its least lawful latency plus so many ms."""
+    """Each relaxable demand's budget is its baseline region's latency plus so many ms."""
     CLASS = "class"
     """The budget of one class, the others as they are."""
     SOFT = "soft"
@@ -28,9 +28,12 @@ class Frontier:
     """V(τ): the optimum at each budget, as parallel arrays of increasing `x`.
 
     `x` is a factor (scale) or ms. Where `exact`, every breakpoint of the step function in the
-    range is there, and V is constant between two; a sampled one is a subset. `dual_per_ms` is the
-    slope of the soft frontier (objective per ms of mean latency), nan otherwise. `users_x` is the
-    scenario's own budget on this axis, nan where it has no place on it.
+    range is there, and V is constant between two; a sampled one is a subset. `value` never rises.
+    `dual_per_ms` is what one more ms of mean latency saves, objective per ms: the slope of the soft
+    frontier after the point; nan for the others.
+
+    Demand that goes unserved emits nothing. Where carbon is minimised the curve starts at the first
+    budget from which on as much is served as at the last; `before_x` are the budgets before it.
     """
 
     variant: Variant
@@ -41,18 +44,26 @@ class Frontier:
     carbon_price_usd_per_t: float
     x: np.ndarray
     value: np.ndarray
-    """The objective: USD, or t where carbon is made least."""
+    """What is minimised, in `value_unit`; unserved demand at its price is part of money."""
     cost_usd: np.ndarray
     """Money without the carbon price."""
     reserved_usd: np.ndarray
     """Its part that no budget changes: what accelerators cost that are held all year."""
     carbon_kg: np.ndarray
     it_mwh: np.ndarray
+    unserved_share: np.ndarray
+    """Share of all requests that goes unserved."""
     dual_per_ms: np.ndarray
     exact: bool
     users_x: float
+    """Where the scenario is on the axis: 1 for scaled budgets, its own budget for a class, 0 where
+    ms are added (nothing but the baseline region); nan for the soft one.
+    """
     least_x: float
     """Below it some demand has no place."""
+    before_x: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """Budgets before the curve starts, at which more goes unserved."""
+    before_unserved_share: np.ndarray = field(default_factory=lambda: np.zeros(0))
     gap: float = 0.0
     info: SolveInfo = field(default_factory=lambda: SolveInfo(solver=""))
     """Who solved it, how long it took, and how many programs."""
@@ -67,25 +78,40 @@ class Frontier:
         """Money without what is reserved: what decisions can change."""
         return np.asarray(self.cost_usd - self.reserved_usd)
 
+    @property
+    def value_unit(self) -> str:
+        """`USD` or `t`."""
+        return "t" if self.objective == "carbon" else "USD"
+
     def at(self, x: float) -> int:
-        """Index of the step that holds at a budget; −1 below the first."""
+        """Index of the step that holds at a budget; −1 below the first, and for no budget (nan)."""
+        if np.isnan(x):
+            return -1
         return int(np.searchsorted(self.x, x * (1 + 1e-12), side="right")) - 1
 
     def returns(self) -> tuple[np.ndarray, np.ndarray]:
-        """Energy return (USD/ms) and carbon return (kg/ms) on latency of each step.
+        """Energy return (USD) and carbon return (kg) on latency of each step, per unit of x.
 
-        [V(τ0) − V(τ1)] / (τ1 − τ0) between neighbouring points; 0 for the first. For the scale
-        variant the unit is per unit of the factor.
+        [V(τ0) − V(τ1)] / (τ1 − τ0) between neighbouring points; 0 for the first. USD/ms and kg/ms;
+        of scaled budgets per unit of the factor, see `returns_per_ms`.
         """
         width = np.diff(self.x, prepend=np.nan)
         gain = np.divide(-np.diff(self.cost_usd, prepend=np.nan), width)
         saved = np.divide(-np.diff(self.carbon_kg, prepend=np.nan), width)
         return np.nan_to_num(gain), np.nan_to_num(saved)
 
-    def returns_per_energy(self) -> tuple[np.ndarray, np.ndarray]:
-        """The same per unit of IT energy that the step serves: USD/(MWh·ms) and g/(kWh·ms).
+    def returns_per_ms(self) -> tuple[np.ndarray, np.ndarray]:
+        """USD/ms and kg/ms; nan where budgets are scaled: a factor adds other ms to each class."""
+        gain, saved = self.returns()
+        if self.variant is Variant.SCALE:
+            return np.full_like(gain, np.nan), np.full_like(saved, np.nan)
+        return gain, saved
 
-        kg per MWh is g per kWh, so one division serves both. 0 where no energy is served.
+    def returns_per_energy(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns per unit of IT energy that the step serves: USD/(MWh·ms) and g/(kWh·ms).
+
+        kg per MWh is g per kWh, so one division serves both. 0 where no energy is served. Of scaled
+        budgets per unit of the factor, as `returns`.
         """
         gain, saved = self.returns()
         per_mwh = np.divide(1.0, self.it_mwh, out=np.zeros_like(gain), where=self.it_mwh > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import wattlas
+from tests.acceptance.small_world import POINT, small_world
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier
@@ -17,8 +19,9 @@ from wattlas.model.objective import Objective, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.frontier.frontier import frontier, solve_at
-from wattlas.placement.frontier.question import Question, breakpoints
+from wattlas.placement.frontier.question import Question, baseline_ms, breakpoints
 from wattlas.placement.problem.feasibility import feasibility
+from wattlas.studies.frontiers import points_table
 
 REL = 1e-8
 VARIANTS = ("scale", "added_ms", "class:class-0")
@@ -58,7 +61,7 @@ def solved_apart(s: Scenario, variant: str, objective: str, x: np.ndarray) -> np
 def budget_at(s: Scenario, variant: str, x: float) -> np.ndarray:
     """Latency budget of every demand at x, ms, shape (I, K)."""
     judged = feasibility(s)
-    nearest = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
+    nearest = baseline_ms(s, judged)
     budget = np.array(judged.budget_ms)
     for k, klass in enumerate(s.classes):
         if variant == "scale" and klass.relaxable:
@@ -217,6 +220,79 @@ def test_a_frontier_of_nothing_is_a_point() -> None:
         one = frontier(s, variant)
         assert len(one.x) == 1
         assert one.cost_usd[0] == pytest.approx(plan(s).totals.cost_usd, rel=1e-9)
+
+
+@pytest.mark.parametrize("capacity", ["free", "as it is"])
+def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -> None:
+    """Before it the share that goes unserved is told, and falls; from it on V never rises."""
+    names = ["classes.A.unserved_usd_per_request=0.01", "classes.D.unserved_usd_per_request=0.01"]
+    s = wattlas.example("tiny", set=names)
+    if capacity == "free":
+        s = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf))
+    curve = frontier(s, objective="carbon")
+    assert len(curve.x) > 2
+    assert len(curve.before_x) > 2
+    assert curve.before_x[-1] < curve.x[0]
+    assert (np.diff(curve.value) <= 0).all()
+    assert (np.diff(curve.before_unserved_share) <= 1e-12).all()
+    assert curve.before_unserved_share[-1] > curve.unserved_share[0] + 1e-6
+    assert curve.unserved_share == pytest.approx(curve.unserved_share[-1])
+    last = plan(replace(s, objective=Objective(minimise="carbon")),  # type: ignore[arg-type]
+                budget_ms=budget_at(s, "scale", float(curve.before_x[-1])))  # fmt: skip
+    requests = last.totals.requests + last.totals.unserved_requests
+    share = last.totals.unserved_requests / requests
+    assert curve.before_unserved_share[-1] == pytest.approx(share)
+
+
+def test_a_curve_of_cost_holds_the_price_of_what_goes_unserved() -> None:
+    """It has every budget: what it plots counts unserved demand at its price, and never rises."""
+    s = wattlas.example("tiny", set=["unserved_usd_per_request=0.5"])
+    curve = frontier(s)
+    assert not len(curve.before_x)
+    assert curve.unserved_share[0] > curve.unserved_share[-1]
+    assert (np.diff(curve.value) <= 0).all()
+
+
+def test_added_milliseconds_begin_at_the_baseline_regions_latency(tmp_path: Path) -> None:
+    """0 ms added is the baseline region; a faster model in a farther region needs nothing added."""
+    world = small_world(
+        tmp_path,
+        price={"near": [90.0], "far": [60.0], "slow": [30.0]},
+        carbon={name: [300.0] for name in ("near", "far", "slow")},
+        demand={"A": {"m": [10.0]}},
+        rtt_ms={"m": {"near": 10, "far": 40, "slow": 40}},
+        classes={"A": {"latency_budget_ms": 500}},
+        points={
+            "quick": {**POINT, "variant": "small", "ttft_ms": 5},
+            "large": {**POINT, "variant": "large", "ttft_ms": 100},
+        },
+        regions={
+            "near": {"variants": ["large"]},
+            "far": {"variants": ["small"]},
+            "slow": {"variants": ["large"]},
+        },
+    )
+    curve = frontier(world, "added_ms")
+    # Latencies are 110, 45 and 140 ms; the nearest region is the baseline, at 110.
+    assert curve.users_x == 0.0
+    assert curve.x == pytest.approx([0.0, 30.0])
+    assert curve.value == pytest.approx([10 * 0.06, 10 * 0.03])
+    assert curve.at(curve.users_x) == 0
+    usd, _ = curve.returns_per_ms()
+    assert usd[1] == pytest.approx(10 * 0.03 / 30)
+
+
+def test_a_factor_has_no_return_per_millisecond() -> None:
+    """A factor adds other milliseconds to each class: nothing is told per ms."""
+    s = wattlas.example("tiny")
+    scaled, alone = frontier(s, samples=4), frontier(s, "class:A", samples=4)
+    assert all(np.isnan(column).all() for column in scaled.returns_per_ms())
+    assert scaled.x_unit == "× budget"
+    assert alone.x_unit == "ms"
+    assert alone.returns_per_ms()[0] == pytest.approx(alone.returns()[0])
+    table = points_table(scaled)
+    for name in ("return_usd_per_ms", "return_kg_per_ms", "return_usd_per_mwh_ms"):
+        assert np.isnan(table[name]).all()
 
 
 def test_late_service_is_not_on_the_frontier() -> None:

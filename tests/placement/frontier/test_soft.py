@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def size(one: Frontier) -> float:
 @given(scenarios(max_hours=2, unserved=False))
 @settings(max_examples=40)
 def test_convex_and_the_dual_is_its_slope(s: Scenario) -> None:
-    """V falls at an ever smaller rate, and `dual_per_ms` is that rate to the left of a vertex."""
+    """V falls at an ever smaller rate, and `dual_per_ms` is that rate to the right of a vertex."""
     one = traced(s)
     assume(one is not None)
     assert one is not None
@@ -45,7 +46,8 @@ def test_convex_and_the_dual_is_its_slope(s: Scenario) -> None:
     assert (np.diff(one.x) > 0).all()
     assert (np.diff(one.value) <= 0).all()
     slope = -np.diff(one.value) / np.diff(one.x)
-    assert one.dual_per_ms[1:] == pytest.approx(slope)
+    assert one.dual_per_ms[:-1] == pytest.approx(slope)
+    assert one.dual_per_ms[-1] == 0.0
     assert (np.diff(slope) <= REL * size(one) / np.diff(one.x).min(initial=1.0)).all()
 
 
@@ -58,12 +60,12 @@ def test_it_is_the_program_with_a_latency_row(s: Scenario) -> None:
     assert one is not None
     assume(any((s.demand_per_h[:, k] > 0).any() for k, c in enumerate(s.classes) if c.relaxable))
     # At the fast end the row is met by a hair or not at all: it is eased, which has a worth.
-    after, eased = np.append(one.dual_per_ms[1:], 0.0), 1e-9
+    eased = 1e-9
     for n in range(min(len(one.x), 3)):
         asked = float(one.x[n])
         found = oracle_plan(s, mean_latency_ms=asked * (1 + eased), with_frictions=False)
         assert found.status == "optimal"
-        value = float(one.value[n] - after[n] * asked * eased)
+        value = float(one.value[n] - one.dual_per_ms[n] * asked * eased)
         assert math.isclose(found.objective, value, rel_tol=1e-7, abs_tol=1e-7 * size(one))
         if n:
             middle = float(one.x[n - 1] + one.x[n]) / 2
@@ -83,6 +85,32 @@ def test_a_cut_short_frontier_bounds_its_error() -> None:
     chord = np.interp(whole.x, some.x, some.value)
     worst = float((chord - whole.value).max() / (whole.value[0] - whole.value[-1]))
     assert 0 < worst <= some.gap * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("objective", ["cost", "carbon"])
+def test_the_dual_of_a_cut_short_frontier_is_the_slope_of_the_whole(objective: str) -> None:
+    """Between two vertices of a sample others are left out: the dual is the slope to the next."""
+    s = wattlas.example("tiny")
+    whole = frontier(s, "soft", objective=objective, samples=MOST)
+    some = frontier(s, "soft", objective=objective, samples=5)
+    assert len(some.x) < len(whole.x)
+    after = np.append(-np.diff(whole.value) / np.diff(whole.x), 0.0)
+    at = [int(np.abs(whole.x - x).argmin()) for x in some.x]
+    assert some.x == pytest.approx(whole.x[at])
+    assert some.dual_per_ms == pytest.approx(after[at], rel=1e-6)
+    chord = -np.diff(some.value) / np.diff(some.x)
+    assert (some.dual_per_ms[:-1] > chord * (1 + 1e-6)).any()
+
+
+def test_where_carbon_is_minimised_nothing_goes_unserved_to_be_fast() -> None:
+    """With room for all, demand that may go unserved is served at every mean latency."""
+    priced = {"set": ["unserved_usd_per_request=0.01"]}
+    s = wattlas.example("tiny", **priced)
+    s = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf))
+    curve = frontier(s, "soft", objective="carbon", samples=6)
+    assert not curve.unserved_share.any()
+    assert (np.diff(curve.value) < 0).all()
+    assert frontier(s, "soft", samples=6).unserved_share[0] > 0
 
 
 def test_the_ends() -> None:

@@ -27,6 +27,7 @@ from wattlas.placement.frontier.question import (
     Question,
     Tally,
     breakpoints,
+    frontier_of,
 )
 from wattlas.placement.frontier.soft import SAMPLES, soft_frontier
 from wattlas.placement.frontier.sweep import Sweep, column_by_column, running_minimum
@@ -38,6 +39,9 @@ from wattlas.placement.problem.unit_values import onward_rtt
 from wattlas.placement.window.blocks import at_once, over_blocks, weeks
 
 Progress = Callable[[float], None]
+
+ROUNDING = 1e-9
+"""Relative to V, and of the share that goes unserved: a difference below this is rounding."""
 
 FULLEST = 168
 """Hours of most demand that a budget must serve before all hours are looked at."""
@@ -59,9 +63,10 @@ def frontier(
     `variant` is scale, added_ms, class:ID (that class alone) or soft; `objective` cost, carbon
     or weighted (cost with carbon at `carbon_price_usd_per_t`). Exact at every breakpoint unless
     `samples` asks for so many of them, or `x` for these budgets. `axis` is what `feasible_axis`
-    found for the same question, where it is asked more than once. Raises UsageError for a question
-    that makes no sense and InfeasibleError where no budget serves all demand. Demand that its
-    class would serve late has no place below its first breakpoint.
+    found for the same question, where it is traced more than once. Where carbon is minimised and
+    demand may go unserved the curve starts at the first budget with the least unserved. Raises
+    UsageError for a question that makes no sense and InfeasibleError where no budget serves all
+    demand. Demand that its class would serve late has no place below its first breakpoint.
     """
     began = time.perf_counter()
     scenario = full_service(scenario)
@@ -76,8 +81,18 @@ def frontier(
     chosen = axis.chosen(samples, x)
     exact = x is None and len(chosen) == len(axis.x)
     values = _values(bare, question, axis, chosen, every=exact, progress=progress, tally=tally)
-    curve = _assemble(scenario, question, axis, chosen, values, exact=exact)
-    return replace(curve, info=tally.info(time.perf_counter() - began))
+    curve = frontier_of(
+        scenario,
+        question,
+        chosen,
+        values,
+        exact=exact,
+        users_x=axis.users,
+        least_x=axis.least,
+    )
+    if question.objective == "carbon":
+        curve = from_least_unserved(curve)
+    return replace(never_rising(curve), info=tally.info(time.perf_counter() - began))
 
 
 def feasible_axis(scenario: Scenario, variant: str) -> Axis:
@@ -141,7 +156,7 @@ def _values(
     progress: Progress | None,
     tally: Tally,
 ) -> np.ndarray:
-    """What is reported at each chosen budget, shape (4, len(chosen))."""
+    """What is reported at each chosen budget, shape (5, len(chosen))."""
     sweep = _sweep(scenario, question, axis, chosen)
     if not ties_demands(sweep.instance):
         return running_minimum(sweep, progress)
@@ -149,7 +164,7 @@ def _values(
         exact = column_by_column(sweep, progress)
         tally.parts.append(exact.info)
         return exact.value
-    out = np.zeros((4, len(chosen)))
+    out = np.zeros((5, len(chosen)))
     budgets = [float(x) for x in chosen]
     solved = at_once(lambda x: solve_at(scenario, question, axis, x), budgets)
     for n, (value, info) in enumerate(solved):
@@ -179,7 +194,7 @@ def _sweep(scenario: Scenario, question: Question, axis: Axis, chosen: np.ndarra
 def solve_at(
     scenario: Scenario, question: Question, axis: Axis, x: float
 ) -> tuple[np.ndarray, SolveInfo]:
-    """What is reported of the optimum at budget x, (4,), and who solved it."""
+    """What is reported of the optimum at budget x, (5,), and who solved it."""
 
     def solved(part: Instance, _steps: np.ndarray) -> tuple[np.ndarray, SolveInfo]:
         main, tie = question.measures(part)
@@ -194,29 +209,37 @@ def solve_at(
     return value, SolveInfo.together([info for _, info in parts])
 
 
-def _assemble(
-    scenario: Scenario,
-    question: Question,
-    axis: Axis,
-    chosen: np.ndarray,
-    values: np.ndarray,
-    *,
-    exact: bool,
-) -> Frontier:
-    reserved = np.full(len(chosen), scenario.reserved_usd.sum())
-    return Frontier(
-        variant=question.variant,
-        klass=question.klass,
-        objective=question.objective,
-        carbon_price_usd_per_t=question.carbon_price_usd_per_t,
-        x=chosen,
-        value=values[0],
-        cost_usd=values[1] + reserved,
-        reserved_usd=reserved,
-        carbon_kg=values[2],
-        it_mwh=values[3],
-        dual_per_ms=np.full(len(chosen), np.nan),
-        exact=exact,
-        users_x=axis.users,
-        least_x=axis.least,
+def never_rising(curve: Frontier) -> Frontier:
+    """The curve without the rounding by which V may seem to rise.
+
+    What a budget allows a looser one allows, too: a point that is worse than the one before by
+    rounding repeats it.
+    """
+    kept = np.arange(len(curve.x))
+    best = 0
+    for n in range(1, len(kept)):
+        rise = curve.value[n] - curve.value[best]
+        if 0 < rise <= ROUNDING * abs(curve.value[best]):
+            kept[n] = best
+        else:
+            best = n
+    columns = ("value", "cost_usd", "reserved_usd", "carbon_kg", "it_mwh", "unserved_share")
+    return replace(curve, **{name: getattr(curve, name)[kept] for name in columns})
+
+
+def from_least_unserved(curve: Frontier) -> Frontier:
+    """The curve from the budget on from which what goes unserved stays as it is at the last one.
+
+    For carbon: what is not served emits nothing, so that V alone would rise before.
+    """
+    if not len(curve.x):
+        return curve
+    more = np.abs(curve.unserved_share - curve.unserved_share[-1]) > ROUNDING
+    first = int(np.flatnonzero(more)[-1]) + 1 if more.any() else 0
+    columns = ("x value cost_usd reserved_usd carbon_kg it_mwh unserved_share dual_per_ms").split()
+    return replace(
+        curve,
+        **{name: getattr(curve, name)[first:] for name in columns},
+        before_x=curve.x[:first],
+        before_unserved_share=curve.unserved_share[:first],
     )

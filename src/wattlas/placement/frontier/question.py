@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wattlas.errors import InfeasibleError, UsageError
-from wattlas.model.frontier import Variant
+from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem import unit_values as units
-from wattlas.placement.problem.feasibility import feasibility
+from wattlas.placement.problem.feasibility import Feasibility, feasibility, home_region
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
@@ -65,15 +65,15 @@ class Question:
         return units.cost(instance, self.carbon_price_usd_per_t), None
 
     def reported(self, instance: Instance) -> tuple[Measure, ...]:
-        """What a frontier reports: the objective, variable USD, kg and MWh."""
+        """What a frontier reports: the objective, variable USD, kg, MWh, requests unserved."""
         usd, tonnes = units.cost(instance, 0.0), units.carbon(instance)
         money = usd.plus(tonnes, self.carbon_price_usd_per_t)
         first = tonnes if self.objective == "carbon" else money
         kg = tonnes.times(KG_PER_T, "kg")
-        return first, usd, kg, units.it_energy(instance)
+        return first, usd, kg, units.it_energy(instance), units.unserved(instance)
 
     def value_of(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """What is reported of a placement, shape (4,); what ties hours together aside."""
+        """What is reported of a placement, shape (5,); what ties hours together aside."""
         account = Account.of(instance, flows)
         return np.array([account.total(measure) for measure in self.reported(instance)])
 
@@ -84,9 +84,13 @@ class Question:
         return scenario.classes[k].relaxable
 
     def users_x(self, scenario: Scenario) -> float:
-        """The scenario's own budget on the axis; nan where it has no place there."""
+        """Where the scenario is on the axis: its own budgets, or nothing added to the baseline
+        region's latency; nan where it has no place there.
+        """
         if self.variant is Variant.SCALE:
             return 1.0
+        if self.variant is Variant.ADDED_MS:
+            return 0.0
         if self.variant is Variant.CLASS:
             return next(k.latency_budget_ms for k in scenario.classes if k.id == self.klass)
         return float("nan")
@@ -153,7 +157,8 @@ def breakpoints(scenario: Scenario, question: Question) -> Axis:
     latency = np.where(judged.lawful, judged.latency_ms, np.inf)
     varied = np.array([question.varies(scenario, k) for k in range(len(scenario.classes))])
     budget = np.array([k.latency_budget_ms for k in scenario.classes])
-    opens = np.where(varied[None, :, None, None], _base(question, latency, budget), np.inf)
+    base = _base(question, latency, budget, baseline_ms(scenario, judged))
+    opens = np.where(varied[None, :, None, None], base, np.inf)
     still = ~varied[None, :, None, None] & judged.allowed
     opens = np.where(still, -np.inf, opens)
     opens[~present] = np.inf
@@ -179,16 +184,29 @@ def _distinct(opens: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _base(question: Question, latency: np.ndarray, budget: np.ndarray) -> np.ndarray:
+def baseline_ms(scenario: Scenario, judged: Feasibility) -> np.ndarray:
+    """Least latency of each demand at its baseline region, law kept; (I, K), ms.
+
+    Where no region is feasible within the budget there is no baseline region: the least latency
+    anywhere then, inf where no place is lawful.
+    """
+    latency = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=3)
+    home = home_region(scenario, judged)
+    there = np.take_along_axis(latency, np.maximum(home, 0)[:, :, None], axis=2)[:, :, 0]
+    least: np.ndarray = np.where(home >= 0, there, latency.min(axis=2))
+    return least
+
+
+def _base(
+    question: Question, latency: np.ndarray, budget: np.ndarray, baseline: np.ndarray
+) -> np.ndarray:
     """Breakpoint of every place along the axis, shape of `latency`."""
     if question.variant is Variant.SCALE:
         return np.asarray(latency / budget[None, :, None, None])
     if question.variant is Variant.ADDED_MS:
-        nearest = latency.min(axis=(2, 3), keepdims=True)
-        added: np.ndarray = np.where(
-            np.isfinite(latency), latency - np.where(np.isfinite(nearest), nearest, 0.0), np.inf
-        )
-        return added
+        nothing = np.where(np.isfinite(baseline), baseline, 0.0)[:, :, None, None]
+        # A place that is no slower than the baseline region needs nothing added.
+        return np.maximum(latency - nothing, 0.0)
     return np.asarray(latency)
 
 
@@ -198,3 +216,36 @@ def _unbounded(scenario: Scenario, question: Question) -> Scenario:
         for k, c in enumerate(scenario.classes)
     )
     return replace(scenario, classes=classes)
+
+
+def frontier_of(
+    scenario: Scenario,
+    question: Question,
+    x: np.ndarray,
+    reported: np.ndarray,
+    *,
+    exact: bool,
+    users_x: float,
+    least_x: float,
+) -> Frontier:
+    """The frontier of what is reported at each x, (5, len(x)); what is reserved is added."""
+    value, usd, kg, it_mwh, unserved = reported
+    requests = float((scenario.demand_per_h * scenario.hours.hours).sum())
+    reserved = np.full(len(x), scenario.reserved_usd.sum())
+    return Frontier(
+        variant=question.variant,
+        klass=question.klass,
+        objective=question.objective,
+        carbon_price_usd_per_t=question.carbon_price_usd_per_t,
+        x=x,
+        value=value,
+        cost_usd=usd + reserved,
+        reserved_usd=reserved,
+        carbon_kg=kg,
+        it_mwh=it_mwh,
+        unserved_share=unserved / max(requests, 1e-300),
+        dual_per_ms=np.full(len(x), np.nan),
+        exact=exact,
+        users_x=users_x,
+        least_x=least_x,
+    )

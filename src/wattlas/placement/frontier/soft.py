@@ -1,29 +1,31 @@
 """The soft frontier: demand-weighted mean latency ≤ τ instead of a budget per request.
 
 Relaxable classes may run at any lawful place; the mean latency over their requests is limited.
-A request that goes unserved at its price counts in the mean with its way to the service node only.
-The program is convex in τ, so V is piecewise linear and convex, and its slope is the dual of the
-latency row. The vertices are found by bisection on the slope: between two neighbouring vertices
-the multiplier that weighs them equal either finds a vertex below the line or proves the segment.
+A request that goes unserved at its price counts in the mean with its way to the service node only;
+where carbon is minimised, only what no budget serves goes unserved.
+The program is convex in τ, so V is piecewise linear and convex. The vertices are found by bisection
+on the slope: between two neighbouring vertices the multiplier that weighs them equal either finds a
+vertex below the line or proves the segment. The dual at a vertex is the slope after it: what one
+more millisecond saves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError
-from wattlas.model.frontier import Frontier, Variant
-from wattlas.model.plan import SolveInfo
+from wattlas.model.frontier import Frontier
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
-from wattlas.placement.frontier.question import Question, Tally
+from wattlas.placement.frontier.question import Question, Tally, frontier_of
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.problem.unit_values import SHED_LAST, Measure
 from wattlas.placement.window.blocks import at_once, instance_at, weeks
 
 SAMPLES = 24
@@ -32,9 +34,20 @@ EXACT = 1e-9
 
 @dataclass(frozen=True)
 class _Vertex:
+    """A placement that is optimal at some slope: mean latency, the account, and both by step."""
+
     mean_ms: float
     row: np.ndarray
-    """The account: objective, variable USD, kg, MWh."""
+    """What is reported, see `Question.reported`."""
+    ms: np.ndarray
+    """Latency of each step, requests and hours counted, (T,)."""
+    least: np.ndarray
+    """What is minimised in each step, (T,)."""
+
+    @property
+    def total(self) -> float:
+        """What is minimised, over all steps."""
+        return float(self.least.sum())
 
 
 def soft_frontier(
@@ -44,7 +57,7 @@ def soft_frontier(
     progress: Callable[[float], None] | None,
     tally: Tally,
 ) -> Frontier:
-    """Vertices of V over mean latency, at most `most` of them, with the slope at each.
+    """Vertices of V over mean latency, at most `most` of them, with the slope after each.
 
     Exact where it found every vertex; otherwise `gap` bounds how far, relative to the range of V,
     the chords between the vertices lie above V.
@@ -52,23 +65,33 @@ def soft_frontier(
     instance = build_instance(_unbudgeted(scenario))
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
-    probe = _probe(instance, question, tally)
-    found = [probe(np.inf), probe(0.0)]
-    queue = [(found[0], found[1])]
-    while queue and len(found) < most:
+    prober = _Prober(instance, question, tally)
+    vertices = [prober(np.inf), prober(0.0)]
+    queue = [(vertices[0], vertices[1])]
+    segments: list[tuple[_Vertex, _Vertex]] = []
+    while queue and len(vertices) < most:
         queue.sort(key=lambda pair: _area(*pair))
         left, right = queue.pop()
-        middle = _between(left, right, probe)
+        middle = _between(left, right, prober)
         if middle is None:
+            segments.append((left, right))
             continue
-        found.append(middle)
+        vertices.append(middle)
         queue += [(left, middle), (middle, right)]
         if progress:
-            progress(len(found) / most)
-    vertices = _clean(found)
-    return _assemble(
-        scenario, question, vertices, exact=not queue, gap=_worst_gap(vertices) if queue else 0.0
+            progress(len(vertices) / most)
+    kept = _clean(vertices)
+    curve = frontier_of(
+        scenario,
+        question,
+        np.array([v.mean_ms for v in kept]),
+        np.stack([v.row for v in kept], axis=1),
+        exact=not queue,
+        users_x=float("nan"),
+        least_x=kept[0].mean_ms,
     )
+    dual = np.array([*(_slope_after(*pair, segments, prober) for pair in pairwise(kept)), 0.0])
+    return replace(curve, dual_per_ms=dual, gap=_worst_gap(kept) if queue else 0.0)
 
 
 def latency_measure(instance: Instance) -> tuple[Measure, float]:
@@ -101,43 +124,89 @@ def reach_ms(instance: Instance) -> float:
     return float((demand * own[:, None]).sum()) / total if total else 0.0
 
 
-def _probe(instance: Instance, question: Question, tally: Tally) -> Callable[[float], _Vertex]:
-    """The vertex of V where its slope is the given one, found week by week."""
-    requests, reach = latency_measure(instance)[1], reach_ms(instance)
-    parts = [instance_at(instance, steps) for steps in weeks(instance.scenario.hours)]
+class _Prober:
+    """Finds the vertex of V where its slope is the given one, stretch by stretch."""
 
-    def solved(part: Instance, slope: float) -> tuple[float, np.ndarray, SolveInfo]:
-        main, tie = question.measures(part)
-        latency, _ = latency_measure(part)
+    def __init__(self, instance: Instance, question: Question, tally: Tally) -> None:
+        self.instance, self.question, self.tally = instance, question, tally
+        self.requests, self.reach = latency_measure(instance)[1], reach_ms(instance)
+        self.parts = [instance_at(instance, steps) for steps in weeks(instance.scenario.hours)]
+
+    def __call__(self, slope: float) -> _Vertex:
+        """The vertex over all steps."""
+        solved = list(at_once(lambda part: self._solved(part, slope), self.parts))
+        ms = np.concatenate([part_ms for part_ms, _, _ in solved])
+        mean = self.reach + (float(ms.sum()) / self.requests if self.requests else 0.0)
+        least = np.concatenate([part_least for _, part_least, _ in solved])
+        return _Vertex(mean, np.sum([row for _, _, row in solved], axis=0), ms, least)
+
+    def of_steps(self, slope: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Latency and what is minimised in some steps where the slope is the given one."""
+        ms, least, _ = self._solved(instance_at(self.instance, steps), slope)
+        return ms, least
+
+    def _solved(self, part: Instance, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        main, tie = self.question.measures(part)
+        told, _ = latency_measure(part)
+        latency = told
+        if self.question.objective == "carbon":
+            # Weighed in both, nothing is left unserved to be fast.
+            farthest = SHED_LAST * float(told.per_request.max(initial=1.0))
+            latency = replace(told, per_unserved=told.per_unserved + farthest)
         if slope == np.inf:
             solution = solve_hours(part, latency, main)
         else:
-            weighed = main.plus(latency, slope / max(requests, 1e-300)) if slope else main
+            weighed = main.plus(latency, slope / max(self.requests, 1e-300)) if slope else main
             solution = solve_hours(part, weighed, latency if slope == 0 else tie)
         if len(solution.infeasible):
             raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
-        waited = float(latency.by_hour(part, solution.flows).sum())
-        return waited, question.value_of(part, solution.flows), solution.info
+        self.tally.parts.append(solution.info)
+        row = self.question.value_of(part, solution.flows)
+        return told.by_hour(part, solution.flows), main.by_hour(part, solution.flows), row
 
-    def at(slope: float) -> _Vertex:
-        waited, row = 0.0, np.zeros(4)
-        for ms, value, info in at_once(lambda part: solved(part, slope), parts):
-            waited, row = waited + ms, row + value
-            tally.parts.append(info)
-        return _Vertex(reach + (waited / requests if requests else 0.0), row)
 
-    return at
+def _slope_after(
+    vertex: _Vertex,
+    following: _Vertex,
+    segments: list[tuple[_Vertex, _Vertex]],
+    prober: _Prober,
+) -> float:
+    """−V′ just after a vertex, ≥ 0: the slope of a proven segment, else found step by step.
+
+    Steps share one multiplier, so that the slope of V after a placement is the steepest that a step
+    has after its part of it. A step that is the same in a vertex of a lower slope is not it. Each
+    round raises the slope to the steepest chord of a step, and drops the steps that do not move
+    there; where none moves it is the slope.
+    """
+    if any(left is vertex and right is following for left, right in segments):
+        width = following.mean_ms - vertex.mean_ms
+        return (vertex.total - following.total) / width
+    steps = np.arange(len(vertex.ms))
+    ms, least = following.ms, following.least
+    slope = 0.0
+    while len(steps):
+        width, drop = ms - vertex.ms[steps], vertex.least[steps] - least
+        size = np.maximum(np.abs(vertex.ms[steps]), 1.0)
+        moved = (width > EXACT * size) & (drop > EXACT * np.abs(vertex.least[steps]))
+        gain = drop - slope / max(prober.requests, 1e-300) * width
+        moved &= gain > EXACT * np.abs(drop)
+        if not moved.any():
+            break
+        steps = steps[moved]
+        slope = float((drop[moved] / width[moved]).max()) * prober.requests
+        ms, least = prober.of_steps(slope, steps)
+    return slope
 
 
 def _between(left: _Vertex, right: _Vertex, probe: Callable[[float], _Vertex]) -> _Vertex | None:
     """A vertex below the chord from left (fast) to right (cheap), or None where there is none."""
-    width, drop = right.mean_ms - left.mean_ms, left.row[0] - right.row[0]
-    if width <= EXACT * max(abs(right.mean_ms), 1.0) or drop <= EXACT * abs(left.row[0]):
+    width, drop = right.mean_ms - left.mean_ms, left.total - right.total
+    if width <= EXACT * max(abs(right.mean_ms), 1.0) or drop <= EXACT * abs(left.total):
         return None
     slope = drop / width
-    found = probe(slope)
-    below = (left.row[0] + slope * left.mean_ms) - (found.row[0] + slope * found.mean_ms)
-    return found if below > EXACT * drop else None
+    vertex = probe(slope)
+    below = (left.total + slope * left.mean_ms) - (vertex.total + slope * vertex.mean_ms)
+    return vertex if below > EXACT * drop else None
 
 
 def _worst_gap(vertices: list[_Vertex]) -> float:
@@ -147,7 +216,7 @@ def _worst_gap(vertices: list[_Vertex]) -> float:
     at the ends these are the vertical and the horizontal.
     """
     x = np.array([v.mean_ms for v in vertices])
-    y = np.array([v.row[0] for v in vertices])
+    y = np.array([v.total for v in vertices])
     if len(x) < 2 or y[0] <= y[-1]:
         return 0.0
     slope = np.concatenate([[-np.inf], np.diff(y) / np.diff(x), [0.0]])
@@ -162,45 +231,16 @@ def _worst_gap(vertices: list[_Vertex]) -> float:
 
 
 def _area(left: _Vertex, right: _Vertex) -> float:
-    return float(right.mean_ms - left.mean_ms) * float(left.row[0] - right.row[0])
+    return float(right.mean_ms - left.mean_ms) * float(left.total - right.total)
 
 
-def _clean(found: list[_Vertex]) -> list[_Vertex]:
+def _clean(vertices: list[_Vertex]) -> list[_Vertex]:
     """By mean latency, without points that are not better than a faster one."""
     kept: list[_Vertex] = []
-    for one in sorted(found, key=lambda v: (v.mean_ms, v.row[0])):
-        if not kept or one.row[0] < kept[-1].row[0] - EXACT * abs(kept[-1].row[0]):
-            kept.append(one)
+    for vertex in sorted(vertices, key=lambda v: (v.mean_ms, v.total)):
+        if not kept or vertex.total < kept[-1].total - EXACT * abs(kept[-1].total):
+            kept.append(vertex)
     return kept
-
-
-def _assemble(
-    scenario: Scenario, question: Question, vertices: list[_Vertex], *, exact: bool, gap: float
-) -> Frontier:
-    reserved = np.full(len(vertices), scenario.reserved_usd.sum())
-    x = np.array([v.mean_ms for v in vertices])
-    table = np.stack([v.row for v in vertices], axis=1)
-    slope = np.zeros(len(x))
-    slope[1:] = -np.diff(table[0]) / np.diff(x)
-    if len(x) > 1:
-        slope[0] = slope[1]
-    return Frontier(
-        variant=Variant.SOFT,
-        klass="",
-        objective=question.objective,
-        carbon_price_usd_per_t=question.carbon_price_usd_per_t,
-        x=x,
-        value=table[0],
-        cost_usd=table[1] + reserved,
-        reserved_usd=reserved,
-        carbon_kg=table[2],
-        it_mwh=table[3],
-        dual_per_ms=slope,
-        exact=exact,
-        users_x=float("nan"),
-        least_x=float(x[0]),
-        gap=gap,
-    )
 
 
 def _unbudgeted(scenario: Scenario) -> Scenario:

@@ -19,9 +19,9 @@ SHOWN = 7
 
 @table(
     "frontier",
-    "variant:text objective:text x x_unit:text cost_usd? variable_usd? carbon_kg? exact:flag "
-    "is_users_budget:flag dual_usd_per_ms? return_usd_per_ms? return_kg_per_ms? "
-    "return_usd_per_mwh_ms? return_g_per_kwh_ms?",
+    "variant:text objective:text x x_unit:text value? value_unit:text cost_usd? variable_usd? "
+    "carbon_kg? unserved_share exact:flag users_x? is_users_budget:flag dual_usd_per_ms? dual_kg_per_ms? "
+    "return_usd_per_ms? return_kg_per_ms? return_usd_per_mwh_ms? return_g_per_kwh_ms?",
 )
 def frontier(findings: Findings) -> Table:
     """Every point of every frontier, with what one more millisecond brings there."""
@@ -33,26 +33,33 @@ def frontier(findings: Findings) -> Table:
 
 
 def _points(traced: Frontier) -> dict[str, list[Any]]:
-    count = len(traced.x)
-    usd, kg = traced.returns()
-    usd_per_mwh, g_per_kwh = traced.returns_per_energy()
-    users = traced.at(traced.users_x)
+    import numpy as np
+
+    from wattlas.studies.frontiers import points_table
+    from wattlas.units import KG_PER_T
+
+    points = {name: np.asarray(column) for name, column in points_table(traced).items()}
+    count = len(points["x"])
+    holds = traced.at(traced.users_x)
+    users = len(traced.before_x) + holds if holds >= 0 else None
+    carbon = traced.objective == "carbon"
+    dual, unknown = points["dual_per_ms"], np.full(count, np.nan)
     variant = str(traced.variant)
+    taken = (
+        "x value cost_usd variable_usd carbon_kg unserved_share return_usd_per_ms return_kg_per_ms "
+        "return_usd_per_mwh_ms return_g_per_kwh_ms"
+    ).split()
     return {
         "variant": [f"class:{traced.klass}" if variant == "class" else variant] * count,
         "objective": [traced.objective] * count,
-        "x": traced.x.tolist(),
         "x_unit": [traced.x_unit] * count,
-        "cost_usd": traced.cost_usd.tolist(),
-        "variable_usd": traced.variable_usd.tolist(),
-        "carbon_kg": traced.carbon_kg.tolist(),
+        "value_unit": [traced.value_unit] * count,
         "exact": [traced.exact] * count,
+        "users_x": [traced.users_x] * count,
         "is_users_budget": [n == users for n in range(count)],
-        "dual_usd_per_ms": traced.dual_per_ms.tolist(),
-        "return_usd_per_ms": usd.tolist(),
-        "return_kg_per_ms": kg.tolist(),
-        "return_usd_per_mwh_ms": usd_per_mwh.tolist(),
-        "return_g_per_kwh_ms": g_per_kwh.tolist(),
+        "dual_usd_per_ms": (unknown if carbon else dual).tolist(),
+        "dual_kg_per_ms": (dual * KG_PER_T if carbon else unknown).tolist(),
+        **{name: points[name].tolist() for name in taken},
     }
 
 
@@ -77,9 +84,10 @@ def latency(study: Study) -> Listing | None:
     users = cost.at(cost.users_x)
     shown = np.linspace(0, len(cost.x) - 1, SHOWN).round().astype(int)
     shown = np.unique(np.append(shown, max(users, 0)))
-    there = [min(max(carbon.at(x), 0), len(carbon.x) - 1) for x in cost.x[shown]]
+    cleanest = np.array([carbon.at(x) for x in cost.x[shown]])
+    saved_kg = carbon.carbon_kg[0] - carbon.carbon_kg[np.maximum(cleanest, 0)]
     return Listing(
-        "What latency is worth, against the tightest budgets that serve everyone",
+        "What latency is worth, against the tightest budgets of each curve",
         (
             Column("factor", head="latency budgets ×"),
             Column("mark", Kind.TEXT, head=""),
@@ -87,9 +95,9 @@ def latency(study: Study) -> Listing | None:
             Column("saved_kg", head="saved at least carbon, kg"),
         ),
         {
-            "factor": cost.x[shown],
+            "factor": np.where(shown == users, cost.users_x, cost.x[shown]),
             "mark": ["yours" if n == users else "" for n in shown],
             "saved_usd": cost.cost_usd[0] - cost.cost_usd[shown],
-            "saved_kg": carbon.carbon_kg[0] - carbon.carbon_kg[there],
+            "saved_kg": np.where(cleanest >= 0, saved_kg, np.nan),
         },
     )
