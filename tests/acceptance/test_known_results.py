@@ -18,7 +18,6 @@ def by_policy(study: Any, column: str) -> dict[str, Any]:
     return dict(zip(table["policy"], table[column], strict=True))
 
 
-@wrong_today("the grid's carbon price at which a row was computed, not the one from which it leads")
 def test_an_abatement_cost_is_the_price_from_which_a_row_is_the_cheapest(tmp_path: Path) -> None:
     """Three hours move to the clean region from 30, 70 and 160 USD/t on, and the rows say so."""
     # 1 kWh a request: an hour moves where the dearer energy is paid for by 500 g less.
@@ -118,7 +117,6 @@ def test_a_move_breaks_even_at_the_point_that_the_plan_runs(tmp_path: Path) -> N
     assert stated["payload_bytes"] == pytest.approx(saved_usd_per_request / egress_usd_per_gb * 1e9)
 
 
-@wrong_today("the highest price of any region, where nothing ran")
 def test_a_duration_curve_begins_at_the_highest_price_that_energy_met(tmp_path: Path) -> None:
     """No energy ran at 900 USD/MWh: the plan's curve begins at 60, the highest it paid."""
     world = small_world(

@@ -228,7 +228,7 @@ def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -
     names = ["classes.A.unserved_usd_per_request=0.01", "classes.D.unserved_usd_per_request=0.01"]
     s = wattlas.example("tiny", set=names)
     if capacity == "free":
-        s = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf))
+        s = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     curve = frontier(s, objective="carbon")
     assert len(curve.x) > 2
     assert len(curve.before_x) > 2

@@ -106,7 +106,7 @@ def test_where_carbon_is_minimised_nothing_goes_unserved_to_be_fast() -> None:
     """With room for all, demand that may go unserved is served at every mean latency."""
     priced = {"set": ["unserved_usd_per_request=0.01"]}
     s = wattlas.example("tiny", **priced)
-    s = replace(s, capacity_gpu=np.full_like(s.capacity_gpu, np.inf))
+    s = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     curve = frontier(s, "soft", objective="carbon", samples=6)
     assert not curve.unserved_share.any()
     assert (np.diff(curve.value) < 0).all()

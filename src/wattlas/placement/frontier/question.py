@@ -206,7 +206,8 @@ def _base(
     if question.variant is Variant.ADDED_MS:
         nothing = np.where(np.isfinite(baseline), baseline, 0.0)[:, :, None, None]
         # A place that is no slower than the baseline region needs nothing added.
-        return np.maximum(latency - nothing, 0.0)
+        added: np.ndarray = np.maximum(latency - nothing, 0.0)
+        return added
     return np.asarray(latency)
 
 

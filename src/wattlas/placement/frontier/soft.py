@@ -22,6 +22,7 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
 from wattlas.placement.frontier.question import Question, Tally, frontier_of
+from wattlas.placement.frontier.slope import EXACT, slope_after
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -29,7 +30,6 @@ from wattlas.placement.problem.unit_values import SHED_LAST, Measure
 from wattlas.placement.window.blocks import at_once, instance_at, weeks
 
 SAMPLES = 24
-EXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -171,31 +171,18 @@ def _slope_after(
     segments: list[tuple[_Vertex, _Vertex]],
     prober: _Prober,
 ) -> float:
-    """−V′ just after a vertex, ≥ 0: the slope of a proven segment, else found step by step.
-
-    Steps share one multiplier, so that the slope of V after a placement is the steepest that a step
-    has after its part of it. A step that is the same in a vertex of a lower slope is not it. Each
-    round raises the slope to the steepest chord of a step, and drops the steps that do not move
-    there; where none moves it is the slope.
+    """What one more ms of mean latency saves after a vertex: the slope of a proven segment, else of
+    the steepest step.
     """
+    width = following.mean_ms - vertex.mean_ms
     if any(left is vertex and right is following for left, right in segments):
-        width = following.mean_ms - vertex.mean_ms
         return (vertex.total - following.total) / width
-    steps = np.arange(len(vertex.ms))
-    ms, least = following.ms, following.least
-    slope = 0.0
-    while len(steps):
-        width, drop = ms - vertex.ms[steps], vertex.least[steps] - least
-        size = np.maximum(np.abs(vertex.ms[steps]), 1.0)
-        moved = (width > EXACT * size) & (drop > EXACT * np.abs(vertex.least[steps]))
-        gain = drop - slope / max(prober.requests, 1e-300) * width
-        moved &= gain > EXACT * np.abs(drop)
-        if not moved.any():
-            break
-        steps = steps[moved]
-        slope = float((drop[moved] / width[moved]).max()) * prober.requests
-        ms, least = prober.of_steps(slope, steps)
-    return slope
+
+    def solve(slope: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return prober.of_steps(slope * prober.requests, steps)
+
+    ends = (vertex.ms, vertex.least), (following.ms, following.least)
+    return slope_after(*ends, solve) * prober.requests
 
 
 def _between(left: _Vertex, right: _Vertex, probe: Callable[[float], _Vertex]) -> _Vertex | None:

@@ -13,15 +13,17 @@ import numpy as np
 from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
-from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance, unmerged
 from wattlas.placement.problem.unit_values import Measure, carbon, cost
 from wattlas.placement.solution.expanded import PerFlow, slices
+from wattlas.placement.tables.hour_load import HourLoad, deciding
 from wattlas.placement.tables.metrics import flows_of
-from wattlas.units import KG_PER_T, KWH_PER_MWH
+from wattlas.units import KG_PER_T
 
 QUANTILES = 201
+FULL = 1e-9
+"""Relative: a region with less room than this has none."""
 
 
 def places(scenario: Scenario) -> Table:
@@ -147,53 +149,77 @@ def candidates(instance: Instance, plan: Plan) -> Table:
 
 
 def merit(plan: Plan) -> Table:
-    """Regions by energy cost per IT MWh, carbon price included, in a few telling hours."""
+    """Regions by what the demand of an hour costs there, per MWh of IT energy, in telling hours.
+
+    The mean over the requests that the hour serves and that may run in the region, each at the
+    operating point that it runs at: everything that decides, and its parts. Null where none may.
+    Reserved accelerators cost nothing more; where all of them are in use the next one is on demand.
+    A capacity in MW is at the power per accelerator of what runs there, else of what may.
+    """
     scenario = plan.scenario
+    every, allowed = unmerged(scenario), masks.feasibility(scenario).allowed
+    parts = deciding(every)
+    flows = flows_of(plan)
     load = _region_sums(plan)
-    span = scenario.hours.hours
-    it_mw, gpu = load["it_mwh"] / span, load["gpu_h"] / span
-    gamma, pue = scenario.objective.carbon_price_usd_per_t, scenario.pue[:, None]
-    tonnes = carbon_t_per_kwh(pue, scenario.deciding_g_per_kwh)
-    unit = (energy_usd_per_kwh(pue, scenario.price_usd_per_mwh) + gamma * tonnes) * KWH_PER_MWH
+    it_mw, gpu = load["it_mwh"] / scenario.hours.hours, load["gpu_h"] / scenario.hours.hours
+    beyond = np.where(scenario.buys_surplus, scenario.on_demand_usd_per_gpu_h, 0.0)
     rows: dict[str, list[Any]] = {name: [] for name in _MERIT_COLUMNS}
     for t in _telling_hours(scenario, it_mw.sum(axis=0)):
-        mw_per_gpu = it_mw[:, t].sum() / gpu[:, t].sum() if gpu[:, t].sum() else 0.0
-        for rank, r in enumerate(np.argsort(unit[:, t], kind="stable")):
+        served = np.flatnonzero((flows.hour == t) & flows.served)
+        hour = HourLoad.of(every, flows, served)
+        unit = {name: hour.per_mwh(measure, t, allowed) for name, measure in parts.items()}
+        mw_per_gpu = hour.mw_per_gpu(allowed)
+        # The next accelerator is on demand where what is reserved is in use.
+        full = (gpu[:, t] >= scenario.reserved_gpu[:, t] * (1 - FULL)) & (beyond > 0)
+        bought = np.where(full, beyond / np.where(mw_per_gpu > 0, mw_per_gpu, np.nan), 0.0)
+        unit["cost"], unit["accelerator"] = unit["cost"] + bought, unit["accelerator"] + bought
+        for rank, r in enumerate(np.argsort(unit["cost"], kind="stable")):
             limit = scenario.most_gpu[r, t]
             rows["hour"].append(scenario.hours.utc[t])
             rows["rank"].append(rank + 1)
             rows["region"].append(scenario.regions[r].id)
-            rows["cost_usd_per_it_mwh"].append(unit[r, t])
-            rows["capacity_mw"].append(limit * mw_per_gpu if np.isfinite(limit) else None)
+            for name in parts:
+                rows[f"{name}_usd_per_it_mwh"].append(unit[name][r])
+            rows["capacity_mw"].append(limit * mw_per_gpu[r] if np.isfinite(limit) else None)
             rows["used_mw"].append(it_mw[r, t])
             rows["demand_mw"].append(it_mw[:, t].sum())
     return {**rows, "hour": np.array(rows["hour"], dtype="datetime64[ms]")}
 
 
-_MERIT_COLUMNS = "hour rank region cost_usd_per_it_mwh capacity_mw used_mw demand_mw".split()
+_MERIT_COLUMNS = (
+    "hour rank region cost_usd_per_it_mwh energy_usd_per_it_mwh accelerator_usd_per_it_mwh "
+    "egress_usd_per_it_mwh carbon_usd_per_it_mwh capacity_mw used_mw demand_mw"
+).split()
 
 
 def duration(plan: Plan, home: Plan) -> Table:
-    """Price and intensity over the share of facility energy, dearest first, plan and baseline."""
+    """Price and intensity over the share of facility energy, highest first, plan and baseline.
+
+    A curve begins at the highest value at which energy ran; there is none where none did.
+    """
     share = np.linspace(0.0, 1.0, QUANTILES)
     rows: dict[str, list[Any]] = {n: [] for n in ("policy", "quantity", "share_of_energy", "value")}
-    for policy, one in (("plan", plan), ("home", home)):
-        weight = _region_sums(one)["facility_mwh"].ravel()
-        scenario = one.scenario
+    for policy, placement in (("plan", plan), ("home", home)):
+        weight = _region_sums(placement)["facility_mwh"].ravel()
+        ran = np.flatnonzero(weight > 0)
+        if not len(ran):
+            continue
+        scenario = placement.scenario
         signals = {"price": scenario.price_usd_per_mwh, "carbon": scenario.deciding_g_per_kwh}
         for quantity, grid in signals.items():
-            order = np.argsort(-grid.ravel(), kind="stable")
-            reach = np.cumsum(weight[order])
+            value = grid.ravel()[ran]
+            order = np.argsort(-value, kind="stable")
+            reach = np.cumsum(weight[ran][order])
             at = np.searchsorted(reach, share * reach[-1] * (1 - 1e-12), side="left")
             rows["policy"] += [policy] * QUANTILES
             rows["quantity"] += [quantity] * QUANTILES
             rows["share_of_energy"] += share.tolist()
-            rows["value"] += grid.ravel()[order][np.minimum(at, len(order) - 1)].tolist()
+            rows["value"] += value[order][np.minimum(at, len(order) - 1)].tolist()
     return rows
 
 
 def _telling_hours(scenario: Scenario, demand_mw: np.ndarray) -> list[int]:
-    """Steps of most and least demand, of the dearest and the cheapest power, in time order."""
+    """Steps of most and least demand, of the highest and the lowest price, in time order."""
     price = scenario.price_usd_per_mwh.mean(axis=0)
     picks = {demand_mw.argmax(), demand_mw.argmin(), price.argmax(), price.argmin()}
     return sorted(int(t) for t in picks)

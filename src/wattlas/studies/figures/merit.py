@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @table(
     "merit",
-    "hour:time rank region:text cost_usd_per_it_mwh? capacity_mw? used_mw? demand_mw?",
+    "hour:time rank region:text cost_usd_per_it_mwh? energy_usd_per_it_mwh? "
+    "accelerator_usd_per_it_mwh? egress_usd_per_it_mwh? carbon_usd_per_it_mwh? capacity_mw? "
+    "used_mw? demand_mw?",
 )
 def merit(findings: Findings) -> Table:
     """Regions of a few telling hours in the order of what a MWh costs there."""

@@ -51,36 +51,18 @@ def policies(findings: Findings) -> Table:
     return table_of(rows)
 
 
-@table("abatement", "carbon_kg cost_usd abatement_usd_per_t?")
+@table("abatement", "carbon_kg cost_usd unserved_share abatement_usd_per_t")
 def abatement(findings: Findings) -> Table:
-    """The Pareto set of money and carbon, by carbon prices and the least-carbon plan.
+    """Money against carbon: the cheapest placements at some carbon prices, and the least carbon.
 
-    Each row's abatement cost is the carbon price from which it is the cheapest; the last row's is
-    the slope of the last segment.
+    Each row's abatement cost is the carbon price from which on it is the cheapest.
     """
-    from wattlas.model.objective import Objective
-    from wattlas.placement.api import plan
+    from wattlas.placement.frontier import abatement as curve
 
-    points: list[tuple[float, float, float]] = []
-    for n, price in enumerate(CARBON_PRICES_USD_PER_T):
-        findings.tell("abatement", n / len(CARBON_PRICES_USD_PER_T))
-        objective = Objective(carbon_price_usd_per_t=price)
-        priced = plan(findings.scenario, objective=objective, keep_flows=False)
-        if priced.ok:
-            usd = priced.totals.cost_usd - priced.totals.carbon_price_usd
-            points.append((priced.totals.carbon_kg, usd, price))
-    cleanest = findings.carbon_optimum
-    if cleanest.ok:
-        kg, usd = cleanest.totals.carbon_kg, cleanest.totals.cost_usd
-        last_kg, last_usd, _ = points[-1]
-        saved_t = (last_kg - kg) / 1e3
-        slope = (usd - last_usd) / saved_t if saved_t > 1e-9 * last_kg / 1e3 else points[-1][2]
-        points.append((kg, usd, slope))
-    return {
-        "carbon_kg": [kg for kg, _, _ in points],
-        "cost_usd": [usd for _, usd, _ in points],
-        "abatement_usd_per_t": [price for _, _, price in points],
-    }
+    def tell(share: float) -> None:
+        findings.tell("abatement", share)
+
+    return curve.abatement(findings.scenario, CARBON_PRICES_USD_PER_T, tell)
 
 
 figure(

@@ -3,23 +3,41 @@
   "use strict";
 
   const VARIANTS = {
-    scale: "All budgets, scaled", added_ms: "Milliseconds over the nearest", soft: "Mean latency (soft)",
+    scale: "All budgets, scaled", added_ms: "Milliseconds over the baseline region", soft: "Mean latency (soft)",
   };
   const GOALS = { cost: "Cost", carbon: "Carbon", weighted: "Both (carbon priced)" };
   const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${W.klass(id.slice(6))} alone` : id);
   const objectiveHeld = () => (W.meta.objective || {}).minimise || "cost";
 
-  const rowsOf = (state) =>
+  const allOf = (state) =>
     W.rows("frontier")
       .filter((row) => row.variant === state.variant && row.objective === state.objective)
       .sort((a, b) => a.x - b.x);
+  // Budgets before the curve starts have a share that goes unserved, and no value.
+  const rowsOf = (state) => allOf(state).filter((row) => row.value != null);
+
+  // Above stands what is minimised, below it the other quantity of the same plans.
+  const PANELS = {
+    cost: [{ key: "variable_usd", kind: "usd", label: "Variable cost" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
+    carbon: [{ key: "carbon_kg", kind: "kg", label: "Carbon" }, { key: "variable_usd", kind: "usd", label: "Variable cost of these plans" }],
+    weighted: [{ key: "value", kind: "usd", label: "Cost with carbon at its price" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
+  };
+
+  // The baseline's totals in the same kind of money: without the carbon price, and without what the
+  // frontier leaves out.
+  function baselineOf(key) {
+    const home = (W.meta.totals || {}).home || {};
+    if (key === "carbon_kg") return home.carbon_kg;
+    if (key !== "variable_usd" || home.variable_usd == null) return null;
+    return home.variable_usd - (home.carbon_price_usd || 0) - (home.friction_usd || 0);
+  }
 
   // A budget in words: milliseconds, or a multiple of the user's own (its unit begins with ×).
   const sayX = (x, unit) => (unit === "ms" ? W.say(x, "ms") : /^[×x]/.test(unit || "×") ? `×${W.num(x)}` : `${W.num(x)} ${unit}`);
 
-  // Scaled budgets are multiples of the user's own, so that theirs is 1 wherever on its step the
-  // breakpoint lies.
-  const ownX = (own, variant) => (variant === "scale" ? Math.max(own.x, 1) : own.x);
+  // The user's own budget lies where it is, not at the breakpoint whose step holds there.
+  const ownX = (own) => (own.users_x == null ? own.x : own.users_x);
+  const ownName = (variant) => (variant === "added_ms" ? "baseline region" : "your budget");
 
   // The frontier is a step function: between breakpoints the last one reached holds.
   const at = (rows, x) => rows.findLast((row) => row.x <= x * (1 + 1e-9)) || rows[0];
@@ -57,7 +75,7 @@
       state.to = (value) => (log ? 10 ** value : value);
       return {
         kind: "range", key: "budget", label: "Budget", min: to(low), max: to(high), step: (to(high) - to(low)) / 600,
-        standard: to(own ? Math.min(high, ownX(own, state.variant)) : rows[Math.floor(rows.length / 2)].x),
+        standard: to(own ? Math.min(high, ownX(own)) : rows[Math.floor(rows.length / 2)].x),
         say: (value) => sayX(state.to(value), rows[0].x_unit),
       };
     },
@@ -86,16 +104,11 @@
     const rows = rowsOf(state);
     const soft = state.variant === "soft";
     const own = rows.find((row) => row.is_users_budget);
-    const home = (W.meta.totals || {}).home || {};
     const unit = rows[0].x_unit;
     const x = state.to ? state.to(state.budget) : rows[0].x;
     const read = (key) => (soft ? between(rows, x, key) : at(rows, x)[key]);
-    const now = { cost: read("variable_usd"), carbon: read("carbon_kg") };
     const { low, high, log } = span(rows);
-    const panels = [
-      { key: "variable_usd", kind: "usd", label: "Variable cost", home: home.variable_usd, now: now.cost },
-      { key: "carbon_kg", kind: "kg", label: "Carbon", home: home.carbon_kg, now: now.carbon },
-    ];
+    const panels = PANELS[state.objective].map((panel) => ({ ...panel, home: baselineOf(panel.key), now: read(panel.key) }));
     const series = [];
     const yAxis = [];
     panels.forEach((panel, at_) => {
@@ -128,8 +141,8 @@
       }
       if (own && own[panel.key] != null) {
         dots.push({
-          value: [Math.min(high, ownX(own, state.variant)), own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
-          label: { show: at_ === 0, formatter: "your budget", position: own.x > (low + 3 * high) / 4 ? [-72, -20] : [12, -16], color: theme.user, fontWeight: 600, opacity: 1 },
+          value: [Math.min(high, ownX(own)), own[panel.key] / scale.div], symbolSize: 15, itemStyle: { color: theme.user, borderColor: theme.paper, borderWidth: 2, opacity: 1 },
+          label: { show: at_ === 0, formatter: ownName(state.variant), position: ownX(own) > (low + 3 * high) / 4 ? [-72, -20] : [12, -16], color: theme.user, fontWeight: 600, opacity: 1 },
         });
       }
       if (panel.now != null) {
@@ -152,65 +165,82 @@
     }));
     const left = 58;
     return {
-      answer: answer(rows, own, x, now, home, soft, unit, state),
+      answer: answer(rows, own, x, panels, soft, unit, state),
       height: 470,
       option: {
         grid: [{ left, right: 18, top: 34, height: 160 }, { left, right: 18, top: 250, height: 160 }],
         xAxis, yAxis, series,
         axisPointer: { link: [{ xAxisIndex: "all" }] },
-        tooltip: { trigger: "axis", formatter: (items) => tip(items, rows, unit) },
+        tooltip: { trigger: "axis", formatter: (items) => tip(items, rows, unit, panels) },
       },
-      notes: [...notes(rows, soft), ...(lifted.length ? [`The axis of ${lifted.join(" and ")} does not start at zero.`] : [])],
-      columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
+      notes: [...notes(rows, soft), ...unservedNotes(allOf(state), rows, unit), ...(lifted.length ? [`The axis of ${lifted.join(" and ")} does not start at zero.`] : [])],
+      columns: Object.keys(rows[0]), rows: allOf(state).map((row) => Object.values(row)),
     };
   }
 
-  // The dual of the latency row is the slope: drawn as the tangent at the chosen budget.
+  // The dual of the latency row is the slope after a point: drawn from the chosen budget on.
+  const dualOf = (row) => (row.dual_usd_per_ms != null ? [row.dual_usd_per_ms, "usd"] : row.dual_kg_per_ms != null ? [row.dual_kg_per_ms, "kg"] : null);
   function tangent(rows, x, panel, low, high, theme) {
     const row = at(rows, x);
-    if (row.dual_usd_per_ms == null) return [];
-    const slope = -Math.abs(row.dual_usd_per_ms);
+    const dual = dualOf(row);
+    if (!dual) return [];
     const reach = (high - low) * 0.14;
-    const points = [Math.max(low, row.x - reach), Math.min(high, row.x + reach)].map((p) => [p, (row.variable_usd + slope * (p - row.x)) / panel.scale.div]);
+    const points = [row.x, Math.min(high, row.x + reach)].map((p) => [p, (row[panel.key] - dual[0] * (p - row.x)) / panel.scale.div]);
     return [{ type: "line", name: "slope", data: points, symbol: "none", silent: true, lineStyle: { color: theme.user, width: 1.5 }, z: 9 }];
   }
 
   const axisName = (variant, unit) =>
     variant === "scale" ? "Latency budgets, as multiples of yours"
-      : variant === "added_ms" ? "Latency allowed over the nearest region, ms"
+      : variant === "added_ms" ? "Milliseconds added to the baseline region's latency"
         : variant === "soft" ? "Demand-weighted mean latency allowed, ms"
           : variant.startsWith("class:") ? `Budget of class ${W.klass(variant.slice(6))}, ${unit}` : `Budget, ${unit}`;
 
-  function answer(rows, own, x, now, home, soft, unit, state) {
+  const REACHED = { cost: (value) => `costs ${value}`, carbon: (value) => `emits ${value}`, weighted: (value) => `costs ${value} with carbon at its price` };
+
+  function answer(rows, own, x, panels, soft, unit, state) {
     const last = rows.at(-1);
-    const less = home.variable_usd && now.cost != null ? 1 - now.cost / home.variable_usd : null;
-    const parts = [`At ${sayX(x, unit)} the plan costs ${W.say(now.cost, "usd")} ${W.period}`];
-    if (less != null) parts[0] += ` (${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline})`;
-    parts[0] += ` and emits ${W.say(now.carbon, "kg")}.`;
-    const row = at(rows, x);
-    if (soft && row.dual_usd_per_ms != null) parts.push(`One more millisecond there is worth ${W.say(Math.abs(row.dual_usd_per_ms), "usd")}.`);
-    else if (own && last.x > own.x) {
-      const gain = state.objective === "carbon" ? W.say(own.carbon_kg - last.carbon_kg, "kg") : W.say(own.variable_usd - last.variable_usd, "usd");
-      parts.push(`From your budget to ${sayX(last.x, unit)} there is ${gain} more to gain.`);
+    const [panel] = panels;
+    const less = panel.home && panel.now != null ? 1 - panel.now / panel.home : null;
+    const against = less == null || panel.home < 0 ? "" : `, ${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline}`;
+    const parts = [`At ${sayX(x, unit)} the plan ${REACHED[state.objective](W.say(panel.now, panel.kind))} ${W.period}${against}.`];
+    const dual = dualOf(at(rows, x));
+    if (soft && dual) parts.push(`One more millisecond of mean latency there saves ${W.say(...dual)}.`);
+    else if (own && last.x > ownX(own)) {
+      const begin = state.variant === "added_ms" ? "From the baseline region" : "From your budget";
+      parts.push(`${begin} to ${sayX(last.x, unit)} there is ${W.say(own[panel.key] - last[panel.key], panel.kind)} more to gain.`);
     }
     return parts.join(" ");
   }
 
-  function tip(items, rows, unit) {
+  function tip(items, rows, unit, panels) {
     const item = items.find((one) => !["budget", "slope", "nearest"].includes(one.seriesName)) || items[0];
     const row = at(rows, item.axisValue ?? item.value[0]);
-    const out = [["Variable cost", W.say(row.variable_usd, "usd")], ["Carbon", W.say(row.carbon_kg, "kg")]];
-    if (row.return_usd_per_ms != null) out.push(["Worth of a millisecond", W.say(row.return_usd_per_ms, "usd")]);
-    if (row.return_kg_per_ms != null) out.push(["", W.say(row.return_kg_per_ms, "kg")]);
-    if (row.dual_usd_per_ms != null) out.push(["Dual", `${W.say(Math.abs(row.dual_usd_per_ms), "usd")}/ms`]);
+    const out = panels.map((panel) => [panel.label, W.say(row[panel.key], panel.kind)]);
+    if (row.return_usd_per_ms != null) out.push(["Saved per ms since the last step", `${W.say(row.return_usd_per_ms, "usd")}/ms`]);
+    if (row.return_kg_per_ms != null) out.push(["", `${W.say(row.return_kg_per_ms, "kg")}/ms`]);
+    const dual = dualOf(row);
+    if (dual) out.push(["One more ms saves", `${W.say(...dual)}/ms`]);
+    if (row.unserved_share > 0) out.push(["Not served", W.say(row.unserved_share, "share")]);
     out.push(["", row.exact ? "exact" : "sampled"]);
     return W.tip(sayX(row.x, unit), out);
+  }
+
+  // Demand that goes unserved emits nothing: a curve of carbon starts where the least of it does.
+  function unservedNotes(all, rows, unit) {
+    const before = all.filter((row) => row.value == null);
+    if (before.length) {
+      const [, most] = W.extent(before.map((row) => row.unserved_share));
+      return [`The curve starts at ${sayX(rows[0].x, unit)}. Tighter budgets leave up to ${W.say(most, "share")} of the requests unserved, and what is not served emits nothing; from there on it is ${W.say(rows[0].unserved_share, "share")}.`];
+    }
+    const [least, most] = W.extent(rows.map((row) => row.unserved_share));
+    if (!(most > 0)) return [];
+    return [least === most ? `${W.say(most, "share")} of the requests go unserved at every budget.` : `Between ${W.say(least, "share")} and ${W.say(most, "share")} of the requests go unserved; cost counts them at their price.`];
   }
 
   function notes(rows, soft) {
     const exact = rows.filter((row) => row.exact).length;
     const out = [];
-    if (soft) out.push(`A bound on mean latency makes a convex curve; it is computed at ${rows.length} points, and its slope is the dual of the latency row.`);
+    if (soft) out.push(`A bound on mean latency makes a convex curve; it is computed at ${rows.length} points, and the dual of the latency row is its slope after each.`);
     else if (exact === rows.length) out.push(`Exact: the best value changes only at these ${exact} budgets, where a new place comes within reach.`);
     else if (exact) out.push(`${exact} points are exact breakpoints (solid steps); ${rows.length - exact} are samples (hollow, dotted), between which the true frontier may fall earlier.`);
     else out.push(`${rows.length} samples (hollow, dotted): between two of them the true frontier may fall earlier, and the figures are those of the last one reached.`);

@@ -53,7 +53,7 @@
         ],
       },
       notes: [
-        "A bar is as wide as a region's capacity and as high as one MWh of IT energy costs there; the full colour is the part in use. Demand does not simply fill from the left: latency, law and state keep some of it from the cheapest places.",
+        "A bar is as wide as a region's capacity and as high as a MWh of IT energy of the hour's requests costs there, with energy, accelerators paid by use, egress and carbon at its price, each at the operating point that it runs at; the full colour is the part in use. Demand does not simply fill from the left: latency, law and state keep some of it from the cheapest places.",
         ...(cut ? ["A bar with an arrow is cut at the top; its cost stands beside its name."] : []),
         ...(rows.some((row) => row.capacity_mw == null) ? ["Bars with a dashed edge have no capacity limit; their width means nothing."] : []),
       ],
@@ -86,9 +86,14 @@
     return { type: "group", children };
   }
 
+  const PARTS = [
+    ["energy_usd_per_it_mwh", "of it energy"], ["accelerator_usd_per_it_mwh", "of it accelerators"], ["egress_usd_per_it_mwh", "of it egress"], ["carbon_usd_per_it_mwh", "of it carbon at its price"],
+  ];
+  const perMwh = (usd) => (usd == null ? "nothing that ran may run there" : `${W.num(usd)} USD/MWh`);
+
   const tip = (row) =>
     W.tip(W.name("region", row.region), [
-      ["Cost", `${W.num(row.cost_usd_per_it_mwh)} USD/MWh`], ["Capacity", row.capacity_mw == null ? "no limit" : W.say(row.capacity_mw, "mw")], ["In use", W.say(row.used_mw, "mw")],
+      ["Cost", perMwh(row.cost_usd_per_it_mwh)], ...PARTS.filter(([key]) => row[key]).map(([key, label]) => [label, perMwh(row[key])]), ["Capacity", row.capacity_mw == null ? "no limit" : W.say(row.capacity_mw, "mw")], ["In use", W.say(row.used_mw, "mw")],
     ]);
 
   W.figure("merit", { controls, draw });
