@@ -245,16 +245,26 @@ def shed_t(s: Scenario) -> float:
     return SHED_LAST * max(energy * pue * max(dirtiest, DIRTIEST_G_PER_KWH) / 1e6, 1e-12)
 
 
-def start_usd(s: Scenario, r: int, variant: str, t: int) -> float:
-    """F[m,r]: what starting one GPU costs; never less than nothing."""
+def start_usd(s: Scenario, r: int, variant: str, t: int, spans: float = 1.0) -> float:
+    """What starting one GPU costs without a carbon price; never less than nothing.
+
+    A copy of the model that spans several GPUs has its weights carried once, by all of them.
+    """
     f, region = s.frictions, s.regions[r]
     usd = f.start_usd_by_region.get(region.id, f.start_usd_per_gpu_h)
     usd += f.start_kwh_per_gpu_h * region.pue * price(s, r, t) / 1000.0
     if f.carry_weights:
-        size = max(p.weights_bytes for p in s.points if p.variant == variant)
+        alike = [p for p in s.points if (p.variant, p.accelerators) == (variant, spans)]
+        size = max(p.weights_bytes for p in alike) / spans
         inbound = [float(s.network.egress_usd_per_gb[n, r]) for n in range(len(s.nodes))]
         usd += size / 1e9 * sum(inbound) / len(inbound)
     return max(usd, 0.0)
+
+
+def start_t(s: Scenario, r: int, t: int) -> float:
+    """tCO2e of warming one GPU up; never less than nothing."""
+    kwh = s.frictions.start_kwh_per_gpu_h * s.regions[r].pue
+    return max(kwh * intensity(s, r, t) / 1e6, 0.0)
 
 
 def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
@@ -414,9 +424,11 @@ def oracle_plan(
     _demand(lp, columns)
     bought = _capacity(lp, s, columns)
     _mean_accuracy(lp, s, columns)
-    friction = bought | (_frictions(lp, s, places, columns) if with_frictions else {})
-    money = s.objective.minimise is Minimise.COST if measure is None else measure is unit_usd
-    lp.cost.update(friction if money else dict.fromkeys(friction, 0.0))
+    friction = {o: (usd, 0.0) for o, usd in bought.items()}
+    if with_frictions:
+        friction |= _frictions(lp, s, places, columns)
+    unit = _unit_of(s, measure)
+    lp.cost.update({c: 0.0 if unit is None else both[unit] for c, both in friction.items()})
     _shares(lp, s, columns)
     if with_caps:
         _caps(lp, s, columns, friction)
@@ -431,7 +443,7 @@ def oracle_plan(
         _mean_latency(lp, s, columns, mean_latency_ms)
     if extra is not None:
         extra(lp, s, columns)
-    return _answer(s, lp, columns, friction if money else {}, measure)
+    return _answer(s, lp, columns, friction, measure)
 
 
 def _flow_columns(s: Scenario, places: dict[Demand, list[Place]]) -> list[tuple[int, ...]]:
@@ -517,37 +529,39 @@ def _mean_accuracy(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> 
 
 def _frictions(
     lp: Program, s: Scenario, places: dict[Demand, list[Place]], columns: list[tuple[int, ...]]
-) -> dict[Any, float]:
-    """Rows of starting and moving; returns what their columns cost, in USD."""
-    cost: dict[Any, float] = {}
+) -> dict[Any, tuple[float, float]]:
+    """Rows of starting and moving; returns what their columns cost, in USD, and emit, in t."""
+    cost: dict[Any, tuple[float, float]] = {}
     if s.frictions.starts:
         cost.update(_starts(lp, s, places, columns))
     if s.frictions.move_state:
-        cost.update(_moves(lp, s, places, columns))
+        cost.update({y: (usd, 0.0) for y, usd in _moves(lp, s, places, columns).items()})
     return cost
 
 
 def _starts(
     lp: Program, s: Scenario, places: dict[Demand, list[Place]], columns: list[tuple[int, ...]]
-) -> dict[Any, float]:
+) -> dict[Any, tuple[float, float]]:
     """v ≥ u_t − u_{t−1}, u = Σ g·d·x, at F·weight per step that a step stands for."""
-    cost: dict[Any, float] = {}
-    for r, variant in itertools.product(
-        range(len(s.regions)), sorted({p.variant for p in s.points})
-    ):
+    cost: dict[Any, tuple[float, float]] = {}
+    kinds = sorted({(p.variant, p.accelerators) for p in s.points})
+    for r, kind in itertools.product(range(len(s.regions)), kinds):
         held = [
             _sum(
                 (("x", *c), gpu_h(s, c[1], c[3]) * float(s.demand_per_h[c[0], c[1], c[4]]))
                 for c in columns
-                if c[2] == r and c[4] == t and s.points[c[3]].variant == variant
+                if c[2] == r and c[4] == t and _kind_of(s, c[3]) == kind
             )
             for t in range(s.hours.count)
         ]
         for t in range(s.hours.count):
-            v = ("v", r, variant, t)
+            v = ("v", r, kind, t)
             lp.cost.setdefault(v, 0.0)
-            cost[v] = float(s.hours.weight[t]) * start_usd(s, r, variant, t)
-            initial = _home_gpu(s, places, r, variant, t)
+            weight, tonnes = float(s.hours.weight[t]), start_t(s, r, t)
+            usd = start_usd(s, r, kind[0], t, kind[1])
+            usd += s.objective.carbon_price_usd_per_t * tonnes
+            cost[v] = weight * usd, weight * tonnes
+            initial = _home_gpu(s, places, r, kind, t)
             _rise(lp, s, v, held, t, initial)
     return cost
 
@@ -604,13 +618,18 @@ def _rise(
     lp.row(("rise", *column), terms, -constant, math.inf)
 
 
+def _kind_of(s: Scenario, o: int) -> tuple[str, float]:
+    """What starts together: a model on copies of so many GPUs."""
+    return s.points[o].variant, s.points[o].accelerators
+
+
 def _home_gpu(
-    s: Scenario, places: dict[Demand, list[Place]], r: int, variant: str, t: int
+    s: Scenario, places: dict[Demand, list[Place]], r: int, kind: tuple[str, float], t: int
 ) -> float:
     total = 0.0
     for i, k in places:
         place = home(s, i, k, t, places[i, k])
-        if place is not None and place[0] == r and s.points[place[1]].variant == variant:
+        if place is not None and place[0] == r and _kind_of(s, place[1]) == kind:
             total += gpu_h(s, k, place[1]) * float(s.demand_per_h[i, k, t])
     return total
 
@@ -646,7 +665,10 @@ def _shares(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
 
 
 def _caps(
-    lp: Program, s: Scenario, columns: list[tuple[int, ...]], friction: dict[Any, float]
+    lp: Program,
+    s: Scenario,
+    columns: list[tuple[int, ...]],
+    friction: dict[Any, tuple[float, float]],
 ) -> None:
     """Σ over a window of carbon (or of all cost) ≤ limit, absolute or relative to the baseline."""
     goal = s.objective
@@ -662,8 +684,7 @@ def _caps(
             for c in columns
             if c[4] in steps
         }
-        if not by_carbon:
-            terms.update({c: usd for c, usd in friction.items() if c[-1] in steps})
+        terms.update({c: both[by_carbon] for c, both in friction.items() if c[-1] in steps})
         limit = absolute
         if limit is None:
             limit = (share or 0.0) * baseline(s, unit, steps)
@@ -763,11 +784,18 @@ def _mean_latency(lp: Program, s: Scenario, columns: list[tuple[int, ...]], mean
     lp.row("mean_latency", terms, -math.inf, 0.0)
 
 
+def _unit_of(s: Scenario, measure: Any) -> int | None:
+    """What further columns add to what is made least: 0 USD, 1 tCO2e, or nothing."""
+    if measure is None:
+        return int(s.objective.minimise is not Minimise.COST)
+    return 0 if measure is unit_usd else None
+
+
 def _answer(
     s: Scenario,
     lp: Program,
     columns: list[tuple[int, ...]],
-    friction: dict[Any, float],
+    friction: dict[Any, tuple[float, float]],
     measure: Any,
 ) -> OraclePlan:
     status, values, duals = lp.solve()
@@ -781,7 +809,9 @@ def _answer(
     by_cost = s.objective.minimise is Minimise.COST
     unit = measure or (unit_usd if by_cost else unit_t)
     parts = [float(s.hours.hours[c[4]]) * rate * unit(s, *c) for c, rate in flows.items()]
-    parts += [usd * values[column] for column, usd in friction.items()]
+    which = _unit_of(s, measure)
+    if which is not None:
+        parts += [both[which] * values[column] for column, both in friction.items()]
     return OraclePlan(status, math.fsum(parts), flows, _duals(s, duals))
 
 

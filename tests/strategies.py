@@ -250,6 +250,7 @@ def _points(draw: st.DrawFn, most: int) -> tuple[OperatingPoint, ...]:
             itl_ms=draw(one_of(0.0, 0.5)),
             accuracy_by_class=draw(one_of({}, {"class-1": 0.625})),
             weights_bytes={"model-0": 16e9, "model-1": 140e9}[name],
+            accelerators=draw(one_of(1.0, 8.0)),
         )
         for o, name in enumerate(variant)
     )

@@ -84,6 +84,7 @@ def _row(choice: Choice, run: Run, accuracy: float) -> Run:
         "accuracy": accuracy,
         **figures(run, float(run["median_itl_ms"])),
         "weights_bytes": weights_bytes(run),
+        "accelerators": int(run["num_gpus"]),
         "source": source(run),
     }
 

@@ -95,6 +95,7 @@ def _row(run: points.Run) -> points.Run:
         "itl_p95_ms": points.rounded(run["p95_itl_ms"]),
         "itl_p99_ms": points.rounded(run["p99_itl_ms"]),
         "weights_bytes": points.weights_bytes(run),
+        "accelerators": int(run["num_gpus"]),
         "usd_per_mtok_in": run["usd_per_mtok_in"],
         "usd_per_mtok_out": run["usd_per_mtok_out"],
         "source": f"{points.source(run)}; itl: mean, sequences in flight / throughput; "

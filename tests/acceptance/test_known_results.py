@@ -92,7 +92,6 @@ def test_a_plan_that_is_the_baseline_has_no_moves(overfull: wattlas.Scenario) ->
     assert list(table["class"]) == []
 
 
-@wrong_today("the payload at which the lean point breaks even, which the class may not use")
 def test_a_move_breaks_even_at_the_point_that_the_plan_runs(tmp_path: Path) -> None:
     """b* of a move is that of the operating point that serves the class: the only one in time."""
     egress_usd_per_gb = 0.1

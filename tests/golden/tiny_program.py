@@ -128,7 +128,7 @@ def column_names(layout: Layout) -> list[str]:
     """`x[t0,lagos.A,oslo,fast]` for every column, in order."""
     s = layout.instance.scenario
     who, where = source_names(layout), [r.id for r in s.regions]
-    models = layout.instance.variants[0]
+    models = [name for name, _ in layout.instance.copies[0]]
     held = [f"{r},{m}" for r in where for m in models]
     columns = layout.instance.columns
     places = zip(columns.source, columns.region, columns.point, strict=True)
@@ -165,7 +165,7 @@ def row_names(layout: Layout, block: Rows) -> list[str]:
     s, who = layout.instance.scenario, source_names(layout)
     limited = np.isfinite(layout.instance.capacity).any(axis=1)
     floored = ~np.isnan(layout.instance.mean_accuracy_min)
-    held = [f"{r.id},{m}" for r in s.regions for m in layout.instance.variants[0]]
+    held = [f"{r.id},{m}" for r in s.regions for m, _ in layout.instance.copies[0]]
     moved = np.flatnonzero(sticky(layout.instance))
     one_hour = {
         "demand": who,

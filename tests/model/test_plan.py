@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 
+import wattlas
 from tests.strategies import scenarios
+from wattlas.errors import InfeasibleError
 from wattlas.model.plan import UNSERVED, Flows, Plan, SolveInfo, Status, Totals
 from wattlas.model.scenario import Scenario
 
@@ -53,11 +56,26 @@ def test_a_plan_without_flows_says_why(scenario: Scenario) -> None:
     """Where there is no placement, its table is an error that carries the conflict."""
     none = replace(plan_of(scenario), flows=None, status=Status.INFEASIBLE, conflict="no room")
     assert not none.ok
-    assert none.requests_by_region.sum() == 0
+    assert np.isnan(none.requests_by_region).all()
     with pytest.raises(ValueError, match="infeasible: no room"):
         none.to_polars()
     with pytest.raises(ValueError, match="infeasible: no room"):
         none.to_xarray()
+
+
+def test_an_infeasible_plan_has_no_totals() -> None:
+    """Every total is nan, not zero, and so is what is computed from them; it can be raised."""
+    s = wattlas.example("tiny", set=["classes.A.latency_budget_ms=1"])
+    none = wattlas.plan(s)
+    assert none.status is Status.INFEASIBLE
+    derived = ("cost_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
+    names = [total.name for total in fields(Totals)] + list(derived)
+    assert all(math.isnan(getattr(none.totals, name)) for name in names)
+    with pytest.raises(InfeasibleError, match="class A") as raised:
+        none.raise_if_infeasible()
+    assert raised.value.conflict == none.conflict
+    found = wattlas.plan(wattlas.example("tiny"))
+    assert found.raise_if_infeasible() is found
 
 
 def test_totals_add_up() -> None:

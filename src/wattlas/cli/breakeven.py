@@ -36,7 +36,7 @@ def command(
     Without --class, --from and --to: the largest moves of the least-cost plan.
     """
     from wattlas.errors import UsageError
-    from wattlas.studies.moves import breakevens, largest_moves
+    from wattlas.studies.moves import PlannedMove, breakevens, largest_moves
 
     named = [bool(klass), bool(origin), bool(target)]
     if any(named) and not all(named):
@@ -45,7 +45,7 @@ def command(
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
     if all(named):
-        moves = [(klass, origin, target)]
+        moves = [PlannedMove(klass, origin, target)]
     else:
         with progress("Placing"):
             moves = largest_moves(loaded)

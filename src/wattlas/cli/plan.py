@@ -15,7 +15,7 @@ from wattlas.cli.common import (
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.cli.tables import figure, show
-from wattlas.errors import InfeasibleError, LimitError, UsageError
+from wattlas.errors import LimitError, UsageError
 
 if TYPE_CHECKING:
     from wattlas.model.plan import Plan
@@ -80,8 +80,7 @@ def command(
     ready_engine(loaded)
     with progress("Placing"):
         placement = plan(loaded, time_limit_s=time_limit_s)
-    if str(placement.status) == "infeasible":
-        raise InfeasibleError(placement.conflict)
+    placement.raise_if_infeasible()
     if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:

@@ -61,7 +61,13 @@ else:
     RegionEntry = _model("RegionEntry", REGIONS)
     PointEntry = _model("PointEntry", POINTS, accuracy_by_class=_BY_CLASS)
     VariantEntry = _model(
-        "VariantEntry", POINTS, "accuracy", "weights_bytes", words=_SHARED, name=_NAME
+        "VariantEntry",
+        POINTS,
+        "accuracy",
+        "weights_bytes",
+        "accelerators",
+        words=_SHARED,
+        name=_NAME,
     )
     TokenProfileEntry = _model("TokenProfileEntry", TOKEN_PROFILES, *_TOKENS)
     ClassEntry = _model("ClassEntry", CLASSES)

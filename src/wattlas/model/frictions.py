@@ -26,8 +26,9 @@ class Frictions:
     """Costs that couple neighbouring hours. Without them the hours are solved apart.
 
     Starting capacity for model m in region r costs
-    F[m,r] = `start_usd_per_gpu_h` + `start_kwh_per_gpu_h` · PUE · price, per GPU-h/h started;
-    the weights carried over the egress price come on top where `carry_weights` is set.
+    F[m,r] = `start_usd_per_gpu_h` + `start_kwh_per_gpu_h` · PUE · (price + carbon at its price),
+    per GPU-h/h started; the weights carried over the egress price come on top where `carry_weights`
+    is set, once for each copy of the model.
     """
 
     start_usd_per_gpu_h: float = 0.0
@@ -36,7 +37,7 @@ class Frictions:
     start_kwh_per_gpu_h: float = 0.0
     """Warm-up energy per GPU-h/h started, IT kWh."""
     carry_weights: bool = False
-    """Charge the model's bytes over the egress price per GPU started."""
+    """Charge the model's bytes over the egress price for each copy started."""
     move_state: bool = False
     """Charge sticky classes for the session state that moves."""
     initial: Initial = Initial.HOME

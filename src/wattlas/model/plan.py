@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wattlas.errors import InfeasibleError
 from wattlas.model.scenario import Scenario
 from wattlas.units import G_PER_KG, KWH_PER_MWH
 
@@ -114,6 +115,11 @@ class Totals:
     carbon_marginal_kg: float | None = None
     rtt_mean_ms: float = 0.0
 
+    @staticmethod
+    def unknown() -> Totals:
+        """The totals of a plan that has no placement: nan, every one."""
+        return Totals(**dict.fromkeys((total.name for total in fields(Totals)), float("nan")))
+
     @property
     def cost_usd(self) -> float:
         """All money, carbon at its internal price included."""
@@ -176,14 +182,15 @@ class Plan:
     """Where every request runs in every hour.
 
     `status` comes first: flows and totals hold only where it is `optimal`, `limit` or
-    `heuristic`. `conflict` says in words why there is none where it is `infeasible`.
+    `heuristic`; without a placement every total is nan. `conflict` says in words why there is none
+    where it is `infeasible`.
     """
 
     status: Status
     scenario: Scenario
     info: SolveInfo
     flows: Flows | None = None
-    totals: Totals = field(default_factory=Totals)
+    totals: Totals = field(default_factory=Totals.unknown)
     objective: float = float("nan")
     """USD for a least-cost plan, tCO2e for a least-carbon one."""
     duals: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -206,6 +213,12 @@ class Plan:
             self.status in (Status.OPTIMAL, Status.LIMIT) and not np.isnan(self.objective)
         )
 
+    def raise_if_infeasible(self) -> Plan:
+        """The plan itself. Raises InfeasibleError with the conflict where it is infeasible."""
+        if self.status is Status.INFEASIBLE:
+            raise InfeasibleError(self.conflict)
+        return self
+
     @property
     def capacity_price_usd_per_gpu_h(self) -> np.ndarray | None:
         """What one more GPU-h of capacity is worth, ≥ 0, (R, T); None where the plan has no duals.
@@ -217,11 +230,13 @@ class Plan:
 
     @cached_property
     def requests_by_region(self) -> np.ndarray:
-        """Requests/h in each region and hour, shape (R, T)."""
-        out = np.zeros((len(self.scenario.regions), self.scenario.hours.count))
-        if self.flows is not None:
-            f, on = self.flows, self.flows.served
-            np.add.at(out, (f.region[on], f.hour[on]), f.requests_per_h[on])
+        """Requests/h in each region and hour, shape (R, T); nan where the plan has no flows."""
+        shape = (len(self.scenario.regions), self.scenario.hours.count)
+        if self.flows is None:
+            return np.full(shape, np.nan)
+        out = np.zeros(shape)
+        f, on = self.flows, self.flows.served
+        np.add.at(out, (f.region[on], f.hour[on]), f.requests_per_h[on])
         return out
 
     def to_polars(self) -> polars.DataFrame:

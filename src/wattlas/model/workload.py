@@ -120,7 +120,9 @@ class OperatingPoint:
     hardware: str = ""
     accuracy_by_class: Mapping[str, float] = field(default_factory=dict)
     weights_bytes: float = 0.0
-    """Size of the model: what a cold start carries over the network."""
+    """Size of the model: what a cold start carries over the network, once for each copy."""
+    accelerators: float = 1.0
+    """Accelerators that one copy of the model spans: each carries its part of the weights."""
     source: str = ""
     contract: str = ""
     """Id of the tier whose degraded requests run here; empty: a point of its own. See `offer`."""
@@ -135,6 +137,7 @@ class OperatingPoint:
         yield from numbers(self, at, SHARE, "accuracy")
         yield from rates(self, at, "accuracy_by_class", SHARE)
         yield from numbers(self, at, NOT_NEGATIVE, *_PER_POINT)
+        yield from numbers(self, at, POSITIVE, "accelerators")
 
 
 _PER_POINT = (

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, UsageError
+from wattlas.errors import InputError, LimitError, Problem, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
@@ -171,8 +171,7 @@ def _kept(path: Path, chunk: Scenario) -> dict[str, Any] | None:
 def _made(path: Path, chunk: Scenario, time_limit_s: float | None) -> dict[str, Any]:
     """Plan a chunk and write its part."""
     placement = plan(chunk, time_limit_s=time_limit_s)
-    if str(placement.status) == "infeasible":
-        raise InfeasibleError(placement.conflict)
+    placement.raise_if_infeasible()
     if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     summary = Summary.of(placement).as_dict()

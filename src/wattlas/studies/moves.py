@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,44 +22,59 @@ from wattlas.placement.tables import metrics
 MOVES_PER_CLASS = 3
 
 
-def largest_moves(scenario: Scenario) -> list[tuple[str, str, str]]:
-    """(class, from, to) of the moves that carry the most energy in the plan of a scenario."""
+class PlannedMove(NamedTuple):
+    """A move that a plan makes, by ids: the class, from where to where, and at which point."""
+
+    klass: str
+    origin: str
+    target: str
+    point: str | None = None
+    """The operating point that most of its energy runs at; None: the cheapest that may run."""
+
+
+def largest_moves(scenario: Scenario) -> list[PlannedMove]:
+    """The moves that carry the most energy in the plan of a scenario."""
     best = plan(scenario)
     if not best.ok:
         raise InfeasibleError(best.conflict)
     return moves_of(build_instance(scenario), best)
 
 
-def moves_of(instance: Instance, best: Plan) -> list[tuple[str, str, str]]:
-    """(class, from, to) of the moves that carry the most energy away from the nearest region."""
-    scenario, regions = instance.scenario, len(instance.scenario.regions)
+def moves_of(instance: Instance, best: Plan) -> list[PlannedMove]:
+    """The moves that carry the most energy away from the nearest region, by class."""
+    scenario = instance.scenario
+    regions, points = len(scenario.regions), len(scenario.points)
     home_of = home_region(scenario, instance.judged)
-    totals = np.zeros((len(scenario.classes), regions * regions))
+    shape = (len(scenario.classes), regions * regions, points)
+    grid = np.zeros(int(np.prod(shape)))
     for flows, energy in metrics.with_energy(best):
         home = home_of[flows.metro, flows.klass]
         on = flows.served & (home >= 0) & (flows.region != home)
         pair = (flows.klass[on].astype(np.int64) * regions + home[on]) * regions + flows.region[on]
-        totals += np.bincount(pair, energy[on], totals.size).reshape(totals.shape)
-    moves: list[tuple[str, str, str]] = []
-    for klass, total in zip(scenario.classes, totals, strict=True):
+        grid += np.bincount(pair * points + flows.point[on], energy[on], len(grid))
+    by_point = grid.reshape(shape)
+    moves: list[PlannedMove] = []
+    for klass, energy_of in zip(scenario.classes, by_point, strict=True):
+        total = energy_of.sum(axis=1)
         for pair in np.argsort(-total, kind="stable")[:MOVES_PER_CLASS]:
             if total[pair] > 0:
                 origin, target = scenario.regions[pair // regions], scenario.regions[pair % regions]
-                moves.append((klass.id, origin.id, target.id))
+                point = scenario.points[int(energy_of[pair].argmax())]
+                moves.append(PlannedMove(klass.id, origin.id, target.id, point.id))
     return moves
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Break-evens of moves: (class, from, to) → one root per quantity."""
+    """Break-evens of moves: one root per quantity."""
 
-    roots: dict[tuple[str, str, str], list[BreakEven]]
+    roots: dict[PlannedMove, list[BreakEven]]
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row per move and quantity, for JSON."""
         return [
-            {"class": klass, "from": origin, "to": target, "breakeven": root}
-            for (klass, origin, target), roots in self.roots.items()
+            {"class": klass, "from": origin, "to": target, "point": point, "breakeven": root}
+            for (klass, origin, target, point), roots in self.roots.items()
             for root in roots
         ]
 
@@ -72,7 +87,7 @@ class Moves:
             Column("unit", Kind.TEXT),
             Column("reason", Kind.TEXT, head="why"),
         )
-        for (klass, origin, target), roots in self.roots.items():
+        for (klass, origin, target, point), roots in self.roots.items():
             rows = (
                 {
                     "quantity": str(root.quantity),
@@ -83,25 +98,27 @@ class Moves:
                 }
                 for root in roots
             )
-            title = f"class {klass}: {origin} → {target}"
+            title = f"class {klass}: {origin} → {target}{f' at {point}' if point else ''}"
             yield Listing(title, columns, table_of(rows, (c.name for c in columns)))
 
 
 def breakevens(
     scenario: Scenario,
-    moves: Sequence[tuple[str, str, str]],
+    moves: Sequence[PlannedMove],
     point: str | None = None,
     metro: str | None = None,
     *,
     returns: bool = False,
     stay_h: float | None = None,
 ) -> Moves:
-    """The break-evens of each move: `point`, `metro`, `returns` and `stay_h` as in `breakeven`."""
-    return Moves(
-        {
-            move: list(
-                breakeven_between(scenario, *move, point, metro, returns=returns, stay_h=stay_h)
-            )
-            for move in moves
-        }
-    )
+    """The break-evens of each move, at `point` where given instead of its own.
+
+    `metro`, `returns` and `stay_h` are as in `breakeven`.
+    """
+    roots: dict[PlannedMove, list[BreakEven]] = {}
+    for move in moves:
+        taken = move if point is None else move._replace(point=point)
+        roots[taken] = list(
+            breakeven_between(scenario, *taken, metro, returns=returns, stay_h=stay_h)
+        )
+    return Moves(roots)

@@ -12,6 +12,7 @@ _ACCURACY = ColumnSchema(
     "accuracy", "number", "A benchmark score, 0..1.", "both", 0, 1, fix=_PERCENT
 )
 _SOURCE = ColumnSchema("source", "note", "Where the figures come from.")
+_SPANS = "Accelerators that one copy of the model spans; 1 unless given."
 _PER_PROMPT = "Accelerator time per prompt token, s."
 _PER_ANSWER = "Accelerator time per answer token, s."
 _REQUEST_J = "IT energy per request beside that of its tokens, J; without tokens all of it."
@@ -37,6 +38,7 @@ _POINTS = (
     ColumnSchema(
         "weights_bytes", "number", "Size of the model: what a cold start carries.", lower=0
     ),
+    ColumnSchema("accelerators", "number", _SPANS, above=0),
     _SOURCE,
 )
 

@@ -103,7 +103,7 @@ def price_gap(move: Move) -> BreakEven:
 
 def carbon_price(move: Move) -> BreakEven:
     """γ*: internal carbon price at which the move just pays, USD/t."""
-    slope = float(requests(move) @ saving(move).carbon_t)
+    slope = float(requests(move) @ saving(move).carbon_t) - move.one_off_t
     alpha = gain_usd(replace(move, carbon_price_usd_per_t=0.0))
     now = move.carbon_price_usd_per_t
     return _root(move, Quantity.CARBON_PRICE, alpha, slope, now, floor=0.0)

@@ -13,7 +13,9 @@ from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
-from wattlas.units import BYTES_PER_GB, KWH_PER_MWH
+from wattlas.placement.constraints.start_up import starts_of
+from wattlas.placement.problem.feasibility import Closed, feasibility
+from wattlas.units import BYTES_PER_GB
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ class Place:
 class Move:
     """One block of demand that leaves `home` for `away` and pays `one_off_usd` to get there.
 
-    The one-off cost is M without the state: capacity started, weights carried, and both of the
-    way back where it returns. State is `sessions` · `state_bytes` at `state_usd_per_gb`, the
-    egress price of each crossing added up (two where it returns).
+    The one-off cost is M without the state: capacity started, weights carried, accelerators warmed
+    up, and all of the way back where it returns; `one_off_t` is what warm-up emits. State is
+    `sessions` · `state_bytes` at `state_usd_per_gb`, the egress price of each crossing added up
+    (two where it returns).
     """
 
     home: Place
@@ -50,6 +53,8 @@ class Move:
     payload_bytes: float = 0.0
     """Bytes per request between service node and region, both directions."""
     one_off_usd: float = 0.0
+    one_off_t: float = 0.0
+    """tCO2e of warm-up, which the carbon price makes money of."""
     sessions: float = 0.0
     state_bytes: float = 0.0
     """State of one session."""
@@ -100,8 +105,8 @@ class Move:
 
     @property
     def moving_usd(self) -> float:
-        """M: everything that is paid once."""
-        return self.one_off_usd + self.state_usd
+        """M: everything that is paid once, warm-up's carbon at its price included."""
+        return self.one_off_usd + self.state_usd + self.one_off_t * self.carbon_price_usd_per_t
 
 
 @dataclass(frozen=True)
@@ -182,8 +187,9 @@ def move_between(
 
     Capacity is started, and state carried, for the busiest step; starting is paid at the price
     of the first step, the way back at the mean price of home. Without `point_id` it is the
-    cheapest operating point at home that both regions run. Sampled steps count as the hours they
-    stand for. UsageError names an id that the scenario does not have.
+    cheapest operating point at home that both regions run, in time where one is. Sampled steps
+    count as the hours they stand for, in means, too. UsageError names an id that the scenario does
+    not have.
     """
     k = _index("class", class_id, [c.id for c in scenario.classes])
     h, r = (_index("region", x, [y.id for y in scenario.regions]) for x in (from_region, to_region))
@@ -202,17 +208,21 @@ def move_between(
         payload_bytes=klass.bytes_per_request,
         sessions=busiest / klass.requests_per_session_h if _carries_state(scenario, klass) else 0.0,
         state_bytes=klass.session_state_bytes,
-        state_usd_per_gb=float(egress[1].mean() + (egress[0].mean() if returns else 0.0)),
+        state_usd_per_gb=_mean(scenario, egress[1]) + returns * _mean(scenario, egress[0]),
         carbon_price_usd_per_t=scenario.objective.carbon_price_usd_per_t,
         step_hours=scenario.hours.hours,
         stay_h=stay_h,
     )
-    point = _point(scenario, klass, move, (h, r), point_id)
-    start = _start_usd_per_gpu_h(scenario, point, r, first=True)
-    back = _start_usd_per_gpu_h(scenario, point, h, first=False) if returns else 0.0
+    point = _point(scenario, klass, move, (h, r), who, point_id)
     gpu_h = klass.gpu_h(point)
+    starts = [_start(scenario, point, r, first=True)]
+    starts += [_start(scenario, point, h, first=False)] if returns else []
     return replace(
-        move, it_kwh=klass.it_kwh(point), gpu_h=gpu_h, one_off_usd=busiest * gpu_h * (start + back)
+        move,
+        it_kwh=klass.it_kwh(point),
+        gpu_h=gpu_h,
+        one_off_usd=busiest * gpu_h * sum(usd for usd, _ in starts),
+        one_off_t=busiest * gpu_h * sum(tonnes for _, tonnes in starts),
     )
 
 
@@ -249,20 +259,22 @@ def _carries_state(scenario: Scenario, klass: WorkloadClass) -> bool:
     return klass.state is State.PINNED
 
 
-def _start_usd_per_gpu_h(
+def _mean(scenario: Scenario, series: np.ndarray) -> float:
+    """Mean of a series over time, each step as long as the hours that it stands for."""
+    return float(np.average(series, weights=scenario.hours.hours))
+
+
+def _start(
     scenario: Scenario, point: OperatingPoint, r: int, *, first: bool
-) -> float:
-    """F[m,r] ≥ 0: USD per GPU-h/h started, at the price of the first step or at the mean price."""
-    region, frictions = scenario.regions[r], scenario.frictions
-    price = scenario.price_usd_per_mwh[r]
-    paid = float(price[0] if first else price.mean())
-    warm_up = frictions.start_kwh_per_gpu_h * region.pue * paid / KWH_PER_MWH
-    base = frictions.start_usd_by_region.get(region.id, frictions.start_usd_per_gpu_h)
-    carried = 0.0
-    if frictions.carry_weights:
-        inbound = float(scenario.network.egress_usd_per_gb[:, r].mean())
-        carried = point.weights_bytes / BYTES_PER_GB * inbound
-    return max(base + warm_up + carried, 0.0)
+) -> tuple[float, float]:
+    """(USD, tCO2e) per GPU-h/h started, at the signals of the first step or at their means."""
+    starts, pue = starts_of(scenario, (point,)), scenario.regions[r].pue
+    signals = (scenario.price_usd_per_mwh[r], scenario.deciding_g_per_kwh[r])
+    price, grams = (
+        np.asarray(signal[0] if first else _mean(scenario, signal)) for signal in signals
+    )
+    usd = starts.money(float(starts.usd[r, 0]), pue, price)
+    return float(usd), float(starts.carbon_t(pue, grams))
 
 
 def _point(
@@ -270,19 +282,25 @@ def _point(
     klass: WorkloadClass,
     move: Move,
     regions: tuple[int, int],
+    who: np.ndarray,
     wanted: str | None,
 ) -> OperatingPoint:
-    """The point named, or the cheapest at home that the class may use and both regions run."""
+    """The point named, or the cheapest at home that the class may use and both regions run.
+
+    Those that are in time for all of the demand in both regions come first, where there are any:
+    a move between regions that are too far is looked at all the same.
+    """
     if wanted is not None:
         return scenario.points[_index("operating point", wanted, [p.id for p in scenario.points])]
     places = [scenario.regions[r] for r in regions]
-    able = [
-        p
-        for p in scenario.points
-        if (klass.points is None or p.id in klass.points)
-        and klass.accuracy(p) >= klass.accuracy_min
-        and all(place.variants is None or p.variant in place.variants for place in places)
-    ]
+    k = scenario.classes.index(klass)
+    closed = feasibility(scenario).closed[who, k][:, regions]
+    asks = (scenario.demand_per_h[who, k] > 0).any(axis=1)
+    here = asks if asks.any() else np.ones_like(asks)
+    unusable = int(Closed.POINT | Closed.ACCURACY | Closed.VARIANT)
+    may = ~((closed[here] & unusable) != 0).any(axis=(0, 1))
+    in_time = may & ~((closed[here] & int(Closed.LATENCY)) != 0).any(axis=(0, 1))
+    able = [scenario.points[o] for o in np.flatnonzero(in_time if in_time.any() else may)]
     if not able:
         raise UsageError(
             f"no operating point of class `{klass.id}` runs in both `{places[0].id}` and "
@@ -290,6 +308,6 @@ def _point(
         )
     energy = energy_usd_per_kwh(places[0].pue, move.series(move.home.price_usd_per_mwh))
     tonnes = carbon_t_per_kwh(places[0].pue, move.series(move.home.carbon_g_per_kwh))
-    per_kwh = float((energy + move.carbon_price_usd_per_t * tonnes).mean())
+    per_kwh = _mean(scenario, energy + move.carbon_price_usd_per_t * tonnes)
     per_gpu_h = move.home.usd_per_gpu_h
     return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * per_gpu_h)

@@ -63,13 +63,24 @@ class Link:
         """Its rows over the hours of a layout that has its blocks."""
         raise NotImplementedError
 
-    def costs(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-        """(column, USD per unit), weighted by the steps that each step stands for."""
+    def charges(self, scenario: Scenario, unit: str) -> bool:
+        """Whether it adds to a measure in this unit: `USD`, or `t` of carbon that decides."""
+        return unit == "USD"
+
+    def costs(self, layout: Layout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
+        """(column, so much of the unit), weighted by the steps that each step stands for."""
         raise NotImplementedError
 
-    def usd(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
-        """What a set of flows pays, USD per step, not weighted, (T,): its closed form."""
+    def amount(self, instance: Instance, flows: SourceFlows, unit: str = "USD") -> np.ndarray:
+        """What a set of flows pays or emits, per step, not weighted, (T,): its closed form."""
         raise NotImplementedError
+
+    def components(self, instance: Instance, flows: SourceFlows) -> dict[str, np.ndarray]:
+        """What of it is energy and carbon, by the name of its total; per step, not weighted, (T,).
+
+        `energy_usd` is a part of what is paid, and so is the deciding carbon at its price.
+        """
+        return {}
 
     def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
         """What ran before the first of these steps, as `Layout.before` takes it; None: free."""

@@ -27,30 +27,37 @@ class LevelLink(Link):
         """What a set of flows holds in each step, (A, B, T)."""
         raise NotImplementedError
 
-    def usd_per_rise(self, instance: Instance) -> np.ndarray:
-        """What a unit of rise costs in each step, (A, B, T), or (A, B, 1) where always the same."""
+    def per_rise(self, instance: Instance, unit: str) -> np.ndarray:
+        """What a unit of rise costs in each step, in a unit that it charges in: (A, B, T), or
+        (A, B, 1) where always the same.
+        """
         raise NotImplementedError
 
-    def costs(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-        """The price of each rise; nothing where the link has no columns."""
-        if not layout.has(self.rise_block):
+    def costs(self, layout: Layout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
+        """The price of each rise; nothing where the link has no columns, or charges otherwise."""
+        charged = self.charges(layout.instance.scenario, unit)
+        if not (charged and layout.has(self.rise_block)):
             return np.zeros(0, np.int64), np.zeros(0)
         instance, hours = layout.instance, layout.hours
         weight = instance.scenario.hours.weight
-        price = self.usd_per_rise(instance)
+        price = self.per_rise(instance, unit)
         every = np.broadcast_to(price, (*price.shape[:2], len(weight)))[:, :, hours]
         value = weight[hours][:, None] * every.reshape(-1, len(hours)).T
         return layout.column(self.rise_block).ravel(), value.ravel()
 
-    def usd(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+    def amount(self, instance: Instance, flows: SourceFlows, unit: str = "USD") -> np.ndarray:
         """The price times the positive part of each rise."""
-        price, hours = self.usd_per_rise(instance), instance.demand.shape[1]
+        price = self.per_rise(instance, unit)
         if not price.size:
-            return np.zeros(hours)
-        before = None if is_free(instance) else self._at_start(instance, np.arange(hours))
-        up = rise(instance, self.level(instance, flows), before)
-        total: np.ndarray = (price * up).sum(axis=(0, 1))
+            return np.zeros(instance.demand.shape[1])
+        total: np.ndarray = (price * self.rises(instance, flows)).sum(axis=(0, 1))
         return total
+
+    def rises(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
+        """The positive part of each rise, (A, B, T)."""
+        every = np.arange(instance.demand.shape[1])
+        before = None if is_free(instance) else self._at_start(instance, every)
+        return rise(instance, self.level(instance, flows), before)
 
     def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
         """The level of the last hour, (A·B,)."""

@@ -69,13 +69,37 @@ def links(scenario: Scenario) -> list[Link]:
     return [link for link in made if link is not None]
 
 
-def linked_usd(instance: Instance, flows: SourceFlows) -> np.ndarray:
-    """What flows pay for what ties hours together, USD per step as it is weighted; (T,)."""
+def linked(instance: Instance, flows: SourceFlows, unit: str) -> np.ndarray:
+    """What ties hours together adds to a measure in a unit, per step as it is weighted; (T,).
+
+    Nothing where no link charges in the unit.
+    """
     total = np.zeros(instance.demand.shape[1])
     for link in links(instance.scenario):
-        total += link.usd(instance, flows)
+        if link.charges(instance.scenario, unit):
+            total += link.amount(instance, flows, unit)
     weighted: np.ndarray = total * instance.scenario.hours.weight
     return weighted
+
+
+def linked_usd(instance: Instance, flows: SourceFlows) -> np.ndarray:
+    """What flows pay for what ties hours together, USD per step as it is weighted; (T,)."""
+    return linked(instance, flows, "USD")
+
+
+def linked_components(instance: Instance, flows: SourceFlows) -> dict[str, float]:
+    """Energy and carbon of what ties hours together, weighted, by the name of its total."""
+    sums: dict[str, float] = {}
+    for link in links(instance.scenario):
+        for name, per_step in link.components(instance, flows).items():
+            weighted = float(per_step @ instance.scenario.hours.weight)
+            sums[name] = sums.get(name, 0.0) + weighted
+    return sums
+
+
+def links_charge(scenario: Scenario, unit: str) -> bool:
+    """Whether anything that ties hours together adds to a measure in this unit."""
+    return any(link.charges(scenario, unit) for link in links(scenario))
 
 
 def coupling(scenario: Scenario) -> Window | None:

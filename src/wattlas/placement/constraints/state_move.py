@@ -55,8 +55,8 @@ class StateMoveLink(LevelLink):
         of_sticky: np.ndarray = requests(instance, flows)[sticky(instance)]
         return of_sticky
 
-    def usd_per_rise(self, instance: Instance) -> np.ndarray:
-        """η · S_k, (S', R, 1)."""
+    def per_rise(self, instance: Instance, unit: str) -> np.ndarray:
+        """η · S_k, USD, (S', R, 1)."""
         price: np.ndarray = state_usd(instance)[sticky(instance)][:, :, None]
         return price
 

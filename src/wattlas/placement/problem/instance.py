@@ -154,11 +154,16 @@ class Instance:
         return counted
 
     @cached_property
-    def variants(self) -> tuple[tuple[str, ...], np.ndarray]:
-        """Names of the model variants, and the variant of each point, int, shape (O,)."""
-        names = tuple(dict.fromkeys(p.variant for p in self.scenario.points))
-        at = {name: m for m, name in enumerate(names)}
-        return names, np.array([at[p.variant] for p in self.scenario.points], dtype=np.int64)
+    def copies(self) -> tuple[tuple[tuple[str, float], ...], np.ndarray]:
+        """Kinds of copies of a model, and that of each point, int, shape (O,).
+
+        A kind is a model variant and the accelerators that a copy of it spans.
+        """
+        points = self.scenario.points
+        kinds = tuple(dict.fromkeys((p.variant, p.accelerators) for p in points))
+        at = {kind: m for m, kind in enumerate(kinds)}
+        each = [at[p.variant, p.accelerators] for p in points]
+        return kinds, np.array(each, dtype=np.int64)
 
     @cached_property
     def home(self) -> np.ndarray:

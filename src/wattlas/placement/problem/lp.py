@@ -12,7 +12,7 @@ The rows are those of the demand and of every constraint that the program is ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +22,9 @@ from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.rows import HourlyRows, Rows, repeated
 from wattlas.placement.problem.unit_values import Measure
+
+Costs = Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]
+"""What further columns cost: by unit, (column, so much of it)."""
 
 
 @dataclass(frozen=True)
@@ -119,18 +122,17 @@ def hourly(layout: Layout, rows: HourlyRows) -> Rows | None:
 
 
 def window_limits(
-    layout: Layout, limits: Sequence[Limit], costs: Iterable[tuple[np.ndarray, np.ndarray]] = ()
+    layout: Layout, limits: Sequence[Limit], costs: Costs | None = None
 ) -> Rows | None:
     """Σ_h hours[h] · Σ measure·x ≤ bound, one row per limit.
 
-    `costs` are what further columns cost, USD: part of every limit on money.
+    `costs` are what further columns cost, by unit: part of every limit in it.
     """
     if not limits:
         return None
-    priced = list(costs)
     parts = []
     for limit in limits:
-        values = objective(layout, limit.measure, priced)
+        values = objective(layout, limit.measure, costs)
         inside = np.isin(layout.hours, limit.steps)
         blocks = ["x", "o", *layout.blocks]
         index = np.concatenate([layout.column(block)[inside].ravel() for block in blocks])
@@ -145,10 +147,8 @@ def window_limits(
     )
 
 
-def objective(
-    layout: Layout, measure: Measure, costs: Iterable[tuple[np.ndarray, np.ndarray]] = ()
-) -> np.ndarray:
-    """Value of every column, hours weighted; what links cost enters where the measure is money."""
+def objective(layout: Layout, measure: Measure, costs: Costs | None = None) -> np.ndarray:
+    """Value of every column, hours weighted, with what links cost in the unit of the measure."""
     instance, columns = layout.instance, layout.instance.columns
     out = np.zeros(layout.columns)
     x = layout.column("x")
@@ -157,7 +157,6 @@ def objective(
         out[x[h]] = instance.hours[t] * units
     price = measure.per_on_demand[layout.buyers] * layout.unit_gpu
     out[layout.column("o")] = instance.hours[layout.hours][:, None] * price
-    if measure.unit == "USD":
-        for index, value in costs:
-            out[index] += value
+    for index, value in (costs or {}).get(measure.unit, ()):
+        out[index] += value
     return out

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from wattlas.model.plan import Totals
-from wattlas.placement.constraints.registry import linked_usd
+from wattlas.placement.constraints.registry import linked_components, linked_usd
 from wattlas.placement.problem import unit_values as units
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
@@ -117,16 +117,26 @@ def _bought(instance: Instance, flows: SourceFlows) -> np.ndarray:
 
 
 def totals(instance: Instance, flows: SourceFlows, *, linked: bool = True) -> Totals:
-    """Sums over the window of a placement, with what ties hours together counted or not."""
+    """Sums over the window of a placement, with what ties hours together counted or not.
+
+    Warm-up energy is energy, its bill a part of `energy_usd`, and it emits: `friction_usd` is the
+    rest of what links cost.
+    """
     account = Account.of(instance, flows)
     sums = {name: account.total(measure) for name, measure in components(instance).items()}
     gamma = instance.scenario.objective.carbon_price_usd_per_t
+    friction_usd = 0.0
+    if linked:
+        own = linked_components(instance, flows)
+        sums = {name: value + own.get(name, 0.0) for name, value in sums.items()}
+        told = own.get("energy_usd", 0.0) + gamma * own.get("carbon_kg", 0.0) / KG_PER_T
+        friction_usd = float(linked_usd(instance, flows).sum()) - told
     return Totals(
         **sums,
         reserved_usd=float(instance.scenario.reserved_usd.sum()),
         unserved_requests=float(account.unserved.sum()),
         late_requests=account.late_requests(),
-        friction_usd=float(linked_usd(instance, flows).sum()) if linked else 0.0,
+        friction_usd=friction_usd,
         unserved_usd=account.total(units.unserved_price(instance)),
         carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
         rtt_mean_ms=account.mean_rtt_ms(),

@@ -21,6 +21,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.api import plan
 from wattlas.placement.compare.counterfactual import label, present, without
+from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -182,8 +183,10 @@ def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str
     """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
     gamma = scenario.objective.carbon_price_usd_per_t
     cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma), keep_flows=False)
+    # Frictions that only cost money move no carbon.
+    free = scenario if links_charge(scenario, "t") else replace(scenario, frictions=Frictions())
     cleanest = plan(
-        replace(scenario, frictions=Frictions()),  # they cost money, and move no carbon
+        free,
         objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
         keep_flows=False,
     )

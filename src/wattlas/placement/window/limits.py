@@ -11,7 +11,7 @@ import numpy as np
 from wattlas.model.offer import full_service
 from wattlas.model.plan import LimitReport
 from wattlas.placement.constraints.objective_cap import given_cap
-from wattlas.placement.constraints.registry import by_name, linked_usd, window_limits
+from wattlas.placement.constraints.registry import by_name, linked, window_limits
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -116,7 +116,8 @@ def reports(
 ) -> tuple[LimitReport, ...]:
     """What each limit allowed, what was used of it, and what one more unit would save.
 
-    What ties hours together is part of what is used of a limit on money.
+    What ties hours together is part of what is used of a limit on money, and on carbon where it
+    emits.
     """
     utc = instance.scenario.hours.utc
     used_by_measure: dict[int, np.ndarray] = {}
@@ -125,8 +126,8 @@ def reports(
         measure, steps = limit.measure, limit.steps
         if id(measure) not in used_by_measure:
             used = measure.by_hour(instance, solution.flows)
-            money = linked_usd(instance, solution.flows) if measure.unit == "USD" else 0.0
-            used_by_measure[id(measure)] = used + money
+            added = linked(instance, solution.flows, measure.unit)
+            used_by_measure[id(measure)] = used + added
         used_here, total = float(used_by_measure[id(measure)][steps].sum()), limit.total
         out.append(
             LimitReport(

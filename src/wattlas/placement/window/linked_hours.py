@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.model.plan import Status
-from wattlas.placement.constraints.registry import linked_usd
+from wattlas.placement.constraints.registry import linked, links_charge
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution, join_steps
 from wattlas.placement.problem.instance import Instance
@@ -54,24 +54,34 @@ def _cheapest_of_cleanest(
     run: np.ndarray,
     time_limit_s: float | None,
 ) -> Solution:
-    """Links are money, so the least carbon is found hour by hour; what is then made least is the
-    cost, links included, at that carbon.
+    """The least carbon first, then the least cost at that carbon, links included in both.
+
+    Where no link emits the least carbon is found hour by hour.
     """
-    limits = _as_clean(instance, apart, run)
+    cleanest = apart
+    if links_charge(instance.scenario, main.unit):
+        cleanest = RollingHorizon(instance, main, run).solve(time_limit_s)
+    if not cleanest.ok:
+        return replace(solve_hours(instance, main, tie, run), status=Status.LIMIT)
+    limits = _as_clean(instance, cleanest, run)
     solution = RollingHorizon(instance, tie, run, limits).solve(time_limit_s)
     if solution.status is Status.OPTIMAL:
-        return replace(solution, limit_price=np.zeros(0))
+        info = replace(solution.info, gap=cleanest.info.gap)
+        return replace(solution, limit_price=np.zeros(0), status=cleanest.status, info=info)
+    if cleanest is not apart:
+        return replace(cleanest, status=Status.LIMIT)
     return replace(solve_hours(instance, main, tie, run), status=Status.LIMIT)
 
 
-def _as_clean(instance: Instance, apart: Solution, run: np.ndarray) -> tuple[Limit, ...]:
-    """Limits that leave a run the carbon of its hours apart, and no more demand unserved.
+def _as_clean(instance: Instance, cleanest: Solution, run: np.ndarray) -> tuple[Limit, ...]:
+    """Limits that leave a run the carbon of a solution, links included, and no more unserved.
 
     One limit on both would let rounding of what weighs most, unserved demand, pass for carbon.
     """
     limits = []
     for name, measure in (("carbon", carbon(instance)), ("unserved", unserved(instance))):
-        used = float(measure.by_hour(instance, apart.flows)[run].sum())
+        by_hour = measure.by_hour(instance, cleanest.flows)
+        used = float((by_hour + linked(instance, cleanest.flows, measure.unit))[run].sum())
         limits.append(Limit("", name, measure, used + PROVEN * abs(used), run))
     return tuple(limits)
 
@@ -105,20 +115,20 @@ def _out_of_time(
 ) -> Solution:
     """What the limits allow without links: a placement, and a bound that links only raise.
 
-    A limit on money includes what links cost, so links may break it: then nothing was found.
+    A limit holds what links add to it, too, and may be broken by them: then nothing was found.
     """
     solution = solve_limits(instance, main, tie, limits)
     if not solution.ok:
         return solution
-    paid = linked_usd(instance, solution.flows)
     value = float(main.by_hour(instance, solution.flows).sum())
-    total = value + float(paid.sum()) * (main.unit == "USD")
+    total = value + float(linked(instance, solution.flows, main.unit).sum())
     gap = (total - value + solution.info.gap * abs(value)) / max(abs(total), 1e-300)
     status = Status.OPTIMAL if gap <= PROVEN else Status.LIMIT
     info = replace(solution.info, gap=max(gap, 0.0))
     for limit in limits:
-        if limit.measure.unit == "USD":
-            used = (limit.measure.by_hour(instance, solution.flows) + paid)[limit.steps].sum()
+        if links_charge(instance.scenario, limit.measure.unit):
+            added = linked(instance, solution.flows, limit.measure.unit)
+            used = (limit.measure.by_hour(instance, solution.flows) + added)[limit.steps].sum()
             if not within(float(used), limit.bound):
                 return replace(solution, status=Status.FAILED, info=info)
     return replace(solution, status=status, info=info)
@@ -133,12 +143,12 @@ def _least(
     for n, limit in enumerate(limits):
         solution = solve_hours(instance, limit.measure, None, limit.steps)
         used = limit.measure.by_hour(instance, solution.flows)
-        if limit.measure.unit == "USD":
-            single_window = RollingHorizon(instance, limit.measure, every, undivided=True).solve(
+        if links_charge(instance.scenario, limit.measure.unit):
+            whole = RollingHorizon(instance, limit.measure, every, undivided=True).solve(
                 time_limit_s
             )
-            if single_window.status is Status.OPTIMAL:
-                used = limit.measure.by_hour(instance, single_window.flows)
-                used = used + linked_usd(instance, single_window.flows)
+            if whole.status is Status.OPTIMAL:
+                used = limit.measure.by_hour(instance, whole.flows)
+                used = used + linked(instance, whole.flows, limit.measure.unit)
         least[n] = float(used[limit.steps].sum())
     return beyond_reach(limits, least)

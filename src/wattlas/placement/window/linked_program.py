@@ -17,7 +17,7 @@ from wattlas.placement.hour.protocol import Solution, no_duals, unsolved
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Layout, demand, hourly, objective, window_limits
+from wattlas.placement.problem.lp import Costs, Layout, demand, hourly, objective, window_limits
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
 
@@ -52,7 +52,7 @@ def solve_linked(
     began = time.perf_counter()
     tied = links(instance.scenario) if linked.with_links else []
     layout = layout_of(instance, steps, tied, linked.before)
-    costs = [link.costs(layout) for link in tied]
+    costs = link_costs(layout, tied)
     cost = objective(layout, measure, costs)
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
@@ -97,11 +97,16 @@ def layout_of(
     return Layout(instance, steps, blocks, before)
 
 
+def link_costs(layout: Layout, tied: Sequence[Link]) -> Costs:
+    """What the columns of the links cost, in every unit that a link charges in."""
+    return {unit: [link.costs(layout, unit) for link in tied] for unit in ("USD", "t")}
+
+
 def program_rows(
     layout: Layout,
     tied: Sequence[Link],
     limits: Sequence[Limit] = (),
-    costs: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    costs: Costs | None = None,
 ) -> list[Rows]:
     """Every row: demand, the constraints of an hour, the links, the limits over windows."""
     blocks = [demand(layout)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from wattlas.model.objective import Solver
 from wattlas.model.plan import SolveInfo, Status
-from wattlas.placement.constraints.registry import linked_usd, links
+from wattlas.placement.constraints.registry import linked, links
 from wattlas.placement.engine import OPTIMAL
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.merge_sources import added_up, shared_out
@@ -168,7 +168,7 @@ class RollingHorizon:
     def _certified(self, solution: Solution) -> Solution:
         """The solution with its gap; optimal where the gap is rounding."""
         assert self.bound is not None
-        paid = linked_usd(self.unmerged, solution.flows)
+        paid = linked(self.unmerged, solution.flows, self.unmerged_measure.unit)
         total = float((self.unmerged_measure.by_hour(self.unmerged, solution.flows) + paid).sum())
         gap = max((total - self.bound.value) / max(abs(total), 1e-300), 0.0)
         status = Status.OPTIMAL if gap <= PROVEN else Status.LIMIT

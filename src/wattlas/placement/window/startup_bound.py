@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.placement.constraints.start_up import StartUpLink, start_usd_per_gpu_h
+from wattlas.placement.constraints.start_up import StartUpLink, start_per_gpu_h
 from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
 from wattlas.placement.hour.dispatch import ENGINE
 from wattlas.placement.hour.engine_hour import THREADED, program
@@ -69,11 +69,11 @@ class Coupled:
         self.program, self.surplus = _of_steps(made, steps), places.surplus
         self.hours = instance.hours[steps]
         weight = instance.scenario.hours.weight[steps]
-        self.most = start_usd_per_gpu_h(instance)[:, :, steps] * weight
-        """What a start costs, USD per GPU-h/h, (R, M, T')."""
+        self.most = start_per_gpu_h(instance, measure.unit)[:, :, steps] * weight
+        """What a start costs per GPU-h/h, in the unit of the measure, (R, M, T')."""
         if before is None:
             self.most[:, :, 0] = 0.0
-        self.variant = instance.variants[1]
+        self.variant = instance.copies[1]
         self.basis: Basis | None = None
 
     def bound(self, rho: np.ndarray) -> tuple[Bound, np.ndarray]:

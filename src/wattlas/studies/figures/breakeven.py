@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wattlas.errors import UsageError
 from wattlas.model.table import Column, Kind, Listing, rows_of, table_of
 from wattlas.studies.labels import class_label
 from wattlas.studies.registry import figure, listing, table
@@ -15,27 +14,23 @@ if TYPE_CHECKING:
     from wattlas.studies.study import Study
 
 COLUMNS = (
-    "class:text from_region:text to_region:text quantity:text value? unit:text? verdict:text "
-    "reason:text?"
+    "class:text from_region:text to_region:text point:text quantity:text value? unit:text? "
+    "verdict:text reason:text?"
 )
 _NAMES = [word.partition(":")[0].rstrip("?") for word in COLUMNS.split()]
 
 
 @table("breakeven", COLUMNS)
 def breakeven(findings: Findings) -> Table:
-    """Break-evens of each class's largest moves of the plan."""
-    from wattlas.placement.breakeven.breakeven import breakeven_between
-    from wattlas.studies.moves import moves_of
+    """Break-evens of each class's largest moves of the plan, at the point that it runs."""
+    from wattlas.studies.moves import breakevens, moves_of
 
+    moves = moves_of(findings.instance, findings.plan)
     rows: list[dict[str, Any]] = []
-    for klass, origin, target in moves_of(findings.instance, findings.plan):
-        try:
-            roots = breakeven_between(findings.scenario, klass, origin, target)
-        except UsageError:
-            continue
+    for move, roots in breakevens(findings.scenario, moves).roots.items():
         for root in roots:
             values = (root.value, root.unit, str(root.verdict), root.reason)
-            row = (klass, origin, target, str(root.quantity), *values)
+            row = (*move, str(root.quantity), *values)
             rows.append(dict(zip(_NAMES, row, strict=True)))
     return table_of(rows, _NAMES)
 
