@@ -18,10 +18,10 @@ from wattlas.placement.constraints.registry import links
 from wattlas.placement.constraints.state_move import sticky
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import Costs, Layout
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import carbon, cost
-from wattlas.placement.window.linked_program import layout_of, program_rows
+from wattlas.placement.window.linked_program import layout_of, link_costs, program_rows
 
 REGIONS = (
     Region(
@@ -114,14 +114,13 @@ def tiny_limits(instance: Instance) -> tuple[Limit, ...]:
 def tiny_rows(layout: Layout) -> dict[str, Rows]:
     """Every block of rows of the program by name: of the demand, each constraint, each limit."""
     tied = links(layout.instance.scenario)
-    costs = [link.costs(layout) for link in tied]
-    blocks = program_rows(layout, tied, tiny_limits(layout.instance), costs)
+    blocks = program_rows(layout, tied, tiny_limits(layout.instance), tiny_costs(layout))
     return {block.name: block for block in blocks}
 
 
-def tiny_costs(layout: Layout) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What the columns of the links cost."""
-    return [link.costs(layout) for link in links(layout.instance.scenario)]
+def tiny_costs(layout: Layout) -> Costs:
+    """What the columns of the links cost, by unit."""
+    return link_costs(layout, links(layout.instance.scenario))
 
 
 def column_names(layout: Layout) -> list[str]:

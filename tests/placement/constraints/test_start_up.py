@@ -46,7 +46,7 @@ def test_weights_are_carried_once_for_each_copy(tmp_path: Path, spans: int) -> N
 
 
 def test_copies_of_other_sizes_carry_other_shares(tmp_path: Path) -> None:
-    """Each size of copy carries its own share of the weights per GPU; the larger share costs more."""
+    """Each size of copy carries its own share of the weights per GPU: the smallest is taken."""
     common = {**POINT, "variant": "model", "weights_bytes": 4 * GB}
     world = two_regions(
         tmp_path,

@@ -37,7 +37,7 @@ LEAST_CARBON = float("inf")
 
 @dataclass(frozen=True)
 class _Row:
-    """A placement by unit, each (U,): kg, USD without a carbon price, requests not served."""
+    """By unit, each (U,): kg, variable USD without a carbon price, requests not served."""
 
     kg: np.ndarray
     usd: np.ndarray
@@ -84,7 +84,7 @@ class _Prober:
             raise InfeasibleError(short_words(part, limits, solution.limit_least))
         if self.tied:
             sums = totals(part, solution.flows)
-            usd = sums.cost_usd - sums.carbon_price_usd
+            usd = sums.variable_usd - sums.carbon_price_usd
             return tuple(np.array([v]) for v in (sums.carbon_kg, usd, sums.unserved_requests))
         measures = (carbon(part).times(KG_PER_T, "kg"), cost(part, 0.0), unserved(part))
         return tuple(measure.by_hour(part, solution.flows) for measure in measures)
@@ -117,9 +117,10 @@ def abatement(
     if not _is_cheapest(rows[-1], from_price[-1], prober):
         rows, from_price = rows[:-1], from_price[:-1]
     demand = prober.whole.demand @ prober.whole.hours
+    reserved_usd = float(scenario.reserved_usd.sum())
     return {
         "carbon_kg": [row.total[0] for row in rows],
-        "cost_usd": [row.total[1] for row in rows],
+        "cost_usd": [row.total[1] + reserved_usd for row in rows],
         "unserved_share": [float(row.unserved.sum()) / max(demand.sum(), 1e-300) for row in rows],
         "abatement_usd_per_t": from_price,
     }

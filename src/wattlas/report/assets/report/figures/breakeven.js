@@ -38,7 +38,7 @@
     };
     const body = sorted.map((row) => W.el(
       "tr", {}, W.el("td", {}, row.class),
-      W.el("td", {}, `${W.name("region", row.from_region)} → ${W.name("region", row.to_region)}`),
+      W.el("td", {}, `${W.name("region", row.from_region)} → ${W.name("region", row.to_region)}`, row.point ? W.el("small", {}, ` at ${row.point}`) : null),
       W.el("td", { class: "bar" }, row.value == null
         ? W.el("span", { class: "none" }, row.reason || "no such value")
         : [W.el("span", { class: "track" }, W.el("i", { style: `width:${part(row.value)}%` })), W.el("b", {}, say(row.value, row.quantity, row.unit))]),
