@@ -124,7 +124,7 @@ def show_plan(placement: Plan) -> None:
     caps = caps_listing(placement)
     if caps is not None:
         show(caps)
-    show(regions_listing(energy_by_region(placement), t.it_mwh))
+    show(regions_listing(energy_by_region(placement)))
     for said in notes(placement):
         typer.echo(said)
 

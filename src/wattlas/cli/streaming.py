@@ -115,7 +115,7 @@ def show_folder(meta: dict[str, Any]) -> None:
     fields = Totals.__dataclass_fields__
     totals = Totals(**{k: v for k, v in meta["totals"]["plan"].items() if k in fields})
     show(totals_listing(totals))
-    show(regions_listing(meta["regions"], totals.it_mwh))
+    show(regions_listing(meta["regions"]))
 
 
 @contextmanager

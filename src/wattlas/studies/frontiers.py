@@ -77,6 +77,8 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
         Column("saved_usd"),
         Column("saved_kg"),
     ]
+    if frontier.objective == "weighted":
+        columns.insert(2, Column("value", head="cost with carbon, USD", digits=7))
     unserved = np.concatenate([frontier.before_unserved_share, frontier.unserved_share])
     if unserved.any():
         columns.append(Column("unserved_share", Kind.SHARE, head="unserved"))
@@ -86,6 +88,7 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
         {
             "x": np.where(shown == users, frontier.users_x, frontier.x[shown]),
             "mark": [users_mark(frontier) if n == users else "" for n in shown],
+            "value": frontier.value[shown],
             "cost_usd": frontier.cost_usd[shown],
             "carbon_kg": frontier.carbon_kg[shown],
             "saved_usd": frontier.cost_usd[0] - frontier.cost_usd[shown],

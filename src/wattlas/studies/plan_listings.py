@@ -73,10 +73,10 @@ def totals_listing(totals: Totals) -> Listing:
     )
 
 
-def regions_listing(energy_mwh: Mapping[str, float], it_mwh: float) -> Listing:
-    """Where it runs, most energy first."""
+def regions_listing(energy_mwh: Mapping[str, float]) -> Listing:
+    """Where it runs, most energy first; shares are of the energy of all requests."""
     ranked = sorted(energy_mwh.items(), key=lambda item: -item[1])
-    whole = max(it_mwh, 1e-300)
+    whole = max(sum(energy_mwh.values()), 1e-300)
     return Listing(
         "Where it runs",
         (Column("region", Kind.TEXT), Column("mwh", head="MWh"), Column("share", Kind.SHARE)),
