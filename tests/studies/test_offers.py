@@ -27,8 +27,11 @@ USERS = Users(Prior(), count=400, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0, st
 
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
-    """The tiny example with users, and a class that must have the large model in full service."""
-    return replace(wattlas.example("tiny", set=["classes.A.accuracy_min=0.8"]), users=USERS)
+    """The tiny example by the hour, with users, and a class that must have the large model in full
+    service.
+    """
+    world = wattlas.example("tiny", scenario="on-demand", set=["classes.A.accuracy_min=0.8"])
+    return replace(world, users=USERS)
 
 
 @pytest.fixture(scope="module")
