@@ -51,7 +51,7 @@ def test_a_plan_of_several_windows_is_proven() -> None:
     s = wattlas.example("tiny")
     shed = tuple(replace(k, unserved_usd_per_request=1e-6) for k in s.classes)
     days = replace(s, classes=shed, hours=replace(s.hours, offset=s.hours.offset + 12))
-    usd = 0.3 * plan(s).totals.cost_usd
+    usd = 0.3 * plan(s).totals.variable_usd
     budget = Objective(minimise=Minimise.CARBON, cost_cap_usd=usd, window=Window.DAY)
     found = plan(days, objective=budget)
     assert found.totals.unserved_requests > 0

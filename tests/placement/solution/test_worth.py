@@ -77,6 +77,7 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
         rtt = s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r]
         waited += requests * rtt
     out["rtt_mean_ms"] = waited / out["requests"] if out["requests"] else 0.0
+    out["reserved_usd"] = oracle.reserved_usd(s)
     out["carbon_price_usd"] = s.objective.carbon_price_usd_per_t * out["carbon_kg"] / 1000
     known = s.signals.marginal_g_per_kwh is not None
     return Totals(**{**out, "carbon_marginal_kg": out["carbon_marginal_kg"] if known else None})
