@@ -16,9 +16,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_report_page import TIERS, _write
 from tests.studied import Studied
-from wattlas.report import words
 from wattlas.report.columns import COLUMNS
 from wattlas.report.report import write_report
+from wattlas.studies import words
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from tests.studied import Studied
-from wattlas.report import words
 from wattlas.report.report import render_report, write_report
 from wattlas.report.results import open_results
+from wattlas.studies import words
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 

@@ -69,10 +69,13 @@ def print_summary(result: Study) -> None:
 
 
 def head(result: Study) -> None:
-    """What was studied, how it ended, and by what."""
+    """The verdict and what to do, then what was studied, how it ended, and by what."""
     meta, window = result.meta, result.meta["window"]
     title = meta["scenario"]["title"] or meta["scenario"]["name"]
-    typer.echo(f"{title}\n{meta['scenario']['notice']}".strip())
+    typer.echo(f"{title}\n\n{meta['brief']['sentence']}")
+    for number, action in enumerate(meta["brief"]["actions"], 1):
+        typer.echo(f"  {number}. {action}.")
+    typer.echo(f"\n{meta['scenario']['notice']}".rstrip())
     typer.echo(
         f"{meta['status']}, {window['hours']:,} steps for {window['hours_represented']:,.0f} h, "
         f"{meta['solver']}; {meta['intensity']['deciding']} carbon intensity decides; "

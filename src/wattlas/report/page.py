@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wattlas.report import words
 from wattlas.report.results import Results
 from wattlas.report.vendor import vendored
+from wattlas.studies import words
+from wattlas.studies.brief import period
 
 _ENDED = {
     "optimal": "Optimal",
@@ -43,7 +44,6 @@ _TOTALS = (
     ("rtt_mean_ms", "Mean round trip, ms", words.number),
 )
 SOURCE_COLUMNS = ("what", "source", "licence", "period", "note")
-A_YEAR_H = 8760
 
 
 def context(results: Results) -> dict[str, Any]:
@@ -74,12 +74,6 @@ def context(results: Results) -> dict[str, Any]:
         "source_path": scenario.get("source_path"),
         "vendored": vendored(),
     }
-
-
-def period(meta: Mapping[str, Any]) -> str:
-    """`a year`, or `in 168 h`: what the sums are sums over."""
-    hours = _part(meta, "window").get("hours_represented") or 0
-    return "a year" if abs(hours - A_YEAR_H) <= 24 else f"in {words.number(hours)} h"
 
 
 def baseline(meta: Mapping[str, Any]) -> str:

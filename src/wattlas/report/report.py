@@ -14,12 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattlas.report import words
 from wattlas.report.embed import page_tables, script_json
 from wattlas.report.page import context
 from wattlas.report.results import REPORT, Results, open_results, write_text
 from wattlas.report.vendor import own_scripts, read, vendored
-from wattlas.studies import registry
+from wattlas.studies import registry, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -10,11 +10,13 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table
 from wattlas.model.workload import WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline, baselines
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.tables import metrics, views
 from wattlas.studies.offers import TierDesign, design_tiers
 
 Progress = Callable[[str, float], None]
@@ -66,6 +68,16 @@ class Findings:
         limit, else in the nearest region with capacity."""
         nearest_keeps = self.policies["nearest"].status is Status.HEURISTIC
         return baseline(self.instance, "nearest" if nearest_keeps else "nearest_available")
+
+    @cached_property
+    def hourly(self) -> Table:
+        """Load, prices and intensities of every region in every step, and the baseline's load."""
+        return views.hourly(self.plan, self.baseline)
+
+    @cached_property
+    def flow_sums(self) -> Table:
+        """What the plan serves where, summed over the window."""
+        return views.flow_sums(self.scenario, metrics.flows_of(self.plan))
 
     @cached_property
     def carbon_optimum(self) -> Plan:

@@ -7,7 +7,7 @@ limit costs; as the tables that are registered, which report and results folder 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.studies import registry
+from wattlas.studies.brief import brief
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limits, totals_dict
@@ -51,7 +52,9 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     computed = {name: entry.compute(findings) for name, entry in registry.tables().items()}
     tables = {name: table for name, table in computed.items() if table is not None}
     seconds = time.perf_counter() - began
-    return Study(_meta(scenario, best, base, seconds), tables, best, base, findings.frontiers)
+    meta = _meta(scenario, best, base, seconds)
+    meta["brief"] = asdict(brief(meta, tables))
+    return Study(meta, tables, best, base, findings.frontiers)
 
 
 def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[str, Any]:

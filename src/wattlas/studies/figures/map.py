@@ -31,9 +31,7 @@ def places(findings: Findings) -> Table:
 @table("flows", FLOW_COLUMNS)
 def flows(findings: Findings) -> Table:
     """What the plan serves where, summed over the window."""
-    from wattlas.placement.tables import metrics, views
-
-    return views.flow_sums(findings.scenario, metrics.flows_of(findings.plan))
+    return findings.flow_sums
 
 
 @table("home_flows", FLOW_COLUMNS)
