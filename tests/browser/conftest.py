@@ -49,10 +49,15 @@ Opener = Callable[..., Watched]
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Opener]:
-    """Opens an address at a width and colour scheme, and waits until its pictures are drawn."""
+    """Opens an address at a width and colour scheme, and waits until its pictures are drawn.
+
+    Those of the appendix are opened, too, unless it is to stay as a reader finds it.
+    """
     contexts = []
 
-    def open_(url: str, width: int = 1280, scheme: str = "light") -> Watched:
+    def open_(
+        url: str, width: int = 1280, scheme: str = "light", *, appendix: bool = True
+    ) -> Watched:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -66,7 +71,10 @@ def open_page(browser: Browser) -> Iterator[Opener]:
         page.on("pageerror", lambda error: watched.complaints.append(str(error)))
         page.on("dialog", lambda dialog: watched.complaints.append(f"dialog {dialog.message}"))
         page.goto(url)
-        page.wait_for_selector("html.ready", state="attached", timeout=30_000)
+        page.wait_for_selector("html.drawn", state="attached", timeout=60_000)
+        if appendix:
+            page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
+            page.wait_for_function("document.querySelectorAll('.chart.waiting').length === 0")
         return watched
 
     yield open_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from wattlas.report.view import Server
 pytestmark = pytest.mark.browser
 
 PLACEMENT = [
-    "frontier", "map", "hours", "merit", "duration", "benefit", "policies", "relocation",
+    "map", "regions", "frontier", "hours", "merit", "duration", "benefit", "policies", "relocation",
     "breakeven", "why", "layers",
 ]  # fmt: skip
 TIERS = [
@@ -56,7 +57,9 @@ def test_quiet_complete_and_within_the_window(
         assert figure.locator(".question").inner_text().endswith("?")
         assert len(figure.locator(".answer").inner_text()) > 20
         assert figure.locator(".chart").get_attribute("aria-label")
-        assert figure.locator("svg path, table tbody tr, .tier").count() >= 3, name
+        assert figure.locator(".chart").locator("svg path, table tbody tr, .tier").count() >= 3, (
+            name
+        )
         assert figure.get_by_role("button", name="Download CSV").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "NaN" not in page.inner_text("body")
@@ -125,7 +128,7 @@ def test_the_data_of_each_chart_can_be_had(report: str, open_page: Callable[...,
         assert waiting.value.suggested_filename == f"wattlas-{name}.csv"
         rows = list(csv.DictReader(Path(waiting.value.path()).read_text("utf-8").splitlines()))
         assert len(rows) >= 3
-        figure.locator("summary").click()
+        figure.get_by_text("Show the data as a table").click()
         expect(figure.locator("details tbody tr")).to_have_count(min(len(rows), 400))
 
 
@@ -161,7 +164,8 @@ def test_hostile_names_do_nothing(
     )
     page = seen.page
     tiers = [name for name in TIERS if name not in ("tier-verdict", "tier-segments")]
-    for name in ("frontier", "map", "hours", "merit", "benefit", "policies", "relocation", *tiers):
+    for name in ("map", "regions", "frontier", "hours", "merit", "benefit", "policies",
+                 "relocation", *tiers):  # fmt: skip
         box = page.locator(f"#figure-{name} .chart").first.bounding_box()
         page.locator(f"#figure-{name} .chart").first.scroll_into_view_if_needed()
         assert box is not None
@@ -220,18 +224,27 @@ def test_nulls_everywhere(tmp_path: Path, open_page: Callable[..., Any], made: S
     seen.quiet()
 
 
-def test_it_prints(report: str, open_page: Callable[..., Any]) -> None:
-    """On paper: some pages, light, and no picture cut off at the right."""
+def test_it_prints_one_page(report: str, open_page: Callable[..., Any]) -> None:
+    """On paper: verdict, actions, map and totals on one light page, and no control."""
     seen = open_page(report, 1280, "dark")
-    assert len(seen.page.pdf(format="A4")) > 100_000
-    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert seen.page.evaluate(
-        "[...document.querySelectorAll('.chart svg')].every("
-        "svg => svg.getBoundingClientRect().right <= 701)"
+    page = seen.page
+    pdf = page.pdf(format="A4", prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for part in ("p.verdict", ".actions li >> nth=0", ".map svg", ".totals table", ".notice"):
+        assert page.locator(part).first.is_visible(), part
+    for part in (".controls", ".tools", "nav", "#figures", "#appendix", "button", "select"):
+        assert not page.locator(part).first.is_visible(), part
+    assert page.evaluate(
+        "[...document.querySelectorAll('.map svg, .totals table')].every("
+        "node => node.getBoundingClientRect().right <= 701)"
     )
-    assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
         "rgb(253, 252, 249)"
     )
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.locator(".totals table").is_visible()
+    assert page.locator(".map svg").bounding_box()["width"] > 500  # type: ignore[index]
     seen.quiet()
 
 

@@ -62,8 +62,8 @@ def context(results: Results) -> dict[str, Any]:
         "conflict": meta.get("conflict"),
         "command": meta.get("command"),
         "plan": plan,
-        "home": baseline_totals,
-        "saved": _part(meta, "headline"),
+        "brief": _part(meta, "brief"),
+        "asked": ", ".join(_asked(meta)),
         "period": period(meta),
         "baseline": baseline(meta),
         "totals": list(_totals(plan, baseline_totals)),
@@ -79,6 +79,16 @@ def context(results: Results) -> dict[str, Any]:
 def baseline(meta: Mapping[str, Any]) -> str:
     """What the plan is compared with: `nearest region`, or the nearest one with capacity."""
     return str(_part(meta, "baseline").get("label") or "nearest region")
+
+
+def _asked(meta: Mapping[str, Any]) -> Iterator[str]:
+    """What the verdict answers: the stretch of time, what is made least, by which intensity."""
+    if meta.get("window"):
+        yield _window(_part(meta, "window"))
+    if meta.get("objective"):
+        yield _objective(_part(meta, "objective"))
+    if _part(meta, "intensity").get("deciding"):
+        yield f"carbon by {_part(meta, 'intensity')['deciding']} intensity"
 
 
 def _solved(meta: Mapping[str, Any]) -> Iterator[str]:

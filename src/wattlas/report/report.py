@@ -23,7 +23,16 @@ from wattlas.studies import registry, words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_META_SHOWN = ("window", "objective", "totals", "intensity", "status", "baseline", "classes")
+_META_SHOWN = (
+    "window",
+    "objective",
+    "totals",
+    "intensity",
+    "status",
+    "baseline",
+    "classes",
+    "brief",
+)
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -31,9 +40,8 @@ def render_report(results: Results) -> str:
     """The whole report as one HTML document."""
     from markupsafe import Markup
 
-    scripts = [read(part.file) for part in vendored() if part.is_script]
     figures = registry.figures()
-    scripts.append("\n".join(path.read_text("utf-8") for path in own_scripts(figures)))
+    scripts = _scripts(figures)
     tables, thinned = page_tables(results)
     data = {
         "meta": {key: results.meta.get(key) for key in _META_SHOWN},
@@ -57,9 +65,20 @@ def render_report(results: Results) -> str:
     )
 
 
+def _scripts(figures: list[registry.Figure]) -> list[str]:
+    """The page's scripts in the order in which they run.
+
+    The library of charts comes last: the first screen does without it, and is drawn before that
+    megabyte is read.
+    """
+    first = [read(part.file) for part in vendored() if part.is_script and not part.for_charts]
+    own = "\n".join(path.read_text("utf-8") for path in own_scripts(figures))
+    return [*first, own, *(read(part.file) for part in vendored() if part.for_charts)]
+
+
 def _words(figure: registry.Figure) -> dict[str, Any]:
     """What the page says of a figure beside its picture."""
-    names = ("id", "question", "needs", "missing", "lacks")
+    names = ("id", "question", "needs", "missing", "lacks", "depth")
     return {**{name: getattr(figure, name) for name in names}, "part": figure.part.id}
 
 
@@ -74,13 +93,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    made.filters |= {
-        "money": words.money,
-        "mass": words.mass,
-        "energy": words.energy,
-        "share": words.share,
-        "counted": words.count,
-    }
+    made.filters["unbroken"] = words.unbroken
     return made
 
 

@@ -57,6 +57,11 @@ class Vendored:
         """Whether the page runs it."""
         return self.file.endswith(".js")
 
+    @property
+    def for_charts(self) -> bool:
+        """Whether it draws charts, and nothing of the first screen."""
+        return self.name == "echarts"
+
     def licence_text(self) -> str:
         """The texts of its licence and notices, one after the other."""
         return "\n\n".join(read(name).strip() for name in self.licence_files)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,16 @@ PARTS = (PLACEMENT, TIERS)
 """The parts of the report in their order."""
 
 
+class Depth(StrEnum):
+    """How far a reader goes to meet a figure."""
+
+    FIRST = "first"
+    """On the first screen, beside the verdict."""
+    BODY = "body"
+    APPENDIX = "appendix"
+    """Closed until somebody asks; drawn when it is opened."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of the report: one question, the tables that answer it, one script that draws them.
@@ -81,6 +92,7 @@ class Figure:
     order: int
     part: Part
     lacks: str
+    depth: Depth
     module: Path
 
     @property
@@ -126,12 +138,13 @@ def figure(
     missing: str,
     part: Part = PLACEMENT,
     lacks: str = "",
+    depth: Depth = Depth.BODY,
 ) -> Figure:
     """Register the figure of a module, given its `__file__`: the figure is named after it."""
     module = Path(file)
     name = module.stem.replace("_", "-")
     _once(_FIGURES, name)
-    made = Figure(name, question, needs, missing, order, part, lacks, module)
+    made = Figure(name, question, needs, missing, order, part, lacks, depth, module)
     _FIGURES[name] = made
     return made
 

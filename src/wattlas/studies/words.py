@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _THOUSANDS = ((1e12, "T"), (1e9, "bn"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _MASS = ((1e9, "Mt"), (1e6, "kt"), (1e3, "t"), (1.0, "kg"), (1e-3, "g"))
 _ENERGY = ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh"), (1e-3, "kWh"), (1e-6, "Wh"))
@@ -51,3 +53,13 @@ def count(value: float | None) -> str:
 def share(value: float | None) -> str:
     """`0.1234` as `12.3 %`."""
     return NONE if value is None else f"{number(value * 100, 3 if abs(value) >= 0.0995 else 2)} %"
+
+
+_UNITS = ("kg", "t", "kt", "Mt", "g", "h", "k", "M", "bn", "T")
+
+
+def unbroken(text: str) -> str:
+    """The same text with spaces that no line is broken at between numbers and their units."""
+    units = "|".join(re.escape(unit) for unit in _UNITS)
+    text = re.sub(rf"(?<=\d) (?=(?:{units})\b|%)", "\u00a0", text)
+    return text.replace("USD ", "USD\u00a0").replace(" of CO₂e", "\u00a0of\u00a0CO₂e")

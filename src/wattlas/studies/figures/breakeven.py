@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattlas.model.table import Column, Kind, Listing, rows_of, table_of
 from wattlas.studies.labels import class_label
-from wattlas.studies.registry import figure, listing, table
+from wattlas.studies.registry import Depth, figure, listing, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -41,6 +41,7 @@ figure(
     question="When does a move pay?",
     needs=("breakeven",),
     missing="Break-even values were not computed",
+    depth=Depth.APPENDIX,
 )
 
 

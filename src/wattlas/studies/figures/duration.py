@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -28,4 +28,5 @@ figure(
     question="How much of the energy was expensive or dirty?",
     needs=("duration",),
     missing="There are no duration curves",
+    depth=Depth.APPENDIX,
 )

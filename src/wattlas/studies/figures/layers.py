@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -39,4 +39,5 @@ figure(
     question="How far from its users does each class run?",
     needs=("layers",),
     missing="The execution layers were not computed",
+    depth=Depth.APPENDIX,
 )

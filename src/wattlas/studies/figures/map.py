@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -48,4 +48,5 @@ figure(
     question="Where do the requests go?",
     needs=("flows", "places"),
     missing="There is no map of flows",
+    depth=Depth.FIRST,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -30,4 +30,5 @@ figure(
     question="Which regions were worth using in an hour?",
     needs=("merit",),
     missing="There is no merit order",
+    depth=Depth.APPENDIX,
 )

@@ -104,7 +104,7 @@ def _ratio(top: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 figure(
     __file__,
-    order=5,
+    order=8,
     question="Where does it run, and what is paid there?",
     needs=("regions",),
     missing="The regions were not added up",

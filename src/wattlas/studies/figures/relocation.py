@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -29,4 +29,5 @@ figure(
     question="Whose demand ran in whose zone?",
     needs=("relocation",),
     missing="The relocation matrix was not computed",
+    depth=Depth.APPENDIX,
 )

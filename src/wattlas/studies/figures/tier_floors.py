@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import Row, tier_table
 
 if TYPE_CHECKING:
@@ -47,5 +47,6 @@ figure(
     question="Is one level below full service the best fallback?",
     needs=("tier_floors",),
     missing="The fallbacks were not compared",
+    depth=Depth.APPENDIX,
     lacks="no fallback to use",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import MILLION, WH_PER_KWH, Row, menu_of_class, tier_table
 from wattlas.units import S_PER_H
 
@@ -49,4 +49,5 @@ figure(
     question="What could be served instead?",
     needs=("tier_menu",),
     missing="There is no menu of operating points",
+    depth=Depth.APPENDIX,
 )

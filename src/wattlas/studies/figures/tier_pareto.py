@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import Row, tier_table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ figure(
     question="How much carbon for how much profit?",
     needs=("tier_pareto",),
     missing="The offers between profit and carbon were not traced",
+    depth=Depth.APPENDIX,
     lacks="no offer that beats having none",
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import MILLION, Row, tier_table
 
 if TYPE_CHECKING:
@@ -43,5 +43,6 @@ figure(
     question="Who takes the offer?",
     needs=("tier_segments",),
     missing="Who takes the offer was not computed",
+    depth=Depth.APPENDIX,
     lacks="no offer for anybody to take",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wattlas.errors import InputError
-from wattlas.studies.registry import TIERS, figure, table
+from wattlas.studies.registry import TIERS, Depth, figure, table
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -44,4 +44,5 @@ figure(
     question="How much must be degraded to stay under a carbon cap?",
     needs=("tier_shares",),
     missing="Shares from carbon were not computed",
+    depth=Depth.APPENDIX,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure, table
+from wattlas.studies.registry import TIERS, Depth, figure, table
 from wattlas.studies.tier_tables import split_table
 
 if TYPE_CHECKING:
@@ -30,5 +30,6 @@ figure(
     question="What do geography and tiers save together?",
     needs=("tier_split",),
     missing="Geography and tiers were not told apart",
+    depth=Depth.APPENDIX,
     lacks="nothing to split",
 )

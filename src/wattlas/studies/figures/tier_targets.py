@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import Row, menu_of_class, tier_table
 
 if TYPE_CHECKING:
@@ -52,4 +52,5 @@ figure(
     question="What should be served at which carbon intensity?",
     needs=("tier_targets",),
     missing="There are no performance targets",
+    depth=Depth.APPENDIX,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.thinning import thin_surface
 from wattlas.studies.tier_tables import Row, tier_table
 
@@ -69,4 +69,5 @@ figure(
     question="What do users feel?",
     needs=("tier_utility",),
     missing="The utility of users was not computed",
+    depth=Depth.APPENDIX,
 )

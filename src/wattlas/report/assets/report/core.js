@@ -29,6 +29,12 @@
     return cache.get(name);
   };
 
+  // One column as a list, without making rows of the whole table.
+  W.column = (name, key) => {
+    const column = page.tables[name] && page.tables[name].c[key];
+    return column ? decode(column) : [];
+  };
+
   W.unique = (values) => [...new Set(values)];
   W.sum = (values) => values.reduce((total, value) => total + (value || 0), 0);
   W.group = (rows, key) => {
@@ -119,10 +125,12 @@
 
   const rank = (() => {
     const energy = new Map();
-    for (const table of ["flows", "home_flows"])
-      for (const row of W.rows(table)) energy.set(row.region, (energy.get(row.region) || 0) + row.it_mwh);
-    for (const table of ["hourly", "candidates", "merit"])
-      for (const row of W.rows(table)) if (!energy.has(row.region)) energy.set(row.region, 0);
+    for (const table of ["flows", "home_flows"]) {
+      const mwh = W.column(table, "it_mwh");
+      W.column(table, "region").forEach((id, at) => energy.set(id, (energy.get(id) || 0) + mwh[at]));
+    }
+    for (const table of ["regions", "hourly", "candidates", "merit"])
+      for (const id of new Set(W.column(table, "region"))) if (!energy.has(id)) energy.set(id, 0);
     for (const row of W.rows("places")) if (row.kind === "region" && !energy.has(row.id)) energy.set(row.id, 0);
     energy.delete("unserved");
     return [...energy].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([id]) => id);
@@ -155,6 +163,7 @@
     return {
       ink: get("ink"), muted: get("muted"), line: get("line"), paper: get("paper"), panel: get("panel"),
       plan: get("plan"), home: get("home"), user: get("user"), land: get("land"), font: get("sans"), low: get("low"), high: get("high"),
+      carbon: { low: get("carbon-low"), high: get("carbon-high") }, price: { low: get("price-low"), high: get("price-high") },
     };
   };
 
@@ -186,6 +195,33 @@
     }
     node.append(...children.flat().filter((child) => child != null && child !== false));
     return node;
+  };
+
+  const SVG = "http://www.w3.org/2000/svg";
+  W.svg = (tag, attributes, ...children) => {
+    const node = document.createElementNS(SVG, tag);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+      else if (value !== false && value != null) node.setAttribute(key, value);
+    }
+    node.append(...children.flat().filter((child) => child != null && child !== false));
+    return node;
+  };
+
+  // Runs a change of what is inside `root`, and puts the keyboard focus back where it was: on the
+  // control of the same key and value, else on the same one by count.
+  const FOCUSABLE = "input, select, button, summary, a[href], [tabindex='0']";
+  W.keepFocus = (root, change) => {
+    const held = document.activeElement;
+    if (!held || held === root || !root.contains(held)) return change();
+    const at = [...root.querySelectorAll(FOCUSABLE)].indexOf(held);
+    const key = (node) => `${node.closest("[data-key]")?.dataset.key} ${node.type === "radio" ? node.value : ""}`;
+    const [wanted, named] = [key(held), Boolean(held.closest("[data-key]"))];
+    change();
+    if (held.isConnected && document.activeElement === held) return;
+    const now = [...root.querySelectorAll(FOCUSABLE)];
+    const next = held.isConnected ? held : (named && now.find((node) => key(node) === wanted)) || now[Math.min(at, now.length - 1)];
+    if (next) next.focus({ preventScroll: true });
   };
 
   const field = (value) => {

@@ -17,6 +17,12 @@
     constructor(spec) {
       this.spec = spec;
       this.chart = null;
+      this.wanted = false;
+    }
+
+    // Whether somebody can see it: those of the appendix are closed until they are asked for.
+    get open() {
+      return this.root.tagName !== "DETAILS" || this.root.open;
     }
 
     mount(parent, level = "h2") {
@@ -27,7 +33,10 @@
       this.notes = el("div", { class: "notes" });
       this.tools = el("div", { class: "tools" });
       const heading = el(level, { id: `${id}-title`, class: "question" }, question);
-      this.root = el("section", { class: "figure", id: `figure-${id}`, "aria-labelledby": `${id}-title` }, heading);
+      const around = { class: `figure ${this.spec.depth}`, id: `figure-${id}`, "aria-labelledby": `${id}-title` };
+      this.root = this.spec.depth === "appendix"
+        ? el("details", { ...around, ontoggle: () => this.open && this.show() }, el("summary", {}, heading))
+        : el("section", around, heading);
       parent.append(this.root);
       const absent = this.spec.needs.filter((table) => !W.has(table));
       if (absent.length) {
@@ -42,6 +51,13 @@
         el("button", { type: "button", class: "download", onclick: () => this.save() }, "Download CSV"),
         this.details,
       );
+      this.canvas.classList.add("waiting");
+    }
+
+    // Draws it for the first time, or again where it changed while it was closed.
+    show() {
+      if (this.wanted && !this.stale) return;
+      this.wanted = true;
       this.draw();
     }
 
@@ -71,13 +87,26 @@
     }
 
     draw() {
-      if (!this.details) return;
+      if (!this.details || !this.wanted) return;
+      this.stale = !this.open;
+      if (this.stale) return;
+      // One broken picture must not take the others with it; the console still shows it.
+      try {
+        W.keepFocus(this.root, () => this.redraw());
+      } catch (error) {
+        console.error(error);
+        this.answer.textContent = `This picture could not be drawn: ${error.message}`;
+      }
+    }
+
+    redraw() {
       const state = {};
       const controls = this.defined(state);
       const theme = W.theme();
       const width = this.canvas.clientWidth || 640;
       const made = this.spec.draw(state, theme, width);
       this.made = made;
+      this.canvas.classList.remove("waiting");
       this.answer.textContent = made.answer;
       this.tools.hidden = Boolean(made.empty);
       this.panel(controls);

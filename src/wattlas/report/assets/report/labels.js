@@ -50,5 +50,26 @@
     return sides;
   };
 
+  // Places for texts of any size, none over another, over a disc or beyond the border. `labels` come in order
+  // of weight, each {text, size, spots: [[x, y, anchor], …]}; anchor is start, middle or end. `taken` are boxes
+  // [left, top, right, bottom]. Returns the place of each, or null where there is none.
+  const pen = document.createElement("canvas").getContext("2d");
+  W.fit = (labels, taken, [wide, tall], font) => {
+    const boxes = [...taken];
+    return labels.map(({ text, size, spots, weight = 400 }) => {
+      pen.font = `${weight} ${size}px ${font}`;
+      const long = pen.measureText(text).width + 4;
+      for (const [x, y, anchor] of spots) {
+        const left = anchor === "start" ? x - 2 : anchor === "end" ? x - long + 2 : x - long / 2;
+        const box = [left, y - size * 0.72, left + long, y + size * 0.72];
+        const inside = box[0] >= 0 && box[2] <= wide && box[1] >= 0 && box[3] <= tall;
+        if (!inside || boxes.some(([l, t, r, b]) => box[0] < r && l < box[2] && box[1] < b && t < box[3])) continue;
+        boxes.push(box);
+        return { x, y, anchor, box };
+      }
+      return null;
+    });
+  };
+
   W.short = (label, most = 16) => (label.length > most ? `${label.slice(0, most - 1)}…` : label);
 })(window.Wattlas);

@@ -8,9 +8,14 @@
       const options = [];
       if (W.rows("hourly").some((row) => row.price_usd_per_mwh != null)) options.push(["price", "Price"]);
       if (W.rows("hourly").some((row) => row.deciding_g_per_kwh != null)) options.push(["carbon", "Carbon"]);
-      return options.length > 0 && { kind: "choice", key: "line", label: "Under", options };
+      return options.length > 0 && { kind: "choice", key: "line", label: "Line", options };
+    },
+    (state) => {
+      const known = state.policy !== "home" && W.rows("hourly").some((row) => row.capacity_gpu > 0);
+      return { kind: "choice", key: "cell", label: "Cells", options: [...(known ? [["utilisation", "Utilisation"]] : []), ["power", "Power"]] };
     },
   ];
+  const NARROWEST = 2.5; // pixels of a cell; below, the hours of all days are shown as one day
 
   // Mean of a signal, weighted with where the demand ran: one value per step, null without demand.
   function weighted(steps, power, signal) {
@@ -38,106 +43,127 @@
     return weight ? top / weight : null;
   }
 
+  // The steps that are shown: each hour, or the mean of each hour of the day where a cell would be too narrow.
+  function columns(room) {
+    const groups = [...W.group(W.rows("hourly"), (row) => row.time_utc)].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+    if (room / groups.length >= NARROWEST) return { times: groups.map(([time]) => time), steps: groups.map(([, rows]) => rows), daily: false };
+    const days = new Map();
+    for (const [time, rows] of groups) {
+      const hour = time.slice(11, 13);
+      if (!days.has(hour)) days.set(hour, []);
+      days.get(hour).push(...rows);
+    }
+    const hours = [...days].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+    return { times: hours.map(([hour]) => `${hour}:00`), steps: hours.map(([, rows]) => [...W.group(rows, (row) => row.region).values()].map(mean)), daily: true };
+  }
+
+  const MEANS = ["it_mw", "home_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "deciding_g_per_kwh"];
+  function mean(rows) {
+    const out = { region: rows[0].region, hours_represented: W.sum(rows.map((row) => row.hours_represented)) };
+    for (const key of MEANS) {
+      const there = rows.filter((row) => row[key] != null);
+      const weight = W.sum(there.map((row) => row.hours_represented));
+      out[key] = weight ? W.sum(there.map((row) => row[key] * row.hours_represented)) / weight : null;
+    }
+    return out;
+  }
+
   // Labels stand where a stretch of hours begins, else at midnight.
-  function labels(times, width) {
+  function labels(times, daily, room) {
+    if (daily) return { blocks: 1, starts: [true], show: (at) => at % 6 === 0, say: (at) => times[at] };
     const gap = times.map((time, at) => (at ? Date.parse(time) - Date.parse(times[at - 1]) : 0));
     const step = Math.min(...gap.slice(1), Infinity);
     const starts = times.map((_, at) => at === 0 || gap[at] > step * 1.5);
     const blocks = starts.filter(Boolean).length;
-    const every = Math.max(1, Math.ceil((blocks * 42) / (width - 70)));
+    const every = Math.max(1, Math.ceil((blocks * 42) / room));
     const months = times.length === blocks * 24 && blocks === 12;
     return {
-      blocks,
-      starts,
+      blocks, starts,
       show: (at) => (blocks > 1 ? starts[at] && starts.slice(0, at).filter(Boolean).length % every === 0 : times.length <= 48 ? at % 6 === 0 : times[at].slice(11, 13) === "00"),
       say: (at) => (months ? W.month(times[at]) : times.length <= 48 ? times[at].slice(11, 16) : `${Number(times[at].slice(8, 10))} ${W.month(times[at])}`),
     };
   }
 
+  // What a cell shows of a region in a step, and in which words.
+  function cells(state, regions, steps) {
+    const power = state.policy === "home" ? "home_it_mw" : "it_mw";
+    const value = state.cell === "utilisation" ? (row) => (row.capacity_gpu > 0 ? row.gpu / row.capacity_gpu : null) : (row) => row[power];
+    const line = new Map(regions.map((id, at) => [id, at]));
+    const data = steps.flatMap((rows, at) => rows.filter((row) => line.has(row.region) && value(row) != null).map((row) => ({ value: [at, line.get(row.region), value(row)], row })));
+    const most = Math.max(1e-12, ...data.map((cell) => cell.value[2]));
+    const say = (v) => (state.cell === "utilisation" ? W.say(v, "share") : W.say(v, "mw"));
+    return { data, top: state.cell === "utilisation" ? Math.max(1, most) : most, most, say };
+  }
+
   function draw(state, theme, width) {
     const power = state.policy === "home" ? "home_it_mw" : "it_mw";
-    const groups = [...W.group(W.rows("hourly"), (row) => row.time_utc)].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-    const times = groups.map(([time]) => time);
-    const steps = groups.map(([, rows]) => rows);
+    const byRegion = W.group(W.rows("hourly"), (row) => row.region);
+    const energy = (id) => W.sum(byRegion.get(id).map((row) => (row[power] || 0) * row.hours_represented));
+    const regions = W.regions.filter((id) => byRegion.has(id) && energy(id) > 0);
+    const small = width < 560;
+    const longest = Math.max(0, ...regions.map((id) => W.name("region", id).length));
+    const left = Math.min(small ? 92 : 150, Math.max(54, 18 + 6.6 * longest));
+    const room = width - left - 14;
+    const { times, steps, daily } = columns(room);
     const signal = state.line === "carbon" ? "deciding_g_per_kwh" : "price_usd_per_mwh";
     const unit = state.line === "carbon" ? "g/kWh" : "USD/MWh";
     const plan = weighted(steps, "it_mw", signal);
     const home = weighted(steps, "home_it_mw", signal);
     const hasHome = home.some((value) => value != null);
-    const byRegion = W.group(W.rows("hourly"), (row) => row.region);
-    const regions = W.regions.filter((id) => byRegion.has(id) && byRegion.get(id).some((row) => row[power] > 0));
-    const index = new Map(times.map((time, at) => [time, at]));
-    const peak = Math.max(...steps.map((rows) => W.sum(rows.map((row) => row[power]))), 0);
-    const scale = W.scale(peak, "mw");
-    const areas = regions.map((id) => {
-      const data = new Array(times.length).fill(0);
-      for (const row of byRegion.get(id)) data[index.get(row.time_utc)] += (row[power] || 0) / scale.div;
-      return {
-        name: W.name("region", id), id: `area ${id}`, type: "line", stack: "power", xAxisIndex: 1, yAxisIndex: 1, data, symbol: "none", step: "middle",
-        lineStyle: { width: 0 }, areaStyle: { opacity: 0.92 }, color: W.colour(id), emphasis: { focus: "series" },
-      };
-    });
-    const label = labels(times, width);
-    const xAxis = [0, 1].map((gridIndex) => ({
-      gridIndex, type: "category", data: times, boundaryGap: false,
-      axisTick: { show: false },
-      axisLabel: { show: gridIndex === 1, interval: (at) => label.show(at), formatter: (_, at) => label.say(at) },
-      splitLine: { show: label.blocks > 1, interval: (at) => at > 0 && label.starts[at], lineStyle: { opacity: 0.9 } },
-      axisPointer: { show: true, label: { show: false } },
-    }));
+    const rows = [...regions].reverse();
+    const grid = cells(state, rows, steps);
+    const label = labels(times, daily, room);
     const over = overall(plan, steps, "it_mw");
     const overHome = hasHome ? overall(home, steps, "home_it_mw") : null;
-    const shares = regions
-      .map((id) => [id, W.sum(byRegion.get(id).map((row) => (row[power] || 0) * row.hours_represented))])
-      .sort((a, b) => b[1] - a[1]);
+    const shares = regions.map((id) => [id, energy(id)]).sort((a, b) => b[1] - a[1]);
     const all = W.sum(shares.map(([, mwh]) => mwh));
-    const grid = { left: 54, right: 14 };
-    const small = width < 560;
-    const words = W.sum(regions.map((id) => W.name("region", id).length * 6.2 + 28));
-    const rows = small ? 1 : Math.min(4, Math.ceil(words / (width - 20)));
-    const foot = 20 * rows;
+    const tall = Math.max(60, rows.length * 19);
+    const xAxis = [0, 1].map((gridIndex) => ({
+      gridIndex, type: "category", data: times, boundaryGap: true, axisTick: { show: false }, axisLine: { show: gridIndex === 1 },
+      axisLabel: { show: gridIndex === 1, interval: (at) => label.show(at), formatter: (_, at) => label.say(at), align: label.blocks > 1 ? "left" : "center" },
+      splitLine: { show: gridIndex === 0 && label.blocks > 1, interval: (at) => at > 0 && label.starts[at], lineStyle: { opacity: 0.9 } },
+      axisPointer: { show: true, type: "line", label: { show: false } },
+    }));
+    const fill = (v) => W.ramp(state.cell === "utilisation" ? v / grid.top : Math.sqrt(Math.max(0, v) / grid.top), theme);
     return {
       answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, most of it in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
-      height: (small ? 510 : 470) + foot,
+      alt: `Heat map of ${regions.length} regions by ${times.length} hours, under the line of the ${state.line === "carbon" ? "intensity" : "price"}.`,
+      height: 34 + 84 + 30 + tall + 34,
       option: {
-        grid: [{ ...grid, top: 34, height: 110 }, { ...grid, top: 190, height: small ? 230 : 210 }],
-        legend: {
-          type: rows > 1 ? "plain" : "scroll", bottom: 0, left: 0, right: 0, itemWidth: 12, itemHeight: 10, icon: "rect", selectedMode: "multiple",
-          data: areas.map((area) => area.name), textStyle: { color: theme.muted, fontSize: 11 }, pageTextStyle: { color: theme.muted }, pageIconColor: theme.ink,
-        },
+        grid: [{ left, right: 14, top: 34, height: 84 }, { left, right: 14, top: 148, height: tall }],
         axisPointer: { link: [{ xAxisIndex: "all" }] },
-        dataZoom: [
-          { type: "slider", xAxisIndex: [0, 1], bottom: foot + 14, height: 16, borderColor: theme.line, fillerColor: "rgba(128,128,128,.16)", showDetail: false, showDataShadow: false, brushSelect: false },
-        ],
         xAxis,
         yAxis: [
-          { ...W.above(`Demand-weighted ${state.line === "carbon" ? "intensity" : "price"}, ${unit}`, theme), gridIndex: 0, splitNumber: 3 },
-          { ...W.above(`IT power, ${scale.unit}`, theme), gridIndex: 1, min: 0 },
+          { ...W.above(`Demand-weighted ${state.line === "carbon" ? "intensity" : "price"}, ${unit}`, theme, left), gridIndex: 0, splitNumber: 2, scale: true },
+          { gridIndex: 1, type: "category", data: rows, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { interval: 0, color: theme.ink, width: left - 12, overflow: "truncate", hideOverlap: false, formatter: (id) => W.name("region", id) } },
         ],
         series: [
           ...(hasHome ? [{ name: W.Baseline, type: "line", data: home, symbol: "none", color: theme.home, lineStyle: { width: 1.3, type: "dashed", color: theme.home } }] : []),
           { name: "Plan", type: "line", data: plan, symbol: "none", color: theme.plan, lineStyle: { width: 1.8, color: theme.plan } },
-          ...areas,
+          {
+            name: "cells", type: "heatmap", xAxisIndex: 1, yAxisIndex: 1, progressive: 0, data: grid.data.map((cell) => ({ ...cell, itemStyle: { color: fill(cell.value[2]) } })),
+            itemStyle: { borderWidth: 0 }, emphasis: { itemStyle: { borderColor: theme.ink, borderWidth: 1 } },
+          },
         ],
-        tooltip: { trigger: "axis", formatter: (items) => hourTip(items, unit, scale) },
+        tooltip: { trigger: "item", formatter: (event) => tip(event, { state, times, daily, unit, grid, signal, plan, home }) },
       },
       notes: [
-        `Solid line: the plan. ${hasHome ? `Dashed line: everyone at the ${W.baseline}. ` : ""}Times are UTC.`,
+        `Cells: ${state.cell === "utilisation" ? `accelerators in use over those there are, from none (pale) to ${grid.top > 1 ? `${W.say(grid.top, "share")}, above 100 % where more are used than are reserved` : "all (dark)"}; at most ${W.say(grid.most, "share")}` : `IT power, from none (pale) to ${grid.say(grid.most)} (dark), by its square root`}. Solid line: the plan. ${hasHome ? `Dashed line: everyone at the ${W.baseline}. ` : ""}Times are UTC.`,
+        ...(daily ? ["Each column is the mean of one hour of the day over the whole window; a wider window shows every hour."] : []),
         ...(label.blocks > 1 ? [`The hours shown are ${label.blocks} stretches that stand for the whole window; a rule marks where one ends.`] : []),
       ],
-      columns: ["time_utc", "region", "hours_represented", "it_mw", "home_it_mw", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
-      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.home_it_mw, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h]),
+      columns: ["time_utc", "region", "hours_represented", "it_mw", "home_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
+      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.home_it_mw, r.gpu, r.capacity_gpu, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h]),
     };
   }
 
-  function hourTip(items, unit, scale) {
-    const lines = items.filter((item) => item.seriesName === "Plan" || item.seriesName === W.Baseline);
-    const areas = items.filter((item) => !lines.includes(item) && item.value > 0).sort((a, b) => b.value - a.value);
-    const rest = areas.slice(8);
-    return W.tip(W.hour(items[0].axisValue) + " UTC", [
-      ...lines.map((item) => [item.seriesName, W.say(item.value, unit), item.color]),
-      ...areas.slice(0, 8).map((item) => [item.seriesName, `${W.num(item.value)} ${scale.unit}`, item.color]),
-      ...(rest.length ? [[`${rest.length} more`, `${W.num(W.sum(rest.map((item) => item.value)))} ${scale.unit}`]] : []),
+  function tip(event, { state, times, daily, unit, grid, plan, home, signal }) {
+    const at = event.seriesName === "cells" ? event.data.value[0] : event.dataIndex;
+    const when = daily ? `${times[at]} UTC, every day` : `${W.hour(times[at])} UTC`;
+    const row = event.seriesName === "cells" ? event.data.row : null;
+    return W.tip(row ? `${W.name("region", row.region)}, ${when}` : when, [
+      ...(row ? [[state.cell === "utilisation" ? "Utilisation" : "Power", grid.say(event.data.value[2])], [state.line === "carbon" ? "Intensity" : "Price", W.say(row[signal], unit)]] : []),
+      ["Mean of the plan", W.say(plan[at], unit)], ...(home[at] == null ? [] : [["Mean of the baseline", W.say(home[at], unit)]]),
     ]);
   }
 

@@ -1,0 +1,190 @@
+"""What a reader sees first, at three widths, of every fleet: whole, legible, and open to everyone.
+
+A fleet is one line of `FLEETS`: its name, and the settings that make it from the tiny example.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.studied import CLASSES, SMALLEST, Studied, studied
+from wattlas.report.report import write_report
+
+pytestmark = pytest.mark.browser
+
+FLEETS: dict[str, tuple[str, ...]] = {
+    "four-classes": CLASSES,
+    "smallest": (*CLASSES, *SMALLEST),
+    "least-carbon": (*CLASSES, "objective.minimise=carbon"),
+    "free-capacity": (*CLASSES, "capacity.free=true"),
+}
+WIDTHS = (360, 768, 1440)
+FOCUSED = """(() => {
+  const node = document.activeElement, figure = node.closest('.figure');
+  return figure && [figure.id, node.closest('[data-key]')?.dataset.key, node.type];
+})()"""
+FIRST_SCREEN_S = 1.5
+"""Script and layout of the first screen, as the page's own thread counts them."""
+
+
+@pytest.fixture(scope="session", params=list(FLEETS))
+def fleet(request: pytest.FixtureRequest, run_folder: Path) -> Studied:
+    """The study of one fleet; one for the whole test run."""
+    return studied(run_folder, request.param, FLEETS[request.param])
+
+
+@pytest.fixture
+def report(fleet: Studied, tmp_path: Path) -> str:
+    """The address of its report on the disk."""
+    return write_report(fleet.results(), tmp_path / "report.html").as_uri()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_at_three_widths(
+    report: str, fleet: Studied, open_page: Callable[..., Any], width: int
+) -> None:
+    """No broken number, nothing wider than the window, names apart, and axe finds nothing serious.
+
+    One page is looked at for all of it: opening it is what takes the time.
+    """
+    seen = open_page(report, width, appendix=False)
+    page = seen.page
+    holds_the_answer(page, fleet, width)
+    names_are_apart(page)
+    page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
+    page.wait_for_function("document.querySelectorAll('.chart.waiting').length === 0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    numbers_are_numbers(page)
+    nothing_serious(page)
+    seen.quiet()
+
+
+def holds_the_answer(page: Page, fleet: Studied, width: int) -> None:
+    """At 1440 × 900 verdict, actions and map; at 360 the verdict and the first action."""
+    brief = fleet.meta["brief"]
+    assert page.locator("p.verdict").inner_text().replace("\u00a0", " ") == brief["sentence"]
+    items = page.locator(".actions li")
+    assert items.count() == len(brief["actions"]) <= 3
+    parts = [page.locator("p.verdict"), *items.all()[: 1 if width < 1000 else 3]]
+    if width >= 1000:
+        parts.append(page.locator(".map svg"))
+    for part in parts:
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width  # noqa: PT018
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 900  # noqa: PT018
+    if width >= 1000 and items.count():
+        left, right = items.first.bounding_box(), page.locator(".map svg").bounding_box()
+        assert left is not None and right is not None  # noqa: PT018
+        assert left["x"] + left["width"] <= right["x"], "the map stands beside"
+
+
+def names_are_apart(page: Page) -> None:
+    """No label of the map lies over another, or beyond the map."""
+    for label in page.locator("#figure-map .choice[data-key=show] span").all():
+        label.click()
+        boxes = page.evaluate(
+            "[...document.querySelectorAll('.map-label')].map(n => { const b = "
+            "n.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom, n.textContent] })"
+        )
+        edge = page.locator(".map svg").bounding_box()
+        assert edge is not None
+        assert boxes
+        for left, top, right, bottom, text in boxes:
+            assert edge["x"] - 1 <= left and right <= edge["x"] + edge["width"] + 1, text  # noqa: PT018
+            assert edge["y"] - 1 <= top and bottom <= edge["y"] + edge["height"] + 1, text  # noqa: PT018
+        for a, b in combinations(boxes, 2):
+            over = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+            assert min(over) <= 1.5, (a, b)
+    page.locator("#figure-map .choice[data-key=show] span").first.click()
+
+
+def numbers_are_numbers(page: Page) -> None:
+    """No NaN, undefined or Infinity, and no share above 100 % without a word beside it."""
+    text = page.inner_text("body")
+    for wrong in ("NaN", "undefined", "Infinity", "null"):
+        assert wrong not in text, wrong
+    for line in text.splitlines():
+        for number in re.findall(r"([\d,.]+)[\s\u00a0]?%", line):
+            if float(number.replace(",", "").rstrip(".") or 0) > 100:
+                assert re.search(r"above|more than|times", line), line
+
+
+def nothing_serious(page: Page) -> None:
+    """axe-core has no finding that it calls serious or critical."""
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert not serious, [
+        (one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in serious
+    ]
+
+
+def test_focus_stays(report: str, open_page: Callable[..., Any]) -> None:
+    """After a choice, a list and a slider the keyboard is where it was; on a redraw, too."""
+    page = open_page(report, 1440).page
+    for control in page.locator(
+        ".figure .choice input, .figure select, .figure input[type=range]"
+    ).all():
+        if not control.is_enabled():
+            continue
+        control.focus()
+        before = page.evaluate(FOCUSED)
+        assert before is not None
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(FOCUSED) == before
+        page.evaluate("dispatchEvent(new Event('hashchange'))")
+        assert page.evaluate(FOCUSED) == before
+
+
+def test_what_is_not_asked_for_is_not_drawn(report: str, open_page: Callable[..., Any]) -> None:
+    """A figure of the appendix is empty until it is opened, by mouse, by key or by its link."""
+    seen = open_page(report, 1440, appendix=False)
+    page = seen.page
+    closed = page.locator("details.figure:not(.absent)")
+    assert closed.count() >= 1
+    for figure in closed.all():
+        assert figure.locator(".chart svg, .chart table").count() == 0
+        assert not figure.locator(".answer").is_visible()
+    closed.first.locator("> summary").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('details.figure[open] .chart svg') !== null")
+    assert len(closed.first.locator(".answer").inner_text()) > 20
+    seen.quiet()
+
+
+def test_the_map_is_coloured_by_one_switch(report: str, open_page: Callable[..., Any]) -> None:
+    """Carbon or price: the discs and the legend follow."""
+    page = open_page(report, 1440, appendix=False).page
+    seen = []
+    for name in ("Carbon", "Price"):
+        page.locator("#figure-map .choice[data-key=colour]").get_by_text(name).click()
+        fills = page.locator(".map .region circle:first-child").evaluate_all(
+            "nodes => nodes.map(n => n.getAttribute('fill') + n.getAttribute('stroke'))"
+        )
+        seen.append((fills, page.locator(".map .legend").inner_text()))
+    assert seen[0][0] != seen[1][0]
+    assert "g/kWh" in seen[0][1]
+    assert "USD/MWh" in seen[1][1]
+
+
+def test_the_first_screen_is_quick(
+    report: str, open_page: Callable[..., Any], browser: Any
+) -> None:
+    """Work of the page's own thread until the first screen stands, whatever else the machine does."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(report, wait_until="commit")
+    page.wait_for_selector("html.ready", state="attached")
+    taken = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    assert page.evaluate("performance.getEntriesByName('wattlas-first-screen').length") == 1
+    page.close()
+    assert taken["TaskDuration"] < FIRST_SCREEN_S
