@@ -175,10 +175,8 @@ def test_the_map_is_coloured_by_one_switch(report: str, open_page: Callable[...,
     assert "USD/MWh" in seen[1][1]
 
 
-def test_the_first_screen_is_quick(
-    report: str, open_page: Callable[..., Any], browser: Any
-) -> None:
-    """Work of the page's own thread until the first screen stands, whatever else the machine does."""
+def test_the_first_screen_is_quick(report: str, browser: Browser) -> None:
+    """Work of the page's own thread until the first screen stands, on a busy machine, too."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
