@@ -10,16 +10,19 @@
     ["Utilisation", (row) => W.say(row.utilisation, "share")],
     ["Models, by requests", (row) => row.models || "–", "text"],
     ["Paid, USD/MWh", (row) => W.num(row.paid_usd_per_mwh)],
-    ["Mean price, USD/MWh", (row) => W.num(row.price_usd_per_mwh)],
+    ["Mean price, USD/MWh", (row) => W.num(row.price_usd_per_mwh), "wide"],
     ["Mean g/kWh", (row) => W.num(row.deciding_g_per_kwh)],
     ["Carbon", (row) => W.say(row.carbon_kg, "kg")],
-    ["One more GPU-h, USD", (row) => W.num(row.capacity_price_usd_per_gpu_h)],
+    ["One more GPU-h, USD", (row) => W.num(row.capacity_price_usd_per_gpu_h), "wide"],
   ];
 
   const bar = (share) => [
     el("span", { class: "track" }, el("i", { style: `width:${(100 * Math.min(Math.max(share || 0, 0), 1)).toFixed(1)}%` })),
     el("b", {}, W.say(share, "share")),
   ];
+
+  // Texts to the left, numbers to the right; in a narrow window without those that are `wide`.
+  const kindOf = (kind) => (kind === "text" ? null : kind === "wide" ? "n wide" : "n");
 
   function draw() {
     const rows = W.rows("regions");
@@ -34,11 +37,11 @@
       "div", { class: "scroll whole", tabindex: "0" },
       el(
         "table", { class: "plain stack regions" },
-        el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { scope: "col", class: at && COLUMNS[at - 1][2] !== "text" ? "n" : null }, text)))),
+        el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { scope: "col", class: at ? kindOf(COLUMNS[at - 1][2]) : null }, text)))),
         el("tbody", {}, ...rows.map((row) => el(
           "tr", { class: row.plan_share > 0 ? null : "unused" },
           el("th", { scope: "row" }, el("i", { class: "swatch", style: `background:${W.colour(row.region)}` }), name(row)),
-          ...COLUMNS.map(([text, cell, kind]) => el("td", { class: text === "Plan" ? "bar n" : kind === "text" ? null : "n", "data-label": text }, cell(row))),
+          ...COLUMNS.map(([text, cell, kind]) => el("td", { class: text === "Plan" ? "bar n" : kindOf(kind), "data-label": text }, cell(row))),
         ))),
       ),
     );
