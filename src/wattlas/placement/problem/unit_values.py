@@ -104,7 +104,7 @@ class Measure:
         unit = self.units(instance, *flows[:4])
         per_step = np.bincount(flows.hour, unit * flows.value, instance.demand.shape[1])
         if self.per_on_demand.any():
-            per_step = per_step + self.per_on_demand @ bought_gpu(instance, flows)
+            per_step += self.per_on_demand @ bought_gpu(instance, flows)
         weighted: np.ndarray = per_step * instance.hours
         return weighted
 
@@ -117,7 +117,7 @@ def used_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
     hour, source, region, point, value = flows.where(on)
     per_request = instance.gpu_h.ravel().take(source * points + point)
     used = np.bincount(region * hours + hour, per_request * value, regions * hours)
-    return used.reshape(regions, hours).astype(float)
+    return used.reshape(regions, hours).astype(float, copy=False)  # without flows: integers
 
 
 def bought_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:

@@ -8,7 +8,8 @@ proportion (`unserved` counts as a region):
 
 A request of x_ab saves u_a − v_b: the mean cost of a request that the baseline serves in a, less
 that of one that the plan serves in b. So the savings of all pairs add up to the difference of what
-the two cost by the request; what ties hours together belongs to no pair.
+the two cost by the request (what a region buys beyond the reserved shared out by accelerator time);
+what ties hours together belongs to no pair.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ import numpy as np
 from wattlas.model.plan import Flows
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
-from wattlas.placement.problem import unit_values as units
-from wattlas.placement.problem.instance import Instance, unmerged
+from wattlas.placement.solution.expanded import PerFlow
 from wattlas.units import KG_PER_T
 
 CELLS = 500_000
@@ -46,36 +46,39 @@ class _Reader:
     """Adds flows up by stretches of hours."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.instance: Instance = unmerged(scenario)
-        self.measures = {
-            "usd": units.cost(self.instance),
-            "kg": units.carbon(self.instance).times(KG_PER_T, "kg"),
-            "mwh": units.it_energy(self.instance),
-        }
+        self.scenario = scenario
+        self.per_flow = PerFlow(scenario)
 
     def between(self, flows: Flows, low: int, high: int) -> _Served:
         """Hours `low` to `high` of flows that are in the order of their hours."""
-        scenario = self.instance.scenario
-        i, k, r = scenario.shape[:3]
+        i, k, r = self.scenario.shape[:3]
         first, last = np.searchsorted(flows.hour, (low, high))
-        on = slice(int(first), int(last))
-        hour, metro, klass = (flows.hour[on].astype(np.int64), flows.metro[on], flows.klass[on])
-        region, point = flows.region[on].astype(np.int64), flows.point[on].astype(np.int64)
-        requests = flows.requests_per_h[on] * scenario.hours.hours[hour]
-        source = metro.astype(np.int64) * k + klass
-        where = np.where(region < 0, r, region)
-        cell = (((hour - low) * k + klass) * i + metro) * (r + 1) + where
+        piece = _picked(flows, slice(int(first), int(last)))
+        each = self.per_flow(piece)
+        where = np.where(piece.served, piece.region, r)
+        cell = ((piece.hour.astype(np.int64) - low) * k + piece.klass) * i + piece.metro
+        cell = cell * (r + 1) + where
         shape = (high - low, k, i, r + 1)
 
         def grid(weight: np.ndarray) -> np.ndarray:
             sums = np.bincount(cell, weight, int(np.prod(shape))).reshape(shape)
             return sums.astype(float, copy=False)  # where there is no flow they are integers
 
-        each = {
-            name: grid(requests * measure.units(self.instance, hour, source, region, point))
-            for name, measure in self.measures.items()
-        }
-        return _Served(requests=grid(requests), **each)
+        return _Served(
+            requests=grid(each["requests"]),
+            usd=grid(self._usd(piece, each)),
+            kg=grid(each["carbon_kg"]),
+            mwh=grid(each["it_mwh"]),
+        )
+
+    def _usd(self, flows: Flows, each: dict[str, np.ndarray]) -> np.ndarray:
+        """Every component in USD, carbon at its price, and the price of what is not served."""
+        gamma = self.scenario.objective.carbon_price_usd_per_t
+        paid = sum(values for name, values in each.items() if name.endswith("_usd"))
+        source = flows.metro.astype(np.int64) * len(self.scenario.classes) + flows.klass
+        lost = np.nan_to_num(self.per_flow.instance.unserved_usd)[source]
+        unserved = np.where(flows.served, 0.0, each["requests"] * lost)
+        return np.asarray(paid + gamma * each["carbon_kg"] / KG_PER_T + unserved)
 
 
 def changes(scenario: Scenario, before: Flows, after: Flows) -> Table:
@@ -170,12 +173,15 @@ def _in_order(flows: Flows) -> Flows:
     """The flows in the order of their hours, as those of a plan are."""
     if (flows.hour[1:] >= flows.hour[:-1]).all():
         return flows
-    order = np.argsort(flows.hour, kind="stable")
+    return _picked(flows, np.argsort(flows.hour, kind="stable"))
+
+
+def _picked(flows: Flows, rows: slice | np.ndarray) -> Flows:
     return Flows(
-        hour=flows.hour[order],
-        metro=flows.metro[order],
-        klass=flows.klass[order],
-        region=flows.region[order],
-        point=flows.point[order],
-        requests_per_h=flows.requests_per_h[order],
+        hour=flows.hour[rows],
+        metro=flows.metro[rows],
+        klass=flows.klass[rows],
+        region=flows.region[rows],
+        point=flows.point[rows],
+        requests_per_h=flows.requests_per_h[rows],
     )

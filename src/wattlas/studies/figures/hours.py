@@ -17,12 +17,16 @@ MAX_HOURS = 1000
 """With more steps than this, the page shows the mean day of each month."""
 
 
+UNSEEN = ("requests", "facility_mw")
+"""Columns that no picture of the page shows; the folder's table has them."""
+
+
 def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
-    """The mean day of each month where there are many steps."""
+    """What the page shows: the mean day of each month where there are many steps."""
     if frame["time_utc"].n_unique() <= MAX_HOURS:
-        return frame, ""
+        return frame.drop(UNSEEN, strict=False), ""
     rule = "Shown is the mean day of each month; the folder's hourly table has every hour."
-    return mean_days(frame), rule
+    return mean_days(frame).drop(UNSEEN, strict=False), rule
 
 
 @table(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from wattlas.studies.registry import Depth, figure, table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from wattlas.model.table import Table
     from wattlas.studies.findings import Findings
 
@@ -14,6 +16,15 @@ FLOW_COLUMNS = (
     "metro:text class:text region:text point:text? requests it_mwh facility_mwh energy_usd "
     "carbon_kg rtt_ms"
 )
+
+
+UNSEEN = ("requests", "facility_mwh", "energy_usd", "carbon_kg")
+"""Columns of flows that no picture of the page shows; the folder's tables have them."""
+
+
+def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The columns that the page shows."""
+    return frame.drop(UNSEEN, strict=False), ""
 
 
 @table(
@@ -28,13 +39,13 @@ def places(findings: Findings) -> Table:
     return views.places(findings.scenario)
 
 
-@table("flows", FLOW_COLUMNS)
+@table("flows", FLOW_COLUMNS, thin=thin)
 def flows(findings: Findings) -> Table:
     """What the plan serves where, summed over the window."""
     return findings.flow_sums
 
 
-@table("home_flows", FLOW_COLUMNS)
+@table("home_flows", FLOW_COLUMNS, thin=thin)
 def baseline_flows(findings: Findings) -> Table:
     """What the baseline serves where, summed over the window."""
     from wattlas.placement.tables import metrics, views

@@ -3,7 +3,7 @@
   "use strict";
 
   const controls = [
-    () => W.rows("hourly").some((row) => row.home_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", W.Baseline]] },
+    () => W.rows("hourly").some((row) => row.home_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", "Baseline"]] },
     () => {
       const options = [];
       if (W.rows("hourly").some((row) => row.price_usd_per_mwh != null)) options.push(["price", "Price"]);
@@ -126,7 +126,7 @@
     }));
     const fill = (v) => W.ramp(state.cell === "utilisation" ? v / grid.top : Math.sqrt(Math.max(0, v) / grid.top), theme);
     return {
-      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, most of it in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
+      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, ${shares[0][1] > all / 2 ? "most of it" : "the largest part"} in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
       alt: `Heat map of ${regions.length} regions by ${times.length} hours, under the line of the ${state.line === "carbon" ? "intensity" : "price"}.`,
       height: 34 + 84 + 30 + tall + 34,
       option: {

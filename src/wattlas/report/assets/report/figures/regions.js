@@ -16,8 +16,9 @@
     ["One more GPU-h, USD", (row) => W.num(row.capacity_price_usd_per_gpu_h), "wide"],
   ];
 
+  // As long as its part of the largest share.
   const bar = (share) => [
-    el("span", { class: "track" }, el("i", { style: `width:${(100 * Math.min(Math.max(share || 0, 0), 1)).toFixed(1)}%` })),
+    el("span", { class: "track" }, el("i", { style: `width:${((100 * (share || 0)) / Math.max(1e-12, ...W.column("regions", "plan_share"))).toFixed(1)}%` })),
     el("b", {}, W.say(share, "share")),
   ];
 
