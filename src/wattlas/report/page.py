@@ -106,10 +106,16 @@ def _solved(meta: Mapping[str, Any]) -> Iterator[str]:
         yield f"{words.number(meta['seconds'])} s"
 
 
-def _totals(plan: Mapping[str, Any], home: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _totals(plan: Mapping[str, Any], home: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of the table of totals; `nothing` where both policies have none of it."""
     for key, label, say in _TOTALS:
         if plan.get(key) is not None:
-            yield {"label": label, "plan": say(plan[key]), "baseline": say(home.get(key))}
+            yield {
+                "label": label,
+                "plan": say(plan[key]),
+                "baseline": say(home.get(key)),
+                "nothing": not plan[key] and not home.get(key),
+            }
 
 
 def _facts(meta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,10 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-  // On paper: one page with the verdict, the actions, the map and the totals, in light colours.
+  // On paper: one page with the verdict, the actions, the map and the totals, in light colours; smaller where
+  // long names and notices would need a second one.
+  const SHEET = 950; // pixels of text on the shorter of A4 and letter
+  const page = document.querySelector(".page");
   const totals = document.querySelector("details.totals");
   const onPaper = (printing) => {
     root.classList.toggle("printing", printing);
@@ -102,6 +105,7 @@
       totals.open = printing || totals.dataset.was === "true";
     }
     for (const figure of figures) if (figure.spec.depth === "first") figure.draw();
+    page.style.zoom = printing ? Math.min(1, SHEET / page.offsetHeight) : "";
   };
   addEventListener("beforeprint", () => onPaper(true));
   addEventListener("afterprint", () => onPaper(false));

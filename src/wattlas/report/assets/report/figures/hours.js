@@ -157,12 +157,15 @@
     };
   }
 
-  function tip(event, { state, times, daily, unit, grid, plan, home, signal }) {
-    const at = event.seriesName === "cells" ? event.data.value[0] : event.dataIndex;
+  // Over a cell: the region then; elsewhere along the axis: the means of all regions then.
+  function tip(given, { state, times, daily, unit, grid, plan, home, signal }) {
+    const event = Array.isArray(given) ? given[0] : given;
+    const cell = event.seriesName === "cells" ? event.data : null;
+    const at = cell ? cell.value[0] : event.dataIndex;
     const when = daily ? `${times[at]} UTC, every day` : `${W.hour(times[at])} UTC`;
-    const row = event.seriesName === "cells" ? event.data.row : null;
+    const row = cell && !Array.isArray(given) ? cell.row : null;
     return W.tip(row ? `${W.name("region", row.region)}, ${when}` : when, [
-      ...(row ? [[state.cell === "utilisation" ? "Utilisation" : "Power", grid.say(event.data.value[2])], [state.line === "carbon" ? "Intensity" : "Price", W.say(row[signal], unit)]] : []),
+      ...(row ? [[state.cell === "utilisation" ? "Utilisation" : "Power", grid.say(cell.value[2])], [state.line === "carbon" ? "Intensity" : "Price", W.say(row[signal], unit)]] : []),
       ["Mean of the plan", W.say(plan[at], unit)], ...(home[at] == null ? [] : [["Mean of the baseline", W.say(home[at], unit)]]),
     ]);
   }

@@ -136,7 +136,8 @@
   }
 
   function draw(state, theme, width) {
-    const height = Math.round(Math.min(520, Math.max(230, width * 0.6)));
+    const printing = document.documentElement.classList.contains("printing");
+    const height = Math.round(Math.min(520, Math.max(230, width * (printing ? 0.46 : 0.6))));
     const view = projected(width, height);
     const regions = discs(state);
     const signal = SIGNALS[state.colour] || SIGNALS.carbon;
