@@ -1,4 +1,4 @@
-"""The README's picture: the head, the map and the frontier of a real report on one sheet.
+"""The README's picture: the first screen, the frontier and the hours of a real report on one sheet.
 
     python tools/report_picture.py wattlas-results docs/images/report.png
 
@@ -20,17 +20,16 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-PARTS = ("header.top", "#figure-map", "#figure-frontier", "#figure-hours")
-HIDDEN = (
-    "header nav, header dl, header details, "
-    ".figure details, .figure button.download, .figure .notes"
-)
+PARTS = {".screen": 1290, "#figure-frontier": 1000, "#figure-hours": 1000}
+"""What is taken, and how wide the window is for it, in pixels."""
+HIDDEN = "header nav, .screen details, .figure .tools, .figure .notes"
 STYLE = f"{HIDDEN} {{ display: none !important }} html, body {{ background: #fff !important }}"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 24px; width: 1072px; background: #fff }}
 .row {{ display: flex; gap: 32px; align-items: flex-start; margin-top: 16px }}
 img {{ width: 520px; display: block }}
-</style><div class="row"><div>{0}{2}</div><div>{1}{3}</div></div>"""
+.first img {{ width: 1072px }}
+</style><div class="first">{0}</div><div class="row">{1}{2}</div>"""
 
 
 def main() -> None:
@@ -48,12 +47,16 @@ def main() -> None:
 
 
 def _parts(browser: Browser, report: Path) -> list[bytes]:
-    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=1.04)
-    page.goto(report.resolve().as_uri())
-    page.wait_for_selector("html.ready", state="attached")
-    page.add_style_tag(content=STYLE)
-    page.wait_for_timeout(500)
-    return [page.locator(part).first.screenshot() for part in PARTS]
+    taken = []
+    for part, width in PARTS.items():
+        page = browser.new_page(viewport={"width": width, "height": 900}, device_scale_factor=1.04)
+        page.goto(report.resolve().as_uri())
+        page.wait_for_selector("html.drawn", state="attached")
+        page.add_style_tag(content=STYLE)
+        page.wait_for_timeout(500)
+        taken.append(page.locator(part).first.screenshot())
+        page.close()
+    return taken
 
 
 def _image(part: bytes) -> str:
