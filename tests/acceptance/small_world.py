@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,19 @@ def small_world(
     classes: Mapping[str, Mapping[str, Any]],
     points: Mapping[str, Mapping[str, Any]] | None = None,
     regions: Mapping[str, Mapping[str, Any]] | None = None,
+    metros: Mapping[str, Mapping[str, Any]] | None = None,
     **sections: Any,
 ) -> wattlas.Scenario:
     """Write a scenario into a folder and load it.
 
     `price` (USD/MWh) and `carbon` (g/kWh) are hourly by region, `demand` (requests per hour) is
     hourly by class and metro, `rtt_ms` runs from each metro to each region. A region has PUE 1,
-    accelerators without end unless `regions` says otherwise; `sections` are further ones.
+    accelerators without end unless `regions` says otherwise, and likewise `metros`; `sections`
+    are further ones.
     """
-    hours = [f"2023-06-01T{h:02d}:00:00Z" for h in range(len(next(iter(price.values()))))]
+    first = datetime.fromisoformat(START)
+    steps = range(len(next(iter(price.values()))))
+    hours = [f"{first + timedelta(hours=h):%Y-%m-%dT%H:%M:%SZ}" for h in steps]
     tables = {
         "price.csv": [
             ("time_utc", "zone", "price_usd_per_mwh"),
@@ -74,7 +79,9 @@ def small_world(
     document = {
         "name": "small",
         "time": {"start": START, "hours": len(hours)},
-        "metros": {m: {**place, "timezone": "UTC", "node": m} for m in rtt_ms},
+        "metros": {
+            m: {**place, "timezone": "UTC", "node": m, **(metros or {}).get(m, {})} for m in rtt_ms
+        },
         "nodes": dict.fromkeys(rtt_ms, place),
         "regions": {r: {**place, **plain, "zone": r, **(regions or {}).get(r, {})} for r in price},
         "points": dict(points or {"model": POINT}),
