@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import fleets
 from tests.studied import CLASSES, SMALLEST, Studied, studied
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +66,12 @@ def made(run_folder: Path) -> Studied:
 def smallest(run_folder: Path) -> Studied:
     """The same of one region, one metro and one hour."""
     return studied(run_folder, "smallest", (*CLASSES, *SMALLEST))
+
+
+@pytest.fixture(scope="session", params=fleets.NAMES)
+def fleet(request: pytest.FixtureRequest, run_folder: Path) -> fleets.StudiedFleet:
+    """Each of the regression fleets with its study."""
+    return fleets.studied(request.param, run_folder)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

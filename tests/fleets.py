@@ -1,21 +1,25 @@
 """Fleets that a regression test runs over: each is unlike the embedded world in one way.
 
 A fleet is a function from an empty folder to a scenario, written as a user writes one. `FLEETS`
-lists them by name; `studied` gives the study of one, computed once in a process. A new fleet is one
-more function and one more line of the list: every test over the fleets then has it.
+lists them by name; the fixture `fleet` gives each with its study, computed once in a test run. A
+new fleet is one more function and one more line of the list: every test over fleets then has it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import math
+import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import wattlas
 from tests.acceptance.small_world import small_world
+from tests.sceptic import Sceptic, rows
 from wattlas.model.scenario import Scenario
 from wattlas.studies.study import Study
 
@@ -336,7 +340,34 @@ def scenario(name: str) -> Scenario:
         return FLEETS[name](Path(folder))
 
 
+@dataclass(frozen=True)
+class StudiedFleet:
+    """A fleet with its study, and the second account of it."""
+
+    name: str
+    study: Study
+
+    @property
+    def scenario(self) -> Scenario:
+        """What was studied."""
+        return self.study.plan.scenario
+
+    @cached_property
+    def sceptic(self) -> Sceptic:
+        """The second account."""
+        return Sceptic(self.scenario)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A table of the study as rows; none where it has no such table."""
+        return rows(self.study.tables.get(table, {}))
+
+
 @cache
-def studied(name: str) -> Study:
-    """The study of a fleet, computed once in a process; nobody may change its tables."""
-    return wattlas.study(scenario(name), samples=SAMPLES)
+def studied(name: str, folder: Path) -> StudiedFleet:
+    """A fleet with its study, which is computed once for all processes that share the folder."""
+    kept = folder / f"fleet-{name}.pickle"
+    with (folder / f"fleet-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(wattlas.study(scenario(name), samples=SAMPLES)))
+    return StudiedFleet(name, pickle.loads(kept.read_bytes()))
