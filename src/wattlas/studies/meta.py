@@ -58,19 +58,28 @@ def totals_dict(totals: Totals) -> dict[str, float | None]:
     return {**asdict(totals), **{name: getattr(totals, name) for name in derived}}
 
 
-def headline(best: Totals, home: Totals) -> dict[str, float]:
-    """What the plan saves against the baseline, absolute and in shares of what decisions change."""
+def headline(best: Totals, home: Totals) -> dict[str, float | None]:
+    """What the plan saves against the baseline, absolute and in shares of what decisions change.
+
+    Each share is of the baseline's cost of the same kind; None where that is not above zero, as
+    where negative prices earn more than all else costs.
+    """
     saved_usd, saved_kg = home.cost_usd - best.cost_usd, home.carbon_kg - best.carbon_kg
     saved_bill = home.energy_usd - best.energy_usd
     return {
         "saving_usd": saved_usd,
-        "saving_share": saved_usd / home.variable_usd if home.variable_usd else 0.0,
-        "saving_share_of_all": saved_usd / home.cost_usd if home.cost_usd else 0.0,
+        "saving_share": share_of(saved_usd, home.variable_usd),
+        "saving_share_of_all": share_of(saved_usd, home.cost_usd),
         "saving_energy_usd": saved_bill,
-        "saving_energy_share": saved_bill / home.energy_usd if home.energy_usd else 0.0,
+        "saving_energy_share": share_of(saved_bill, home.energy_usd),
         "saving_kg": saved_kg,
-        "saving_carbon_share": saved_kg / home.carbon_kg if home.carbon_kg else 0.0,
+        "saving_carbon_share": share_of(saved_kg, home.carbon_kg),
     }
+
+
+def share_of(part: float, whole: float) -> float | None:
+    """part / whole; None where the whole is not above zero, so that a share of it says nothing."""
+    return part / whole if whole > 0 else None
 
 
 def sample_words(scenario: Scenario) -> str | None:

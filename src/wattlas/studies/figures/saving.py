@@ -43,7 +43,9 @@ def saving(study: Study) -> Listing:
 
 
 def _saved(before: float, after: float) -> float | str:
-    """The share that is saved; how many times as much where it is more than twice."""
-    if not before:
-        return ""
+    """The share that is saved, in words where a percentage would mislead."""
+    if before <= 0:
+        return "" if before == after else "no share: not above zero"
+    if after < 0:
+        return "more than all"
     return f"× {after / before:,.0f}" if after > 2 * before else (before - after) / before
