@@ -32,6 +32,9 @@ from wattlas.placement.window.limits import nearest_available
 REGIONAL_MS = 30.0
 """A region is regional where its round trip is at most this much above home's."""
 HVDC_LOSS_PER_1000_KM = 0.03
+SAME_SERVED = 1e-6
+"""Share of the requests up to which two placements serve as many: more of it is no like for like.
+"""
 
 
 def relocatable(instance: Instance, best: Plan) -> Table:
@@ -150,7 +153,8 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
     the least-carbon plan, both without caps. Each is against the same placement — nearest with
     room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
-    saving as it is over the saving without the limit. All of it in full service.
+    saving as it is over the saving without the limit. All of it in full service. Carbon of
+    placements that leave different shares unserved is not compared: nan, and a note says so.
     """
     scenario = full_service(scenario)
     base_instance = build_instance(scenario)
@@ -193,7 +197,16 @@ def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str
     if not (cheapest.ok and cleanest.ok):
         return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
     usd = base.variable_usd - cheapest.totals.variable_usd
-    return (usd, base.carbon_kg - cleanest.totals.carbon_kg), ""
+    kg = base.carbon_kg - cleanest.totals.carbon_kg
+    more = base.unserved_requests - cleanest.totals.unserved_requests
+    if abs(more) > SAME_SERVED * (base.requests + base.unserved_requests):
+        share = abs(more) / (base.requests + base.unserved_requests)
+        than = "more" if more > 0 else "less"
+        return (usd, float("nan")), (
+            f"carbon is not compared: the placement of least carbon serves {share:.2%} of the "
+            f"requests {than} than the baseline"
+        )
+    return (usd, kg), ""
 
 
 def _ratio(savings: np.ndarray) -> np.ndarray:
