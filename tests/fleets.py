@@ -307,9 +307,9 @@ def one_cloud(folder: Path) -> Scenario:
         users={
             "usd_per_mtok_in": 0.6, "usd_per_mtok_out": 1.8,
             "segments": {
-                "most": {"share": 0.7, "consciousness": 0.03, **segment, "value": 1.2},
-                "some": {"share": 0.2, "consciousness": 0.15, **segment, "value": 1.0},
-                "green": {"share": 0.1, "consciousness": 0.4, **segment, "value": 1.0},
+                "most": {"share": 0.7, "consciousness": 0.01, **segment, "value": 1.2},
+                "some": {"share": 0.2, "consciousness": 0.03, **segment, "value": 1.0},
+                "green": {"share": 0.1, "consciousness": 0.2, **segment, "value": 1.0},
             },
         },
     )  # fmt: skip
