@@ -352,8 +352,10 @@ class _Program:
             rows = vstack([rows, *(coo_array(c[None, :]) for c, _ in self.extra)]).tocsr()
             limits = np.concatenate([limits, [most for _, most in self.extra]])
         bounds = np.stack([np.zeros(self.size), upper], axis=1)
+        # What a request costs may be far below the solver's tolerance of reduced costs.
+        size = float(np.abs(cost[: len(self.x)]).mean()) or 1.0
         found = linprog(
-            cost, rows if rows.shape[0] else None, limits if rows.shape[0] else None,
+            cost / size, rows if rows.shape[0] else None, limits if rows.shape[0] else None,
             self.equal, self.asked, bounds, method="highs",
         )  # fmt: skip
         if found.status != 0:
@@ -368,7 +370,7 @@ class _Program:
             for (i, k, t), v in zip(self.n, found.x[len(self.x) :], strict=False)
             if v > 1e-12
         }
-        return Least(float(found.fun), {**served, **lost})
+        return Least(float(cost @ found.x), {**served, **lost})
 
 
 def entries(

@@ -24,7 +24,7 @@ from wattlas.placement.compare.counterfactual import label, present, without
 from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.feasibility import home_region
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.instance import Instance, accelerators, build_instance
 from wattlas.placement.solution.account import totals
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.limits import nearest_available
@@ -166,7 +166,9 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
         relaxed = scenario if name == "none" else without(scenario, name)
-        priced = totals(replace(base_instance, scenario=relaxed), base.flows)
+        capacity, surplus = accelerators(relaxed)  # beyond the reserved ones they are paid
+        world = replace(base_instance, scenario=relaxed, capacity=capacity, surplus=surplus)
+        priced = totals(world, base.flows)
         savings[:, n], note = _savings(relaxed, priced)
         notes.append(note)
         if progress:
