@@ -64,7 +64,16 @@ WHERE = {
     "jakarta": (-6.2, 106.8), "virginia": (39.0, -77.5), "oregon": (45.6, -121.2),
     "frankfurt": (50.1, 8.7), "stockholm": (59.3, 18.1), "singapore": (1.35, 103.8),
 }  # fmt: skip
-EGRESS = {"egress": {"default_usd_per_gb": 0.05}}
+# No two ways cost the same, so that it is never all the same who goes where.
+EGRESS = {
+    "egress": {
+        "pairs": {
+            "berlin": {"near": 0.05, "north": 0.062, "far": 0.091},
+            "lyon": {"near": 0.047, "north": 0.073, "far": 0.084},
+            "austin": {"near": 0.088, "north": 0.097, "far": 0.043},
+        }
+    }
+}
 
 
 def waves(base: float, swing: float, peak: float, hours: int = HOURS) -> list[float]:
@@ -139,7 +148,7 @@ def one_region(folder: Path) -> Scenario:
         points=POINTS,
         regions=_at(["near"], {"near": {"reserved_gpu": 90, "reserved_usd_per_gpu_year": 12_000}}),
         metros=_at(["berlin", "lyon"]),
-        network=EGRESS,
+        network={"egress": {"default_usd_per_gb": 0.05}},
     )
 
 
