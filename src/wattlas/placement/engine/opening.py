@@ -3,7 +3,8 @@
 The hour is solved with what is open at the first budget. A closed column whose reduced cost is not
 negative does not change the optimum when it opens, so the next budget that matters is the first at
 which a column with a negative one opens. There the hour goes on from its basis. The next hour
-begins from this one's basis at the first budget.
+begins from this one's basis at the first budget. Closed columns stand in the order in which they
+open, so that only what opens is written and the search ends at the first that would enter.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from wattlas.placement.engine.state import (
     F8,
     I4,
     I8,
+    OPEN,
     OPTIMAL,
     Hour,
     HourlyOutput,
@@ -61,14 +63,18 @@ class Opened:
 
 
 class Budgets(NamedTuple):
-    """Budgets x[N], increasing; full[S, C] costs of all columns, opens[S, C] from which budget.
+    """Budgets x[N], increasing, and the columns that open after the first of them.
 
-    A closed column enters where its reduced cost is below −`enters`.
+    full[S, C] are the costs of all columns. Column `at[m]` of source `source[m]` opens at budget
+    n for begin[n] ≤ m < begin[n + 1]; those that are open at the first one are in no list. A
+    closed column enters where its reduced cost is below −`enters`.
     """
 
     x: F8
     full: F8
-    opens: F8
+    source: I4
+    at: I4
+    begin: I8
     enters: float
 
 
@@ -88,26 +94,34 @@ class Sums(NamedTuple):
 
 
 @kernel
-def set_open(full: F8, opens: F8, fixed: F8, x: float) -> None:
-    """The static costs of what is open at budget x."""
-    for s in range(full.shape[0]):
-        for c in range(full.shape[1]):
-            fixed[s, c] = full[s, c] if opens[s, c] <= x else BIG
+def open_up(budgets: Budgets, fixed: F8, low: int, high: int) -> None:
+    """Open what opens after budget `low`, up to budget `high`."""
+    for m in range(budgets.begin[low + 1], budgets.begin[high + 1]):
+        s, c = budgets.source[m], budgets.at[m]
+        fixed[s, c] = budgets.full[s, c]
 
 
 @kernel
-def next_opening(budgets: Budgets, demand: F8, kind: I4, table: F8, value: F8, x: float) -> float:
-    """The first budget above x at which a column opens that would lower the objective."""
-    full, opens = budgets.full, budgets.opens
-    nearest = BIG
-    for s in range(full.shape[0]):
-        if demand[s] > 0.0:
-            least = value[s] - budgets.enters
-            for c in range(full.shape[1]):
-                opens_at = opens[s, c]
-                if x < opens_at < nearest and full[s, c] + table[kind[s], c] < least:
-                    nearest = opens_at
-    return nearest
+def close_again(budgets: Budgets, fixed: F8, last: int) -> None:
+    """Close what opened after the first budget, up to budget `last`."""
+    for m in range(budgets.begin[1], budgets.begin[last + 1]):
+        fixed[budgets.source[m], budgets.at[m]] = BIG
+
+
+@kernel
+def next_opening(budgets: Budgets, demand: F8, kind: I4, table: F8, value: F8, now: int) -> int:
+    """The first budget after `now` at which a column opens that would lower the objective; their
+    number where there is none."""
+    full, source, at, begin = budgets.full, budgets.source, budgets.at, budgets.begin
+    later = last = int(begin.shape[0]) - 1
+    for m in range(begin[now + 1], begin[last]):
+        s, c = source[m], at[m]
+        if demand[s] > 0.0 and full[s, c] + table[kind[s], c] < value[s] - budgets.enters:
+            later = now + 1
+            while begin[later + 1] <= m:
+                later += 1
+            break
+    return later
 
 
 @kernel
@@ -134,13 +148,15 @@ def along_budgets(
 ) -> int:  # fmt: skip
     """One hour at every budget, into sums.of_hour[M, N]; programs solved, negative where it fails.
 
-    The basis at the first budget is stored: the next hour begins from it.
+    The basis at the first budget is stored: the next hour begins from it, and from what is open
+    there.
     """
-    x, count, solved, n = budgets.x, budgets.x.shape[0], 0, 0
+    count, solved, n = budgets.x.shape[0], 0, 0
     while n < count:
         # Phase 1, solve: from the basis of the budget before.
         solved += 1
         if solve_hour(p, h, b, w, most) != OPTIMAL:
+            close_again(budgets, p.fixed, n)
             return -solved
         if n == 0:
             store_basis(b, keys, basics)
@@ -155,13 +171,15 @@ def along_budgets(
             sums.of_program,
         )
         # Phase 3, skip: budgets before the next useful opening have the same optimum.
-        later = next_opening(budgets, h.demand, p.kind, w.table, answer.value[0], x[n])
-        while n < count and x[n] < later:
+        later = next_opening(budgets, h.demand, p.kind, w.table, answer.value[0], n)
+        for at in range(n, later):
             for m in range(sums.of_program.shape[0]):
-                sums.of_hour[m, n] = sums.of_program[m] * sums.weight[t]
-            n += 1
-        if n < count:
-            set_open(budgets.full, budgets.opens, p.fixed, x[n])
+                sums.of_hour[m, at] = sums.of_program[m] * sums.weight[t]
+        if later < count:
+            open_up(budgets, p.fixed, n, later)
+        else:
+            close_again(budgets, p.fixed, n)
+        n = later
     return solved
 
 
@@ -173,12 +191,12 @@ def walk_open(
 ) -> int:  # fmt: skip
     """Add every hour's meters at every budget to sums.total[M, N]; returns programs solved.
 
-    status[t] is 1 where an hour is left to another solver. p.fixed is overwritten.
+    status[t] is 1 where an hour is left to another solver. p.fixed holds what is open at the first
+    budget, before and after.
     """
     programs = 0
     for t in range(demands.shape[0]):
         h = Hour(tariffs[t], demands[t], limits[t])
-        set_open(budgets.full, budgets.opens, p.fixed, budgets.x[0])
         if t > 0 or warm:
             load_basis(p, tariffs.shape[2], b, w, keys, basics)
         solved = along_budgets(p, h, b, w, budgets, keys, basics, answer, sums, t, most)
@@ -240,11 +258,7 @@ class _Opening:
         self.x = np.ascontiguousarray(x, dtype=np.float64)
         sources, regions, points, _, _ = scaled.program.sizes
         width = scaled.width
-        self.opens = np.full(scaled.fixed.shape, np.finfo(np.float64).max)
-        finite = np.where(scaled.program.allowed, opens, np.finfo(np.float64).max)
-        by_point = self.opens[:, : points * width].reshape(sources, points, width)
-        by_point[:, :, :regions] = np.clip(finite, -1e300, None).transpose(0, 2, 1)
-        self.opens[:, points * width] = -1e300
+        self.fixed, self.closed = _by_budget(scaled, opens, self.x)
         self.static = np.zeros((len(meters), *scaled.fixed.shape))
         for m, meter in enumerate(meters):
             cells = self.static[m, :, : points * width].reshape(sources, points, width)
@@ -284,13 +298,13 @@ class _Opening:
         size = (len(self.meters), len(self.x))
         solve: Any = walk_open
         programs = solve(
-            scaled.kernel_program()._replace(fixed=np.empty_like(scaled.fixed)),
+            scaled.kernel_program()._replace(fixed=self.fixed),
             price,
             demand,
             scaled.limits(hours, demand),
             self.bench.working,
             self.bench.scratch,
-            Budgets(self.x, scaled.fixed, self.opens, _ENTERS * largest),
+            Budgets(self.x, scaled.fixed, *self.closed, _ENTERS * largest),
             self.basis.keys[0],
             self.basis.basics[0],
             HourlyOutput.room(1, sources, p),
@@ -308,3 +322,23 @@ class _Opening:
         )
         self.warm = True
         return status, int(programs)
+
+
+def _by_budget(scaled: Scaled, opens: F8, x: F8) -> tuple[F8, tuple[I4, I4, I8]]:
+    """The costs of what is open at the first budget; then source, column and begin of `Budgets`."""
+    sources, regions, points, _, _ = scaled.program.sizes
+    width = scaled.width
+    first = np.zeros(scaled.fixed.shape, np.int64)  # unserved demand is open from the start
+    by_point = first[:, : points * width].reshape(sources, points, width)
+    level = np.searchsorted(x, opens, side="left")  # the first budget ≥ opens
+    by_point[:, :, :regions] = np.where(scaled.program.allowed, level, len(x)).transpose(0, 2, 1)
+    fixed: F8 = np.where(first == 0, scaled.fixed, BIG)
+    source, at = np.nonzero((first > 0) & (first < len(x)) & (scaled.fixed < OPEN))
+    order = np.argsort(first[source, at], kind="stable")
+    begin = np.searchsorted(first[source, at][order], np.arange(len(x) + 1), side="left")
+    listed: tuple[I4, I4, I8] = (
+        source[order].astype(np.int32),
+        at[order].astype(np.int32),
+        begin.astype(np.int64),
+    )
+    return fixed, listed
