@@ -23,6 +23,7 @@ Progress = Callable[[str, float], None]
 
 WEIGHTED_USD_PER_T = 100.0
 """Carbon price of the weighted frontier where the scenario has none of its own."""
+CLEANEST = Objective(minimise=Minimise.CARBON)
 SAMPLES = 16
 TIER_GRID = 100
 """Discounts and shares that each class's offers are looked for among; refined as ever."""
@@ -58,16 +59,19 @@ class Findings:
 
     @cached_property
     def policies(self) -> dict[str, Plan]:
-        """Simpler policies by name, without their flows."""
-        self.tell("baselines", 0.0)
-        return baselines(self.instance, flows=False)
+        """Simpler policies by name; but for the baseline without their flows."""
+        known = {self.baseline.policy: self.baseline}
+        return baselines(self.instance, flows=False, known=known)
 
     @cached_property
     def baseline(self) -> Plan:
         """What the plan is compared with: everyone in the nearest region, if that keeps every
         limit, else in the nearest region with capacity."""
-        nearest_keeps = self.policies["nearest"].status is Status.HEURISTIC
-        return baseline(self.instance, "nearest" if nearest_keeps else "nearest_available")
+        self.tell("baselines", 0.0)
+        nearest = baseline(self.instance, "nearest")
+        if nearest.status is Status.HEURISTIC:
+            return nearest
+        return baseline(self.instance, "nearest_available")
 
     @cached_property
     def hourly(self) -> Table:
@@ -82,8 +86,15 @@ class Findings:
     @cached_property
     def carbon_optimum(self) -> Plan:
         """What the placement of least carbon comes to."""
-        least = Objective(minimise=Minimise.CARBON)
-        return plan(self.scenario, objective=least, keep_flows=False)
+        return plan(self.scenario, objective=CLEANEST, keep_flows=False)
+
+    def planned(self, scenario: Scenario, objective: Objective) -> Plan:
+        """A placement whose totals are wanted; of this scenario those that are known."""
+        if scenario is self.scenario and objective == self.scenario.objective:
+            return self.plan
+        if scenario is self.scenario and objective == CLEANEST:
+            return self.carbon_optimum
+        return plan(scenario, objective=objective, keep_flows=False)
 
     @cached_property
     def frontiers(self) -> tuple[Frontier, ...]:

@@ -94,7 +94,7 @@ class TierDesign:
 
         Raises UsageError where frictions couple the hours.
         """
-        return split(self.scenario()) if self.tiers() else None
+        return split(self.scenario(), self.plan) if self.tiers() else None
 
 
 def design_tiers(

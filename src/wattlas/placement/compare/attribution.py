@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.offer import full_service
-from wattlas.model.plan import UNSERVED
+from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.api import objective_measures, plan
@@ -30,9 +30,10 @@ from wattlas.units import KG_PER_T
 PARTS = ("baseline", "geography", "tiers", "both")
 
 
-def split(scenario: Scenario) -> Table:
+def split(scenario: Scenario, placed: Plan | None = None) -> Table:
     """Cost and carbon of the baseline and of each freedom, and what each saves.
 
+    `placed` is the plan of full service, where it is known: what geography saves.
     Rows are `PARTS` and `interaction`, what both save beyond the sum of each. Raises UsageError
     where the scenario has no tiers, or frictions; InfeasibleError where even both cannot be.
     """
@@ -53,7 +54,7 @@ def split(scenario: Scenario) -> Table:
     return _table(
         {
             "baseline": base,
-            "geography": _planned(full_service(scenario)),
+            "geography": _planned(full_service(scenario)) if placed is None else _spent(placed),
             "tiers": tiers,
             "both": _planned(scenario),
         }
@@ -128,7 +129,12 @@ def _planned(scenario: Scenario) -> np.ndarray:
         if scenario.share_caps:
             raise InfeasibleError(summed.conflict)
         return np.full(2, np.nan)
-    return np.array([summed.totals.variable_usd, summed.totals.carbon_kg])
+    return _spent(summed)
+
+
+def _spent(placed: Plan) -> np.ndarray:
+    """(USD, kg) of a plan."""
+    return np.array([placed.totals.variable_usd, placed.totals.carbon_kg])
 
 
 def _table(rows: dict[str, np.ndarray]) -> Table:

@@ -15,7 +15,7 @@ limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -45,14 +45,19 @@ Rule = Callable[[Instance], Solution]
 """What a policy does in a stretch of hours, once it has looked at all of them."""
 
 
-def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
+def baselines(
+    instance: Instance, *, flows: bool = True, known: Mapping[str, Plan] | None = None
+) -> dict[str, Plan]:
     """Every policy on the same instance, in full service, by name.
 
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
-    has tens of millions of them.
+    has tens of millions of them. What is `known` already is not placed again.
     """
-    plans = at_once(lambda name: baseline(instance, name, flows=flows), POLICIES)
-    return dict(zip(POLICIES, plans, strict=True))
+    plans = dict(known or {})
+    missing = [name for name in POLICIES if name not in plans]
+    placed = at_once(lambda name: baseline(instance, name, flows=flows), missing)
+    plans.update(zip(missing, placed, strict=True))
+    return {name: plans[name] for name in POLICIES}
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:

@@ -48,14 +48,28 @@ def by_name(name: str) -> Constraint:
 
 def hourly_rows(instance: Instance) -> dict[str, HourlyRows]:
     """The rows of every hour that bind at all, by the name of their constraint."""
-    made = {constraint.name: constraint.rows(instance) for constraint in _ALL}
-    return {name: rows for name, rows in made.items() if rows is not None and rows.bound().any()}
+    return {name: rows for name, rows in _made(instance).items() if rows.bound().any()}
 
 
 def row_counts(instance: Instance) -> dict[str, int]:
     """Rows of each constraint of an hour, free ones counted: the shape of its prices."""
-    made = ((constraint.name, constraint.rows(instance)) for constraint in _ALL)
-    return {name: rows.count for name, rows in made if rows is not None}
+    return {name: rows.count for name, rows in _made(instance).items()}
+
+
+def _made(instance: Instance) -> dict[str, HourlyRows]:
+    """The rows of every constraint that has any, made once for an instance and what is obeyed."""
+    obeyed_now = tuple(_ALL)
+    if obeyed_now not in instance.derived:
+        made = {constraint.name: constraint.rows(instance) for constraint in obeyed_now}
+        instance.derived[obeyed_now] = {name: r for name, r in made.items() if r is not None}
+    rows: dict[str, HourlyRows] = instance.derived[obeyed_now]
+    return rows
+
+
+def rows_by_constraint(instance: Instance) -> list[tuple[Constraint, HourlyRows | None]]:
+    """Every constraint with its rows of every hour, free ones too; None where it has none."""
+    made = _made(instance)
+    return [(constraint, made.get(constraint.name)) for constraint in _ALL]
 
 
 def window_limits(instance: Instance) -> list[Limit]:

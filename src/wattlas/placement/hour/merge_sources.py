@@ -64,6 +64,8 @@ def merged(
     """The instance with alike sources as one, the source that stands for each kind, and the kind
     of each source; None where few are alike.
     """
+    if instance.sources < 2:
+        return None
     first, kind = kinds(instance, measures, apart=True)
     if len(first) > WORTH * instance.sources:
         return None

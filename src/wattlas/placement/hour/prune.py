@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.placement.constraints.registry import constraints
+from wattlas.placement.constraints.registry import rows_by_constraint
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
@@ -34,7 +34,7 @@ def pruned(
         return instance
     ends = [end for measure in measures for end in _ends(instance, measure, steps)]
     ends += [] if opens is None else [opens]
-    rules = [(constraint, constraint.rows(instance)) for constraint in constraints()]
+    rules = rows_by_constraint(instance)
     allowed = instance.allowed.copy()
     for o in range(points):
         for better in range(points):

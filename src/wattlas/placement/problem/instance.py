@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +96,8 @@ class Instance:
     """Who solves what, where the default is not wanted."""
     stranded: tuple[tuple[int, int], ...] = field(default=())
     """Demands (metro, class) with no open place and no price for going unserved."""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others made of this instance and would make again; a changed copy begins empty."""
 
     def by(self, tactics: Tactics) -> Instance:
         """The same, solved by other tactics."""

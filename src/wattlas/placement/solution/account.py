@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,15 @@ class Account:
             bought_gpu_h=_bought(instance, flows),
         )
 
+    @cached_property
+    def lost(self) -> np.ndarray:
+        """Requests of each source that go unserved, (S,)."""
+        summed: np.ndarray = self.unserved.sum(axis=1)
+        return summed
+
     def total(self, measure: Measure) -> float:
         """The sum of a measure over all flows."""
-        lost = float(np.nan_to_num(measure.per_unserved) @ self.unserved.sum(axis=1))
+        lost = float(np.nan_to_num(measure.per_unserved) @ self.lost) if self.lost.any() else 0.0
         fixed = float((self.requests * measure.per_request).sum())
         bought = float(measure.per_on_demand @ self.bought_gpu_h)
         return float((self.it_kwh * measure.per_kwh).sum()) + fixed + lost + bought

@@ -147,7 +147,15 @@ def _moved(instance: Instance, best: Plan) -> tuple[np.ndarray, np.ndarray, np.n
     return total, weighed, peak
 
 
-def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Table:
+def _summed(scenario: Scenario, objective: Objective) -> Plan:
+    return plan(scenario, objective=objective, keep_flows=False)
+
+
+def benefit(
+    scenario: Scenario,
+    progress: Callable[[float], None] | None = None,
+    planned: Callable[[Scenario, Objective], Plan] = _summed,
+) -> Table:
     """Saving as it is, and with each limit removed alone and all together.
 
     `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
@@ -155,6 +163,7 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
     saving as it is over the saving without the limit. All of it in full service. Carbon of
     placements that leave different shares unserved is not compared: nan, and a note says so.
+    `planned` may be given where some of the plans are known already.
     """
     scenario = full_service(scenario)
     base_instance = build_instance(scenario)
@@ -169,7 +178,7 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
         capacity, surplus = accelerators(relaxed)  # beyond the reserved ones they are paid
         world = replace(base_instance, scenario=relaxed, capacity=capacity, surplus=surplus)
         priced = totals(world, base.flows)
-        savings[:, n], note = _savings(relaxed, priced)
+        savings[:, n], note = _savings(relaxed, priced, planned)
         notes.append(note)
         if progress:
             progress((n + 1) / len(names))
@@ -185,17 +194,17 @@ def benefit(scenario: Scenario, progress: Callable[[float], None] | None = None)
     }
 
 
-def _savings(scenario: Scenario, base: Totals) -> tuple[tuple[float, float], str]:
+def _savings(
+    scenario: Scenario, base: Totals, planned: Callable[[Scenario, Objective], Plan]
+) -> tuple[tuple[float, float], str]:
     """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
     gamma = scenario.objective.carbon_price_usd_per_t
-    cheapest = plan(scenario, objective=Objective(carbon_price_usd_per_t=gamma), keep_flows=False)
+    cheapest = planned(scenario, Objective(carbon_price_usd_per_t=gamma))
     # Frictions that only cost money move no carbon.
-    free = scenario if links_charge(scenario, "t") else replace(scenario, frictions=Frictions())
-    cleanest = plan(
-        free,
-        objective=Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma),
-        keep_flows=False,
-    )
+    none = Frictions()
+    charged = scenario.frictions == none or links_charge(scenario, "t")
+    free = scenario if charged else replace(scenario, frictions=none)
+    cleanest = planned(free, Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma))
     if not (cheapest.ok and cleanest.ok):
         return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
     usd = base.variable_usd - cheapest.totals.variable_usd

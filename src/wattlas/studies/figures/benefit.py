@@ -25,7 +25,7 @@ def benefit(findings: Findings) -> Table:
     def tell(share: float) -> None:
         findings.tell("realised benefit", share)
 
-    return metrics.benefit(findings.scenario, tell)
+    return metrics.benefit(findings.scenario, tell, findings.planned)
 
 
 figure(
