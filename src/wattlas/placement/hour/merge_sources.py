@@ -13,7 +13,7 @@ import numpy as np
 
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.problem.flows import SourceFlows
-from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.instance import Instance, summed_by
 from wattlas.placement.problem.unit_values import Measure
 
 WORTH = 0.9
@@ -74,8 +74,8 @@ def merged(
 
 def _summed(instance: Instance, first: np.ndarray, kind: np.ndarray) -> Instance:
     """One source of each kind, with the demand of all of them."""
-    demand = np.zeros((len(first), instance.demand.shape[1]))
-    np.add.at(demand, kind[kind >= 0], instance.demand[kind >= 0])
+    somewhere = kind >= 0
+    demand = summed_by(instance.demand[somewhere], kind[somewhere], len(first))
     return replace(instance.rows_of(first), demand=demand)
 
 

@@ -8,7 +8,7 @@ source and place. A year costs one pass over its merged flows, and none is expan
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -106,14 +106,48 @@ class Account:
 
     def mean_rtt_ms(self) -> float:
         """Request-weighted mean of the way to the node and on to the region; 0 without requests."""
-        reach, _ = _member_means(self.instance)
+        reach, _ = self._means
         waited = self.total(units.onward(self.instance)) + float((self.served * reach).sum())
         served = float(self.served.sum())
         return waited / served if served else 0.0
 
     def late_requests(self) -> float:
         """Requests of demand that no place meets the budget of."""
-        return float((self.served * _member_means(self.instance)[1]).sum())
+        return float((self.served * self._means[1]).sum())
+
+    @cached_property
+    def _means(self) -> tuple[np.ndarray, np.ndarray]:
+        return _member_means(self.instance)
+
+    def priced(self, instance: Instance, flows: SourceFlows) -> Account:
+        """The same placement in another world, that of an instance with the same sources."""
+        return replace(self, instance=instance, bought_gpu_h=_bought(instance, flows))
+
+    def totals(self, linked: SourceFlows | None = None) -> Totals:
+        """Sums over the window; what ties hours together is counted for the flows `linked`.
+
+        Warm-up energy is energy, its bill a part of `energy_usd`, and it emits: `friction_usd` is
+        the rest of what links cost.
+        """
+        instance = self.instance
+        sums = {name: self.total(measure) for name, measure in components(instance).items()}
+        gamma = instance.scenario.objective.carbon_price_usd_per_t
+        friction_usd = 0.0
+        if linked is not None:
+            parts = linked_components(instance, linked)
+            sums = {name: value + parts.get(name, 0.0) for name, value in sums.items()}
+            told = parts.get("energy_usd", 0.0) + gamma * parts.get("carbon_kg", 0.0) / KG_PER_T
+            friction_usd = float(linked_usd(instance, linked).sum()) - told
+        return Totals(
+            **sums,
+            reserved_usd=float(instance.scenario.reserved_usd.sum()),
+            unserved_requests=float(self.unserved.sum()),
+            late_requests=self.late_requests(),
+            friction_usd=friction_usd,
+            unserved_usd=self.total(units.unserved_price(instance)),
+            carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
+            rtt_mean_ms=self.mean_rtt_ms(),
+        )
 
 
 def _bought(instance: Instance, flows: SourceFlows) -> np.ndarray:
@@ -124,30 +158,8 @@ def _bought(instance: Instance, flows: SourceFlows) -> np.ndarray:
 
 
 def totals(instance: Instance, flows: SourceFlows, *, linked: bool = True) -> Totals:
-    """Sums over the window of a placement, with what ties hours together counted or not.
-
-    Warm-up energy is energy, its bill a part of `energy_usd`, and it emits: `friction_usd` is the
-    rest of what links cost.
-    """
-    account = Account.of(instance, flows)
-    sums = {name: account.total(measure) for name, measure in components(instance).items()}
-    gamma = instance.scenario.objective.carbon_price_usd_per_t
-    friction_usd = 0.0
-    if linked:
-        own = linked_components(instance, flows)
-        sums = {name: value + own.get(name, 0.0) for name, value in sums.items()}
-        told = own.get("energy_usd", 0.0) + gamma * own.get("carbon_kg", 0.0) / KG_PER_T
-        friction_usd = float(linked_usd(instance, flows).sum()) - told
-    return Totals(
-        **sums,
-        reserved_usd=float(instance.scenario.reserved_usd.sum()),
-        unserved_requests=float(account.unserved.sum()),
-        late_requests=account.late_requests(),
-        friction_usd=friction_usd,
-        unserved_usd=account.total(units.unserved_price(instance)),
-        carbon_price_usd=gamma * sums["carbon_kg"] * G_PER_KG / G_PER_T,
-        rtt_mean_ms=account.mean_rtt_ms(),
-    )
+    """Sums over the window of a placement, with what ties hours together counted or not."""
+    return Account.of(instance, flows).totals(flows if linked else None)
 
 
 def add_totals(first: Totals, second: Totals) -> Totals:

@@ -25,7 +25,7 @@ from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, accelerators, build_instance
-from wattlas.placement.solution.account import totals
+from wattlas.placement.solution.account import Account
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.limits import nearest_available
 
@@ -170,14 +170,14 @@ def benefit(
     base = nearest_available(base_instance)
     if len(base.infeasible):
         raise InfeasibleError(conflict.hour_words(base_instance, base.infeasible))
-    limits = present(scenario)
+    account, limits = Account.of(base_instance, base.flows), present(scenario)
     names = ["none", *limits, *(["all"] if len(limits) > 1 else [])]
     savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
         relaxed = scenario if name == "none" else without(scenario, name)
         capacity, surplus = accelerators(relaxed)  # beyond the reserved ones they are paid
         world = replace(base_instance, scenario=relaxed, capacity=capacity, surplus=surplus)
-        priced = totals(world, base.flows)
+        priced = account.priced(world, base.flows).totals(base.flows)
         savings[:, n], note = _savings(relaxed, priced, planned)
         notes.append(note)
         if progress:
