@@ -220,7 +220,9 @@ def test_conservation(s: Scenario) -> None:
     got = np.zeros_like(s.demand_per_h)
     np.add.at(got, (f.metro, f.klass, f.hour), f.requests_per_h)
     assert got == pytest.approx(s.demand_per_h, rel=1e-12)
-    each = PerFlow(s)(f)
+    per_flow = PerFlow(s)
+    each = per_flow(f)
+    assert (per_flow.it_mwh(f) == each["it_mwh"]).all()
     for by in (f.region, f.metro, f.hour, f.point, f.klass):
         for name in ("it_mwh", "facility_mwh", "energy_usd", "carbon_kg", "egress_usd"):
             parts = np.bincount(by.astype(int) + 1, each[name])

@@ -90,13 +90,9 @@ class PerFlow:
         is `rtt_ms`, the round trip of a request. What a region buys beyond the reserved in an hour
         is shared out by accelerator time, so that the flows must hold whole hours.
         """
-        scenario, on = self.instance.scenario, flows.served
-        hour, point = flows.hour.astype(np.int64), flows.point.astype(np.int64)
-        source = flows.metro.astype(np.int64) * len(scenario.classes) + flows.klass
-        region = np.where(on, flows.region, 0).astype(np.int64)
+        scenario, on, place = self.instance.scenario, flows.served, self._place(flows)
         requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
         served = np.where(on, requests, 0.0)
-        place = (hour, source, region, point)
         out = {
             name: served * measure.units(self.instance, *place)
             for name, measure in self.measures.items()
@@ -107,6 +103,18 @@ class PerFlow:
         reach = scenario.network.rtt_metro_node_ms[flows.metro, node]
         rtt = reach + self.onward.units(self.instance, *place)
         return {**out, "requests": requests, "rtt_ms": np.where(on, rtt, np.nan)}
+
+    def it_mwh(self, flows: Flows) -> np.ndarray:
+        """IT energy of each flow alone, MWh."""
+        requests = flows.requests_per_h * self.instance.scenario.hours.hours[flows.hour]
+        each = self.measures["it_mwh"].units(self.instance, *self._place(flows))
+        return np.where(flows.served, requests, 0.0) * each
+
+    def _place(self, flows: Flows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Hour, source, region and point of each flow; region 0 for what is not served."""
+        source = flows.metro.astype(np.int64) * len(self.instance.scenario.classes) + flows.klass
+        region = np.where(flows.served, flows.region, 0).astype(np.int64)
+        return flows.hour.astype(np.int64), source, region, flows.point.astype(np.int64)
 
     def _bought_usd(self, place: tuple[np.ndarray, ...], flows: Flows) -> np.ndarray:
         """What an average GPU-h of each flow's region and hour pays for those that are bought."""

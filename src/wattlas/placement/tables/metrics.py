@@ -250,7 +250,7 @@ def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
     """The plan's flows in slices, each with the IT energy of its flows, MWh."""
     per_flow = PerFlow(best.scenario)
     for flows in slices(flows_of(best)):
-        yield flows, per_flow(flows)["it_mwh"]
+        yield flows, per_flow.it_mwh(flows)
 
 
 def flows_of(best: Plan) -> Flows:
