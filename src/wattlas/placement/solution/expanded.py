@@ -108,7 +108,8 @@ class PerFlow:
         """IT energy of each flow alone, MWh."""
         requests = flows.requests_per_h * self.instance.scenario.hours.hours[flows.hour]
         each = self.measures["it_mwh"].units(self.instance, *self._place(flows))
-        return np.where(flows.served, requests, 0.0) * each
+        energy: np.ndarray = np.where(flows.served, requests, 0.0) * each
+        return energy
 
     def _place(self, flows: Flows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Hour, source, region and point of each flow; region 0 for what is not served."""
