@@ -171,7 +171,6 @@ def test_a_frontier_of_carbon_never_rises_where_demand_may_go_unserved(
     assert (np.diff(curve.value) <= 1e-12).all()
 
 
-@wrong_today("it serves nobody whose demand may go unserved, since nothing is cleaner than that")
 def test_greedy_by_carbon_serves_whom_it_can(droppable: wattlas.Scenario) -> None:
     """30 of 70 requests have a region in time, with room: they run in the cleaner one."""
     study = wattlas.study(droppable, samples=3)
@@ -183,7 +182,6 @@ def test_greedy_by_carbon_serves_whom_it_can(droppable: wattlas.Scenario) -> Non
     assert cost == pytest.approx(served * 0.08 + unserved * 2.0)
 
 
-@wrong_today("infeasible, and its cost lacks the demand that goes unserved")
 def test_equal_shares_leave_unserved_what_has_no_region(droppable: wattlas.Scenario) -> None:
     """Demand without a region in time goes unserved at its price, as under every other policy."""
     study = wattlas.study(droppable, samples=3)

@@ -2,7 +2,8 @@
 
 Every policy is a rule without a program (but for the nearest place with room), returned as a Plan
 whose status is `heuristic`, or `infeasible` with the reason and its flows where the rule breaks a
-limit.
+limit. Demand that may go unserved at a price does so where nothing else is left, or where a policy
+that goes by cost finds nothing cheaper.
 
     nearest             the open place nearest to the service node, full or not
     nearest_available   the least mean round trip that capacity allows
@@ -27,7 +28,7 @@ from wattlas.placement.compare.greedy import greedy
 from wattlas.placement.compare.rules import Rule, best_region, nearest, uniform
 from wattlas.placement.constraints.registry import links
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import carbon, cost
+from wattlas.placement.problem.unit_values import carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import at_once, over_blocks, weeks
 from wattlas.placement.window.limits import in_full, nearest_available
@@ -81,7 +82,7 @@ POLICIES: dict[str, Callable[[Instance], Rule]] = {
     "nearest_available": _always(nearest_available),
     "uniform": _always(uniform),
     "best_region_cost": lambda whole: best_region(whole, cost),
-    "best_region_carbon": lambda whole: best_region(whole, carbon),
+    "best_region_carbon": lambda whole: best_region(whole, carbon_to_minimise),
     "greedy_cost": _always(lambda part: greedy(part, cost(part))),
-    "greedy_carbon": _always(lambda part: greedy(part, carbon(part))),
+    "greedy_carbon": _always(lambda part: greedy(part, carbon_to_minimise(part))),
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wattlas.model.plan import Status
+from wattlas.model.plan import UNSERVED, Status
 from wattlas.placement.hour.protocol import Solution, no_duals
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
@@ -22,19 +22,19 @@ Rule = Callable[[Instance], Solution]
 
 def nearest(instance: Instance) -> Solution:
     """All demand at home at its cheapest point, capacity not looked at."""
-    return _at_region(instance, np.broadcast_to(instance.home[:, None], instance.demand.shape))
+    return by_rule(instance, _at_region(instance, instance.home))
 
 
 def uniform(instance: Instance) -> Solution:
-    """Equal shares over the open regions, each at its cheapest point."""
+    """Equal shares over the open regions, each at its cheapest point; unserved where none is."""
     open_at = np.asarray(instance.allowed.any(axis=2))
     share = open_at / np.maximum(open_at.sum(axis=1, keepdims=True), 1)
-    parts = []
-    for r in range(open_at.shape[1]):
-        region = np.where(open_at[:, r], r, -1)
-        at_region = np.broadcast_to(region[:, None], instance.demand.shape)
-        part = _at_region(instance, at_region).flows
-        parts.append(part.with_value(part.value * share[part.source, r]))
+    nowhere = ~open_at.any(axis=1)
+    parts = [
+        _at_region(instance, np.where(open_at[:, r], r, UNSERVED), open_at[:, r], share[:, r])
+        for r in range(open_at.shape[1])
+    ]
+    parts.append(_at_region(instance, np.full(len(nowhere), UNSERVED), nowhere))
     return by_rule(instance, join(parts))
 
 
@@ -44,34 +44,47 @@ def best_region(instance: Instance, measure_of: Callable[[Instance], Measure]) -
     def totals(part: Instance, _steps: np.ndarray) -> np.ndarray:
         measure = measure_of(part)
         regions = range(part.allowed.shape[1])
-        return np.array([measure.by_hour(part, _all_in(part, r).flows).sum() for r in regions])
+        return np.array([measure.by_hour(part, _all_in(part, r)).sum() for r in regions])
 
     parts = over_blocks(instance, weeks(instance.scenario.hours), totals)
     best = int(np.sum(list(parts), axis=0).argmin())
-    return lambda part: _all_in(part, best)
+    return lambda part: by_rule(part, _all_in(part, best))
 
 
-def _all_in(instance: Instance, r: int) -> Solution:
+def _all_in(instance: Instance, r: int) -> SourceFlows:
     """Everything that may go to region r there, the rest at home."""
     open_at = np.asarray(instance.allowed.any(axis=2))
     region = np.where(open_at[:, r], r, instance.home)
-    return _at_region(instance, np.broadcast_to(region[:, None], instance.demand.shape))
+    return _at_region(instance, region)
 
 
-def _at_region(instance: Instance, region: np.ndarray) -> Solution:
-    """Each source at the cheapest point of the given region (S, T); −1 goes unserved."""
+def _at_region(
+    instance: Instance,
+    region: np.ndarray,
+    asks: np.ndarray | None = None,
+    share: np.ndarray | None = None,
+) -> SourceFlows:
+    """Each source at the cheapest point of its region; `UNSERVED` where it has none.
+
+    `region`, `asks` (the sources that are placed, all unless given) and `share` of the demand that
+    is placed (all of it) are (S,).
+    """
     measure = cost(instance)
-    source, hour = np.nonzero(instance.demand > 0)
-    where = region[source, hour]
+    asking = instance.demand > 0 if asks is None else (instance.demand > 0) & asks[:, None]
+    source, hour = np.nonzero(asking)
+    where = region[source]
     r = np.maximum(where, 0)
     units = (
         instance.energy_kwh[source] * measure.per_kwh[r, hour][:, None]
         + measure.per_request[source, r]
     )
     point = np.where(instance.allowed[source, r], units, np.inf).argmin(axis=1)
-    flows = SourceFlows(hour, source, where, point, instance.demand[source, hour])
-    return by_rule(instance, flows.where(np.argsort(hour, kind="stable")))
+    value = instance.demand[source, hour]
+    value = value if share is None else value * share[source]
+    flows = SourceFlows(hour, source, where, point, value)
+    return flows.where(np.argsort(hour, kind="stable"))
 
 
 def by_rule(instance: Instance, flows: SourceFlows) -> Solution:
+    """The flows of a rule as a solution: no optimum, so that nothing has a price."""
     return Solution(flows, no_duals(instance), status=Status.HEURISTIC)
