@@ -1,9 +1,8 @@
 """Policies that operators use today, each with its claim checked.
 
-Every policy is a rule without a program (but for the nearest place with room), returned as a Plan
-whose status is `heuristic`, or `infeasible` with the reason and its flows where the rule breaks a
-limit. Demand that may go unserved at a price does so where nothing else is left, or where a policy
-that goes by cost finds nothing cheaper.
+A policy is a rule, returned as a Plan whose status is `heuristic`, or `infeasible` with the reason
+and its flows where the rule breaks a limit. Demand that may go unserved at a price does so where
+nothing else is left, or where a policy that goes by cost finds nothing cheaper.
 
     nearest             the open place nearest to the service node, full or not
     nearest_available   the least mean round trip that capacity allows
@@ -12,30 +11,58 @@ that goes by cost finds nothing cheaper.
     best_region_carbon  the same, chosen by carbon
     greedy_cost         each source takes its cheapest place with room, cheapest first
     greedy_carbon       the same by carbon
+    static_cost         the best table of shares that is the same in every hour
+    static_carbon       the same by carbon
+    hourly_table_cost   the best table of shares for each UTC hour of the day
+    hourly_table_carbon the same by carbon
+
+The rules place in full service and answer no objective: its caps are what the optimum is held to.
+The tables are what the optimum would be if it were fixed: they may degrade what tiers allow, and
+keep the caps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
-from wattlas.model.plan import Plan
+from wattlas.model.objective import Objective
+from wattlas.model.plan import Plan, SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.claim import Claim, claim_of
+from wattlas.placement.compare.fixed_shares import GroupOf, always, by_utc_hour, fixed_shares
 from wattlas.placement.compare.greedy import greedy
 from wattlas.placement.compare.rules import Rule, best_region, nearest, uniform
 from wattlas.placement.constraints.registry import links
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import carbon_to_minimise, cost
+from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import at_once, over_blocks, weeks
-from wattlas.placement.window.limits import in_full, nearest_available
+from wattlas.placement.window.limits import in_full, limits_of, nearest_available, with_baseline
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A policy that has looked at all hours: its rule, who made it, why it cannot keep a limit."""
+
+    rule: Rule
+    info: SolveInfo = field(default_factory=lambda: SolveInfo(solver="rule"))
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a policy is made; `plain` where it places in full service and answers no objective."""
+
+    prepare: Callable[[Instance], Prepared]
+    plain: bool = True
 
 
 def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
-    """Every policy on the same instance, in full service, by name.
+    """Every policy on the same instance, by name.
 
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
     has tens of millions of them.
@@ -46,23 +73,27 @@ def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     """One policy by name, its flows kept or not; KeyError where there is none of that name."""
-    instance = in_full(instance)
-    rule = POLICIES[name](instance)
+    policy = POLICIES[name]
+    instance = in_full(instance) if policy.plain else with_baseline(instance)
+    limits = limits_of(_without_objective(instance) if policy.plain else instance)
+    prepared = policy.prepare(instance)
 
-    def made(part: Instance, _steps: np.ndarray) -> tuple[Plan, Claim]:
-        solution = rule(part)
-        placed = plan_of(part, solution, flows=flows, policy=name, solver="rule")
-        return placed, claim_of(part, solution)
+    def made(part: Instance, steps: np.ndarray) -> tuple[Plan, Claim]:
+        solution = prepared.rule(part)
+        placed = plan_of(part, solution, flows=flows, policy=name, solver=prepared.info.solver)
+        return placed, claim_of(part, solution, instance, limits, steps)
 
     parts = list(over_blocks(instance, _stretches(instance.scenario), made))
-    claim = Claim()
-    for _, own in parts:
-        claim = claim.plus(own)
-    status, reason = claim.verdict(instance)
+    claim = reduce(Claim.plus, (own for _, own in parts))
+    status, reason = claim.verdict(instance, limits)
     plans = [placed for placed, _ in parts]
     whole = concat(instance.scenario, plans, sum(each.info.seconds for each in plans))
-    info = replace(whole.info, solver="rule")
-    return replace(whole, status=status, info=info, conflict=reason)
+    conflict = "; ".join(filter(None, (prepared.reason, reason)))
+    return replace(whole, status=status, info=prepared.info, conflict=conflict)
+
+
+def _without_objective(instance: Instance) -> Instance:
+    return replace(instance, scenario=replace(instance.scenario, objective=Objective()))
 
 
 def _stretches(scenario: Scenario) -> list[np.ndarray]:
@@ -72,17 +103,35 @@ def _stretches(scenario: Scenario) -> list[np.ndarray]:
     return weeks(scenario.hours)
 
 
-def _always(rule: Rule) -> Callable[[Instance], Rule]:
+def _always(rule: Rule) -> Policy:
     """A rule that needs no look at all hours."""
-    return lambda _whole: rule
+    return Policy(lambda _whole: Prepared(rule))
 
 
-POLICIES: dict[str, Callable[[Instance], Rule]] = {
+def _one_region(measure_of: Callable[[Instance], Measure]) -> Policy:
+    return Policy(lambda whole: Prepared(best_region(whole, measure_of)))
+
+
+def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Policy:
+    """Fixed tables of shares for groups of hours."""
+
+    def prepare(whole: Instance) -> Prepared:
+        tables = fixed_shares(whole, measure_of, group_of)
+        return Prepared(tables.place, tables.info, tables.reason)
+
+    return Policy(prepare, plain=False)
+
+
+POLICIES: dict[str, Policy] = {
     "nearest": _always(nearest),
     "nearest_available": _always(nearest_available),
     "uniform": _always(uniform),
-    "best_region_cost": lambda whole: best_region(whole, cost),
-    "best_region_carbon": lambda whole: best_region(whole, carbon_to_minimise),
+    "best_region_cost": _one_region(cost),
+    "best_region_carbon": _one_region(carbon_to_minimise),
     "greedy_cost": _always(lambda part: greedy(part, cost(part))),
     "greedy_carbon": _always(lambda part: greedy(part, carbon_to_minimise(part))),
+    "static_cost": _table(cost, always),
+    "static_carbon": _table(carbon_to_minimise, always),
+    "hourly_table_cost": _table(cost, by_utc_hour),
+    "hourly_table_carbon": _table(carbon_to_minimise, by_utc_hour),
 }

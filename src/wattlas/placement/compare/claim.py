@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.model.objective import Objective
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import by_name, hourly_rows
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.limit import within
-from wattlas.placement.window.limits import limits_of
+from wattlas.placement.problem.limit import Limit
 
 ROOM = 1e-9
 """Relative excess over a capacity that still counts as within it."""
@@ -24,23 +23,30 @@ class Claim:
     """What a policy breaks: requests without a place, and what it is beyond each constraint.
 
     `over` holds the greatest excess over the rows of each constraint, (J,), 0 where there is none;
-    `limits` the limits over windows that are not kept.
+    `used` and `size` (limits,) what it uses of each limit over a window, and the sum of what that
+    is made of without its signs.
     """
 
-    demanded: float = 0.0
-    lost: float = 0.0
-    over: dict[str, np.ndarray] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
+    demanded: float
+    lost: float
+    over: dict[str, np.ndarray]
+    used: np.ndarray
+    size: np.ndarray
 
     def plus(self, other: Claim) -> Claim:
         """What is broken in both stretches together."""
         over = dict(self.over)
         for name, excess in other.over.items():
             over[name] = np.maximum(over[name], excess) if name in over else excess
-        limits = tuple(dict.fromkeys([*self.limits, *other.limits]))
-        return Claim(self.demanded + other.demanded, self.lost + other.lost, over, limits)
+        return Claim(
+            self.demanded + other.demanded,
+            self.lost + other.lost,
+            over,
+            self.used + other.used,
+            self.size + other.size,
+        )
 
-    def verdict(self, instance: Instance) -> tuple[Status, str]:
+    def verdict(self, instance: Instance, limits: Sequence[Limit]) -> tuple[Status, str]:
         """Whether every constraint is kept, and in words which are not."""
         reasons = []
         if self.lost:
@@ -50,33 +56,51 @@ class Claim:
             for name, excess in self.over.items()
             if (excess > 0).any()
         ]
-        reasons += [f"{name} not kept" for name in self.limits]
+        bound = np.array([limit.bound for limit in limits])
+        kept = self.used - bound <= ROOM * np.maximum(self.size, np.abs(bound))
+        ids = (limit.id for limit, keeps in zip(limits, kept, strict=True) if not keeps)
+        reasons += [f"{name} not kept" for name in dict.fromkeys(ids)]
         return Status.INFEASIBLE if reasons else Status.HEURISTIC, "; ".join(reasons)
 
 
-def claim_of(instance: Instance, solution: Solution) -> Claim:
-    """What the flows of a stretch of hours break."""
+def claim_of(
+    part: Instance, solution: Solution, whole: Instance, limits: Sequence[Limit], steps: np.ndarray
+) -> Claim:
+    """What the flows of a stretch of hours break; `limits` are of the whole, `steps` its own."""
     over = {}
-    for name, rows in hourly_rows(instance).items():
+    for name, rows in hourly_rows(part).items():
         excess, size = rows.excess(solution.flows)
         room = ROOM * size.max(axis=0, initial=0.0)  # dust of a large row is none in a small one
         over[name] = np.where(excess > room, excess, 0.0).max(axis=1, initial=0.0)
-    lost = _lost(instance, solution.flows)
-    demanded = float((instance.demand * instance.hours).sum())
-    return Claim(demanded, lost, over, _broken_limits(instance, solution.flows))
+    lost = _lost(part, solution.flows)
+    demanded = float((part.demand * part.hours).sum())
+    used, size = _used(whole, limits, _in_whole(part, solution.flows, whole, steps))
+    return Claim(demanded, lost, over, used, size)
 
 
-def _broken_limits(instance: Instance, flows: SourceFlows) -> tuple[str, ...]:
-    """Limits over windows that the flows do not keep, but for the caps of the objective.
+def _in_whole(
+    part: Instance, flows: SourceFlows, whole: Instance, steps: np.ndarray
+) -> SourceFlows:
+    """Flows of a part with the hours and sources of the whole."""
+    source = part.source_in(whole)[flows.source]
+    return flows._replace(hour=steps[flows.hour], source=source)
 
-    A policy answers no objective: its caps are what the optimum is held to, not the policy.
-    """
-    bare = replace(instance, scenario=replace(instance.scenario, objective=Objective()))
-    return tuple(
-        limit.id
-        for limit in limits_of(bare)
-        if not within(float(limit.measure.by_hour(bare, flows)[limit.steps].sum()), limit.bound)
-    )
+
+def _used(
+    whole: Instance, limits: Sequence[Limit], flows: SourceFlows
+) -> tuple[np.ndarray, np.ndarray]:
+    """(What the flows use of each limit, the same without signs), each (limits,)."""
+    by_hour: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    count = whole.demand.shape[1]
+    used, size = np.zeros((2, len(limits)))
+    for n, limit in enumerate(limits):
+        if id(limit.measure) not in by_hour:
+            unit = limit.measure.units(whole, *flows[:4]) * flows.value * whole.hours[flows.hour]
+            sums = (np.bincount(flows.hour, each, count) for each in (unit, np.abs(unit)))
+            by_hour[id(limit.measure)] = next(sums), next(sums)
+        net, gross = by_hour[id(limit.measure)]
+        used[n], size[n] = net[limit.steps].sum(), gross[limit.steps].sum()
+    return used, size
 
 
 def _lost(instance: Instance, flows: SourceFlows) -> float:

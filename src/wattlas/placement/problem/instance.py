@@ -177,6 +177,16 @@ class Instance:
         home[self.source_of[i, k]] = per_demand[i, k]
         return home
 
+    def source_in(self, whole: Instance) -> np.ndarray:
+        """Of each source, the one of the whole that its demands are of; int, (S,).
+
+        A part of the hours may lack demands that the whole has, never the reverse.
+        """
+        i, k = np.nonzero(self.source_of >= 0)
+        at = np.full(self.sources, -1, dtype=np.int64)
+        at[self.source_of[i, k]] = whole.source_of[i, k]
+        return at
+
     @cached_property
     def members(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Metros of each source: (pointer (S+1,), metro, class) in compressed rows."""
