@@ -29,7 +29,7 @@ def uniform(instance: Instance) -> Solution:
     """Equal shares over the open regions, each at its cheapest point; unserved where none is."""
     open_at = np.asarray(instance.allowed.any(axis=2))
     share = open_at / np.maximum(open_at.sum(axis=1, keepdims=True), 1)
-    nowhere: np.ndarray = ~open_at.any(axis=1)
+    nowhere = np.asarray(~open_at.any(axis=1))
     parts = [
         _at_region(instance, np.where(open_at[:, r], r, UNSERVED), open_at[:, r], share[:, r])
         for r in range(open_at.shape[1])
