@@ -121,6 +121,6 @@ def test_unserved_at_a_price_is_a_choice() -> None:
 
 def test_an_unknown_policy() -> None:
     """Policies are known by name."""
-    assert len(POLICIES) == 7
+    assert len(POLICIES) == 11
     with pytest.raises(KeyError):
         baseline(build_instance(wattlas.example("tiny")), "best")

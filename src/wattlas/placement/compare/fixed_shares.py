@@ -19,7 +19,7 @@ from wattlas.placement.compare.share_program import ShareProgram, Table
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.hour.prune import pruned
-from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.limits import limits_of
@@ -71,8 +71,7 @@ class FixedShares:
             value = share[n, c] * part.demand[source, hour[n]]
             which = np.full(len(n), source)
             flows.append(SourceFlows(hour[n], which, region[c], point[c], value))
-        whole_flows = SourceFlows(*(np.concatenate(each) for each in zip(*flows, strict=True)))
-        return by_rule(part, whole_flows.where(np.argsort(whole_flows.hour, kind="stable")))
+        return by_rule(part, join(flows))
 
 
 def fixed_shares(
