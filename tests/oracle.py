@@ -267,24 +267,58 @@ def start_t(s: Scenario, r: int, t: int) -> float:
     return max(kwh * intensity(s, r, t) / 1e6, 0.0)
 
 
-def home(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
+def baseline_place(s: Scenario, i: int, k: int, t: int, places: list[Place]) -> Place | None:
     """The open region nearest to the service node, ties to the first; its cheapest point.
 
-    Home is full service: places that degrade are not looked at.
+    Among equally near ones the node's own, else the nearest by distance, else the first. It is
+    full service: places that degrade are not looked at.
     """
     full = [p for p in places if not degraded(s, k, p[1])]
     if not full:
         return None
-    node = node_of(s, i)
+    node, said = node_of(s, i), stated_region(s, i, k)
+    own = s.nodes[node].region
     return min(
-        full,
+        [p for p in full if s.regions[p[0]].id == said] or full,
         key=lambda p: (
             s.network.rtt_node_region_ms[node, p[0]],
+            s.regions[p[0]].id != own,
+            distance(s, node, p[0]),
             p[0],
             unit_usd(s, i, k, p[0], p[1], t),
             p[1],
         ),
     )
+
+
+def stated_region(s: Scenario, i: int, k: int) -> str | None:
+    """Id of the baseline region that the scenario states."""
+    klass, metro = s.classes[k].base or s.classes[k].id, s.metros[i].id
+    return s.baseline.classes.get(klass, {}).get(metro) or s.baseline.metros.get(metro)
+
+
+def distance(s: Scenario, node: int, r: int) -> float:
+    """Great-circle distance by the spherical law of cosines, on a sphere of radius 1."""
+    a, b = s.nodes[node], s.regions[r]
+    lat, to = math.radians(a.lat_deg), math.radians(b.lat_deg)
+    turn = math.radians(a.lon_deg - b.lon_deg)
+    cosine = math.sin(lat) * math.sin(to) + math.cos(lat) * math.cos(to) * math.cos(turn)
+    return math.acos(min(max(cosine, -1.0), 1.0))
+
+
+def baseline_rtt(s: Scenario) -> Any:
+    """rtt(s,r), the baseline region a hundredth of a millisecond ahead; a stated one at 0."""
+    places, _ = open_places(s)
+    own = {ik: baseline_place(s, *ik, 0, places[ik]) for ik in places}
+
+    def unit(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:
+        place = own[i, k]
+        if r < 0 or place is None or place[0] != r:
+            return unit_rtt(s, i, k, r, o, t)
+        at_node = stated_region(s, i, k) == s.regions[r].id
+        return (0.0 if at_node else unit_rtt(s, i, k, r, o, t)) - 0.01
+
+    return unit
 
 
 # ------------------------------------------------------------------ the program
@@ -561,7 +595,7 @@ def _starts(
             usd = start_usd(s, r, kind[0], t, kind[1])
             usd += s.objective.carbon_price_usd_per_t * tonnes
             cost[v] = weight * usd, weight * tonnes
-            initial = _home_gpu(s, places, r, kind, t)
+            initial = _baseline_gpu(s, places, r, kind, t)
             _rise(lp, s, v, held, t, initial)
     return cost
 
@@ -590,9 +624,9 @@ def _moves(
                 y = ("y", i, k, r, t)
                 lp.cost.setdefault(y, 0.0)
                 cost[y] = float(s.hours.weight[t]) * egress * state_gb
-                place = home(s, i, k, t, places[i, k])
-                at_home = place is not None and place[0] == r
-                _rise(lp, s, y, runs, t, float(s.demand_per_h[i, k, t]) if at_home else 0.0)
+                place = baseline_place(s, i, k, t, places[i, k])
+                at_baseline = place is not None and place[0] == r
+                _rise(lp, s, y, runs, t, float(s.demand_per_h[i, k, t]) if at_baseline else 0.0)
     return cost
 
 
@@ -609,7 +643,7 @@ def _rise(
     elif s.frictions.initial is Initial.FREE:
         return
     else:
-        before, constant = {}, initial if s.frictions.initial is Initial.HOME else 0.0
+        before, constant = {}, initial if s.frictions.initial is Initial.BASELINE else 0.0
     terms = {column: 1.0}
     for name, value in level[t].items():
         terms[name] = terms.get(name, 0.0) - value
@@ -623,12 +657,12 @@ def _kind_of(s: Scenario, o: int) -> tuple[str, float]:
     return s.points[o].variant, s.points[o].accelerators
 
 
-def _home_gpu(
+def _baseline_gpu(
     s: Scenario, places: dict[Demand, list[Place]], r: int, kind: tuple[str, float], t: int
 ) -> float:
     total = 0.0
     for i, k in places:
-        place = home(s, i, k, t, places[i, k])
+        place = baseline_place(s, i, k, t, places[i, k])
         if place is not None and place[0] == r and _kind_of(s, place[1]) == kind:
             total += gpu_h(s, k, place[1]) * float(s.demand_per_h[i, k, t])
     return total
@@ -702,7 +736,7 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
     for t in steps:
         hour = s.at_hours([t])
         held: list[tuple[Any, float]] = []
-        for each in (unit_rtt, unit_usd):
+        for each in (baseline_rtt(hour), unit_usd):
             found = oracle_plan(hour, measure=each, held=held, **ALONE)
             if found.status != "optimal":
                 return math.inf

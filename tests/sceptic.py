@@ -100,17 +100,17 @@ class Sceptic:
         return self._mask("latency")
 
     @cached_property
-    def home(self) -> np.ndarray:
+    def baseline_region(self) -> np.ndarray:
         """The baseline region: the nearest feasible one by round trip, (I, K); −1 where none.
 
         Ties go to the node's own region, then to the shorter distance.
         """
-        home = np.full((len(self.i), len(self.k)), -1)
+        base = np.full((len(self.i), len(self.k)), -1)
         for i in self.i:
             node = self.s.nodes[oracle.node_of(self.s, i)]
             for k in self.k:
                 able = [r for r in self.r if self.open[i, k, r].any()]
-                home[i, k] = min(
+                base[i, k] = min(
                     able,
                     key=lambda r: (
                         self.rtt[i, r],
@@ -120,7 +120,7 @@ class Sceptic:
                     ),
                     default=-1,
                 )
-        return home
+        return base
 
     # ---------------------------------------------------------------- what a request costs
 

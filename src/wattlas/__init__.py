@@ -92,7 +92,7 @@ __all__ = [
     "tier_shares",
 ]
 
-_HOMES = {
+_MODULES = {
     "Accelerators": "wattlas.model.users:Accelerators",
     "Frictions": "wattlas.model.frictions:Frictions",
     "Goal": "wattlas.model.users:Goal",
@@ -140,8 +140,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name == "errors":
         return import_module("wattlas.errors")
-    if name in _HOMES:
-        module, _, attribute = _HOMES[name].partition(":")
+    if name in _MODULES:
+        module, _, attribute = _MODULES[name].partition(":")
         value = getattr(import_module(module), attribute)
         globals()[name] = value
         return value

@@ -12,7 +12,7 @@ from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
 from wattlas.data.profiles_file import read_profiles
 from wattlas.model.users import Users
-from wattlas.studies.home import at_home
+from wattlas.studies.baseline_means import at_baseline
 from wattlas.tiers.menu import menu
 from wattlas.tiers.population import population
 from wattlas.tiers.targets import targets
@@ -35,9 +35,9 @@ def told(capsys: Captured, *arguments: str) -> dict[str, object]:
 
 
 def test_the_menu_of_a_class(tiny: Folder, capsys: Captured) -> None:
-    """Each figure is the library's, at the mean of the class's home."""
+    """Each figure is the library's, at the mean of the class's baseline regions."""
     s = tiny.load()
-    klass, at = s.classes[0], at_home(s, s.classes[0].id)
+    klass, at = s.classes[0], at_baseline(s, s.classes[0].id)
     own = menu(klass, s.points)
     found = told(capsys, str(tiny.path), "--class", klass.id)
     assert found["g_per_kwh"] == pytest.approx(at.g_per_kwh)
@@ -59,7 +59,7 @@ def test_the_menu_of_a_class(tiny: Folder, capsys: Captured) -> None:
 def test_targets_under_a_cap(tiny: Folder, capsys: Captured) -> None:
     """The steps are the library's, for users as the default prior has them."""
     s = tiny.load()
-    klass, at = s.classes[0], at_home(s, s.classes[0].id)
+    klass, at = s.classes[0], at_baseline(s, s.classes[0].id)
     cap_g = 0.05
     scale = default_scale(klass.latency_budget_ms, cap_g)
     own = targets(menu(klass, s.points), cap_g, population(Users(), 1.0), scale, at.pue)

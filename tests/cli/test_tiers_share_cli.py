@@ -56,7 +56,8 @@ def told(capsys: Captured, *arguments: str) -> dict[str, Any]:
 
 
 def test_shares_of_a_class(tiny: Folder, capsys: Captured) -> None:
-    """Each figure is the library's: every zone, at home and away, both rules and evenly."""
+    """Each figure is the library's: every zone, at the baseline region and away, both rules and
+    evenly."""
     s = tiny.load()
     found = told(capsys, str(tiny.path), "--class", "A", "--remote", "--cap-share", "0.8")
     assert found["full_points"] == ["large-batched"]
@@ -71,7 +72,7 @@ def test_shares_of_a_class(tiny: Folder, capsys: Captured) -> None:
             want = one.found.share if one.found else None
             assert row[rule] == (None if want is None else pytest.approx(want))
             assert row["verdict"][rule] == one.verdict
-        assert row["cap_g"] == pytest.approx(0.8 * row["home_g"])
+        assert row["cap_g"] == pytest.approx(0.8 * row["baseline_g"])
         assert row["least_g"] == pytest.approx(one.least_g)
         assert one.blind is None or row["blind"] == pytest.approx(one.blind.share)
 
@@ -182,7 +183,7 @@ def test_the_tables(tiny: Folder, hours: Path, capsys: Captured) -> None:
     text = capsys.readouterr().out
     assert text.startswith("All numbers of this example are invented.")
     assert "class A in full: large-batched; degraded: small" in text
-    assert "Cap: 0.9 of what full service at home emits" in text
+    assert "Cap: 0.9 of what full service at the baseline region emits" in text
     strips = [line.split()[-1] for line in text.splitlines() if "2023-06-01" in line]
     assert len(strips) == 3
     assert all(len(strip) == 24 and set(strip) <= set("·▒█") for strip in strips)

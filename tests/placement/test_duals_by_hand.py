@@ -19,7 +19,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.workload import WhenNone
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.explain.conflict import hour_conflict
-from wattlas.placement.problem.feasibility import feasibility, home_region
+from wattlas.placement.problem.baseline_region import baseline_region
+from wattlas.placement.problem.feasibility import feasibility
 from wattlas.placement.problem.instance import build_instance
 
 STARTS = Frictions(start_usd_per_gpu_h=0.02, initial=Initial.COLD)
@@ -236,20 +237,21 @@ def test_a_conflict_counts_what_open_points_need() -> None:
     assert f"{needed - 0.75:,.4g} short" in wattlas.plan(s.at_hours([2])).conflict
 
 
-# ------------------------------------------------------------------ home, and ties
+# ------------------------------------------------------------------ baseline region, and ties
 
 
-def test_home_is_where_full_service_is() -> None:
-    """Neither home nor a late fallback is a place that only degrades, however near it is."""
+def test_the_baseline_region_is_where_full_service_is() -> None:
+    """Neither the baseline region nor a late fallback is a place that only degrades, however near
+    it is."""
     s = world(0, share_caps=(SMALL_LAST,))
     near = s.network.rtt_node_region_ms[2]
     assert near.argmin() == 3
     places, late = oracle.open_places(s)
-    home = home_region(s, feasibility(s))
-    assert home[2, 1] == home[3, 1] == 2
+    base = baseline_region(s, feasibility(s))
+    assert base[2, 1] == base[3, 1] == 2
     for (i, k), open_to in places.items():
-        place = oracle.home(s, i, k, 0, open_to)
-        assert home[i, k] == (-1 if place is None else place[0])
+        place = oracle.baseline_place(s, i, k, 0, open_to)
+        assert base[i, k] == (-1 if place is None else place[0])
     tight = tuple(
         replace(k, latency_budget_ms=200.0, when_none=WhenNone.NEAREST) if n == 1 else k
         for n, k in enumerate(s.classes)

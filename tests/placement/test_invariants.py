@@ -272,8 +272,8 @@ def spare(s: Scenario) -> Scenario:
     heaviest = instance.gpu_h.max(axis=1)
     load = np.zeros_like(s.reserved_gpu)
     for source in range(instance.sources):
-        if instance.home[source] >= 0:
-            load[instance.home[source]] += heaviest[source] * instance.demand[source]
+        if instance.baseline_region[source] >= 0:
+            load[instance.baseline_region[source]] += heaviest[source] * instance.demand[source]
     return replace(s, reserved_gpu=1.5 * load)
 
 

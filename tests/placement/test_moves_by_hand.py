@@ -51,14 +51,14 @@ def egress(s: Scenario, metros: list[int], r: int, t: int) -> float:
 @pytest.mark.parametrize("returns", [False, True])
 def test_a_move_of_a_scenario(metros: list[int], returns: bool) -> None:
     """Every part of the move of a class: prices, volume, starts there and back, and state."""
-    s, (home, away) = even(7), (1, 2)
+    s, (origin, away) = even(7), (1, 2)
     metro = None if len(metros) > 1 else f"metro-{metros[0]}"
     move = move_between(
         s, "code", "region-1", "region-2", "large", metro, returns=returns, stay_h=3.0
     )
     steps = range(s.hours.count)
     most = max(asked(s, metros, t) for t in steps)
-    for side, r in ((move.home, home), (move.away, away)):
+    for side, r in ((move.origin, origin), (move.away, away)):
         assert side.pue == s.regions[r].pue
         assert side.usd_per_gpu_h == oracle.used_usd_per_gpu_h(s, r)
         assert list(move.series(side.price_usd_per_mwh)) == [oracle.price(s, r, t) for t in steps]
@@ -74,26 +74,26 @@ def test_a_move_of_a_scenario(metros: list[int], returns: bool) -> None:
     assert move.carbon_price_usd_per_t == s.objective.carbon_price_usd_per_t
     assert move.stay_h == 3.0
     start = oracle.start_usd(s, away, "big", 0)
-    mean_price = sum(oracle.price(s, home, t) for t in steps) / len(steps)
+    mean_price = sum(oracle.price(s, origin, t) for t in steps) / len(steps)
     back = 0.1 + 0.25 * 1.5 * mean_price / 1e3 + 140.0 * (0.02 + 0.01 + 0.04) / 3
     assert start > 140.0 * 0.04
     assert move.one_off_usd == pytest.approx(most * move.gpu_h * (start + back * returns))
-    mean_grams = sum(oracle.intensity(s, home, t) for t in steps) / len(steps)
+    mean_grams = sum(oracle.intensity(s, origin, t) for t in steps) / len(steps)
     warm_t = oracle.start_t(s, away, 0) + returns * 0.25 * 1.5 * mean_grams / 1e6
     assert move.one_off_t == pytest.approx(most * move.gpu_h * warm_t)
     assert move.one_off_t > 0
-    grams = sum(oracle.intensity(s, home, t) for t in steps) / len(steps)
+    grams = sum(oracle.intensity(s, origin, t) for t in steps) / len(steps)
     warm_t = oracle.start_t(s, away, 0) + returns * 0.25 * 1.5 * grams / 1e6
     assert move.one_off_t == pytest.approx(most * move.gpu_h * warm_t)
     assert move.sessions == pytest.approx(most / s.classes[CODE].requests_per_session_h)
     assert move.state_bytes == s.classes[CODE].session_state_bytes
-    ways = [egress(s, metros, away, t) + egress(s, metros, home, t) * returns for t in steps]
+    ways = [egress(s, metros, away, t) + egress(s, metros, origin, t) * returns for t in steps]
     assert move.state_usd_per_gb == pytest.approx(sum(ways) / len(steps))
 
 
 @pytest.mark.parametrize("stay_h", [None, 2.2, 0.25])
 def test_the_gain_of_a_move(stay_h: float | None) -> None:
-    """What the requests of the stay cost at home, less what they cost away, less the one-off."""
+    """What the requests of the stay cost at origin, less what they cost away, less the one-off."""
     for seed in (1, 4):
         s = world(seed, frictions=FRICTIONS)
         move = move_between(s, "code", "region-1", "region-0", "small", stay_h=stay_h)
@@ -162,7 +162,7 @@ def test_a_value_is_where_the_gain_is_nothing(seed: int) -> None:
             gap = float(requests(move) @ (s.price_usd_per_mwh[3] - s.price_usd_per_mwh[0])) / count
             assert one.now == pytest.approx(gap)
             dearer = s.price_usd_per_mwh[3] + one.value - gap
-            at = replace(move, home=replace(move.home, price_usd_per_mwh=dearer))
+            at = replace(move, origin=replace(move.origin, price_usd_per_mwh=dearer))
         assert gain_usd(at) == pytest.approx(0.0, abs=1e-9 * (abs(gain) + move.moving_usd))
         assert one.pays_at(one.now or 0.0) == (gain > 0) or quantity is Quantity.STAY
 
@@ -192,9 +192,9 @@ def _why(move: Move) -> BreakEven:
 
 def test_what_eats_the_saving_is_weighed_by_requests() -> None:
     """Which part is named, and by how much, is a mean over requests, not over steps."""
-    home = Place(np.array([100.0, 100.0]), egress_usd_per_gb=0.0)
+    origin = Place(np.array([100.0, 100.0]), egress_usd_per_gb=0.0)
     away = Place(np.array([90.0, 130.0]), egress_usd_per_gb=np.array([0.9, 0.01]))
-    move = Move(home, away, np.array([1.0, 9.0]), 1e-3, payload_bytes=1e5, one_off_usd=1.0)
+    move = Move(origin, away, np.array([1.0, 9.0]), 1e-3, payload_bytes=1e5, one_off_usd=1.0)
     # 1e-3 kWh/request: energy (10 − 9·30)/10 = −26 USD/MWh, egress −(90 + 9·1)/10 = −9.9 USD/MWh.
     found = _why(move)
     assert found.verdict is Verdict.NEVER
@@ -214,8 +214,8 @@ def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
         "carbon": Place(50.0, 900.0, usd_per_gpu_h=2.0),
     }
     for part, away in dear.items():
-        home = Place(50.0, 300.0, usd_per_gpu_h=2.0)
-        move = Move(home, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
+        origin = Place(50.0, 300.0, usd_per_gpu_h=2.0)
+        move = Move(origin, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
         verb = "cost" if part == "accelerators" else "costs"
         per_mwh = -float(saving(move).total_usd[0]) * 1e6
         assert _why(move).reason == (

@@ -32,7 +32,7 @@ Rule = dict[tuple[int, int, int, int, int], float]
 def turning() -> Scenario:
     """Coal is cheap and dirty for ten days, dear and clean for six; the last days are the fullest.
 
-    Capacity is enough for everyone at home in the first days and not in the last.
+    Capacity is enough for everyone at the baseline region in the first days and not in the last.
     """
     s = world(8, two_weeks(), carbon_price=0.0, share_caps=(SMALL_LAST,))
     late = np.arange(s.hours.count) >= 240
@@ -74,16 +74,16 @@ def spread(s: Scenario, shares: dict[tuple[int, int], dict[int, float]]) -> Rule
     return flows
 
 
-def at_home(s: Scenario) -> dict[tuple[int, int], dict[int, float]]:
-    """All demand in its home region, in full service."""
+def at_baseline(s: Scenario) -> dict[tuple[int, int], dict[int, float]]:
+    """All demand in its baseline region, in full service."""
     full, places = full_service(s), open_to(s)
-    found = {ik: oracle.home(full, *ik, 0, places[ik]) for ik in places}
+    found = {ik: oracle.baseline_place(full, *ik, 0, places[ik]) for ik in places}
     return {ik: {place[0]: 1.0} for ik, place in found.items() if place is not None}
 
 
 def all_in(s: Scenario, best: int) -> Rule:
-    """Everything that may go to one region there, the rest at home."""
-    places, shares = open_to(s), at_home(s)
+    """Everything that may go to one region there, the rest at the baseline region."""
+    places, shares = open_to(s), at_baseline(s)
     may = {ik for ik in places if any(r == best for r, _ in places[ik])}
     return spread(s, {**shares, **{ik: {best: 1.0} for ik in may}})
 
@@ -129,11 +129,11 @@ def assert_overload(found: Plan, flows: Rule) -> None:
 
 
 def test_nearest() -> None:
-    """All at home in full service; what only the last week breaks is said."""
+    """All at the baseline region in full service; what only the last week breaks is said."""
     s = turning()
     found, flows = (
         baseline(build_instance(s), "nearest"),
-        spread(s, at_home(s)),
+        spread(s, at_baseline(s)),
     )
     assert_flows(found, flows)
     early = {
@@ -148,7 +148,7 @@ def test_what_only_the_first_week_breaks_is_said() -> None:
     """Overload of the first stretch is not forgotten in the second."""
     s = turning()
     turned = replace(s, demand_per_h=s.demand_per_h[:, :, ::-1].copy())
-    flows = spread(turned, at_home(turned))
+    flows = spread(turned, at_baseline(turned))
     assert_overload(baseline(build_instance(turned), "nearest"), flows)
 
 
@@ -257,15 +257,16 @@ def test_nearest_available() -> None:
     ms = usd = 0.0
     for t in range(s.hours.count):
         hour = s.at_hours([t])
-        near = oracle.oracle_plan(hour, measure=oracle.unit_rtt, **oracle.ALONE).objective
-        held = [(oracle.unit_rtt, near)]
+        reach = oracle.baseline_rtt(hour)
+        near = oracle.oracle_plan(hour, measure=reach, **oracle.ALONE).objective
+        held = [(reach, near)]
         ms += near
         usd += oracle.oracle_plan(
             hour, measure=oracle.unit_usd, held=held, **oracle.ALONE
         ).objective
     flows = {tuple(f[:5]): f.rate for f in flows_of(found)}
     assert found.totals.variable_usd == pytest.approx(usd)
-    assert total(s, flows, oracle.unit_rtt) == pytest.approx(ms)  # type: ignore[arg-type]
+    assert total(s, flows, oracle.baseline_rtt(s)) == pytest.approx(ms)
 
 
 def test_a_mean_accuracy_that_one_week_breaks_is_said() -> None:

@@ -80,10 +80,10 @@ def round_trip(s: Scenario, i: int, r: int) -> float:
     return float(s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r])
 
 
-def home_of(s: Scenario) -> dict[tuple[int, int], int]:
-    """Home region of every (metro, class); −1 where there is none."""
+def baseline_of(s: Scenario) -> dict[tuple[int, int], int]:
+    """Baseline region of every (metro, class); −1 where there is none."""
     open_to, _ = oracle.open_places(s)
-    place = {ik: oracle.home(s, *ik, 0, open_to[ik]) for ik in open_to}
+    place = {ik: oracle.baseline_place(s, *ik, 0, open_to[ik]) for ik in open_to}
     return {ik: -1 if at is None else at[0] for ik, at in place.items()}
 
 
@@ -144,7 +144,8 @@ def test_totals(name: str) -> None:
 def frictions_paid(found: Plan, begun: Scenario | None = None) -> float:
     """USD of starts and moved state, from any rise of a level above that of the step before.
 
-    Homes, where everything runs before the first step, are those of the scenario `begun`.
+    Baseline regions, where everything runs before the first step, are those of the scenario
+    `begun`.
     """
     s = found.scenario
     held: dict[Any, float] = defaultdict(float)
@@ -157,7 +158,7 @@ def frictions_paid(found: Plan, begun: Scenario | None = None) -> float:
     first_runs: dict[Any, float] = defaultdict(float)
     open_to, _ = oracle.open_places(s if begun is None else begun)
     for (i, k), t in itertools.product(open_to, range(s.hours.count)):
-        place = oracle.home(s, i, k, t, open_to[i, k])
+        place = oracle.baseline_place(s, i, k, t, open_to[i, k])
         if place is not None:
             rate = float(s.demand_per_h[i, k, t])
             variant = s.points[place[1]].variant
@@ -247,8 +248,8 @@ def region_sums(found: Plan) -> dict[tuple[int, int], dict[str, float]]:
 @pytest.mark.parametrize("name", WORLDS)
 def test_hourly(name: str) -> None:
     """Load, prices and both intensities of each region and step: powers, not energies."""
-    found, home = planned(name)
-    s, mine, base = found.scenario, region_sums(found), region_sums(home)
+    found, other = planned(name)
+    s, mine, base = found.scenario, region_sums(found), region_sums(other)
     assert found.capacity_price_usd_per_gpu_h is not None
     rows = []
     for t, r in itertools.product(range(s.hours.count), range(len(s.regions))):
@@ -267,11 +268,11 @@ def test_hourly(name: str) -> None:
                 "average_g_per_kwh": average(s, r, t),
                 "deciding_g_per_kwh": oracle.intensity(s, r, t),
                 "capacity_price_usd_per_gpu_h": float(found.capacity_price_usd_per_gpu_h[r, t]),
-                "home_it_mw": base[r, t]["it"] / span(s, t),
+                "baseline_it_mw": base[r, t]["it"] / span(s, t),
             }
         )
-    assert any(row["it_mw"] != row["home_it_mw"] for row in rows)
-    assert_table(hourly(found, home), rows)
+    assert any(row["it_mw"] != row["baseline_it_mw"] for row in rows)
+    assert_table(hourly(found, other), rows)
 
 
 def unit_means(s: Scenario, i: int, k: int, r: int, o: int) -> tuple[float, float]:
@@ -409,7 +410,7 @@ def test_merit(name: str) -> None:
 def test_duration(name: str) -> None:
     """At each share of the facility energy: the price, or carbon, that so much is at or above."""
     rows = []
-    for policy, one in zip(("plan", "home"), planned(name), strict=True):
+    for policy, one in zip(("plan", "baseline"), planned(name), strict=True):
         s, sums = one.scenario, region_sums(one)
         cells = list(itertools.product(range(len(s.regions)), range(s.hours.count)))
         for quantity, signal in (("price", oracle.price), ("carbon", oracle.intensity)):
@@ -431,7 +432,7 @@ def test_duration(name: str) -> None:
 
 def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
     """The price at no share of the energy is the highest that any energy was bought at."""
-    s, home = planned("plain")[0].scenario, planned("plain")[1]
+    s, other = planned("plain")[0].scenario, planned("plain")[1]
     cells = itertools.product(range(len(s.regions)), range(s.hours.count))
     r, t = max(cells, key=lambda cell: oracle.price(s, *cell))
     shut = s.most_gpu.copy()
@@ -440,20 +441,24 @@ def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
     found = wattlas.plan(reserved(s, shut, classes=shed))
     sums = region_sums(found)
     paid = [oracle.price(s, *cell) for cell, held in sums.items() if held["facility"] > 0]
-    assert duration(found, home)["value"][0] == max(paid)
+    assert duration(found, other)["value"][0] == max(paid)
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_relocatable(name: str) -> None:
-    """Energy that has an open region beside home, and energy that runs away from home."""
-    found, _ = planned(name)
-    s, home = found.scenario, home_of(found.scenario)
+    """Energy that could leave the baseline region, that does, that the baseline policy lets
+    overflow, and that runs elsewhere than the baseline policy runs it."""
+    found, policy = planned(name)
+    s, base = found.scenario, baseline_of(found.scenario)
     open_to, _ = oracle.open_places(s)
     total, could, does = ([0.0] * len(s.classes) for _ in range(3))
     for f in flows_of(found):
         total[f.k] += it_mwh(s, f)
-        could[f.k] += it_mwh(s, f) * any(r != home[f.i, f.k] for r, _ in open_to[f.i, f.k])
-        does[f.k] += it_mwh(s, f) * (f.r != home[f.i, f.k])
+        could[f.k] += it_mwh(s, f) * any(r != base[f.i, f.k] for r, _ in open_to[f.i, f.k])
+        does[f.k] += it_mwh(s, f) * (f.r != base[f.i, f.k])
+    spilt, moved = [0.0] * len(s.classes), moved_by_hand(s, found, policy)
+    for f in flows_of(policy):
+        spilt[f.k] += it_mwh(s, f) * (f.r != base[f.i, f.k])
     rows = [
         {
             "class": klass.id,
@@ -462,45 +467,81 @@ def test_relocatable(name: str) -> None:
             "technical_share": could[k] / total[k],
             "economic_mwh": does[k],
             "economic_share": does[k] / total[k],
+            "overflow_mwh": spilt[k],
+            "moved_mwh": moved[k],
+            "moved_share": moved[k] / total[k],
         }
         for k, klass in enumerate(s.classes)
     ]
     assert any(0 < row["economic_mwh"] < row["technical_mwh"] for row in rows)
-    assert_table(relocatable(build_instance(s), found), rows)
+    assert_table(relocatable(build_instance(s), found, policy), rows)
+
+
+def moved_by_hand(s: Scenario, found: Plan, policy: Plan) -> list[float]:
+    """Per class, the plan's energy of requests that a region has beyond the baseline policy's."""
+    mine: dict[Any, float] = defaultdict(float)
+    energy: dict[Any, float] = defaultdict(float)
+    other: dict[Any, float] = defaultdict(float)
+    for f in flows_of(found):
+        mine[f.t, f.i, f.k, f.r] += f.rate
+        energy[f.t, f.i, f.k, f.r] += it_mwh(s, f)
+    for f in flows_of(policy):
+        other[f.t, f.i, f.k, f.r] += f.rate
+    moved = [0.0] * len(s.classes)
+    for (t, i, k, r), rate in mine.items():
+        served = max(other.get((t, i, k, -1), 0.0) - mine.get((t, i, k, -1), 0.0), 0.0)
+        if r >= 0 and rate > 0:
+            beyond = max(rate - other.get((t, i, k, r), 0.0), 0.0)
+            gained = sum(
+                max(mine.get((t, i, k, q), 0.0) - other.get((t, i, k, q), 0.0), 0.0)
+                for q in range(-1, len(s.regions))
+            )
+            # What was unserved and now is served has come from nowhere.
+            came = 1.0 - served / gained if gained else 0.0
+            moved[k] += energy[t, i, k, r] * beyond / rate * came
+    return moved
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_layers(name: str) -> None:
-    """Late before local; regional up to 30 ms more than home's round trip, not than nothing."""
-    found, _ = planned(name)
-    s, home = found.scenario, home_of(found.scenario)
+    """Late before local; regional up to 30 ms more than the baseline region's round trip, not than
+    nothing."""
+    found, policy = planned(name)
+    s, base = found.scenario, baseline_of(found.scenario)
     _, late = oracle.open_places(s)
-    sums: dict[tuple[int, str], float] = defaultdict(float)
-    for f in flows_of(found):
-        at = home[f.i, f.k]
-        if f.r < 0:
-            layer = "unserved"
-        elif (f.i, f.k) in late:
-            layer = "late"
-        elif f.r == at:
-            layer = "local"
-        else:
-            beyond = round_trip(s, f.i, f.r) - round_trip(s, f.i, at)
-            layer = "regional" if beyond <= 30.0 else "energy-oriented"
-        sums[f.k, layer] += it_mwh(s, f)
     names = ("local", "regional", "energy-oriented", "late", "unserved")
+
+    def by_layer(placed: Plan) -> dict[tuple[int, str], float]:
+        sums: dict[tuple[int, str], float] = defaultdict(float)
+        for f in flows_of(placed):
+            at = base[f.i, f.k]
+            if f.r < 0:
+                layer = "unserved"
+            elif (f.i, f.k) in late:
+                layer = "late"
+            elif f.r == at:
+                layer = "local"
+            else:
+                beyond = round_trip(s, f.i, f.r) - round_trip(s, f.i, at)
+                layer = "regional" if beyond <= 30.0 else "energy-oriented"
+            sums[f.k, layer] += it_mwh(s, f)
+        return sums
+
+    sums, other = by_layer(found), by_layer(policy)
     rows = [
         {
             "class": klass.id,
             "layer": layer,
             "it_mwh": sums[k, layer],
-            "share": sums[k, layer] / sum(sums[k, one] for one in names),
+            "share": sums[k, layer] / sum(sums[k, each] for each in names),
+            "baseline_mwh": other[k, layer],
+            "baseline_share": other[k, layer] / sum(other[k, each] for each in names),
         }
         for k, klass in enumerate(s.classes)
         for layer in names
     ]
     assert {layer for (_, layer), mwh in sums.items() if mwh} >= {"local", "regional", "late"}
-    assert_table(layers(build_instance(s), found), rows)
+    assert_table(layers(build_instance(s), found, policy), rows)
 
 
 def distance_km(s: Scenario, a: int, b: int) -> float:
@@ -514,37 +555,43 @@ def distance_km(s: Scenario, a: int, b: int) -> float:
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_relocation(name: str) -> None:
-    """Energy that ran in another zone than its users' home: mean and peak power, line and loss."""
-    found, _ = planned(name)
-    s, home = found.scenario, home_of(found.scenario)
+    """Energy that ran in another zone than its users' baseline region: mean and peak power, line
+    and loss; beside it what the baseline policy lets overflow there."""
+    found, policy = planned(name)
+    s, base = found.scenario, baseline_of(found.scenario)
     zone = [s.signals.zones.index(r.zone) for r in s.regions]
     moved, far = defaultdict(float), defaultdict(float)
+    spilt, spilt_far = defaultdict(float), defaultdict(float)
     power: dict[Any, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for f in flows_of(found):
-        at = home[f.i, f.k]
-        if f.r >= 0 and zone[at] != zone[f.r]:
-            pair = zone[at], zone[f.r]
-            moved[pair] += it_mwh(s, f)
-            far[pair] += it_mwh(s, f) * distance_km(s, at, f.r)
-            power[pair][f.t] += it_mwh(s, f) / span(s, f.t)
+    for placed, energy, reach in ((found, moved, far), (policy, spilt, spilt_far)):
+        for f in flows_of(placed):
+            at = base[f.i, f.k]
+            if f.r >= 0 and zone[at] != zone[f.r]:
+                pair = zone[at], zone[f.r]
+                energy[pair] += it_mwh(s, f)
+                reach[pair] += it_mwh(s, f) * distance_km(s, at, f.r)
+                if placed is found:
+                    power[pair][f.t] += it_mwh(s, f) / span(s, f.t)
     rows = []
-    for pair in sorted(moved):
-        km = far[pair] / moved[pair]
+    for pair in sorted({*moved, *spilt}):
+        own = pair in moved
+        km = far[pair] / moved[pair] if own else spilt_far[pair] / spilt[pair]
         loss = 0.03 * km / 1000.0
         rows.append(
             {
                 "from_zone": s.signals.zones[pair[0]],
                 "to_zone": s.signals.zones[pair[1]],
-                "it_mwh": moved[pair],
-                "mean_mw": moved[pair] / sum(span(s, t) for t in range(s.hours.count)),
+                "it_mwh": moved.get(pair, 0.0),
+                "baseline_mwh": spilt.get(pair, 0.0),
+                "mean_mw": moved.get(pair, 0.0) / sum(span(s, t) for t in range(s.hours.count)),
                 "distance_km": km,
-                "line_mw": max(power[pair].values()) / (1 - loss),
+                "line_mw": max(power[pair].values(), default=0.0) / (1 - loss),
                 "line_loss_share": loss,
-                "line_loss_mwh": moved[pair] * loss / (1 - loss),
+                "line_loss_mwh": moved.get(pair, 0.0) * loss / (1 - loss),
             }
         )
     assert len(rows) >= 2
-    assert_table(relocation(build_instance(s), found), rows)
+    assert_table(relocation(build_instance(s), found, policy), rows)
 
 
 FREED = {
@@ -582,13 +629,13 @@ def freed(s: Scenario, limit: str) -> Scenario:
 
 def test_benefit() -> None:
     """The nearest places with room in the freed world, less the freed world's own optimum."""
-    home = planned("frictions")[1]
-    s, rows = home.scenario, []
+    base = planned("frictions")[1]
+    s, rows = base.scenario, []
     for limit, label in FREED.items():
         one = freed(s, limit)
-        usd = sum(requests(s, f) * oracle.unit_usd(one, *f[:5]) for f in flows_of(home))
-        tonnes = sum(requests(s, f) * oracle.unit_t(one, *f[:5]) for f in flows_of(home))
-        usd += frictions_paid(replace(home, scenario=one), begun=s)
+        usd = sum(requests(s, f) * oracle.unit_usd(one, *f[:5]) for f in flows_of(base))
+        tonnes = sum(requests(s, f) * oracle.unit_t(one, *f[:5]) for f in flows_of(base))
+        usd += frictions_paid(replace(base, scenario=one), begun=s)
         goal = replace(s.objective, minimise=Minimise.CARBON)
         cleanest = wattlas.plan(replace(one, frictions=Frictions(), objective=goal))
         rows.append(

@@ -102,17 +102,17 @@ def test_local_time_of_demand_is_the_metros_own() -> None:
 def test_total_and_movable_are_both_reported() -> None:
     """What is reserved, which no move changes, does not hide the energy in the saving."""
     found = study(tiny(), samples=3)
-    line, home, best = (
+    line, base, best = (
         found.meta["headline"],
-        found.meta["totals"]["home"],
+        found.meta["totals"]["baseline"],
         found.meta["totals"]["plan"],
     )
-    for t in (home, best):
+    for t in (base, best):
         assert t["variable_usd"] == pytest.approx(t["cost_usd"] - t["reserved_usd"])
         assert t["reserved_usd"] > t["variable_usd"]
-    saved = home["cost_usd"] - best["cost_usd"]
-    assert line["saving_share"] == pytest.approx(saved / home["variable_usd"])
-    assert line["saving_share_of_all"] == pytest.approx(saved / home["cost_usd"])
+    saved = base["cost_usd"] - best["cost_usd"]
+    assert line["saving_share"] == pytest.approx(saved / base["variable_usd"])
+    assert line["saving_share_of_all"] == pytest.approx(saved / base["cost_usd"])
     shares = found.tables["relocatable"]
     for k in range(len(shares["class"])):
         assert shares["economic_mwh"][k] <= shares["it_mwh"][k] + 1e-12

@@ -37,7 +37,7 @@ def meta_with(meta: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         else:
             objective[key] = value
     for name, total in (("saving_usd", "cost_usd"), ("saving_kg", "carbon_kg")):
-        headline[name] = totals["home"][total] - totals["plan"][total]
+        headline[name] = totals["baseline"][total] - totals["plan"][total]
     return {**meta, "totals": totals, "headline": headline, "objective": objective}
 
 
@@ -158,7 +158,7 @@ def test_a_change_of_models_in_one_region() -> None:
     }  # fmt: skip
     flow = {"class": ["A"], "region": ["oslo"], "requests": [1.0]}
     tables = {
-        **found.tables, "changes": rows, "home_flows": {**flow, "point": ["large"]},
+        **found.tables, "changes": rows, "baseline_flows": {**flow, "point": ["large"]},
         "flows": {**flow, "point": ["small"]},
     }  # fmt: skip
     answer = brief(found.meta, tables)

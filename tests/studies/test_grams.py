@@ -1,4 +1,5 @@
-"""What a request emits at home and at the best place, against loops over places and steps."""
+"""What a request emits at the baseline region and at the best place, against loops over places and
+steps."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State, WhenNone
-from wattlas.placement.problem.feasibility import degraded_points, feasibility, home_region
+from wattlas.placement.problem.baseline_region import baseline_region
+from wattlas.placement.problem.feasibility import degraded_points, feasibility
+from wattlas.studies.baseline_means import at_baseline
 from wattlas.studies.board import Ways, board_of, board_of_table
 from wattlas.studies.grams import PLACES, Board, Client, foreseen, grams, intensity
-from wattlas.studies.home import at_home
 
 INF = float("inf")
 
@@ -97,7 +99,7 @@ def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataOb
     if how.green_share is None:
         how = replace(how, green=data.draw(one_of(None, *(o.id for o in s.points))))
     board = made(s, s.classes[k].id, how)
-    home_of = home_region(s, feasibility(s))[:, k]
+    baseline_of = baseline_region(s, feasibility(s))[:, k]
     kwh = kwh_at(s, k, how, board.green_point)
     kappa, gb = s.deciding_g_per_kwh, s.classes[k].transfer_gb
     for zone in board.zones:
@@ -105,18 +107,18 @@ def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataOb
             found = grams(board, zone, place)
             for t in range(s.hours.count):
                 total, full_sum, green_sum, rows = 0.0, 0.0, 0.0, []
-                for i, home in enumerate(home_of):
-                    if home < 0 or s.regions[home].zone != zone:
+                for i, base in enumerate(baseline_of):
+                    if base < 0 or s.regions[base].zone != zone:
                         continue
                     if not s.demand_per_h[i, k].any():
                         continue
                     fulls, greens = [], []
                     for r in range(len(s.regions)):
                         listed = how.regions is None or s.regions[r].id in how.regions
-                        if r != home and (place == "local" or not listed):
+                        if r != base and (place == "local" or not listed):
                             continue
-                        way = how.network_kwh_per_gb * gb if r != home else 0.0
-                        way *= (kappa[r, t] + kappa[home, t]) / 2
+                        way = how.network_kwh_per_gb * gb if r != base else 0.0
+                        way *= (kappa[r, t] + kappa[base, t]) / 2
                         full, green = kwh[i][r]
                         pue = s.regions[r].pue
                         fulls += [full * pue * kappa[r, t] + way] if full < INF else []
@@ -135,25 +137,25 @@ def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataOb
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways)
 @settings(max_examples=60)
-def test_requests_are_those_with_a_home(s: Scenario, how: Ways) -> None:
-    """Every request of the class is at home in one zone, or left out."""
+def test_requests_are_those_with_a_baseline_region(s: Scenario, how: Ways) -> None:
+    """Every request of the class is at the baseline region in one zone, or left out."""
     board = made(s, s.classes[0].id, how)
     asked = (s.demand_per_h[:, 0] * s.hours.hours).sum()
     found = sum(float(one.requests.sum()) for one in board.clients)
     assert found == pytest.approx((1 - board.left_out) * asked)
-    home = home_region(s, feasibility(s))[:, 0]
+    base = baseline_region(s, feasibility(s))[:, 0]
     assert board.left_out == pytest.approx(
-        (s.demand_per_h[:, 0] * s.hours.hours)[home < 0].sum() / asked
+        (s.demand_per_h[:, 0] * s.hours.hours)[base < 0].sum() / asked
     )
 
 
-def test_the_mean_of_zones_is_that_of_home() -> None:
+def test_the_mean_of_zones_is_that_of_the_baseline_region() -> None:
     """Intensities of all zones, weighted by requests, are the mean that the menu is told at."""
     s = wattlas.example("tiny")
     board = board_of(s, "A")
     asked = {z: sum(one.requests.sum() for one in board.of(z)) for z in board.zones}
     mean = sum(intensity(board, z)[0] * asked[z] for z in board.zones) / sum(asked.values())
-    assert mean == pytest.approx(at_home(s, "A").g_per_kwh)
+    assert mean == pytest.approx(at_baseline(s, "A").g_per_kwh)
     hours = s.signals.deciding_g_per_kwh[s.signals.zones.index("NO")]
     weight = sum(one.requests for one in board.of("NO"))
     mean = np.average(hours, weights=weight)
@@ -193,7 +195,7 @@ def test_a_degraded_request_may_be_late_by_a_factor() -> None:
     with pytest.raises(InputError, match="`small` takes no less energy"):
         board_of(s, "A", Ways(green="small"))
     late = board_of(s, "A", Ways(green="small", latency_factor=3.0))
-    assert all(np.isfinite(one.green_kwh[one.home]) for one in late.clients)
+    assert all(np.isfinite(one.green_kwh[one.baseline]) for one in late.clients)
 
 
 def test_where_full_service_is_late_degraded_may_be_as_late() -> None:
@@ -204,7 +206,7 @@ def test_where_full_service_is_late_degraded_may_be_as_late() -> None:
     assert board.left_out == 0.0
     assert board.green_point == "small"
     for one in board.clients:
-        assert np.isfinite(one.green_kwh[one.home])
+        assert np.isfinite(one.green_kwh[one.baseline])
         assert np.isfinite(one.full_kwh).sum() == 1
 
 
@@ -225,12 +227,12 @@ def test_nobody_is_degraded_into_emitting_more() -> None:
         for r in s.regions
     )
     board = board_of(replace(s, regions=where), "A")
-    home, away = grams(board, "IN", "local"), grams(board, "IN", "remote")
+    base, away = grams(board, "IN", "local"), grams(board, "IN", "remote")
     assert board.green_point == "small"
     named = board_of(replace(s, regions=where), "A", Ways(green="small", regions=("mumbai",)))
-    np.testing.assert_allclose(grams(named, "IN", "remote").green_g, home.green_g)
-    assert (home.green_g < home.full_g).all()
-    np.testing.assert_allclose(away.green_g, np.minimum(home.green_g, away.full_g))
+    np.testing.assert_allclose(grams(named, "IN", "remote").green_g, base.green_g)
+    assert (base.green_g < base.full_g).all()
+    np.testing.assert_allclose(away.green_g, np.minimum(base.green_g, away.full_g))
     assert (grams(board, "NO", "local").green_g == grams(board, "NO", "local").full_g).all()
     kappa = np.array([[100.0, 100.0], [130.0, 110.0]])
     one = Client("a", 0, np.ones(2), np.array([1.0, INF]), np.array([INF, 0.9]))
@@ -256,7 +258,7 @@ def test_places_chosen_on_a_forecast_are_judged_in_truth() -> None:
     np.testing.assert_allclose(real.full_g, [400.0, 300.0, 200.0])
     np.testing.assert_allclose(thought.full_g, [150.0, 100.0, 200.0])
     np.testing.assert_allclose(real.green_g, real.full_g / 2)
-    assert real.home_g == pytest.approx(800 / 3)
+    assert real.baseline_g == pytest.approx(800 / 3)
     np.testing.assert_allclose(grams(board, "a", "remote").full_g, [200.0, 100.0, 200.0])
     same, _ = foreseen(board, "a", "remote", truth.copy())
     np.testing.assert_allclose(same.full_g, grams(board, "a", "remote").full_g)

@@ -21,8 +21,8 @@ from wattlas.model.plan import Flows, Totals
 from wattlas.studies import registry
 
 HERE = {
-    "policies", "flows", "home_flows", "hourly", "places", "relocatable", "layers", "relocation",
-    "candidates", "breakeven", "benefit",
+    "policies", "flows", "baseline_flows", "hourly", "places", "relocatable", "layers",
+    "relocation", "candidates", "breakeven", "benefit",
 }  # fmt: skip
 CURVES = {"frontier", "abatement", "duration", "merit"}
 TIERS = {
@@ -40,7 +40,7 @@ def close(expected: Any, scale: float = 1.0) -> Any:
 
 def flows_of(fleet: StudiedFleet, which: str) -> Flows:
     """The flows of the plan or of the baseline."""
-    placed = {"plan": fleet.study.plan, "home": fleet.study.baseline}[which]
+    placed = {"plan": fleet.study.plan, "baseline": fleet.study.baseline}[which]
     assert placed.flows is not None
     return placed.flows
 
@@ -53,7 +53,7 @@ def test_every_table_is_recomputed_somewhere() -> None:
 # -- totals and the headline ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["plan", "home"])
+@pytest.mark.parametrize("which", ["plan", "baseline"])
 def test_totals_are_sums_of_the_flows(fleet: StudiedFleet, which: str) -> None:
     """Every total of the plan and the baseline, each kind of cost by itself."""
     own = fleet.sceptic.account(flows_of(fleet, which))
@@ -66,7 +66,7 @@ def test_totals_are_sums_of_the_flows(fleet: StudiedFleet, which: str) -> None:
     assert stated["carbon_marginal_kg"] is None
 
 
-@pytest.mark.parametrize("which", ["plan", "home"])
+@pytest.mark.parametrize("which", ["plan", "baseline"])
 def test_all_demand_is_served_or_priced(fleet: StudiedFleet, which: str) -> None:
     """Flows add up to demand, run where they may, and use no more accelerators than there are."""
     sceptic = fleet.sceptic
@@ -84,7 +84,7 @@ def test_the_headline_compares_the_same_kinds_of_cost(fleet: StudiedFleet) -> No
 
     A share of what is not above zero says nothing and is not stated.
     """
-    plan, home = (fleet.sceptic.account(flows_of(fleet, which)) for which in ("plan", "home"))
+    plan, base = (fleet.sceptic.account(flows_of(fleet, which)) for which in ("plan", "baseline"))
     line = fleet.study.meta["headline"]
     kinds = {  # saving: its kind of total; share of the saving: the baseline's total it is of
         "saving_usd": (
@@ -95,23 +95,23 @@ def test_the_headline_compares_the_same_kinds_of_cost(fleet: StudiedFleet) -> No
     }  # fmt: skip
     assert set(line) >= {*kinds, *(share for _, of in kinds.values() for share in of)}
     for saving, (kind, shares) in kinds.items():
-        saved = home[kind] - plan[kind]
-        assert line[saving] == close(saved, home["cost_usd"]), saving
+        saved = base[kind] - plan[kind]
+        assert line[saving] == close(saved, base["cost_usd"]), saving
         for share, of in shares.items():
-            if home[of] > 0:
-                assert line[share] == close(saved / home[of]), share
+            if base[of] > 0:
+                assert line[share] == close(saved / base[of]), share
             else:
                 assert line[share] is None, share
-    assert home["reserved_usd"] == plan["reserved_usd"]
+    assert base["reserved_usd"] == plan["reserved_usd"]
     assert line["saving_usd"] == close(
-        home["variable_usd"] - plan["variable_usd"], home["cost_usd"]
+        base["variable_usd"] - plan["variable_usd"], base["cost_usd"]
     )
 
 
 def test_shares_of_a_saving_are_possible(fleet: StudiedFleet) -> None:
     """Least cost saves money, never less than nothing; no more than all where nothing earns."""
-    line, home = fleet.study.meta["headline"], fleet.study.meta["totals"]["home"]
-    assert line["saving_usd"] >= -1e-9 * abs(home["cost_usd"])
+    line, base = fleet.study.meta["headline"], fleet.study.meta["totals"]["baseline"]
+    assert line["saving_usd"] >= -1e-9 * abs(base["cost_usd"])
     if (fleet.sceptic.price >= 0).all():
         assert -1e-9 <= line["saving_share_of_all"] <= line["saving_share"] <= 1.0
         assert line["saving_carbon_share"] <= 1.0
@@ -128,15 +128,15 @@ def test_the_plan_is_the_least_cost(fleet: StudiedFleet) -> None:
 
 def test_the_baseline_is_everyone_at_the_baseline_region(fleet: StudiedFleet) -> None:
     """Where that fits; else the least round trip that capacity allows, cost breaking ties."""
-    sceptic, home = fleet.sceptic, fleet.study.meta["totals"]["home"]
+    sceptic, base = fleet.sceptic, fleet.study.meta["totals"]["baseline"]
     policy = fleet.study.meta["baseline"]["policy"]
-    near = sceptic.by_rule(sceptic.home)
+    near = sceptic.by_rule(sceptic.base)
     fits = _fits(sceptic, near)
     assert policy == ("nearest" if fits else "nearest_available")
     rule = near if fits else sceptic.nearest_with_capacity().flows
     own = sceptic.account(rule)
     for name in ("variable_usd", "rtt_mean_ms", "it_mwh", "unserved_requests"):
-        assert home[name] == pytest.approx(own[name], rel=1e-6), name
+        assert base[name] == pytest.approx(own[name], rel=1e-6), name
 
 
 def _fits(sceptic: Sceptic, flows: dict[Any, float]) -> bool:
@@ -166,7 +166,7 @@ def test_policies(fleet: StudiedFleet) -> None:
             assert row["variable_usd"] >= least_usd - 1e-7 * abs(least_usd), name
     assert table["optimum"]["variable_usd"] == pytest.approx(least_usd, rel=1e-7)
     assert table["carbon_optimum"]["carbon_kg"] == pytest.approx(least_kg["carbon_kg"], rel=1e-7)
-    _same(table["nearest"], sceptic, sceptic.by_rule(sceptic.home))
+    _same(table["nearest"], sceptic, sceptic.by_rule(sceptic.base))
     near = sceptic.nearest_with_capacity()
     assert table["nearest_available"]["variable_usd"] == pytest.approx(near.value, rel=1e-6)
     _same(table["uniform"], sceptic, _uniform(sceptic))
@@ -184,7 +184,7 @@ def _same(row: dict[str, Any], sceptic: Sceptic, flows: dict[Any, float]) -> Non
 
 
 def _all_in(sceptic: Sceptic, r: int) -> np.ndarray:
-    return np.where(sceptic.open[:, :, r].any(axis=2), r, sceptic.home)
+    return np.where(sceptic.open[:, :, r].any(axis=2), r, sceptic.base)
 
 
 def _uniform(sceptic: Sceptic) -> dict[Any, float]:
@@ -204,7 +204,7 @@ def _uniform(sceptic: Sceptic) -> dict[Any, float]:
 # -- where requests go -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("table", "which"), [("flows", "plan"), ("home_flows", "home")])
+@pytest.mark.parametrize(("table", "which"), [("flows", "plan"), ("baseline_flows", "baseline")])
 def test_flow_sums(fleet: StudiedFleet, table: str, which: str) -> None:
     """What is served where, and what that costs and emits."""
     sceptic, s = fleet.sceptic, fleet.scenario
@@ -232,7 +232,7 @@ def test_flow_sums(fleet: StudiedFleet, table: str, which: str) -> None:
 def test_hourly(fleet: StudiedFleet) -> None:
     """Load by region and hour, beside the signals that they met there."""
     sceptic, s = fleet.sceptic, fleet.scenario
-    plan, home = (sceptic.dense(flows_of(fleet, which))[0] for which in ("plan", "home"))
+    plan, base = (sceptic.dense(flows_of(fleet, which))[0] for which in ("plan", "baseline"))
     kwh = np.einsum("ikrot,ko->rt", plan, sceptic.kwh)
     gpu = np.einsum("ikrot,ko->rt", plan, sceptic.gpu)
     grids = {
@@ -243,7 +243,7 @@ def test_hourly(fleet: StudiedFleet) -> None:
         "capacity_gpu": np.where(np.isfinite(sceptic.most), sceptic.most, np.nan),
         "price_usd_per_mwh": sceptic.price,
         "deciding_g_per_kwh": sceptic.grams,
-        "home_it_mw": np.einsum("ikrot,ko->rt", home, sceptic.kwh) / 1e3,
+        "baseline_it_mw": np.einsum("ikrot,ko->rt", base, sceptic.kwh) / 1e3,
     }
     stated = fleet.study.tables["hourly"]
     assert list(stated["region"]) == [x.id for x in s.regions] * len(sceptic.t)
@@ -308,11 +308,11 @@ def test_relocatable_demand(fleet: StudiedFleet) -> None:
             continue
         mwh = rate * sceptic.span[t] * sceptic.kwh[k, o] / 1e3
         elsewhere = [
-            x for x in sceptic.r if x != sceptic.home[i, k] and sceptic.open[i, k, x].any()
+            x for x in sceptic.r if x != sceptic.base[i, k] and sceptic.open[i, k, x].any()
         ]
         total[k] += mwh
         technical[k] += mwh if elsewhere else 0.0
-        economic[k] += mwh if r != sceptic.home[i, k] else 0.0
+        economic[k] += mwh if r != sceptic.base[i, k] else 0.0
     for k, row in enumerate(fleet.rows("relocatable")):
         assert row["it_mwh"] == close(total[k])
         assert row["technical_mwh"] == close(technical[k])
@@ -328,12 +328,12 @@ def test_layers(fleet: StudiedFleet) -> None:
     sceptic, s = fleet.sceptic, fleet.scenario
     own: dict[tuple[str, str], float] = defaultdict(float)
     for i, k, r, o, t, rate in entries(flows_of(fleet, "plan")):
-        home = sceptic.home[i, k]
+        base = sceptic.base[i, k]
         if r < 0:
             continue
-        beyond = sceptic.rtt[i, r] - sceptic.rtt[i, home]
+        beyond = sceptic.rtt[i, r] - sceptic.rtt[i, base]
         far = "regional" if beyond <= REGIONAL_MS else "energy-oriented"
-        layer = "local" if r == home else far
+        layer = "local" if r == base else far
         own[s.classes[k].id, layer] += rate * sceptic.span[t] * sceptic.kwh[k, o] / 1e3
     shares: dict[str, float] = defaultdict(float)
     for row in fleet.rows("layers"):
@@ -352,13 +352,13 @@ def test_relocation(fleet: StudiedFleet) -> None:
     weighed: dict[tuple[str, str], float] = defaultdict(float)
     mw: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(len(sceptic.t)))
     for i, k, r, o, t, rate in entries(flows_of(fleet, "plan")):
-        home = int(sceptic.home[i, k])
-        if r < 0 or zone[r] == zone[home]:
+        base = int(sceptic.base[i, k])
+        if r < 0 or zone[r] == zone[base]:
             continue
-        pair = (zone[home], zone[r])
+        pair = (zone[base], zone[r])
         energy = rate * sceptic.span[t] * sceptic.kwh[k, o] / 1e3
         mwh[pair] += energy
-        weighed[pair] += energy * km(s.regions[home], s.regions[r])
+        weighed[pair] += energy * km(s.regions[base], s.regions[r])
         mw[pair][t] += rate * sceptic.kwh[k, o] / 1e3
     stated = {(row["from_zone"], row["to_zone"]): row for row in fleet.rows("relocation")}
     assert set(stated) == set(mwh)

@@ -36,8 +36,8 @@ def _open_at(sceptic: Sceptic, variant: str, x: float) -> np.ndarray:
             mask[:, k] = latency <= x * klass.latency_budget_ms * (1 + 1e-9)
         elif variant == "added_ms" and klass.relaxable:
             least = latency.min(axis=2)
-            there = least[np.arange(len(least)), np.maximum(sceptic.home[:, k], 0)]
-            base = np.where(sceptic.home[:, k] >= 0, there, least.min(axis=1))
+            there = least[np.arange(len(least)), np.maximum(sceptic.base[:, k], 0)]
+            base = np.where(sceptic.base[:, k] >= 0, there, least.min(axis=1))
             mask[:, k] = latency <= (base[:, None, None] + x) * (1 + 1e-9)
         elif variant == f"class:{klass.id}":
             mask[:, k] = latency <= x * (1 + 1e-9)
@@ -178,7 +178,7 @@ def test_the_price_of_less_carbon_rises(fleet: StudiedFleet) -> None:
 # -- duration and merit ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("which", ["plan", "home"])
+@pytest.mark.parametrize("which", ["plan", "baseline"])
 def test_duration_curves(fleet: StudiedFleet, which: str) -> None:
     """At each share so much of the energy met more than the value, and no more at least it."""
     sceptic = fleet.sceptic

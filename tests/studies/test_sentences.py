@@ -62,8 +62,8 @@ def as_said(said: float, share: float) -> bool:
 
 def accounts(fleet: StudiedFleet) -> tuple[dict[str, float], dict[str, float]]:
     """Totals of the baseline and of the plan, from the flows."""
-    plan, home = (fleet.sceptic.account(flows_of(fleet, which)) for which in ("plan", "home"))
-    return home, plan
+    plan, base = (fleet.sceptic.account(flows_of(fleet, which)) for which in ("plan", "baseline"))
+    return base, plan
 
 
 def moved(fleet: StudiedFleet) -> dict[Pair, dict[str, float]]:
@@ -73,7 +73,7 @@ def moved(fleet: StudiedFleet) -> dict[Pair, dict[str, float]]:
     out in proportion. USD leaves out what is bought on top of reserved accelerators.
     """
     sceptic = fleet.sceptic
-    before, after = (_cells(sceptic, flows_of(fleet, which)) for which in ("home", "plan"))
+    before, after = (_cells(sceptic, flows_of(fleet, which)) for which in ("baseline", "plan"))
     sums: dict[Pair, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     hours: dict[Pair, set[int]] = defaultdict(set)
     regions = range(len(sceptic.r) + 1)
@@ -129,8 +129,8 @@ def test_changes(fleet: StudiedFleet) -> None:
     sceptic, s = fleet.sceptic, fleet.scenario
     names = [*(x.id for x in s.regions), "unserved"]
     own = moved(fleet)
-    home, plan = accounts(fleet)
-    served = _cells(sceptic, flows_of(fleet, "home"))["requests"].sum(axis=(0, 3))
+    base, plan = accounts(fleet)
+    served = _cells(sceptic, flows_of(fleet, "baseline"))["requests"].sum(axis=(0, 3))
     rows = fleet.rows("changes")
     pairs = {pair for pair, row in own.items() if pair[1] != pair[2] and row["requests"] > 0}
     seen = set()
@@ -145,13 +145,13 @@ def test_changes(fleet: StudiedFleet) -> None:
         )
         assert row["hours_share"] == close(expected["hours"] / sceptic.span.sum())
         assert row["it_mwh"] == close(expected["mwh"], plan["it_mwh"])
-        assert row["saving_kg"] == close(expected["kg"], home["carbon_kg"])
+        assert row["saving_kg"] == close(expected["kg"], base["carbon_kg"])
         if not _buys_on_top(sceptic):
-            assert row["saving_usd"] == close(expected["usd"], home["cost_usd"])
+            assert row["saving_usd"] == close(expected["usd"], base["cost_usd"])
     assert pairs <= seen
     for name, total in (("saving_usd", "cost_usd"), ("saving_kg", "carbon_kg")):
         together = sum(row[name] for row in rows)
-        assert together == pytest.approx(home[total] - plan[total], abs=1e-6 * abs(home[total])), (
+        assert together == pytest.approx(base[total] - plan[total], abs=1e-6 * abs(base[total])), (
             name
         )
 
@@ -164,7 +164,7 @@ def test_regions(fleet: StudiedFleet) -> None:
     """Where energy runs, what is paid for it, and how full the region is."""
     sceptic, s = fleet.sceptic, fleet.scenario
     x, base = (
-        sceptic.dense(flows_of(fleet, which))[0] * sceptic.span for which in ("plan", "home")
+        sceptic.dense(flows_of(fleet, which))[0] * sceptic.span for which in ("plan", "baseline")
     )
     kwh, before = (np.einsum("ikrot,ko->rt", side, sceptic.kwh) for side in (x, base))
     gpu = np.einsum("ikrot,ko->r", x, sceptic.gpu)
@@ -196,21 +196,21 @@ def test_regions(fleet: StudiedFleet) -> None:
 def test_the_verdict(fleet: StudiedFleet) -> None:
     """Money, carbon and their shares are of the baseline's own kind; no share over all of it."""
     said = fleet.study.meta["brief"]["sentence"]
-    home, plan = accounts(fleet)
+    base, plan = accounts(fleet)
     for what, kind, change in (
         ("cost", "cost_usd", usd_in(said)),
         ("carbon", "carbon_kg", kg_in(said)),
     ):
-        saved = home[kind] - plan[kind]
-        if abs(saved) <= 1e-6 * max(abs(home[kind]), abs(plan[kind])):
+        saved = base[kind] - plan[kind]
+        if abs(saved) <= 1e-6 * max(abs(base[kind]), abs(plan[kind])):
             assert change == 0.0, said
             continue
         assert -change == pytest.approx(saved, **SAID), said
         share = percent(f"of all {what}", said)
-        if home[kind] <= 0:
+        if base[kind] <= 0:
             assert f"no share, as the baseline's {what}" in said
         elif share is not None:
-            assert as_said(share, abs(saved) / home[kind]), said
+            assert as_said(share, abs(saved) / base[kind]), said
             assert share <= 1.0
         else:
             assert f"more than all {what}" in said or f"times the baseline's {what}" in said
@@ -240,8 +240,8 @@ def test_what_the_verdict_says_moves(fleet: StudiedFleet) -> None:
 def test_what_the_verdict_says_of_service(fleet: StudiedFleet) -> None:
     """A plan that serves more or fewer requests than the baseline says so."""
     said = fleet.study.meta["brief"]["sentence"]
-    home, plan = accounts(fleet)
-    more = home["unserved_requests"] - plan["unserved_requests"]
+    base, plan = accounts(fleet)
+    more = base["unserved_requests"] - plan["unserved_requests"]
     requests = float((fleet.sceptic.demand * fleet.sceptic.span).sum())
     stated = re.search(r"it serves ([\d.]+) % of the requests (more|less)", said)
     if abs(more) <= 1e-6 * requests:
@@ -257,14 +257,14 @@ def test_one_fixed_table(fleet: StudiedFleet) -> None:
     said = fleet.study.meta["brief"]["sentence"]
     policies = {row["policy"]: row for row in fleet.rows("policies")}
     share = fleet.study.meta["headline"]["static_share_of_saving"]
-    home, plan = accounts(fleet)
-    saved = home["cost_usd"] - plan["cost_usd"]
+    base, plan = accounts(fleet)
+    saved = base["cost_usd"] - plan["cost_usd"]
     static = policies["static_cost"]
-    if abs(saved) <= 1e-9 * abs(home["cost_usd"]) or not static["feasible"]:
+    if abs(saved) <= 1e-9 * abs(base["cost_usd"]) or not static["feasible"]:
         assert share is None or np.isnan(share)
         assert "one fixed table" not in said
         return
-    own = (home["cost_usd"] - static["cost_usd"]) / saved
+    own = (base["cost_usd"] - static["cost_usd"]) / saved
     assert share == pytest.approx(own, rel=1e-6, abs=1e-9)
     assert own <= 1 + 1e-6  # the plan may do all that a table may
     tenths = re.search(r"one fixed table keeps (\d) tenth", said)
@@ -280,7 +280,7 @@ def test_the_actions(fleet: StudiedFleet) -> None:
     s, own = fleet.scenario, moved(fleet)
     names = [region.name or region.id for region in s.regions]
     labels = [f"{c.name} ({c.id})" if c.name and c.name != c.id else c.id for c in s.classes]
-    served = _cells(fleet.sceptic, flows_of(fleet, "home"))["requests"].sum(axis=(0, 3))
+    served = _cells(fleet.sceptic, flows_of(fleet, "baseline"))["requests"].sum(axis=(0, 3))
     brief = fleet.study.meta["brief"]
     told = []
     for action in brief["actions"]:

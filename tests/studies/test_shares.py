@@ -76,7 +76,7 @@ def test_the_table_is_each_rule_by_itself() -> None:
     assert None in table["share"]
     for (zone, cap_share, rule, place), share in rows.items():
         one = grams(board, zone, place)
-        cap = cap_share * grams(board, zone, "local").home_g
+        cap = cap_share * grams(board, zone, "local").baseline_g
         if share == np.inf:
             with pytest.raises(InfeasibleError):
                 green_share(one.full_g, one.green_g, cap, one.requests, rule)
@@ -90,7 +90,8 @@ def test_the_table_is_each_rule_by_itself() -> None:
 def test_more_room_never_needs_a_larger_share(
     s: Scenario, network_kwh_per_gb: float, green_share: float
 ) -> None:
-    """Neither a looser cap, nor serving away from home, nor one more place to do so."""
+    """Neither a looser cap, nor serving away from the baseline region, nor one more place to do
+    so."""
     klass, caps = s.classes[0].id, (0.3, 0.5, 0.75, 0.9, 1.0)
     names = [r.id for r in s.regions]
     tables = []
@@ -113,8 +114,8 @@ def test_one_zone_with_everything() -> None:
     one = share_of(s, "A", "NO", cap_share=0.9)
     assert one.found is not None
     assert one.blind is not None
-    assert one.found.mean_g == pytest.approx(0.9 * one.grams.home_g)
-    assert one.cap_g == pytest.approx(0.9 * one.grams.home_g)
+    assert one.found.mean_g == pytest.approx(0.9 * one.grams.baseline_g)
+    assert one.cap_g == pytest.approx(0.9 * one.grams.baseline_g)
     assert "an even share" in one.verdict
     (day,) = one.by_day()["day"]
     assert day == "2023-06-01"
@@ -162,7 +163,7 @@ def test_all_mistakes_are_told_at_once() -> None:
             share_of(s, "A", "NO", **caps)
     first_alone = np.where(np.arange(4)[:, None, None] == 0, 1.0, 0.0)
     quiet = replace(s, demand_per_h=np.broadcast_to(first_alone, (4, 2, 24)))
-    with pytest.raises(InputError, match="`IN` has no clients of the class at home"):
+    with pytest.raises(InputError, match="`IN` is the zone of no baseline region"):
         share_of(quiet, "A", "IN", cap_share=0.9)
 
 
@@ -198,22 +199,23 @@ def test_a_sample_cannot_be_planned_ahead() -> None:
 
 
 def test_levels_count_the_hours_of_each_target() -> None:
-    """Hour by hour, what the targets say at the intensity of home; shares add up to one."""
+    """Hour by hour, what the targets say at the intensity of the baseline region; shares add up to
+    one."""
     s = wattlas.example("tiny")
     board = board_of(s, "A")
     for zone in board.zones:
-        cap = 0.6 * grams(board, zone).home_g
+        cap = 0.6 * grams(board, zone).baseline_g
         rows = levels(s, "A", board, zone, cap)
         assert sum(row["requests_share"] for row in rows) == pytest.approx(1.0)
-        (home,) = {one.home for one in board.of(zone)}
+        (base,) = {one.baseline for one in board.of(zone)}
         scale = default_scale(s.classes[0].latency_budget_ms, cap)
         people = population(s.users or Users(), 1.0)
-        goal = targets(menu(s.classes[0], s.points), cap, people, scale, s.regions[home].pue)
+        goal = targets(menu(s.classes[0], s.points), cap, people, scale, s.regions[base].pue)
         asked = sum(one.requests for one in board.of(zone))
         want: dict[str | None, float] = {}
         for t, n in enumerate(asked):
             try:
-                name = goal.menu.ids[goal.at(float(board.g_per_kwh[home, t]))]
+                name = goal.menu.ids[goal.at(float(board.g_per_kwh[base, t]))]
             except InfeasibleError:
                 name = None
             want[name] = want.get(name, 0.0) + n / asked.sum()
@@ -263,8 +265,8 @@ def reference_hours(shared: Path, folder: Path) -> Path:
     return folder / "hours.parquet"
 
 
-def test_the_cap_is_that_of_home_wherever_requests_go() -> None:
-    """A share of full service at home is the same grams for a place away."""
+def test_the_cap_is_that_of_the_baseline_region_wherever_requests_go() -> None:
+    """A share of full service at the baseline region is the same grams for a place away."""
     board = board_of_table(["a", "b"], np.array([[400.0, 200.0], [10.0, 20.0]]), np.arange(2))
     for place in PLACES:
         assert cap_of(grams(board, "a", place), cap_share=0.5) == pytest.approx(150.0)

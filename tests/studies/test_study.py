@@ -83,7 +83,7 @@ def test_what_is_not_in_the_numbers(tiny: Study) -> None:
     assert "marginal intensity is not in the data" in " ".join(limits(averages))
 
 
-def test_the_largest_moves_leave_home(tiny: Study) -> None:
+def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     """Moves go from one region to another, and the table of break-evens is about them."""
     moves = largest_moves(wattlas.example("tiny"))
     table = tiny.tables["breakeven"]

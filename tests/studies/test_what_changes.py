@@ -38,7 +38,7 @@ class Answer:
     """The plan and the baseline of a question, and what is said of them."""
 
     plan: Plan
-    home: Plan
+    base: Plan
     line: Mapping[str, float | None]
 
 
@@ -102,7 +102,7 @@ def test_scaling_all_prices(name: str, c: float) -> None:
     assert same_flows(one.plan, other.plan)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.home.totals, other.home.totals),
+        (one.baseline.totals, other.base.totals),
     ):
         assert all(same(getattr(after, name), c * getattr(before, name), c * before.cost_usd)
                    for name in MONEY)  # fmt: skip
@@ -126,13 +126,13 @@ def test_a_constant_on_every_electricity_price(name: str, more: float) -> None:
     assert same_flows(one.plan, other.plan)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.home.totals, other.home.totals),
+        (one.baseline.totals, other.base.totals),
     ):
         assert same(after.cost_usd, before.cost_usd + more * before.facility_mwh, before.cost_usd)
         assert same(after.energy_usd, before.energy_usd + more * before.facility_mwh)
         assert same(after.carbon_kg, before.carbon_kg)
-    assert same(other.line["saving_usd"], one.line["saving_usd"], one.home.totals.cost_usd)
-    assert same(other.line["saving_kg"], one.line["saving_kg"], one.home.totals.carbon_kg)
+    assert same(other.line["saving_usd"], one.line["saving_usd"], one.baseline.totals.cost_usd)
+    assert same(other.line["saving_kg"], one.line["saving_kg"], one.baseline.totals.carbon_kg)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,12 +150,12 @@ def test_what_is_reserved_costs_a_constant(name: str) -> None:
     more = float(((2 * year + 100.0)[:, None] * held * s.hours.hours).sum() / 8760)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.home.totals, other.home.totals),
+        (one.baseline.totals, other.base.totals),
     ):
         assert same(after.cost_usd, before.cost_usd + more, before.cost_usd)
         assert same(after.variable_usd, before.variable_usd, before.cost_usd)
     for saving in ("saving_usd", "saving_share", "saving_kg", "saving_energy_usd"):
-        assert same(other.line[saving], one.line[saving], one.home.totals.cost_usd), saving
+        assert same(other.line[saving], one.line[saving], one.baseline.totals.cost_usd), saving
 
 
 def cut(s: Scenario, r: int) -> Scenario:
@@ -183,13 +183,13 @@ def test_cutting_a_region_in_two(name: str, r: int) -> None:
     """Two halves cost, emit and save together what the whole did."""
     s = scenario(name)
     one, other = as_it_is(name), answer(cut(s, r % len(s.regions)))
-    sides = ((one.plan.totals, other.plan.totals), (one.home.totals, other.home.totals))
+    sides = ((one.plan.totals, other.plan.totals), (one.baseline.totals, other.base.totals))
     for before, after in sides:
         for total in (*MONEY, *REST):
             value, expected = getattr(after, total), getattr(before, total)
             assert same(value, expected, before.cost_usd), total
     for saving, value in one.line.items():
-        assert same(other.line[saving], value, one.home.totals.cost_usd), saving
+        assert same(other.line[saving], value, one.baseline.totals.cost_usd), saving
 
 
 def renamed(s: Scenario, new: Callable[[str], str]) -> Scenario:

@@ -74,23 +74,23 @@ def command(
         f"{figure(menus.latest_ms(served))}, twice the budget, to 0, grams from the cap to 0."
     )
     now = menus.point_now(served, goal)
-    typer.echo(f"At {figure(served.home.g_per_kwh)} g/kWh: {now}.")
+    typer.echo(f"At {figure(served.baseline.g_per_kwh)} g/kWh: {now}.")
 
 
 def _head(served: ClassMenu) -> list[str]:
     """What the table's figures are, in lines for a narrow terminal."""
     from wattlas.studies.menus import front_size
 
-    klass, home = served.klass, served.home
+    klass, base = served.klass, served.baseline
     front, count = front_size(served)
     moment = str(klass.latency_to).replace("_", " ")
-    mean = "as stated" if served.stated else f"the {home.intensity} where the class's demand is"
+    mean = "as stated" if served.stated else f"the {base.intensity} where the class's demand is"
     return [
         f"{front} of the {count} {served.source} are on the front: "
         "no other is as accurate, as quick and as thrifty.",
         f"A request has {figure(klass.tokens_in)} tokens in and {figure(klass.tokens_out)} out. "
         f"ms: to the {moment}, without network or queue.",
-        f"g: at {figure(home.g_per_kwh)} g/kWh, {mean}, and PUE {home.pue:.2f}.",
-        f"USD/M: per million requests, at {figure(home.usd_per_gpu_h)} USD/GPU-h and "
-        f"{figure(home.usd_per_mwh)} USD/MWh.",
+        f"g: at {figure(base.g_per_kwh)} g/kWh, {mean}, and PUE {base.pue:.2f}.",
+        f"USD/M: per million requests, at {figure(base.usd_per_gpu_h)} USD/GPU-h and "
+        f"{figure(base.usd_per_mwh)} USD/MWh.",
     ]

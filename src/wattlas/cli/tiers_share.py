@@ -31,11 +31,11 @@ TOLD_FROM = 5e-4
 
 ZoneOption = Annotated[
     list[str] | None,
-    typer.Option("--zone", "-z", help="Grid zone of the clients' home; all unless given."),
+    typer.Option("--zone", "-z", help="Zone of the clients' baseline region; all unless given."),
 ]
 CapShareOption = Annotated[
     float | None,
-    typer.Option(help="Cap over what full service emits at home in the mean; 0.9 by default."),
+    typer.Option(help="Cap over the mean of full service at the baseline region; 0.9 by default."),
 ]
 CapGOption = Annotated[
     float | None, typer.Option("--cap-g", help="Cap in grams per request instead.")
@@ -60,10 +60,10 @@ RemoteOption = Annotated[
 ]
 ToOption = Annotated[
     list[str] | None,
-    typer.Option("--to", help="Only this region beside home, as often as you like."),
+    typer.Option("--to", help="Only this region beside the baseline region, as often as you like."),
 ]
 NetworkOption = Annotated[
-    float, typer.Option("--network-kwh-per-gb", help="Of bytes that leave home, kWh per GB.")
+    float, typer.Option("--network-kwh-per-gb", help="Of bytes to other regions, kWh per GB.")
 ]
 AheadOption = Annotated[
     bool, typer.Option("--ahead", help="Plan day by day on a forecast, and judge the plan.")
@@ -245,7 +245,8 @@ def _head(query: BoardQuestion) -> list[str]:
         lines = [f"class {query.klass} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
     cap = f"{figure(question.cap_g)} {unit_of(query)}"
     if question.cap_share is not None:
-        cap = f"{question.cap_share:.4g} of what full service at home emits in the mean"
+        at = "full service at the baseline region"
+        cap = f"{question.cap_share:.4g} of what {at} emits in the mean"
     deciding = f"the {world.signals.deciding}" if world else "the average"
     lines.append(f"Cap: {cap}, by {deciding} intensity.")
     if "percentile" in question.rules:
@@ -255,5 +256,6 @@ def _head(query: BoardQuestion) -> list[str]:
     else:
         lines.append("even: until all requests together do, alike in every step.")
     if len(question.places) > 1:
-        lines.append("of home: what a request in full emits there, over full service at home.")
+        what = "what a request in full emits there, over one at the baseline region."
+        lines.append(f"of baseline: {what}")
     return lines

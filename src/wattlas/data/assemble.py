@@ -36,6 +36,7 @@ from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import on_grid
 from wattlas.errors import InputError
+from wattlas.model.baseline import BaselineRegions
 from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
@@ -280,6 +281,7 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
             Residency(rule, {j: frozenset(allowed) for j, allowed in lines.items()})
             for rule, lines in typed_.residency.items()
         ),
+        baseline=BaselineRegions(**typed_.baseline.model_dump()),
         frictions=Frictions(
             **{**typed_.frictions.model_dump(), "initial": Initial(typed_.frictions.initial)}
         ),

@@ -170,6 +170,19 @@ def check_frictions(draft: Draft) -> Iterator[Problem]:
         yield from check_id(draft.inputs.document, path, region, draft.regions)
 
 
+def check_baseline(draft: Draft) -> Iterator[Problem]:
+    """Stated baseline regions name metros, classes and regions that exist."""
+    document, section = draft.inputs.document, draft.inputs.typed.baseline
+    stated: dict[tuple[str, ...], dict[str, str]] = {("baseline", "metros"): section.metros}
+    for klass, by_metro in section.classes.items():
+        stated["baseline", "classes", klass] = by_metro
+        yield from check_id(document, ("baseline", "classes", klass), klass, draft.classes)
+    for path, by_metro in stated.items():
+        for metro, region in by_metro.items():
+            yield from check_id(document, (*path, metro), metro, draft.metros)
+            yield from check_id(document, (*path, metro), region, draft.regions)
+
+
 def _references(entities: Entities, name: str, targets: Entities) -> Iterator[Problem]:
     for entity in entities.kept:
         if entity.get(name):
@@ -201,6 +214,7 @@ CHECKS: tuple[Check, ...] = (
     check_residency,
     check_objective,
     check_frictions,
+    check_baseline,
 )
 
 

@@ -93,6 +93,15 @@ class DemandSection(Section):
     """Every demand is multiplied by this."""
 
 
+class BaselineSection(Section):
+    """Where demand runs today, before anything is moved: a region that must be able to serve it."""
+
+    metros: dict[str, Text] = Field(default_factory=dict)
+    """Metro → its baseline region, for every class; the nearest feasible one unless given."""
+    classes: dict[str, dict[str, Text]] = Field(default_factory=dict)
+    """Class → metro → baseline region, where it differs."""
+
+
 class FrictionsSection(Section):
     """What changing the placement costs. Without any cost, the hours are solved apart."""
 
@@ -106,7 +115,7 @@ class FrictionsSection(Section):
     """Charge the model's bytes over the egress price for each accelerator started."""
     move_state: bool = False
     """Charge sticky classes for the session state that moves."""
-    initial: Literal["home", "cold", "free"] = "home"
+    initial: Literal["baseline", "cold", "free"] = "baseline"
     """What runs before the first hour: each demand in its baseline region, nothing, or the best."""
 
 
@@ -195,6 +204,8 @@ class ScenarioDocument(Section):
     """Who might subscribe to a tier, and what full service sells for."""
     offer: OfferSection = OfferSection()
     """The kind of tier that `study` and `tiers design` look for."""
+    baseline: BaselineSection = BaselineSection()
+    """Where demand runs today; what savings and moves are told against."""
     frictions: FrictionsSection = FrictionsSection()
     """What changing the placement costs."""
     objective: ObjectiveSection = ObjectiveSection()

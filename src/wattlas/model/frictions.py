@@ -13,7 +13,7 @@ from wattlas.model.checks import NOT_NEGATIVE, flags, numbers, rates, refuse, wo
 class Initial(StrEnum):
     """What is running in the step before the first (and before each gap of a sample)."""
 
-    HOME = "home"
+    BASELINE = "baseline"
     """Each demand in its baseline region, as in the first step: the first move is paid for."""
     COLD = "cold"
     """Nothing: the first step pays for everything it starts."""
@@ -40,7 +40,7 @@ class Frictions:
     """Charge the model's bytes over the egress price for each copy started."""
     move_state: bool = False
     """Charge sticky classes for the session state that moves."""
-    initial: Initial = Initial.HOME
+    initial: Initial = Initial.BASELINE
 
     def __post_init__(self) -> None:
         refuse(self._problems())

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.baseline import BaselineRegions
 from wattlas.model.checks import (
     NOT_NEGATIVE,
     array,
@@ -55,6 +56,8 @@ class Scenario:
     demand_per_h: np.ndarray
     reserved_gpu: np.ndarray
     residency: tuple[Residency, ...] = ()
+    baseline: BaselineRegions = field(default_factory=BaselineRegions)
+    """Where demand runs today, as far as it is stated."""
     frictions: Frictions = field(default_factory=Frictions)
     objective: Objective = field(default_factory=Objective)
     solver: Solver = Solver.AUTO
@@ -82,7 +85,8 @@ class Scenario:
         yield from texts(self, "", "name")
         yield from texts(self, "", "title", "notice", "source_path", empty=True)
         yield from parts(self, "", hours=Hours, signals=Signals, network=Network)
-        yield from parts(self, "", frictions=Frictions, objective=Objective, terms=Terms)
+        yield from parts(self, "", baseline=BaselineRegions, frictions=Frictions)
+        yield from parts(self, "", objective=Objective, terms=Terms)
         if self.users is not None:
             yield from parts(self, "", users=Users)
         yield from words(self, "", solver=Solver)
@@ -132,8 +136,20 @@ class Scenario:
             at = f"share_caps.{cap.id}"
             yield from refers(f"{at}.classes", cap.classes, classes, "class")
             yield from refers(f"{at}.points", cap.points, points, "operating point")
+        yield from self._stated_regions(classes, regions)
         started = self.frictions.start_usd_by_region
         yield from refers("frictions.start_usd_by_region", started, regions, "region")
+
+    def _stated_regions(self, classes: list[str], regions: list[str]) -> Iterator[Problem]:
+        metros = [metro.id for metro in self.metros]
+        stated = {"baseline.metros": self.baseline.metros}
+        # A class that a tier splits off has the baseline region of the class that it is from.
+        stated |= {f"baseline.classes.{k}": each for k, each in self.baseline.classes.items()}
+        yield from refers("baseline.classes", self.baseline.classes, classes, "class")
+        for at, by_metro in stated.items():
+            yield from refers(at, by_metro, metros, "metro")
+            for metro, region in by_metro.items():
+                yield from refers(f"{at}.{metro}", [region], regions, "region")
 
     def _arrays(self) -> Iterator[Problem]:
         i, k, r, _, t = self.shape

@@ -50,7 +50,7 @@ def context(results: Results) -> dict[str, Any]:
     """Every value that header.html and footer.html name."""
     meta = results.meta
     scenario, totals = _part(meta, "scenario"), _part(meta, "totals")
-    plan, baseline_totals = _part(totals, "plan"), _part(totals, "home")
+    plan, baseline_totals = _part(totals, "plan"), _part(totals, "baseline")
     return {
         "meta": meta,
         "title": results.title,
@@ -64,6 +64,7 @@ def context(results: Results) -> dict[str, Any]:
         "plan": plan,
         "brief": _part(meta, "brief"),
         "asked": ", ".join(_asked(meta)),
+        "baseline_totals": baseline_totals,
         "period": period(meta),
         "baseline": baseline(meta),
         "totals": list(_totals(plan, baseline_totals)),
@@ -106,15 +107,15 @@ def _solved(meta: Mapping[str, Any]) -> Iterator[str]:
         yield f"{words.number(meta['seconds'])} s"
 
 
-def _totals(plan: Mapping[str, Any], home: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _totals(plan: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of the table of totals; `nothing` where both policies have none of it."""
     for key, label, say in _TOTALS:
         if plan.get(key) is not None:
             yield {
                 "label": label,
                 "plan": say(plan[key]),
-                "baseline": say(home.get(key)),
-                "nothing": not plan[key] and not home.get(key),
+                "baseline": say(base.get(key)),
+                "nothing": not plan[key] and not base.get(key),
             }
 
 

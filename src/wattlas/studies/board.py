@@ -1,4 +1,5 @@
-"""Who is at home in which grid zone, and where their requests may be served, in full and degraded.
+"""Who is at the baseline region in which grid zone, and where their requests may be served, in
+full and degraded.
 
 Full service is at the points that the masks of placement leave open. A degraded request may be less
 accurate, and late by a factor; law, state and the models that a region runs bind it all the same.
@@ -13,6 +14,7 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import (
     LAWFUL,
     Closed,
@@ -38,9 +40,9 @@ class Ways:
     `full` is the operating point of full service, the thriftiest that is open at each place unless
     given. A degraded request is served at the point `green`, or takes `green_share` of full service
     at the same place; without either it is at the most accurate point that takes less energy than
-    full service does at home. `latency_factor` is how many budgets a degraded request may take.
-    `regions` may serve beside home, all unless given. `network_kwh_per_gb` times the class's bytes
-    is added away from home.
+    full service does at the baseline region. `latency_factor` is how many budgets a degraded
+    request may take. `regions` may serve beside the baseline region, all unless given.
+    `network_kwh_per_gb` times the class's bytes is added away from the baseline region.
     """
 
     full: str | None = None
@@ -58,10 +60,10 @@ class _Open:
     full: np.ndarray
     green: np.ndarray
     kwh: np.ndarray
-    home: np.ndarray
+    baseline: np.ndarray
     """Nearest region that is open in full, (I,); −1 where none is."""
     requests: np.ndarray
-    """Per step, (I, T); those without a home are none."""
+    """Per step, (I, T); those without a baseline region are none."""
 
 
 def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
@@ -81,10 +83,10 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
         raise InputError([Problem(f"classes.{klass}", "has no demand at any place", fix)])
     point = None if ways.green_share is not None else _green_point(scenario, k, open_to, ways)
     clients = tuple(_clients(scenario, open_to, point, ways))
-    homes = {client.zone for client in clients}
+    known = {client.zone for client in clients}
     requests = scenario.demand_per_h[:, k] @ scenario.hours.hours
     return Board(
-        zones=tuple(z for z in scenario.signals.zones if z in homes),
+        zones=tuple(z for z in scenario.signals.zones if z in known),
         clients=clients,
         g_per_kwh=scenario.deciding_g_per_kwh,
         utc=scenario.hours.utc,
@@ -93,7 +95,7 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
         moved_kwh=ways.network_kwh_per_gb * scenario.classes[k].transfer_gb,
         full_points=_full_points(scenario, open_to),
         green_point="" if point is None else scenario.points[point].id,
-        left_out=float(requests[open_to.home < 0].sum() / requests.sum()),
+        left_out=float(requests[open_to.baseline < 0].sum() / requests.sum()),
     )
 
 
@@ -107,8 +109,8 @@ def board_of_table(
 ) -> Board:
     """A board without a scenario: each zone asks for as much in every step, 1 kWh per request.
 
-    Grams per request are then g/kWh of full service; away from home is in the other zones.
-    `g_per_kwh` (zones, T). Raises InputError for a share outside 0..1.
+    Grams per request are then g/kWh of full service; away from the baseline region is in the other
+    zones. `g_per_kwh` (zones, T). Raises InputError for a share outside 0..1.
     """
     problems = list(share_problem(green_share))
     if problems:
@@ -166,14 +168,16 @@ def _open(scenario: Scenario, k: int, ways: Ways) -> _Open:
     somehow = full.any(axis=2)
     onward = scenario.network.rtt_node_region_ms[scenario.metro_node]
     nearest = np.where(somehow, onward, np.inf).argmin(axis=1)
-    home = np.where(somehow.any(axis=1), nearest, -1)
+    own = baseline_region(scenario, judged)[:, k]
+    serves = (own >= 0) & somehow[np.arange(len(own)), np.maximum(own, 0)]
+    base = np.where(serves, own, np.where(somehow.any(axis=1), nearest, -1))
     requests = scenario.demand_per_h[:, k] * scenario.hours.hours
     return _Open(
         full=full,
         green=_open_degraded(scenario, k, judged, full, ways.latency_factor),
         kwh=scenario.it_kwh[k],
-        home=home,
-        requests=np.where(home[:, None] >= 0, requests, 0.0),
+        baseline=base,
+        requests=np.where(base[:, None] >= 0, requests, 0.0),
     )
 
 
@@ -192,21 +196,21 @@ def _open_degraded(
 
 
 def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) -> Iterator[Client]:
-    """Metros with demand, those merged that share home and open places."""
+    """Metros with demand, those merged that share the baseline region and open places."""
     pue = scenario.pue
     allowed = [ways.regions is None or r.id in ways.regions for r in scenario.regions]
     rows: dict[tuple[int, bytes, bytes], list[int]] = {}
     made: dict[tuple[int, bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
     for i in np.flatnonzero(open_to.requests.any(axis=1)).tolist():
-        home = int(open_to.home[i])
-        here = np.array(allowed) | (np.arange(len(allowed)) == home)
+        base = int(open_to.baseline[i])
+        here = np.array(allowed) | (np.arange(len(allowed)) == base)
         full = np.where(open_to.full[i] & here[:, None], open_to.kwh, np.inf).min(axis=1) * pue
         if point is None:
             green = np.full(len(full), np.inf)
             np.multiply(ways.green_share or 0.0, full, out=green, where=np.isfinite(full))
         else:
             green = np.where(open_to.green[i, :, point] & here, open_to.kwh[point] * pue, np.inf)
-        key = (home, full.tobytes(), green.tobytes())
+        key = (base, full.tobytes(), green.tobytes())
         rows.setdefault(key, []).append(i)
         made[key] = full, green
     for key, members in rows.items():
@@ -215,17 +219,18 @@ def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) 
         yield Client(zone, key[0], open_to.requests[members].sum(axis=0), full, green)
 
 
-def _home_kwh(open_to: _Open) -> np.ndarray:
-    """IT energy of full service at home, (I,); nan where there is no home."""
-    at_home = open_to.full[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
-    least = np.where(at_home, open_to.kwh, np.inf).min(axis=1)
-    return np.where(open_to.home >= 0, least, np.nan)
+def _baseline_kwh(open_to: _Open) -> np.ndarray:
+    """IT energy of full service at the baseline region, (I,); nan where there is no baseline
+    region."""
+    at_baseline = open_to.full[np.arange(len(open_to.baseline)), np.maximum(open_to.baseline, 0)]
+    least = np.where(at_baseline, open_to.kwh, np.inf).min(axis=1)
+    return np.where(open_to.baseline >= 0, least, np.nan)
 
 
 def _full_points(scenario: Scenario, open_to: _Open) -> tuple[str, ...]:
-    """Points of full service at home, by requests."""
-    at_home = open_to.full[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
-    point = np.where(at_home, open_to.kwh, np.inf).argmin(axis=1)
+    """Points of full service at the baseline region, by requests."""
+    at_baseline = open_to.full[np.arange(len(open_to.baseline)), np.maximum(open_to.baseline, 0)]
+    point = np.where(at_baseline, open_to.kwh, np.inf).argmin(axis=1)
     requests = np.bincount(point, open_to.requests.sum(axis=1), len(scenario.points))
     order = np.argsort(-requests, kind="stable")
     return tuple(scenario.points[o].id for o in order if requests[o] > 0)
@@ -234,7 +239,7 @@ def _full_points(scenario: Scenario, open_to: _Open) -> tuple[str, ...]:
 def _green_point(scenario: Scenario, k: int, open_to: _Open, ways: Ways) -> int:
     """Position of the degraded point. Raises InputError where it, or every one, saves nothing."""
     requests = open_to.requests.sum(axis=1)
-    less = open_to.kwh[None, :] < _home_kwh(open_to)[:, None] * (1 - 1e-12)
+    less = open_to.kwh[None, :] < _baseline_kwh(open_to)[:, None] * (1 - 1e-12)
     if ways.green is not None:
         named = [o.id for o in scenario.points].index(ways.green)
         if not requests @ (open_to.green[:, :, named].any(axis=1) & less[:, named]) > 0:
@@ -242,10 +247,10 @@ def _green_point(scenario: Scenario, k: int, open_to: _Open, ways: Ways) -> int:
             fix = "Choose a thriftier point, another of full service, or a larger latency factor."
             raise InputError([Problem("green", what, fix)])
         return named
-    at_home = open_to.green[np.arange(len(open_to.home)), np.maximum(open_to.home, 0)]
-    reach = np.where(_own_copies(scenario, k), requests @ (at_home & less), 0.0)
+    at_baseline = open_to.green[np.arange(len(open_to.baseline)), np.maximum(open_to.baseline, 0)]
+    reach = np.where(_own_copies(scenario, k), requests @ (at_baseline & less), 0.0)
     if not reach.max() > 0:
-        what = "no point takes less energy than full service at home"
+        what = "no point takes less energy than full service at the baseline region"
         fix = "Name another point of full service, or give green_share."
         raise InputError([Problem("green", what, fix)])
     best = np.flatnonzero(reach >= reach.max() * (1 - 1e-9))

@@ -66,7 +66,7 @@ def _ranked_by(meta: Mapping[str, Any]) -> str:
 
 def _least(meta: Mapping[str, Any], quantity: str) -> float:
     total = "carbon_kg" if quantity == "saving_kg" else "cost_usd"
-    return NOTHING * abs(float(meta["totals"]["home"][total]))
+    return NOTHING * abs(float(meta["totals"]["baseline"][total]))
 
 
 # -- the sentence -----------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def _part(
     meta: Mapping[str, Any], total: str, saving: float, say: Callable[[float], str], what: str
 ) -> str:
     """`−USD 1.2 M (4.3 % of all cost)`; empty for a difference that is none."""
-    before, after = (float(meta["totals"][name][total]) for name in ("home", "plan"))
+    before, after = (float(meta["totals"][name][total]) for name in ("baseline", "plan"))
     if abs(saving) <= NOTHING * max(abs(before), abs(after)):
         return ""
     unit = "" if what == "cost" else " of CO₂e"
@@ -120,12 +120,12 @@ def _share_words(saving: float, before: float, what: str) -> str:
 
 def _unserved(meta: Mapping[str, Any]) -> str:
     """What the plan serves that the baseline does not, or the other way round."""
-    home, plan = (float(meta["totals"][n]["unserved_requests"]) for n in ("home", "plan"))
+    base, plan = (float(meta["totals"][n]["unserved_requests"]) for n in ("baseline", "plan"))
     requests = max(float(meta["totals"]["plan"]["requests"]) + plan, 1e-300)
-    if abs(home - plan) <= NOTHING * requests:
+    if abs(base - plan) <= NOTHING * requests:
         return ""
-    part = words.share(abs(home - plan) / requests)
-    return f"; it serves {part} of the requests {'more' if home > plan else 'less'}"
+    part = words.share(abs(base - plan) / requests)
+    return f"; it serves {part} of the requests {'more' if base > plan else 'less'}"
 
 
 def _fixed_table(saved: Mapping[str, Any]) -> str:
@@ -208,7 +208,7 @@ class _Speaker:
 
     def _remixed(self, klass: str, row: Row) -> str:
         """A change of the serving configuration in one region, named where one stands out."""
-        old, new = (self._point(table, row) for table in ("home_flows", "flows"))
+        old, new = (self._point(table, row) for table in ("baseline_flows", "flows"))
         where = self.region(row["to_region"])
         if old and new and old != new:
             return f"Serve {klass} in {where} with {new} instead of {old}"

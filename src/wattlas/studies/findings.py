@@ -8,12 +8,12 @@ from functools import cached_property
 from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
-from wattlas.model.plan import Plan, Status
+from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.model.workload import WorkloadClass
 from wattlas.placement.api import plan
-from wattlas.placement.compare.baselines import baseline, baselines
+from wattlas.placement.compare.baselines import baseline_policy, baselines
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.tables import metrics, views
@@ -68,10 +68,7 @@ class Findings:
         """What the plan is compared with: everyone in the nearest region, if that keeps every
         limit, else in the nearest region with capacity."""
         self.tell("baselines", 0.0)
-        nearest = baseline(self.instance, "nearest")
-        if nearest.status is Status.HEURISTIC:
-            return nearest
-        return baseline(self.instance, "nearest_available")
+        return baseline_policy(self.instance)
 
     @cached_property
     def hourly(self) -> Table:

@@ -1,8 +1,10 @@
-"""What a request emits, step by step: served in full or degraded, at home or at the best place.
+"""What a request emits, step by step: served in full or degraded, at the baseline region or at the
+best place.
 
-Clients of a metro are at home in the nearest region where full service of their class is open, and
-belong to its grid zone. For a zone the steps are means over its clients' requests. Away from home
-a request goes to the place of least emission that law, state, models and latency leave open to it:
+Clients of a metro are at the baseline region in the nearest region where full service of their
+class is open, and belong to its grid zone. For a zone the steps are means over its clients'
+requests. Away from the baseline region a request goes to the place of least emission that law,
+state, models and latency leave open to it:
 
     full[t]  = min_r  min_o e_o · PUE_r · κ[r,t] + network[r,t]        o: open in full at r
     green[t] = min( full[t], min_r e_green · PUE_r · κ[r,t] + network[r,t] )
@@ -23,14 +25,14 @@ PLACES = (LOCAL, REMOTE)
 
 @dataclass(frozen=True)
 class Client:
-    """Requests that share home and open places.
+    """Requests that share the baseline region and open places.
 
     `requests` (T,) per step, hours counted. Facility energy per request at each region, (R,), inf
     where it is not open: `full_kwh` at the thriftiest point of full service, `green_kwh` degraded.
     """
 
     zone: str
-    home: int
+    baseline: int
     requests: np.ndarray
     full_kwh: np.ndarray
     green_kwh: np.ndarray
@@ -38,12 +40,14 @@ class Client:
 
 @dataclass(frozen=True)
 class Board:
-    """All that shares are found on: clients by home zone, and the intensity of each region.
+    """All that shares are found on: clients by zone of the baseline region, and the intensity of
+    each region.
 
     `g_per_kwh` (R, T); `utc` (T,) beginnings of steps of `step_h` hours. `moved_kwh` is the energy
-    of the network per request that is served away from home. `full_points` name the points of
-    full service that clients use at home, `green_point` the degraded one, empty where a share of
-    full energy stands for it. `left_out` is the share of the class's requests without a home.
+    of the network per request that is served away from the baseline region. `full_points` name the
+    points of full service that clients use at the baseline region, `green_point` the degraded one,
+    empty where a share of full energy stands for it. `left_out` is the share of the class's
+    requests without a baseline region.
     """
 
     zones: tuple[str, ...]
@@ -59,7 +63,7 @@ class Board:
     left_out: float = 0.0
 
     def of(self, zone: str) -> list[Client]:
-        """The clients that are at home in a zone."""
+        """The clients that are at the baseline region in a zone."""
         return [client for client in self.clients if client.zone == zone]
 
 
@@ -67,8 +71,8 @@ class Board:
 class Grams:
     """What a request of a zone's clients emits in each step, g, (T,), in the mean over them.
 
-    `home_g` is what one emits in full at home, in the mean of the window: what a cap as a share
-    refers to, wherever requests are served.
+    `baseline_g` is what one emits in full at the baseline region, in the mean of the window: what
+    a cap as a share refers to, wherever requests are served.
     """
 
     zone: str
@@ -76,11 +80,12 @@ class Grams:
     full_g: np.ndarray
     green_g: np.ndarray
     requests: np.ndarray
-    home_g: float
+    baseline_g: float
 
 
 def grams(board: Board, zone: str, place: str = LOCAL) -> Grams:
-    """What requests of a zone emit at home (`local`) or at the best place of each step."""
+    """What requests of a zone emit at the baseline region (`local`) or at the best place of each
+    step."""
     return foreseen(board, zone, place, board.g_per_kwh)[0]
 
 
@@ -95,10 +100,10 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
         known = np.isfinite(expected).all(axis=0)
         expected = np.where(known, expected, board.g_per_kwh)
     served = [_served(board, client, place, expected) for client in clients]
-    at_home = np.stack(
-        [client.full_kwh[client.home] * board.g_per_kwh[client.home] for client in clients]
+    at_baseline = np.stack(
+        [client.full_kwh[client.baseline] * board.g_per_kwh[client.baseline] for client in clients]
     )
-    home_g = float((requests * at_home).sum() / requests.sum())
+    baseline_g = float((requests * at_baseline).sum() / requests.sum())
     truth, thought = (
         Grams(
             zone,
@@ -106,7 +111,7 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
             _mean([pairs[n][0] for pairs in served], requests),
             _mean([pairs[n][1] for pairs in served], requests),
             requests.sum(axis=0),
-            home_g,
+            baseline_g,
         )
         for n in (0, 1)
     )
@@ -114,10 +119,11 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
 
 
 def intensity(board: Board, zone: str) -> tuple[float, float]:
-    """(mean, coefficient of variation) of the intensity at home, weighted by requests."""
+    """(mean, coefficient of variation) of the intensity at the baseline region, weighted by
+    requests."""
     clients = board.of(zone)
     requests = np.stack([client.requests for client in clients])
-    there = np.stack([board.g_per_kwh[client.home] for client in clients])
+    there = np.stack([board.g_per_kwh[client.baseline] for client in clients])
     mean = float((requests * there).sum() / requests.sum())
     spread = float((requests * (there - mean) ** 2).sum() / requests.sum()) ** 0.5
     return mean, spread / mean if mean > 0 else 0.0
@@ -129,7 +135,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 def _served(board: Board, client: Client, place: str, expected: np.ndarray) -> tuple[Pair, Pair]:
     """((full, green) in truth, the same as expected), each (T,)."""
-    regions: Sequence[int] = [client.home]
+    regions: Sequence[int] = [client.baseline]
     if place == REMOTE:
         regions = np.flatnonzero(
             np.isfinite(client.full_kwh) | np.isfinite(client.green_kwh)
@@ -176,8 +182,8 @@ def _grams(
     if not np.isfinite(kwh[region]):
         return np.full(g_per_kwh.shape[1], np.inf)
     there: np.ndarray = kwh[region] * g_per_kwh[region]
-    if region != client.home and board.moved_kwh > 0:
-        there = there + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.home]) / 2
+    if region != client.baseline and board.moved_kwh > 0:
+        there = there + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.baseline]) / 2
     return there
 
 

@@ -28,9 +28,9 @@ def levels(
 
     Rows have `zone`, `cap_g`, `from_g_per_kwh`, `to_g_per_kwh` (None: no end), `point`, `accuracy`,
     `service_ms` (without network and queue) and `requests_share`, 0..1; `point`, `accuracy` and
-    `service_ms` are None in the last, where nothing on the menu keeps the cap. At home, at the mean
-    PUE of the homes; users are the scenario's, else the default prior. Raises InputError for a cap
-    that is not above 0.
+    `service_ms` are None in the last, where nothing on the menu keeps the cap. At the baseline
+    region, at the mean PUE of the baseline regions; users are the scenario's, else the default
+    prior. Raises InputError for a cap that is not above 0.
     """
     problems = list(cap_problems(cap_g=cap_g))
     if problems:
@@ -38,9 +38,11 @@ def levels(
     chosen = next(client for client in scenario.classes if client.id == klass)
     clients = board.of(zone)
     requests = np.stack([client.requests for client in clients])
-    intensities = np.stack([board.g_per_kwh[client.home] for client in clients])
+    intensities = np.stack([board.g_per_kwh[client.baseline] for client in clients])
     pue = float(
-        scenario.pue[[client.home for client in clients]] @ requests.sum(axis=1) / requests.sum()
+        scenario.pue[[client.baseline for client in clients]]
+        @ requests.sum(axis=1)
+        / requests.sum()
     )
     people = population(scenario.users or Users(), 1.0)
     scale = default_scale(chosen.latency_budget_ms, max(cap_g, 1e-300))

@@ -15,7 +15,7 @@ from wattlas.model.suggest import did_you_mean
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
 from wattlas.model.users import Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
-from wattlas.studies.home import Home, at_home
+from wattlas.studies.baseline_means import BaselineMeans, at_baseline
 from wattlas.tiers.menu import Menu, menu
 from wattlas.tiers.population import population
 from wattlas.tiers.targets import Targets, targets
@@ -34,7 +34,7 @@ class ClassMenu:
 
     klass: WorkloadClass
     menu: Menu
-    home: Home
+    baseline: BaselineMeans
     source: str
     """What the points are: `points of the scenario`."""
     stated: bool
@@ -53,7 +53,7 @@ class ClassMenu:
             "energy_wh": served.energy_kwh * WH_PER_KWH,
             "gpu_s": served.gpu_h * S_PER_H,
             "cost_usd_per_million": served.cost_usd * MILLION,
-            "carbon_g": served.carbon_g(self.home.g_per_kwh, self.home.pue),
+            "carbon_g": served.carbon_g(self.baseline.g_per_kwh, self.baseline.pue),
             "pareto": served.pareto,
             "use": self._use(),
         }
@@ -107,19 +107,19 @@ def class_menu(
     """What a class can be answered with; `g_per_kwh` is the mean where the demand is by default."""
     chosen = class_of(world, klass)
     points, source = candidate_points(world, profiles, hardware)
-    home = at_home(world, chosen.id)
+    base = at_baseline(world, chosen.id)
     if g_per_kwh is not None:
-        home = replace(home, g_per_kwh=g_per_kwh)
+        base = replace(base, g_per_kwh=g_per_kwh)
     served = menu(replace(chosen, points=None) if profiles else chosen, points)
-    priced = served.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue)
-    return ClassMenu(chosen, priced, home, source, g_per_kwh is not None)
+    priced = served.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue)
+    return ClassMenu(chosen, priced, base, source, g_per_kwh is not None)
 
 
 def class_targets(world: Scenario, served: ClassMenu, cap_g: float) -> Targets:
     """The points to aim for where every request is to keep a cap of grams by itself."""
     people = population(world.users or Users(), 1.0)
     scale = default_scale(served.klass.latency_budget_ms, cap_g)
-    return targets(served.menu, cap_g, people, scale, served.home.pue)
+    return targets(served.menu, cap_g, people, scale, served.baseline.pue)
 
 
 def targets_table(served: ClassMenu, goal: Targets) -> Table:
@@ -137,17 +137,17 @@ def targets_table(served: ClassMenu, goal: Targets) -> Table:
 
 def menu_mapping(served: ClassMenu, goal: Targets | None) -> dict[str, Any]:
     """A menu for JSON, with the targets under a cap where there is one."""
-    home = served.home
+    base = served.baseline
     told: dict[str, Any] = {
         "class": served.klass.id,
         "latency_to": str(served.klass.latency_to),
         "budget_ms": served.klass.latency_budget_ms,
         "points": served.source,
-        "g_per_kwh": home.g_per_kwh,
-        "intensity": "stated" if served.stated else home.intensity,
-        "pue": home.pue,
-        "usd_per_mwh": home.usd_per_mwh,
-        "usd_per_gpu_h": home.usd_per_gpu_h,
+        "g_per_kwh": base.g_per_kwh,
+        "intensity": "stated" if served.stated else base.intensity,
+        "pue": base.pue,
+        "usd_per_mwh": base.usd_per_mwh,
+        "usd_per_gpu_h": base.usd_per_gpu_h,
         "menu": rows_of(served.table()),
     }
     if goal is not None:
@@ -206,7 +206,7 @@ def latest_ms(served: ClassMenu) -> float:
 def point_now(served: ClassMenu, goal: Targets) -> str:
     """The target at the menu's intensity, or why there is none."""
     try:
-        return str(served.menu.ids[goal.at(served.home.g_per_kwh)])
+        return str(served.menu.ids[goal.at(served.baseline.g_per_kwh)])
     except InfeasibleError as none:
         return str(none)
 

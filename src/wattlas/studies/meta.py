@@ -58,22 +58,22 @@ def totals_dict(totals: Totals) -> dict[str, float | None]:
     return {**asdict(totals), **{name: getattr(totals, name) for name in derived}}
 
 
-def headline(best: Totals, home: Totals) -> dict[str, float | None]:
+def headline(best: Totals, base: Totals) -> dict[str, float | None]:
     """What the plan saves against the baseline, absolute and in shares of what decisions change.
 
     Each share is of the baseline's cost of the same kind; None where that is not above zero, as
     where negative prices earn more than all else costs.
     """
-    saved_usd, saved_kg = home.cost_usd - best.cost_usd, home.carbon_kg - best.carbon_kg
-    saved_bill = home.energy_usd - best.energy_usd
+    saved_usd, saved_kg = base.cost_usd - best.cost_usd, base.carbon_kg - best.carbon_kg
+    saved_bill = base.energy_usd - best.energy_usd
     return {
         "saving_usd": saved_usd,
-        "saving_share": share_of(saved_usd, home.variable_usd),
-        "saving_share_of_all": share_of(saved_usd, home.cost_usd),
+        "saving_share": share_of(saved_usd, base.variable_usd),
+        "saving_share_of_all": share_of(saved_usd, base.cost_usd),
         "saving_energy_usd": saved_bill,
-        "saving_energy_share": share_of(saved_bill, home.energy_usd),
+        "saving_energy_share": share_of(saved_bill, base.energy_usd),
         "saving_kg": saved_kg,
-        "saving_carbon_share": share_of(saved_kg, home.carbon_kg),
+        "saving_carbon_share": share_of(saved_kg, base.carbon_kg),
     }
 
 

@@ -15,11 +15,13 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Column, Kind, Listing, table_of
 from wattlas.placement.api import plan
 from wattlas.placement.breakeven.breakeven import breakeven_between
-from wattlas.placement.problem.feasibility import home_region
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.compare.baselines import baseline_policy
+from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics
 
 MOVES_PER_CLASS = 3
+DUST = 1e-9
+"""Share of all energy below which a move is rounding."""
 
 
 class PlannedMove(NamedTuple):
@@ -37,29 +39,29 @@ def largest_moves(scenario: Scenario) -> list[PlannedMove]:
     best = plan(scenario)
     if not best.ok:
         raise InfeasibleError(best.conflict)
-    return moves_of(build_instance(scenario), best)
+    return moves_of(best, baseline_policy(build_instance(scenario)))
 
 
-def moves_of(instance: Instance, best: Plan) -> list[PlannedMove]:
-    """The moves that carry the most energy away from the nearest region, by class."""
-    scenario = instance.scenario
-    regions, points = len(scenario.regions), len(scenario.points)
-    home_of = home_region(scenario, instance.judged)
-    shape = (len(scenario.classes), regions * regions, points)
-    grid = np.zeros(int(np.prod(shape)))
+def moves_of(best: Plan, base: Plan) -> list[PlannedMove]:
+    """The moves that carry the most energy from where the baseline policy runs it, by class.
+
+    The point is the one that most of the class's energy runs at in the region that it goes to.
+    """
+    scenario, regions = best.scenario, len(best.scenario.regions)
+    totals = sum(metrics.moved_mwh(best, base), np.zeros((len(scenario.classes), regions, regions)))
+    by_point = np.zeros((len(scenario.classes), regions, len(scenario.points)))
     for flows, energy in metrics.with_energy(best):
-        home = home_of[flows.metro, flows.klass]
-        on = flows.served & (home >= 0) & (flows.region != home)
-        pair = (flows.klass[on].astype(np.int64) * regions + home[on]) * regions + flows.region[on]
-        grid += np.bincount(pair * points + flows.point[on], energy[on], len(grid))
-    by_point = grid.reshape(shape)
+        on = flows.served
+        place = flows.klass[on], flows.region[on], flows.point[on]
+        np.add.at(by_point, place, energy[on])
+    least = DUST * best.totals.it_mwh
     moves: list[PlannedMove] = []
-    for klass, energy_of in zip(scenario.classes, by_point, strict=True):
-        total = energy_of.sum(axis=1)
+    for k, klass in enumerate(scenario.classes):
+        total = totals[k].ravel()
         for pair in np.argsort(-total, kind="stable")[:MOVES_PER_CLASS]:
-            if total[pair] > 0:
+            if total[pair] > least:
                 origin, target = scenario.regions[pair // regions], scenario.regions[pair % regions]
-                point = scenario.points[int(energy_of[pair].argmax())]
+                point = scenario.points[int(by_point[k, pair % regions].argmax())]
                 moves.append(PlannedMove(klass.id, origin.id, target.id, point.id))
     return moves
 

@@ -131,7 +131,7 @@ def _zone_row(query: BoardQuestion, zone: str, place: str, shares: dict[str, Zon
         "requests": float(main.grams.requests.sum()),
         "mean_g_per_kwh": mean,
         "variation": variation,
-        "home_g": main.grams.home_g,
+        "baseline_g": main.grams.baseline_g,
         "full_g": mean_of(main.grams.full_g, main.grams.requests),
         "cap_g": main.cap_g,
         "least_g": main.least_g,

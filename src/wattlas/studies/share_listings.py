@@ -56,12 +56,12 @@ def _zones(query: BoardQuestion, rows: Rows) -> Listing:
     question = query.question
     several = len(question.places) > 1
     place = [Column("place", Kind.TEXT)] if several else []
-    beyond = [Column("relative", head="of home")] if several else []
+    beyond = [Column("relative", head="of baseline")] if several else []
     shown = (
         {
             **row,
             "variation": f"{row['variation']:.2f}",
-            "relative": row["full_g"] / row["home_g"] if row["home_g"] > 0 else None,
+            "relative": row["full_g"] / row["baseline_g"] if row["baseline_g"] > 0 else None,
             "short": _short(row, question.main),
         }
         for row in rows

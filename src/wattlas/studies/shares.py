@@ -1,8 +1,8 @@
 """How much of a class must be degraded to stay under a carbon cap, zone by zone.
 
 The rules are those of `tiers.share` and `tiers.ahead`; what a request emits is `studies.grams`. A
-cap is grams per request, or a share of what full service at home emits in the mean of the window;
-away from home it is the same cap.
+cap is grams per request, or a share of what full service at the baseline region emits in the mean
+of the window; away from the baseline region it is the same cap.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from wattlas.tiers.days import by_day
 from wattlas.tiers.share import RULES, Share, against_blind, green_share, least_mean_g, shares_at
 
 CAP_SHARES = tuple(round(0.5 + 0.025 * n, 3) for n in range(21))
-"""Caps of a table of shares, as shares of what full service emits at home: 0.5 to 1."""
+"""Caps of a table of shares, as shares of what full service emits at the baseline region: 0.5 to
+1."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class ZoneShare:
         """In words: what looking at carbon earns here, or what can be had at least."""
         if self.found is None or self.blind is None:
             least = f"the least attainable is {self.least_g:.4g} g"
-            if self.grams.home_g > 0:
-                least += f", {self.least_g / self.grams.home_g:.1%} of full service at home"
+            if self.grams.baseline_g > 0:
+                least += f", {self.least_g / self.grams.baseline_g:.1%} of full service "
+                least += "at the baseline region"
             if self.rule != "percentile":
                 return f"cannot be met: {least}"
             return f"no share keeps the cap over all requests, full and degraded: {least}"
@@ -76,10 +78,10 @@ def shares(
     """The share of a class's requests to degrade, per zone, cap, rule and place.
 
     Columns `zone`, `cap_share`, `rule`, `place` and `share`, 0..1, None where no share would do.
-    `zones` are those where the class has clients at home, all unless given. `cap_shares` are of
-    what full service at home emits in the mean, 0..1. `rules` are `percentile`, `budget` and
-    `blind`; `places` `local` and `remote`. `ways` says how requests are served, in full and
-    degraded.
+    `zones` are those where the class has clients at the baseline region, all unless given.
+    `cap_shares` are of what full service at the baseline region emits in the mean, 0..1. `rules`
+    are `percentile`, `budget` and `blind`; `places` `local` and `remote`. `ways` says how requests
+    are served, in full and degraded.
 
     Raises InputError with everything that is wrong.
     """
@@ -104,7 +106,7 @@ def table_of(
     for zone in zones:
         for place in places:
             emitted = grams(board, zone, place)
-            caps = np.asarray(cap_shares, dtype=float) * emitted.home_g
+            caps = np.asarray(cap_shares, dtype=float) * emitted.baseline_g
             for rule in rules:
                 needed = shares_at(emitted.full_g, emitted.green_g, caps, emitted.requests, rule)
                 out["zone"] += [zone] * len(needed)
@@ -126,7 +128,8 @@ def share_of(
     place: str = LOCAL,
     ways: Ways | None = None,
 ) -> ZoneShare:
-    """All about one zone under one cap: a share of full service at home, or grams per request.
+    """All about one zone under one cap: a share of full service at the baseline region, or grams
+    per request.
 
     Raises InputError with everything that is wrong.
     """
@@ -212,12 +215,14 @@ def steps_per_day(board: Board) -> int:
 
 def cap_of(emitted: Grams, cap_share: float | None = None, cap_g: float | None = None) -> float:
     """The cap in grams per request."""
-    return cap_g if cap_g is not None else (cap_share or 0.0) * emitted.home_g
+    return cap_g if cap_g is not None else (cap_share or 0.0) * emitted.baseline_g
 
 
 def zones_of(board: Board, zones: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The zones asked for, or all. Raises InputError listing each where nobody is at home."""
-    problems = list(unknown_zones(zones, board.zones, "has no clients of the class at home"))
+    """The zones asked for, or all. Raises InputError listing each where nobody is at the baseline
+    region."""
+    nobody = "is the zone of no baseline region of the class"
+    problems = list(unknown_zones(zones, board.zones, nobody))
     if problems:
         raise InputError(problems)
     return board.zones if zones is None else tuple(dict.fromkeys(zones))
@@ -230,7 +235,8 @@ def cap_problems(cap_share: float | None = None, cap_g: float | None = None) -> 
         yield Problem("cap", "is given twice, or not at all", fix)
     if cap_share is not None and not 0.0 <= cap_share <= 1.0:
         what = f"is {cap_share:g}, wanted 0..1"
-        yield Problem("cap_share", what, "Give a share of what full service emits at home.")
+        fix = "Give a share of what full service emits at the baseline region."
+        yield Problem("cap_share", what, fix)
     if cap_g is not None and not 0.0 <= cap_g < np.inf:
         what = f"is {cap_g:g}, wanted a number of at least 0"
         yield Problem("cap_g", what, "Give g per request.")

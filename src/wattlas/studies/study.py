@@ -69,7 +69,7 @@ def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[st
         "seconds": seconds,
         **{key: getattr(best.info, key) for key in ("programs", "rows", "columns", "gap")},
         "baseline": {"policy": base.policy, "label": POLICY_LABELS[base.policy]},
-        "totals": {"plan": totals_dict(best.totals), "home": totals_dict(base.totals)},
+        "totals": {"plan": totals_dict(best.totals), "baseline": totals_dict(base.totals)},
         "headline": headline(best.totals, base.totals),
         "limits": [*limits(scenario), *notes(best)],
     }

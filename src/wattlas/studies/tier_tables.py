@@ -13,8 +13,8 @@ from wattlas.studies import registry
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
+    from wattlas.studies.baseline_means import BaselineMeans
     from wattlas.studies.findings import Findings
-    from wattlas.studies.home import Home
     from wattlas.studies.offers import Design, TierDesign
     from wattlas.tiers.menu import Menu
 
@@ -63,22 +63,24 @@ def split_table(design: TierDesign) -> Table | None:
     return {"class": [classes] * len(parts["part"]), **parts}
 
 
-def menu_of_class(scenario: Scenario, design: Design, whole: TierDesign) -> tuple[Menu, Home]:
+def menu_of_class(
+    scenario: Scenario, design: Design, whole: TierDesign
+) -> tuple[Menu, BaselineMeans]:
     """What a class of a design can be answered with, and where its demand is."""
     from dataclasses import replace
 
-    from wattlas.studies.home import at_home
+    from wattlas.studies.baseline_means import at_baseline
     from wattlas.tiers.menu import menu
 
     klass = next(k for k in scenario.classes if k.id == design.service.klass)
-    home = at_home(scenario, klass.id)
+    base = at_baseline(scenario, klass.id)
     shown = {*design.service.full_points, *design.service.points}
     usable = klass.points
     points = [o for o in whole.points if o.id in shown or usable is None or o.id in usable]
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
     made = menu(replace(klass, points=None), points)
-    return made.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue), home
+    return made.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue), base
 
 
 def _table(make: MakeRows, design: TierDesign) -> Table | None:

@@ -20,9 +20,9 @@ KV_CACHE_BYTES = 2.7e9
 
 
 def text_move(egress: float = 0.05, payload: float = 4e3, **more: float) -> Move:
-    """A request of 0.3 Wh that saves 60 USD/MWh by leaving home."""
+    """A request of 0.3 Wh that saves 60 USD/MWh by leaving origin."""
     return Move(
-        home=Place(price_usd_per_mwh=80.0),
+        origin=Place(price_usd_per_mwh=80.0),
         away=Place(price_usd_per_mwh=20.0, egress_usd_per_gb=egress),
         volume_per_h=1000.0,
         it_kwh=0.3e-3,
@@ -56,7 +56,7 @@ def moves(draw: st.DrawFn, *, constant: bool | None = None) -> Move:
         )
 
     return Move(
-        home=place(),
+        origin=place(),
         away=place(),
         volume_per_h=series(st.integers(0, 1000).map(float)),
         it_kwh=draw(st.sampled_from([0.0, 1e-4, 3e-4, 2e-3])),
@@ -79,9 +79,9 @@ def with_value(move: Move, quantity: Quantity, value: float) -> Move:
     if quantity is Quantity.PRICE_GAP:
         gap = be.price_gap(move).now or 0.0
         shifted = replace(
-            move.home, price_usd_per_mwh=move.series(move.home.price_usd_per_mwh) + value - gap
+            move.origin, price_usd_per_mwh=move.series(move.origin.price_usd_per_mwh) + value - gap
         )
-        return replace(move, home=shifted)
+        return replace(move, origin=shifted)
     field = {
         Quantity.CARBON_PRICE: "carbon_price_usd_per_t",
         Quantity.PAYLOAD: "payload_bytes",
@@ -181,7 +181,7 @@ def test_equal_places_never_pay() -> None:
 
 def test_always_is_told_with_its_reason() -> None:
     """A move that pays without a carbon price pays at any, and says so."""
-    move = replace(text_move(), home=Place(80.0, 500.0), away=Place(20.0, 100.0))
+    move = replace(text_move(), origin=Place(80.0, 500.0), away=Place(20.0, 100.0))
     found = be.carbon_price(move)
     assert (found.value, found.verdict) == (None, Verdict.ALWAYS)
     assert found.reason == "always: the move pays at any carbon price"
@@ -281,15 +281,15 @@ RAISES = ("price", "carbon", "accelerators")
 
 
 @given(move=moves(), what=st.sampled_from(RAISES), by=st.integers(1, 50))
-def test_a_dearer_home_never_hurts_a_move(move: Move, what: str, by: int) -> None:
-    """Gain rises with home's price, carbon and accelerators; T* never rises with them."""
-    home = move.home
+def test_a_dearer_origin_never_hurts_a_move(move: Move, what: str, by: int) -> None:
+    """Gain rises with the origin's price, carbon and accelerators; T* never rises with them."""
+    origin = move.origin
     dearer = {
-        "price": replace(home, price_usd_per_mwh=move.series(home.price_usd_per_mwh) + by),
-        "carbon": replace(home, carbon_g_per_kwh=move.series(home.carbon_g_per_kwh) + by),
-        "accelerators": replace(home, usd_per_gpu_h=home.usd_per_gpu_h + by),
+        "price": replace(origin, price_usd_per_mwh=move.series(origin.price_usd_per_mwh) + by),
+        "carbon": replace(origin, carbon_g_per_kwh=move.series(origin.carbon_g_per_kwh) + by),
+        "accelerators": replace(origin, usd_per_gpu_h=origin.usd_per_gpu_h + by),
     }[what]
-    _no_worse(move, replace(move, home=dearer))
+    _no_worse(move, replace(move, origin=dearer))
 
 
 COSTS = ("one_off_usd", "state_bytes", "payload_bytes")
@@ -350,7 +350,7 @@ def _find(move: Move, quantity: Quantity) -> BreakEven:
 
 def _egress_gap(move: Move) -> np.ndarray:
     gap: np.ndarray = move.series(move.away.egress_usd_per_gb) - move.series(
-        move.home.egress_usd_per_gb
+        move.origin.egress_usd_per_gb
     )
     return gap
 

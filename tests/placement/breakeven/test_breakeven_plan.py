@@ -27,7 +27,7 @@ from wattlas.placement.breakeven.moves import Move, gain_usd, move_between, savi
 
 @st.composite
 def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
-    """One metro, one class, one operating point, `home` and `away`; only the move is open."""
+    """One metro, one class, one operating point, `origin` and `away`; only the move is open."""
     steps = draw(st.integers(1, 6))
 
     def series(*values: float) -> np.ndarray:
@@ -48,7 +48,7 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             on_demand_gpu=np.inf,
             on_demand_usd_per_gpu_h=draw(one_of(2.0, 2.0625)),
         )
-        for name in ("home", "away")
+        for name in ("origin", "away")
     ]
     klass = WorkloadClass(
         id="chat",
@@ -72,13 +72,13 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
     return Scenario(
         name="only this move",
         metros=(Metro("metro", 0.0, 0.0, "UTC", "XX", "XX", node="node"),),
-        nodes=(ServiceNode("node", 0.0, 0.0, region="home"),),
+        nodes=(ServiceNode("node", 0.0, 0.0, region="origin"),),
         regions=tuple(region),
         classes=(klass,),
         points=(point,),
         hours=Hours.range("2023-01-01T00:00:00", steps),
         signals=Signals(
-            zones=("home", "away"),
+            zones=("origin", "away"),
             price_usd_per_mwh=np.stack([series(50.0, 80.0, 200.0), series(20.0, -10.0, 80.0)]),
             average_g_per_kwh=np.stack([series(400.0, 50.0), series(100.0, 700.0)]),
         ),
@@ -96,7 +96,7 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             start_kwh_per_gpu_h=draw(one_of(0.0, 0.5)),
             carry_weights=draw(one_of(False, False, True)),
             move_state=draw(st.booleans()),
-            initial=Initial.HOME,
+            initial=Initial.BASELINE,
         ),
         objective=Objective(carbon_price_usd_per_t=draw(one_of(0.0, 80.0))),
     )
@@ -119,11 +119,11 @@ def size(move: Move) -> float:
 @given(scenario=two_regions(constant=True))
 def test_the_optimiser_moves_iff_the_break_even_says_so(scenario: Scenario) -> None:
     """With constant series the optimum moves everything where the move pays, else nothing."""
-    move = move_between(scenario, "chat", "home", "away")
+    move = move_between(scenario, "chat", "origin", "away")
     gain = gain_usd(move)
     assume(abs(gain) > 1e-6 * size(move))
     assert moved_share(scenario) == pytest.approx(1.0 if gain > 0 else 0.0, abs=1e-9)
-    stay = breakeven_between(scenario, "chat", "home", "away")[0]
+    stay = breakeven_between(scenario, "chat", "origin", "away")[0]
     pays = stay.value is not None and scenario.hours.count > stay.value
     assert pays == (gain > 0)
 
@@ -133,14 +133,14 @@ def test_each_value_is_where_the_optimiser_changes_its_mind(
     scenario: Scenario, quantity: Quantity
 ) -> None:
     """Just inside a break-even value the optimum moves, just outside it stays."""
-    found = {b.quantity: b for b in breakeven_between(scenario, "chat", "home", "away")}[quantity]
+    found = {b.quantity: b for b in breakeven_between(scenario, "chat", "origin", "away")}[quantity]
     assume(found.value is not None)
     value = float(found.value or 0.0)
     for factor in (0.999, 1.001):
         at = value * factor
         assume(abs(at - value) > 1e-9)
         changed = _with(scenario, quantity, at)
-        move = move_between(changed, "chat", "home", "away")
+        move = move_between(changed, "chat", "origin", "away")
         assume(abs(gain_usd(move)) > 1e-7 * size(move))
         assert moved_share(changed) == pytest.approx(1.0 if found.pays_at(at) else 0.0, abs=1e-9)
 
@@ -152,7 +152,7 @@ def test_over_real_series_it_moves_iff_some_stay_pays(scenario: Scenario) -> Non
     gains, sizes = [], []
     for first, last in itertools.combinations(range(steps + 1), 2):
         part = scenario.at_hours(range(first, last))
-        move = move_between(part, "chat", "home", "away")
+        move = move_between(part, "chat", "origin", "away")
         back = 0.0 if last == steps else _back_usd(scenario, last)
         gains.append(gain_usd(move) - back)
         sizes.append(size(move) + back)
@@ -163,31 +163,31 @@ def test_over_real_series_it_moves_iff_some_stay_pays(scenario: Scenario) -> Non
 @given(scenario=two_regions(constant=True))
 def test_the_way_back_never_helps(scenario: Scenario) -> None:
     """A move that returns gains no more than one that stays, and needs no shorter a stay."""
-    out = move_between(scenario, "chat", "home", "away")
-    there_and_back = move_between(scenario, "chat", "home", "away", returns=True)
+    out = move_between(scenario, "chat", "origin", "away")
+    there_and_back = move_between(scenario, "chat", "origin", "away", returns=True)
     assert gain_usd(there_and_back) <= gain_usd(out)
 
 
 def test_the_saving_is_what_the_plan_saves() -> None:
     """Where everything moves, the gain is the difference of the two plans' cost."""
     scenario = _example()
-    home_only = replace(scenario, reserved_gpu=np.array([[np.inf] * 4, [0.0] * 4]))
-    gain = gain_usd(move_between(scenario, "chat", "home", "away"))
+    origin_only = replace(scenario, reserved_gpu=np.array([[np.inf] * 4, [0.0] * 4]))
+    gain = gain_usd(move_between(scenario, "chat", "origin", "away"))
     assert gain > 0
-    assert plan(home_only).objective - plan(scenario).objective == pytest.approx(gain, rel=1e-9)
+    assert plan(origin_only).objective - plan(scenario).objective == pytest.approx(gain, rel=1e-9)
 
 
 def test_unknown_ids_are_usage_errors() -> None:
     """An id that the scenario does not have is named, with those that it has."""
     scenario = _example()
-    with pytest.raises(UsageError, match=r"no region `oslo`; there are: home, away"):
-        breakeven_between(scenario, "chat", "home", "oslo")
+    with pytest.raises(UsageError, match=r"no region `oslo`; there are: origin, away"):
+        breakeven_between(scenario, "chat", "origin", "oslo")
     with pytest.raises(UsageError, match=r"no class `video`"):
-        breakeven_between(scenario, "video", "home", "away")
+        breakeven_between(scenario, "video", "origin", "away")
     with pytest.raises(UsageError, match=r"no metro `x`"):
-        breakeven_between(scenario, "chat", "home", "away", metro_id="x")
+        breakeven_between(scenario, "chat", "origin", "away", metro_id="x")
     with pytest.raises(UsageError, match=r"no operating point `x`"):
-        breakeven_between(scenario, "chat", "home", "away", "x")
+        breakeven_between(scenario, "chat", "origin", "away", "x")
 
 
 def test_regions_without_a_common_model_are_refused() -> None:
@@ -196,7 +196,7 @@ def test_regions_without_a_common_model_are_refused() -> None:
     away = replace(scenario.regions[1], variants=frozenset({"another"}))
     apart = replace(scenario, regions=(scenario.regions[0], away))
     with pytest.raises(UsageError, match="runs in both"):
-        breakeven_between(apart, "chat", "home", "away")
+        breakeven_between(apart, "chat", "origin", "away")
 
 
 def test_pinned_state_is_charged_whatever_the_frictions() -> None:
@@ -204,18 +204,18 @@ def test_pinned_state_is_charged_whatever_the_frictions() -> None:
     scenario = _example()
     klass = replace(scenario.classes[0], state=State.PINNED, session_state_bytes=2.7e9)
     pinned = replace(scenario, classes=(klass,))
-    found = {b.quantity: b for b in breakeven_between(pinned, "chat", "home", "away")}
+    found = {b.quantity: b for b in breakeven_between(pinned, "chat", "origin", "away")}
     assert found[Quantity.STATE].verdict is Verdict.LOSES
     assert float(found[Quantity.STATE].value or 0.0) < 2.7e9
 
 
 def test_the_cheapest_common_point_is_taken() -> None:
-    """Without a point named, the move is judged at the cheapest one at home."""
+    """Without a point named, the move is judged at the cheapest one at origin."""
     scenario = _example()
     dear = replace(scenario.points[0], id="dear", decode_j_per_token=400.0)
     both = replace(scenario, points=(dear, scenario.points[0]))
-    assert move_between(both, "chat", "home", "away").it_kwh == pytest.approx(256 * 4 / 3.6e6)
-    named = move_between(both, "chat", "home", "away", "dear")
+    assert move_between(both, "chat", "origin", "away").it_kwh == pytest.approx(256 * 4 / 3.6e6)
+    named = move_between(both, "chat", "origin", "away", "dear")
     assert named.it_kwh == pytest.approx(256 * 400 / 3.6e6)
 
 
@@ -230,16 +230,16 @@ def _example() -> Scenario:
     return Scenario(
         name="only this move",
         metros=(Metro("metro", 0.0, 0.0, "UTC", "XX", "XX", node="node"),),
-        nodes=(ServiceNode("node", 0.0, 0.0, region="home"),),
+        nodes=(ServiceNode("node", 0.0, 0.0, region="origin"),),
         regions=tuple(
             Region(name, 0.0, 0.0, zone=name, country="XX", jurisdiction="XX")
-            for name in ("home", "away")
+            for name in ("origin", "away")
         ),
         classes=(klass,),
         points=(point,),
         hours=Hours.range("2023-01-01T00:00:00", 4),
         signals=Signals(
-            zones=("home", "away"),
+            zones=("origin", "away"),
             price_usd_per_mwh=np.array([[80.0, 90.0, 70.0, 85.0], [20.0, 10.0, 5.0, 20.0]]),
             average_g_per_kwh=np.full((2, 4), 300.0),
         ),
@@ -271,5 +271,5 @@ def _with(scenario: Scenario, quantity: Quantity, value: float) -> Scenario:
 
 
 def _back_usd(scenario: Scenario, t: int) -> float:
-    """What it costs to come home in step t."""
-    return move_between(scenario.at_hours([t]), "chat", "away", "home").moving_usd
+    """What it costs to come origin in step t."""
+    return move_between(scenario.at_hours([t]), "chat", "away", "origin").moving_usd

@@ -68,7 +68,7 @@ def test_flows_are_lawful(s: Scenario) -> None:
         assert allowed.all(), name
 
 
-def test_nearest_is_at_home() -> None:
+def test_nearest_is_at_the_baseline_region() -> None:
     """Every flow of the nearest policy runs at the region nearest to its node that is open."""
     s = wattlas.example("tiny", set=["capacity.free=true"])
     instance = build_instance(s)

@@ -74,9 +74,9 @@ def _degenerate(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
     """Integer demands with capacities that are sums of some of them: bases full of zeros."""
     demand = rng.integers(1, 4, p.demand.shape).astype(float)
     r = p.per_kwh.shape[0]
-    home = rng.integers(0, r, p.demand.shape[0])
+    nearest = rng.integers(0, r, p.demand.shape[0])
     capacity = np.zeros(p.capacity.shape)
-    np.add.at(capacity, home, demand)
+    np.add.at(capacity, nearest, demand)
     return replace(
         p, demand=demand, capacity=capacity, gpu_h=np.ones_like(p.gpu_h),
         energy_kwh=np.round(p.energy_kwh * 1e3) / 1e3,

@@ -14,10 +14,10 @@ from tests import oracle
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State, WhenNone
+from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import (
     Closed,
     feasibility,
-    home_region,
     lawful_minimum_ms,
     pinned_region,
     words,
@@ -47,15 +47,16 @@ def test_every_mask_is_what_the_formulas_say(s: Scenario) -> None:
 @given(scenarios(max_hours=1))
 @settings(max_examples=60)
 def test_what_is_open(s: Scenario) -> None:
-    """Open places and late demands equal those of the plain loops; home is one of them."""
+    """Open places and late demands equal those of the plain loops; the baseline region is one of
+    them."""
     judged, (places, late) = feasibility(s), oracle.open_places(s)
-    home = home_region(s, judged)
+    base = baseline_region(s, judged)
     for i, k in itertools.product(range(len(s.metros)), range(len(s.classes))):
         found = {(int(r), int(o)) for r, o in zip(*np.nonzero(judged.allowed[i, k]), strict=True)}
         assert found == set(places[i, k])
         assert bool(judged.late[i, k]) == ((i, k) in late)
-        theirs = oracle.home(s, i, k, 0, places[i, k])
-        assert home[i, k] == (-1 if theirs is None else theirs[0])
+        theirs = oracle.baseline_place(s, i, k, 0, places[i, k])
+        assert base[i, k] == (-1 if theirs is None else theirs[0])
 
 
 def test_late_demand_gets_one_place() -> None:

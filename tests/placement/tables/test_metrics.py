@@ -26,8 +26,9 @@ def test_shares_add_up(s: Scenario) -> None:
     found = plan(s)
     assume(found.ok)
     instance = build_instance(s)
-    moved = metrics.relocatable(instance, found)
-    layers = metrics.layers(instance, found)
+    base = baseline(instance, "nearest_available")
+    moved = metrics.relocatable(instance, found, base)
+    layers = metrics.layers(instance, found, base)
     total = np.asarray(moved["it_mwh"])
     grid = np.asarray(layers["it_mwh"]).reshape(len(s.classes), 5)
     assert grid.sum(axis=1) == pytest.approx(total)
@@ -41,20 +42,20 @@ def test_shares_add_up(s: Scenario) -> None:
     assert np.where(total > 0, share, 1.0) == pytest.approx(1.0)
 
 
-def test_nobody_at_home_has_moved() -> None:
+def test_nobody_at_the_baseline_region_has_moved() -> None:
     """The nearest policy relocates nothing: all is local and the matrix is empty."""
     s = wattlas.example("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
-    home = baseline(instance, "nearest")
-    assert sum(metrics.relocatable(instance, home)["economic_mwh"]) == 0
-    assert len(metrics.relocation(instance, home)["it_mwh"]) == 0
-    layers = metrics.layers(instance, home)
+    base = baseline(instance, "nearest")
+    assert sum(metrics.relocatable(instance, base, base)["economic_mwh"]) == 0
+    assert len(metrics.relocation(instance, base, base)["it_mwh"]) == 0
+    layers = metrics.layers(instance, base, base)
     local = [
         mwh
         for name, mwh in zip(layers["layer"], layers["it_mwh"], strict=True)
         if name == "local"
     ]  # fmt: skip
-    assert sum(local) == pytest.approx(home.totals.it_mwh)
+    assert sum(local) == pytest.approx(base.totals.it_mwh)
 
 
 def test_the_relocation_matrix() -> None:
@@ -62,8 +63,13 @@ def test_the_relocation_matrix() -> None:
     s = wattlas.example("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     found = plan(s)
-    table = metrics.relocation(instance, found)
-    economic = sum(metrics.relocatable(instance, found)["economic_mwh"])
+    base = baseline(instance, "nearest")
+    table = metrics.relocation(instance, found, base)
+    moved = metrics.relocatable(instance, found, base)
+    economic = sum(moved["economic_mwh"])
+    # With free capacity the baseline policy runs everything at the baseline region.
+    assert sum(moved["overflow_mwh"]) == 0
+    assert list(moved["moved_mwh"]) == pytest.approx(list(moved["economic_mwh"]))
     assert sum(table["it_mwh"]) == pytest.approx(economic)
     at = {r.zone: r for r in s.regions}
     for n, (origin, target) in enumerate(zip(table["from_zone"], table["to_zone"], strict=True)):
@@ -92,8 +98,8 @@ def test_realised_benefit() -> None:
     masks = [n for n, name in enumerate(names) if name not in ("egress", "all")]
     assert (usd[masks] >= usd[0] - 1e-9).all()
     assert (kg[masks] >= kg[0] - 1e-9).all()
-    home = baseline(build_instance(s), "nearest_available").totals
-    assert usd[0] == pytest.approx(home.cost_usd - plan(s).totals.cost_usd)
+    base = baseline(build_instance(s), "nearest_available").totals
+    assert usd[0] == pytest.approx(base.cost_usd - plan(s).totals.cost_usd)
 
 
 def test_each_limit_is_removed_alone() -> None:
@@ -122,6 +128,6 @@ def test_serving_at_least_price_may_save_no_carbon() -> None:
     pue = tuple(replace(r, pue=1.2) for r in s.regions)
     s = replace(s, signals=signals, regions=pue)
     instance = build_instance(s)
-    best, home = plan(s).totals, baseline(instance, "nearest").totals
-    assert best.energy_usd < 0.67 * home.energy_usd
-    assert best.carbon_kg == pytest.approx(home.carbon_kg, rel=1e-9)
+    best, base = plan(s).totals, baseline(instance, "nearest").totals
+    assert best.energy_usd < 0.67 * base.energy_usd
+    assert best.carbon_kg == pytest.approx(base.carbon_kg, rel=1e-9)

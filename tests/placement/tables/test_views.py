@@ -36,7 +36,7 @@ def test_hourly_sums(s: Scenario) -> None:
         found.totals.facility_mwh, rel=1e-12, abs=1e-15
     )
     assert table["requests"].sum() == pytest.approx(found.totals.requests, rel=1e-12)
-    assert np.array_equal(table["it_mw"], table["home_it_mw"])
+    assert np.array_equal(table["it_mw"], table["baseline_it_mw"])
     limited = np.isfinite(table["capacity_gpu"])
     gpu = table["gpu"][limited]
     assert (gpu <= table["capacity_gpu"][limited] + 1e-8 * gpu.max(initial=0.0)).all()
@@ -103,10 +103,10 @@ def test_merit_order(tiny: tuple[Plan, Plan]) -> None:
 
 def test_duration_curves(tiny: tuple[Plan, Plan]) -> None:
     """They fall, and their mean is the energy-weighted mean of the signal."""
-    best, home = tiny
-    table = views.duration(best, home)
+    best, base = tiny
+    table = views.duration(best, base)
     columns = {n: np.asarray(v) for n, v in table.items()}
-    for policy, one in (("plan", best), ("home", home)):
+    for policy, one in (("plan", best), ("baseline", base)):
         of = (columns["policy"] == policy) & (columns["quantity"] == "price")
         curve = columns["value"][of]
         assert (np.diff(curve) <= 0).all()

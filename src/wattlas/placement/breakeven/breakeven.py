@@ -1,6 +1,6 @@
 """When moving a block of demand pays.
 
-Moving from home h to region r for a stay of T hours pays iff
+Moving from origin h to region r for a stay of T hours pays iff
 
     Σ_{t<T} volume_t · (c_h,t − c_r,t)  >  M        M = starting + weights + state (+ the way back)
 
@@ -88,16 +88,16 @@ def volume(move: Move) -> BreakEven:
 
 
 def price_gap(move: Move) -> BreakEven:
-    """Δp*: mean price of home above the price away at which the move just pays, USD/MWh.
+    """Δp*: mean price of origin above the price away at which the move just pays, USD/MWh.
 
-    The price at home is shifted by the same amount in every hour; the mean is over the requests
+    The price at origin is shifted by the same amount in every hour; the mean is over the requests
     of the stay.
     """
     served = requests(move)
     count = float(served.sum())
-    gap = move.series(move.home.price_usd_per_mwh) - move.series(move.away.price_usd_per_mwh)
+    gap = move.series(move.origin.price_usd_per_mwh) - move.series(move.away.price_usd_per_mwh)
     now = float(served @ gap) / count if count else float(gap.mean())
-    slope = move.home.pue * move.it_kwh * count / KWH_PER_MWH
+    slope = move.origin.pue * move.it_kwh * count / KWH_PER_MWH
     return _root(move, Quantity.PRICE_GAP, gain_usd(move) - slope * now, slope, now, floor=None)
 
 
@@ -111,7 +111,7 @@ def carbon_price(move: Move) -> BreakEven:
 
 def payload(move: Move) -> BreakEven:
     """b*: bytes per request at which egress eats the gain."""
-    egress = move.series(move.home.egress_usd_per_gb) - move.series(move.away.egress_usd_per_gb)
+    egress = move.series(move.origin.egress_usd_per_gb) - move.series(move.away.egress_usd_per_gb)
     slope = float(requests(move) @ egress) / BYTES_PER_GB
     now = move.payload_bytes
     alpha = gain_usd(replace(move, payload_bytes=0.0))

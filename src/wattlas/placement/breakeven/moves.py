@@ -1,4 +1,4 @@
-"""A block of demand that leaves home: what it saves per request, and what moving it costs.
+"""A block of demand that leaves origin: what it saves per request, and what moving it costs.
 
 c[r,t] = PUE_r · e · (p/1000 + γ·κ/10⁶) + w_r · g + η[s,r] · b/10⁹          USD/request
 """
@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Move:
-    """One block of demand that leaves `home` for `away` and pays `one_off_usd` to get there.
+    """One block of demand that leaves `origin` for `away` and pays `one_off_usd` to get there.
 
     The one-off cost is M without the state: capacity started, weights carried, accelerators warmed
     up, and all of the way back where it returns; `one_off_t` is what warm-up emits. State is
@@ -42,7 +42,7 @@ class Move:
     (two where it returns).
     """
 
-    home: Place
+    origin: Place
     away: Place
     volume_per_h: np.ndarray | float
     """Requests/h that move, a number or shape (T,)."""
@@ -78,7 +78,7 @@ class Move:
     def _series(self) -> tuple[np.ndarray | float, ...]:
         sides = [
             value
-            for side in (self.home, self.away)
+            for side in (self.origin, self.away)
             for value in (side.price_usd_per_mwh, side.carbon_g_per_kwh, side.egress_usd_per_gb)
         ]
         return (*sides, self.volume_per_h, self.step_hours)
@@ -111,7 +111,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Saving:
-    """What one request saves by running away from home, part by part; each USD, shape (T,).
+    """What one request saves by running away from origin, part by part; each USD, shape (T,).
 
     `carbon_t` is the tonnes it saves, which the carbon price makes money of.
     """
@@ -137,11 +137,11 @@ class Saving:
 
 def saving(move: Move) -> Saving:
     """c_h − c_r per request, c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b/10⁹."""
-    home, away = move.home, move.away
-    energy = [energy_usd_per_kwh(p.pue, move.series(p.price_usd_per_mwh)) for p in (home, away)]
-    carbon = [carbon_t_per_kwh(p.pue, move.series(p.carbon_g_per_kwh)) for p in (home, away)]
-    egress = move.series(home.egress_usd_per_gb) - move.series(away.egress_usd_per_gb)
-    accelerators = (home.usd_per_gpu_h - away.usd_per_gpu_h) * move.gpu_h
+    origin, away = move.origin, move.away
+    energy = [energy_usd_per_kwh(p.pue, move.series(p.price_usd_per_mwh)) for p in (origin, away)]
+    carbon = [carbon_t_per_kwh(p.pue, move.series(p.carbon_g_per_kwh)) for p in (origin, away)]
+    egress = move.series(origin.egress_usd_per_gb) - move.series(away.egress_usd_per_gb)
+    accelerators = (origin.usd_per_gpu_h - away.usd_per_gpu_h) * move.gpu_h
     return Saving(
         energy_usd=move.it_kwh * (energy[0] - energy[1]),
         accelerator_usd=move.series(accelerators),
@@ -186,8 +186,8 @@ def move_between(
     """The demand of a class (of one metro, or of all) that leaves one region for another.
 
     Capacity is started, and state carried, for the busiest step; starting is paid at the price
-    of the first step, the way back at the mean price of home. Without `point_id` it is the
-    cheapest operating point at home that both regions run, in time where one is. Sampled steps
+    of the first step, the way back at the mean price of origin. Without `point_id` it is the
+    cheapest operating point at origin that both regions run, in time where one is. Sampled steps
     count as the hours they stand for, in means, too. UsageError names an id that the scenario does
     not have.
     """
@@ -201,7 +201,7 @@ def move_between(
     egress = [_egress(scenario, who, demand, at) for at in (h, r)]
     volume, busiest = demand.sum(axis=0), float(demand.sum(axis=0).max())
     move = Move(
-        home=_place(scenario, h, egress[0]),
+        origin=_place(scenario, h, egress[0]),
         away=_place(scenario, r, egress[1]),
         volume_per_h=volume,
         it_kwh=0.0,
@@ -285,7 +285,7 @@ def _point(
     who: np.ndarray,
     wanted: str | None,
 ) -> OperatingPoint:
-    """The point named, or the cheapest at home that the class may use and both regions run.
+    """The point named, or the cheapest at origin that the class may use and both regions run.
 
     Those that are in time for all of the demand in both regions come first, where there are any:
     a move between regions that are too far is looked at all the same.
@@ -306,8 +306,8 @@ def _point(
             f"no operating point of class `{klass.id}` runs in both `{places[0].id}` and "
             f"`{places[1].id}`; name regions that share a model"
         )
-    energy = energy_usd_per_kwh(places[0].pue, move.series(move.home.price_usd_per_mwh))
-    tonnes = carbon_t_per_kwh(places[0].pue, move.series(move.home.carbon_g_per_kwh))
+    energy = energy_usd_per_kwh(places[0].pue, move.series(move.origin.price_usd_per_mwh))
+    tonnes = carbon_t_per_kwh(places[0].pue, move.series(move.origin.carbon_g_per_kwh))
     per_kwh = _mean(scenario, energy + move.carbon_price_usd_per_t * tonnes)
-    per_gpu_h = move.home.usd_per_gpu_h
+    per_gpu_h = move.origin.usd_per_gpu_h
     return min(able, key=lambda p: klass.it_kwh(p) * per_kwh + klass.gpu_h(p) * per_gpu_h)

@@ -30,7 +30,7 @@ from functools import reduce
 import numpy as np
 
 from wattlas.model.objective import Objective
-from wattlas.model.plan import Plan, SolveInfo
+from wattlas.model.plan import Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.claim import Claim, claim_of
 from wattlas.placement.compare.fixed_shares import GroupOf, always, by_utc_hour, fixed_shares
@@ -90,6 +90,15 @@ def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     whole = concat(instance.scenario, plans, sum(each.info.seconds for each in plans))
     conflict = "; ".join(filter(None, (prepared.reason, reason)))
     return replace(whole, status=status, info=prepared.info, conflict=conflict)
+
+
+def baseline_policy(instance: Instance, nearest: Plan | None = None) -> Plan:
+    """What a plan is compared with: everyone at the baseline region where that keeps every limit,
+    else overflowing to the nearest with capacity. `nearest` is that policy's plan, where known.
+    """
+    known = baseline(instance, "nearest", flows=False) if nearest is None else nearest
+    keeps = known.status is Status.HEURISTIC
+    return baseline(instance, "nearest" if keeps else "nearest_available")
 
 
 def _without_objective(instance: Instance) -> Instance:

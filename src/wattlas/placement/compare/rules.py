@@ -21,8 +21,8 @@ Rule = Callable[[Instance], Solution]
 
 
 def nearest(instance: Instance) -> Solution:
-    """All demand at home at its cheapest point, capacity not looked at."""
-    return by_rule(instance, _at_region(instance, instance.home))
+    """All demand at the baseline region at its cheapest point, capacity not looked at."""
+    return by_rule(instance, _at_region(instance, instance.baseline_region))
 
 
 def uniform(instance: Instance) -> Solution:
@@ -52,9 +52,9 @@ def best_region(instance: Instance, measure_of: Callable[[Instance], Measure]) -
 
 
 def _all_in(instance: Instance, r: int) -> SourceFlows:
-    """Everything that may go to region r there, the rest at home."""
+    """Everything that may go to region r there, the rest at the baseline region."""
     open_at = np.asarray(instance.allowed.any(axis=2))
-    region = np.where(open_at[:, r], r, instance.home)
+    region = np.where(open_at[:, r], r, instance.baseline_region)
     return _at_region(instance, region)
 
 

@@ -81,19 +81,20 @@ class LevelLink(Link):
         return by_hour
 
     def _at_start(self, instance: Instance, steps: np.ndarray) -> np.ndarray:
-        """The level of these steps with all demand at home, or with none at all; (A, B, T)."""
-        at_home = instance.scenario.frictions.initial is Initial.HOME
-        return self.level(instance, home_flows(instance, steps if at_home else steps[:0]))
+        """The level of these steps with all demand at the baseline region, or with none at all;
+        (A, B, T)."""
+        at_baseline = instance.scenario.frictions.initial is Initial.BASELINE
+        return self.level(instance, baseline_flows(instance, steps if at_baseline else steps[:0]))
 
 
-def home_flows(instance: Instance, steps: np.ndarray) -> SourceFlows:
+def baseline_flows(instance: Instance, steps: np.ndarray) -> SourceFlows:
     """All demand at its baseline region at the cheapest full point there, in these steps.
 
     Capacity is not looked at: it is where demand would go by itself.
     """
     measure = cost(instance)
-    source = np.flatnonzero(instance.home >= 0)
-    region = instance.home[source]
+    source = np.flatnonzero(instance.baseline_region >= 0)
+    region = instance.baseline_region[source]
     full = instance.allowed[source, region] & ~instance.degraded[source]
     fixed = np.where(full, measure.per_request[source, region], np.inf)
     point = np.empty((len(steps), len(source)), dtype=np.int64)

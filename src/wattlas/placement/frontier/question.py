@@ -14,7 +14,8 @@ from wattlas.model.plan import SolveInfo
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem import unit_values as units
-from wattlas.placement.problem.feasibility import Feasibility, feasibility, home_region
+from wattlas.placement.problem.baseline_region import baseline_region
+from wattlas.placement.problem.feasibility import Feasibility, feasibility
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
@@ -191,9 +192,9 @@ def baseline_ms(scenario: Scenario, judged: Feasibility) -> np.ndarray:
     anywhere then, inf where no place is lawful.
     """
     latency = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=3)
-    home = home_region(scenario, judged)
-    there = np.take_along_axis(latency, np.maximum(home, 0)[:, :, None], axis=2)[:, :, 0]
-    least: np.ndarray = np.where(home >= 0, there, latency.min(axis=2))
+    base = baseline_region(scenario, judged)
+    there = np.take_along_axis(latency, np.maximum(base, 0)[:, :, None], axis=2)[:, :, 0]
+    least: np.ndarray = np.where(base >= 0, there, latency.min(axis=2))
     return least
 
 

@@ -149,19 +149,6 @@ def pinned_region(scenario: Scenario) -> np.ndarray:
     return np.array([at.get(n.region, nearest[s]) for s, n in enumerate(scenario.nodes)])
 
 
-def home_region(scenario: Scenario, judged: Feasibility) -> np.ndarray:
-    """The feasible region nearest to the service node of each demand; −1 where none; (I, K).
-
-    Ties go to the region that comes first. Home is full service: nothing is degraded there.
-    """
-    full = ~degraded_points(scenario)[None, :, None, :]
-    open_somehow = np.asarray((judged.allowed & full).any(axis=3))
-    onward = scenario.network.rtt_node_region_ms[scenario.metro_node][:, None, :]
-    distance = np.where(open_somehow, onward, np.inf)
-    home: np.ndarray = np.where(open_somehow.any(axis=2), distance.argmin(axis=2), -1)
-    return home
-
-
 def _masks(scenario: Scenario) -> Iterator[tuple[Closed, np.ndarray]]:
     """Each mask but latency, broadcastable to (I, K, R, O), True where it closes."""
     yield Closed.POINT, _unused_points(scenario)[None, :, None, :]

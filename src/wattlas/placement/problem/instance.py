@@ -1,9 +1,10 @@
 """The arrays of one placement program, with equal sources merged.
 
-Two demands (metro, class) with the same class, service node and open places differ in nothing
-that a unit cost sees: they are one source whose demand is the sum. The merge is exact, and a
-flow of the source is shared among its members in proportion to their demand. Sticky classes whose
-moves are charged stay apart, because a swap between two members would look like standing still.
+Two demands (metro, class) with the same class, service node, open places and baseline region differ
+in nothing that a unit cost sees: they are one source whose demand is the sum. The merge is exact,
+and a flow of the source is shared among its members in proportion to their demand. Sticky classes
+whose moves are charged stay apart, because a swap between two members would look like standing
+still.
 
 S sources, R regions, O operating points, M model variants, K classes, T hours.
 """
@@ -19,12 +20,12 @@ import numpy as np
 from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
+from wattlas.placement.problem.baseline_region import Baseline, baseline_of, refuse_unlawful
 from wattlas.placement.problem.feasibility import (
     Feasibility,
     accuracy,
     degraded_points,
     feasibility,
-    home_region,
 )
 from wattlas.placement.problem.tactics import Tactics
 
@@ -169,13 +170,26 @@ class Instance:
         return kinds, np.array(each, dtype=np.int64)
 
     @cached_property
-    def home(self) -> np.ndarray:
-        """Home region of each source, −1 where none, int, shape (S,)."""
-        per_demand = home_region(self.scenario, self.judged)
-        home = np.full(self.sources, -1, dtype=np.int64)
+    def baseline(self) -> Baseline:
+        """The baseline region of each demand, stated or nearest."""
+        return baseline_of(self.scenario, self.judged)
+
+    @cached_property
+    def baseline_region(self) -> np.ndarray:
+        """Baseline region of each source, −1 where none, int, shape (S,)."""
+        return self._of_sources(self.baseline.region, -1)
+
+    @cached_property
+    def baseline_stated(self) -> np.ndarray:
+        """Whether the scenario states a source's baseline region, bool, shape (S,)."""
+        return self._of_sources(self.baseline.stated, False)
+
+    def _of_sources(self, per_demand: np.ndarray, missing: int) -> np.ndarray:
+        """What all demands of a source share, (I, K), by source, (S,)."""
         i, k = np.nonzero(self.source_of >= 0)
-        home[self.source_of[i, k]] = per_demand[i, k]
-        return home
+        values = np.full(self.sources, missing, dtype=per_demand.dtype)
+        values[self.source_of[i, k]] = per_demand[i, k]
+        return values
 
     def source_in(self, whole: Instance) -> np.ndarray:
         """Of each source, the one of the whole that its demands are of; int, (S,).
@@ -210,15 +224,19 @@ def build_instance(
     `judged` gives the open places instead of the masks. `alike` (I, K, …) is what demands of a
     class and node must share to be merged; their open places by default.
     """
-    judged = feasibility(scenario, budget_ms) if judged is None else judged
+    if judged is None:
+        judged = feasibility(scenario, budget_ms)
+        if budget_ms is None and scenario.baseline:
+            refuse_unlawful(scenario, judged)
     alike = judged.allowed if alike is None else alike
     present = np.asarray((scenario.demand_per_h > 0).any(axis=2))
-    source_of, first = _sources(scenario, alike, present)
+    base = baseline_of(scenario, judged).region
+    source_of, first = _sources(scenario, alike, base, present)
     return _arrays(scenario, judged, source_of, first)
 
 
 def _sources(
-    scenario: Scenario, alike: np.ndarray, present: np.ndarray
+    scenario: Scenario, alike: np.ndarray, base: np.ndarray, present: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Source of each demand (−1: none), and the first demand of each source."""
     apart = {
@@ -232,7 +250,7 @@ def _sources(
     for k in range(present.shape[1]):
         for i in np.flatnonzero(present[:, k]):
             own = i if k in apart else -1
-            key = (k, own, scenario.metro_node[i], alike[i, k].tobytes())
+            key = (k, own, scenario.metro_node[i], int(base[i, k]), alike[i, k].tobytes())
             if key not in seen:
                 seen[key] = len(first)
                 first.append((int(i), k))

@@ -28,6 +28,9 @@ SHED_LAST = 10.0
 """How many times the worst request an unserved one weighs: the dirtiest where carbon is made least,
 the farthest where round trips are.
 """
+AHEAD_MS = 0.01
+"""How much nearer the baseline region counts than it is, so that no equally near one is taken: less
+than any round trip is known to, more than a solver's rounding."""
 DIRTIEST_G_PER_KWH = 1500.0
 """No grid emits more per kWh: with this the dirtiest request is the same in any stretch of time."""
 
@@ -239,6 +242,20 @@ def onward_rtt(instance: Instance) -> Measure:
     far = SHED_LAST * max(float(table.max(initial=1.0)), 1.0)
     shed = np.where(np.isnan(instance.unserved_usd), np.nan, far)
     return replace(onward(instance), per_unserved=shed)
+
+
+def baseline_first(instance: Instance) -> Measure:
+    """Round trip as `onward_rtt`, the baseline region ahead of all that are equally near.
+
+    A stated baseline region counts as being at the service node. What the baseline region cannot
+    take overflows to the nearest.
+    """
+    measure = onward_rtt(instance)
+    has = np.flatnonzero(instance.baseline_region >= 0)
+    at, stated = instance.baseline_region[has], instance.baseline_stated[has]
+    rtt = measure.per_request[has, at]
+    measure.per_request[has, at] = np.where(stated[:, None], 0.0, rtt) - AHEAD_MS
+    return measure
 
 
 def onward(instance: Instance) -> Measure:

@@ -7,7 +7,7 @@ names. Definitions follow Luo & Yang 2026.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -23,36 +23,39 @@ from wattlas.placement.api import plan
 from wattlas.placement.compare.counterfactual import label, present, without
 from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
-from wattlas.placement.problem.feasibility import home_region
 from wattlas.placement.problem.instance import Instance, accelerators, build_instance
 from wattlas.placement.solution.account import Account
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.window.limits import nearest_available
 
 REGIONAL_MS = 30.0
-"""A region is regional where its round trip is at most this much above home's."""
+"""A region is regional where its round trip is at most this much above the baseline region's."""
 HVDC_LOSS_PER_1000_KM = 0.03
 SAME_SERVED = 1e-6
 """Share of the requests up to which two placements serve as many: more of it is no like for like.
 """
+CELLS = 2_000_000
+"""Steps · metros · classes · regions that are compared in one go."""
 
 
-def relocatable(instance: Instance, best: Plan) -> Table:
-    """Energy of each class that could leave home (technical) and that does (economic), MWh.
+def relocatable(instance: Instance, best: Plan, base: Plan) -> Table:
+    """Energy of each class that could leave its baseline region and that does, MWh.
 
-    Technical: at least one open place is not home. Economic: the plan runs it away from home.
+    Technical: at least one open region is not the baseline region. Economic: the plan runs it away
+    from the baseline region. Overflow: the baseline policy `base` does. Moved: the plan runs it
+    elsewhere than the baseline policy does.
     """
-    scenario = instance.scenario
-    home = home_region(scenario, instance.judged)
-    open_elsewhere = _open_elsewhere(instance, home)
+    scenario, region = instance.scenario, instance.baseline.region
+    elsewhere = _open_elsewhere(instance, region)
     count = len(scenario.classes)
-    total, technical, economic = np.zeros((3, count))
+    total, technical, economic, overflow = np.zeros((4, count))
     for flows, energy in with_energy(best):
-        away = flows.served & (flows.region != home[flows.metro, flows.klass])
-        elsewhere = open_elsewhere[flows.metro, flows.klass]
         total += np.bincount(flows.klass, energy, count)
-        technical += np.bincount(flows.klass, energy * elsewhere, count)
-        economic += np.bincount(flows.klass, energy * away, count)
+        technical += np.bincount(flows.klass, energy * elsewhere[flows.metro, flows.klass], count)
+        economic += np.bincount(flows.klass, energy * _away(flows, region), count)
+    for flows, energy in with_energy(base):
+        overflow += np.bincount(flows.klass, energy * _away(flows, region), count)
+    moved = sum(grid.sum(axis=(1, 2)) for grid in moved_mwh(best, base))
     return {
         "class": [k.id for k in scenario.classes],
         "it_mwh": total,
@@ -60,64 +63,133 @@ def relocatable(instance: Instance, best: Plan) -> Table:
         "technical_share": _share(technical, total),
         "economic_mwh": economic,
         "economic_share": _share(economic, total),
+        "overflow_mwh": overflow,
+        "moved_mwh": moved,
+        "moved_share": _share(np.asarray(moved), total),
     }
 
 
-def layers(instance: Instance, best: Plan) -> Table:
-    """Energy of each class by execution layer.
+def _away(flows: Flows, region: np.ndarray) -> np.ndarray:
+    """Whether each flow runs in another region than its baseline region."""
+    away: np.ndarray = flows.served & (flows.region != region[flows.metro, flows.klass])
+    return away
 
-    Local: at home. Regional: within `REGIONAL_MS` of home's round trip. Energy-oriented: beyond.
-    Late: served at the nearest place although its budget is missed.
+
+def moved_mwh(best: Plan, base: Plan) -> Iterator[np.ndarray]:
+    """IT energy that the plan runs elsewhere than the baseline policy, in parts that add up; MWh.
+
+    (K, R, R) by class, region that the baseline policy uses and region of the plan. In an hour a
+    region of the plan takes what it has beyond the baseline policy from the regions that have less,
+    in proportion to how much less; so nothing moves where both run the same.
+    """
+    scenario = best.scenario
+    steps = max(1, CELLS // max(1, int(np.prod(scenario.shape[:3]))))
+    plan_of = _by_stretch(best, steps)
+    for (new, energy), (old, _) in zip(plan_of, _by_stretch(base, steps), strict=True):
+        more, less = np.maximum(new - old, 0.0), np.maximum(old - new, 0.0)
+        per_request = np.divide(energy, new, out=np.zeros_like(energy), where=new > 0)
+        share = less / _or_one(less.sum(axis=-1, keepdims=True))
+        # The last region is going unserved: what comes from there or goes there has not moved.
+        yield np.einsum("nkh,nkr->khr", share[..., :-1], (more * per_request)[..., :-1])
+
+
+def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(Requests, IT MWh) of each stretch of steps, (steps · metros, K, R + 1), unserved last."""
+    flows, scenario = flows_of(placed), placed.scenario
+    metros, classes, regions, _, hours = scenario.shape
+    order = np.argsort(flows.hour, kind="stable")
+    per_flow = PerFlow(scenario)
+    for low in range(0, hours, steps):
+        high = min(low + steps, hours)
+        edge = np.searchsorted(flows.hour, [low, high], sorter=order)
+        part = _some(flows, order[edge[0] : edge[1]])
+        shape = ((high - low) * metros, classes, regions + 1)
+        row = (part.hour.astype(np.int64) - low) * metros + part.metro
+        cell = (row * classes + part.klass) * (regions + 1) + part.region % (regions + 1)
+        requests = part.requests_per_h * scenario.hours.hours[part.hour]
+        size = int(np.prod(shape))
+        yield (
+            np.bincount(cell, requests, size).reshape(shape),
+            np.bincount(cell, per_flow(part)["it_mwh"], size).reshape(shape),
+        )
+
+
+def _some(flows: Flows, index: np.ndarray) -> Flows:
+    """Some of the flows, by their indices."""
+    return Flows(**{each.name: getattr(flows, each.name)[index] for each in fields(flows)})
+
+
+def layers(instance: Instance, best: Plan, base: Plan) -> Table:
+    """Energy of each class by execution layer, of the plan and of the baseline policy `base`.
+
+    Local: at the baseline region. Regional: within `REGIONAL_MS` of the baseline region's round
+    trip. Energy-oriented: beyond. Late: served at the nearest place although its budget is missed.
     """
     scenario = instance.scenario
-    home_of = home_region(scenario, instance.judged)
     names = ("local", "regional", "energy-oriented", "late", "unserved")
-    grid = np.zeros((len(scenario.classes), len(names)))
-    for flows, energy in with_energy(best):
-        home = home_of[flows.metro, flows.klass]
-        np.add.at(grid, (flows.klass, _layer(instance, flows, home)), energy)
-    total = grid.sum(axis=1, keepdims=True)
+    energies = [_by_layer(instance, placed, len(names)) for placed in (best, base)]
+    mine, other = (grid / _or_one(grid.sum(axis=1, keepdims=True)) for grid in energies)
     return {
         "class": [k.id for k in scenario.classes for _ in names],
         "layer": list(names) * len(scenario.classes),
-        "it_mwh": grid.ravel(),
-        "share": _share(grid, np.broadcast_to(total, grid.shape)).ravel(),
+        "it_mwh": energies[0].ravel(),
+        "share": mine.ravel(),
+        "baseline_mwh": energies[1].ravel(),
+        "baseline_share": other.ravel(),
     }
 
 
-def _layer(instance: Instance, flows: Flows, home: np.ndarray) -> np.ndarray:
-    """Index of each flow's layer."""
+def _or_one(total: np.ndarray) -> np.ndarray:
+    """A total to divide by, 1 where it is nothing."""
+    return np.where(total > 0, total, 1.0)
+
+
+def _by_layer(instance: Instance, placed: Plan, count: int) -> np.ndarray:
+    """IT energy by class and layer, MWh, (K, layers)."""
+    grid = np.zeros((len(instance.scenario.classes), count))
+    for flows, energy in with_energy(placed):
+        own = instance.baseline.region[flows.metro, flows.klass]
+        np.add.at(grid, (flows.klass, _layer(instance, flows, own)), energy)
+    return grid
+
+
+def _layer(instance: Instance, flows: Flows, own: np.ndarray) -> np.ndarray:
+    """Index of each flow's layer; `own` is its baseline region."""
     scenario = instance.scenario
     node = scenario.metro_node[flows.metro]
     rtt = scenario.network.rtt_node_region_ms
     region = np.maximum(flows.region, 0)
-    beyond = rtt[node, region] - rtt[node, np.maximum(home, 0)]
+    beyond = rtt[node, region] - rtt[node, np.maximum(own, 0)]
     late = instance.judged.late[flows.metro, flows.klass]
     return np.asarray(
         np.select(
-            [~flows.served, late, region == home, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
+            [~flows.served, late, region == own, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
         )
     )
 
 
-def relocation(instance: Instance, best: Plan) -> Table:
+def relocation(instance: Instance, best: Plan, base: Plan) -> Table:
     """Energy demand of each zone's users that ran in another zone: demand moved, not electricity.
 
-    A zone's users are those whose home region lies in it. Beside each flow: the line that would
-    have had to carry the same energy, at its hourly peak, and what it would have lost at 3 % per
-    1,000 km.
+    A zone's users are those whose baseline region lies in it. `baseline_mwh` is what the baseline
+    policy `base` itself runs there, where the baseline region lacks capacity. Beside each flow of
+    the plan: the line that would have had to carry the same energy, at its hourly peak, and what it
+    would have lost at 3 % per 1,000 km.
     """
     scenario = instance.scenario
     count = len(scenario.signals.zones)
     total, weighed, peak = _moved(instance, best)
-    pair = np.flatnonzero(total > 0)
-    total, km = total[pair], weighed[pair] / total[pair]
+    overflow, far, _ = _moved(instance, base)
+    pair = np.flatnonzero((total > 0) | (overflow > 0))
+    km = np.where(total > 0, weighed, far)[pair] / np.where(total > 0, total, overflow)[pair]
+    total, overflow = total[pair], overflow[pair]
     loss = np.minimum(HVDC_LOSS_PER_1000_KM * km / 1000.0, 1.0)
     delivered = np.maximum(1.0 - loss, 1e-9)
     return {
         "from_zone": [scenario.signals.zones[p // count] for p in pair],
         "to_zone": [scenario.signals.zones[p % count] for p in pair],
         "it_mwh": total,
+        "baseline_mwh": overflow,
         "mean_mw": total / scenario.hours.hours.sum(),
         "distance_km": km,
         "line_mw": peak[pair] / delivered,
@@ -126,20 +198,20 @@ def relocation(instance: Instance, best: Plan) -> Table:
     }
 
 
-def _moved(instance: Instance, best: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moved(instance: Instance, placed: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """MWh, MWh · km and hourly peak in MW of what ran in another zone; (zones · zones,)."""
     scenario = instance.scenario
-    home_of, zone = home_region(scenario, instance.judged), scenario.region_zone
+    zone = scenario.region_zone
     km, count = _region_km(scenario), len(scenario.signals.zones)
     total, weighed, peak = np.zeros((3, count * count))
-    for flows, energy in with_energy(best):
-        home = home_of[flows.metro, flows.klass]
-        on = flows.served & (home >= 0)
-        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(home, 0)]
-        home, region, hour, mwh = home[on], flows.region[on], flows.hour[on], energy[on]
-        pair = zone[home] * count + zone[region]
+    for flows, energy in with_energy(placed):
+        own = instance.baseline.region[flows.metro, flows.klass]
+        on = flows.served & (own >= 0)
+        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(own, 0)]
+        own, region, hour, mwh = own[on], flows.region[on], flows.hour[on], energy[on]
+        pair = zone[own] * count + zone[region]
         total += np.bincount(pair, mwh, count * count)
-        weighed += np.bincount(pair, mwh * km[home, region], count * count)
+        weighed += np.bincount(pair, mwh * km[own, region], count * count)
         # Slices cut no hour in two, so that the peak of a slice is that of its hours.
         both, inverse = np.unique(pair * scenario.hours.count + hour, return_inverse=True)
         power = np.bincount(inverse, mwh / scenario.hours.hours[hour], len(both))
@@ -228,11 +300,11 @@ def _ratio(savings: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(own, savings, out=none, where=enough))
 
 
-def _open_elsewhere(instance: Instance, home: np.ndarray) -> np.ndarray:
-    """Whether (metro, class) has an open region other than home; bool, (I, K)."""
+def _open_elsewhere(instance: Instance, base: np.ndarray) -> np.ndarray:
+    """Whether (metro, class) has an open region other than the baseline region; bool, (I, K)."""
     open_at = np.asarray(instance.judged.allowed.any(axis=3))
-    at_home = np.arange(open_at.shape[2]) == home[:, :, None]
-    return np.asarray((open_at & ~at_home).any(axis=2))
+    at_baseline = np.arange(open_at.shape[2]) == base[:, :, None]
+    return np.asarray((open_at & ~at_baseline).any(axis=2))
 
 
 def _region_km(scenario: Scenario) -> np.ndarray:

@@ -82,11 +82,11 @@ def flow_sums(scenario: Scenario, flows: Flows) -> Table:
     }
 
 
-def hourly(plan: Plan, home: Plan) -> Table:
+def hourly(plan: Plan, baseline: Plan) -> Table:
     """Load, prices and intensities of every region in every step, and the baseline's load."""
     scenario = plan.scenario
     r, t = len(scenario.regions), scenario.hours.count
-    mine, base = _region_sums(plan), _region_sums(home)
+    mine, base = _region_sums(plan), _region_sums(baseline)
     span = scenario.hours.hours[None, :]
     price = plan.capacity_price_usd_per_gpu_h
     most = scenario.most_gpu
@@ -100,7 +100,7 @@ def hourly(plan: Plan, home: Plan) -> Table:
         "average_g_per_kwh": scenario.average_g_per_kwh,
         "deciding_g_per_kwh": scenario.deciding_g_per_kwh,
         "capacity_price_usd_per_gpu_h": np.zeros((r, t)) if price is None else price,
-        "home_it_mw": base["it_mwh"] / span,
+        "baseline_it_mw": base["it_mwh"] / span,
     }
     return {
         "time_utc": np.repeat(scenario.hours.utc.astype("datetime64[ms]"), r),
@@ -192,14 +192,14 @@ _MERIT_COLUMNS = (
 ).split()
 
 
-def duration(plan: Plan, home: Plan) -> Table:
+def duration(plan: Plan, base: Plan) -> Table:
     """Price and intensity over the share of facility energy, highest first, plan and baseline.
 
     A curve begins at the highest value at which energy ran; there is none where none did.
     """
     share = np.linspace(0.0, 1.0, QUANTILES)
     rows: dict[str, list[Any]] = {n: [] for n in ("policy", "quantity", "share_of_energy", "value")}
-    for policy, placement in (("plan", plan), ("home", home)):
+    for policy, placement in (("plan", plan), ("baseline", base)):
         weight = _region_sums(placement)["facility_mwh"].ravel()
         ran = np.flatnonzero(weight > 0)
         if not len(ran):

@@ -16,7 +16,7 @@ from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.unit_values import Measure, carbon, cost, onward_rtt
+from wattlas.placement.problem.unit_values import Measure, baseline_first, carbon, cost
 from wattlas.placement.window.column_generation import ColumnGeneration
 from wattlas.placement.window.knapsack import Knapsack
 
@@ -64,8 +64,12 @@ def with_baseline(instance: Instance) -> Instance:
 
 
 def nearest_available(instance: Instance) -> Solution:
-    """Least demand-weighted round trip from the service nodes, capacity kept; cost breaks ties."""
-    return solve_hours(instance, onward_rtt(instance), cost(instance))
+    """Everyone at the baseline region, what it cannot take at the nearest with capacity.
+
+    The least demand-weighted round trip from the service nodes that capacity allows; cost breaks
+    ties beside the baseline region.
+    """
+    return solve_hours(instance, baseline_first(instance), cost(instance))
 
 
 def in_full(instance: Instance) -> Instance:

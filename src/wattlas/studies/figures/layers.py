@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 
 @table(
     "layers",
-    "class:text layer:text it_mwh share?",
+    "class:text layer:text it_mwh share? baseline_mwh? baseline_share?",
 )
 def layers(findings: Findings) -> Table:
     """Energy of each class by layer: local, regional, energy-oriented, late, not served."""
     from wattlas.placement.tables import metrics
 
-    return metrics.layers(findings.instance, findings.plan)
+    return metrics.layers(findings.instance, findings.plan, findings.baseline)
 
 
 @table(
     "relocatable",
-    "class:text it_mwh technical_mwh? technical_share? economic_mwh? economic_share?",
+    "class:text it_mwh technical_mwh? technical_share? economic_mwh? economic_share? "
+    "overflow_mwh? moved_mwh? moved_share?",
 )
 def relocatable(findings: Findings) -> Table:
-    """Energy of each class that could run elsewhere, and that does."""
+    """Energy of each class that could run elsewhere, that does, and that has been moved."""
     from wattlas.placement.tables import metrics
 
-    return metrics.relocatable(findings.instance, findings.plan)
+    return metrics.relocatable(findings.instance, findings.plan, findings.baseline)
 
 
 figure(

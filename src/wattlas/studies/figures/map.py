@@ -45,7 +45,7 @@ def flows(findings: Findings) -> Table:
     return findings.flow_sums
 
 
-@table("home_flows", FLOW_COLUMNS, thin=thin)
+@table("baseline_flows", FLOW_COLUMNS, thin=thin)
 def baseline_flows(findings: Findings) -> Table:
     """What the baseline serves where, summed over the window."""
     from wattlas.placement.tables import metrics, views

@@ -49,7 +49,7 @@ def regions(findings: Findings) -> Table:
 
     values = {
         "region": np.array(ids),
-        "baseline_share": _parts((by_region("home_it_mw") * hours).sum(axis=0)),
+        "baseline_share": _parts((by_region("baseline_it_mw") * hours).sum(axis=0)),
         "plan_share": _parts(plan_mwh),
         "it_mwh": plan_mwh,
         "utilisation": _ratio(used, np.where(known, capacity, 0.0)),

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @table(
     "relocation",
-    "from_zone:text to_zone:text it_mwh mean_mw? distance_km? line_mw? line_loss_share? "
-    "line_loss_mwh?",
+    "from_zone:text to_zone:text it_mwh baseline_mwh? mean_mw? distance_km? line_mw? "
+    "line_loss_share? line_loss_mwh?",
 )
 def relocation(findings: Findings) -> Table:
     """Energy of each zone's demand by the zone where it ran, and the line that would carry it."""
     from wattlas.placement.tables import metrics
 
-    return metrics.relocation(findings.instance, findings.plan)
+    return metrics.relocation(findings.instance, findings.plan, findings.baseline)
 
 
 figure(

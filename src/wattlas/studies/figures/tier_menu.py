@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "energy_wh gpu_s cost_usd_per_million? carbon_g? pareto:flag role:text?",
 )
 def menu(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]:
-    served, home = menu_of_class(scenario, design, whole)
-    grams = served.carbon_g(home.g_per_kwh, home.pue)
+    served, base = menu_of_class(scenario, design, whole)
+    grams = served.carbon_g(base.g_per_kwh, base.pue)
     full = design.service.full_points[:1]
     floor = design.chosen.fallback if design.chosen is not None else None
     for n, name in enumerate(served.ids):

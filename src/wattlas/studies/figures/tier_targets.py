@@ -27,10 +27,10 @@ def targets(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[R
 
     if design.market is None:
         return
-    served, home = menu_of_class(scenario, design, whole)
+    served, base = menu_of_class(scenario, design, whole)
     full_g = float(design.service.mean(design.service.full_carbon_g))
     for cap in CAPS:
-        goal = goals(served, cap * full_g, design.market.people, design.market.scale, home.pue)
+        goal = goals(served, cap * full_g, design.market.people, design.market.scale, base.pue)
         for n, at in enumerate(goal.point):
             end = float(goal.to_g_per_kwh[n])
             yield {

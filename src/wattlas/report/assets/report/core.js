@@ -125,7 +125,7 @@
 
   const rank = (() => {
     const energy = new Map();
-    for (const table of ["flows", "home_flows"]) {
+    for (const table of ["flows", "baseline_flows"]) {
       const mwh = W.column(table, "it_mwh");
       W.column(table, "region").forEach((id, at) => energy.set(id, (energy.get(id) || 0) + mwh[at]));
     }
@@ -162,7 +162,7 @@
     const get = (name) => style.getPropertyValue(`--${name}`).trim();
     return {
       ink: get("ink"), muted: get("muted"), line: get("line"), paper: get("paper"), panel: get("panel"),
-      plan: get("plan"), home: get("home"), user: get("user"), land: get("land"), font: get("sans"), low: get("low"), high: get("high"),
+      plan: get("plan"), baseline: get("baseline"), user: get("user"), land: get("land"), font: get("sans"), low: get("low"), high: get("high"),
       carbon: { low: get("carbon-low"), high: get("carbon-high") }, price: { low: get("price-low"), high: get("price-high") },
     };
   };

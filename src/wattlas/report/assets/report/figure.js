@@ -243,7 +243,7 @@
   // A horizontal or vertical line without handles, for baselines.
   W.rule = (at, text, theme, more = {}) => ({
     silent: true, symbol: "none", animation: false,
-    lineStyle: { color: theme.home, type: "dashed", width: 1.5, ...more.lineStyle },
+    lineStyle: { color: theme.baseline, type: "dashed", width: 1.5, ...more.lineStyle },
     label: { formatter: () => text, color: theme.muted, fontSize: 11, position: "insideEndTop", ...more.label },
     data: [at],
   });

@@ -27,7 +27,7 @@
       const low = Math.min(...own.map((row) => row.value));
       yAxis.push({ ...W.above(`${label}, ${unit}`, theme, 48), gridIndex: at, max: cut ? Math.ceil((usual * 1.1) / 10) * 10 : undefined, min: low < 0 ? low : 0, axisLabel: { formatter: (v) => W.num(v), showMinLabel: low >= 0, showMaxLabel: !cut } });
       const medians = {};
-      for (const policy of ["home", "plan"]) {
+      for (const policy of ["baseline", "plan"]) {
         const own = rows.filter((row) => row.policy === policy && row.quantity === quantity).sort((a, b) => a.share_of_energy - b.share_of_energy);
         if (!own.length) continue;
         medians[policy] = (own.find((row) => row.share_of_energy >= 0.5) || own.at(-1)).value;
@@ -37,7 +37,7 @@
           lineStyle: { color: theme[policy], width: policy === "plan" ? 2 : 1.6, type: policy === "plan" ? "solid" : "dashed" },
         });
       }
-      if (medians.plan != null) said.push(`half ${at ? "" : "of the energy ran "}at a ${label.toLowerCase()} above ${W.say(medians.plan, unit)}${medians.home == null ? "" : ` (${W.baseline}: ${W.say(medians.home, unit)})`}`);
+      if (medians.plan != null) said.push(`half ${at ? "" : "of the energy ran "}at a ${label.toLowerCase()} above ${W.say(medians.plan, unit)}${medians.base == null ? "" : ` (${W.baseline}: ${W.say(medians.base, unit)})`}`);
     });
     return {
       answer: said.length ? `With the plan, ${said.join(", and ")}.` : "No energy ran.",

@@ -26,10 +26,10 @@
   // The baseline's totals in the same kind of money: without the carbon price, and without what the
   // frontier leaves out.
   function baselineOf(key) {
-    const home = (W.meta.totals || {}).home || {};
-    if (key === "carbon_kg") return home.carbon_kg;
-    if (key !== "variable_usd" || home.variable_usd == null) return null;
-    return home.variable_usd - (home.carbon_price_usd || 0) - (home.friction_usd || 0);
+    const base = (W.meta.totals || {}).baseline || {};
+    if (key === "carbon_kg") return base.carbon_kg;
+    if (key !== "variable_usd" || base.variable_usd == null) return null;
+    return base.variable_usd - (base.carbon_price_usd || 0) - (base.friction_usd || 0);
   }
 
   // A budget in words: milliseconds, or a multiple of the user's own (its unit begins with ×).
@@ -108,11 +108,11 @@
     const x = state.to ? state.to(state.budget) : rows[0].x;
     const read = (key) => (soft ? between(rows, x, key) : at(rows, x)[key]);
     const { low, high, log } = span(rows);
-    const panels = PANELS[state.objective].map((panel) => ({ ...panel, home: baselineOf(panel.key), now: read(panel.key) }));
+    const panels = PANELS[state.objective].map((panel) => ({ ...panel, base: baselineOf(panel.key), now: read(panel.key) }));
     const series = [];
     const yAxis = [];
     panels.forEach((panel, at_) => {
-      const values = [...rows.map((row) => row[panel.key]), panel.home].filter((v) => v != null);
+      const values = [...rows.map((row) => row[panel.key]), panel.base].filter((v) => v != null);
       const [least, most] = W.extent(values);
       const scale = W.scale(most, panel.kind);
       panel.scale = scale;
@@ -124,19 +124,19 @@
         splitNumber: 4, axisLabel: { formatter: (v) => W.num(v), showMinLabel: least > 0 && least < 0.7 * most },
       });
       const made = panelSeries(rows, panel.key, at_, scale, theme, soft);
-      if (panel.home != null) {
-        const level = panel.home / scale.div;
+      if (panel.base != null) {
+        const level = panel.base / scale.div;
         series.push({
           type: "line", name: "nearest", xAxisIndex: at_, yAxisIndex: at_, data: [[low, level], [high, level]], symbol: "none", silent: true,
-          lineStyle: { color: theme.home, type: "dashed", width: 1.5 },
+          lineStyle: { color: theme.baseline, type: "dashed", width: 1.5 },
         });
       }
       series.push(...made);
       const dots = [];
-      if (panel.home != null) {
+      if (panel.base != null) {
         dots.push({
-          value: [high, panel.home / scale.div], symbolSize: 0.1,
-          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.home > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
+          value: [high, panel.base / scale.div], symbolSize: 0.1,
+          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.base > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
         });
       }
       if (own && own[panel.key] != null) {
@@ -200,8 +200,8 @@
   function answer(rows, own, x, panels, soft, unit, state) {
     const last = rows.at(-1);
     const [panel] = panels;
-    const less = panel.home && panel.now != null ? 1 - panel.now / panel.home : null;
-    const against = less == null || panel.home < 0 ? "" : `, ${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline}`;
+    const less = panel.base && panel.now != null ? 1 - panel.now / panel.base : null;
+    const against = less == null || panel.base < 0 ? "" : `, ${less >= 0 ? `${W.say(less, "share")} less` : `${W.say(-less, "share")} more`} than the ${W.baseline}`;
     const parts = [`At ${sayX(x, unit)} the plan ${REACHED[state.objective](W.say(panel.now, panel.kind))} ${W.period}${against}.`];
     const dual = dualOf(at(rows, x));
     if (soft && dual) parts.push(`One more millisecond of mean latency there saves ${W.say(...dual)}.`);

@@ -3,7 +3,7 @@
   "use strict";
 
   const controls = [
-    () => W.rows("hourly").some((row) => row.home_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["home", "Baseline"]] },
+    () => W.rows("hourly").some((row) => row.baseline_it_mw != null) && { kind: "choice", key: "policy", label: "Show", options: [["plan", "Plan"], ["baseline", "Baseline"]] },
     () => {
       const options = [];
       if (W.rows("hourly").some((row) => row.price_usd_per_mwh != null)) options.push(["price", "Price"]);
@@ -11,7 +11,7 @@
       return options.length > 0 && { kind: "choice", key: "line", label: "Line", options };
     },
     (state) => {
-      const known = state.policy !== "home" && W.rows("hourly").some((row) => row.capacity_gpu > 0);
+      const known = state.policy !== "baseline" && W.rows("hourly").some((row) => row.capacity_gpu > 0);
       return { kind: "choice", key: "cell", label: "Cells", options: [...(known ? [["utilisation", "Utilisation"]] : []), ["power", "Power"]] };
     },
   ];
@@ -57,7 +57,7 @@
     return { times: hours.map(([hour]) => `${hour}:00`), steps: hours.map(([, rows]) => [...W.group(rows, (row) => row.region).values()].map(mean)), daily: true };
   }
 
-  const MEANS = ["it_mw", "home_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "deciding_g_per_kwh"];
+  const MEANS = ["it_mw", "baseline_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "deciding_g_per_kwh"];
   function mean(rows) {
     const out = { region: rows[0].region, hours_represented: W.sum(rows.map((row) => row.hours_represented)) };
     for (const key of MEANS) {
@@ -86,7 +86,7 @@
 
   // What a cell shows of a region in a step, and in which words.
   function cells(state, regions, steps) {
-    const power = state.policy === "home" ? "home_it_mw" : "it_mw";
+    const power = state.policy === "baseline" ? "baseline_it_mw" : "it_mw";
     const value = state.cell === "utilisation" ? (row) => (row.capacity_gpu > 0 ? row.gpu / row.capacity_gpu : null) : (row) => row[power];
     const line = new Map(regions.map((id, at) => [id, at]));
     const data = steps.flatMap((rows, at) => rows.filter((row) => line.has(row.region) && value(row) != null).map((row) => ({ value: [at, line.get(row.region), value(row)], row })));
@@ -96,7 +96,7 @@
   }
 
   function draw(state, theme, width) {
-    const power = state.policy === "home" ? "home_it_mw" : "it_mw";
+    const power = state.policy === "baseline" ? "baseline_it_mw" : "it_mw";
     const byRegion = W.group(W.rows("hourly"), (row) => row.region);
     const energy = (id) => W.sum(byRegion.get(id).map((row) => (row[power] || 0) * row.hours_represented));
     const regions = W.regions.filter((id) => byRegion.has(id) && energy(id) > 0);
@@ -108,13 +108,13 @@
     const signal = state.line === "carbon" ? "deciding_g_per_kwh" : "price_usd_per_mwh";
     const unit = state.line === "carbon" ? "g/kWh" : "USD/MWh";
     const plan = weighted(steps, "it_mw", signal);
-    const home = weighted(steps, "home_it_mw", signal);
-    const hasHome = home.some((value) => value != null);
+    const base = weighted(steps, "baseline_it_mw", signal);
+    const hasBaseline = base.some((value) => value != null);
     const rows = [...regions].reverse();
     const grid = cells(state, rows, steps);
     const label = labels(times, daily, room);
     const over = overall(plan, steps, "it_mw");
-    const overHome = hasHome ? overall(home, steps, "home_it_mw") : null;
+    const overBaseline = hasBaseline ? overall(base, steps, "baseline_it_mw") : null;
     const shares = regions.map((id) => [id, energy(id)]).sort((a, b) => b[1] - a[1]);
     const all = W.sum(shares.map(([, mwh]) => mwh));
     const tall = Math.max(60, rows.length * 19);
@@ -126,7 +126,7 @@
     }));
     const fill = (v) => W.ramp(state.cell === "utilisation" ? v / grid.top : Math.sqrt(Math.max(0, v) / grid.top), theme);
     return {
-      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, ${shares[0][1] > all / 2 ? "most of it" : "the largest part"} in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overHome == null ? "" : `, against ${W.say(overHome, unit)} at the ${W.baseline}`}.`,
+      answer: `${W.say(all, "mwh")} ran in ${regions.length} region${regions.length === 1 ? "" : "s"}${shares.length ? `, ${shares[0][1] > all / 2 ? "most of it" : "the largest part"} in ${W.name("region", shares[0][0])} (${W.say(shares[0][1] / all, "share")})` : ""}; the mean ${state.line === "carbon" ? "intensity" : "price"} where it ran was ${W.say(over, unit)}${overBaseline == null ? "" : `, against ${W.say(overBaseline, unit)} at the ${W.baseline}`}.`,
       alt: `Heat map of ${regions.length} regions by ${times.length} hours, under the line of the ${state.line === "carbon" ? "intensity" : "price"}.`,
       height: 34 + 84 + 30 + tall + 34,
       option: {
@@ -138,27 +138,27 @@
           { gridIndex: 1, type: "category", data: rows, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { interval: 0, color: theme.ink, width: left - 12, overflow: "truncate", hideOverlap: false, formatter: (id) => W.name("region", id) } },
         ],
         series: [
-          ...(hasHome ? [{ name: W.Baseline, type: "line", data: home, symbol: "none", color: theme.home, lineStyle: { width: 1.3, type: "dashed", color: theme.home } }] : []),
+          ...(hasBaseline ? [{ name: W.Baseline, type: "line", data: base, symbol: "none", color: theme.baseline, lineStyle: { width: 1.3, type: "dashed", color: theme.baseline } }] : []),
           { name: "Plan", type: "line", data: plan, symbol: "none", color: theme.plan, lineStyle: { width: 1.8, color: theme.plan } },
           {
             name: "cells", type: "heatmap", xAxisIndex: 1, yAxisIndex: 1, progressive: 0, data: grid.data.map((cell) => ({ ...cell, itemStyle: { color: fill(cell.value[2]) } })),
             itemStyle: { borderWidth: 0 }, emphasis: { itemStyle: { borderColor: theme.ink, borderWidth: 1 } },
           },
         ],
-        tooltip: { trigger: "item", formatter: (event) => tip(event, { state, times, daily, unit, grid, signal, plan, home }) },
+        tooltip: { trigger: "item", formatter: (event) => tip(event, { state, times, daily, unit, grid, signal, plan, base }) },
       },
       notes: [
-        `Cells: ${state.cell === "utilisation" ? `accelerators in use over those there are, from none (pale) to ${grid.top > 1 ? `${W.say(grid.top, "share")}, above 100 % where more are used than are reserved` : "all (dark)"}; at most ${W.say(grid.most, "share")}` : `IT power, from none (pale) to ${grid.say(grid.most)} (dark), by its square root`}. Solid line: the plan. ${hasHome ? `Dashed line: everyone at the ${W.baseline}. ` : ""}Times are UTC.`,
+        `Cells: ${state.cell === "utilisation" ? `accelerators in use over those there are, from none (pale) to ${grid.top > 1 ? `${W.say(grid.top, "share")}, above 100 % where more are used than are reserved` : "all (dark)"}; at most ${W.say(grid.most, "share")}` : `IT power, from none (pale) to ${grid.say(grid.most)} (dark), by its square root`}. Solid line: the plan. ${hasBaseline ? `Dashed line: everyone at the ${W.baseline}. ` : ""}Times are UTC.`,
         ...(daily ? ["Each column is the mean of one hour of the day over the whole window; a wider window shows every hour."] : []),
         ...(label.blocks > 1 ? [`The hours shown are ${label.blocks} stretches that stand for the whole window; a rule marks where one ends.`] : []),
       ],
-      columns: ["time_utc", "region", "hours_represented", "it_mw", "home_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
-      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.home_it_mw, r.gpu, r.capacity_gpu, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h]),
+      columns: ["time_utc", "region", "hours_represented", "it_mw", "baseline_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
+      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.baseline_it_mw, r.gpu, r.capacity_gpu, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h]),
     };
   }
 
   // Over a cell: the region then; elsewhere along the axis: the means of all regions then.
-  function tip(given, { state, times, daily, unit, grid, plan, home, signal }) {
+  function tip(given, { state, times, daily, unit, grid, plan, base, signal }) {
     const event = Array.isArray(given) ? given[0] : given;
     const cell = event.seriesName === "cells" ? event.data : null;
     const at = cell ? cell.value[0] : event.dataIndex;
@@ -166,7 +166,7 @@
     const row = cell && !Array.isArray(given) ? cell.row : null;
     return W.tip(row ? `${W.name("region", row.region)}, ${when}` : when, [
       ...(row ? [[state.cell === "utilisation" ? "Utilisation" : "Power", grid.say(cell.value[2])], [state.line === "carbon" ? "Intensity" : "Price", W.say(row[signal], unit)]] : []),
-      ["Mean of the plan", W.say(plan[at], unit)], ...(home[at] == null ? [] : [["Mean of the baseline", W.say(home[at], unit)]]),
+      ["Mean of the plan", W.say(plan[at], unit)], ...(base[at] == null ? [] : [["Mean of the baseline", W.say(base[at], unit)]]),
     ]);
   }
 

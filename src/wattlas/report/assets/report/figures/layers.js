@@ -3,7 +3,7 @@
   "use strict";
 
   const LAYERS = [
-    ["local", "Local: at home", "#595959"], ["regional", "Regional", "#56b4e9"], ["energy-oriented", "Energy-oriented: far", "#009e73"],
+    ["local", "Local: at the baseline region", "#595959"], ["regional", "Regional", "#56b4e9"], ["energy-oriented", "Energy-oriented: far", "#009e73"],
     ["late", "Late", "#d55e00"], ["unserved", "Not served", "#cc79a7"],
   ];
 
@@ -21,7 +21,7 @@
     const technical = W.sum(move.map((row) => row.technical_mwh));
     const energy = W.sum(move.map((row) => row.it_mwh));
     return {
-      answer: `${W.say(total ? by("energy-oriented") / total : 0, "share")} of the energy ran far from its users for the sake of energy, ${W.say(total ? by("local") / total : 0, "share")} at home.${energy ? ` ${W.say(technical / energy, "share")} could have run elsewhere within its budget; ${W.say(economic / energy, "share")} did.` : ""}`,
+      answer: `${W.say(total ? by("energy-oriented") / total : 0, "share")} of the energy ran far from its users for the sake of energy, ${W.say(total ? by("local") / total : 0, "share")} at the baseline region.${energy ? ` ${W.say(technical / energy, "share")} could have run elsewhere within its budget; ${W.say(economic / energy, "share")} did.` : ""}`,
       height: 90 + classes.length * 44,
       option: {
         grid: { left: foot, right: 16, top: 30, bottom: 66 },

@@ -85,7 +85,7 @@
       const options = Object.keys(SIGNALS).filter(known).map((key) => [key, SIGNALS[key].name]);
       return options.length > 0 && { kind: "choice", key: "colour", label: "Colour", options };
     },
-    () => ({ kind: "choice", key: "show", label: "Show", options: [["changes", "Changes"], ["plan", "Plan"], ...(W.has("home_flows") ? [["home", "Baseline"]] : [])] }),
+    () => ({ kind: "choice", key: "show", label: "Show", options: [["changes", "Changes"], ["plan", "Plan"], ...(W.has("baseline_flows") ? [["baseline", "Baseline"]] : [])] }),
     () => {
       const classes = W.unique(W.column("flows", "class")).sort();
       return classes.length > 1 && { kind: "select", key: "class", label: "Class", options: [["", "All"], ...classes.map((id) => [id, W.klass(id)])] };
@@ -111,7 +111,7 @@
       .filter((move) => move.from_region === from && move.to_region === to && (!state.class || move.class === state.class));
   }
 
-  const flowTable = (state) => (state.show === "home" ? "home_flows" : "flows");
+  const flowTable = (state) => (state.show === "baseline" ? "baseline_flows" : "flows");
 
   function flowing(state) {
     const rows = W.rows(flowTable(state)).filter((row) => !state.class || row.class === state.class);
@@ -125,8 +125,8 @@
 
   // Energy of each region under plan and baseline, for the class of the choice.
   function discs(state) {
-    const sums = new Map(W.rows("places").filter((row) => row.kind === "region").map((row) => [row.id, { id: row.id, plan: 0, home: 0 }]));
-    for (const [policy, table] of [["plan", "flows"], ["home", "home_flows"]])
+    const sums = new Map(W.rows("places").filter((row) => row.kind === "region").map((row) => [row.id, { id: row.id, plan: 0, base: 0 }]));
+    for (const [policy, table] of [["plan", "flows"], ["baseline", "baseline_flows"]])
       for (const row of W.rows(table)) {
         const disc = sums.get(row.region);
         if (disc && (!state.class || row.class === state.class)) disc[policy] += row.it_mwh;
@@ -144,14 +144,14 @@
     const [low, high] = W.extent(regions.map((disc) => disc[signal.column]));
     const ends = theme[state.colour] || theme.carbon;
     const shade = (value) => (value == null ? theme.land : W.ramp(high > low ? (value - low) / (high - low) : 0.5, ends));
-    const peak = Math.max(1e-12, ...regions.flatMap((disc) => [disc.plan, disc.home]));
+    const peak = Math.max(1e-12, ...regions.flatMap((disc) => [disc.plan, disc.base]));
     const small = width < 560;
     const radius = (mwh) => (mwh > 0 ? (small ? 2 : 3) + (small ? 10 : 15) * Math.sqrt(mwh / peak) : 0);
     const spot = (id) => {
       const place = W.place("region", id);
       return place && [place.lon_deg, place.lat_deg];
     };
-    const size = (disc) => Math.max(3, radius(disc.plan), state.show === "changes" || state.show === "home" ? radius(disc.home) : 0);
+    const size = (disc) => Math.max(3, radius(disc.plan), state.show === "changes" || state.show === "baseline" ? radius(disc.base) : 0);
     const sizes = new Map(regions.map((disc) => [disc.id, size(disc)]));
     const scene = { state, theme, view, regions, small, spot, sizes, radius, shade, signal, width, height };
     const picture = state.show === "changes" ? changes(scene) : flows(scene);
@@ -170,7 +170,7 @@
       ...dots(scene).map(([node, make]) => hover(node, make)),
       ...labels(scene, picture.badges),
     );
-    const total = W.sum(regions.map((disc) => disc[state.show === "home" ? "home" : "plan"]));
+    const total = W.sum(regions.map((disc) => disc[state.show === "baseline" ? "baseline" : "plan"]));
     return {
       answer: picture.answer(total), alt: picture.alt, notes: picture.notes, columns: picture.columns, rows: picture.rows,
       node: el("div", { class: "map" }, frame, tip, legend(scene, low, high, ends)),
@@ -197,7 +197,7 @@
     // The named ones are drawn last, over the others.
     for (const pair of [...shown].sort((a, b) => a.named.length - b.named.length || a.mwh - b.mwh)) {
       const strong = pair.named.length > 0;
-      const colour = strong ? theme.plan : theme.home;
+      const colour = strong ? theme.plan : theme.baseline;
       const wide = 0.8 + (small ? 3.5 : 5) * Math.sqrt(pair.mwh / most);
       const pieces = line(spot(pair.from), spot(pair.to), view, sizes.get(pair.from) + 1, sizes.get(pair.to) + 5);
       if (!pieces.length) continue;
@@ -249,7 +249,7 @@
       const pieces = line(metro(pair.metro), spot(pair.region), view, 2, sizes.get(pair.region));
       if (!pieces.length) return [];
       const part = Math.sqrt(pair.mwh / most);
-      return [[svg("path", { d: path(pieces), fill: "none", stroke: theme.home, "stroke-width": (0.5 + 4 * part).toFixed(2), opacity: (0.25 + 0.5 * part).toFixed(2) }), () => flowTip(pair)]];
+      return [[svg("path", { d: path(pieces), fill: "none", stroke: theme.baseline, "stroke-width": (0.5 + 4 * part).toFixed(2), opacity: (0.25 + 0.5 * part).toFixed(2) }), () => flowTip(pair)]];
     });
     const dot = (row) => {
       const [x, y] = view.projection([row.lon_deg, row.lat_deg]);
@@ -260,7 +260,7 @@
     return {
       lines: [...lines, ...W.rows("places").filter((row) => row.kind === "metro").map(dot)], badges: [],
       answer: (total) => (best.length
-        ? `${W.say(total, "mwh")} of IT energy ${W.period}${state.show === "home" ? ` if everyone is served at the ${W.baseline}` : ""}: ${best.slice(0, 3).map((one) => `${W.name("region", one.id)} takes ${W.say(one.mwh / total, "share")}`).join(", ")}; ${W.say(away / total, "share")} travels further than ${FAR} ms of round trip.`
+        ? `${W.say(total, "mwh")} of IT energy ${W.period}${state.show === "baseline" ? ` if everyone is served at the ${W.baseline}` : ""}: ${best.slice(0, 3).map((one) => `${W.name("region", one.id)} takes ${W.say(one.mwh / total, "share")}`).join(", ")}; ${W.say(away / total, "share")} travels further than ${FAR} ms of round trip.`
         : "No demand runs here."),
       alt: `Map of ${shown.length} flows from metros to regions.`,
       notes: [
@@ -280,14 +280,14 @@
   function dots({ state, theme, view, regions, spot, radius, shade, signal }) {
     return regions.filter((disc) => spot(disc.id)).map((disc) => {
       const [x, y] = view.projection(spot(disc.id)).map((v) => v.toFixed(1));
-      const energy = state.show === "home" ? disc.home : disc.plan;
-      const ring = state.show === "changes" && Math.abs(disc.home - disc.plan) > 1e-6 * Math.max(disc.home, disc.plan);
+      const energy = state.show === "baseline" ? disc.base : disc.plan;
+      const ring = state.show === "changes" && Math.abs(disc.base - disc.plan) > 1e-6 * Math.max(disc.base, disc.plan);
       const node = svg("g", { class: "region" },
         svg("circle", { cx: x, cy: y, r: Math.max(3, radius(energy)).toFixed(1), fill: energy > 0 ? shade(disc[signal.column]) : theme.paper, stroke: energy > 0 ? theme.paper : shade(disc[signal.column]), "stroke-width": energy > 0 ? 1.2 : 2 }),
-        ring && disc.home > 0 && svg("circle", { cx: x, cy: y, r: radius(disc.home).toFixed(1), fill: "none", stroke: theme.ink, "stroke-width": 1, "stroke-dasharray": "3 2.5", opacity: 0.75 }),
+        ring && disc.base > 0 && svg("circle", { cx: x, cy: y, r: radius(disc.base).toFixed(1), fill: "none", stroke: theme.ink, "stroke-width": 1, "stroke-dasharray": "3 2.5", opacity: 0.75 }),
       );
       return [node, () => W.tip(W.name("region", disc.id), [
-        ["Plan", W.say(disc.plan, "mwh")], ["Baseline", W.say(disc.home, "mwh")],
+        ["Plan", W.say(disc.plan, "mwh")], ["Baseline", W.say(disc.base, "mwh")],
         ["Mean intensity", W.say(disc.deciding_g_per_kwh, "g/kWh")], ["Mean price", W.say(disc.price_usd_per_mwh, "USD/MWh")],
       ])];
     });
@@ -307,7 +307,7 @@
     const moves = (W.meta.brief || {}).moves || [];
     const ends = new Set(moves.flatMap((move) => [move.from_region, move.to_region]));
     const around = ([x, y], r, gaps) => gaps.flatMap((gap) => DIRECTIONS.map(([dx, dy, anchor]) => [x + dx * (r + gap), y + dy * (r + gap + (dx ? 0 : size * 0.6)), anchor]));
-    const weight = ({ disc }) => (ends.has(disc.id) ? 1e9 : 0) + Math.max(disc.plan, disc.home) / (1e-12 + Math.max(...regions.map((other) => Math.max(other.plan, other.home))));
+    const weight = ({ disc }) => (ends.has(disc.id) ? 1e9 : 0) + Math.max(disc.plan, disc.base) / (1e-12 + Math.max(...regions.map((other) => Math.max(other.plan, other.base))));
     const names = [...placed].sort((a, b) => weight(b) - weight(a)).map(({ disc, at, r }) => ({
       text: W.short(W.name("region", disc.id), 20), size, weight: ends.has(disc.id) ? 600 : 400, fill: theme.ink, spots: around(at, r, [4, 11, 18]),
     }));

@@ -19,7 +19,7 @@
     const down = (height - grid.top - grid.bottom) / (y.max - y.min);
     const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.variable_usd / money.div) * down];
     const sides = W.settle(placed, at, width - grid.left - grid.right, { small });
-    const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.home : theme.ink);
+    const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.baseline : theme.ink);
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.variable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
       itemStyle: row.feasible ? { color: colour(row), opacity: 1 } : { color: theme.paper, borderColor: colour(row), borderWidth: 2, opacity: 1 },

@@ -64,8 +64,8 @@
     const base = { type: "line", xAxisIndex: panel, yAxisIndex: panel, symbol: "none", silent: true, clip: true };
     const ghosts = surface.ys.filter((_, k) => k % Math.max(1, Math.round((surface.ys.length - 1) / 5)) === 0);
     option.series.push(
-      ...ghosts.map((share) => ({ ...base, data: line(share), lineStyle: { color: theme.home, width: 1, opacity: 0.4 }, labelLayout: { hideOverlap: true }, endLabel: { show: named, formatter: () => W.say(share, "share"), color: theme.muted, fontSize: 10, distance: 4 } })),
-      { ...base, data: [[surface.xs[0] * 100, 0], [surface.xs.at(-1) * 100, 0]], lineStyle: { color: theme.home, type: "dashed", width: 1.5 } },
+      ...ghosts.map((share) => ({ ...base, data: line(share), lineStyle: { color: theme.baseline, width: 1, opacity: 0.4 }, labelLayout: { hideOverlap: true }, endLabel: { show: named, formatter: () => W.say(share, "share"), color: theme.muted, fontSize: 10, distance: 4 } })),
+      { ...base, data: [[surface.xs[0] * 100, 0], [surface.xs.at(-1) * 100, 0]], lineStyle: { color: theme.baseline, type: "dashed", width: 1.5 } },
       { ...base, name: key, data: line(at.share), z: 5, color: theme.plan, lineStyle: { color: theme.plan, width: 2.2 } },
       {
         type: "scatter", xAxisIndex: panel, yAxisIndex: panel, z: 8, silent: true, clip: true,

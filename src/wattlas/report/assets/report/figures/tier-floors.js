@@ -28,7 +28,7 @@
         type: "bar", xAxisIndex: panel, yAxisIndex: panel, barWidth: 18,
         data: listed.map((row) => ({ value: row[key] / scale.div, itemStyle: bar(row, row === most, theme), label: { color: row === most && row.worth ? theme.paper : theme.ink } })),
         label: { show: panel === 0 && !small, position: "insideLeft", fontSize: 11, formatter: (event) => (event.value < 0 ? "" : `${W.say(listed[event.dataIndex].discount, "share")} off, up to ${W.say(listed[event.dataIndex].share, "share")}`) },
-        markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.home, type: "dashed", width: 1.5 }, label: { show: panel === 0, formatter: () => "no tier", color: theme.muted, fontSize: 11, position: "end" }, data: [{ xAxis: 0 }] },
+        markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.baseline, type: "dashed", width: 1.5 }, label: { show: panel === 0, formatter: () => "no tier", color: theme.muted, fontSize: 11, position: "end" }, data: [{ xAxis: 0 }] },
       });
     });
     return {
@@ -47,7 +47,7 @@
     return [...heads, ...sorted.filter((row) => !heads.includes(row))].slice(0, FLOORS);
   }
 
-  const bar = (row, best, theme) => (row.worth ? { color: best ? theme.plan : `${theme.plan}66` } : { color: "transparent", borderColor: theme.home, borderWidth: 1.5 });
+  const bar = (row, best, theme) => (row.worth ? { color: best ? theme.plan : `${theme.plan}66` } : { color: "transparent", borderColor: theme.baseline, borderWidth: 1.5 });
 
   function floorAnswer(state, rows, most) {
     const verdict = T.verdict(T.klass(state));

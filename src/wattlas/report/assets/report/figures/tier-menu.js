@@ -86,7 +86,7 @@
   }
 
   const style = (row, theme) => {
-    const colour = row.role === "floor" ? theme.user : row.role === "full" ? theme.ink : row.pareto ? theme.plan : theme.home;
+    const colour = row.role === "floor" ? theme.user : row.role === "full" ? theme.ink : row.pareto ? theme.plan : theme.baseline;
     return row.pareto || row.role ? { color: colour, opacity: 0.92, borderColor: theme.paper, borderWidth: 1 } : { color: theme.paper, borderColor: colour, borderWidth: 1.5, opacity: 1 };
   };
 

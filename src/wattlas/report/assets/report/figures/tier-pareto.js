@@ -34,13 +34,13 @@
         tooltip: { trigger: "item" },
         series: [
           {
-            type: "line", data: rows.map(value), symbol: "none", silent: true, lineStyle: { color: theme.home, width: 1.2 },
-            markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.home, type: "dashed", width: 1.5 }, label: { show: false }, data: [{ xAxis: 0 }, { yAxis: 0 }] },
+            type: "line", data: rows.map(value), symbol: "none", silent: true, lineStyle: { color: theme.baseline, width: 1.2 },
+            markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.baseline, type: "dashed", width: 1.5 }, label: { show: false }, data: [{ xAxis: 0 }, { yAxis: 0 }] },
           },
           ...floors.map((floor) => ({ type: "scatter", name: floor, color: colour({ floor }), symbolSize: 8, z: 4, data: rows.filter((row) => row.floor === floor && !MARKS[row.chosen]).map((row) => ({ value: value(row), row })), itemStyle: { opacity: 1, borderColor: theme.paper, borderWidth: 1 }, tooltip: { formatter: (event) => tip(event.data.row) } })),
           {
             type: "scatter", z: 6, tooltip: { formatter: (event) => (event.data.row ? tip(event.data.row) : W.tip("No tier", [["Full service for everybody", ""]])) },
-            data: named.map((one) => ({ value: one.value, row: one.row, symbolSize: one.row ? 15 : 13, itemStyle: { color: one.row ? (one.row.chosen === "profit" ? theme.user : colour(one.row)) : theme.home, borderColor: one.row && one.row.chosen !== "profit" ? theme.user : theme.paper, borderWidth: 2, opacity: 1 }, label: label(one) })),
+            data: named.map((one) => ({ value: one.value, row: one.row, symbolSize: one.row ? 15 : 13, itemStyle: { color: one.row ? (one.row.chosen === "profit" ? theme.user : colour(one.row)) : theme.baseline, borderColor: one.row && one.row.chosen !== "profit" ? theme.user : theme.paper, borderWidth: 2, opacity: 1 }, label: label(one) })),
           },
         ],
       },

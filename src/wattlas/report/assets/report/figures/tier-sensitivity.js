@@ -58,7 +58,7 @@
             silent: true, symbol: "none", animation: false, label: { fontSize: 11, color: theme.muted, position: "end" },
             data: [
               { xAxis: base / scale.div, lineStyle: { color: theme.ink, width: 1.5, type: "solid" }, label: { formatter: () => `${small ? "" : "as assumed "}${W.say(base, of.kind)}`, color: theme.ink } },
-              ...(of.kind !== "share" ? [{ xAxis: 0, lineStyle: { color: theme.home, width: 1.5, type: "dashed" }, label: { formatter: () => "no tier", show: apart(base / scale.div) } }] : []),
+              ...(of.kind !== "share" ? [{ xAxis: 0, lineStyle: { color: theme.baseline, width: 1.5, type: "dashed" }, label: { formatter: () => "no tier", show: apart(base / scale.div) } }] : []),
             ],
           },
         }],

@@ -4,7 +4,7 @@
 
   const T = W.tiers;
   const RULES = { budget: "Budget", percentile: "Percentile" };
-  const PLACES = { local: "At home", remote: "Wherever is cleanest" };
+  const PLACES = { local: "At the baseline region", remote: "Wherever is cleanest" };
   const CAP = 0.9;
   const ENDS = 4;
 
@@ -73,7 +73,7 @@
         series: [
           ...zones.map((one) => zoneLine(one, colour(one.zone), point)),
           {
-            type: "line", name: "blind to carbon", data: blind.map(point), symbol: "none", z: 6, color: theme.home, lineStyle: { color: theme.home, type: "dashed", width: 2 },
+            type: "line", name: "blind to carbon", data: blind.map(point), symbol: "none", z: 6, color: theme.baseline, lineStyle: { color: theme.baseline, type: "dashed", width: 2 },
             markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.ink, width: 1, type: "solid", opacity: 0.5 }, label: { show: false }, data: [{ xAxis: x(cap) }] },
           },
           {

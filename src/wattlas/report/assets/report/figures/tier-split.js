@@ -49,7 +49,7 @@
           type: "custom", encode: { x: [0, 1], y: 2 }, data,
           renderItem: (params, api) => step(api, listed, params.dataIndex, text, scale, theme),
           tooltip: { formatter: (event) => tip(event.data.bar, rows, kind, whole) },
-          markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.home, type: "dashed", width: 1.5 }, label: { formatter: () => "baseline", color: theme.muted, fontSize: 11, position: "end" }, data: [{ xAxis: 0 }] },
+          markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: theme.baseline, type: "dashed", width: 1.5 }, label: { formatter: () => "baseline", color: theme.muted, fontSize: 11, position: "end" }, data: [{ xAxis: 0 }] },
         }],
       },
       notes: [
@@ -80,7 +80,7 @@
     const [x0, y] = api.coord([api.value(0), at]);
     const [x1] = api.coord([api.value(1), at]);
     const tall = 24;
-    const fill = { geography: "#56b4e9", tiers: theme.plan, interaction: bar.saving < 0 ? theme.user : theme.home, both: theme.ink }[bar.part];
+    const fill = { geography: "#56b4e9", tiers: theme.plan, interaction: bar.saving < 0 ? theme.user : theme.baseline, both: theme.ink }[bar.part];
     const children = [{ type: "rect", shape: { x: Math.min(x0, x1), y: y - tall / 2, width: Math.max(1.5, Math.abs(x1 - x0)), height: tall }, style: { fill } }];
     if (at > 0) {
       const [, below] = api.coord([0, at - 1]);

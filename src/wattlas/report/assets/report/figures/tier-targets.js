@@ -32,13 +32,13 @@
     const fill = (point) => W.ramp(order.length < 2 ? 0.6 : 1 - (0.95 * order.indexOf(point)) / (order.length - 1), theme);
     const bands = drawn.flatMap((cap, at) => band(rows.filter((row) => row.cap_g === cap), most, at));
     const here = mean("it_mw");
-    const home = mean("home_it_mw");
+    const base = mean("baseline_it_mw");
     const rule = (value, text, colour, type, align) => ({ xAxis: value, lineStyle: { color: colour, type, width: 1.5 }, label: { show: true, formatter: () => text, color: colour, position: "end", align, fontSize: 11 } });
     // Labels stand outwards, lest two lines near each other have theirs on top of one another.
-    const outward = (value) => ((value === Math.min(here ?? value, home ?? value) && value > most * 0.15) || value > most * 0.75 ? "right" : "left");
+    const outward = (value) => ((value === Math.min(here ?? value, base ?? value) && value > most * 0.15) || value > most * 0.75 ? "right" : "left");
     const rules = [
       ...(here == null || here > most ? [] : [rule(here, small ? `plan ${W.num(here)}` : `mean of the plan ${W.num(here)}`, theme.ink, "solid", outward(here))]),
-      ...(home == null || home > most ? [] : [rule(home, small ? `nearest ${W.num(home)}` : `mean at the ${W.baseline} ${W.num(home)}`, theme.muted, "dashed", outward(home))]),
+      ...(base == null || base > most ? [] : [rule(base, small ? `nearest ${W.num(base)}` : `mean at the ${W.baseline} ${W.num(base)}`, theme.muted, "dashed", outward(base))]),
     ];
     return {
       answer: answer(rows, caps, here),
@@ -51,14 +51,14 @@
         series: [{
           type: "custom", encode: { x: [0, 1], y: 2 }, clip: true,
           data: bands.map((one) => ({ value: [one.from, one.to, one.at], one })),
-          renderItem: (params, api) => box(api, bands[params.dataIndex], theme, fill, small, [here, home]),
+          renderItem: (params, api) => box(api, bands[params.dataIndex], theme, fill, small, [here, base]),
           tooltip: { formatter: (event) => tip(event.data.one) },
           markLine: rules.length ? { silent: true, symbol: "none", animation: false, data: rules } : undefined,
         }],
       },
       notes: [
         "Each bar is a cap on the carbon of one request. Along it stands the operating point of highest utility that keeps the cap at that intensity: the stronger the colour, the more accurate (the figures are accuracy and service time). Where the bar is empty, no point on the menu keeps the cap.",
-        ...(here == null ? [] : [`Upright lines: the mean intensity where the plan runs${home == null ? "" : `, and (dashed) that of everyone at the ${W.baseline}`}.`]),
+        ...(here == null ? [] : [`Upright lines: the mean intensity where the plan runs${base == null ? "" : `, and (dashed) that of everyone at the ${W.baseline}`}.`]),
         ...(every > 1 ? [`${drawn.length} of ${caps.length} caps are drawn; the table has all.`] : []),
         ...(Math.max(...ends) > most ? [`Cut at ${W.num(most)} g/kWh.`] : []),
       ],
