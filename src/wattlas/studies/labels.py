@@ -14,6 +14,10 @@ POLICY_LABELS = {
     "best_region_carbon": "one region, cleanest",
     "greedy_cost": "greedy by cost",
     "greedy_carbon": "greedy by carbon",
+    "static_cost": "one fixed table of shares, by cost",
+    "static_carbon": "one fixed table of shares, by carbon",
+    "hourly_table_cost": "a table per hour of the day, by cost",
+    "hourly_table_carbon": "a table per hour of the day, by carbon",
 }
 
 

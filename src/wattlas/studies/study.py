@@ -18,6 +18,7 @@ from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.brief import brief
 from wattlas.studies.findings import SAMPLES, Findings, Progress
+from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limits, totals_dict
 from wattlas.studies.plan_listings import notes
@@ -52,13 +53,17 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     computed = {name: entry.compute(findings) for name, entry in registry.tables().items()}
     tables = {name: table for name, table in computed.items() if table is not None}
     seconds = time.perf_counter() - began
-    meta = _meta(scenario, best, base, seconds)
+    meta = _meta(findings, seconds)
     meta["brief"] = asdict(brief(meta, tables))
     return Study(meta, tables, best, base, findings.frontiers)
 
 
-def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[str, Any]:
+def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
     from wattlas import __version__
+    from wattlas.placement.problem.baseline_region import tie_words
+
+    scenario, best, base = findings.scenario, findings.plan, findings.baseline
+    ties = tie_words(scenario, findings.instance.judged)
 
     return {
         "wattlas": __version__,
@@ -68,8 +73,12 @@ def _meta(scenario: Scenario, best: Plan, base: Plan, seconds: float) -> dict[st
         "solver": best.info.solver,
         "seconds": seconds,
         **{key: getattr(best.info, key) for key in ("programs", "rows", "columns", "gap")},
-        "baseline": {"policy": base.policy, "label": POLICY_LABELS[base.policy]},
+        "baseline": {"policy": base.policy, "label": POLICY_LABELS[base.policy], "ties": ties},
         "totals": {"plan": totals_dict(best.totals), "baseline": totals_dict(base.totals)},
-        "headline": headline(best.totals, base.totals),
-        "limits": [*limits(scenario), *notes(best)],
+        "headline": {
+            **headline(best.totals, base.totals),
+            "static_share_of_saving": kept_usd(findings, "static_cost"),
+            "hourly_table_share_of_saving": kept_usd(findings, "hourly_table_cost"),
+        },
+        "limits": [*limits(scenario), *notes(best), *([ties] if ties else [])],
     }

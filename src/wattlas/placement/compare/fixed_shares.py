@@ -95,11 +95,13 @@ def fixed_shares(
         program = ShareProgram(instance, measures[0], limits, np.where(own, at, -1))
         tables.append(program.solve())
         share[groups] = tables[-1].share
+    objective, bound = (sum(getattr(table, n) for table in tables) for n in ("objective", "bound"))
     info = SolveInfo(
         solver=highs.version(),
         programs=sum(table.rounds for table in tables),
         rows=sum(table.rows for table in tables),
         columns=len(instance.columns) * len(used),
+        gap=max(objective - bound, 0.0) / abs(objective) if 0 < abs(bound) < np.inf else 0.0,
     )
     reason = next((table.reason for table in tables if table.reason), "")
     return FixedShares(instance, share, group_of, info, reason)

@@ -7,6 +7,11 @@ every hour of the group, and A[g,c] = Σ_t∈g hours[t]·d[s,t]·unit[c,t]. A ro
 Σ_c value[c]·d[s,t]·y[g(t),c] ≤ upper[t] in every hour: a year has a hundred thousand of them, and
 few matter. They are added where the table found so far breaks them, the worst first, until none is
 broken by more than `ROOM`; a limit over a window is one more row, added in the same way.
+
+What is bought beyond a row's bound, Σ_t w·hours[t]·max(0, Σ_c value[c]·d[s,t]·y − upper[t]), is
+convex and piecewise linear in y: a column θ for each row and part of the hours stands for it, held
+from below by the slopes at the tables found so far. The program is a lower bound, the table with
+what it does buy an upper one; they meet, because there are but finitely many slopes.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 
 from wattlas.model.plan import Status
+from wattlas.placement.compare.share_cuts import Cut, block, grid
 from wattlas.placement.constraints.registry import by_name, hourly_rows
 from wattlas.placement.hour import highs
 from wattlas.placement.problem.instance import Instance
@@ -37,31 +43,6 @@ Fewer take more rounds, more take larger programs: on the embedded year 12 takes
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Σ coefficient · y ≤ bound of one row: `index` are positions in y, `name` tells the row."""
-
-    name: str
-    row: int
-    step: int
-    """Step of an hourly row; −1 for a limit over a window."""
-    side: int
-    """1 for an upper bound, −1 for a lower one."""
-    index: np.ndarray
-    value: np.ndarray
-    bound: float
-
-    @property
-    def key(self) -> tuple[str, int, int, int]:
-        """What no other cut shares."""
-        return self.name, self.row, self.step, self.side
-
-    @property
-    def size(self) -> float:
-        """The largest figure of the row."""
-        return max(float(np.abs(self.value).max(initial=0.0)), abs(self.bound)) or 1.0
-
-
-@dataclass(frozen=True)
 class Table:
     """Shares of each group of hours and column, (G, C), and how the search for them ended.
 
@@ -70,6 +51,8 @@ class Table:
 
     share: np.ndarray
     objective: float
+    bound: float = float("-inf")
+    """No table that keeps every row has less."""
     reason: str = ""
     rows: int = 0
     rounds: int = 0
@@ -87,13 +70,21 @@ class ShareProgram:
     measure: Measure
     limits: Sequence[Limit]
     group: np.ndarray
-    cuts: dict[tuple[str, int, int, int], Cut] = field(default_factory=dict)
+    cuts: dict[tuple[str, int, int, int, bytes], Cut] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.groups = int(self.group.max(initial=-1)) + 1
         self.columns = self.instance.columns
         self.rows = list(hourly_rows(self.instance).values())
         self.steps = [np.flatnonzero(self.group == g) for g in range(self.groups)]
+        self.bought = [
+            (g, rows, int(j), low, high)
+            for rows in self.rows
+            for j in rows.elastic
+            if self.measure.per_on_demand[j] > 0
+            for g in range(self.groups)
+            for low, high in pairwise(_edges(len(self.steps[g])))
+        ]
         self.demand = [self.instance.demand[:, steps] for steps in self.steps]
 
     def solve(self) -> Table:
@@ -101,7 +92,8 @@ class ShareProgram:
         costs = self._added_up(self.measure, np.arange(len(self.group)))
         scale = 100.0 / (float(np.abs(costs).max(initial=0.0)) or 1.0)
         solver = highs.new_solver(tolerance=TOLERANCE)
-        highs.load(solver, self._program(costs.ravel() * scale, list(self.cuts.values())))
+        weights = np.append(costs.ravel(), np.ones(len(self.bought))) * scale
+        highs.load(solver, self._program(weights, list(self.cuts.values())))
         rounds = 0
         while True:
             rounds += 1
@@ -109,21 +101,23 @@ class ShareProgram:
             if answer.status is Status.INFEASIBLE:
                 return self._least_broken(costs, rounds)
             share = self._shares(answer.x)
-            new = [cut for cut in self._broken(share) if cut.key not in self.cuts]
+            paid, slopes = self._purchases(share, answer.x[costs.size :])
+            broken = [*self._broken(share), *slopes]
+            new = [cut for cut in broken if cut.key not in self.cuts]
             if not new:
-                value = float((costs * share).sum())
-                return Table(share, value, rows=len(self.cuts), rounds=rounds)
+                value, least = float((costs * share).sum()) + paid, answer.objective / scale
+                return Table(share, value, least, rows=len(self.cuts), rounds=rounds)
             self.cuts |= {cut.key: cut for cut in new}
-            block = _block(new)
-            count = len(block.lower)
+            added = block(new)
+            count = len(added.lower)
             solver.addRows(
-                count, block.lower, block.upper, len(block.index),
-                block.start[:-1].astype(np.int32), block.index.astype(np.int32), block.value,
+                count, added.lower, added.upper, len(added.index),
+                added.start[:-1].astype(np.int32), added.index.astype(np.int32), added.value,
             )  # fmt: skip
 
     def _program(self, costs: np.ndarray, cuts: Sequence[Cut]) -> highs.Lp:
         """The convexity rows and the cuts that are known."""
-        blocks = [self._whole()] + ([_block(cuts)] if cuts else [])
+        blocks = [self._whole()] + ([block(cuts)] if cuts else [])
         return highs.Lp(costs, np.zeros(len(costs)), np.full(len(costs), np.inf), blocks)
 
     def _whole(self) -> Rows:
@@ -171,25 +165,18 @@ class ShareProgram:
                 for side, over in self._excess(rows, g, share[g]):
                     yield from self._worst(rows, g, side, over)
         for n, limit in enumerate(self.limits):
-            cut = self._limit(n, limit)
+            cut = self._limit(n, limit, share)
             used = cut.value * share.ravel()[cut.index]
             size = max(float(np.abs(used).sum()), abs(limit.bound))
-            if float(used.sum()) - limit.bound > ROOM * size:
+            if float(used.sum()) - cut.bound > ROOM * size:
                 yield cut
 
     def _excess(
         self, rows: HourlyRows, g: int, share: np.ndarray
     ) -> Iterator[tuple[int, np.ndarray]]:
         """(side, what a row is beyond its bound as a share of its size), (J, steps of g)."""
-        sources = self.instance.sources
-        cell = rows.row * sources + self.columns.source[rows.column]
-        part = rows.value * share[rows.column]
-        # Loops of numpy's own: a threaded product of such small matrices waits for its threads.
-        net, gross = (
-            np.einsum("js,st->jt", _grid(cell, each, rows.count, sources), self.demand[g])
-            for each in (part, np.abs(part))
-        )
-        for side, bounds in ((1, rows.upper), (-1, -rows.lower)):
+        net, gross = (self._activity(rows, g, share, size) for size in (False, True))
+        for side, bounds in ((1, rows.most), (-1, -rows.lower)):
             bound = bounds[:, self.steps[g]]
             finite = np.isfinite(bound)
             if finite.any():
@@ -200,8 +187,7 @@ class ShareProgram:
     def _worst(self, rows: HourlyRows, g: int, side: int, over: np.ndarray) -> Iterator[Cut]:
         """The cut of the worst broken hour of each part of the hours, for each row."""
         count = over.shape[1]
-        edges = np.unique(np.arange(PARTS + 1) * count // PARTS)
-        for low, high in pairwise(edges):
+        for low, high in pairwise(_edges(count)):
             worst = over[:, low:high].argmax(axis=1)
             value = over[np.arange(rows.count), low + worst]
             for j in np.flatnonzero(value > ROOM):
@@ -212,27 +198,92 @@ class ShareProgram:
         on = rows.row == j
         column = rows.column[on]
         value = side * rows.value[on] * self.instance.demand[self.columns.source[column], step]
-        bound = (rows.upper if side > 0 else -rows.lower)[j, step]
+        bound = (rows.most if side > 0 else -rows.lower)[j, step]
         index = g * len(self.columns) + column
         return Cut(rows.name, j, step, side, index, value, float(bound))
 
-    def _limit(self, n: int, limit: Limit) -> Cut:
-        """A limit over a window."""
-        value = self._added_up(limit.measure, limit.steps).ravel()
+    def _activity(
+        self, rows: HourlyRows, g: int, share: np.ndarray, size: bool = False
+    ) -> np.ndarray:
+        """Σ_c value·d·y of each row in the hours of a group; of |value| for `size`; (J, steps)."""
+        sources = self.instance.sources
+        cell = rows.row * sources + self.columns.source[rows.column]
+        part = (np.abs(rows.value) if size else rows.value) * share[rows.column]
+        # Loops of numpy's own: a threaded product of such small matrices waits for its threads.
+        matrix = grid(cell, part, rows.count, sources)
+        return np.asarray(np.einsum("js,st->jt", matrix, self.demand[g]))
+
+    def _over(self, rows: HourlyRows, g: int, share: np.ndarray) -> np.ndarray:
+        """What each row buys beyond its bound in the hours of a group, ≥ 0, (J, steps of g)."""
+        steps = self.steps[g]
+        over = np.zeros((rows.count, len(steps)))
+        if rows.surplus is not None:
+            upper = np.where(rows.surplus > 0, rows.upper, np.inf)[:, steps]
+            over = np.maximum(self._activity(rows, g, share[g]) - upper, 0.0)
+        return over
+
+    def _slope(self, rows: HourlyRows, g: int, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(index, value) of Σ weight[j,t] · Σ value·d·y, for weights (J, steps of g)."""
+        by_source = np.einsum("jt,st->js", weight, self.demand[g])
+        each = rows.value * by_source[rows.row, self.columns.source[rows.column]]
+        value = np.bincount(rows.column, each, len(self.columns))
         index = np.flatnonzero(value)
-        return Cut(limit.constraint, n, -1, 1, index, value[index], limit.bound)
+        return g * len(self.columns) + index, value[index]
+
+    def _purchases(self, share: np.ndarray, theta: np.ndarray) -> tuple[float, list[Cut]]:
+        """(What a table pays for what it buys; the slopes that its columns do not hold yet)."""
+        paid, slopes = 0.0, []
+        over = {
+            (g, rows.name): self._over(rows, g, share)
+            for rows in self.rows if len(rows.elastic) for g in range(self.groups)
+        }  # fmt: skip
+        for n, (g, rows, j, low, high) in enumerate(self.bought):
+            own, steps = over[g, rows.name][j, low:high], self.steps[g][low:high]
+            price = self.measure.per_on_demand[j] * self.instance.hours[steps]
+            usd = float(price @ own)
+            paid += usd
+            if usd - theta[n] > ROOM * usd:
+                weight = np.zeros((rows.count, len(self.steps[g])))
+                weight[j, low:high] = np.where(own > 0, price, 0.0)
+                index, value = self._slope(rows, g, weight)
+                bound = float(weight[j, low:high] @ np.where(own > 0, rows.upper[j, steps], 0.0))
+                at = share.size + n
+                index, value = np.append(index, at), np.append(value, -1.0)
+                over_at = (own > 0).tobytes()
+                slopes.append(Cut(rows.name, n, -2, 1, index, value, bound, over_at))
+        return paid, slopes
+
+    def _limit(self, n: int, limit: Limit, share: np.ndarray) -> Cut:
+        """A limit over a window, with the slope of what is bought at a table."""
+        total = self._added_up(limit.measure, limit.steps).ravel()
+        bound, mark = limit.bound, b""
+        for rows in self.rows if limit.measure.per_on_demand.any() else ():
+            for g in range(self.groups):
+                inside = np.isin(self.steps[g], limit.steps)
+                over = (self._over(rows, g, share) > 0) & inside
+                price = limit.measure.per_on_demand[: rows.count]
+                if rows.surplus is None or not over.any():
+                    continue
+                weight = np.where(over, price[:, None] * self.instance.hours[self.steps[g]], 0.0)
+                index, value = self._slope(rows, g, weight)
+                total[index] += value
+                bound += float((weight * np.where(over, rows.upper[:, self.steps[g]], 0.0)).sum())
+                mark += over.tobytes()
+        index = np.flatnonzero(total)
+        return Cut(limit.constraint, n, -1, 1, index, total[index], bound, mark)
 
     def _least_broken(self, costs: np.ndarray, rounds: int) -> Table:
         """The table whose greatest relative excess over the known rows is least, and that row."""
-        cuts = list(self.cuts.values())
-        program = self._program(np.append(np.zeros(costs.size), 1.0), [])
-        block = _block(cuts, slack=costs.size)
-        program.rows.append(block)
+        cuts = [cut for cut in self.cuts.values() if cut.step > -2]
+        count = costs.size + len(self.bought)
+        program = self._program(np.append(np.zeros(count), 1.0), [])
+        program.rows.append(block(cuts, slack=count))
         answer = highs.checked(highs.solve(program))
         share = self._shares(answer.x)
         worst = cuts[int(np.abs(answer.dual[-len(cuts) :]).argmax())]
         value = float((costs * share).sum())
-        return Table(share, value, self._words(worst, share), len(cuts), rounds)
+        words = self._words(worst, share)
+        return Table(share, value, reason=words, rows=len(cuts), rounds=rounds)
 
     def _words(self, cut: Cut, share: np.ndarray) -> str:
         """Which row no table keeps."""
@@ -248,24 +299,7 @@ class ShareProgram:
         return f"no table of shares fits: at {utc[cut.step]}Z {words}"
 
 
-def _grid(cell: np.ndarray, weight: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Weights added up in the cells of a matrix."""
-    return np.bincount(cell, weight, rows * columns).reshape(rows, columns)
-
-
-def _block(cuts: Sequence[Cut], slack: int | None = None) -> Rows:
-    """Cuts as rows whose largest figure is 1; each less the column `slack`, where there is one."""
-    scale = np.array([1.0 / cut.size for cut in cuts])
-    index = [cut.index if slack is None else np.append(cut.index, slack) for cut in cuts]
-    value = [
-        cut.value * each if slack is None else np.append(cut.value * each, -1.0)
-        for cut, each in zip(cuts, scale, strict=True)
-    ]
-    return Rows(
-        "cuts",
-        lower=np.full(len(cuts), -np.inf),
-        upper=np.array([cut.bound for cut in cuts]) * scale,
-        start=np.concatenate([[0], np.cumsum([len(each) for each in index])]),
-        index=np.concatenate(index),
-        value=np.concatenate(value),
-    )
+def _edges(count: int) -> np.ndarray:
+    """Where the parts of so many hours begin and end."""
+    edges: np.ndarray = np.unique(np.arange(PARTS + 1) * count // PARTS)
+    return edges

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wattlas.model.table import table_of
+from wattlas.studies.kept_saving import keeps, kept_kg, kept_usd
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.registry import figure, table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 CARBON_PRICES_USD_PER_T = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 1000.0)
 _TOTALS = (
     "cost_usd variable_usd energy_usd egress_usd reserved_usd on_demand_usd carbon_kg "
-    "carbon_average_kg it_mwh rtt_mean_ms"
+    "carbon_average_kg it_mwh rtt_mean_ms unserved_usd"
 ).split()
 
 
@@ -24,12 +25,11 @@ _TOTALS = (
     "policies",
     "policy:text label:text feasible:flag reason:text? cost_usd? variable_usd? energy_usd? "
     "egress_usd? reserved_usd? on_demand_usd? carbon_kg? carbon_average_kg? it_mwh? rtt_mean_ms? "
-    "late_share?",
+    "unserved_usd? unserved_share? late_share? share_of_saving? share_of_carbon_saving?",
 )
 def policies(findings: Findings) -> Table:
-    """The plan, the least carbon and every simpler policy: totals, and why one is infeasible."""
-    from wattlas.model.plan import Status
-
+    """The plan, the least carbon and every simpler policy: totals, why one is infeasible, and what
+    it keeps of the saving of the plan and of the least-carbon plan."""
     plans: dict[str, Plan] = {
         "optimum": findings.plan,
         "carbon_optimum": findings.carbon_optimum,
@@ -38,14 +38,18 @@ def policies(findings: Findings) -> Table:
     rows = []
     for name, outcome in plans.items():
         totals = outcome.totals
+        asked = totals.requests + totals.unserved_requests
         rows.append(
             {
                 "policy": name,
                 "label": POLICY_LABELS[name],
-                "feasible": outcome.status in (Status.OPTIMAL, Status.LIMIT, Status.HEURISTIC),
+                "feasible": keeps(outcome),
                 "reason": outcome.conflict,
                 **{total: getattr(totals, total) for total in _TOTALS},
+                "unserved_share": totals.unserved_requests / asked if asked else 0.0,
                 "late_share": totals.late_requests / totals.requests if totals.requests else 0.0,
+                "share_of_saving": kept_usd(findings, name),
+                "share_of_carbon_saving": kept_kg(findings, name),
             }
         )
     return table_of(rows)

@@ -37,7 +37,7 @@
           }),
         })),
       },
-      notes: move.map((row) => `Class ${W.klass(row.class)}: ${W.say(row.technical_share, "share")} relocatable, ${W.say(row.economic_share, "share")} relocated, of ${W.say(row.it_mwh, "mwh")}.`),
+      notes: move.map((row) => `Class ${W.klass(row.class)}: ${W.say(row.technical_share, "share")} relocatable, ${W.say(row.economic_share, "share")} away from the baseline region, of ${W.say(row.it_mwh, "mwh")}${row.overflow_mwh == null ? "" : `; the baseline policy runs ${W.say(row.overflow_mwh, "mwh")} away for want of capacity, and the plan runs ${W.say(row.moved_share, "share")} elsewhere than it`}.`),
       columns: ["class", "layer", "it_mwh", "share", "technical_share", "economic_share"],
       rows: rows.map((row) => {
         const one = move.find((other) => other.class === row.class) || {};

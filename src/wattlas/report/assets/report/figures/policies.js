@@ -29,9 +29,12 @@
     const best = rows.find((row) => row.policy === "optimum");
     const green = rows.find((row) => row.policy === "carbon_optimum");
     const closed = rows.filter((row) => !row.feasible).length;
+    const kept = (policy) => (rows.find((row) => row.policy === policy) || {}).share_of_saving;
+    const tables = [["static_cost", "one fixed table of shares"], ["hourly_table_cost", "one table per hour of the day"]]
+      .filter(([policy]) => kept(policy) != null).map(([policy, name]) => `${name} keeps ${W.say(kept(policy), "share")} of its saving`);
     return {
       answer: best
-        ? `The plan's variable cost is ${W.say(best.variable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.variable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}`
+        ? `The plan's variable cost is ${W.say(best.variable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.variable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}${tables.length ? ` Beside the plan, ${tables.join("; ")}.` : ""}`
         : `${rows.length} policies were compared.`,
       height,
       option: {
@@ -65,7 +68,9 @@
   const tip = (row) =>
     W.tip(row.label, [
       ["Variable cost", W.say(row.variable_usd, "usd")], ["Energy", W.say(row.energy_usd, "usd")], ["Egress", W.say(row.egress_usd, "usd")], ["Accelerators on demand", W.say(row.on_demand_usd, "usd")],
-      ["Carbon", W.say(row.carbon_kg, "kg")], ["Mean round trip", W.say(row.rtt_mean_ms, "ms")], ...(row.late_share ? [["Late", W.say(row.late_share, "share")]] : []),
+      ["Carbon", W.say(row.carbon_kg, "kg")], ["Mean round trip", W.say(row.rtt_mean_ms, "ms")], ...(row.unserved_share ? [["Unserved", W.say(row.unserved_share, "share")]] : []),
+      ...(row.share_of_saving != null ? [["Of the plan's saving", W.say(row.share_of_saving, "share")]] : []),
+      ...(row.share_of_carbon_saving != null ? [["Of the least-carbon saving", W.say(row.share_of_carbon_saving, "share")]] : []), ...(row.late_share ? [["Late", W.say(row.late_share, "share")]] : []),
       ["", row.feasible ? "feasible" : `not feasible: ${row.reason || "no reason given"}`],
     ]);
 

@@ -14,6 +14,7 @@
     // The table may hold only what moved: the whole is then the plan's.
     const total = ((W.meta.totals || {}).plan || {}).it_mwh || W.sum(rows.map((row) => row.it_mwh));
     const away = W.sum(moved.map((row) => row.it_mwh));
+    const spilt = W.sum(moved.map((row) => row.baseline_mwh || 0));
     const out = (zone) => W.sum(rows.filter((row) => row.from_zone === zone).map((row) => row.it_mwh));
     const into = (zone) => W.sum(moved.filter((row) => row.to_zone === zone).map((row) => row.it_mwh));
     const from = W.unique(rows.map((row) => row.from_zone)).sort((a, b) => out(a) - out(b));
@@ -42,7 +43,7 @@
     };
     return {
       answer: moved.length
-        ? `${W.say(away, "mwh")} of demand, ${W.say(total ? away / total : 0, "share")} of all, ran in another zone than its users'${line ? `. Carrying the same energy would have needed ${W.say(line, "mw")} of lines and lost ${W.say(lost, "mwh")}` : ""}.`
+        ? `${W.say(away, "mwh")} of demand, ${W.say(total ? away / total : 0, "share")} of all, ran in another zone than its users'${spilt ? ` (${W.say(spilt, "mwh")} in the baseline policy, for want of capacity)` : ""}${line ? `. Carrying the same energy would have needed ${W.say(line, "mw")} of lines and lost ${W.say(lost, "mwh")}` : ""}.`
         : "No demand left the zone of its users.",
       node, mounted,
       notes: [
