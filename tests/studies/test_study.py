@@ -14,6 +14,7 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import rows_of
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
 from wattlas.studies.labels import POLICY_LABELS
@@ -48,6 +49,42 @@ def test_policies_are_all_told(tiny: Study) -> None:
     assert cost["optimum"] <= min(cost.values()) * (1 + 1e-9)
     assert carbon["carbon_optimum"] <= min(carbon.values()) * (1 + 1e-9)
     assert all(bool(why) != ok for _, ok, *_, why in rows)
+
+
+def test_shares_of_the_saving_are_of_one_kind_of_cost(tiny: Study) -> None:
+    """Each share recomputed from the table's own totals; the freer table keeps no less."""
+    table = tiny.tables["policies"]
+    rows = {row["policy"]: row for row in rows_of(table)}
+    base = rows[tiny.baseline.policy]
+    for share, total, best in (
+        ("share_of_saving", "variable_usd", "optimum"),
+        ("share_of_carbon_saving", "carbon_kg", "carbon_optimum"),
+    ):
+        saving = base[total] - rows[best][total]
+        assert saving > 0
+        for row in rows.values():
+            expected = (base[total] - row[total]) / saving if row["feasible"] else None
+            assert row[share] == (None if expected is None else pytest.approx(expected))
+            assert expected is None or expected <= 1 + 1e-9
+        assert rows[best][share] == pytest.approx(1.0)
+        assert rows[tiny.baseline.policy][share] == pytest.approx(0.0)
+    fixed, by_hour = (rows[n]["share_of_saving"] for n in ("static_cost", "hourly_table_cost"))
+    assert 0 <= fixed <= by_hour + 1e-9 <= 1 + 2e-9
+    assert tiny.meta["headline"]["static_share_of_saving"] == fixed
+    assert tiny.meta["headline"]["hourly_table_share_of_saving"] == by_hour
+
+
+def test_no_share_where_there_is_no_saving_or_a_cap_that_binds_the_plan_alone() -> None:
+    """Under a cap only what is held to it has a share; against itself the baseline saves none."""
+    used = study(wattlas.example("tiny"), samples=3)
+    kg = {row["policy"]: row["carbon_kg"] for row in rows_of(used.tables["policies"])}
+    tons = 0.5 * (kg["optimum"] + kg["carbon_optimum"]) / 1e3
+    capped = study(wattlas.example("tiny", set=[f"objective.carbon_cap_t={tons}"]), samples=3)
+    rows = {row["policy"]: row for row in rows_of(capped.tables["policies"])}
+    assert rows["greedy_cost"]["share_of_saving"] is None
+    assert rows["optimum"]["share_of_saving"] == pytest.approx(1.0)
+    cleanest = wattlas.example("tiny", set=["objective.minimise=carbon"])
+    assert study(cleanest, samples=3).meta["headline"]["static_share_of_saving"] is None
 
 
 def test_the_headline_is_the_difference(tiny: Study) -> None:
