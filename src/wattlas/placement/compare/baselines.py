@@ -23,7 +23,7 @@ keep the caps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -61,14 +61,19 @@ class Policy:
     plain: bool = True
 
 
-def baselines(instance: Instance, *, flows: bool = True) -> dict[str, Plan]:
+def baselines(
+    instance: Instance, *, flows: bool = True, known: Mapping[str, Plan] | None = None
+) -> dict[str, Plan]:
     """Every policy on the same instance, by name.
 
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
-    has tens of millions of them.
+    has tens of millions of them. What is `known` already is not placed again.
     """
-    plans = at_once(lambda name: baseline(instance, name, flows=flows), POLICIES)
-    return dict(zip(POLICIES, plans, strict=True))
+    plans = dict(known or {})
+    missing = [name for name in POLICIES if name not in plans]
+    placed = at_once(lambda name: baseline(instance, name, flows=flows), missing)
+    plans.update(zip(missing, placed, strict=True))
+    return {name: plans[name] for name in POLICIES}
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
@@ -92,13 +97,13 @@ def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     return replace(whole, status=status, info=prepared.info, conflict=conflict)
 
 
-def baseline_policy(instance: Instance, nearest: Plan | None = None) -> Plan:
+def baseline_policy(instance: Instance) -> Plan:
     """What a plan is compared with: everyone at the baseline region where that keeps every limit,
-    else overflowing to the nearest with capacity. `nearest` is that policy's plan, where known.
+    else overflowing to the nearest with capacity.
     """
-    known = baseline(instance, "nearest", flows=False) if nearest is None else nearest
-    keeps = known.status is Status.HEURISTIC
-    return baseline(instance, "nearest" if keeps else "nearest_available")
+    nearest = baseline(instance, "nearest")
+    keeps = nearest.status is Status.HEURISTIC
+    return nearest if keeps else baseline(instance, "nearest_available")
 
 
 def _without_objective(instance: Instance) -> Instance:
