@@ -18,7 +18,7 @@ from tests.browser.test_report_page import TIERS, _write
 from tests.studied import Studied
 from wattlas.report.columns import COLUMNS
 from wattlas.report.report import write_report
-from wattlas.studies import words
+from wattlas.studies import registry, words
 
 pytestmark = pytest.mark.browser
 
@@ -54,20 +54,27 @@ def test_results_without_tiers_have_no_such_part(
     seen = open_page(_write(tmp_path, made, without_tiers(made)))
     assert seen.page.locator("#part-tiers, [id^=figure-tier]").count() == 0
     assert "Green tiers" not in seen.page.inner_text("body")
-    assert seen.page.locator("nav li").count() == 11
+    assert seen.page.locator("nav li").all_inner_texts()[-1] == "Appendix"
     seen.quiet()
 
 
-def test_the_part_has_its_heading_and_its_links(report: str, open_page: Callable[..., Any]) -> None:
-    """The pictures stand under one heading, one level below it, and the contents name them."""
+def test_the_part_has_its_heading_and_its_link(report: str, open_page: Callable[..., Any]) -> None:
+    """The pictures stand under one heading, the rest in the appendix, and the contents name both."""
     seen = open_page(report)
-    part = seen.page.locator("#part-tiers")
+    page = seen.page
+    part = page.locator("#part-tiers")
     assert part.locator("h2").all_inner_texts() == ["Green tiers"]
-    assert part.locator("h3.question").count() == len(TIERS)
-    links = seen.page.get_by_role("list", name="Green tiers").get_by_role("link")
-    assert links.all_inner_texts() == part.locator("h3.question").all_inner_texts()
-    links.last.click()
-    expect(seen.page.locator("#figure-tier-split h3")).to_be_in_viewport()
+    body = [f"figure-{made.id}" for made in registry.figures() if made.part is registry.TIERS
+            and made.depth is registry.Depth.BODY]  # fmt: skip
+    assert part.locator(".figure").evaluate_all("nodes => nodes.map(n => n.id)") == body
+    assert page.locator("[id^=figure-tier]").count() == len(TIERS)
+    assert page.locator("#appendix [id^=figure-tier] > summary h4").count() == len(TIERS) - len(
+        body
+    )
+    page.locator("nav").get_by_role("link", name="Green tiers").click()
+    expect(part.locator("h2")).to_be_in_viewport()
+    page.locator("nav").get_by_role("link", name="Appendix").click()
+    expect(page.locator("#appendix-title")).to_be_in_viewport()
     seen.quiet()
 
 
@@ -78,7 +85,7 @@ def test_a_single_table_that_is_missing_is_named(
     frames = {**made.frames, "tier_split": made.frames["tier_split"].clear()}
     seen = open_page(_write(tmp_path, made, frames))
     assert "table tier_split is not in these results" in said(seen.page, "split")
-    assert seen.page.locator("#part-tiers .absent").count() == 1
+    assert seen.page.locator("[id^=figure-tier].absent").count() == 1
     seen.quiet()
 
 
@@ -354,6 +361,6 @@ def test_long_lists_are_cut_and_say_so(
     assert f"8 of {caps} caps are drawn" in (
         seen.page.locator("#figure-tier-targets .notes").inner_text()
     )
-    seen.page.locator("#figure-tier-floors summary").click()
-    expect(seen.page.locator("#figure-tier-floors details tbody tr")).to_have_count(8 * of_a.height)
+    seen.page.locator("#figure-tier-floors .tools summary").click()
+    expect(seen.page.locator("#figure-tier-floors .tools tbody tr")).to_have_count(8 * of_a.height)
     seen.quiet()
