@@ -59,7 +59,7 @@ def test_results_without_tiers_have_no_such_part(
 
 
 def test_the_part_has_its_heading_and_its_link(report: str, open_page: Callable[..., Any]) -> None:
-    """The pictures stand under one heading, the rest in the appendix, and the contents name both."""
+    """Some stand under one heading, the rest in the appendix; the contents name both."""
     seen = open_page(report)
     page = seen.page
     part = page.locator("#part-tiers")
