@@ -19,7 +19,8 @@ from wattlas.tiers.binned import logistic
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import best
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, scan_grid
+from wattlas.tiers.goal import CARBON, PROFIT
+from wattlas.tiers.grid import scan_grid
 
 SIZES = {"tiny": (2_000, 5, 30), "whole": (100_000, 50, 200)}
 """Users, candidate fallbacks, discounts and shares each."""

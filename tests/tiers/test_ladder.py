@@ -21,7 +21,7 @@ from wattlas.tiers.market import (
 )
 from wattlas.tiers.offer import best, judge
 from wattlas.tiers.population import Population
-from wattlas.tiers.search import CARBON, PROFIT
+from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.utility import Taste
 
 

@@ -16,7 +16,8 @@ from wattlas.tiers import market as markets_of
 from wattlas.tiers.market import Contract, Market, market
 from wattlas.tiers.offer import best, by_fallback, judge, objective_value, pareto
 from wattlas.tiers.population import population
-from wattlas.tiers.search import CARBON, PROFIT, Grid, SearchGoal, no_loss_usd, scan_grid
+from wattlas.tiers.goal import CARBON, PROFIT, SearchGoal, no_loss_usd
+from wattlas.tiers.grid import Grid, scan_grid
 
 contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,10 +37,16 @@ class Service:
     """Ids of the points that full service uses in the plan."""
     accelerators: str = "on-demand and capacity price"
     """What an accelerator hour is valued at."""
+    window: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Number of the billing window of each step, (T,): a degradation cap holds in each. One window
+    unless given."""
 
     def __post_init__(self) -> None:
         steps, count = len(self.requests), len(self.points)
+        if not len(self.window):
+            object.__setattr__(self, "window", np.zeros(steps, dtype=np.int64))
         shapes = {
+            "window": (steps,),
             "full_cost_usd": (steps,),
             "full_carbon_g": (steps,),
             "accuracy": (count,),

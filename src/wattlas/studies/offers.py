@@ -30,7 +30,8 @@ from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
 from wattlas.tiers.savings import rule_share
-from wattlas.tiers.search import CARBON, GRID, PROFIT, Grid, scan_grid
+from wattlas.tiers.goal import CARBON, PROFIT
+from wattlas.tiers.grid import GRID, Grid, scan_grid
 from wattlas.tiers.selection import SegmentAdoption, segments
 from wattlas.tiers.sensitivity import Varied, sensitivities
 from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict

@@ -20,7 +20,8 @@ from wattlas.tiers.market import (
     saved,
 )
 from wattlas.tiers.offer import Offer, best, judge
-from wattlas.tiers.search import GRID, PROFIT, no_loss_usd, objective_value
+from wattlas.tiers.goal import PROFIT, no_loss_usd, objective_value
+from wattlas.tiers.grid import GRID
 from wattlas.units import G_PER_KG
 
 LEAST_GAIN = 1e-3

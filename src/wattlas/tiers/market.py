@@ -164,7 +164,7 @@ def lost_usd(market: Market, contract: Contract) -> np.ndarray:
 
 def saved(market: Market, contract: Contract) -> tuple[float, float]:
     """(grams, USD) that a request under the contract saves in the mean."""
-    grams, usd = market.savings.at(np.array([contract.share]))
+    grams, usd, _ = market.savings.at(np.array([contract.share]))
     return float(grams[contract.point, 0]), float(usd[contract.point, 0])
 
 

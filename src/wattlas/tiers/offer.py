@@ -18,25 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.tiers.market import (
-    Beside,
-    Contract,
-    Market,
-    beside,
-    contract_sums,
-)
-from wattlas.tiers.search import (
-    CARBON,
-    GRID,
-    PROFIT,
-    Grid,
-    SearchGoal,
-    no_loss_usd,
-    objective_value,
-    refined,
-    scan_grid,
-    sharp,
-)
+from wattlas.tiers.goal import CARBON, PROFIT, SearchGoal, apart, no_loss_usd, objective_value
+from wattlas.tiers.grid import GRID, Grid, scan_grid, sharp
+from wattlas.tiers.market import Beside, Contract, Market, beside, contract_sums
+from wattlas.tiers.search import refined
 from wattlas.units import G_PER_KG
 
 FALLBACKS_REFINED = 4
@@ -94,18 +79,18 @@ def best(
     fair: bool = True,
     grid: Grid | None = None,
     spare_usd: float = 0.0,
+    differing: tuple[Contract, ...] = (),
 ) -> Offer | None:
     """The contract of most profit, or of least carbon at no loss of profit; None where none is.
 
     `fair`: only offers by which those who adopt them gain in the mean. `grid`, where it was
     computed before, is not computed again. `spare_usd` is what the others bring, which a contract
-    for the sake of carbon may use up.
+    for the sake of carbon may use up. It is another contract than each of `others` and `differing`.
     """
     rest = beside(market, others)
-    grid = scan_grid(market, size, rest=rest) if grid is None else grid
-    goal = SearchGoal(objective, fair, -spare_usd - no_loss_usd(market))
-    value = goal.over(grid)
-    tops = value.reshape(len(value), -1).max(axis=1)
+    grid = scan_grid(market, size, rest=rest, spare_usd=spare_usd) if grid is None else grid
+    goal = SearchGoal(objective, fair, -spare_usd - no_loss_usd(market), (*others, *differing))
+    tops = _tops(grid, goal)
     fallbacks = np.argsort(-tops, kind="stable")
     if sharp(market, grid):
         fallbacks = fallbacks[np.isfinite(tops[fallbacks])][:FALLBACKS_REFINED]
@@ -131,10 +116,16 @@ def by_fallback(
             goal,
             (judge(market, c, rest=rest) for c in refined(market, rest, grid, f, goal)),
         )
-        if np.isfinite(row).any() or not sharp(market, grid)
+        if np.isfinite(top) or not sharp(market, grid)
         else None
-        for f, row in enumerate(goal.over(grid))
+        for f, top in enumerate(_tops(grid, goal))
     ]
+
+
+def _tops(grid: Grid, goal: SearchGoal) -> np.ndarray:
+    """The best value of each fallback on a grid, −inf where nothing is allowed; (F,)."""
+    count = len(grid.adoption)
+    return np.array([goal.along(grid.of_fallback(f), f)[0].max() for f in range(count)])
 
 
 def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer | None:
@@ -144,8 +135,9 @@ def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer
         offer
         for offer in offers
         if objective_value(offer, goal.objective) > 0
-        and offer.profit_gain_usd >= least
+        and offer.profit_gain_usd >= least - 1e-12 * market.price_usd * market.volume
         and (not goal.fair or offer.gain_usd >= -1e-9 * market.price_usd)
+        and apart(offer.contract, goal.others)
     ]
     return max(kept, key=lambda offer: objective_value(offer, goal.objective), default=None)
 

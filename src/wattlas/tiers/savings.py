@@ -1,85 +1,132 @@
 """What degrading a share of the requests saves, taken from the hours where it saves most carbon.
 
-For each candidate point the steps are ordered by the grams that a degraded request saves there;
-degrading a share φ of all requests takes them in that order. The sums are piecewise linear in φ,
-and concave in carbon. Steps in which nothing is saved are never taken: a degradation cap beyond
-them is not used.
+A degradation cap φ holds in every billing window by itself: in each, the steps are taken in the
+order of the grams that a degraded request saves there, up to the share φ of the window's requests.
+With d_w the share of all requests in window w and g_w(u) what the u-th part of them saves
+
+    G(φ) = Σ_w d_w · ∫_0^φ max(g_w(u), 0) du
+
+piecewise linear and concave in φ; money likewise, in the order of carbon. Steps in which no carbon
+is saved are never taken: a cap beyond them is not used.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError
 from wattlas.model.service import Service
-from wattlas.tiers.share import green_share
 
 
 @dataclass(frozen=True)
 class Savings:
-    """Sums over the share degraded, per request of the tier, one row per candidate point.
+    """Sums over the degradation cap, per request of the tier, for each candidate point.
 
-    `volume` (F, T + 1) are the shares at the kinks, from 0; `grams` and `usd` (F, T + 1) what is
-    saved up to them. `usable` (F,) is the share beyond which no carbon is saved.
+    `sums[f]` (4, K) are the caps at the kinks, from 0, then grams and USD saved and the share of
+    all requests degraded up to each. `usable` (F,) is the cap beyond which no carbon is saved, or
+    which the carbon rule cannot use.
     """
 
-    volume: np.ndarray
-    grams: np.ndarray
-    usd: np.ndarray
+    sums: tuple[np.ndarray, ...]
     usable: np.ndarray
 
-    def at(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(grams, USD) saved per request of the tier at degradation caps (I,), each (F, I)."""
-        rows = range(len(self.volume))
-        used = np.minimum(np.asarray(share, dtype=float)[None, :], self.usable[:, None])
-        grams = [np.interp(used[f], self.volume[f], self.grams[f]) for f in rows]
-        usd = [np.interp(used[f], self.volume[f], self.usd[f]) for f in rows]
-        shape = (len(self.volume), len(share))
-        return np.reshape(grams, shape), np.reshape(usd, shape)
+    def at(self, share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(grams, USD) saved per request of the tier, and the share degraded, at degradation caps
+        (I,); each (F, I).
+        """
+        caps = np.asarray(share, dtype=float)
+        grams, usd, used = np.zeros((3, len(self.sums), len(caps)))
+        for f, (kinks, *values) in enumerate(self.sums):
+            within = np.minimum(caps, self.usable[f])
+            grams[f], usd[f], used[f] = (np.interp(within, kinks, each) for each in values)
+        return grams, usd, used
 
     def used(self, point: int, share: float) -> float:
         """Share that is degraded in truth under a degradation cap."""
-        return float(min(share, self.usable[point]))
+        kinks, _, _, used = self.sums[point]
+        return float(np.interp(min(share, self.usable[point]), kinks, used))
+
+    def most_usd(self) -> np.ndarray:
+        """The most that each candidate saves per request of the tier, over all caps; (F,)."""
+        most = []
+        for (kinks, _, usd, _), usable in zip(self.sums, self.usable, strict=True):
+            at_end = np.interp(usable, kinks, usd)
+            most.append(max(float(usd[kinks <= usable].max(initial=0.0)), float(at_end)))
+        return np.array(most)
 
 
 def savings(service: Service, limit: float | np.ndarray = 1.0) -> Savings:
     """The sums for every candidate point of a service.
 
-    `limit` is the largest share that the carbon rule can use, 0..1, for all points or each (F,).
+    `limit` is the largest cap that the carbon rule can use, 0..1, for all points or each (F,).
     """
-    gain_g = service.full_carbon_g[None, :] - service.carbon_g
-    gain_usd = service.full_cost_usd[None, :] - service.cost_usd
+    sums = tuple(_summed(service, f) for f in range(len(service.points)))
+    useful = np.array([kinks[-1] for kinks, *_ in sums])
+    return Savings(sums, np.minimum(useful, limit))
+
+
+def _summed(service: Service, point: int) -> np.ndarray:
+    """The kinks of a point and its sums up to each, (4, K).
+
+    Each step in which carbon is saved is an interval of caps in which the sums have its slope.
+    """
+    gain_g = service.full_carbon_g - service.carbon_g[point]
+    gain_usd = service.full_cost_usd - service.cost_usd[point]
+    begin, end = degraded_between(service, gain_g)
     share = service.requests / service.requests.sum()
-    order = np.argsort(-gain_g, axis=1, kind="stable")
-    taken = share[order]
-    grams = np.take_along_axis(gain_g, order, axis=1)
-    usd = np.take_along_axis(gain_usd, order, axis=1)
-    useful = np.where(grams > 0, taken, 0.0).sum(axis=1)
-    return Savings(
-        volume=_from_zero(taken),
-        grams=_from_zero(taken * grams),
-        usd=_from_zero(taken * usd),
-        usable=np.minimum(useful, limit),
+    useful = (gain_g > 0) & (end > begin)
+    slope = np.divide(share, end - begin, out=np.zeros(len(share)), where=useful)
+    slopes = slope * np.stack([gain_g, gain_usd, np.ones(len(share))])
+    kinks, at = np.unique(
+        np.concatenate([[0.0], begin[useful], end[useful]]), return_inverse=True
     )
+    change = np.zeros((3, len(kinks)))
+    count = int(useful.sum())
+    for row, of_row in zip(change, slopes[:, useful], strict=True):
+        np.add.at(row, at[1 : 1 + count], of_row)
+        np.add.at(row, at[1 + count :], -of_row)
+    rises = np.cumsum(change, axis=1)[:, :-1] * np.diff(kinks)
+    return np.vstack([kinks, np.concatenate([np.zeros((3, 1)), np.cumsum(rises, axis=1)], axis=1)])
 
 
-def _from_zero(values: np.ndarray) -> np.ndarray:
-    summed = np.cumsum(values, axis=1)
-    return np.concatenate([np.zeros((len(values), 1)), summed], axis=1)
+def degraded_between(service: Service, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The caps between which each step is taken, dirtiest first within its window; (T,) each.
+
+    At a cap φ the share clip((φ − begin)/(end − begin), 0, 1) of a step's requests is degraded.
+    """
+    order = np.lexsort((-gain, service.window))
+    requests, window = service.requests[order], service.window[order]
+    first = np.flatnonzero(np.append(True, window[1:] != window[:-1]))
+    summed = np.cumsum(requests)
+    before = np.append(0.0, summed)[first]
+    number = np.cumsum(np.append(True, window[1:] != window[:-1])) - 1
+    total = np.append(summed[first[1:] - 1], summed[-1]) - before
+    upto = (summed - before[number]) / np.where(total > 0, total, 1.0)[number]
+    start = np.append(0.0, upto[:-1])
+    start[first] = 0.0
+    begin, end = np.empty(len(gain)), np.empty(len(gain))
+    begin[order], end[order] = start, upto
+    return begin, end
 
 
 def rule_share(service: Service, cap_share: float) -> np.ndarray:
-    """Share that the budget rule degrades at each point so that carbon stays within a cap; (F,).
+    """The least degradation cap at which each point keeps carbon within a cap; (F,).
 
     The cap is a share of what full service emits. 1 where degrading everything does not do.
     """
-    cap = cap_share * float(service.mean(service.full_carbon_g))
-    share = np.ones(len(service.points))
-    for f, green in enumerate(service.carbon_g):
-        lower = np.minimum(green, service.full_carbon_g)
-        with suppress(InfeasibleError):
-            share[f] = green_share(service.full_carbon_g, lower, cap, service.requests).share
-    return share
+    needed = (1.0 - cap_share) * float(service.mean(service.full_carbon_g))
+    every = savings(service).sums
+    return np.array(
+        [np.interp(needed, grams, kinks) if grams[-1] >= needed else 1.0
+         for kinks, grams, _, _ in every]
+    )  # fmt: skip
+
+
+def emitted_g(service: Service, point: int, share: float) -> np.ndarray:
+    """Grams per request of the tier in each step under a degradation cap, (T,)."""
+    gain = np.maximum(service.full_carbon_g - service.carbon_g[point], 0.0)
+    begin, end = degraded_between(service, gain)
+    width = np.where(end > begin, end - begin, 1.0)
+    emitted: np.ndarray = service.full_carbon_g - gain * np.clip((share - begin) / width, 0, 1)
+    return emitted

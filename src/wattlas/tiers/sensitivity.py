@@ -16,7 +16,7 @@ from wattlas.model.users import Prior, Segment, Users
 from wattlas.tiers.market import market
 from wattlas.tiers.offer import Offer, best
 from wattlas.tiers.population import population
-from wattlas.tiers.search import PROFIT
+from wattlas.tiers.goal import PROFIT
 
 COUNT = 4000
 """Draws of each variation, fewer than of the design itself."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from wattlas.tiers.market import Market
 from wattlas.tiers.offer import Offer
-from wattlas.tiers.search import PROFIT
+from wattlas.tiers.goal import PROFIT
 from wattlas.units import G_PER_KG
 
 LEAST = 1e-3
