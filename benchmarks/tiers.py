@@ -16,11 +16,11 @@ from wattlas.model.service import Service
 from wattlas.model.users import Users
 from wattlas.tiers import market as markets
 from wattlas.tiers.binned import logistic
+from wattlas.tiers.goal import CARBON, PROFIT
+from wattlas.tiers.grid import scan_grid
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import best
 from wattlas.tiers.population import population
-from wattlas.tiers.goal import CARBON, PROFIT
-from wattlas.tiers.grid import scan_grid
 
 SIZES = {"tiny": (2_000, 5, 30), "whole": (100_000, 50, 200)}
 """Users, candidate fallbacks, discounts and shares each."""

@@ -68,7 +68,6 @@ def test_an_offer_brings_what_it_brings_by_hand(case: Case, tmp_path: Path) -> N
     assert design.most.carbon_saved_kg == pytest.approx(float(by_hand["kg"]), rel=1e-6)
 
 
-@wrong_today("a tenth of it: discounts that the saving at a share of 1 cannot pay are left out")
 def test_the_offer_of_most_profit_is_the_best_of_all_discounts(tmp_path: Path) -> None:
     """Nothing on a plain grid of fair offers earns more than what the design reports."""
     by_hand = DEAR_AND_DIRTY.figures(*grid(0.06))
@@ -78,7 +77,6 @@ def test_the_offer_of_most_profit_is_the_best_of_all_discounts(tmp_path: Path) -
     assert design.most.profit_gain_usd >= 0.99 * best
 
 
-@wrong_today("a twentieth of it, for the same reason")
 def test_the_cleanest_offer_is_the_best_of_all_discounts(tmp_path: Path) -> None:
     """Nothing on a plain grid of fair offers at no loss of profit saves more carbon."""
     by_hand = DEAR_AND_DIRTY.figures(*grid(0.06))
@@ -90,7 +88,6 @@ def test_the_cleanest_offer_is_the_best_of_all_discounts(tmp_path: Path) -> None
     assert design.cleanest.carbon_saved_kg >= 0.99 * best
 
 
-@wrong_today("no offer, since the search ends at a discount of a hair where none was meant")
 def test_an_offer_without_a_discount_is_found(tmp_path: Path) -> None:
     """A promise at no discount saves carbon and earns a little: it is what is offered."""
     share = np.linspace(0, 1, 401)
@@ -115,7 +112,6 @@ def test_the_placement_keeps_what_the_design_promises(tmp_path: Path) -> None:
     assert placed.totals.carbon_kg <= full_kg * (1 - 0.2 * chosen.adoption) * (1 + 1e-6)
 
 
-@wrong_today("three copies of one contract")
 def test_several_contracts_differ(tmp_path: Path) -> None:
     """A further contract is another floor, or differs by a hundredth in discount or share."""
     case = replace(DEAR_AND_CLEAN, scale=0.01)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from wattlas.model.service import Service
 from wattlas.tiers.market import Contract, Market, market
 from wattlas.tiers.population import Population
+from wattlas.tiers.savings import rule_share
 from wattlas.tiers.utility import Taste
 
 PRICE = 1.0
@@ -94,32 +95,103 @@ def one_user(
     return market(one, Population(taste, np.ones(1), scale), PRICE)
 
 
+def dirty_hours(seed: int) -> Market:
+    """A few users and steps; what a fallback saves of carbon and of money may go together or not.
+
+    Fallbacks take less energy and more or less of accelerators, so that they may save money in the
+    dirtiest hours alone, or in the cleanest alone. Some carbon rules bind, some users may leave.
+    """
+    draw = np.random.default_rng(seed)
+    steps, floors, users = (int(draw.integers(1, most)) for most in (13, 4, 5))
+    grams, price = draw.uniform(50, 900, steps), draw.uniform(10, 350, steps)
+    order = draw.integers(0, 3)
+    if order < 2:
+        price, grams = np.sort(price), np.sort(grams)[:: 1 if order == 0 else -1]
+    energy = np.append(1.0, np.sort(draw.uniform(0.1, 0.98, floors))[::-1])
+    accelerators = np.append(1.0, draw.uniform(0.5, 1.5, floors)) * draw.uniform(0, 0.5)
+    cost = np.outer(energy, price / 350 * draw.uniform(0.05, 0.5)) + accelerators[:, None]
+    late = draw.uniform(500, 1500, floors)
+    served = Service(
+        klass="chat",
+        latency_budget_ms=1000.0,
+        requests=draw.integers(1, 9, steps).astype(float),
+        full_accuracy=0.9,
+        full_latency_ms=500.0,
+        full_cost_usd=cost[0],
+        full_carbon_g=energy[0] * grams,
+        points=tuple(f"o{n}" for n in range(floors)),
+        accuracy=0.9 - draw.uniform(0, 0.4, floors),
+        latency_ms=late,
+        latest_ms=late,
+        cost_usd=cost[1:],
+        carbon_g=np.outer(energy[1:], grams),
+    )
+    k_a = draw.uniform(0.1, 0.9, users)
+    taste = Taste(
+        draw.beta(0.6, 2.0, users) * draw.choice([0.0, 0.05, 1.0]),
+        k_a,
+        draw.uniform(0.0, 1.0 - k_a),
+        draw.uniform(0.0, 3.0, users),
+        draw.lognormal(0.5, 0.6, users),
+    )
+    outside = [None, None, -0.25, 0.0, 0.3][draw.integers(0, 5)]
+    kinds = Population(
+        taste,
+        draw.integers(1, 5, users).astype(float),
+        float(draw.choice([0.0, 0.01, 0.02, 0.05, 0.2])),
+        float(draw.choice([0.0, 0.05, 0.08])),
+        outside,
+    )
+    cap = [None, None, 0.9, 0.8, 0.6][draw.integers(0, 5)]
+    return market(served, kinds, PRICE, usable=1.0 if cap is None else rule_share(served, cap))
+
+
 def brute_force(
-    of: Market, objective: str, fair: bool, shares: np.ndarray, discounts: np.ndarray
-) -> float:
-    """The best profit gain or carbon saved over a grid, from the formulas, user by user."""
-    top = -np.inf
-    base = totals(of, ())
+    of: Market, shares: np.ndarray, discounts: np.ndarray
+) -> dict[tuple[str, bool], float]:
+    """The best profit gain and carbon saved over a grid, of any offers and of fair ones.
+
+    From the formulas, with its own sums over steps and users.
+    """
+    best: dict[tuple[str, bool], float] = {}
+    n, margin = of.requests, PRICE - of.full_cost_usd
+    alone = _two(of, np.full((1, len(n)), -1e9))[1][0]
     for f in range(len(of.service.points)):
-        for share in shares:
-            usd, g = _served(of, Contract(f, 0.0, float(share)))
-            used = min(share, of.savings.usable[f])
-            lost = used * of.felt_usd[:, f] - of.concern * (of.full_carbon_g - g)
-            gain = discounts[:, None] * PRICE - lost[None, :]
-            chance, standard = _two(of, gain - of.people.status_quo_usd)
-            earned = chance * ((1 - discounts[:, None]) * PRICE - usd)
-            profit = (earned + standard * (PRICE - of.full_cost_usd)) @ of.requests - base[0]
-            saved = (chance * (of.full_carbon_g - g)) @ of.requests / 1e3
-            value = profit if objective == "profit" else saved
-            ok = np.ones(len(discounts), bool) if objective == "profit" else profit >= 0
-            if fair:
-                ok &= (chance * gain) @ of.requests >= 0
-            top = max(top, float(np.where(ok, value, -np.inf).max()))
-    return top
+        grams, usd, used = _saved_by_share(of, f, np.minimum(shares, of.savings.usable[f]))
+        lost = used[:, None] * of.felt_usd[:, f] - grams[:, None] * of.concern
+        gain = discounts[None, :, None] * PRICE - lost[:, None, :]
+        chance, standard = _two(of, gain - of.people.status_quo_usd)
+        earned = margin + usd[:, None] - discounts * PRICE
+        profit = (chance @ n) * earned + ((standard - alone) @ n) * margin
+        kg, gained = (chance @ n) * grams[:, None] / 1e3, (chance * gain) @ n
+        for objective, value in (("profit", profit), ("carbon", kg)):
+            for fair in (True, False):
+                ok = (profit >= 0) | (objective == "profit")
+                top = float(np.where(ok & ((gained >= 0) | (not fair)), value, -np.inf).max())
+                best[objective, fair] = max(best.get((objective, fair), -np.inf), top)
+    return best
+
+
+def _saved_by_share(
+    of: Market, point: int, shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(grams, USD, share degraded) per request, step by step, most saving of carbon first; (I,)."""
+    served = of.service
+    part_of = served.requests / served.requests.sum()
+    gain = served.full_carbon_g - served.carbon_g[point]
+    left = shares.copy()
+    grams, usd, used = np.zeros((3, len(shares)))
+    for t in np.argsort(-gain, kind="stable"):
+        part = np.minimum(left, part_of[t]) * (gain[t] > 0)
+        left -= part
+        grams += part * gain[t]
+        usd += part * (served.full_cost_usd[t] - served.cost_usd[point, t])
+        used += part
+    return grams, usd, used
 
 
 def _two(of: Market, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Chance of the contract and of the standard, (discounts, users), leaving where one may."""
+    """Chance of the contract and of the standard, (…, users), leaving where one may."""
     mu, stay = of.people.scale_usd, np.broadcast_to(of.standing_usd, worth.shape)
     if mu > 0:
         top = np.maximum(np.maximum(worth, 0.0), -stay)
@@ -161,7 +233,7 @@ def _served(of: Market, one: Contract) -> tuple[float, float]:
     served = of.service
     share = served.requests / served.requests.sum()
     gain = served.full_carbon_g - served.carbon_g[one.point]
-    left, usd, grams = one.share, 0.0, 0.0
+    left, usd, grams = min(one.share, float(of.savings.usable[one.point])), 0.0, 0.0
     for t in np.argsort(-gain, kind="stable"):
         part = min(left, share[t]) if gain[t] > 0 else 0.0
         left -= part

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.tiers.markets import PRICE, made, markets, totals
 from wattlas.model.service import Service
+from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.ladder import judged_together, ladder
 from wattlas.tiers.market import (
     Contract,
@@ -21,7 +22,6 @@ from wattlas.tiers.market import (
 )
 from wattlas.tiers.offer import best, judge
 from wattlas.tiers.population import Population
-from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.utility import Taste
 
 

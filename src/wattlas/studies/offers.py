@@ -25,13 +25,13 @@ from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
 from wattlas.placement.tables.service_costs import serving
+from wattlas.tiers.goal import CARBON, PROFIT
+from wattlas.tiers.grid import GRID, Grid, scan_grid
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
 from wattlas.tiers.savings import rule_share
-from wattlas.tiers.goal import CARBON, PROFIT
-from wattlas.tiers.grid import GRID, Grid, scan_grid
 from wattlas.tiers.selection import SegmentAdoption, segments
 from wattlas.tiers.sensitivity import Varied, sensitivities
 from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict

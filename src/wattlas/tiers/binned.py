@@ -28,6 +28,8 @@ FEWEST_BINS = 200
 REACH = 36.0
 """σ(±36) is 0 or 1 in double precision."""
 THREADS = 2
+FEW = 32
+"""Users who need no bins."""
 BLOCK = 2048
 """Users whose columns stay in the processor's cache while all shares are gone through."""
 
@@ -74,8 +76,10 @@ class OfferAxes:
 def user_sums(users: Choosers, offers: OfferAxes, finer: float = 1.0) -> UserSums:
     """Sums over users for every fallback, share and discount; `finer` divides the bins' width.
 
-    L = share·felt − grams·concern
+    L = share·felt − grams·concern. A few users are summed as they are: that is exact, and quicker.
     """
+    if len(users.requests) <= FEW:
+        return _exact_sums(users, offers)
     edges = _edges(offers.discount_usd, users.scale_usd, finer)
     fallbacks, shares, bins = *offers.share.shape, len(edges)
     felt = np.asfortranarray(users.felt)
@@ -104,6 +108,20 @@ def user_sums(users: Choosers, offers: OfferAxes, finer: float = 1.0) -> UserSum
         ]
     )
     return UserSums(by_weight[0], by_weight[1], by_weight[2:])
+
+
+def _exact_sums(users: Choosers, offers: OfferAxes) -> UserSums:
+    """As `user_sums`, without bins."""
+    weighed = np.concatenate([np.ones((1, len(users.requests))), users.weights]) * users.requests
+    shape = (*offers.share.shape, len(offers.discount_usd))
+    sums, lost_sum = np.zeros((len(weighed), *shape)), np.zeros(shape)
+    for f, (share, grams) in enumerate(zip(offers.share, offers.grams, strict=True)):
+        lost = share[:, None] * users.felt[:, f] - grams[:, None] * users.concern
+        over = offers.discount_usd[None, :, None] - (lost + users.beyond)[:, None, :]
+        chance = logistic(over / users.scale_usd) if users.scale_usd else (over >= 0).astype(float)
+        sums[:, f] = np.moveaxis(chance @ weighed.T, -1, 0)
+        lost_sum[f] = np.einsum("iju,iu->ij", chance, lost * users.requests)
+    return UserSums(sums[0], lost_sum, sums[1:])
 
 
 def logistic(z: np.ndarray) -> np.ndarray:

@@ -100,15 +100,11 @@ class SearchGoal:
                 rooms.append(np.maximum(away, off) - 1.01 * APART)
         return rooms
 
-    def gained_usd(self, market: Market, rest: Beside, contract: Contract) -> float:
-        """What those who adopt a contract gain over the window; it must not be negative."""
-        if not self.fair:
-            return 0.0
+    def rooms_usd(self, market: Market, rest: Beside, contract: Contract) -> tuple[float, float]:
+        """What those who adopt a contract gain over the window, and how far its profit is above the
+        least: neither may be negative, 0 where it may be anything.
+        """
         sums = contract_sums(market, contract, rest)
-        return sums.adopted * sums.gain_usd
-
-    def earned_usd(self, market: Market, rest: Beside, contract: Contract) -> float:
-        """How far its profit is above the least; it must not be negative."""
-        if self.objective == PROFIT:
-            return 0.0
-        return contract_sums(market, contract, rest).profit_gain_usd - self.least_usd
+        gained = sums.adopted * sums.gain_usd if self.fair else 0.0
+        earned = sums.profit_gain_usd - self.least_usd if self.objective == CARBON else 0.0
+        return gained, earned

@@ -1,9 +1,9 @@
 """Several contracts at once: each is made best while the others stand, until none gets better.
 
-Two tiers, standard and one contract, are the default; a further contract is added while it is worth
-more than `LEAST_GAIN`. Beware that a logit population takes a second label for something new: with
-μ > 0 part of what a further contract brings is that, and the share that it takes from the others
-says so (docs/offers.md).
+Two tiers, standard and one contract, are the default. A logit population takes a second label for
+something new: with μ > 0 a mere copy of a contract brings something. So a further contract differs
+from the others, and is added while all together bring more by `LEAST_GAIN` than they would with
+a copy of one of them (docs/offers.md).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.tiers.goal import PROFIT, no_loss_usd, objective_value
+from wattlas.tiers.grid import GRID
 from wattlas.tiers.market import (
     Contract,
     Market,
@@ -20,8 +22,6 @@ from wattlas.tiers.market import (
     saved,
 )
 from wattlas.tiers.offer import Offer, best, judge
-from wattlas.tiers.goal import PROFIT, no_loss_usd, objective_value
-from wattlas.tiers.grid import GRID
 from wattlas.units import G_PER_KG
 
 LEAST_GAIN = 1e-3
@@ -90,12 +90,18 @@ def ladder(
     current = judged_together(market, (first.contract,))
     while len(current.offers) < most:
         wider = _ascended(market, current, objective, size, fair)
-        if objective_value(wider, objective) <= objective_value(current, objective) * (
+        if objective_value(wider, objective) <= _with_a_copy(market, current, objective) * (
             1 + LEAST_GAIN
         ):
             break
         current = wider
     return current
+
+
+def _with_a_copy(market: Market, current: Ladder, objective: str) -> float:
+    """What the contracts bring, or with one of them offered twice, whichever is more."""
+    copied = [judged_together(market, (*current.contracts, each)) for each in current.contracts]
+    return max(objective_value(ladder, objective) for ladder in (current, *copied))
 
 
 def _ascended(market: Market, current: Ladder, objective: str, size: int, fair: bool) -> Ladder:
@@ -108,7 +114,11 @@ def _ascended(market: Market, current: Ladder, objective: str, size: int, fair: 
     first = _next(market, current.contracts, objective, size, fair)
     behind = replace(market, requests=market.requests * choice(market, current.contracts)[:, 0])
     somebody = behind.volume > 1e-9 * market.volume
-    second = best(behind, objective, size=size, fair=fair) if somebody else None
+    second = (
+        best(behind, objective, size=size, fair=fair, differing=current.contracts)
+        if somebody
+        else None
+    )
     starts = [first, None if second is None else second.contract]
     tried = [
         _in_turn(

@@ -156,16 +156,15 @@ def lost_usd(market: Market, contract: Contract) -> np.ndarray:
 
     Negative for users to whom the carbon is worth more than the quality.
     """
-    grams, _ = saved(market, contract)
-    used = market.savings.used(contract.point, contract.share)
+    grams, _, used = market.savings.of(contract.point, contract.share)
     lost: np.ndarray = used * market.felt_usd[:, contract.point] - grams * market.concern
     return lost
 
 
 def saved(market: Market, contract: Contract) -> tuple[float, float]:
     """(grams, USD) that a request under the contract saves in the mean."""
-    grams, usd, _ = market.savings.at(np.array([contract.share]))
-    return float(grams[contract.point, 0]), float(usd[contract.point, 0])
+    grams, usd, _ = market.savings.of(contract.point, contract.share)
+    return grams, usd
 
 
 def gain_usd(market: Market, contract: Contract) -> np.ndarray:

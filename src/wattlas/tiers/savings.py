@@ -42,10 +42,16 @@ class Savings:
             grams[f], usd[f], used[f] = (np.interp(within, kinks, each) for each in values)
         return grams, usd, used
 
+    def of(self, point: int, share: float) -> tuple[float, float, float]:
+        """The same at one point and cap."""
+        kinks, *values = self.sums[point]
+        within = min(share, float(self.usable[point]))
+        grams, usd, used = (float(np.interp(within, kinks, each)) for each in values)
+        return grams, usd, used
+
     def used(self, point: int, share: float) -> float:
         """Share that is degraded in truth under a degradation cap."""
-        kinks, _, _, used = self.sums[point]
-        return float(np.interp(min(share, self.usable[point]), kinks, used))
+        return self.of(point, share)[2]
 
     def most_usd(self) -> np.ndarray:
         """The most that each candidate saves per request of the tier, over all caps; (F,)."""
@@ -78,9 +84,7 @@ def _summed(service: Service, point: int) -> np.ndarray:
     useful = (gain_g > 0) & (end > begin)
     slope = np.divide(share, end - begin, out=np.zeros(len(share)), where=useful)
     slopes = slope * np.stack([gain_g, gain_usd, np.ones(len(share))])
-    kinks, at = np.unique(
-        np.concatenate([[0.0], begin[useful], end[useful]]), return_inverse=True
-    )
+    kinks, at = np.unique(np.concatenate([[0.0], begin[useful], end[useful]]), return_inverse=True)
     change = np.zeros((3, len(kinks)))
     count = int(useful.sum())
     for row, of_row in zip(change, slopes[:, useful], strict=True):

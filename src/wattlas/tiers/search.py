@@ -67,9 +67,26 @@ def _climbed(
         if not np.isfinite(value[i]):
             break
         before, contract = contract, Contract(contract.point, float(where[i]), float(shares[i]))
-        if i not in (0, len(shares) - 1) or contract.share == before.share:
-            steps = (step_of(shares), step_of(discounts))
+        still = contract.share == before.share and abs(contract.discount - before.discount) <= HAIR
+        if still or not (
+            _at_end(contract.share, shares, 0.0, most)
+            or _at_end(contract.discount, discounts, 0.0, 1.0)
+        ):
+            steps = (step_of(shares), max(step_of(discounts), _slope(value, where, i)))
     return _settled(market, rest, contract, steps, goal)
+
+
+def _at_end(value: float, axis: np.ndarray, least: float, most: float) -> bool:
+    """Whether a value lies at an end of what was looked at, and more could be looked at there."""
+    near = 0.5 * step_of(axis)
+    low, high = float(axis[0]), float(axis[-1])
+    return (value < low + near and low > least) or (value > high - near and high < most)
+
+
+def _slope(value: np.ndarray, where: np.ndarray, i: int) -> float:
+    """How far the best discount moves from share `i` to the next that is allowed on either side."""
+    beside = [n for n in (i - 1, i + 1) if 0 <= n < len(value) and np.isfinite(value[n])]
+    return max((abs(float(where[n] - where[i])) for n in beside), default=0.0)
 
 
 def _settled(
@@ -96,7 +113,7 @@ def _settled(
 def _toward(
     at: Callable[[float], Contract | None], share: float, end: float, step: float
 ) -> Contract | None:
-    """The nearest share on the way to an end at which a contract is kept; doubling, then halving."""
+    """The nearest share toward an end at which a contract is kept: by doubling, then halving."""
     bad, good = share, at(share)
     while good is None and bad != end:
         onward = bad + float(np.clip(end - bad, -step, step))
@@ -118,10 +135,16 @@ def _kept(
     A larger discount is fairer, a smaller one earns more.
     """
     near = 1e-9 * market.price_usd * market.volume
-    contract = _moved(contract, step, lambda c: goal.gained_usd(market, rest, c), near)
-    contract = _moved(contract, -step, lambda c: goal.earned_usd(market, rest, c), near)
-    rooms = (goal.gained_usd(market, rest, contract), goal.earned_usd(market, rest, contract))
-    return contract if min(rooms) >= -near * 1e-3 else None
+
+    def room(side: int) -> Callable[[Contract], float]:
+        return lambda moved: goal.rooms_usd(market, rest, moved)[side]
+
+    for side, way in enumerate((step, -step)):
+        if min(goal.rooms_usd(market, rest, contract)) >= 0:
+            return contract
+        contract = _moved(contract, way, room(side), near)
+    kept = min(goal.rooms_usd(market, rest, contract)) >= -1e-3 * near
+    return contract if kept else None
 
 
 def _moved(

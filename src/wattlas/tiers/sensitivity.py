@@ -13,10 +13,10 @@ import numpy as np
 
 from wattlas.model.service import Service
 from wattlas.model.users import Prior, Segment, Users
+from wattlas.tiers.goal import PROFIT
 from wattlas.tiers.market import market
 from wattlas.tiers.offer import Offer, best
 from wattlas.tiers.population import population
-from wattlas.tiers.goal import PROFIT
 
 COUNT = 4000
 """Draws of each variation, fewer than of the design itself."""

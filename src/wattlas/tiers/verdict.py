@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wattlas.tiers.goal import PROFIT
 from wattlas.tiers.market import Market
 from wattlas.tiers.offer import Offer
-from wattlas.tiers.goal import PROFIT
 from wattlas.units import G_PER_KG
 
 LEAST = 1e-3
