@@ -10,7 +10,6 @@ import pytest
 
 import wattlas
 from tests.acceptance.one_floor import Answer, Case, Taste
-from tests.acceptance.small_world import wrong_today
 
 FULL = Answer(accuracy=0.86, kwh=0.6e-3, gpu_h=1.2e-4, ttft_ms=60)
 LEAN = Answer(accuracy=0.72, kwh=0.25e-3, gpu_h=1.5e-4, ttft_ms=90)
@@ -101,7 +100,6 @@ def test_an_offer_without_a_discount_is_found(tmp_path: Path) -> None:
     assert saved >= 0.99 * best
 
 
-@wrong_today("a fiftieth less carbon: requests are degraded in the hours that save most money")
 def test_the_placement_keeps_what_the_design_promises(tmp_path: Path) -> None:
     """Those under a contract with `cap_share: 0.8` emit a fifth less than in full service."""
     found = wattlas.design_tiers(DEAR_AND_CLEAN.world(tmp_path, cap_share=0.8), sensitive=False)

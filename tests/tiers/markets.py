@@ -108,7 +108,8 @@ def dirty_hours(seed: int) -> Market:
     if order < 2:
         price, grams = np.sort(price), np.sort(grams)[:: 1 if order == 0 else -1]
     energy = np.append(1.0, np.sort(draw.uniform(0.1, 0.98, floors))[::-1])
-    accelerators = np.append(1.0, draw.uniform(0.5, 1.5, floors)) * draw.uniform(0, 0.5)
+    least, most = (1.0, 1.6) if order == 0 else (0.5, 1.5)
+    accelerators = np.append(1.0, draw.uniform(least, most, floors)) * draw.uniform(0, 0.5)
     cost = np.outer(energy, price / 350 * draw.uniform(0.05, 0.5)) + accelerators[:, None]
     late = draw.uniform(500, 1500, floors)
     served = Service(

@@ -6,11 +6,21 @@ allow. A tier says how far that may go and how often. Siris et al. 2026.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from wattlas.errors import Problem
-from wattlas.model.checks import SHARE, Bounds, numbers, refuse, series, texts, words
+from wattlas.model.checks import (
+    NOT_NEGATIVE,
+    SHARE,
+    Bounds,
+    numbers,
+    rates,
+    refuse,
+    series,
+    texts,
+    words,
+)
 from wattlas.model.objective import Window
 
 FACTOR = Bounds(low=1.0, fix="The floor of a tier may be slower than full service, never faster.")
@@ -44,6 +54,36 @@ class ShareCap:
         yield from series(self, at, "points", str)
         yield from numbers(self, at, SHARE, "share_max")
         yield from words(self, at, window=Window)
+
+
+@dataclass(frozen=True)
+class CarbonCap:
+    """At most so much carbon from all requests together, window by window.
+
+        Σ_{t in window} Σ c·x  ≤  tonnes of the window
+
+    What a design of tiers says that they save is delivered by the placement that offers them: it
+    emits at most what full service does, less that. `t_by_window` holds the tonnes of each window
+    by its first month or day in UTC, as `2023-07` or `2023-07-14`; one not named has no cap.
+    """
+
+    id: str
+    t_by_window: Mapping[str, float]
+    window: Window = Window.MONTH
+    contract: str = ""
+    """The tiers that it belongs to; empty where the cap stands by itself."""
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        at = f"carbon_caps.{self.id}."
+        yield from texts(self, at, "id")
+        yield from texts(self, at, "contract", empty=True)
+        yield from rates(self, at, "t_by_window", NOT_NEGATIVE)
+        yield from words(self, at, window=Window)
+        if self.window is Window.HOUR:
+            yield Problem(f"{at}window", "is an hour", "Choose day, month or all.")
 
 
 @dataclass(frozen=True)

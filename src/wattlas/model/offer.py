@@ -61,7 +61,7 @@ def full_service(scenario: Scenario) -> Scenario:
         replace(k, points=tuple(p for p in k.points or every if p not in shut.get(k.id, ())))
         for k in scenario.classes
     )
-    return replace(scenario, classes=classes, share_caps=())
+    return replace(scenario, classes=classes, share_caps=(), carbon_caps=())
 
 
 def withdrawn(scenario: Scenario) -> Scenario:
@@ -80,6 +80,7 @@ def withdrawn(scenario: Scenario) -> Scenario:
         points=tuple(o for o in scenario.points if not o.contract),
         demand_per_h=demand,
         share_caps=tuple(cap for cap in scenario.share_caps if not cap.contract),
+        carbon_caps=tuple(cap for cap in scenario.carbon_caps if not cap.contract),
         tiers=(),
     )
 

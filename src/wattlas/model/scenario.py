@@ -22,7 +22,7 @@ from wattlas.model.checks import (
     texts,
     words,
 )
-from wattlas.model.contract import ShareCap, Tier
+from wattlas.model.contract import CarbonCap, ShareCap, Tier
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import ACCELERATORS, Metro, Region, ServiceNode
 from wattlas.model.network import Network
@@ -62,7 +62,9 @@ class Scenario:
     objective: Objective = field(default_factory=Objective)
     solver: Solver = Solver.AUTO
     share_caps: tuple[ShareCap, ...] = ()
-    """Promises on how many requests may be degraded; see `offer`."""
+    """How many requests may be degraded at most; see `offer`."""
+    carbon_caps: tuple[CarbonCap, ...] = ()
+    """How much all requests may emit at most; see `TierDesign.scenario`."""
     tiers: tuple[Tier, ...] = ()
     """The contracts behind them."""
     users: Users | None = None
@@ -109,7 +111,7 @@ class Scenario:
             if not things:
                 yield Problem(name, "is empty", "Give at least one.")
             yield from once(f"{name}.", (thing.id for thing in things))
-        for name in ("residency", "share_caps", "tiers"):
+        for name in ("residency", "share_caps", "carbon_caps", "tiers"):
             yield from once(f"{name}.", (thing.id for thing in getattr(self, name)))
 
     def _references(self) -> Iterator[Problem]:
@@ -329,6 +331,7 @@ _TUPLES: dict[str, type] = {
     "points": OperatingPoint,
     "residency": Residency,
     "share_caps": ShareCap,
+    "carbon_caps": CarbonCap,
     "tiers": Tier,
     "provenance": Provenance,
 }

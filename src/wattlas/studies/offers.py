@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.contract import Tier
+from wattlas.model.contract import CarbonCap, Tier
+from wattlas.model.objective import Window
 from wattlas.model.offer import offer as offered
 from wattlas.model.offer import withdrawn
 from wattlas.model.plan import Plan
@@ -24,19 +25,25 @@ from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
-from wattlas.placement.tables.service_costs import serving
+from wattlas.placement.problem.limit import window_of
+from wattlas.placement.tables.service_costs import carbon_t, serving
 from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.grid import GRID, Grid, scan_grid
 from wattlas.tiers.ladder import Ladder, ladder
 from wattlas.tiers.market import Market, market
 from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
-from wattlas.tiers.savings import rule_share
+from wattlas.tiers.savings import emitted_g, rule_share
 from wattlas.tiers.selection import SegmentAdoption, segments
 from wattlas.tiers.sensitivity import Varied, sensitivities
 from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict
+from wattlas.units import G_PER_T
 
 GREEN = "green"
+WINDOW = Window.MONTH
+"""The billing window of the contracts."""
+ROUNDING = 1e-9
+"""A cap is this much wider than what was computed, relative: the design itself must keep it."""
 OBJECTIVES = (PROFIT, CARBON)
 Progress = Callable[[str, float], None]
 
@@ -88,7 +95,22 @@ class TierDesign:
             everywhere = tuple(o.id for o in base.points)
             closed = tuple(replace(k, points=k.points or everywhere) for k in base.classes)
             base = replace(base, points=(*base.points, *more), classes=closed)
-        return offered(base, tiers) if tiers else base
+        if not tiers:
+            return base
+        whole = offered(base, tiers)
+        return replace(whole, carbon_caps=(*whole.carbon_caps, self._carbon_cap()))
+
+    def _carbon_cap(self) -> CarbonCap:
+        """What the offers say that they save, kept: full service's carbon less that, by window."""
+        hours = self.plan.scenario.hours
+        tonnes = carbon_t(self.plan)
+        for design in self.designs:
+            tonnes -= _saved_t(design)
+        label = window_of(hours.utc, WINDOW)
+        names, number = np.unique(label, return_inverse=True)
+        most = np.bincount(number, tonnes) * (1 + ROUNDING)
+        caps = dict(zip(map(str, names), most.tolist(), strict=True))
+        return CarbonCap("carbon of the tiers", caps, WINDOW, contract=GREEN)
 
     def split(self) -> Table | None:
         """What geography, tiers, and both save in the placement; None where there is no tier.
@@ -149,6 +171,23 @@ def design_tiers(
         sold_to = market(service, population(who, price), price, scale=who.ends, usable=usable)
         designs.append(_designed(sold_to, who, wanted, fair, size, sensitive, usable))
     return TierDesign(placement, wanted, tuple(designs), menu)
+
+
+def _saved_t(design: Design) -> np.ndarray:
+    """What the contracts of a design save in each step, tCO2e, (T,)."""
+    served = design.service
+    saved = np.zeros(len(served.requests))
+    for offer, adoption in zip(design.ladder.offers, design.ladder.adoption, strict=True):
+        usable = min(offer.share, _usable(design, offer))
+        less_g = served.full_carbon_g - emitted_g(served, offer.contract.point, usable)
+        saved += adoption * served.requests * less_g / G_PER_T
+    return saved
+
+
+def _usable(design: Design, offer: Offer) -> float:
+    """The degradation cap beyond which an offer's fallback is not used."""
+    assert design.market is not None
+    return float(design.market.savings.usable[offer.contract.point])
 
 
 def price_of(scenario: Scenario, users: Users, klass: str) -> float:
@@ -228,13 +267,14 @@ def _tiers(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Ti
         late = float(design.service.latest_ms[at]) / klass.latency_budget_ms
         yield Tier(
             id="-".join(parts),
-            share_max=min(each.degraded, 1.0),
+            share_max=min(each.share, _usable(design, each), 1.0),
             adoption=min(adoption, 1.0),
             accuracy_min=float(design.service.accuracy[at]),
             latency_factor=max(late * (1 + 1e-9), 1.0),
             discount=each.discount,
             classes=(klass.id,),
             points=(each.fallback,),
+            window=WINDOW,
         )
 
 

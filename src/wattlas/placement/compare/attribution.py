@@ -1,7 +1,8 @@
 """What geography saves, what the tiers save, and what both save together.
 
-All against the same service: everybody in full at the nearest place with room. Geography moves
-requests and degrades none; the tiers degrade as promised and move none; both do both. What they
+All against the same service: everybody in full at the nearest region with capacity. Geography moves
+requests and degrades none; the tiers degrade up to their caps and move none (carbon caps of the
+plan aside, which hold where it places requests); both do both. What they
 save together is not the sum: a request that moved to a clean grid has less to gain from a smaller
 model, and a smaller model frees room where power is cheap.
 """
@@ -63,7 +64,7 @@ def split(scenario: Scenario, placed: Plan | None = None) -> Table:
 
 @dataclass(frozen=True)
 class _Still:
-    """(USD, kg) of a stretch of time in which nothing moves: in full, and degraded as promised.
+    """(USD, kg) of a stretch of time in which nothing moves: in full, and degraded up to the caps.
 
     `clash` are its steps that have no placement.
     """
@@ -97,8 +98,10 @@ def _held(instance: Instance, base: Solution) -> Instance:
     np.add.at(demand, (pair.ravel(), flows.hour), flows.value)
     here = np.arange(len(instance.capacity))[None, :] == place[:, None]
     shed = place == len(instance.capacity)
+    held = instance.rows_of(source)
     return replace(
-        instance.rows_of(source),
+        held,
+        scenario=replace(held.scenario, carbon_caps=()),
         demand=demand,
         allowed=instance.allowed[source] & here[:, :, None],
         unserved_usd=np.where(shed, instance.unserved_usd[source], np.nan),

@@ -5,6 +5,7 @@
 from wattlas.placement.constraints import capacity as capacity
 from wattlas.placement.constraints import mean_accuracy as mean_accuracy
 from wattlas.placement.constraints import objective_cap as objective_cap
+from wattlas.placement.constraints import carbon_cap as carbon_cap
 from wattlas.placement.constraints import degraded_share as degraded_share
 from wattlas.placement.constraints import start_up as start_up
 from wattlas.placement.constraints import state_move as state_move

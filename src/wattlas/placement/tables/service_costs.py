@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
+from wattlas.model.objective import Window
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.users import Accelerators
 from wattlas.model.workload import OperatingPoint
+from wattlas.placement.problem.limit import window_of
 from wattlas.placement.solution.expanded import slices
 from wattlas.units import G_PER_T
 
@@ -51,13 +53,15 @@ def serving(
     *,
     accelerators: Accelerators = Accelerators.BOTH,
     latest: float = 2.0,
+    window: Window = Window.MONTH,
 ) -> Service:
     """The service of a class under a plan of full service, and the candidates below it.
 
     `points` are the scenario's own by default. Candidates are those that the plan's places can
     run, that are no better than full service in both accuracy and latency, that cost or emit less,
-    and that are at most `latest` times the budget late. Raises InfeasibleError for a plan without
-    a placement, InputError for a class that is unknown or has no demand.
+    and that are at most `latest` times the budget late. `window` is the billing window. Raises
+    InfeasibleError for a plan without a placement, InputError for a class that is unknown or has
+    no demand.
     """
     scenario = found.scenario
     k = _class_index(scenario, klass)
@@ -85,6 +89,7 @@ def serving(
         carbon_g=np.zeros((0, len(total))),
         full_points=placed.points,
         accelerators=str(accelerators),
+        window=np.unique(window_of(scenario.hours.utc, window), return_inverse=True)[1],
     )
     share = placed.requests / safe
     kwh_usd, gpu_usd = (share * per_kwh).sum(axis=0), (share * per_gpu_h).sum(axis=0)
@@ -102,6 +107,21 @@ def serving(
         if _runs(scenario, placed, o)
     ]
     return _with(service, [one for one in rows if _below(service, one, latest)])
+
+
+def carbon_t(found: Plan) -> np.ndarray:
+    """What a plan emits in each step, hours counted, tCO2e at the deciding intensity; (T,)."""
+    if found.flows is None:
+        raise InfeasibleError(found.conflict)
+    s = found.scenario
+    per_kwh = carbon_t_per_kwh(s.pue[:, None], s.deciding_g_per_kwh)
+    tonnes = np.zeros(s.hours.count)
+    for part in slices(found.flows):
+        on = part.served
+        r, k, o, t = part.region[on], part.klass[on], part.point[on], part.hour[on]
+        requests = part.requests_per_h[on] * s.hours.hours[t]
+        tonnes += np.bincount(t, requests * s.it_kwh[k, o] * per_kwh[r, t], s.hours.count)
+    return tonnes
 
 
 @dataclass(frozen=True)
