@@ -90,7 +90,7 @@ def _plain(market_: Market, size: int) -> float:
     alternatives = markets.beside(market_)
     began = time.perf_counter()
     for i in range(TRIED):
-        grams, usd = market_.savings.at(share[i : i + 1])
+        grams, usd, _ = market_.savings.at(share[i : i + 1])
         lost = share[i] * market_.felt_usd[:, 0] - grams[0, 0] * market_.concern
         over = (
             discount[:, None]

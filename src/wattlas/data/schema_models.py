@@ -135,7 +135,7 @@ class TierEntry(Section):
     classes: list[Text] | None = None
     """Classes that it is offered to; all unless given."""
     points: list[Text] | None = None
-    """Operating points of a degraded request; all that the fallback allows unless given."""
+    """Operating points that a degraded request may use; all of that accuracy unless given."""
     window: Literal["all", "month", "day", "hour"] = "month"
     """The billing window that the share holds over."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text
-from wattlas.model.users import Prior, Scale, Segment, Terms, Users
+from wattlas.model.users import CAP_SHARE, Prior, Scale, Segment, Terms, Users
 
 
 class SegmentEntry(Section):
@@ -15,8 +15,11 @@ class SegmentEntry(Section):
 
     share: NonNegative
     """Share of the requests; the shares of all segments are brought to 1."""
-    consciousness: Share
-    """Environmental consciousness θ: the weight of carbon in a user's utility."""
+    consciousness: Share | None = None
+    """Environmental consciousness θ: the weight of carbon in a user's utility; by `usd_per_t`
+    unless given."""
+    usd_per_t: NonNegative = Segment.usd_per_t
+    """What a tonne of CO2e less is worth to these users, USD."""
     weight_accuracy: Share
     """k_a: what accuracy alone is worth of the quality of experience."""
     weight_latency: Share
@@ -32,8 +35,12 @@ class SegmentEntry(Section):
 class PriorSection(Section):
     """A distribution over users, each part by itself."""
 
-    consciousness_mean: float = Field(default=Prior.consciousness_mean, gt=0, lt=1)
-    """Mean of θ, Beta distributed."""
+    usd_per_t_median: NonNegative = Prior.usd_per_t_median
+    """Median of what a tonne of CO2e less is worth to users, USD; log-normal."""
+    usd_per_t_sigma: NonNegative = Prior.usd_per_t_sigma
+    """Spread of its logarithm."""
+    consciousness_mean: float | None = Field(default=Prior.consciousness_mean, gt=0, lt=1)
+    """Mean of θ, Beta distributed; instead of USD per tonne."""
     consciousness_concentration: Positive = Prior.consciousness_concentration
     """How close θ lies to its mean; 2 and less is nearly all or nothing."""
     weight_accuracy_mean: float = Field(default=Prior.weight_accuracy_mean, gt=0, lt=1)
@@ -99,7 +106,7 @@ class UsersSection(Section):
     ends: EndsSection | None = None
     """What counts as worst and best; accuracy 0 to 1 and twice the budget unless given."""
     status_quo: NonNegative = Users.status_quo
-    """Status quo: by how much a contract must beat full service, over the price of a request."""
+    """Inertia: what a contract must offer beyond its worth to be adopted, over the price."""
     may_leave: bool = False
     """Whether users may choose neither full service nor a tier."""
     outside: float = 0.0
@@ -128,15 +135,14 @@ class OfferSection(Section):
 
     objective: Literal["profit", "carbon"] = "profit"
     """Most profit, or least carbon at no loss of profit."""
-    cap_share: Share | None = None
-    """Degrade at most what brings the carbon of subscribers to this share of full service's."""
+    cap_share: Share | None = CAP_SHARE
+    """Degrade no more than brings those under contract to this share of full service's carbon;
+    null: as much as pays."""
     most: int = Field(default=1, ge=1, le=5)
     """Most contracts beside full service."""
     classes: list[Text] | None = None
     """Classes that get an offer; all that have a price unless given."""
-    accelerators: Literal["on-demand price", "capacity price", "on-demand and capacity price"] = (
-        "on-demand and capacity price"
-    )
+    accelerators: Literal["as stated", "reserved", "on demand"] = "as stated"
     """What an accelerator hour that is freed is worth."""
 
     def as_model(self) -> Terms:

@@ -1,4 +1,4 @@
-"""What is promised to a tenant: tiers, and the share of requests that one may degrade.
+"""What a contract allows: tiers, and the share of requests that one may degrade.
 
 A request is *degraded* where it runs at an operating point, or as late, as full service would not
 allow. A tier says how far that may go and how often. Siris et al. 2026.
@@ -23,7 +23,9 @@ from wattlas.model.checks import (
 )
 from wattlas.model.objective import Window
 
-FACTOR = Bounds(low=1.0, fix="The floor of a tier may be slower than full service, never faster.")
+FACTOR = Bounds(
+    low=1.0, fix="The fallback of a tier may be slower than full service, never faster."
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ShareCap:
     share_max: float
     window: Window = Window.MONTH
     contract: str = ""
-    """Id of the tier that promises it; empty where the cap stands by itself."""
+    """Id of the tier that it belongs to; empty where the cap stands by itself."""
 
     def __post_init__(self) -> None:
         refuse(self._problems())
@@ -101,15 +103,15 @@ class Tier:
     adoption: float
     """Share of each class's demand that is under this contract, 0..1."""
     accuracy_min: float = 0.0
-    """Floor point: least accuracy of a degraded request, 0..1."""
+    """Fallback: least accuracy of a degraded request, 0..1."""
     latency_factor: float = 1.0
-    """Floor point: longest latency of a degraded request, times the class's budget; ≥ 1."""
+    """Fallback: longest latency of a degraded request, times the class's budget; ≥ 1."""
     discount: float = 0.0
     """δ, share of the price, 0..1."""
     classes: tuple[str, ...] | None = None
     """Ids of the classes that it is offered to; None means all."""
     points: tuple[str, ...] | None = None
-    """Operating points that a degraded request may use; None means all above the floor."""
+    """Operating points that a degraded request may use; None means all of that accuracy."""
     window: Window = Window.MONTH
     """The billing window that the share holds over."""
 

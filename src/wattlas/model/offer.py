@@ -2,7 +2,7 @@
 
 Class `chat` under tier `green` is the class `chat~green`. It uses the points of `chat` as `chat`
 does, and beside them copies of the points that a degraded request may use: `small~green` is the
-point `small`, counted as degraded. The tier's promise is a cap on the share of those. Placement
+point `small`, counted as degraded. The tier's degradation cap bounds the share of those. Placement
 needs to know nothing of tiers.
 
 Their field `contract` says which of the classes, points and caps belong to a tier, and `base` which
@@ -25,9 +25,9 @@ from wattlas.model.workload import OperatingPoint, WorkloadClass
 def offer(scenario: Scenario, tiers: Iterable[Tier]) -> Scenario:
     """The scenario in which a share of the demand is under each tier's contract.
 
-    A tier that nobody takes up leaves no trace. Raises InputError with everything that is wrong:
-    unknown classes or points, a floor that is no lower than full service, ids that are taken, more
-    than all of a class's demand under contract.
+    A tier that nobody adopts leaves no trace. Raises InputError with everything that is wrong:
+    unknown classes or points, a fallback that is no lower than full service, ids that are taken,
+    more than all of a class's demand under contract.
     """
     wanted = tuple(tiers)
     problems = list(problems_of(scenario, wanted))
@@ -49,7 +49,7 @@ def offer(scenario: Scenario, tiers: Iterable[Tier]) -> Scenario:
 
 
 def full_service(scenario: Scenario) -> Scenario:
-    """The same scenario with every promise kept by never degrading anything."""
+    """The same scenario in which nothing is ever degraded."""
     if not scenario.share_caps:
         return scenario
     shut: dict[str, set[str]] = {}
@@ -102,13 +102,13 @@ def problems_of(scenario: Scenario, tiers: tuple[Tier, ...]) -> Iterator[Problem
                     fix = f"Choose among {', '.join(sorted(known))}."
                     yield Problem(f"{at}.{kind}", f"names `{name}`, which is not there", fix)
         for klass in _classes_of(scenario, tier):
-            yield from _floor_problems(scenario, klass, tier)
+            yield from _fallback_problems(scenario, klass, tier)
             yield from _taken_ids(scenario, klass, tier)
     yield from _crowded(scenario, tiers)
 
 
-def _floor_problems(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Iterator[Problem]:
-    """A floor that is better than full service degrades nothing."""
+def _fallback_problems(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Iterator[Problem]:
+    """A fallback that is better than full service degrades nothing."""
     full = [klass.accuracy(o) for o in _full_points(scenario, klass)]
     at = f"tiers.{tier.id}.accuracy_min"
     if full and tier.accuracy_min > max(full):
@@ -116,10 +116,10 @@ def _floor_problems(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Ite
             f"is {tier.accuracy_min:g}, better than full service of class {klass.id} "
             f"(at most {max(full):g})"
         )
-        yield Problem(at, what, "Lower the floor.")
+        yield Problem(at, what, "Lower the fallback.")
     elif not _degraded_points(scenario, klass, tier):
         what = f"leaves class {klass.id} no operating point for a degraded request"
-        yield Problem(at, what, "Lower the floor, or name other points.")
+        yield Problem(at, what, "Lower the fallback, or name other points.")
 
 
 def _taken_ids(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> Iterator[Problem]:
@@ -171,7 +171,7 @@ def _degraded_points(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> li
 
 
 def _copy(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> WorkloadClass:
-    """The class under contract. Its floors are in its list of points, so it needs no other."""
+    """The class under contract. Its fallbacks are in its list of points, so it needs no other."""
     degraded = [_copied(o.id, tier) for o in _degraded_points(scenario, klass, tier)]
     full = [o.id for o in _full_points(scenario, klass)]
     more = tier.latency_factor - 1.0

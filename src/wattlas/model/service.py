@@ -35,7 +35,11 @@ class Service:
     carbon_g: np.ndarray
     full_points: tuple[str, ...] = ()
     """Ids of the points that full service uses in the plan."""
-    accelerators: str = "on-demand and capacity price"
+    full_kwh: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """Facility energy of a request in full service, kWh in each step, (T,); empty: unknown."""
+    gpu_usd_per_h: float = float("nan")
+    """What a freed accelerator hour is worth in the mean over those that full service uses."""
+    accelerators: str = "as stated"
     """What an accelerator hour is valued at."""
     window: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Number of the billing window of each step, (T,): a degradation cap holds in each. One window

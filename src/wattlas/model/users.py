@@ -1,7 +1,7 @@
 """Who subscribes, what full service sells for, and what users are thought to feel.
 
 Worth is stated as a multiple of the price of a request, so that one population serves a cheap and
-a dear class alike: W = value · P. Section 7 of the model; Siris et al. 2026, in our reading.
+an expensive class alike: W = value · P. Section 7 of the model; Siris et al. 2026, in our reading.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from wattlas.model.checks import (
 )
 
 TOKENS_PER_MTOK = 1e6
+WILLING_USD_PER_T = 50.0
+"""What users would pay for a tonne less where nobody said: docs/users.md names the studies."""
+CAP_SHARE = 0.8
+"""Carbon of those under contract over that of full service, where nobody said."""
 INSIDE = Bounds(0.0, 1.0, open=True, fix="Give a mean above 0 and below 1.")
 DRAWS = Bounds(1, 10_000_000, whole=True, fix="Draw from 1 to 10 million users.")
 SEED = Bounds(low=0, whole=True, fix="Give a whole number of at least 0.")
@@ -46,14 +50,16 @@ class Goal(StrEnum):
 
 
 class Accelerators(StrEnum):
-    """What an accelerator hour is valued at."""
+    """What an accelerator hour that is freed is valued at."""
 
-    ON_DEMAND = "on-demand price"
-    """What is paid for every one that is used: nothing where accelerators are reserved."""
-    CAPACITY = "capacity price"
-    """What the placement would pay for one more at that place and time."""
-    BOTH = "on-demand and capacity price"
-    """What is paid, and what more the placement would pay: what a freed one is worth."""
+    STATED = "as stated"
+    """What the scenario pays: the capacity price where accelerators are reserved, the on-demand
+    price, and the capacity price beyond it, where they are not."""
+    RESERVED = "reserved"
+    """As if all were paid for already: the capacity price, nothing where there is room."""
+    ON_DEMAND = "on demand"
+    """As if all were paid by the hour: the on-demand price, or the hourly part of the yearly one
+    where none is stated."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,8 @@ class Segment:
     id: str
     share: float
     """Share of the requests; the shares of all segments are brought to 1."""
-    consciousness: float
-    """θ, environmental consciousness, 0..1."""
+    consciousness: float | None
+    """θ, environmental consciousness, 0..1; None: as `usd_per_t` has it."""
     weight_accuracy: float
     """k_a, 0..1."""
     weight_latency: float
@@ -104,6 +110,8 @@ class Segment:
     """W over the price of a request: what a unit of utility is worth."""
     usd_per_utility: float | None = None
     """W in USD; instead of `value`."""
+    usd_per_t: float = WILLING_USD_PER_T
+    """What a tonne less is worth to these users, where `consciousness` is None."""
 
     def __post_init__(self) -> None:
         refuse(self._problems())
@@ -111,8 +119,9 @@ class Segment:
     def _problems(self) -> Iterator[Problem]:
         at = f"users.segments.{self.id}."
         yield from texts(self, at, "id")
-        yield from numbers(self, at, NOT_NEGATIVE, "share", "value")
-        yield from numbers(self, at, SHARE, "consciousness", "weight_accuracy", "weight_latency")
+        yield from numbers(self, at, NOT_NEGATIVE, "share", "value", "usd_per_t")
+        yield from numbers(self, at, SHARE, "weight_accuracy", "weight_latency")
+        yield from numbers(self, at, replace(SHARE, optional=True), "consciousness")
         yield from numbers(self, at, FINITE, "curvature")
         yield from numbers(self, at, OPTIONAL_WORTH, "usd_per_utility")
 
@@ -121,12 +130,15 @@ class Segment:
 class Prior:
     """A distribution over types of users, each part by itself.
 
-    θ is Beta with the mean and the concentration given; k_a and k_l are Beta likewise, scaled
-    down together where they add up to more than 1; ρ is uniform over its range; W over the price
-    is log-normal. docs/users.md names the evidence.
+    What a tonne less is worth is log-normal, and θ follows from it: W·θ/c_ref. Where a mean of θ is
+    given, θ is Beta with that mean and the concentration instead. k_a and k_l are Beta likewise,
+    scaled down together where they add up to more than 1; ρ is uniform over its range; W over the
+    price is log-normal. docs/users.md names the evidence.
     """
 
-    consciousness_mean: float = 0.15
+    usd_per_t_median: float = WILLING_USD_PER_T
+    usd_per_t_sigma: float = 1.0
+    consciousness_mean: float | None = None
     consciousness_concentration: float = 4.0
     weight_accuracy_mean: float = 0.5
     weight_latency_mean: float = 0.3
@@ -141,11 +153,13 @@ class Prior:
 
     def _problems(self) -> Iterator[Problem]:
         at = "users.prior."
-        means = ("consciousness_mean", "weight_accuracy_mean", "weight_latency_mean")
-        yield from numbers(self, at, INSIDE, *means)
+        yield from numbers(self, at, INSIDE, "weight_accuracy_mean", "weight_latency_mean")
+        yield from numbers(self, at, replace(INSIDE, optional=True), "consciousness_mean")
         spreads = ("consciousness_concentration", "weight_concentration", "value_median")
         yield from numbers(self, at, POSITIVE, *spreads)
-        yield from numbers(self, at, NOT_NEGATIVE, "value_sigma")
+        yield from numbers(
+            self, at, NOT_NEGATIVE, "value_sigma", "usd_per_t_median", "usd_per_t_sigma"
+        )
         wrong = list(numbers(self, at, FINITE, "curvature_low", "curvature_high"))
         yield from wrong
         if not wrong and self.curvature_low > self.curvature_high:
@@ -170,7 +184,7 @@ class Users:
     """Price of a million prompt tokens in full service."""
     usd_per_mtok_out: float = 0.0
     """Price of a million answer tokens in full service."""
-    scale: float = 0.05
+    scale: float = 0.02
     """μ over the price: the spread of what users do not say; 0 is the hard rule."""
     scale_usd: float | None = None
     """μ in USD per request, as `fit` finds it; instead of `scale`."""
@@ -178,9 +192,10 @@ class Users:
     """What counts as worst and best; what fitted tastes were fitted on. None: accuracy 0 to 1,
     latency 0 to twice the class's budget, c_ref what full service emits in the mean.
     """
-    status_quo: float = 0.0
-    """What a contract other than the standard one must offer beyond its worth to be taken up, over
-    the price: the pull of the default."""
+    status_quo: float = 0.08
+    """Inertia: what a contract other than the standard one must offer beyond its worth to be
+    adopted, over the price. With μ as it is by default, a contract that is worth nothing to a user
+    is taken by 2 % of such users."""
     may_leave: bool = False
     """Whether users may choose neither."""
     outside: float = 0.0
@@ -230,17 +245,17 @@ class Users:
 class Terms:
     """What kind of offer is looked for: the section `offer` of a scenario.
 
-    `cap_share` ties the
-    promise to carbon: no more is promised than keeps the emissions of those under contract at that
-    share of full service's; None promises as much as pays. `most` contracts beside full service.
+    `cap_share` ties the degradation cap to carbon: it is no larger than brings the emissions of
+    those under contract to that share of full service's; None: as large as pays. `most` contracts
+    beside full service.
     """
 
     objective: Goal = Goal.PROFIT
-    cap_share: float | None = None
+    cap_share: float | None = CAP_SHARE
     most: int = 1
     classes: tuple[str, ...] | None = None
     """Ids of the classes that get an offer; None means all that have a price."""
-    accelerators: Accelerators = Accelerators.BOTH
+    accelerators: Accelerators = Accelerators.STATED
     """What an accelerator hour that is freed is worth."""
 
     def __post_init__(self) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
+from wattlas.studies.labels import class_label, class_names, named
+from wattlas.studies.offer_listings import card_listings
 from wattlas.studies.offers import Design, TierDesign
 from wattlas.studies.tier_tables import tier_tables
 
 MOST_FALLBACKS = 20
 """With more candidates than this, the terminal does not list them."""
-_TOLD = ("tier_verdicts", "tier_floors", "tier_segments", "tier_pareto", "tier_sensitivity")
+_TOLD = ("tier_verdicts", "tier_fallbacks", "tier_segments", "tier_pareto", "tier_sensitivity")
 
 
 def design_mapping(design: TierDesign, parts: Table | None) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def verdict_words(design: TierDesign) -> Iterator[str]:
             if class_design.verdict.worth
             else "no tier is worth offering, because "
         )
-        yield f"Class {class_design.service.klass}: {said}{class_design.verdict.reason}."
+        yield f"Class {_label(design, class_design)}: {said}{class_design.verdict.reason}."
 
 
 def design_listings(design: TierDesign) -> Iterator[Listing]:
@@ -44,24 +46,33 @@ def design_listings(design: TierDesign) -> Iterator[Listing]:
         return
     tables = tier_tables(design)
     worth = {class_design.service.klass for class_design in designs}
-    yield _offers(designs)
-    fallbacks = _fallbacks(tables["tier_floors"], designs)
+    names = class_names(design.plan.scenario)
+    rows = [row for row in rows_of(tables["tier_verdicts"]) if row["worth"]]
+    listed = [*card_listings(rows, names)]
+    if design.terms.most > 1:
+        listed.append(_contracts(designs))
+    fallbacks = _fallbacks(tables["tier_fallbacks"], designs)
     if len(fallbacks) <= MOST_FALLBACKS:
-        yield fallbacks
+        listed.append(fallbacks)
     if "tier_segments" in tables:
-        yield _segments(tables["tier_segments"])
+        listed.append(_segments(tables["tier_segments"]))
     if "tier_sensitivity" in tables:
-        yield _sensitivities(tables["tier_sensitivity"], worth)
+        listed.append(_sensitivities(tables["tier_sensitivity"], worth))
+    yield from (named(listing, names) for listing in listed)
+
+
+def _label(design: TierDesign, class_design: Design) -> str:
+    return class_label(class_names(design.plan.scenario), class_design.service.klass)
 
 
 def payment_notes(design: TierDesign) -> Iterator[str]:
-    """What the assumed taste comes to per tonne, which is what makes it hard to believe."""
+    """What the assumed taste comes to per tonne: whether an offer is to be believed."""
     for class_design in design.designs:
         if class_design.chosen is not None and class_design.market is not None:
             yield (
-                f"class {class_design.service.klass}: these users would pay "
+                f"class {_label(design, class_design)}: these users would pay "
                 f"{class_design.market.usd_per_t:,.0f} USD for a tonne less, in the mean; "
-                "offsets are bought at tens of USD at most. See θ at its low above."
+                "offsets are bought at tens of USD at most. See the test of willingness above."
             )
 
 
@@ -79,7 +90,7 @@ def split_listing(parts: Table) -> Listing:
     )
 
 
-def _offers(designs: list[Design]) -> Listing:
+def _contracts(designs: list[Design]) -> Listing:
     rows = (
         {
             "class": class_design.service.klass,
@@ -96,7 +107,7 @@ def _offers(designs: list[Design]) -> Listing:
         )
     )
     return Listing(
-        "What to offer: at most the capped share of requests is degraded",
+        "Several contracts together, each beside the others",
         (
             Column("class", Kind.TEXT),
             Column("fallback", Kind.TEXT),
@@ -110,7 +121,7 @@ def _offers(designs: list[Design]) -> Listing:
     )
 
 
-def _fallbacks(floors: Table, designs: list[Design]) -> Listing:
+def _fallbacks(fallbacks: Table, designs: list[Design]) -> Listing:
     """Is the fallback one level below full service the best?"""
     chosen = {
         class_design.service.klass: class_design.chosen.fallback
@@ -119,17 +130,17 @@ def _fallbacks(floors: Table, designs: list[Design]) -> Listing:
     }
     offered = ("discount", "share", "adoption", "profit_gain_usd")
     rows = []
-    for row in rows_of(floors):
+    for row in rows_of(fallbacks):
         if row["class"] not in chosen:
             continue
         known = {name: row[name] if row["worth"] else None for name in offered}
-        best = "best" if chosen[row["class"]] == row["floor"] else ""
+        best = "best" if chosen[row["class"]] == row["fallback"] else ""
         rows.append({**row, **known, "best": best})
     return Listing(
         "Each candidate fallback at its best",
         (
             Column("class", Kind.TEXT),
-            Column("floor", Kind.TEXT, head="fallback"),
+            Column("fallback", Kind.TEXT),
             Column("levels_below", Kind.COUNT),
             Column("discount", Kind.SHARE),
             Column("share", Kind.SHARE, head="degradation cap"),
@@ -165,16 +176,24 @@ def _verdict(segment: dict[str, Any]) -> str:
 
 
 def _sensitivities(varied: Table, worth: set[str]) -> Listing:
-    rows = [row for row in rows_of(varied) if row["class"] in worth]
+    verdicts = {None: "", True: "passed", False: "failed"}
+    rows = [
+        {**row, "verdict": verdicts[row["passed"]]}
+        for row in rows_of(varied)
+        if row["class"] in worth
+    ]
     return Listing(
-        "What it depends on: profit gained, USD, one assumption at a time",
+        "Where an assumption is wrong: profit gained by the same offer, USD; tests first",
         (
             Column("class", Kind.TEXT),
             Column("label", Kind.TEXT, head="assumption"),
             Column("low"),
+            Column("base"),
             Column("high"),
-            Column("profit_gain_low_usd", Kind.COUNT, head="profit at low"),
-            Column("profit_gain_high_usd", Kind.COUNT, head="profit at high"),
+            Column("profit_gain_low_usd", Kind.COUNT, head="at low"),
+            Column("profit_gain_base_usd", Kind.COUNT, head="as assumed"),
+            Column("profit_gain_high_usd", Kind.COUNT, head="at high"),
+            Column("verdict", Kind.TEXT, head="test"),
         ),
-        table_of(rows, varied),
+        table_of(rows, [*varied, "verdict"]),
     )

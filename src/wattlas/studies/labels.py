@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.model.table import Listing
 
 POLICY_LABELS = {
     "optimum": "optimum",
@@ -25,3 +31,17 @@ def class_label(names: Mapping[str, str], klass: str) -> str:
     """A class by its name with its id: `interactive (A)`; by its id where it has no other name."""
     name = names.get(klass, "")
     return f"{name} ({klass})" if name and name != klass else klass
+
+
+def class_names(scenario: Scenario) -> dict[str, str]:
+    """Id of each class of a scenario → its name."""
+    return {klass.id: klass.name for klass in scenario.classes}
+
+
+def named(listing: Listing, names: Mapping[str, str]) -> Listing:
+    """The listing with the classes of its column `class` by their names."""
+    classes = listing.table.get("class")
+    if classes is None:
+        return listing
+    labels = [class_label(names, str(klass)) for klass in classes]
+    return replace(listing, table={**listing.table, "class": labels})

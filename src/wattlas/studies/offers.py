@@ -21,7 +21,7 @@ from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
 from wattlas.model.table import Table
-from wattlas.model.users import Terms, Users
+from wattlas.model.users import Accelerators, Terms, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
@@ -30,12 +30,12 @@ from wattlas.placement.tables.service_costs import carbon_t, serving
 from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.grid import GRID, Grid, scan_grid
 from wattlas.tiers.ladder import Ladder, ladder
-from wattlas.tiers.market import Market, market
+from wattlas.tiers.market import Market, market, reference_g
 from wattlas.tiers.offer import Offer, best, by_fallback, pareto
 from wattlas.tiers.population import population
 from wattlas.tiers.savings import emitted_g, rule_share
 from wattlas.tiers.selection import SegmentAdoption, segments
-from wattlas.tiers.sensitivity import Varied, sensitivities
+from wattlas.tiers.sensitivity import Billing, Varied, sensitivities
 from wattlas.tiers.verdict import NO_CANDIDATE, OfferVerdict, offer_verdict
 from wattlas.units import G_PER_T
 
@@ -66,10 +66,15 @@ class Design:
     cleanest: Offer | None = None
     chosen: Offer | None = None
     ladder: Ladder = field(default_factory=lambda: _alone(None))
-    floors: tuple[Offer | None, ...] = ()
+    fallbacks: tuple[Offer | None, ...] = ()
     front: tuple[Offer, ...] = ()
     segments: tuple[SegmentAdoption, ...] = ()
     sensitivities: tuple[Varied, ...] = ()
+
+    @property
+    def shown(self) -> Offer | None:
+        """The offer that figures are about: the chosen one, else the best that there is."""
+        return self.chosen or self.most or self.cleanest
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class TierDesign:
         return tuple(t for design in self.designs for t in _tiers(self.plan.scenario, design, self))
 
     def scenario(self) -> Scenario:
-        """The scenario with those contracts on offer and taken up as designed."""
+        """The scenario with those contracts on offer and adopted as designed."""
         base, tiers = self.plan.scenario, self.tiers()
         known = {o.id for o in base.points}
         extra = {p for t in tiers for p in t.points or ()} - known
@@ -131,12 +136,12 @@ def design_tiers(
     placed: Plan | None = None,
     progress: Progress | None = None,
 ) -> TierDesign:
-    """Design the contract of each class: discount, share and floor.
+    """Design the contract of each class: discount, share and fallback.
 
-    `terms` replace the scenario's own; `points` are the candidate floors, the
-    scenario's points by default. `fair` asks that those who take a contract up gain by it in the
-    mean. `size` is that of the grid that is gone through, `sensitive` whether every assumption is
-    varied, `placed` a plan of full service made before.
+    `terms` replace the scenario's own; `points` are the candidate fallbacks, the
+    scenario's points by default. `fair` asks that those who adopt a contract gain by it in the
+    mean. `size` is that of the grid that is gone through, `sensitive` whether the offer is judged
+    with every assumption varied, `placed` a plan of full service made before.
 
     Tiers that the scenario has are withdrawn first. Raises InputError with everything that is
     wrong: no users or no price, unknown classes, an empty menu;
@@ -168,8 +173,17 @@ def design_tiers(
             designs.append(Design(service, price, OfferVerdict(False, NO_CANDIDATE)))
             continue
         usable = 1.0 if wanted.cap_share is None else rule_share(service, wanted.cap_share)
-        sold_to = market(service, population(who, price), price, scale=who.ends, usable=usable)
-        designs.append(_designed(sold_to, who, wanted, fair, size, sensitive, usable))
+        people = population(who, price, reference_g(service, who.ends))
+        sold_to = market(service, people, price, scale=who.ends, usable=usable)
+        made = _designed(sold_to, wanted, fair, size)
+        if sensitive and made.shown is not None:
+            varied = sensitivities(
+                service, who, price, made.shown.contract,
+                _billing(placement, service, menu, wanted.accelerators),
+                wanted.objective, usable,
+            )  # fmt: skip
+            made = replace(made, sensitivities=tuple(varied))
+        designs.append(made)
     return TierDesign(placement, wanted, tuple(designs), menu)
 
 
@@ -202,15 +216,21 @@ def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
     return [k for k in scenario.classes if price_of(scenario, users, k.id) > 0]
 
 
-def _designed(
-    sold_to: Market,
-    users: Users,
-    terms: Terms,
-    fair: bool,
-    size: int,
-    sensitive: bool,
-    usable: float | np.ndarray,
-) -> Design:
+def _billing(
+    placement: Plan, service: Service, menu: Sequence[OperatingPoint], valued: Accelerators
+) -> Billing:
+    """The same service where accelerators are paid for in the other way than `valued` has it."""
+    stated = valued is Accelerators.STATED and placement.scenario.used_usd_per_gpu_h.any()
+    hourly = stated or valued is Accelerators.ON_DEMAND
+    other = Accelerators.RESERVED if hourly else Accelerators.ON_DEMAND
+    named = {o.id: o for o in menu}
+    points = [named[name] for name in service.points]
+    served = serving(placement, service.klass, points, accelerators=other, every=True)
+    words = "accelerators are paid for already" if hourly else "accelerators are paid by the hour"
+    return Billing(served, words, service.gpu_usd_per_h, served.gpu_usd_per_h)
+
+
+def _designed(sold_to: Market, terms: Terms, fair: bool, size: int) -> Design:
     grid, objective = scan_grid(sold_to, size), terms.objective
     tops = {goal: best(sold_to, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
     said = offer_verdict(sold_to, tops[PROFIT], tops[CARBON], objective)
@@ -229,14 +249,9 @@ def _designed(
         cleanest=tops[CARBON],
         chosen=chosen,
         ladder=steps or _alone(chosen),
-        floors=tuple(by_fallback(sold_to, objective, fair=fair, grid=grid)),
+        fallbacks=tuple(by_fallback(sold_to, objective, fair=fair, grid=grid)),
         front=tuple(pareto(sold_to, grid, fair=fair)),
         segments=tuple(segments(sold_to, contracts, (GREEN,) * len(contracts))),
-        sensitivities=tuple(
-            sensitivities(sold_to.service, users, sold_to.price_usd, objective, usable)
-            if sensitive
-            else ()
-        ),
     )
 
 

@@ -24,6 +24,14 @@ Row = dict[str, Any]
 WH_PER_KWH = 1e3
 MILLION = 1e6
 
+CARD = (
+    "fallback:text? discount? share? adoption? profit_gain_usd? revenue_gain_share? "
+    "profit_gain_share? carbon_saved_kg? carbon_saved_share? fallback_accuracy? "
+    "fallback_latency_ms? mean_accuracy? mean_latency_ms? losing_share? losing_most:text? "
+    "trigger:text? kind:text? tests_passed? tests:text?"
+)
+"""Columns of an offer's card, as `model.table.columns` reads them."""
+
 _ROWS: dict[str, MakeRows] = {}
 
 

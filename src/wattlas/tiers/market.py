@@ -89,6 +89,14 @@ class Beside:
     saved_g: np.ndarray
 
 
+def reference_g(service: Service, scale: Scale | None = None) -> float:
+    """c_ref, grams per request: of the scale, else what full service emits in the mean."""
+    if scale is not None:
+        return scale.reference_g
+    full_g = float(service.mean(service.full_carbon_g))
+    return full_g if full_g > 0 else 1.0
+
+
 def market(
     service: Service,
     people: Population,
@@ -107,7 +115,7 @@ def market(
         raise InputError(problems)
     full_g = float(service.mean(service.full_carbon_g))
     if scale is None:
-        scale = default_scale(service.latency_budget_ms, full_g if full_g > 0 else 1.0)
+        scale = default_scale(service.latency_budget_ms, reference_g(service))
     points = PerceivedPoints(
         np.append(service.full_accuracy, service.accuracy),
         np.append(service.full_latency_ms, service.latency_ms),

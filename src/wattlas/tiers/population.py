@@ -10,6 +10,7 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.users import Users
 from wattlas.tiers.utility import Taste
+from wattlas.units import G_PER_T
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,26 @@ class Population:
         return whole
 
 
-def population(users: Users, price_usd: float) -> Population:
+def population(users: Users, price_usd: float, reference_g: float = 0.0) -> Population:
     """The users of a class of that price per request: its segments, else draws from the prior.
 
-    Draws are the same for the same seed and make one request each.
+    `reference_g` is c_ref, what full service emits per request: what a tonne less is worth to users
+    (USD/t) is a θ by it. Draws are the same for the same seed and make one request each.
     """
     scale = users.spread_usd(price_usd)
     if users.segments:
-        return _of_segments(users, price_usd, scale)
+        return _of_segments(users, price_usd, scale, reference_g)
     draw, prior, count = np.random.default_rng(users.seed), users.prior, users.count
-    theta = _beta(draw, prior.consciousness_mean, prior.consciousness_concentration, count)
     k_a = _beta(draw, prior.weight_accuracy_mean, prior.weight_concentration, count)
     k_l = _beta(draw, prior.weight_latency_mean, prior.weight_concentration, count)
     over = np.maximum(k_a + k_l, 1.0)
     rho = draw.uniform(prior.curvature_low, prior.curvature_high, count)
     worth = prior.value_median * np.exp(draw.normal(0.0, prior.value_sigma, count))
+    if prior.consciousness_mean is None:
+        usd_per_t = prior.usd_per_t_median * np.exp(draw.normal(0, prior.usd_per_t_sigma, count))
+        theta = consciousness_of(usd_per_t, price_usd * worth, reference_g)
+    else:
+        theta = _beta(draw, prior.consciousness_mean, prior.consciousness_concentration, count)
     taste = Taste(theta, k_a / over, k_l / over, rho, price_usd * worth)
     return Population(
         taste,
@@ -66,7 +72,19 @@ def population(users: Users, price_usd: float) -> Population:
     )
 
 
-def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
+def consciousness_of(
+    usd_per_t: np.ndarray, usd_per_utility: np.ndarray, reference_g: float
+) -> np.ndarray:
+    """θ at which a tonne less is worth so many USD: W·θ/c_ref = usd_per_t, at most 1; (N,)."""
+    wanted = usd_per_t * reference_g / G_PER_T
+    theta: np.ndarray = np.divide(
+        wanted, usd_per_utility, out=np.zeros(len(wanted)), where=usd_per_utility > 0
+    )
+    limited: np.ndarray = np.minimum(theta, 1.0)
+    return limited
+
+
+def _of_segments(users: Users, price_usd: float, scale: float, reference_g: float) -> Population:
     def column(name: str) -> np.ndarray:
         return np.array([getattr(segment, name) for segment in users.segments], dtype=float)
 
@@ -78,9 +96,11 @@ def _of_segments(users: Users, price_usd: float, scale: float) -> Population:
             for segment in users.segments
         ]
     )
+    stated = np.array([s.consciousness is not None for s in users.segments])
+    theta = consciousness_of(column("usd_per_t"), worth, reference_g)
     return Population(
         Taste(
-            column("consciousness"),
+            np.where(stated, np.nan_to_num(column("consciousness")), theta),
             column("weight_accuracy"),
             column("weight_latency"),
             column("curvature"),

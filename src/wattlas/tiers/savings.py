@@ -61,6 +61,14 @@ class Savings:
             most.append(max(float(usd[kinks <= usable].max(initial=0.0)), float(at_end)))
         return np.array(most)
 
+    def most_usd_per_degraded(self) -> np.ndarray:
+        """The most that a degraded request of each candidate saves in the mean of a cap, (F,)."""
+        each = [
+            np.divide(usd, used, out=np.zeros(len(usd)), where=used > 0).max(initial=0.0)
+            for _, _, usd, used in self.sums
+        ]
+        return np.array(each)
+
 
 def savings(service: Service, limit: float | np.ndarray = 1.0) -> Savings:
     """The sums for every candidate point of a service.

@@ -1,7 +1,9 @@
-"""How an offer's worth hangs on what nobody knows: one assumption at a time, from low to high.
+"""What an offer brings where an assumption is wrong: one at a time, the same offer judged again.
 
-What people state exceeds what they do, so that no figure over a population stands alone. Each
-assumption is varied by itself and the offer designed anew.
+What people state exceeds what they do, so that no figure over a population stands alone. The offer
+stays as it was designed: an operator who made it finds out later what was true. Three of the cases
+are tests, told first: the other way to pay for accelerators, users to whom a tonne is worth little,
+and users who choose without noise.
 """
 
 from __future__ import annotations
@@ -12,140 +14,219 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.model.service import Service
-from wattlas.model.users import Prior, Segment, Users
-from wattlas.tiers.goal import PROFIT
-from wattlas.tiers.market import market
-from wattlas.tiers.offer import Offer, best
+from wattlas.model.users import Segment, Users
+from wattlas.tiers.goal import PROFIT, no_loss_usd
+from wattlas.tiers.market import Contract, Market, market, reference_g
+from wattlas.tiers.offer import Offer, judge
 from wattlas.tiers.population import population
+from wattlas.tiers.verdict import brings_enough
+from wattlas.units import G_PER_T
 
-COUNT = 4000
-"""Draws of each variation, fewer than of the design itself."""
-SIZE = 60
-REVEALED = 100.0
-"""θ at its low is this much smaller: what people pay per tonne in fact is nearly nothing beside
-what a share of their utility comes to (docs/users.md)."""
+LOW_USD_PER_T = 10.0
+"""What a tonne is worth in the test of willingness: the price of a cheap offset."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """A quantity that is varied: its values, and users, price and service at each."""
+    """A quantity that is varied: low, base, high. `test` names the end that is a test: `low` or
+    `high`; empty where it is none.
+    """
 
     parameter: str
     label: str
     unit: str
     values: tuple[float, float, float]
-    """Low, base, high."""
+    test: str = ""
+    words: str = ""
+    """What the test assumes, in words."""
 
 
 @dataclass(frozen=True)
 class Varied:
-    """The best offer at the low, the base and the high value; None where none is worth making."""
+    """The offer as judged at the low, the base and the high value.
+
+    `passed` says whether it is still worth offering in the test; None where the assumption is none.
+    """
 
     assumption: Assumption
-    offers: tuple[Offer | None, Offer | None, Offer | None]
+    offers: tuple[Offer, Offer, Offer]
+    passed: bool | None = None
+
+    @property
+    def tested(self) -> Offer:
+        """The offer where the test's assumption holds."""
+        return self.offers[2 if self.assumption.test == "high" else 0]
+
+
+@dataclass(frozen=True)
+class Billing:
+    """The service under the other way to pay for accelerators, and what an hour of one is worth in
+    the mean under the scenario's and under that, USD/GPU-h.
+    """
+
+    service: Service
+    words: str
+    usd_per_gpu_h: float
+    other_usd_per_gpu_h: float
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What an offer is judged by."""
+
+    users: Users
+    price_usd: float
+    service: Service
 
 
 def sensitivities(
     service: Service,
     users: Users,
     price_usd: float,
+    contract: Contract,
+    billing: Billing,
     objective: str = PROFIT,
     usable: float | np.ndarray = 1.0,
 ) -> list[Varied]:
-    """Every assumption by itself, the widest swing first."""
-    fewer = replace(users, count=min(users.count, COUNT))
+    """Every assumption by itself: the three tests first, then the widest swing first.
 
-    def designed(u: Users, p: float, s: Service) -> Offer | None:
-        return best(
-            market(s, population(u, p), p, scale=users.ends, usable=usable), objective, size=SIZE
-        )
+    `usable` is what the carbon rule can use, as the contract was designed.
+    """
 
-    base = designed(fewer, price_usd, service)
+    def at(case: _Case) -> tuple[Market, Offer]:
+        grams = reference_g(case.service, users.ends)
+        people = population(case.users, case.price_usd, grams)
+        sold_to = market(case.service, people, case.price_usd, scale=users.ends, usable=usable)
+        return sold_to, judge(sold_to, contract)
+
+    here = _Case(users, price_usd, service)
+    _, base = at(here)
     varied = []
-    for assumption, cases in _cases(fewer, price_usd, service):
-        low, high = (designed(*case) for case in cases)
-        varied.append(Varied(assumption, (low, base, high)))
-    return sorted(varied, key=_swing, reverse=True)
+    for assumption, low, high in _cases(here, billing):
+        sides = [(None, base) if case is None else at(case) for case in (low, high)]
+        passed = None
+        if assumption.test:
+            sold_to, offer = sides[assumption.test == "high"]
+            assert sold_to is not None
+            passed = passes(sold_to, offer, objective)
+        varied.append(Varied(assumption, (sides[0][1], base, sides[1][1]), passed))
+    tests = [each for each in varied if each.passed is not None]
+    others = [each for each in varied if each.passed is None]
+    return [*tests, *sorted(others, key=_swing, reverse=True)]
 
 
-def profit_gain_usd(offer: Offer | None) -> float:
-    """Profit gain of an offer, none where there is none."""
-    return 0.0 if offer is None else offer.profit_gain_usd
+def passes(market: Market, offer: Offer, objective: str) -> bool:
+    """Whether an offer is still worth making: no loss of profit, carbon saved, enough of both."""
+    kept = offer.profit_gain_usd >= -no_loss_usd(market) and offer.carbon_saved_kg > 0
+    return kept and brings_enough(market, offer, objective)
 
 
 def _swing(varied: Varied) -> float:
-    low, base, high = (profit_gain_usd(offer) for offer in varied.offers)
-    return max(low, base, high) - min(low, base, high)
-
-
-Case = tuple[Users, float, Service]
+    gains = [offer.profit_gain_usd for offer in varied.offers]
+    return max(gains) - min(gains)
 
 
 def _cases(
-    users: Users, price: float, service: Service
-) -> Iterator[tuple[Assumption, tuple[Case, Case]]]:
-    """Low and high of each assumption; docs/users.md says where the ranges come from."""
-    for parameter, label, unit, low, base, high in _of_users(users):
-        made = Assumption(parameter, label, unit, (low, base, high))
-        yield (
-            made,
-            (
-                (_with(users, parameter, low), price, service),
-                (_with(users, parameter, high), price, service),
-            ),
-        )
+    here: _Case, billing: Billing
+) -> Iterator[tuple[Assumption, _Case | None, _Case | None]]:
+    """Each assumption with its low and its high; docs/users.md says where the ranges come from."""
+    yield from _tests(here, billing)
+    users, price, service = here.users, here.price_usd, here.service
+    k_a, value = _mean(users, "weight_accuracy"), _mean(users, "value")
+    for parameter, label, low, base, high in (
+        ("weight_accuracy", "weight of accuracy k_a", 0.6 * k_a, k_a, min(1.4 * k_a, 0.95)),
+        ("value", "worth of quality over the price", value / 2, value, 2 * value),
+    ):
+        ends = [replace(here, users=_with(users, parameter, each)) for each in (low, high)]
+        yield Assumption(parameter, label, "", (low, base, high)), ends[0], ends[1]
+    pull = users.status_quo
+    made = Assumption("status_quo", "inertia over the price", "", (0.0, pull, 2 * pull or 0.1))
+    ends = [replace(here, users=replace(users, status_quo=made.values[n])) for n in (0, 2)]
+    yield made, ends[0], ends[1]
+    million = 1e6 * price
     made = Assumption("price", "price of full service", "USD per million requests",
-                      (5e5 * price, 1e6 * price, 2e6 * price))  # fmt: skip
-    yield made, ((users, price / 2, service), (users, 2 * price, service))
-    base = float(service.mean(service.full_cost_usd)) * 1e6
+                      (million / 2, million, 2 * million))  # fmt: skip
+    yield made, replace(here, price_usd=price / 2), replace(here, price_usd=2 * price)
+    cost = float(service.mean(service.full_cost_usd)) * 1e6
     made = Assumption("cost", "cost of serving", "USD per million requests",
-                      (0.5 * base, base, 1.5 * base))  # fmt: skip
-    cheaper, more_expensive = _at_cost(service, 0.5), _at_cost(service, 1.5)
-    yield made, ((users, price, cheaper), (users, price, more_expensive))
+                      (0.5 * cost, cost, 1.5 * cost))  # fmt: skip
+    ends = [replace(here, service=_at_cost(service, factor)) for factor in (0.5, 1.5)]
+    yield made, ends[0], ends[1]
 
 
-def _of_users(users: Users) -> Iterator[tuple[str, str, str, float, float, float]]:
-    theta, k_a, value = _means(users)
-    yield ("consciousness", "environmental consciousness θ", "", theta / REVEALED, theta,
-           min(1.5 * theta, 0.9))  # fmt: skip
-    yield "weight_accuracy", "weight of accuracy k_a", "", 0.6 * k_a, k_a, min(1.4 * k_a, 0.95)
-    yield "value", "worth of quality over the price", "", value / 2, value, 2 * value
-    yield "scale", "spread of unseen motives μ over the price", "", (
-        0.4 * users.scale), users.scale, 3 * users.scale  # fmt: skip
-    yield "status_quo", "pull of the default over the price", "", 0.0, users.status_quo, (
-        2 * users.status_quo or 0.1)  # fmt: skip
+def _tests(
+    here: _Case, billing: Billing
+) -> Iterator[tuple[Assumption, _Case | None, _Case | None]]:
+    """The three tests; a side that is None is as assumed."""
+    users, price = here.users, here.price_usd
+    other = replace(here, service=billing.service)
+    up = billing.other_usd_per_gpu_h >= billing.usd_per_gpu_h
+    worth = (billing.usd_per_gpu_h, billing.usd_per_gpu_h, billing.other_usd_per_gpu_h)
+    yield (
+        Assumption("billing", "worth of a freed accelerator", "USD/GPU-h",
+                   worth if up else worth[::-1], "high" if up else "low", billing.words),
+        None if up else other,
+        other if up else None,
+    )  # fmt: skip
+    base = usd_per_t(here.service, users, price)
+    words = f"a tonne less is worth {LOW_USD_PER_T:g} USD to users"
+    yield (
+        Assumption("usd_per_t", "worth of a tonne less to users", "USD/t",
+                   (LOW_USD_PER_T, base, 4 * base), "low", words),
+        replace(here, users=_willing(users, LOW_USD_PER_T)),
+        replace(here, users=_willing(users, 4 * base)),
+    )  # fmt: skip
+    spread = users.spread_usd(price) / price
+    yield (
+        Assumption("scale", "spread of unseen motives μ over the price", "",
+                   (0.0, spread, 3 * spread), "low", "users choose by what they say alone (μ = 0)"),
+        replace(here, users=replace(users, scale=0.0, scale_usd=None)),
+        replace(here, users=replace(users, scale=3 * spread, scale_usd=None)),
+    )  # fmt: skip
 
 
-def _means(users: Users) -> tuple[float, float, float]:
-    """Means of θ and k_a, and the middle of W over the price."""
+def usd_per_t(service: Service, users: Users, price_usd: float) -> float:
+    """The median over the population of what a tonne less is worth, W·θ/c_ref, USD/t."""
+    grams = reference_g(service, users.ends)
+    people = population(users, price_usd, grams)
+    worth = people.taste.usd_per_utility * people.taste.consciousness * G_PER_T / grams
+    order = np.argsort(worth, kind="stable")
+    reach = np.cumsum(people.share[order])
+    return float(worth[order][np.searchsorted(reach, 0.5)])
+
+
+def _willing(users: Users, usd_per_t: float) -> Users:
+    """The users with another median, or for segments another value, of a tonne less."""
+    if not users.segments:
+        prior = replace(users.prior, consciousness_mean=None, usd_per_t_median=usd_per_t)
+        return replace(users, prior=prior)
+    return replace(
+        users,
+        segments=tuple(
+            replace(segment, consciousness=None, usd_per_t=usd_per_t) for segment in users.segments
+        ),
+    )
+
+
+def _mean(users: Users, name: str) -> float:
+    """The mean of k_a over the population, or the middle of W over the price."""
     if not users.segments:
         prior = users.prior
-        return prior.consciousness_mean, prior.weight_accuracy_mean, prior.value_median
+        return prior.weight_accuracy_mean if name == "weight_accuracy" else prior.value_median
     total = sum(segment.share for segment in users.segments)
-    means = [
-        sum(segment.share * getattr(segment, name) for segment in users.segments) / total
-        for name in ("consciousness", "weight_accuracy", "value")
-    ]
-    return means[0], means[1], means[2]
+    weighed = sum(segment.share * float(getattr(segment, name)) for segment in users.segments)
+    return weighed / total
 
 
 def _with(users: Users, parameter: str, value: float) -> Users:
-    """The users with one quantity at a value; of segments each in proportion."""
-    if parameter == "scale":
-        return replace(users, scale=value)
-    if parameter == "status_quo":
-        return replace(users, status_quo=value)
+    """The users with k_a or W at a value; of segments each in proportion."""
     if not users.segments:
-        names = {"consciousness": "consciousness_mean", "weight_accuracy": "weight_accuracy_mean",
-                 "value": "value_median"}  # fmt: skip
-        return replace(users, prior=_prior(users.prior, names[parameter], value))
-    before = _means(users)[("consciousness", "weight_accuracy", "value").index(parameter)]
+        if parameter == "value":
+            return replace(users, prior=replace(users.prior, value_median=value))
+        return replace(users, prior=replace(users.prior, weight_accuracy_mean=value))
+    before = _mean(users, parameter)
     ratio = value / before if before else 1.0
     return replace(users, segments=tuple(_scaled(s, parameter, ratio) for s in users.segments))
-
-
-def _prior(prior: Prior, name: str, value: float) -> Prior:
-    return replace(prior, **{name: value})
 
 
 def _scaled(segment: Segment, parameter: str, ratio: float) -> Segment:
@@ -153,7 +234,7 @@ def _scaled(segment: Segment, parameter: str, ratio: float) -> Segment:
         usd = segment.usd_per_utility
         scaled = None if usd is None else usd * ratio
         return replace(segment, value=segment.value * ratio, usd_per_utility=scaled)
-    return replace(segment, **{parameter: min(getattr(segment, parameter) * ratio, 1.0)})
+    return replace(segment, weight_accuracy=min(segment.weight_accuracy * ratio, 1.0))
 
 
 def _at_cost(service: Service, factor: float) -> Service:

@@ -15,10 +15,15 @@ LEAST = 1e-3
 """A tier that brings less than this, relative to full service, is not worth its trouble."""
 ALL = 0.999
 """A degradation cap above this is another model under another name."""
+NO_DISCOUNT = 5e-4
+"""A discount below this is none."""
 EASIEST = 10.0
 """Per cent of users who ask least for a degraded request."""
 
-NO_CANDIDATE = "no other operating point costs or emits less than full service within its time"
+NO_CANDIDATE = (
+    "no other operating point costs or emits less: full service is the cheapest point, so that "
+    "there is no tier, by construction"
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,15 @@ def offer_verdict(
 ) -> OfferVerdict:
     """Judge the offer that was asked for against no tier at all."""
     chosen = most if objective == PROFIT else cleanest
-    if chosen is not None:
-        profit, carbon = relative(market, chosen)
-        enough = profit >= LEAST if objective == PROFIT else carbon >= LEAST
-        if enough:
-            return OfferVerdict(True, _gain_words(chosen, profit, carbon))
+    if chosen is not None and brings_enough(market, chosen, objective):
+        return OfferVerdict(True, _gain_words(market, chosen))
     return OfferVerdict(False, _refusal(market, chosen))
+
+
+def brings_enough(market: Market, offer: Offer, objective: str) -> bool:
+    """Whether an offer brings `LEAST` of profit, or of carbon where that is what it is for."""
+    profit, carbon = relative(market, offer)
+    return (profit if objective == PROFIT else carbon) >= LEAST
 
 
 def relative(market: Market, offer: Offer) -> tuple[float, float]:
@@ -49,11 +57,22 @@ def relative(market: Market, offer: Offer) -> tuple[float, float]:
     return offer.profit_gain_usd / profit, offer.carbon_saved_kg / carbon
 
 
-def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
-    discount = f"a discount of {offer.discount:.1%}" if offer.discount >= 5e-4 else "no discount"
+def revenue_share(market: Market, offer: Offer) -> float:
+    """Profit gained over the revenue of full service, n·P, without a tier."""
+    return offer.profit_gain_usd / (market.price_usd * market.volume)
+
+
+def _gain_words(market: Market, offer: Offer) -> str:
+    profit, carbon = relative(market, offer)
+    terms = (
+        f"a discount of {offer.discount:.1%}"
+        if offer.discount >= NO_DISCOUNT
+        else "no discount (a change of default service, not an offer)"
+    )
     return (
-        f"adoption is {offer.adoption:.0%} of the requests at {discount}, which brings "
-        f"{profit:.1%} more profit and {carbon:.1%} less carbon"
+        f"adoption is {offer.adoption:.0%} of the requests at {terms}, which brings "
+        f"{offer.profit_gain_usd:,.0f} USD ({revenue_share(market, offer):.1%} of revenue, "
+        f"{profit:.1%} more profit) and {carbon:.1%} less carbon"
         + (
             "; it degrades every request: a cap on carbon would limit that"
             if offer.degraded > ALL
@@ -63,14 +82,17 @@ def _gain_words(offer: Offer, profit: float, carbon: float) -> str:
 
 
 def _refusal(market: Market, chosen: Offer | None) -> str:
-    usd = market.savings.at(np.ones(1))[1][:, 0]
-    grams = market.savings.at(np.ones(1))[0][:, 0]
+    usd, grams = market.savings.most_usd(), market.savings.at(np.ones(1))[0][:, 0]
     if not (market.savings.usable > 0).any() or not (grams > 0).any():
         return "no candidate emits less than full service in any hour"
     if not (usd > 0).any():
-        return "no candidate costs less than full service, so that nothing pays for a discount"
-    f = int(np.argmax(usd / np.maximum(market.savings.usable, 1e-12)))
-    saved_usd = float(usd[f] / max(market.savings.usable[f], 1e-12))
+        return (
+            "no candidate costs less than full service in the hours in which it emits less: full "
+            "service is the cheapest point, so that there is no tier, by construction"
+        )
+    each = market.savings.most_usd_per_degraded()
+    f = int(np.argmax(each))
+    saved_usd = float(each[f])
     wanted_usd = float(np.percentile(np.maximum(market.felt_usd[:, f], 0.0), EASIEST))
     wanted_usd += market.people.status_quo_usd
     if chosen is None or wanted_usd > saved_usd:

@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import wattlas
 from tests import oracle
-from tests.placement.worlds import flows_of
 from tests.strategies import objectives, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.model.users import Accelerators
 from wattlas.placement.api import plan
-from wattlas.placement.tables.service_costs import serving
+from wattlas.placement.tables.service_costs import accelerator_usd_per_gpu_h, carbon_t, serving
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
@@ -27,23 +26,25 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
-    """Over all classes, requests times cost are the plan's variable cost but for what is bought
-    beyond the reserved, which is no request's own; grams are its carbon.
-    """
+    """Over all classes, requests times cost are the plan's, accelerators at what they are worth."""
     found = plan(s)
     assume(found.ok and found.totals.requests > 0)
     served = [
-        serving(found, k.id, accelerators=Accelerators.ON_DEMAND)
-        for n, k in enumerate(s.classes)
-        if s.demand_per_h[:, n].sum() > 0
+        serving(found, k.id) for n, k in enumerate(s.classes) if s.demand_per_h[:, n].sum() > 0
     ]
     usd = sum(float((one.requests * one.full_cost_usd).sum()) for one in served)
     grams = sum(float((one.requests * one.full_carbon_g).sum()) for one in served)
     requests = sum(float(one.requests.sum()) for one in served)
     assert requests == pytest.approx(found.totals.requests)
-    rates = {tuple(f[:5]): f.rate for f in flows_of(found)}
-    bought = oracle.bought_usd(s, rates, range(s.hours.count))
-    assert usd == pytest.approx(found.totals.variable_usd - bought, rel=1e-9, abs=1e-9)
+    f, dual = found.flows, found.capacity_price_usd_per_gpu_h
+    assert f is not None
+    r, k, o, t = (part[f.served] for part in (f.region, f.klass, f.point, f.hour))
+    worth = np.array([oracle.used_usd_per_gpu_h(s, n) for n in range(len(s.regions))])[r]
+    if dual is not None and s.objective.minimise is Minimise.COST:
+        worth = worth + dual[r, t]
+    valued = float((f.requests_per_h[f.served] * s.hours.hours[t] * s.gpu_h[k, o] * worth).sum())
+    paid = found.totals.variable_usd - found.totals.on_demand_usd
+    assert usd == pytest.approx(paid + valued, rel=1e-9, abs=1e-9)
     assert grams / 1e3 == pytest.approx(found.totals.carbon_kg, rel=1e-9, abs=1e-9)
 
 
@@ -74,7 +75,7 @@ def test_a_candidate_by_hand() -> None:
     found = plan(s)
     assert found.flows is not None
     k = [c.id for c in s.classes].index("A")
-    one = serving(found, "A", accelerators=Accelerators.BOTH)
+    one = serving(found, "A", accelerators=Accelerators.STATED)
     dual = found.capacity_price_usd_per_gpu_h
     assert dual is not None
     assert dual.max() > 0
@@ -94,24 +95,38 @@ def test_a_candidate_by_hand() -> None:
 
 
 def test_what_an_accelerator_is_worth() -> None:
-    """On-demand and capacity price add up; a least-carbon plan's price is no money and left out."""
-    s = wattlas.example("tiny", scenario="on-demand", set=["regions.oslo.on_demand_gpu=3"])
+    """The capacity price where accelerators are held, the price by the hour where they are not.
+
+    A least-carbon plan's price is no money and left out.
+    """
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
-    of = {a: serving(found, "A", accelerators=a) for a in Accelerators}
-    paid, capacity, both = (
-        of[a].mean(of[a].full_cost_usd)
-        for a in (Accelerators.ON_DEMAND, Accelerators.CAPACITY, Accelerators.BOTH)
-    )
-    assert both > paid
-    hours = {a: of[a].full_cost_usd for a in Accelerators}
-    bare = hours[Accelerators.ON_DEMAND] + hours[Accelerators.CAPACITY] - hours[Accelerators.BOTH]
-    # What is left is energy and egress, which none of the three values.
-    assert (bare >= 0).all()
-    assert capacity < both
+    dual = found.capacity_price_usd_per_gpu_h
+    assert dual is not None
+    hourly = np.array(
+        [r.on_demand_usd_per_gpu_h or r.reserved_usd_per_gpu_year / 8760 for r in s.regions]
+    )[:, None]
+    paid = np.array([oracle.used_usd_per_gpu_h(s, r) for r in range(len(s.regions))])[:, None]
+    for value, expected in (
+        (Accelerators.STATED, paid + dual),
+        (Accelerators.RESERVED, dual),
+        (Accelerators.ON_DEMAND, np.maximum(paid + dual, hourly)),
+    ):
+        np.testing.assert_allclose(accelerator_usd_per_gpu_h(found, value), expected)
+        served = serving(found, "A", accelerators=value)
+        assert served.accelerators == value
     clean = plan(s, objective=replace(s.objective, minimise=Minimise.CARBON))
-    plain = serving(clean, "A", accelerators=Accelerators.BOTH)
-    rented = serving(clean, "A", accelerators=Accelerators.ON_DEMAND)
-    np.testing.assert_allclose(plain.full_cost_usd, rented.full_cost_usd)
+    free = accelerator_usd_per_gpu_h(clean, Accelerators.RESERVED)
+    assert (free == 0).all()
+
+
+def test_carbon_of_each_step_is_the_plans() -> None:
+    """The steps add up to the total, and the mean worth of an accelerator lies in its range."""
+    found = plan(wattlas.example("tiny"))
+    assert carbon_t(found).sum() == pytest.approx(found.totals.carbon_kg / 1e3)
+    served = serving(found, "A", every=True)
+    assert 0 <= served.gpu_usd_per_h <= accelerator_usd_per_gpu_h(found, Accelerators.STATED).max()
+    assert (served.full_kwh >= 0).all()
 
 
 def test_unknown_and_empty_classes_are_told() -> None:

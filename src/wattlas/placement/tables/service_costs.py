@@ -4,8 +4,8 @@
     carbon Σ_r share[r,t] · PUE_r·e_o·κ
 
 with share[r,t] the class's requests that the plan serves at r. An accelerator hour is valued at its
-on-demand price where none is reserved, at the plan's capacity price, or at both: what a freed one
-is worth there. Reserved ones cost the same whatever runs, so their price is in neither.
+on-demand price where none is reserved and at the plan's capacity price: what a freed one is worth
+there. Reserved ones cost the same whatever runs, so their price is in neither.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wattlas.model.users import Accelerators
 from wattlas.model.workload import OperatingPoint
 from wattlas.placement.problem.limit import window_of
 from wattlas.placement.solution.expanded import slices
-from wattlas.units import G_PER_T
+from wattlas.units import G_PER_T, HOURS_PER_YEAR
 
 SAVES = 1 - 1e-6
 """A candidate costs or emits less than this of full service."""
@@ -51,15 +51,17 @@ def serving(
     klass: str,
     points: Sequence[OperatingPoint] | None = None,
     *,
-    accelerators: Accelerators = Accelerators.BOTH,
+    accelerators: Accelerators = Accelerators.STATED,
     latest: float = 2.0,
     window: Window = Window.MONTH,
+    every: bool = False,
 ) -> Service:
     """The service of a class under a plan of full service, and the candidates below it.
 
     `points` are the scenario's own by default. Candidates are those that the plan's places can
     run, that are no better than full service in both accuracy and latency, that cost or emit less,
-    and that are at most `latest` times the budget late. `window` is the billing window. Raises
+    and that are at most `latest` times the budget late; with `every` all that the places can run.
+    `window` is the billing window. Raises
     InfeasibleError for a plan without a placement, InputError for a class that is unknown or has
     no demand.
     """
@@ -88,6 +90,8 @@ def serving(
         cost_usd=np.zeros((0, len(total))),
         carbon_g=np.zeros((0, len(total))),
         full_points=placed.points,
+        full_kwh=(placed.it_kwh * scenario.pue[:, None]).sum(axis=0) / safe,
+        gpu_usd_per_h=_mean(per_gpu_h, placed.gpu_h),
         accelerators=str(accelerators),
         window=np.unique(window_of(scenario.hours.utc, window), return_inverse=True)[1],
     )
@@ -106,7 +110,7 @@ def serving(
         for o in (scenario.points if points is None else points)
         if _runs(scenario, placed, o)
     ]
-    return _with(service, [one for one in rows if _below(service, one, latest)])
+    return _with(service, [row for row in rows if every or _below(service, row, latest)])
 
 
 def carbon_t(found: Plan) -> np.ndarray:
@@ -124,6 +128,11 @@ def carbon_t(found: Plan) -> np.ndarray:
     return tonnes
 
 
+def _mean(values: np.ndarray, weight: np.ndarray) -> float:
+    total = float(weight.sum())
+    return float((values * weight).sum()) / total if total > 0 else 0.0
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A point at the places of a plan: per request; cost and carbon (T,)."""
@@ -137,7 +146,7 @@ class _Candidate:
 
 
 def _below(service: Service, one: _Candidate, latest: float) -> bool:
-    """Whether a point may be a floor: below full service, saving something, not too late."""
+    """Whether a point may be a fallback: below full service, saving something, not too late."""
     better = one.accuracy > service.full_accuracy and one.latency_ms < service.full_latency_ms
     saves = (
         service.mean(one.carbon_g) < service.mean(service.full_carbon_g) * SAVES
@@ -166,16 +175,28 @@ def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np
     gamma, pue = s.objective.carbon_price_usd_per_t, s.pue[:, None]
     tonnes = carbon_t_per_kwh(pue, s.deciding_g_per_kwh)
     per_kwh = energy_usd_per_kwh(pue, s.price_usd_per_mwh) + gamma * tonnes
-    paid = s.used_usd_per_gpu_h[:, None]
-    dual = found.capacity_price_usd_per_gpu_h
-    none = np.zeros_like(per_kwh)
-    priced = none if dual is None or s.objective.minimise != "cost" else dual
-    worth = {
-        Accelerators.ON_DEMAND: paid + none,
-        Accelerators.CAPACITY: priced,
-        Accelerators.BOTH: paid + priced,
-    }[value]
+    worth = accelerator_usd_per_gpu_h(found, value)
     return per_kwh, worth, tonnes * G_PER_T
+
+
+def accelerator_usd_per_gpu_h(found: Plan, value: Accelerators) -> np.ndarray:
+    """What a freed accelerator hour is worth under a plan, USD/GPU-h, (R, T)."""
+    s = found.scenario
+    dual = found.capacity_price_usd_per_gpu_h
+    scarce = np.zeros((len(s.regions), s.hours.count))
+    if dual is not None and s.objective.minimise == "cost":
+        scarce = scarce + dual
+    stated: np.ndarray = s.used_usd_per_gpu_h[:, None] + scarce
+    if value is Accelerators.STATED:
+        return stated
+    if value is Accelerators.RESERVED:
+        return scarce
+    hourly = [
+        region.on_demand_usd_per_gpu_h or region.reserved_usd_per_gpu_year / HOURS_PER_YEAR
+        for region in s.regions
+    ]
+    by_the_hour: np.ndarray = np.maximum(stated, np.array(hourly)[:, None])
+    return by_the_hour
 
 
 def _placed(found: Plan, k: int) -> _Placed:

@@ -27,28 +27,36 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 
 @tier_table(
     "tier_grid",
-    "class:text floor:text discount share adoption profit_gain_usd carbon_saved_kg",
+    "class:text fallback:text discount share adoption profit_gain_usd carbon_saved_kg",
     thin=thin,
 )
 def grid(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
-    """The figures of the chosen floor over discounts and shares, thinned evenly."""
-    shown = design.chosen or design.most or design.cleanest
-    if design.grid is None or shown is None:
+    """The figures of the fallback that is shown over discounts and shares, its offer among them."""
+    import numpy as np
+
+    from wattlas.tiers.grid import FINER, offer_grid
+    from wattlas.tiers.market import beside
+
+    shown, market = design.shown, design.market
+    if design.grid is None or shown is None or market is None:
         return
-    point, grid = shown.contract.point, design.grid
-    shares = _evenly(len(grid.share))
-    discounts = _evenly(len(grid.discount))
-    for i in shares:
-        for j in discounts:
-            yield {
+    point = shown.contract.point
+    shares = np.union1d(_evenly(design.grid.share), shown.share)
+    discounts = np.union1d(_evenly(design.grid.discount), shown.discount)
+    grid = offer_grid(market, beside(market), np.array([point]), shares, discounts, FINER)
+    for i, share in enumerate(shares):
+        for j, discount in enumerate(discounts):
+            row = {
                 "class": design.service.klass,
-                "floor": shown.fallback,
-                "discount": float(grid.discount[j]),
-                "share": float(grid.share[i]),
-                "adoption": float(grid.adoption[point, i, j]),
-                "profit_gain_usd": float(grid.profit_gain_usd[point, i, j]),
-                "carbon_saved_kg": float(grid.carbon_saved_kg[point, i, j]),
+                "fallback": shown.fallback,
+                "discount": float(discount),
+                "share": float(share),
             }
+            at = (0, i, j)
+            its_own = share == shown.share and discount == shown.discount
+            for name in ("adoption", "profit_gain_usd", "carbon_saved_kg"):
+                row[name] = getattr(shown, name) if its_own else float(getattr(grid, name)[at])
+            yield row
 
 
 figure(
@@ -62,7 +70,10 @@ figure(
 )
 
 
-def _evenly(count: int) -> np.ndarray:
+def _evenly(axis: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return np.unique(np.linspace(0, count - 1, min(GRID_SHOWN, count)).round().astype(int))
+    count = len(axis)
+    at = np.unique(np.linspace(0, count - 1, min(GRID_SHOWN, count)).round().astype(int))
+    thinned: np.ndarray = axis[at]
+    return thinned

@@ -23,7 +23,7 @@ def menu(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]
     served, base = menu_of_class(scenario, design, whole)
     grams = served.carbon_g(base.g_per_kwh, base.pue)
     full = design.service.full_points[:1]
-    floor = design.chosen.fallback if design.chosen is not None else None
+    fallback = design.chosen.fallback if design.chosen is not None else None
     for n, name in enumerate(served.ids):
         yield {
             "class": served.klass,
@@ -38,7 +38,7 @@ def menu(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Row]
             "cost_usd_per_million": float(served.cost_usd[n]) * MILLION,
             "carbon_g": float(grams[n]),
             "pareto": bool(served.pareto[n]),
-            "role": "full" if name in full else "floor" if name == floor else None,
+            "role": "full" if name in full else "fallback" if name == fallback else None,
         }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @tier_table(
     "tier_pareto",
-    "class:text floor:text discount share adoption profit_gain_usd carbon_saved_kg chosen:text?",
+    "class:text fallback:text discount share adoption profit_gain_usd carbon_saved_kg chosen:text?",
 )
 def pareto(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     for offer in design.front:
@@ -41,7 +41,7 @@ figure(
 def _offer(design: Design, offer: Offer, chosen: str | None) -> Row:
     return {
         "class": design.service.klass,
-        "floor": offer.fallback,
+        "fallback": offer.fallback,
         "discount": offer.discount,
         "share": offer.share,
         "adoption": offer.adoption,

@@ -1,4 +1,4 @@
-"""What does the verdict depend on? One assumption varied at a time."""
+"""What does the verdict depend on? The offer judged with one assumption varied at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "tier_sensitivity",
     "class:text parameter:text label:text unit:text? low base high profit_gain_low_usd "
     "profit_gain_high_usd profit_gain_base_usd carbon_saved_low_kg carbon_saved_high_kg "
-    "carbon_saved_base_kg discount_low? discount_high? discount_base?",
+    "carbon_saved_base_kg adoption_low adoption_high adoption_base test:text? passed:flag?",
 )
 def sensitivity(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
     for varied in design.sensitivities:
@@ -45,7 +45,7 @@ def _varied(varied: Varied) -> Row:
         **dict(zip(("low", "base", "high"), made.values, strict=True)),
     }
     for name, offer in zip(("low", "base", "high"), varied.offers, strict=True):
-        row[f"profit_gain_{name}_usd"] = 0.0 if offer is None else offer.profit_gain_usd
-        row[f"carbon_saved_{name}_kg"] = 0.0 if offer is None else offer.carbon_saved_kg
-        row[f"discount_{name}"] = None if offer is None else offer.discount
-    return row
+        row[f"profit_gain_{name}_usd"] = offer.profit_gain_usd
+        row[f"carbon_saved_{name}_kg"] = offer.carbon_saved_kg
+        row[f"adoption_{name}"] = offer.adoption
+    return {**row, "test": made.words or None, "passed": varied.passed}

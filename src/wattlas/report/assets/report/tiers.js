@@ -28,7 +28,7 @@
   T.clause = (row) => (row.reason || "").replace(/^no tier is worth (offering|it)\b[\s,:;.–-]*(because\s+)?/i, "").replace(/\.\s*$/, "");
   const because = (row) => (T.clause(row) ? `, because ${T.clause(row)}` : "");
   T.no = (row) => `No tier is worth offering for class ${W.klass(row.class)}${because(row)}.`;
-  T.offer = (row) => `${W.say(row.discount, "share")} off for up to ${W.say(row.share, "share")} of the requests at ${row.floor}`;
+  T.offer = (row) => `${W.say(row.discount, "share")} off for up to ${W.say(row.share, "share")} of the requests at ${row.fallback}`;
   T.grams = (value) => (value == null ? "–" : `${W.num(value, 2)} g`);
   T.signed = (value, kind) => (value > 0 ? `+${W.say(value, kind)}` : W.say(value, kind));
 

@@ -37,12 +37,12 @@
       draws(option, { key, label, kind, panel, ...box }, { surface: surfaces[key], at, verdict, read, rows }, theme);
     });
     return {
-      answer: answer(state, at, read, verdict, rows[0].floor),
+      answer: answer(state, at, read, verdict, rows[0].fallback),
       height: Math.ceil(3 / columns) * TALL,
       option,
       notes: [
         `Dot: your offer. ${verdict.worth ? "Ring: the offer chosen above. " : ""}Dashed: no tier. The pale lines are other shares, as named beside the carbon saved.`,
-        `The fallback is ${rows[0].floor}. The grid holds ${surfaces.adoption.xs.length} discounts and ${surfaces.adoption.ys.length} shares; between them the figures are interpolated, straight in both directions.`,
+        `The fallback is ${rows[0].fallback}. The grid holds ${surfaces.adoption.xs.length} discounts and ${surfaces.adoption.ys.length} shares; between them the figures are interpolated, straight in both directions.`,
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
@@ -77,9 +77,9 @@
     );
   }
 
-  function answer(state, at, read, verdict, floor) {
+  function answer(state, at, read, verdict, fallback) {
     const head = verdict.worth ? "" : `${T.no(verdict)} `;
-    return `${head}At ${W.say(at.discount, "share")} off for at most ${W.say(at.share, "share")} degraded to ${floor}, ${W.say(read("adoption"), "share")} of the requests come under the contract, which ${T.profit(read("profit_gain_usd"))} and ${T.carbon(read("carbon_saved_kg"))} ${W.period}.`;
+    return `${head}At ${W.say(at.discount, "share")} off for at most ${W.say(at.share, "share")} degraded to ${fallback}, ${W.say(read("adoption"), "share")} of the requests come under the contract, which ${T.profit(read("profit_gain_usd"))} and ${T.carbon(read("carbon_saved_kg"))} ${W.period}.`;
   }
 
   function tip(items, read) {

@@ -55,7 +55,7 @@
           {
             type: "scatter", z: 5, tooltip: { formatter: (event) => tip(event.data.row) },
             label: { color: theme.ink, fontSize: small ? 10 : 12, textBorderColor: theme.paper, textBorderWidth: 3 },
-            // Full service and floor come last, and so on top.
+            // Full service and fallback come last, and so on top.
             data: [...named].reverse().map((one) => ({
               value: value(one.row), row: one.row, symbolSize: size(one.row), itemStyle: style(one.row, theme),
               label: sides.has(one) ? { show: true, formatter: () => sides.get(one).text, position: sides.get(one).side, distance: 4, fontWeight: one.row.role ? 600 : 400 } : { show: false },
@@ -86,7 +86,7 @@
   }
 
   const style = (row, theme) => {
-    const colour = row.role === "floor" ? theme.user : row.role === "full" ? theme.ink : row.pareto ? theme.plan : theme.baseline;
+    const colour = row.role === "fallback" ? theme.user : row.role === "full" ? theme.ink : row.pareto ? theme.plan : theme.baseline;
     return row.pareto || row.role ? { color: colour, opacity: 0.92, borderColor: theme.paper, borderWidth: 1 } : { color: theme.paper, borderColor: colour, borderWidth: 1.5, opacity: 1 };
   };
 
@@ -98,13 +98,13 @@
   function answer(state, rows) {
     const front = rows.filter((row) => row.pareto).length;
     const full = rows.find((row) => row.role === "full");
-    const floor = rows.find((row) => row.role === "floor");
+    const fallback = rows.find((row) => row.role === "fallback");
     const head = `Class ${W.klass(T.klass(state))} can be served at ${rows.length} operating point${rows.length === 1 ? "" : "s"}, ${front === rows.length ? (front > 1 ? "all of them" : "the one") : front === 1 ? "one of them" : `${front} of them`} worth having`;
     if (!full) return `${head}.`;
-    if (!floor) return `${head}; full service is ${full.point}, and no fallback below it was chosen.`;
-    const energy = 1 - floor.energy_wh / full.energy_wh;
-    const faster = full.service_ms - floor.service_ms;
-    return `${head}. Falling from ${full.point} to ${floor.point} gives up ${W.num(full.accuracy - floor.accuracy)} of accuracy, ${energy < 0 ? `takes ${W.say(-energy, "share")} more` : `saves ${W.say(energy, "share")} of the`} energy, and is ${W.say(Math.abs(faster), "ms")} ${faster < 0 ? "slower" : "faster"}.`;
+    if (!fallback) return `${head}; full service is ${full.point}, and no fallback below it was chosen.`;
+    const energy = 1 - fallback.energy_wh / full.energy_wh;
+    const faster = full.service_ms - fallback.service_ms;
+    return `${head}. Falling from ${full.point} to ${fallback.point} gives up ${W.num(full.accuracy - fallback.accuracy)} of accuracy, ${energy < 0 ? `takes ${W.say(-energy, "share")} more` : `saves ${W.say(energy, "share")} of the`} energy, and is ${W.say(Math.abs(faster), "ms")} ${faster < 0 ? "slower" : "faster"}.`;
   }
 
   const tip = (row) =>
@@ -112,7 +112,7 @@
       ["Accuracy", W.num(row.accuracy)], ["Service time", W.say(row.service_ms, "ms")], ...(row.service_p95_ms == null ? [] : [["95th percentile", W.say(row.service_p95_ms, "ms")]]),
       ["Carbon", T.grams(row.carbon_g)], ["Energy", `${W.num(row.energy_wh)} Wh`], ["Accelerator", `${W.num(row.gpu_s)} s`],
       ...(row.cost_usd_per_million == null ? [] : [["Cost per million", W.say(row.cost_usd_per_million, "usd")]]),
-      ["", row.role === "full" ? "full service" : row.role === "floor" ? "the fallback" : row.pareto ? "on the front" : "beaten in everything"],
+      ["", row.role === "full" ? "full service" : row.role === "fallback" ? "the fallback" : row.pareto ? "on the front" : "beaten in everything"],
     ]);
 
   T.figure("tier-menu", { controls, draw });

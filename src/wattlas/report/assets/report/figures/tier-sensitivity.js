@@ -1,4 +1,4 @@
-// What does the verdict depend on? A tornado: one assumption moved at a time, the offer designed anew.
+// What does the verdict depend on? A tornado: one assumption moved at a time, the same offer judged again.
 (function (W) {
   "use strict";
 
@@ -7,7 +7,7 @@
   const KINDS = {
     profit: { name: "Profit", title: "Profit gain", key: (side) => `profit_gain_${side}_usd`, kind: "usd" },
     carbon: { name: "Carbon", title: "Carbon saved", key: (side) => `carbon_saved_${side}_kg`, kind: "kg" },
-    discount: { name: "Discount", title: "Best discount", key: (side) => `discount_${side}`, kind: "share" },
+    adoption: { name: "Adoption", title: "Adoption", key: (side) => `adoption_${side}`, kind: "share" },
   };
 
   const controls = [
@@ -25,10 +25,12 @@
     const of = KINDS[state.of] || KINDS.profit;
     const read = (row, side) => row[of.key(side)];
     const swing = (row) => Math.max(...["low", "high"].map((side) => Math.abs((read(row, side) ?? read(row, "base")) - read(row, "base"))));
-    const rows = [...all].sort((a, b) => swing(a) - swing(b));
+    // The tests stay on top, in their order; the others by their swing.
+    const tested = (row) => (row.test ? 1 : 0);
+    const rows = [...all].sort((a, b) => tested(a) - tested(b) || (place(all, b) - place(all, a)) * tested(a) || swing(a) - swing(b));
     const base = read(rows[0], "base");
     const size = Math.max(...rows.flatMap((row) => ["low", "base", "high"].map((side) => Math.abs(read(row, side) ?? 0))));
-    const scale = of.kind === "share" ? { div: 0.01, unit: "% of the price" } : W.scale(size, of.kind);
+    const scale = of.kind === "share" ? { div: 0.01, unit: "% of the requests" } : W.scale(size, of.kind);
     const small = width < 560;
     const left = small ? 128 : 220;
     // Where the ends do not lie on opposite sides of the base, the two bars share the height.
@@ -47,8 +49,8 @@
       height: 96 + rows.length * (small ? 46 : 38),
       option: {
         grid: { left, right: 18, top: 34, bottom: 46 },
-        xAxis: { type: "value", min, max: high + air, axisLine: { onZero: false }, name: `${of.title}${small ? "" : ", the offer designed anew"}, ${scale.unit}${W.year && of.kind !== "share" ? " a year" : ""}`, nameGap: 28, axisLabel: { formatter: (v) => W.num(v), showMinLabel: min === 0, showMaxLabel: false } },
-        yAxis: { type: "category", data: rows.map((row) => row.label), axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: theme.ink, fontSize: small ? 11 : 12, lineHeight: 13, interval: 0, hideOverlap: false, width: left - 14, overflow: "break" } },
+        xAxis: { type: "value", min, max: high + air, axisLine: { onZero: false }, name: `${of.title}, ${scale.unit}${W.year && of.kind !== "share" ? " a year" : ""}`, nameGap: 28, axisLabel: { formatter: (v) => W.num(v), showMinLabel: min === 0, showMaxLabel: false } },
+        yAxis: { type: "category", data: rows.map((row) => (row.test ? `${row.passed ? "✔" : "✘"} ${row.label}` : row.label)), axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: theme.ink, fontSize: small ? 11 : 12, lineHeight: 13, interval: 0, hideOverlap: false, width: left - 14, overflow: "break" } },
         tooltip: { trigger: "item" },
         series: [{
           type: "custom", encode: { x: [0, 1], y: 2 }, data,
@@ -64,13 +66,15 @@
         }],
       },
       notes: [
-        "Each bar moves one assumption from its low to its high value, the others held, and designs the offer anew. Pale: the low value, full colour: the high one; the numbers at the ends are the values. The longest bar on top is what the verdict depends on most.",
-        "A bar may be drawn from fewer users than the offer itself, so that the middle may lie a little beside its figure.",
+        "Each bar moves one assumption from its low to its high value, the others held, and judges the same offer again. Pale: the low value, full colour: the high one; the numbers at the ends are the values.",
+        ...tests(all),
         ...(of.kind !== "share" && low < 0 ? ["Left of the dashed line the offer is worse than none."] : []),
       ],
       columns: Object.keys(all[0]), rows: all.map((row) => Object.values(row)),
     };
   }
+
+  const place = (all, row) => all.indexOf(row);
 
   function bar(api, one, theme, small) {
     const [x0, y] = api.coord([api.value(0), api.value(2)]);
@@ -90,8 +94,15 @@
     };
   }
 
+  // The three tests on top, in words: what each assumes, and whether the offer passes it.
+  function tests(all) {
+    const made = all.filter((row) => row.test);
+    return made.length ? [`Tests, on top: ${made.map((row) => `${row.passed ? "✔" : "✘"} ${row.test}`).join("; ")}. ✔: the offer loses no profit and is still worth making.`] : [];
+  }
+
   function answer(rows, read, of, base) {
-    const top = rows.at(-1);
+    const swing = (row) => Math.max(...["low", "high"].map((side) => Math.abs((read(row, side) ?? read(row, "base")) - read(row, "base"))));
+    const top = rows.reduce((best, row) => (swing(row) > swing(best) ? row : best), rows[0]);
     const say = (side) => W.say(read(top, side) ?? read(top, "base"), of.kind);
     const unit = top.unit ? ` ${top.unit}` : "";
     const turned = of.kind === "usd" ? rows.filter((row) => ["low", "high"].some((side) => read(row, side) != null && read(row, side) <= 0 && base > 0)) : [];

@@ -12,15 +12,15 @@
     return W.unique(rows.map((row) => row.segment)).sort((a, b) => (size.get(b) || 0) - (size.get(a) || 0));
   }
 
-  // Full service and floor as users meet them: the verdict's latency holds the way to and fro.
+  // Full service and fallback as users meet them: the verdict's latency holds the way to and fro.
   function marks(state) {
     const menu = T.rows("tier_menu", state);
     const verdict = T.verdict(T.klass(state));
     const full = menu.find((row) => row.role === "full");
-    const floor = menu.find((row) => row.role === "floor");
+    const fallback = menu.find((row) => row.role === "fallback");
     const way = full && verdict.full_latency_ms != null ? verdict.full_latency_ms - full.service_ms : 0;
     const mark = (row, name) => row && { name, point: row.point, accuracy: row.accuracy, latency_ms: row.service_ms + way };
-    return [mark(full, "full"), mark(floor, "floor")].filter(Boolean);
+    return [mark(full, "full"), mark(fallback, "fallback")].filter(Boolean);
   }
 
   function draw(state, theme, width) {

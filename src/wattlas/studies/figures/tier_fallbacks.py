@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 @tier_table(
-    "tier_floors",
-    "class:text floor:text levels_below discount share adoption profit_gain_usd carbon_saved_kg "
+    "tier_fallbacks",
+    "class:text fallback:text levels_below discount share adoption profit_gain_usd carbon_saved_kg "
     "worth:flag",
 )
-def floors(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
-    """The best offer of each floor, or none: is one level below full the best?"""
+def fallbacks(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator[Row]:
+    """The best offer of each fallback, or none: is one level below full the best?"""
     import numpy as np
 
     service = design.service
     scores = np.unique(np.append(service.accuracy, service.full_accuracy))
     full = int(np.searchsorted(scores, service.full_accuracy))
-    for n, (name, offer) in enumerate(zip(service.points, design.floors, strict=True)):
+    for n, (name, offer) in enumerate(zip(service.points, design.fallbacks, strict=True)):
         level = full - int(np.searchsorted(scores, service.accuracy[n]))
         yield {
             "class": service.klass,
-            "floor": name,
+            "fallback": name,
             "levels_below": level,
             "discount": 0.0 if offer is None else offer.discount,
             "share": 0.0 if offer is None else offer.share,
@@ -45,7 +45,7 @@ figure(
     order=80,
     part=TIERS,
     question="Is one level below full service the best fallback?",
-    needs=("tier_floors",),
+    needs=("tier_fallbacks",),
     missing="The fallbacks were not compared",
     depth=Depth.APPENDIX,
     lacks="no fallback to use",
