@@ -22,7 +22,14 @@ from wattlas.studies.tier_tables import split_table, tier_tables
 from wattlas.tiers.market import Contract
 from wattlas.tiers.offer import judge
 
-USERS = Users(Prior(), count=400, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0, status_quo=0.05)
+USERS = Users(
+    Prior(consciousness_mean=0.15),
+    count=400,
+    usd_per_mtok_in=2.0,
+    usd_per_mtok_out=10.0,
+    status_quo=0.05,
+    scale=0.05,
+)
 
 
 @pytest.fixture(scope="module")

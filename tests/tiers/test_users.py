@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wattlas.errors import InputError
-from wattlas.model.users import Prior, Scale, Segment, Users
-from wattlas.tiers.population import Population, population
+from wattlas.model.users import Prior, Scale, Segment, Terms, Users
+from wattlas.tiers.population import Population, consciousness_of, population
 from wattlas.tiers.utility import (
     PerceivedPoints,
     Taste,
@@ -54,8 +54,11 @@ def test_curvature_is_continuous_at_zero() -> None:
 def test_draws_are_the_prior_and_repeat() -> None:
     """Means and medians of many draws are the prior's, and the seed gives the same ones."""
     users = Users(count=40_000)
-    taste = population(users, 0.01).taste
-    assert taste.consciousness.mean() == pytest.approx(Prior().consciousness_mean, abs=0.005)
+    taste = population(users, 0.01, 0.5).taste
+    usd_per_t = taste.usd_per_utility * taste.consciousness / 0.5 * 1e6
+    assert np.median(usd_per_t) == pytest.approx(50.0, rel=0.03)
+    assert np.log(usd_per_t).std() == pytest.approx(1.0, rel=0.02)
+    assert (population(users, 0.01).taste.consciousness == 0).all()
     assert np.median(taste.usd_per_utility) == pytest.approx(0.02, rel=0.02)
     assert (taste.weight_accuracy + taste.weight_latency <= 1 + 1e-12).all()
     again = population(users, 0.01).taste
@@ -106,3 +109,16 @@ def test_bad_populations_and_scales_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         Scale(0.9, 0.5, 100.0, 100.0, 0.0)
     assert len(caught.value.problems) == 3
+
+
+def test_a_contract_that_is_worth_nothing_is_hardly_taken() -> None:
+    """With the defaults, of users to whom it is worth nothing 2 % take it."""
+    users = Users()
+    assert 1 / (1 + np.exp(users.status_quo / users.scale)) < 0.02
+    assert Terms().cap_share == 0.8
+
+
+def test_a_tonne_is_worth_no_more_than_all_of_utility() -> None:
+    """θ is by what a tonne is worth, at most 1, and 0 for users to whom nothing is worth money."""
+    theta = consciousness_of(np.array([50.0, 1e9, 50.0]), np.array([0.001, 0.001, 0.0]), 0.2)
+    np.testing.assert_allclose(theta, [50 * 0.2 / 1e6 / 0.001, 1.0, 0.0])
