@@ -29,6 +29,7 @@ from wattlas.data.network_build import (
     rtt_pairs,
     triangle_inversions,
 )
+from wattlas.data.offer_points import offer_points
 from wattlas.data.points import point_of
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
@@ -288,7 +289,7 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
         objective=_objective(typed_.objective.model_dump()),
         solver=Solver(typed_.solver),
         users=None if typed_.users is None else typed_.users.as_model(),
-        terms=typed_.offer.as_model(),
+        terms=typed_.offer.as_model(offer_points(inputs)),
         provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),

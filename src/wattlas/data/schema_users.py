@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from wattlas.data.schema_types import NonNegative, Positive, Section, Share, Text
 from wattlas.model.users import CAP_SHARE, Prior, Scale, Segment, Terms, Users
+from wattlas.model.workload import OperatingPoint
 
 
 class SegmentEntry(Section):
@@ -144,8 +145,13 @@ class OfferSection(Section):
     """Classes that get an offer; all that have a price unless given."""
     accelerators: Literal["as stated", "reserved", "on demand"] = "as stated"
     """What an accelerator hour that is freed is worth."""
+    points: list[Text] = Field(default_factory=list)
+    """Profiles that a degraded request may use beside the scenario's operating points."""
+    profiles: Text | None = None
+    """The table of profiles that they stand in, a file or a pack; the own pack by default."""
 
-    def as_model(self) -> Terms:
-        """The section as the model has it."""
-        fields = self.model_dump(exclude={"classes"})
-        return Terms(classes=None if self.classes is None else tuple(self.classes), **fields)
+    def as_model(self, menu: tuple[OperatingPoint, ...] = ()) -> Terms:
+        """The section as the model has it; `menu` are the profiles that `points` names."""
+        fields = self.model_dump(exclude={"classes", "points", "profiles"})
+        classes = None if self.classes is None else tuple(self.classes)
+        return Terms(classes=classes, menu=menu, **fields)

@@ -26,6 +26,7 @@ from wattlas.model.checks import (
     texts,
     words,
 )
+from wattlas.model.workload import OperatingPoint
 
 TOKENS_PER_MTOK = 1e6
 WILLING_USD_PER_T = 50.0
@@ -257,6 +258,9 @@ class Terms:
     """Ids of the classes that get an offer; None means all that have a price."""
     accelerators: Accelerators = Accelerators.STATED
     """What an accelerator hour that is freed is worth."""
+    menu: tuple[OperatingPoint, ...] = ()
+    """Operating points that a degraded request may use beside the scenario's own; full service and
+    a placement without tiers do not."""
 
     def __post_init__(self) -> None:
         refuse(self._problems())
@@ -267,3 +271,4 @@ class Terms:
         yield from numbers(self, at, replace(SHARE, optional=True), "cap_share")
         yield from numbers(self, at, CONTRACTS, "most")
         yield from series(self, at, "classes", str, optional=True)
+        yield from series(self, at, "menu", OperatingPoint)

@@ -85,7 +85,7 @@ def candidate_points(
     `profiles` is a file, the name of a pack, or `pack` for the embedded one. Raises UsageError
     where no point is on the hardware.
     """
-    points: Sequence[OperatingPoint] = world.points
+    points: Sequence[OperatingPoint] = (*world.points, *world.terms.menu)
     source = "points of the scenario"
     if profiles:
         table = DEFAULT_PACK if profiles == PACK else profiles
@@ -109,10 +109,15 @@ def class_menu(
     points, source = candidate_points(world, profiles, hardware)
     base = at_baseline(world, chosen.id)
     if g_per_kwh is not None:
-        base = replace(base, g_per_kwh=g_per_kwh)
-    served = menu(replace(chosen, points=None) if profiles else chosen, points)
-    priced = served.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue)
-    return ClassMenu(chosen, priced, base, source, g_per_kwh is not None)
+        home = replace(home, g_per_kwh=g_per_kwh)
+    if profiles:
+        usable = None
+    else:
+        own = chosen.points or tuple(o.id for o in world.points)
+        usable = (*own, *(o.id for o in world.terms.menu))
+    served = menu(replace(chosen, points=usable), points)
+    priced = served.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue)
+    return ClassMenu(chosen, priced, home, source, g_per_kwh is not None)
 
 
 def class_targets(world: Scenario, served: ClassMenu, cap_g: float) -> Targets:

@@ -159,7 +159,7 @@ def design_tiers(
     placement = plan(base) if placed is None else placed
     if not placement.ok:
         raise InfeasibleError(placement.conflict)
-    menu = tuple(base.points if points is None else points)
+    menu = tuple((*base.points, *wanted.menu) if points is None else points)
     if not menu:
         fix = "Give operating points that a degraded request may use."
         raise InputError([Problem("points", "the menu is empty", fix)])
