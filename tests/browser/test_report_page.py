@@ -25,7 +25,7 @@ PLACEMENT = [
 ]  # fmt: skip
 TIERS = [
     "tier-verdict", "tier-menu", "tier-targets", "tier-utility", "tier-shares", "tier-designer",
-    "tier-pareto", "tier-floors", "tier-segments", "tier-sensitivity", "tier-split",
+    "tier-pareto", "tier-fallbacks", "tier-segments", "tier-sensitivity", "tier-split",
 ]  # fmt: skip
 FIGURES = [*PLACEMENT, *TIERS]
 HOSTILE = '</script><img src=x onerror="window.hit=1"><b>{a|x}</b>\'"'
@@ -135,7 +135,7 @@ def test_the_data_of_each_chart_can_be_had(report: str, open_page: Callable[...,
 
 def _hostile_tiers(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Every text that a user's file may bring into a table of the tiers, with markup in it."""
-    theirs = {"class", "reason", "floor", "point", "variant", "hardware", "segment", "zone",
+    theirs = {"class", "reason", "fallback", "point", "variant", "hardware", "segment", "zone",
               "parameter", "label", "unit", "prefers"}  # fmt: skip
     return {
         name: frame.with_columns(pl.col(c) + HOSTILE for c in frame.columns if c in theirs)

@@ -22,7 +22,7 @@ from wattlas.studies import registry, words
 
 pytestmark = pytest.mark.browser
 
-OFFERS = ["designer", "pareto", "floors", "segments", "sensitivity", "split"]
+OFFERS = ["designer", "pareto", "fallbacks", "segments", "sensitivity", "split"]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_no_tier_is_said_plainly(
 ) -> None:
     """Where no class has an offer, each picture that needs one says so, and none is empty."""
     frames = dict(made.frames)
-    offers = ("grid", "pareto", "floors", "segments", "sensitivity", "split")
+    offers = ("grid", "pareto", "fallbacks", "segments", "sensitivity", "split")
     frames |= {f"tier_{name}": frames[f"tier_{name}"].clear() for name in offers}
     nulls = [c for c, kind in COLUMNS["tier_verdicts"].items() if kind.endswith("?")]
     frames["tier_verdicts"] = frames["tier_verdicts"].with_columns(
@@ -257,7 +257,7 @@ def test_utility_at_full_and_floor(
     for segment in frames["tier_segments"]["segment"].unique():
         rows = frames["tier_utility"].filter(pl.col("class") == "A", pl.col("segment") == segment)
         felt = []
-        for role in ("full", "floor"):
+        for role in ("full", "fallback"):
             point = menu.filter(role=role).to_dicts()[0]
             a, ms = (rows[c].unique().sort().to_numpy() for c in ("accuracy", "latency_ms"))
             grid = rows.sort("accuracy", "latency_ms")["utility"].to_numpy().reshape(25, 25)
@@ -316,14 +316,14 @@ def test_levels_are_round(bench: Page) -> None:
     assert bench.evaluate("Wattlas.levels(3, 3)") == []
 
 
-@pytest.mark.parametrize("choice", ["profit", "carbon", "discount"])
+@pytest.mark.parametrize("choice", ["profit", "carbon", "adoption"])
 def test_the_longest_bar_is_on_top(
     report: str, open_page: Callable[..., Any], choice: str, made: Studied
 ) -> None:
     """The sentence of the tornado names the assumption that moves the result most."""
     page = open_page(f"{report}#tier-sensitivity.of={choice}").page
     column = {"profit": "profit_gain_{}_usd", "carbon": "carbon_saved_{}_kg"}.get(
-        choice, "discount_{}"
+        choice, "adoption_{}"
     )
     rows = made.frames["tier_sensitivity"].filter(pl.col("class") == "A").to_dicts()
 
@@ -337,12 +337,12 @@ def test_the_longest_bar_is_on_top(
 def test_long_lists_are_cut_and_say_so(
     tmp_path: Path, open_page: Callable[..., Any], made: Studied
 ) -> None:
-    """Forty floors and twenty caps: the best are drawn, the tables below hold all."""
+    """Forty fallbacks and twenty caps: the best are drawn, the tables below hold all."""
     frames = dict(made.frames)
-    floors, targets = frames["tier_floors"], frames["tier_targets"]
-    frames["tier_floors"] = pl.concat(
-        floors.with_columns(
-            floor=pl.col("floor") + f"-{n}",
+    fallbacks, targets = frames["tier_fallbacks"], frames["tier_targets"]
+    frames["tier_fallbacks"] = pl.concat(
+        fallbacks.with_columns(
+            fallback=pl.col("fallback") + f"-{n}",
             profit_gain_usd=pl.col("profit_gain_usd") * (1 - n / 20),
         )
         for n in range(8)
@@ -351,16 +351,18 @@ def test_long_lists_are_cut_and_say_so(
         targets.with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
     )
     seen = open_page(_write(tmp_path, made, frames))
-    of_a = floors.filter(pl.col("class") == "A").sort("profit_gain_usd")
+    of_a = fallbacks.filter(pl.col("class") == "A").sort("profit_gain_usd")
     assert f"Of {8 * of_a.height} fallbacks the 12 best are drawn" in (
-        seen.page.locator("#figure-tier-floors .notes").inner_text()
+        seen.page.locator("#figure-tier-fallbacks .notes").inner_text()
     )
     best = f"one level below full service is best: {of_a['floor'][-1]}-0 gains"
-    assert best in said(seen.page, "floors")
+    assert best in said(seen.page, "fallbacks")
     caps = frames["tier_targets"].filter(pl.col("class") == "A")["cap_g"].n_unique()
     assert f"8 of {caps} caps are drawn" in (
         seen.page.locator("#figure-tier-targets .notes").inner_text()
     )
-    seen.page.locator("#figure-tier-floors .tools summary").click()
-    expect(seen.page.locator("#figure-tier-floors .tools tbody tr")).to_have_count(8 * of_a.height)
+    seen.page.locator("#figure-tier-fallbacks summary").click()
+    expect(seen.page.locator("#figure-tier-fallbacks details tbody tr")).to_have_count(
+        8 * of_a.height
+    )
     seen.quiet()

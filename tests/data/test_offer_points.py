@@ -33,7 +33,7 @@ def test_wrong_profiles_are_told_where_they_stand() -> None:
     with pytest.raises(InputError) as caught:
         wattlas.example("typical-2023", scenario="sample", set=["offer.points=[llama, llama]"])
     assert {p.where.split(" ")[0] for p in caught.value.problems} == {
-        "offer.points.0", "offer.points.1",
+        "offer.points[0]", "offer.points[1]",
     }  # fmt: skip
     with pytest.raises(InputError, match="no table of them"):
         wattlas.example("tiny", set=["offer.points=[small]"])

@@ -43,20 +43,25 @@ def command(
     ] = "",
     cap_share: Annotated[
         float | None,
-        typer.Option(help="Promise no more than keeps subscribers at this share of carbon."),
+        typer.Option(help="Degrade no more than brings subscribers to this share of carbon."),
     ] = None,
     most: Annotated[int | None, typer.Option(help="Contracts beside full service.")] = None,
     profiles: ProfilesOption = "",
     hardware: HardwareOption = "",
     unfair: Annotated[
-        bool, typer.Option("--unfair", help="Also offers by which takers lose in the mean.")
+        bool,
+        typer.Option(
+            "--unfair", help="Also offers by which those who adopt them lose in the mean."
+        ),
     ] = False,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Design the contract of each class: its discount, its degradation cap, its fallback.
 
-    Says plainly where no tier is worth offering, and why. The section `users` of the scenario says
+    Says plainly where no tier is worth offering, and why, and which of three tests an offer passes:
+    the other way to pay for accelerators, a tonne worth 10 USD to users, no noise in their choice.
+    The section `users` of the scenario says
     who subscribes and what full service sells for, `offer` what is looked for.
     """
     from wattlas.studies import design_listings as listings

@@ -42,10 +42,15 @@ CapGOption = Annotated[
 ]
 GreenOption = Annotated[
     str | None,
-    typer.Option(help="Operating point of a degraded request; the next best unless given."),
+    typer.Option(
+        help="Operating point of a degraded request; the most accurate thriftier one unless given."
+    ),
 ]
 GreenShareOption = Annotated[
     float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")
+]
+DesignOption = Annotated[
+    bool, typer.Option("--design", help="Degraded as `wattlas tiers design` chooses.")
 ]
 FullOption = Annotated[
     str | None,
@@ -101,6 +106,7 @@ def command(
     cap_g: CapGOption = None,
     green: GreenOption = None,
     green_share: GreenShareOption = None,
+    design: DesignOption = False,
     full: FullOption = None,
     latency_factor: LatencyFactorOption = 1.0,
     rule: RuleOption = "both",
@@ -124,10 +130,17 @@ def command(
     """
     from wattlas.studies.board import Ways
     from wattlas.studies.share_answer import Question
-    from wattlas.studies.share_query import query_of_scenario, query_of_table, with_forecast
+    from wattlas.studies.share_query import (
+        query_of_scenario,
+        query_of_table,
+        with_designed_fallback,
+        with_forecast,
+    )
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
+    if design and not (green is None and green_share is None and hours is None):
+        raise UsageError("--design chooses the fallback; leave out --green, --green-share, --hours")
     _check(rule, forecast, ahead, out)
     question = Question(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
@@ -144,6 +157,8 @@ def command(
     with progress("Reading"):
         if hours is None:
             world = load_scenario(path, scenario, set)
+            if design:
+                world, ways = with_designed_fallback(world, klass, ways)
             query = query_of_scenario(world, klass, question, ways)
         else:
             own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
@@ -235,6 +250,7 @@ def _show(query: BoardQuestion, answers: Answer) -> None:
 
 def _head(query: BoardQuestion) -> list[str]:
     """What the table's figures are."""
+    from wattlas.studies.labels import class_label, class_names
     from wattlas.studies.share_listings import unit_of
 
     question, board, world = query.question, query.board, query.world
@@ -242,7 +258,8 @@ def _head(query: BoardQuestion) -> list[str]:
         lines = [f"Degraded service takes {figure(query.green_share)} of full. Demand is flat."]
     else:
         lesser = board.green_point or f"{figure(query.green_share)} of that energy"
-        lines = [f"class {query.klass} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
+        named = class_label(class_names(world), query.klass)
+        lines = [f"class {named} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
     cap = f"{figure(question.cap_g)} {unit_of(query)}"
     if question.cap_share is not None:
         at = "full service at the baseline region"

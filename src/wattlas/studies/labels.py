@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
     from wattlas.model.table import Listing
+    from wattlas.model.workload import WorkloadClass
 
 POLICY_LABELS = {
     "optimum": "optimum",
@@ -31,6 +32,11 @@ def class_label(names: Mapping[str, str], klass: str) -> str:
     """A class by its name with its id: `interactive (A)`; by its id where it has no other name."""
     name = names.get(klass, "")
     return f"{name} ({klass})" if name and name != klass else klass
+
+
+def label_of(klass: WorkloadClass) -> str:
+    """A class by its name with its id, as `class_label`."""
+    return class_label({klass.id: klass.name}, klass.id)
 
 
 def class_names(scenario: Scenario) -> dict[str, str]:

@@ -15,7 +15,8 @@ from wattlas.model.suggest import did_you_mean
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
 from wattlas.model.users import Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
-from wattlas.studies.baseline_means import BaselineMeans, at_baseline
+from wattlas.studies.home import Home, at_home
+from wattlas.studies.labels import label_of
 from wattlas.tiers.menu import Menu, menu
 from wattlas.tiers.population import population
 from wattlas.tiers.targets import Targets, targets
@@ -167,7 +168,7 @@ def menu_listing(served: ClassMenu, *, every: bool) -> Listing:
     known = [c for c in _MENU if any(row[c.name] == row[c.name] for row in rows)]
     shown = [row for row in rows if every or row["pareto"]]
     front = [Column("pareto", Kind.FLAG, head="front")] if every else []
-    title = f"class {served.klass.id}: what can answer a request"
+    title = f"class {label_of(served.klass)}: what can answer a request"
     return Listing(title, (*known, *front), table_of(shown, rows[0] if rows else ()))
 
 
@@ -187,7 +188,7 @@ _MENU = (
 def targets_listing(served: ClassMenu, goal: Targets, figure: str) -> Listing:
     """The target of each step of intensity; `figure` is the cap in words."""
     return Listing(
-        f"class {served.klass.id}: the target at most {figure} g per request",
+        f"class {label_of(served.klass)}: the target at most {figure} g per request",
         (
             Column("from_g_per_kwh", head="g/kWh"),
             Column("to_g_per_kwh", head="up to"),

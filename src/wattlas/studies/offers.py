@@ -7,7 +7,7 @@ to see what geography, tiers and both together save.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -92,18 +92,22 @@ class TierDesign:
 
     def scenario(self) -> Scenario:
         """The scenario with those contracts on offer and adopted as designed."""
-        base, tiers = self.plan.scenario, self.tiers()
-        known = {o.id for o in base.points}
-        extra = {p for t in tiers for p in t.points or ()} - known
-        more = tuple(o for o in self.points if o.id in extra)
-        if more:
-            everywhere = tuple(o.id for o in base.points)
-            closed = tuple(replace(k, points=k.points or everywhere) for k in base.classes)
-            base = replace(base, points=(*base.points, *more), classes=closed)
+        tiers = self.tiers()
         if not tiers:
-            return base
-        whole = offered(base, tiers)
+            return self.plan.scenario
+        whole = offered(self.with_points({p for t in tiers for p in t.points or ()}), tiers)
         return replace(whole, carbon_caps=(*whole.carbon_caps, self._carbon_cap()))
+
+    def with_points(self, names: Collection[str]) -> Scenario:
+        """The scenario with some candidates among its points, closed to full service."""
+        base = self.plan.scenario
+        extra = set(names) - {o.id for o in base.points}
+        if not extra:
+            return base
+        more = tuple(o for o in self.points if o.id in extra)
+        everywhere = tuple(o.id for o in base.points)
+        closed = tuple(replace(k, points=k.points or everywhere) for k in base.classes)
+        return replace(base, points=(*base.points, *more), classes=closed)
 
     def _carbon_cap(self) -> CarbonCap:
         """What the offers say that they save, kept: full service's carbon less that, by window."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wattlas.data.intensity_file import read_intensities
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.studies.board import (
@@ -86,3 +86,26 @@ def _read_forecast(query: BoardQuestion, file: Path) -> np.ndarray:
     rows = [read.zones.index(zone) for zone in own]
     forecast: np.ndarray = read.g_per_kwh[rows]
     return forecast
+
+
+def with_designed_fallback(world: Scenario, klass: str, ways: Ways) -> tuple[Scenario, Ways]:
+    """The scenario and the ways with the fallback that `design_tiers` chooses for a class.
+
+    Raises UsageError where no tier is worth offering: then there is no such fallback.
+    """
+    from wattlas.studies.offers import design_tiers
+
+    chosen = class_of(world, klass)
+    terms = replace(world.terms, classes=(chosen.id,))
+    found = design_tiers(world, terms=terms, sensitive=False)
+    design = found.designs[0]
+    if design.chosen is None:
+        raise UsageError(
+            f"no tier is worth offering for class {chosen.id}, because {design.verdict.reason}. "
+            "Name a fallback with --green."
+        )
+    at = design.chosen.contract.point
+    late = float(design.service.latest_ms[at]) / design.service.latency_budget_ms
+    factor = max(late * (1 + 1e-9), ways.latency_factor)
+    world = found.with_points((design.chosen.fallback,))
+    return world, replace(ways, green=design.chosen.fallback, latency_factor=factor)

@@ -29,7 +29,7 @@ def shares(findings: Findings) -> Table | None:
     late = float(service.latest_ms[offer.contract.point]) / service.latency_budget_ms
     try:
         return shares_of(
-            findings.tiers.plan.scenario,
+            findings.tiers.with_points((offer.fallback,)),
             service.klass,
             ways=Ways(green=offer.fallback, latency_factor=max(late * (1 + 1e-9), 1.0)),
         )
