@@ -95,7 +95,7 @@ class Case:
                 }
             },
             users=users,
-            offer=offer,
+            offer={"cap_share": None, **offer},
         )
 
     def figures(self, discount: np.ndarray, share: np.ndarray) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer, withdrawn
 from wattlas.model.scenario import Scenario
+from wattlas.model.table import rows_of
 from wattlas.model.users import Prior, Segment, Terms, Users
 from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
@@ -70,9 +71,60 @@ def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
         assert tier.share_max == pytest.approx(one.chosen.degraded)
         assert tier.discount == one.chosen.discount
         assert tier.accuracy_min == one.service.accuracy[one.chosen.contract.point]
-    for report in placed.limits:
+    shares = [report for report in placed.limits if not np.isnan(report.share_max)]
+    for report in shares:
         assert report.share <= report.share_max * (1 + 1e-9)
-    assert any(report.share > 0 for report in placed.limits)
+    assert any(report.share > 0 for report in shares)
+
+
+def test_the_placement_delivers_the_carbon_that_the_offers_state(found: TierDesign) -> None:
+    """With the tiers on offer all requests emit at most full service's carbon less the saving."""
+    stated = sum(offer.chosen.carbon_saved_kg for offer in found.designs if offer.chosen)
+    placed = plan(found.scenario())
+    assert stated > 0
+    assert placed.totals.carbon_kg <= (found.plan.totals.carbon_kg - stated) * (1 + 1e-8)
+    caps = [report for report in placed.limits if report.id == "carbon of the tiers"]
+    assert caps
+    assert all(report.used <= report.limit * (1 + 1e-9) for report in caps)
+    # Without the cap the same contracts would be kept, and nothing else changes.
+    loose = plan(replace(found.scenario(), carbon_caps=()))
+    assert loose.totals.cost_usd <= placed.totals.cost_usd * (1 + 1e-9)
+
+
+def test_a_card_tells_money_three_ways_and_one_number_everywhere(found: TierDesign) -> None:
+    """Card, designer, Pareto set, fallbacks and tornado state the same profit of an offer."""
+    tables = {name: rows_of(table) for name, table in tier_tables(found).items()}
+    for row in tables["tier_verdicts"]:
+        if not row["worth"]:
+            continue
+        design = next(d for d in found.designs if d.service.klass == row["class"])
+        assert design.chosen is not None
+        assert design.market is not None
+        stated = row["profit_gain_usd"]
+        assert stated == design.chosen.profit_gain_usd
+        revenue = design.market.volume * design.price_usd
+        assert row["revenue_gain_share"] == pytest.approx(stated / revenue)
+        profit = revenue - float(design.service.full_cost_usd @ design.service.requests)
+        assert row["profit_gain_share"] == pytest.approx(stated / abs(profit))
+        same = [
+            each["profit_gain_usd"]
+            for name in ("tier_grid", "tier_pareto", "tier_fallbacks")
+            for each in tables[name]
+            if each["class"] == row["class"]
+            and (each["fallback"], each["discount"], each["share"])
+            == (row["fallback"], row["discount"], row["share"])
+        ]
+        assert len(same) >= 3
+        assert same == pytest.approx([stated] * len(same), rel=1e-9)
+        varied = [each for each in tables["tier_sensitivity"] if each["class"] == row["class"]]
+        assert [each["profit_gain_base_usd"] for each in varied] == pytest.approx(
+            [stated] * len(varied), rel=1e-9
+        )
+        assert [each["passed"] is None for each in varied] == [False] * 3 + [True] * 5
+        assert row["tests_passed"] == sum(each["passed"] for each in varied[:3])
+        assert row["mean_accuracy"] <= row["full_accuracy"]
+        assert row["trigger"]
+        assert 0 <= row["losing_share"] <= 1
 
 
 def test_the_split_is_against_the_same_baseline(found: TierDesign) -> None:
@@ -117,7 +169,7 @@ def test_a_carbon_cap_bounds_the_promise(tiny: Scenario) -> None:
 
 def test_scarce_capacity_makes_a_tier_worth_more(tiny: Scenario) -> None:
     """A dollar more on each accelerator hour is worth what a degraded request frees of them."""
-    asked, placed = Terms(classes=("A",)), plan(tiny)
+    asked, placed = Terms(classes=("A",), cap_share=None), plan(tiny)
     dearer = replace(placed, duals={"capacity": -np.ones_like(tiny.reserved_gpu)})
     one, two = (
         design_tiers(tiny, terms=asked, placed=each, size=40, sensitive=False).designs[0]
@@ -230,7 +282,7 @@ def test_a_floor_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) ->
 def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
     """A contract on a floor beyond the budget, within twice of it, is placed on that floor."""
     slow = replace(tiny.points[2], id="slow", ttft_ms=350.0, accuracy=0.85, accuracy_by_class={})
-    terms = Terms(classes=("A",))
+    terms = Terms(classes=("A",), cap_share=None)
     found = design_tiers(tiny, points=(slow,), terms=terms, size=40, sensitive=False)
     design, budget = found.designs[0], tiny.classes[0].latency_budget_ms
     assert design.chosen is not None
@@ -238,7 +290,8 @@ def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
     assert budget < latest <= 2 * budget
     (tier,) = found.tiers()
     assert tier.latency_factor == pytest.approx(latest / budget)
-    (report,) = plan(found.scenario()).limits
+    limits = plan(found.scenario()).limits
+    (report,) = (each for each in limits if not np.isnan(each.share_max))
     assert report.share == pytest.approx(report.share_max)
 
 
@@ -253,7 +306,9 @@ def test_a_price_per_request_stands_before_prices_per_token(tiny: Scenario) -> N
 
 def test_the_offer_is_that_of_the_objective(tiny: Scenario) -> None:
     """`chosen` is the offer of most profit, or of least carbon, as asked; here they differ."""
-    terms = {goal: Terms(objective=goal, classes=("A",)) for goal in ("profit", "carbon")}
+    terms = {
+        goal: Terms(objective=goal, classes=("A",), cap_share=None) for goal in ("profit", "carbon")
+    }
     dear = replace(tiny, users=replace(USERS, status_quo=0.3))
     by_profit, by_carbon = (
         design_tiers(dear, terms=one, size=40, sensitive=False) for one in terms.values()

@@ -50,9 +50,7 @@ def command(
     hardware: HardwareOption = "",
     unfair: Annotated[
         bool,
-        typer.Option(
-            "--unfair", help="Also offers by which those who adopt them lose in the mean."
-        ),
+        typer.Option("--unfair", help="Also offers that cost those who adopt them."),
     ] = False,
     out: TablesOption = None,
     as_json: JsonOption = False,

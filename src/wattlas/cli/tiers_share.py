@@ -42,9 +42,7 @@ CapGOption = Annotated[
 ]
 GreenOption = Annotated[
     str | None,
-    typer.Option(
-        help="Operating point of a degraded request; the most accurate thriftier one unless given."
-    ),
+    typer.Option(help="Operating point of a degraded request; the next best unless given."),
 ]
 GreenShareOption = Annotated[
     float | None, typer.Option(help="Degraded over full energy, 0..1, instead of a point.")

@@ -27,8 +27,8 @@ from wattlas.placement.problem.limit import window_of
 from wattlas.placement.solution.expanded import slices
 from wattlas.units import G_PER_T, HOURS_PER_YEAR
 
-SAVES = 1 - 1e-6
-"""A candidate costs or emits less than this of full service."""
+SAVES = 1e-6
+"""A candidate costs or emits less than full service by this at least, relative."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,17 @@ class _Candidate:
 def _below(service: Service, one: _Candidate, latest: float) -> bool:
     """Whether a point may be a fallback: below full service, saving something, not too late."""
     better = one.accuracy > service.full_accuracy and one.latency_ms < service.full_latency_ms
-    saves = (
-        service.mean(one.carbon_g) < service.mean(service.full_carbon_g) * SAVES
-        or service.mean(one.cost_usd) < service.mean(service.full_cost_usd) * SAVES
+    saves = _less(service, one.carbon_g, service.full_carbon_g) or _less(
+        service, one.cost_usd, service.full_cost_usd
     )
     in_time = one.latest_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
     return bool(saves and in_time and not better)
+
+
+def _less(service: Service, values: np.ndarray, full: np.ndarray) -> bool:
+    """Whether a series is less than that of full service in the mean; costs may be below 0."""
+    mean = float(service.mean(full))
+    return float(service.mean(values)) < mean - SAVES * abs(mean)
 
 
 def _with(service: Service, rows: list[_Candidate]) -> Service:
