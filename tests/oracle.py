@@ -464,6 +464,7 @@ def oracle_plan(
     unit = _unit_of(s, measure)
     lp.cost.update({c: 0.0 if unit is None else both[unit] for c, both in friction.items()})
     _shares(lp, s, columns)
+    _carbon_by_window(lp, s, columns)
     if with_caps:
         _caps(lp, s, columns, friction)
     for number, (unit, limit) in enumerate(held):
@@ -696,6 +697,23 @@ def _shares(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
             if terms:
                 most = cap.share_max * (1 + ROUNDING)
                 lp.row(("share", number, w), terms, -math.inf, most)
+
+
+def _carbon_by_window(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
+    """Σ hours·c·d·x ≤ tonnes of each window that a carbon cap names."""
+    length = {Window.MONTH: 7, Window.DAY: 10}
+    for number, cap in enumerate(s.carbon_caps):
+        for w, steps in enumerate(windows(s, cap.window)):
+            tonnes = cap.t_by_window.get(str(s.hours.utc[steps[0]])[: length[cap.window]])
+            if tonnes is None:
+                continue
+            terms = {
+                ("x", *c): float(s.hours.hours[c[4]] * s.demand_per_h[c[0], c[1], c[4]])
+                * unit_t(s, *c)
+                for c in columns
+                if c[4] in steps
+            }
+            lp.row(("carbon", number, w), terms, -math.inf, tonnes * (1 + ROUNDING))
 
 
 def _caps(

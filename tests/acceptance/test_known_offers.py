@@ -91,8 +91,8 @@ def test_an_offer_without_a_discount_is_found(tmp_path: Path) -> None:
     """A promise at no discount saves carbon and earns a little: it is what is offered."""
     share = np.linspace(0, 1, 401)
     by_hand = NO_DISCOUNT.figures(np.zeros_like(share), share)
-    promised = by_hand["per_taker_g"] <= 0.2 * NO_DISCOUNT.unit(NO_DISCOUNT.full)[1].mean()
-    best = np.where(promised & (by_hand["profit"] >= 0), by_hand["kg"], 0.0).max()
+    capped = by_hand["per_taker_g"] <= 0.2 * NO_DISCOUNT.unit(NO_DISCOUNT.full)[1].mean()
+    best = np.where(capped & (by_hand["profit"] >= 0), by_hand["kg"], 0.0).max()
     world = NO_DISCOUNT.world(tmp_path, objective="carbon", cap_share=0.8)
     design = wattlas.design_tiers(world, fair=False, sensitive=False, size=40).designs[0]
     assert best > 1.0

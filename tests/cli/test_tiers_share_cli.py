@@ -142,8 +142,8 @@ def test_a_forecast_of_ones_own(hours: Path, tmp_path: Path, capsys: Captured) -
     call = ["--hours", str(hours), "--remote", "--ahead", "--forecast"]
     found = told(capsys, *call, str(hours))
     for row in found["ahead"]:
-        if row["promised_g"] is not None:
-            assert row["promised_g"] == pytest.approx(row["delivered_g"])
+        if row["planned_g"] is not None:
+            assert row["planned_g"] == pytest.approx(row["delivered_g"])
     assert str(hours) in found["forecast"]
     some = tmp_path / "some.parquet"
     pl.read_parquet(hours).filter(pl.col("zone") == "wavy").write_parquet(some)

@@ -172,7 +172,7 @@ def _segments(segments: Table) -> Listing:
 def _verdict(segment: dict[str, Any]) -> str:
     if segment["rational"] and segment["compatible"]:
         return "yes"
-    return "takers lose" if not segment["rational"] else "another tier is worth more"
+    return "they lose" if not segment["rational"] else "another tier is worth more"
 
 
 def _sensitivities(varied: Table, worth: set[str]) -> Listing:

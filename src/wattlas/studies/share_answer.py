@@ -151,7 +151,7 @@ def _ahead_row(share: ZoneShare, plan: Ahead) -> Row:
         "blind_share": share.blind.share if share.blind else None,
         "share": plan.share,
         "cap_g": plan.cap_g,
-        "promised_g": plan.planned_g,
+        "planned_g": plan.planned_g,
         "delivered_g": plan.held_g,
         "mean_g": plan.mean_g,
         "kept": plan.kept,

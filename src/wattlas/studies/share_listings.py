@@ -94,7 +94,7 @@ def _ahead(query: BoardQuestion, rows: Rows) -> Listing:
     shown = (
         {
             **row,
-            "promised": _over_cap(row["promised_g"], row["cap_g"]),
+            "planned": _over_cap(row["planned_g"], row["cap_g"]),
             "delivered": _over_cap(row["delivered_g"], row["cap_g"]),
         }
         for row in rows
@@ -106,7 +106,7 @@ def _ahead(query: BoardQuestion, rows: Rows) -> Listing:
         Column("hindsight_share", Kind.SHARE, head="hindsight"),
         Column("blind_share", Kind.SHARE, head="even", wide=True),
         Column("share", Kind.SHARE, head="ahead"),
-        Column("promised", wide=True),
+        Column("planned", wide=True),
         Column("delivered"),
         Column("kept", Kind.FLAG),
         Column("short_days", Kind.COUNT, head="short", wide=True),
