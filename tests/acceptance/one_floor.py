@@ -95,7 +95,7 @@ class Case:
                 }
             },
             users=users,
-            offer={"cap_share": None, **offer},
+            offer={"cap_share": "free", **offer},
         )
 
     def figures(self, discount: np.ndarray, share: np.ndarray) -> dict[str, np.ndarray]:

@@ -136,9 +136,9 @@ class OfferSection(Section):
 
     objective: Literal["profit", "carbon"] = "profit"
     """Most profit, or least carbon at no loss of profit."""
-    cap_share: Share | None = CAP_SHARE
+    cap_share: Share | Literal["free"] = CAP_SHARE
     """Degrade no more than brings those under contract to this share of full service's carbon;
-    null: as much as pays."""
+    `free`: as much as pays."""
     most: int = Field(default=1, ge=1, le=5)
     """Most contracts beside full service."""
     classes: list[Text] | None = None
@@ -152,6 +152,7 @@ class OfferSection(Section):
 
     def as_model(self, menu: tuple[OperatingPoint, ...] = ()) -> Terms:
         """The section as the model has it; `menu` are the profiles that `points` names."""
-        fields = self.model_dump(exclude={"classes", "points", "profiles"})
+        fields = self.model_dump(exclude={"classes", "points", "profiles", "cap_share"})
+        fields["cap_share"] = None if self.cap_share == "free" else self.cap_share
         classes = None if self.classes is None else tuple(self.classes)
         return Terms(classes=classes, menu=menu, **fields)
