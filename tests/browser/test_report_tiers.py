@@ -361,8 +361,7 @@ def test_long_lists_are_cut_and_say_so(
     assert f"8 of {caps} caps are drawn" in (
         seen.page.locator("#figure-tier-targets .notes").inner_text()
     )
-    seen.page.locator("#figure-tier-fallbacks summary").click()
-    expect(seen.page.locator("#figure-tier-fallbacks details tbody tr")).to_have_count(
-        8 * of_a.height
-    )
+    seen.page.locator("#figure-tier-fallbacks .tools summary").click()
+    rows = seen.page.locator("#figure-tier-fallbacks .tools tbody tr")
+    expect(rows).to_have_count(8 * of_a.height)
     seen.quiet()

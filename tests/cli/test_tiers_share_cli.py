@@ -183,7 +183,7 @@ def test_the_tables(tiny: Folder, hours: Path, capsys: Captured) -> None:
     text = capsys.readouterr().out
     assert text.startswith("All numbers of this example are invented.")
     assert "class interactive (A) in full: large-batched; degraded: small" in text
-    assert "Cap: 0.9 of what full service at home emits" in text
+    assert "Cap: 0.9 of what full service at the baseline region emits" in text
     strips = [line.split()[-1] for line in text.splitlines() if "2023-06-01" in line]
     assert len(strips) == 3
     assert all(len(strip) == 24 and set(strip) <= set("·▒█") for strip in strips)

@@ -15,7 +15,7 @@ from wattlas.model.suggest import did_you_mean
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
 from wattlas.model.users import Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
-from wattlas.studies.home import Home, at_home
+from wattlas.studies.baseline_means import BaselineMeans, at_baseline
 from wattlas.studies.labels import label_of
 from wattlas.tiers.menu import Menu, menu
 from wattlas.tiers.population import population
@@ -110,15 +110,15 @@ def class_menu(
     points, source = candidate_points(world, profiles, hardware)
     base = at_baseline(world, chosen.id)
     if g_per_kwh is not None:
-        home = replace(home, g_per_kwh=g_per_kwh)
+        base = replace(base, g_per_kwh=g_per_kwh)
     if profiles:
         usable = None
     else:
         own = chosen.points or tuple(o.id for o in world.points)
         usable = (*own, *(o.id for o in world.terms.menu))
     served = menu(replace(chosen, points=usable), points)
-    priced = served.priced(home.usd_per_mwh, home.usd_per_gpu_h, home.pue)
-    return ClassMenu(chosen, priced, home, source, g_per_kwh is not None)
+    priced = served.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue)
+    return ClassMenu(chosen, priced, base, source, g_per_kwh is not None)
 
 
 def class_targets(world: Scenario, served: ClassMenu, cap_g: float) -> Targets:
