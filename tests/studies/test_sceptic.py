@@ -26,7 +26,7 @@ HERE = {
 }  # fmt: skip
 CURVES = {"frontier", "abatement", "duration", "merit"}
 TIERS = {
-    "tier_verdicts", "tier_floors", "tier_grid", "tier_menu", "tier_pareto", "tier_segments",
+    "tier_verdicts", "tier_fallbacks", "tier_grid", "tier_menu", "tier_pareto", "tier_segments",
     "tier_sensitivity", "tier_shares", "tier_split", "tier_targets", "tier_utility",
 }  # fmt: skip
 REGIONAL_MS = 30.0

@@ -172,13 +172,13 @@ def test_the_chosen_offer(cloud: fleets.StudiedFleet, markets: dict[str, OwnMark
             assert row["profit_gain_revenue_share"] == pytest.approx(usd / revenue, rel=1e-6)
 
 
-@pytest.mark.parametrize("table", ["tier_pareto", "tier_floors", "tier_fallbacks", "tier_grid"])
+@pytest.mark.parametrize("table", ["tier_pareto", "tier_fallbacks", "tier_grid"])
 def test_other_offers(
     cloud: fleets.StudiedFleet, markets: dict[str, OwnMarket], table: str
 ) -> None:
     """The same for offers of the grid, of the front, and of each fallback."""
     for row in cloud.rows(table)[::7]:
-        if table in ("tier_floors", "tier_fallbacks") and not row["worth"]:
+        if table == "tier_fallbacks" and not row["worth"]:
             continue
         own = markets[row["class"]]
         adopted, usd, kg = own.outcome(row)
