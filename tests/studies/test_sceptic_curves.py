@@ -48,20 +48,28 @@ def _open_at(sceptic: Sceptic, variant: str, x: float) -> np.ndarray:
 
 def _least(sceptic: Sceptic, variant: str, objective: str, x: float) -> tuple[float, float]:
     """(what is minimised in USD or t, requests unserved) at a budget."""
-    rows = []
-    if variant == "soft":
-        relaxable = np.array([klass.relaxable for klass in sceptic.s.classes])
-        over = (sceptic.latency - x) * relaxable[None, :, None, None]
-        full = np.broadcast_to(over[..., None], sceptic.s.shape)
-        rows = [(full, 1e-9 * float(sceptic.demand.sum()))]
     open_to = _open_at(sceptic, variant, x)
+    rows = _slower_than(sceptic, open_to, x) if variant == "soft" else []
     if objective == "carbon":
         own = sceptic.account(sceptic.least_kg(open_to).flows)
         return own["carbon_kg"] / 1e3, own["unserved_requests"]
     gamma = sceptic.s.objective.carbon_price_usd_per_t or WEIGHTED_USD_PER_T
     usd = sceptic.usd(0.0 if objective == "cost" else gamma)
     least = sceptic.least(usd, open_to=open_to, rows=rows)
-    return least.value + sceptic.reserved_usd, sceptic.account(least.flows)["unserved_requests"]
+    return least.value, sceptic.account(least.flows)["unserved_requests"]
+
+
+def _slower_than(sceptic: Sceptic, open_to: np.ndarray, x: float) -> list[tuple[np.ndarray, float]]:
+    """Σ (ℓ − τ)·x ≤ 0 over the relaxable classes; unserved requests as at their slowest place.
+
+    With Σ x = d − n that is Σ (ℓ − slowest)·x ≤ Σ (τ − slowest)·d.
+    """
+    assert all(klass.relaxable for klass in sceptic.s.classes)
+    latency = np.where(open_to, sceptic.latency, 0.0)
+    slowest = latency.max(axis=(2, 3), keepdims=True)
+    over = np.broadcast_to((latency - slowest)[..., None], sceptic.s.shape)
+    volume = (sceptic.demand * sceptic.span).sum(axis=2)
+    return [(over, float(((x - slowest[:, :, 0, 0]) * volume).sum() + 1e-9 * x * volume.sum()))]
 
 
 def curves(fleet: StudiedFleet) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -84,6 +92,9 @@ def test_each_point_of_a_frontier_is_an_optimum(fleet: StudiedFleet) -> None:
             assert row["value"] == pytest.approx(value, rel=1e-6, abs=1e-9), what
             assert row["unserved_share"] == pytest.approx(unserved / requests, abs=1e-6), what
             assert row["value_unit"] == ("t" if objective == "carbon" else "USD")
+            assert row["cost_usd"] == close(row["variable_usd"] + sceptic.reserved_usd)
+            if objective == "cost":
+                assert row["value"] == close(row["variable_usd"], row["cost_usd"])
 
 
 def test_a_frontier_never_rises_in_what_it_plots(fleet: StudiedFleet) -> None:
@@ -110,7 +121,7 @@ def test_the_users_budget_is_where_the_user_is(fleet: StudiedFleet) -> None:
         within = [row for row in points if row["x"] <= users * (1 + 1e-9)]
         assert marked == within[-1:], (variant, objective)
         if marked and objective == "cost" and variant != "added_ms":
-            plan = fleet.study.meta["totals"]["plan"]["cost_usd"]
+            plan = fleet.study.meta["totals"]["plan"]["variable_usd"]
             gamma = fleet.scenario.objective.carbon_price_usd_per_t
             assert gamma == 0.0
             assert marked[0]["value"] == pytest.approx(plan, rel=1e-7)
@@ -132,11 +143,14 @@ def test_returns_on_latency(fleet: StudiedFleet) -> None:
 
 
 def test_the_dual_is_what_one_more_millisecond_saves(fleet: StudiedFleet) -> None:
-    """To the right of each point of the soft frontier, by a program a little further on."""
+    """To the right of each point of the soft frontier, by a program a little further on.
+
+    The curve is convex, so that a step further on saves a little less by the millisecond.
+    """
     points = curves(fleet).get(("soft", "cost"), [])
     assert points
     for row in points:
-        step = 1e-4 * max(row["x"], 1.0)
+        step = 2e-5 * max(row["x"], 1.0)
         here, there = (_least(fleet.sceptic, "soft", "cost", row["x"] + d)[0] for d in (0.0, step))
         scale = max(abs(here) / max(row["x"], 1.0), 1e-9)
         assert row["dual_usd_per_ms"] == pytest.approx(
@@ -222,9 +236,14 @@ def test_merit_orders(fleet: StudiedFleet) -> None:
             if not energy:
                 continue
             paid = sceptic.hourly_usd[r] if sceptic.only_hourly[r] else 0.0
+            gpu = np.einsum("iko,ko->", x[:, :, r], sceptic.gpu)
+            # Where what is reserved is in use, the next accelerator is on demand.
+            full = not sceptic.only_hourly[r] and gpu >= sceptic.reserved[r, t] * (1 - 1e-9)
+            on_top = sceptic.hourly_usd[r] * gpu / kwh[r] * 1e3 if full else 0.0
             parts = {
                 "energy": sceptic.pue[r] * sceptic.price[r, t],
-                "accelerator": paid * np.einsum("iko,ko->", here, sceptic.gpu) / energy * 1e3,
+                "accelerator": paid * np.einsum("iko,ko->", here, sceptic.gpu) / energy * 1e3
+                + on_top,
                 "egress": np.einsum("iko,k,i->", here, sceptic.gb, sceptic.usd_per_gb[:, r])
                 / energy * 1e3,
                 "carbon": s.objective.carbon_price_usd_per_t * sceptic.pue[r]

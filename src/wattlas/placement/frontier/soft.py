@@ -26,7 +26,7 @@ from wattlas.placement.frontier.slope import EXACT, slope_after
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.unit_values import SHED_LAST, Measure
+from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.blocks import at_once, instance_at, weeks
 
 SAMPLES = 24
@@ -98,7 +98,8 @@ def latency_measure(instance: Instance) -> tuple[Measure, float]:
     """Latency beyond the metro's own reach, ms per relaxable request, and those requests' sum.
 
     The reach rtt(i, s) is the same wherever a request runs, so it moves the mean but no decision;
-    `mean_latency_ms` adds it.
+    `mean_latency_ms` adds it. A request that goes unserved counts as one at its slowest place, so
+    that nothing gets faster by serving less.
     """
     scenario = instance.scenario
     relaxable = np.array([k.relaxable for k in scenario.classes])[instance.klass]
@@ -108,7 +109,8 @@ def latency_measure(instance: Instance) -> tuple[Measure, float]:
     service = service_ms(scenario)[instance.klass]
     ms = (onward[:, :, None] + service[:, None, :]) * relaxable[:, None, None]
     total = float((instance.demand[relaxable] * instance.hours).sum())
-    shed = np.where(np.isnan(instance.unserved_usd), np.nan, 0.0)
+    slowest = np.where(instance.allowed, ms, 0.0).max(axis=(1, 2), initial=0.0)
+    shed = np.where(np.isnan(instance.unserved_usd), np.nan, slowest)
     nothing = np.zeros_like(scenario.price_usd_per_mwh)
     return Measure("ms", nothing, ms, shed, np.zeros(len(nothing))), total
 
@@ -147,12 +149,7 @@ class _Prober:
 
     def _solved(self, part: Instance, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         main, tie = self.question.measures(part)
-        told, _ = latency_measure(part)
-        latency = told
-        if self.question.objective == "carbon":
-            # Weighed in both, nothing is left unserved to be fast.
-            farthest = SHED_LAST * float(told.per_request.max(initial=1.0))
-            latency = replace(told, per_unserved=told.per_unserved + farthest)
+        latency, _ = latency_measure(part)
         if slope == np.inf:
             solution = solve_hours(part, latency, main)
         else:
@@ -162,7 +159,7 @@ class _Prober:
             raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
         self.tally.parts.append(solution.info)
         row = self.question.value_of(part, solution.flows)
-        return told.by_hour(part, solution.flows), main.by_hour(part, solution.flows), row
+        return latency.by_hour(part, solution.flows), main.by_hour(part, solution.flows), row
 
 
 def _slope_after(
