@@ -131,7 +131,7 @@ def test_the_baseline_is_everyone_at_the_baseline_region(fleet: StudiedFleet) ->
     """Where that fits; else the least round trip that capacity allows, cost breaking ties."""
     sceptic, base = fleet.sceptic, fleet.study.meta["totals"]["baseline"]
     policy = fleet.study.meta["baseline"]["policy"]
-    near = sceptic.by_rule(sceptic.base)
+    near = sceptic.by_rule(sceptic.baseline_region)
     fits = _fits(sceptic, near)
     assert policy == ("nearest" if fits else "nearest_available")
     rule = near if fits else sceptic.nearest_with_capacity().flows
@@ -167,7 +167,7 @@ def test_policies(fleet: StudiedFleet) -> None:
             assert row["variable_usd"] >= least_usd - 1e-7 * abs(least_usd), name
     assert table["optimum"]["variable_usd"] == pytest.approx(least_usd, rel=1e-7)
     assert table["carbon_optimum"]["carbon_kg"] == pytest.approx(least_kg["carbon_kg"], rel=1e-7)
-    _same(table["nearest"], sceptic, sceptic.by_rule(sceptic.base))
+    _same(table["nearest"], sceptic, sceptic.by_rule(sceptic.baseline_region))
     near = sceptic.nearest_with_capacity()
     assert table["nearest_available"]["variable_usd"] == pytest.approx(near.value, rel=1e-6)
     _same(table["uniform"], sceptic, _uniform(sceptic))
@@ -185,7 +185,7 @@ def _same(row: dict[str, Any], sceptic: Sceptic, flows: dict[Any, float]) -> Non
 
 
 def _all_in(sceptic: Sceptic, r: int) -> np.ndarray:
-    return np.where(sceptic.open[:, :, r].any(axis=2), r, sceptic.base)
+    return np.where(sceptic.open[:, :, r].any(axis=2), r, sceptic.baseline_region)
 
 
 def _uniform(sceptic: Sceptic) -> dict[Any, float]:
@@ -309,11 +309,13 @@ def test_relocatable_demand(fleet: StudiedFleet) -> None:
             continue
         mwh = rate * sceptic.span[t] * sceptic.kwh[k, o] / 1e3
         elsewhere = [
-            x for x in sceptic.r if x != sceptic.base[i, k] and sceptic.open[i, k, x].any()
+            x
+            for x in sceptic.r
+            if x != sceptic.baseline_region[i, k] and sceptic.open[i, k, x].any()
         ]
         total[k] += mwh
         technical[k] += mwh if elsewhere else 0.0
-        economic[k] += mwh if r != sceptic.base[i, k] else 0.0
+        economic[k] += mwh if r != sceptic.baseline_region[i, k] else 0.0
     for k, row in enumerate(fleet.rows("relocatable")):
         assert row["it_mwh"] == close(total[k])
         assert row["technical_mwh"] == close(technical[k])
@@ -329,7 +331,7 @@ def test_layers(fleet: StudiedFleet) -> None:
     sceptic, s = fleet.sceptic, fleet.scenario
     own: dict[tuple[str, str], float] = defaultdict(float)
     for i, k, r, o, t, rate in entries(flows_of(fleet, "plan")):
-        base = sceptic.base[i, k]
+        base = sceptic.baseline_region[i, k]
         if r < 0:
             continue
         beyond = sceptic.rtt[i, r] - sceptic.rtt[i, base]
@@ -353,7 +355,7 @@ def test_relocation(fleet: StudiedFleet) -> None:
     weighed: dict[tuple[str, str], float] = defaultdict(float)
     mw: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(len(sceptic.t)))
     for i, k, r, o, t, rate in entries(flows_of(fleet, "plan")):
-        base = int(sceptic.base[i, k])
+        base = int(sceptic.baseline_region[i, k])
         if r < 0 or zone[r] == zone[base]:
             continue
         pair = (zone[base], zone[r])

@@ -36,8 +36,8 @@ def _open_at(sceptic: Sceptic, variant: str, x: float) -> np.ndarray:
             mask[:, k] = latency <= x * klass.latency_budget_ms * (1 + 1e-9)
         elif variant == "added_ms" and klass.relaxable:
             least = latency.min(axis=2)
-            there = least[np.arange(len(least)), np.maximum(sceptic.base[:, k], 0)]
-            base = np.where(sceptic.base[:, k] >= 0, there, least.min(axis=1))
+            there = least[np.arange(len(least)), np.maximum(sceptic.baseline_region[:, k], 0)]
+            base = np.where(sceptic.baseline_region[:, k] >= 0, there, least.min(axis=1))
             mask[:, k] = latency <= (base[:, None, None] + x) * (1 + 1e-9)
         elif variant == f"class:{klass.id}":
             mask[:, k] = latency <= x * (1 + 1e-9)

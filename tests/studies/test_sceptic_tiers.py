@@ -216,7 +216,7 @@ def test_the_menu(cloud: fleets.StudiedFleet) -> None:
         requests = sceptic.demand[:, k] * sceptic.span
         weight = np.zeros((len(sceptic.r), len(sceptic.t)))
         for i in sceptic.i:
-            weight[sceptic.base[i, k]] += requests[i] / requests.sum()
+            weight[sceptic.baseline_region[i, k]] += requests[i] / requests.sum()
         pue = float(weight.sum(axis=1) @ sceptic.pue)
         grams = float((weight * sceptic.grams).sum())
         assert row["energy_wh"] == close(sceptic.kwh[k, o] * 1e3)
@@ -296,8 +296,8 @@ def test_shares_that_carbon_asks_for(cloud: fleets.StudiedFleet) -> None:
     assert rows
     for zone in {row["zone"] for row in rows}:
         here = [row for row in rows if row["zone"] == zone]
-        members = [i for i in sceptic.i if s.regions[sceptic.base[i, k]].zone == zone]
-        r = int(sceptic.base[members[0], k])
+        members = [i for i in sceptic.i if s.regions[sceptic.baseline_region[i, k]].zone == zone]
+        r = int(sceptic.baseline_region[members[0], k])
         volume = (sceptic.demand[members, k] * sceptic.span).sum(axis=0)
         blind = {row["cap_share"]: row["share"] for row in here if row["rule"] == "blind"}
         inner = [(cap, share) for cap, share in blind.items() if share and 0 < share < 1]
