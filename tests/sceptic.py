@@ -275,6 +275,29 @@ class Sceptic:
         bound = ms + 1e-9 * abs(ms)
         return self.least(self.usd(), held=[(way, shed, 0.0, bound)])
 
+    def least_fixed_usd(self, groups: Sequence[int]) -> float:
+        """The least variable cost of one table of shares for the hours of each group.
+
+        min Σ span·d·unit·y + shed + w·o, Σ y = 1 for each metro, class and group, and in every hour
+        Σ g·d·y ≤ K + o. nan where no table keeps the capacity of every hour.
+        """
+        program = _Program(self, self.open)
+        free = program.size - len(program.b)
+        places = np.vstack(
+            [program.x[:, :4], np.pad(program.n[:, :2], ((0, 0), (0, 2)), constant_values=-1)]
+        )
+        step = np.concatenate([program.x[:, 4], program.n[:, 2]])
+        names = np.column_stack([places, np.asarray(groups)[step]])
+        _, share = np.unique(names, axis=0, return_inverse=True)
+        rate = self.demand[places[:, 0], places[:, 1], step]
+        count = int(share.max()) + 1
+        # Each flow is its demand times the share of its group; what is bought stays by the hour.
+        rows = np.concatenate([np.arange(free), np.arange(free, program.size)])
+        columns = np.concatenate([share.ravel(), count + np.arange(len(program.b))])
+        values = np.concatenate([rate, np.ones(len(program.b))])
+        to_flow = coo_array((values, (rows, columns)), shape=(program.size, count + len(program.b)))
+        return program.solve_by(program.weights(self.usd(), self.shed_usd, 1.0), to_flow.tocsr())
+
 
 class _Program:
     """Columns: what is served where, what goes unserved, what is bought by the hour."""
@@ -340,6 +363,20 @@ class _Program:
     def bound(self, coefficient: np.ndarray, most: float) -> None:
         """Add a row Σ coefficient·column ≤ most."""
         self.extra.append((coefficient, most))
+
+    def solve_by(self, cost: np.ndarray, to_flow: Any) -> float:
+        """The least cost where all columns are `to_flow` times fewer ones; nan where none."""
+        fewer = to_flow.shape[1] - len(self.b)
+        more = np.array([x.on_demand_gpu for x in self.of.s.regions])[self.b[:, 0]]
+        bounds = np.stack([np.zeros(to_flow.shape[1]), np.append(np.ones(fewer), more)], axis=1)
+        own = to_flow.T @ cost
+        size = float(np.abs(own[:fewer]).mean()) or 1.0
+        found = linprog(
+            own / size, self.within @ to_flow if len(self.limit) else None,
+            self.limit if len(self.limit) else None, self.equal @ to_flow, self.asked, bounds,
+            method="highs",
+        )  # fmt: skip
+        return float(own @ found.x) if found.status == 0 else math.nan
 
     def solve(self, cost: np.ndarray) -> Least:
         s = self.of

@@ -176,6 +176,31 @@ def test_policies(fleet: StudiedFleet) -> None:
         _same(table[name], sceptic, min(everywhere, key=lambda f: sceptic.account(f)[of]))
 
 
+def test_fixed_tables(fleet: StudiedFleet) -> None:
+    """The best table of shares, for all hours and by hour of the day, and what each policy keeps.
+
+    The share of the saving is (baseline − policy) over (baseline − plan), all variable cost.
+    """
+    sceptic, s = fleet.sceptic, fleet.scenario
+    table = {row["policy"]: row for row in fleet.rows("policies")}
+    hour = [int(str(time)[11:13]) for time in s.hours.utc]
+    for name, groups in (("static_cost", [0] * len(hour)), ("hourly_table_cost", hour)):
+        own, row = sceptic.least_fixed_usd(groups), table[name]
+        assert row["feasible"] == (not math.isnan(own)), name
+        if row["feasible"]:
+            assert row["variable_usd"] == pytest.approx(own, rel=1e-6), name
+    base = fleet.study.meta["totals"]["baseline"]["variable_usd"]
+    saved = base - table["optimum"]["variable_usd"]
+    for name, row in table.items():
+        share = row["share_of_saving"]
+        if share is None or math.isnan(share):
+            continue
+        assert share == pytest.approx((base - row["variable_usd"]) / saved, rel=1e-6, abs=1e-9), (
+            name
+        )
+        assert share <= 1 + 1e-6, name
+
+
 def _same(row: dict[str, Any], sceptic: Sceptic, flows: dict[Any, float]) -> None:
     own = sceptic.account(flows)
     for name in ("variable_usd", "energy_usd", "egress_usd", "on_demand_usd", "carbon_kg", "it_mwh",

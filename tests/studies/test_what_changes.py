@@ -18,9 +18,9 @@ import pytest
 import wattlas
 from tests.fleets import NAMES, scenario
 from tests.sceptic import entries, rows
-from wattlas.model.plan import Plan, Status, Totals
+from wattlas.model.plan import Plan, Totals
 from wattlas.model.scenario import Scenario
-from wattlas.placement.compare.baselines import baseline
+from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.problem.instance import build_instance
 from wattlas.studies.meta import headline
 
@@ -38,16 +38,13 @@ class Answer:
     """The plan and the baseline of a question, and what is said of them."""
 
     plan: Plan
-    base: Plan
+    baseline: Plan
     line: Mapping[str, float | None]
 
 
 def answer(s: Scenario) -> Answer:
     """The plan and the baseline as a study has them."""
-    best, instance = wattlas.plan(s), build_instance(s)
-    base = baseline(instance, "nearest")
-    if base.status is not Status.HEURISTIC:
-        base = baseline(instance, "nearest_available")
+    best, base = wattlas.plan(s), baseline_policy(build_instance(s))
     return Answer(best, base, headline(best.totals, base.totals))
 
 
@@ -102,7 +99,7 @@ def test_scaling_all_prices(name: str, c: float) -> None:
     assert same_flows(one.plan, other.plan)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.baseline.totals, other.base.totals),
+        (one.baseline.totals, other.baseline.totals),
     ):
         assert all(same(getattr(after, name), c * getattr(before, name), c * before.cost_usd)
                    for name in MONEY)  # fmt: skip
@@ -126,7 +123,7 @@ def test_a_constant_on_every_electricity_price(name: str, more: float) -> None:
     assert same_flows(one.plan, other.plan)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.baseline.totals, other.base.totals),
+        (one.baseline.totals, other.baseline.totals),
     ):
         assert same(after.cost_usd, before.cost_usd + more * before.facility_mwh, before.cost_usd)
         assert same(after.energy_usd, before.energy_usd + more * before.facility_mwh)
@@ -150,7 +147,7 @@ def test_what_is_reserved_costs_a_constant(name: str) -> None:
     more = float(((2 * year + 100.0)[:, None] * held * s.hours.hours).sum() / 8760)
     for before, after in (
         (one.plan.totals, other.plan.totals),
-        (one.baseline.totals, other.base.totals),
+        (one.baseline.totals, other.baseline.totals),
     ):
         assert same(after.cost_usd, before.cost_usd + more, before.cost_usd)
         assert same(after.variable_usd, before.variable_usd, before.cost_usd)
@@ -183,7 +180,7 @@ def test_cutting_a_region_in_two(name: str, r: int) -> None:
     """Two halves cost, emit and save together what the whole did."""
     s = scenario(name)
     one, other = as_it_is(name), answer(cut(s, r % len(s.regions)))
-    sides = ((one.plan.totals, other.plan.totals), (one.baseline.totals, other.base.totals))
+    sides = ((one.plan.totals, other.plan.totals), (one.baseline.totals, other.baseline.totals))
     for before, after in sides:
         for total in (*MONEY, *REST):
             value, expected = getattr(after, total), getattr(before, total)
@@ -246,7 +243,7 @@ def test_renaming_everything(name: str) -> None:
                     assert same_number, where
                 else:
                     assert after[column] == value, where
-    for part in ("plan", "home"):
+    for part in ("plan", "baseline"):
         totals, others = one.meta["totals"][part], other.meta["totals"][part]
         assert all(same(others[total], value) for total, value in totals.items())
     assert all(same(other.meta["headline"][n], value) for n, value in one.meta["headline"].items())
