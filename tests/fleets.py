@@ -221,7 +221,10 @@ def unserved(folder: Path) -> Scenario:
 
 
 def one_cloud(folder: Path) -> Scenario:
-    """Five regions of one cloud as a customer has them: a rule of residency, and subscribers."""
+    """Five regions of one cloud as a customer has them: a rule of residency, and subscribers.
+
+    What is reserved is full at peak, so that a smaller model then saves what is paid by the hour.
+    """
     names = ("virginia", "oregon", "frankfurt", "stockholm", "singapore")
     ms = {
         "new-york": (9, 68, 88, 108, 232),
@@ -241,7 +244,7 @@ def one_cloud(folder: Path) -> Scenario:
     }  # fmt: skip
     price = ((38, 14, 22), (52, 25, 2), (96, 34, 18), (42, 18, 8), (128, 12, 10))
     carbon = ((390, 40, 23), (210, 90, 4), (350, 110, 19), (28, 6, 6), (470, 15, 12))
-    reserved = (220, 90, 160, 0, 60)
+    reserved = (50, 15, 25, 0, 8)
     regions = {
         name: {
             "pue": pue,
@@ -314,11 +317,11 @@ def one_cloud(folder: Path) -> Scenario:
         network={"egress": {"pairs": egress}},
         residency={"eu-stays": {"EU": ["EU"], "*": ["*"]}},
         users={
-            "usd_per_mtok_in": 0.6, "usd_per_mtok_out": 1.8,
+            "usd_per_mtok_in": 0.2, "usd_per_mtok_out": 0.6, "scale": 0.05, "status_quo": 0.03,
             "segments": {
-                "most": {"share": 0.7, "consciousness": 0.01, **segment, "value": 1.2},
-                "some": {"share": 0.2, "consciousness": 0.03, **segment, "value": 1.0},
-                "green": {"share": 0.1, "consciousness": 0.2, **segment, "value": 1.0},
+                "most": {"share": 0.7, "consciousness": 0.01, **segment, "value": 0.6},
+                "some": {"share": 0.2, "consciousness": 0.03, **segment, "value": 0.5},
+                "green": {"share": 0.1, "consciousness": 0.2, **segment, "value": 0.5},
             },
         },
     )  # fmt: skip

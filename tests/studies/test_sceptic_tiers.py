@@ -82,7 +82,8 @@ class OwnMarket:
     def saved(self, point: str, share: float) -> tuple[float, float, float]:
         """(grams, USD) that a request under a contract saves, and the share that is degraded.
 
-        The hours where a degraded request saves most carbon come first, and none that saves none.
+        The hours where a degraded request saves most carbon come first, and none that saves none;
+        no more is degraded than the cap on carbon asks for.
         """
         o = [p.id for p in self.s.points].index(point)
         kwh, gpu = self.sceptic.kwh[self.k, o], self.sceptic.gpu[self.k, o]
@@ -90,8 +91,11 @@ class OwnMarket:
         gain_g = self.full_g - (self.share * kwh * self.grams).sum(axis=0)
         gain_usd = self.full_usd - usd
         left, sums = share, np.zeros(3)
+        cap = self.s.terms.cap_share
+        needed = math.inf if cap is None else (1 - cap) * self.reference_g
         for t in np.argsort(-gain_g, kind="stable"):
             part = min(left, self.requests[t] / self.total)
+            part = min(part, (needed - sums[0]) / max(gain_g[t], 1e-300))
             if gain_g[t] <= 0 or part <= 0:
                 break
             sums += part * np.array([gain_g[t], gain_usd[t], 1.0])
