@@ -87,7 +87,7 @@ def moved_mwh(best: Plan, base: Plan) -> Iterator[np.ndarray]:
     plan_of = _by_stretch(best, steps)
     for (new, energy), (old, _) in zip(plan_of, _by_stretch(base, steps), strict=True):
         more, less = np.maximum(new - old, 0.0), np.maximum(old - new, 0.0)
-        per_request = np.divide(energy, new, out=np.zeros_like(energy), where=new > 0)
+        per_request = np.divide(energy, new, out=np.zeros(energy.shape), where=new > 0)
         share = less / _or_one(less.sum(axis=-1, keepdims=True))
         # The last region is going unserved: what comes from there or goes there has not moved.
         yield np.einsum("nkh,nkr->khr", share[..., :-1], (more * per_request)[..., :-1])
