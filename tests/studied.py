@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wattlas.report.results import Results
 
 # Two classes beside those of the example: B is worth a tier like A; C and D run on the leanest
-# model and have nothing to fall back to. Two leaner models, so that A and B have three floors.
+# model and have nothing to fall back to. Two leaner models, so that A and B have three fallbacks.
 CLASSES = (
     "classes.A.price_usd_per_request=0.0003",
     "classes.B={name: assistant, latency_budget_ms: 15000, latency_to: full_answer, "
@@ -33,6 +33,7 @@ CLASSES = (
     "decode_j_per_token: 0.1, prefill_gpu_s_per_token: 0.00001, "
     "decode_gpu_s_per_token: 0.0003, ttft_ms: 25, itl_ms: 8}",
     "offer.cap_share=0.8",
+    "offer.accelerators=on demand",
     "demand.population.classes.A.share=0.6",
     "demand.population.classes.B={share: 0.1}",
     "demand.population.classes.C={share: 0.1}",

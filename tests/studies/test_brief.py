@@ -19,7 +19,7 @@ def tiny() -> Study:
 
 
 def said(tiny: Study, **changes: Any) -> str:
-    """The sentence with some totals changed: `home_cost_usd=…`, `plan_carbon_kg=…`, `static=…`."""
+    """The sentence with some totals changed: `baseline_cost_usd=…`, `plan_carbon_kg=…`, …"""
     meta = meta_with(tiny.meta, **changes)
     return brief(meta, tiny.tables).sentence
 
@@ -44,11 +44,15 @@ def meta_with(meta: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 def test_money_carbon_and_the_move(tiny: Study) -> None:
     """Each number names its kind, with the shares of the whole."""
     sentence = said(
-        tiny, home_cost_usd=1000.0, plan_cost_usd=900.0, home_carbon_kg=50.0, plan_carbon_kg=40.0
+        tiny,
+        baseline_cost_usd=1000.0,
+        plan_cost_usd=900.0,
+        baseline_carbon_kg=50.0,
+        plan_carbon_kg=40.0,
     )
     assert sentence.startswith("Move 17.8 % of the IT energy, the largest part from Mumbai to ")
     assert "−USD 100 (10 % of all cost) and −10 kg of CO₂e (20 % of all carbon) in 24 h" in sentence
-    assert sentence.endswith("against the nearest region.")
+    assert "against the nearest region; one fixed table keeps" in sentence
 
 
 def test_the_share_that_moves(tiny: Study) -> None:
@@ -62,8 +66,8 @@ def test_the_share_that_moves(tiny: Study) -> None:
 def test_carbon_comes_first_where_it_is_made_least(tiny: Study) -> None:
     """And money keeps its sign."""
     sentence = said(
-        tiny, minimise="carbon", home_cost_usd=100.0, plan_cost_usd=110.0,
-        home_carbon_kg=50.0, plan_carbon_kg=40.0,
+        tiny, minimise="carbon", baseline_cost_usd=100.0, plan_cost_usd=110.0,
+        baseline_carbon_kg=50.0, plan_carbon_kg=40.0,
     )  # fmt: skip
     assert ": −10 kg of CO₂e (20 % of all carbon) and +USD 10 (10 % of all cost)" in sentence
 
@@ -71,7 +75,7 @@ def test_carbon_comes_first_where_it_is_made_least(tiny: Study) -> None:
 def test_more_money_for_less_carbon(tiny: Study) -> None:
     """Both signs are there, and the actions are those of the largest savings of carbon."""
     meta = meta_with(
-        tiny.meta, home_cost_usd=100.0, plan_cost_usd=110.0, home_carbon_kg=50.0,
+        tiny.meta, baseline_cost_usd=100.0, plan_cost_usd=110.0, baseline_carbon_kg=50.0,
         plan_carbon_kg=40.0,
     )  # fmt: skip
     answer = brief(meta, tiny.tables)
@@ -86,7 +90,7 @@ def test_more_money_for_less_carbon(tiny: Study) -> None:
 @pytest.mark.parametrize("minimise", ["cost", "carbon"])
 def test_nothing_saved_is_said(tiny: Study, minimise: str) -> None:
     """No numbers, and what the baseline already has."""
-    same = {"home_cost_usd": 5.0, "plan_cost_usd": 5.0, "home_carbon_kg": 1.0}
+    same = {"baseline_cost_usd": 5.0, "plan_cost_usd": 5.0, "baseline_carbon_kg": 1.0}
     sentence = said(tiny, **same, plan_carbon_kg=1.0, minimise=minimise)
     assert sentence.startswith("Change nothing")
     assert f"already has the least {minimise}" in sentence
@@ -103,7 +107,7 @@ def test_nothing_saved_is_said(tiny: Study, minimise: str) -> None:
 )
 def test_shares_that_would_mislead(tiny: Study, before: float, after: float, words: str) -> None:
     """Above all of it, below zero, or more than double: words, not a percentage."""
-    assert words in said(tiny, home_cost_usd=before, plan_cost_usd=after)
+    assert words in said(tiny, baseline_cost_usd=before, plan_cost_usd=after)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_one_fixed_table(tiny: Study, share: float | None, words: str) -> None:
 def test_unserved_demand_is_said(tiny: Study) -> None:
     """A plan that serves more than the baseline, or less, says so."""
     requests = tiny.plan.totals.requests
-    more = said(tiny, home_unserved_requests=requests / 4)
+    more = said(tiny, baseline_unserved_requests=requests / 4)
     assert "it serves 25 % of the requests more" in more
     less = said(tiny, plan_requests=requests * 0.9, plan_unserved_requests=requests * 0.1)
     assert "it serves 10 % of the requests less" in less
