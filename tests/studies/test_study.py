@@ -125,8 +125,8 @@ def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     moves = largest_moves(wattlas.example("tiny"))
     table = tiny.tables["breakeven"]
     told = set(zip(table["class"], table["from_region"], table["to_region"], strict=True))
-    assert told <= set(moves)
-    assert all(origin != target for _, origin, target in moves)
+    assert told <= {(move.klass, move.origin, move.target) for move in moves}
+    assert all(move.origin != move.target for move in moves)
 
 
 def test_progress_is_told() -> None:

@@ -53,10 +53,13 @@
   const sentence = (row) => (clause(row) ? `${clause(row)[0].toUpperCase()}${clause(row).slice(1)}.` : "A tier is worth offering.");
   const offer = (row) => (row.discount == null ? "An offer" : [...(row.kind === "discount" ? [el("b", {}, W.say(row.discount, "share")), " off"] : ["A change of default service"]), ", at most ", el("b", {}, W.say(row.share, "share")), " degraded"]);
 
+  // A share above 1 is said as a multiple: the tier may bring more than full service does.
+  const ofProfit = (share) => (share > 1 ? `${share.toFixed(1)} times the profit of full service` : `${W.say(share, "share")} of profit`);
+
   const facts = (row) => [
     fact("Fallback", row.fallback || "–"),
     fact("Adoption", `${W.say(row.adoption, "share")} of requests`, row.adoption),
-    fact("Profit", `${more(row.profit_gain_usd, row.revenue_gain_share, "usd", "of revenue")}; ${W.say(row.profit_gain_share, "share")} of profit`, row.revenue_gain_share),
+    fact("Profit", `${more(row.profit_gain_usd, row.revenue_gain_share, "usd", "of revenue")}; ${ofProfit(row.profit_gain_share)}`, row.revenue_gain_share),
     fact("Carbon saved", `${W.say(row.carbon_saved_kg, "kg")}${part(row.carbon_saved_share)}`, row.carbon_saved_share),
     fact("Quality", `accuracy ${W.num(row.full_accuracy)} → ${W.num(row.fallback_accuracy)}, ${W.say(row.full_latency_ms, "ms")} → ${W.say(row.fallback_latency_ms, "ms")} where degraded; ${W.num(row.mean_accuracy)} in the mean`),
     fact("Who loses", row.losing_share > 0 ? `${W.say(row.losing_share, "share")} of those who adopt it${row.losing_most ? `, most of all: ${row.losing_most}` : ""}` : "nobody who adopts it", row.losing_share),
