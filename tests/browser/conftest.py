@@ -74,7 +74,7 @@ def open_page(browser: Browser) -> Iterator[Opener]:
         page.wait_for_selector("html.drawn", state="attached", timeout=60_000)
         if appendix:
             page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
-            page.wait_for_function("document.querySelectorAll('.chart.waiting').length === 0")
+            page.wait_for_selector(".chart.waiting", state="detached")
         return watched
 
     yield open_

@@ -355,7 +355,7 @@ def test_long_lists_are_cut_and_say_so(
     assert f"Of {8 * of_a.height} fallbacks the 12 best are drawn" in (
         seen.page.locator("#figure-tier-fallbacks .notes").inner_text()
     )
-    best = f"one level below full service is best: {of_a['floor'][-1]}-0 gains"
+    best = f"one level below full service is best: {of_a['fallback'][-1]}-0 gains"
     assert best in said(seen.page, "fallbacks")
     caps = frames["tier_targets"].filter(pl.col("class") == "A")["cap_g"].n_unique()
     assert f"8 of {caps} caps are drawn" in (

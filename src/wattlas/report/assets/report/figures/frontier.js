@@ -102,6 +102,8 @@
 
   function draw(state, theme, width) {
     const rows = rowsOf(state);
+    // At no budget is everyone served who could be: there is no value to draw.
+    if (!rows.length) return { answer: "No budget of these has a value to show.", node: W.el("div", {}), empty: true, columns: [], rows: [] };
     const soft = state.variant === "soft";
     const own = rows.find((row) => row.is_users_budget);
     const unit = rows[0].x_unit;
