@@ -36,13 +36,13 @@ def feasible(
     frictions: bool = False,
     caps: bool = True,
     tiers: bool = True,
-    floors: bool = True,
+    minima: bool = True,
     solver: bool = True,
 ) -> Scenario:
     """A scenario with a placement; what is False is left out, the rest is drawn."""
     plain = scenarios(
         unserved=False,
-        accuracy_floors=False,
+        accuracy_minima=False,
         free_capacity=True,
         when_none=False,
         frictions=frictions,
@@ -53,8 +53,8 @@ def feasible(
     witness = draw_witness(s, draw(st.integers(0, 2**16)))
     regions = tuple(replace(r, reserved_gpu=np.inf, on_demand_gpu=0.0) for r in s.regions)
     s = draw(billed(replace(s, regions=regions, reserved_gpu=_capacity(draw, s, witness))))
-    if floors and draw(st.booleans()):
-        s = _with_floors(s, witness)
+    if minima and draw(st.booleans()):
+        s = _with_minima(s, witness)
     s = replace(s, objective=draw(_objectives(s, witness, caps, frictions)))
     if tiers and draw(st.booleans()):
         s = _offered(draw, s)
@@ -105,7 +105,7 @@ def _capacity(draw: st.DrawFn, s: Scenario, witness: Witness) -> np.ndarray:
     return limit
 
 
-def _with_floors(s: Scenario, witness: Witness) -> Scenario:
+def _with_minima(s: Scenario, witness: Witness) -> Scenario:
     """Mean accuracies that the witness just has in its worst hour."""
     classes = []
     for k, klass in enumerate(s.classes):

@@ -100,7 +100,7 @@ def reasons(s: Scenario, i: int, k: int, r: int, o: int, budget_ms: float) -> li
 
 
 def degraded(s: Scenario, k: int, o: int) -> bool:
-    """Whether some promise counts a request of the class at the point as degraded."""
+    """Whether some degradation cap counts a request of the class at the point as degraded."""
     return any(
         s.classes[k].id in cap.classes and s.points[o].id in cap.points for cap in s.share_caps
     )
@@ -551,12 +551,12 @@ def _capacity(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> dict[
 
 
 def _mean_accuracy(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
-    """Σ (a_o − floor)·d·x ≥ 0 over what is served of a class in an hour."""
+    """Σ (a_o − A_k)·d·x ≥ 0 over what is served of a class in an hour."""
     grouped: dict[tuple[int, int], dict[Any, float]] = {}
     for i, k, r, o, t in columns:
-        floor = s.classes[k].mean_accuracy_min
-        if floor is not None and r >= 0 and not degraded(s, k, o):
-            excess = (accuracy(s, k, o) - floor) * float(s.demand_per_h[i, k, t])
+        minimum = s.classes[k].mean_accuracy_min
+        if minimum is not None and r >= 0 and not degraded(s, k, o):
+            excess = (accuracy(s, k, o) - minimum) * float(s.demand_per_h[i, k, t])
             grouped.setdefault((k, t), {})["x", i, k, r, o, t] = excess
     for (k, t), terms in grouped.items():
         lp.row(("accuracy", k, t), terms, 0.0, math.inf)
@@ -680,7 +680,7 @@ def windows(s: Scenario, window: Window | None = None) -> list[list[int]]:
 
 
 def _shares(lp: Program, s: Scenario, columns: list[tuple[int, ...]]) -> None:
-    """Σ hours·d·x over what is degraded ≤ φ · Σ hours·d, per promise and window."""
+    """Σ hours·d·x over what is degraded ≤ φ · Σ hours·d, per degradation cap and window."""
     for number, cap in enumerate(s.share_caps):
         under = {k for k, c in enumerate(s.classes) if c.id in cap.classes}
         for w, steps in enumerate(windows(s, cap.window)):
@@ -748,7 +748,7 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
     """What nearest-available reaches over a window: least round trip, then least cost, no friction.
 
     Each hour is its own. Infinite where an hour has none; Ambiguous where equally near and
-    equally dear placements differ in the unit.
+    equally expensive placements differ in the unit.
     """
     total = 0.0
     for t in steps:

@@ -1,6 +1,6 @@
 """Shared Hypothesis strategies: small random scenarios with everything that bites.
 
-Every scenario can be constructed; whether it has a placement is not promised. Latencies are
+Every scenario can be constructed; whether it has a placement is another question. Latencies are
 whole milliseconds and energies dyadic, so that a place is never within rounding of its budget.
 """
 
@@ -50,7 +50,7 @@ def scenarios(
     max_classes: int = 3,
     max_points: int = 3,
     frictions: bool = False,
-    accuracy_floors: bool = True,
+    accuracy_minima: bool = True,
     unserved: bool = True,
     spread: bool = True,
     free_capacity: bool | None = None,
@@ -64,7 +64,7 @@ def scenarios(
     metros = draw(_metros([s.id for s in nodes], max_metros))
     points = draw(_points(max_points))
     classes = tuple(
-        draw(_klass(f"class-{k}", points, accuracy_floors, unserved, when_none))
+        draw(_klass(f"class-{k}", points, accuracy_minima, unserved, when_none))
         for k in range(draw(st.integers(1, max_classes)))
     )
     hours = draw(_hours(max_hours, gaps))
@@ -261,11 +261,11 @@ def _klass(
     draw: st.DrawFn,
     name: str,
     points: tuple[OperatingPoint, ...],
-    accuracy_floors: bool,
+    accuracy_minima: bool,
     unserved: bool,
     when_none: bool,
 ) -> WorkloadClass:
-    floor = one_of(None, None, 0.625, 0.75) if accuracy_floors else st.none()
+    minimum = one_of(None, None, 0.625, 0.75) if accuracy_minima else st.none()
     return WorkloadClass(
         id=name,
         latency_budget_ms=draw(one_of(200.0, 1500.0, 100.0, 60.0)),
@@ -279,7 +279,7 @@ def _klass(
         requests_per_session_h=draw(one_of(10.0, 1.0)),
         residency=draw(one_of("", "", "rule")),
         accuracy_min=draw(one_of(0.0, 0.0, 0.625)),
-        mean_accuracy_min=draw(floor),
+        mean_accuracy_min=draw(minimum),
         points=draw(one_of(None, None, tuple(p.id for p in points[:1]))),
         unserved_usd_per_request=draw(one_of(None, 0.01, 1e-4)) if unserved else None,
         when_none=draw(one_of(*WhenNone)) if when_none else WhenNone.ERROR,

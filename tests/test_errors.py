@@ -41,7 +41,7 @@ def test_the_tree_in_the_docstring_is_complete(name: str) -> None:
     ],
 )
 def test_exit_codes(name: str, code: int) -> None:
-    """The codes that the command line promises."""
+    """The exit codes that the command line documents."""
     assert TREE[name].exit_code == code
 
 

@@ -231,7 +231,7 @@ ROOMS = (
     "problem constraints engine hour window solution explain api compare frontier breakeven tables "
     "streaming"
 ).split()
-"""Rooms of placement from the ground floor up: each may import from those before it."""
+"""Rooms of placement from the lowest up: each may import from those before it."""
 UPSTAIRS = {("explain", "api")}
 """A proof asks what a plan makes least; nothing below asks for a proof."""
 

@@ -69,7 +69,7 @@ def test_what_the_reference_says_it_holds(drawn: Scenario) -> None:
     assert (load <= drawn.most_gpu * (1 + 1e-8) + 1e-12).all()
 
 
-@given(drawn=scenarios(max_hours=1, free_capacity=True, accuracy_floors=False))
+@given(drawn=scenarios(max_hours=1, free_capacity=True, accuracy_minima=False))
 def test_free_capacity_is_each_at_its_cheapest(drawn: Scenario) -> None:
     """With nothing shared, the optimum is every demand at its own cheapest open place."""
     found = oracle.oracle_plan(drawn)

@@ -55,7 +55,7 @@ PUBLIC = [
 ]
 
 
-def test_all_is_what_is_promised() -> None:
+def test_all_is_what_is_documented() -> None:
     """`__all__` is the public API, neither more nor less."""
     assert wattlas.__all__ == PUBLIC
     assert set(PUBLIC) <= set(dir(wattlas))

@@ -1,4 +1,4 @@
-"""What the repository itself promises: licences, constraints, one set of commands, no traces."""
+"""What the repository itself holds to: licences, constraints, one set of commands, no traces."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ WattlasError                      catch this one
 ├── InputError                    the input is wrong: `.problems` lists it all  exit 3
 ├── InfeasibleError               no placement exists: `.conflict` says why     exit 4
 ├── LimitError                    stopped at a limit, with what was found       exit 5
-└── SolverError                   the solver broke its promise                  exit 1
+└── SolverError                   the solver gave a wrong answer                  exit 1
 
 Each error names the place, what was found there, what was wanted, and the fix.
 """

@@ -20,7 +20,7 @@ def by_policy(study: Any, column: str) -> dict[str, Any]:
 
 def test_an_abatement_cost_is_the_price_from_which_a_row_is_the_cheapest(tmp_path: Path) -> None:
     """Three hours move to the clean region from 30, 70 and 160 USD/t on, and the rows say so."""
-    # 1 kWh a request: an hour moves where the dearer energy is paid for by 500 g less.
+    # 1 kWh a request: an hour moves where the more expensive energy is paid for by 500 g less.
     world = small_world(
         tmp_path,
         price={"dirty": [40, 40, 40], "clean": [55, 75, 120]},
@@ -125,10 +125,10 @@ def test_a_duration_curve_begins_at_the_highest_price_that_energy_met(tmp_path: 
     """No energy ran at 900 USD/MWh: the plan's curve begins at 60, the highest it paid."""
     world = small_world(
         tmp_path,
-        price={"cheap": [60.0, 20.0], "dear": [900.0, 900.0]},
-        carbon={"cheap": [300.0, 200.0], "dear": [100.0, 100.0]},
+        price={"cheap": [60.0, 20.0], "expensive": [900.0, 900.0]},
+        carbon={"cheap": [300.0, 200.0], "expensive": [100.0, 100.0]},
         demand={"A": {"m": [10.0, 30.0]}},
-        rtt_ms={"m": {"cheap": 10, "dear": 10}},
+        rtt_ms={"m": {"cheap": 10, "expensive": 10}},
         classes={"A": {}},
     )
     table = wattlas.study(world, samples=3).tables["duration"]

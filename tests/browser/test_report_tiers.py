@@ -243,10 +243,10 @@ def test_a_cap_that_cannot_be_met(
     seen.quiet()
 
 
-def test_utility_at_full_and_floor(
+def test_utility_at_full_and_fallback(
     report: str, open_page: Callable[..., Any], made: Studied
 ) -> None:
-    """What a segment loses is the surface at full service less the surface at the floor."""
+    """What a segment loses is the surface at full service less the surface at the fallback."""
     page = open_page(report).page
     frames = made.frames
     menu = frames["tier_menu"].filter(pl.col("class") == "A")

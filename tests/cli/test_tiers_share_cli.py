@@ -138,7 +138,7 @@ def test_days_as_text(hours: Path, tmp_path: Path, capsys: Captured) -> None:
 
 
 def test_a_forecast_of_ones_own(hours: Path, tmp_path: Path, capsys: Captured) -> None:
-    """With the truth for a forecast, what is promised is delivered; a zone less is an error."""
+    """With the truth for a forecast, what is planned is delivered; a zone less is an error."""
     call = ["--hours", str(hours), "--remote", "--ahead", "--forecast"]
     found = told(capsys, *call, str(hours))
     for row in found["ahead"]:

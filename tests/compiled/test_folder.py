@@ -61,7 +61,7 @@ def test_a_cache_directory_that_does_not_exist_yet_is_made(
 def test_without_a_cache_directory_the_temporary_one_serves(
     where: str, cache: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file in its place, or a home that is not known: a private folder is made elsewhere."""
+    """A file in its place, or an unknown home directory: a private folder is made elsewhere."""
     cache.parent.joinpath("file").touch()
     path = cache.parent / "file" / "wattlas" if where == "nowhere" else Path("~/.cache/wattlas")
     monkeypatch.setattr(folder.platformdirs, "user_cache_path", lambda *_, **__: path)

@@ -209,7 +209,7 @@ def local_stamps(zone: str, hours: int = 8760) -> pl.DataFrame:
     ],
 )
 def test_local_stamps_are_recognised(zone: str, skipped: str, repeated: str) -> None:
-    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to mend it."""
+    """Days of 23 and 25 hours are told as a clock change, with the zone and the way to fix it."""
     problems = check_hours(HoursTable(source(local_stamps(zone)), time_zones=(zone,)))
     clock = next(p for p in problems if "clock change" in p.what)
     assert skipped in clock.what

@@ -41,7 +41,7 @@ def change_manifest(folder: Path, **changes: object) -> None:
     file.write_text(json.dumps(document), encoding="utf-8")
 
 
-def test_the_world_is_as_large_as_it_promises(world: Pack) -> None:
+def test_the_world_is_as_large_as_documented(world: Pack) -> None:
     """18 zones, a region and a node on each, at least 60 metros on six continents."""
     regions, metros = world.frame("regions"), world.frame("metros")
     assert regions.height == regions["zone"].n_unique() == world.frame("nodes").height == 18
@@ -87,12 +87,12 @@ def test_round_trips_say_how_they_were_found(world: Pack) -> None:
     assert "wondernetwork" not in text
 
 
-def test_egress_is_free_at_home_and_priced_elsewhere(world: Pack) -> None:
+def test_egress_is_free_within_a_region_and_priced_elsewhere(world: Pack) -> None:
     """Nothing within a site; between sites a list price of some cents."""
     egress = world.frame("egress")
-    home = egress.filter(pl.col("node") == pl.col("region"))
+    within = egress.filter(pl.col("node") == pl.col("region"))
     away = egress.filter(pl.col("node") != pl.col("region"))
-    assert (home["egress_usd_per_gb"] == 0).all()
+    assert (within["egress_usd_per_gb"] == 0).all()
     assert away["egress_usd_per_gb"].is_between(0.005, 0.2).all()
 
 

@@ -464,5 +464,5 @@ def test_a_scale_is_of_average_and_marginal_alike(tiny: Folder) -> None:
     for name in ("average_g_per_kwh", "marginal_g_per_kwh", "deciding_g_per_kwh"):
         before, after = (np.asarray(getattr(s.signals, name)) for s in (plain, twice))
         assert np.array_equal(after, 2 * before)
-    dear = tiny.load("signals.price.scale=3", "signals.price.add_usd_per_mwh=7")
-    assert np.allclose(dear.price_usd_per_mwh, 3 * plain.price_usd_per_mwh + 7)
+    expensive = tiny.load("signals.price.scale=3", "signals.price.add_usd_per_mwh=7")
+    assert np.allclose(expensive.price_usd_per_mwh, 3 * plain.price_usd_per_mwh + 7)

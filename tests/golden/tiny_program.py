@@ -163,13 +163,13 @@ def row_names(layout: Layout, block: Rows) -> list[str]:
     """`capacity[t0,oslo]` for every row of an equation, in order."""
     s, who = layout.instance.scenario, source_names(layout)
     limited = np.isfinite(layout.instance.capacity).any(axis=1)
-    floored = ~np.isnan(layout.instance.mean_accuracy_min)
+    limited = ~np.isnan(layout.instance.mean_accuracy_min)
     held = [f"{r.id},{m}" for r in s.regions for m, _ in layout.instance.copies[0]]
     moved = np.flatnonzero(sticky(layout.instance))
     one_hour = {
         "demand": who,
         "capacity": [r.id for r, on in zip(s.regions, limited, strict=True) if on],
-        "mean_accuracy": [k.id for k, on in zip(s.classes, floored, strict=True) if on],
+        "mean_accuracy": [k.id for k, on in zip(s.classes, limited, strict=True) if on],
         "degraded_share": [cap.id for cap in s.share_caps],
         "holding": held,
         "starting": held,

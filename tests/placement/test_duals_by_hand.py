@@ -79,8 +79,8 @@ def test_a_price_on_a_slack_limit_is_found_out(window: Window) -> None:
     found = proven(s)
     for n, one in enumerate(found.limits):
         if one.used < one.limit * 0.99 and one.id == "carbon":
-            dear = replace(one, price=one.price + 100.0)
-            limits = (*found.limits[:n], dear, *found.limits[n + 1 :])
+            expensive = replace(one, price=one.price + 100.0)
+            limits = (*found.limits[:n], expensive, *found.limits[n + 1 :])
             proof = certify(replace(found, limits=limits))
             size = abs(found.objective)
             assert proof.residuals["slackness"] >= 0.99 * 100.0 * (one.limit - one.used) / size
@@ -90,7 +90,7 @@ def test_a_price_on_a_slack_limit_is_found_out(window: Window) -> None:
 
 
 def test_a_limit_that_is_broken_is_found_out() -> None:
-    """More carbon than the cap, or a larger share than the promise, is a residual of its own."""
+    """More carbon than the cap, or a larger share than allowed, is a residual of its own."""
     goal = Objective(carbon_cap_share=0.97)
     found = proven(replace(world(3, share_caps=(SMALL_LAST,)), objective=goal))
     s = found.scenario
@@ -149,7 +149,7 @@ def test_the_gap_is_weighed_by_hours() -> None:
 # ------------------------------------------------------------------ conflict
 
 
-def test_a_floor_that_can_be_kept_is_no_part_of_a_conflict() -> None:
+def test_a_least_accuracy_that_can_be_kept_is_no_part_of_a_conflict() -> None:
     """Short of capacity: neither an easy mean accuracy nor another class is named."""
     s = world(3)
     easy = tuple(
@@ -165,8 +165,8 @@ def test_a_floor_that_can_be_kept_is_no_part_of_a_conflict() -> None:
     assert "mean accuracy" not in wattlas.plan(s).conflict
 
 
-def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
-    """Capacity is short even at the lightest point, so that the floor is not needed to clash."""
+def test_a_least_accuracy_that_makes_a_clash_worse_is_no_part_of_it() -> None:
+    """Capacity is short even at the lightest point, so that the minimum is not needed to clash."""
     s = world(3)
     classes = tuple(
         replace(k, mean_accuracy_min=0.7) if n == 1 else replace(k, unserved_usd_per_request=1.0)
@@ -180,7 +180,7 @@ def test_a_floor_that_makes_a_clash_worse_is_no_part_of_it() -> None:
     assert found.rows["capacity"]
 
 
-def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
+def test_a_least_accuracy_that_cannot_be_kept_is_the_conflict() -> None:
     """Beside it, a capacity that suffices and demand of other classes are not named."""
     s = world(3)
     roomy = np.where(np.isfinite(s.most_gpu), 100.0, np.inf)
@@ -194,18 +194,18 @@ def test_a_floor_that_cannot_be_kept_is_the_conflict() -> None:
     assert [int(instance.klass[q]) for q in found.sources] == [1]
 
 
-def test_a_floor_and_a_capacity_may_clash_together() -> None:
+def test_a_least_accuracy_and_a_capacity_may_clash_together() -> None:
     """The accurate point fits nowhere and the one that fits is too inaccurate: both are named."""
     s = world(3)
     capacity = np.zeros_like(s.reserved_gpu)
     capacity[0] = 1.5
-    floor = tuple(
+    limited = tuple(
         replace(k, mean_accuracy_min=0.85, unserved_usd_per_request=None if n == 1 else 1.0)
         if n == 1
         else replace(k, unserved_usd_per_request=1.0)
         for n, k in enumerate(s.classes)
     )
-    found = hour_conflict(build_instance(reserved(s, capacity, classes=floor)), 1)
+    found = hour_conflict(build_instance(reserved(s, capacity, classes=limited)), 1)
     assert found.rows["mean_accuracy"] == (1,)
     assert 0 in found.rows["capacity"]
 

@@ -238,8 +238,8 @@ def test_conservation(s: Scenario) -> None:
 
 @given(scenarios(frictions=True, objectives=objectives()))
 @settings(max_examples=40)
-def test_a_plan_keeps_what_it_promises(s: Scenario) -> None:
-    """Every flow is at an open place, capacity holds, and mean accuracy reaches its floor."""
+def test_a_plan_keeps_its_limits(s: Scenario) -> None:
+    """Every flow is at an open place, capacity holds, and mean accuracy reaches its minimum."""
     found = plan(s)
     assume(found.flows is not None)
     assert found.flows is not None
@@ -277,7 +277,7 @@ def spare(s: Scenario) -> Scenario:
     return replace(s, reserved_gpu=1.5 * load)
 
 
-@given(scenarios(unserved=False, when_none=False, accuracy_floors=False, objectives=objectives()))
+@given(scenarios(unserved=False, when_none=False, accuracy_minima=False, objectives=objectives()))
 @settings(max_examples=40)
 def test_with_spare_capacity_exact_is_never_above_greedy(s: Scenario) -> None:
     """With 50 % to spare in every region: exact ≤ greedy, and it never rises with the limit."""
@@ -298,7 +298,7 @@ def test_with_spare_capacity_exact_is_never_above_greedy(s: Scenario) -> None:
         last = wider
 
 
-@given(scenarios(free_capacity=True, unserved=False, accuracy_floors=False, max_points=1))
+@given(scenarios(free_capacity=True, unserved=False, accuracy_minima=False, max_points=1))
 @settings(max_examples=40)
 def test_one_static_move_is_all_where_zones_keep_their_rank(s: Scenario) -> None:
     """Prices that move in step: what is best in one hour is best in all, so nothing follows them.

@@ -161,8 +161,8 @@ def test_a_value_is_where_the_gain_is_nothing(seed: int) -> None:
         else:
             gap = float(requests(move) @ (s.price_usd_per_mwh[3] - s.price_usd_per_mwh[0])) / count
             assert one.now == pytest.approx(gap)
-            dearer = s.price_usd_per_mwh[3] + one.value - gap
-            at = replace(move, origin=replace(move.origin, price_usd_per_mwh=dearer))
+            costlier = s.price_usd_per_mwh[3] + one.value - gap
+            at = replace(move, origin=replace(move.origin, price_usd_per_mwh=costlier))
         assert gain_usd(at) == pytest.approx(0.0, abs=1e-9 * (abs(gain) + move.moving_usd))
         assert one.pays_at(one.now or 0.0) == (gain > 0) or quantity is Quantity.STAY
 
@@ -208,12 +208,12 @@ def test_what_eats_the_saving_is_weighed_by_requests() -> None:
 
 def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
     """Accelerators, energy, carbon: the largest loss is named, with all of them added up."""
-    dear = {
+    expensive = {
         "accelerators": Place(50.0, 300.0, usd_per_gpu_h=9.0),
         "energy": Place(300.0, 300.0, usd_per_gpu_h=2.0),
         "carbon": Place(50.0, 900.0, usd_per_gpu_h=2.0),
     }
-    for part, away in dear.items():
+    for part, away in expensive.items():
         origin = Place(50.0, 300.0, usd_per_gpu_h=2.0)
         move = Move(origin, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
         verb = "cost" if part == "accelerators" else "costs"

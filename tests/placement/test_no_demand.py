@@ -45,7 +45,7 @@ def silent() -> Scenario:
 @pytest.mark.parametrize("friction", FRICTIONS)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_empty_plan(silent: Scenario, name: str, friction: str, solver: Solver) -> None:
-    """With and without promises it is optimal, costs nothing, and is proven to."""
+    """With and without degradation caps it is optimal, costs nothing, and is proven to."""
     frictions = FRICTIONS[friction]
     if solver is Solver.ENGINE:
         frictions = Frictions()

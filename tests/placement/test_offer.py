@@ -1,4 +1,4 @@
-"""Tiers as classes, points and promises: what a contract does to a scenario and to its plan."""
+"""Tiers as classes, points and caps: what a contract does to a scenario and to its plan."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_full_service_is_the_scenario_before(s: Scenario) -> None:
 @given(tiered(scenarios(unserved=False)))
 @settings(max_examples=25)
 def test_a_larger_share_is_never_worse(s: Scenario) -> None:
-    """The optimum falls with the promised share, and is never above full service."""
+    """The optimum falls with the cap, and is never above full service."""
     last = math.inf
     full = plan(full_service(s))
     if full.ok:
@@ -88,7 +88,7 @@ def test_the_knapsack_is_the_master_program(s: Scenario) -> None:
 @given(tiered(scenarios(unserved=False, free_capacity=True)), one_of(0.2, 0.45))
 @settings(max_examples=25)
 def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> None:
-    """V(φ ± δ) lies above V(φ) ∓ price·δ·demand for every promise at once."""
+    """V(φ ± δ) lies above V(φ) ∓ price·δ·demand for every degradation cap at once."""
     s = replace(s, objective=Objective())
 
     def at(value: float) -> Plan:
@@ -109,7 +109,7 @@ def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> N
 
 
 def slope_in_share(found: Plan, cap: ShareCap) -> float:
-    """What V falls by per unit of a promise's share: over windows by the limits' prices, over
+    """What V falls by per unit of a degradation cap: over windows by the limits' prices, over
     single steps by the duals of its row, which has φ·demand on its right.
     """
     if cap.window is not Window.HOUR:
@@ -122,7 +122,7 @@ def slope_in_share(found: Plan, cap: ShareCap) -> float:
 
 
 def test_one_user_by_hand(tiny: Scenario) -> None:
-    """Half the demand may degrade a quarter of its requests, and does so in the dearest hour."""
+    """Half the demand may degrade a quarter of its requests, and does so where power costs most."""
     s = replace(tiny, objective=Objective())
     found = plan(offer(s, [Tier("green", 0.25, 0.5, classes=("chat",), window=Window.ALL)]))
     (report,) = found.limits
@@ -174,7 +174,7 @@ def tiny() -> Scenario:
 
 
 def test_bad_tiers_are_told_at_once(tiny: Scenario) -> None:
-    """A floor above full service, unknown names, too many takers: one error with all."""
+    """A fallback above full service, unknown names, too many takers: one error with all."""
     bad = [
         Tier("green", 0.4, 0.7, accuracy_min=0.95),
         Tier("green", 0.1, 0.6, classes=("chta",), points=("tiny",)),
@@ -192,7 +192,7 @@ def test_bad_tiers_are_told_at_once(tiny: Scenario) -> None:
     } <= told
 
 
-def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
+def test_a_degradation_cap_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
     """Where full service has too little room, the plan says how much must be degraded."""
     points = tuple(
         replace(o, decode_gpu_s_per_token=g) for o, g in zip(tiny.points, (3600, 36), strict=True)
@@ -205,7 +205,7 @@ def test_a_promise_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
 
 
 def test_a_clash_leaves_out_windows_in_which_nobody_asks(tiny: Scenario) -> None:
-    """A cap that daily promises stand against names them for the days with demand only."""
+    """A cap that daily degradation caps stand against names them for the days with demand only."""
     demand = tiny.demand_per_h.copy()
     demand[:, :, :2] = 0.0
     hours = replace(tiny.hours, offset=np.array([0, 1, 24, 25]))

@@ -148,14 +148,16 @@ def test_with_nothing_reserved_it_is_a_price_on_every_gpu_h() -> None:
 def test_what_is_reserved_decides_nothing() -> None:
     """Its price changes the cost by a constant, and nothing else of the plan."""
     s = both(5)
-    dear = replace(s, regions=tuple(replace(r, reserved_usd_per_gpu_year=1e6) for r in s.regions))
-    a, b = wattlas.plan(s), wattlas.plan(dear)
+    expensive = replace(
+        s, regions=tuple(replace(r, reserved_usd_per_gpu_year=1e6) for r in s.regions)
+    )
+    a, b = wattlas.plan(s), wattlas.plan(expensive)
     assert a.flows is not None
     assert b.flows is not None
     assert np.array_equal(a.flows.requests_per_h, b.flows.requests_per_h)
     assert np.array_equal(a.flows.region, b.flows.region)
     assert a.objective == b.objective == a.totals.variable_usd
-    constant = oracle.reserved_usd(dear) - oracle.reserved_usd(s)
+    constant = oracle.reserved_usd(expensive) - oracle.reserved_usd(s)
     assert b.totals.cost_usd - a.totals.cost_usd == pytest.approx(constant, rel=1e-9)
 
 
@@ -253,7 +255,7 @@ def test_the_soft_frontier_counts_what_is_bought() -> None:
 
 
 def test_policies_use_what_can_be_bought_and_pay_for_it() -> None:
-    """Each keeps to K + O, and its cost is that of its flows; the optimum is never dearer."""
+    """Each keeps to K + O and costs what its flows cost; none costs less than the optimum."""
     s = both(13)
     best = wattlas.plan(s)
     for policy in baselines(build_instance(s)).values():

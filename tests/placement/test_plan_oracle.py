@@ -63,8 +63,8 @@ def test_caps_from_a_sample(scenario: Scenario) -> None:
 
 @given(tiered(scenarios(objectives=objectives())))
 @settings(max_examples=60)
-def test_a_promise_from_a_sample(scenario: Scenario) -> None:
-    """The same for a promise that stands alone."""
+def test_a_degradation_cap_from_a_sample(scenario: Scenario) -> None:
+    """The same for a degradation cap that stands alone."""
     agree(scenario, plan(scenario, tactics=SAMPLED), oracle_plan(scenario))
 
 
@@ -77,22 +77,22 @@ def test_frictions(scenario: Scenario) -> None:
 
 @given(tiered(scenarios(objectives=objectives(), free_capacity=True)))
 @settings(max_examples=60)
-def test_promises_alone(scenario: Scenario) -> None:
+def test_degradation_caps_alone(scenario: Scenario) -> None:
     """Share caps of tiers, where nothing else binds, equal the same caps as rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(objectives=objectives(caps=True))))
 @settings(max_examples=100)
-def test_promises(scenario: Scenario) -> None:
-    """Several promises, capacity, floors and caps on carbon or cost together equal rows."""
+def test_degradation_caps(scenario: Scenario) -> None:
+    """Several degradation caps, capacity, minima and caps on carbon or cost together equal rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(frictions=True, objectives=objectives())))
 @settings(max_examples=30)
-def test_promises_and_frictions(scenario: Scenario) -> None:
-    """Promises beside frictions equal rows."""
+def test_degradation_caps_and_frictions(scenario: Scenario) -> None:
+    """Degradation caps beside frictions equal rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 

@@ -30,7 +30,7 @@ Rule = dict[tuple[int, int, int, int, int], float]
 
 @cache
 def turning() -> Scenario:
-    """Coal is cheap and dirty for ten days, dear and clean for six; the last days are the fullest.
+    """Coal is cheap and dirty for ten days, then expensive and clean; the last days are fullest.
 
     Capacity is enough for everyone at the baseline region in the first days and not in the last.
     """
@@ -270,10 +270,10 @@ def test_nearest_available() -> None:
 
 
 def test_a_mean_accuracy_that_one_week_breaks_is_said() -> None:
-    """The cheapest point of a class is below its mean floor where its demand is, in week two."""
+    """The cheapest point of a class is below its minimum where its demand is, in week two."""
     s = turning()
-    floor = replace(s.classes[1], mean_accuracy_min=0.7)
-    s = replace(s, share_caps=(), classes=(s.classes[0], floor, s.classes[2]))
+    limited = replace(s.classes[1], mean_accuracy_min=0.7)
+    s = replace(s, share_caps=(), classes=(s.classes[0], limited, s.classes[2]))
     demand = s.demand_per_h.copy()
     for steps in (slice(0, WEEK), slice(WEEK, None)):
         one = demand.copy()

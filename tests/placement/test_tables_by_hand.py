@@ -40,7 +40,7 @@ REASONS = {
     "accuracy": "accuracy below the class's minimum",
     "latency": "latency above the budget",
 }
-WORLDS = ("plain", "promise", "frictions", "both", "weeks")
+WORLDS = ("plain", "degradation cap", "frictions", "both", "weeks")
 FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, True, True)
 
 
@@ -49,7 +49,7 @@ def planned(name: str) -> tuple[Plan, Plan]:
     """A world's plan, and the nearest places with room beside it."""
     s = {
         "plain": lambda: world(3),
-        "promise": lambda: world(0, share_caps=(SMALL_LAST,)),
+        "degradation cap": lambda: world(0, share_caps=(SMALL_LAST,)),
         "frictions": lambda: world(5, frictions=FRICTIONS),
         "both": lambda: world(1, frictions=FRICTIONS, share_caps=(SMALL_LAST,)),
         "weeks": lambda: world(2, two_weeks()),
@@ -430,7 +430,7 @@ def test_duration(name: str) -> None:
     )
 
 
-def test_a_duration_curve_begins_at_the_dearest_price_that_is_paid() -> None:
+def test_a_duration_curve_begins_at_the_highest_price_that_is_paid() -> None:
     """The price at no share of the energy is the highest that any energy was bought at."""
     s, other = planned("plain")[0].scenario, planned("plain")[1]
     cells = itertools.product(range(len(s.regions)), range(s.hours.count))

@@ -50,8 +50,8 @@ def test_a_transfer_cost_comes_from_the_right_column() -> None:
         gb = klass.bytes_per_request / 1e9 * f.requests_per_h[n]
         assert paid[n] == pytest.approx(gb * price[node, f.region[n]])
     assert len(set(f.region.tolist())) == 3
-    dear = replace(s.network, egress_usd_per_gb=np.where(np.eye(3, dtype=bool), 0.0, 1e6))
-    stays = plan(replace(s, network=dear))
+    expensive = replace(s.network, egress_usd_per_gb=np.where(np.eye(3, dtype=bool), 0.0, 1e6))
+    stays = plan(replace(s, network=expensive))
     assert stays.flows is not None
     at = s.metro_node[stays.flows.metro]
     assert (stays.flows.region == at).all()
@@ -214,7 +214,7 @@ def crowded(limit_ms: float) -> Scenario:
 
 
 def test_a_relaxed_limit_never_makes_the_optimum_worse() -> None:
-    """Here greedy gets dearer when the limit of A is relaxed; the optimum does not."""
+    """Here greedy gets more expensive when the limit of A is relaxed; the optimum does not."""
     tight, loose = crowded(160.0), crowded(400.0)
     greedy = [baseline(build_instance(s), "greedy_cost") for s in (tight, loose)]
     assert [g.status for g in greedy] == [Status.HEURISTIC] * 2
@@ -244,7 +244,7 @@ def test_another_currency_and_another_unit_are_told() -> None:
 
 
 def test_a_wrong_time_zone_is_told() -> None:
-    """Times of another zone are refused with the mend, whatever their numbers are."""
+    """Times of another zone are refused with the fix, whatever their numbers are."""
     utc = prices(np.full(48, 50.0)).source.frame
     there = utc.with_columns(pl.col("time_utc").dt.convert_time_zone("Europe/Berlin"))
     naive = utc.with_columns(pl.col("time_utc").dt.replace_time_zone(None))

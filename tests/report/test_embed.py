@@ -97,7 +97,7 @@ def test_the_best_point_of_each_region_stays() -> None:
     """Chosen before open, open before closed, cheap before expensive."""
     rows = {
         "metro": "m", "class": "A", "region": ["r", "r", "r", "s", "s", "t", "t"],
-        "point": ["dear", "chosen", "closed", "dear", "cheap", "closed", "open"],
+        "point": ["expensive", "chosen", "closed", "expensive", "cheap", "closed", "open"],
         "cost_usd_per_million": [1.0, 9.0, 0.1, 2.0, 1.0, 1.0, 2.0],
         "reason": ["", "", "late", "", "", "late", ""],
         "chosen_share": [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],

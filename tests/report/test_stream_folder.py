@@ -97,9 +97,9 @@ def test_another_plan_is_refused(world: Scenario, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--resume"):
         write_plan(folder, world)
     assert write_plan(folder, world, resume=True)["status"] == "optimal"
-    dearer = replace(world, demand_per_h=world.demand_per_h * 1.001)
+    costlier = replace(world, demand_per_h=world.demand_per_h * 1.001)
     with pytest.raises(InputError, match="the scenario is not what"):
-        write_plan(folder, dearer, resume=True)
+        write_plan(folder, costlier, resume=True)
     with pytest.raises(InputError) as both:
         write_plan(
             folder, world, objective=Objective(carbon_price_usd_per_t=9), chunk_steps=500,

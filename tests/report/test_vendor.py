@@ -20,8 +20,8 @@ def test_hash_and_size(part: Vendored) -> None:
 
 
 @pytest.mark.parametrize("part", vendored(), ids=lambda part: part.name)
-def test_licence_and_home(part: Vendored) -> None:
-    """Each has a version, a licence by its SPDX name, its text, and a home page."""
+def test_licence_and_page(part: Vendored) -> None:
+    """Each has a version, a licence by its SPDX name, its text, and its own page."""
     assert part.version[0].isdigit()
     assert part.licence in ("Apache-2.0", "ISC")
     assert "permission" in part.licence_text().lower()

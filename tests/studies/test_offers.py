@@ -58,7 +58,7 @@ def test_every_class_has_a_verdict(found: TierDesign, tiny: Scenario) -> None:
 
 
 def test_what_is_offered_is_what_is_placed(found: TierDesign) -> None:
-    """The contracts reach the placement with their share, adoption and floor, and are kept."""
+    """The contracts reach the placement with their share, adoption and fallback, and are kept."""
     tiers = found.tiers()
     offered = [one for one in found.designs if one.chosen is not None]
     assert len(tiers) == len(offered)
@@ -137,7 +137,7 @@ def test_the_split_is_against_the_same_baseline(found: TierDesign) -> None:
 
 
 def test_the_tables_are_those_of_a_results_folder(found: TierDesign, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Every table has the columns that the folder promises, and is accepted by it."""
+    """Every table has the columns that the folder documents, and is accepted by it."""
     tables = tier_tables(found)
     parts = split_table(found)
     assert parts is not None
@@ -151,8 +151,8 @@ def test_the_tables_are_those_of_a_results_folder(found: TierDesign, tmp_path) -
     write_results(tmp_path, meta, {name: frame(table) for name, table in tables.items()})
 
 
-def test_a_carbon_cap_bounds_the_promise(tiny: Scenario) -> None:
-    """A looser cap promises no larger share, and the cap of everything promises none."""
+def test_a_carbon_cap_bounds_the_degradation_cap(tiny: Scenario) -> None:
+    """A looser cap asks for no larger share, and a cap of everything for none."""
     shares = []
     for cap in (0.5, 0.7, 0.9, 0.99):
         asked = Terms(objective="carbon", cap_share=cap, classes=("A",))
@@ -170,10 +170,10 @@ def test_a_carbon_cap_bounds_the_promise(tiny: Scenario) -> None:
 def test_scarce_capacity_makes_a_tier_worth_more(tiny: Scenario) -> None:
     """A dollar more on each accelerator hour is worth what a degraded request frees of them."""
     asked, placed = Terms(classes=("A",), cap_share=None), plan(tiny)
-    dearer = replace(placed, duals={"capacity": -np.ones_like(tiny.reserved_gpu)})
+    costlier = replace(placed, duals={"capacity": -np.ones_like(tiny.reserved_gpu)})
     one, two = (
         design_tiers(tiny, terms=asked, placed=each, size=40, sensitive=False).designs[0]
-        for each in (placed, dearer)
+        for each in (placed, costlier)
     )
     assert one.market is not None
     assert two.market is not None
@@ -225,7 +225,7 @@ def test_tiers_that_are_there_are_withdrawn_first(tiny: Scenario) -> None:
 
 
 def test_candidates_from_elsewhere(tiny: Scenario) -> None:
-    """Floors may be points that the scenario does not have; they come along into the placement."""
+    """Fallbacks may be points that the scenario does not have; the placement gets them too."""
     other = replace(tiny.points[0], id="elsewhere", accuracy=0.7, decode_j_per_token=0.01,
                     decode_gpu_s_per_token=1e-6, accuracy_by_class={})  # fmt: skip
     found = design_tiers(tiny, points=(other,), terms=Terms(classes=("A",)), size=40)
@@ -248,9 +248,11 @@ def test_everything_that_is_wrong_is_told_at_once(tiny: Scenario) -> None:
 
 
 def test_no_tier_says_why(tiny: Scenario) -> None:
-    """Users who care for quality alone, and dearly, get none, with the figures that decide."""
-    dear = replace(USERS, segments=(Segment("all", 1.0, 0.0, 1.0, 0.0, value=500.0),), scale=0.01)
-    found = design_tiers(replace(tiny, users=dear), terms=Terms(classes=("A",)), size=40)
+    """Users who pay much for quality alone get none, with the figures that decide."""
+    expensive = replace(
+        USERS, segments=(Segment("all", 1.0, 0.0, 1.0, 0.0, value=500.0),), scale=0.01
+    )
+    found = design_tiers(replace(tiny, users=expensive), terms=Terms(classes=("A",)), size=40)
     said = found.designs[0].verdict
     assert not said.worth
     assert "while the tenth of the users who ask least want" in said.reason
@@ -259,7 +261,7 @@ def test_no_tier_says_why(tiny: Scenario) -> None:
     assert found.scenario().classes == found.plan.scenario.classes
 
 
-def test_a_floor_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) -> None:
+def test_a_fallback_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) -> None:
     """Two classes: a point that only a contract may use answers nobody in full service."""
     other = replace(tiny.points[0], id="elsewhere", decode_j_per_token=0.01, accuracy=0.85,
                     decode_gpu_s_per_token=1e-6, accuracy_by_class={})  # fmt: skip
@@ -279,8 +281,8 @@ def test_a_floor_from_elsewhere_is_open_to_its_contract_alone(tiny: Scenario) ->
     assert open_to["A"] == open_to["D"] == everywhere
 
 
-def test_a_floor_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
-    """A contract on a floor beyond the budget, within twice of it, is placed on that floor."""
+def test_a_fallback_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
+    """A contract on a fallback within twice the budget is placed on that fallback."""
     slow = replace(tiny.points[2], id="slow", ttft_ms=350.0, accuracy=0.85, accuracy_by_class={})
     terms = Terms(classes=("A",), cap_share=None)
     found = design_tiers(tiny, points=(slow,), terms=terms, size=40, sensitive=False)
@@ -309,9 +311,9 @@ def test_the_offer_is_that_of_the_objective(tiny: Scenario) -> None:
     terms = {
         goal: Terms(objective=goal, classes=("A",), cap_share=None) for goal in ("profit", "carbon")
     }
-    dear = replace(tiny, users=replace(USERS, status_quo=0.3))
+    expensive = replace(tiny, users=replace(USERS, status_quo=0.3))
     by_profit, by_carbon = (
-        design_tiers(dear, terms=one, size=40, sensitive=False) for one in terms.values()
+        design_tiers(expensive, terms=one, size=40, sensitive=False) for one in terms.values()
     )
     profit, carbon = by_profit.designs[0], by_carbon.designs[0]
     assert profit.chosen is not None

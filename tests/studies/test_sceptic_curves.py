@@ -174,9 +174,9 @@ def test_abatement_costs_are_thresholds(fleet: StudiedFleet) -> None:
         assert usd + price * kg / 1e3 == pytest.approx(least, abs=tolerance), row
         if before is not None and price > 0:
             lower = price * (1 - 1e-3)
-            dearer = usd + lower * kg / 1e3 - sceptic.least_usd(gamma=lower)
+            costlier = usd + lower * kg / 1e3 - sceptic.least_usd(gamma=lower)
             gained = (before["carbon_kg"] - kg) / 1e3 * price * 1e-3
-            assert dearer > 0, row
+            assert costlier > 0, row
             assert gained > 0, row
 
 

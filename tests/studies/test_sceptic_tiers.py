@@ -104,7 +104,7 @@ class OwnMarket:
 
     def adoption(self, row: Row) -> Iterator[tuple[Any, float, float, float]]:
         """(segment, share of the requests, probability, v_green − v_standard) for an offer."""
-        point = row.get("fallback", row.get("floor"))
+        point = row["fallback"]
         o = [p.id for p in self.s.points].index(point)
         grams, _, used = self.saved(point, row["share"])
         total = sum(segment.share for segment in self.users.segments)
@@ -122,7 +122,7 @@ class OwnMarket:
 
     def outcome(self, row: Row) -> tuple[float, float, float]:
         """(adoption, profit gained in USD, kg saved) of an offer, by its row."""
-        grams, usd, _ = self.saved(row.get("fallback", row.get("floor")), row["share"])
+        grams, usd, _ = self.saved(row["fallback"], row["share"])
         adopted = sum(share * chance for _, share, chance, _ in self.adoption(row))
         margin = usd - row["discount"] * self.price_usd
         return adopted, self.total * adopted * margin, self.total * adopted * grams / 1e3
@@ -295,7 +295,7 @@ def test_shares_that_carbon_asks_for(cloud: fleets.StudiedFleet) -> None:
         key=lambda row: row["profit_gain_usd"],
     )
     k = [c.id for c in s.classes].index(chosen["class"])
-    green = [p.id for p in s.points].index(chosen.get("fallback", chosen.get("floor")))
+    green = [p.id for p in s.points].index(chosen["fallback"])
     rows = [row for row in cloud.rows("tier_shares") if row["place"] == "local"]
     assert rows
     for zone in {row["zone"] for row in rows}:

@@ -30,7 +30,7 @@ def tiny() -> Study:
 
 
 def test_every_table_is_there(tiny: Study) -> None:
-    """The tables have the columns that the results folder promises, all of one length."""
+    """The tables have the columns that the results folder documents, all of one length."""
     assert set(tiny.tables) <= set(COLUMNS)
     for name, table in tiny.tables.items():
         assert set(table) <= set(COLUMNS[name]), name

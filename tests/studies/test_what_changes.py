@@ -136,11 +136,11 @@ def test_a_constant_on_every_electricity_price(name: str, more: float) -> None:
 def test_what_is_reserved_costs_a_constant(name: str) -> None:
     """Another price of it changes all cost by the same, and nothing that is decided or saved."""
     s = scenario(name)
-    dearer = tuple(
+    costlier = tuple(
         replace(x, reserved_usd_per_gpu_year=3 * x.reserved_usd_per_gpu_year + 100.0)
         for x in s.regions
     )
-    one, other = as_it_is(name), answer(replace(s, regions=dearer))
+    one, other = as_it_is(name), answer(replace(s, regions=costlier))
     assert same_flows(one.plan, other.plan)
     held = np.where(np.isfinite(s.reserved_gpu), s.reserved_gpu, 0.0)
     year = np.array([x.reserved_usd_per_gpu_year for x in s.regions])

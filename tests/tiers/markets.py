@@ -15,14 +15,14 @@ PRICE = 1.0
 
 
 def service(
-    steps: int = 6, floors: int = 3, seed: int = 0, *, full_cost: float = 0.5, flat: bool = False
+    steps: int = 6, fallbacks: int = 3, seed: int = 0, *, full_cost: float = 0.5, flat: bool = False
 ) -> Service:
     """Candidates of falling accuracy and energy, over steps of varying demand and intensity."""
     draw = np.random.default_rng(seed)
     requests = draw.integers(1, 9, steps).astype(float)
     grams = np.full(steps, 100.0) if flat else draw.uniform(20.0, 200.0, steps)
-    late = draw.uniform(400.0, 2000.0, floors) + 100.0
-    left = np.sort(draw.uniform(0.1, 0.95, floors))[::-1]
+    late = draw.uniform(400.0, 2000.0, fallbacks) + 100.0
+    left = np.sort(draw.uniform(0.1, 0.95, fallbacks))[::-1]
     cost = full_cost * draw.uniform(0.9, 1.1, steps)
     return Service(
         klass="chat",
@@ -32,8 +32,8 @@ def service(
         full_latency_ms=500.0,
         full_cost_usd=cost,
         full_carbon_g=grams,
-        points=tuple(f"o{n}" for n in range(floors)),
-        accuracy=0.9 - 0.5 * (1.0 - left) * draw.uniform(0.5, 1.0, floors),
+        points=tuple(f"o{n}" for n in range(fallbacks)),
+        accuracy=0.9 - 0.5 * (1.0 - left) * draw.uniform(0.5, 1.0, fallbacks),
         latency_ms=late,
         latest_ms=late,
         cost_usd=left[:, None] * cost[None, :],
@@ -61,7 +61,7 @@ def people(
 
 def made(seed: int = 0, **options: object) -> Market:
     """A market of both; options go to whom they belong."""
-    names = {"steps", "floors", "full_cost", "flat"}
+    names = {"steps", "fallbacks", "full_cost", "flat"}
     of_service = {k: v for k, v in options.items() if k in names}
     of_people = {k: v for k, v in options.items() if k not in names}
     return market(service(seed=seed, **of_service), people(seed=seed, **of_people), PRICE)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def markets(draw: st.DrawFn, scales: tuple[float, ...] = (0.0, 0.02, 0.2)) -> Ma
     return made(
         draw(st.integers(0, 10_000)),
         count=draw(st.integers(1, 6)),
-        floors=draw(st.integers(1, 4)),
+        fallbacks=draw(st.integers(1, 4)),
         scale=draw(st.sampled_from(scales)),
         status_quo=draw(st.sampled_from([0.0, 0.05])),
         outside=draw(st.sampled_from([None, 0.0, 0.3])),
@@ -84,7 +84,7 @@ def markets(draw: st.DrawFn, scales: tuple[float, ...] = (0.0, 0.02, 0.2)) -> Ma
 def one_user(
     theta: float = 0.0, scale: float = 0.0, worth: float = 2.0, saved: float = 0.5
 ) -> Market:
-    """One user, one floor, one step: accuracy ½ below on a scale of 1, half of cost and carbon."""
+    """One user, one fallback, one step: accuracy ½ lower of 1, half of cost and carbon."""
     taste = Taste(*(np.array([v]) for v in (theta, 1.0, 0.0, 0.0, worth)))
     one = Service(
         "chat", 500.0, np.array([100.0]), 1.0, 100.0, np.array([0.8]), np.array([200.0]),
@@ -102,16 +102,16 @@ def dirty_hours(seed: int) -> Market:
     dirtiest hours alone, or in the cleanest alone. Some carbon rules bind, some users may leave.
     """
     draw = np.random.default_rng(seed)
-    steps, floors, users = (int(draw.integers(1, most)) for most in (13, 4, 5))
+    steps, fallbacks, users = (int(draw.integers(1, most)) for most in (13, 4, 5))
     grams, price = draw.uniform(50, 900, steps), draw.uniform(10, 350, steps)
     order = draw.integers(0, 3)
     if order < 2:
         price, grams = np.sort(price), np.sort(grams)[:: 1 if order == 0 else -1]
-    energy = np.append(1.0, np.sort(draw.uniform(0.1, 0.98, floors))[::-1])
+    energy = np.append(1.0, np.sort(draw.uniform(0.1, 0.98, fallbacks))[::-1])
     least, most = (1.0, 1.6) if order == 0 else (0.5, 1.5)
-    accelerators = np.append(1.0, draw.uniform(least, most, floors)) * draw.uniform(0, 0.5)
+    accelerators = np.append(1.0, draw.uniform(least, most, fallbacks)) * draw.uniform(0, 0.5)
     cost = np.outer(energy, price / 350 * draw.uniform(0.05, 0.5)) + accelerators[:, None]
-    late = draw.uniform(500, 1500, floors)
+    late = draw.uniform(500, 1500, fallbacks)
     served = Service(
         klass="chat",
         latency_budget_ms=1000.0,
@@ -120,8 +120,8 @@ def dirty_hours(seed: int) -> Market:
         full_latency_ms=500.0,
         full_cost_usd=cost[0],
         full_carbon_g=energy[0] * grams,
-        points=tuple(f"o{n}" for n in range(floors)),
-        accuracy=0.9 - draw.uniform(0, 0.4, floors),
+        points=tuple(f"o{n}" for n in range(fallbacks)),
+        accuracy=0.9 - draw.uniform(0, 0.4, fallbacks),
         latency_ms=late,
         latest_ms=late,
         cost_usd=cost[1:],

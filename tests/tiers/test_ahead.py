@@ -93,8 +93,8 @@ def test_each_day_is_a_linear_program(rule: str, reserve: float) -> None:
     assert found.kept == (found.held_g <= cap)
 
 
-def test_a_perfect_forecast_keeps_its_promise() -> None:
-    """Promised and delivered are one, the cap holds, and little more is degraded than need be."""
+def test_a_perfect_forecast_keeps_the_cap() -> None:
+    """Planned and delivered are one, the cap holds, and little more is degraded than need be."""
     series = wave(60)
     cap = 0.9 * series.mean()
     found = plan_ahead(series, series / 2, cap, series, series / 2, ledger=Ledger(reserve=0.0))

@@ -230,8 +230,8 @@ def test_money_has_no_unit_of_its_own() -> None:
     choices = simulate(200, 4, 3, Truth(), 5)
     money = dict.fromkeys(("usd_per_utility", "scale_usd"), 2.0)
     worth = {e.parameter: 2.0 for e in fit(choices).worth}
-    dear = replaced(choices, price_usd=2 * choices.price_usd)
-    same(fit(choices), fit(dear), {**money, **worth})
+    expensive = replaced(choices, price_usd=2 * choices.price_usd)
+    same(fit(choices), fit(expensive), {**money, **worth})
 
 
 def test_the_scale_changes_weights_and_not_the_worth() -> None:

@@ -141,7 +141,7 @@ def best_of(choices: Choices, worth: np.ndarray) -> Choices:
     ("column", "sign", "words"),
     [
         ("price_usd", -1, "the cheapest alternative is chosen in every task"),
-        ("price_usd", 1, "the dearest alternative is chosen in every task"),
+        ("price_usd", 1, "the most expensive alternative is chosen in every task"),
         ("accuracy", 1, "the most accurate alternative"),
         ("latency_ms", -1, "the fastest alternative"),
         ("carbon_g", -1, "the greenest alternative"),
@@ -188,7 +188,7 @@ def test_none_of_these_that_is_never_or_always_chosen() -> None:
 
 
 def test_signs_that_leave_worth_without_meaning() -> None:
-    """Dearer preferred, worse preferred, dirtier preferred to quality: each is named."""
+    """More expensive preferred, worse preferred, dirtier preferred to quality: each is named."""
     found = told(replaced(BASE, price_usd=0.01 - BASE.price_usd), scale=SCALE)
     assert list(found) == ["price_usd"]
     assert "not above 0, so W, μ and willingness to pay have no meaning" in found["price_usd"]

@@ -67,21 +67,21 @@ def test_a_further_contract_is_never_worse(objective: str, seed: int) -> None:
 
 
 def test_two_kinds_of_users_get_two_contracts() -> None:
-    """One easy user and three picky ones, a deep floor and a mild one, by hand.
+    """One easy user and three picky ones, a deep fallback and a mild one, by hand.
 
-    The deep floor saves 0.72 and costs the easy 0.1, the picky 1; the mild one saves 0.16 and
+    The deep fallback saves 0.72 and costs the easy 0.1, the picky 1; the mild one saves 0.16 and
     costs 0.01 and 0.1. One contract is best as the deep one for the easy, at 0.1: it earns 0.62.
     Beside a mild one at 0.1, which the easy would rather have by 0.09, the deep one takes 0.19:
     0.72 − 0.19 + 3·(0.16 − 0.1) = 0.71.
     """
-    two_floors = Service(
+    two_fallbacks = Service(
         "chat", 500.0, np.ones(1), 1.0, 100.0, np.array([0.8]), np.array([100.0]),
         ("mild", "deep"), np.array([0.95, 0.5]), np.full(2, 100.0), np.full(2, 100.0),
         np.array([[0.64], [0.08]]), np.array([[80.0], [10.0]]),
     )  # fmt: skip
     worth = np.array([0.2, 2.0])
     taste = Taste(np.zeros(2), np.ones(2), np.zeros(2), np.zeros(2), worth)
-    of = market(two_floors, Population(taste, np.array([1.0, 3.0]), 0.0), PRICE)
+    of = market(two_fallbacks, Population(taste, np.array([1.0, 3.0]), 0.0), PRICE)
     one, two = (ladder(of, most, size=60) for most in (1, 2))
     assert one.profit_gain_usd == pytest.approx(0.62 / 4, rel=1e-6)
     assert two.profit_gain_usd == pytest.approx(0.71 / 4, rel=1e-3)

@@ -116,7 +116,7 @@ def test_one_user_is_offered_what_it_asks(saved: float, worth: float, theta: flo
 
 
 def test_the_optimal_discount_of_a_logit_user_solves_its_first_order_condition() -> None:
-    """At given share and floor μ = (1 − Pr)·(gain per adopter), fairness aside."""
+    """At given share and fallback μ = (1 − Pr)·(gain per adopter), fairness aside."""
     of = one_user(0.1, scale=0.05, worth=0.6, saved=0.3)
     found = best(of, fair=False)
     assert found is not None
@@ -126,7 +126,7 @@ def test_the_optimal_discount_of_a_logit_user_solves_its_first_order_condition()
 
 def test_refinement_is_finer_than_a_ten_thousandth() -> None:
     """Neither discount nor share can be moved by 1e-4 to earn more, all users summed."""
-    of = made(3, count=400, scale=0.05, floors=4)
+    of = made(3, count=400, scale=0.05, fallbacks=4)
     found = best(of)
     assert found is not None
     for discount, share in ((1e-4, 0), (-1e-4, 0), (0, 1e-4), (0, -1e-4)):
@@ -205,13 +205,13 @@ def test_a_greener_population_needs_no_larger_discount(
 
 @given(st.integers(0, 5000), st.integers(0, 2))
 @settings(max_examples=60)
-def test_a_larger_share_saves_no_less_carbon(seed: int, floor: int) -> None:
+def test_a_larger_share_saves_no_less_carbon(seed: int, fallback: int) -> None:
     """Carbon saved per request rises with the share and is concave; its end is usable."""
     of = made(seed)
     share = np.linspace(0, 1, 41)
-    grams = of.savings.at(share)[0][floor]
+    grams = of.savings.at(share)[0][fallback]
     assert (np.diff(grams) >= -1e-9).all()
-    inside = share[1:-1] < of.savings.usable[floor] - 0.05
+    inside = share[1:-1] < of.savings.usable[fallback] - 0.05
     assert (np.diff(grams, 2)[inside] <= 1e-9).all()
 
 
@@ -231,8 +231,8 @@ def test_the_pareto_set_is_one() -> None:
     assert carbon[-1] == pytest.approx(cleanest.carbon_saved_kg, rel=0.03)
 
 
-def test_each_floor_has_its_best() -> None:
-    """The best of all floors is the best of the best of each."""
+def test_each_fallback_has_its_best() -> None:
+    """The best of all fallbacks is the best of the best of each."""
     of = made(2, count=100)
     each = [one for one in by_fallback(of, size=60) if one is not None]
     whole = best(of, size=60)
@@ -250,16 +250,16 @@ def test_those_who_leave_are_not_carbon_saved() -> None:
 
 
 def test_bad_markets_are_told_at_once() -> None:
-    """An empty menu, a price of nothing, shares outside 0..1, a floor above full service."""
+    """An empty menu, a price of nothing, shares outside 0..1, a fallback above full service."""
     bare = replace(
-        service(floors=1), points=(), accuracy=np.zeros(0), latency_ms=np.zeros(0),
+        service(fallbacks=1), points=(), accuracy=np.zeros(0), latency_ms=np.zeros(0),
         latest_ms=np.zeros(0), cost_usd=np.zeros((0, 6)), carbon_g=np.zeros((0, 6)),
     )  # fmt: skip
     with pytest.raises(InputError) as caught:
         market(bare, people(), 0.0, usable=1.5)
     assert [p.where for p in caught.value.problems] == ["menu", "price of class chat", "usable"]
     better = replace(
-        service(floors=2), accuracy=np.array([0.95, 1.2]), latency_ms=np.array([100.0, 900.0])
+        service(fallbacks=2), accuracy=np.array([0.95, 1.2]), latency_ms=np.array([100.0, 900.0])
     )
     with pytest.raises(InputError) as caught:
         market(better, people(), PRICE)
@@ -276,7 +276,7 @@ def test_bad_markets_are_told_at_once() -> None:
 def test_a_prior_is_a_market_too() -> None:
     """Draws from the default prior make a market in which a tier pays."""
     users = Users(Prior(), count=2000)
-    of = market(service(floors=5, full_cost=0.8), population(users, PRICE), PRICE)
+    of = market(service(fallbacks=5, full_cost=0.8), population(users, PRICE), PRICE)
     found = best(of, size=60)
     assert found is not None
     assert found.profit_gain_usd > 0

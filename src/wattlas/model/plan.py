@@ -161,7 +161,7 @@ class LimitReport:
     """
 
     id: str
-    """`carbon`, `cost`, or the promise's own id."""
+    """`carbon`, `cost`, or the id of the degradation cap."""
     start_utc: np.datetime64
     end_utc: np.datetime64
     """Last step of the window."""
@@ -170,7 +170,7 @@ class LimitReport:
     used: float
     price: float
     share_max: float = float("nan")
-    """Promised share; nan where the limit is no promise."""
+    """Share that may be degraded; nan where the limit is no degradation cap."""
     share: float = float("nan")
     """Share that the plan degrades."""
     per_percent: float = float("nan")
@@ -202,7 +202,7 @@ class Plan:
     abatement_usd_per_t: np.ndarray | None = None
     """Dual of a carbon or cost cap: marginal abatement cost; shape (windows,)."""
     limits: tuple[LimitReport, ...] = ()
-    """Every limit over a window: caps on carbon or cost, promises of tiers."""
+    """Every limit over a window: caps on carbon, on cost, on what tiers may degrade."""
     conflict: str = ""
     policy: str = "optimum"
 

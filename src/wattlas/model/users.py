@@ -57,7 +57,7 @@ class Accelerators(StrEnum):
     """What the scenario pays: the capacity price where accelerators are reserved, the on-demand
     price, and the capacity price beyond it, where they are not."""
     RESERVED = "reserved"
-    """As if all were paid for already: the capacity price, nothing where there is room."""
+    """As if all were paid for already: the capacity price, nothing where capacity is left."""
     ON_DEMAND = "on demand"
     """As if all were paid by the hour: the on-demand price, or the hourly part of the yearly one
     where none is stated."""

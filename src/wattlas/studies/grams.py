@@ -9,7 +9,7 @@ state, models and latency leave open to it:
     full[t]  = min_r  min_o e_o · PUE_r · κ[r,t] + network[r,t]        o: open in full at r
     green[t] = min( full[t], min_r e_green · PUE_r · κ[r,t] + network[r,t] )
 
-Room is not looked at, and nobody is degraded into emitting more.
+Capacity is not looked at, and nobody is degraded into emitting more.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ BEST = {
     ACCURACY: ("most accurate", "least accurate"),
     LATENCY: ("fastest", "slowest"),
     CARBON: ("greenest", "dirtiest"),
-    PRICE: ("cheapest", "dearest"),
+    PRICE: ("cheapest", "most expensive"),
 }
 
 

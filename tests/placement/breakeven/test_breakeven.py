@@ -167,10 +167,10 @@ def test_what_eats_the_saving_is_named() -> None:
     assert be.volume(replace(move, one_off_usd=1.0)).reason == found.reason
 
 
-def test_dearer_electricity_is_named() -> None:
-    """Where nothing is saved at all, the dearer part is named without speaking of a saving."""
+def test_more_expensive_electricity_is_named() -> None:
+    """Where nothing is saved at all, the part that costs more is named, not a saving."""
     move = Move(Place(20.0), Place(50.0), 1.0, it_kwh=1.0)
-    assert be.stay(move).reason == "never: energy is dearer away, by 30 USD/MWh in all"
+    assert be.stay(move).reason == "never: energy costs more away, by 30 USD/MWh in all"
 
 
 def test_equal_places_never_pay() -> None:
@@ -281,22 +281,22 @@ RAISES = ("price", "carbon", "accelerators")
 
 
 @given(move=moves(), what=st.sampled_from(RAISES), by=st.integers(1, 50))
-def test_a_dearer_origin_never_hurts_a_move(move: Move, what: str, by: int) -> None:
+def test_a_more_expensive_origin_never_hurts_a_move(move: Move, what: str, by: int) -> None:
     """Gain rises with the origin's price, carbon and accelerators; T* never rises with them."""
     origin = move.origin
-    dearer = {
+    costlier = {
         "price": replace(origin, price_usd_per_mwh=move.series(origin.price_usd_per_mwh) + by),
         "carbon": replace(origin, carbon_g_per_kwh=move.series(origin.carbon_g_per_kwh) + by),
         "accelerators": replace(origin, usd_per_gpu_h=origin.usd_per_gpu_h + by),
     }[what]
-    _no_worse(move, replace(move, origin=dearer))
+    _no_worse(move, replace(move, origin=costlier))
 
 
 COSTS = ("one_off_usd", "state_bytes", "payload_bytes")
 
 
 @given(move=moves(), what=st.sampled_from(COSTS), by=st.floats(1e-3, 1e6))
-def test_dearer_moving_never_helps_a_move(move: Move, what: str, by: float) -> None:
+def test_more_expensive_moving_never_helps_a_move(move: Move, what: str, by: float) -> None:
     """M and what is carried never help: the gain falls, T* rises or vanishes."""
     assume(what != "payload_bytes" or np.all(_egress_gap(move) >= 0))
     _no_worse(replace(move, **{what: getattr(move, what) + by}), move)

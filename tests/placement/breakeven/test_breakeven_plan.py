@@ -212,10 +212,10 @@ def test_pinned_state_is_charged_whatever_the_frictions() -> None:
 def test_the_cheapest_common_point_is_taken() -> None:
     """Without a point named, the move is judged at the cheapest one at origin."""
     scenario = _example()
-    dear = replace(scenario.points[0], id="dear", decode_j_per_token=400.0)
-    both = replace(scenario, points=(dear, scenario.points[0]))
+    expensive = replace(scenario.points[0], id="expensive", decode_j_per_token=400.0)
+    both = replace(scenario, points=(expensive, scenario.points[0]))
     assert move_between(both, "chat", "origin", "away").it_kwh == pytest.approx(256 * 4 / 3.6e6)
-    named = move_between(both, "chat", "origin", "away", "dear")
+    named = move_between(both, "chat", "origin", "away", "expensive")
     assert named.it_kwh == pytest.approx(256 * 400 / 3.6e6)
 
 

@@ -112,7 +112,7 @@ def test_it_is_the_whole_program(s: Scenario, by_hour: bool, two_days: bool) -> 
 
 
 @given(
-    scenarios(unserved=False, accuracy_floors=False, when_none=False),
+    scenarios(unserved=False, accuracy_minima=False, when_none=False),
     one_of(TwoRegions(0.6), FirstPoint(0.3), DailyReach(200.0), DailyReach(2000.0)),
     st.booleans(),
 )

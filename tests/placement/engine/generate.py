@@ -163,25 +163,25 @@ def _rows(p: HourlyProgram, rng: np.random.Generator, ease: float) -> HourlyProg
     of = rng.integers(0, groups, s)
     coef = np.zeros((groups, s, o))
     for j in range(groups):
-        floor = np.quantile(score, ease) if o > 1 else score.min()
-        coef[j] = np.where((of == j)[:, None], score - floor, 0.0)
+        minimum = np.quantile(score, ease) if o > 1 else score.min()
+        coef[j] = np.where((of == j)[:, None], score - minimum, 0.0)
     return replace(p, energy_kwh=energy, gpu_h=gpu, row_coef=coef)
 
 
 def _binding_rows(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
-    """Floors that most hours have to pay for."""
+    """Minima that most hours have to pay for."""
     return _rows(p, rng, 0.5)
 
 
 def _slack_rows(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
-    """Floors below what is chosen anyhow, with right-hand sides of their own."""
+    """Minima below what is chosen anyhow, with right-hand sides of their own."""
     q = _rows(p, rng, 0.0)
     lower = -rng.random((q.row_coef.shape[0], p.demand.shape[1])) * 1e3
     return replace(q, row_lower=lower)
 
 
 def _infeasible(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
-    """No shedding, and too little capacity or too high a floor in many hours."""
+    """No shedding, and too little capacity or too high a minimum in many hours."""
     q = _rows(p, rng, 0.5) if rng.random() < 0.5 else p
     factor = rng.uniform(0.2, 1.2, (1, p.demand.shape[1]))
     return replace(q, capacity=q.capacity * factor, unserved=np.full_like(q.unserved, np.inf))
@@ -194,7 +194,7 @@ def _free_capacity(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
 
 
 def _free_of_charge(p: HourlyProgram, rng: np.random.Generator) -> HourlyProgram:
-    """The cheapest region costs nothing and holds little: costs say nothing of what is dear."""
+    """The cheapest region costs nothing and holds little: costs say nothing of high prices."""
     per_kwh, per_request = p.per_kwh.copy(), p.per_request.copy()
     per_kwh[0], per_request[:, 0] = 0.0, 0.0
     capacity = p.capacity.copy()

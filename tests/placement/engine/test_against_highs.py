@@ -40,7 +40,7 @@ def test_the_kinds_are_what_they_say() -> None:
 
 
 def _tied(rng: np.random.Generator, sources: int, regions: int, points: int) -> HourlyProgram:
-    """Integer demands, prices and floors: nearly every basis is degenerate, most columns tie."""
+    """Integer demands, prices and minima: nearly every basis is degenerate, most columns tie."""
     hours, group = 3, rng.integers(0, 5, sources)
     coef = np.zeros((5 if points > 1 else 0, sources, points))
     for j in range(coef.shape[0]):

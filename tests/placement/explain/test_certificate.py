@@ -26,7 +26,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 @given(tiered(scenarios(objectives=objectives(caps=True))))
 @settings(max_examples=60, suppress_health_check=RARE)
 def test_every_plan_is_proven(s: Scenario) -> None:
-    """Under promises, floors, capacity and a cap the certificate closes the gap."""
+    """Under degradation caps, minima, capacity and a cap the certificate closes the gap."""
     found = plan(s)
     assume(found.ok)
     proof = certify(found)
@@ -62,13 +62,13 @@ def test_a_plan_of_several_windows_is_proven() -> None:
 @pytest.mark.parametrize("little", [1e-6, 1e-7])
 @pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
 def test_little_demand_is_kept_exactly(solver: Solver, little: float) -> None:
-    """Floors and promises of a class hold however small it is beside another, hour after hour."""
+    """Minima and caps of a class hold however small it is beside another, hour after hour."""
     import wattlas
 
     s = wattlas.example("tiny")
     accuracy = [o.accuracy for o in s.points]
-    floor = (min(accuracy) + max(accuracy)) / 2
-    shed = {"mean_accuracy_min": floor, "accuracy_min": 0.0, "unserved_usd_per_request": 1.0}
+    minimum = (min(accuracy) + max(accuracy)) / 2
+    shed = {"mean_accuracy_min": minimum, "accuracy_min": 0.0, "unserved_usd_per_request": 1.0}
     classes = tuple(replace(k, **shed) for k in s.classes)
     tier = Tier("green", 0.3, 0.5, accuracy_min=0.0, window=Window.HOUR)
     for seed in (2, 3):
@@ -109,8 +109,8 @@ def test_a_worse_plan_is_found_out() -> None:
     found = plan(s)
     honest = certify(found)
     assert honest.gap < 1e-9
-    dear = plan(s, objective=Objective(minimise=Minimise.CARBON))
-    swapped = replace(found, flows=dear.flows)
+    expensive = plan(s, objective=Objective(minimise=Minimise.CARBON))
+    swapped = replace(found, flows=expensive.flows)
     assert certify(swapped).gap > 1e-4
     assert found.flows is not None
     fewer = replace(found.flows, requests_per_h=found.flows.requests_per_h * 0.9)

@@ -32,7 +32,7 @@ def clashes(instance: Instance, step: int, sources: list[int], regions: list[int
     return len(solve_hours(alone, onward_rtt(alone), None, np.array([step])).infeasible) > 0
 
 
-@given(scenarios(accuracy_floors=False, max_hours=1))
+@given(scenarios(accuracy_minima=False, max_hours=1))
 @settings(max_examples=30, suppress_health_check=RARE)
 def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
     """What is named clashes, and every demand and limit in it is needed for that."""
@@ -54,7 +54,7 @@ def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
 
 
 def changed(klass: str, **fields: float) -> Scenario:
-    """The tiny example with another class; the reader of scenarios would refuse such a floor."""
+    """The tiny example with another class; the reader of scenarios would refuse such a minimum."""
     s = wattlas.example("tiny")
     classes = (replace(k, **fields) if k.id == klass else k for k in s.classes)  # type: ignore[arg-type]
     return replace(s, classes=tuple(classes))
@@ -111,7 +111,7 @@ def test_no_place_is_lawful() -> None:
 
 
 def test_a_mean_that_cannot_be_reached() -> None:
-    """A floor above what the open points can do names the class and the floor."""
+    """A least accuracy above what the open points can do names the class and the minimum."""
     found = plan(changed("D", mean_accuracy_min=0.9))
     assert found.status is Status.INFEASIBLE
     assert "mean accuracy of D cannot reach its minimum" in found.conflict

@@ -76,7 +76,7 @@ def budget_at(s: Scenario, variant: str, x: float) -> np.ndarray:
 @given(scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES))
 @settings(max_examples=40)
 def test_exact_is_what_each_breakpoint_gives(s: Scenario, variant: str, objective: str) -> None:
-    """With capacity and floors: every step of the frontier equals a program of its own."""
+    """With capacity and minima: every step of the frontier equals a program of its own."""
     one = traced(s, variant, objective)
     assume(one is not None)
     assert one is not None
@@ -107,7 +107,7 @@ def test_the_engine_opens_as_highs_does(
 
 
 @given(
-    scenarios(max_hours=3, free_capacity=True, accuracy_floors=False),
+    scenarios(max_hours=3, free_capacity=True, accuracy_minima=False),
     one_of(*VARIANTS),
     one_of(*OBJECTIVES),
 )

@@ -85,7 +85,7 @@ def test_hours_are_apart(s: Scenario) -> None:
 
 
 @given(
-    scenarios(unserved=False, max_hours=2, accuracy_floors=False),
+    scenarios(unserved=False, max_hours=2, accuracy_minima=False),
     st.integers(0, 3),
     st.integers(0, 1),
 )

@@ -115,7 +115,7 @@ def test_each_limit_is_removed_alone() -> None:
 
 
 def test_serving_at_least_price_may_save_no_carbon() -> None:
-    """Cheap and dirty, dear and clean: a third off the bill, and not a gram less."""
+    """Cheap and dirty, expensive and clean: a third off the bill, and not a gram less."""
     free = ["capacity.free=true", "network.egress.scale=0", "points.drop=[small,large-batched]"]
     wide = ["classes.A.residency=null", "residency.eu-stays={}", "classes.A.latency_budget_ms=600"]
     s = wattlas.example("tiny", set=[*free, *wide])

@@ -48,7 +48,7 @@ def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
     assert grams / 1e3 == pytest.approx(found.totals.carbon_kg, rel=1e-9, abs=1e-9)
 
 
-@given(scenarios(unserved=False, when_none=False, accuracy_floors=False))
+@given(scenarios(unserved=False, when_none=False, accuracy_minima=False))
 @settings(
     max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )

@@ -89,7 +89,7 @@ def test_a_full_region_is_said_to_bind(tiny: tuple[Plan, Plan]) -> None:
 
 
 def test_merit_order(tiny: tuple[Plan, Plan]) -> None:
-    """Regions of an hour by cost, dearest last; what is used sums to the demand."""
+    """Regions of an hour by cost, most expensive last; what is used sums to the demand."""
     table = views.merit(tiny[0])
     hours = np.asarray(table["hour"])
     cost = np.asarray(table["cost_usd_per_it_mwh"])

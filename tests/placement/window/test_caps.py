@@ -136,7 +136,7 @@ def test_an_objective_has_one_cap() -> None:
 
 
 def test_a_share_is_of_the_nearest_available() -> None:
-    """A relative cap of one is what the nearest place with room emits."""
+    """A relative cap of one is what the nearest region with capacity emits."""
     s = wattlas.example("tiny")
     base = baseline(build_instance(s), "nearest_available").totals.carbon_kg / 1e3
     relative = plan(s, objective=Objective(carbon_cap_share=0.8))

@@ -124,7 +124,7 @@ _TO = "The moment that the budget ends at; first_token unless given."
 _PRICE = "What full service sells for; by its tokens at the prices under `users` unless given."
 _UNSERVED = "Price of a request that is not served; without it all demand must be served."
 _BYTES = "Bytes moved per request between node and region, both directions."
-_FLOOR = "Least accuracy of the operating point of any request."
+_LEAST_ACCURACY = "Least accuracy of the operating point of any request."
 CLASSES = TableSchema(
     "classes",
     ("class",),
@@ -144,7 +144,7 @@ CLASSES = TableSchema(
             "requests_per_session_h", "number", "Requests per hour of a session.", above=0
         ),
         ColumnSchema("residency", "text", "Id of the residency rule that its requests obey."),
-        ColumnSchema("accuracy_min", "number", _FLOOR, "", 0, 1),
+        ColumnSchema("accuracy_min", "number", _LEAST_ACCURACY, "", 0, 1),
         ColumnSchema("mean_accuracy_min", "number", "Least mean accuracy in each hour.", "", 0, 1),
         ColumnSchema("points", "list", "Operating points it may use; all unless given."),
         ColumnSchema("unserved_usd_per_request", "number", _UNSERVED, lower=0),

@@ -84,7 +84,7 @@ def volume(move: Move) -> BreakEven:
     count = float(served.sum())
     total = float(served @ saving(move).total_usd)
     slope = total / count if count else float(saving(move).total_usd.mean())
-    return _root(move, Quantity.VOLUME, -move.moving_usd, slope, count, floor=0.0)
+    return _root(move, Quantity.VOLUME, -move.moving_usd, slope, count, least=0.0)
 
 
 def price_gap(move: Move) -> BreakEven:
@@ -98,7 +98,7 @@ def price_gap(move: Move) -> BreakEven:
     gap = move.series(move.origin.price_usd_per_mwh) - move.series(move.away.price_usd_per_mwh)
     now = float(served @ gap) / count if count else float(gap.mean())
     slope = move.origin.pue * move.it_kwh * count / KWH_PER_MWH
-    return _root(move, Quantity.PRICE_GAP, gain_usd(move) - slope * now, slope, now, floor=None)
+    return _root(move, Quantity.PRICE_GAP, gain_usd(move) - slope * now, slope, now, least=None)
 
 
 def carbon_price(move: Move) -> BreakEven:
@@ -106,7 +106,7 @@ def carbon_price(move: Move) -> BreakEven:
     slope = float(requests(move) @ saving(move).carbon_t) - move.one_off_t
     alpha = gain_usd(replace(move, carbon_price_usd_per_t=0.0))
     now = move.carbon_price_usd_per_t
-    return _root(move, Quantity.CARBON_PRICE, alpha, slope, now, floor=0.0)
+    return _root(move, Quantity.CARBON_PRICE, alpha, slope, now, least=0.0)
 
 
 def payload(move: Move) -> BreakEven:
@@ -115,14 +115,14 @@ def payload(move: Move) -> BreakEven:
     slope = float(requests(move) @ egress) / BYTES_PER_GB
     now = move.payload_bytes
     alpha = gain_usd(replace(move, payload_bytes=0.0))
-    return _root(move, Quantity.PAYLOAD, alpha, slope, now, floor=0.0)
+    return _root(move, Quantity.PAYLOAD, alpha, slope, now, least=0.0)
 
 
 def state(move: Move) -> BreakEven:
     """S*: bytes of state per session at which carrying it eats the gain."""
     slope = -move.sessions / BYTES_PER_GB * move.state_usd_per_gb
     alpha = gain_usd(replace(move, state_bytes=0.0))
-    return _root(move, Quantity.STATE, alpha, slope, move.state_bytes, floor=0.0)
+    return _root(move, Quantity.STATE, alpha, slope, move.state_bytes, least=0.0)
 
 
 def _constant_stay(move: Move, per_hour: float, once: float) -> BreakEven:
@@ -131,7 +131,7 @@ def _constant_stay(move: Move, per_hour: float, once: float) -> BreakEven:
         return BreakEven(
             Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, _why_never(move), now=now
         )
-    return _root(move, Quantity.STAY, -once, per_hour, now, floor=0.0)
+    return _root(move, Quantity.STAY, -once, per_hour, now, least=0.0)
 
 
 def _accumulated_stay(move: Move, per_hour: np.ndarray, once: float) -> BreakEven:
@@ -162,15 +162,15 @@ def _accumulated_stay(move: Move, per_hour: np.ndarray, once: float) -> BreakEve
 
 
 def _root(
-    move: Move, quantity: Quantity, alpha: float, beta: float, now: float, floor: float | None
+    move: Move, quantity: Quantity, alpha: float, beta: float, now: float, least: float | None
 ) -> BreakEven:
-    """Where alpha + beta·q changes its sign, for q ≥ floor (None: for any q)."""
+    """Where alpha + beta·q changes its sign, for q ≥ least (None: for any q)."""
     unit = quantity.unit
     if beta == 0.0:
         return _flat(move, quantity, alpha, now)
     value = -alpha / beta + 0.0
     side = Side.ABOVE if beta > 0.0 else Side.BELOW
-    below = floor is not None and (value < floor or (value == floor and side is Side.BELOW))
+    below = least is not None and (value < least or (value == least and side is Side.BELOW))
     if below:
         verdict = Verdict.ALWAYS if side is Side.ABOVE else Verdict.NEVER
         return BreakEven(quantity, None, unit, verdict, _why(move, quantity, verdict), now=now)

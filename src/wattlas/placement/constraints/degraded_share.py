@@ -142,5 +142,5 @@ class DegradedShare(Constraint):
         attainable = limit.share_max + least / limit.total
         return (
             f"{limit.id} over {when} may degrade {limit.share_max:.3%} of its requests, but at "
-            f"least {attainable:.3%} must be. Promise more, or open more full-service capacity."
+            f"least {attainable:.3%} must be. Raise the cap, or open more full-service capacity."
         )

@@ -16,7 +16,7 @@ from wattlas.placement.problem.words import listed
 class MeanAccuracy(Constraint):
     """Σ (a[s,o] − A_k)·x[h,s,r,o] ≥ 0 over the sources of each class k with a minimum A_k.
 
-    Degraded requests do not count: the minimum is a promise about full service.
+    Degraded requests do not count: the minimum holds for full service.
     """
 
     name = "mean_accuracy"
@@ -27,8 +27,8 @@ class MeanAccuracy(Constraint):
         if np.isnan(minimum).all():
             return None
         columns = instance.columns
-        floored = ~np.isnan(minimum)[instance.klass]
-        place = np.flatnonzero(columns.served & floored[columns.source])
+        limited = ~np.isnan(minimum)[instance.klass]
+        place = np.flatnonzero(columns.served & limited[columns.source])
         source, point = columns.source[place], columns.point[place]
         lower = np.where(np.isnan(minimum), -np.inf, 0.0)
         shape = (len(minimum), instance.demand.shape[1])

@@ -203,8 +203,8 @@ def accuracy(scenario: Scenario) -> np.ndarray:
 
 
 def _too_inaccurate(scenario: Scenario) -> np.ndarray:
-    floor = np.array([k.accuracy_min for k in scenario.classes])
-    mask: np.ndarray = accuracy(scenario) < floor[:, None] - 1e-12
+    minimum = np.array([k.accuracy_min for k in scenario.classes])
+    mask: np.ndarray = accuracy(scenario) < minimum[:, None] - 1e-12
     return mask
 
 

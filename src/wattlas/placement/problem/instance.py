@@ -148,10 +148,10 @@ class Instance:
 
     @cached_property
     def excess(self) -> np.ndarray:
-        """Accuracy above the class's mean floor, a[s,o] − A_k, shape (S, O).
+        """Accuracy above the class's least mean, a[s,o] − A_k, shape (S, O).
 
-        Zero where the class has no floor, and for degraded requests: the floor is a promise about
-        the requests that are served in full.
+        Zero where the class has no least mean, and for degraded requests: it holds for those
+        that are served in full.
         """
         above = self.accuracy - self.mean_accuracy_min[self.klass][:, None]
         counted: np.ndarray = np.where(np.isnan(above) | self.degraded, 0.0, above)

@@ -232,8 +232,8 @@ def benefit(
 
     `saving_usd` is that of the least-cost plan at the scenario's carbon price, `saving_kg` that of
     the least-carbon plan, both without caps. Each is against the same placement — nearest with
-    room under the scenario's own limits — priced in the relaxed world. The realised ratio is the
-    saving as it is over the saving without the limit. All of it in full service. Carbon of
+    capacity under the scenario's own limits — priced in the relaxed world. The realised ratio is
+    the saving as it is over the saving without the limit. All of it in full service. Carbon of
     placements that leave different shares unserved is not compared: nan, and a note says so.
     `planned` may be given where some of the plans are known already.
     """

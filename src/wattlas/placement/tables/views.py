@@ -23,7 +23,7 @@ from wattlas.units import KG_PER_T
 
 QUANTILES = 201
 FULL = 1e-9
-"""Relative: a region with less room than this has none."""
+"""Relative: a region with less capacity left than this is full."""
 
 
 def places(scenario: Scenario) -> Table:

@@ -5,7 +5,7 @@
   const T = W.tiers;
 
   const LEVELS = { 1: "one level below", 2: "two levels below", 3: "three levels below" };
-  const FLOORS = 12;
+  const MOST = 12;
   const level = (row) => LEVELS[row.levels_below] || `${W.num(row.levels_below)} levels below`;
 
   function draw(state, theme, width) {
@@ -44,7 +44,7 @@
   function shownFloors(all) {
     const sorted = [...all].sort((a, b) => b.profit_gain_usd - a.profit_gain_usd);
     const heads = sorted.filter((row) => sorted.find((other) => other.levels_below === row.levels_below) === row);
-    return [...heads, ...sorted.filter((row) => !heads.includes(row))].slice(0, FLOORS);
+    return [...heads, ...sorted.filter((row) => !heads.includes(row))].slice(0, MOST);
   }
 
   const bar = (row, best, theme) => (row.worth ? { color: best ? theme.plan : `${theme.plan}66` } : { color: "transparent", borderColor: theme.baseline, borderWidth: 1.5 });

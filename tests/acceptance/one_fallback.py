@@ -1,4 +1,4 @@
-"""One region, one class, one floor: an offer's figures by hand, from the formulas of the guide."""
+"""One region, one class, one fallback: an offer's figures from the guide's formulas."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Taste:
 
 @dataclass(frozen=True)
 class Case:
-    """A market with a floor beside full service, the same demand every hour; (T,) by hour."""
+    """A market with a fallback beside full service, the same demand every hour; (T,) by hour."""
 
     full: Answer
-    floor: Answer
+    fallback: Answer
     tastes: tuple[Taste, ...]
     price_usd_per_mwh: np.ndarray
     carbon_g_per_kwh: np.ndarray
@@ -64,7 +64,7 @@ class Case:
                 "request_gpu_s": a.gpu_h * 3600,
                 "ttft_ms": a.ttft_ms,
             }
-            for name, a in (("full", self.full), ("floor", self.floor))
+            for name, a in (("full", self.full), ("fallback", self.fallback))
         }
         users: dict[str, Any] = {
             "scale": self.scale,
@@ -104,9 +104,9 @@ class Case:
         `per_taker_g` is what a request under the contract saves in the mean. `discount` and
         `share` may be any arrays of one shape.
         """
-        (full_usd, full_g), (floor_usd, floor_g) = map(self.unit, (self.full, self.floor))
-        less_g = full_g - floor_g
-        saved_g, saved_usd = self._saved(share, less_g, full_usd - floor_usd)
+        (full_usd, full_g), (fallback_usd, fallback_g) = map(self.unit, (self.full, self.fallback))
+        less_g = full_g - fallback_g
+        saved_g, saved_usd = self._saved(share, less_g, full_usd - fallback_usd)
         volume = self.requests_per_h * len(less_g)
         profit, kg, gain = (np.zeros_like(share * discount) for _ in range(3))
         total = sum(t.share for t in self.tastes)
@@ -153,7 +153,7 @@ class Case:
         return k_a * accuracy + k_l * latency + (1 - k_a - k_l) * accuracy * latency
 
     def _quality_lost(self, taste: Taste) -> float:
-        return self._quality(taste, self.full) - self._quality(taste, self.floor)
+        return self._quality(taste, self.full) - self._quality(taste, self.fallback)
 
     def _others(self, taste: Taste) -> tuple[float, float]:
         """Odds of standard (worth 0) and of leaving."""
