@@ -109,10 +109,10 @@ class _Question:
     def beyond_g(self, grams: _Grams, degraded: np.ndarray, day: slice) -> float:
         """Grams beyond the cap of a day, of what the rule holds to it; below 0 what is spared."""
         if self.rule == "percentile":
-            held, over = self.demand * (1.0 - degraded), grams.full - self.cap_g
+            counted, over = self.demand * (1.0 - degraded), grams.full - self.cap_g
         else:
-            held, over = self.demand, grams.emitted(degraded) - self.cap_g
-        return float((held * over)[day].sum())
+            counted, over = self.demand, grams.emitted(degraded) - self.cap_g
+        return float((counted * over)[day].sum())
 
 
 def day_ahead(
@@ -190,11 +190,11 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
         if known[n] and question.demand[day].any():
             horizon = min(ledger.horizon_days, len(starts) - n)
             first = max(n - horizon + 1, 0)
-            seen = np.arange(first * per_day, day.stop)
-            seen = seen[foreseen[seen]]
+            ahead = np.arange(first * per_day, day.stop)
+            ahead = ahead[foreseen[ahead]]
             spare = ledger.reserve * float(np.sqrt(np.mean(np.square(misses)))) if misses else 0.0
             carried = (owed + spare) * sum(known[first : n + 1]) / horizon
-            part, met = _planned(question, seen, carried)
+            part, met = _planned(question, ahead, carried)
             degraded[day] = part[begin - day.stop :]
             short += not met
             thought = question.beyond_g(question.forecast, degraded, day)
@@ -203,12 +203,12 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
     return degraded, short
 
 
-def _planned(question: _Question, seen: np.ndarray, carried: float) -> tuple[np.ndarray, bool]:
+def _planned(question: _Question, steps: np.ndarray, carried: float) -> tuple[np.ndarray, bool]:
     """(share degraded in each of some steps by the forecast, whether that may keep the cap)."""
-    full, green = question.forecast.full[seen], question.forecast.green[seen]
+    full, green = question.forecast.full[steps], question.forecast.green[steps]
     rule, cap = question.rule, question.cap_g
     try:
-        return decide(full, green, question.demand[seen], cap, rule, carried)[0], True
+        return decide(full, green, question.demand[steps], cap, rule, carried)[0], True
     except InfeasibleError:
         helps = full > cap if rule == "percentile" else green < full
         return helps.astype(float), False
@@ -222,11 +222,11 @@ def _forecast(
             return truth
         days = (day_ahead(grams, steps_per_day=per_day) for grams in (truth.full, truth.green))
         return _Grams(*days)
-    given = np.asarray(full, dtype=float)
+    grams_full = np.asarray(full, dtype=float)
     if green is not None:
-        return _Grams(given, np.asarray(green, dtype=float))
+        return _Grams(grams_full, np.asarray(green, dtype=float))
     ratio = float(truth.green.sum() / truth.full.sum()) if truth.full.sum() > 0 else 0.0
-    return _Grams(given, ratio * given)
+    return _Grams(grams_full, ratio * grams_full)
 
 
 def _problems(question: _Question, ledger: Ledger) -> Iterator[Problem]:

@@ -86,21 +86,21 @@ def user_sums(users: Choosers, offers: OfferAxes, finer: float = 1.0) -> UserSum
     share, grams, weights = (
         np.ascontiguousarray(a) for a in (offers.share, offers.grams, users.weights)
     )
-    held = np.zeros((fallbacks, shares, bins, 2, 2 + len(weights)))
+    binned = np.zeros((fallbacks, shares, bins, 2, 2 + len(weights)))
     per = 1.0 / (edges[1] - edges[0])
 
     def fill(part: np.ndarray) -> None:
         if len(part):
             _fill(
                 felt, share, users.concern, grams, users.beyond, users.requests, weights,
-                edges[0], per, held, part[0], part[-1] + 1,
+                edges[0], per, binned, part[0], part[-1] + 1,
             )  # fmt: skip
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(fill, np.array_split(np.arange(fallbacks), THREADS)))
     chosen = _chosen(offers.discount_usd, edges, users.scale_usd)
-    rows = (held[..., 0, w].reshape(-1, bins) for w in range(held.shape[4]))
-    upper = (held[..., 1, w].reshape(-1, bins) for w in range(held.shape[4]))
+    rows = (binned[..., 0, w].reshape(-1, bins) for w in range(binned.shape[4]))
+    upper = (binned[..., 1, w].reshape(-1, bins) for w in range(binned.shape[4]))
     by_weight = np.stack(
         [
             (low @ chosen + high[:, :-1] @ chosen[1:]).reshape(fallbacks, shares, -1)
@@ -156,8 +156,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _compiled(function: F) -> F:
     """Compile a function, without the interpreter lock, and keep the code on disk."""
     jit: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
-    made: F = jit(function)
-    return kept(made)
+    compiled: F = jit(function)
+    return kept(compiled)
 
 
 @_compiled
@@ -171,12 +171,12 @@ def _fill(
     weights: np.ndarray,
     low: float,
     per: float,
-    held: np.ndarray,
+    binned: np.ndarray,
     first: int,
     last: int,
 ) -> None:  # pragma: no cover
     """Put the users into bins for fallbacks `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
-    users, extra, top = felt.shape[0], weights.shape[0], held.shape[2] - 1.000001
+    users, extra, top = felt.shape[0], weights.shape[0], binned.shape[2] - 1.000001
     at, lost = np.empty(BLOCK), np.empty(BLOCK)
     for f in range(first, last):
         for begin in range(0, users, BLOCK):
@@ -188,7 +188,7 @@ def _fill(
                 for u in range(count):
                     lost[u] = part * costs[u] - saved * cares[u]
                     at[u] = min(max((lost[u] + bar[u] - low) * per, 0.0), top)
-                bins = held[f, i]
+                bins = binned[f, i]
                 for u in range(count):
                     k = int(at[u])
                     upper = asks[u] * (at[u] - k)

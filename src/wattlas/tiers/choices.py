@@ -73,8 +73,8 @@ def tasks_of(choices: Choices, rows: np.ndarray, requests: float = 1.0) -> Tasks
     index = order[start[:, None] + np.where(there, slot, 0)]
     over = {"carbon_g": requests, "price_usd": requests}
     columns = {a: getattr(choices, a)[index] / over.get(a, 1.0) for a in ATTRIBUTES}
-    who = np.unique(choices.respondent[index[:, 0]], return_inverse=True)[1]
-    return Tasks(**columns, there=there, respondent=who)
+    respondent = np.unique(choices.respondent[index[:, 0]], return_inverse=True)[1]
+    return Tasks(**columns, there=there, respondent=respondent)
 
 
 def scale_of(choices: Choices, requests: float = 1.0) -> Scale:
@@ -170,8 +170,8 @@ class Spread:
         if not by or not self.norm[self.names.index(name)]:
             return float(np.linalg.norm(wanted)), {}
         weights = np.linalg.lstsq(known, wanted, rcond=None)[0]
-        left = float(np.linalg.norm(wanted - known @ weights))
-        return left, dict(zip(by, weights.tolist(), strict=True))
+        residual = float(np.linalg.norm(wanted - known @ weights))
+        return residual, dict(zip(by, weights.tolist(), strict=True))
 
     def _columns(self, names: Sequence[str]) -> np.ndarray:
         columns: np.ndarray = self.values[:, [self.names.index(n) for n in names]]

@@ -36,11 +36,11 @@ def slopes(score: np.ndarray, curvature: float) -> Slopes:
             q * (1.0 - q) * (0.5 + rho * (1.0 - 2.0 * q) / 6.0),
             0.5 - q + rho * (1.0 - 6.0 * q + 6.0 * q * q) / 6.0,
         )
-    whole, left, last = -np.expm1(-rho), np.exp(-rho * q), np.exp(-rho)
-    by_score = rho * left / whole
+    whole, falling, last = -np.expm1(-rho), np.exp(-rho * q), np.exp(-rho)
+    by_score = rho * falling / whole
     return Slopes(
         u,
         by_score,
-        (q * left - u * last) / whole,
-        ((1.0 - rho * q) * left - by_score * last) / whole,
+        (q * falling - u * last) / whole,
+        ((1.0 - rho * q) * falling - by_score * last) / whole,
     )

@@ -91,11 +91,11 @@ def bend(tasks: Tasks, scale: Scale, curvature: float, by_name: dict[str, float]
     """∂V/∂ρ of every alternative for given coefficients, (N, J)."""
     score_a, score_l = scores(tasks, scale)
     a, lat = slopes(score_a, curvature), slopes(score_l, curvature)
-    both = by_name.get(BOTH, 0.0)
+    joint = by_name.get(BOTH, 0.0)
     turned: np.ndarray = (
         by_name[ACCURACY] * a.by_curvature
         + by_name[LATENCY] * lat.by_curvature
-        + both * (a.by_curvature * lat.u + a.u * lat.by_curvature)
+        + joint * (a.by_curvature * lat.u + a.u * lat.by_curvature)
     )
     return turned
 

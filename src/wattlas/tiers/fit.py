@@ -126,14 +126,16 @@ def _segment_fit(
     name: str, tasks: Tasks, scale: Scale, coefficients: Coefficients, share: float
 ) -> SegmentFit:
     figures = tuple(estimates(name, taste(coefficients), coefficients.covariance))
-    worth = tuple(estimates(name, willingness(coefficients, tasks, scale), coefficients.covariance))
+    in_money = tuple(
+        estimates(name, willingness(coefficients, tasks, scale), coefficients.covariance)
+    )
     return SegmentFit(
         id=name,
         share=share,
         respondents=tasks.clusters,
         tasks=len(tasks.there),
         estimates=figures,
-        worth=worth,
+        worth=in_money,
         coefficients=coefficients,
         clustered=coefficients.clustered is not None,
         loglik=coefficients.loglik,

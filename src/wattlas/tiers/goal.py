@@ -71,13 +71,13 @@ class SearchGoal:
         low, high = np.zeros((2, len(value), len(grid.discount) - 1))
         high += 1.0
         for room in self._rooms(grid, fallback):
-            left, right = room[:, :-1], room[:, 1:]
+            lower, upper = room[:, :-1], room[:, 1:]
             crossing = np.divide(
-                left, left - right, out=np.zeros(left.shape), where=(left < 0) != (right < 0)
+                lower, lower - upper, out=np.zeros(lower.shape), where=(lower < 0) != (upper < 0)
             )
-            low = np.where((left < 0) & (right >= 0), np.maximum(low, crossing), low)
-            high = np.where((left >= 0) & (right < 0), np.minimum(high, crossing), high)
-            high = np.where((left < 0) & (right < 0), -1.0, high)
+            low = np.where((lower < 0) & (upper >= 0), np.maximum(low, crossing), low)
+            high = np.where((lower >= 0) & (upper < 0), np.minimum(high, crossing), high)
+            high = np.where((lower < 0) & (upper < 0), -1.0, high)
         rows, rise = np.arange(len(value)), value[:, 1:] - value[:, :-1]
         ends = np.stack([low, high])
         reached = np.where(low <= high, value[:, :-1] + ends * rise, -np.inf)

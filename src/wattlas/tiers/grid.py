@@ -77,7 +77,7 @@ def offer_grid(
     finer: float = 1.0,
 ) -> Grid:
     """The figures of some fallbacks (indices) over shares (I,) and discounts (J,)."""
-    grams, usd, used = (part[fallbacks] for part in market.savings.at(share))
+    grams, usd, degraded = (part[fallbacks] for part in market.savings.at(share))
     plain = bool((rest.margin_usd == rest.margin_usd[0]).all() and (rest.saved_g == 0).all())
     weights = np.stack([rest.margin_usd, rest.saved_g])
     users = Choosers(
@@ -88,7 +88,7 @@ def offer_grid(
         weights=weights[:0] if plain else weights,
         scale_usd=market.people.scale_usd,
     )
-    sums = user_sums(users, OfferAxes(used, grams, discount * market.price_usd), finer)
+    sums = user_sums(users, OfferAxes(degraded, grams, discount * market.price_usd), finer)
     instead = sums.adopted * rest.margin_usd[0] if plain else sums.weighed[0]
     otherwise_g = 0.0 if plain else sums.weighed[1]
     earned = market.margin_usd + usd[:, :, None] - discount * market.price_usd

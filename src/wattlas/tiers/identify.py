@@ -85,17 +85,17 @@ def too_few(design: TermValues, estimated: int) -> Iterator[Problem]:
 
 def unidentified(spread: Spread) -> list[Problem]:
     """Attributes that never vary, move together, or are not crossed."""
-    kept = [OUTSIDE] if OUTSIDE in spread.names else []
-    alone = {name: spread.told(name, kept)[0] >= SAME for name in ATTRIBUTES}
+    outside = [OUTSIDE] if OUTSIDE in spread.names else []
+    alone = {name: spread.told(name, outside)[0] >= SAME for name in ATTRIBUTES}
     problems = [_constant(name) for name in ATTRIBUTES if not alone[name]]
     for name in (name for name in ATTRIBUTES if alone[name]):
-        part, weights = spread.told(name, kept)
+        part, weights = spread.told(name, outside)
         if part < SAME:
             problems.append(_together(name, [k for k, w in weights.items() if abs(w) > SAME]))
         else:
-            kept.append(name)
+            outside.append(name)
     crossed = BOTH in spread.names and alone[ACCURACY] and alone[LATENCY]
-    if crossed and spread.told(BOTH, kept)[0] < SAME:
+    if crossed and spread.told(BOTH, outside)[0] < SAME:
         what = "the table does not cross the two, so their interaction 1 − k_a − k_l is not told"
         fix = (
             "Show fast and slow at high and at low accuracy, or fit with additive (k_a + k_l = 1)."
@@ -168,8 +168,8 @@ def _constant(name: str) -> Problem:
     return Problem(COLUMN[name], what, "Show alternatives that differ in it.")
 
 
-def _together(name: str, told: list[str]) -> Problem:
-    others = " and ".join(COLUMN[k] for k in told)
+def _together(name: str, terms: list[str]) -> Problem:
+    others = " and ".join(COLUMN[k] for k in terms)
     what = f"moves together with {others}, so {PARAMETER[name]} is not told from them"
     return Problem(COLUMN[name], what, "Draw the levels of each attribute apart from the others.")
 

@@ -51,22 +51,22 @@ class Ladder:
 
 def judged_together(market: Market, contracts: tuple[Contract, ...]) -> Ladder:
     """What some contracts bring together, summed over every user."""
-    taken = market.requests @ choice(market, contracts)
+    adopted = market.requests @ choice(market, contracts)
     margins = np.array([margin_usd(market, contract) for contract in contracts])
     grams = np.array([saved(market, contract)[0] for contract in contracts])
     before = market.requests @ choice(market, ())
-    chosen = taken[1:-1]
+    chosen = adopted[1:-1]
     offers = tuple(
         judge(market, contract, tuple(other for k, other in enumerate(contracts) if k != n))
         for n, contract in enumerate(contracts)
     )
     return Ladder(
         offers=offers,
-        profit_gain_usd=float(chosen @ margins + (taken[0] - before[0]) * market.margin_usd),
+        profit_gain_usd=float(chosen @ margins + (adopted[0] - before[0]) * market.margin_usd),
         carbon_saved_kg=float(chosen @ grams) / G_PER_KG,
         adoption=tuple((chosen / market.volume).tolist()),
-        standard=float(taken[0] / market.volume),
-        left=float(taken[-1] / market.volume),
+        standard=float(adopted[0] / market.volume),
+        left=float(adopted[-1] / market.volume),
     )
 
 
@@ -100,7 +100,9 @@ def ladder(
 
 def _with_a_copy(market: Market, current: Ladder, objective: str) -> float:
     """What the contracts bring, or with one of them offered twice, whichever is more."""
-    copied = [judged_together(market, (*current.contracts, each)) for each in current.contracts]
+    copied = [
+        judged_together(market, (*current.contracts, contract)) for contract in current.contracts
+    ]
     return max(objective_value(ladder, objective) for ladder in (current, *copied))
 
 
@@ -131,23 +133,25 @@ def _ascended(market: Market, current: Ladder, objective: str, size: int, fair: 
     return max([current, *allowed], key=lambda candidate: objective_value(candidate, objective))
 
 
-def _in_turn(market: Market, here: Ladder, objective: str, size: int, fair: bool) -> Ladder:
+def _in_turn(market: Market, ladder: Ladder, objective: str, size: int, fair: bool) -> Ladder:
     """Each contract made best while the others stand, until none gets better."""
     for _ in range(ROUNDS):
-        before = here
-        for n in range(len(here.offers)):
-            others = (*here.contracts[:n], *here.contracts[n + 1 :])
+        before = ladder
+        for n in range(len(ladder.offers)):
+            others = (*ladder.contracts[:n], *ladder.contracts[n + 1 :])
             again = _next(market, others, objective, size, fair)
             if again is None:
                 continue
-            tried = judged_together(market, (*here.contracts[:n], again, *here.contracts[n + 1 :]))
-            better = objective_value(tried, objective) > objective_value(here, objective)
-            here = tried if better and _allowed(market, tried, objective) else here
-        if objective_value(here, objective) <= objective_value(before, objective) * (
+            tried = judged_together(
+                market, (*ladder.contracts[:n], again, *ladder.contracts[n + 1 :])
+            )
+            better = objective_value(tried, objective) > objective_value(ladder, objective)
+            ladder = tried if better and _allowed(market, tried, objective) else ladder
+        if objective_value(ladder, objective) <= objective_value(before, objective) * (
             1 + LEAST_GAIN / 10
         ):
             break
-    return here
+    return ladder
 
 
 def _next(

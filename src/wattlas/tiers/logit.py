@@ -105,16 +105,16 @@ def logit(
 
 def likelihood(values: np.ndarray, there: np.ndarray, coefficients: np.ndarray) -> Likelihood:
     """ln L and its derivatives at coefficients (K,) for terms (N, J, K), `there` (N, J)."""
-    worth = np.where(there, values @ coefficients, -np.inf)
-    worth -= worth.max(axis=1, keepdims=True)
-    odds = np.exp(worth)
+    utility = np.where(there, values @ coefficients, -np.inf)
+    utility -= utility.max(axis=1, keepdims=True)
+    odds = np.exp(utility)
     total = odds.sum(axis=1, keepdims=True)
     chance = odds / total
     mean = np.einsum("nj,njk->nk", chance, values)
     less = np.sqrt(chance)[:, :, None] * (values - mean[:, None])
     flat = less.reshape(-1, less.shape[2])
     return Likelihood(
-        loglik=float(worth[:, 0].sum() - np.log(total).sum()),
+        loglik=float(utility[:, 0].sum() - np.log(total).sum()),
         scores=values[:, 0] - mean,
         information=flat.T @ flat,
     )

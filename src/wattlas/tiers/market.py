@@ -148,11 +148,11 @@ def _felt_usd(points: PerceivedPoints, taste: Taste, scale: Scale) -> np.ndarray
     felt = np.empty((count, len(points.accuracy) - 1), order="F")
 
     def work(begin: int) -> None:
-        some = np.arange(begin, min(begin + PIECE, count))
-        part = taste.take(some)
+        users = np.arange(begin, min(begin + PIECE, count))
+        part = taste.take(users)
         q = quality(points, part, scale)
         weight = part.usd_per_utility * (1.0 - part.consciousness)
-        felt[some] = weight[:, None] * (q[:, :1] - q[:, 1:])
+        felt[users] = weight[:, None] * (q[:, :1] - q[:, 1:])
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(work, range(0, count, PIECE)))
@@ -164,8 +164,8 @@ def lost_usd(market: Market, contract: Contract) -> np.ndarray:
 
     Negative for users to whom the carbon is worth more than the quality.
     """
-    grams, _, used = market.savings.of(contract.point, contract.share)
-    lost: np.ndarray = used * market.felt_usd[:, contract.point] - grams * market.concern
+    grams, _, degraded = market.savings.of(contract.point, contract.share)
+    lost: np.ndarray = degraded * market.felt_usd[:, contract.point] - grams * market.concern
     return lost
 
 
@@ -196,10 +196,10 @@ def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
 
     Pr(q) = exp(v_q/μ)/Σ exp(v/μ); at μ = 0 the best, a contract where it equals the standard.
     """
-    worth = [np.zeros(len(market.requests))]
-    worth += _felt_gains_usd(market, contracts)
-    worth.append(-market.standing_usd)
-    table = np.stack(worth, axis=1)
+    utilities = [np.zeros(len(market.requests))]
+    utilities += _felt_gains_usd(market, contracts)
+    utilities.append(-market.standing_usd)
+    table = np.stack(utilities, axis=1)
     mu = market.people.scale_usd
     if mu > 0:
         share = np.exp((table - table.max(axis=1, keepdims=True)) / mu)
@@ -214,18 +214,18 @@ def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
 def beside(market: Market, others: tuple[Contract, ...] = ()) -> Beside:
     """What users have besides a further contract: standard, leaving, and other contracts."""
     mu, none = market.people.scale_usd, np.zeros(len(market.requests))
-    worth = np.stack([none, -market.standing_usd, *_felt_gains_usd(market, others)], axis=1)
+    utilities = np.stack([none, -market.standing_usd, *_felt_gains_usd(market, others)], axis=1)
     margins = np.array(
         [market.margin_usd, 0.0, *(margin_usd(market, contract) for contract in others)]
     )
     grams = np.array([0.0, 0.0, *(saved(market, contract)[0] for contract in others)])
-    top = worth.max(axis=1)
+    top = utilities.max(axis=1)
     if mu > 0:
-        share = np.exp((worth - top[:, None]) / mu)
+        share = np.exp((utilities - top[:, None]) / mu)
         total = share.sum(axis=1)
         share /= total[:, None]
         return Beside(top + mu * np.log(total), share @ margins, share @ grams)
-    best = np.argmax(worth, axis=1)
+    best = np.argmax(utilities, axis=1)
     return Beside(top, margins[best], grams[best])
 
 
@@ -276,11 +276,11 @@ class ContractSums:
 def contract_sums(market: Market, contract: Contract, rest: Beside) -> ContractSums:
     """Sums over every user, without bins."""
     gain = gain_usd(market, contract)
-    taken = market.requests * adoption_probability(market, gain, rest)
-    adopted = float(taken.sum())
+    requests = market.requests * adoption_probability(market, gain, rest)
+    adopted = float(requests.sum())
     return ContractSums(
         adopted,
-        float((taken * (margin_usd(market, contract) - rest.margin_usd)).sum()),
-        float((taken * (saved(market, contract)[0] - rest.saved_g)).sum()),
-        float((taken * gain).sum()) / adopted if adopted > 0 else 0.0,
+        float((requests * (margin_usd(market, contract) - rest.margin_usd)).sum()),
+        float((requests * (saved(market, contract)[0] - rest.saved_g)).sum()),
+        float((requests * gain).sum()) / adopted if adopted > 0 else 0.0,
     )

@@ -90,21 +90,21 @@ def front_mask(accuracy: np.ndarray, service_ms: np.ndarray, energy: np.ndarray)
     point is beaten iff the best accuracy that is as quick is no lower. O(n log n) comparisons.
     """
     order = np.lexsort((np.arange(len(energy)), -accuracy, service_ms, energy))
-    kept = np.zeros(len(energy), dtype=bool)
+    on_front = np.zeros(len(energy), dtype=bool)
     quick: list[float] = []
     best: list[float] = []
     for n in order.tolist():
         at = bisect_right(quick, service_ms[n])
         if at and best[at - 1] >= accuracy[n]:
             continue
-        kept[n] = True
+        on_front[n] = True
         begin = at - 1 if at and quick[at - 1] == service_ms[n] else at
         end = begin
         while end < len(best) and best[end] <= accuracy[n]:
             end += 1
         quick[begin:end] = [float(service_ms[n])]
         best[begin:end] = [float(accuracy[n])]
-    return kept
+    return on_front
 
 
 def _measured(klass: WorkloadClass, points: list[OperatingPoint]) -> Menu:

@@ -81,8 +81,10 @@ def population_notes(segments: Sequence[SegmentFit]) -> Iterator[str]:
 
 def _errors(tasks: Tasks, coefficients: Coefficients) -> str:
     if coefficients.clustered is not None:
-        each = len(tasks.there) / tasks.clusters
-        return f"standard errors are clustered by respondent, who answered {each:.3g} tasks each"
+        answered = len(tasks.there) / tasks.clusters
+        return (
+            f"standard errors are clustered by respondent, who answered {answered:.3g} tasks each"
+        )
     if tasks.clusters == 1:
         return "standard errors are plain: one respondent answered every task"
     return "standard errors are plain: each respondent answered one task"

@@ -131,7 +131,7 @@ def _tops(grid: Grid, goal: SearchGoal) -> np.ndarray:
 def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer | None:
     """The best of some offers that were judged over every user; None where none is allowed."""
     least = goal.least_usd if goal.objective == CARBON else -np.inf
-    kept = [
+    allowed = [
         offer
         for offer in offers
         if objective_value(offer, goal.objective) > 0
@@ -139,7 +139,7 @@ def _best_of(market: Market, goal: SearchGoal, offers: Iterable[Offer]) -> Offer
         and (not goal.fair or offer.gain_usd >= -1e-9 * market.price_usd)
         and apart(offer.contract, goal.others)
     ]
-    return max(kept, key=lambda offer: objective_value(offer, goal.objective), default=None)
+    return max(allowed, key=lambda offer: objective_value(offer, goal.objective), default=None)
 
 
 def pareto(market: Market, grid: Grid, *, fair: bool = True, most: int = 200) -> list[Offer]:

@@ -56,13 +56,13 @@ def population(users: Users, price_usd: float, reference_g: float = 0.0) -> Popu
     k_l = _beta(draw, prior.weight_latency_mean, prior.weight_concentration, count)
     over = np.maximum(k_a + k_l, 1.0)
     rho = draw.uniform(prior.curvature_low, prior.curvature_high, count)
-    worth = prior.value_median * np.exp(draw.normal(0.0, prior.value_sigma, count))
+    usd_per_utility = prior.value_median * np.exp(draw.normal(0.0, prior.value_sigma, count))
     if prior.consciousness_mean is None:
         usd_per_t = prior.usd_per_t_median * np.exp(draw.normal(0, prior.usd_per_t_sigma, count))
-        theta = consciousness_of(usd_per_t, price_usd * worth, reference_g)
+        theta = consciousness_of(usd_per_t, price_usd * usd_per_utility, reference_g)
     else:
         theta = _beta(draw, prior.consciousness_mean, prior.consciousness_concentration, count)
-    taste = Taste(theta, k_a / over, k_l / over, rho, price_usd * worth)
+    taste = Taste(theta, k_a / over, k_l / over, rho, price_usd * usd_per_utility)
     return Population(
         taste,
         np.ones(count),
@@ -88,7 +88,7 @@ def _of_segments(users: Users, price_usd: float, scale: float, reference_g: floa
     def column(name: str) -> np.ndarray:
         return np.array([getattr(segment, name) for segment in users.segments], dtype=float)
 
-    worth = np.array(
+    usd_per_utility = np.array(
         [
             segment.value * price_usd
             if segment.usd_per_utility is None
@@ -97,14 +97,14 @@ def _of_segments(users: Users, price_usd: float, scale: float, reference_g: floa
         ]
     )
     stated = np.array([s.consciousness is not None for s in users.segments])
-    theta = consciousness_of(column("usd_per_t"), worth, reference_g)
+    theta = consciousness_of(column("usd_per_t"), usd_per_utility, reference_g)
     return Population(
         Taste(
             np.where(stated, np.nan_to_num(column("consciousness")), theta),
             column("weight_accuracy"),
             column("weight_latency"),
             column("curvature"),
-            worth,
+            usd_per_utility,
         ),
         column("share"),
         scale,

@@ -38,13 +38,13 @@ def refined(
     if market.people.scale_usd == 0:
         yield from _hard(market, rest, fallback, grid.share, goal)
         return
-    one = sharper(market, rest, grid, fallback)
+    on_fallback = sharper(market, rest, grid, fallback)
     if sharp(market, grid):
-        one = grid.of_fallback(fallback)
-    value, where = goal.along(one, fallback)
+        on_fallback = grid.of_fallback(fallback)
+    value, where = goal.along(on_fallback, fallback)
     for i in _peaks(value):
         start = Contract(fallback, float(where[i]), float(grid.share[i]))
-        steps = (step_of(grid.share), step_of(one.discount))
+        steps = (step_of(grid.share), step_of(on_fallback.discount))
         yield _climbed(market, rest, start, steps, goal)
 
 
@@ -104,9 +104,9 @@ def _settled(
 
     most, step = float(market.savings.usable[contract.point]), max(steps[0], HAIR)
     for end in (contract.share, 0.0, most):
-        kept = _toward(at, contract.share, end, step)
-        if kept is not None:
-            return kept
+        shortened = _toward(at, contract.share, end, step)
+        if shortened is not None:
+            return shortened
     return contract
 
 
@@ -143,8 +143,8 @@ def _kept(
         if min(goal.rooms_usd(market, rest, contract)) >= 0:
             return contract
         contract = _moved(contract, way, room(side), near)
-    kept = min(goal.rooms_usd(market, rest, contract)) >= -1e-3 * near
-    return contract if kept else None
+    allowed = min(goal.rooms_usd(market, rest, contract)) >= -1e-3 * near
+    return contract if allowed else None
 
 
 def _moved(

@@ -88,11 +88,11 @@ def _segment(
     labels: tuple[str, ...],
 ) -> SegmentAdoption:
     requests = market.requests[at]
-    taken = requests[:, None] * chosen[at]
-    under, gain = taken[:, 1:-1], gains[at, 1:-1]
+    requests_by_tier = requests[:, None] * chosen[at]
+    under, gain = requests_by_tier[:, 1:-1], gains[at, 1:-1]
     total = float(under.sum())
-    own = int(np.argmax(taken.sum(axis=0)))
-    worth = _mean_worth(requests, gains[at])
+    most_taken = int(np.argmax(requests_by_tier.sum(axis=0)))
+    mean_gain = _mean_worth(requests, gains[at])
     earned = float((under * gain).sum())
     return SegmentAdoption(
         name=name,
@@ -101,10 +101,10 @@ def _segment(
             (requests * market.people.taste.consciousness[at]).sum() / requests.sum()
         ),
         adoption=total / float(requests.sum()),
-        prefers=labels[own],
+        prefers=labels[most_taken],
         gain_usd=earned / total if total > 0 else 0.0,
         rational=earned >= -1e-12 * market.price_usd * max(total, 1.0),
-        compatible=bool(worth[own] >= worth.max() - 1e-12 * market.price_usd),
+        compatible=bool(mean_gain[most_taken] >= mean_gain.max() - 1e-12 * market.price_usd),
         losing_share=float(under[gain < 0].sum()) / total if total > 0 else 0.0,
     )
 
@@ -113,5 +113,5 @@ def _mean_worth(requests: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """Mean of what each tier is worth against the standard; −inf for leaving where none may."""
     able = np.isfinite(gains).all(axis=0)
     weighed = (requests[:, None] * np.where(able, gains, 0.0)).sum(axis=0) / requests.sum()
-    worth: np.ndarray = np.where(able, weighed, -np.inf)
-    return worth
+    mean_gain: np.ndarray = np.where(able, weighed, -np.inf)
+    return mean_gain

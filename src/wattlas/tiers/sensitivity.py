@@ -99,26 +99,26 @@ def sensitivities(
         sold_to = market(case.service, people, case.price_usd, scale=users.ends, usable=usable)
         return sold_to, judge(sold_to, contract)
 
-    here = _Case(users, price_usd, service)
-    _, base = at(here)
+    as_assumed = _Case(users, price_usd, service)
+    _, base = at(as_assumed)
     varied = []
-    for assumption, low, high in _cases(here, billing):
-        sides = [(None, base) if case is None else at(case) for case in (low, high)]
+    for assumption, low, high in _cases(as_assumed, billing):
+        sides = [(None, base) if end is None else at(end) for end in (low, high)]
         passed = None
         if assumption.test:
             sold_to, offer = sides[assumption.test == "high"]
             assert sold_to is not None
             passed = passes(sold_to, offer, objective)
         varied.append(Varied(assumption, (sides[0][1], base, sides[1][1]), passed))
-    tests = [each for each in varied if each.passed is not None]
-    others = [each for each in varied if each.passed is None]
+    tests = [row for row in varied if row.passed is not None]
+    others = [row for row in varied if row.passed is None]
     return [*tests, *sorted(others, key=_swing, reverse=True)]
 
 
 def passes(market: Market, offer: Offer, objective: str) -> bool:
     """Whether an offer is still worth making: no loss of profit, carbon saved, enough of both."""
-    kept = offer.profit_gain_usd >= -no_loss_usd(market) and offer.carbon_saved_kg > 0
-    return kept and brings_enough(market, offer, objective)
+    no_loss = offer.profit_gain_usd >= -no_loss_usd(market) and offer.carbon_saved_kg > 0
+    return no_loss and brings_enough(market, offer, objective)
 
 
 def _swing(varied: Varied) -> float:
@@ -127,61 +127,61 @@ def _swing(varied: Varied) -> float:
 
 
 def _cases(
-    here: _Case, billing: Billing
+    case: _Case, billing: Billing
 ) -> Iterator[tuple[Assumption, _Case | None, _Case | None]]:
     """Each assumption with its low and its high; docs/users.md says where the ranges come from."""
-    yield from _tests(here, billing)
-    users, price, service = here.users, here.price_usd, here.service
+    yield from _tests(case, billing)
+    users, price, service = case.users, case.price_usd, case.service
     k_a, value = _mean(users, "weight_accuracy"), _mean(users, "value")
     for parameter, label, low, base, high in (
         ("weight_accuracy", "weight of accuracy k_a", 0.6 * k_a, k_a, min(1.4 * k_a, 0.95)),
         ("value", "worth of quality over the price", value / 2, value, 2 * value),
     ):
-        ends = [replace(here, users=_with(users, parameter, each)) for each in (low, high)]
+        ends = [replace(case, users=_with(users, parameter, end)) for end in (low, high)]
         yield Assumption(parameter, label, "", (low, base, high)), ends[0], ends[1]
     pull = users.status_quo
-    made = Assumption("status_quo", "inertia over the price", "", (0.0, pull, 2 * pull or 0.1))
-    ends = [replace(here, users=replace(users, status_quo=made.values[n])) for n in (0, 2)]
-    yield made, ends[0], ends[1]
+    inertia = Assumption("status_quo", "inertia over the price", "", (0.0, pull, 2 * pull or 0.1))
+    ends = [replace(case, users=replace(users, status_quo=inertia.values[n])) for n in (0, 2)]
+    yield inertia, ends[0], ends[1]
     million = 1e6 * price
-    made = Assumption("price", "price of full service", "USD per million requests",
+    sold = Assumption("price", "price of full service", "USD per million requests",
                       (million / 2, million, 2 * million))  # fmt: skip
-    yield made, replace(here, price_usd=price / 2), replace(here, price_usd=2 * price)
+    yield sold, replace(case, price_usd=price / 2), replace(case, price_usd=2 * price)
     cost = float(service.mean(service.full_cost_usd)) * 1e6
-    made = Assumption("cost", "cost of serving", "USD per million requests",
-                      (0.5 * cost, cost, 1.5 * cost))  # fmt: skip
-    ends = [replace(here, service=_at_cost(service, factor)) for factor in (0.5, 1.5)]
-    yield made, ends[0], ends[1]
+    served = Assumption("cost", "cost of serving", "USD per million requests",
+                        (0.5 * cost, cost, 1.5 * cost))  # fmt: skip
+    ends = [replace(case, service=_at_cost(service, factor)) for factor in (0.5, 1.5)]
+    yield served, ends[0], ends[1]
 
 
 def _tests(
-    here: _Case, billing: Billing
+    case: _Case, billing: Billing
 ) -> Iterator[tuple[Assumption, _Case | None, _Case | None]]:
     """The three tests; a side that is None is as assumed."""
-    users, price = here.users, here.price_usd
-    other = replace(here, service=billing.service)
+    users, price = case.users, case.price_usd
+    other = replace(case, service=billing.service)
     up = billing.other_usd_per_gpu_h >= billing.usd_per_gpu_h
-    worth = (billing.usd_per_gpu_h, billing.usd_per_gpu_h, billing.other_usd_per_gpu_h)
+    rates = (billing.usd_per_gpu_h, billing.usd_per_gpu_h, billing.other_usd_per_gpu_h)
     yield (
         Assumption("billing", "worth of a freed accelerator", "USD/GPU-h",
-                   worth if up else worth[::-1], "high" if up else "low", billing.words),
+                   rates if up else rates[::-1], "high" if up else "low", billing.words),
         None if up else other,
         other if up else None,
     )  # fmt: skip
-    base = usd_per_t(here.service, users, price)
+    base = usd_per_t(case.service, users, price)
     words = f"a tonne less is worth {LOW_USD_PER_T:g} USD to users"
     yield (
         Assumption("usd_per_t", "worth of a tonne less to users", "USD/t",
                    (LOW_USD_PER_T, base, 4 * base), "low", words),
-        replace(here, users=_willing(users, LOW_USD_PER_T)),
-        replace(here, users=_willing(users, 4 * base)),
+        replace(case, users=_willing(users, LOW_USD_PER_T)),
+        replace(case, users=_willing(users, 4 * base)),
     )  # fmt: skip
     spread = users.spread_usd(price) / price
     yield (
         Assumption("scale", "spread of unseen motives μ over the price", "",
                    (0.0, spread, 3 * spread), "low", "users choose by what they say alone (μ = 0)"),
-        replace(here, users=replace(users, scale=0.0, scale_usd=None)),
-        replace(here, users=replace(users, scale=3 * spread, scale_usd=None)),
+        replace(case, users=replace(users, scale=0.0, scale_usd=None)),
+        replace(case, users=replace(users, scale=3 * spread, scale_usd=None)),
     )  # fmt: skip
 
 
@@ -189,10 +189,10 @@ def usd_per_t(service: Service, users: Users, price_usd: float) -> float:
     """The median over the population of what a tonne less is worth, W·θ/c_ref, USD/t."""
     grams = reference_g(service, users.ends)
     people = population(users, price_usd, grams)
-    worth = people.taste.usd_per_utility * people.taste.consciousness * G_PER_T / grams
-    order = np.argsort(worth, kind="stable")
+    usd_per_tonne = people.taste.usd_per_utility * people.taste.consciousness * G_PER_T / grams
+    order = np.argsort(usd_per_tonne, kind="stable")
     reach = np.cumsum(people.share[order])
-    return float(worth[order][np.searchsorted(reach, 0.5)])
+    return float(usd_per_tonne[order][np.searchsorted(reach, 0.5)])
 
 
 def _willing(users: Users, usd_per_t: float) -> Users:

@@ -177,15 +177,15 @@ def _percentile(
     emitted, volume = np.cumsum(demand * full), np.cumsum(demand)
     # Over the cap, of the cleanest steps: falls while they are cleaner than it, then rises.
     over = emitted[:, None] - caps * volume[:, None] + carried
-    held = over <= NEAR * (emitted[-1] + caps * volume[-1])
-    kept = np.where(held.any(axis=0), len(full) - held[::-1].argmax(axis=0), 0)
-    split, at = np.minimum(kept, len(full) - 1), np.arange(len(caps))
-    room = np.where(kept > 0, -over[kept - 1, at], -carried)
+    within_cap = over <= NEAR * (emitted[-1] + caps * volume[-1])
+    full_hours = np.where(within_cap.any(axis=0), len(full) - within_cap[::-1].argmax(axis=0), 0)
+    split, at = np.minimum(full_hours, len(full) - 1), np.arange(len(caps))
+    room = np.where(full_hours > 0, -over[full_hours - 1, at], -carried)
     beyond = full[split] - caps
     part = np.divide(np.maximum(room, 0.0), beyond, out=np.zeros(len(caps)), where=beyond > 0)
-    whole = np.where(kept > 0, volume[kept - 1], 0.0)
-    served = np.where(kept < len(full), whole + np.minimum(part, demand[split]), whole)
-    degraded: np.ndarray = np.where((kept == 0) & (carried > 0), np.nan, volume[-1] - served)
+    whole = np.where(full_hours > 0, volume[full_hours - 1], 0.0)
+    served = np.where(full_hours < len(full), whole + np.minimum(part, demand[split]), whole)
+    degraded: np.ndarray = np.where((full_hours == 0) & (carried > 0), np.nan, volume[-1] - served)
     return degraded
 
 

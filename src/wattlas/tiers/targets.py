@@ -103,31 +103,31 @@ def _steps(
     What overtakes a point, or follows when it no longer fits, always takes less energy.
     """
     limit = _ratio(np.full(len(kwh), cap_g), kwh)
-    here, left = 0.0, front
-    while len(left) and here < np.inf:
-        felt = level[left] - slope * kwh[left] * here
-        now = _best(left, felt, kwh)
-        left = left[kwh[left] < kwh[now]]
+    from_g, remaining = 0.0, front
+    while len(remaining) and from_g < np.inf:
+        felt = level[remaining] - slope * kwh[remaining] * from_g
+        current = _best(remaining, felt, kwh)
+        remaining = remaining[kwh[remaining] < kwh[current]]
         while True:
-            crossing = _crossings(level, slope, kwh, now, left)
-            end = max(float(crossing.min(initial=np.inf)), here)
-            if end >= limit[now]:
+            crossing = _crossings(level, slope, kwh, current, remaining)
+            end = max(float(crossing.min(initial=np.inf)), from_g)
+            if end >= limit[current]:
                 break
-            if end > here:
-                yield now, here, end
-            tied = left[crossing <= end * (1 + 1e-12)]
-            here, now = end, int(tied[kwh[tied].argmin()])
-            left = left[kwh[left] < kwh[now]]
-        if limit[now] > here:
-            yield now, here, float(limit[now])
-        here = float(limit[now])
+            if end > from_g:
+                yield current, from_g, end
+            tied = remaining[crossing <= end * (1 + 1e-12)]
+            from_g, current = end, int(tied[kwh[tied].argmin()])
+            remaining = remaining[kwh[remaining] < kwh[current]]
+        if limit[current] > from_g:
+            yield current, from_g, float(limit[current])
+        from_g = float(limit[current])
 
 
 def _crossings(
-    level: np.ndarray, slope: float, kwh: np.ndarray, now: int, left: np.ndarray
+    level: np.ndarray, slope: float, kwh: np.ndarray, current: int, remaining: np.ndarray
 ) -> np.ndarray:
     """κ at which each thriftier point is as good as the present one; inf where it never is."""
-    return _ratio(level[now] - level[left], slope * (kwh[now] - kwh[left]))
+    return _ratio(level[current] - level[remaining], slope * (kwh[current] - kwh[remaining]))
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -90,9 +90,9 @@ def _refusal(market: Market, chosen: Offer | None) -> str:
             "no candidate costs less than full service in the hours in which it emits less: full "
             "service is the cheapest point, so that there is no tier, by construction"
         )
-    each = market.savings.most_usd_per_degraded()
-    f = int(np.argmax(each))
-    saved_usd = float(each[f])
+    most_saved_usd = market.savings.most_usd_per_degraded()
+    f = int(np.argmax(most_saved_usd))
+    saved_usd = float(most_saved_usd[f])
     wanted_usd = float(np.percentile(np.maximum(market.felt_usd[:, f], 0.0), EASIEST))
     wanted_usd += market.people.status_quo_usd
     if chosen is None or wanted_usd > saved_usd:
