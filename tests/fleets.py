@@ -220,42 +220,81 @@ def unserved(folder: Path) -> Scenario:
     return _world(folder, classes=classes, rtt_ms=rtt, regions=regions)
 
 
+CLOUD_REGIONS = ("virginia", "oregon", "frankfurt", "stockholm", "singapore")
+CLOUD_MS = {
+    "new-york": (9, 68, 88, 108, 232),
+    "seattle": (72, 9, 152, 168, 172),
+    "berlin": (96, 158, 12, 24, 170),
+    "paris": (82, 146, 11, 32, 162),
+    "jakarta": (238, 184, 176, 190, 16),
+}
+
+
 def one_cloud(folder: Path) -> Scenario:
     """Five regions of one cloud as a customer has them: a rule of residency, and subscribers.
 
     What is reserved is full at peak, so that a smaller model then saves what is paid by the hour.
     """
-    names = ("virginia", "oregon", "frankfurt", "stockholm", "singapore")
-    ms = {
-        "new-york": (9, 68, 88, 108, 232),
-        "seattle": (72, 9, 152, 168, 172),
-        "berlin": (96, 158, 12, 24, 170),
-        "paris": (82, 146, 11, 32, 162),
-        "jakarta": (238, 184, 176, 190, 16),
-    }
-    usd_per_gb = {"new-york": 0.02, "seattle": 0.02, "berlin": 0.02, "paris": 0.02, "jakarta": 0.09}
-    own = {"new-york": 0, "seattle": 1, "berlin": 2, "paris": 2, "jakarta": 4}
-    egress = {
-        metro: {
-            region: 0.0 if own[metro] == at else usd_per_gb[metro]
-            for at, region in enumerate(names)
-        }
-        for metro in ms
-    }  # fmt: skip
     price = ((38, 14, 22), (52, 25, 2), (96, 34, 18), (42, 18, 8), (128, 12, 10))
     carbon = ((390, 40, 23), (210, 90, 4), (350, 110, 19), (28, 6, 6), (470, 15, 12))
+    thousands = {"new-york": 300, "seattle": 90, "berlin": 120, "paris": 130, "jakarta": 60}
+    noon = {"new-york": 18, "seattle": 21, "berlin": 12, "paris": 12, "jakarta": 6}
+    share = {"A": (0.6, 0.5), "B": (0.25, 0.3), "D": (0.15, 0.0)}
+    return small_world(
+        folder,
+        price={name: waves(*v) for name, v in zip(CLOUD_REGIONS, price, strict=True)},
+        carbon={name: waves(*v) for name, v in zip(CLOUD_REGIONS, carbon, strict=True)},
+        demand={
+            klass: {
+                metro: waves(1e3 * count * part, 1e3 * count * part * swing, noon[metro])
+                for metro, count in thousands.items()
+            }
+            for klass, (part, swing) in share.items()
+        },
+        rtt_ms={metro: dict(zip(CLOUD_REGIONS, v, strict=True)) for metro, v in CLOUD_MS.items()},
+        metros=_at(
+            CLOUD_MS,
+            {
+                metro: {"jurisdiction": where}
+                for metro, where in zip(CLOUD_MS, ("US", "US", "EU", "EU", "SG"), strict=True)
+            },
+        ),
+        classes=_cloud_classes(),
+        points=_cloud_points(),
+        regions=_at(CLOUD_REGIONS, _cloud_regions()),
+        network={"egress": {"pairs": _cloud_egress()}},
+        residency={"eu-stays": {"EU": ["EU"], "*": ["*"]}},
+        users=_cloud_users(),
+    )
+
+
+def _cloud_egress() -> dict[str, dict[str, float]]:
+    """USD/GB from each metro's service node to each region; nothing within the own region."""
+    usd_per_gb = {"new-york": 0.02, "seattle": 0.02, "berlin": 0.02, "paris": 0.02, "jakarta": 0.09}
+    nearest = {"new-york": 0, "seattle": 1, "berlin": 2, "paris": 2, "jakarta": 4}
+    return {
+        metro: {
+            region: 0.0 if nearest[metro] == at else usd_per_gb[metro]
+            for at, region in enumerate(CLOUD_REGIONS)
+        }
+        for metro in CLOUD_MS
+    }  # fmt: skip
+
+
+def _cloud_regions() -> dict[str, dict[str, Any]]:
+    """What the regions have reserved, what they may buy, and what that costs."""
     reserved = (50, 15, 25, 0, 8)
-    regions = {
+    return {
         name: {
             "pue": pue,
             "jurisdiction": jurisdiction,
-            "reserved_gpu": held,
-            "reserved_usd_per_gpu_year": 15_800 if held else 0,
+            "reserved_gpu": gpu,
+            "reserved_usd_per_gpu_year": 15_800 if gpu else 0,
             "on_demand_gpu": more,
             "on_demand_usd_per_gpu_h": usd,
         }
-        for name, pue, jurisdiction, held, more, usd in zip(
-            names,
+        for name, pue, jurisdiction, gpu, more, usd in zip(
+            CLOUD_REGIONS,
             (1.15, 1.12, 1.33, 1.12, 1.3),
             ("US", "US", "EU", "EU", "SG"),
             reserved,
@@ -264,7 +303,10 @@ def one_cloud(folder: Path) -> Scenario:
             strict=True,
         )
     }
-    classes = {
+
+
+def _cloud_classes() -> dict[str, dict[str, Any]]:
+    return {
         "A": {
             "name": "interactive", "latency_budget_ms": 450, "tokens_in": 1100, "tokens_out": 230,
             "bytes_per_request": 9_000, "accuracy_min": 0.8, "residency": "eu-stays",
@@ -278,6 +320,9 @@ def one_cloud(folder: Path) -> Scenario:
             "tokens_in": 4000, "tokens_out": 500, "bytes_per_request": 30_000,
         },
     }  # fmt: skip
+
+
+def _cloud_points() -> dict[str, dict[str, Any]]:
     figures = {
         "70b": ("70b", 0.86, 0.30, 2.60, 1.5e-4, 2.6e-3, 210, 22),
         "70b-batched": ("70b", 0.86, 0.24, 1.50, 1.2e-4, 1.4e-3, 380, 38),
@@ -288,43 +333,19 @@ def one_cloud(folder: Path) -> Scenario:
         "variant accuracy prefill_j_per_token decode_j_per_token prefill_gpu_s_per_token "
         "decode_gpu_s_per_token ttft_ms itl_ms"
     ).split()
-    thousands = {"new-york": 300, "seattle": 90, "berlin": 120, "paris": 130, "jakarta": 60}
-    noon = {"new-york": 18, "seattle": 21, "berlin": 12, "paris": 12, "jakarta": 6}
-    share = {"A": (0.6, 0.5), "B": (0.25, 0.3), "D": (0.15, 0.0)}
+    return {name: dict(zip(keys, values, strict=True)) for name, values in figures.items()}
+
+
+def _cloud_users() -> dict[str, Any]:
     segment = {"weight_accuracy": 0.5, "weight_latency": 0.2}
-    return small_world(
-        folder,
-        price={name: waves(*values) for name, values in zip(names, price, strict=True)},
-        carbon={name: waves(*values) for name, values in zip(names, carbon, strict=True)},
-        demand={
-            klass: {
-                metro: waves(1e3 * count * part, 1e3 * count * part * swing, noon[metro])
-                for metro, count in thousands.items()
-            }
-            for klass, (part, swing) in share.items()
+    return {
+        "usd_per_mtok_in": 0.2, "usd_per_mtok_out": 0.6, "scale": 0.05, "status_quo": 0.03,
+        "segments": {
+            "most": {"share": 0.7, "consciousness": 0.01, **segment, "value": 0.6},
+            "some": {"share": 0.2, "consciousness": 0.03, **segment, "value": 0.5},
+            "green": {"share": 0.1, "consciousness": 0.2, **segment, "value": 0.5},
         },
-        rtt_ms={metro: dict(zip(names, values, strict=True)) for metro, values in ms.items()},
-        metros=_at(
-            ms,
-            {
-                metro: {"jurisdiction": where}
-                for metro, where in zip(ms, ("US", "US", "EU", "EU", "SG"), strict=True)
-            },
-        ),
-        classes=classes,
-        points={name: dict(zip(keys, values, strict=True)) for name, values in figures.items()},
-        regions=_at(names, regions),
-        network={"egress": {"pairs": egress}},
-        residency={"eu-stays": {"EU": ["EU"], "*": ["*"]}},
-        users={
-            "usd_per_mtok_in": 0.2, "usd_per_mtok_out": 0.6, "scale": 0.05, "status_quo": 0.03,
-            "segments": {
-                "most": {"share": 0.7, "consciousness": 0.01, **segment, "value": 0.6},
-                "some": {"share": 0.2, "consciousness": 0.03, **segment, "value": 0.5},
-                "green": {"share": 0.1, "consciousness": 0.2, **segment, "value": 0.5},
-            },
-        },
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 FLEETS: dict[str, Fleet] = {

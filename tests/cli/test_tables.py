@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wattlas.cli.tables import cell, figure, percent, show
+from wattlas.cli.tables import cell, number_text, percent, show
 from wattlas.model.table import Column, Kind, Listing
 
 
@@ -23,7 +23,7 @@ def test_shares(share: float, text: str) -> None:
 )
 def test_figures(value: float | None, text: str) -> None:
     """Thousands apart, and a dash for what is unknown."""
-    assert figure(value) == text
+    assert number_text(value) == text
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_shares_of_a_class(tiny: Folder, capsys: Captured) -> None:
     for row in found["zones"]:
         for rule in ("percentile", "budget"):
             one = share_of(s, "A", row["zone"], cap_share=0.8, rule=rule, place=row["place"])
-            want = one.found.share if one.found else None
+            want = one.by_rule.share if one.by_rule else None
             assert row[rule] == (None if want is None else pytest.approx(want))
             assert row["verdict"][rule] == one.verdict
         assert row["cap_g"] == pytest.approx(0.8 * row["baseline_g"])
@@ -86,7 +86,7 @@ def test_the_ways_of_service_are_heard(tiny: Folder, capsys: Captured) -> None:
     how = Ways("large-fast", "small", None, 2.0, ("oslo",), 0.06)
     for row in found["zones"]:
         one = share_of(s, "D", "IN", cap_g=0.05, place=row["place"], ways=how)
-        assert row["budget"] == (pytest.approx(one.found.share) if one.found else None)
+        assert row["budget"] == (pytest.approx(one.by_rule.share) if one.by_rule else None)
         assert row["full_g"] == pytest.approx(
             float(np.average(one.grams.full_g, weights=one.grams.requests))
         )

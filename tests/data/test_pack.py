@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wattlas.data.pack import EMBEDDED, MANIFEST, Pack, embedded_packs, open_pack, sha256_of
+from wattlas.data.digest import sha256_of
+from wattlas.data.pack import EMBEDDED, MANIFEST, Pack, embedded_packs, open_pack
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema import TABLES

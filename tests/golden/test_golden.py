@@ -26,7 +26,7 @@ FORMULA = {
     "holding": start_up.holding,
     "starting": start_up.starting,
     "moving": state_move.moving,
-    "limits": lp.window_limits,
+    "limits": lp.limit_rows,
 }
 """Rows that are of no single hour's constraint: what states their formula."""
 BY_HOUR = [c.name for c in constraints() if c.name in ("capacity", "mean_accuracy")]

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from wattlas.report.vendor import read
+from wattlas.report.vendor import asset_text
 
 # Full dichromacy in linear sRGB, after Machado, Oliveira and Fernandes (2009).
 VISION = {
@@ -33,7 +33,7 @@ VISION = {
 
 def palette() -> list[str]:
     """The colours as the page has them."""
-    block = re.search(r"const PALETTE = \[(.*?)\];", read("report/core.js"), re.S)
+    block = re.search(r"const PALETTE = \[(.*?)\];", asset_text("report/core.js"), re.S)
     assert block is not None
     return re.findall(r"#[0-9a-f]{6}", block[1])
 

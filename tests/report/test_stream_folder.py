@@ -11,13 +11,13 @@ import pytest
 
 import wattlas
 from tests.long import long_tiny
+from wattlas.data.digest import sha256_of
 from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.window.blocks import blocks
 from wattlas.report import stream_folder
-from wattlas.report.results import sha256_of
 from wattlas.report.stream_folder import Long, finished_parts, write_plan
 
 

@@ -112,17 +112,17 @@ def test_one_zone_with_everything() -> None:
     """Its share, what degrading evenly needs, its days, and the verdict in words."""
     s = wattlas.example("tiny")
     one = share_of(s, "A", "NO", cap_share=0.9)
-    assert one.found is not None
+    assert one.by_rule is not None
     assert one.blind is not None
-    assert one.found.mean_g == pytest.approx(0.9 * one.grams.baseline_g)
+    assert one.by_rule.mean_g == pytest.approx(0.9 * one.grams.baseline_g)
     assert one.cap_g == pytest.approx(0.9 * one.grams.baseline_g)
     assert "an even share" in one.verdict
     (day,) = one.by_day()["day"]
     assert day == "2023-06-01"
-    assert one.by_day()["degraded_share"] == pytest.approx([one.found.share])
+    assert one.by_day()["degraded_share"] == pytest.approx([one.by_rule.share])
     same = share_of(s, "A", "NO", cap_g=one.cap_g)
-    assert same.found is not None
-    assert same.found.share == pytest.approx(one.found.share)
+    assert same.by_rule is not None
+    assert same.by_rule.share == pytest.approx(one.by_rule.share)
     even = share_of(s, "A", "NO", cap_share=0.9, rule="blind")
     assert even.verdict.endswith("of the requests of every step")
 
@@ -131,16 +131,16 @@ def test_a_cap_out_of_reach_names_the_least() -> None:
     """By the budget rule nothing is found; by percentile everything is degraded, and told."""
     s = wattlas.example("tiny")
     one = share_of(s, "A", "NO", cap_share=0.1)
-    assert one.found is None
+    assert one.by_rule is None
     assert one.blind is None
     assert one.by_day()["day"] == []
     assert f"the least attainable is {one.least_g:.4g} g" in one.verdict
     at_least = share_of(s, "A", "NO", cap_g=one.least_g * (1 + 1e-9))
-    assert at_least.found is not None
-    assert at_least.found.share == pytest.approx(1.0)
+    assert at_least.by_rule is not None
+    assert at_least.by_rule.share == pytest.approx(1.0)
     percentile = share_of(s, "A", "NO", cap_share=0.1, rule="percentile")
-    assert percentile.found is not None
-    assert percentile.found.share == 1.0
+    assert percentile.by_rule is not None
+    assert percentile.by_rule.share == 1.0
     assert percentile.verdict.startswith("no share keeps the cap over all requests")
 
 
@@ -193,7 +193,7 @@ def test_a_sample_cannot_be_planned_ahead() -> None:
     """Days that stand for others do not follow each other."""
     s = wattlas.example("typical-2023", scenario="sample")
     board = board_of(s, "A")
-    assert zone_share(board, "DE", "local", "budget", 0.9).found is not None
+    assert zone_share(board, "DE", "local", "budget", 0.9).by_rule is not None
     with pytest.raises(InputError, match=r"without `time\.sample`"):
         ahead_of(board, "DE", "local", "budget", 0.9)
 

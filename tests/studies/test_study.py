@@ -18,7 +18,7 @@ from wattlas.model.table import rows_of
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
 from wattlas.studies.labels import POLICY_LABELS
-from wattlas.studies.meta import limits
+from wattlas.studies.meta import limit_sentences
 from wattlas.studies.moves import largest_moves
 from wattlas.studies.study import Study, study
 
@@ -117,7 +117,7 @@ def test_what_is_not_in_the_numbers(tiny: Study) -> None:
     assert "prices are what the signals give" in said
     assert "marginal intensity is not in the data" not in said
     averages = wattlas.example("tiny", set=["signals.decide_by=average"])
-    assert "marginal intensity is not in the data" in " ".join(limits(averages))
+    assert "marginal intensity is not in the data" in " ".join(limit_sentences(averages))
 
 
 def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:

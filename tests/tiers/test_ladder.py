@@ -17,8 +17,8 @@ from wattlas.tiers.market import (
     adoption_probability,
     beside,
     choice,
-    gain_usd,
     market,
+    user_gain_usd,
 )
 from wattlas.tiers.offer import best, judge
 from wattlas.tiers.population import Population
@@ -46,7 +46,7 @@ def test_what_is_beside_a_contract_gives_its_chance(
     """The chance of one contract beside two others is its column of all choices."""
     one = Contract(0, discount, share)
     others = (Contract(0, 0.1, 0.3), Contract(len(of.service.points) - 1, 0.2, 0.6))
-    alone = adoption_probability(of, gain_usd(of, one), beside(of, others))
+    alone = adoption_probability(of, user_gain_usd(of, one), beside(of, others))
     np.testing.assert_allclose(alone, choice(of, (one, *others))[:, 1], atol=1e-12)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tiers.markets import PRICE, made, people, service
-from wattlas.tiers.market import Contract, choice, gain_usd, market
+from wattlas.tiers.market import Contract, choice, market, user_gain_usd
 from wattlas.tiers.offer import best
 from wattlas.tiers.selection import GROUPS, STANDARD, segments
 
@@ -46,7 +46,7 @@ def test_the_many_may_take_what_is_worth_less_in_the_mean() -> None:
     money[0] = 50.0
     crowd = replace(crowd, taste=replace(crowd.taste, usd_per_utility=money), requests=np.ones(10))
     of = market(service(seed=3), crowd, PRICE)
-    lost = -gain_usd(of, Contract(2, 0.0, 1.0))
+    lost = -user_gain_usd(of, Contract(2, 0.0, 1.0))
     offer = Contract(2, float(np.sort(lost)[-2]) / PRICE, 1.0)
     assert choice(of, (offer,))[:, 1].sum() == 9
     whole = segments(of, (offer,))
@@ -60,7 +60,7 @@ def test_named_segments_keep_their_names() -> None:
     of = market(service(seed=4), crowd, PRICE)
     rows = segments(of, (Contract(0, 0.0, 0.5),))
     assert [one.name for one in rows] == ["a", "b", "c"]
-    for row, gain in zip(rows, gain_usd(of, Contract(0, 0.0, 0.5)), strict=True):
+    for row, gain in zip(rows, user_gain_usd(of, Contract(0, 0.0, 0.5)), strict=True):
         assert row.prefers == ("green" if gain >= 0 else STANDARD)
         assert row.rational
 
@@ -80,7 +80,7 @@ def test_the_preferred_tier_is_that_of_most_requests() -> None:
     assert (choice(of, (offer,))[:, 1] == heavy).all()
     rows = segments(of, (offer,))
     assert [one.name for one in rows] == list(GROUPS)
-    gain = gain_usd(of, offer)
+    gain = user_gain_usd(of, offer)
     for n, row in enumerate(rows):
         own = slice(5 * n, 5 * n + 5)
         assert row.prefers == "green"
@@ -106,7 +106,7 @@ def test_a_segment_is_its_requests_and_not_its_heads() -> None:
         service(seed=6), replace(crowd, taste=taste, requests=np.where(heavy, 10.0, 1.0)), PRICE
     )
     offer = Contract(0, 0.05, 1.0)
-    gain, requests = gain_usd(of, offer), of.requests
+    gain, requests = user_gain_usd(of, offer), of.requests
     for n, row in enumerate(segments(of, (offer,))):
         own = slice(5 * n, 5 * n + 5)
         share = requests[own] / requests[own].sum()

@@ -14,7 +14,7 @@ from wattlas.cli.common import (
     ready_engine,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import figure, show
+from wattlas.cli.tables import number_text, show
 from wattlas.errors import LimitError, UsageError
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ def show_plan(placement: Plan) -> None:
     )
     show(totals_listing(t))
     if placement.abatement_usd_per_t is not None:
-        duals = ", ".join(figure(float(d), 4) for d in placement.abatement_usd_per_t)
+        duals = ", ".join(number_text(float(d), 4) for d in placement.abatement_usd_per_t)
         typer.echo(f"Marginal abatement cost: {duals} USD/t")
     caps = caps_listing(placement)
     if caps is not None:
         show(caps)
     show(regions_listing(energy_by_region(placement)))
-    for said in notes(placement):
-        typer.echo(said)
+    for note in notes(placement):
+        typer.echo(note)
 
 
 def show_certificate(placement: Plan) -> None:

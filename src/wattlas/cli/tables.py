@@ -66,7 +66,7 @@ def cell(value: Any, column: Column) -> str:
         return percent(value)
     if column.kind is Kind.COUNT:
         return f"{value:,.0f}"
-    return figure(value, column.digits) if column.kind is Kind.NUMBER else str(value)
+    return number_text(value, column.digits) if column.kind is Kind.NUMBER else str(value)
 
 
 def narrow() -> bool:
@@ -74,7 +74,7 @@ def narrow() -> bool:
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW
 
 
-def figure(value: float | None, digits: int = 3) -> str:
+def number_text(value: float | None, digits: int = 3) -> str:
     """A number to so many digits, thousands apart; whole digits are never cut off."""
     if value is None or value != value:
         return NONE

@@ -103,10 +103,10 @@ def _with_terms(
     """The scenario with what the command line says of the offer."""
     from dataclasses import replace
 
-    given: dict[str, Any] = {"objective": objective or None, "cap_share": cap_share, "most": most}
+    stated: dict[str, Any] = {"objective": objective or None, "cap_share": cap_share, "most": most}
     if klass:
-        given["classes"] = tuple(klass)
-    wanted = {name: value for name, value in given.items() if value is not None}
+        stated["classes"] = tuple(klass)
+    wanted = {name: value for name, value in stated.items() if value is not None}
     return replace(world, terms=replace(world.terms, **wanted))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from wattlas.cli.common import print_json, progress, say
 from wattlas.cli.options import JsonOption
-from wattlas.cli.tables import figure, show
+from wattlas.cli.tables import number_text, show
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def command(
     if out is not None and out.is_dir():
         raise UsageError(f"{out} is a folder. Name a file.")
     with progress("Fitting"):
-        made = as_choices(choices)
+        table = as_choices(choices)
         ends = {
             "accuracy_min": accuracy_min,
             "accuracy_max": accuracy_max,
@@ -60,8 +60,8 @@ def command(
             "latency_max_ms": latency_max_ms,
             "reference_g": reference_g,
         }
-        scale = _scale(made, requests, {k: v for k, v in ends.items() if v is not None})
-        fitted = fit_users(made, scale=scale, curvature=rho, additive=additive, requests=requests)
+        scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
+        fitted = fit_users(table, scale=scale, curvature=rho, additive=additive, requests=requests)
     if out is not None:
         from wattlas.report.results import write_text
 
@@ -72,7 +72,7 @@ def command(
         return
     typer.echo(
         f"{fitted.tasks:,} choices by {fitted.respondents:,} respondents; "
-        f"McFadden's rho² {figure(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
+        f"McFadden's rho² {number_text(fitted.rho2)}, ln L {fitted.loglik:,.1f}"
     )
     for listing in fit_listings(fitted):
         show(listing)

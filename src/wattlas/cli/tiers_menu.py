@@ -20,7 +20,7 @@ from wattlas.cli.options import (
     ScenarioOption,
     SetOption,
 )
-from wattlas.cli.tables import figure, show
+from wattlas.cli.tables import number_text, show
 
 if TYPE_CHECKING:
     from wattlas.studies.menus import ClassMenu
@@ -67,14 +67,14 @@ def command(
     show(menus.menu_listing(served, every=every))
     if goal is None:
         return
-    show(menus.targets_listing(served, goal, figure(goal.cap_g)))
-    who = "the scenario's users" if world.users else "users as the default prior has them"
+    show(menus.targets_listing(served, goal, number_text(goal.cap_g)))
+    users = "the scenario's users" if world.users else "users as the default prior has them"
     typer.echo(
-        f"Utility in the mean of {who}: score from 0 to 1,\nms from "
-        f"{figure(menus.latest_ms(served))}, twice the budget, to 0, grams from the cap to 0."
+        f"Utility in the mean of {users}: score from 0 to 1,\nms from "
+        f"{number_text(menus.latest_ms(served))}, twice the budget, to 0, grams from the cap to 0."
     )
-    now = menus.point_now(served, goal)
-    typer.echo(f"At {figure(served.baseline.g_per_kwh)} g/kWh: {now}.")
+    best = menus.point_now(served, goal)
+    typer.echo(f"At {number_text(served.baseline.g_per_kwh)} g/kWh: {best}.")
 
 
 def _head(served: ClassMenu) -> list[str]:
@@ -88,9 +88,9 @@ def _head(served: ClassMenu) -> list[str]:
     return [
         f"{front} of the {count} {served.source} are on the front: "
         "no other is as accurate, as quick and as thrifty.",
-        f"A request has {figure(klass.tokens_in)} tokens in and {figure(klass.tokens_out)} out. "
-        f"ms: to the {moment}, without network or queue.",
-        f"g: at {figure(base.g_per_kwh)} g/kWh, {mean}, and PUE {base.pue:.2f}.",
-        f"USD/M: per million requests, at {figure(base.usd_per_gpu_h)} USD/GPU-h and "
-        f"{figure(base.usd_per_mwh)} USD/MWh.",
+        f"A request has {number_text(klass.tokens_in)} tokens in and "
+        f"{number_text(klass.tokens_out)} out. ms: to the {moment}, without network or queue.",
+        f"g: at {number_text(base.g_per_kwh)} g/kWh, {mean}, and PUE {base.pue:.2f}.",
+        f"USD/M: per million requests, at {number_text(base.usd_per_gpu_h)} USD/GPU-h and "
+        f"{number_text(base.usd_per_mwh)} USD/MWh.",
     ]

@@ -15,12 +15,13 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import figure, percent, show
+from wattlas.cli.tables import number_text, percent, show
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
     from wattlas.studies.board import Ways
-    from wattlas.studies.share_answer import Answer, BoardQuestion, Rows
+    from wattlas.studies.share_answer import BoardQuestion, Rows, ShareAnswer, ShareQuestion
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
@@ -127,20 +128,14 @@ def command(
     meet it.
     """
     from wattlas.studies.board import Ways
-    from wattlas.studies.share_answer import Question
-    from wattlas.studies.share_query import (
-        query_of_scenario,
-        query_of_table,
-        with_designed_fallback,
-        with_forecast,
-    )
+    from wattlas.studies.share_answer import ShareQuestion
+    from wattlas.studies.share_query import query_of_table, with_forecast
 
     _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
     _exclude({"--green": green, "--green-share": green_share})
-    if design and not (green is None and green_share is None and hours is None):
-        raise UsageError("--design chooses the fallback; leave out --green, --green-share, --hours")
+    _no_fallback_beside(design, green, green_share, hours)
     _check(rule, forecast, ahead, out)
-    question = Question(
+    question = ShareQuestion(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
         rules=RULES if rule == "both" else (rule,),
         places=("local", "remote") if remote or to else ("local",),
@@ -155,15 +150,24 @@ def command(
     with progress("Reading"):
         if hours is None:
             world = load_scenario(path, scenario, set)
-            if design:
-                world, ways = with_designed_fallback(world, klass, ways)
-            query = query_of_scenario(world, klass, question, ways)
+            query = _query_of_scenario(world, klass, question, ways, design)
         else:
-            own = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
-            _no_scenario({**own, "--targets": targets}, ways)
+            options = {"PATH": path, "--scenario": scenario, "--set": set, "--class": klass}
+            _no_scenario({**options, "--targets": targets}, ways)
             query = query_of_table(hours, question, green_share)
         query = with_forecast(query, forecast) if ahead else query
     _answer(query, out, as_json)
+
+
+def _query_of_scenario(
+    world: Scenario, klass: str, question: ShareQuestion, ways: Ways, design: bool
+) -> BoardQuestion:
+    """The question to a scenario; with `design` its fallback is the one that a design offers."""
+    from wattlas.studies.share_query import query_of_scenario, with_designed_fallback
+
+    if design:
+        world, ways = with_designed_fallback(world, klass, ways)
+    return query_of_scenario(world, klass, question, ways)
 
 
 def _answer(query: BoardQuestion, out: Path | None, as_json: bool) -> None:
@@ -187,6 +191,13 @@ def _answer(query: BoardQuestion, out: Path | None, as_json: bool) -> None:
 def _exclude(options: dict[str, Any]) -> None:
     if all(value is not None for value in options.values()):
         raise UsageError(f"{' and '.join(options)} exclude each other")
+
+
+def _no_fallback_beside(
+    design: bool, green: str | None, green_share: float | None, hours: Path | None
+) -> None:
+    if design and not (green is None and green_share is None and hours is None):
+        raise UsageError("--design chooses the fallback; leave out --green, --green-share, --hours")
 
 
 def _check(rule: str, forecast: Path | None, ahead: bool, out: Path | None) -> None:
@@ -230,7 +241,7 @@ def _write(file: Path, rows: Rows) -> None:
         write_frame(file, frame)
 
 
-def _show(query: BoardQuestion, answers: Answer) -> None:
+def _show(query: BoardQuestion, answers: ShareAnswer) -> None:
     """What the figures are, shares, then what else was asked for."""
     from wattlas.studies.share_listings import answer_listings
 
@@ -241,9 +252,9 @@ def _show(query: BoardQuestion, answers: Answer) -> None:
         show(listing)
     if answers.days:
         typer.echo("Hours: · in full, ▒ split, █ degraded.")
-    left = query.board.left_out
-    if left > TOLD_FROM:
-        say(f"note: {percent(left)} of the requests have no place in full service; left out.")
+    left_out = query.board.left_out
+    if left_out > TOLD_FROM:
+        say(f"note: {percent(left_out)} of the requests have no place in full service; left out.")
 
 
 def _head(query: BoardQuestion) -> list[str]:
@@ -253,12 +264,14 @@ def _head(query: BoardQuestion) -> list[str]:
 
     question, board, world = query.question, query.board, query.world
     if world is None:
-        lines = [f"Degraded service takes {figure(query.green_share)} of full. Demand is flat."]
+        lines = [
+            f"Degraded service takes {number_text(query.green_share)} of full. Demand is flat."
+        ]
     else:
-        lesser = board.green_point or f"{figure(query.green_share)} of that energy"
+        lesser = board.green_point or f"{number_text(query.green_share)} of that energy"
         named = class_label(class_names(world), query.klass)
         lines = [f"class {named} in full: {', '.join(board.full_points)}; degraded: {lesser}"]
-    cap = f"{figure(question.cap_g)} {unit_of(query)}"
+    cap = f"{number_text(question.cap_g)} {unit_of(query)}"
     if question.cap_share is not None:
         at = "full service at the baseline region"
         cap = f"{question.cap_share:.4g} of what {at} emits in the mean"

@@ -6,7 +6,6 @@ reads one that ships with Wattlas by name, or any folder by path.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wattlas.data import typical
+from wattlas.data.digest import sha256_of
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable, read_table, source_of
@@ -33,7 +33,6 @@ EMBEDDED = Path(__file__).parent / "packs"
 GENERATED = {"price": "price_figures", "carbon": "carbon_figures"}
 """Tables that a typical pack generates, and the table of figures that they come from."""
 MONTHS = 12
-_HASH_BLOCK = 1 << 20
 
 
 class _Strict(BaseModel):
@@ -275,15 +274,6 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             )
             fix = "Restore the file, or import it again if the change was meant."
             yield Problem(f"{where}.sha256", what, fix, manifest_file)
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _figures_of(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from wattlas.data.pack import MANIFEST, Generator, Manifest, ManifestEntry, PackTime, sha256_of
+from wattlas.data.digest import sha256_of
+from wattlas.data.pack import MANIFEST, Generator, Manifest, ManifestEntry, PackTime
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.columns import TableSchema

@@ -37,9 +37,9 @@ class BaselineRegions:
 
     def stated(self, metro: str, klass: str) -> tuple[str, str]:
         """(The region stated for a metro's demand of a class, where it says so); empty if none."""
-        own = self.classes.get(klass, {})
-        if metro in own:
-            return own[metro], f"baseline.classes.{klass}.{metro}"
+        of_class = self.classes.get(klass, {})
+        if metro in of_class:
+            return of_class[metro], f"baseline.classes.{klass}.{metro}"
         return self.metros.get(metro, ""), f"baseline.metros.{metro}"
 
 

@@ -106,7 +106,7 @@ def texts(owner: Any, at: str, *names: str, empty: bool = False) -> Iterator[Pro
             yield Problem(f"{at}{name}", "is empty", "Give it a name.")
 
 
-def words(owner: Any, at: str, **kinds: type[StrEnum]) -> Iterator[Problem]:
+def known_words(owner: Any, at: str, **kinds: type[StrEnum]) -> Iterator[Problem]:
     """Fields with a word that their enum does not know; the known ones become its members."""
     for name, kind in kinds.items():
         value = getattr(owner, name)

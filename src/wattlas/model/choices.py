@@ -185,9 +185,9 @@ def _chosen(choices: Choices) -> Iterator[Fault]:
 def _segments(choices: Choices) -> Iterator[Fault]:
     if choices.segment is None:
         return
-    both = np.unique(numbered(choices.respondent, choices.segment), return_index=True)[1]
-    both.sort()
-    moved = both[_repeated(numbered(choices.respondent[both]))]
+    first = np.unique(numbered(choices.respondent, choices.segment), return_index=True)[1]
+    first.sort()
+    moved = first[_repeated(numbered(choices.respondent[first]))]
     yield from _first_few(
         moved,
         "segment",

@@ -14,12 +14,12 @@ from wattlas.model.checks import (
     NOT_NEGATIVE,
     SHARE,
     Bounds,
+    known_words,
     numbers,
     rates,
     refuse,
     series,
     texts,
-    words,
 )
 from wattlas.model.objective import Window
 
@@ -55,7 +55,7 @@ class ShareCap:
         yield from series(self, at, "classes", str)
         yield from series(self, at, "points", str)
         yield from numbers(self, at, SHARE, "share_max")
-        yield from words(self, at, window=Window)
+        yield from known_words(self, at, window=Window)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class CarbonCap:
         yield from texts(self, at, "id")
         yield from texts(self, at, "contract", empty=True)
         yield from rates(self, at, "t_by_window", NOT_NEGATIVE)
-        yield from words(self, at, window=Window)
+        yield from known_words(self, at, window=Window)
         if self.window is Window.HOUR:
             yield Problem(f"{at}window", "is an hour", "Choose day, month or all.")
 
@@ -125,6 +125,6 @@ class Tier:
         yield from numbers(self, at, FACTOR, "latency_factor")
         yield from series(self, at, "classes", str, optional=True)
         yield from series(self, at, "points", str, optional=True)
-        yield from words(self, at, window=Window)
+        yield from known_words(self, at, window=Window)
         if self.classes is not None and not len(self.classes):
             yield Problem(f"{at}classes", "is empty", "Name a class, or leave it out for all.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wattlas.errors import Problem
-from wattlas.model.checks import NOT_NEGATIVE, flags, numbers, rates, refuse, words
+from wattlas.model.checks import NOT_NEGATIVE, flags, known_words, numbers, rates, refuse
 
 
 class Initial(StrEnum):
@@ -50,7 +50,7 @@ class Frictions:
         yield from numbers(self, at, NOT_NEGATIVE, "start_usd_per_gpu_h", "start_kwh_per_gpu_h")
         yield from rates(self, at, "start_usd_by_region", NOT_NEGATIVE)
         yield from flags(self, at, "carry_weights", "move_state")
-        yield from words(self, at, initial=Initial)
+        yield from known_words(self, at, initial=Initial)
 
     @property
     def starts(self) -> bool:

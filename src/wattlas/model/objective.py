@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from wattlas.errors import Problem
-from wattlas.model.checks import FINITE, NOT_NEGATIVE, numbers, refuse, words
+from wattlas.model.checks import FINITE, NOT_NEGATIVE, known_words, numbers, refuse
 
 CAPS = ("carbon_cap_t", "carbon_cap_share", "cost_cap_usd", "cost_cap_share")
 CAP = replace(NOT_NEGATIVE, optional=True)
@@ -66,13 +66,13 @@ class Objective:
         refuse(self._problems())
 
     @staticmethod
-    def of(given: Objective | str) -> Objective:
+    def of(stated: Objective | str) -> Objective:
         """The objective itself, or the plain one of a word: `cost` or `carbon`."""
-        return given if isinstance(given, Objective) else Objective(minimise=given)  # type: ignore[arg-type]
+        return stated if isinstance(stated, Objective) else Objective(minimise=stated)  # type: ignore[arg-type]
 
     def _problems(self) -> Iterator[Problem]:
         at = "objective."
-        unknown = list(words(self, at, minimise=Minimise, window=Window))
+        unknown = list(known_words(self, at, minimise=Minimise, window=Window))
         yield from unknown
         yield from numbers(self, at, NOT_NEGATIVE, "carbon_price_usd_per_t")
         yield from numbers(self, at, CAP, "carbon_cap_t", "carbon_cap_share", "cost_cap_share")

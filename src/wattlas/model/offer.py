@@ -33,15 +33,15 @@ def offer(scenario: Scenario, tiers: Iterable[Tier]) -> Scenario:
     problems = list(problems_of(scenario, wanted))
     if problems:
         raise InputError(problems)
-    taken = [tier for tier in wanted if tier.adoption > 0]
-    pairs = [(k, tier) for tier in taken for k in _classes_of(scenario, tier)]
+    adopted = [tier for tier in wanted if tier.adoption > 0]
+    pairs = [(k, tier) for tier in adopted for k in _classes_of(scenario, tier)]
     everywhere = tuple(point.id for point in scenario.points)
     plain = tuple(replace(k, points=k.points or everywhere) for k in scenario.classes)
     copies = [_copy(scenario, k, tier) for k, tier in pairs]
     return replace(
         scenario,
         classes=(*plain, *copies),
-        points=_points(scenario, pairs, taken),
+        points=_points(scenario, pairs, adopted),
         demand_per_h=_demand(scenario, pairs),
         share_caps=(*scenario.share_caps, *(_cap(scenario, k, tier) for k, tier in pairs)),
         tiers=(*scenario.tiers, *wanted),
@@ -189,30 +189,32 @@ def _copy(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> WorkloadClass
 
 
 def _points(
-    scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]], taken: list[Tier]
+    scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]], adopted: list[Tier]
 ) -> tuple[OperatingPoint, ...]:
     """All points with what they score on the new classes, then their copies per tier."""
     scored = []
     for point in scenario.points:
-        own = {_copied(k.id, tier): k.accuracy(point) for k, tier in pairs}
-        scored.append(replace(point, accuracy_by_class={**point.accuracy_by_class, **own}))
+        accuracy = {_copied(k.id, tier): k.accuracy(point) for k, tier in pairs}
+        scored.append(replace(point, accuracy_by_class={**point.accuracy_by_class, **accuracy}))
     copies = [
-        replace(o, id=_copied(o.id, tier), contract=tier.id) for tier in taken for o in scored
+        replace(o, id=_copied(o.id, tier), contract=tier.id) for tier in adopted for o in scored
     ]
-    used = {_copied(o.id, tier) for k, tier in pairs for o in _degraded_points(scenario, k, tier)}
-    return (*scored, *(o for o in copies if o.id in used))
+    degraded = {
+        _copied(o.id, tier) for k, tier in pairs for o in _degraded_points(scenario, k, tier)
+    }
+    return (*scored, *(o for o in copies if o.id in degraded))
 
 
 def _demand(scenario: Scenario, pairs: list[tuple[WorkloadClass, Tier]]) -> np.ndarray:
     """Requests/h of the classes without and then with a contract, (metros, classes, T)."""
     at = {k.id: n for n, k in enumerate(scenario.classes)}
-    left = np.ones(len(scenario.classes))
+    rest = np.ones(len(scenario.classes))
     for klass, tier in pairs:
-        left[at[klass.id]] -= tier.adoption
-    left = np.where(left < 1e-12, 0.0, left)
+        rest[at[klass.id]] -= tier.adoption
+    rest = np.where(rest < 1e-12, 0.0, rest)
     whole = scenario.demand_per_h
     under = [tier.adoption * whole[:, at[k.id]] for k, tier in pairs]
-    return np.concatenate([whole * left[:, None], *(d[:, None] for d in under)], axis=1)
+    return np.concatenate([whole * rest[:, None], *(d[:, None] for d in under)], axis=1)
 
 
 def _cap(scenario: Scenario, klass: WorkloadClass, tier: Tier) -> ShareCap:

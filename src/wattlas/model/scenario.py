@@ -13,6 +13,7 @@ from wattlas.model.baseline import BaselineRegions
 from wattlas.model.checks import (
     NOT_NEGATIVE,
     array,
+    known_words,
     once,
     part_of,
     parts,
@@ -20,7 +21,6 @@ from wattlas.model.checks import (
     refuse,
     series,
     texts,
-    words,
 )
 from wattlas.model.contract import CarbonCap, ShareCap, Tier
 from wattlas.model.frictions import Frictions
@@ -91,7 +91,7 @@ class Scenario:
         yield from parts(self, "", objective=Objective, terms=Terms)
         if self.users is not None:
             yield from parts(self, "", users=Users)
-        yield from words(self, "", solver=Solver)
+        yield from known_words(self, "", solver=Solver)
         for name, kind in _TUPLES.items():
             yield from series(self, "", name, kind)
 
@@ -107,12 +107,12 @@ class Scenario:
 
     def _ids(self) -> Iterator[Problem]:
         for name in ("metros", "nodes", "regions", "classes", "points"):
-            things = getattr(self, name)
-            if not things:
+            entries = getattr(self, name)
+            if not entries:
                 yield Problem(name, "is empty", "Give at least one.")
-            yield from once(f"{name}.", (thing.id for thing in things))
+            yield from once(f"{name}.", (entry.id for entry in entries))
         for name in ("residency", "share_caps", "carbon_caps", "tiers"):
-            yield from once(f"{name}.", (thing.id for thing in getattr(self, name)))
+            yield from once(f"{name}.", (entry.id for entry in getattr(self, name)))
 
     def _references(self) -> Iterator[Problem]:
         nodes, regions = [s.id for s in self.nodes], [r.id for r in self.regions]
@@ -146,7 +146,7 @@ class Scenario:
         metros = [metro.id for metro in self.metros]
         stated = {"baseline.metros": self.baseline.metros}
         # A class that a tier splits off has the baseline region of the class that it is from.
-        stated |= {f"baseline.classes.{k}": each for k, each in self.baseline.classes.items()}
+        stated |= {f"baseline.classes.{k}": stays for k, stays in self.baseline.classes.items()}
         yield from refers("baseline.classes", self.baseline.classes, classes, "class")
         for at, by_metro in stated.items():
             yield from refers(at, by_metro, metros, "metro")
@@ -244,8 +244,8 @@ class Scenario:
         reserved_gpu · reserved_usd_per_gpu_year / 8760 · hours; a number without end costs nothing.
         """
         price = np.array([r.reserved_usd_per_gpu_year for r in self.regions]) / HOURS_PER_YEAR
-        held = np.where(np.isfinite(self.reserved_gpu), self.reserved_gpu, 0.0)
-        per_step: np.ndarray = (price @ held) * self.hours.hours
+        reserved = np.where(np.isfinite(self.reserved_gpu), self.reserved_gpu, 0.0)
+        per_step: np.ndarray = (price @ reserved) * self.hours.hours
         return per_step
 
     @cached_property

@@ -18,13 +18,13 @@ from wattlas.model.checks import (
     SHARE,
     Bounds,
     flags,
+    known_words,
     numbers,
     once,
     parts,
     refuse,
     series,
     texts,
-    words,
 )
 from wattlas.model.workload import OperatingPoint
 
@@ -267,7 +267,7 @@ class Terms:
 
     def _problems(self) -> Iterator[Problem]:
         at = "offer."
-        yield from words(self, at, objective=Goal, accelerators=Accelerators)
+        yield from known_words(self, at, objective=Goal, accelerators=Accelerators)
         yield from numbers(self, at, replace(SHARE, optional=True), "cap_share")
         yield from numbers(self, at, CONTRACTS, "most")
         yield from series(self, at, "classes", str, optional=True)

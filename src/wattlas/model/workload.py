@@ -12,12 +12,12 @@ from wattlas.model.checks import (
     POSITIVE,
     SHARE,
     flags,
+    known_words,
     numbers,
     rates,
     refuse,
     series,
     texts,
-    words,
 )
 from wattlas.units import BYTES_PER_GB, J_PER_KWH, S_PER_H
 
@@ -208,7 +208,7 @@ class WorkloadClass:
         yield from numbers(self, at, replace(NOT_NEGATIVE, optional=True), *_PRICES)
         yield from numbers(self, at, SHARE, "accuracy_min")
         yield from numbers(self, at, replace(SHARE, optional=True), "mean_accuracy_min")
-        yield from words(self, at, latency_to=LatencyTo, state=State, when_none=WhenNone)
+        yield from known_words(self, at, latency_to=LatencyTo, state=State, when_none=WhenNone)
         yield from series(self, at, "points", str, optional=True)
         yield from rates(self, at, "latency_allowance_ms", ALLOWANCE)
         yield from flags(self, at, "relaxable")

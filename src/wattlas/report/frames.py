@@ -1,4 +1,4 @@
-"""From the columns that the core returns to the tables that files hold."""
+"""From the typed that the core returns to the tables that files hold."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def frame(table: Mapping[str, Sequence[Any] | np.ndarray]) -> pl.DataFrame:
     """Columns as a table: times get the UTC zone, nan becomes null."""
     import polars as pl
 
-    made = pl.DataFrame({name: _column(values) for name, values in table.items()}, strict=False)
+    typed = pl.DataFrame({name: _column(values) for name, values in table.items()}, strict=False)
     zoned = [
-        pl.col(n).dt.replace_time_zone("UTC") for n, d in made.schema.items() if d == pl.Datetime
+        pl.col(n).dt.replace_time_zone("UTC") for n, d in typed.schema.items() if d == pl.Datetime
     ]
-    floats = [pl.col(n).fill_nan(None) for n, d in made.schema.items() if d.is_float()]
-    return made.with_columns(*zoned, *floats)
+    floats = [pl.col(n).fill_nan(None) for n, d in typed.schema.items() if d.is_float()]
+    return typed.with_columns(*zoned, *floats)
 
 
 def _column(values: Sequence[Any] | np.ndarray) -> Any:

@@ -66,7 +66,7 @@ def context(results: Results) -> dict[str, Any]:
         "asked": ", ".join(_asked(meta)),
         "baseline_totals": baseline_totals,
         "period": period(meta),
-        "baseline": baseline(meta),
+        "baseline": baseline_words(meta),
         "totals": list(_totals(plan, baseline_totals)),
         "facts": list(_facts(meta)),
         "limits": [text for text in meta.get("limits") or [] if text != results.notice],
@@ -77,7 +77,7 @@ def context(results: Results) -> dict[str, Any]:
     }
 
 
-def baseline(meta: Mapping[str, Any]) -> str:
+def baseline_words(meta: Mapping[str, Any]) -> str:
     """What the plan is compared with: `nearest region`, or the nearest one with capacity."""
     return str(_part(meta, "baseline").get("label") or "nearest region")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from wattlas.report.embed import page_tables, script_json
 from wattlas.report.page import context
 from wattlas.report.results import REPORT, Results, open_results, write_text
-from wattlas.report.vendor import own_scripts, read, vendored
+from wattlas.report.vendor import asset_text, own_scripts, vendored
 from wattlas.studies import registry, words
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def render_report(results: Results) -> str:
         .render(
             **context(results),
             policy=Markup(policy(scripts)),
-            style=Markup(read("report/report.css")),
+            style=Markup(asset_text("report/report.css")),
             scripts=[Markup(_inline(text)) for text in scripts],
             data=Markup(script_json(data)),
-            world=Markup(read(world.file).replace("<", "\\u003c")),
+            world=Markup(asset_text(world.file).replace("<", "\\u003c")),
         )
     )
 
@@ -71,9 +71,9 @@ def _scripts(figures: list[registry.Figure]) -> list[str]:
     The library of charts comes last: the first screen does without it, and is drawn before that
     megabyte is read.
     """
-    first = [read(part.file) for part in vendored() if part.is_script and not part.for_charts]
-    own = "\n".join(path.read_text("utf-8") for path in own_scripts(figures))
-    return [*first, own, *(read(part.file) for part in vendored() if part.for_charts)]
+    first = [asset_text(part.file) for part in vendored() if part.is_script and not part.for_charts]
+    ours = "\n".join(path.read_text("utf-8") for path in own_scripts(figures))
+    return [*first, ours, *(asset_text(part.file) for part in vendored() if part.for_charts)]
 
 
 def _words(figure: registry.Figure) -> dict[str, Any]:
@@ -87,14 +87,14 @@ def _templates() -> Environment:
     """The templates, which escape every value that is not markup made above."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    made.filters["unbroken"] = words.unbroken
-    return made
+    environment.filters["unbroken"] = words.unbroken
+    return environment
 
 
 def write_report(results: Results | str | Path, path: str | Path | None = None) -> Path:

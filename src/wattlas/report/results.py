@@ -5,7 +5,6 @@ The folder is complete in itself: it can be mailed, and `wattlas view FOLDER` sh
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattlas.data.digest import sha256_of
 from wattlas.errors import InputError, Problem
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
 
@@ -160,12 +160,6 @@ def _publish(temporary: str, path: Path) -> None:
     os.umask(umask)
     os.chmod(temporary, 0o666 & ~umask)
     os.replace(temporary, path)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_meta(source: Path) -> dict[str, Any]:

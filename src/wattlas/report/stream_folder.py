@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from wattlas.data.digest import sha256_of
 from wattlas.errors import InputError, LimitError, Problem, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
@@ -25,7 +26,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
-from wattlas.report.results import META, sha256_of, write_frame, write_text
+from wattlas.report.results import META, write_frame, write_text
 from wattlas.studies.meta import described, totals_dict
 
 HEAD = "plan.json"
@@ -126,8 +127,8 @@ def _claim(target: Path, head: Mapping[str, Any], resume: bool) -> None:
     elif finished_parts(target) or (target / META).exists():
         raise UsageError(f"{target} holds other results. Give another folder.")
     target.mkdir(parents=True, exist_ok=True)
-    for left in target.glob(f".{PARTS}.*"):
-        left.unlink(missing_ok=True)
+    for leftover in target.glob(f".{PARTS}.*"):
+        leftover.unlink(missing_ok=True)
     if not path.is_file():
         write_text(path, json.dumps(head, indent=2) + "\n")
 
@@ -141,9 +142,9 @@ _SAID = {
 
 
 def _differences(begun: Mapping[str, Any], head: Mapping[str, Any], file: str) -> Iterator[Problem]:
-    for key, said in _SAID.items():
+    for key, words in _SAID.items():
         if begun.get(key) != head[key]:
-            what = f"{said} is not what this plan was begun with"
+            what = f"{words} is not what this plan was begun with"
             shown = key in ("wattlas", "chunk_steps")
             what += f": {head[key]}, it was {begun.get(key)}" if shown else ""
             fix = "Give what it was begun with, or begin anew in another folder."
@@ -158,14 +159,14 @@ def _kept(path: Path, chunk: Scenario) -> dict[str, Any] | None:
 
     fix = "Begin anew in another folder."
     try:
-        kept = json.loads(pl.read_parquet_metadata(path)[_KEY])
+        stored = json.loads(pl.read_parquet_metadata(path)[_KEY])
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         what = f"cannot be read: {error}"
         raise InputError([Problem("part", what, "Delete the file.", str(path))]) from error
-    if kept["fingerprint"] != fingerprint(chunk):
+    if stored["fingerprint"] != fingerprint(chunk):
         what = "was made from other hours than these: the scenario has changed"
         raise InputError([Problem("part", what, fix, str(path))])
-    return {**kept["entry"], "summary": kept["summary"], "sha256": sha256_of(path)}
+    return {**stored["entry"], "summary": stored["summary"], "sha256": sha256_of(path)}
 
 
 def _made(path: Path, chunk: Scenario, time_limit_s: float | None) -> dict[str, Any]:

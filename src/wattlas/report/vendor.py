@@ -64,17 +64,17 @@ class Vendored:
 
     def licence_text(self) -> str:
         """The texts of its licence and notices, one after the other."""
-        return "\n\n".join(read(name).strip() for name in self.licence_files)
+        return "\n\n".join(asset_text(name).strip() for name in self.licence_files)
 
 
 @cache
 def vendored() -> tuple[Vendored, ...]:
     """Everything that is vendored, in the order in which the page loads it."""
-    rows = json.loads(read("vendored.json"))["vendored"]
+    rows = json.loads(asset_text("vendored.json"))["vendored"]
     return tuple(Vendored(**{**row, "licence_files": tuple(row["licence_files"])}) for row in rows)
 
 
 @cache
-def read(name: str) -> str:
+def asset_text(name: str) -> str:
     """The text of one file under `assets`."""
     return (ASSETS / name).read_text(encoding="utf-8")

@@ -73,7 +73,7 @@ def board_of(scenario: Scenario, klass: str, ways: Ways | None = None) -> Board:
     a class without demand, a degraded point that saves nothing anywhere.
     """
     ways = Ways() if ways is None else ways
-    problems = list(problems_of(scenario, klass, ways))
+    problems = list(board_problems(scenario, klass, ways))
     if problems:
         raise InputError(problems)
     k = [known.id for known in scenario.classes].index(klass)
@@ -130,7 +130,7 @@ def board_of_table(
     )
 
 
-def problems_of(scenario: Scenario, klass: str, ways: Ways) -> Iterator[Problem]:
+def board_problems(scenario: Scenario, klass: str, ways: Ways) -> Iterator[Problem]:
     """What is wrong with the names and figures of a question."""
     points = [o.id for o in scenario.points]
     named = [("class", klass, [k.id for k in scenario.classes])]
@@ -168,9 +168,9 @@ def _open(scenario: Scenario, k: int, ways: Ways) -> _Open:
     somehow = full.any(axis=2)
     onward = scenario.network.rtt_node_region_ms[scenario.metro_node]
     nearest = np.where(somehow, onward, np.inf).argmin(axis=1)
-    own = baseline_region(scenario, judged)[:, k]
-    serves = (own >= 0) & somehow[np.arange(len(own)), np.maximum(own, 0)]
-    base = np.where(serves, own, np.where(somehow.any(axis=1), nearest, -1))
+    baseline = baseline_region(scenario, judged)[:, k]
+    serves = (baseline >= 0) & somehow[np.arange(len(baseline)), np.maximum(baseline, 0)]
+    base = np.where(serves, baseline, np.where(somehow.any(axis=1), nearest, -1))
     requests = scenario.demand_per_h[:, k] * scenario.hours.hours
     return _Open(
         full=full,
@@ -200,21 +200,23 @@ def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) 
     pue = scenario.pue
     allowed = [ways.regions is None or r.id in ways.regions for r in scenario.regions]
     rows: dict[tuple[int, bytes, bytes], list[int]] = {}
-    made: dict[tuple[int, bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
+    memory: dict[tuple[int, bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
     for i in np.flatnonzero(open_to.requests.any(axis=1)).tolist():
         base = int(open_to.baseline[i])
-        here = np.array(allowed) | (np.arange(len(allowed)) == base)
-        full = np.where(open_to.full[i] & here[:, None], open_to.kwh, np.inf).min(axis=1) * pue
+        open_here = np.array(allowed) | (np.arange(len(allowed)) == base)
+        full = np.where(open_to.full[i] & open_here[:, None], open_to.kwh, np.inf).min(axis=1) * pue
         if point is None:
             green = np.full(len(full), np.inf)
             np.multiply(ways.green_share or 0.0, full, out=green, where=np.isfinite(full))
         else:
-            green = np.where(open_to.green[i, :, point] & here, open_to.kwh[point] * pue, np.inf)
+            green = np.where(
+                open_to.green[i, :, point] & open_here, open_to.kwh[point] * pue, np.inf
+            )
         key = (base, full.tobytes(), green.tobytes())
         rows.setdefault(key, []).append(i)
-        made[key] = full, green
+        memory[key] = full, green
     for key, members in rows.items():
-        full, green = made[key]
+        full, green = memory[key]
         zone = scenario.regions[key[0]].zone
         yield Client(zone, key[0], open_to.requests[members].sum(axis=0), full, green)
 

@@ -77,16 +77,16 @@ def _sentence(meta: Mapping[str, Any], rows: list[Row], say: _Speaker) -> str:
     money = _part(meta, "cost_usd", saved["saving_usd"], words.money, "cost")
     carbon = _part(meta, "carbon_kg", saved["saving_kg"], words.mass, "carbon")
     parts = [carbon, money] if _by_carbon(meta) else [money, carbon]
-    told = [part for part in parts if part]
+    stated = [part for part in parts if part]
     least = "carbon" if _by_carbon(meta) else "cost"
     baseline = meta["baseline"]["label"]
-    if not told:
+    if not stated:
         return (
             f"Change nothing: the plan saves neither cost nor carbon {period(meta)}; the baseline, "
             f"{baseline}, already has the least {least} that the limits allow."
         )
     moved = say.moved(rows)
-    whole = f"{moved}: {' and '.join(told)} {period(meta)}, against the {baseline}"
+    whole = f"{moved}: {' and '.join(stated)} {period(meta)}, against the {baseline}"
     return f"{whole}{_unserved(meta)}{_fixed_table(saved)}."
 
 
@@ -134,13 +134,13 @@ def _fixed_table(saved: Mapping[str, Any]) -> str:
     if share is None or share != share:
         return ""
     if share > 0.995:
-        kept = "all"
+        tenths_kept = "all"
     elif share < 0.05:
-        kept = "none" if share <= 0 else "less than a tenth"
+        tenths_kept = "none" if share <= 0 else "less than a tenth"
     else:
         tenths = min(round(share * 10), 9)
-        kept = f"{tenths} tenth{'s' if tenths > 1 else ''}"
-    return f"; one fixed table keeps {kept} of it"
+        tenths_kept = f"{tenths} tenth{'s' if tenths > 1 else ''}"
+    return f"; one fixed table keeps {tenths_kept} of it"
 
 
 # -- the actions ------------------------------------------------------------------------------
@@ -172,10 +172,10 @@ class _Speaker:
         if not total > NOTHING * energy:
             return "Move nothing, but choose among the models and hardware of each region"
         (origin, target), most = max(pairs.items(), key=lambda item: item[1])
-        which = f"from {self.region(origin)} to {self.region(target)}"
+        route = f"from {self.region(origin)} to {self.region(target)}"
         if len(pairs) > 1:
-            which = f"{'most of it' if most > total / 2 else 'the largest part'} {which}"
-        return f"Move {words.share(total / energy)} of the IT energy, {which}".replace(
+            route = f"{'most of it' if most > total / 2 else 'the largest part'} {route}"
+        return f"Move {words.share(total / energy)} of the IT energy, {route}".replace(
             "energy, from", "energy from"
         )
 
@@ -195,14 +195,14 @@ class _Speaker:
             do = f"Leave {part}{klass} of {self.region(origin)} unserved"
         else:
             do = f"Send {part}{klass} of {self.region(origin)} to {self.region(target)}"
-        return f"{do}{self._when(row)}: {saves}"
+        return f"{do}{self._hours_words(row)}: {saves}"
 
     def _effects(self, row: Row) -> Iterator[str]:
         yield signed(row["saving_usd"], words.money)
         yield f"{signed(row['saving_kg'], words.mass)} of CO₂e"
 
     @staticmethod
-    def _when(row: Row) -> str:
+    def _hours_words(row: Row) -> str:
         share = row["hours_share"]
         return "" if share > 0.995 else f", in {words.share(share)} of the hours"
 

@@ -31,12 +31,12 @@ def design_mapping(design: TierDesign, parts: Table | None) -> dict[str, Any]:
 def verdict_words(design: TierDesign) -> Iterator[str]:
     """One sentence per class: whether a tier is worth offering, and why."""
     for class_design in design.designs:
-        said = (
+        gains = (
             "offer a tier: "
             if class_design.verdict.worth
             else "no tier is worth offering, because "
         )
-        yield f"Class {_label(design, class_design)}: {said}{class_design.verdict.reason}."
+        yield f"Class {_label(design, class_design)}: {gains}{class_design.verdict.reason}."
 
 
 def design_listings(design: TierDesign) -> Iterator[Listing]:
@@ -45,7 +45,7 @@ def design_listings(design: TierDesign) -> Iterator[Listing]:
     if not designs:
         return
     tables = tier_tables(design)
-    worth = {class_design.service.klass for class_design in designs}
+    offered = {class_design.service.klass for class_design in designs}
     names = class_names(design.plan.scenario)
     rows = [row for row in rows_of(tables["tier_verdicts"]) if row["worth"]]
     listed = [*card_listings(rows, names)]
@@ -57,7 +57,7 @@ def design_listings(design: TierDesign) -> Iterator[Listing]:
     if "tier_segments" in tables:
         listed.append(_segments(tables["tier_segments"]))
     if "tier_sensitivity" in tables:
-        listed.append(_sensitivities(tables["tier_sensitivity"], worth))
+        listed.append(_sensitivities(tables["tier_sensitivity"], offered))
     yield from (named(listing, names) for listing in listed)
 
 
@@ -175,12 +175,12 @@ def _verdict(segment: dict[str, Any]) -> str:
     return "they lose" if not segment["rational"] else "another tier is worth more"
 
 
-def _sensitivities(varied: Table, worth: set[str]) -> Listing:
+def _sensitivities(varied: Table, offered: set[str]) -> Listing:
     verdicts = {None: "", True: "passed", False: "failed"}
     rows = [
         {**row, "verdict": verdicts[row["passed"]]}
         for row in rows_of(varied)
-        if row["class"] in worth
+        if row["class"] in offered
     ]
     return Listing(
         "Where an assumption is wrong: profit gained by the same offer, USD; tests first",

@@ -123,9 +123,9 @@ def intensity(board: Board, zone: str) -> tuple[float, float]:
     requests."""
     clients = board.of(zone)
     requests = np.stack([client.requests for client in clients])
-    there = np.stack([board.g_per_kwh[client.baseline] for client in clients])
-    mean = float((requests * there).sum() / requests.sum())
-    spread = float((requests * (there - mean) ** 2).sum() / requests.sum()) ** 0.5
+    by_client = np.stack([board.g_per_kwh[client.baseline] for client in clients])
+    mean = float((requests * by_client).sum() / requests.sum())
+    spread = float((requests * (by_client - mean) ** 2).sum() / requests.sum()) ** 0.5
     return mean, spread / mean if mean > 0 else 0.0
 
 
@@ -142,13 +142,13 @@ def _served(board: Board, client: Client, place: str, expected: np.ndarray) -> t
         ).tolist()
     full, full_at = _cheapest(board, client, client.full_kwh, regions, expected)
     green, green_at = _cheapest(board, client, client.green_kwh, regions, expected)
-    worth = green < full
-    as_expected = full, np.where(worth, green, full)
+    cleaner = green < full
+    as_expected = full, np.where(cleaner, green, full)
     if expected is board.g_per_kwh:
         return as_expected, as_expected
     full_true = _at(board, client, client.full_kwh, regions, full_at)
     green_true = _at(board, client, client.green_kwh, regions, green_at)
-    return (full_true, np.where(worth, green_true, full_true)), as_expected
+    return (full_true, np.where(cleaner, green_true, full_true)), as_expected
 
 
 def _cheapest(
@@ -168,11 +168,11 @@ def _at(
     board: Board, client: Client, kwh: np.ndarray, regions: Sequence[int], at: np.ndarray
 ) -> np.ndarray:
     """Grams in truth where each step's request was sent."""
-    found = np.empty(len(at))
+    grams = np.empty(len(at))
     for n in np.unique(at):
-        here = at == n
-        found[here] = _grams(board, client, kwh, regions[n], board.g_per_kwh)[here]
-    return found
+        chosen = at == n
+        grams[chosen] = _grams(board, client, kwh, regions[n], board.g_per_kwh)[chosen]
+    return grams
 
 
 def _grams(
@@ -181,10 +181,10 @@ def _grams(
     """Grams per request at a region: half of the network's energy at either end; inf if closed."""
     if not np.isfinite(kwh[region]):
         return np.full(g_per_kwh.shape[1], np.inf)
-    there: np.ndarray = kwh[region] * g_per_kwh[region]
+    grams: np.ndarray = kwh[region] * g_per_kwh[region]
     if region != client.baseline and board.moved_kwh > 0:
-        there = there + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.baseline]) / 2
-    return there
+        grams = grams + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.baseline]) / 2
+    return grams
 
 
 def _mean(rows: list[np.ndarray], requests: np.ndarray) -> np.ndarray:

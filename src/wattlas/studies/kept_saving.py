@@ -52,13 +52,13 @@ def kept_kg(findings: Findings, name: str) -> float | None:
 
 
 def _policies(findings: Findings) -> Mapping[str, Plan]:
-    own = {"optimum": findings.plan, "carbon_optimum": findings.carbon_optimum}
-    return {**own, **findings.policies}
+    plans = {"optimum": findings.plan, "carbon_optimum": findings.carbon_optimum}
+    return {**plans, **findings.policies}
 
 
 def _serves_less(mine: Totals, other: Totals) -> bool:
-    asked = other.requests + other.unserved_requests
-    return mine.unserved_requests > other.unserved_requests + NOTHING * asked
+    demanded = other.requests + other.unserved_requests
+    return mine.unserved_requests > other.unserved_requests + NOTHING * demanded
 
 
 def _share(base: float, mine: float, best: float) -> float | None:

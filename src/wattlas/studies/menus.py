@@ -91,11 +91,11 @@ def candidate_points(
     if profiles:
         table = DEFAULT_PACK if profiles == PACK else profiles
         points, source = read_profiles(table), f"profiles of {table}"
-    kept = tuple(o for o in points if hardware.lower() in o.hardware.lower())
-    if not kept and hardware:
+    on_hardware = tuple(o for o in points if hardware.lower() in o.hardware.lower())
+    if not on_hardware and hardware:
         known = ", ".join(sorted({o.hardware for o in points if o.hardware})) or "unknown"
         raise UsageError(f"no point is on hardware with `{hardware}` in it; there is: {known}")
-    return kept, source
+    return on_hardware, source
 
 
 def class_menu(
@@ -114,8 +114,8 @@ def class_menu(
     if profiles:
         usable = None
     else:
-        own = chosen.points or tuple(o.id for o in world.points)
-        usable = (*own, *(o.id for o in world.terms.menu))
+        allowed = chosen.points or tuple(o.id for o in world.points)
+        usable = (*allowed, *(o.id for o in world.terms.menu))
     served = menu(replace(chosen, points=usable), points)
     priced = served.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue)
     return ClassMenu(chosen, priced, base, source, g_per_kwh is not None)
@@ -144,7 +144,7 @@ def targets_table(served: ClassMenu, goal: Targets) -> Table:
 def menu_mapping(served: ClassMenu, goal: Targets | None) -> dict[str, Any]:
     """A menu for JSON, with the targets under a cap where there is one."""
     base = served.baseline
-    told: dict[str, Any] = {
+    mapping: dict[str, Any] = {
         "class": served.klass.id,
         "latency_to": str(served.klass.latency_to),
         "budget_ms": served.klass.latency_budget_ms,
@@ -157,8 +157,8 @@ def menu_mapping(served: ClassMenu, goal: Targets | None) -> dict[str, Any]:
         "menu": rows_of(served.table()),
     }
     if goal is not None:
-        told |= {"cap_g": goal.cap_g, "targets": rows_of(targets_table(served, goal))}
-    return told
+        mapping |= {"cap_g": goal.cap_g, "targets": rows_of(targets_table(served, goal))}
+    return mapping
 
 
 def menu_listing(served: ClassMenu, *, every: bool) -> Listing:

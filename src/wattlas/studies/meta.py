@@ -93,46 +93,46 @@ def sample_words(scenario: Scenario) -> str | None:
     )
 
 
-def limits(scenario: Scenario) -> list[str]:
+def limit_sentences(scenario: Scenario) -> list[str]:
     """What the numbers do not hold, in plain sentences."""
-    said = []
+    sentences = []
     if scenario.signals.marginal_g_per_kwh is None:
-        said.append(
+        sentences.append(
             "Carbon intensity is the grid's average; marginal intensity is not in the data, so "
             "moving demand may save more or less than shown."
         )
     if scenario.network.modelled_share > 0:
-        said.append(
+        sentences.append(
             f"{scenario.network.modelled_share:.0%} of round-trip times come from a distance "
             "model, not a measurement."
         )
-    said += billing_words(scenario)
+    sentences += billing_words(scenario)
     from wattlas.placement.constraints.registry import links
 
     if not links(scenario):
-        said.append("Starting capacity and moving state cost nothing here.")
-    said.append(
+        sentences.append("Starting capacity and moving state cost nothing here.")
+    sentences.append(
         "Frontiers, and the saving without each limit, leave the frictions or caps out where they "
         "say so; prices are what the signals give and nothing is added to them."
     )
-    return said
+    return sentences
 
 
 def billing_words(scenario: Scenario) -> list[str]:
     """What the stated billing of accelerators lets decisions change, in sentences."""
-    said = []
+    sentences = []
     if not scenario.only_on_demand.all():
-        said.append(
+        sentences.append(
             "Reserved accelerators are paid whether they are used or not, so their price decides "
             "nothing here."
         )
     prices = {r.on_demand_usd_per_gpu_h for r in scenario.regions if r.on_demand_gpu}
     if len(prices) == 1 and scenario.only_on_demand.all():
-        said.append(
+        sentences.append(
             f"Every accelerator is on demand at {prices.pop():g} USD/GPU-h, so its price decides "
             "between operating points but not between regions."
         )
-    return said
+    return sentences
 
 
 def _plain(value: Any) -> Any:

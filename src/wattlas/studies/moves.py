@@ -119,8 +119,8 @@ def breakevens(
     """
     roots: dict[PlannedMove, list[BreakEven]] = {}
     for move in moves:
-        taken = move if point is None else move._replace(point=point)
-        roots[taken] = list(
-            breakeven_between(scenario, *taken, metro, returns=returns, stay_h=stay_h)
+        at_point = move if point is None else move._replace(point=point)
+        roots[at_point] = list(
+            breakeven_between(scenario, *at_point, metro, returns=returns, stay_h=stay_h)
         )
     return Moves(roots)

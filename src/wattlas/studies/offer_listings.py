@@ -21,7 +21,7 @@ def card_listings(verdicts: Sequence[Row], names: Mapping[str, str]) -> Iterator
     )
     if not rows:
         return
-    worth = [row for row in rows if row["worth"]]
+    offered = [row for row in rows if row["worth"]]
     yield Listing(
         "Which tier to offer: at most the capped share of requests is degraded",
         (
@@ -35,10 +35,10 @@ def card_listings(verdicts: Sequence[Row], names: Mapping[str, str]) -> Iterator
             Column("profit_gain_share", Kind.SHARE, head="of profit"),
             Column("carbon_saved_share", Kind.SHARE, head="less carbon"),
         ),
-        table_of(worth, rows[0]),
+        table_of(offered, rows[0]),
         notes=none,
     )
-    if not worth:
+    if not offered:
         return
     yield Listing(
         "What it means: before is full service, after a degraded request",
@@ -50,7 +50,7 @@ def card_listings(verdicts: Sequence[Row], names: Mapping[str, str]) -> Iterator
             Column("trigger", Kind.TEXT, head="degraded"),
             Column("tests", Kind.TEXT, head="tests"),
         ),
-        table_of([{**row, **_meaning(row)} for row in worth]),
+        table_of([{**row, **_meaning(row)} for row in offered]),
     )
 
 

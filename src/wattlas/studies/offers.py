@@ -153,11 +153,11 @@ def design_tiers(
     Siris et al. 2026.
     """
     base = withdrawn(scenario)
-    who, wanted = base.users, terms or base.terms
-    problems = list(_problems(base, who, wanted))
+    users, wanted = base.users, terms or base.terms
+    problems = list(_problems(base, users, wanted))
     if problems:
         raise InputError(problems)
-    assert who is not None
+    assert users is not None
     tell = progress or (lambda _what, _share: None)
     tell("full service", 0.0)
     placement = plan(base) if placed is None else placed
@@ -167,27 +167,27 @@ def design_tiers(
     if not menu:
         fix = "Give operating points that a degraded request may use."
         raise InputError([Problem("points", "the menu is empty", fix)])
-    named = [k.id for k in _priced(base, who)] if wanted.classes is None else list(wanted.classes)
+    named = [k.id for k in _priced(base, users)] if wanted.classes is None else list(wanted.classes)
     designs = []
     for n, name in enumerate(named):
         tell(f"tiers of class {name}", n / len(named))
         service = serving(placement, name, menu, accelerators=wanted.accelerators)
-        price = price_of(base, who, name)
+        price = price_of(base, users, name)
         if not service.points:
             designs.append(Design(service, price, OfferVerdict(False, NO_CANDIDATE)))
             continue
         usable = 1.0 if wanted.cap_share is None else rule_share(service, wanted.cap_share)
-        people = population(who, price, reference_g(service, who.ends))
-        sold_to = market(service, people, price, scale=who.ends, usable=usable)
-        made = _designed(sold_to, wanted, fair, size)
-        if sensitive and made.shown is not None:
+        people = population(users, price, reference_g(service, users.ends))
+        sold_to = market(service, people, price, scale=users.ends, usable=usable)
+        class_design = _designed(sold_to, wanted, fair, size)
+        if sensitive and class_design.shown is not None:
             varied = sensitivities(
-                service, who, price, made.shown.contract,
+                service, users, price, class_design.shown.contract,
                 _billing(placement, service, menu, wanted.accelerators),
                 wanted.objective, usable,
             )  # fmt: skip
-            made = replace(made, sensitivities=tuple(varied))
-        designs.append(made)
+            class_design = replace(class_design, sensitivities=tuple(varied))
+        designs.append(class_design)
     return TierDesign(placement, wanted, tuple(designs), menu)
 
 
@@ -237,8 +237,8 @@ def _billing(
 def _designed(sold_to: Market, terms: Terms, fair: bool, size: int) -> Design:
     grid, objective = scan_grid(sold_to, size), terms.objective
     tops = {goal: best(sold_to, goal, fair=fair, grid=grid) for goal in OBJECTIVES}
-    said = offer_verdict(sold_to, tops[PROFIT], tops[CARBON], objective)
-    chosen = tops[objective] if said.worth else None
+    verdict = offer_verdict(sold_to, tops[PROFIT], tops[CARBON], objective)
+    chosen = tops[objective] if verdict.worth else None
     steps = None
     if terms.most > 1 and chosen:
         steps = ladder(sold_to, terms.most, objective, size=size, fair=fair)
@@ -246,7 +246,7 @@ def _designed(sold_to: Market, terms: Terms, fair: bool, size: int) -> Design:
     return Design(
         service=sold_to.service,
         price_usd=sold_to.price_usd,
-        verdict=said,
+        verdict=verdict,
         market=sold_to,
         grid=grid,
         most=tops[PROFIT],
@@ -274,25 +274,25 @@ def _alone(chosen: Offer | None) -> Ladder:
 
 def _tiers(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Tier]:
     """The contracts of a design; their ids name the class where several classes have one."""
-    worth = [d for d in whole.designs if d.chosen is not None]
+    offered = [d for d in whole.designs if d.chosen is not None]
     if design.chosen is None:
         return
     klass = next(k for k in scenario.classes if k.id == design.service.klass)
-    for n, (each, adoption) in enumerate(
+    for n, (top, adoption) in enumerate(
         zip(design.ladder.offers, design.ladder.adoption, strict=True)
     ):
-        parts = [GREEN, *([klass.id] if len(worth) > 1 else []), *([str(n + 1)] if n else [])]
-        at = each.contract.point
+        parts = [GREEN, *([klass.id] if len(offered) > 1 else []), *([str(n + 1)] if n else [])]
+        at = top.contract.point
         late = float(design.service.latest_ms[at]) / klass.latency_budget_ms
         yield Tier(
             id="-".join(parts),
-            share_max=min(each.share, _usable(design, each), 1.0),
+            share_max=min(top.share, _usable(design, top), 1.0),
             adoption=min(adoption, 1.0),
             accuracy_min=float(design.service.accuracy[at]),
             latency_factor=max(late * (1 + 1e-9), 1.0),
-            discount=each.discount,
+            discount=top.discount,
             classes=(klass.id,),
-            points=(each.fallback,),
+            points=(top.fallback,),
             window=WINDOW,
         )
 

@@ -52,7 +52,7 @@ def notes(plan: Plan) -> list[str]:
     """What a reader of the plan must know of it, in sentences."""
     from wattlas.placement.tables.negative_prices import negative_price_words
 
-    return [said for said in (negative_price_words(plan),) if said]
+    return [note for note in (negative_price_words(plan),) if note]
 
 
 def energy_by_region(plan: Plan) -> dict[str, float]:

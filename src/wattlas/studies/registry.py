@@ -144,9 +144,9 @@ def figure(
     module = Path(file)
     name = module.stem.replace("_", "-")
     _once(_FIGURES, name)
-    made = Figure(name, question, needs, missing, order, part, lacks, depth, module)
-    _FIGURES[name] = made
-    return made
+    registered = Figure(name, question, needs, missing, order, part, lacks, depth, module)
+    _FIGURES[name] = registered
+    return registered
 
 
 def listing(order: int) -> Callable[[MakeListing], MakeListing]:
@@ -170,7 +170,9 @@ def tables() -> dict[str, TableEntry]:
 def figures() -> list[Figure]:
     """Every figure in the order of the page."""
     _load()
-    return sorted(_FIGURES.values(), key=lambda made: (PARTS.index(made.part), made.order, made.id))
+    return sorted(
+        _FIGURES.values(), key=lambda entry: (PARTS.index(entry.part), entry.order, entry.id)
+    )
 
 
 def listings() -> list[ListingEntry]:

@@ -22,7 +22,7 @@ Rows = list[Row]
 
 
 @dataclass(frozen=True)
-class Question:
+class ShareQuestion:
     """What is asked of every zone. `zones` None are all, and one of the caps is None."""
 
     zones: tuple[str, ...] | None
@@ -45,7 +45,7 @@ class Question:
 class BoardQuestion:
     """A question about a board; `world` is None where hours came from a table."""
 
-    question: Question
+    question: ShareQuestion
     board: Board
     zones: tuple[str, ...]
     world: Scenario | None
@@ -57,7 +57,7 @@ class BoardQuestion:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShareAnswer:
     """A row per zone and place; per plan made ahead; per day; per target."""
 
     zones: Rows
@@ -66,9 +66,9 @@ class Answer:
     targets: Rows
 
 
-def answer(query: BoardQuestion) -> Answer:
+def answer(query: BoardQuestion) -> ShareAnswer:
     """Everything that was asked. Raises InfeasibleError where no zone can meet the cap."""
-    question, answers = query.question, Answer([], [], [], [])
+    question, answers = query.question, ShareAnswer([], [], [], [])
     for zone in query.zones:
         for place in question.places:
             shares = _shares(query, zone, place)
@@ -85,14 +85,16 @@ def answer(query: BoardQuestion) -> Answer:
     return answers
 
 
-def shown_days(question: Question, rows: Rows) -> Rows:
+def shown_days(question: ShareQuestion, rows: Rows) -> Rows:
     """Days to show of each zone and place by the main rule: the dirtiest or the first, in order."""
     chosen: Rows = []
     main = [row for row in rows if row["rule"] == question.main]
     for key in dict.fromkeys((row["zone"], row["place"]) for row in main):
-        own = [row for row in main if (row["zone"], row["place"]) == key]
-        kept = own if question.first else sorted(own, key=lambda row: -float(row["full_g"]))
-        chosen += sorted(kept[: question.days], key=lambda row: str(row["day"]))
+        of_key = [row for row in main if (row["zone"], row["place"]) == key]
+        in_order = (
+            of_key if question.first else sorted(of_key, key=lambda row: -float(row["full_g"]))
+        )
+        chosen += sorted(in_order[: question.days], key=lambda row: str(row["day"]))
     return chosen
 
 
@@ -100,7 +102,7 @@ def _shares(query: BoardQuestion, zone: str, place: str) -> dict[str, ZoneShare]
     question, emitted = query.question, grams(query.board, zone, place)
     return {
         rule: zone_share(
-            query.board, zone, place, rule, question.cap_share, question.cap_g, of=emitted
+            query.board, zone, place, rule, question.cap_share, question.cap_g, emitted=emitted
         )
         for rule in question.rules
     }
@@ -135,9 +137,9 @@ def _zone_row(query: BoardQuestion, zone: str, place: str, shares: dict[str, Zon
         "full_g": mean_of(main.grams.full_g, main.grams.requests),
         "cap_g": main.cap_g,
         "least_g": main.least_g,
-        **{rule: share.found.share if share.found else None for rule, share in shares.items()},
+        **{rule: share.by_rule.share if share.by_rule else None for rule, share in shares.items()},
         "blind": main.blind.share if main.blind else None,
-        "saved": {rule: s.found.saved if s.found else None for rule, s in shares.items()},
+        "saved": {rule: s.by_rule.saved if s.by_rule else None for rule, s in shares.items()},
         "verdict": {rule: share.verdict for rule, share in shares.items()},
     }
 
@@ -147,7 +149,7 @@ def _ahead_row(share: ZoneShare, plan: Ahead) -> Row:
         "zone": share.grams.zone,
         "place": share.grams.place,
         "rule": share.rule,
-        "hindsight_share": share.found.share if share.found else None,
+        "hindsight_share": share.by_rule.share if share.by_rule else None,
         "blind_share": share.blind.share if share.blind else None,
         "share": plan.share,
         "cap_g": plan.cap_g,

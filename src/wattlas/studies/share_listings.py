@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wattlas.model.table import Column, Kind, Listing, table_of
-from wattlas.studies.share_answer import Answer, BoardQuestion, Row, Rows
+from wattlas.studies.share_answer import BoardQuestion, Row, Rows, ShareAnswer
 
 STRIP = str.maketrans("fsd", "·▒█")
 """How an hour is drawn: in full, split, degraded."""
@@ -14,7 +14,7 @@ CLOCK = "0     6     12    18"
 FEWER = " requests than an even share"
 
 
-def answer_mapping(query: BoardQuestion, answer: Answer) -> dict[str, Any]:
+def answer_mapping(query: BoardQuestion, answer: ShareAnswer) -> dict[str, Any]:
     """An answer for JSON."""
     board, world, question = query.board, query.world, query.question
     return {
@@ -41,7 +41,7 @@ def unit_of(query: BoardQuestion) -> str:
     return "g per request" if query.world else "g per kWh of full service"
 
 
-def answer_listings(query: BoardQuestion, answer: Answer) -> Iterator[Listing]:
+def answer_listings(query: BoardQuestion, answer: ShareAnswer) -> Iterator[Listing]:
     """Shares of each zone, then what else was asked for."""
     yield _zones(query, answer.zones)
     if answer.ahead:
@@ -111,10 +111,10 @@ def _ahead(query: BoardQuestion, rows: Rows) -> Listing:
         Column("kept", Kind.FLAG),
         Column("short_days", Kind.COUNT, head="short", wide=True),
     )
-    kept = sum(bool(row["kept"]) for row in rows)
+    within_cap = sum(bool(row["kept"]) for row in rows)
     notes = (
         f"Forecast: {query.forecast}.",
-        f"The cap was kept in {kept} of {len(rows)}.",
+        f"The cap was kept in {within_cap} of {len(rows)}.",
         "short: days on which, by the forecast, no share would do.",
     )
     title = "Planned day by day; delivered is over the cap"
@@ -129,20 +129,20 @@ def _over_cap(grams: float, cap: float) -> str | None:
 def _days(query: BoardQuestion, rows: Rows) -> Iterator[Listing]:
     """One listing per zone, place and plan, with the hours of each day as a strip."""
     question = query.question
-    which = "first" if question.first else "dirtiest"
+    order = "first" if question.first else "dirtiest"
     for key in dict.fromkeys((row["zone"], row["place"], row["plan"]) for row in rows):
-        own = [row for row in rows if (row["zone"], row["place"], row["plan"]) == key]
-        clock = CLOCK if max(len(row["hours"]) for row in own) == 24 else "steps"
+        of_key = [row for row in rows if (row["zone"], row["place"], row["plan"]) == key]
+        clock = CLOCK if max(len(row["hours"]) for row in of_key) == 24 else "steps"
         zone, place, plan = key
         yield Listing(
-            f"{zone}, {place}, by {question.main}, {plan}: the {which} days",
+            f"{zone}, {place}, by {question.main}, {plan}: the {order} days",
             (
                 Column("day", Kind.TEXT, head="day, UTC"),
                 Column("full_g", head="g in full"),
                 Column("degraded_share", Kind.SHARE, head="degraded"),
                 Column("strip", Kind.TEXT, head=clock),
             ),
-            table_of({**row, "strip": row["hours"].translate(STRIP)} for row in own),
+            table_of({**row, "strip": row["hours"].translate(STRIP)} for row in of_key),
         )
 
 

@@ -16,11 +16,11 @@ from wattlas.studies.board import (
     Ways,
     board_of,
     board_of_table,
-    problems_of,
+    board_problems,
     share_problem,
 )
 from wattlas.studies.menus import class_of
-from wattlas.studies.share_answer import BoardQuestion, Question
+from wattlas.studies.share_answer import BoardQuestion, ShareQuestion
 from wattlas.studies.shares import (
     cap_problems,
     persistence,
@@ -30,7 +30,7 @@ from wattlas.studies.shares import (
 )
 
 
-def query_of_table(file: Path, question: Question, green_share: float | None) -> BoardQuestion:
+def query_of_table(file: Path, question: ShareQuestion, green_share: float | None) -> BoardQuestion:
     """A question about zones of a table of hours, with flat demand.
 
     `green_share` is degraded over full energy. Raises InputError with everything that is wrong.
@@ -50,13 +50,15 @@ def query_of_table(file: Path, question: Question, green_share: float | None) ->
     return BoardQuestion(question, board, question.zones or board.zones, None, "", part)
 
 
-def query_of_scenario(world: Scenario, klass: str, question: Question, ways: Ways) -> BoardQuestion:
+def query_of_scenario(
+    world: Scenario, klass: str, question: ShareQuestion, ways: Ways
+) -> BoardQuestion:
     """A question about the clients of a class. Raises InputError with everything that is wrong."""
     chosen = class_of(world, klass).id
     problems = [
         *unknown_zones(question.zones, world.signals.zones),
         *cap_problems(question.cap_share, question.cap_g),
-        *problems_of(world, chosen, ways),
+        *board_problems(world, chosen, ways),
     ]
     if problems:
         raise InputError(problems)
@@ -78,12 +80,12 @@ def _read_forecast(query: BoardQuestion, file: Path) -> np.ndarray:
     board = query.board
     hours = Hours.range(str(board.utc[0]), len(board.utc), 24 / steps_per_day(board))
     read = read_intensities(file, hours)
-    own = board.zones if query.world is None else [r.zone for r in query.world.regions]
-    lacking = [zone for zone in dict.fromkeys(own) if zone not in read.zones]
+    zones = board.zones if query.world is None else [r.zone for r in query.world.regions]
+    lacking = [zone for zone in dict.fromkeys(zones) if zone not in read.zones]
     if lacking:
         what = f"lacks {', '.join(lacking)}"
         raise InputError([Problem("zone", what, "Add their forecasts.", str(file))])
-    rows = [read.zones.index(zone) for zone in own]
+    rows = [read.zones.index(zone) for zone in zones]
     forecast: np.ndarray = read.g_per_kwh[rows]
     return forecast
 
@@ -97,8 +99,8 @@ def with_designed_fallback(world: Scenario, klass: str, ways: Ways) -> tuple[Sce
 
     chosen = class_of(world, klass)
     terms = replace(world.terms, classes=(chosen.id,))
-    found = design_tiers(world, terms=terms, sensitive=False)
-    design = found.designs[0]
+    tier_design = design_tiers(world, terms=terms, sensitive=False)
+    design = tier_design.designs[0]
     if design.chosen is None:
         raise UsageError(
             f"no tier is worth offering for class {chosen.id}, because {design.verdict.reason}. "
@@ -107,5 +109,5 @@ def with_designed_fallback(world: Scenario, klass: str, ways: Ways) -> tuple[Sce
     at = design.chosen.contract.point
     late = float(design.service.latest_ms[at]) / design.service.latency_budget_ms
     factor = max(late * (1 + 1e-9), ways.latency_factor)
-    world = found.with_points((design.chosen.fallback,))
+    world = tier_design.with_points((design.chosen.fallback,))
     return world, replace(ways, green=design.chosen.fallback, latency_factor=factor)

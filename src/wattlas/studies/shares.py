@@ -16,7 +16,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
-from wattlas.studies.board import Ways, board_of, problems_of
+from wattlas.studies.board import Ways, board_of, board_problems
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
 from wattlas.tiers.ahead import PAST_DAYS, Ahead, Ledger, day_ahead, plan_ahead
 from wattlas.tiers.days import by_day
@@ -39,14 +39,14 @@ class ZoneShare:
     cap_g: float
     grams: Grams
     utc: np.ndarray
-    found: Share | None
+    by_rule: Share | None
     blind: Share | None
     least_g: float
 
     @property
     def verdict(self) -> str:
         """In words: what looking at carbon earns here, or what can be had at least."""
-        if self.found is None or self.blind is None:
+        if self.by_rule is None or self.blind is None:
             least = f"the least attainable is {self.least_g:.4g} g"
             if self.grams.baseline_g > 0:
                 least += f", {self.least_g / self.grams.baseline_g:.1%} of full service "
@@ -55,14 +55,14 @@ class ZoneShare:
                 return f"cannot be met: {least}"
             return f"no share keeps the cap over all requests, full and degraded: {least}"
         if self.rule == "blind":
-            return f"degrades {self.found.share:.1%} of the requests of every step"
-        return against_blind(self.found, self.blind)
+            return f"degrades {self.by_rule.share:.1%} of the requests of every step"
+        return against_blind(self.by_rule, self.blind)
 
     def by_day(self) -> dict[str, list[object]]:
         """Which steps of each day are served how, as `tiers.days.by_day`; nothing where unmet."""
-        if self.found is None:
+        if self.by_rule is None:
             return {"day": [], "degraded_share": [], "hours": []}
-        return by_day(self.found, self.utc, self.grams.requests)
+        return by_day(self.by_rule, self.utc, self.grams.requests)
 
 
 def shares(
@@ -86,15 +86,15 @@ def shares(
     Raises InputError with everything that is wrong.
     """
     ways = Ways() if ways is None else ways
-    problems = [*problems_of(scenario, klass, ways), *_choices(rules, places, cap_shares)]
+    problems = [*board_problems(scenario, klass, ways), *_choices(rules, places, cap_shares)]
     problems += unknown_zones(zones, scenario.signals.zones)
     if problems:
         raise InputError(problems)
     board = board_of(scenario, klass, ways)
-    return table_of(board, zones_of(board, zones), cap_shares, rules, places)
+    return share_columns(board, zones_of(board, zones), cap_shares, rules, places)
 
 
-def table_of(
+def share_columns(
     board: Board,
     zones: Sequence[str],
     cap_shares: Sequence[float] = CAP_SHARES,
@@ -134,7 +134,7 @@ def share_of(
     Raises InputError with everything that is wrong.
     """
     ways = Ways() if ways is None else ways
-    problems = [*problems_of(scenario, klass, ways), *_choices([rule], [place])]
+    problems = [*board_problems(scenario, klass, ways), *_choices([rule], [place])]
     problems += [*unknown_zones([zone], scenario.signals.zones), *cap_problems(cap_share, cap_g)]
     if problems:
         raise InputError(problems)
@@ -151,17 +151,17 @@ def zone_share(
     cap_share: float | None = None,
     cap_g: float | None = None,
     *,
-    of: Grams | None = None,
+    emitted: Grams | None = None,
 ) -> ZoneShare:
-    """As `share_of`, on a board that is there; `of` are its grams, where they are known."""
-    emitted = grams(board, zone, place) if of is None else of
+    """As `share_of`, on a board that is there; `emitted` are its grams, where they are known."""
+    emitted = grams(board, zone, place) if emitted is None else emitted
     cap = cap_of(emitted, cap_share, cap_g)
     return ZoneShare(
         rule=rule,
         cap_g=cap,
         grams=emitted,
         utc=board.utc,
-        found=_tried(emitted, cap, rule),
+        by_rule=_tried(emitted, cap, rule),
         blind=_tried(emitted, cap, "blind"),
         least_g=least_mean_g(emitted.full_g, emitted.green_g, emitted.requests),
     )
@@ -252,8 +252,8 @@ def _tried(emitted: Grams, cap: float, rule: str) -> Share | None:
 def _choices(
     rules: Sequence[str], places: Sequence[str], cap_shares: Sequence[float] = ()
 ) -> Iterator[Problem]:
-    for where, given, known in (("rules", rules, RULES), ("places", places, PLACES)):
-        for name in given:
+    for where, values, known in (("rules", rules, RULES), ("places", places, PLACES)):
+        for name in values:
             if name not in known:
                 yield Problem(where, f"`{name}` is none", f"Choose {', '.join(known)}.")
     for cap_share in cap_shares:

@@ -20,7 +20,7 @@ from wattlas.studies.brief import brief
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
-from wattlas.studies.meta import described, headline, limits, totals_dict
+from wattlas.studies.meta import described, headline, limit_sentences, totals_dict
 from wattlas.studies.plan_listings import notes
 
 
@@ -80,5 +80,5 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
             "static_share_of_saving": kept_usd(findings, "static_cost"),
             "hourly_table_share_of_saving": kept_usd(findings, "hourly_table_cost"),
         },
-        "limits": [*limits(scenario), *notes(best), *([ties] if ties else [])],
+        "limits": [*limit_sentences(scenario), *notes(best), *([ties] if ties else [])],
     }

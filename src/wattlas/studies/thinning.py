@@ -45,8 +45,8 @@ def mean_days(hourly: pl.DataFrame) -> pl.DataFrame:
 
     def mean(column: str) -> pl.Expr:
         value = pl.col(column)
-        there = weight.filter(value.is_not_null()).sum()
-        return pl.when(there > 0).then((value * weight).sum() / there).alias(column)
+        present = weight.filter(value.is_not_null()).sum()
+        return pl.when(present > 0).then((value * weight).sum() / present).alias(column)
 
     grouped = stamped.group_by(keys, maintain_order=True).agg(
         *(pl.col(c).sum() for c in sums), *(mean(c) for c in means)
@@ -71,6 +71,6 @@ def thin_surface(
     """A large surface at every second value of both axes, and the sentence that says so."""
     if surface.height <= MAX_SURFACE:
         return surface, ""
-    said = " and ".join(axis.removesuffix("_ms") for axis in axes)
-    rule = f"Shown is every second {said}; the folder's {table} table has all of them."
+    names = " and ".join(axis.removesuffix("_ms") for axis in axes)
+    rule = f"Shown is every second {names}; the folder's {table} table has all of them."
     return every_second(surface, keys, axes), rule

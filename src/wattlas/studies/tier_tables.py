@@ -54,8 +54,8 @@ def tier_table(
 def tier_tables(design: TierDesign) -> dict[str, Table]:
     """Every table of a design that needs nothing but it, by name; empty ones are left out."""
     registry.tables()
-    made = {name: _table(make, design) for name, make in _ROWS.items()}
-    return {name: table for name, table in made.items() if table is not None}
+    tables = {name: _table(make, design) for name, make in _ROWS.items()}
+    return {name: table for name, table in tables.items() if table is not None}
 
 
 def split_table(design: TierDesign) -> Table | None:
@@ -87,8 +87,8 @@ def menu_of_class(
     points = [o for o in whole.points if o.id in shown or usable is None or o.id in usable]
     extra = {o.id for o in points}
     points += [o for o in scenario.points if o.id in shown - extra]
-    made = menu(replace(klass, points=None), points)
-    return made.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue), base
+    class_menu = menu(replace(klass, points=None), points)
+    return class_menu.priced(base.usd_per_mwh, base.usd_per_gpu_h, base.pue), base
 
 
 def _table(make: MakeRows, design: TierDesign) -> Table | None:

@@ -175,7 +175,7 @@ def _fill(
     first: int,
     last: int,
 ) -> None:  # pragma: no cover
-    """Put the users into bins for fallbacks `first` to `last`; `held` (F, I, B, 2, 2 + K)."""
+    """Put the users into bins for fallbacks `first` to `last`; `binned` (F, I, B, 2, 2 + K)."""
     users, extra, top = felt.shape[0], weights.shape[0], binned.shape[2] - 1.000001
     at, lost = np.empty(BLOCK), np.empty(BLOCK)
     for f in range(first, last):

@@ -175,7 +175,7 @@ def saved(market: Market, contract: Contract) -> tuple[float, float]:
     return grams, usd
 
 
-def gain_usd(market: Market, contract: Contract) -> np.ndarray:
+def user_gain_usd(market: Market, contract: Contract) -> np.ndarray:
     """v_contract − v_standard of each user, the pull of the default not counted; USD, (U,)."""
     gain: np.ndarray = contract.discount * market.price_usd - lost_usd(market, contract)
     return gain
@@ -188,7 +188,9 @@ def margin_usd(market: Market, contract: Contract) -> float:
 
 def _felt_gains_usd(market: Market, contracts: tuple[Contract, ...]) -> list[np.ndarray]:
     """v_contract − v_standard of each user with the pull of the default counted, (U,) each."""
-    return [gain_usd(market, contract) - market.people.status_quo_usd for contract in contracts]
+    return [
+        user_gain_usd(market, contract) - market.people.status_quo_usd for contract in contracts
+    ]
 
 
 def choice(market: Market, contracts: tuple[Contract, ...]) -> np.ndarray:
@@ -275,7 +277,7 @@ class ContractSums:
 
 def contract_sums(market: Market, contract: Contract, rest: Beside) -> ContractSums:
     """Sums over every user, without bins."""
-    gain = gain_usd(market, contract)
+    gain = user_gain_usd(market, contract)
     requests = market.requests * adoption_probability(market, gain, rest)
     adopted = float(requests.sum())
     return ContractSums(

@@ -16,7 +16,7 @@ from wattlas.tiers.market import (
     Contract,
     Market,
     choice,
-    gain_usd,
+    user_gain_usd,
 )
 
 GROUPS = ("least green third", "middle third", "greenest third")
@@ -55,7 +55,7 @@ def segments(
     gains = np.stack(
         [
             np.zeros(len(market.requests)),
-            *(gain_usd(market, contract) for contract in contracts),
+            *(user_gain_usd(market, contract) for contract in contracts),
             -market.standing_usd,
         ],
         axis=1,

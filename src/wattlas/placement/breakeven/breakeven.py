@@ -96,26 +96,28 @@ def price_gap(move: Move) -> BreakEven:
     served = requests(move)
     count = float(served.sum())
     gap = move.series(move.origin.price_usd_per_mwh) - move.series(move.away.price_usd_per_mwh)
-    now = float(served @ gap) / count if count else float(gap.mean())
+    stated = float(served @ gap) / count if count else float(gap.mean())
     slope = move.origin.pue * move.it_kwh * count / KWH_PER_MWH
-    return _root(move, Quantity.PRICE_GAP, gain_usd(move) - slope * now, slope, now, least=None)
+    return _root(
+        move, Quantity.PRICE_GAP, gain_usd(move) - slope * stated, slope, stated, least=None
+    )
 
 
 def carbon_price(move: Move) -> BreakEven:
     """γ*: internal carbon price at which the move just pays, USD/t."""
     slope = float(requests(move) @ saving(move).carbon_t) - move.one_off_t
     alpha = gain_usd(replace(move, carbon_price_usd_per_t=0.0))
-    now = move.carbon_price_usd_per_t
-    return _root(move, Quantity.CARBON_PRICE, alpha, slope, now, least=0.0)
+    stated = move.carbon_price_usd_per_t
+    return _root(move, Quantity.CARBON_PRICE, alpha, slope, stated, least=0.0)
 
 
 def payload(move: Move) -> BreakEven:
     """b*: bytes per request at which egress eats the gain."""
     egress = move.series(move.origin.egress_usd_per_gb) - move.series(move.away.egress_usd_per_gb)
     slope = float(requests(move) @ egress) / BYTES_PER_GB
-    now = move.payload_bytes
+    stated = move.payload_bytes
     alpha = gain_usd(replace(move, payload_bytes=0.0))
-    return _root(move, Quantity.PAYLOAD, alpha, slope, now, least=0.0)
+    return _root(move, Quantity.PAYLOAD, alpha, slope, stated, least=0.0)
 
 
 def state(move: Move) -> BreakEven:
@@ -126,12 +128,12 @@ def state(move: Move) -> BreakEven:
 
 
 def _constant_stay(move: Move, per_hour: float, once: float) -> BreakEven:
-    now = move.horizon_h if move.stay_h is None else move.stay_h
+    stay = move.horizon_h if move.stay_h is None else move.stay_h
     if per_hour <= 0.0:
         return BreakEven(
-            Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, _why_never(move), now=now
+            Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, _why_never(move), now=stay
         )
-    return _root(move, Quantity.STAY, -once, per_hour, now, least=0.0)
+    return _root(move, Quantity.STAY, -once, per_hour, stay, least=0.0)
 
 
 def _accumulated_stay(move: Move, per_hour: np.ndarray, once: float) -> BreakEven:
@@ -140,11 +142,11 @@ def _accumulated_stay(move: Move, per_hour: np.ndarray, once: float) -> BreakEve
     end = np.cumsum(hours)
     balance = np.cumsum(per_hour * hours) - once
     paid = np.flatnonzero(balance > 0.0)
-    now = move.horizon_h if move.stay_h is None else move.stay_h
+    stay = move.horizon_h if move.stay_h is None else move.stay_h
     best = int(balance.argmax())
     if not len(paid):
         return BreakEven(
-            quantity, None, quantity.unit, Verdict.NEVER, _short(move, balance), now=now
+            quantity, None, quantity.unit, Verdict.NEVER, _short(move, balance), now=stay
         )
     first = int(paid[0])
     owed = once if first == 0 else -float(balance[first - 1])
@@ -156,36 +158,36 @@ def _accumulated_stay(move: Move, per_hour: np.ndarray, once: float) -> BreakEve
         reason += f"; loses again at {_figure(float(end[lost[0]]))} h"
     if best < len(balance) - 1:
         reason += f"; the best stay is {_figure(float(end[best]))} h, {_figure(balance[best])} USD"
-    pays = gain_usd(replace(move, stay_h=now)) > 0.0
+    pays = gain_usd(replace(move, stay_h=stay)) > 0.0
     verdict = Verdict.PAYS if pays else Verdict.LOSES
-    return BreakEven(quantity, value, quantity.unit, verdict, reason, Side.ABOVE, now)
+    return BreakEven(quantity, value, quantity.unit, verdict, reason, Side.ABOVE, stay)
 
 
 def _root(
-    move: Move, quantity: Quantity, alpha: float, beta: float, now: float, least: float | None
+    move: Move, quantity: Quantity, alpha: float, beta: float, stated: float, least: float | None
 ) -> BreakEven:
     """Where alpha + beta·q changes its sign, for q ≥ least (None: for any q)."""
     unit = quantity.unit
     if beta == 0.0:
-        return _flat(move, quantity, alpha, now)
+        return _flat(move, quantity, alpha, stated)
     value = -alpha / beta + 0.0
     side = Side.ABOVE if beta > 0.0 else Side.BELOW
     below = least is not None and (value < least or (value == least and side is Side.BELOW))
     if below:
         verdict = Verdict.ALWAYS if side is Side.ABOVE else Verdict.NEVER
-        return BreakEven(quantity, None, unit, verdict, _why(move, quantity, verdict), now=now)
-    found = BreakEven(quantity, value, unit, Verdict.PAYS, "", side, now)
-    verdict = Verdict.PAYS if found.pays_at(now) else Verdict.LOSES
-    reason = f"pays {side} {_figure(value)} {unit}; it is {_figure(now)} {unit}"
-    return replace(found, verdict=verdict, reason=reason)
+        return BreakEven(quantity, None, unit, verdict, _why(move, quantity, verdict), now=stated)
+    root = BreakEven(quantity, value, unit, Verdict.PAYS, "", side, stated)
+    verdict = Verdict.PAYS if root.pays_at(stated) else Verdict.LOSES
+    reason = f"pays {side} {_figure(value)} {unit}; it is {_figure(stated)} {unit}"
+    return replace(root, verdict=verdict, reason=reason)
 
 
-def _flat(move: Move, quantity: Quantity, alpha: float, now: float) -> BreakEven:
+def _flat(move: Move, quantity: Quantity, alpha: float, stated: float) -> BreakEven:
     verdict = Verdict.ALWAYS if alpha > 0.0 else Verdict.NEVER
     reason = f"always: {_IDLE[quantity]}, and the move pays"
     if verdict is Verdict.NEVER:
         reason = f"{_why(move, quantity, verdict)}; {_IDLE[quantity]}"
-    return BreakEven(quantity, None, quantity.unit, verdict, reason, now=now)
+    return BreakEven(quantity, None, quantity.unit, verdict, reason, now=stated)
 
 
 _IDLE = {

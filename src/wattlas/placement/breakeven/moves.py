@@ -193,12 +193,12 @@ def move_between(
     """
     k = _index("class", class_id, [c.id for c in scenario.classes])
     h, r = (_index("region", x, [y.id for y in scenario.regions]) for x in (from_region, to_region))
-    who = np.arange(len(scenario.metros))
+    metros = np.arange(len(scenario.metros))
     if metro_id is not None:
-        who = np.array([_index("metro", metro_id, [m.id for m in scenario.metros])])
+        metros = np.array([_index("metro", metro_id, [m.id for m in scenario.metros])])
     klass = scenario.classes[k]
-    demand = scenario.demand_per_h[who, k]
-    egress = [_egress(scenario, who, demand, at) for at in (h, r)]
+    demand = scenario.demand_per_h[metros, k]
+    egress = [_egress(scenario, metros, demand, at) for at in (h, r)]
     volume, busiest = demand.sum(axis=0), float(demand.sum(axis=0).max())
     move = Move(
         origin=_place(scenario, h, egress[0]),
@@ -213,7 +213,7 @@ def move_between(
         step_hours=scenario.hours.hours,
         stay_h=stay_h,
     )
-    point = _point(scenario, klass, move, (h, r), who, point_id)
+    point = _point(scenario, klass, move, (h, r), metros, point_id)
     gpu_h = klass.gpu_h(point)
     starts = [_start(scenario, point, r, first=True)]
     starts += [_start(scenario, point, h, first=False)] if returns else []
@@ -243,11 +243,11 @@ def _place(scenario: Scenario, r: int, egress: np.ndarray) -> Place:
     )
 
 
-def _egress(scenario: Scenario, who: np.ndarray, demand: np.ndarray, r: int) -> np.ndarray:
+def _egress(scenario: Scenario, metros: np.ndarray, demand: np.ndarray, r: int) -> np.ndarray:
     """Egress price to a region, averaged over the metros as they ask, USD/GB, shape (T,)."""
-    price = scenario.network.egress_usd_per_gb[scenario.metro_node[who], r]
+    price = scenario.network.egress_usd_per_gb[scenario.metro_node[metros], r]
     total = demand.sum(axis=0)
-    share = np.where(total > 0.0, demand / np.where(total > 0.0, total, 1.0), 1.0 / len(who))
+    share = np.where(total > 0.0, demand / np.where(total > 0.0, total, 1.0), 1.0 / len(metros))
     mean: np.ndarray = price[0] + (price - price[0]) @ share
     return mean
 
@@ -282,7 +282,7 @@ def _point(
     klass: WorkloadClass,
     move: Move,
     regions: tuple[int, int],
-    who: np.ndarray,
+    metros: np.ndarray,
     wanted: str | None,
 ) -> OperatingPoint:
     """The point named, or the cheapest at origin that the class may use and both regions run.
@@ -294,12 +294,12 @@ def _point(
         return scenario.points[_index("operating point", wanted, [p.id for p in scenario.points])]
     places = [scenario.regions[r] for r in regions]
     k = scenario.classes.index(klass)
-    closed = feasibility(scenario).closed[who, k][:, regions]
-    asks = (scenario.demand_per_h[who, k] > 0).any(axis=1)
-    here = asks if asks.any() else np.ones_like(asks)
+    closed = feasibility(scenario).closed[metros, k][:, regions]
+    asks = (scenario.demand_per_h[metros, k] > 0).any(axis=1)
+    counted = asks if asks.any() else np.ones_like(asks)
     unusable = int(Closed.POINT | Closed.ACCURACY | Closed.VARIANT)
-    may = ~((closed[here] & unusable) != 0).any(axis=(0, 1))
-    in_time = may & ~((closed[here] & int(Closed.LATENCY)) != 0).any(axis=(0, 1))
+    may = ~((closed[counted] & unusable) != 0).any(axis=(0, 1))
+    in_time = may & ~((closed[counted] & int(Closed.LATENCY)) != 0).any(axis=(0, 1))
     able = [scenario.points[o] for o in np.flatnonzero(in_time if in_time.any() else may)]
     if not able:
         raise UsageError(

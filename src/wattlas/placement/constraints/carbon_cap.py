@@ -23,19 +23,21 @@ class CarbonByWindow(Constraint):
 
     def limits(self, instance: Instance) -> list[Limit]:
         """One limit per cap and window."""
-        hours, measure, made = instance.scenario.hours, carbon(instance), []
+        hours, measure, caps = instance.scenario.hours, carbon(instance), []
         for cap in instance.scenario.carbon_caps:
             label = window_of(hours.utc, cap.window)
             for steps in windows(hours, cap.window):
                 tonnes = cap.t_by_window.get(str(label[steps[0]]))
                 if tonnes is not None:
-                    made.append(Limit(self.name, cap.id, measure, tonnes, steps))
-        return made
+                    caps.append(Limit(self.name, cap.id, measure, tonnes, steps))
+        return caps
 
     def window(self, scenario: Scenario) -> Window | None:
         """The longest window of a cap."""
-        held = {cap.window for cap in scenario.carbon_caps}
-        return next((each for each in (Window.ALL, Window.MONTH, Window.DAY) if each in held), None)
+        windows = {cap.window for cap in scenario.carbon_caps}
+        return next(
+            (window for window in (Window.ALL, Window.MONTH, Window.DAY) if window in windows), None
+        )
 
     def present(self, scenario: Scenario) -> bool:
         """Whether there is any cap."""

@@ -95,19 +95,21 @@ class DegradedShare(Constraint):
 
     def limits(self, instance: Instance) -> list[Limit]:
         """One limit per cap over longer windows and window."""
-        made = []
+        caps = []
         for cap in caps_on_sources(instance, hourly=False):
             measure, counted = cap.excess(instance), cap.demand(instance) * instance.hours
-            made += [
+            caps += [
                 Limit(self.name, cap.cap.id, measure, 0.0, steps, cap.cap.share_max, counted)
                 for steps in windows(instance.scenario.hours, cap.cap.window)
             ]
-        return made
+        return caps
 
     def window(self, scenario: Scenario) -> Window | None:
         """The longest window of a cap."""
-        held = {cap.window for cap in scenario.share_caps}
-        return next((each for each in (Window.ALL, Window.MONTH, Window.DAY) if each in held), None)
+        windows = {cap.window for cap in scenario.share_caps}
+        return next(
+            (window for window in (Window.ALL, Window.MONTH, Window.DAY) if window in windows), None
+        )
 
     def present(self, scenario: Scenario) -> bool:
         """Whether there is any cap."""

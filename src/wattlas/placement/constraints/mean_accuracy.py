@@ -46,8 +46,8 @@ class MeanAccuracy(Constraint):
         """The same rows: accuracy is of a point, wherever it runs."""
         coef = np.zeros((rows.count, *instance.energy_kwh.shape))
         for k in np.flatnonzero(~np.isnan(instance.mean_accuracy_min)):
-            own = instance.klass == k
-            coef[k, own] = instance.excess[own]
+            of_class = instance.klass == k
+            coef[k, of_class] = instance.excess[of_class]
         return EngineRows(coef, rows.lower)
 
     def present(self, scenario: Scenario) -> bool:

@@ -60,15 +60,15 @@ class ObjectiveCap(Constraint):
         of_baseline = [1.0 if use is None else float(use[steps].sum()) for steps in parts]
         factor = of_baseline if cap.relative else [1.0] * len(parts)
         return [
-            Limit(self.name, cap.on, measure, cap.bound * each, steps)
-            for each, steps in zip(factor, parts, strict=True)
+            Limit(self.name, cap.on, measure, cap.bound * share, steps)
+            for share, steps in zip(factor, parts, strict=True)
         ]
 
     def window(self, scenario: Scenario) -> Window | None:
         """That of the objective."""
         window = scenario.objective.window
-        given = given_cap(scenario.objective) is not None and window is not Window.HOUR
-        return window if given else None
+        coupled = given_cap(scenario.objective) is not None and window is not Window.HOUR
+        return window if coupled else None
 
     def present(self, scenario: Scenario) -> bool:
         """Whether the objective has a cap."""

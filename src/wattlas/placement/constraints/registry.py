@@ -48,15 +48,15 @@ def by_name(name: str) -> Constraint:
 
 def hourly_rows(instance: Instance) -> dict[str, HourlyRows]:
     """The rows of every hour that bind at all, by the name of their constraint."""
-    return {name: rows for name, rows in _made(instance).items() if rows.bound().any()}
+    return {name: rows for name, rows in _built(instance).items() if rows.bound().any()}
 
 
 def row_counts(instance: Instance) -> dict[str, int]:
     """Rows of each constraint of an hour, free ones counted: the shape of its prices."""
-    return {name: rows.count for name, rows in _made(instance).items()}
+    return {name: rows.count for name, rows in _built(instance).items()}
 
 
-def _made(instance: Instance) -> dict[str, HourlyRows]:
+def _built(instance: Instance) -> dict[str, HourlyRows]:
     """The rows of every constraint that has any, made once for an instance and what is obeyed."""
     obeyed_now = tuple(_ALL)
     if obeyed_now not in instance.derived:
@@ -68,8 +68,8 @@ def _made(instance: Instance) -> dict[str, HourlyRows]:
 
 def rows_by_constraint(instance: Instance) -> list[tuple[Constraint, HourlyRows | None]]:
     """Every constraint with its rows of every hour, free ones too; None where it has none."""
-    made = _made(instance)
-    return [(constraint, made.get(constraint.name)) for constraint in _ALL]
+    rows = _built(instance)
+    return [(constraint, rows.get(constraint.name)) for constraint in _ALL]
 
 
 def window_limits(instance: Instance) -> list[Limit]:
@@ -79,8 +79,8 @@ def window_limits(instance: Instance) -> list[Limit]:
 
 def links(scenario: Scenario) -> list[Link]:
     """Everything that ties an hour to the one before."""
-    made = (constraint.link(scenario) for constraint in _ALL)
-    return [link for link in made if link is not None]
+    by_constraint = (constraint.link(scenario) for constraint in _ALL)
+    return [link for link in by_constraint if link is not None]
 
 
 def linked(instance: Instance, flows: SourceFlows, unit: str) -> np.ndarray:
@@ -121,8 +121,10 @@ def coupling(scenario: Scenario) -> Window | None:
 
     Limits over different windows are together where the longest of them is; months hold days.
     """
-    held = {constraint.window(scenario) for constraint in _ALL}
-    return next((each for each in (Window.ALL, Window.MONTH, Window.DAY) if each in held), None)
+    windows = {constraint.window(scenario) for constraint in _ALL}
+    return next(
+        (window for window in (Window.ALL, Window.MONTH, Window.DAY) if window in windows), None
+    )
 
 
 def ties_demands(instance: Instance) -> bool:

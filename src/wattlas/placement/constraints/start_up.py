@@ -63,8 +63,8 @@ def starts_of(scenario: Scenario, points: Sequence[OperatingPoint]) -> Starts:
     if frictions.carry_weights:
         for point in points:
             m = kinds.index((point.variant, point.accelerators))
-            each = point.weights_bytes / BYTES_PER_GB / point.accelerators
-            carried_gb[m] = max(carried_gb[m], each)
+            gb_per_gpu = point.weights_bytes / BYTES_PER_GB / point.accelerators
+            carried_gb[m] = max(carried_gb[m], gb_per_gpu)
     inbound = scenario.network.egress_usd_per_gb.mean(axis=0)
     usd = base[:, None] + inbound[:, None] * carried_gb[None, :]
     return Starts(usd, frictions.start_kwh_per_gpu_h)
@@ -173,8 +173,8 @@ def holding(layout: Layout) -> Rows:
 def starting(layout: Layout) -> Rows:
     """v[h] ≥ u[h] − u[h−1], v ≥ 0; before the first step u is what the scenario's start says."""
     before, u = StartUpLink().before(layout), layout.column("u")
-    each = np.arange(u.shape[1])
-    return rise_rows("starting", each, u, layout.column("v"), before, layout.follows)
+    places = np.arange(u.shape[1])
+    return rise_rows("starting", places, u, layout.column("v"), before, layout.follows)
 
 
 @register
@@ -198,8 +198,8 @@ class StartUp(Constraint):
 
     def relaxed(self, scenario: Scenario) -> Scenario:
         """Starting is free; what else is charged stays."""
-        kept = scenario.frictions
-        free = Frictions(move_state=kept.move_state, initial=kept.initial)
+        frictions = scenario.frictions
+        free = Frictions(move_state=frictions.move_state, initial=frictions.initial)
         return replace(scenario, frictions=free)
 
     def no_worse(

@@ -52,7 +52,7 @@ class StateMoveLink(LevelLink):
 
     def level(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
         """Requests/h of sticky sources in each region, (S', R, T)."""
-        of_sticky: np.ndarray = requests(instance, flows)[sticky(instance)]
+        of_sticky: np.ndarray = requests_by_region(instance, flows)[sticky(instance)]
         return of_sticky
 
     def per_rise(self, instance: Instance, unit: str) -> np.ndarray:
@@ -61,7 +61,7 @@ class StateMoveLink(LevelLink):
         return price
 
 
-def requests(instance: Instance, flows: SourceFlows) -> np.ndarray:
+def requests_by_region(instance: Instance, flows: SourceFlows) -> np.ndarray:
     """Requests/h of each source in each region, (S, R, T)."""
     shape = (instance.sources, len(instance.capacity), instance.demand.shape[1])
     on = flows.where(flows.served)
@@ -79,8 +79,8 @@ def moving(layout: Layout) -> Rows:
     keep = np.flatnonzero(columns.served & moved[columns.source])
     row = rank[columns.source[keep]] * len(instance.capacity) + columns.region[keep]
     before = StateMoveLink().before(layout)
-    now = layout.column("x")[:, keep]
-    return rise_rows("moving", row, now, layout.column("y"), before, layout.follows)
+    share = layout.column("x")[:, keep]
+    return rise_rows("moving", row, share, layout.column("y"), before, layout.follows)
 
 
 @register

@@ -118,8 +118,8 @@ class _Proof:
         total_size = max(abs(total), _TINY)
         residuals["limits"], slack_limits = self._limits()
         residuals["slackness"] = max(residuals["slackness"], slack_limits / total_size)
-        worth = np.where(instance.demand > 0, demand_price, 0.0) * instance.demand
-        bound = float((worth.sum(axis=0) + paid) @ instance.hours)
+        value = np.where(instance.demand > 0, demand_price, 0.0) * instance.demand
+        bound = float((value.sum(axis=0) + paid) @ instance.hours)
         bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
         return Certificate(
             total, bound, (total - bound) / total_size, residuals, self._by_metro(demand_price)
@@ -233,10 +233,10 @@ class _Proof:
 
     def _usable(self, rows: HourlyRows) -> np.ndarray:
         """The most that all demand could make of each row's activity, (J, T): no more is bought."""
-        each = np.zeros((rows.count, self.instance.sources))
+        row_values = np.zeros((rows.count, self.instance.sources))
         source = self.instance.columns.source[rows.column]
-        np.maximum.at(each, (rows.row, source), rows.value)
-        return np.asarray(each @ self.instance.demand)
+        np.maximum.at(row_values, (rows.row, source), rows.value)
+        return np.asarray(row_values @ self.instance.demand)
 
     def _demand(self) -> float:
         """|Σ x − demand| over the largest demand of the hour."""

@@ -18,7 +18,7 @@ from wattlas.placement.constraints.registry import constraints, hourly_rows
 from wattlas.placement.hour import highs
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, demand, hourly
+from wattlas.placement.problem.lp import Layout, demand, hourly_block
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.words import NAMED, listed, who
 
@@ -105,7 +105,7 @@ def _blocks(instance: Instance) -> tuple[list[Rows], list[tuple[str, int]]]:
     constraint_blocks = [
         (rows, block)
         for rows in hourly_rows(instance).values()
-        if (block := hourly(layout, rows)) is not None
+        if (block := hourly_block(layout, rows)) is not None
     ]
     names = [
         (rows.name, int(j)) for rows, _ in constraint_blocks for j in np.flatnonzero(rows.bound())

@@ -114,17 +114,17 @@ class ClosedForm:
     ) -> Solution:
         """The steps where each source's best place fits; the others are left."""
         instance, slots = problem.instance, Slots.of(problem.instance)
-        parts, left = [], []
+        parts, unsolved = [], []
         for chunk in slots.chunks(steps):
             best = slots.best(problem.measure, problem.tie, chunk)[0]
             fits = _fits(problem, slots, chunk, best)
-            left.append(chunk[~fits])
+            unsolved.append(chunk[~fits])
             at, source = np.nonzero((instance.demand[:, chunk] * fits > 0).T)
             slot = best[source, at]
             region, point = slots.region[source, slot], slots.point[source, slot]
             value = instance.demand[source, chunk[at]]
             parts.append(SourceFlows(chunk[at], source, region, point, value))
-        rest = np.concatenate(left) if left else np.zeros(0, np.int64)
+        rest = np.concatenate(unsolved) if unsolved else np.zeros(0, np.int64)
         return Solution(join(parts), no_duals(instance), left=rest)
 
 

@@ -40,11 +40,11 @@ def solve_hours(
     few = pruned(instance, (measure,) if tie is None else (measure, tie), steps)
     problem = HourProblem(few, measure, tie)
     parts = [unsolved(few)]
-    left = steps
-    for each in _chain(problem, steps, solver):
-        if len(left) and each.takes(problem, left) and _pays(each, problem, left, solver):
-            parts.append(each.solve(problem, left, memory))
-            left = parts[-1].left
+    rest = steps
+    for candidate in _chain(problem, steps, solver):
+        if len(rest) and candidate.takes(problem, rest) and _pays(candidate, problem, rest, solver):
+            parts.append(candidate.solve(problem, rest, memory))
+            rest = parts[-1].left
     whole = join_steps(parts)
     rows, columns, nonzeros = problem.size()
     info = replace(
@@ -54,7 +54,7 @@ def solve_hours(
         columns=columns,
         nonzeros=nonzeros,
     )
-    return replace(whole, left=left, info=info)
+    return replace(whole, left=rest, info=info)
 
 
 def feasible(instance: Instance, steps: np.ndarray) -> bool:
@@ -64,10 +64,10 @@ def feasible(instance: Instance, steps: np.ndarray) -> bool:
     first = _chain(problem, steps, None)[0]
     if first is not ENGINE or not first.takes(problem, steps):
         return not len(solve_hours(instance, nothing, None, steps).infeasible)
-    left = first.solve(problem, steps).left
+    unsolved = first.solve(problem, steps).left
     return not any(
-        len(solve_hours(instance, nothing, None, left[n : n + 1]).infeasible)
-        for n in range(len(left))
+        len(solve_hours(instance, nothing, None, unsolved[n : n + 1]).infeasible)
+        for n in range(len(unsolved))
     )
 
 
@@ -91,9 +91,11 @@ def _chain(problem: HourProblem, steps: np.ndarray, solver: Solver | None) -> Se
     return chain[word]
 
 
-def _pays(each: HourSolver, problem: HourProblem, steps: np.ndarray, solver: Solver | None) -> bool:
+def _pays(
+    candidate: HourSolver, problem: HourProblem, steps: np.ndarray, solver: Solver | None
+) -> bool:
     """Whether the engine, which has to be loaded, is worth it where nobody asked for it."""
-    if each is not ENGINE or problem.instance.tactics.hour:
+    if candidate is not ENGINE or problem.instance.tactics.hour:
         return True
     word = problem.instance.scenario.solver if solver is None else solver
     return word is Solver.ENGINE or worth_it(problem.instance, len(steps))

@@ -75,13 +75,13 @@ def renumbered(basis: Basis, before: np.ndarray, after: np.ndarray) -> Basis:
     sources = np.arange(len(before))[:, None]
     at = np.full((len(before), 1 + max(int(before.max()), int(after.max()))), -1, dtype=np.int32)
     at[sources, after] = np.arange(after.shape[1])
-    now = at[sources, before]
+    place = at[sources, before]
 
     def moved(source: np.ndarray, column: np.ndarray) -> np.ndarray:
         served = (source >= 0) & (column[..., 0] >= 0)
-        point = np.where(served, now[source, np.where(served, column[..., 0], 0)], -1)
-        kept = np.where((source < 0) | (point >= 0), column[..., 1], -1)
-        return np.stack([point, kept], axis=-1).astype(np.int32)
+        point = np.where(served, place[source, np.where(served, column[..., 0], 0)], -1)
+        column_to = np.where((source < 0) | (point >= 0), column[..., 1], -1)
+        return np.stack([point, column_to], axis=-1).astype(np.int32)
 
     owner = basis.basics[..., 0]
     columns = moved(owner, basis.basics[..., 1:])
@@ -116,8 +116,8 @@ class Engine:
         threads = 2 if len(steps) >= THREADED else 1
         whole, places = program(problem)
         narrow, point_of = compact(whole)
-        kept: Bases | None = None if memory is None else memory.get(self.name)
-        start = None if kept is None else kept.for_steps(steps, point_of)
+        bases: Bases | None = None if memory is None else memory.get(self.name)
+        start = None if bases is None else bases.for_steps(steps, point_of)
         if problem.tie is not None:
             tied = compact(with_measure(whole, places.surplus, with_tie(problem)))[0]
             start = solve_program(
@@ -128,12 +128,12 @@ class Engine:
         )
         if memory is not None:
             memory[self.name] = Bases(steps, answer.basis, point_of)
-        left = steps[answer.status != OPTIMAL]
-        solved = len(steps) - len(left)
+        unsolved = steps[answer.status != OPTIMAL]
+        solved = len(steps) - len(unsolved)
         return Solution(
-            flows_of(places.surplus.without(answer), steps, point_of),
+            source_flows(places.surplus.without(answer), steps, point_of),
             places.duals(problem.instance, answer, steps),
-            left=left,
+            left=unsolved,
             info=SolveInfo(solver="", engine_hours=solved, programs=solved),
         )
 
@@ -145,7 +145,7 @@ def _has_form(part: EngineRows | None, rows: HourlyRows, steps: np.ndarray) -> b
     return bool(np.isfinite(part.lower[np.ix_(np.flatnonzero(rows.bound(steps)), steps)]).all())
 
 
-def flows_of(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray) -> SourceFlows:
+def source_flows(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray) -> SourceFlows:
     """What the engine found as flows of the instance."""
     hour = np.repeat(steps, np.diff(answer.indptr))
     keep = answer.value > 0
@@ -204,7 +204,7 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
             at += len(bound)
     shape, hours = instance.energy_kwh.shape, instance.demand.shape[1]
     tidy = np.ascontiguousarray
-    made = HourlyProgram(
+    built = HourlyProgram(
         demand=tidy(instance.demand, dtype=np.float64),
         energy_kwh=tidy(instance.energy_kwh, dtype=np.float64),
         gpu_h=tidy(instance.gpu_h, dtype=np.float64),
@@ -217,7 +217,7 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
         row_lower=np.concatenate(lower) if lower else np.zeros((0, hours)),
     )
     surplus = Surplus.of(problem)
-    return surplus.added(made, measure), Places(tuple(coupling), capacity, surplus)
+    return surplus.added(built, measure), Places(tuple(coupling), capacity, surplus)
 
 
 def with_measure(whole: HourlyProgram, surplus: Surplus, measure: Measure) -> HourlyProgram:
@@ -242,11 +242,11 @@ def compact(whole: HourlyProgram) -> tuple[HourlyProgram, np.ndarray]:
 
     A class uses few of all points, and what the engine scans is as wide as the points are many.
     """
-    used = whole.allowed.any(axis=1)
-    width = max(int(used.sum(axis=1).max(initial=0)), 1)
-    point_of = np.argsort(~used, axis=1, kind="stable")[:, :width]
-    if width == used.shape[1] or whole.per_gpu_h is not None:
-        return whole, np.broadcast_to(np.arange(used.shape[1]), used.shape)
+    active = whole.allowed.any(axis=1)
+    width = max(int(active.sum(axis=1).max(initial=0)), 1)
+    point_of = np.argsort(~active, axis=1, kind="stable")[:, :width]
+    if width == active.shape[1] or whole.per_gpu_h is not None:
+        return whole, np.broadcast_to(np.arange(active.shape[1]), active.shape)
     by_place = point_of[:, None, :]
     tidy = np.ascontiguousarray
     narrow = replace(

@@ -155,7 +155,7 @@ def _rows_hold_nothing(solver: Any) -> bool:
     return bool((lower <= 0).all() and (upper >= 0).all())
 
 
-def _status(found: Any) -> Status:
+def _status(model_status: Any) -> Status:
     """One table from HiGHS's model status to ours."""
     import highspy
 
@@ -168,4 +168,4 @@ def _status(found: Any) -> Status:
         known.kIterationLimit: Status.LIMIT,
         known.kModelEmpty: Status.OPTIMAL,
     }
-    return table.get(found, Status.FAILED)
+    return table.get(model_status, Status.FAILED)

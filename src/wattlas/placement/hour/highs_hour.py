@@ -72,7 +72,7 @@ class HourProgram:
         self.size = self._size()
         largest = [block.largest(self.size) for block in blocks]
         blocks = self._with_surplus(blocks, largest)
-        factors = [1.0 / np.where(each > 0, each, 1.0) for each in largest]
+        factors = [1.0 / np.where(most > 0, most, 1.0) for most in largest]
         blocks = [b.times(f, self.size) for b, f in zip(blocks, factors, strict=True)]
         self.factor = np.concatenate(factors)
         n = len(self.size)
@@ -104,12 +104,12 @@ class HourProgram:
         out = [blocks[0]]
         for block, rows, most in zip(blocks[1:], self.problem.rows.values(), largest[1:],
                                      strict=True):  # fmt: skip
-            kept, first = self.kept[rows.name], len(self.size)
-            at = np.flatnonzero(np.isin(kept, rows.elastic))
+            bounded, first = self.kept[rows.name], len(self.size)
+            at = np.flatnonzero(np.isin(bounded, rows.elastic))
             if len(at):
                 self.size = np.append(self.size, np.where(most[at] > 0, most[at], 1.0))
-                own = slice(first, len(self.size))
-                self.elastic.append((rows, kept[at], own))
+                places = slice(first, len(self.size))
+                self.elastic.append((rows, bounded[at], places))
                 block = _with_columns(block, at, np.arange(first, len(self.size)))
             out.append(block)
         return out
@@ -121,8 +121,8 @@ class HourProgram:
         demand would be rounding; counted in demands, what it costs would be. The root shares the
         loss between both.
         """
-        asked = np.maximum((self.instance.demand > 0).sum(axis=1), 1)
-        typical = self.instance.demand.sum(axis=1) / asked
+        steps = np.maximum((self.instance.demand > 0).sum(axis=1), 1)
+        typical = self.instance.demand.sum(axis=1) / steps
         relative = typical / max(float(typical.max(initial=0.0)), 1e-300)
         root = np.sqrt(np.where(relative > 0, relative, 1.0))
         return np.asarray(root[self.columns.source])
@@ -176,12 +176,12 @@ class HourProgram:
         """The duals of one hour by constraint; those of the wrong sign are rounding."""
         at = self.instance.sources
         for name, rows in self.problem.rows.items():
-            kept = self.kept[name]
-            own = dual[at : at + len(kept)]
-            own = np.where(np.isfinite(rows.lower[kept, t]), own, np.minimum(own, 0.0))
-            own = np.where(np.isfinite(rows.upper[kept, t]), own, np.maximum(own, 0.0))
-            duals[name][kept, t] = own
-            at += len(kept)
+            bounded = self.kept[name]
+            price = dual[at : at + len(bounded)]
+            price = np.where(np.isfinite(rows.lower[bounded, t]), price, np.minimum(price, 0.0))
+            price = np.where(np.isfinite(rows.upper[bounded, t]), price, np.maximum(price, 0.0))
+            duals[name][bounded, t] = price
+            at += len(bounded)
 
     def _bound(self, t: int, scale: float) -> None:
         """This step's demand and the bounds of every row, scaled."""
@@ -194,11 +194,13 @@ class HourProgram:
         self.lower, self.upper = np.concatenate(lower) * factor, np.concatenate(upper) * factor
         index = np.arange(self.row_count, dtype=np.int32)
         self.solver.changeRowsBounds(self.row_count, index, self.lower, self.upper)
-        for known, kept, own in self.elastic:
+        for known, bounded, places in self.elastic:
             assert known.surplus is not None
-            self.top[own] = known.surplus[kept, t] * scale / self.size[own]
-            count = own.stop - own.start
-            self.solver.changeColsBounds(count, self.index[own], self.zero[own], self.top[own])
+            self.top[places] = known.surplus[bounded, t] * scale / self.size[places]
+            count = places.stop - places.start
+            self.solver.changeColsBounds(
+                count, self.index[places], self.zero[places], self.top[places]
+            )
 
     def _run(self, cost: np.ndarray) -> highs.Answer:
         self.programs += 1
@@ -261,11 +263,11 @@ def columns_to_flows(instance: Instance, x: np.ndarray, t: int) -> SourceFlows:
     total = np.bincount(source, weights=clean, minlength=instance.sources)
     factor = np.divide(demanded, total, out=np.zeros_like(demanded), where=total > 0)
     exact = clean * factor[source]
-    used = np.flatnonzero(exact > 0)
+    positive = np.flatnonzero(exact > 0)
     return SourceFlows(
-        np.full(len(used), t, dtype=np.int64),
-        source[used],
-        columns.region[used],
-        columns.point[used],
-        exact[used],
+        np.full(len(positive), t, dtype=np.int64),
+        source[positive],
+        columns.region[positive],
+        columns.point[positive],
+        exact[positive],
     )

@@ -93,8 +93,8 @@ def shared_out(flows: SourceFlows, instance: Instance, kind_of: np.ndarray) -> S
     total = np.zeros((len(count), instance.demand.shape[1]))
     np.add.at(total, kind_of[order], instance.demand[order])
     whole = total[kind[at], hour[at]]
-    own = instance.demand[source, hour[at]]
-    share = np.divide(own, whole, out=np.zeros(len(at)), where=whole > 0)
+    demand = instance.demand[source, hour[at]]
+    share = np.divide(demand, whole, out=np.zeros(len(at)), where=whole > 0)
     keep = share > 0
     at, source = at[keep], source[keep]
     return SourceFlows(hour[at], source, region[at], point[at], value[at] * share[keep])

@@ -40,34 +40,34 @@ class Surplus:
         """The buying sources of a problem."""
         instance = problem.instance
         region = np.flatnonzero((instance.surplus > 0).any(axis=1))
-        each = _largest(instance)[:, region]
-        most = np.minimum(instance.surplus[region], each.T @ instance.demand)
-        unit = each.max(axis=0, initial=0.0)
+        largest = _largest(instance)[:, region]
+        most = np.minimum(instance.surplus[region], largest.T @ instance.demand)
+        unit = largest.max(axis=0, initial=0.0)
         return Surplus(instance.sources, region, most, np.where(unit > 0, unit, 1.0))
 
     def __len__(self) -> int:
         return len(self.region)
 
-    def added(self, made: HourlyProgram, measure: Measure) -> HourlyProgram:
+    def added(self, program: HourlyProgram, measure: Measure) -> HourlyProgram:
         """The program with the buying sources."""
         if not len(self):
-            return made
-        count, _, points, rows, _ = made.sizes
-        allowed = self.places(made.allowed, False)
+            return program
+        count, _, points, rows, _ = program.sizes
+        allowed = self.places(program.allowed, False)
         allowed[count + np.arange(len(self)), self.region, points] = True
-        capacity = made.capacity.copy()
+        capacity = program.capacity.copy()
         capacity[self.region] += self.most
         coef = np.zeros((rows, count + len(self), points + 1))
-        coef[:, :count, :points] = made.row_coef
+        coef[:, :count, :points] = program.row_coef
         return replace(
-            made,
-            demand=np.concatenate([made.demand, self.most / self.unit[:, None]]),
-            energy_kwh=self._by_point(made.energy_kwh, np.zeros(len(self))),
-            gpu_h=self._by_point(made.gpu_h, self.unit),
+            program,
+            demand=np.concatenate([program.demand, self.most / self.unit[:, None]]),
+            energy_kwh=self._by_point(program.energy_kwh, np.zeros(len(self))),
+            gpu_h=self._by_point(program.gpu_h, self.unit),
             allowed=allowed,
-            per_request=self.places(made.per_request, 0.0),
+            per_request=self.places(program.per_request, 0.0),
             capacity=capacity,
-            unserved=np.concatenate([made.unserved, self.price(measure)]),
+            unserved=np.concatenate([program.unserved, self.price(measure)]),
             row_coef=coef,
         )
 
@@ -80,12 +80,12 @@ class Surplus:
         whole[:count, :, :points] = array
         return whole
 
-    def _by_point(self, array: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def _by_point(self, array: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """An array (S, O) with the buying sources, `own` at their point."""
         count, points = array.shape
         whole = np.zeros((count + len(self), points + 1))
         whole[:count, :points] = array
-        whole[count:, points] = own
+        whole[count:, points] = columns
         return whole
 
     def price(self, measure: Measure) -> np.ndarray:
@@ -97,10 +97,10 @@ class Surplus:
         if not len(self):
             return answer
         on = answer.source < self.sources
-        kept = np.concatenate([[0], np.cumsum(on)])
+        numbers = np.concatenate([[0], np.cumsum(on)])
         return replace(
             answer,
-            indptr=kept[answer.indptr],
+            indptr=numbers[answer.indptr],
             source=answer.source[on],
             point=answer.point[on],
             region=answer.region[on],

@@ -44,10 +44,10 @@ def baseline_of(scenario: Scenario, judged: Feasibility) -> Baseline:
     near = is_open & (reach <= reach.min(axis=2, keepdims=True) * (1 + EQUAL))
     order = np.where(near, _preference(scenario)[:, None, :], np.inf)
     region = np.where(is_open.any(axis=2), order.argmin(axis=2), -1)
-    given = _stated(scenario)
-    at = np.maximum(given, 0)[:, :, None]
-    stated = (given >= 0) & np.take_along_axis(is_open, at, axis=2)[:, :, 0]
-    region = np.where(stated, given, region)
+    wanted = _stated(scenario)
+    at = np.maximum(wanted, 0)[:, :, None]
+    stated = (wanted >= 0) & np.take_along_axis(is_open, at, axis=2)[:, :, 0]
+    region = np.where(stated, wanted, region)
     return Baseline(region, stated, (near.sum(axis=2) > 1) & ~stated)
 
 
@@ -85,7 +85,7 @@ def _preference(scenario: Scenario) -> np.ndarray:
     nodes, regions = scenario.nodes, scenario.regions
     km = great_circle_km(
         *(np.array([getattr(node, name) for node in nodes]) for name in ("lat_deg", "lon_deg")),
-        *(np.array([getattr(each, name) for each in regions]) for name in ("lat_deg", "lon_deg")),
+        *(np.array([getattr(r, name) for r in regions]) for name in ("lat_deg", "lon_deg")),
     )
     at = {region.id: r for r, region in enumerate(regions)}
     for n, node in enumerate(nodes):
@@ -97,12 +97,12 @@ def _preference(scenario: Scenario) -> np.ndarray:
 
 def _stated(scenario: Scenario) -> np.ndarray:
     """The region stated for each metro and class, −1 where none is; int, (I, K)."""
-    given = np.full(scenario.shape[:2], -1, dtype=np.int64)
+    stated = np.full(scenario.shape[:2], -1, dtype=np.int64)
     if scenario.baseline:
         at = {region.id: r for r, region in enumerate(scenario.regions)}
         for i, k, region, _ in _statements(scenario):
-            given[i, k] = at[region]
-    return given
+            stated[i, k] = at[region]
+    return stated
 
 
 def _statements(scenario: Scenario) -> Iterator[tuple[int, int, str, str]]:
@@ -123,9 +123,11 @@ def _unlawful(scenario: Scenario, judged: Feasibility) -> Iterator[Problem]:
         if not asks[i, k] or base.stated[i, k]:
             continue
         closed = judged.closed[i, k, at[region]]
-        used = full[k] & ((closed & Closed.POINT) == 0)
-        why = words(int(np.bitwise_and.reduce(closed[used if used.any() else full[k]])))
+        open_points = full[k] & ((closed & Closed.POINT) == 0)
+        reason = words(
+            int(np.bitwise_and.reduce(closed[open_points if open_points.any() else full[k]]))
+        )
         klass = scenario.classes[k].base or scenario.classes[k].id
         what = f"`{region}` may not serve class {klass} of {scenario.metros[i].id}"
         fix = "State a region that may, or leave it to the nearest feasible one."
-        yield Problem(where, f"{what}: {why}" if why else what, fix)
+        yield Problem(where, f"{what}: {reason}" if reason else what, fix)

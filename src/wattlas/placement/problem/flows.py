@@ -61,5 +61,5 @@ def merge_equal(flows: SourceFlows) -> SourceFlows:
         key = key * span + part + 1  # a region may be −1
     unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     total = np.bincount(inverse, weights=flows.value, minlength=len(unique))
-    kept = total > 0
-    return flows.where(first[kept]).with_value(total[kept])
+    positive = total > 0
+    return flows.where(first[positive]).with_value(total[positive])

@@ -166,8 +166,8 @@ class Instance:
         points = self.scenario.points
         kinds = tuple(dict.fromkeys((p.variant, p.accelerators) for p in points))
         at = {kind: m for m, kind in enumerate(kinds)}
-        each = [at[p.variant, p.accelerators] for p in points]
-        return kinds, np.array(each, dtype=np.int64)
+        kind_of = [at[p.variant, p.accelerators] for p in points]
+        return kinds, np.array(kind_of, dtype=np.int64)
 
     @cached_property
     def baseline(self) -> Baseline:
@@ -244,17 +244,17 @@ def _sources(
         for k, c in enumerate(scenario.classes)
         if c.state is State.STICKY and scenario.frictions.move_state
     }
-    seen: dict[tuple[object, ...], int] = {}
+    known: dict[tuple[object, ...], int] = {}
     first: list[tuple[int, int]] = []
     source_of = np.full(present.shape, -1, dtype=np.int64)
     for k in range(present.shape[1]):
         for i in np.flatnonzero(present[:, k]):
-            own = i if k in apart else -1
-            key = (k, own, scenario.metro_node[i], int(base[i, k]), alike[i, k].tobytes())
-            if key not in seen:
-                seen[key] = len(first)
+            metro = i if k in apart else -1
+            key = (k, metro, scenario.metro_node[i], int(base[i, k]), alike[i, k].tobytes())
+            if key not in known:
+                known[key] = len(first)
                 first.append((int(i), k))
-            source_of[i, k] = seen[key]
+            source_of[i, k] = known[key]
     return source_of, first
 
 
@@ -300,9 +300,9 @@ def accelerators(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     What is on demand is surplus where something is reserved and it has a price; elsewhere it is
     plain capacity, each GPU-h of which costs its price, or nothing.
     """
-    more, held = scenario.on_demand_gpu[:, None], np.asarray(scenario.reserved_gpu, dtype=float)
-    bought = scenario.buys_surplus[:, None] & np.isfinite(held)
-    return np.where(bought, held, held + more), np.where(bought, more, 0.0)
+    more, reserved = scenario.on_demand_gpu[:, None], np.asarray(scenario.reserved_gpu, dtype=float)
+    bought = scenario.buys_surplus[:, None] & np.isfinite(reserved)
+    return np.where(bought, reserved, reserved + more), np.where(bought, more, 0.0)
 
 
 def summed_by(rows: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
@@ -311,8 +311,8 @@ def summed_by(rows: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
     `np.add.at` gives the same, to the last digit, in several times the time.
     """
     summed = np.zeros((count, rows.shape[1]))
-    for row, own in zip(rows, group.tolist(), strict=True):
-        summed[own] += row
+    for row, g in zip(rows, group.tolist(), strict=True):
+        summed[g] += row
     return summed
 
 

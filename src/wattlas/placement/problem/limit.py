@@ -60,7 +60,7 @@ def windows(hours: Hours, window: Window) -> list[np.ndarray]:
     if window is Window.HOUR:
         return list(np.arange(hours.count)[:, None])
     label = window_of(hours.utc, window)
-    return [np.flatnonzero(label == each) for each in np.unique(label)]
+    return [np.flatnonzero(label == stamp) for stamp in np.unique(label)]
 
 
 def together(limits: Sequence[Limit]) -> list[list[int]]:

@@ -104,15 +104,15 @@ def demand(layout: Layout) -> Rows:
     return repeated("demand", row, np.ones(len(row)), layout.column("x"), right, right)
 
 
-def hourly(layout: Layout, rows: HourlyRows) -> Rows | None:
+def hourly_block(layout: Layout, rows: HourlyRows) -> Rows | None:
     """The rows of a constraint that is one of each hour; None where all are free."""
-    kept = np.flatnonzero(rows.bound(layout.hours))
-    if not len(kept):
+    bound = np.flatnonzero(rows.bound(layout.hours))
+    if not len(bound):
         return None
     rank = np.full(rows.count, -1)
-    rank[kept] = np.arange(len(kept))
+    rank[bound] = np.arange(len(bound))
     on = rank[rows.row] >= 0
-    lower, upper = (side[np.ix_(kept, layout.hours)].T for side in (rows.lower, rows.upper))
+    lower, upper = (side[np.ix_(bound, layout.hours)].T for side in (rows.lower, rows.upper))
     row, value = rank[rows.row[on]], rows.value[on]
     column = layout.column("x")[:, rows.column[on]]
     elastic = np.flatnonzero(np.isin(layout.buyers, rows.elastic))
@@ -123,9 +123,7 @@ def hourly(layout: Layout, rows: HourlyRows) -> Rows | None:
     return repeated(rows.name, row, value, column, lower, upper)
 
 
-def window_limits(
-    layout: Layout, limits: Sequence[Limit], costs: Costs | None = None
-) -> Rows | None:
+def limit_rows(layout: Layout, limits: Sequence[Limit], costs: Costs | None = None) -> Rows | None:
     """Σ_h hours[h] · Σ measure·x ≤ bound, one row per limit.
 
     `costs` are what further columns cost, by unit: part of every limit in it.

@@ -123,7 +123,7 @@ class HourlyRows:
         """
         columns, bound = self.columns, self.bound()
         sign = np.where(np.isfinite(self.upper).any(axis=1), 1.0, -1.0)
-        both = np.isfinite(self.upper).any(axis=1) & np.isfinite(self.lower).any(axis=1)
+        two_sided = np.isfinite(self.upper).any(axis=1) & np.isfinite(self.lower).any(axis=1)
         keep = bound[self.row] & columns.served[self.column]
         row, column, value = self.row[keep], self.column[keep], self.value[keep]
         place = columns.source[column], columns.region[column], columns.point[column]
@@ -135,7 +135,7 @@ class HourlyRows:
             array = np.zeros(columns.shape)
             array[tuple(index[group] for index in place)] = (sign[row] * value)[group]
             out.append(array)
-            if both[row[group]].any():
+            if two_sided[row[group]].any():
                 out.append(-array)
         return out
 

@@ -119,8 +119,8 @@ def used_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
     on = np.flatnonzero(flows.served)
     hour, source, region, point, value = flows.where(on)
     per_request = instance.gpu_h.ravel().take(source * points + point)
-    used = np.bincount(region * hours + hour, per_request * value, regions * hours)
-    return used.reshape(regions, hours).astype(float, copy=False)  # without flows: integers
+    busy = np.bincount(region * hours + hour, per_request * value, regions * hours)
+    return busy.reshape(regions, hours).astype(float, copy=False)  # without flows: integers
 
 
 def bought_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
@@ -129,10 +129,10 @@ def bought_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
     0 where a region cannot buy any: what a policy puts there too much is no purchase. What is
     within rounding of K is none either.
     """
-    used = used_gpu(instance, flows)
+    busy = used_gpu(instance, flows)
     capacity = np.where(instance.surplus > 0, instance.capacity, np.inf)
-    over = np.maximum(used - capacity, 0.0)
-    return np.where(over > ROUNDING * used, over, 0.0)
+    over = np.maximum(busy - capacity, 0.0)
+    return np.where(over > ROUNDING * busy, over, 0.0)
 
 
 def energy(instance: Instance) -> Measure:
@@ -146,9 +146,9 @@ def on_demand(instance: Instance) -> Measure:
     """USD of accelerators on demand: w·g where nothing is reserved, else w per GPU-h beyond it."""
     scenario = instance.scenario
     price = scenario.used_usd_per_gpu_h
-    each = _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
+    unit = _per_request(instance, "USD", price[None, :, None] * instance.gpu_h[:, None, :])
     more = np.where(scenario.buys_surplus, scenario.on_demand_usd_per_gpu_h, 0.0)
-    return replace(each, per_on_demand=more)
+    return replace(unit, per_on_demand=more)
 
 
 def egress_volume(instance: Instance) -> Measure:
@@ -188,8 +188,8 @@ def unserved_price(instance: Instance) -> Measure:
 
 def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:
     """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand."""
-    own = instance.scenario.objective.carbon_price_usd_per_t
-    gamma = own if carbon_price_usd_per_t is None else carbon_price_usd_per_t
+    stated = instance.scenario.objective.carbon_price_usd_per_t
+    gamma = stated if carbon_price_usd_per_t is None else carbon_price_usd_per_t
     money = energy(instance).plus(on_demand(instance), 1.0).plus(egress(instance), 1.0)
     money = replace(money, per_unserved=instance.unserved_usd)
     return money.plus(carbon(instance), gamma) if gamma else money
@@ -227,8 +227,8 @@ def _dirtiest_t(instance: Instance) -> float:
 def unserved(instance: Instance) -> Measure:
     """Requests that go unserved."""
     nothing = zero(instance)
-    each = np.where(np.isnan(instance.unserved_usd), np.nan, 1.0)
-    return replace(nothing, unit="requests", per_unserved=each)
+    unit = np.where(np.isnan(instance.unserved_usd), np.nan, 1.0)
+    return replace(nothing, unit="requests", per_unserved=unit)
 
 
 def served(instance: Instance) -> Measure:

@@ -22,10 +22,10 @@ def who(instance: Instance, sources: tuple[int, ...]) -> str:
     scenario, (pointer, metro, _) = instance.scenario, instance.members
     parts = []
     for k in np.unique(instance.klass[list(sources)]):
-        own = [s for s in sources if instance.klass[s] == k]
-        at = np.unique(np.concatenate([metro[pointer[s] : pointer[s + 1]] for s in own]))
+        members = [s for s in sources if instance.klass[s] == k]
+        at = np.unique(np.concatenate([metro[pointer[s] : pointer[s + 1]] for s in members]))
         names = [scenario.metros[i].id for i in at]
-        some = ", ".join(names[:NAMED])
-        told = some if len(names) <= NAMED else f"{len(names)} metros ({some}, …)"
-        parts.append(f"class {scenario.classes[k].id} of {told}")
+        first = ", ".join(names[:NAMED])
+        text = first if len(names) <= NAMED else f"{len(names)} metros ({first}, …)"
+        parts.append(f"class {scenario.classes[k].id} of {text}")
     return " and ".join(parts)

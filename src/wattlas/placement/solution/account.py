@@ -43,11 +43,11 @@ def _kg_at(instance: Instance, g_per_kwh: np.ndarray) -> Measure:
 
 def components(instance: Instance) -> dict[str, Measure]:
     """Every component of the account, marginal carbon where it is known."""
-    made = {name: measure(instance) for name, measure in COMPONENTS.items()}
+    measures = {name: measure(instance) for name, measure in COMPONENTS.items()}
     marginal = instance.scenario.signals.marginal_g_per_kwh
     if marginal is not None:
-        made["carbon_marginal_kg"] = _kg_at(instance, marginal[instance.scenario.region_zone])
-    return made
+        measures["carbon_marginal_kg"] = _kg_at(instance, marginal[instance.scenario.region_zone])
+    return measures
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Account:
         t = instance.demand.shape[1]
 
         def grid(index: np.ndarray, weight: np.ndarray, *shape: int) -> np.ndarray:
-            made: np.ndarray = np.bincount(index, weight, int(np.prod(shape)))
-            return made.reshape(shape)
+            sums: np.ndarray = np.bincount(index, weight, int(np.prod(shape)))
+            return sums.reshape(shape)
 
         on = flows.served
         gone = flows.where(~on)
@@ -136,8 +136,8 @@ class Account:
         if linked is not None:
             parts = linked_components(instance, linked)
             sums = {name: value + parts.get(name, 0.0) for name, value in sums.items()}
-            told = parts.get("energy_usd", 0.0) + gamma * parts.get("carbon_kg", 0.0) / KG_PER_T
-            friction_usd = float(linked_usd(instance, linked).sum()) - told
+            counted = parts.get("energy_usd", 0.0) + gamma * parts.get("carbon_kg", 0.0) / KG_PER_T
+            friction_usd = float(linked_usd(instance, linked).sum()) - counted
         return Totals(
             **sums,
             reserved_usd=float(instance.scenario.reserved_usd.sum()),
@@ -180,7 +180,7 @@ def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     scenario = instance.scenario
     _, metro, klass = instance.members
     source = instance.source_of[metro, klass]
-    own = scenario.demand_per_h[metro, klass]
+    demand = scenario.demand_per_h[metro, klass]
     rtt = scenario.network.rtt_metro_node_ms[metro, scenario.metro_node[metro]]
     late = instance.judged.late[metro, klass]
     first = np.searchsorted(source, np.arange(instance.sources))
@@ -189,7 +189,7 @@ def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     def mean(values: np.ndarray) -> np.ndarray:
         if not len(source):
             return none
-        total = np.add.reduceat(own * values[:, None], first, axis=0)
+        total = np.add.reduceat(demand * values[:, None], first, axis=0)
         return np.asarray(
             np.divide(total, instance.demand, out=none.copy(), where=instance.demand > 0)
         )

@@ -35,9 +35,9 @@ def _expand(instance: Instance, flows: SourceFlows) -> Flows:
     flow = np.repeat(np.arange(len(source)), count)
     first = np.repeat(np.cumsum(count) - count, count)
     member = pointer[source][flow] + np.arange(len(flow)) - first
-    own = instance.scenario.demand_per_h[metro[member], klass[member], hour[flow]]
+    demand = instance.scenario.demand_per_h[metro[member], klass[member], hour[flow]]
     whole = instance.demand[source, hour][flow]
-    rate = value[flow] * np.divide(own, whole, out=np.zeros_like(own), where=whole > 0)
+    rate = value[flow] * np.divide(demand, whole, out=np.zeros_like(demand), where=whole > 0)
     keep = rate > 0
     flow, member = flow[keep], member[keep]
     return Flows(
@@ -107,8 +107,8 @@ class PerFlow:
     def it_mwh(self, flows: Flows) -> np.ndarray:
         """IT energy of each flow alone, MWh."""
         requests = flows.requests_per_h * self.instance.scenario.hours.hours[flows.hour]
-        each = self.measures["it_mwh"].units(self.instance, *self._place(flows))
-        energy: np.ndarray = np.where(flows.served, requests, 0.0) * each
+        unit = self.measures["it_mwh"].units(self.instance, *self._place(flows))
+        energy: np.ndarray = np.where(flows.served, requests, 0.0) * unit
         return energy
 
     def _place(self, flows: Flows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -122,8 +122,8 @@ class PerFlow:
         hour, source, region, point = place
         where = np.where(flows.served, region, UNSERVED)
         merged = SourceFlows(hour, source, where, point, flows.requests_per_h)
-        used, bought = used_gpu(self.instance, merged), bought_gpu(self.instance, merged)
-        share = np.divide(bought, used, out=np.zeros_like(used), where=used > 0)
+        busy, bought = used_gpu(self.instance, merged), bought_gpu(self.instance, merged)
+        share = np.divide(bought, busy, out=np.zeros_like(busy), where=busy > 0)
         price = self.measures["on_demand_usd"].per_on_demand[region]
         paid: np.ndarray = np.where(flows.served, price * share[region, hour], 0.0)
         return paid

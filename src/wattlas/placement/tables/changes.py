@@ -54,7 +54,7 @@ class _Reader:
         i, k, r = self.scenario.shape[:3]
         first, last = np.searchsorted(flows.hour, (low, high))
         piece = _picked(flows, slice(int(first), int(last)))
-        each = self.per_flow(piece)
+        unit = self.per_flow(piece)
         where = np.where(piece.served, piece.region, r)
         cell = ((piece.hour.astype(np.int64) - low) * k + piece.klass) * i + piece.metro
         cell = cell * (r + 1) + where
@@ -65,20 +65,20 @@ class _Reader:
             return sums.astype(float, copy=False)  # where there is no flow they are integers
 
         return _Served(
-            requests=grid(each["requests"]),
-            usd=grid(self._usd(piece, each)),
-            kg=grid(each["carbon_kg"]),
-            mwh=grid(each["it_mwh"]),
+            requests=grid(unit["requests"]),
+            usd=grid(self._usd(piece, unit)),
+            kg=grid(unit["carbon_kg"]),
+            mwh=grid(unit["it_mwh"]),
         )
 
-    def _usd(self, flows: Flows, each: dict[str, np.ndarray]) -> np.ndarray:
+    def _usd(self, flows: Flows, unit: dict[str, np.ndarray]) -> np.ndarray:
         """Every component in USD, carbon at its price, and the price of what is not served."""
         gamma = self.scenario.objective.carbon_price_usd_per_t
-        paid = sum(values for name, values in each.items() if name.endswith("_usd"))
+        paid = sum(values for name, values in unit.items() if name.endswith("_usd"))
         source = flows.metro.astype(np.int64) * len(self.scenario.classes) + flows.klass
         lost = np.nan_to_num(self.per_flow.instance.unserved_usd)[source]
-        unserved = np.where(flows.served, 0.0, each["requests"] * lost)
-        return np.asarray(paid + gamma * each["carbon_kg"] / KG_PER_T + unserved)
+        unserved = np.where(flows.served, 0.0, unit["requests"] * lost)
+        return np.asarray(paid + gamma * unit["carbon_kg"] / KG_PER_T + unserved)
 
 
 def changes(scenario: Scenario, before: Flows, after: Flows) -> Table:
@@ -138,18 +138,18 @@ def _matched(b: _Served, p: _Served, hours: np.ndarray) -> dict[str, np.ndarray]
     ratio = np.divide(surplus, total, out=np.zeros_like(surplus), where=total > 0)
     # The sum over metros of an outer product is a product of matrices, one for each hour and class.
     by_hour = np.matmul(np.swapaxes(ratio, 2, 3), lack)
-    own = np.minimum(b.requests, p.requests)
+    unchanged = np.minimum(b.requests, p.requests)
     out = {
         "requests": by_hour.sum(axis=0),
         "hours": np.einsum("hkab,h->kab", by_hour > 0, hours),
         "mwh": _pairs(ratio, lack * _mean(p.mwh, p.requests)),
     }
-    stays = {"requests": own, "mwh": own * _mean(p.mwh, p.requests)}
+    stays = {"requests": unchanged, "mwh": unchanged * _mean(p.mwh, p.requests)}
     for name in ("usd", "kg"):
         paid = _mean(getattr(b, name), b.requests)
         pays = _mean(getattr(p, name), p.requests)
         out[name] = _pairs(ratio * paid, lack) - _pairs(ratio, lack * pays)
-        stays[name] = own * (paid - pays)
+        stays[name] = unchanged * (paid - pays)
     for name, values in stays.items():
         diagonal = np.einsum("hkir->kr", values)
         out[name] = out[name] + diagonal[:, :, None] * np.eye(diagonal.shape[1])

@@ -59,8 +59,8 @@ class HourLoad:
         kwh = self.rate * self.instance.energy_kwh[self.source, self.point]
         usd = np.zeros(regions)
         for r in range(regions):
-            there = np.full(len(self.source), r)
-            unit = measure.units(self.instance, t, self.source, there, self.point)
+            region = np.full(len(self.source), r)
+            unit = measure.units(self.instance, t, self.source, region, self.point)
             usd[r] = (unit * self.rate) @ may[:, r]
         return _ratio(usd, kwh @ may / KWH_PER_MWH)
 

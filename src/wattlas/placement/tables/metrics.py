@@ -102,7 +102,7 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
     for low in range(0, hours, steps):
         high = min(low + steps, hours)
         edge = np.searchsorted(flows.hour, [low, high], sorter=order)
-        part = _some(flows, order[edge[0] : edge[1]])
+        part = _selected(flows, order[edge[0] : edge[1]])
         shape = ((high - low) * metros, classes, regions + 1)
         row = (part.hour.astype(np.int64) - low) * metros + part.metro
         cell = (row * classes + part.klass) * (regions + 1) + part.region % (regions + 1)
@@ -114,7 +114,7 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
         )
 
 
-def _some(flows: Flows, index: np.ndarray) -> Flows:
+def _selected(flows: Flows, index: np.ndarray) -> Flows:
     """Some of the flows, by their indices."""
     return Flows(**{each.name: getattr(flows, each.name)[index] for each in fields(flows)})
 
@@ -148,22 +148,24 @@ def _by_layer(instance: Instance, placed: Plan, count: int) -> np.ndarray:
     """IT energy by class and layer, MWh, (K, layers)."""
     grid = np.zeros((len(instance.scenario.classes), count))
     for flows, energy in with_energy(placed):
-        own = instance.baseline.region[flows.metro, flows.klass]
-        np.add.at(grid, (flows.klass, _layer(instance, flows, own)), energy)
+        baseline = instance.baseline.region[flows.metro, flows.klass]
+        np.add.at(grid, (flows.klass, _layer(instance, flows, baseline)), energy)
     return grid
 
 
-def _layer(instance: Instance, flows: Flows, own: np.ndarray) -> np.ndarray:
+def _layer(instance: Instance, flows: Flows, baseline: np.ndarray) -> np.ndarray:
     """Index of each flow's layer; `own` is its baseline region."""
     scenario = instance.scenario
     node = scenario.metro_node[flows.metro]
     rtt = scenario.network.rtt_node_region_ms
     region = np.maximum(flows.region, 0)
-    beyond = rtt[node, region] - rtt[node, np.maximum(own, 0)]
+    beyond = rtt[node, region] - rtt[node, np.maximum(baseline, 0)]
     late = instance.judged.late[flows.metro, flows.klass]
     return np.asarray(
         np.select(
-            [~flows.served, late, region == own, beyond <= REGIONAL_MS], [4, 3, 0, 1], default=2
+            [~flows.served, late, region == baseline, beyond <= REGIONAL_MS],
+            [4, 3, 0, 1],
+            default=2,
         )
     )
 
@@ -205,17 +207,17 @@ def _moved(instance: Instance, placed: Plan) -> tuple[np.ndarray, np.ndarray, np
     km, count = _region_km(scenario), len(scenario.signals.zones)
     total, weighed, peak = np.zeros((3, count * count))
     for flows, energy in with_energy(placed):
-        own = instance.baseline.region[flows.metro, flows.klass]
-        on = flows.served & (own >= 0)
-        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(own, 0)]
-        own, region, hour, mwh = own[on], flows.region[on], flows.hour[on], energy[on]
-        pair = zone[own] * count + zone[region]
+        baseline = instance.baseline.region[flows.metro, flows.klass]
+        on = flows.served & (baseline >= 0)
+        on &= zone[np.maximum(flows.region, 0)] != zone[np.maximum(baseline, 0)]
+        baseline, region, hour, mwh = baseline[on], flows.region[on], flows.hour[on], energy[on]
+        pair = zone[baseline] * count + zone[region]
         total += np.bincount(pair, mwh, count * count)
-        weighed += np.bincount(pair, mwh * km[own, region], count * count)
+        weighed += np.bincount(pair, mwh * km[baseline, region], count * count)
         # Slices cut no hour in two, so that the peak of a slice is that of its hours.
-        both, inverse = np.unique(pair * scenario.hours.count + hour, return_inverse=True)
-        power = np.bincount(inverse, mwh / scenario.hours.hours[hour], len(both))
-        np.maximum.at(peak, both // scenario.hours.count, power)
+        pairs, inverse = np.unique(pair * scenario.hours.count + hour, return_inverse=True)
+        power = np.bincount(inverse, mwh / scenario.hours.hours[hour], len(pairs))
+        np.maximum.at(peak, pairs // scenario.hours.count, power)
     return total, weighed, peak
 
 
@@ -294,10 +296,10 @@ def _savings(
 
 def _ratio(savings: np.ndarray) -> np.ndarray:
     """The first saving over each, nan where there is nothing to realise."""
-    own = savings[0]
-    enough = np.abs(savings) > 1e-9 * max(abs(own), 1e-12)
+    as_it_is = savings[0]
+    enough = np.abs(savings) > 1e-9 * max(abs(as_it_is), 1e-12)
     none = np.full(len(savings), np.nan)
-    return np.asarray(np.divide(own, savings, out=none, where=enough))
+    return np.asarray(np.divide(as_it_is, savings, out=none, where=enough))
 
 
 def _open_elsewhere(instance: Instance, base: np.ndarray) -> np.ndarray:

@@ -42,8 +42,8 @@ def _excess_kwh(plan: Plan) -> np.ndarray:
         least = np.where(is_open & lean[None, :, None, :], s.it_kwh[None, :, None, :], np.inf).min(
             axis=3
         )
-        own = s.it_kwh[None, :, None, o]
-        excess[..., o] = np.where(np.isfinite(least), np.maximum(own - least, 0.0), 0.0)
+        it_kwh = s.it_kwh[None, :, None, o]
+        excess[..., o] = np.where(np.isfinite(least), np.maximum(it_kwh - least, 0.0), 0.0)
     return excess
 
 

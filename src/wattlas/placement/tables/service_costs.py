@@ -22,7 +22,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.users import Accelerators
-from wattlas.model.workload import OperatingPoint
+from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.problem.limit import window_of
 from wattlas.placement.solution.expanded import slices
 from wattlas.units import G_PER_T, HOURS_PER_YEAR
@@ -47,7 +47,7 @@ class _Placed:
 
 
 def serving(
-    found: Plan,
+    plan: Plan,
     klass: str,
     points: Sequence[OperatingPoint] | None = None,
     *,
@@ -65,19 +65,52 @@ def serving(
     InfeasibleError for a plan without a placement, InputError for a class that is unknown or has
     no demand.
     """
-    scenario = found.scenario
+    scenario = plan.scenario
     k = _class_index(scenario, klass)
-    placed = _placed(found, k)
-    own = scenario.classes[k]
-    per_kwh, per_gpu_h, grams = _units(found, accelerators)
+    placed, units = _placed(plan, k), _units(plan, accelerators)
+    workload = scenario.classes[k]
+    service = replace(
+        _full_service(workload, scenario, placed, units),
+        accelerators=str(accelerators),
+        window=np.unique(window_of(scenario.hours.utc, window), return_inverse=True)[1],
+    )
+    per_kwh, per_gpu_h, grams = units
+    safe = np.where(service.requests > 0, service.requests, 1.0)
+    fixed = placed.egress_usd / safe
+    share = placed.requests / safe
+    kwh_usd, gpu_usd = (share * per_kwh).sum(axis=0), (share * per_gpu_h).sum(axis=0)
+    kwh_g = (share * grams).sum(axis=0)
+    rows = [
+        _Candidate(
+            o.id,
+            workload.accuracy(o),
+            placed.network_ms + workload.service_ms(o),
+            placed.farthest_ms + workload.service_ms(o),
+            workload.it_kwh(o) * kwh_usd + workload.gpu_h(o) * gpu_usd + fixed,
+            workload.it_kwh(o) * kwh_g,
+        )
+        for o in (scenario.points if points is None else points)
+        if _runs(scenario, placed, o)
+    ]
+    return _with(service, [row for row in rows if every or _below(service, row, latest)])
+
+
+def _full_service(
+    workload: WorkloadClass,
+    scenario: Scenario,
+    placed: _Placed,
+    units: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> Service:
+    """What the plan does, per request and step; no candidates yet."""
+    per_kwh, per_gpu_h, grams = units
     total = placed.requests.sum(axis=0)
     safe = np.where(total > 0, total, 1.0)
     fixed = placed.egress_usd / safe
     full_usd = ((placed.it_kwh * per_kwh + placed.gpu_h * per_gpu_h).sum(axis=0)) / safe + fixed
     full_g = (placed.it_kwh * grams).sum(axis=0) / safe
-    service = Service(
-        klass=klass,
-        latency_budget_ms=own.latency_budget_ms,
+    return Service(
+        klass=workload.id,
+        latency_budget_ms=workload.latency_budget_ms,
         requests=total,
         full_accuracy=placed.accuracy,
         full_latency_ms=placed.network_ms + placed.service_ms,
@@ -92,35 +125,17 @@ def serving(
         full_points=placed.points,
         full_kwh=(placed.it_kwh * scenario.pue[:, None]).sum(axis=0) / safe,
         gpu_usd_per_h=_mean(per_gpu_h, placed.gpu_h),
-        accelerators=str(accelerators),
-        window=np.unique(window_of(scenario.hours.utc, window), return_inverse=True)[1],
     )
-    share = placed.requests / safe
-    kwh_usd, gpu_usd = (share * per_kwh).sum(axis=0), (share * per_gpu_h).sum(axis=0)
-    kwh_g = (share * grams).sum(axis=0)
-    rows = [
-        _Candidate(
-            o.id,
-            own.accuracy(o),
-            placed.network_ms + own.service_ms(o),
-            placed.farthest_ms + own.service_ms(o),
-            own.it_kwh(o) * kwh_usd + own.gpu_h(o) * gpu_usd + fixed,
-            own.it_kwh(o) * kwh_g,
-        )
-        for o in (scenario.points if points is None else points)
-        if _runs(scenario, placed, o)
-    ]
-    return _with(service, [row for row in rows if every or _below(service, row, latest)])
 
 
-def carbon_t(found: Plan) -> np.ndarray:
+def carbon_t(plan: Plan) -> np.ndarray:
     """What a plan emits in each step, hours counted, tCO2e at the deciding intensity; (T,)."""
-    if found.flows is None:
-        raise InfeasibleError(found.conflict)
-    s = found.scenario
+    if plan.flows is None:
+        raise InfeasibleError(plan.conflict)
+    s = plan.scenario
     per_kwh = carbon_t_per_kwh(s.pue[:, None], s.deciding_g_per_kwh)
     tonnes = np.zeros(s.hours.count)
-    for part in slices(found.flows):
+    for part in slices(plan.flows):
         on = part.served
         r, k, o, t = part.region[on], part.klass[on], part.point[on], part.hour[on]
         requests = part.requests_per_h[on] * s.hours.hours[t]
@@ -145,13 +160,16 @@ class _Candidate:
     carbon_g: np.ndarray
 
 
-def _below(service: Service, one: _Candidate, latest: float) -> bool:
+def _below(service: Service, candidate: _Candidate, latest: float) -> bool:
     """Whether a point may be a fallback: below full service, saving something, not too late."""
-    better = one.accuracy > service.full_accuracy and one.latency_ms < service.full_latency_ms
-    saves = _less(service, one.carbon_g, service.full_carbon_g) or _less(
-        service, one.cost_usd, service.full_cost_usd
+    better = (
+        candidate.accuracy > service.full_accuracy
+        and candidate.latency_ms < service.full_latency_ms
     )
-    in_time = one.latest_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
+    saves = _less(service, candidate.carbon_g, service.full_carbon_g) or _less(
+        service, candidate.cost_usd, service.full_cost_usd
+    )
+    in_time = candidate.latest_ms <= latest * service.latency_budget_ms * (1 + 1e-12)
     return bool(saves and in_time and not better)
 
 
@@ -165,29 +183,29 @@ def _with(service: Service, rows: list[_Candidate]) -> Service:
     steps = len(service.requests)
     return replace(
         service,
-        points=tuple(one.id for one in rows),
-        accuracy=np.array([one.accuracy for one in rows]),
-        latency_ms=np.array([one.latency_ms for one in rows]),
-        latest_ms=np.array([one.latest_ms for one in rows]),
-        cost_usd=np.array([one.cost_usd for one in rows]).reshape(len(rows), steps),
-        carbon_g=np.array([one.carbon_g for one in rows]).reshape(len(rows), steps),
+        points=tuple(row.id for row in rows),
+        accuracy=np.array([row.accuracy for row in rows]),
+        latency_ms=np.array([row.latency_ms for row in rows]),
+        latest_ms=np.array([row.latest_ms for row in rows]),
+        cost_usd=np.array([row.cost_usd for row in rows]).reshape(len(rows), steps),
+        carbon_g=np.array([row.carbon_g for row in rows]).reshape(len(rows), steps),
     )
 
 
-def _units(found: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _units(plan: Plan, value: Accelerators) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(USD/kWh of IT, USD/GPU-h, g/kWh of IT), each (R, T)."""
-    s = found.scenario
+    s = plan.scenario
     gamma, pue = s.objective.carbon_price_usd_per_t, s.pue[:, None]
     tonnes = carbon_t_per_kwh(pue, s.deciding_g_per_kwh)
     per_kwh = energy_usd_per_kwh(pue, s.price_usd_per_mwh) + gamma * tonnes
-    worth = accelerator_usd_per_gpu_h(found, value)
-    return per_kwh, worth, tonnes * G_PER_T
+    usd_per_gpu_h = accelerator_usd_per_gpu_h(plan, value)
+    return per_kwh, usd_per_gpu_h, tonnes * G_PER_T
 
 
-def accelerator_usd_per_gpu_h(found: Plan, value: Accelerators) -> np.ndarray:
+def accelerator_usd_per_gpu_h(plan: Plan, value: Accelerators) -> np.ndarray:
     """What a freed accelerator hour is worth under a plan, USD/GPU-h, (R, T)."""
-    s = found.scenario
-    dual = found.capacity_price_usd_per_gpu_h
+    s = plan.scenario
+    dual = plan.capacity_price_usd_per_gpu_h
     scarce = np.zeros((len(s.regions), s.hours.count))
     if dual is not None and s.objective.minimise == "cost":
         scarce = scarce + dual
@@ -204,54 +222,54 @@ def accelerator_usd_per_gpu_h(found: Plan, value: Accelerators) -> np.ndarray:
     return by_the_hour
 
 
-def _placed(found: Plan, k: int) -> _Placed:
+def _placed(plan: Plan, k: int) -> _Placed:
     """The class's flows added up. Requests that go unserved are in no service."""
-    if found.flows is None:
-        raise InfeasibleError(found.conflict)
-    s = found.scenario
+    if plan.flows is None:
+        raise InfeasibleError(plan.conflict)
+    s = plan.scenario
     shape = (len(s.regions), s.hours.count)
     by_point = np.zeros((len(s.points), *shape))
     egress, waited, farthest = np.zeros(shape[1]), 0.0, 0.0
-    own, net = s.classes[k], s.network
-    for part in slices(found.flows):
+    workload, net = s.classes[k], s.network
+    for part in slices(plan.flows):
         on = part.served & (part.klass == k)
         r, o, t, node = part.region[on], part.point[on], part.hour[on], s.metro_node[part.metro[on]]
         requests = part.requests_per_h[on] * s.hours.hours[t]
         np.add.at(by_point, (o, r, t), requests)
         price = net.egress_usd_per_gb[node, r]
-        egress += np.bincount(t, requests * own.transfer_gb * price, shape[1])
+        egress += np.bincount(t, requests * workload.transfer_gb * price, shape[1])
         queue = np.array([x.queue_ms for x in s.regions])[r]
         reach = net.rtt_metro_node_ms[part.metro[on], node]
-        onward = own.round_trips * net.rtt_node_region_ms[node, r]
+        onward = workload.round_trips * net.rtt_node_region_ms[node, r]
         waited += float((requests * (reach + onward + queue)).sum())
         farthest = max(farthest, float((reach + onward + queue).max(initial=0.0)))
     per_point = by_point.sum(axis=(1, 2))
     total = float(per_point.sum())
     if total <= 0:
-        raise InputError([Problem(f"classes.{own.id}", "has no demand", "Give it demand.")])
+        raise InputError([Problem(f"classes.{workload.id}", "has no demand", "Give it demand.")])
     weight = per_point / total
     return _Placed(
         requests=by_point.sum(axis=0),
         egress_usd=egress,
         gpu_h=np.tensordot(s.gpu_h[k], by_point, axes=1),
         it_kwh=np.tensordot(s.it_kwh[k], by_point, axes=1),
-        accuracy=float(weight @ np.array([own.accuracy(o) for o in s.points])),
+        accuracy=float(weight @ np.array([workload.accuracy(o) for o in s.points])),
         network_ms=waited / total,
         farthest_ms=farthest,
-        service_ms=float(weight @ np.array([own.service_ms(o) for o in s.points])),
+        service_ms=float(weight @ np.array([workload.service_ms(o) for o in s.points])),
         points=tuple(s.points[n].id for n in np.flatnonzero(per_point > 0)),
     )
 
 
 def _runs(scenario: Scenario, placed: _Placed, point: OperatingPoint) -> bool:
     """Whether every region that serves the class runs the model."""
-    used = np.flatnonzero(placed.requests.sum(axis=1) > 0)
-    kept = (scenario.regions[r].variants for r in used)
-    return all(variants is None or point.variant in variants for variants in kept)
+    regions = np.flatnonzero(placed.requests.sum(axis=1) > 0)
+    allowed = (scenario.regions[r].variants for r in regions)
+    return all(variants is None or point.variant in variants for variants in allowed)
 
 
 def _class_index(scenario: Scenario, klass: str) -> int:
-    ids = [one.id for one in scenario.classes]
+    ids = [workload.id for workload in scenario.classes]
     if klass not in ids:
         fix = f"Choose among {', '.join(ids)}."
         raise InputError([Problem("class", f"there is no `{klass}`", fix)])

@@ -60,12 +60,12 @@ def flow_sums(scenario: Scenario, flows: Flows) -> Table:
     grid = {name: np.zeros(i * k * (r + 1) * o) for name in names}
     per_flow = PerFlow(scenario)
     for piece in slices(flows):
-        each = per_flow(piece)
-        each["waited"] = each["requests"] * each["rtt_ms"]
+        unit = per_flow(piece)
+        unit["waited"] = unit["requests"] * unit["rtt_ms"]
         key = (piece.metro.astype(np.int64) * k + piece.klass) * (r + 1)
         key = (key + np.where(piece.served, piece.region, r)) * o + piece.point
         for name, total in grid.items():
-            total += np.bincount(key, each[name], len(total))
+            total += np.bincount(key, unit[name], len(total))
     unique = np.flatnonzero(grid["requests"] > 0)
     point, rest = unique % o, unique // o
     region, rest = rest % (r + 1), rest // (r + 1)
@@ -233,10 +233,10 @@ def _region_sums(plan: Plan) -> dict[str, np.ndarray]:
     grid = {n: np.zeros(size) for n in ("requests", "it_mwh", "facility_mwh", "gpu_h")}
     per_flow = PerFlow(scenario)
     for flows in slices(flows_of(plan)):
-        each, on = per_flow(flows), flows.served
+        unit, on = per_flow(flows), flows.served
         at = flows.region[on].astype(np.int64) * shape[1] + flows.hour[on]
         for name, total in grid.items():
-            total += np.bincount(at, each[name][on], size)
+            total += np.bincount(at, unit[name][on], size)
     return {name: total.reshape(shape) for name, total in grid.items()}
 
 

@@ -17,7 +17,7 @@ from wattlas.placement.hour.protocol import Solution, no_duals, unsolved
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Costs, Layout, demand, hourly, objective, window_limits
+from wattlas.placement.problem.lp import Costs, Layout, demand, hourly_block, limit_rows, objective
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
 
@@ -113,10 +113,10 @@ def program_rows(
     blocks += [
         block
         for rows in hourly_rows(layout.instance).values()
-        if (block := hourly(layout, rows)) is not None
+        if (block := hourly_block(layout, rows)) is not None
     ]
     blocks += [block for link in tied for block in link.rows(layout)]
-    capped = window_limits(layout, limits, costs)
+    capped = limit_rows(layout, limits, costs)
     return blocks if capped is None else [*blocks, capped]
 
 

@@ -82,15 +82,16 @@ class Hulls:
         self.kept = within(float(use[hull[least]].sum()), self.limit)
         if not self.kept:
             return np.ones(1)
-        taken = hull[most]
-        need = float(use[taken].sum()) - self.limit
+        on_hull = hull[most]
+        need = float(use[on_hull].sum()) - self.limit
         order = np.argsort(price, kind="stable")
         down = np.cumsum(size[order])
         last = int(np.searchsorted(down, need))
         steps_taken = order[:last]
-        taken[columns.hour[low[steps_taken]]] = low[steps_taken]  # An hour's later steps lie lower.
+        # An hour's later steps lie lower.
+        on_hull[columns.hour[low[steps_taken]]] = low[steps_taken]
         self.shares = np.zeros(len(use))
-        self.shares[taken] = 1.0
+        self.shares[on_hull] = 1.0
         multiplier = 0.0
         if need > 0 and last < len(order):
             part = order[last]

@@ -65,8 +65,8 @@ class Coupled:
         problem = HourProblem(instance, measure)
         self.keeps_every_row = ENGINE.takes(problem, steps)
         """Whether the engine keeps every constraint: else the bound holds, but its hours do not."""
-        made, places = program(problem)
-        self.program, self.surplus = _of_steps(made, steps), places.surplus
+        lp, places = program(problem)
+        self.program, self.surplus = _of_steps(lp, steps), places.surplus
         self.hours = instance.hours[steps]
         weight = instance.scenario.hours.weight[steps]
         self.most = start_per_gpu_h(instance, measure.unit)[:, :, steps] * weight
@@ -83,11 +83,11 @@ class Coupled:
         if len(self.surplus):  # What is bought, or not, runs no model.
             price = np.concatenate([price, np.zeros_like(price[:, :1])], axis=1)
         solution = self._solve(np.ascontiguousarray(price))
-        held = self._held(solution)
+        running = self._held(solution)
         value = float(_safe(self.program, solution) @ self.hours)
-        start = np.zeros_like(held[:, :, :1]) if self.before is None else self.before[..., None]
+        start = np.zeros_like(running[:, :, :1]) if self.before is None else self.before[..., None]
         value -= float((rho[:, :, :1] * start).sum())
-        rise = np.diff(held, axis=2, prepend=start)
+        rise = np.diff(running, axis=2, prepend=start)
         return Bound(value, rho, self.surplus.without(solution)), rise
 
     def _solve(self, per_gpu_h: np.ndarray) -> HourlySolution:
@@ -108,9 +108,9 @@ class Coupled:
         hour = np.repeat(np.arange(len(solution.hours)), np.diff(solution.indptr))
         on = solution.region >= 0
         used_by_hour = np.zeros(self.most.shape)
-        used = self.program.gpu_h[solution.source[on], solution.point[on]] * solution.value[on]
+        busy = self.program.gpu_h[solution.source[on], solution.point[on]] * solution.value[on]
         place = (solution.region[on].astype(np.int64), self.variant[solution.point[on]], hour[on])
-        np.add.at(used_by_hour, place, used)
+        np.add.at(used_by_hour, place, busy)
         return used_by_hour
 
 

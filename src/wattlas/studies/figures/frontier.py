@@ -46,7 +46,7 @@ def _points(traced: Frontier) -> dict[str, list[Any]]:
     carbon = traced.objective == "carbon"
     dual, unknown = points["dual_per_ms"], np.full(count, np.nan)
     variant = str(traced.variant)
-    taken = (
+    values = (
         "x value cost_usd variable_usd carbon_kg unserved_share return_usd_per_ms return_kg_per_ms "
         "return_usd_per_mwh_ms return_g_per_kwh_ms"
     ).split()
@@ -60,7 +60,7 @@ def _points(traced: Frontier) -> dict[str, list[Any]]:
         "is_users_budget": [n == users for n in range(count)],
         "dual_usd_per_ms": (unknown if carbon else dual).tolist(),
         "dual_kg_per_ms": (dual * KG_PER_T if carbon else unknown).tolist(),
-        **{name: points[name].tolist() for name in taken},
+        **{name: points[name].tolist() for name in values},
     }
 
 

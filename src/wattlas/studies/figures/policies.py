@@ -38,7 +38,7 @@ def policies(findings: Findings) -> Table:
     rows = []
     for name, outcome in plans.items():
         totals = outcome.totals
-        asked = totals.requests + totals.unserved_requests
+        demanded = totals.requests + totals.unserved_requests
         rows.append(
             {
                 "policy": name,
@@ -46,7 +46,7 @@ def policies(findings: Findings) -> Table:
                 "feasible": keeps(outcome),
                 "reason": outcome.conflict,
                 **{total: getattr(totals, total) for total in _TOTALS},
-                "unserved_share": totals.unserved_requests / asked if asked else 0.0,
+                "unserved_share": totals.unserved_requests / demanded if demanded else 0.0,
                 "late_share": totals.late_requests / totals.requests if totals.requests else 0.0,
                 "share_of_saving": kept_usd(findings, name),
                 "share_of_carbon_saving": kept_kg(findings, name),

@@ -39,7 +39,7 @@ def regions(findings: Findings) -> Table:
         return np.asarray(hourly[name], dtype=float).reshape(-1, len(ids))
 
     hours = by_region("hours_represented")
-    used, capacity = ((by_region(name) * hours).sum(axis=0) for name in ("gpu", "capacity_gpu"))
+    busy, capacity = ((by_region(name) * hours).sum(axis=0) for name in ("gpu", "capacity_gpu"))
     known = np.isfinite(capacity) & (capacity > 0)
     sums = {name: _sums(ids, flows, name) for name in ("facility_mwh", "energy_usd", "carbon_kg")}
     plan_mwh = (by_region("it_mw") * hours).sum(axis=0)
@@ -52,7 +52,7 @@ def regions(findings: Findings) -> Table:
         "baseline_share": _parts((by_region("baseline_it_mw") * hours).sum(axis=0)),
         "plan_share": _parts(plan_mwh),
         "it_mwh": plan_mwh,
-        "utilisation": _ratio(used, np.where(known, capacity, 0.0)),
+        "utilisation": _ratio(busy, np.where(known, capacity, 0.0)),
         "models": np.array(_models(findings, ids)),
         "paid_usd_per_mwh": _ratio(sums["energy_usd"], sums["facility_mwh"]),
         "price_usd_per_mwh": mean("price_usd_per_mwh"),
@@ -73,14 +73,14 @@ def _models(findings: Findings, ids: list[str]) -> list[str]:
         if region in sums:
             model = variant[str(point)]
             sums[region][model] = sums[region].get(model, 0.0) + float(requests)
-    said = []
+    texts = []
     for mix in sums.values():
         ranked = sorted(mix.items(), key=lambda item: -item[1])
         total = sum(mix.values())
         named = [f"{model} {part / total:.0%}" for model, part in ranked[:MODELS_NAMED]]
         more = len(ranked) - MODELS_NAMED
-        said.append(", ".join(named) + (f", {more} more" if more > 0 else ""))
-    return said
+        texts.append(", ".join(named) + (f", {more} more" if more > 0 else ""))
+    return texts
 
 
 def _sums(ids: list[str], flows: Table, name: str) -> np.ndarray:

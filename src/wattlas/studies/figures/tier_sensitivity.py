@@ -37,15 +37,15 @@ figure(
 
 
 def _varied(varied: Varied) -> Row:
-    made = varied.assumption
+    assumption = varied.assumption
     row: Row = {
-        "parameter": made.parameter,
-        "label": made.label,
-        "unit": made.unit or None,
-        **dict(zip(("low", "base", "high"), made.values, strict=True)),
+        "parameter": assumption.parameter,
+        "label": assumption.label,
+        "unit": assumption.unit or None,
+        **dict(zip(("low", "base", "high"), assumption.values, strict=True)),
     }
     for name, offer in zip(("low", "base", "high"), varied.offers, strict=True):
         row[f"profit_gain_{name}_usd"] = offer.profit_gain_usd
         row[f"carbon_saved_{name}_kg"] = offer.carbon_saved_kg
         row[f"adoption_{name}"] = offer.adoption
-    return {**row, "test": made.words or None, "passed": varied.passed}
+    return {**row, "test": assumption.words or None, "passed": varied.passed}

@@ -49,9 +49,9 @@ def utility(_scenario: Scenario, design: Design, _whole: TierDesign) -> Iterator
     points = PerceivedPoints(a, ms, np.full(len(a), market.full_carbon_g))
     for name, member in groups(market):
         at = np.flatnonzero(member)
-        some = at[:: max(len(at) // SURFACE_USERS, 1)]
-        felt = felt_by(points, market.people.taste.take(some), scale)
-        mean = market.requests[some] @ felt / market.requests[some].sum()
+        sampled = at[:: max(len(at) // SURFACE_USERS, 1)]
+        felt = felt_by(points, market.people.taste.take(sampled), scale)
+        mean = market.requests[sampled] @ felt / market.requests[sampled].sum()
         for n, value in enumerate(mean):
             yield {
                 "class": design.service.klass,
