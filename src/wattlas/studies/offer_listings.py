@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wattlas.model.table import Column, Kind, Listing, table_of
+from wattlas.studies import words
 from wattlas.studies.labels import class_label
 
 Row = Mapping[str, Any]
@@ -59,6 +60,6 @@ def _meaning(row: Row) -> dict[str, str]:
     tests = row["tests"] or "not made"
     return {
         "score": f"{row['full_accuracy']:.3g} → {row['fallback_accuracy']:.3g}",
-        "ms": f"{row['full_latency_ms']:,.3g} → {row['fallback_latency_ms']:,.3g}",
+        "ms": " → ".join(words.number(row[f"{name}_latency_ms"]) for name in ("full", "fallback")),
         "tests": tests,
     }
