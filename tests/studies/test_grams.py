@@ -153,11 +153,11 @@ def test_the_mean_of_zones_is_that_of_the_baseline_region() -> None:
     """Intensities of all zones, weighted by requests, are the mean that the menu is told at."""
     s = wattlas.example("tiny")
     board = board_of(s, "A")
-    asked = {z: sum(one.requests.sum() for one in board.of(z)) for z in board.zones}
+    asked = {z: sum(one.requests.sum() for one in board.clients_in(z)) for z in board.zones}
     mean = sum(intensity(board, z)[0] * asked[z] for z in board.zones) / sum(asked.values())
     assert mean == pytest.approx(at_baseline(s, "A").g_per_kwh)
     hours = s.signals.deciding_g_per_kwh[s.signals.zones.index("NO")]
-    weight = sum(one.requests for one in board.of("NO"))
+    weight = sum(one.requests for one in board.clients_in("NO"))
     mean = np.average(hours, weights=weight)
     spread = np.sqrt(np.average((hours - mean) ** 2, weights=weight)) / mean
     assert intensity(board, "NO") == pytest.approx((mean, spread))

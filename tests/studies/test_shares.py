@@ -207,11 +207,11 @@ def test_levels_count_the_hours_of_each_target() -> None:
         cap = 0.6 * grams(board, zone).baseline_g
         rows = levels(s, "A", board, zone, cap)
         assert sum(row["requests_share"] for row in rows) == pytest.approx(1.0)
-        (base,) = {one.baseline for one in board.of(zone)}
+        (base,) = {one.baseline for one in board.clients_in(zone)}
         scale = default_scale(s.classes[0].latency_budget_ms, cap)
         people = population(s.users or Users(), 1.0)
         goal = targets(menu(s.classes[0], s.points), cap, people, scale, s.regions[base].pue)
-        asked = sum(one.requests for one in board.of(zone))
+        asked = sum(one.requests for one in board.clients_in(zone))
         want: dict[str | None, float] = {}
         for t, n in enumerate(asked):
             try:

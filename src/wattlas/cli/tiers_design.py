@@ -115,7 +115,9 @@ def _split(design: TierDesign) -> Table | None:
     from wattlas.studies.tier_tables import split_table
 
     if links(design.plan.scenario):
-        say("Frictions couple the hours: the saving is not split between geography and tiers.")
+        say(
+            "Switching costs couple the hours: the saving is not split between geography and tiers."
+        )
         return None
     return split_table(design)
 

@@ -124,17 +124,15 @@ def command(
     """How much of a class to degrade, and when, so that carbon stays under a cap.
 
     percentile: until what is served in full keeps the cap in the mean. budget: until all requests
-    do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can
-    meet it.
+    percentile: until what is served in full keeps the cap in the mean. budget: until all requests
+    do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can.
     """
     from wattlas.studies.board import Ways
     from wattlas.studies.share_answer import ShareQuestion
     from wattlas.studies.share_query import query_of_table, with_forecast
 
-    _exclude({"--cap-share": cap_share, "--cap-g": cap_g})
-    _exclude({"--green": green, "--green-share": green_share})
-    _no_fallback_beside(design, green, green_share, hours)
-    _check(rule, forecast, ahead, out)
+    _check_fallback(design, green, green_share, hours)
+    _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead, out)
     question = ShareQuestion(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
         rules=RULES if rule == "both" else (rule,),
@@ -193,14 +191,18 @@ def _exclude(options: dict[str, Any]) -> None:
         raise UsageError(f"{' and '.join(options)} exclude each other")
 
 
-def _no_fallback_beside(
+def _check_fallback(
     design: bool, green: str | None, green_share: float | None, hours: Path | None
 ) -> None:
+    _exclude({"--green": green, "--green-share": green_share})
     if design and not (green is None and green_share is None and hours is None):
         raise UsageError("--design chooses the fallback; leave out --green, --green-share, --hours")
 
 
-def _check(rule: str, forecast: Path | None, ahead: bool, out: Path | None) -> None:
+def _check(
+    caps: dict[str, float | None], rule: str, forecast: Path | None, ahead: bool, out: Path | None
+) -> None:
+    _exclude(caps)
     if rule not in (*RULES, "both"):
         raise UsageError(f"--rule is `{rule}`; choose percentile, budget or both")
     if forecast is not None and not ahead:
@@ -209,16 +211,16 @@ def _check(rule: str, forecast: Path | None, ahead: bool, out: Path | None) -> N
         raise UsageError(f"--out is {out}; name a file that ends in .parquet or .csv")
 
 
-def _no_scenario(given: dict[str, Any], ways: Ways) -> None:
+def _no_scenario(options: dict[str, Any], ways: Ways) -> None:
     """Raise UsageError for what has no meaning beside --hours."""
-    given |= {
+    options |= {
         "--green": ways.green,
         "--full": ways.full,
         "--to": ways.regions,
         "--network-kwh-per-gb": ways.network_kwh_per_gb,
         "--latency-factor": ways.latency_factor != 1.0,
     }
-    wrong = [name for name, value in given.items() if value]
+    wrong = [name for name, value in options.items() if value]
     if wrong:
         raise UsageError(f"--hours stands for a scenario; leave out {', '.join(wrong)}")
 

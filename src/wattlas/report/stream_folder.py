@@ -77,7 +77,7 @@ def write_plan(
     chunks = chunk_scenarios(long.stretches, objective=objective, steps=chunk_steps)
     for n, chunk in enumerate(chunks):
         path = target / PART.format(n)
-        entry = _kept(path, chunk) or _made(path, chunk, time_limit_s)
+        entry = _stored_entry(path, chunk) or _written_entry(path, chunk, time_limit_s)
         total = total.plus(Summary.from_dict(entry.pop("summary")))
         parts.append(entry)
         ends = [*ends[:1], chunk]
@@ -151,7 +151,7 @@ def _differences(begun: Mapping[str, Any], head: Mapping[str, Any], file: str) -
             yield Problem(f"{HEAD}: {key}", what, fix, file)
 
 
-def _kept(path: Path, chunk: Scenario) -> dict[str, Any] | None:
+def _stored_entry(path: Path, chunk: Scenario) -> dict[str, Any] | None:
     """What a part that is there says of itself; None where there is none."""
     if not path.is_file():
         return None
@@ -169,7 +169,7 @@ def _kept(path: Path, chunk: Scenario) -> dict[str, Any] | None:
     return {**stored["entry"], "summary": stored["summary"], "sha256": sha256_of(path)}
 
 
-def _made(path: Path, chunk: Scenario, time_limit_s: float | None) -> dict[str, Any]:
+def _written_entry(path: Path, chunk: Scenario, time_limit_s: float | None) -> dict[str, Any]:
     """Plan a chunk and write its part."""
     placement = plan(chunk, time_limit_s=time_limit_s)
     placement.raise_if_infeasible()

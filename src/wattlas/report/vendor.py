@@ -22,8 +22,8 @@ LAST_SCRIPT = "main.js"
 def own_scripts(figures: Iterable[Figure]) -> list[Path]:
     """Our scripts in the order in which the page runs them: shared ones, figures, the page."""
     shared = ASSETS / "report"
-    own = [shared / name for name in FIRST_SCRIPTS]
-    return [*own, *(script_of(figure) for figure in figures), shared / LAST_SCRIPT]
+    scripts = [shared / name for name in FIRST_SCRIPTS]
+    return [*scripts, *(script_of(figure) for figure in figures), shared / LAST_SCRIPT]
 
 
 def script_of(figure: Figure) -> Path:

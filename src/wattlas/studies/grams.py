@@ -62,7 +62,7 @@ class Board:
     green_point: str = ""
     left_out: float = 0.0
 
-    def of(self, zone: str) -> list[Client]:
+    def clients_in(self, zone: str) -> list[Client]:
         """The clients that are at the baseline region in a zone."""
         return [client for client in self.clients if client.zone == zone]
 
@@ -94,7 +94,7 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
 
     Steps of which nothing is expected (nan) are taken as they are in truth.
     """
-    clients = board.of(zone)
+    clients = board.clients_in(zone)
     requests = np.stack([client.requests for client in clients])
     if expected is not board.g_per_kwh:
         known = np.isfinite(expected).all(axis=0)
@@ -121,7 +121,7 @@ def foreseen(board: Board, zone: str, place: str, expected: np.ndarray) -> tuple
 def intensity(board: Board, zone: str) -> tuple[float, float]:
     """(mean, coefficient of variation) of the intensity at the baseline region, weighted by
     requests."""
-    clients = board.of(zone)
+    clients = board.clients_in(zone)
     requests = np.stack([client.requests for client in clients])
     by_client = np.stack([board.g_per_kwh[client.baseline] for client in clients])
     mean = float((requests * by_client).sum() / requests.sum())

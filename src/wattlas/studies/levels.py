@@ -36,7 +36,7 @@ def levels(
     if problems:
         raise InputError(problems)
     chosen = next(client for client in scenario.classes if client.id == klass)
-    clients = board.of(zone)
+    clients = board.clients_in(zone)
     requests = np.stack([client.requests for client in clients])
     intensities = np.stack([board.g_per_kwh[client.baseline] for client in clients])
     pue = float(

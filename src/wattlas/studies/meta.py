@@ -68,16 +68,16 @@ def headline(best: Totals, base: Totals) -> dict[str, float | None]:
     saved_bill = base.energy_usd - best.energy_usd
     return {
         "saving_usd": saved_usd,
-        "saving_share": share_of(saved_usd, base.variable_usd),
-        "saving_share_of_all": share_of(saved_usd, base.cost_usd),
+        "saving_share": ratio_of(saved_usd, base.variable_usd),
+        "saving_share_of_all": ratio_of(saved_usd, base.cost_usd),
         "saving_energy_usd": saved_bill,
-        "saving_energy_share": share_of(saved_bill, base.energy_usd),
+        "saving_energy_share": ratio_of(saved_bill, base.energy_usd),
         "saving_kg": saved_kg,
-        "saving_carbon_share": share_of(saved_kg, base.carbon_kg),
+        "saving_carbon_share": ratio_of(saved_kg, base.carbon_kg),
     }
 
 
-def share_of(part: float, whole: float) -> float | None:
+def ratio_of(part: float, whole: float) -> float | None:
     """part / whole; None where the whole is not above zero, so that a share of it says nothing."""
     return part / whole if whole > 0 else None
 

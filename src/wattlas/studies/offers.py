@@ -124,7 +124,7 @@ class TierDesign:
     def split(self) -> Table | None:
         """What geography, tiers, and both save in the placement; None where there is no tier.
 
-        Raises UsageError where frictions couple the hours.
+        Raises UsageError where switching costs couple the hours.
         """
         return split(self.scenario(), self.plan) if self.tiers() else None
 

@@ -22,9 +22,9 @@ DIVIDED = {
 STATED = "people pay less than they say: if choices were not paid for, try a lower W as well"
 
 
-def table_notes(choices: Choices, scale: Scale, own: bool, requests: float) -> Iterator[str]:
+def table_notes(choices: Choices, scale: Scale, own_scale: bool, requests: float) -> Iterator[str]:
     """Which scale the figures are on, what lies outside of it, and what stated choices are."""
-    ranges = ", the ranges of the table" if own else ""
+    ranges = ", the ranges of the table" if own_scale else ""
     yield (
         f"the scale is accuracy {scale.accuracy_min:g} to {scale.accuracy_max:g}, latency "
         f"{scale.latency_max_ms:g} to {scale.latency_min_ms:g} ms and {scale.reference_g:.4g} g "

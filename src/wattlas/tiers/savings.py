@@ -36,18 +36,18 @@ class Savings:
         (I,); each (F, I).
         """
         caps = np.asarray(share, dtype=float)
-        grams, usd, used = np.zeros((3, len(self.sums), len(caps)))
+        grams, usd, degraded = np.zeros((3, len(self.sums), len(caps)))
         for f, (kinks, *values) in enumerate(self.sums):
             within = np.minimum(caps, self.usable[f])
-            grams[f], usd[f], used[f] = (np.interp(within, kinks, each) for each in values)
-        return grams, usd, used
+            grams[f], usd[f], degraded[f] = (np.interp(within, kinks, column) for column in values)
+        return grams, usd, degraded
 
     def of(self, point: int, share: float) -> tuple[float, float, float]:
         """The same at one point and cap."""
         kinks, *values = self.sums[point]
         within = min(share, float(self.usable[point]))
-        grams, usd, used = (float(np.interp(within, kinks, each)) for each in values)
-        return grams, usd, used
+        grams, usd, degraded = (float(np.interp(within, kinks, column)) for column in values)
+        return grams, usd, degraded
 
     def used(self, point: int, share: float) -> float:
         """Share that is degraded in truth under a degradation cap."""
@@ -63,11 +63,11 @@ class Savings:
 
     def most_usd_per_degraded(self) -> np.ndarray:
         """The most that a degraded request of each candidate saves in the mean of a cap, (F,)."""
-        each = [
-            np.divide(usd, used, out=np.zeros(len(usd)), where=used > 0).max(initial=0.0)
-            for _, _, usd, used in self.sums
+        most_usd = [
+            np.divide(usd, degraded, out=np.zeros(len(usd)), where=degraded > 0).max(initial=0.0)
+            for _, _, usd, degraded in self.sums
         ]
-        return np.array(each)
+        return np.array(most_usd)
 
 
 def savings(service: Service, limit: float | np.ndarray = 1.0) -> Savings:

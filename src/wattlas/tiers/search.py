@@ -100,7 +100,7 @@ def _settled(
     """
 
     def at(share: float) -> Contract | None:
-        return _kept(market, rest, replace(contract, share=share), steps[1], goal)
+        return _if_allowed(market, rest, replace(contract, share=share), steps[1], goal)
 
     most, step = float(market.savings.usable[contract.point]), max(steps[0], HAIR)
     for end in (contract.share, 0.0, most):
@@ -127,7 +127,7 @@ def _toward(
     return good
 
 
-def _kept(
+def _if_allowed(
     market: Market, rest: Beside, contract: Contract, step: float, goal: SearchGoal
 ) -> Contract | None:
     """The contract at the nearest discount that keeps the goal's conditions; None where none does.

@@ -60,8 +60,8 @@ def _built(instance: Instance) -> dict[str, HourlyRows]:
     """The rows of every constraint that has any, made once for an instance and what is obeyed."""
     obeyed_now = tuple(_ALL)
     if obeyed_now not in instance.derived:
-        made = {constraint.name: constraint.rows(instance) for constraint in obeyed_now}
-        instance.derived[obeyed_now] = {name: r for name, r in made.items() if r is not None}
+        stated = {constraint.name: constraint.rows(instance) for constraint in obeyed_now}
+        instance.derived[obeyed_now] = {name: r for name, r in stated.items() if r is not None}
     rows: dict[str, HourlyRows] = instance.derived[obeyed_now]
     return rows
 

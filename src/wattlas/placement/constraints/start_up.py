@@ -149,8 +149,8 @@ def held(instance: Instance, flows: SourceFlows) -> np.ndarray:
     shape = (len(instance.capacity), len(names), instance.demand.shape[1])
     on = flows.where(flows.served)
     cell = (on.region * shape[1] + variant[on.point]) * shape[2] + on.hour
-    used = instance.gpu_h[on.source, on.point] * on.value
-    level: np.ndarray = np.bincount(cell, used, int(np.prod(shape))).reshape(shape)
+    busy = instance.gpu_h[on.source, on.point] * on.value
+    level: np.ndarray = np.bincount(cell, busy, int(np.prod(shape))).reshape(shape)
     return level
 
 

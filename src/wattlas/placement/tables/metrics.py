@@ -116,7 +116,7 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
 
 def _selected(flows: Flows, index: np.ndarray) -> Flows:
     """Some of the flows, by their indices."""
-    return Flows(**{each.name: getattr(flows, each.name)[index] for each in fields(flows)})
+    return Flows(**{column.name: getattr(flows, column.name)[index] for column in fields(flows)})
 
 
 def layers(instance: Instance, best: Plan, base: Plan) -> Table:

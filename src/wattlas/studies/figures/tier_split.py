@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @table("tier_split", "class:text part:text cost_usd? carbon_kg? saving_usd? saving_kg?")
 def split(findings: Findings) -> Table | None:
-    """Savings of geography, tiers and both; none where frictions couple the hours."""
+    """Savings of geography, tiers and both; none where switching costs couple the hours."""
     from wattlas.placement.constraints.registry import links
 
     if findings.tiers is None or links(findings.scenario):

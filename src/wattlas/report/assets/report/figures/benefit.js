@@ -1,4 +1,4 @@
-// Does shifting really help? What each friction takes away; and the execution layers.
+// Does shifting really help? What each limit takes away; and the execution layers.
 (function (W) {
   "use strict";
 
@@ -59,7 +59,7 @@
   function answer(actual, all, ratio, kind, rows, saving) {
     if (actual == null) return "The saving as it is was not computed.";
     const parts = [`The least-${kind === "kg" ? "carbon" : "cost"} plan saves ${W.say(actual, kind)} ${W.period}`];
-    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any friction, rule or limit`);
+    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any switching cost, rule or limit`);
     const singles = rows.filter((row) => weight(row) === 1 && saving(row) != null).sort((a, b) => saving(b) - saving(a));
     const worst = singles[0];
     parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the most expensive: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");
