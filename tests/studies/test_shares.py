@@ -25,9 +25,9 @@ from wattlas.studies.shares import (
     ahead_of,
     cap_of,
     persistence,
+    share_columns,
     share_of,
     shares,
-    table_of,
     zone_share,
 )
 from wattlas.tiers.ahead import day_ahead, plan_ahead
@@ -98,7 +98,7 @@ def test_more_room_never_needs_a_larger_share(
     for regions in (names[:0], names[:1], names[: len(names) // 2 + 1], names):
         how = Ways(green_share=green_share, regions=regions, network_kwh_per_gb=network_kwh_per_gb)
         board = made(s, klass, how)
-        tables.append(by_key(table_of(board, board.zones, caps)))
+        tables.append(by_key(share_columns(board, board.zones, caps)))
     for table in tables:
         for (zone, cap, rule, place), share in table.items():
             looser = [table[zone, c, rule, place] for c in caps if c > cap]
@@ -244,7 +244,7 @@ def test_reference_shares_by_the_table(shared: Path, tmp_path: Path) -> None:
     """The published shares of six zones, read from a table of hours; evenly it is a fifth."""
     read = read_intensities(reference_hours(shared, tmp_path))
     board = board_of_table(read.zones, read.g_per_kwh, read.hours.utc)
-    rows = by_key(table_of(board, tuple(REFERENCE), (0.9,), RULES, ("local",)))
+    rows = by_key(share_columns(board, tuple(REFERENCE), (0.9,), RULES, ("local",)))
     for zone, (percentile, budget) in REFERENCE.items():
         assert rows[zone, 0.9, "percentile", "local"] == pytest.approx(percentile, abs=0.002)
         assert rows[zone, 0.9, "budget", "local"] == pytest.approx(budget, abs=0.002)
