@@ -114,16 +114,16 @@ def _from_first_feasible(scenario: Scenario, axis: Axis) -> Axis:
     """
     if not something_binds(scenario) or not len(axis.x):
         return axis
-    every = np.arange(scenario.hours.count)
-    last = len(axis.x) - 1
-    if not _all_served(scenario, axis, last, every):
-        widest = axis.instance_at(scenario, float(axis.x[last]))
-        clash = solve_hours(widest, onward_rtt(widest)).infeasible
-        raise InfeasibleError(conflict.hour_words(widest, clash))
+    every, last = np.arange(scenario.hours.count), len(axis.x) - 1
     # What the fullest hours need, all need; so most budgets are judged by a few of them.
     full = np.sort(np.argsort(-scenario.demand_per_h.sum(axis=(0, 1)), kind="stable")[:FULLEST])
     low = first_true(lambda n: _all_served(scenario, axis, n, full), 0, last)
-    low = first_true(lambda n: _all_served(scenario, axis, n, every), low, last)
+    if not _all_served(scenario, axis, low, every):
+        if low == last or not _all_served(scenario, axis, last, every):
+            widest = axis.instance_at(scenario, float(axis.x[last]))
+            clash = solve_hours(widest, onward_rtt(widest)).infeasible
+            raise InfeasibleError(conflict.hour_words(widest, clash))
+        low = first_true(lambda n: _all_served(scenario, axis, n, every), low + 1, last)
     return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
 
 
@@ -143,7 +143,8 @@ def first_true(true_from: Callable[[int], bool], low: int, high: int) -> int:
 
 def _all_served(scenario: Scenario, axis: Axis, n: int, steps: np.ndarray) -> bool:
     """Whether breakpoint n serves all demand of some steps within every limit."""
-    return feasible(axis.instance_at(scenario, float(axis.x[n])), steps)
+    part = axis.instance_at(scenario.at_hours(steps), float(axis.x[n]))
+    return feasible(part, np.arange(len(steps)))
 
 
 def _values(
