@@ -69,20 +69,27 @@ def _at_region(
     `region`, `asks` (the sources that are placed, all unless given) and `share` of the demand that
     is placed (all of it) are (S,).
     """
-    measure = cost(instance)
     asking = instance.demand > 0 if asks is None else (instance.demand > 0) & asks[:, None]
-    source, hour = np.nonzero(asking)
-    where = region[source]
-    r = np.maximum(where, 0)
-    units = (
-        instance.energy_kwh[source] * measure.per_kwh[r, hour][:, None]
-        + measure.per_request[source, r]
-    )
-    point = np.where(instance.allowed[source, r], units, np.inf).argmin(axis=1)
+    point = _cheapest_point(instance, np.maximum(region, 0))
+    hour, source = np.nonzero(asking.T)
     value = instance.demand[source, hour]
     value = value if share is None else value * share[source]
-    flows = SourceFlows(hour, source, where, point, value)
-    return flows.where(np.argsort(hour, kind="stable"))
+    return SourceFlows(hour, source, region[source], point[source, hour], value)
+
+
+def _cheapest_point(instance: Instance, region: np.ndarray) -> np.ndarray:
+    """The open point of least cost of each source in its region, (S,), in each step; (S, T)."""
+    measure, every = cost(instance), np.arange(instance.sources)
+    per_kwh, fixed = measure.per_kwh[region], measure.per_request[every, region]
+    open_at = instance.allowed[every, region]
+    least = np.full(instance.demand.shape, np.inf)
+    point = np.zeros(instance.demand.shape, dtype=np.int64)
+    for o in np.flatnonzero(open_at.any(axis=0)):
+        units = instance.energy_kwh[:, o, None] * per_kwh + fixed[:, o, None]
+        better = open_at[:, o, None] & (units < least)
+        least[better] = units[better]
+        point[better] = o
+    return point
 
 
 def by_rule(instance: Instance, flows: SourceFlows) -> Solution:

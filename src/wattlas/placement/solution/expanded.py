@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -76,12 +76,12 @@ def slices(flows: Flows, size: int = PIECE) -> Iterator[Flows]:
 
 
 class PerFlow:
-    """What each flow of a plan comes to, by the components of the account."""
+    """What each flow of a plan comes to, by the components of the account; `only` some of them."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, only: Sequence[str] | None = None) -> None:
         self.instance = unmerged(scenario)
-        self.measures = components(self.instance)
-        self.onward = onward(self.instance)
+        self.measures = {**components(self.instance), "rtt_ms": onward(self.instance)}
+        self.names = tuple(self.measures) if only is None else tuple(only)
 
     def __call__(self, flows: Flows) -> dict[str, np.ndarray]:
         """Hours counted: requests, MWh, USD, kg; arrays like the flows'.
@@ -93,16 +93,16 @@ class PerFlow:
         scenario, on, place = self.instance.scenario, flows.served, self._place(flows)
         requests = flows.requests_per_h * scenario.hours.hours[flows.hour]
         served = np.where(on, requests, 0.0)
-        out = {
-            name: served * measure.units(self.instance, *place)
-            for name, measure in self.measures.items()
-        }
-        if self.instance.surplus.any():
-            out["on_demand_usd"] += out["gpu_h"] * self._bought_usd(place, flows)
-        node = scenario.metro_node[flows.metro]
-        reach = scenario.network.rtt_metro_node_ms[flows.metro, node]
-        rtt = reach + self.onward.units(self.instance, *place)
-        return {**out, "requests": requests, "rtt_ms": np.where(on, rtt, np.nan)}
+        each = {name: self.measures[name].units(self.instance, *place) for name in self.names}
+        out = {name: served * unit for name, unit in each.items()}
+        if "on_demand_usd" in each and self.instance.surplus.any():
+            gpu_h = served * self.measures["gpu_h"].units(self.instance, *place)
+            out["on_demand_usd"] += gpu_h * self._bought_usd(place, flows)
+        if "rtt_ms" in each:
+            node = scenario.metro_node[flows.metro]
+            reach = scenario.network.rtt_metro_node_ms[flows.metro, node]
+            out["rtt_ms"] = np.where(on, reach + each["rtt_ms"], np.nan)
+        return {**out, "requests": requests}
 
     def it_mwh(self, flows: Flows) -> np.ndarray:
         """IT energy of each flow alone, MWh."""

@@ -199,5 +199,5 @@ def it_mwh_by_region(plan: Plan) -> np.ndarray:
     per_flow = PerFlow(scenario)
     for flows in () if plan.flows is None else slices(plan.flows):
         on = flows.served
-        total += np.bincount(flows.region[on], per_flow(flows)["it_mwh"][on], len(total))
+        total += np.bincount(flows.region[on], per_flow.it_mwh(flows)[on], len(total))
     return total

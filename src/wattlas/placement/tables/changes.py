@@ -31,6 +31,9 @@ more memory, smaller ones pay more for each call."""
 NOISE = 1e-9
 """Part of a demand below which what differs is the solver's tolerance, and no move."""
 
+PAID = ("energy_usd", "on_demand_usd", "egress_usd")
+"""What a request that is served costs, by the components of the account."""
+
 
 @dataclass(frozen=True)
 class _Served:
@@ -47,7 +50,7 @@ class _Reader:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.per_flow = PerFlow(scenario)
+        self.per_flow = PerFlow(scenario, (*PAID, "carbon_kg", "it_mwh"))
 
     def between(self, flows: Flows, low: int, high: int) -> _Served:
         """Hours `low` to `high` of flows that are in the order of their hours."""
@@ -74,7 +77,7 @@ class _Reader:
     def _usd(self, flows: Flows, unit: dict[str, np.ndarray]) -> np.ndarray:
         """Every component in USD, carbon at its price, and the price of what is not served."""
         gamma = self.scenario.objective.carbon_price_usd_per_t
-        paid = sum(values for name, values in unit.items() if name.endswith("_usd"))
+        paid = sum(unit[name] for name in PAID)
         source = flows.metro.astype(np.int64) * len(self.scenario.classes) + flows.klass
         lost = np.nan_to_num(self.per_flow.instance.unserved_usd)[source]
         unserved = np.where(flows.served, 0.0, unit["requests"] * lost)

@@ -110,7 +110,7 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
         size = int(np.prod(shape))
         yield (
             np.bincount(cell, requests, size).reshape(shape),
-            np.bincount(cell, per_flow(part)["it_mwh"], size).reshape(shape),
+            np.bincount(cell, per_flow.it_mwh(part), size).reshape(shape),
         )
 
 

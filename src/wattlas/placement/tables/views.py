@@ -58,7 +58,7 @@ def flow_sums(scenario: Scenario, flows: Flows) -> Table:
     i, k, r, o, _ = scenario.shape
     names = ("requests", "it_mwh", "facility_mwh", "energy_usd", "carbon_kg", "waited")
     grid = {name: np.zeros(i * k * (r + 1) * o) for name in names}
-    per_flow = PerFlow(scenario)
+    per_flow = PerFlow(scenario, (*names[1:-1], "rtt_ms"))
     for piece in slices(flows):
         unit = per_flow(piece)
         unit["waited"] = unit["requests"] * unit["rtt_ms"]
@@ -231,7 +231,7 @@ def _region_sums(plan: Plan) -> dict[str, np.ndarray]:
     shape = (len(scenario.regions), scenario.hours.count)
     size = shape[0] * shape[1]
     grid = {n: np.zeros(size) for n in ("requests", "it_mwh", "facility_mwh", "gpu_h")}
-    per_flow = PerFlow(scenario)
+    per_flow = PerFlow(scenario, ("it_mwh", "facility_mwh", "gpu_h"))
     for flows in slices(flows_of(plan)):
         unit, on = per_flow(flows), flows.served
         at = flows.region[on].astype(np.int64) * shape[1] + flows.hour[on]
