@@ -104,6 +104,20 @@ class Instance:
         """The same, solved by other tactics."""
         return replace(self, tactics=tactics)
 
+    def at(self, steps: np.ndarray, scenario: Scenario) -> Instance:
+        """The same over some steps, those of `scenario`, in which every demand is there.
+
+        What the baseline uses of a relative cap is for the part to say.
+        """
+        return replace(
+            self,
+            scenario=scenario,
+            demand=self.demand[:, steps],
+            capacity=self.capacity[:, steps],
+            surplus=self.surplus[:, steps],
+            baseline_use=None,
+        )
+
     def rows_of(self, rows: np.ndarray) -> Instance:
         """Some sources of the instance. What goes from metro to source is not kept."""
         return replace(

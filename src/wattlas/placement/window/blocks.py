@@ -59,8 +59,10 @@ def instance_at(instance: Instance, steps: np.ndarray) -> Instance:
     """The instance over some of its steps (increasing)."""
     if len(steps) == instance.scenario.hours.count:
         return instance
-    part = build_instance(instance.scenario.at_hours(steps), judged=instance.judged)
-    return part.by(instance.tactics)
+    scenario = instance.scenario.at_hours(steps)
+    if ((scenario.demand_per_h > 0).any(axis=2) == (instance.source_of >= 0)).all():
+        return instance.at(steps, scenario)
+    return build_instance(scenario, judged=instance.judged).by(instance.tactics)
 
 
 def blocks(scenario: Scenario) -> list[np.ndarray]:
