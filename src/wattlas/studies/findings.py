@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
+import numpy as np
+
 from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
@@ -69,6 +71,11 @@ class Findings:
         limit, else in the nearest region with capacity."""
         self.tell("baselines", 0.0)
         return baseline_policy(self.instance)
+
+    @cached_property
+    def moved_mwh(self) -> np.ndarray:
+        """IT energy that the plan runs elsewhere than the baseline, see `metrics.moved_mwh`."""
+        return metrics.moved_mwh(self.plan, self.baseline)
 
     @cached_property
     def hourly(self) -> Table:

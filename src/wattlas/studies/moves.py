@@ -42,13 +42,14 @@ def largest_moves(scenario: Scenario) -> list[PlannedMove]:
     return moves_of(best, baseline_policy(build_instance(scenario)))
 
 
-def moves_of(best: Plan, base: Plan) -> list[PlannedMove]:
+def moves_of(best: Plan, base: Plan, moved: np.ndarray | None = None) -> list[PlannedMove]:
     """The moves that carry the most energy from where the baseline policy runs it, by class.
 
     The point is the one that most of the class's energy runs at in the region that it goes to.
+    `moved` is what `moved_mwh` found, where it is known.
     """
     scenario, regions = best.scenario, len(best.scenario.regions)
-    totals = sum(metrics.moved_mwh(best, base), np.zeros((len(scenario.classes), regions, regions)))
+    totals = metrics.moved_mwh(best, base) if moved is None else moved
     by_point = np.zeros((len(scenario.classes), regions, len(scenario.points)))
     for flows, energy in metrics.with_energy(best):
         on = flows.served

@@ -25,9 +25,9 @@ from wattlas.model.table import Table
 from wattlas.placement.solution.expanded import PerFlow
 from wattlas.units import KG_PER_T
 
-CELLS = 500_000
-"""(hour, class, metro, region) in one go: a day of 100 metros and 40 regions. Larger pieces take
-more memory, smaller ones pay more for each call."""
+CELLS = 100_000
+"""(hour, class, metro, region) in one go: what a cache holds. Larger pieces take more memory and
+more time, smaller ones pay more for each call."""
 NOISE = 1e-9
 """Part of a demand below which what differs is the solver's tolerance, and no move."""
 

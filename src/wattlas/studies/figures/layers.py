@@ -31,7 +31,9 @@ def relocatable(findings: Findings) -> Table:
     """Energy of each class that could run elsewhere, that does, and that has been moved."""
     from wattlas.placement.tables import metrics
 
-    return metrics.relocatable(findings.instance, findings.plan, findings.baseline)
+    return metrics.relocatable(
+        findings.instance, findings.plan, findings.baseline, findings.moved_mwh
+    )
 
 
 figure(
