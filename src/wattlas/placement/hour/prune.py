@@ -9,6 +9,7 @@ in all of them.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 
@@ -34,18 +35,19 @@ def pruned(
         return instance
     ends = [end for measure in measures for end in _ends(instance, measure, steps)]
     ends += [] if opens is None else [opens]
+    ends = [np.ascontiguousarray(end.transpose(2, 0, 1)) for end in ends]
     rules = rows_by_constraint(instance)
-    allowed = instance.allowed.copy()
-    for o in range(points):
-        for better in range(points):
-            if better == o:
-                continue
-            no_worse = np.ones(allowed.shape[:2], dtype=bool)
-            for constraint, rows in rules:
-                no_worse &= constraint.no_worse(instance, rows, better, o)
-            for end in ends:
-                no_worse &= end[:, :, better] <= end[:, :, o]
-            allowed[:, :, o] &= ~(no_worse & allowed[:, :, better])
+    allowed = np.ascontiguousarray(instance.allowed.transpose(2, 0, 1))
+    for o, better in permutations(range(points), 2):
+        no_worse = allowed[o] & allowed[better]
+        for end in ends:
+            no_worse &= end[better] <= end[o]
+        if not no_worse.any():
+            continue
+        for constraint, rows in rules:
+            no_worse &= constraint.no_worse(instance, rows, better, o)
+        allowed[o] &= ~no_worse
+    allowed = np.ascontiguousarray(allowed.transpose(1, 2, 0))
     return replace(instance, allowed=allowed)
 
 
