@@ -64,4 +64,5 @@ def _chords(vertex: Curves, further: Curves, units: np.ndarray, slope: float) ->
     moved = width > EXACT * np.maximum(np.abs(x), np.abs(further[0]))
     moved &= drop > EXACT * np.maximum(np.abs(y), np.abs(further[1]))
     moved &= drop - slope * width > EXACT * np.abs(drop)
-    return np.divide(drop, width, out=np.zeros(len(units)), where=moved)
+    chord: np.ndarray = np.divide(drop, width, out=np.zeros(len(units)), where=moved)
+    return chord

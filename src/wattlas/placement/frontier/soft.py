@@ -25,9 +25,10 @@ from wattlas.placement.frontier.question import Question, Tally, frontier_of
 from wattlas.placement.frontier.slope import EXACT, slope_after
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.blocks import at_once, instance_at, weeks
+from wattlas.placement.window.blocks import BLOCK_STEPS, at_once, instance_at, weeks
 
 SAMPLES = 24
 
@@ -136,18 +137,25 @@ class _Prober:
 
     def __call__(self, slope: float) -> _Vertex:
         """The vertex over all steps."""
-        solved = list(at_once(lambda part: self._solved(part, slope), self.parts))
-        ms = np.concatenate([part_ms for part_ms, _, _ in solved])
-        mean = self.reach + (float(ms.sum()) / self.requests if self.requests else 0.0)
-        least = np.concatenate([part_least for _, part_least, _ in solved])
-        return _Vertex(mean, np.sum([row for _, _, row in solved], axis=0), ms, least)
+
+        def solved(part: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            flows, ms, least = self._solved(part, slope)
+            return ms, least, self.question.value_of(part, flows)
+
+        ms, least, rows = zip(*at_once(solved, self.parts), strict=True)
+        waited = np.concatenate(ms)
+        mean = self.reach + (float(waited.sum()) / self.requests if self.requests else 0.0)
+        return _Vertex(mean, np.sum(rows, axis=0), waited, np.concatenate(least))
 
     def of_steps(self, slope: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Latency and what is minimised in some steps where the slope is the given one."""
-        ms, least, _ = self._solved(instance_at(self.instance, steps), slope)
-        return ms, least
+        groups = [steps[low : low + BLOCK_STEPS] for low in range(0, len(steps), BLOCK_STEPS)]
+        solved = at_once(lambda g: self._solved(instance_at(self.instance, g), slope)[1:], groups)
+        ms, least = zip(*solved, strict=True)
+        return np.concatenate(ms), np.concatenate(least)
 
-    def _solved(self, part: Instance, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _solved(self, part: Instance, slope: float) -> tuple[SourceFlows, np.ndarray, np.ndarray]:
+        """A stretch where the slope is the given one: flows, latency and what is minimised."""
         main, tie = self.question.measures(part)
         latency, _ = latency_measure(part)
         if slope == np.inf:
@@ -158,8 +166,8 @@ class _Prober:
         if len(solution.infeasible):
             raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
         self.tally.parts.append(solution.info)
-        row = self.question.value_of(part, solution.flows)
-        return latency.by_hour(part, solution.flows), main.by_hour(part, solution.flows), row
+        flows = solution.flows
+        return flows, latency.by_hour(part, flows), main.by_hour(part, flows)
 
 
 def _slope_after(

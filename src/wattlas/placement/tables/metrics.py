@@ -35,8 +35,8 @@ SAME_SERVED = 1e-6
 """Share of the requests up to which two placements serve as many: more of it is no like for like.
 """
 CELLS = 100_000
-"""Steps · metros · classes · regions that are compared in one go: what a cache holds. Half and twice
-as many take a quarter longer, 2 million twice as long."""
+"""Steps · metros · classes · regions that are compared in one go: what a cache holds. Half and
+twice as many take a quarter longer, 2 million twice as long."""
 
 
 def relocatable(
