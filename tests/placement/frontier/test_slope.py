@@ -1,0 +1,52 @@
+"""The slope after a vertex, on curves whose slopes are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wattlas.placement.frontier.slope import PILOT, slope_after
+
+
+class Units:
+    """Convex falling curves, one per unit: edges of slopes (U, E), steepest first, of widths."""
+
+    def __init__(self, units: int, seed: int, edges: int = 6) -> None:
+        rng = np.random.default_rng(seed)
+        self.slopes = np.sort(rng.exponential(10.0, (units, edges)), axis=1)[:, ::-1]
+        self.widths = rng.uniform(0.1, 2.0, (units, edges))
+        self.solved = 0
+
+    def __call__(self, slope: float, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each unit goes along the edges that are steeper than the slope."""
+        self.solved += len(units)
+        taken = np.where(self.slopes[units] > slope, self.widths[units], 0.0)
+        return 1.0 + taken.sum(axis=1), 500.0 - (taken * self.slopes[units]).sum(axis=1)
+
+    def after(self, slope: float) -> float:
+        """The steepest edge that is not taken at a slope."""
+        return float(self.slopes[self.slopes <= slope].max(initial=0.0))
+
+
+@pytest.mark.parametrize("units", [1, PILOT, PILOT + 1, 40 * PILOT])
+@pytest.mark.parametrize("seed", range(5))
+def test_steepest_edge_after_a_vertex(units: int, seed: int) -> None:
+    made, every = Units(units, seed), np.arange(units)
+    high, low = 12.0, 3.0
+    vertex, following = made(high, every), made(low, every)
+    assert slope_after(vertex, following, made) == pytest.approx(made.after(high), rel=1e-9)
+
+
+def test_nothing_moves() -> None:
+    made, every = Units(200, 0), np.arange(200)
+    last = made(0.0, every)
+    assert slope_after(last, last, made) == 0.0
+
+
+def test_most_units_are_solved_once() -> None:
+    units = 100 * PILOT
+    made, every = Units(units, 1), np.arange(units)
+    vertex, following = made(12.0, every), made(3.0, every)
+    made.solved = 0
+    slope_after(vertex, following, made)
+    assert made.solved < 1.2 * units

@@ -1,0 +1,46 @@
+"""A stretch of hours cut out of an instance is the instance of those hours."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+from hypothesis import given, settings
+
+from tests.strategies import scenarios
+from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.window.blocks import instance_at
+
+
+def same(part: Instance, built: Instance) -> None:
+    """Every array alike, and what is not an array."""
+    for field in fields(Instance):
+        ours, theirs = getattr(part, field.name), getattr(built, field.name)
+        if isinstance(ours, np.ndarray):
+            assert np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"), field.name
+        elif field.name not in ("scenario", "judged"):
+            assert ours == theirs, field.name
+    assert part.judged is built.judged
+
+
+@given(scenarios(max_hours=4))
+@settings(max_examples=60)
+def test_part_is_what_would_be_built(s: Scenario) -> None:
+    whole = build_instance(s)
+    for steps in (np.arange(s.hours.count)[::2], np.arange(s.hours.count)[1:]):
+        if len(steps):
+            built = build_instance(s.at_hours(steps), judged=whole.judged)
+            same(instance_at(whole, steps), built)
+
+
+@given(scenarios(max_hours=4))
+@settings(max_examples=20)
+def test_demand_that_is_not_there_in_the_part(s: Scenario) -> None:
+    demand = s.demand_per_h.copy()
+    demand[0, 0, 0] = 0.0
+    s = replace(s, demand_per_h=demand)
+    whole = build_instance(s)
+    part = instance_at(whole, np.array([0]))
+    same(part, build_instance(s.at_hours([0]), judged=whole.judged))
+    assert part.source_of[0, 0] == -1
