@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -105,12 +106,16 @@ def _out_of_time(part: Instance, solution: Solution) -> bool:
 
 
 def solve_instance(
-    instance: Instance, *, time_limit_s: float | None = None
+    instance: Instance,
+    *,
+    time_limit_s: float | None = None,
+    memory: dict[str, Any] | None = None,
 ) -> tuple[Solution, list[Limit]]:
     """Solve the instance under its scenario's objective, apart by hour where that is exact.
 
     Sources whose nodes offer them the same are solved as one where hours are programs. Returns the
-    limits over windows, too, in the order of the solution's prices of them.
+    limits over windows, too, in the order of the solution's prices of them. `memory` is that of
+    `solve_hours`, where nothing ties the hours.
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
@@ -118,11 +123,11 @@ def solve_instance(
         return solve_linked_hours(instance, main, tie, limits, time_limit_s), limits
     few = _merged(instance, main, tie, limits)
     if few is None:
-        return solve_limits(instance, main, tie, limits), limits
+        return solve_limits(instance, main, tie, limits, memory), limits
     smaller, first, kind = few
     own = [limit.of_sources(first) for limit in limits]
     second = None if tie is None else tie.of_sources(first)
-    solution = solve_limits(smaller, main.of_sources(first), second, own)
+    solution = solve_limits(smaller, main.of_sources(first), second, own, memory)
     return solution.with_flows(shared_out(solution.flows, instance, kind)), limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattlas.placement.frontier.slope import PILOT, slope_after
+from wattlas.placement.frontier.slope import PILOT, slope_after, warm_or_cold
 
 
 class Units:
@@ -50,3 +50,24 @@ def test_most_units_are_solved_once() -> None:
     made.solved = 0
     slope_after(vertex, following, made)
     assert made.solved < 1.2 * units
+
+
+@pytest.mark.parametrize("wanted", [[0], [3, 4, 5, 6, 7], [0, 1, 2, 9], list(range(12))])
+def test_units_come_back_in_their_order(wanted: list[int]) -> None:
+    """Of a stretch that is solved as a whole only what is asked for."""
+    stretches = [np.arange(0, 3), np.arange(3, 9), np.arange(9, 12)]
+    value = np.arange(12.0) ** 2
+    whole: list[int] = []
+
+    def warm(n: int) -> tuple[np.ndarray, np.ndarray]:
+        whole.append(n)
+        return value[stretches[n]], -value[stretches[n]]
+
+    def cold(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return value[units], -value[units]
+
+    units = np.array(wanted, dtype=np.int64)
+    x, y = warm_or_cold(units, stretches, warm, cold)
+    assert np.array_equal(x, value[units])
+    assert np.array_equal(y, -value[units])
+    assert (1 in whole) == (len({*wanted} & {*range(3, 9)}) >= 2)

@@ -23,7 +23,7 @@ from wattlas.model.table import Table
 from wattlas.placement.api import solve_instance
 from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.explain import conflict
-from wattlas.placement.frontier.slope import EXACT, slope_after
+from wattlas.placement.frontier.slope import EXACT, Curves, Memory, slope_after, warm_or_cold
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, cost, unserved
 from wattlas.placement.solution.account import totals
@@ -42,6 +42,8 @@ class _Row:
     kg: np.ndarray
     usd: np.ndarray
     unserved: np.ndarray
+    memory: list[Memory]
+    """What the solvers keep of each stretch; nothing at the least carbon, another measure's."""
 
     @property
     def total(self) -> tuple[float, float]:
@@ -62,32 +64,57 @@ class _Prober:
         self.tied = coupling(self.whole.scenario) is not None
         steps = np.arange(scenario.hours.count)
         self.units = blocks(self.whole.scenario) if self.tied else list(steps[:, None])
+        size, every = 1 if self.tied else BLOCK_STEPS, np.arange(len(self.units))
+        self.stretches = [every[low : low + size] for low in range(0, len(every), size)]
 
-    def __call__(self, price_usd_per_t: float, units: np.ndarray | None = None) -> _Row:
-        """The placement of some units, by index; of all of them by default."""
-        units = np.arange(len(self.units)) if units is None else units
+    def __call__(self, price_usd_per_t: float) -> _Row:
+        """The placement of all units."""
+        whole = self._whole(price_usd_per_t)
+        memory: list[Memory] = [{} for _ in self.stretches]
+        numbered = range(len(self.stretches))
+
+        def solved(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            kept = None if price_usd_per_t == LEAST_CARBON else memory[n]
+            return self._solved(whole, self.stretches[n], kept)
+
+        parts = at_once(solved, numbered)
+        kg, usd, lost = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _Row(kg, usd, lost, memory)
+
+    def of_units(self, price_usd_per_t: float, units: np.ndarray, near: _Row) -> Curves:
+        """kg and USD of some units, by index, at a price; `near` is the row of one nearby."""
+        whole = self._whole(price_usd_per_t)
+
+        def warm(n: int) -> Curves:
+            return self._solved(whole, self.stretches[n], dict(near.memory[n]))[:2]
+
+        return warm_or_cold(units, self.stretches, warm, lambda some: self._solved(whole, some)[:2])
+
+    def _whole(self, price_usd_per_t: float) -> Instance:
         least = Minimise.CARBON if price_usd_per_t == LEAST_CARBON else Minimise.COST
         priced = 0.0 if price_usd_per_t == LEAST_CARBON else price_usd_per_t
         objective = Objective(minimise=least, carbon_price_usd_per_t=priced)
-        whole = replace(self.whole, scenario=replace(self.whole.scenario, objective=objective))
-        size = 1 if self.tied else BLOCK_STEPS
-        groups = [units[low : low + size] for low in range(0, len(units), size)]
-        parts = at_once(lambda group: self._solved(whole, group), groups)
-        return _Row(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return replace(self.whole, scenario=replace(self.whole.scenario, objective=objective))
 
-    def _solved(self, whole: Instance, units: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _solved(
+        self, whole: Instance, units: np.ndarray, memory: Memory | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """kg, USD and requests not served of some units at the price of the instance."""
         part = instance_at(whole, np.concatenate([self.units[u] for u in units]))
-        solution, limits = solve_instance(part)
+        solution, limits = solve_instance(part, memory=memory)
         if len(solution.infeasible):
             raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
         if not solution.ok:
             raise InfeasibleError(short_words(part, limits, solution.limit_least))
         if self.tied:
             sums = totals(part, solution.flows)
-            usd = sums.variable_usd - sums.carbon_price_usd
-            return tuple(np.array([v]) for v in (sums.carbon_kg, usd, sums.unserved_requests))
+            paid = sums.variable_usd - sums.carbon_price_usd
+            whole_sums = (sums.carbon_kg, paid, sums.unserved_requests)
+            kg, usd, lost = (np.array([value]) for value in whole_sums)
+            return kg, usd, lost
         measures = (carbon(part).times(KG_PER_T, "kg"), cost(part, 0.0), unserved(part))
-        return tuple(measure.by_hour(part, solution.flows) for measure in measures)
+        kg, usd, lost = (measure.by_hour(part, solution.flows) for measure in measures)
+        return kg, usd, lost
 
 
 def abatement(
@@ -130,8 +157,7 @@ def _price_from(row: _Row, dirtier: _Row, prober: _Prober) -> float:
     """The carbon price from which on a row is the cheapest, USD/t; another is of a lower one."""
 
     def solve(usd_per_kg: float, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        cheapest = prober(usd_per_kg * KG_PER_T, units)
-        return cheapest.kg, cheapest.usd
+        return prober.of_units(usd_per_kg * KG_PER_T, units, row)
 
     return slope_after((row.kg, row.usd), (dirtier.kg, dirtier.usd), solve) * KG_PER_T
 

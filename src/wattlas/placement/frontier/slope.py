@@ -10,9 +10,13 @@ any unit has after its own part:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
+
+from wattlas.placement.window.blocks import BLOCK_STEPS, at_once
 
 EXACT = 1e-9
 """Relative: a difference below this is rounding."""
@@ -22,10 +26,43 @@ PILOT = 64
 the steepest of these, so that all are solved about once: half the programs of a start from chords
 alone. Flat from 32 to 256."""
 
+GOOD_PART = 0.25
+"""A stretch of which so much is wanted is solved as a whole, each hour from the basis that it has:
+that takes a quarter of the time."""
+
 Curves = tuple[np.ndarray, np.ndarray]
 """(x, y) by unit."""
 Solve = Callable[[float, np.ndarray], Curves]
 """(x, y) of some units, by index, where y + slope · x is least; each like the indices."""
+
+
+Memory = dict[str, Any]
+"""What solvers keep of a stretch of units that they placed, to start from nearby."""
+
+
+def warm_or_cold(
+    units: np.ndarray,
+    stretches: Sequence[np.ndarray],
+    warm: Callable[[int], Curves],
+    cold: Callable[[np.ndarray], Curves],
+) -> Curves:
+    """(x, y) of some units, increasing: `warm` of the number of a stretch where a good part of
+    it is wanted, all of it then; `cold` of units, stretch by stretch, for the others.
+    """
+    wanted = [stretch[np.isin(stretch, units)] for stretch in stretches]
+    whole = [
+        n for n, few in enumerate(wanted) if len(few) and len(few) >= GOOD_PART * len(stretches[n])
+    ]
+    rest = [few for n, few in enumerate(wanted) if n not in whole]
+    single = np.concatenate([np.zeros(0, dtype=np.int64), *rest])
+    pieces = [single[low : low + BLOCK_STEPS] for low in range(0, len(single), BLOCK_STEPS)]
+    jobs = [*(partial(warm, n) for n in whole), *(partial(cold, piece) for piece in pieces)]
+    at = np.concatenate([units[:0], *(stretches[n] for n in whole), *pieces])
+    made = list(at_once(lambda job: job(), jobs))
+    order = np.argsort(at, kind="stable")
+    keep = order[np.isin(at[order], units)]
+    x, y = (np.concatenate(column)[keep] for column in zip(*made, strict=True))
+    return x, y
 
 
 def slope_after(vertex: Curves, following: Curves, solve: Solve) -> float:

@@ -22,13 +22,13 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
 from wattlas.placement.frontier.question import Question, Tally, frontier_of
-from wattlas.placement.frontier.slope import EXACT, slope_after
+from wattlas.placement.frontier.slope import EXACT, Curves, Memory, slope_after, warm_or_cold
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.blocks import BLOCK_STEPS, at_once, instance_at, weeks
+from wattlas.placement.window.blocks import at_once, instance_at, weeks
 
 SAMPLES = 24
 
@@ -44,6 +44,8 @@ class _Vertex:
     """Latency of each step, requests and hours counted, (T,)."""
     least: np.ndarray
     """What is minimised in each step, (T,)."""
+    memory: list[Memory]
+    """What the solvers keep of each stretch."""
 
     @property
     def total(self) -> float:
@@ -138,31 +140,40 @@ class _Prober:
     def __call__(self, slope: float) -> _Vertex:
         """The vertex over all steps."""
 
-        def solved(part: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            flows, ms, least = self._solved(part, slope)
-            return ms, least, self.question.value_of(part, flows)
+        memory: list[Memory] = [{} for _ in self.parts]
 
-        ms, least, rows = zip(*at_once(solved, self.parts), strict=True)
+        def solved(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            flows, ms, least = self._solved(self.parts[n], slope, memory[n])
+            return ms, least, self.question.value_of(self.parts[n], flows)
+
+        ms, least, rows = zip(*at_once(solved, range(len(self.parts))), strict=True)
         waited = np.concatenate(ms)
         mean = self.reach + (float(waited.sum()) / self.requests if self.requests else 0.0)
-        return _Vertex(mean, np.sum(rows, axis=0), waited, np.concatenate(least))
+        return _Vertex(mean, np.sum(rows, axis=0), waited, np.concatenate(least), memory)
 
-    def of_steps(self, slope: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Latency and what is minimised in some steps where the slope is the given one."""
-        groups = [steps[low : low + BLOCK_STEPS] for low in range(0, len(steps), BLOCK_STEPS)]
-        solved = at_once(lambda g: self._solved(instance_at(self.instance, g), slope)[1:], groups)
-        ms, least = zip(*solved, strict=True)
-        return np.concatenate(ms), np.concatenate(least)
+    def of_steps(self, slope: float, steps: np.ndarray, near: _Vertex) -> Curves:
+        """Latency and what is minimised in some steps at a slope, that of a vertex nearby."""
 
-    def _solved(self, part: Instance, slope: float) -> tuple[SourceFlows, np.ndarray, np.ndarray]:
+        def warm(n: int) -> Curves:
+            return self._solved(self.parts[n], slope, dict(near.memory[n]))[1:]
+
+        def cold(some: np.ndarray) -> Curves:
+            return self._solved(instance_at(self.instance, some), slope)[1:]
+
+        return warm_or_cold(steps, weeks(self.instance.scenario.hours), warm, cold)
+
+    def _solved(
+        self, part: Instance, slope: float, memory: Memory | None = None
+    ) -> tuple[SourceFlows, np.ndarray, np.ndarray]:
         """A stretch where the slope is the given one: flows, latency and what is minimised."""
         main, tie = self.question.measures(part)
         latency, _ = latency_measure(part)
         if slope == np.inf:
-            solution = solve_hours(part, latency, main)
+            solution = solve_hours(part, latency, main, memory=memory)
         else:
             weighed = main.plus(latency, slope / max(self.requests, 1e-300)) if slope else main
-            solution = solve_hours(part, weighed, latency if slope == 0 else tie)
+            second = latency if slope == 0 else tie
+            solution = solve_hours(part, weighed, second, memory=memory)
         if len(solution.infeasible):
             raise InfeasibleError(conflict.hour_words(part, solution.infeasible))
         self.tally.parts.append(solution.info)
@@ -184,7 +195,7 @@ def _slope_after(
         return (vertex.total - following.total) / width
 
     def solve(slope: float, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return prober.of_steps(slope * prober.requests, steps)
+        return prober.of_steps(slope * prober.requests, steps, vertex)
 
     ends = (vertex.ms, vertex.least), (following.ms, following.least)
     return slope_after(*ends, solve) * prober.requests

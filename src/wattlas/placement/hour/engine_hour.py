@@ -59,8 +59,8 @@ class Bases:
     point_of: np.ndarray
 
     def for_steps(self, steps: np.ndarray, point_of: np.ndarray) -> Basis | None:
-        """The bases of these steps, where they are those of the last time."""
-        if not np.array_equal(self.steps, steps):
+        """The bases of these steps, where they and the sources are those of the last time."""
+        if not np.array_equal(self.steps, steps) or len(self.point_of) != len(point_of):
             return None
         return renumbered(self.basis, self.point_of, point_of)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -81,14 +81,19 @@ def in_full(instance: Instance) -> Instance:
 
 
 def solve_limits(
-    instance: Instance, main: Measure, tie: Measure | None, limits: Sequence[Limit]
+    instance: Instance,
+    main: Measure,
+    tie: Measure | None,
+    limits: Sequence[Limit],
+    memory: dict[str, Any] | None = None,
 ) -> Solution:
     """Make `main` least under limits over windows; hours apart where there is none.
 
     Hours that have no placement whatever the limits come before limits that cannot be met.
+    `memory` is that of `solve_hours`, for hours apart.
     """
     if not limits:
-        return solve_hours(instance, main, tie)
+        return solve_hours(instance, main, tie, memory=memory)
     for solver in instance.tactics.limits or SOLVERS:
         if solver.takes(instance, limits):
             solution = solver.solve(instance, main, tie, limits)
