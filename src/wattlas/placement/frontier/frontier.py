@@ -45,6 +45,8 @@ ROUNDING = 1e-9
 
 FULLEST = 168
 """Hours of most demand that a budget must serve before all hours are looked at."""
+FULLEST_OF_NODE = 24
+"""The same of each service node: a tight budget leaves it to itself."""
 
 
 def frontier(
@@ -116,7 +118,7 @@ def _from_first_feasible(scenario: Scenario, axis: Axis) -> Axis:
         return axis
     every, last = np.arange(scenario.hours.count), len(axis.x) - 1
     # What the fullest hours need, all need; so most budgets are judged by a few of them.
-    full = np.sort(np.argsort(-scenario.demand_per_h.sum(axis=(0, 1)), kind="stable")[:FULLEST])
+    full = _fullest(scenario)
     low = first_true(lambda n: _all_served(scenario, axis, n, full), 0, last)
     if not _all_served(scenario, axis, low, every):
         if low == last or not _all_served(scenario, axis, last, every):
@@ -125,6 +127,15 @@ def _from_first_feasible(scenario: Scenario, axis: Axis) -> Axis:
             raise InfeasibleError(conflict.hour_words(widest, clash))
         low = first_true(lambda n: _all_served(scenario, axis, n, every), low + 1, last)
     return replace(axis, x=axis.x[low:], least=float(axis.x[low]))
+
+
+def _fullest(scenario: Scenario) -> np.ndarray:
+    """Steps of most demand, of all together and of each service node, increasing."""
+    by_metro = scenario.demand_per_h.sum(axis=1)
+    by_node = [by_metro[scenario.metro_node == n] for n in np.unique(scenario.metro_node)]
+    most = [np.argsort(-by_metro.sum(axis=0), kind="stable")[:FULLEST]]
+    most += [np.argsort(-own.sum(axis=0), kind="stable")[:FULLEST_OF_NODE] for own in by_node]
+    return np.unique(np.concatenate(most))
 
 
 def first_true(true_from: Callable[[int], bool], low: int, high: int) -> int:
