@@ -189,7 +189,9 @@ def flows_of(found: Plan) -> Iterator[Flow]:
 
 
 def assert_table(
-    table: Mapping[str, Sequence[Any] | np.ndarray], rows: list[dict[str, Any]]
+    table: Mapping[str, Sequence[Any] | np.ndarray],
+    rows: list[dict[str, Any]],
+    rel: float = 1e-9,
 ) -> None:
     """The table has exactly these rows: the same columns in order, and every value the same."""
     assert rows, "a table without rows shows nothing"
@@ -203,4 +205,4 @@ def assert_table(
             elif math.isnan(want):
                 assert math.isnan(value), (name, n)
             else:
-                assert value == pytest.approx(want, rel=1e-9, abs=1e-12), (name, n)
+                assert value == pytest.approx(want, rel=rel, abs=1e-12), (name, n)

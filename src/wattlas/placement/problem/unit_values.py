@@ -107,7 +107,8 @@ class Measure:
         unit = self.units(instance, *flows[:4])
         per_step = np.bincount(flows.hour, unit * flows.value, instance.demand.shape[1])
         if self.per_on_demand.any():
-            per_step += self.per_on_demand @ bought_gpu(instance, flows)
+            # Without flows `per_step` holds integers.
+            per_step = per_step + self.per_on_demand @ bought_gpu(instance, flows)
         weighted: np.ndarray = per_step * instance.hours
         return weighted
 
