@@ -61,7 +61,7 @@ def test_the_page_at_three_widths(
     holds_the_answer(page, fleet, width)
     names_are_apart(page)
     page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
-    page.wait_for_function("document.querySelectorAll('.chart.waiting').length === 0")
+    page.wait_for_selector(".chart.waiting", state="detached")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     numbers_are_numbers(page)
     nothing_serious(page)
@@ -162,7 +162,7 @@ def test_what_is_not_asked_for_is_not_drawn(report: str, open_page: Callable[...
         assert not figure.locator(".answer").is_visible()
     closed.first.locator("> summary").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('details.figure[open] .chart svg') !== null")
+    page.wait_for_selector("details.figure[open] .chart svg")
     assert len(closed.first.locator(".answer").inner_text()) > 20
     seen.quiet()
 

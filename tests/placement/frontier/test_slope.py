@@ -31,6 +31,7 @@ class Units:
 @pytest.mark.parametrize("units", [1, PILOT, PILOT + 1, 40 * PILOT])
 @pytest.mark.parametrize("seed", range(5))
 def test_steepest_edge_after_a_vertex(units: int, seed: int) -> None:
+    """The slope after a vertex is the steepest of all units, computed one by one."""
     made, every = Units(units, seed), np.arange(units)
     high, low = 12.0, 3.0
     vertex, following = made(high, every), made(low, every)
@@ -38,12 +39,14 @@ def test_steepest_edge_after_a_vertex(units: int, seed: int) -> None:
 
 
 def test_nothing_moves() -> None:
+    """Where nothing can move any more, the slope is zero."""
     made, every = Units(200, 0), np.arange(200)
     last = made(0.0, every)
     assert slope_after(last, last, made) == 0.0
 
 
 def test_most_units_are_solved_once() -> None:
+    """It takes each unit once, and at most a fifth of them again."""
     units = 100 * PILOT
     made, every = Units(units, 1), np.arange(units)
     vertex, following = made(12.0, every), made(3.0, every)

@@ -27,6 +27,7 @@ def same(part: Instance, built: Instance) -> None:
 @given(scenarios(max_hours=4))
 @settings(max_examples=60)
 def test_part_is_what_would_be_built(s: Scenario) -> None:
+    """Some steps cut out of an instance are the instance of those steps."""
     whole = build_instance(s)
     for steps in (np.arange(s.hours.count)[::2], np.arange(s.hours.count)[1:]):
         if len(steps):
@@ -37,6 +38,7 @@ def test_part_is_what_would_be_built(s: Scenario) -> None:
 @given(scenarios(max_hours=4))
 @settings(max_examples=20)
 def test_demand_that_is_not_there_in_the_part(s: Scenario) -> None:
+    """Sources without demand in the part are built anew, as they would be."""
     demand = s.demand_per_h.copy()
     demand[0, 0, 0] = 0.0
     s = replace(s, demand_per_h=demand)
