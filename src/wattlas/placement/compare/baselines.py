@@ -94,6 +94,8 @@ def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     plans = [placed for placed, _ in parts]
     whole = concat(instance.scenario, plans, sum(each.info.seconds for each in plans))
     conflict = "; ".join(filter(None, (prepared.reason, reason)))
+    # Where no table fits there is no policy, whatever the flows of the last attempt keep.
+    status = Status.INFEASIBLE if prepared.reason else status
     return replace(whole, status=status, info=prepared.info, conflict=conflict)
 
 

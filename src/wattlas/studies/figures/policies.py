@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wattlas.model.table import table_of
-from wattlas.studies.kept_saving import keeps, kept_kg, kept_usd
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.registry import figure, table
 
@@ -30,6 +29,8 @@ _TOTALS = (
 def policies(findings: Findings) -> Table:
     """The plan, the least carbon and every simpler policy: totals, why one is infeasible, and what
     it keeps of the saving of the plan and of the least-carbon plan."""
+    from wattlas.studies.kept_saving import keeps, kept_kg, kept_usd
+
     plans: dict[str, Plan] = {
         "optimum": findings.plan,
         "carbon_optimum": findings.carbon_optimum,
