@@ -57,7 +57,8 @@ def test_the_same_request_is_placed_alike(drawn: Scenario) -> None:
     one, other = plan(requests), plan(tokens)
     assert one.status == other.status
     assert one.objective == other.objective or (np.isnan(one.objective) and not other.ok)
-    assert one.totals == other.totals
+    if one.ok:  # without a plan every total is nan
+        assert one.totals == other.totals
 
 
 @given(scenarios(frictions=True, max_hours=2, max_metros=2))

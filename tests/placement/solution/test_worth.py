@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -43,7 +44,7 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
     """Totals in plain loops over the flows of every metro, what links cost aside."""
     judged = feasibility(s)
     out: dict[str, float] = dict.fromkeys((f.name for f in fields(Totals)), 0.0)
-    waited = 0.0
+    waited, used = 0.0, defaultdict[tuple[int, int], float](float)
     for t, i, k, r, o, rate in zip(
         flows.hour, flows.metro, flows.klass, flows.region, flows.point, flows.requests_per_h,
         strict=True,
@@ -70,12 +71,19 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
         out["it_mwh"] += mwh
         out["facility_mwh"] += mwh * region.pue
         out["gpu_h"] += gpu_h
+        used[int(r), int(t)] += rate * klass.gpu_h(point)
         out["egress_gb"] += gb
         out["energy_usd"] += mwh * region.pue * s.signals.price_usd_per_mwh[zone, t]
         out["on_demand_usd"] += gpu_h * oracle.used_usd_per_gpu_h(s, r)
         out["egress_usd"] += gb * s.network.egress_usd_per_gb[node, r]
         rtt = s.network.rtt_metro_node_ms[i, node] + s.network.rtt_node_region_ms[node, r]
         waited += requests * rtt
+    for (r, t), busy in used.items():
+        if s.reserved_gpu[r].any():
+            bought = min(max(busy - s.reserved_gpu[r, t], 0.0), s.regions[r].on_demand_gpu)
+            out["on_demand_usd"] += (
+                bought * s.regions[r].on_demand_usd_per_gpu_h * float(s.hours.hours[t])
+            )
     out["rtt_mean_ms"] = waited / out["requests"] if out["requests"] else 0.0
     out["reserved_usd"] = oracle.reserved_usd(s)
     out["carbon_price_usd"] = s.objective.carbon_price_usd_per_t * out["carbon_kg"] / 1000

@@ -37,7 +37,7 @@ def pruned(
     ends += [] if opens is None else [opens]
     ends = [np.ascontiguousarray(end.transpose(2, 0, 1)) for end in ends]
     rules = rows_by_constraint(instance)
-    allowed = np.ascontiguousarray(instance.allowed.transpose(2, 0, 1))
+    allowed = instance.allowed.transpose(2, 0, 1).copy()  # also where that is no other order
     for o, better in permutations(range(points), 2):
         no_worse = allowed[o] & allowed[better]
         for end in ends:
