@@ -6,6 +6,7 @@ and caps are then set to what the witness uses, or a little more, so that they b
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -139,13 +140,25 @@ def _objectives(
             )
             for steps in oracle.windows(s, window)
         ]
-        limit = max(used) + 1e-9 * max(map(abs, used))
+        limit = max(used) + 1e-9 * max(map(abs, used)) + (warm_up_t(s) if by_carbon else 0.0)
         if by_carbon:
             return Objective(carbon_cap_t=max(limit, 0.0), window=window)
         return Objective(minimise=Minimise.CARBON, cost_cap_usd=limit, window=window)
 
     kinds = st.just(True) if frictions else st.booleans()
     return st.one_of(plain, st.builds(capped, one_of(*Window), kinds))
+
+
+def warm_up_t(s: Scenario) -> float:
+    """More than any placement can emit by starting: all demand on its largest point, each hour."""
+    hours = range(s.hours.count)
+    points = range(len(s.points))
+    total = 0.0
+    for k, t in itertools.product(range(len(s.classes)), hours):
+        gpu = max(oracle.gpu_h(s, k, o) for o in points) * float(s.demand_per_h[:, k, t].sum())
+        worst = max(oracle.start_t(s, r, t) for r in range(len(s.regions)))
+        total += float(s.hours.weight[t]) * gpu * worst
+    return total
 
 
 def _offered(draw: st.DrawFn, s: Scenario) -> Scenario:

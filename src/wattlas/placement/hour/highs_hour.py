@@ -161,7 +161,7 @@ class HourProgram:
         # What going unserved costs may be thousands of places: tolerances are for the places.
         served = float(np.abs(units[: len(self.columns)][self.columns.served]).max(initial=0.0))
         scale = 100.0 / (served or max(float(np.abs(units).max(initial=0.0)), 1e-300))
-        demand_scale = 100.0 / max(float(self.instance.demand[:, t].max(initial=0.0)), 1e-300)
+        demand_scale = 100.0 / (float(self.instance.demand[:, t].max(initial=0.0)) or 100.0)
         self._bound(t, demand_scale)
         return scale, demand_scale, self._run(units * self.size * scale)
 
