@@ -25,10 +25,10 @@ PARTS = {".screen": 1290, "#figure-frontier": 1000, "#figure-hours": 1000}
 HIDDEN = "header nav, .screen details, .figure .tools, .figure .notes"
 STYLE = f"{HIDDEN} {{ display: none !important }} html, body {{ background: #fff !important }}"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
-body {{ margin: 0; padding: 24px; width: 1072px; background: #fff }}
+body {{ margin: 0; padding: 24px; width: 1052px; background: #fff }}
 .row {{ display: flex; gap: 32px; align-items: flex-start; margin-top: 16px }}
-img {{ width: 520px; display: block }}
-.first img {{ width: 1072px }}
+img {{ width: 510px; display: block }}
+.first img {{ width: 1052px }}
 </style><div class="first">{0}</div><div class="row">{1}{2}</div>"""
 
 
@@ -64,7 +64,7 @@ def _image(part: bytes) -> str:
 
 
 def _sheet(browser: Browser, text: str) -> bytes:
-    page = browser.new_page(viewport={"width": 1120, "height": 800})
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
     page.set_content(text)
     return _repacked(page.screenshot(full_page=True))
 
