@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FLOW_COLUMNS = (
     "metro:text class:text region:text point:text? requests it_mwh facility_mwh energy_usd "
-    "carbon_kg rtt_ms"
+    "carbon_kg rtt_ms?"
 )
 
 

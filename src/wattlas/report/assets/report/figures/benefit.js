@@ -54,12 +54,14 @@
     start_up: "starting capacity", state_move: "moving state",
   };
   const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
-  const share = (value) => (value == null ? "" : W.say(value, "share"));
+  const share = (value) => (value == null ? "" : value > 1 ? `${value.toFixed(1)} times` : W.say(value, "share"));
 
   function answer(actual, all, ratio, kind, rows, saving) {
     if (actual == null) return "The saving as it is was not computed.";
     const parts = [`The least-${kind === "kg" ? "carbon" : "cost"} plan saves ${W.say(actual, kind)} ${W.period}`];
-    if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any switching cost, rule or limit`);
+    // Without limits the baseline may cost less as well: then there is less to save, and no share to state.
+    if (all && ratio(all) > 1) parts.push(`, more than the ${W.say(saving(all), kind)} that are left to save where no switching cost, rule or limit burdens the baseline either`);
+    else if (all && ratio(all) != null) parts.push(`, ${share(ratio(all))} of what it could without any switching cost, rule or limit`);
     const singles = rows.filter((row) => weight(row) === 1 && saving(row) != null).sort((a, b) => saving(b) - saving(a));
     const worst = singles[0];
     parts.push(worst && saving(worst) > actual * 1.0005 ? `. Of the limits on where demand may run, the most expensive: ${LIMITS[worst.removed] || worst.label || worst.removed} (${W.say(saving(worst) - actual, kind)} lost).` : ".");

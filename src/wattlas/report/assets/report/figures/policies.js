@@ -31,7 +31,7 @@
     const closed = rows.filter((row) => !row.feasible).length;
     const kept = (policy) => (rows.find((row) => row.policy === policy) || {}).share_of_saving;
     const tables = [["static_cost", "one fixed table of shares"], ["hourly_table_cost", "one table per hour of the day"]]
-      .filter(([policy]) => kept(policy) != null).map(([policy, name]) => `${name} keeps ${W.say(kept(policy), "share")} of its saving`);
+      .filter(([policy]) => kept(policy) != null).map(([policy, name]) => (kept(policy) < 0 ? `${name} is worse than the baseline` : `${name} keeps ${W.say(kept(policy), "share")} of its saving`));
     return {
       answer: best
         ? `The plan's variable cost is ${W.say(best.variable_usd, "usd")} ${W.period}, its carbon ${W.say(best.carbon_kg, "kg")}${green && green.feasible && green.policy !== best.policy && green.carbon_kg != null ? `; the least-carbon one emits ${W.say(green.carbon_kg, "kg")} for ${W.say(green.variable_usd, "usd")}` : ""}. ${closed ? `${closed} of ${rows.length} policies break a limit.` : `All ${rows.length} policies keep every limit.`}${tables.length ? ` Beside the plan, ${tables.join("; ")}.` : ""}`
