@@ -24,7 +24,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_of_a_fleet(report: str, open_page: Callable[..., Any], width: int) -> None:
-    """No broken number, no share without a word, nothing too wide, names apart, axe finds nothing."""
+    """Numbers are numbers, shares have their word, names are apart, and axe finds nothing."""
     page = open_page(report, width, appendix=False).page
     names_are_apart(page)
     page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
