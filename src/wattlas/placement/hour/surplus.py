@@ -18,7 +18,6 @@ import numpy as np
 
 from wattlas.placement.engine import HourlyProgram, HourlySolution
 from wattlas.placement.hour.protocol import HourProblem
-from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
 
@@ -40,7 +39,7 @@ class Surplus:
         """The buying sources of a problem."""
         instance = problem.instance
         region = np.flatnonzero((instance.surplus > 0).any(axis=1))
-        largest = _largest(instance)[:, region]
+        largest = instance.most_gpu_h[:, region]
         most = np.minimum(instance.surplus[region], largest.T @ instance.demand)
         unit = largest.max(axis=0, initial=0.0)
         return Surplus(instance.sources, region, most, np.where(unit > 0, unit, 1.0))
@@ -106,11 +105,3 @@ class Surplus:
             region=answer.region[on],
             value=answer.value[on],
         )
-
-
-def _largest(instance: Instance) -> np.ndarray:
-    """GPU-h that a request of each source takes at most in each region, (S, R)."""
-    most: np.ndarray = np.where(instance.allowed, instance.gpu_h[:, None, :], 0.0).max(
-        axis=2, initial=0.0
-    )
-    return most

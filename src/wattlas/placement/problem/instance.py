@@ -150,6 +150,14 @@ class Instance:
         )
 
     @cached_property
+    def most_gpu_h(self) -> np.ndarray:
+        """GPU-h that a request of each source takes at most in each region, (S, R)."""
+        most: np.ndarray = np.where(self.allowed, self.gpu_h[:, None, :], 0.0).max(
+            axis=2, initial=0.0
+        )
+        return most
+
+    @cached_property
     def hours(self) -> np.ndarray:
         """Hours that each step stands for, shape (T,)."""
         return self.scenario.hours.hours

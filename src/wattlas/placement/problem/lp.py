@@ -52,10 +52,7 @@ class Layout:
     @cached_property
     def unit_gpu(self) -> np.ndarray:
         """GPU-h that one of a column of `o` is, (buyers,): the most that a request takes there."""
-        instance = self.instance
-        most = np.where(instance.allowed, instance.gpu_h[:, None, :], 0.0).max(
-            axis=(0, 2), initial=0.0
-        )
+        most = self.instance.most_gpu_h.max(axis=0, initial=0.0)
         unit: np.ndarray = np.where(most > 0, most, 1.0)[self.buyers]
         return unit
 
