@@ -88,6 +88,10 @@ class Flows:
         mask: np.ndarray = self.region != UNSERVED
         return mask
 
+    def where(self, rows: np.ndarray | slice) -> Flows:
+        """Some of the flows: a mask, indices or a slice."""
+        return Flows(*(getattr(self, column.name)[rows] for column in fields(self)))
+
 
 @dataclass(frozen=True)
 class Totals:

@@ -72,7 +72,7 @@ def slices(flows: Flows, size: int = PIECE) -> Iterator[Flows]:
         cuts = np.unique(np.searchsorted(flows.hour, flows.hour[cuts]))
     ends = [0, *(int(cut) for cut in cuts if cut), count]
     for low, high in pairwise(ends):
-        yield Flows(*(column[low:high] for column in _columns(flows)))
+        yield flows.where(slice(low, high))
 
 
 class PerFlow:

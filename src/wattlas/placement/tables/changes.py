@@ -56,7 +56,7 @@ class _Reader:
         """Hours `low` to `high` of flows that are in the order of their hours."""
         i, k, r = self.scenario.shape[:3]
         first, last = np.searchsorted(flows.hour, (low, high))
-        piece = _picked(flows, slice(int(first), int(last)))
+        piece = flows.where(slice(int(first), int(last)))
         unit = self.per_flow(piece)
         where = np.where(piece.served, piece.region, r)
         cell = ((piece.hour.astype(np.int64) - low) * k + piece.klass) * i + piece.metro
@@ -176,15 +176,4 @@ def _in_order(flows: Flows) -> Flows:
     """The flows in the order of their hours, as those of a plan are."""
     if (flows.hour[1:] >= flows.hour[:-1]).all():
         return flows
-    return _picked(flows, np.argsort(flows.hour, kind="stable"))
-
-
-def _picked(flows: Flows, rows: slice | np.ndarray) -> Flows:
-    return Flows(
-        hour=flows.hour[rows],
-        metro=flows.metro[rows],
-        klass=flows.klass[rows],
-        region=flows.region[rows],
-        point=flows.point[rows],
-        requests_per_h=flows.requests_per_h[rows],
-    )
+    return flows.where(np.argsort(flows.hour, kind="stable"))

@@ -7,7 +7,7 @@ names. Definitions follow Luo & Yang 2026.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
     for low in range(0, hours, steps):
         high = min(low + steps, hours)
         edge = np.searchsorted(flows.hour, [low, high], sorter=order)
-        part = _selected(flows, order[edge[0] : edge[1]])
+        part = flows.where(order[edge[0] : edge[1]])
         shape = ((high - low) * metros, classes, regions + 1)
         row = (part.hour.astype(np.int64) - low) * metros + part.metro
         cell = (row * classes + part.klass) * (regions + 1) + part.region % (regions + 1)
@@ -118,11 +118,6 @@ def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarr
             np.bincount(cell, requests, size).reshape(shape),
             np.bincount(cell, per_flow.it_mwh(part), size).reshape(shape),
         )
-
-
-def _selected(flows: Flows, index: np.ndarray) -> Flows:
-    """Some of the flows, by their indices."""
-    return Flows(**{column.name: getattr(flows, column.name)[index] for column in fields(flows)})
 
 
 def layers(instance: Instance, best: Plan, base: Plan) -> Table:
