@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
 # says that the part is required: then skipping is failing.
-OPTIONAL = {"shared": "WATTLAS_REQUIRE_SHARED", "browser": "WATTLAS_REQUIRE_BROWSER"}
+OPTIONAL = {
+    "shared": "WATTLAS_REQUIRE_SHARED",
+    "browser": "WATTLAS_REQUIRE_BROWSER",
+    "train": "WATTLAS_REQUIRE_TRAIN",
+}
 
 settings.register_profile(
     "ci",

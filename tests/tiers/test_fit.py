@@ -333,18 +333,6 @@ def test_fitted_users_choose_as_they_did() -> None:
         assert people.taste.curvature.tolist() == [1.0]
 
 
-def test_taste_outside_of_its_range_is_told_and_not_hidden() -> None:
-    """θ below 0 stays so in the estimates; the population takes 0, and a note says it."""
-    found = fit(simulate(1000, 4, 3, Truth(consciousness=-0.2), 13), scale=SCALE)
-    one = found.segments[0]
-    assert one["consciousness"].value < -0.1
-    assert found.users().segments[0].consciousness == 0.0
-    assert any("beyond 0" in note for note in one.notes)
-    near = fit(simulate(60, 4, 3, Truth(consciousness=-0.02), 14), scale=SCALE).segments[0]
-    assert near["consciousness"].value < 0
-    assert any("not told apart from 0" in note for note in near.notes)
-
-
 def test_what_makes_errors_wide_is_told() -> None:
     """Few respondents, a price that hardly matters, attributes that nearly move together."""
     few = fit(simulate(20, 12, 3, Truth(), 15), scale=SCALE).segments[0]

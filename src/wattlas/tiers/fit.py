@@ -4,20 +4,21 @@ The model is section 7's on money, U and v per request,
 
     V = {W·[(1 − θ)·Q + θ·(1 − c/c_ref)] − price}/μ,    Pr(j) = exp V_j / Σ exp V
 
-maximised over the choices of each segment apart. What cannot be told from a table is an error that
-names the parameter.
+maximised over the choices of each segment apart. What cannot be told from a table, and a taste for
+the worse, is an error that names the parameter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InputError, Problem, SolverError
 from wattlas.model.choices import Choices, faults
 from wattlas.model.users import Scale
-from wattlas.tiers import identify
+from wattlas.tiers import ends, identify
 from wattlas.tiers.choices import Tasks, scale_of, spread_of, tasks_of, term_values
 from wattlas.tiers.estimate import CURVATURE_MOST, Coefficients, estimate
 from wattlas.tiers.fitted import Fit, SegmentFit
@@ -59,13 +60,13 @@ def fit(
         tasks = tasks_of(choices, rows, requests)
         try:
             coefficients = _estimated(tasks, used_scale, curvature, additive)
+            held = ends.held(tasks, used_scale, coefficients, additive=additive)
         except InputError as fault:
             segment = "" if choices.segment is None else name
             problems += [_with_place(p, segment, choices.label) for p in fault.problems]
             continue
-        fitted.append(
-            _segment_fit(name, tasks, used_scale, coefficients, tasks.clusters / respondents)
-        )
+        share = tasks.clusters / respondents
+        fitted.append(_segment_fit(name, tasks, used_scale, coefficients, held, share))
     if problems:
         raise InputError(problems)
     notes = [
@@ -99,7 +100,34 @@ def _with_place(problem: Problem, segment: str, label: str) -> Problem:
 
 
 def _estimated(tasks: Tasks, scale: Scale, curvature: float | None, additive: bool) -> Coefficients:
-    """The coefficients, or InputError with all that the tasks cannot tell."""
+    """The coefficients, or InputError with all that the tasks cannot tell.
+
+    Where weights that add up to 1 can be told, each fix says so.
+    """
+    try:
+        return _told(tasks, scale, curvature, additive)
+    except InputError as fault:
+        answer = "" if additive else _additive_answer(tasks, scale, curvature)
+        if not answer:
+            raise
+        told = [replace(p, fix=f"{p.fix} {answer}") for p in fault.problems]
+        raise InputError(told) from None
+
+
+def _additive_answer(tasks: Tasks, scale: Scale, curvature: float | None) -> str:
+    """What the fit with k_a + k_l = 1 says, in a sentence; nothing where it says nothing."""
+    try:
+        coefficients = _told(tasks, scale, curvature, additive=True)
+    except (InputError, SolverError):
+        return ""
+    figures = {e.parameter: e for e in estimates("", taste(coefficients), coefficients.covariance)}
+    weight = figures["weight_accuracy"]
+    told = f"k_a {weight.value:.3g} ± {weight.standard_error:.2g}"
+    return f"`--additive` (k_a + k_l = 1; additive=True in Python) answers: {told}."
+
+
+def _told(tasks: Tasks, scale: Scale, curvature: float | None, additive: bool) -> Coefficients:
+    """The coefficients where the tasks tell them all, and none has a wrong sign."""
     design = term_values(tasks, scale, curvature or 0.0, additive=additive)
     problems = list(identify.too_few(design, len(design.names) + (curvature is None)))
     spread = spread_of(design, tasks.there)
@@ -114,16 +142,23 @@ def _estimated(tasks: Tasks, scale: Scale, curvature: float | None, additive: bo
         coefficients = estimate(tasks, scale, curvature, additive=additive)
     except Diverges as fault:
         raise InputError([identify.diverging(spread, fault.direction)]) from None
-    problems += identify.meaningless(
-        tuple(estimates("", divisors(coefficients), coefficients.covariance))
-    )
+    covariance = coefficients.covariance
+    problems += identify.meaningless(tuple(estimates("", divisors(coefficients), covariance)))
+    if not problems:
+        figures = tuple(estimates("", taste(coefficients), covariance))
+        problems += ends.wrong_signs(figures, additive=additive)
     if problems:
         raise InputError(problems)
     return coefficients
 
 
 def _segment_fit(
-    name: str, tasks: Tasks, scale: Scale, coefficients: Coefficients, share: float
+    name: str,
+    tasks: Tasks,
+    scale: Scale,
+    coefficients: Coefficients,
+    held: Coefficients | None,
+    share: float,
 ) -> SegmentFit:
     figures = tuple(estimates(name, taste(coefficients), coefficients.covariance))
     in_money = tuple(
@@ -137,8 +172,9 @@ def _segment_fit(
         estimates=figures,
         worth=in_money,
         coefficients=coefficients,
+        held=held,
         clustered=coefficients.clustered is not None,
         loglik=coefficients.loglik,
         null_loglik=null_loglik(tasks.there),
-        notes=tuple(segment_notes(tasks, scale, coefficients, figures)),
+        notes=tuple(segment_notes(tasks, scale, coefficients, figures, held)),
     )

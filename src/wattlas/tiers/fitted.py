@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from wattlas.model.users import Scale, Segment, Users
 from wattlas.tiers.choices import OUTSIDE
 from wattlas.tiers.estimate import Coefficients
-from wattlas.tiers.worth import Estimate
+from wattlas.tiers.worth import SHARE, Estimate, taste
 
 
 @dataclass(frozen=True)
 class SegmentFit:
     """What the choices of one segment say.
 
-    `estimates` are taste by its name in `model.users`, unclipped; `worth` is what users would pay
-    at the mean of what they were offered. `clustered` says whether standard errors allow for
+    `estimates` are taste by its name in `model.users`, as they came out; `worth` is what users
+    would pay at the mean of what they were offered. `clustered` says whether standard errors allow for
     choices of one respondent being alike.
     """
 
@@ -27,6 +27,8 @@ class SegmentFit:
     estimates: tuple[Estimate, ...]
     worth: tuple[Estimate, ...]
     coefficients: Coefficients
+    held: Coefficients | None
+    """The likeliest coefficients with θ, k_a and k_l in 0..1, where the free ones have not."""
     clustered: bool
     loglik: float
     null_loglik: float
@@ -44,6 +46,13 @@ class SegmentFit:
             if estimate.parameter == parameter:
                 return estimate
         raise KeyError(parameter)
+
+    def planned(self, parameter: str) -> float:
+        """A figure of taste as the population has it: θ, k_a and k_l lie in 0..1."""
+        if self.held is None:
+            return self[parameter].value
+        value = taste(self.held)[parameter][0].value
+        return min(max(value, 0.0), 1.0) if self[parameter].unit == SHARE else value
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,12 @@ class Fit:
     def users(self) -> Users:
         """The population to plan with, on `scale`; its segments in shares of respondents.
 
-        θ, k_a and k_l are brought into 0..1, and μ and the worth of leaving are means over the
-        segments; `notes` say where that changes something.
+        Where θ, k_a or k_l came out beyond 0..1 by chance, it is at the end and all else is fitted
+        to that. μ and the worth of leaving are means over the segments. `notes` tell of both.
         """
 
         def mean(name: str) -> float:
-            return float(sum(segment.share * segment[name].value for segment in self.segments))
+            return float(sum(segment.share * segment.planned(name) for segment in self.segments))
 
         return Users(
             segments=tuple(_segment(segment) for segment in self.segments),
@@ -111,16 +120,12 @@ class Fit:
 
 
 def _segment(fitted: SegmentFit) -> Segment:
-    theta, k_a, k_l = (
-        min(max(fitted[name].value, 0.0), 1.0)
-        for name in ("consciousness", "weight_accuracy", "weight_latency")
-    )
     return Segment(
         id=fitted.id,
         share=fitted.share,
-        consciousness=theta,
-        weight_accuracy=k_a,
-        weight_latency=k_l,
+        consciousness=fitted.planned("consciousness"),
+        weight_accuracy=fitted.planned("weight_accuracy"),
+        weight_latency=fitted.planned("weight_latency"),
         curvature=fitted.coefficients.curvature,
-        usd_per_utility=fitted["usd_per_utility"].value,
+        usd_per_utility=fitted.planned("usd_per_utility"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from wattlas.model.choices import Choices
 from wattlas.model.users import Scale
 from wattlas.tiers.choices import BOTH, PRICE, Tasks, spread_of, term_values
+from wattlas.tiers.ends import beyond
 from wattlas.tiers.estimate import Coefficients
 from wattlas.tiers.fitted import SegmentFit
 from wattlas.tiers.identify import weakly_told
@@ -44,15 +45,18 @@ def table_notes(choices: Choices, scale: Scale, own_scale: bool, requests: float
 
 
 def segment_notes(
-    tasks: Tasks, scale: Scale, coefficients: Coefficients, figures: Sequence[Estimate]
+    tasks: Tasks,
+    scale: Scale,
+    coefficients: Coefficients,
+    figures: Sequence[Estimate],
+    held: Coefficients | None,
 ) -> Iterator[str]:
     """How far the figures of one segment can be relied on."""
     yield _errors(tasks, coefficients)
     if coefficients.clustered is not None and tasks.clusters < FEW_RESPONDENTS:
         yield f"{tasks.clusters} respondents are few: true standard errors may be larger"
-    for estimate in figures:
-        if estimate.unit == "0..1" and not 0.0 <= estimate.value <= 1.0:
-            yield _outside_of_unit(estimate)
+    if held is not None:
+        yield _held(figures, coefficients, held)
     for estimate in estimates("", divisors(coefficients), coefficients.covariance):
         if estimate.z < NORMAL_975:
             yield (
@@ -90,11 +94,14 @@ def _errors(tasks: Tasks, coefficients: Coefficients) -> str:
     return "standard errors are plain: each respondent answered one task"
 
 
-def _outside_of_unit(estimate: Estimate) -> str:
-    end = 0 if estimate.value < 0 else 1
-    far = abs(estimate.value - end) > NORMAL_975 * estimate.standard_error
-    words = "beyond" if far else "not told apart from"
+def _held(figures: Sequence[Estimate], free: Coefficients, held: Coefficients) -> str:
+    """Which figures the population has at an end of 0..1, and what that costs in ln L."""
+    told = " and ".join(
+        f"{figure.parameter} is {figure.value:.3g} ± {figure.standard_error:.2g}, not told apart "
+        f"from {end}"
+        for (_, end), figure in beyond(figures)
+    )
     return (
-        f"{estimate.parameter} is {estimate.value:.3g} ± {estimate.standard_error:.2g}, {words} "
-        f"{end}: the population takes {end}"
+        f"{told}: the population is the likeliest within 0..1, all its figures fitted anew "
+        f"(ln L {held.loglik:,.1f} instead of {free.loglik:,.1f})"
     )

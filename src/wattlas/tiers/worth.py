@@ -21,6 +21,8 @@ NORMAL_975 = 1.959963984540054
 STEP_ACCURACY = 0.01
 STEP_MS = 100.0
 USD = "USD/request"
+SHARE = "0..1"
+"""The unit of what is a part of a whole."""
 QUALITY, WHOLE = "quality", "quality and carbon"
 
 
@@ -88,9 +90,9 @@ def taste(coefficients: Coefficients) -> dict[str, tuple[WithGradient, str]]:
     (b_p, _), (quality, _), (whole, _) = divisors(coefficients).values()
     unity = WithGradient(1.0, np.zeros(len(coefficients.values)))
     quantities = {
-        "consciousness": (b_c / whole, "0..1"),
-        "weight_accuracy": (b_a / quality, "0..1"),
-        "weight_latency": (b_l / quality, "0..1"),
+        "consciousness": (b_c / whole, SHARE),
+        "weight_accuracy": (b_a / quality, SHARE),
+        "weight_latency": (b_l / quality, SHARE),
     }
     if CURVATURE in coefficients.names:
         quantities["curvature"] = (_coefficient(coefficients, CURVATURE), "1")
