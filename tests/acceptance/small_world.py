@@ -14,7 +14,13 @@ import wattlas
 
 Hourly = Mapping[str, Sequence[float]]
 START = "2023-06-01T00:00:00Z"
-POINT = {"variant": "model", "accuracy": 0.9, "request_j": 3.6e6, "request_gpu_s": 3600.0}
+POINT = {
+    "variant": "model",
+    "accuracy": 0.9,
+    "request_j": 3.6e6,
+    "request_gpu_s": 3600.0,
+    "ttft_ms": 0.0,
+}
 """A request takes 1 kWh and one hour of an accelerator, and answers at once."""
 
 

@@ -144,7 +144,7 @@ def test_wrong_usage_exits_2(
 
 def test_a_wrong_table_exits_3(tiny: Folder, capsys: Captured) -> None:
     """With file and line, and as JSON."""
-    tiny.write("mine.csv", "point,variant,accuracy,request_j,request_gpu_s\na,v,80,1,1\n")
+    tiny.write("mine.csv", "point,variant,accuracy,request_j,request_gpu_s,ttft_ms\na,v,80,1,1,9\n")
     call = ["tiers", "menu", str(tiny.path), "--class", "A"]
     assert run([*call, "--profiles", str(tiny.path / "mine.csv"), "--json"]) == 3
     (problem,) = json.loads(capsys.readouterr().out)["problems"]

@@ -114,7 +114,7 @@ def test_ranges_are_told_beside_cells_that_are_no_numbers(tmp_path: Path) -> Non
 
 def test_missing_and_unknown_columns(tmp_path: Path) -> None:
     """Every missing column is told, with the one that was probably meant; others are noted."""
-    head = HEAD.replace("price_usd", "price").replace("chosen", "choice").replace("task,", "")
+    head = HEAD.replace("price_usd", "price").replace("chosen", "marked").replace("task,", "")
     rows = [row.replace("r1,1,", "r1,").replace("r1,2,", "r1,") for row in SOUND]
     found = {p.where: p for p in problems(written(tmp_path, *rows, head=head))}
     assert set(found) == {"price_usd", "chosen", "task"}
@@ -124,6 +124,65 @@ def test_missing_and_unknown_columns(tmp_path: Path) -> None:
     assert other == set(HEAD.split(","))
     more = written(tmp_path, *(f"{row},x" for row in SOUND), head=f"{HEAD},channel")
     assert read_choices(more).notes == (f"column `channel` of {more} is not used",)
+
+
+def test_names_that_other_tables_have(tmp_path: Path) -> None:
+    """`choice` is `chosen` and `alt` is `alternative`; a mark that is none is told by that name."""
+    head = HEAD.replace("chosen", "choice").replace("alternative", "alt")
+    same(
+        read_choices(written(tmp_path, *SOUND, head=head)), read_choices(written(tmp_path, *SOUND))
+    )
+    (problem, *_) = problems(written(tmp_path, SOUND[0] + "a", *SOUND[1:], head=head))
+    assert (problem.where, problem.line) == ("choice", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "\n".join([HEAD, *SOUND]).replace(",", ";"), "separated by semicolons"),
+        ("b.csv", "\n".join([HEAD, *SOUND]).replace(",", "\t"), "separated by tabs"),
+        ("c.csv", f"{HEAD},chosen\n{SOUND[0]},1", "`chosen` names more than one column"),
+        ("d.csv", "who,pick,cost_1,time_1,cost_2,time_2\n1,2,3,4,5,6", "in wide form"),
+        ("e.csv", "who,pick,cost.bus,wait.bus,cost.tram,wait.tram\n1,2,3,4,5,6", "in wide form"),
+        ("f.csv", "who,BUS_COST,BUS_TT,TRAM_COST,TRAM_TT\n1,2,3,4,5", "in wide form"),
+    ],
+)
+def test_tables_of_another_form_are_one_problem(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    """Semicolons, tabs, a doubled name, one row per task in the ways that surveys write it."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    (problem,) = problems(path)
+    assert words in problem.what
+    assert problem.line == 1
+
+
+def test_utf_16_a_folder_and_columns_of_lists(tmp_path: Path) -> None:
+    """Each is told; a column of lists in Parquet is wrong by row."""
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([HEAD, *SOUND]), encoding="utf-16")
+    assert "UTF-16" in problems(path)[0].what
+    assert "is a folder" in problems(tmp_path)[0].what
+    rows = [dict(zip(HEAD.split(","), row.split(","), strict=True)) for row in SOUND[:2]]
+    lists = pl.DataFrame(rows).with_columns(price_usd=pl.concat_list("price_usd"))
+    lists.write_parquet(tmp_path / "lists.parquet")
+    found = problems(tmp_path / "lists.parquet")
+    assert {p.where.split(",")[0] for p in found} == {"price_usd"}
+
+
+def test_the_example_of_the_page_turns_a_wide_table(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines of docs/fit.md make of a row per task one per alternative."""
+    text = (root / "docs" / "fit.md").read_text(encoding="utf-8")
+    code = next(block for block in text.split("```python\n")[1:] if "wide.csv" in block)
+    monkeypatch.chdir(tmp_path)
+    exec(code.split("```")[0], {})
+    assert problems(tmp_path / "wide.csv")[0].where == "(columns)"
+    choices = read_choices(tmp_path / "choices.csv")
+    assert choices.chosen.tolist() == [False, True]
+    assert choices.price_usd.tolist() == [0.006, 0.004]
 
 
 def test_many_bad_marks_are_summed_up(tmp_path: Path) -> None:

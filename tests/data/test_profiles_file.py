@@ -21,9 +21,9 @@ from wattlas.tiers.menu import menu
 
 HEAD = (
     "point,variant,accuracy,prefill_j_per_token,decode_j_per_token,"
-    "prefill_gpu_s_per_token,decode_gpu_s_per_token"
+    "prefill_gpu_s_per_token,decode_gpu_s_per_token,ttft_ms,itl_ms"
 )
-GOOD = "a,v,0.8,0.1,1.0,0.001,0.01"
+GOOD = "a,v,0.8,0.1,1.0,0.001,0.01,40,20"
 TIMM = "arch,infer_img_size,infer_samples_per_sec,infer_batch_size,device,top1"
 
 
@@ -40,10 +40,14 @@ def problems(file: Path) -> list[Problem]:
 
 
 def test_a_table_of_ones_own(tmp_path: Path) -> None:
-    """The columns of `points`; an unknown column is left alone, an absent figure is 0."""
-    file = written(tmp_path, f"{HEAD},itl_p95_ms,comment", f"{GOOD},33,mine")
+    """The columns of `points`; unknown ones are left alone, however near their names are."""
+    file = written(
+        tmp_path, f"{HEAD},itl_p95_ms,comment,weight,sources", f"{GOOD},33,mine,int4,a page"
+    )
     assert read_profiles(file) == (
-        OperatingPoint("a", "v", 0.8, 0.1, 1.0, 0.001, 0.01, itl_p95_ms=33.0),
+        OperatingPoint(
+            "a", "v", 0.8, 0.1, 1.0, 0.001, 0.01, ttft_ms=40.0, itl_ms=20.0, itl_p95_ms=33.0
+        ),
     )
     assert read_profiles("mine.csv", tmp_path) == read_profiles(file)
 
@@ -55,10 +59,68 @@ def test_a_table_of_requests_needs_no_tokens(tmp_path: Path) -> None:
     assert read_profiles(file) == (
         OperatingPoint("a", "v", 0.8, request_j=1.5, request_gpu_s=0.004, ttft_ms=12.0),
     )
-    half = written(tmp_path, "point,variant,accuracy,request_j", "a,v,0.8,1.5", name="half.csv")
-    (problem,) = problems(half)
-    assert problem.what == "lacks `request_gpu_s`"
-    assert problem.line == 2
+    half = written(
+        tmp_path, "point,variant,accuracy,request_j,gpu_s", "a,v,0.8,1.5,1", name="h.csv"
+    )
+    assert [(p.where, p.line, p.what) for p in problems(half)] == [
+        (name, 1, "this column is missing") for name in ("ttft_ms", "request_gpu_s")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "told"),
+    [
+        (HEAD.replace("ttft_ms", "ttft"), GOOD, [("ttft_ms", 1)]),
+        (HEAD.replace("itl_ms", "tpot"), GOOD, [("itl_ms", 1)]),
+        (HEAD, GOOD.replace(",40,", ",,"), [("profiles.a", 2)]),
+        (HEAD, GOOD.replace(",20", ","), [("profiles.a", 2)]),
+        (
+            "point,variant,accuracy,request_j,request_gpu_s,ttft_ms",
+            "a,v,1,1,1,",
+            [("profiles.a", 2)],
+        ),
+    ],
+)
+def test_a_point_without_service_time_is_refused(
+    tmp_path: Path, head: str, row: str, told: list[tuple[str, int]]
+) -> None:
+    """It is not 0 ms; the column, or the point, is named once."""
+    assert [(p.where, p.line) for p in problems(written(tmp_path, head, row))] == told
+
+
+def test_prompts_alone_tell_the_first_token(tmp_path: Path) -> None:
+    """A slope per prompt token is a time to the first token."""
+    file = written(tmp_path, HEAD.replace("ttft_ms", "prefill_ms_per_token"), GOOD)
+    (point,) = read_profiles(file)
+    assert (point.ttft_ms, point.prefill_ms_per_token) == (0.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([HEAD.replace(",", ";"), GOOD.replace(",", ";")], "separated by semicolons"),
+        ([HEAD.replace(",", "\t"), GOOD.replace(",", "\t")], "separated by tabs"),
+        ([f"{HEAD},itl_ms", f"{GOOD},1"], "`itl_ms` names more than one column"),
+        (["model,j_per_token_b8,j_per_token_b64,ms_b8,ms_b64", "a,1,2,3,4"], "in wide form"),
+        (["of,a,b", *(f"{name},1,2" for name in HEAD.split(","))], "is turned"),
+    ],
+)
+def test_tables_of_another_form_are_told_by_one_problem(
+    tmp_path: Path, lines: list[str], words: str
+) -> None:
+    """Another separator, several points in a row, points as columns: one thing is wrong."""
+    (problem,) = problems(written(tmp_path, *lines))
+    assert words in problem.what
+    assert problem.line == 1
+
+
+def test_text_in_utf_16_and_a_folder(tmp_path: Path) -> None:
+    """Neither is read as cells."""
+    file = tmp_path / "mine.csv"
+    file.write_text(f"{HEAD}\n{GOOD}\n", encoding="utf-16")
+    assert "UTF-16" in problems(file)[0].what
+    (tmp_path / "folder.csv").mkdir()
+    assert "is a folder" in problems(tmp_path / "folder.csv")[0].what
 
 
 def test_the_packs_profiles() -> None:
@@ -97,11 +159,11 @@ def test_all_problems_of_a_table_by_line(tmp_path: Path) -> None:
         tmp_path,
         HEAD,
         GOOD,
-        "b,v,83,0.1,1.0,0.001,0.01",
-        "c,v,0.8,0.1,-1.0,0.001,0.01",
-        "d,v,high,0.1,1.0,0.001,0.01",
+        "b,v,83,0.1,1.0,0.001,0.01,40,20",
+        "c,v,0.8,0.1,-1.0,0.001,0.01,40,20",
+        "d,v,high,0.1,1.0,0.001,0.01,40,20",
         GOOD,
-        "f,v,0.8,,1.0,0.001,0.01",
+        "f,v,0.8,,1.0,0.001,0.01,40,20",
     )
     found = {(p.line, p.what) for p in problems(file)}
     assert {line for line, _ in found} == {3, 4, 5, 6, 7}
@@ -117,8 +179,8 @@ def test_an_empty_table_and_one_without_ids(tmp_path: Path) -> None:
     """Nothing to read is a mistake, and so is a table that names nothing."""
     (empty,) = problems(written(tmp_path, HEAD))
     assert empty.what == "there are none"
-    (nameless,) = problems(written(tmp_path, "variant,accuracy", "v,0.5"))
-    assert nameless.where == "point"
+    nameless = problems(written(tmp_path, HEAD[len("point,") :], GOOD[2:]))
+    assert [p.where for p in nameless] == ["point"]
 
 
 def test_levels_that_accuracy_does_not_follow(tmp_path: Path) -> None:
@@ -126,19 +188,31 @@ def test_levels_that_accuracy_does_not_follow(tmp_path: Path) -> None:
     file = written(
         tmp_path,
         f"{HEAD},level",
-        "small,s,0.7,0.1,1.0,0.001,0.01,1",
-        "large,l,0.6,0.1,1.0,0.001,0.01,2",
-        "huge,h,0.9,0.1,1.0,0.001,0.01,three",
-        "same,l,0.7,0.1,1.0,0.001,0.01,2",
+        "small,s,0.7,0.1,1.0,0.001,0.01,40,20,1",
+        "large,l,0.6,0.1,1.0,0.001,0.01,40,20,2",
+        "huge,h,0.9,0.1,1.0,0.001,0.01,40,20,three",
+        "same,l,0.7,0.1,1.0,0.001,0.01,40,20,2",
     )
     falls, wrong = problems(file)
     assert (wrong.line, wrong.what) == (4, "is `three`, wanted a number")
     assert falls.line == 3
     assert falls.what == "large of level 2 scores 0.6, below the 0.7 of small of level 1 (line 2)"
     good = written(
-        tmp_path, f"{HEAD},level", f"{GOOD},2", "b,v,0.8,0.1,1,0.001,0.01,", name="g.csv"
+        tmp_path, f"{HEAD},level", f"{GOOD},2", "b,v,0.8,0.1,1,0.001,0.01,40,20,", name="g.csv"
     )
     assert [o.id for o in read_profiles(good)] == ["a", "b"]
+
+
+def test_a_percentage_that_is_a_fraction_is_told(tmp_path: Path) -> None:
+    """`top1` of which none is above 1 is refused; under the name `accuracy` it is a fraction."""
+    rows = ["a,224,100,8,H100,0.71", "b,224,90,8,H100,0.93"]
+    (problem,) = problems(written(tmp_path, TIMM, *rows))
+    assert (problem.where, problem.line) == ("top1", 1)
+    assert "`accuracy`" in problem.fix
+    named = written(tmp_path, TIMM.replace("top1", "accuracy"), *rows)
+    assert [o.accuracy for o in read_profiles(named)] == [0.71, 0.93]
+    mixed = written(tmp_path, TIMM, rows[0], "b,224,90,8,H100,55")
+    assert [o.accuracy for o in read_profiles(mixed)] == pytest.approx([0.0071, 0.55])
 
 
 def test_images_per_second(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def coefficients(one: SegmentFit) -> list[float]:
     ]
 
 
-def test_published_coefficients_of_train_fares(shared: Path) -> None:
+def test_published_coefficients_of_train_fares(root: Path) -> None:
     """The stated choices of Dutch train fares give mlogit's vignette's coefficients, to 1e-6.
 
     Data: `Train` of the R package mlogit (Ben-Akiva, Bolduc and Bradley 1993), not in this

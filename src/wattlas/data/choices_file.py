@@ -13,6 +13,7 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema.workload import CHOICES
+from wattlas.data.table_form import refuse_file, refuse_form
 from wattlas.errors import InputError, Problem
 from wattlas.model.choices import ATTRIBUTES, Choices, Fault, faults, range_faults, task_faults
 
@@ -29,6 +30,7 @@ def read_choices(path: str | Path) -> Choices:
     Raises InputError with every cell, task and respondent that is wrong, by file and line.
     """
     file = Path(path)
+    refuse_file(file, str(path), CHOICES)
     fix = "Give a table of choices in CSV or Parquet."
     missing = Problem("(file)", "is not there", fix, str(path))
     return _choices(read_table(file, CHOICES, str(path), missing))
@@ -40,6 +42,7 @@ def choices_of(frame: pl.DataFrame, label: str = LABEL) -> Choices:
 
 
 def _choices(table: SourceTable) -> Choices:
+    refuse_form(table, CHOICES.required, "alternative")
     texts = [name for name in TEXTS if name != SEGMENT or SEGMENT in table.columns]
     names = typed(table, need=[*texts, "chosen"], only=[*texts, "chosen"])
     empty = [_empty(table, name) for name in ATTRIBUTES if name in table.columns]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from wattlas.data.entities import Entities, Entity, gather, lacking, unknown_ids
 from wattlas.data.inputs import Inputs
-from wattlas.data.points import incomplete
+from wattlas.data.points import incomplete, without_token_time
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.places import METROS, NODES, REGIONS
@@ -38,6 +38,7 @@ def make_draft(inputs: Inputs) -> Draft:
     sections = {schema.name: _section(inputs, schema) for schema in SECTIONS if schema is not NODES}
     sections["nodes"] = _nodes(inputs, sections["metros"], sections["regions"])
     sections["points"] = _with_variants(inputs, sections["points"])
+    inputs.problems += without_token_time(sections["points"].kept, sections["classes"].kept)
     for name in NEEDED:
         if not sections[name].kept and not sections[name].every:
             fix = f"Name a `pack:`, or give `{name}.table` or entries."

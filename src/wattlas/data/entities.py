@@ -23,6 +23,9 @@ from wattlas.data.yaml_lines import Document, FileLine, Path_, dotted
 from wattlas.errors import Problem
 from wattlas.model.suggest import did_you_mean
 
+MEASURED = ("points", "profiles")
+"""Tables of measurements, which hold more than we read."""
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -104,14 +107,19 @@ def _rows(table: SourceTable, problems: list[Problem]) -> dict[str, Entity]:
 
 
 def _misspelt(table: SourceTable) -> Iterator[Problem]:
-    """A column of an old name; one that looks like a known one, misspelt, which is not there."""
+    """A column of an old name; one that looks like a known one, misspelt, which is not there.
+
+    A table of points may be one of measurements, whose other columns are left alone: what a point
+    cannot do without is missed by itself.
+    """
     old = [column for column in (COUNT, RENT) if column in table.columns]
     if table.schema is REGIONS and old:
         first = table.frame.select(old).row(0, named=True) if len(table.frame) else {}
         yield table.problem(None, ", ".join(old), *old_columns(first))
     known = set(table.schema.by_name) - {*table.schema.key, *table.columns}
+    exempt = table.shared or table.schema.name in MEASURED
     for column in table.columns:
-        if column not in (*table.schema.by_name, *old) and not table.shared:
+        if column not in (*table.schema.by_name, *old) and not exempt:
             guess = did_you_mean(column, known)
             if guess.startswith("Did"):
                 yield table.problem(None, column, "this column is not known", guess)

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from wattlas.data.checks import unique
 from wattlas.data.entities import Entities, gather
-from wattlas.data.points import incomplete, point_of
+from wattlas.data.points import incomplete, needed_columns, point_of
+from wattlas.data.reader.cells import missing_columns
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema.workload import LEVEL, POINTS, PROFILES, VISION
 from wattlas.data.schema_facts import Points
+from wattlas.data.table_form import refuse_file, refuse_form
 from wattlas.data.vision_file import is_vision, vision_points
 from wattlas.data.yaml_lines import Document
 from wattlas.errors import InputError, Problem
@@ -37,13 +39,19 @@ def read_profiles(source: str | Path, base: Path | None = None) -> tuple[Operati
     table = profiles_table(source, base)
     if is_vision(table):
         return vision_points(source_of(table.frame, VISION, table.label, table.path))
+    needed = needed_columns(table.columns)
+    refuse_form(table, needed, "point")
+    absent = list(missing_columns(table, needed))
+    if absent:
+        raise InputError(absent)
+    known = [name for name in table.columns if name in LOOKED_AT]
+    table = replace(table, frame=table.frame.select(ROW, *known))
     document = Document({}, file=table.label)
     points, problems = gather(document, PROFILES.name, Points(), table)
-    if "point" in table.columns:
-        problems += [p for point in points.every for p in incomplete(point)]
-        problems += _falling(table, points)
-        if not points.every and not problems:
-            problems.append(table.problem(None, "(rows)", "there are none", "Give a profile."))
+    problems += [p for point in points.every for p in incomplete(point, any_class=True)]
+    problems += _falling(table, points)
+    if not points.every and not problems:
+        problems.append(table.problem(None, "(rows)", "there are none", "Give a profile."))
     if problems:
         raise InputError(unique(problems))
     return tuple(point_of(point) for point in points.kept)
@@ -55,13 +63,13 @@ def profiles_table(source: str | Path, base: Path | None = None) -> SourceTable:
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
         fix = "Give a CSV or Parquet file, or a pack by its name or folder."
         missing = Problem(str(source), "there is no such file", fix)
+        refuse_file(path, str(source), PROFILES)
         table = read_table(path, PROFILES, str(source), missing)
     else:
         from wattlas.data.pack import open_pack
 
         table = open_pack(str(source), base).table(PROFILES.name)
-    ours = [name for name in table.columns if name not in PROFILES.by_name or name in LOOKED_AT]
-    return replace(table, frame=table.frame.select(ROW, *ours))
+    return table
 
 
 def _falling(table: SourceTable, points: Entities) -> Iterator[Problem]:

@@ -53,11 +53,24 @@ def vision_points(
     problems = cells.problems
     if not problems and not rows:
         problems.append(table.problem(None, "(rows)", "there are none", "Give a model."))
+    problems += _fractions(table, rows)
     if cells.has(*VISION.required):
         problems += _problems(table, rows, power)
     if problems:
         raise InputError(problems)
     return tuple(_point(table, row, power) for row in rows)
+
+
+def _fractions(table: SourceTable, rows: list[dict[str, Any]]) -> Iterator[Problem]:
+    """A column in percent of which nothing is above 1: it holds fractions."""
+    theirs = table.theirs.get("accuracy", "")
+    scores = [row["accuracy"] for row in rows if row.get("accuracy") is not None]
+    percent = VISION["accuracy"].also.get(theirs)
+    if percent is not None and scores and max(scores) <= percent:
+        highest = max(scores) / percent
+        what = f"is read in percent, and no row is above 1 (the highest is {highest:g})"
+        fix = "Name the column `accuracy` if it holds fractions, 0..1."
+        yield table.problem(None, "accuracy", what, fix)
 
 
 def _problems(

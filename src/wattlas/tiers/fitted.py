@@ -15,8 +15,8 @@ class SegmentFit:
     """What the choices of one segment say.
 
     `estimates` are taste by its name in `model.users`, as they came out; `worth` is what users
-    would pay at the mean of what they were offered. `clustered` says whether standard errors allow for
-    choices of one respondent being alike.
+    would pay at the mean of what they were offered. `clustered` says whether standard errors allow
+    for choices of one respondent being alike.
     """
 
     id: str

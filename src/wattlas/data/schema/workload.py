@@ -162,8 +162,10 @@ CHOICES = TableSchema(
     "choices",
     ("respondent", "task", "alternative"),
     (
-        *(ColumnSchema(name, need="both") for name in ("respondent", "task", "alternative")),
-        ColumnSchema("chosen", "flag", need="both", fix=_MARK),
+        ColumnSchema("respondent", need="both"),
+        ColumnSchema("task", need="both"),
+        ColumnSchema("alternative", need="both", also={"alt": 1}),
+        ColumnSchema("chosen", "flag", need="both", fix=_MARK, also={"choice": 1}),
         ColumnSchema("segment"),
         ColumnSchema("accuracy", "number", need="both"),
         ColumnSchema("latency_ms", "number", need="both"),
