@@ -28,6 +28,7 @@ VERBS = {
     "frontier": "Say what each millisecond of latency budget is worth.",
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
+    "points": "Turn what benchmarks and energy logs measured into operating points.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
 }

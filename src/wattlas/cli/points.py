@@ -1,0 +1,98 @@
+"""`wattlas points`: operating points from what people measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wattlas.cli.common import print_json, progress, say
+from wattlas.cli.options import JsonOption
+from wattlas.cli.tables import show
+from wattlas.errors import UsageError
+
+FORMATS = (".csv", ".parquet")
+
+
+def _fact(name: str) -> Any:
+    from wattlas.data.measured.facts import FACTS
+
+    fact = FACTS[name]
+    return typer.Option(fact.option, help=f"{fact.words}.", metavar=fact.metavar)
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(help="What the tools wrote: JSON or CSV.")],
+    layout: Annotated[
+        str, typer.Option("--from", help="The tool; recognised unless given.", metavar="TOOL")
+    ] = "",
+    model: Annotated[list[str] | None, _fact("model")] = None,
+    hardware: Annotated[list[str] | None, _fact("hardware")] = None,
+    accuracy: Annotated[list[str] | None, _fact("accuracy")] = None,
+    accelerators: Annotated[list[str] | None, _fact("accelerators")] = None,
+    energy_j: Annotated[list[str] | None, _fact("energy_j")] = None,
+    power_w: Annotated[list[str] | None, _fact("power_w")] = None,
+    energy_log: Annotated[
+        Path | None, typer.Option(help="Energy of the one measurement, of CodeCarbon or Zeus.")
+    ] = None,
+    window: Annotated[str, typer.Option(help="Which window or project of that log.")] = "",
+    requests: Annotated[list[str] | None, _fact("requests")] = None,
+    tokens_in: Annotated[list[str] | None, _fact("tokens_in")] = None,
+    tokens_out: Annotated[list[str] | None, _fact("tokens_out")] = None,
+    ttft_ms: Annotated[list[str] | None, _fact("ttft_ms")] = None,
+    itl_ms: Annotated[list[str] | None, _fact("itl_ms")] = None,
+    prompt_share: Annotated[
+        float, typer.Option(help="Part of energy and time that prompts take.", min=0.0, max=1.0)
+    ] = 0.0,
+    only: Annotated[str, typer.Option(help="Only points with this in their name.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write the table of points.", metavar="FILE.csv"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn what a benchmark or an energy log says into operating points.
+
+    Facts that a tool does not tell come from options: VALUE for all, or NAME=VALUE for a model, a
+    run or a file. vLLM, genai-perf, AIPerf, LLMPerf, ML.ENERGY, CodeCarbon, Zeus and timm are read.
+    """
+    from wattlas.studies.points import measured_points, points_frame, points_listing
+
+    facts = {
+        "model": model, "hardware": hardware, "accuracy": accuracy, "accelerators": accelerators,
+        "energy_j": energy_j, "power_w": power_w, "requests": requests, "tokens_in": tokens_in,
+        "tokens_out": tokens_out, "ttft_ms": ttft_ms, "itl_ms": itl_ms,
+    }  # fmt: skip
+    if out is not None and (out.is_dir() or out.suffix.lower() not in FORMATS):
+        raise UsageError(f"--out is {out}. Name a file that ends in {' or '.join(FORMATS)}.")
+    with progress("Reading"):
+        found = measured_points(
+            files,
+            {name: entries for name, entries in facts.items() if entries},
+            layout=layout,
+            energy_log=energy_log,
+            window=window,
+            prompt_share=prompt_share,
+            only=only,
+        )
+    if out is not None:
+        _write(out, points_frame(found))
+    if as_json:
+        print_json({"points": points_frame(found).to_dicts(), "notes": found.notes})
+        return
+    show(points_listing(found))
+    for note in found.notes:
+        say(f"note: {note}")
+    if out is not None:
+        say(f"Wrote {out}.")
+
+
+def _write(out: Path, frame: Any) -> None:
+    from wattlas.report.results import write_frame, write_text
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix.lower() == ".parquet":
+        write_frame(out, frame)
+    else:
+        write_text(out, frame.write_csv())

@@ -1,0 +1,1 @@
+"""Operating points from what people measured: a registry of layouts, one reader, one converter."""
