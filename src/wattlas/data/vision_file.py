@@ -81,9 +81,9 @@ def _problems(
     unknown: dict[str, list[int]] = {}
     for row in rows:
         n = int(row[ROW])
-        first = first_row.setdefault(_id(row), n)
+        first = first_row.setdefault(vision_id(row), n)
         if first != n:
-            what = f"`{_id(row)}` is there twice, first on line {table.place(first).line}"
+            what = f"`{vision_id(row)}` is there twice, first on line {table.place(first).line}"
             yield table.problem(n, "model", what, "Keep one of the rows.")
         if _power_w(row, power) is None and row.get("energy_j") is None:
             unknown.setdefault(str(row.get("device") or ""), []).append(n)
@@ -100,7 +100,8 @@ def _power_w(row: Mapping[str, Any], power: Mapping[str, float]) -> float | None
     return float(stated) if stated is not None else power.get(str(row.get("device")))
 
 
-def _id(row: Mapping[str, Any]) -> str:
+def vision_id(row: Mapping[str, Any]) -> str:
+    """What a row is called: model, pixels, device and batch, as far as it has them."""
     parts = [str(row["model"])]
     if row.get("pixels") is not None:
         parts.append(f"{row['pixels']:g}px")
@@ -125,7 +126,7 @@ def _point(
         how = "power as stated" if stated else f"energy modelled at board power, {watt:g} W"
     at_once = 1.0 if batch is None else float(batch)
     return OperatingPoint(
-        id=_id(row),
+        id=vision_id(row),
         variant=str(row["model"]),
         accuracy=float(row["accuracy"]),
         request_j=request_j,

@@ -31,8 +31,8 @@ def measured_points(
     `facts` are what the tools do not tell, by name (`accuracy`, `accelerators`, …), each a list of
     `VALUE` for all or `NAME=VALUE` for a model, run or file. `layout` is the tool, recognised
     unless given. `energy_log` gives the energy of one measurement, its `window` where it holds
-    several. `prompt_share` 0..1 of energy and accelerator time is of prompts. `only` keeps points with that
-    text in their name.
+    several. `prompt_share` 0..1 of energy and accelerator time is of prompts. `only` keeps points
+    with that text in their name.
 
     Raises UsageError for what cannot go together, InputError with all that is wrong or lacking.
     """

@@ -24,6 +24,7 @@ TOKENS = {
     "requests": ("requests", "requests_per_s"),
 }
 """A fact → the quantities of which each makes it needless."""
+MODELLED = "energy modelled"
 LOGS = ("codecarbon", "zeus")
 WORDS = {
     "ttft": "the time to the first token (without tokens, of a request)",
@@ -63,9 +64,13 @@ def read_points(files: Sequence[Path], given: Given, terms: Terms) -> Measured:
         try:
             opened = open_file(path, terms.layout)
             if opened.layout.kind == "vision":
-                made = vision_table_points(opened, given)
-                points += [o for o in made if _wanted(terms, o.id)]
-                known |= {o.variant for o in made}
+                made = vision_table_points(opened, given, terms.only)
+                points += made
+                if any(MODELLED in o.source for o in made):
+                    notes[
+                        f"{opened.layout.title}: energy is modelled at board power, from above"
+                    ] = None
+                known |= {name for o in made for name in (o.variant, o.hardware)}
                 continue
             found = records(opened)
         except InputError as fault:
