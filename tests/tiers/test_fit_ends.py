@@ -93,6 +93,14 @@ def test_additive_is_named_where_it_answers_and_only_there() -> None:
     assert all("--additive" not in p.fix for p in (*refused(dirty), *refused(dirty, additive=True)))
 
 
+def test_additive_that_hardly_answers_is_not_named() -> None:
+    """Where k_a with k_a + k_l = 1 may be anything, the option would help nobody."""
+    truth = Truth(weight_accuracy=8.0, weight_latency=8.0, usd_per_utility=0.002)
+    choices = simulate(40, 4, 3, truth, 8)
+    assert fit(choices, scale=SCALE, additive=True).segments[0]["weight_accuracy"].value < -5
+    assert all("answers" not in p.fix for p in refused(choices))
+
+
 def test_additive_weights_are_told_once() -> None:
     """With k_a + k_l = 1 a k_a below 0 and a k_l above 1 are one thing."""
     truth = Truth(weight_accuracy=-0.6, weight_latency=1.6, usd_per_utility=0.02)
@@ -167,6 +175,7 @@ def coefficients(one: SegmentFit) -> list[float]:
     ]
 
 
+@pytest.mark.train
 def test_published_coefficients_of_train_fares(root: Path) -> None:
     """The stated choices of Dutch train fares give mlogit's vignette's coefficients, to 1e-6.
 

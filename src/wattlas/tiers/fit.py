@@ -24,7 +24,7 @@ from wattlas.tiers.estimate import CURVATURE_MOST, Coefficients, estimate
 from wattlas.tiers.fitted import Fit, SegmentFit
 from wattlas.tiers.logit import Diverges, null_loglik
 from wattlas.tiers.notes import population_notes, segment_notes, table_notes
-from wattlas.tiers.worth import divisors, estimates, taste, willingness
+from wattlas.tiers.worth import NORMAL_975, divisors, estimates, taste, willingness
 
 EVERYBODY = "all"
 """Id of the segment of a table without segments."""
@@ -115,13 +115,18 @@ def _estimated(tasks: Tasks, scale: Scale, curvature: float | None, additive: bo
 
 
 def _additive_answer(tasks: Tasks, scale: Scale, curvature: float | None) -> str:
-    """What the fit with k_a + k_l = 1 says, in a sentence; nothing where it says nothing."""
+    """What the fit with k_a + k_l = 1 says, in a sentence; nothing where it hardly says it."""
     try:
         coefficients = _told(tasks, scale, curvature, additive=True)
     except (InputError, SolverError):
         return ""
-    figures = {e.parameter: e for e in estimates("", taste(coefficients), coefficients.covariance)}
-    weight = figures["weight_accuracy"]
+    covariance = coefficients.covariance
+    weight = next(
+        e for e in estimates("", taste(coefficients), covariance) if e.parameter == ends.K_A
+    )
+    sure = all(e.z >= NORMAL_975 for e in estimates("", divisors(coefficients), covariance))
+    if not sure or not 0.0 <= weight.value <= 1.0:
+        return ""
     told = f"k_a {weight.value:.3g} ± {weight.standard_error:.2g}"
     return f"`--additive` (k_a + k_l = 1; additive=True in Python) answers: {told}."
 
