@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from wattlas.data.intensity_file import read_intensities
@@ -50,6 +51,7 @@ def test_the_span_may_be_given(tmp_path: Path) -> None:
         (HEAD + rows("A", [1, 2]) + rows("A", [1]), "is given 2 times"),
         (HEAD + rows("A", [1, 2, 3]) + rows("B", [1, 2]), "lacks 1 of 3 hours"),
         (HEAD + "2023-03-01 00:00,A,3\n", "wanted a time with its zone"),
+        ((HEAD + rows("A", [1, 2])).replace(",", ";"), "separated by semicolons"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -64,3 +66,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """It is an input that is wrong, not a bug."""
     with pytest.raises(InputError, match="there is no such file"):
         read_intensities(tmp_path / "none.csv")
+
+
+def test_a_column_of_lists_is_wrong_by_row(tmp_path: Path) -> None:
+    """Parquet can hold lists where figures are wanted; each row is an error, none a crash."""
+    file = tmp_path / "hours.csv"
+    file.write_text(HEAD + rows("A", [1, 2]))
+    lists = pl.read_csv(file, try_parse_dates=True).with_columns(
+        pl.concat_list("average_g_per_kwh").alias("average_g_per_kwh")
+    )
+    lists.write_parquet(tmp_path / "hours.parquet")
+    with pytest.raises(InputError, match="wanted a number") as caught:
+        read_intensities(tmp_path / "hours.parquet")
+    assert len(caught.value.problems) == 2

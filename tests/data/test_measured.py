@@ -201,6 +201,9 @@ def test_an_energy_log_beside_a_benchmark(tmp_path: Path) -> None:
     bench, log = written(tmp_path, BENCH), written(tmp_path, ZEUS, "log.csv")
     point = only(bench, COUNT, energy_log=log, window="warm up")
     assert point.decode_j_per_token == pytest.approx(10_000 / 24_000)
+    notes = measured_points([bench], COUNT, energy_log=log, window="answer").notes
+    assert any("covers 10 s, the measurement 40 s" in note for note in notes)
+    assert any("2,400 J over 10 s of log.csv, the mean of 2 windows" in note for note in notes)
     (unsaid,) = problems(bench, COUNT, energy_log=log)
     assert "`answer`, `warm up`" in unsaid.fix
     (none,) = problems(bench, COUNT, energy_log=bench)

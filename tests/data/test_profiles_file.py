@@ -6,6 +6,7 @@ import csv
 import gzip
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import wattlas
@@ -112,6 +113,35 @@ def test_tables_of_another_form_are_told_by_one_problem(
     (problem,) = problems(written(tmp_path, *lines))
     assert words in problem.what
     assert problem.line == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "tool"),
+    [
+        ("runs.csv", ["model_id,energy_per_token_joules,output_throughput_tokens_per_sec,p90_ms",
+                      "m,1,2,3"], "ML.ENERGY"),
+        ("emissions.csv", ["duration,emissions,energy_consumed", "1,2,3"], "CodeCarbon"),
+        ("bench.json", ["{}"], "`.json`"),
+    ],
+)  # fmt: skip
+def test_what_tools_write_is_sent_to_the_verb_that_reads_it(
+    tmp_path: Path, name: str, lines: list[str], tool: str
+) -> None:
+    """A measurement in place of a table of points names the verb that makes one."""
+    (problem,) = problems(written(tmp_path, *lines, name=name))
+    assert tool in problem.what
+    assert "wattlas points FILE --out" in problem.fix
+
+
+def test_columns_of_lists_and_structs_are_wrong_by_row(tmp_path: Path) -> None:
+    """Parquet can hold them where figures are wanted."""
+    pl.DataFrame(
+        {"point": ["a"], "variant": ["v"], "accuracy": [[0.5]], "request_j": [1.0],
+         "request_gpu_s": [{"mean": 1.0}], "ttft_ms": [3.0]}
+    ).write_parquet(tmp_path / "mine.parquet")  # fmt: skip
+    assert {p.where for p in problems(tmp_path / "mine.parquet")} == {
+        "profiles.a.accuracy", "profiles.a.request_gpu_s",
+    }  # fmt: skip
 
 
 def test_text_in_utf_16_and_a_folder(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wattlas.data.checks import unique
 from wattlas.data.entities import Entities, gather
+from wattlas.data.measured.files import JSONS, layout_of
 from wattlas.data.points import incomplete, needed_columns, point_of
 from wattlas.data.reader.cells import missing_columns
 from wattlas.data.reader.dialect import ROW
@@ -27,6 +28,7 @@ from wattlas.model.workload import OperatingPoint, accuracy_falls
 
 LOOKED_AT = {**POINTS.by_name, LEVEL: PROFILES[LEVEL]}
 """What a table of profiles says of points; its other columns are left alone."""
+MAKE = "Make one with `wattlas points FILE --out points.csv`."
 
 
 def read_profiles(source: str | Path, base: Path | None = None) -> tuple[OperatingPoint, ...]:
@@ -40,6 +42,10 @@ def read_profiles(source: str | Path, base: Path | None = None) -> tuple[Operati
     if is_vision(table):
         return vision_points(source_of(table.frame, VISION, table.label, table.path))
     needed = needed_columns(table.columns)
+    layout = layout_of(dict.fromkeys(table.columns), json=False)
+    if layout is not None and not set(needed) <= set(table.columns):
+        what = f"is what {layout.title} writes, wanted a table of points"
+        raise InputError([table.problem(None, "(columns)", what, MAKE)])
     refuse_form(table, needed, "point")
     absent = list(missing_columns(table, needed))
     if absent:
@@ -64,6 +70,9 @@ def profiles_table(source: str | Path, base: Path | None = None) -> SourceTable:
         fix = "Give a CSV or Parquet file, or a pack by its name or folder."
         missing = Problem(str(source), "there is no such file", fix)
         refuse_file(path, str(source), PROFILES)
+        if path.suffix.lower() in JSONS:
+            what = f"ends in `{path.suffix}`, wanted a table of points"
+            raise InputError([Problem("(file)", what, MAKE, str(source))])
         table = read_table(path, PROFILES, str(source), missing)
     else:
         from wattlas.data.pack import open_pack

@@ -25,6 +25,8 @@ TOKENS = {
 }
 """A fact → the quantities of which each makes it needless."""
 MODELLED = "energy modelled"
+SAME_LENGTH = 0.1
+"""A log of energy that is longer or shorter by more than this part is told."""
 LOGS = ("codecarbon", "zeus")
 WORDS = {
     "ttft": "the time to the first token (without tokens, of a request)",
@@ -105,8 +107,9 @@ def log_energy(path: Path, window: str, given: Given) -> str:
         raise InputError([Problem("--energy-log", what, fix, str(path))])
     energy = derive.it_energy_j(found[0].values)
     given.values = {**given.values, "energy_j": {"": energy or 0.0}}
-    length = found[0].values.get("duration_s", 0.0)
-    return f"energy is {energy:,.4g} J over {length:,.4g} s, of {path.name}: {opened.layout.note}"
+    given.log_s = length = found[0].values.get("duration_s", 0.0)
+    mean = f", the mean of {found[0].count} windows" if found[0].count > 1 else ""
+    return f"energy is {energy:,.4g} J over {length:,.4g} s of {path.name}{mean}"
 
 
 def _point(
@@ -127,6 +130,10 @@ def _point(
         problems.append(_lack(record, name, lacking))
         return
     notes.update(dict.fromkeys(_notes(record, values, tokens, terms)))
+    length = values.get("duration_s")
+    if given.log_s and length and abs(given.log_s / length - 1.0) > SAME_LENGTH:
+        what = f"the log of energy covers {given.log_s:,.4g} s, the measurement {length:,.4g} s"
+        notes[f"{what}: what was used before or after is in its energy"] = None
     count = float(values["accelerators"] or 1.0)
     yield OperatingPoint(
         id=name,

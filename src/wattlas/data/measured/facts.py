@@ -75,6 +75,8 @@ class Given:
     values: Mapping[str, Mapping[str, str | float]]
     """Fact → name of a model or point, or "" for all → value."""
     used: set[tuple[str, str]] = field(default_factory=set)
+    log_s: float = 0.0
+    """How long the log of energy is, s; 0 where there is none."""
 
     def of(self, fact: str, names: Sequence[str]) -> str | float | None:
         """The value for the first of some names that has one, else that for all."""

@@ -127,11 +127,9 @@ def _layout(item: Mapping[str, Any], kind: str, label: str, wanted: str) -> Layo
             fix = "Leave `--from` out to have the layout recognised."
             raise InputError([Problem("(file)", what, fix, label)])
         return layout
-    for layout in LAYOUTS.values():
-        if (layout.kind == "json") == (kind == "json") and all(
-            list(_at(item, sign)) for sign in layout.signs
-        ):
-            return layout
+    recognised = layout_of(item, json=kind == "json")
+    if recognised is not None:
+        return recognised
     known = ", ".join(layout.title for layout in LAYOUTS.values())
     if set(POINTS.key) <= set(item):
         what, fix = "is a table of points already", "Use it as it is, as `points:` or profiles."
@@ -139,6 +137,15 @@ def _layout(item: Mapping[str, Any], kind: str, label: str, wanted: str) -> Layo
         what = f"is in no layout that is known: {known}"
         fix = "Write its figures into a table of points; docs/menu.md lists the columns."
     raise InputError([Problem("(file)", what, fix, label)])
+
+
+def layout_of(item: Mapping[str, Any], *, json: bool) -> Layout | None:
+    """The layout whose signs an object, or the names of a table's columns, have."""
+    for layout in LAYOUTS.values():
+        fits = (layout.kind == "json") == json
+        if fits and all(any(True for _ in _at(item, sign)) for sign in layout.signs):
+            return layout
+    return None
 
 
 def _named(path: Sequence[str | int]) -> str:
