@@ -89,6 +89,12 @@ def test_a_point_without_service_time_is_refused(
     assert [(p.where, p.line) for p in problems(written(tmp_path, head, row))] == told
 
 
+def test_other_columns_in_pairs_are_no_wide_form(tmp_path: Path) -> None:
+    """A table that lacks one column lacks that, whatever else stands in it twice."""
+    head = HEAD.replace("ttft_ms", "first") + ",p50_ms,p95_ms,p50_w,p95_w"
+    assert [p.where for p in problems(written(tmp_path, head, f"{GOOD},1,2,3,4"))] == ["ttft_ms"]
+
+
 def test_prompts_alone_tell_the_first_token(tmp_path: Path) -> None:
     """A slope per prompt token is a time to the first token."""
     file = written(tmp_path, HEAD.replace("ttft_ms", "prefill_ms_per_token"), GOOD)

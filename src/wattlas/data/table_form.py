@@ -69,11 +69,11 @@ def _split(header: str, separator: str) -> list[str]:
 
 
 def refuse_form(table: SourceTable, needed: tuple[str, ...], row: str) -> None:
-    """Raise InputError where a table without needed columns has several rows in one, or is turned.
+    """Raise InputError where a table without most of what it needs is wide, or turned.
 
     `row` is what a row must be: `alternative`, `point`.
     """
-    if set(needed) <= set(table.columns):
+    if 2 * len({*needed} - {*table.columns}) <= len(needed):
         return
     problem = _wide(table, row) or _turned(table, row)
     if problem:

@@ -1,0 +1,41 @@
+"""Points of a scenario state their service time as far as a class may need it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import wattlas
+from tests.data.scenario_files import tiny_folder
+from wattlas.errors import InputError, Problem
+
+
+def problems(folder: Path, points: str, change: str) -> list[Problem]:
+    """What is wrong with the tiny example where its points lack some columns."""
+    tiny = tiny_folder(folder / "t")
+    table = tiny.path / "points.csv"
+    lines = table.read_text(encoding="utf-8").replace("ttft_ms", "first")
+    head = next(n for n, line in enumerate(lines.splitlines()) if line.startswith("point,"))
+    rows = lines.splitlines()[head:]
+    names = rows[0].split(",")
+    kept = [n for n, name in enumerate(names) if name not in points.split()]
+    cells = [",".join(row.split(",")[n] for n in kept) for row in rows]
+    table.write_text("\n".join(cells).replace("first", "ttft_ms") + "\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        wattlas.load(tiny.document, set=[change] if change else [])
+    return list(caught.value.problems)
+
+
+def test_a_scenario_without_times_to_the_first_token(tmp_path: Path) -> None:
+    """Every point is named; none counts as an answer in no time."""
+    found = problems(tmp_path, "first prefill_ms_per_token", "")
+    assert found
+    assert {p.what for p in found} == {"lacks its service time, `ttft_ms`"}
+    assert all(p.where.startswith("points.") for p in found)
+
+
+def test_times_between_tokens_are_needed_for_full_answers_alone(tmp_path: Path) -> None:
+    """The class that needs them is named with the points."""
+    found = problems(tmp_path, "itl_ms", "classes.A.latency_to=full_answer")
+    assert any("lacks `itl_ms`" in p.what and "class `A`" in p.what for p in found)
