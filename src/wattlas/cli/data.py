@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace as replace_rules
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,10 @@ import typer
 
 from wattlas.cli.common import print_json, problem_json
 from wattlas.cli.options import JsonOption
+from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.data.importers import Imported, PlainLayout
+    from wattlas.data.importers import Layout, Rules
     from wattlas.data.pack_checks import DataCheck
     from wattlas.data.pack_import import ImportResult
 
@@ -26,20 +28,42 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 EXIT_BAD_INPUT = 3
+SHOWN_SERIES = 12
 
 
-class Format(StrEnum):
-    """What the imported files are."""
+class Stamps(StrEnum):
+    """What a stamp names of its period."""
 
-    ELECTRICITY_MAPS = "electricity-maps"
-    PLAIN = "plain"
+    BEGIN = "begin"
+    END = "end"
 
 
-class ImportTable(StrEnum):
-    """The tables that hours are imported into."""
+class Dates(StrEnum):
+    """What comes first in 1/5/2024."""
 
-    PRICE = "price"
-    CARBON = "carbon"
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
+
+
+class Decimal(StrEnum):
+    """The decimal mark."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+class Numbers(StrEnum):
+    """What the number of an hour is."""
+
+    COUNTED = "counted"
+    CLOCK = "clock"
+
+
+class Fill(StrEnum):
+    """How gaps are filled."""
+
+    LINEAR = "linear"
+    PREVIOUS = "previous"
 
 
 class IntensityKind(StrEnum):
@@ -119,6 +143,7 @@ def _check_mapping(judged: DataCheck) -> dict[str, Any]:
         "sound": judged.sound,
         "rows": judged.rows,
         "problems": [problem_json(problem) for problem in judged.problems],
+        "warnings": [problem_json(warning) for warning in judged.warnings],
         "notes": list(judged.notes),
     }
 
@@ -128,6 +153,7 @@ def _check_text(judged: DataCheck) -> str:
     lines = [f"{judged.path}: {sum(judged.rows.values()):,} rows in {tables}"]
     for problem in judged.problems:
         lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.fix}"]
+    lines += [f"warning: {warning}" for warning in judged.warnings]
     lines += [f"note: {note}" for note in judged.notes]
     count = len(judged.problems)
     lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")
@@ -136,59 +162,110 @@ def _check_text(judged: DataCheck) -> str:
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
+    files: Annotated[list[Path], typer.Argument(help="CSV, Parquet or JSON files.", exists=True)],
     into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
-    form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
+    form: Annotated[str, typer.Option("--from", help="Whose files: see docs/data.md.")] = "plain",
     table: Annotated[
-        ImportTable, typer.Option("--as", help="What a plain table holds.")
-    ] = ImportTable.CARBON,
-    intensity: Annotated[
-        IntensityKind, typer.Option(help="Which intensity to take.")
-    ] = IntensityKind.LIFE_CYCLE,
-    time_column: Annotated[str, typer.Option(help="Column of stamps.")] = "time_utc",
-    zone_column: Annotated[
-        str | None, typer.Option(help="Column of zones; without it each column is a zone.")
+        str | None,
+        typer.Option(
+            "--as",
+            help="price, carbon, marginal, demand, capacity, rtt, rtt-metro-node or egress.",
+        ),
     ] = None,
-    value_column: Annotated[str | None, typer.Option(help="Column of values.")] = None,
-    zone: Annotated[str | None, typer.Option(help="The zone of a table of one zone.")] = None,
-    unit: Annotated[str, typer.Option(help="E.g. usd/kwh, kg/kwh, lb/mwh.")] = "",
-    factor: Annotated[float, typer.Option(help="Multiplies each value: a rate of exchange.")] = 1.0,
-    time_zone: Annotated[str, typer.Option(help="Zone of stamps without an offset.")] = "UTC",
+    intensity: Annotated[
+        IntensityKind | None, typer.Option(help="Which intensity they are, or to take.")
+    ] = None,
+    time_column: Annotated[
+        str, typer.Option(help="Column of stamps or dates; several with + make a date.")
+    ] = "",
+    hour_column: Annotated[str, typer.Option(help="Hour or period, beside a date.")] = "",
+    interval_column: Annotated[str, typer.Option(help="Part of the hour, from 1.")] = "",
+    repeated_column: Annotated[str, typer.Option(help="Flag of the repeated hour.")] = "",
+    stamps: Annotated[
+        Stamps | None, typer.Option(help="Whether stamps begin or end their periods.")
+    ] = None,
+    dates: Annotated[Dates | None, typer.Option(help="What comes first in 1/5/2024.")] = None,
+    hour_numbers: Annotated[
+        Numbers | None, typer.Option(help="Hours counted from midnight, or as a clock shows.")
+    ] = None,
+    step: Annotated[int | None, typer.Option(help="Length of a period, minutes.")] = None,
+    time_zone: Annotated[str, typer.Option(help="Zone of stamps without an offset; UTC.")] = "",
+    zone_column: Annotated[
+        str, typer.Option(help="Column of zones, metros, regions or nodes; else each column is.")
+    ] = "",
+    zone: Annotated[str, typer.Option(help="The zone of a table of one.")] = "",
+    class_column: Annotated[str, typer.Option(help="Column of classes; of pairs the target.")] = "",
+    klass: Annotated[str, typer.Option("--class", help="The class of a table of one.")] = "",
+    value_column: Annotated[str, typer.Option(help="Column of values.")] = "",
+    unit: Annotated[str, typer.Option(help="E.g. usd/kwh, kg/kwh, lb/mwh, requests/s.")] = "",
+    factor: Annotated[
+        float | None, typer.Option(help="Multiplies each value: a rate of exchange.")
+    ] = None,
+    separator: Annotated[str, typer.Option(help="Between cells; found unless given.")] = "",
+    decimal: Annotated[Decimal | None, typer.Option(help="Decimal mark.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="THEIRS=OURS, a name; may come often.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A zone to keep; may come often.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=CELL of rows to read; may come often.")
+    ] = None,
     average: Annotated[bool, typer.Option("--average", help="Average to hours.")] = False,
-    source: Annotated[str, typer.Option(help="Who published the hours.")] = "",
+    fill: Annotated[Fill | None, typer.Option(help="Fill short gaps.")] = None,
+    fill_most: Annotated[
+        int | None, typer.Option(help="Longest gap that is filled, steps; 3.", min=1)
+    ] = None,
+    source: Annotated[str, typer.Option(help="Who published the figures.")] = "",
     licence: Annotated[str, typer.Option(help="Under which terms.")] = "",
     name: Annotated[str, typer.Option(help="Name of the pack.")] = "",
     title: Annotated[str, typer.Option(help="Title of the pack.")] = "",
     allow_gaps: Annotated[bool, typer.Option("--allow-gaps", help="Write despite gaps.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace zones there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace hours there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring hours into a pack: Electricity Maps' CSV, or plain tables in any zone and unit."""
+    """Bring hours, or pairs of places, into a pack: files of known sources, or any table."""
     from wattlas.data import importers, pack_import
+    from wattlas.data.importers.recipes import layout_of
 
-    layout = importers.PlainLayout(
-        table=table.value,
+    layout = layout_of(
+        form,
+        table=table,
+        intensity=intensity and intensity.value,
         time_column=time_column,
+        hour_column=hour_column,
+        interval_column=interval_column,
+        repeated_column=repeated_column,
+        stamps=stamps and stamps.value,
+        dates=dates and dates.value,
+        hour_numbers=hour_numbers and hour_numbers.value,
+        step_min=step,
+        time_zone=time_zone,
         zone_column=zone_column,
-        value_column=value_column,
         zone=zone,
+        class_column=class_column,
+        klass=klass,
+        value_column=value_column,
         unit=unit,
         factor=factor,
-        time_zone=time_zone,
-        average=average,
+        separator=separator,
+        decimal=decimal and {"point": ".", "comma": ","}[decimal.value],
+        rename=_pairs("--rename", rename),
+        only=tuple(only or ()),
+        where=_pairs("--where", where),
+        source=source,
+        licence=licence,
     )
-    if form is Format.ELECTRICITY_MAPS:
-        imported = importers.read_electricity_maps(files, intensity.value)
-    else:
-        imported = _read_plain(files, layout, source, licence, intensity)
+    rules = importers.Rules(
+        fill.value if fill else None, fill_most or importers.FILL_MOST, average, allow_gaps
+    )
+    _refuse_idle(layout, rules, form, intensity is not None, fill_most is not None)
     result = pack_import.import_hours(
-        imported,
+        importers.read_files(files, layout),
         into,
+        replace_rules(rules, per_step=importers.per_step(layout)),
         name=name,
         title=title,
-        allow_gaps=allow_gaps,
         overwrite=replace,
-        time_zones=pack_import.zones_to_suspect(time_zone),
     )
     if as_json:
         print_json(_result_mapping(result))
@@ -196,24 +273,49 @@ def import_files(
         _print(_result_text(result))
 
 
-def _read_plain(
-    files: list[Path], layout: PlainLayout, source: str, licence: str, intensity: IntensityKind
-) -> Imported:
-    """Plain files of one table together; each names itself as the source unless one is given."""
-    from wattlas.data.importers import joined, read_plain
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    """`A=B` texts as a mapping."""
+    bad = [text for text in texts or () if "=" not in text]
+    if bad:
+        raise UsageError(f"{option}: `{bad[0]}` is not of the form A=B")
+    return dict(text.split("=", 1) for text in texts or ())
 
-    parts = [
-        read_plain(file, layout, source or file.name, licence, intensity.value) for file in files
-    ]
-    return joined(parts)
+
+def _refuse_idle(layout: Layout, rules: Rules, form: str, intensity: bool, fill_most: bool) -> None:
+    """Options that would do nothing are wrong usage."""
+    idle = []
+    if fill_most and rules.fill is None:
+        idle.append("--fill-most needs --fill")
+    if intensity and layout.table != "carbon":
+        idle.append(f"--intensity says nothing of {layout.table}")
+    if intensity and form not in ("plain", "electricity-maps"):
+        idle.append(f"--intensity: the files of {form} are {layout.intensity}")
+    if not layout.timed:
+        given: dict[str, Any] = {"--average": rules.average, "--fill": rules.fill, "--allow-gaps": rules.allow_gaps}
+        given |= {"--time-zone": layout.time_zone, "--stamps": layout.stamps}
+        given |= {"--dates": layout.dates, "--hour-column": layout.hour_column}
+        given |= {"--step": layout.step_min}
+        idle += [f"{option}: {layout.table} has no times" for option, set_ in given.items() if set_]
+    if layout.interval_column and not layout.hour_column:
+        idle.append("--interval-column needs --hour-column")
+    if layout.hour_numbers and not layout.hour_column:
+        idle.append("--hour-numbers needs --hour-column")
+    if idle:
+        raise UsageError("; ".join(idle))
 
 
 def _result_mapping(result: ImportResult) -> dict[str, Any]:
+    counts = result.counts
     return {
         "folder": str(result.folder),
         "table": result.table,
         "rows": result.rows,
+        "added": counts.added,
+        "replaced": counts.replaced,
+        "same": counts.same,
+        "dropped": counts.dropped,
         "zones": list(result.zones),
+        "notes": list(result.notes),
         "gaps": [problem_json(problem) for problem in result.gaps],
         "manifest": result.manifest.model_dump(mode="json"),
     }
@@ -221,9 +323,13 @@ def _result_mapping(result: ImportResult) -> dict[str, Any]:
 
 def _result_text(result: ImportResult) -> str:
     time = result.manifest.time
-    lines = [
-        f"{result.folder}: {result.rows:,} rows of {result.table} for {', '.join(result.zones)}",
-        f"the pack has {time.hours:,} hours from {time.start_utc}",
-    ]
+    shown = ", ".join(result.zones[:SHOWN_SERIES])
+    more = len(result.zones) - SHOWN_SERIES
+    shown += f" and {more} more" if more > 0 else ""
+    lines = [f"{result.folder}: {result.rows:,} rows of {result.table} for {shown}"]
+    lines.append(f"rows: {result.counts.words}")
+    if time is not None:
+        lines.append(f"the pack has {time.hours:,} hours from {time.start_utc}")
+    lines += [f"note: {note}" for note in result.notes]
     lines += [f"gap: {problem}" for problem in result.gaps]
     return "\n".join(lines)
