@@ -211,6 +211,9 @@ def import_files(
         list[str] | None, typer.Option(help="COLUMN=CELL of rows to read; may come often.")
     ] = None,
     average: Annotated[bool, typer.Option("--average", help="Average to hours.")] = False,
+    keep_steps: Annotated[
+        bool, typer.Option("--keep-steps", help="Keep steps of less than an hour.")
+    ] = False,
     fill: Annotated[Fill | None, typer.Option(help="Fill short gaps.")] = None,
     fill_most: Annotated[
         int | None, typer.Option(help="Longest gap that is filled, steps; 3.", min=1)
@@ -256,7 +259,11 @@ def import_files(
         licence=licence,
     )
     rules = importers.Rules(
-        fill.value if fill else None, fill_most or importers.FILL_MOST, average, allow_gaps
+        fill.value if fill else None,
+        fill_most or importers.FILL_MOST,
+        average,
+        keep_steps,
+        allow_gaps,
     )
     _refuse_idle(layout, rules, form, intensity is not None, fill_most is not None)
     result = pack_import.import_hours(
@@ -284,6 +291,8 @@ def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
 def _refuse_idle(layout: Layout, rules: Rules, form: str, intensity: bool, fill_most: bool) -> None:
     """Options that would do nothing are wrong usage."""
     idle = []
+    if rules.average and rules.keep_steps:
+        idle.append("--average and --keep-steps: give one of the two")
     if fill_most and rules.fill is None:
         idle.append("--fill-most needs --fill")
     if intensity and layout.table != "carbon":
@@ -291,7 +300,8 @@ def _refuse_idle(layout: Layout, rules: Rules, form: str, intensity: bool, fill_
     if intensity and form not in ("plain", "electricity-maps"):
         idle.append(f"--intensity: the files of {form} are {layout.intensity}")
     if not layout.timed:
-        given: dict[str, Any] = {"--average": rules.average, "--fill": rules.fill, "--allow-gaps": rules.allow_gaps}
+        given: dict[str, Any] = {"--average": rules.average, "--fill": rules.fill}
+        given |= {"--allow-gaps": rules.allow_gaps, "--keep-steps": rules.keep_steps}
         given |= {"--time-zone": layout.time_zone, "--stamps": layout.stamps}
         given |= {"--dates": layout.dates, "--hour-column": layout.hour_column}
         given |= {"--step": layout.step_min}
@@ -331,5 +341,5 @@ def _result_text(result: ImportResult) -> str:
     if time is not None:
         lines.append(f"the pack has {time.hours:,} hours from {time.start_utc}")
     lines += [f"note: {note}" for note in result.notes]
-    lines += [f"gap: {problem}" for problem in result.gaps]
+    lines += [f"gap: {problem.where}: {problem.what}" for problem in result.gaps]
     return "\n".join(lines)

@@ -66,6 +66,8 @@ class HoursTable:
     """Number of hours that every series should have; to the last of any series unless given."""
     time_zones: tuple[str, ...] = DST_ZONES
     """Zones whose clock changes may explain a missing and a doubled hour."""
+    known_gaps: frozenset[str] = frozenset()
+    """Series whose gaps the manifest names: no clock is suspected of them."""
     need: tuple[str, ...] | None = None
     """Columns that must be there; those that the schema requires unless given."""
     fill_fix: str = "Add the rows, or leave the series out."
@@ -185,7 +187,8 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
     gone = table.by_series(table.lacking)
     for series in sorted({*twice, *gone}):
         extra, absent = twice.get(series, []), gone.get(series, [])
-        clock = clock_change(extra, absent, table.time_zones)
+        known = series in table.known_gaps
+        clock = None if known else clock_change(extra, absent, table.time_zones)
         if clock is not None:
             yield table.problem(series, clock.what, clock.fix)
             extra = [hour for hour in extra if hour not in clock.doubled]
@@ -220,7 +223,8 @@ def check_steps(table: HoursTable) -> Iterator[Problem]:
         step = lengths[series]
         where = "at a full hour" if step == HOUR_MIN else f"at the steps of {step} min"
         first = hour_text(times[0])
-        what = f"{len(times):,} stamps are not {where}, the first is {first}"
+        count = "1 stamp is" if len(times) == 1 else f"{len(times):,} stamps are"
+        what = f"{count} not {where}, the first is {first}"
         yield table.problem(series, what, "Correct the stamps, or leave the rows out.")
     for series, step in lengths.items():
         if step not in PARTS:

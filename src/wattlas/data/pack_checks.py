@@ -85,7 +85,9 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     warnings: list[Problem] = []
     for name, table in tables.items():
         if table.schema.series:
-            judged = HoursTable(table, start, None if time is None else time.hours, zones)
+            told = {m.split(":")[0] for m in manifest.missing if m.startswith(f"{name}.")}
+            gaps = frozenset(where.removeprefix(f"{name}.") for where in told)
+            judged = HoursTable(table, start, None if time is None else time.hours, zones, gaps)
             problems += check_hours(judged)
             known = manifest.tables.get(name)
             warnings += [] if known is not None and known.unit_from else suspicions(judged)

@@ -24,6 +24,7 @@ from wattlas.data.schema import TABLES
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN, STEP, off_grid, resampled, with_steps
 from wattlas.errors import InputError, Problem
+from wattlas.model.suggest import SHOWN
 
 Method = Literal["linear", "previous"]
 FILL_MOST = 3
@@ -41,6 +42,8 @@ class Rules:
     fill_most: int = FILL_MOST
     """The longest gap that is filled, steps."""
     average: bool = False
+    keep_steps: bool = False
+    """Keep steps that are shorter than an hour; without either, they are asked about."""
     allow_gaps: bool = False
     per_step: bool = False
     """Whether values are counts of a step, to be made figures per hour."""
@@ -65,6 +68,8 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     table = _table(new, frame)
     problems += [p for p in check_hours(table) if p not in problems]
     problems += _unit_problems(new, table)
+    if not problems and not (rules.average or rules.keep_steps):
+        problems += _step_problems(table)
     if problems and not rules.allow_gaps:
         raise InputError(problems)
     rows = with_steps(table.timed, key)
@@ -106,6 +111,21 @@ def _without_key(rows: pl.DataFrame, new: Imported) -> pl.DataFrame:
         named = parts.struct.rename_fields(list(series)).alias("__keys")
         rows = rows.drop(series, strict=False).with_columns(named).unnest("__keys")
     return rows.select(TIME, *series, *new.values)
+
+
+def _step_problems(table: HoursTable) -> list[Problem]:
+    """Series in steps that are no hours, or hours that begin within one: what is meant is asked."""
+    minute = pl.col(TIME).dt.minute()
+    whole = (pl.col(STEP) == HOUR_MIN) & (minute == 0)
+    other = table.stepped.filter(~whole).group_by(table.key, maintain_order=True).first()
+    fix = "Make hours of it with `--average`, or keep its steps with `--keep-steps`."
+    problems = []
+    for name, step, first in other.select(table.key, STEP, minute).iter_rows():
+        what = f"it is in steps of {step} min"
+        if step == HOUR_MIN:
+            what = f"its hours begin {first} min past the hour, UTC"
+        problems.append(table.problem(name, what, fix))
+    return problems
 
 
 def _table(new: Imported, frame: pl.DataFrame) -> HoursTable:
@@ -217,9 +237,12 @@ def _rounded(rows: pl.DataFrame, values: list[str]) -> pl.DataFrame:
 
 def _step_notes(steps: pl.DataFrame, key: str) -> list[str]:
     """Series that are not in hours."""
-    notes = []
+    notes, by_words = [], dict[str, list[str]]()
     for name, lengths in steps.sort(key).iter_rows():
         if lengths != [HOUR_MIN]:
             words = " and ".join(str(n) for n in sorted(lengths))
-            notes.append(f"{name} is in steps of {words} min; `--average` makes hours of them")
+            by_words.setdefault(words, []).append(str(name))
+    for words, names in by_words.items():
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
+        notes.append(f"{shown}: in steps of {words} min")
     return notes

@@ -24,6 +24,7 @@ SERIES = "__of"
 ENDING = r"\b(end|ending|ends|ended|bis|until|till|fin|hasta|he)\b"
 BEGINNING = r"\b(begin|beginning|begins|start|from|von|since|anfang|utc)\b"
 HOURISH = r"\b(hour|he|period|stunde|hora|interval|time)\b"
+DAY = r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|(19|20)\d{6})\s*$"
 TRUE = ("y", "yes", "true", "1", "j")
 PER_DAY = {60: (23, 24, 25), 30: (46, 48, 50), 15: (92, 96, 100), 5: (276, 288, 300)}
 """Step, minutes → periods that a day can have."""
@@ -38,17 +39,18 @@ class Clock:
     stamps: Stamps | None
     numbers: str | None
     step_min: int | None
+    zone_is_given: bool = True
     notes: tuple[str, ...] = ()
 
 
 def clock_of(files: Sequence[Raw], layout: Layout) -> Clock:
     """What stamps mean, from what the layout says and what all files together show."""
+    _refuse_days(files)
     order, problems = _date_order(files, layout)
     if problems:
         raise InputError(problems)
-    clock = Clock(
-        layout.time_zone or "UTC", order, layout.stamps, layout.hour_numbers, layout.step_min
-    )
+    zone, said = layout.time_zone or "UTC", layout.time_zone is not None
+    clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said)
     if files[0].columns.hour is not None:
         return _of_hours(files, clock)
     return clock if clock.stamps is not None else _begin_or_end(files, clock)
@@ -73,6 +75,24 @@ def _date_order(files: Sequence[Raw], layout: Layout) -> tuple[Order | None, lis
         fix = "Check the dates: a spreadsheet may have turned some of them round."
         return None, [file.problem(where, what, fix)]
     return found, []
+
+
+def _refuse_days(files: Sequence[Raw]) -> None:
+    """Dates without hours, where no column of hours is named."""
+    problems = []
+    for file in files:
+        if file.columns.hour is not None or not _is_text(file):
+            continue
+        text = _dates(file).cast(pl.String).drop_nulls().unique()
+        if len(text) and text.str.contains(DAY).all():
+            free = [c for c in file.frame.columns if re.search(HOURISH, plain(c))]
+            free = [c for c in free if c not in file.columns.time and c not in file.columns.values]
+            guess = f": `--hour-column {free[0]}`" if free else "."
+            what = f"holds dates without hours, the first `{text.sort()[0]}`"
+            fix = f"Name the column of hours{guess}"
+            problems.append(file.problem("+".join(file.columns.time), what, fix))
+    if problems:
+        raise InputError(problems)
 
 
 def _is_text(file: Raw) -> bool:
@@ -240,7 +260,7 @@ def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
         rows = rows.with_columns(_with_hours(file, clock), instant=pl.lit(None, INSTANT))
     notes = []
     said = rows["instant"].is_not_null()
-    if not said.any() and clock.zone == "UTC":
+    if not said.any() and not clock.zone_is_given:
         notes.append("stamps without a zone were taken as UTC")
     step = clock.step_min or _wall_step(rows)
     shift = pl.duration(minutes=step) if clock.stamps == "end" else pl.duration(minutes=0)
