@@ -32,6 +32,8 @@ class SignalTable:
 
     table: SourceTable
     frame: pl.DataFrame
+    step_h: float | None = None
+    """The longest step of its series; found in the rows unless given."""
 
 
 def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
@@ -55,9 +57,12 @@ def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
 def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
     """Every hour from `time.start` for `time.hours`; the data gives what the document does not."""
     time = inputs.typed.time
-    data = next((t.frame for t in tables.values()), None)
-    span = None if data is None else time_range(data)
-    step_h = time.step_h or (1.0 if data is None else time_step_h(data))
+    data = next(iter(tables.values()), None)
+    span = None if data is None else time_range(data.frame)
+    step_h = time.step_h or (1.0 if data is None else data.step_h)
+    if step_h is None:
+        assert data is not None
+        step_h = time_step_h(data.frame, ["zone"])
     if time.start is not None:
         start = parse_utc(time.start)
         if start is None:
@@ -69,11 +74,16 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
     else:
         inputs.report(("time",), "does not say when the study begins", "Add `start` and `hours`.")
         return None
-    count = time.hours
-    if count is None:
-        if span is None:
-            inputs.report(("time",), "does not say how many hours", "Add `hours`.")
+    if time.hours is not None:
+        count = round(time.hours / step_h)
+        if abs(count * step_h - time.hours) > STEP_SLACK_H:
+            what = f"is {time.hours} h, no whole number of steps of {step_h:g} h"
+            inputs.report(("time", "hours"), what, "Give hours that the steps fill.")
             return None
+    elif span is None:
+        inputs.report(("time",), "does not say how many hours", "Add `hours`.")
+        return None
+    else:
         count = int((span[1] - start).astype(np.int64) / 3600 / step_h) + 1
     if count < 1:
         inputs.report(

@@ -114,8 +114,14 @@ class HoursTable:
 
     @cached_property
     def stepped(self) -> pl.DataFrame:
-        """The timed rows with how long each lasts, minutes."""
-        return with_steps(self.timed, self.key)
+        """The timed rows with how long each lasts, minutes.
+
+        A row lasts an hour at most where any series is in hours: what is longer are gaps.
+        """
+        rows = with_steps(self.timed, self.key)
+        if min(self.lengths.values(), default=HOUR_MIN) > HOUR_MIN:
+            return rows
+        return rows.with_columns(pl.col(STEP_MIN).clip(upper_bound=HOUR_MIN))
 
     @cached_property
     def off(self) -> pl.Series:
@@ -142,6 +148,12 @@ class HoursTable:
     def lengths(self) -> dict[str, int]:
         """The commonest step of each series, minutes."""
         return steps_by_key(self.timed, self.key)
+
+    def step_of(self, series: str) -> int:
+        """The commonest step of a series, minutes; an hour where only gaps make it longer."""
+        hourly = min(self.lengths.values(), default=HOUR_MIN) <= HOUR_MIN
+        step = self.lengths.get(series, HOUR_MIN)
+        return min(step, HOUR_MIN) if hourly else step
 
     def by_series(self, rows: pl.DataFrame) -> dict[str, list[datetime]]:
         """The times of some rows by series, in order of the series."""
@@ -193,7 +205,7 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
             yield table.problem(series, clock.what, clock.fix)
             extra = [hour for hour in extra if hour not in clock.doubled]
             absent = [hour for hour in absent if hour not in clock.absent]
-        step = table.lengths[series]
+        step = table.step_of(series)
         if extra:
             what = f"{_count(extra, step, ' is', ' are')} there more than once: "
             fix = f"Keep one row per {_unit(step)}."
@@ -218,15 +230,15 @@ def _count(times: Sequence[datetime], step: int, single: str = "", plural: str =
 
 def check_steps(table: HoursTable) -> Iterator[Problem]:
     """Stamps between the steps of their series, and steps that make no hour."""
-    lengths = table.lengths
     for series, times in table.by_series(table.stepped.filter(table.off)).items():
-        step = lengths[series]
+        step = table.step_of(series)
         where = "at a full hour" if step == HOUR_MIN else f"at the steps of {step} min"
         first = hour_text(times[0])
         count = "1 stamp is" if len(times) == 1 else f"{len(times):,} stamps are"
         what = f"{count} not {where}, the first is {first}"
         yield table.problem(series, what, "Correct the stamps, or leave the rows out.")
-    for series, step in lengths.items():
+    for series in table.lengths:
+        step = table.step_of(series)
         if step not in PARTS:
             length = f"{step / HOUR_MIN:g} h" if step > HOUR_MIN else f"{step} min"
             what = f"it is in steps of {length}, wanted an hour or 5 to 30 minutes"
@@ -252,7 +264,7 @@ def check_numbers(table: HoursTable) -> Iterator[Problem]:
             wrong = wrong.fill_null(True)
         already_reported = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
         for series, times in table.by_series(table.timed.filter(wrong & ~already_reported)).items():
-            step = table.lengths[series]
+            step = table.step_of(series)
             what = f"{_count(times, step, ' has', ' have')} no number in {column}: "
             yield table.problem(series, what + ranges(times, timedelta(minutes=step)), fix)
 
@@ -265,7 +277,7 @@ def check_negative(table: HoursTable) -> Iterator[Problem]:
             continue
         below = table.timed.filter(pl.col(column) < least)
         for series, times in table.by_series(below).items():
-            step = table.lengths[series]
+            step = table.step_of(series)
             what = f"{column} is negative in {_count(times, step)}: "
             what += ranges(times, timedelta(minutes=step))
             yield table.problem(series, what, "Only a price can be negative.")

@@ -11,13 +11,13 @@ from datetime import datetime
 import polars as pl
 
 from wattlas.data.reader.stamps import INSTANT
+from wattlas.data.reader.stretch import PARTS
 from wattlas.data.schema.hours import TIME
 
+__all__ = ["PARTS"]
 STEP = "__step"
 """How long a row lasts, minutes."""
 HOUR_MIN = 60
-PARTS = (60, 30, 20, 15, 10, 5)
-"""Steps that hours are made of, minutes."""
 RUN_H = 24
 """So many hours in a row that are all cut alike are a change of steps, not gaps."""
 _US = 60_000_000
@@ -126,14 +126,17 @@ def beginnings(gaps: pl.DataFrame) -> pl.DataFrame:
     return steps.with_columns((pl.col("begin") + step * pl.col("__k")).alias(TIME)).drop("__k")
 
 
-def resampled(rows: pl.DataFrame, key: str, values: list[str], step_min: int) -> pl.DataFrame:
+def resampled(
+    rows: pl.DataFrame, key: str, values: list[str], step_min: int, phase_min: int = 0
+) -> pl.DataFrame:
     """The mean of values over steps of `step_min` minutes, and the minutes that rows cover.
 
     A row that is longer than a step counts in each that it reaches into, by the time it has there.
-    Columns: key, time, values, `__covered` (minutes). The rows have their steps.
+    Columns: key, time, values, `__covered` (minutes). The rows have their steps; the steps begin
+    `phase_min` after the hour.
     """
-    step_us = step_min * _US
-    begin = pl.col(TIME).to_physical()
+    step_us, phase_us = step_min * _US, phase_min * _US
+    begin = pl.col(TIME).to_physical() - phase_us
     first = begin // step_us
     last = (begin + pl.col(STEP) * _US - 1) // step_us
     long = rows.with_columns(__slot=pl.int_ranges(first, last + 1)).explode("__slot")
@@ -146,5 +149,7 @@ def resampled(rows: pl.DataFrame, key: str, values: list[str], step_min: int) ->
     made = long.group_by(key, "__slot", maintain_order=True).agg(
         *means, __covered=pl.col("__share").sum()
     )
-    time = (pl.col("__slot") * step_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    time = (
+        (pl.col("__slot") * step_us + phase_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
     return made.select(pl.col(key), time.alias(TIME), *values, "__covered").sort(key, TIME)

@@ -243,6 +243,8 @@ def _step_notes(steps: pl.DataFrame, key: str) -> list[str]:
             words = " and ".join(str(n) for n in sorted(lengths))
             by_words.setdefault(words, []).append(str(name))
     for words, names in by_words.items():
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
+        shown = ", ".join(names[:SHOWN]) + (
+            f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+        )
         notes.append(f"{shown}: in steps of {words} min")
     return notes

@@ -143,7 +143,7 @@ def read_frame(
     try:
         return pl.read_parquet(path).with_row_index(ROW)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        what = "is no Parquet file, or not a whole one"
+        what = "cannot be read: it is no Parquet file, or not a whole one"
         problem = Problem("(file)", what, "Write it again, or give a CSV file.", label)
         raise InputError([problem]) from None
 
@@ -249,7 +249,8 @@ def unreadable(path: Path, label: str, fault: str, dialect: Dialect | None = Non
     """Why a file is no table, in words of ours."""
     if path.suffix.lower() == ".parquet":
         fix = "Write it again, or give a CSV file."
-        return Problem("(file)", "is no Parquet file, or not a whole one", fix, label)
+        what = "cannot be read: it is no Parquet file, or not a whole one"
+        return Problem("(file)", what, fix, label)
     dialect = dialect or dialect_of(path)
     if "empty" in fault:
         return Problem("(file)", "is empty", "Write a header and rows.", label, 1)

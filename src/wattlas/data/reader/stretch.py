@@ -14,6 +14,8 @@ from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError
 
+PARTS = (60, 30, 20, 15, 10, 5)
+"""Steps that hours are made of, minutes."""
 TYPED = "__time"
 """The times of rows whose stamps are text."""
 
@@ -76,8 +78,22 @@ def _stored(path: Path, store: Path, wanted: IsHeader | None) -> pl.LazyFrame:
     return pl.scan_parquet(folder / "*.parquet")
 
 
-def times_of(path: Path) -> pl.DataFrame:
-    """The distinct times of a table, typed, in order: all that is read of it."""
+def times_of(path: Path, series: str) -> tuple[pl.DataFrame, float]:
+    """The distinct times of a table, typed, in order, and the longest step of its series, h.
+
+    All that is read of it is each time once, and of each series its ends and the number of rows.
+    """
     rows = lazy_rows(path, names_all([TIME]))
-    time = instant(rows.collect_schema()[TIME], TIME)
-    return rows.select(time).drop_nulls().unique().sort(TIME).collect(engine="streaming")
+    schema = rows.collect_schema()
+    timed = rows.with_columns(instant(schema[TIME], TIME)).drop_nulls(TIME)
+    times = timed.select(TIME).unique().sort(TIME).collect(engine="streaming")
+    if series not in schema:
+        return times, 1.0
+    ends = timed.group_by(series).agg(
+        first=pl.col(TIME).min(), last=pl.col(TIME).max(), n=pl.col(TIME).n_unique()
+    )
+    mean = (pl.col("last") - pl.col("first")).dt.total_minutes() / (pl.col("n") - 1)
+    means = ends.filter(pl.col("n") > 1).select(mean).collect(engine="streaming").to_series()
+    # A series that lacks rows has a longer mean than its step: the part of an hour below is it.
+    parts = [max((p for p in PARTS if p <= m), default=PARTS[-1]) for m in means]
+    return times, max(parts, default=60) / 60
