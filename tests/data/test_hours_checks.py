@@ -174,7 +174,8 @@ def test_a_run_of_missing_hours_is_one_range(begin: int, length: int) -> None:
 
 def test_many_gaps_are_summarised() -> None:
     """Of many ranges the first are told, and the number of the others."""
-    (problem,) = judge(clean(zones=("DE",))[::2])
+    whole = clean()
+    (problem,) = judge(pl.concat([whole[:200:2], whole[200:]]))
     assert "100 hours are missing" in problem.what
     assert "96 more ranges" in problem.what
 

@@ -42,6 +42,10 @@ class Inputs:
         """The table named at `path`, or the pack's table, or None where neither is."""
         if named is not None:
             return self._file(path, schema, named)
+        return self.packed(schema)
+
+    def packed(self, schema: TableSchema) -> SourceTable | None:
+        """The pack's table, or None where it has none."""
         if self.pack is None or not self.pack.has(schema.name):
             return None
         self.from_pack.add(schema.name)

@@ -71,13 +71,13 @@ def on_grid(
     other steps than the study's is brought to them: the mean of shorter ones, longer ones repeated.
     """
     problems: list[Problem] = []
-    flat, on = _places(frame, key, keys, hours)
+    flat, on, other = _places(frame, key, keys, hours)
     shape = (len(keys), hours.count)
     count_at = np.bincount(flat, minlength=math.prod(shape)).reshape(shape)
     whole = bool(np.all((count_at == 1).all(axis=1) | (count_at == 0).all(axis=1)))
-    if not (whole and len(on) == frame.height):
+    if other or not whole:
         frame, problems = _at_steps(table, frame, key, value, keys, hours)
-        flat, on = _places(frame, key, keys, hours)
+        flat, on, _ = _places(frame, key, keys, hours)
         count_at = np.bincount(flat, minlength=math.prod(shape)).reshape(shape)
     values = np.full(math.prod(shape), np.nan)
     values[flat] = frame[value].to_numpy()[on]
@@ -90,11 +90,17 @@ def on_grid(
 
 def _places(
     frame: pl.DataFrame, key: Sequence[str], keys: Sequence[tuple[str, ...]], hours: Hours
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where rows that are wanted lie in the flat array, and which rows they are."""
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Where rows that are wanted lie in the flat array, which rows they are, and whether there are
+    others of these keys between the first and the last step.
+    """
     code, step_of = _codes(frame, key, keys), _steps(frame, hours)
     on = np.flatnonzero((code >= 0) & (step_of >= 0))
-    return code[on] * hours.count + step_of[on], on
+    end = hours.utc[-1] + np.timedelta64(round(hours.step_h * 3600), "s")
+    inside = (pl.col(TIME) >= _utc(hours.utc[0])) & (pl.col(TIME) < _utc(end))
+    between = frame.select(inside).to_series()
+    other = bool(np.any((code >= 0) & (step_of < 0) & between.fill_null(False).to_numpy()))
+    return code[on] * hours.count + step_of[on], on, other
 
 
 def _at_steps(

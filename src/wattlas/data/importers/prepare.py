@@ -62,8 +62,9 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     key = _key(new)
     frame = with_key(new.frame, new).sort(key, TIME)
     filled: dict[str, int] = {}
-    problems = _clock_problems(new, frame)
+    problems: list[Problem] = []
     if rules.fill is not None:
+        problems = _clock_problems(new, frame)
         frame, filled = _fill(with_steps(frame, key), key, new.values, rules)
     table = _table(new, frame)
     problems += [p for p in check_hours(table) if p not in problems]
@@ -82,7 +83,9 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     rows, told = _on_steps(rows, key, list(new.values), rules.average)
     steps = rows.group_by(key).agg(pl.col(STEP).unique())
     notes += told + _step_notes(steps, key)
-    notes += [f"{n:,} steps of {s} were filled ({rules.fill})" for s, n in filled.items()]
+    for series, n in filled.items():
+        count = "1 step" if n == 1 else f"{n:,} steps"
+        notes.append(f"{count} of {series} filled in ({rules.fill})")
     if rows.is_empty():
         raise InputError([*problems, Problem(new.table, "nothing is left to write", _FIX)])
     made = replace(

@@ -67,7 +67,7 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
     if problems:
         raise InputError(problems)
     frame = _named(pl.concat(parts), layout, raws)
-    frame, again = _once(frame, layout)
+    frame, again = _once(frame)
     notes += again
     if clock is not None:
         notes += clock.notes
@@ -203,18 +203,18 @@ def _named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataF
     return frame.filter(pl.col(key).is_in(list(layout.only)))
 
 
-def _once(frame: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[str]]:
+def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """The rows, those that two files have alike once; rows doubled in one file stay doubled."""
     if frame[FILE].n_unique() < 2:
         return frame, []
-    key = [*([TIME] if layout.timed else []), *layout.keys]
     known = [c for c in frame.columns if c != FILE]
     of_file = pl.struct(known).is_first_distinct()
     first_file = pl.col(FILE) == pl.col(FILE).first().over(known)
     kept = frame.filter(of_file | first_file)
     dropped = frame.height - kept.height
-    del key
-    return kept, [f"{dropped:,} rows are in two files alike, and count once"] if dropped else []
+    rows = "1 row is" if dropped == 1 else f"{dropped:,} rows are"
+    once = "counts once" if dropped == 1 else "count once"
+    return kept, [f"{rows} in two files alike, and {once}"] if dropped else []
 
 
 def _estimates(raws: Sequence[Raw]) -> list[str]:

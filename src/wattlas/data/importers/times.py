@@ -403,7 +403,7 @@ def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series
     problems = []
     if no_time.any():
         first = ", ".join(map(str, stamps.filter(no_time).unique(maintain_order=True).head(3)))
-        what = f"{int(no_time.sum())} stamps are no time that is known, the first: {first}"
+        what = f"{_stamps(no_time)} no time that is known, the first: {first}"
         fix = (
             "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
             "and an hour in two columns take --hour-column."
@@ -411,9 +411,12 @@ def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series
         problems.append(file.problem(where, what, fix))
     if skipped.any():
         first = ", ".join(map(str, stamps.filter(skipped).unique(maintain_order=True).head(3)))
-        what = (
-            f"{int(skipped.sum())} stamps are no time of the zone {clock.zone}, the first: {first}"
-        )
+        what = f"{_stamps(skipped)} no time of the zone {clock.zone}, the first: {first}"
         fix = "Its clock skips that hour in spring: check --time-zone, or --stamps end."
         problems.append(file.problem(where, what, fix))
     raise InputError(problems)
+
+
+def _stamps(which: pl.Series) -> str:
+    count = int(which.sum())
+    return "1 stamp is" if count == 1 else f"{count:,} stamps are"

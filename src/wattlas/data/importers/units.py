@@ -27,6 +27,9 @@ CURRENCIES = {"eur": "EUR", "€": "EUR", "gbp": "GBP", "£": "GBP", "ct": "cent
 CURRENCIES |= {c.lower(): c for c in ("AUD", "CAD", "DKK", "NOK", "SEK", "PLN", "CZK", "JPY")}
 
 
+_SHOWN = {"mwh": "MWh", "kwh": "kWh", "gb": "GB"}
+
+
 @dataclass(frozen=True)
 class Stated:
     """A unit that a header names."""
@@ -50,7 +53,7 @@ def stated(headers: Iterable[str], layout: Layout) -> Stated | None:
         ending = next((t for t in sorted(_TOPS, key=len, reverse=True) if _ends(top, t)), "")
         unit = f"{_TOPS.get(ending, '')}/{under}"
         if currency and _TOPS.get(ending) not in ("usd", "usct"):
-            return Stated(header, currency=f"{currency}/{under.replace('wh', 'Wh')}")
+            return Stated(header, currency=f"{currency}/{_SHOWN[under]}")
         return Stated(header, unit if unit in layout.units else "")
     return None
 
