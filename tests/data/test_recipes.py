@@ -18,6 +18,11 @@ EM = "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO₂eq/kWh (Li
 OMIE = "\n".join(f"2024;06;01;{h};{h}.5;{h}.25;" for h in range(1, 25))
 EMBER = "Country,ISO3 Code,Datetime (UTC),Datetime (Local),Price (EUR/MWhe)"
 NYISO = '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)"'
+SMARD = "Datum von;Datum bis;Frankreich [€/MWh] Originalauflösungen;Polen [€/MWh] Stunden"
+AEMO = "REGION,SETTLEMENTDATE,TOTALDEMAND,RRP,PERIODTYPE"
+MOER = [
+    {"point_time": f"2024-06-01T00:{m:02d}:00+00:00", "value": 900 + m} for m in range(0, 60, 5)
+]
 ERCOT = "DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag"
 ERCOT_15 = (
     "DeliveryDate,DeliveryHour,DeliveryInterval,SettlementPointName,SettlementPointType,"
@@ -39,7 +44,7 @@ CASES = [
         {"license_info": "x", "unix_seconds": [1717200000, 1717203600], "price": [7.5, -1],
          "unit": "EUR / MWh"}), "FR", {"01T00:00": 7.5, "01T01:00": -1}),
     ("smard", "--factor 1 --only Frankreich",
-     "Datum von;Datum bis;Frankreich [€/MWh] Originalauflösungen;Polen [€/MWh] Originalauflösungen\n"
+     f"{SMARD}\n"
      "01.06.2024 00:00;01.06.2024 01:00;1.061,25;-\n01.06.2024 01:00;01.06.2024 02:00;-3,10;5,00",
      "Frankreich", {"31T22:00": 1061.25, "31T23:00": -3.1}),
     ("eia-930", "", "BA,UTC time,Local date,Hour,CO2 Emissions Intensity for Consumed Electricity\n"
@@ -58,7 +63,7 @@ CASES = [
      "LZ_WEST", {"01T05:00": 12.5, "01T06:00": 22.5}),
     ("nyiso", "", f'{NYISO}\n"06/01/2024 00:00","WEST",61752,20.5,1\n'
      '"06/01/2024 01:00","WEST",61752,21.5,1', "WEST", {"01T04:00": 20.5, "01T05:00": 21.5}),
-    ("aemo", "--factor 1 --average", "REGION,SETTLEMENTDATE,TOTALDEMAND,RRP,PERIODTYPE\n" + "\n".join(
+    ("aemo", "--factor 1 --average", f"{AEMO}\n" + "\n".join(
         f"VIC1,2024/06/01 {m // 60:02d}:{m % 60:02d}:00,5000,{m},TRADE" for m in range(5, 125, 5)),
      "VIC1", {"31T14:00": 32.5, "31T15:00": 92.5}),
     ("omie", "--factor 2 --only ES", f"MARGINALPDBC;\n{OMIE}\n*",
@@ -72,9 +77,8 @@ CASES = [
      "2024-06-01 00:00:00-05:00,2024-06-01 01:00:00-05:00,DAM,H1,33\n"
      "2024-06-01 01:00:00-05:00,2024-06-01 02:00:00-05:00,DAM,H1,34",
      "H1", {"01T05:00": 33, "01T06:00": 34}),
-    ("watttime", "--zone NORTH --average", json.dumps({"data": [
-        {"point_time": f"2024-06-01T00:{m:02d}:00+00:00", "value": 900 + m} for m in range(0, 60, 5)],
-        "meta": {"region": "NORTH"}}), "NORTH", {"01T00:00": 420.707}),
+    ("watttime", "--zone NORTH --average", json.dumps(
+        {"data": MOER, "meta": {"region": "NORTH"}}), "NORTH", {"01T00:00": 420.707}),
 ]  # fmt: skip
 PAIRS = [
     ("cloudping", json.dumps([
@@ -111,7 +115,7 @@ def test_hours_of_a_source(
     frame = pl.read_parquet(file).filter(pl.col("zone") == series)
     found = dict(zip(frame[TIME].dt.strftime("%dT%H:%M"), frame[frame.columns[-1]], strict=True))
     assert {hour: found[hour] for hour in wanted} == pytest.approx(wanted, abs=1e-3)
-    assert list(found)[0] == next(iter(wanted))
+    assert next(iter(found)) == next(iter(wanted))
     told = [p for p in check_path(str(pack)).problems if "average_g_per_kwh" not in p.where]
     assert told == []
 

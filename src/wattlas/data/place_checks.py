@@ -16,9 +16,9 @@ from wattlas.model.geography import great_circle_km, is_timezone
 LIGHT_KM_PER_MS = 299.792458
 """In a vacuum: nothing is faster, and glass is slower by half."""
 ROUNDING_MS = 0.5
-FAR_KM, NEAR_KM = 2500.0, 800.0
+FAR_KM, NEAR_KM, NEARER = 2500.0, 2000.0, 3.0
 """A place farther than the first from its zone's town is suspected where a slip of the pen would
-put it nearer than the second; no country that reaches so far is taken for a slip."""
+put it nearer than the second, and so many times nearer: wide countries are no slips."""
 FAR_H = 3.5
 """No clock is farther from the sun than this."""
 
@@ -37,9 +37,10 @@ def misplaced(place: Place, zone: str | None) -> tuple[str, str] | None:
         return None
     town = _towns().get(zone)
     stands = f"({place.lat_deg:g}, {place.lon_deg:g}) does not fit {zone}"
-    if town is not None and _km(place, town) > FAR_KM:
+    far_km = 0.0 if town is None else _km(place, town)
+    if town is not None and far_km > FAR_KM:
         for other, slip in _slips(place):
-            if _km(other, town) < NEAR_KM:
+            if _km(other, town) < min(NEAR_KM, far_km / NEARER):
                 fix = f"Did you mean lat_deg {other.lat_deg:g}, lon_deg {other.lon_deg:g}?"
                 return f"{stands}: {slip}", fix
     off_h = _offset_h(zone) - place.lon_deg / 15.0

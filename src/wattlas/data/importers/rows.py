@@ -11,7 +11,7 @@ import polars as pl
 
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
-from wattlas.data.importers.times import Clock, clock_of, instants
+from wattlas.data.importers.times import Clock, clocks_of, instants
 from wattlas.data.importers.units import Stated, scale_of, stated
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.schema.hours import TIME
@@ -54,11 +54,11 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
             problems += error.problems
     if problems or not raws:
         raise InputError(problems or [Problem("files", "none was given", "Name the files.")])
-    clock = clock_of(raws, layout) if layout.timed else None
+    clocks = clocks_of(raws, layout) if layout.timed else [None] * len(raws)
     parts, notes = [], [note for raw in raws for note in raw.notes]
     for n, raw in enumerate(raws):
         try:
-            part, told = _typed(raw, layout, clock)
+            part, told = _typed(raw, layout, clocks[n])
         except InputError as error:
             problems += error.problems
             continue
@@ -69,9 +69,8 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
     frame = _named(pl.concat(parts), layout, raws)
     frame, again = _once(frame)
     notes += again
-    if clock is not None:
-        notes += clock.notes
-        notes += _estimates(raws)
+    notes += [note for clock in clocks if clock is not None for note in clock.notes]
+    notes += _estimates(raws)
     values = tuple(c for c in layout.schema.values if c in frame.columns)
     header = _stated(raws[0], layout)
     unit_from = f"--unit {layout.unit}" if layout.unit else header.header if header else ""

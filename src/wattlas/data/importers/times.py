@@ -43,8 +43,11 @@ class Clock:
     notes: tuple[str, ...] = ()
 
 
-def clock_of(files: Sequence[Raw], layout: Layout) -> Clock:
-    """What stamps mean, from what the layout says and what all files together show."""
+def clocks_of(files: Sequence[Raw], layout: Layout) -> list[Clock]:
+    """What the stamps of each file mean, from what the layout says and all files together show.
+
+    Numbers of hours are looked at file by file: a market may have gone to shorter periods.
+    """
     _refuse_days(files)
     order, problems = _date_order(files, layout)
     if problems:
@@ -52,8 +55,19 @@ def clock_of(files: Sequence[Raw], layout: Layout) -> Clock:
     zone, said = layout.time_zone or "UTC", layout.time_zone is not None
     clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said)
     if files[0].columns.hour is not None:
-        return _of_hours(files, clock)
-    return clock if clock.stamps is not None else _begin_or_end(files, clock)
+        return [_of_own_hours(file, files, clock) for file in files]
+    clock = clock if clock.stamps is not None else _begin_or_end(files, clock)
+    return [clock] * len(files)
+
+
+def _of_own_hours(file: Raw, files: Sequence[Raw], clock: Clock) -> Clock:
+    """What the hours of a file mean; where it alone does not tell, what all files show."""
+    if len(files) > 1:
+        try:
+            return _of_hours([file], clock)
+        except InputError:
+            pass
+    return _of_hours(files, clock)
 
 
 def _date_order(files: Sequence[Raw], layout: Layout) -> tuple[Order | None, list[Problem]]:
