@@ -85,8 +85,8 @@ def test_hours_of_one_zone_are_laid_over_a_pack(tmp_path: Path) -> None:
     assert {p.what for p in made.provenance} >= {"price"}
     with pytest.raises(InputError, match=r"signals\.price\.missing: pack"):
         example(set=[own, "time.hours=24"])
+    more = ["signals.carbon.missing=pack", "time.hours=48"]
     with pytest.raises(InputError) as caught:
-        more = ["signals.carbon.missing=pack", "time.hours=48"]
         example(set=[own, "signals.price.missing=pack", *more])
     told = [p.what for p in caught.value.problems]
     assert any("no table of your own" in what for what in told)

@@ -25,17 +25,30 @@ _US = 60_000_000
 
 def steps_by_key(frame: pl.DataFrame, key: str) -> dict[str, int]:
     """The commonest distance between the times of each series, minutes; 60 for a single row."""
-    gaps = _gaps(frame, key).drop_nulls("__gap")
-    modes = gaps.group_by(key).agg(pl.col("__gap").mode().min())
-    found = {name: max(1, int(gap)) for name, gap in modes.iter_rows()}
-    return {name: found.get(name, HOUR_MIN) for name in frame[key].unique().drop_nulls()}
+    return _commonest(_gaps(frame, key), key)
+
+
+def _commonest(gaps: pl.DataFrame, key: str) -> dict[str, int]:
+    modes = gaps.group_by(key).agg(pl.col("__gap").drop_nulls().mode().min())
+    return {name: HOUR_MIN if gap is None else max(1, gap) for name, gap in modes.iter_rows()}
 
 
 def _gaps(frame: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Distinct times of each series, in order, and the minutes to the next."""
-    times = frame.select(key, TIME).drop_nulls().unique().sort(key, TIME)
-    after = pl.col(TIME).shift(-1).over(key) - pl.col(TIME)
-    return times.with_columns((after.dt.total_seconds() / 60).alias("__gap"))
+    """Distinct times of each series, in order, and the whole minutes to the next."""
+    times = _in_order(frame.select(key, TIME).drop_nulls(), key)
+    same = pl.col(key).rle_id() == pl.col(key).rle_id().shift(-1)
+    after = (pl.col(TIME).shift(-1) - pl.col(TIME)).dt.total_minutes()
+    return times.with_columns(pl.when(same).then(after).alias("__gap"))
+
+
+def _in_order(times: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The rows sorted by series and time, each once; most tables are, and are left as they are."""
+    run = pl.col(key).rle_id()
+    late = (run.diff() == 0) & (pl.col(TIME).diff() <= pl.duration(minutes=0))
+    unsorted, runs = times.select(late.any(), runs=run.max()).row(0)
+    if times.is_empty() or (not unsorted and runs + 1 == times[key].n_unique()):
+        return times
+    return times.unique([key, TIME], keep="first").sort(key, TIME)
 
 
 def with_steps(frame: pl.DataFrame, key: str) -> pl.DataFrame:
@@ -44,11 +57,14 @@ def with_steps(frame: pl.DataFrame, key: str) -> pl.DataFrame:
     Hours that are cut alike for a day or longer have the step of that run, other hours that of the
     run before (or after) them; without any, the series has its commonest step.
     """
-    base = steps_by_key(frame, key)
     gaps = _gaps(frame, key)
+    base = _commonest(gaps, key)
     uneven = gaps.group_by(key).agg(pl.col("__gap").n_unique() > 2)  # the last gap is null
     mixed = uneven.filter(pl.col("__gap"))[key].to_list()
-    step = pl.col(key).replace_strict(base, default=HOUR_MIN, return_dtype=pl.Int64)
+    lengths = set(base.values())
+    step: pl.Expr = pl.lit(next(iter(lengths), HOUR_MIN), pl.Int64)
+    if len(lengths) > 1:
+        step = pl.col(key).replace_strict(base, default=HOUR_MIN, return_dtype=pl.Int64)
     frame = frame.with_columns(step.alias(STEP))
     if not mixed:
         return frame
@@ -103,7 +119,7 @@ def uncovered(
 
     Looked at is from the first row of each to the end of its last, and to `first` and `last`.
     """
-    rows = rows.select(key, TIME, STEP).unique([key, TIME]).sort(key, TIME)
+    rows = _in_order(rows.select(key, TIME, STEP), key)
     end = pl.col(TIME) + pl.duration(minutes=STEP)
     within = rows.with_columns(begin=end, end=pl.col(TIME).shift(-1).over(key))
     parts = [within.filter(pl.col("end") > pl.col("begin")).select(key, "begin", "end", STEP)]

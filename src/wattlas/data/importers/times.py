@@ -276,8 +276,8 @@ def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
     said = rows["instant"].is_not_null()
     if not said.any() and not clock.zone_is_given:
         notes.append("stamps without a zone were taken as UTC")
-    step = clock.step_min or _wall_step(rows)
-    shift = pl.duration(minutes=step) if clock.stamps == "end" else pl.duration(minutes=0)
+    step = 0 if clock.stamps != "end" else clock.step_min or _wall_step(rows)
+    shift = pl.duration(minutes=step)
     begins = file.columns.hour is not None and clock.numbers == "clock"
     local = _localised(rows, file, clock, 0 if begins else step)
     time = pl.when(said).then(pl.col("instant") - shift).otherwise(local)
@@ -344,7 +344,7 @@ def _localised(rows: pl.DataFrame, file: Raw, clock: Clock, step: int) -> pl.Exp
     Where stamps end periods, a clock may call the end by what it shows then, or by the hour after
     the one that it showed at the beginning: days on which it changes tell the two apart.
     """
-    if clock.stamps != "end" or step == 0:
+    if step == 0:
         return pl.lit(_as_utc(rows, file, clock))
     shown = _as_utc(rows, file, clock)
     back = rows.with_columns(pl.col("wall") - pl.duration(minutes=step))

@@ -17,6 +17,10 @@ def decimal_mark(text: pl.Series, separator: str = ",") -> str | None:
     one that comes twice marks thousands. `1,234` alone may be either, and so may `1.234` in a file
     whose cells end with `;`.
     """
+    if separator != ";" and not text.str.contains(",", literal=True).any():
+        plain = text.str.strip_chars().cast(pl.Float64, strict=False)
+        if plain.null_count() == text.null_count():
+            return "."
     cells = _tidy(text.drop_nulls().unique())
     has_comma = cells.str.contains(",", literal=True)
     if not has_comma.any():
