@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattlas.data.clock_changes import clock_change, ranges
-from wattlas.data.hours_checks import HoursTable, check_hours, suspicions
+from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_units import suspicions
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.source import SourceTable, source_of
 from wattlas.data.reader.stamps import INSTANT as UTC

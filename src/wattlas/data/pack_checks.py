@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
-from wattlas.data.hours_checks import HoursTable, check_hours, suspicions
+from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_units import suspicions
 from wattlas.data.pack import (
     GENERATED,
     MANIFEST,

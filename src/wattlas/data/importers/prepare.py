@@ -16,8 +16,8 @@ from wattlas.data.hours_checks import (
     HoursTable,
     check_duplicates_and_gaps,
     check_hours,
-    suspicions,
 )
+from wattlas.data.hours_units import suspicions
 from wattlas.data.importers.rows import DECIMALS, Imported
 from wattlas.data.reader.source import source_of
 from wattlas.data.schema import TABLES

@@ -9,10 +9,12 @@ from typing import Literal, cast
 
 import polars as pl
 
+from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
-from wattlas.data.importers.times import Clock, clocks_of, instants
+from wattlas.data.importers.times import instants
 from wattlas.data.importers.units import Stated, scale_of, stated
+from wattlas.data.importers.walls import Clock
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
