@@ -119,5 +119,14 @@ def test_names_rows_and_zones_are_chosen(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             bring(tmp_path / "n", layout_of("plain", **{**base, **fields}), *lines)
+    with pytest.raises(InputError, match="no `11Y` is in the files"):
+        bring(tmp_path / "n", layout_of("plain", **base, rename={"11Y": "FR"}), *lines)
+    needless = layout_of(
+        "plain", **base, time_zone="Europe/Paris", dates="day-first", only=("11Z",)
+    )
+    assert [n for n in bring(tmp_path / "q", needless, *lines).notes if "not needed" in n] == [
+        "`--time-zone` was not needed: the stamps say their zone",
+        "`--dates` was not needed: no date has the form 1/5/2024",
+    ]
     with pytest.raises(UsageError, match="give one of the two"):
         layout_of("plain", **base, zone="FR")

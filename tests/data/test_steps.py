@@ -100,6 +100,7 @@ def test_a_matrix_of_round_trips_is_read(tiny: Folder) -> None:
     lines = ["," + "oslo,austin,mumbai", *(f"{n},{','.join(map(str, r))}" for n, r in rows)]
     tiny.write("rtt_node_region.csv", "\n".join(lines) + "\n")
     assert np.array_equal(tiny.load().network.rtt_node_region_ms, plain)
+    assert check_path(str(tiny.path / "rtt_node_region.csv")).sound
     tiny.edit("rtt_node_region.csv", f"singapore,{plain[2][0]}", "singapore,")
     assert "has no round trip for `singapore` to `oslo`" in tiny.problems()[0].what
 
@@ -126,7 +127,7 @@ def test_places_are_judged_by_their_time_zone(place: Place, zone: str, words: st
 
 
 def test_nothing_outruns_light(tiny: Folder) -> None:
-    """A round trip that light cannot make is told; studies warn of places, checks refuse them."""
+    """A round trip that light cannot make is told; studies and checks warn of places."""
     oslo, sydney = Place(59.9, 10.7), Place(-33.9, 151.2)
     assert faster_than_light(oslo, sydney, 110.0) is None
     told = faster_than_light(oslo, sydney, 55.0)
@@ -136,4 +137,6 @@ def test_nothing_outruns_light(tiny: Folder) -> None:
     tiny.edit("metros.csv", "41.88,-87.63", "41.88,87.63")
     found = [w.what for w in read(tiny.path).warnings]
     assert any("wrong sign" in what for what in found)
-    assert "wrong sign" in check_path(str(tiny.path / "metros.csv")).problems[0].what
+    judged = check_path(str(tiny.path / "metros.csv"))
+    assert judged.sound
+    assert "wrong sign" in judged.warnings[0].what

@@ -96,7 +96,7 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
             problems += check_facts(table)
     problems += check_references(tables)
     problems += check_signals(tables)
-    problems += check_places(tables)
+    warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in sorted(tables.items())}
     found = (tuple(problems), tuple(warnings))
     return DataCheck(str(folder), manifest.name, rows, *found, manifest.missing)
@@ -116,7 +116,7 @@ def _check_file(file: Path, named: str | None) -> DataCheck:
             warnings += suspicions(judged)
         else:
             problems += check_facts(table)
-    problems += check_places(tables)
+    warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in tables.items()}
     return DataCheck(str(file), name, rows, tuple(problems), tuple(warnings))
 
@@ -133,7 +133,8 @@ def _columns(file: Path) -> list[str]:
 def guess_table(columns: list[str], file: Path) -> str:
     """The table whose required columns these are, by the most columns shared."""
     for name, schema in TABLES.items():
-        if file.stem == name and set(schema.in_packs) & set(columns):
+        pairs = len(schema.key) == 2 and len(schema.values) == 1 and not schema.series
+        if file.stem == name and (pairs or set(schema.in_packs) & set(columns)):
             return name
     fit = [name for name, schema in TABLES.items() if set(schema.in_packs) <= set(columns)]
     if fit:

@@ -38,7 +38,8 @@ def clocks_of(files: Sequence[Raw], layout: Layout) -> list[Clock]:
     if problems:
         raise InputError(problems)
     zone, said = layout.time_zone or "UTC", layout.time_zone is not None
-    clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said)
+    by_option = "time_zone" in layout.given
+    clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said, by_option)
     if files[0].columns.hour is not None:
         return [_of_own_hours(file, files, clock) for file in files]
     clock = clock if clock.stamps is not None else _begin_or_end(files, clock)

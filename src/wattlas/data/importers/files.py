@@ -52,6 +52,8 @@ class Raw:
     columns: Columns
     notes: tuple[str, ...] = ()
     separator: str = ","
+    is_text: bool = True
+    """Whether it is a file of cells with separators between."""
 
     def problem(self, where: str, what: str, fix: str) -> Problem:
         """A problem of the file."""
@@ -67,7 +69,8 @@ def read_raw(file: Path, layout: Layout) -> Raw:
     if frame.is_empty():
         raise InputError([Problem("(rows)", "there are none", "Give an hour.", label)])
     columns, notes = find_columns(frame.drop(ROW).columns, layout, label)
-    return Raw(label, frame, columns, (*left_out, *notes), separator)
+    is_text = file.suffix.lower() not in (".parquet", ".json")
+    return Raw(label, frame, columns, (*left_out, *notes), separator, is_text)
 
 
 def _rows(file: Path, label: str, layout: Layout) -> tuple[pl.DataFrame, str]:

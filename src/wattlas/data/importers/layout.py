@@ -106,6 +106,8 @@ class Layout:
     where: Mapping[str, str] = field(default_factory=dict)
     """Column → the cell that rows must have to be read; a pattern's with `|` between several."""
     estimated_column: str | None = None
+    given: frozenset[str] = frozenset()
+    """Fields that a user gave: one that turns out to be needless is told."""
     source: str = ""
     licence: str = ""
     intensity: str = "life-cycle"

@@ -215,4 +215,4 @@ def layout_of(name: str, **given: Any) -> Layout:
         given.setdefault("zone", None)
     if "where" in given:
         given["where"] = {**base.where, **given["where"]}
-    return replace(base, **given)
+    return replace(base, **given, given=frozenset(given))

@@ -14,8 +14,9 @@ from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
 from wattlas.data.importers.times import instants
 from wattlas.data.importers.units import Stated, scale_of, stated
-from wattlas.data.importers.walls import Clock
+from wattlas.data.importers.walls import Clock, dates_of, is_text
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
+from wattlas.data.reader.stamps import order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import SHOWN, did_you_mean
@@ -72,7 +73,7 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
     frame, again = _once(frame)
     notes += again
     notes += [note for clock in clocks if clock is not None for note in clock.notes]
-    notes += _estimates(raws)
+    notes += [*_estimates(raws), *_needless(raws, layout)]
     values = tuple(c for c in layout.schema.values if c in frame.columns)
     header = _stated(raws[0], layout)
     unit_from = f"--unit {layout.unit}" if layout.unit else header.header if header else ""
@@ -189,17 +190,24 @@ def _named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataF
     """Our names for theirs, and only the zones that are asked for."""
     if layout.zone_prefix:
         frame = frame.with_columns(pl.col(layout.keys[0]).str.strip_prefix(layout.zone_prefix))
+    there = {name for key in layout.keys for name in frame[key].unique()}
+    unknown = [name for name in layout.rename if name not in there]
+    if unknown:
+        what = f"no `{unknown[0]}` is in the files; there are: "
+        what += ", ".join(sorted(map(str, there))[: 3 * SHOWN])
+        fix = did_you_mean(unknown[0], there) or "Correct --rename."
+        raise InputError([raws[0].problem("--rename", what, fix)])
     if layout.rename:
         frame = frame.with_columns(pl.col(k).replace(dict(layout.rename)) for k in layout.keys)
     if not layout.only:
         return frame
     key = layout.keys[0]
-    there = frame[key].unique(maintain_order=True).to_list()
-    lacking = [name for name in layout.only if name not in there]
+    have = frame[key].unique(maintain_order=True).to_list()
+    lacking = [name for name in layout.only if name not in have]
     if lacking:
         what = f"there is no {key} `{lacking[0]}` in the files; there are: "
-        what += ", ".join(there[: 3 * SHOWN])
-        fix = did_you_mean(lacking[0], there) or "Correct --only."
+        what += ", ".join(have[: 3 * SHOWN])
+        fix = did_you_mean(lacking[0], have) or "Correct --only."
         raise InputError([raws[0].problem("--only", what, fix)])
     return frame.filter(pl.col(key).is_in(list(layout.only)))
 
@@ -216,6 +224,23 @@ def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     rows = "1 row is" if dropped == 1 else f"{dropped:,} rows are"
     once = "counts once" if dropped == 1 else "count once"
     return kept, [f"{rows} in two files alike, and {once}"] if dropped else []
+
+
+def _needless(raws: Sequence[Raw], layout: Layout) -> list[str]:
+    """Options that were given and turned out to say nothing."""
+    text = [c for raw in raws for c in raw.columns.values if raw.frame.schema[c] == pl.String]
+    needless = {
+        "decimal": (not text, "the values are numbers already"),
+        "separator": (not any(raw.is_text for raw in raws), "the files have no separators"),
+    }
+    if layout.timed:
+        undated = not any(is_text(raw) and order_of(dates_of(raw)) for raw in raws)
+        needless["dates"] = (undated, "no date has the form 1/5/2024")
+    return [
+        f"`--{name}` was not needed: {why}"
+        for name, (idle, why) in needless.items()
+        if idle and name in layout.given
+    ]
 
 
 def _estimates(raws: Sequence[Raw]) -> list[str]:

@@ -25,6 +25,8 @@ def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
         rows = rows.with_columns(_with_hours(file, clock), instant=pl.lit(None, INSTANT))
     notes = []
     said = rows["instant"].is_not_null()
+    if said.all() and clock.zone_by_option:
+        notes.append("`--time-zone` was not needed: the stamps say their zone")
     if not said.any() and not clock.zone_is_given:
         notes.append("stamps without a zone were taken as UTC")
     step = 0 if clock.stamps != "end" else clock.step_min or _wall_step(rows)

@@ -21,6 +21,7 @@ class Clock:
     numbers: str | None
     step_min: int | None
     zone_is_given: bool = True
+    zone_by_option: bool = False
     notes: tuple[str, ...] = ()
 
 
