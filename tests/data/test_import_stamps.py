@@ -88,7 +88,7 @@ def test_ends_are_asked_about(tmp_path: Path) -> None:
 def test_the_order_of_day_and_month_is_found_or_asked(tmp_path: Path) -> None:
     """A day above 12 settles it for all files; nothing does for a few days of May."""
     few = file_of(tmp_path, "t,p", "02/05/2024 00:00,1")
-    assert "--dates day-first" in asked(few)
+    assert "as spreadsheets save dates" in asked(few)
     assert read(few, dates="month-first") == {"02-05T00:00": 1}
     more = file_of(tmp_path, "t,p", "13/05/2024 00:00,2", name="u.csv")
     frame = read_files([few, more], layout(stamps="begin")).frame

@@ -234,6 +234,15 @@ def test_a_stamp_that_no_clock_shows_is_told(write: Write) -> None:
     assert "1 stamp is no time that is known, the first: soon" in text
 
 
+def test_a_known_header_is_recognised(write: Write, tmp_path: Path) -> None:
+    """A file of a known source that is read as a plain table is told with its recipe."""
+    file = str(write("point_time,value", "2024-06-01T00:00:00+00:00,880"))
+    args = ["import", file, "--as", "carbon", "--time-column", "point_time", "--zone", "QQ"]
+    made = CliRunner().invoke(app, [*args, "--unit", "lb/mwh", "--into", str(tmp_path / "p")])
+    assert made.exit_code == 0, made.output
+    assert "`--from watttime`, whose figures are marginal" in made.stdout
+
+
 def test_wide_and_long_tables_are_the_same(write: Write) -> None:
     """A column per zone, and a column of zones, give the same rows; NO stays Norway."""
     wide = write("time_utc,NO,SE", "2023-01-01T00:00:00Z,1,3", "2023-01-01T01:00:00Z,2,4")

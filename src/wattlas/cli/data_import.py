@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace as replace_rules
+from dataclasses import replace as changed
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -131,7 +131,7 @@ def import_files(
 ) -> None:
     """Bring hours, or pairs of places, into a pack: files of known sources, or any table."""
     from wattlas.data import importers, pack_import
-    from wattlas.data.importers.recipes import layout_of
+    from wattlas.data.importers.recipes import PLAIN, RECIPES, layout_of, looks_like
 
     layout = layout_of(
         form,
@@ -169,10 +169,15 @@ def import_files(
         allow_gaps,
     )
     _refuse_idle(layout, rules, form, intensity is not None, fill_most is not None)
+    read = importers.read_files(files, layout)
+    if form == PLAIN and (source_like := looks_like(read.headers)):
+        kind = RECIPES[source_like].table
+        note = f"the header looks like that of `--from {source_like}`, whose figures are {kind}"
+        read = changed(read, notes=(*read.notes, note))
     result = pack_import.import_hours(
-        importers.read_files(files, layout),
+        read,
         into,
-        replace_rules(rules, per_step=importers.per_step(layout)),
+        changed(rules, per_step=importers.per_step(layout)),
         name=name,
         title=title,
         overwrite=replace,

@@ -67,7 +67,7 @@ def _date_order(files: Sequence[Raw], layout: Layout) -> tuple[Order | None, lis
     if found is None or (layout.dates and found in ("open", layout.dates)):
         return layout.dates, []
     if found == "open":
-        what = f"`{first}` may be a day of the month given first or second"
+        what = f"`{first}` may have the day first or the month, as spreadsheets save dates"
         fix = "Say `--dates day-first` or `--dates month-first`."
         return None, [file.problem(where, what, fix)]
     if found == "both" or layout.dates:

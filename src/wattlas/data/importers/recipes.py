@@ -6,11 +6,11 @@ says where each layout was seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from wattlas.data.importers.layout import Layout
+from wattlas.data.importers.layout import PATTERN, Layout, find
 from wattlas.errors import UsageError
 from wattlas.model.suggest import did_you_mean
 
@@ -192,6 +192,17 @@ RECIPES: Mapping[str, Layout] = {
 """Source → its layout."""
 OPTIONAL = {"ercot": ("interval_column", "repeated_column")}
 """Columns that only some of a source's tables have."""
+
+
+def looks_like(columns: Sequence[str]) -> str:
+    """The source whose recipe names several columns that a header has, or empty."""
+    for name, recipe in RECIPES.items():
+        named = [recipe.time_column if recipe.timed else None, recipe.zone_column]
+        named += [recipe.value_column, recipe.hour_column]
+        known = [n for n in named if n]
+        if len(known) > 1 and all(n.startswith(PATTERN) and find(columns, n) for n in known):
+            return name
+    return ""
 
 
 def layout_of(name: str, **given: Any) -> Layout:

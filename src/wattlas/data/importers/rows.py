@@ -43,6 +43,8 @@ class Imported:
     unit_from: str = ""
     """Who states the unit; empty where nobody does."""
     time_zone: str = "UTC"
+    headers: tuple[str, ...] = ()
+    """The columns of the first file, as they are named there."""
     filled: dict[str, int] = field(default_factory=dict)
     """Series → steps that were filled in."""
 
@@ -87,6 +89,7 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
         cast(Intensity, layout.intensity),
         unit_from,
         layout.time_zone or "UTC",
+        tuple(raws[0].frame.columns),
     )
 
 
