@@ -156,6 +156,24 @@ def test_rows_in_no_order_are_asked_about(tmp_path: Path) -> None:
     assert found == {"10-29T01:00": 0, "10-29T00:00": 1}
 
 
+@pytest.mark.parametrize("called", [False, True])
+@pytest.mark.parametrize("night", ["2023-03-11", "2023-11-04"])
+def test_ends_are_shown_or_called(tmp_path: Path, night: str, called: bool) -> None:
+    """A market shows the clock at the end, or calls the end by the hour after the beginning."""
+    zone, hour = ZoneInfo("America/New_York"), timedelta(hours=1)
+    begin = datetime.fromisoformat(night).replace(tzinfo=zone).astimezone(PY_UTC)
+    times = [begin + n * hour for n in range(48)]
+    shown = [
+        t.astimezone(zone).replace(tzinfo=None) + hour if called else (t + hour).astimezone(zone)
+        for t in times
+    ]
+    rows = [f"{end:%Y-%m-%d %H:%M},{n}" for n, end in enumerate(shown)]
+    file = file_of(tmp_path, "t,p", *rows)
+    said = layout(stamps="end", time_zone="America/New_York")
+    frame = read_files([file], said).frame
+    assert frame[TIME].to_list() == times
+
+
 @pytest.mark.parametrize(
     ("cells", "mark", "wanted"),
     [
