@@ -45,6 +45,9 @@ def test_hours_are_hours_whatever_the_step(tiny: Folder) -> None:
     )
     requests = [(s.demand_per_h * s.hours.hours).sum() for s in (plain, made)]
     assert requests[0] == pytest.approx(requests[1])
+    tiny.edit("scenario.yaml", "  hours: 24\n", "")
+    assert tiny.load().hours.count == 96
+    assert tiny.load("time.step_h=0.2").hours.count == 120
     hourly = tiny.load("time.step_h=1")
     assert np.allclose(hourly.signals.price_usd_per_mwh, plain.signals.price_usd_per_mwh)
     tiny.edit("price.csv", "2023-06-01T05:15:00Z,NO", "2023-06-02T05:15:00Z,NO")

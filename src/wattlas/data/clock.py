@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -114,7 +115,8 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
         inputs.report(("time",), "does not say how many hours", "Add `hours`.")
         return None
     else:
-        count = int((span[1] - start).astype(np.int64) / 3600 / step_h) + 1
+        assert data is not None
+        count = _steps_until(data, (span[1] - start).astype(np.int64) / 3600, step_h)
     if count < 1:
         inputs.report(
             ("time", "start"),
@@ -123,6 +125,13 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
         )
         return None
     return Hours.range(str(start), count, step_h)
+
+
+def _steps_until(data: SignalTable, last_h: float, step_h: float) -> int:
+    """Steps of a study to the end of the row that begins `last_h` after its start."""
+    row_h = data.step_h or time_step_h(data.frame, ["zone"])
+    end_h = (math.floor(last_h / row_h + STEP_SLACK_H) + 1) * row_h
+    return math.floor(end_h / step_h + STEP_SLACK_H)
 
 
 def read_signals(
