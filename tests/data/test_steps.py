@@ -51,7 +51,7 @@ def test_hours_are_hours_whatever_the_step(tiny: Folder) -> None:
     hourly = tiny.load("time.step_h=1")
     assert np.allclose(hourly.signals.price_usd_per_mwh, plain.signals.price_usd_per_mwh)
     tiny.edit("price.csv", "2023-06-01T05:15:00Z,NO", "2023-06-02T05:15:00Z,NO")
-    (problem,) = [p for p in tiny.problems("time.step_h=1") if "lacks" in p.what]
+    (problem,) = [p for p in tiny.problems("time.step_h=1", "time.hours=24") if "lacks" in p.what]
     assert "`NO` lacks 1 of 24 hours, the first 2023-06-01T05:00:00Z" in problem.what
 
 
