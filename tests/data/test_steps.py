@@ -104,6 +104,10 @@ def test_a_matrix_of_round_trips_is_read(tiny: Folder) -> None:
     tiny.write("rtt_node_region.csv", "\n".join(lines) + "\n")
     assert np.array_equal(tiny.load().network.rtt_node_region_ms, plain)
     assert check_path(str(tiny.path / "rtt_node_region.csv")).sound
+    cells = [f"{n};{';'.join(f'{float(v):.1f} ms'.replace('.', ',') for v in r)}" for n, r in rows]
+    tiny.write("german.csv", "\n".join(["von;oslo;austin;mumbai", *cells]) + "\n")
+    made = tiny.load("network.node_region.table=german.csv").network.rtt_node_region_ms
+    assert np.array_equal(made, plain)
     tiny.edit("rtt_node_region.csv", f"singapore,{plain[2][0]}", "singapore,")
     assert "has no round trip for `singapore` to `oslo`" in tiny.problems()[0].what
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from wattlas.data.reader.dialect import ROW
-from wattlas.data.reader.numbers import is_nothing
+from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.schema.columns import TableSchema
 
 LEAST_COLUMNS = 2
@@ -32,6 +32,7 @@ def unpivoted(frame: pl.DataFrame, schema: TableSchema) -> pl.DataFrame:
     ).rename({first: schema.key[0]})
     if long.schema[value] == pl.String:
         long = long.filter(~is_nothing(long[value]))
+        long = long.with_columns(_bare(long[value]))
     return long.drop_nulls(value).sort(ROW, maintain_order=True)
 
 
@@ -39,5 +40,10 @@ def _numbers(cells: pl.Series) -> bool:
     """Whether all cells that say anything are numbers."""
     if cells.dtype != pl.String:
         return bool(cells.dtype.is_numeric())
-    text = cells.filter(~is_nothing(cells)).str.strip_chars()
-    return text.cast(pl.Float64, strict=False).null_count() == 0
+    text = _bare(cells.filter(~is_nothing(cells)))
+    return numbers(text, decimal_mark(text) or ".").null_count() == 0
+
+
+def _bare(cells: pl.Series) -> pl.Series:
+    """Cells without the unit that some publish in each of them."""
+    return cells.str.replace(r"(?i)\s*ms\s*$", "").str.strip_chars()
