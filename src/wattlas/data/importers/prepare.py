@@ -68,7 +68,6 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
         frame, filled = _fill(with_steps(frame, key), key, new.values, rules)
     table = _table(new, frame)
     problems += [p for p in check_hours(table) if p not in problems]
-    problems += _unit_problems(new, table)
     if not problems and not (rules.average or rules.keep_steps):
         problems += _step_problems(table)
     if problems and not rules.allow_gaps:
@@ -76,7 +75,7 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     rows = with_steps(table.timed, key)
     if problems:
         rows = _sound(rows, key, new.values)
-    notes = list(new.notes)
+    notes = [*new.notes, *_unit_doubts(new, table)]
     if rules.per_step:
         per_h = HOUR_MIN / pl.col(STEP)
         rows = rows.with_columns((pl.col(v) * per_h).round(DECIMALS) for v in new.values)
@@ -145,12 +144,12 @@ def _clock_problems(new: Imported, frame: pl.DataFrame) -> list[Problem]:
     return [problem for problem in told if "clock change" in problem.what]
 
 
-def _unit_problems(new: Imported, table: HoursTable) -> list[Problem]:
-    """Values of an unusual size whose unit nobody states: asked for, not assumed."""
+def _unit_doubts(new: Imported, table: HoursTable) -> list[str]:
+    """Values of an unusual size whose unit nobody states; one that is stated is believed."""
     if new.unit_from:
         return []
-    fix = "Say which unit it is with `--unit`; one that is stated is believed."
-    return [replace(problem, fix=fix) for problem in suspicions(table)]
+    way = "`--unit` says which it is, and silences this"
+    return [f"{p.where}: {p.what}; {way}" for p in suspicions(table)]
 
 
 def _fill(
