@@ -64,24 +64,27 @@ class Dialect:
         return bool(line.strip()) and not line.startswith(self.comment)
 
 
+PLAIN = Dialect()
+"""What scenarios, packs and most others are written in; the rest is found out."""
+
+
 def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = None) -> Dialect:
     """How a CSV file is written: `given` is its separator, `wanted` knows the header.
 
     The header is the first line that is wanted, or the first line of all where none is.
     """
     lines, encoding = _head(path)
-    plain = Dialect(encoding=encoding)
     first: Dialect | None = None
     for number, line in enumerate(lines[:HEAD_LINES]):
-        if not plain.holds(line) or line.lower().startswith("sep="):
+        if not PLAIN.holds(line) or line.lower().startswith("sep="):
             continue
-        rest = [other for other in lines[number + 1 :] if plain.holds(other)]
+        rest = [other for other in lines[number + 1 :] if PLAIN.holds(other)]
         for separator in [given] if given else _by_likelihood(line, rest):
             found = Dialect(separator, before=number, encoding=encoding)
             first = first or found
             if wanted is None or wanted(cells_of(line, separator)):
                 return found
-    return first or plain
+    return first or Dialect(encoding=encoding)
 
 
 def _head(path: Path) -> tuple[list[str], str]:
