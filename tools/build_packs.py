@@ -16,6 +16,7 @@ import polars as pl
 
 import typical_points
 import typical_world as world
+from wattlas.data.pack import PackTime
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
 from wattlas.data.schema.hours import TIME
 from wattlas.data.typical import days_in_months
@@ -217,8 +218,7 @@ def build(data: Path, recipe: Recipe, folder: Path, keep_incomplete: bool) -> No
     head = PackHead(
         name=recipe.name,
         title=recipe.title,
-        start_utc=f"{recipe.year}-01-01T00:00:00Z",
-        hours=hours_of(recipe),
+        time=PackTime(start_utc=f"{recipe.year}-01-01T00:00:00Z", hours=hours_of(recipe)),
         notice=NOTICE,
         missing=missing,
     )

@@ -19,7 +19,7 @@ import typical_points
 import typical_profiles
 import typical_signals
 import typical_world as world
-from wattlas.data.pack import EMBEDDED, Generator
+from wattlas.data.pack import EMBEDDED, Generator, PackTime
 from wattlas.data.pack_writer import NewTable, PackHead, write_bytes, write_pack
 from wattlas.data.typical import SeriesFigures, TypicalFigures
 
@@ -215,8 +215,7 @@ def write(tables: dict[str, pl.DataFrame], seed: int, folder: Path) -> None:
     head = PackHead(
         name=NAME,
         title="A typical year of 18 grid zones on six continents",
-        start_utc=PERIOD[0],
-        hours=8760,
+        time=PackTime(start_utc=PERIOD[0], hours=8760),
         notice=NOTICE,
         kind="typical",
         generator=Generator(method="month-hour-1", seed=seed),

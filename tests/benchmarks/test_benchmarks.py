@@ -100,6 +100,11 @@ def test_the_stream_benchmark_runs() -> None:
     assert all(f.ours > 0 for f in figures)
 
 
+def test_the_imports_benchmark_runs() -> None:
+    """Seconds of an import and of the check of its pack."""
+    assert [f.ours > 0 for f in run("imports", "tiny")] == [True, True]
+
+
 def test_the_study_benchmark_runs() -> None:
     """Seconds and mebibytes of a whole study of the smallest example."""
     seconds, memory = run("study", "tiny")

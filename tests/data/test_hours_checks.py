@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from wattlas.data.clock_changes import clock_change, ranges
 from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_units import suspicions
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.source import SourceTable, source_of
 from wattlas.data.reader.stamps import INSTANT as UTC
@@ -49,7 +50,8 @@ def source(frame: pl.DataFrame, table: str = "carbon") -> SourceTable:
 
 def judge(frame: pl.DataFrame, table: str = "carbon", hours: int = 200) -> list[Problem]:
     """Problems of a table that should have `hours` hours."""
-    return check_hours(HoursTable(source(frame, table), START, hours))
+    judged = HoursTable(source(frame, table), START, hours)
+    return [*check_hours(judged), *suspicions(judged)]
 
 
 def told(problems: list[Problem]) -> str:
@@ -173,7 +175,8 @@ def test_a_run_of_missing_hours_is_one_range(begin: int, length: int) -> None:
 
 def test_many_gaps_are_summarised() -> None:
     """Of many ranges the first are told, and the number of the others."""
-    (problem,) = judge(clean(zones=("DE",))[::2])
+    whole = clean()
+    (problem,) = judge(pl.concat([whole[:200:2], whole[200:]]))
     assert "100 hours are missing" in problem.what
     assert "96 more ranges" in problem.what
 
@@ -285,11 +288,13 @@ def test_a_single_csv_table_is_judged(tmp_path: Path) -> None:
 
 
 def test_values_that_are_text_are_told(tmp_path: Path) -> None:
-    """A decimal comma makes a column text."""
+    """A decimal comma is read; what may be that or a mark of thousands is told."""
     file = tmp_path / "carbon.csv"
     file.write_text(f'{TIME},zone,average_g_per_kwh\n2023-01-01T00:00:00Z,NO,"1,5"\n')
+    assert check_path(str(file)).sound
+    file.write_text(f'{TIME},zone,average_g_per_kwh\n2023-01-01T00:00:00Z,NO,"1,500"\n')
     (problem,) = check_path(str(file)).problems
-    assert (problem.line, problem.what) == (2, "is `1,5`, wanted a number")
+    assert (problem.line, problem.what) == (2, "is `1,500`, wanted a number")
     assert "with a point" in problem.fix
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.entities import Entities, Entity, unknown_ids
-from wattlas.data.importers import PlainLayout, read_plain
+from wattlas.data.importers import Layout, read_files
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.cells import doubled, typed
@@ -48,12 +48,12 @@ def test_scenarios_checks_and_imports_read_one_dialect(tiny: Folder) -> None:
     """A table in another hand is loaded, judged and imported as the plain one is."""
     before = tiny.load().price_usd_per_mwh
     file = tiny.path / "price.csv"
-    layout = PlainLayout("price", zone_column="zone", value_column="price_usd_per_mwh")
-    plain = read_plain(file, layout, "me").frame
+    layout = Layout("price", zone_column="zone", value_column="price_usd_per_mwh")
+    plain = read_files([file], layout).frame
     tiny.write("price.csv", as_others_write_it(file.read_text("utf-8")))
     assert np.array_equal(tiny.load().price_usd_per_mwh, before)
     assert check_path(str(file)).problems == ()
-    assert read_plain(file, layout, "me").frame.equals(plain)
+    assert read_files([file], layout).frame.equals(plain)
 
 
 def test_loading_and_checking_tell_the_same(tiny: Folder) -> None:
@@ -188,7 +188,7 @@ def test_what_is_unusual_is_told_by_a_check(
 
 
 def test_a_stretch_ends_before_its_end(tmp_path: Path) -> None:
-    """The first time is read and the last is not; a Parquet file says the same as a CSV."""
+    """The last time is not read, an hour before the first is: a row may reach into the stretch."""
     times = [f"2023-01-01T{hour:02d}:00:00Z" for hour in range(5)]
     frame = pl.DataFrame({"time_utc": times, "zone": ["A"] * 5, "price_usd_per_mwh": range(5)})
     frame.write_csv(tmp_path / "t.csv")
@@ -198,8 +198,8 @@ def test_a_stretch_ends_before_its_end(tmp_path: Path) -> None:
     stretch = Stretch(np.datetime64("2023-01-01T01", "s"), np.datetime64("2023-01-01T03", "s"))
     for name in ("t.csv", "t.parquet"):
         table = read_table(tmp_path / name, TABLES["price"], "t", stretch=stretch)
-        assert typed(table).frame["price_usd_per_mwh"].to_list() == [1.0, 2.0]
-        assert table.frame[ROW].to_list() == [1, 2]
+        assert typed(table).frame["price_usd_per_mwh"].to_list() == [0.0, 1.0, 2.0]
+        assert table.frame[ROW].to_list() == [0, 1, 2]
 
 
 def test_a_pack_may_hold_more_than_is_asked_for() -> None:

@@ -111,7 +111,7 @@ def test_a_sample_needs_whole_days(
     problems = tiny_folder(tmp_path / "tiny").problems(time, *CONSTANT)
     assert [p.where for p in problems] == ([] if sound else ["time.sample"])
     if not sound:
-        assert f"{hours * step_h:g} from {start[:10]}" in problems[0].fix
+        assert f"{hours:g} from {start[:10]}" in problems[0].fix
 
 
 def test_days_are_chosen_by_price_and_by_carbon(tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def _network(draft: Draft) -> Network:
     problems = missing_pairs(document, access_path, used, access, metros, nodes)
     problems += missing_pairs(document, onward_path, needed, onward, nodes, regions)
     inputs.problems += [*access.problems, *onward.problems, *egress.problems, *problems]
+    inputs.warnings += [*access.warnings, *onward.warnings]
     inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
     if inverted is not None:
         inputs.warnings.append(inverted)

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
+from wattlas.data.place_checks import Place, misplaced
 from wattlas.errors import Problem
 from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
@@ -246,7 +247,19 @@ def warn_unmoved_state(draft: Draft) -> Iterator[Problem]:
             yield entry.problem("state", what, "Say `frictions: {move_state: true}` to charge it.")
 
 
-WARNINGS: tuple[Check, ...] = (warn_lawless, warn_unmoved_state)
+def warn_places(draft: Draft) -> Iterator[Problem]:
+    """Places that do not fit the time zone they name: a wrong sign, two numbers swapped."""
+    for entities in (draft.metros, draft.regions):
+        for entity in entities.kept:
+            lat, lon = entity.get("lat_deg"), entity.get("lon_deg")
+            if lat is None or lon is None:
+                continue
+            told = misplaced(Place(lat, lon), entity.get("timezone"))
+            if told is not None:
+                yield entity.problem("lon_deg", *told)
+
+
+WARNINGS: tuple[Check, ...] = (warn_lawless, warn_unmoved_state, warn_places)
 
 
 def unique(problems: list[Problem]) -> list[Problem]:

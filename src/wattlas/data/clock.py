@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -32,6 +33,15 @@ class SignalTable:
 
     table: SourceTable
     frame: pl.DataFrame
+    step_h: float | None = None
+    """The longest step of its series; found in the rows unless given."""
+    under: SignalTable | None = None
+    """The pack's, for zones that a scenario's own table lacks."""
+
+    @property
+    def zones(self) -> set[str]:
+        """The zones that it has rows of."""
+        return set(self.frame["zone"].drop_nulls().unique())
 
 
 def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
@@ -45,19 +55,45 @@ def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
             continue
         if signal.source and signal.table:
             inputs.used[-1] = Provenance(name, signal.source, signal.licence, note=signal.note)
-        cells = typed(table)
-        inputs.problems += cells.problems
-        if cells.has(*schema.required):
-            signals[name] = SignalTable(table, cells.frame)
+        made = _typed(inputs, table)
+        if made is None:
+            continue
+        if signal.missing == "pack":
+            made = replace(made, under=_under(inputs, name, signal))
+        signals[name] = made
     return signals
+
+
+def _typed(inputs: Inputs, table: SourceTable) -> SignalTable | None:
+    cells = typed(table)
+    inputs.problems += cells.problems
+    return SignalTable(table, cells.frame) if cells.has(*table.schema.required) else None
+
+
+def _under(inputs: Inputs, name: str, signal: Signal) -> SignalTable | None:
+    """The pack's hours under a table of the scenario's own."""
+    path = ("signals", name, "missing")
+    if signal.table is None:
+        what = "is `pack` where no table of your own is named: the pack is used as it is"
+        inputs.report(path, what, "Name a `table`, or leave `missing` out.")
+        return None
+    table = inputs.packed(SIGNALS[name])
+    if table is None:
+        what = f"is `pack`, and there is no pack that has {name}"
+        inputs.report(path, what, "Name a `pack`, or give every zone in the table.")
+        return None
+    return _typed(inputs, table)
 
 
 def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
     """Every hour from `time.start` for `time.hours`; the data gives what the document does not."""
     time = inputs.typed.time
-    data = next((t.frame for t in tables.values()), None)
-    span = None if data is None else time_range(data)
-    step_h = time.step_h or (1.0 if data is None else time_step_h(data))
+    data = next(iter(tables.values()), None)
+    span = None if data is None else time_range(data.frame)
+    step_h = time.step_h or (1.0 if data is None else data.step_h)
+    if step_h is None:
+        assert data is not None
+        step_h = time_step_h(data.frame, ["zone"])
     if time.start is not None:
         start = parse_utc(time.start)
         if start is None:
@@ -69,12 +105,18 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
     else:
         inputs.report(("time",), "does not say when the study begins", "Add `start` and `hours`.")
         return None
-    count = time.hours
-    if count is None:
-        if span is None:
-            inputs.report(("time",), "does not say how many hours", "Add `hours`.")
+    if time.hours is not None:
+        count = round(time.hours / step_h)
+        if abs(count * step_h - time.hours) > STEP_SLACK_H:
+            what = f"is {time.hours} h, no whole number of steps of {step_h:g} h"
+            inputs.report(("time", "hours"), what, "Give hours that the steps fill.")
             return None
-        count = int((span[1] - start).astype(np.int64) / 3600 / step_h) + 1
+    elif span is None:
+        inputs.report(("time",), "does not say how many hours", "Add `hours`.")
+        return None
+    else:
+        assert data is not None
+        count = _steps_until(data, (span[1] - start).astype(np.int64) / 3600, step_h)
     if count < 1:
         inputs.report(
             ("time", "start"),
@@ -83,6 +125,13 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
         )
         return None
     return Hours.range(str(start), count, step_h)
+
+
+def _steps_until(data: SignalTable, last_h: float, step_h: float) -> int:
+    """Steps of a study to the end of the row that begins `last_h` after its start."""
+    row_h = data.step_h or time_step_h(data.frame, ["zone"])
+    end_h = (math.floor(last_h / row_h + STEP_SLACK_H) + 1) * row_h
+    return math.floor(end_h / step_h + STEP_SLACK_H)
 
 
 def read_signals(
@@ -129,13 +178,14 @@ def _values(
     constant = signal.constant or {}
     source = tables.get(name)
     if source is not None:
-        keys = [(z,) for z in zones if z not in constant]
-        from_table = [z not in constant for z in zones]
-        values[from_table], has_value[from_table], problems = on_grid(
-            source.table, source.frame, ["zone"], column, keys, hours
-        )
-        inputs.problems += problems
-        names = set(source.frame["zone"].drop_nulls().unique())
+        names = source.zones | (source.under.zones if source.under else set())
+        for layer, wanted in _layers(source, [z for z in zones if z not in constant]):
+            index = [zones.index(z) for z in wanted]
+            keys = [(z,) for z in wanted]
+            values[index], has_value[index], problems = on_grid(
+                layer.table, layer.frame, ["zone"], column, keys, hours
+            )
+            inputs.problems += problems
     for zone, value in constant.items():
         if zone in zones:
             values[zones.index(zone)], has_value[zones.index(zone)] = value, True
@@ -149,6 +199,18 @@ def _values(
     return values
 
 
+def _layers(
+    source: SignalTable, zones: Sequence[str]
+) -> Iterator[tuple[SignalTable, Sequence[str]]]:
+    """The tables that give a signal, each with the zones that it gives."""
+    if source.under is None:
+        yield source, zones
+        return
+    own = source.zones
+    yield source, [z for z in zones if z in own]
+    yield source.under, [z for z in zones if z not in own]
+
+
 def _no_signal(
     inputs: Inputs,
     name: str,
@@ -160,6 +222,9 @@ def _no_signal(
     region = next(r for r in regions.kept if r.get("zone") == zone)
     where = "" if source is None else f" in {source.table.label}"
     fix = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
+    packed = inputs.pack is not None and inputs.pack.has(name)
+    if source is not None and packed and name not in inputs.from_pack and zone not in names:
+        fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours of other zones."
     if zone in names:
         where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
     inputs.problems.append(
@@ -170,10 +235,17 @@ def _no_signal(
 def _marginal(
     inputs: Inputs, source: SignalTable, zones: Sequence[str], hours: Hours
 ) -> np.ndarray:
-    frame = source.frame.filter(pl.col(MARGINAL).is_not_null())
-    keys = [(z,) for z in zones]
-    values, has_rows, problems = on_grid(source.table, frame, ["zone"], MARGINAL, keys, hours)
-    inputs.problems += problems
+    values = np.full((len(zones), hours.count), np.nan)
+    has_rows = np.zeros(len(zones), dtype=bool)
+    for layer, wanted in _layers(source, zones):
+        if MARGINAL not in layer.frame.columns:
+            continue
+        index = [zones.index(z) for z in wanted]
+        frame, keys = layer.frame.drop_nulls(MARGINAL), [(z,) for z in wanted]
+        values[index], has_rows[index], problems = on_grid(
+            layer.table, frame, ["zone"], MARGINAL, keys, hours
+        )
+        inputs.problems += problems
     lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"

@@ -23,22 +23,26 @@ DST_ZONES = (
 """Zones whose clock changes are looked for where the caller knows none."""
 
 
-def ranges(times: Sequence[datetime]) -> str:
-    """Hours as text, each run of neighbours as one range with its length."""
+def ranges(times: Sequence[datetime], step: timedelta = STEP) -> str:
+    """Steps as text, each run of neighbours as one range with its length."""
     runs: list[tuple[datetime, int]] = []
-    for hour in sorted(set(times)):
-        if runs and hour == runs[-1][0] + runs[-1][1] * STEP:
+    for time in sorted(set(times)):
+        if runs and time == runs[-1][0] + runs[-1][1] * step:
             runs[-1] = (runs[-1][0], runs[-1][1] + 1)
         else:
-            runs.append((hour, 1))
+            runs.append((time, 1))
     texts = [
         hour_text(begin)
         if n == 1
-        else f"{hour_text(begin)} to {hour_text(begin + (n - 1) * STEP)} ({n} h)"
+        else f"{hour_text(begin)} to {hour_text(begin + (n - 1) * step)} ({_length(n, step)})"
         for begin, n in runs[:RANGES_TOLD]
     ]
     more = len(runs) - RANGES_TOLD
     return ", ".join(texts) + (f" and {more} more ranges" if more > 0 else "")
+
+
+def _length(count: int, step: timedelta) -> str:
+    return f"{count} h" if step == STEP else f"{count} × {step.seconds // 60} min"
 
 
 def hour_text(hour: datetime) -> str:

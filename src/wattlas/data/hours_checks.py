@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import polars as pl
@@ -23,27 +23,22 @@ from wattlas.data.clock_changes import (
 from wattlas.data.reader.cells import Cells, missing_columns, typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
-from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import TIME
+from wattlas.data.steps import (
+    HOUR_MIN,
+    PARTS,
+    beginnings,
+    off_grid,
+    steps_by_key,
+    uncovered,
+    with_steps,
+)
+from wattlas.data.steps import STEP as STEP_MIN
 from wattlas.errors import Problem
 
 SERIES = "__series"
 """The series of a row where several columns identify it."""
-
-LEAST_VALUES = 24
-"""A series shorter than this is not judged by its median."""
-UNUSUAL = {
-    "gCO2e/kWh": (
-        "that looks like kg/kWh, wanted g/kWh",
-        "no grid emits that, wanted g/kWh; it looks like lb/MWh or mg/kWh",
-    ),
-    "USD/MWh": (
-        "that looks like USD/kWh, wanted USD/MWh",
-        "that looks like another currency or unit, wanted USD/MWh",
-    ),
-}
-"""Unit → what a median below and above all that is usual says."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,17 @@ class HoursTable:
     """Number of hours that every series should have; to the last of any series unless given."""
     time_zones: tuple[str, ...] = DST_ZONES
     """Zones whose clock changes may explain a missing and a doubled hour."""
+    known_gaps: frozenset[str] = frozenset()
+    """Series whose gaps the manifest names: no clock is suspected of them."""
+    need: tuple[str, ...] | None = None
+    """Columns that must be there; those that the schema requires unless given."""
+    fill_fix: str = "Add the rows, or leave the series out."
+    """What to do about what is missing or empty."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that must be there and filled."""
+        return self.schema.required if self.need is None else self.need
 
     @property
     def schema(self) -> TableSchema:
@@ -93,19 +99,47 @@ class HoursTable:
         return rows
 
     @cached_property
-    def expected(self) -> pl.Series:
-        """Every hour that each series should have."""
+    def stepped(self) -> pl.DataFrame:
+        """The timed rows with how long each lasts, minutes.
+
+        A row lasts an hour at most where any series is in hours: what is longer are gaps.
+        """
+        rows = with_steps(self.timed, self.key)
+        if min(self.lengths.values(), default=HOUR_MIN) > HOUR_MIN:
+            return rows
+        return rows.with_columns(pl.col(STEP_MIN).clip(upper_bound=HOUR_MIN))
+
+    @cached_property
+    def off(self) -> pl.Series:
+        """Which of the timed rows lie between the steps of their series."""
+        return off_grid(self.stepped, self.key)
+
+    @cached_property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """From when to when every series should have rows."""
         if self.start is not None and self.hours is not None:
-            first, last = self.start, self.start + (self.hours - 1) * STEP
-        else:
-            on_the_hour = self.timed[TIME].dt.truncate("1h")
-            low, high = on_the_hour.min(), on_the_hour.max()
-            if not isinstance(low, datetime) or not isinstance(high, datetime):
-                return pl.Series(TIME, [], dtype=INSTANT)
-            first, last = self.start or low, high
-            if self.hours is not None:
-                last = first + (self.hours - 1) * STEP
-        return pl.datetime_range(first, last, "1h", time_unit="us", eager=True).alias(TIME)
+            return self.start, self.start + self.hours * STEP
+        rows = self.stepped.filter(~self.off)
+        end = pl.col(TIME) + pl.duration(minutes=STEP_MIN)
+        low, high = rows.select(a=pl.col(TIME).min(), b=end.max()).row(0)
+        return self.start or low, high
+
+    @cached_property
+    def lacking(self) -> pl.DataFrame:
+        """Each step that a series should have and has not: series, time, length in minutes."""
+        rows = self.stepped.filter(~self.off)
+        return beginnings(uncovered(rows, self.key, *self.span))
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """The commonest step of each series, minutes."""
+        return steps_by_key(self.timed, self.key)
+
+    def step_of(self, series: str) -> int:
+        """The commonest step of a series, minutes; an hour where only gaps make it longer."""
+        hourly = min(self.lengths.values(), default=HOUR_MIN) <= HOUR_MIN
+        step = self.lengths.get(series, HOUR_MIN)
+        return min(step, HOUR_MIN) if hourly else step
 
     def by_series(self, rows: pl.DataFrame) -> dict[str, list[datetime]]:
         """The times of some rows by series, in order of the series."""
@@ -121,9 +155,9 @@ class HoursTable:
 def check_hours(table: HoursTable) -> list[Problem]:
     """Every problem of an hourly table; none if it is sound."""
     problems = [*table.cells.problems, *check_zone(table)]
-    needed = [c for c in table.schema.required if c in table.schema.values]
+    needed = [c for c in table.needed if c in table.schema.values]
     problems += missing_columns(table.source, needed)
-    if not table.cells.has(*table.schema.required) or table.timed.is_empty():
+    if not table.cells.has(TIME, *table.schema.series) or table.timed.is_empty():
         return problems
     return problems + [problem for check in CHECKS for problem in check(table)]
 
@@ -138,40 +172,56 @@ def check_zone(table: HoursTable) -> Iterator[Problem]:
 
 
 def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
-    """Hours that a series has twice or not at all; clock changes are recognised."""
-    rows = table.timed
-    counts = rows.group_by(table.key, TIME, maintain_order=True).len()
-    series_there = rows.select(pl.col(table.key).unique(maintain_order=True))
-    grid = series_there.join(table.expected.to_frame(), how="cross")
-    lacking = grid.join(rows, on=[table.key, TIME], how="anti", maintain_order="left")
-    twice, gone = table.by_series(counts.filter(pl.col("len") > 1)), table.by_series(lacking)
+    """Steps that a series has twice or not at all; clock changes are recognised."""
+    counts = table.timed.group_by(table.key, TIME, maintain_order=True).len()
+    twice = table.by_series(counts.filter(pl.col("len") > 1).sort(table.key, TIME))
+    gone = table.by_series(table.lacking)
     for series in sorted({*twice, *gone}):
         extra, absent = twice.get(series, []), gone.get(series, [])
-        clock = clock_change(extra, absent, table.time_zones)
+        known = series in table.known_gaps
+        clock = None if known else clock_change(extra, absent, table.time_zones)
         if clock is not None:
             yield table.problem(series, clock.what, clock.fix)
             extra = [hour for hour in extra if hour not in clock.doubled]
             absent = [hour for hour in absent if hour not in clock.absent]
+        step = table.step_of(series)
         if extra:
-            what = f"{_count(extra, ' is', ' are')} there more than once: {ranges(extra)}"
-            yield table.problem(series, what, "Keep one row per hour.")
+            what = f"{_count(extra, step, ' is', ' are')} there more than once: "
+            fix = f"Keep one row per {_unit(step)}."
+            yield table.problem(series, what + ranges(extra, timedelta(minutes=step)), fix)
         if absent:
-            what = f"{_count(absent, ' is', ' are')} missing: {ranges(absent)}"
-            yield table.problem(series, what, "Add the hours, or leave the series out.")
+            what = f"{_count(absent, step, ' is', ' are')} missing: "
+            what += ranges(absent, timedelta(minutes=step))
+            yield table.problem(series, what, table.fill_fix)
 
 
-def _count(times: Sequence[datetime], single: str = "", plural: str = "") -> str:
-    return f"1 hour{single}" if len(times) == 1 else f"{len(times):,} hours{plural}"
+def _unit(step: int) -> str:
+    return "hour" if step == HOUR_MIN else f"step of {step} min"
 
 
-def check_off_the_hour(table: HoursTable) -> Iterator[Problem]:
-    """Stamps that are not at the beginning of an hour."""
-    off = table.timed.filter(pl.col(TIME) != pl.col(TIME).dt.truncate("1h"))
-    fix = "Average them to hours: `wattlas data import --average`."
-    for series, times in table.by_series(off).items():
+def _count(times: Sequence[datetime], step: int, single: str = "", plural: str = "") -> str:
+    """`2 hours are`, `3 steps of 15 min are`."""
+    if step == HOUR_MIN:
+        return f"1 hour{single}" if len(times) == 1 else f"{len(times):,} hours{plural}"
+    one = len(times) == 1
+    return f"{len(times):,} step{'' if one else 's'} of {step} min{single if one else plural}"
+
+
+def check_steps(table: HoursTable) -> Iterator[Problem]:
+    """Stamps between the steps of their series, and steps that make no hour."""
+    for series, times in table.by_series(table.stepped.filter(table.off)).items():
+        step = table.step_of(series)
+        where = "at a full hour" if step == HOUR_MIN else f"at the steps of {step} min"
         first = hour_text(times[0])
-        what = f"{len(times):,} stamps are not at a full hour, the first is {first}"
-        yield table.problem(series, what, fix)
+        count = "1 stamp is" if len(times) == 1 else f"{len(times):,} stamps are"
+        what = f"{count} not {where}, the first is {first}"
+        yield table.problem(series, what, "Correct the stamps, or leave the rows out.")
+    for series in table.lengths:
+        step = table.step_of(series)
+        if step not in PARTS:
+            length = f"{step / HOUR_MIN:g} h" if step > HOUR_MIN else f"{step} min"
+            what = f"it is in steps of {length}, wanted an hour or 5 to 30 minutes"
+            yield table.problem(series, what, "Bring the figures by the hour.")
 
 
 def check_order(table: HoursTable) -> Iterator[Problem]:
@@ -186,15 +236,16 @@ def check_order(table: HoursTable) -> Iterator[Problem]:
 
 def check_numbers(table: HoursTable) -> Iterator[Problem]:
     """Values that are null, NaN or infinite; text was reported before."""
-    fix = "Fill in the values, or leave the series out."
+    fix = table.fill_fix
     for column in table.values:
         wrong = ~pl.col(column).is_finite()
-        if column in table.schema.required:
+        if column in table.needed:
             wrong = wrong.fill_null(True)
         already_reported = pl.col(ROW).is_in(sorted(table.cells.bad.get(column, ())))
         for series, times in table.by_series(table.timed.filter(wrong & ~already_reported)).items():
-            what = f"{_count(times, ' has', ' have')} no number in {column}: {ranges(times)}"
-            yield table.problem(series, what, fix)
+            step = table.step_of(series)
+            what = f"{_count(times, step, ' has', ' have')} no number in {column}: "
+            yield table.problem(series, what + ranges(times, timedelta(minutes=step)), fix)
 
 
 def check_negative(table: HoursTable) -> Iterator[Problem]:
@@ -205,34 +256,17 @@ def check_negative(table: HoursTable) -> Iterator[Problem]:
             continue
         below = table.timed.filter(pl.col(column) < least)
         for series, times in table.by_series(below).items():
-            what = f"{column} is negative in {_count(times)}: {ranges(times)}"
+            step = table.step_of(series)
+            what = f"{column} is negative in {_count(times, step)}: "
+            what += ranges(times, timedelta(minutes=step))
             yield table.problem(series, what, "Only a price can be negative.")
-
-
-def check_units(table: HoursTable) -> Iterator[Problem]:
-    """Series whose typical size belongs to another unit."""
-    for column in table.values:
-        low, high = table.schema[column].usual or (0.0, float("inf"))
-        below, above = UNUSUAL.get(table.schema[column].unit, ("", ""))
-        finite = table.timed.filter(pl.col(column).is_finite(), pl.col(column) != 0)
-        enough = pl.len().over(table.key) >= LEAST_VALUES
-        medians = finite.filter(enough).group_by(table.key).agg(pl.col(column).abs().median())
-        unusual = medians.filter((pl.col(column) < low) | (pl.col(column) > high))
-        for series, size in unusual.sort(table.key).iter_rows():
-            guess = below if size < low else above
-            what = f"the median of {column} is {size:.3g}: {guess}"
-            yield table.problem(series, what, _UNIT)
-
-
-_UNIT = "Import the table again and name its unit: `wattlas data import --unit UNIT`."
 
 
 CHECKS: tuple[Callable[[HoursTable], Iterator[Problem]], ...] = (
     check_duplicates_and_gaps,
-    check_off_the_hour,
+    check_steps,
     check_order,
     check_numbers,
     check_negative,
-    check_units,
 )
 """Every check of an hourly table."""

@@ -42,6 +42,10 @@ class Inputs:
         """The table named at `path`, or the pack's table, or None where neither is."""
         if named is not None:
             return self._file(path, schema, named)
+        return self.packed(schema)
+
+    def packed(self, schema: TableSchema) -> SourceTable | None:
+        """The pack's table, or None where it has none."""
         if self.pack is None or not self.pack.has(schema.name):
             return None
         self.from_pack.add(schema.name)
@@ -53,17 +57,14 @@ class Inputs:
         return table
 
     def _until(self) -> np.datetime64 | None:
-        """The end of the hours that are studied, UTC; None where only tables say how long they are.
-
-        A step is as long as the document says, or as the pack's, where no table is beside it.
-        """
+        """The end of the hours studied, UTC; None where only tables say how long they are."""
         time, signals, about = self.typed.time, self.typed.signals, self.pack.manifest.time
-        has_own_table = signals.price.table or signals.carbon.table
-        step_h = time.step_h or (None if has_own_table else about.step_h)
-        start = parse_utc(time.start or about.start_utc)
-        if time.hours is None or step_h is None or start is None:
+        if about is None or signals.price.table or signals.carbon.table:
+            about = None
+        start = parse_utc(time.start or (about.start_utc if about else ""))
+        if time.hours is None or start is None:
             return None
-        return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
+        return start + np.timedelta64(round(time.hours * S_PER_H), "s")
 
     def _file(self, path: Path_, schema: TableSchema, named: str) -> SourceTable | None:
         file = Path(named).expanduser()

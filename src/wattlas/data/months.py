@@ -103,12 +103,13 @@ def is_long(path: str | Path, *, scenario: str | None = None, set: Sequence[str]
     time = inputs.typed.time
     if time.sample is not None or inputs.problems:
         return False
-    count, step_h = time.hours or 0, time.step_h or 1.0
-    if count * step_h > LONG_H or (time.hours is None and _signal_files(inputs)):
+    hours_h, step_h = float(time.hours or 0), time.step_h or 1.0
+    if time.hours is None and _signal_files(inputs):
         hours = _hours(inputs)
-        count, step_h = hours.count, hours.step_h
-    if count * step_h > LONG_H:
+        hours_h, step_h = hours.count * hours.step_h, hours.step_h
+    if hours_h > LONG_H:
         return True
+    count = round(hours_h / step_h)
     draft = make_draft(inputs)
     large = len(draft.metros.kept) * len(draft.classes.kept) * count > LARGE
     return large and not inputs.problems
@@ -118,8 +119,8 @@ def _hours(inputs: Inputs) -> Hours:
     """Every step of the study, from the document and the times of the first signal's table."""
     tables = {}
     for name, file in _signal_files(inputs).items():
-        frame = times_of(file)
-        tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame)
+        frame, step_h = times_of(file, "zone")
+        tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame, step_h)
         break
     hours = whole_time(inputs, tables)
     if hours is None or inputs.problems:

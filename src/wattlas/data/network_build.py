@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
+from wattlas.data.place_checks import LIGHT_KM_PER_MS, ROUNDING_MS, Place, faster_than_light
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
@@ -72,9 +73,30 @@ def rtt_pairs(
             value = np.where(gaps, distance_ms(origin, target, leg.missing), pairs.value)
             pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
     problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, pairs)
-    return Pairs(
-        pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, pairs.warnings
-    )
+    warnings = list(_outran(document, path, pairs, origin, target))
+    return Pairs(pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, warnings)
+
+
+def _outran(
+    document: Document, path: Path_, pairs: Pairs, origin: Entities, target: Entities
+) -> Iterator[Problem]:
+    """One warning for the round trips that are faster than light between the places."""
+    km = great_circle_km(*coordinates(origin), *coordinates(target))
+    least_ms = 2.0 * km / LIGHT_KM_PER_MS - ROUNDING_MS
+    cells = np.argwhere((pairs.value < least_ms) & ~pairs.modelled)
+    for a, b in cells[:1]:
+        ends = [
+            Place(float(lat), float(lon))
+            for lat, lon in (
+                (coordinates(origin)[0][a], coordinates(origin)[1][a]),
+                (coordinates(target)[0][b], coordinates(target)[1][b]),
+            )
+        ]
+        told = faster_than_light(ends[0], ends[1], float(pairs.value[a, b]))
+        if told is not None:
+            more = f" (and {len(cells) - 1} more pairs)" if len(cells) > 1 else ""
+            what = f"`{origin.ids[a]}` to `{target.ids[b]}` {told[0]}{more}"
+            yield document.problem(path, what, told[1])
 
 
 def egress_pairs(

@@ -53,6 +53,10 @@ class ManifestEntry(_Strict):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     rows: int = Field(ge=0)
     note: str = ""
+    filled: dict[str, int] = Field(default_factory=dict)
+    """Series → steps that an import filled in."""
+    unit_from: str = ""
+    """Who states the unit of the values; it is believed then, whatever their size."""
 
 
 class PackTime(_Strict):
@@ -78,7 +82,8 @@ class Manifest(_Strict):
     notice: str = ""
     """What every output must say about the data, or empty."""
     kind: Literal["hours", "typical"]
-    time: PackTime
+    time: PackTime | None = None
+    """None for a pack without hours."""
     intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
     generator: Generator | None = None
     missing: tuple[str, ...] = ()
@@ -178,7 +183,7 @@ class Pack:
 
     def _months(self, until: np.datetime64) -> int:
         """Months of the pack's year that begin before a time; one at least, all at most."""
-        year = np.datetime64(self.manifest.time.start_utc[:4], "Y").astype("datetime64[M]")
+        year = np.datetime64(_start(self.manifest)[:4], "Y").astype("datetime64[M]")
         last = (until - np.timedelta64(1, "s")).astype("datetime64[M]")
         return int(np.clip((last - year).astype(np.int64) + 1, 1, MONTHS))
 
@@ -195,6 +200,14 @@ class Pack:
             )
             for name, entry in sorted(self.manifest.tables.items())
         )
+
+
+def _start(manifest: Manifest) -> str:
+    """The first hour of a typical pack."""
+    if manifest.time is None:
+        fix = "docs/data.md describes the manifest."
+        raise InputError([Problem("time", "a typical pack has its year here", fix, MANIFEST)])
+    return manifest.time.start_utc
 
 
 def embedded_packs() -> tuple[str, ...]:
@@ -322,7 +335,7 @@ def typical_figures(pack: Pack) -> typical.TypicalFigures:
         price=_series_figures(frames, "price", "usd_per_mwh", zones),
         carbon=_series_figures(frames, "carbon", "g_per_kwh", zones),
         correlation=correlation,
-        year=int(pack.manifest.time.start_utc[:4]),
+        year=int(_start(pack.manifest)[:4]),
         seed=generator.seed if generator else 0,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
 from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_units import suspicions
 from wattlas.data.pack import (
     GENERATED,
     MANIFEST,
@@ -20,6 +21,7 @@ from wattlas.data.pack import (
     find_pack,
     read_manifest,
 )
+from wattlas.data.place_checks import Place, faster_than_light, misplaced
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
@@ -41,12 +43,14 @@ class DataCheck:
     rows: dict[str, int]
     """Rows of each table that was judged."""
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What looks wrong and may be right."""
     notes: tuple[str, ...] = ()
     """What the pack itself says it lacks."""
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was found."""
+        """Whether nothing is wrong; what is only unusual is a warning."""
         return not self.problems
 
 
@@ -77,36 +81,60 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
             problems += _read_into(tables, name, file)
     if manifest.kind == "typical":
         problems += _generate_into(tables, folder, manifest)
-    start, hours = datetime.fromisoformat(manifest.time.start_utc), manifest.time.hours
-    zones = _time_zones(tables)
-    for table in tables.values():
+    time, zones = manifest.time, _time_zones(tables)
+    start = None if time is None else datetime.fromisoformat(time.start_utc)
+    warnings: list[Problem] = []
+    for name, table in tables.items():
         if table.schema.series:
-            problems += check_hours(HoursTable(table, start, hours, zones))
+            told = {m.split(":")[0] for m in manifest.missing if m.startswith(f"{name}.")}
+            gaps = frozenset(where.removeprefix(f"{name}.") for where in told)
+            judged = HoursTable(table, start, None if time is None else time.hours, zones, gaps)
+            problems += check_hours(judged)
+            known = manifest.tables.get(name)
+            warnings += [] if known is not None and known.unit_from else suspicions(judged)
         else:
             problems += check_facts(table)
     problems += check_references(tables)
     problems += check_signals(tables)
+    warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in sorted(tables.items())}
-    return DataCheck(str(folder), manifest.name, rows, tuple(problems), manifest.missing)
+    found = (tuple(problems), tuple(warnings))
+    return DataCheck(str(folder), manifest.name, rows, *found, manifest.missing)
 
 
 def _check_file(file: Path, named: str | None) -> DataCheck:
     tables: Sources = {}
     if named is not None and named not in TABLES:
         raise UsageError(f"--table: there is no table `{named}`; {did_you_mean(named, TABLES)}")
-    columns = [name for name in read_frame(file, str(file)).columns if name != ROW]
-    name = named or guess_table(columns, file)
+    name = named or guess_table(_columns(file), file)
     problems = _read_into(tables, name, file)
+    warnings: list[Problem] = []
     for table in tables.values():
-        problems += check_hours(HoursTable(table)) if table.schema.series else check_facts(table)
+        if table.schema.series:
+            judged = HoursTable(table)
+            problems += check_hours(judged)
+            warnings += suspicions(judged)
+        else:
+            problems += check_facts(table)
+    warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in tables.items()}
-    return DataCheck(str(file), name, rows, tuple(problems))
+    return DataCheck(str(file), name, rows, tuple(problems), tuple(warnings))
+
+
+def _columns(file: Path) -> list[str]:
+    """The names of a file's columns; the header is the first line that fits a table."""
+
+    def fits(cells: Sequence[str]) -> bool:
+        return any(set(schema.in_packs) <= set(cells) for schema in TABLES.values())
+
+    return [name for name in read_frame(file, str(file), fits).columns if name != ROW]
 
 
 def guess_table(columns: list[str], file: Path) -> str:
     """The table whose required columns these are, by the most columns shared."""
     for name, schema in TABLES.items():
-        if file.stem == name and set(schema.in_packs) & set(columns):
+        pairs = len(schema.key) == 2 and len(schema.values) == 1 and not schema.series
+        if file.stem == name and (pairs or set(schema.in_packs) & set(columns)):
             return name
     fit = [name for name, schema in TABLES.items() if set(schema.in_packs) <= set(columns)]
     if fit:
@@ -186,6 +214,39 @@ def check_references(tables: Sources) -> Iterator[Problem]:
                     what = f"`{stray}` is not in the table {owner}"
                     fix = f"Add it to {owner}, or leave the rows out."
                     yield table.problem(None, column.name, what, fix)
+
+
+def check_places(tables: Sources) -> Iterator[Problem]:
+    """Places that do not fit their time zone, and round trips that light cannot make."""
+    places: dict[str, dict[str, Place]] = {}
+    for name in ("metros", "nodes", "regions"):
+        if name not in tables:
+            continue
+        cells = typed(tables[name], need=())
+        if not cells.has("lat_deg", "lon_deg", TABLES[name].key[0]):
+            continue
+        zones = cells.frame["timezone"] if cells.has("timezone") else [None] * cells.frame.height
+        rows = cells.frame.select(TABLES[name].key[0], "lat_deg", "lon_deg", ROW).iter_rows()
+        for (identity, lat, lon, row), zone in zip(rows, zones, strict=True):
+            if identity is None or lat is None or lon is None:
+                continue
+            places.setdefault(name, {})[identity] = Place(lat, lon)
+            told = misplaced(Place(lat, lon), zone)
+            if told is not None:
+                yield tables[name].problem(row, "lon_deg", *told)
+    for name in ("rtt_metro_node", "rtt_node_region"):
+        if name not in tables:
+            continue
+        origin, target = (f"{key}s" for key in TABLES[name].key)
+        cells = typed(tables[name], need=())
+        if not cells.has(*TABLES[name].key, "rtt_ms"):
+            continue
+        pairs = cells.frame.select(*TABLES[name].key, "rtt_ms", ROW).drop_nulls()
+        for a, b, rtt_ms, row in pairs.iter_rows():
+            ends = places.get(origin, {}).get(a), places.get(target, {}).get(b)
+            told = faster_than_light(*ends, rtt_ms) if ends[0] and ends[1] else None
+            if told is not None:
+                yield tables[name].problem(row, "rtt_ms", *told)
 
 
 def check_signals(tables: Sources) -> Iterator[Problem]:

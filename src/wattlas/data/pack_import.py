@@ -1,38 +1,27 @@
-"""Putting imported hours into a pack: judged first, then written whole.
+"""Putting imported rows into a pack: judged first, merged with what is there, then written whole.
 
-Nothing is written where the rows have problems, unless gaps are allowed; then the manifest
-names them.
+Nothing is written where something is wrong, unless gaps are allowed; then the manifest names them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from wattlas.data.clock_changes import DST_ZONES
-from wattlas.data.hours_checks import HoursTable, check_hours
-from wattlas.data.importers import Imported
-from wattlas.data.pack import MANIFEST, Manifest, read_manifest
+from wattlas.data.importers import Imported, Rules, prepare
+from wattlas.data.pack import MANIFEST, Manifest, ManifestEntry, read_manifest
+from wattlas.data.pack_merge import Counts, merged_hours, merged_pairs
+from wattlas.data.pack_span import shared_time
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
-from wattlas.data.reader.cells import typed
+from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import read_table, source_of
 from wattlas.data.schema import TABLES
-from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
-
-HOURLY = {name for name, schema in TABLES.items() if schema.series}
-"""Tables over time."""
-
-
-def zones_to_suspect(time_zone: str) -> tuple[str, ...]:
-    """Zones whose clock changes a check looks for: that of the stamps first."""
-    return tuple(dict.fromkeys([time_zone, *DST_ZONES]))
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,12 @@ class ImportResult:
     manifest: Manifest
     table: str
     rows: int
+    """Rows of the table, those of before with them."""
     zones: tuple[str, ...]
+    """Series of the table: zones, metros, regions or nodes."""
+    counts: Counts
+    notes: tuple[str, ...]
+    """What a reader should know of how the files were read, and what was done to them."""
     gaps: tuple[Problem, ...]
     """What is wrong with the hours, where gaps were allowed."""
 
@@ -51,53 +45,51 @@ class ImportResult:
 def import_hours(
     new: Imported,
     folder: Path,
+    rules: Rules | None = None,
     *,
     name: str = "",
     title: str = "",
-    allow_gaps: bool = False,
     overwrite: bool = False,
-    time_zones: Sequence[str] = DST_ZONES,
 ) -> ImportResult:
     """Judge the rows, then write them as a table of a new pack, or into the one in the folder.
 
-    Zones that the table of the pack has already are kept beside the new ones; the same zone
-    needs `overwrite`. Raises InputError with every problem; nothing is written then.
+    Hours that the pack lacks are added; hours that it has with other values need `overwrite`, and
+    are then replaced one by one. Raises InputError with every problem; nothing is written then.
     """
-    schema = TABLES[new.table]
-    rows = new.frame.sort(*schema.series, TIME)
+    schema, rules = TABLES[new.table], rules or Rules()
     before = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     _check_fits(new, before, folder)
-    source = replace(source_of(rows, schema, ""), titled=True)
-    problems = check_hours(HoursTable(source, time_zones=tuple(time_zones)))
-    if problems and not allow_gaps:
-        raise InputError(problems)
+    gaps: tuple[Problem, ...] = ()
+    if schema.series:
+        new, gaps = (made := prepare(new, rules)).rows, made.gaps
+    else:
+        new = _pairs(new)
     entry = None if before is None else before.tables.get(new.table)
-    if before is not None and entry is not None:
-        rows = _merged(folder / entry.file, rows, schema, overwrite)
-    start, hours = _time_of(rows, before, new.table)
-    kind = new.intensity_kind
-    missing = [*(before.missing if before else ()), *(f"{p.where}: {p.what}." for p in problems)]
-    sources = [s for s in ((entry.source if entry else ""), new.source) if s]
+    rows, counts = new.frame, Counts(added=new.frame.height)
+    if entry is not None:
+        file = folder / entry.file
+        need = (TIME, *schema.series) if schema.series else schema.key
+        old = typed(read_table(file, schema, str(file)), need=need, bounds=False).frame.drop(ROW)
+        if schema.series:
+            rows, counts = merged_hours(old, new, str(file), overwrite, rules.allow_gaps)
+        else:
+            rows, counts = merged_pairs(old, new, str(file), overwrite)
+    told = [f"{p.where}: {p.what}." for p in gaps]
     head = PackHead(
-        name=name or (before.name if before else folder.name),
-        title=title or (before.title if before else f"Hours imported into {folder.name}"),
-        start_utc=start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        hours=hours,
+        name=name or (before.name if before else folder.resolve().name),
+        title=title or (before.title if before else f"Imported into {folder.resolve().name}"),
+        time=shared_time(folder, before, new.table, rows),
         notice=before.notice if before else "",
-        intensity_kind=before.intensity_kind if before and new.table != "carbon" else kind,
-        missing=tuple(dict.fromkeys(missing)),
+        intensity_kind=before.intensity_kind if before and not _average(new) else new.intensity,
+        missing=tuple(dict.fromkeys([*(before.missing if before else ()), *told])),
     )
-    licences = [s for s in ((entry.licence if entry else ""), new.licence) if s]
-    table = NewTable(
-        rows,
-        source="; ".join(dict.fromkeys(sources)),
-        licence="; ".join(dict.fromkeys(licences)),
-        unit=new.unit,
-        note=new.note,
-    )
-    manifest = write_pack(folder, head, {new.table: table})
-    zones = tuple(rows["zone"].unique().sort())
-    return ImportResult(folder, manifest, new.table, rows.height, zones, tuple(problems))
+    manifest = write_pack(folder, head, {new.table: _table(rows, new, entry)})
+    zones = tuple(rows[(schema.series or schema.key)[0]].unique().sort())
+    return ImportResult(folder, manifest, new.table, rows.height, zones, counts, new.notes, gaps)
+
+
+def _average(new: Imported) -> bool:
+    return "average_g_per_kwh" in new.values
 
 
 def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
@@ -105,47 +97,56 @@ def _check_fits(new: Imported, before: Manifest | None, folder: Path) -> None:
     if before is None:
         return
     what = ""
-    both_carbon = "carbon" in before.tables and new.table == "carbon"
-    if before.kind == "typical":
+    both_carbon = "carbon" in before.tables and _average(new)
+    if before.kind == "typical" and TABLES[new.table].series:
         what = "the pack makes its hours from figures of a typical year"
-    elif both_carbon and before.intensity_kind != new.intensity_kind:
-        what = f"the pack has {before.intensity_kind} intensities, the files {new.intensity_kind}"
+    elif both_carbon and before.intensity_kind != new.intensity:
+        what = f"the pack has {before.intensity_kind} intensities, the files {new.intensity}"
     if what:
         where = f"pack {before.name}"
         fix = "Import into another folder."
         raise InputError([Problem(where, what, fix, str(folder / MANIFEST))])
 
 
-def _merged(file: Path, rows: pl.DataFrame, schema: TableSchema, overwrite: bool) -> pl.DataFrame:
-    """The rows in the pack and the new ones; a zone in both is an error unless replaced."""
-    old = typed(read_table(file, schema, str(file)), bounds=False).frame.drop(ROW)
-    shared_zones = sorted(set(old["zone"]) & set(rows["zone"]))
-    if shared_zones and not overwrite:
-        what = "the pack has hours of this zone already"
-        fix = "Import into another folder, or give --replace."
-        raise InputError(
-            [Problem(f"{schema.name}.{z}", what, fix, str(file)) for z in shared_zones]
-        )
-    remaining = old.filter(~pl.col("zone").is_in(shared_zones))
-    return pl.concat([remaining, rows], how="diagonal_relaxed")
+def _table(rows: pl.DataFrame, new: Imported, entry: ManifestEntry | None) -> NewTable:
+    """What is written, and what the manifest says of it: sources and notes of before with it."""
+
+    def joined(*texts: str) -> str:
+        parts = [part for text in texts for part in text.split("; ") if part]
+        return "; ".join(dict.fromkeys(parts))
+
+    filled = dict(entry.filled if entry else {})
+    for series, count in new.filled.items():
+        filled[series] = filled.get(series, 0) + count
+    unit = TABLES[new.table][new.values[0]].unit
+    return NewTable(
+        rows,
+        source=joined(entry.source if entry else "", new.source),
+        licence=joined(entry.licence if entry else "", new.licence),
+        unit=unit,
+        note=joined(entry.note if entry else "", *_lasting(new)),
+        filled=filled,
+        unit_from=new.unit_from if entry is None or entry.unit_from else "",
+    )
 
 
-def _time_of(rows: pl.DataFrame, before: Manifest | None, table: str) -> tuple[datetime, int]:
-    """First hour and number of hours that all hourly tables of the pack share.
+def _lasting(new: Imported) -> Sequence[str]:
+    kind = [f"{new.intensity} average"] if _average(new) else []
+    return [*kind, *(note.replace("; ", ", ") for note in new.notes)]
 
-    A table may reach further: a study uses the hours that all have.
-    """
-    low, high = rows[TIME].min(), rows[TIME].max()
-    assert isinstance(low, datetime)
-    assert isinstance(high, datetime)
-    ends = [high + timedelta(hours=1)]
-    starts = [low]
-    for name, entry in (before.tables if before else {}).items():
-        if name != table and name in HOURLY and entry.time_range:
-            starts.append(datetime.fromisoformat(entry.time_range[0]))
-            ends.append(datetime.fromisoformat(entry.time_range[1]))
-    start, end = max(starts), min(ends)
-    if end <= start:
-        what = f"its hours ({low:%Y-%m-%d} to {high:%Y-%m-%d}) share none with the other tables"
-        raise InputError([Problem(table, what, "Import the same hours, or into another folder.")])
-    return start, int((end - start) / timedelta(hours=1))
+
+def _pairs(new: Imported) -> Imported:
+    """Pairs judged: what has no figure is left out and told, what is wrong is refused."""
+    schema, value = TABLES[new.table], new.values[0]
+    known = new.frame.drop_nulls(value)
+    source = replace(source_of(known, schema, ""), titled=True)
+    cells = typed(source, need=(*schema.key, value))
+    problems = [*cells.problems, *doubled(source, cells.frame)[0]]
+    if known.is_empty():
+        problems.append(Problem(new.table, "no pair has a figure", "Check --value-column."))
+    if problems:
+        raise InputError(problems)
+    empty = new.frame.height - known.height
+    notes = [f"{empty} pairs have no figure and are left out"] if empty else []
+    method = known.with_columns(pl.lit("measured").alias("method"))
+    return replace(new, frame=method, notes=(*new.notes, *notes))

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +32,8 @@ class NewTable:
     """Path inside the pack; hours go to Parquet, all else to CSV unless given."""
     time_range: tuple[str, str] | None = None
     """Found from the hours unless given."""
+    filled: Mapping[str, int] = field(default_factory=dict)
+    unit_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,7 @@ class PackHead:
 
     name: str
     title: str
-    start_utc: str
-    hours: int
+    time: PackTime | None
     notice: str = ""
     kind: str = "hours"
     intensity_kind: str = "life-cycle"
@@ -63,7 +64,7 @@ def write_pack(folder: Path, head: PackHead, tables: Mapping[str, NewTable]) -> 
             "title": head.title,
             "notice": head.notice,
             "kind": head.kind,
-            "time": PackTime(start_utc=head.start_utc, hours=head.hours),
+            "time": head.time,
             "intensity_kind": head.intensity_kind,
             "generator": head.generator,
             "missing": tuple(head.missing),
@@ -103,6 +104,8 @@ def _write_table(folder: Path, name: str, table: NewTable) -> ManifestEntry:
         sha256=sha256_of(target),
         rows=frame.height,
         note=table.note,
+        filled=dict(table.filled),
+        unit_from=table.unit_from,
     )
 
 

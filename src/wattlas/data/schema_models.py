@@ -38,9 +38,9 @@ class TimeSection(Section):
     start: Text | None = None
     """First hour, UTC, e.g. 2023-01-01T00:00:00Z; the first of the data unless given."""
     hours: int | None = Field(default=None, ge=1, le=1_000_000)
-    """How many steps; all that the data has from `start` unless given."""
+    """How many hours, whatever the step; all that the data has from `start` unless given."""
     step_h: float | None = Field(default=None, ge=1 / 60, le=HOURS_PER_DAY)
-    """Length of a step, h; that of the data unless given."""
+    """Length of a step, h; the longest of the price table's series unless given."""
     sample: SampleSection | None = None
     """Study representative days only; every hour unless given."""
 

@@ -50,7 +50,8 @@ def window_facts(loaded: Loaded) -> dict[str, Any]:
     s = loaded.scenario
     facts: dict[str, Any] = {
         "start_utc": stamp(s.hours.utc[0]),
-        "hours": s.hours.count,
+        "hours": s.hours.count * s.hours.step_h,
+        "steps": s.hours.count,
         "hours_represented": float(s.hours.hours.sum()),
         "step_h": s.hours.step_h,
     }
@@ -129,7 +130,8 @@ def facts_text(facts: dict[str, Any]) -> str:
         f"{'places':10} {facts['metros']} metros, {facts['nodes']} service nodes, "
         f"{facts['regions']} regions on {facts['zones']} grid zones, "
         f"{facts['points']} operating points",
-        f"{'hours':10} {w['hours']:,} from {w['start_utc']}"
+        f"{'hours':10} {w['hours']:,.10g} from {w['start_utc']}"
+        + ("" if w["step_h"] == 1 else f", in {w['steps']:,} steps of {w['step_h'] * 60:g} min")
         + (f", for {w['hours_represented']:,.0f}" if "sample" in w else ""),
     ]
     lines += _sample_words(w)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.numbers import decimal_mark, numbers
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.columns import ColumnSchema
@@ -108,6 +109,7 @@ def _cast(table: SourceTable, column: ColumnSchema) -> pl.Expr:
         return pl.lit(None).alias(column.name)
     text = cell.str.strip_chars() if kind == pl.String else cell
     if column.numeric:
+        text = text.map_batches(_with_points, return_dtype=pl.String) if kind == pl.String else text
         return _number(column, text, kind, _unit(table, column)).alias(column.name)
     text = text.cast(pl.String).str.strip_chars()
     if column.kind == "flag":
@@ -118,6 +120,13 @@ def _cast(table: SourceTable, column: ColumnSchema) -> pl.Expr:
         parts = parts.list.eval(pl.element().filter(pl.element() != ""))
         return pl.when(text != "").then(parts)
     return pl.when(text != "").then(text)
+
+
+def _with_points(text: pl.Series) -> pl.Series:
+    """Numbers with the decimal comma as those with a point; what may be either stays as it is."""
+    if not text.str.contains(",", literal=True).any() or decimal_mark(text) != ",":
+        return text
+    return numbers(text, ",").cast(pl.String).fill_null(text)
 
 
 def _number(column: ColumnSchema, cell: pl.Expr, kind: pl.DataType, unit: float) -> pl.Expr:

@@ -1,12 +1,16 @@
-"""How a CSV file is written, and its rows as text: whole, lazily or in pieces."""
+"""How a CSV file is written, and its rows as text: whole, lazily or in pieces.
+
+Scenarios, packs, checks and imports read one dialect: the separator and the line of the header are
+found, comments and empty lines are left out, a byte order mark is no part of a name.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -14,28 +18,45 @@ from wattlas.errors import InputError, Problem
 
 ROW = "__row"
 """The number of a row in its file, from 0."""
-MARK = b"\xef\xbb\xbf"
-"""A byte order mark, as spreadsheets write it."""
+MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Byte order marks, as spreadsheets write them."""
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
+SEPARATORS = ",;\t|"
+HEAD_BYTES = 1 << 20
+"""So much of a file is looked at to find out how it is written."""
+HEAD_LINES = 60
+"""A header that comes later than this is not found."""
+MOST_COLUMNS = 5_000
+"""More are no table: a table of hours has a column for each zone at most."""
+
+IsHeader = Callable[[Sequence[str]], bool]
+"""Whether the cells of a line are the names of the columns."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV file is written: UTF-8, with or without a byte order mark, and a header."""
+    """How a CSV file is written."""
 
     separator: str = ","
     comment: str = "#"
     """Lines that begin with it are left out, and so are empty ones."""
+    before: int = 0
+    """Lines above the header: a preamble, comments, empty lines."""
+    encoding: str = "utf-8-sig"
+    names: tuple[str, ...] = ()
+    """The names of the columns, where the file has no line for them."""
 
     @property
     def options(self) -> dict[str, Any]:
         """The dialect as polars takes it. All cells stay text: a zone NO, a stamp, 007."""
+        named = {"has_header": False, "new_columns": list(self.names)} if self.names else {}
         return {
             "infer_schema": False,
             "separator": self.separator,
             "comment_prefix": self.comment,
             "encoding": "utf8",
+            **named,
         }
 
     def holds(self, line: str) -> bool:
@@ -44,10 +65,74 @@ class Dialect:
 
 
 PLAIN = Dialect()
-"""What scenarios, packs and imports are written in."""
+"""What scenarios, packs and most others are written in; the rest is found out."""
 
 
-def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame:
+def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = None) -> Dialect:
+    """How a CSV file is written: `given` is its separator, `wanted` knows the header.
+
+    The header is the first line that is wanted, or the first line of all where none is.
+    """
+    lines, encoding = _head(path)
+    first: Dialect | None = None
+    for number, line in enumerate(lines[:HEAD_LINES]):
+        if not PLAIN.holds(line) or line.lower().startswith("sep="):
+            continue
+        rest = [other for other in lines[number + 1 :] if PLAIN.holds(other)]
+        for separator in [given] if given else _by_likelihood(line, rest):
+            found = Dialect(separator, before=number, encoding=encoding)
+            first = first or found
+            if wanted is None or wanted(cells_of(line, separator)):
+                return found
+    return first or Dialect(encoding=encoding)
+
+
+def _head(path: Path) -> tuple[list[str], str]:
+    """The first lines of a file, and how its letters are written."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8-sig")
+    try:
+        text = head.decode(encoding)
+    except UnicodeDecodeError as fault:
+        cut = len(head) == HEAD_BYTES and fault.start > HEAD_BYTES - 4
+        encoding = encoding if cut else "cp1252"
+        text = head.decode(encoding, errors="ignore" if cut else "replace")
+    return text.splitlines(), encoding
+
+
+def _by_likelihood(line: str, rest: Sequence[str]) -> list[str]:
+    """Separators, that first which cuts the line and the next rows into most cells alike."""
+    widths = {s: len(cells_of(line, s)) for s in SEPARATORS}
+
+    def rank(separator: str) -> tuple[bool, int]:
+        width = widths[separator]
+        alike = all(len(cells_of(row, separator)) == width for row in rest[:3])
+        return (alike and width > 1, width)
+
+    return sorted(SEPARATORS, key=rank, reverse=True)
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """The cells of a line, without the spaces around them."""
+    try:
+        row: list[str] = next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # a cell that is longer than any: not cells of this separator
+        row = line.split(separator)
+    return [cell.strip() for cell in row]
+
+
+def names_all(wanted: Collection[str]) -> IsHeader:
+    """A header that has all these names."""
+    return lambda cells: set(wanted) <= set(cells)
+
+
+def read_frame(
+    path: Path,
+    label: str,
+    wanted: IsHeader | None = None,
+    dialect: Dialect | None = None,
+) -> pl.DataFrame:
     """The rows of a CSV or Parquet file as they stand, with their numbers.
 
     Raises InputError where the file cannot be read; `label` is what messages call it.
@@ -56,41 +141,76 @@ def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame
     if suffix not in (".csv", ".parquet"):
         what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
         raise InputError([Problem("(file)", what, "Convert the table.", label)])
+    if suffix == ".csv":
+        return read_text(path, label, dialect or dialect_of(path, wanted))
     try:
-        if suffix == ".parquet":
-            return pl.read_parquet(path).with_row_index(ROW)
-        skip = _before_header(path, dialect)
-        frame = pl.read_csv(path, skip_lines=skip, **dialect.options)
-        return clean_rows(frame).with_row_index(ROW)
-    except (pl.exceptions.PolarsError, OSError) as fault:
+        return pl.read_parquet(path).with_row_index(ROW)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        what = "cannot be read: it is no Parquet file, or not a whole one"
+        problem = Problem("(file)", what, "Write it again, or give a CSV file.", label)
+        raise InputError([problem]) from None
+
+
+def read_text(path: Path, label: str, dialect: Dialect) -> pl.DataFrame:
+    """The rows of a file of text in a dialect; InputError where they cannot be read."""
+    _check_head(path, label, dialect)
+    source: Path | bytes = path
+    if dialect.encoding not in ("utf-8-sig", "utf-8"):
+        source = path.read_bytes().decode(dialect.encoding, errors="replace").encode()
+    try:
+        frame = pl.read_csv(source, skip_lines=dialect.before, **dialect.options)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as fault:
         raise InputError([unreadable(path, label, str(fault), dialect)]) from None
+    return clean_rows(frame).with_row_index(ROW)
 
 
-def _before_header(path: Path, dialect: Dialect) -> int:
-    """How many lines of a CSV file come before its header; 0 where it has none."""
-    with path.open(encoding="utf-8-sig", errors="replace") as text:
-        return next((n for n, line in enumerate(text) if dialect.holds(line)), 0)
+def _check_head(path: Path, label: str, dialect: Dialect) -> None:
+    """A header that no table has: too wide, or the same name twice."""
+    lines, _ = _head(path)
+    line = lines[dialect.before] if dialect.before < len(lines) else ""
+    if not line.strip():
+        raise InputError([Problem("(file)", "is empty", "Write a header and rows.", label, 1)])
+    if dialect.names:
+        return
+    width = line.count(dialect.separator) + 1
+    at = dialect.before + 1
+    if width > MOST_COLUMNS:
+        what = f"has {'more than ' if len(line) > HEAD_BYTES // 2 else ''}{width:,} columns"
+        fix = f"A table has {MOST_COLUMNS:,} at most. Is it on its side? Turn it."
+        raise InputError([Problem("(header)", what, fix, label, at)])
+    cells = [cell for cell in cells_of(line, dialect.separator) if cell]
+    twice = [name for name in dict.fromkeys(cells) if cells.count(name) > 1]
+    if twice:
+        what = f"the column `{twice[0]}` is there twice"
+        raise InputError([Problem("(header)", what, "Rename or drop one.", label, at)])
 
 
 def clean_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    """What was read of a CSV file, without its empty lines and the spaces around its names."""
+    """What was read of a CSV file, without its empty lines and columns and the spaces of names."""
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
+    nameless = [n for n in frame.columns if not n.strip() or n.startswith("_duplicated")]
+    if nameless:
+        empty = [n for n in nameless if (frame[n].fill_null("").str.strip_chars() == "").all()]
+        frame = frame.drop(empty)
     names = {name: name.strip() for name in frame.columns if name != name.strip()}
     return frame.rename(names) if names else frame
 
 
-def lazy_rows(path: Path, dialect: Dialect = PLAIN) -> pl.LazyFrame:
+def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
     """A table's rows with their numbers, nothing read yet."""
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
-    rows = pl.scan_csv(path, skip_lines=_before_header(path, dialect), **dialect.options)
+    dialect = dialect_of(path, wanted)
+    if dialect.encoding != "utf-8-sig":
+        return read_text(path, str(path), dialect).lazy()
+    rows = pl.scan_csv(path, skip_lines=dialect.before, **dialect.options)
     rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
     return rows.rename(str.strip).with_row_index(ROW)
 
 
-def pieces(path: Path, dialect: Dialect = PLAIN) -> Iterator[pl.DataFrame]:
+def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
-    count = 0
+    dialect, count = dialect_of(path, wanted), 0
     for text in _texts(path, dialect):
         piece = clean_rows(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
         yield piece
@@ -99,11 +219,8 @@ def pieces(path: Path, dialect: Dialect = PLAIN) -> Iterator[pl.DataFrame]:
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """A CSV file in pieces that end with a row; each begins with the header."""
-    comment = dialect.comment.encode()
     with path.open("rb") as file:
-        file.seek(len(MARK) if file.read(len(MARK)) == MARK else 0)
-        lines = (line for line in file if line.strip() and not line.startswith(comment))
-        head, rest = next(lines, b""), b""
+        head, rest = _seek_header(file, dialect), b""
         while block := file.read(PIECE_BYTES):
             rest += block
             cut = rest.rfind(b"\n") + 1
@@ -115,22 +232,52 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
         yield head + rest
 
 
-def line_numbers(path: Path, dialect: Dialect = PLAIN) -> list[int]:
+def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
+    """The line of the header; the file then stands behind it."""
+    mark = next(iter(MARKS))
+    file.seek(len(mark) if file.read(len(mark)) == mark else 0)
+    for _ in range(dialect.before):
+        file.readline()
+    return file.readline()
+
+
+def line_numbers(path: Path, wanted: IsHeader | None = None) -> list[int]:
     """1-based line number of the header and of each row of a CSV file."""
-    with path.open(encoding="utf-8-sig", errors="replace") as text:
-        return [n for n, line in enumerate(text, 1) if dialect.holds(line)]
+    dialect = dialect_of(path, wanted)
+    with path.open(encoding=dialect.encoding, errors="replace") as text:
+        return [n for n, line in enumerate(text, 1) if n > dialect.before and dialect.holds(line)]
 
 
-def unreadable(path: Path, label: str, fault: str, dialect: Dialect = PLAIN) -> Problem:
-    """Why a file is no table, in words of ours where the fault is a common one."""
+def unreadable(path: Path, label: str, fault: str, dialect: Dialect | None = None) -> Problem:
+    """Why a file is no table, in words of ours."""
+    if path.suffix.lower() == ".parquet":
+        fix = "Write it again, or give a CSV file."
+        what = "cannot be read: it is no Parquet file, or not a whole one"
+        return Problem("(file)", what, fix, label)
+    dialect = dialect or dialect_of(path)
     if "empty" in fault:
         return Problem("(file)", "is empty", "Write a header and rows.", label, 1)
-    if "more fields" in fault:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            lines = (line for line in text if dialect.holds(line))
-            widths = [len(row) for row in csv.reader(lines, delimiter=dialect.separator)]
-        for line, width in zip(line_numbers(path, dialect), widths, strict=False):
-            if width > widths[0]:
-                what = f"has {width} cells where the header has {widths[0]}"
-                return Problem("(row)", what, "Quote text that holds a comma.", label, line)
-    return Problem("(file)", f"cannot be read: {fault.splitlines()[0]}", "Fix the file.", label)
+    if "more fields" in fault or "ragged" in fault:
+        uneven = _uneven(path, dialect)
+        if uneven is not None:
+            what = f"has {uneven[1]} cells where the header has {uneven[2]}"
+            fix = "Quote text that holds the separator, or a mark of thousands."
+            return Problem("(row)", what, fix, label, uneven[0])
+    what = "it cannot be read as rows of cells"
+    fix = "Look for a quote that is not closed, and save it as CSV in UTF-8."
+    return Problem("(file)", what, fix, label)
+
+
+def _uneven(path: Path, dialect: Dialect) -> tuple[int, int, int] | None:
+    """Line and width of the first row that is wider than the header, and the header's width."""
+    width = len(dialect.names)
+    with path.open(encoding=dialect.encoding, newline="", errors="replace") as text:
+        for number, line in enumerate(text, 1):
+            if number <= dialect.before or not dialect.holds(line):
+                continue
+            cells = len(cells_of(line, dialect.separator))
+            if not width:
+                width = cells
+            elif cells > width:
+                return number, cells, width
+    return None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from wattlas.data.reader.dialect import ROW, line_numbers, read_frame
+from wattlas.data.reader.dialect import ROW, IsHeader, line_numbers, read_frame
+from wattlas.data.reader.matrix import unpivoted
 from wattlas.data.reader.stretch import Stretch, rows_within
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.yaml_lines import FileLine, dotted
@@ -42,7 +43,7 @@ class SourceTable:
     @cached_property
     def _lines(self) -> list[int]:
         csv = self.path is not None and self.path.suffix.lower() == ".csv"
-        return line_numbers(self.path) if csv and self.path is not None else []
+        return line_numbers(self.path, header_of(self.schema)) if csv and self.path else []
 
     def place(self, row: int | None) -> FileLine:
         """File and line of a row (0-based); the head of the file for None."""
@@ -88,8 +89,17 @@ def read_table(
     if not path.is_file():
         what = missing or Problem("(file)", "there is no such file", "Check the path.", label)
         raise InputError([what])
-    frame = None if stretch is None else rows_within(path, label, stretch)
-    return source_of(read_frame(path, label) if frame is None else frame, schema, label, path)
+    wanted = header_of(schema)
+    frame = None if stretch is None else rows_within(path, label, stretch, wanted)
+    if frame is None:
+        frame = unpivoted(read_frame(path, label, wanted), schema)
+    return source_of(frame, schema, label, path)
+
+
+def header_of(schema: TableSchema) -> IsHeader:
+    """Knows the header of a table by the names of its key."""
+    groups = [{name, *schema[name].also} for name in schema.key]
+    return lambda cells: all(group & set(cells) for group in groups)
 
 
 def source_of(

@@ -1,14 +1,62 @@
-"""Time stamps: text or times of a file → instants in UTC."""
+"""Time stamps: text, numbers or times of a file → instants in UTC, or what a clock shows.
+
+A stamp says its zone by `Z`, an offset or a mark such as `CEST`; what does not is a wall time.
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import polars as pl
 
 INSTANT = pl.Datetime("us", "UTC")
-ZONED = ("%Y-%m-%dT%H:%M:%S%#z", "%Y-%m-%d %H:%M:%S%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M%#z")
-"""Stamps that say their zone, by `Z`, `UTC` or an offset; the commonest first."""
-WALL = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
-"""Stamps that do not: what a clock shows somewhere."""
+WALL = pl.Datetime("us")
+ISO = "%Y-%m-%dT%H:%M:%S%#z"
+"""The commonest stamp that says its zone."""
+Order = Literal["day-first", "month-first"]
+MARKS: dict[str, float] = {
+    "Z": 0,
+    "UTC": 0,
+    "GMT": 0,
+    "WET": 0,
+    "WEST": 1,
+    "CET": 1,
+    "CEST": 2,
+    "EET": 2,
+    "EEST": 3,
+    "EST": -5,
+    "EDT": -4,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "AEST": 10,
+    "AEDT": 11,
+    "JST": 9,
+    "KST": 9,
+    "NZST": 12,
+    "NZDT": 13,
+}
+"""Marks of one meaning and their offsets, h; BST, CST and IST have several and are not read."""
+EPOCHS = {"s": 10, "ms": 13, "us": 16, "ns": 19}
+"""Digits of a time since 1970 between 2001 and 2286."""
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_DATE = (
+    r"(?:(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"
+    r"|(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})[-/.](?P<y2>\d{4})"
+    r"|(?P<y3>(?:19|20)\d{2})(?P<m3>\d{2})(?P<d3>\d{2})"
+    rf"|(?P<n4>{_MONTHS})[a-z]*\.? +(?P<d4>\d{{1,2}}),? +(?P<y4>\d{{4}})"
+    rf"|(?P<d5>\d{{1,2}})[- ](?P<n5>{_MONTHS})[a-z]*\.?[- ](?P<y5>\d{{4}}))"
+)
+_TIME = (
+    r"(?:(?:[ t,_]+|^)?(?P<h>\d{1,2})(?::?(?P<mi>\d{2})(?::?(?P<s>\d{2})(?:[.,]\d+)?)?)?"
+    r"(?: *(?P<half>[ap])\.?m\.?)?)?"
+)
+_ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|utc *[+-]\d{1,2}(?::?\d{2})?)?\)?"
+FORM = rf"(?i)^\s*{_DATE}{_TIME}{_ZONE}\s*$"
+RANGE = r"\s+(?:-|–|to)\s+"
+"""Between the beginning and the end of a period."""
 
 
 def instant(kind: pl.DataType, name: str) -> pl.Expr:
@@ -26,23 +74,127 @@ def zoned(column: pl.Expr) -> pl.Expr:
 
 
 def _zoned(stamps: pl.Series) -> pl.Series:
-    """Most files are in the first form throughout: the others are tried on what is left alone."""
+    """Most files are in the commonest form throughout: what is left alone is taken apart."""
     text = stamps.str.strip_chars()
-    instants = text.str.strptime(INSTANT, ZONED[0], strict=False)
+    instants = text.str.strptime(INSTANT, ISO, strict=False)
     if instants.null_count() == text.null_count():
         return instants
-    text = text.str.replace(" ?UTC$", "Z").str.replace(r"\.\d+", "")
-    for form in ZONED:
-        instants = instants.fill_null(text.str.strptime(INSTANT, form, strict=False))
-    return instants
+    return instants.fill_null(parsed(text)["instant"])
 
 
-def wall(column: pl.Expr) -> pl.Expr:
-    """ISO 8601 text without an offset as a time without a zone; others become null."""
-    text = column.str.strip_chars().str.replace(r"\.\d+$", "")
-    return pl.coalesce(text.str.to_datetime(form, time_unit="us", strict=False) for form in WALL)
+def parsed(stamps: pl.Series, order: Order | None = None) -> pl.DataFrame:
+    """Text as `instant` (UTC; null where no zone is said), `wall` and `mark`, row by row.
+
+    `mark` is a zone's name that has several meanings or none known. Of a range the beginning is
+    read. Dates such as 1/5/2024 are null without `order`; dots mean day first. Each distinct text
+    is taken apart once.
+    """
+    unique = stamps.unique().drop_nulls()
+    known = pl.DataFrame({"text": unique}).with_columns(
+        pl.col("text").map_batches(lambda s: _parts(s, order), is_elementwise=True).alias("p")
+    )
+    rows = pl.DataFrame({"text": stamps}).join(known, on="text", how="left", maintain_order="left")
+    return rows.select(pl.col("p").struct.unnest())
 
 
-def says_zone(column: pl.Expr) -> pl.Expr:
-    """Whether text ends with a zone."""
-    return column.str.contains(r"(Z|UTC|[+-]\d\d:?\d\d)$")
+def _parts(text: pl.Series, order: Order | None) -> pl.Series:
+    """A struct of instant, wall time and mark of each text."""
+    first = text.str.replace(RANGE + ".*$", "").str.strip_chars()
+    groups = first.str.extract_groups(FORM).struct.unnest().with_row_index("__n")
+    day_first = (pl.col("sep") == ".") if order is None else pl.lit(order == "day-first")
+    ordered = (pl.col("sep") == ".") | pl.lit(order is not None)
+    a, b = pl.col("a"), pl.col("b")
+    month_names = [pl.col(n).str.to_lowercase().str.slice(0, 3) for n in ("n4", "n5")]
+    number = {name: str(n) for n, name in enumerate(_MONTHS.split("|"), 1)}
+    named = [n.replace_strict(number, default=None, return_dtype=pl.String) for n in month_names]
+    month = pl.when(day_first).then(b).otherwise(a)
+    day = pl.when(day_first).then(a).otherwise(b)
+    hour = pl.col("h").cast(pl.Int32).fill_null(0)
+    half = pl.col("half").str.to_lowercase()
+    hour = pl.when(half.is_null()).then(hour).otherwise(hour % 12 + 12 * (half == "p").cast(int))
+    sound_half = half.is_null() | pl.col("h").cast(pl.Int32).is_between(1, 12)
+    midnight = (hour == 24) & (pl.col("mi").cast(pl.Int32).fill_null(0) == 0)
+    fields = groups.with_columns(
+        year=pl.coalesce("y", "y2", "y3", "y4", "y5").cast(pl.Int32),
+        month=pl.coalesce("m", pl.when(ordered).then(month), "m3", *named).cast(pl.Int32),
+        day=pl.coalesce("d", pl.when(ordered).then(day), "d3", "d4", "d5").cast(pl.Int32),
+        hour=pl.when(sound_half).then(pl.when(midnight).then(0).otherwise(hour)),
+        minute=pl.col("mi").cast(pl.Int32).fill_null(0),
+        second=pl.col("s").cast(pl.Int32).fill_null(0),
+        later=midnight.cast(pl.Int32),
+        zone=pl.col("zone").str.to_uppercase(),
+    )
+    sound = (
+        pl.col("month").is_between(1, 12)
+        & pl.col("day").is_between(1, 31)
+        & pl.col("hour").is_between(0, 23)
+        & pl.col("minute").is_between(0, 59)
+        & pl.col("second").is_between(0, 59)
+    )
+    date = pl.format(
+        "{}-{}-{} {}:{}:{}",
+        "year",
+        *(pl.col(n).cast(pl.String).str.zfill(2) for n in ("month", "day", "hour")),
+        *(pl.col(n).cast(pl.String).str.zfill(2) for n in ("minute", "second")),
+    ).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    made = fields.with_columns(
+        wall=pl.when(sound).then(date + pl.duration(days=pl.col("later"))), shift=_offset_s()
+    )
+    return made.select(
+        pl.struct(
+            instant=(pl.col("wall") - pl.duration(seconds="shift")).dt.replace_time_zone("UTC"),
+            wall="wall",
+            mark=pl.when(pl.col("shift").is_null()).then("zone"),
+        ).alias("p")
+    )["p"]
+
+
+def _offset_s() -> pl.Expr:
+    """Offset that the text of a zone says, s; null where it says none."""
+    text = pl.col("zone").str.replace(r"^UTC *([+-])", "$1")
+    sign = pl.when(text.str.starts_with("-")).then(-1).otherwise(1)
+    hours = text.str.extract(r"^[+-](\d{1,2})").cast(pl.Int64)
+    minutes = text.str.extract(r"^[+-]\d{1,2}:?(\d{2})$").cast(pl.Int64).fill_null(0)
+    seconds = {name: round(h * 3600) for name, h in MARKS.items()}
+    named = text.replace_strict(seconds, default=None, return_dtype=pl.Int64)
+    return pl.coalesce(named, sign * (hours * 3600 + minutes * 60))
+
+
+def epochs(stamps: pl.Series) -> pl.Series | None:
+    """Whole numbers, or text of them, as UTC: seconds, ms, µs or ns since 1970, told by size.
+
+    None where they are anything else; ten digits that begin with 20 and are a date and an hour
+    are that.
+    """
+    text = stamps.drop_nulls().cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "")
+    if text.is_empty():
+        return None
+    digits = text.str.len_chars()
+    width = int(digits.to_numpy().max())
+    unit = next((u for u, d in EPOCHS.items() if d == width), None)
+    whole = text.str.contains(r"^\d+$").all() and (digits == width).all()
+    if unit is None or not whole:
+        return None
+    if width == EPOCHS["s"] and text.str.contains(r"^20\d\d(0\d|1[0-2])[0-3]\d[0-2]\d$").all():
+        return None
+    count = stamps.cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64)
+    scale = {"s": 1_000_000, "ms": 1_000, "us": 1}.get(unit)
+    us = count * scale if scale else count // 1_000
+    return us.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def order_of(stamps: pl.Series) -> Order | Literal["open", "both"] | None:
+    """Which comes first in dates such as 1/5/2024: None where there are none of this kind.
+
+    `open` where no date settles it, `both` where some contradict others.
+    """
+    text = stamps.drop_nulls().unique()
+    groups = text.str.extract_groups(r"^\s*(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.]\d{4}")
+    parts = groups.struct.unnest().drop_nulls()
+    if parts.is_empty():
+        return None
+    day = (parts["a"].cast(pl.Int32) > 12).any() or (parts["s"] == ".").any()
+    month = (parts["b"].cast(pl.Int32) > 12).any()
+    if day and month:
+        return "both"
+    return "day-first" if day else "month-first" if month else "open"

@@ -1,0 +1,189 @@
+"""Stamps of a file → instants, once it is known what they mean."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from wattlas.data.importers.files import Raw
+from wattlas.data.importers.walls import Clock, dated, dates_of, hour_texts, walls_of
+from wattlas.data.reader.stamps import INSTANT
+from wattlas.data.schema.hours import TIME
+from wattlas.data.steps import HOUR_MIN
+from wattlas.errors import InputError
+
+ORDER = "__in_file"
+SERIES = "__of"
+TRUE = ("y", "yes", "true", "1", "j")
+
+
+def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
+    """The beginning of each row's period, UTC, and notes. Raises InputError for what is no time."""
+    if file.columns.hour is not None and clock.numbers == "counted":
+        return _counted(file, clock), []
+    rows = walls_of(file, clock).with_columns(_series(file), _second(file))
+    if file.columns.hour is not None and clock.numbers == "clock":
+        rows = rows.with_columns(_with_hours(file, clock), instant=pl.lit(None, INSTANT))
+    notes = []
+    said = rows["instant"].is_not_null()
+    if said.all() and clock.zone_by_option:
+        notes.append("`--time-zone` was not needed: the stamps say their zone")
+    if not said.any() and not clock.zone_is_given:
+        notes.append("stamps without a zone were taken as UTC")
+    step = 0 if clock.stamps != "end" else clock.step_min or _wall_step(rows)
+    shift = pl.duration(minutes=step)
+    begins = file.columns.hour is not None and clock.numbers == "clock"
+    local = _localised(rows, file, clock, 0 if begins else step)
+    time = pl.when(said).then(pl.col("instant") - shift).otherwise(local)
+    found = rows.with_columns(time.alias(TIME))[TIME]
+    _refuse_unread(file, clock, rows, found)
+    return found, notes
+
+
+def _series(file: Raw) -> pl.Expr:
+    """What a row is about: the same stamp of another series is no repeated hour."""
+    keys = [k for k in file.columns.keys if k]
+    cells = [file.frame[k].cast(pl.String).fill_null("") for k in keys]
+    text = pl.lit("") if not cells else pl.concat_str([pl.lit(c) for c in cells], separator="/")
+    return text.alias(SERIES)
+
+
+def _second(file: Raw) -> pl.Expr:
+    """Whether a row says that it is the second of two equal hours; null where it does not say."""
+    if file.columns.repeated is None:
+        return pl.lit(None, pl.Boolean).alias("second")
+    flag = file.frame[file.columns.repeated].cast(pl.String).str.to_lowercase()
+    return pl.lit(flag.is_in(list(TRUE))).alias("second")
+
+
+def _with_hours(file: Raw, clock: Clock) -> pl.Expr:
+    """Wall time of the beginning of a period whose hour a clock shows."""
+    n = hour_texts(file).cast(pl.Int64)
+    minutes = (n - int(clock.stamps == "end")) * (
+        HOUR_MIN if file.columns.interval else int(clock.step_min or HOUR_MIN)
+    )
+    if file.columns.interval is not None:
+        part = file.frame[file.columns.interval].cast(pl.Int64)
+        minutes = minutes + (part - 1) * int(clock.step_min or HOUR_MIN)
+    return (pl.col("wall").dt.truncate("1d") + pl.duration(minutes=pl.lit(minutes))).alias("wall")
+
+
+def _counted(file: Raw, clock: Clock) -> pl.Series:
+    """Periods counted from local midnight: days of 23 and 25 hours come out right."""
+    rows = dated(file, clock)
+    midnight = rows["day"].dt.replace_time_zone(
+        clock.zone, ambiguous="earliest", non_existent="null"
+    )
+    n = rows["n"] - int(clock.stamps == "end")
+    made = pl.DataFrame({"day": midnight.dt.convert_time_zone("UTC"), "n": n}).select(
+        pl.col("day") + pl.duration(minutes=pl.col("n") * int(clock.step_min or HOUR_MIN))
+    )
+    found = made.to_series().cast(INSTANT)
+    _refuse_unread(file, clock, rows.rename({"day": "wall"}), found)
+    return found
+
+
+def _wall_step(rows: pl.DataFrame) -> int:
+    """The commonest distance between neighbouring stamps of a series, minutes."""
+    walls = rows.select(SERIES, t=pl.coalesce(pl.col("instant").dt.replace_time_zone(None), "wall"))
+    walls = walls.drop_nulls().unique().sort(SERIES, "t")
+    gaps = walls.select((pl.col("t").diff().over(SERIES)).dt.total_minutes()).to_series()
+    gaps = gaps.filter(gaps > 0)
+    return int(gaps.mode().min()) if len(gaps) else HOUR_MIN  # type: ignore[arg-type]
+
+
+def _localised(rows: pl.DataFrame, file: Raw, clock: Clock, step: int) -> pl.Expr:
+    """Wall times of a zone as the beginning of their periods, UTC.
+
+    Where stamps end periods, a clock may call the end by what it shows then, or by the hour after
+    the one that it showed at the beginning: days on which it changes tell the two apart.
+    """
+    if step == 0:
+        return pl.lit(_as_utc(rows, file, clock))
+    shown = _as_utc(rows, file, clock)
+    back = rows.with_columns(pl.col("wall") - pl.duration(minutes=step))
+    called = _as_utc(back, file, clock)
+    after = shown.dt.offset_by(f"-{step}m")
+    return pl.lit(called if _faults(rows, called) < _faults(rows, after) else after)
+
+
+def _faults(rows: pl.DataFrame, times: pl.Series) -> int:
+    """How many rows are no time, or the time of another row of their series."""
+    again = rows.select(SERIES).with_columns(t=times)
+    return int(times.null_count() + again.is_duplicated().sum())
+
+
+def _as_utc(rows: pl.DataFrame, file: Raw, clock: Clock) -> pl.Series:
+    """Wall times → UTC; of an hour that comes twice the flag, the mark or the order tells which."""
+    walls = rows.with_row_index(ORDER)
+    first, last = (
+        walls["wall"].dt.replace_time_zone(clock.zone, ambiguous=which, non_existent="null")
+        for which in ("earliest", "latest")
+    )
+    utc = [t.dt.convert_time_zone("UTC").cast(INSTANT) for t in (first, last)]
+    twice = (utc[0] != utc[1]).fill_null(False)
+    if not twice.any():
+        return utc[0]
+    summer = first.dt.strftime("%Z").str.to_uppercase()
+    turn = pl.int_range(pl.len()).over(SERIES, "wall")
+    back = _runs_back(walls, file, twice)
+    chosen = walls.with_columns(
+        a=utc[0], b=utc[1], turn=turn, back=back, count=pl.len().over(SERIES, "wall")
+    ).with_columns(
+        later=pl.coalesce(
+            "second",
+            pl.when(pl.col("mark").is_not_null()).then(pl.col("mark") != pl.lit(summer)),
+            pl.when("back").then(pl.col("turn") < pl.col("count") - 1),
+            pl.col("turn") > 0,
+        )
+    )
+    return chosen.select(pl.when("later").then("b").otherwise("a")).to_series()
+
+
+def _runs_back(walls: pl.DataFrame, file: Raw, twice: pl.Series) -> pl.Series:
+    """Whether the rows of each series run from late to early; those in no order are refused."""
+    ahead = pl.col("wall").diff().over(SERIES).dt.total_minutes()
+    # Whole days tell: within the doubled hour even ordered stamps step back once.
+    steps = walls.with_columns(up=ahead > HOUR_MIN * 2, down=ahead < -HOUR_MIN * 2, d=ahead)
+    counts = steps.group_by(SERIES, maintain_order=True).agg(
+        up=(pl.col("d") > 0).sum(), down=(pl.col("d") < 0).sum()
+    )
+    both = walls.select(SERIES).join(counts, on=SERIES, how="left", maintain_order="left")
+    few = 0.2
+    total = both["up"] + both["down"]
+    mixed = (pl.Series(both["up"] / total) > few) & (pl.Series(both["down"] / total) > few)
+    told = walls["second"].is_not_null() | walls["mark"].is_not_null()
+    many = walls.select(pl.len().over(SERIES, "wall")).to_series() > 1
+    if (mixed & twice & many & ~told & (total > 3)).any():
+        what = "an hour comes twice in autumn, and rows in no order do not tell which is which"
+        fix = "Sort the rows by time, or name a flag with `--repeated-column`."
+        raise InputError([file.problem("+".join(file.columns.time), what, fix)])
+    return both["down"] > both["up"]
+
+
+def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series) -> None:
+    """One problem for all stamps that are no time, or no time of the zone."""
+    if not found.null_count():
+        return
+    where, stamps = "+".join(file.columns.time), dates_of(file).cast(pl.String)
+    no_time = found.is_null() & rows["wall"].is_null()
+    skipped = found.is_null() & ~no_time
+    problems = []
+    if no_time.any():
+        first = ", ".join(map(str, stamps.filter(no_time).unique(maintain_order=True).head(3)))
+        what = f"{_stamps(no_time)} no time that is known, the first: {first}"
+        fix = (
+            "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
+            "and an hour in two columns take --hour-column."
+        )
+        problems.append(file.problem(where, what, fix))
+    if skipped.any():
+        first = ", ".join(map(str, stamps.filter(skipped).unique(maintain_order=True).head(3)))
+        what = f"{_stamps(skipped)} no time of the zone {clock.zone}, the first: {first}"
+        fix = "Its clock skips that hour in spring: check --time-zone, or --stamps end."
+        problems.append(file.problem(where, what, fix))
+    raise InputError(problems)
+
+
+def _stamps(which: pl.Series) -> str:
+    count = int(which.sum())
+    return "1 stamp is" if count == 1 else f"{count:,} stamps are"

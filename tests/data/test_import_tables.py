@@ -1,0 +1,132 @@
+"""Imports beside price and average carbon: marginal hours, demand, capacity, pairs of places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from wattlas.data.importers import Layout, Rules, read_files
+from wattlas.data.importers.recipes import layout_of
+from wattlas.data.pack_checks import check_path
+from wattlas.data.pack_import import ImportResult, import_hours
+from wattlas.errors import InputError, UsageError
+
+
+def bring(folder: Path, layout: Layout, *lines: str, rules: Rules | None = None) -> ImportResult:
+    """Import lines into the pack in a folder."""
+    file = folder.parent / "t.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return import_hours(read_files([file], layout), folder, rules)
+
+
+def test_marginal_hours_go_beside_the_average(tmp_path: Path) -> None:
+    """They fill their own column; an average in hours asks for hours of them, finer is cut."""
+    pack = tmp_path / "pack"
+    average = ["t,QQ", *[f"2024-06-01T0{h}:00Z,{100 + h}" for h in range(3)]]
+    bring(pack, Layout("carbon", time_column="t"), *average)
+    halves = ["t,QQ", *[f"2024-06-01T0{i // 2}:{i % 2 * 30:02d}Z,{400 + i}" for i in range(6)]]
+    marginal = Layout("marginal", time_column="t")
+    with pytest.raises(InputError, match="steps of 30 min, average_g_per_kwh beside it in 60"):
+        bring(pack, marginal, *halves, rules=Rules(keep_steps=True))
+    bring(pack, marginal, *halves, rules=Rules(average=True))
+    frame = pl.read_parquet(pack / "carbon.parquet")
+    assert frame["average_g_per_kwh"].to_list() == [100, 101, 102]
+    assert frame["marginal_g_per_kwh"].to_list() == [400.5, 402.5, 404.5]
+    assert check_path(str(pack)).problems == ()
+    fine = tmp_path / "fine"
+    bring(fine, Layout("carbon", time_column="t"), *halves, rules=Rules(keep_steps=True))
+    bring(fine, marginal, *average)
+    assert pl.read_parquet(fine / "carbon.parquet")["marginal_g_per_kwh"].to_list() == [
+        *(100, 100, 101, 101, 102, 102)
+    ]
+
+
+def test_demand_is_imported(tmp_path: Path) -> None:
+    """By metro and class; counts of a step become requests per hour."""
+    layout = Layout("demand", time_column="t", zone_column="city", class_column="kind",
+                    value_column="n", unit="requests")  # fmt: skip
+    rows = [f"2024-06-01T00:{m:02d}Z,{c},A,{n}" for c, n in (("x", 2), ("y", 5)) for m in (0, 30)]
+    rules = Rules(average=True, per_step=True)
+    bring(tmp_path / "p", layout, "t,city,kind,n", *rows, rules=rules)
+    frame = pl.read_parquet(tmp_path / "p" / "demand.parquet")
+    assert frame.drop("time_utc").rows() == [("x", "A", 4.0), ("y", "A", 10.0)]
+    wide = Layout("demand", time_column="t", klass="A", unit="requests/s")
+    bring(tmp_path / "w", wide, "t,x,y", "2024-06-01T00:00Z,1,2")
+    assert pl.read_parquet(tmp_path / "w" / "demand.parquet")["requests_per_h"].sum() == 10_800
+    with pytest.raises(InputError, match="which metro and which class"):
+        bring(tmp_path / "n", Layout("demand", time_column="t"), "t,x,y", "2024-06-01T00:00Z,1,2")
+
+
+def test_capacity_is_imported(tmp_path: Path) -> None:
+    """A column per region; a negative number is refused."""
+    layout = Layout("capacity", time_column="t")
+    bring(tmp_path / "p", layout, "t,oslo", "2024-06-01T00:00Z,12", "2024-06-01T01:00Z,8")
+    assert check_path(str(tmp_path / "p")).problems == ()
+    with pytest.raises(InputError, match="reserved_gpu is negative in 1 hour"):
+        bring(tmp_path / "n", layout, "t,oslo", "2024-06-01T00:00Z,-1")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("from,east,west", "east,,70.5", "west,71 ms,-"),
+        ("node,region,rtt_ms", "east,west,70.5", "west,east,71"),
+        ("region,target,ping", "east,west,70.5", "west,east,71", "west,west,n/a"),
+    ],
+)
+def test_round_trips_as_a_matrix_or_a_list(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """Both forms give the same pairs; cells without a figure are left out and told."""
+    layout = Layout("rtt")
+    if "ping" in lines[0]:
+        layout = Layout("rtt", zone_column="region", class_column="target", value_column="ping")
+    result = bring(tmp_path / "p", layout, *lines)
+    frame = pl.read_csv(tmp_path / "p" / "rtt_node_region.csv")
+    rows = frame.sort("node").rows()
+    assert rows == [("east", "west", 70.5, "measured"), ("west", "east", 71.0, "measured")]
+    assert result.manifest.time is None
+    assert bool(result.notes) is ("node" not in lines[0])
+
+
+def test_egress_is_imported_and_replaced(tmp_path: Path) -> None:
+    """In cents as well; another price of a pair needs `overwrite`."""
+    layout = Layout("egress", unit="usct/gb")
+    bring(tmp_path / "p", layout, "node,oslo,austin", "fra,2,9")
+    frame = pl.read_csv(tmp_path / "p" / "egress.csv")
+    assert dict(zip(frame["region"], frame["egress_usd_per_gb"], strict=True)) == {
+        "oslo": 0.02,
+        "austin": 0.09,
+    }
+    with pytest.raises(InputError, match="1 of its pairs with other values"):
+        bring(tmp_path / "p", layout, "node,oslo", "fra,3")
+    with pytest.raises(InputError, match="given twice"):
+        bring(tmp_path / "n", layout, "node,oslo", "fra,3", "fra,4")
+
+
+def test_names_rows_and_zones_are_chosen(tmp_path: Path) -> None:
+    """`rename` gives our names, `only` keeps zones, `where` rows; what is not there is told."""
+    lines = ("t,area,market,p", "2024-06-01T00:00Z,10Y,DA,1", "2024-06-01T00:00Z,10Y,ID,2",
+             "2024-06-01T00:00Z,11Z,DA,3")  # fmt: skip
+    base = {"table": "price", "time_column": "t", "zone_column": "area", "value_column": "p"}
+    layout = layout_of("plain", **base, rename={"10Y": "FR"}, only=("FR",), where={"market": "DA"})
+    bring(tmp_path / "p", layout, *lines)
+    frame = pl.read_parquet(tmp_path / "p" / "price.parquet")
+    assert frame.drop("time_utc").rows() == [("FR", 1.0)]
+    for fields, words in (
+        ({"only": ("DE",)}, "no zone `DE`"),
+        ({"where": {"market": "X"}}, "no row"),
+    ):
+        with pytest.raises(InputError, match=words):
+            bring(tmp_path / "n", layout_of("plain", **{**base, **fields}), *lines)
+    with pytest.raises(InputError, match="no `11Y` is in the files"):
+        bring(tmp_path / "n", layout_of("plain", **base, rename={"11Y": "FR"}), *lines)
+    needless = layout_of(
+        "plain", **base, time_zone="Europe/Paris", dates="day-first", only=("11Z",)
+    )
+    assert [n for n in bring(tmp_path / "q", needless, *lines).notes if "not needed" in n] == [
+        "`--time-zone` was not needed: the stamps say their zone",
+        "`--dates` was not needed: no date has the form 1/5/2024",
+    ]
+    with pytest.raises(UsageError, match="give one of the two"):
+        layout_of("plain", **base, zone="FR")
