@@ -51,7 +51,6 @@ def test_the_span_may_be_given(tmp_path: Path) -> None:
         (HEAD + rows("A", [1, 2]) + rows("A", [1]), "is given 2 times"),
         (HEAD + rows("A", [1, 2, 3]) + rows("B", [1, 2]), "lacks 1 of 3 hours"),
         (HEAD + "2023-03-01 00:00,A,3\n", "wanted a time with its zone"),
-        ((HEAD + rows("A", [1, 2])).replace(",", ";"), "separated by semicolons"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:

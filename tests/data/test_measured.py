@@ -287,7 +287,6 @@ def test_several_results_of_one_file(tmp_path: Path) -> None:
         ("d.csv", "x,y\n1,2\n", "in no layout that is known"),
         ("e.csv", "point,variant\na,b\n", "is a table of points already"),
         ("f.txt", "x", "ends in `.txt`"),
-        ("g.csv", ZEUS.replace(",", ";"), "separated by semicolons"),
         ("h.json", json.dumps({**BENCH, "duration": 0}), "is 0, wanted a number above 0"),
         ("i.json", json.dumps({**BENCH, "completed": "many"}), "is `many`, wanted a number"),
         ("j.json", None, "is not there"),

@@ -13,7 +13,7 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema.workload import CHOICES
-from wattlas.data.table_form import refuse_file, refuse_form
+from wattlas.data.table_form import refuse_form
 from wattlas.errors import InputError, Problem
 from wattlas.model.choices import ATTRIBUTES, Choices, Fault, faults, range_faults, task_faults
 
@@ -30,7 +30,6 @@ def read_choices(path: str | Path) -> Choices:
     Raises InputError with every cell, task and respondent that is wrong, by file and line.
     """
     file = Path(path)
-    refuse_file(file, str(path), CHOICES)
     fix = "Give a table of choices in CSV or Parquet."
     missing = Problem("(file)", "is not there", fix, str(path))
     return _choices(read_table(file, CHOICES, str(path), missing))

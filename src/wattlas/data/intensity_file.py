@@ -11,7 +11,6 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.source import read_table
 from wattlas.data.schema.hours import CARBON, TIME
 from wattlas.data.series import on_grid, time_range, time_step_h
-from wattlas.data.table_form import refuse_file
 from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Hours
 
@@ -35,7 +34,6 @@ def read_intensities(path: str | Path, hours: Hours | None = None) -> Intensitie
     cannot be read or are below 0, hours that a zone lacks or has twice.
     """
     file = Path(path)
-    refuse_file(file, str(path), CARBON)
     fix = "Give hourly intensities in CSV or Parquet."
     missing = Problem(str(path), "there is no such file", fix)
     table = read_table(file, CARBON, str(path), missing)

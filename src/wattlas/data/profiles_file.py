@@ -20,7 +20,7 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable, read_table, source_of
 from wattlas.data.schema.workload import LEVEL, POINTS, PROFILES, VISION
 from wattlas.data.schema_facts import Points
-from wattlas.data.table_form import refuse_file, refuse_form
+from wattlas.data.table_form import refuse_form
 from wattlas.data.vision_file import is_vision, vision_points
 from wattlas.data.yaml_lines import Document
 from wattlas.errors import InputError, Problem
@@ -69,7 +69,6 @@ def profiles_table(source: str | Path, base: Path | None = None) -> SourceTable:
     if path.is_file() or path.suffix.lower() in (".csv", ".parquet"):
         fix = "Give a CSV or Parquet file, or a pack by its name or folder."
         missing = Problem(str(source), "there is no such file", fix)
-        refuse_file(path, str(source), PROFILES)
         if path.suffix.lower() in JSONS:
             what = f"ends in `{path.suffix}`, wanted a table of points"
             raise InputError([Problem("(file)", what, MAKE, str(source))])

@@ -15,7 +15,6 @@ import polars as pl
 from wattlas.data.measured.layouts import LAYOUTS, Field, Layout
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.schema.workload import POINTS
-from wattlas.data.table_form import refuse_file
 from wattlas.errors import InputError, Problem
 
 TABLES = (".csv", ".parquet")
@@ -64,7 +63,6 @@ class Opened:
 def open_file(path: Path, layout: str = "") -> Opened:
     """A file of measurements in a layout, or in the one that it shows. Raises InputError."""
     label, suffix = str(path), path.suffix.lower()
-    refuse_file(path, label, POINTS)
     if not path.is_file():
         raise InputError([Problem("(file)", "is not there", "Check the path.", label)])
     if suffix in JSONS:
