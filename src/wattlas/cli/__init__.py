@@ -28,6 +28,7 @@ VERBS = {
     "frontier": "Say what each millisecond of latency budget is worth.",
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
+    "export": "Write the best fixed table of shares as weights for a gateway.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
 }

@@ -28,3 +28,10 @@ def _column(values: Sequence[Any] | np.ndarray) -> Any:
     if array is not None and array.dtype.kind == "M":
         return array.astype("datetime64[ms]")
     return values
+
+
+def with_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Times as `2023-01-01T00:00:00Z`, as they stand in every file of Wattlas."""
+    import polars as pl
+
+    return rows.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))

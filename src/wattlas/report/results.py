@@ -124,13 +124,13 @@ def open_results(folder: str | Path) -> Results:
     return Results(meta=meta, tables=tables, folder=source)
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str, executable: bool = False) -> Path:
     """Write a text file whole: to a temporary name beside it, then renamed."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        _publish(temporary, path)
+        _publish(temporary, path, 0o777 if executable else 0o666)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -154,11 +154,11 @@ def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | N
     return path
 
 
-def _publish(temporary: str, path: Path) -> None:
+def _publish(temporary: str, path: Path, mode: int = 0o666) -> None:
     # mkstemp makes files that only their owner can read; a result is meant to be shared.
     umask = os.umask(0)
     os.umask(umask)
-    os.chmod(temporary, 0o666 & ~umask)
+    os.chmod(temporary, mode & ~umask)
     os.replace(temporary, path)
 
 

@@ -1,0 +1,118 @@
+"""What an export says: the shares, what they keep of the saving, what to know of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
+from wattlas.studies.export.rounding import TOTAL, worst_rounding
+from wattlas.studies.export.weights import Rule, Weights
+from wattlas.studies.labels import POLICY_LABELS
+from wattlas.studies.meta import totals_dict
+from wattlas.units import KG_PER_T
+
+MOST_METROS = 3
+"""Metros that a row of the listing names."""
+
+
+def weights_table(weights: Weights, node: str | None = None) -> Table:
+    """One row per share above 0: of which class, node and metro, to which region and point.
+
+    By hour there is a column `utc_hour`, 0..23, in which a step begins.
+    """
+    rows = [
+        {
+            **({"utc_hour": hour} if weights.by_hour else {}),
+            "class": rule.klass, "node": rule.node, "metro": metro,
+            "region": region, "point": point, "share": float(share),
+        }
+        for rule in weights.at(node)
+        for hour in range(weights.hours)
+        for metro in rule.metros
+        for (region, point), share in zip(rule.places, rule.share[hour], strict=True)
+        if share > 0
+    ]  # fmt: skip
+    names = ["class", "node", "metro", "region", "point", "share"]
+    return table_of(rows, ["utc_hour", *names] if weights.by_hour else names)
+
+
+def weights_mapping(weights: Weights, node: str | None = None) -> dict[str, Any]:
+    """The weights for JSON: what they are, what they keep, every share."""
+    return {
+        "policy": weights.policy,
+        "by": weights.kind,
+        "hours_utc": list(range(weights.hours)) if weights.by_hour else None,
+        "share_of_saving": weights.kept,
+        "totals": {
+            name: totals_dict(getattr(weights, name)) for name in ("baseline", "table", "plan")
+        },
+        "rounding": {"total": TOTAL, "worst": worst_rounding(weights.at(node))},
+        "notice": weights.scenario.notice,
+        "notes": [*sentences(weights)],
+        "weights": rows_of(weights_table(weights, node)),
+    }
+
+
+def weights_listing(weights: Weights, node: str | None = None) -> Listing:
+    """Where each class goes, from where; by hour the mean share, and its least and most."""
+    rows = [
+        {
+            "class": rule.klass,
+            "metros": _metros(rule),
+            "region": region,
+            "point": point,
+            "share": float(share.mean()),
+            "least": float(share.min()),
+            "most": float(share.max()),
+        }
+        for rule in weights.at(node)
+        for (region, point), share in zip(rule.places, rule.share.T, strict=True)
+    ]
+    names = ("class", "metros", "region", "point")
+    shown = [Column(name, Kind.TEXT) for name in names]
+    shown[1] = Column("metros", Kind.TEXT, head="from")
+    shares = ("share", "least", "most") if weights.by_hour else ("share",)
+    return Listing(
+        "Shares, mean over the hours of the day" if weights.by_hour else "Shares",
+        (*shown, *(Column(name, Kind.SHARE) for name in shares)),
+        table_of(rows, (*names, "share", "least", "most")),
+    )
+
+
+def _metros(rule: Rule) -> str:
+    more = len(rule.metros) - MOST_METROS
+    return ", ".join(rule.metros[:MOST_METROS]) + (f" and {more} more" if more > 0 else "")
+
+
+def sentences(weights: Weights) -> list[str]:
+    """What the table keeps of the saving, what rounding costs, and the notes."""
+    worst = worst_rounding(weights.rules)
+    rounded = f"Weights are whole numbers out of {TOTAL:,}, within {worst:.1g} of their shares."
+    return [kept_words(weights), rounded, *(f"{note}." for note in weights.notes)]
+
+
+def kept_words(weights: Weights) -> str:
+    """What the table keeps of what a plan by the hour saves."""
+    label = POLICY_LABELS[weights.policy]
+    label = label[0].upper() + label[1:]
+    if weights.kept is None:
+        return f"{label}: no share of a saving is stated, because {_why_not(weights)}."
+    base, table, best = (getattr(weights, n) for n in ("baseline", "table", "plan"))
+    if weights.kind == "carbon":
+        kept, whole = ((base.carbon_kg - t.carbon_kg) / KG_PER_T for t in (table, best))
+        unit = "t CO2e"
+    else:
+        kept, whole = (base.variable_usd - t.variable_usd for t in (table, best))
+        unit = "USD"
+    return (
+        f"{label}, keeps {weights.kept:.1%} of the saving of a plan by the hour: "
+        f"{kept:,.4g} of {whole:,.4g} {unit}."
+    )
+
+
+def _why_not(weights: Weights) -> str:
+    if weights.kind == "cost" and str(weights.scenario.objective.minimise) != "cost":
+        return "the plan is made for carbon"
+    if weights.table.unserved_requests > weights.plan.unserved_requests:
+        return "the table serves less than the plan"
+    return "the plan saves nothing"
