@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
 # says that the part is required: then skipping is failing.
-OPTIONAL = {"shared": "WATTLAS_REQUIRE_SHARED", "browser": "WATTLAS_REQUIRE_BROWSER"}
+OPTIONAL = {
+    "shared": "WATTLAS_REQUIRE_SHARED",
+    "browser": "WATTLAS_REQUIRE_BROWSER",
+    "gateways": "WATTLAS_REQUIRE_GATEWAYS",
+}
 
 settings.register_profile(
     "ci",
@@ -96,7 +100,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests did not run for want of the real data or of a browser."""
+    """Say how many tests did not run for want of data, a browser, or gateways."""
     skipped = terminalreporter.stats.get("skipped", [])
     count = Counter(m for report in skipped for m in OPTIONAL if m in report.keywords)
     for marker, number in sorted(count.items()):
