@@ -9,6 +9,7 @@ import typer
 
 from wattlas.cli.common import (
     load_scenario,
+    plain,
     print_json,
     progress,
     ready_engine,
@@ -21,16 +22,12 @@ if TYPE_CHECKING:
     from wattlas.model.plan import Plan
 
 
-FILE = ".parquet"
-"""What a single file ends in; everything else is a folder."""
-
-
 OutOption = Annotated[
     Path | None,
     typer.Option(
         "--out",
         "-o",
-        help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
+        help="Write the flows to this .csv, .parquet or .json file, or a folder chunk by chunk.",
     ),
 ]
 ResumeOption = Annotated[
@@ -66,7 +63,7 @@ def command(
     Exit 4 with the smallest conflict in words where nothing fits, 5 where a limit stopped the work
     before anything was found.
     """
-    if out is not None and out.suffix.lower() != FILE:
+    if out is not None and _is_folder(out):
         from wattlas.cli.streaming import Chosen, to_folder
 
         chosen = Chosen(path, scenario, tuple(set or ()))
@@ -84,19 +81,40 @@ def command(
     if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:
-        from wattlas.report.results import write_frame
-
-        write_frame(out, placement.to_polars())
+        _write(out, placement)
     if as_json:
         from wattlas.studies.plan_listings import plan_mapping
 
-        print_json(plan_mapping(placement))
+        print_json({**plan_mapping(placement), "flows": out})
     else:
         show_plan(placement)
         if verify:
             show_certificate(placement)
         if out is not None:
             typer.echo(f"Flows: {out}")
+
+
+def _is_folder(out: Path) -> bool:
+    """Whether the flows go to a folder. Raises UsageError for a file that holds no table."""
+    from wattlas.report.files import ending_of
+
+    if out.is_dir() or not out.suffix:
+        return True
+    ending_of(out)
+    return False
+
+
+def _write(out: Path, placement: Plan) -> None:
+    """The flows as one file; JSON holds what --json prints, too."""
+    from wattlas.report.files import write_table
+    from wattlas.report.frames import with_texts
+    from wattlas.studies.plan_listings import plan_mapping
+
+    flows = placement.to_polars()
+    mapping = None
+    if out.suffix.lower() == ".json":
+        mapping = plain({**plan_mapping(placement), "flows": with_texts(flows).to_dicts()})
+    write_table(out, flows, mapping)
 
 
 def show_plan(placement: Plan) -> None:

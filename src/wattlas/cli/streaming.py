@@ -49,10 +49,16 @@ def to_folder(
             out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
         )
     if as_json:
-        print_json({**meta, "folder": str(out)})
+        print_json({**meta, **_sums(meta), "folder": str(out), "flows": str(out)})
     else:
         show_folder(meta)
         typer.echo(f"Flows: {out}, {len(meta['parts'])} parts")
+
+
+def _sums(meta: dict[str, Any]) -> dict[str, Any]:
+    """Cost and carbon, where `wattlas plan --json` has them without a folder."""
+    totals = meta["totals"]["plan"]
+    return {name: totals[name] for name in ("cost_usd", "carbon_kg")}
 
 
 def give_memory_back() -> None:

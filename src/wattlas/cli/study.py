@@ -38,9 +38,11 @@ def command(
     Prints a summary and writes a folder with report.html, meta.json and Parquet tables. Without a
     scenario it studies the embedded world.
     """
+    from wattlas.report.files import folder_of
     from wattlas.report.folder import save
     from wattlas.studies.study import study
 
+    folder_of(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

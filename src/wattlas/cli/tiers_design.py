@@ -66,6 +66,10 @@ def command(
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
 
+    if out is not None:
+        from wattlas.report.files import folder_of
+
+        folder_of(out)
     with progress("Reading"):
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None

@@ -20,6 +20,10 @@ TABLES = (".csv", ".parquet", ".json")
 """What a file with a table may end in."""
 
 
+FILES = (*TABLES, ".html", ".htm", ".pdf", ".yaml", ".yml", ".xlsx", ".xls", ".txt", ".md", ".zip")
+"""Endings that say that somebody means a file."""
+
+
 def ending_of(path: Path, endings: Sequence[str] = TABLES) -> str:
     """The ending of a file, in lower case. Raises UsageError where it is none of these."""
     ending = path.suffix.lower()
@@ -28,6 +32,15 @@ def ending_of(path: Path, endings: Sequence[str] = TABLES) -> str:
         found = f"ends in {path.suffix}" if path.suffix else "has no ending"
         raise UsageError(f"--out {path} {found}; what it ends in says what is written: {many}.")
     return ending
+
+
+def folder_of(path: Path) -> Path:
+    """A folder to write into. Raises UsageError for a file, and for what ends like one."""
+    if path.is_file():
+        raise UsageError(f"--out {path} is a file; name a folder.")
+    if path.suffix.lower() in FILES and not path.is_dir():
+        raise UsageError(f"--out {path} ends like a file; name a folder, it holds several files.")
+    return path
 
 
 def write_table(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from wattlas.model.objective import Minimise
 from wattlas.model.plan import Plan, Totals
 from wattlas.model.table import Column, Kind, Listing, table_of
@@ -33,19 +35,51 @@ _TOTALS = {
 
 
 def plan_mapping(plan: Plan) -> dict[str, Any]:
-    """A plan for JSON: how it ended, totals, and energy by region."""
+    """A plan for JSON: how it ended, cost, carbon, shadow prices, totals, and energy by region."""
     return {
         "status": str(plan.status),
         "info": plan.info,
         "objective": plan.objective,
+        "cost_usd": plan.totals.cost_usd,
+        "carbon_kg": plan.totals.carbon_kg,
         "intensity": str(plan.scenario.signals.deciding),
         "notice": plan.scenario.notice,
         "totals": totals_dict(plan.totals),
         "abatement_usd_per_t": plan.abatement_usd_per_t,
         "limits": plan.limits,
+        "shadow_prices": shadow_prices(plan),
         "notes": notes(plan),
         "regions": energy_by_region(plan),
     }
+
+
+def shadow_prices(plan: Plan) -> dict[str, Any]:
+    """What one more unit of each bound would save, by constraint and row: mean over the hours, the
+    most, and the share of the hours in which it saves anything.
+
+    `unit` is what is saved: USD, or t CO2e where carbon is made least. One more unit of a lower
+    bound (`mean_accuracy`) saves less than nothing: it costs.
+    """
+    s = plan.scenario
+    rows = {"capacity": [r.id for r in s.regions], "mean_accuracy": [k.id for k in s.classes]}
+    hours = s.hours.hours
+    prices: dict[str, Any] = {"unit": _unit(plan)}
+    for name, dual in plan.duals.items():
+        ids = rows.get(name) or [str(n) for n in range(1, len(dual) + 1)]
+        prices[name] = {
+            row: {
+                "mean": float(saved @ hours / hours.sum()),
+                "most": float(saved[np.abs(saved).argmax()]),
+                "share_of_hours": float(hours[saved != 0].sum() / hours.sum()),
+            }
+            for row, saved in zip(ids, -dual + 0.0, strict=True)
+        }
+    return prices
+
+
+def _unit(plan: Plan) -> str:
+    """Of the objective: tonnes or USD."""
+    return "t" if plan.scenario.objective.minimise is Minimise.CARBON else "USD"
 
 
 def notes(plan: Plan) -> list[str]:
@@ -108,8 +142,6 @@ def caps_listing(plan: Plan) -> Listing | None:
         )
     if not rows:
         return None
-    by_carbon = plan.scenario.objective.minimise is Minimise.CARBON
-    unit = "t" if by_carbon else "USD"
     return Listing(
         "Degraded at most, by the cap of each tier",
         (
@@ -118,7 +150,7 @@ def caps_listing(plan: Plan) -> Listing | None:
             Column("cap", Kind.SHARE, head="degradation cap"),
             Column("least", Kind.SHARE, head="degraded at least"),
             Column("most", Kind.SHARE, head="at most"),
-            Column("saving", head=f"one more percent saves, {unit}", digits=4),
+            Column("saving", head=f"one more percent saves, {_unit(plan)}", digits=4),
         ),
         table_of(rows),
     )
