@@ -42,10 +42,10 @@ def test_plan_as_json(tiny: Folder, capsys: Captured) -> None:
 
 def test_shadow_prices_as_json(tiny: Folder, capsys: Captured) -> None:
     """By constraint and row: what one more unit saves in the mean of the hours, and how often."""
-    arguments = ["plan", str(tiny.path), "--json", "--set", "regions.oslo.reserved_gpu=2"]
+    arguments = ["plan", str(tiny.path), "--json", "--set", "regions.oslo.reserved_gpu=3"]
     assert run(arguments) == 0
     told = json.loads(capsys.readouterr().out)["shadow_prices"]
-    own = wattlas.plan(wattlas.load(tiny.document, set=["regions.oslo.reserved_gpu=2"]))
+    own = wattlas.plan(wattlas.load(tiny.document, set=["regions.oslo.reserved_gpu=3"]))
     price = own.capacity_price_usd_per_gpu_h
     assert price is not None
     assert price.any()

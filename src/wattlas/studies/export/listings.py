@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
@@ -11,8 +12,8 @@ from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import totals_dict
 from wattlas.units import KG_PER_T
 
-MOST_METROS = 3
-"""Metros that a row of the listing names."""
+MOST_RULES = 16
+"""Rules that the listing shows one by one."""
 
 
 def weights_table(weights: Weights, node: str | None = None) -> Table:
@@ -54,9 +55,33 @@ def weights_mapping(weights: Weights, node: str | None = None) -> dict[str, Any]
 
 
 def weights_listing(weights: Weights, node: str | None = None) -> Listing:
-    """Where each class goes, from where; by hour the mean share, and its least and most."""
-    rows = [
-        {
+    """Where each class goes, from where; by hour the mean share, and its least and most.
+
+    Many rules are told by class alone, each in proportion to its requests.
+    """
+    rules = weights.at(node)
+    few = len(rules) <= MOST_RULES
+    rows = [row for rule in rules for row in _rows(rule)] if few else _by_class(rules)
+    shown = {"class": "class", "from": "metros", "region": "region", "point": "point"}
+    if not few:
+        del shown["from"]
+    shares = ("share", "least", "most") if weights.by_hour and few else ("share",)
+    more = f"Of {len(rules)} tables, in proportion to their requests; --out FILE.csv has each."
+    return Listing(
+        "Shares, mean over the hours of the day" if weights.by_hour else "Shares",
+        (
+            *(Column(name, Kind.TEXT, head=head) for head, name in shown.items()),
+            *(Column(name, Kind.SHARE) for name in shares),
+        ),
+        table_of(rows, (*shown.values(), *shares)),
+        notes=() if few else (more,),
+    )
+
+
+def _rows(rule: Rule) -> Iterator[dict[str, Any]]:
+    """One row per place of a rule."""
+    for (region, point), share in zip(rule.places, rule.share.T, strict=True):
+        yield {
             "class": rule.klass,
             "metros": _metros(rule),
             "region": region,
@@ -65,23 +90,25 @@ def weights_listing(weights: Weights, node: str | None = None) -> Listing:
             "least": float(share.min()),
             "most": float(share.max()),
         }
-        for rule in weights.at(node)
-        for (region, point), share in zip(rule.places, rule.share.T, strict=True)
+
+
+def _by_class(rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    """One row per class and place, those of most requests first."""
+    requests: dict[str, dict[tuple[str, str], float]] = {}
+    for rule in rules:
+        own = requests.setdefault(rule.klass, {})
+        for place, share in zip(rule.places, rule.share.mean(axis=0), strict=True):
+            own[place] = own.get(place, 0.0) + rule.requests * float(share)
+    return [
+        {"class": klass, "region": region, "point": point, "share": number / sum(own.values())}
+        for klass, own in requests.items()
+        for (region, point), number in sorted(own.items(), key=lambda item: -item[1])
     ]
-    names = ("class", "metros", "region", "point")
-    shown = [Column(name, Kind.TEXT) for name in names]
-    shown[1] = Column("metros", Kind.TEXT, head="from")
-    shares = ("share", "least", "most") if weights.by_hour else ("share",)
-    return Listing(
-        "Shares, mean over the hours of the day" if weights.by_hour else "Shares",
-        (*shown, *(Column(name, Kind.SHARE) for name in shares)),
-        table_of(rows, (*names, "share", "least", "most")),
-    )
 
 
 def _metros(rule: Rule) -> str:
-    more = len(rule.metros) - MOST_METROS
-    return ", ".join(rule.metros[:MOST_METROS]) + (f" and {more} more" if more > 0 else "")
+    first, *others = rule.metros
+    return f"{first} and {len(others)} more" if others else first
 
 
 def sentences(weights: Weights) -> list[str]:
@@ -106,8 +133,12 @@ def kept_words(weights: Weights) -> str:
         unit = "USD"
     return (
         f"{label}, keeps {weights.kept:.1%} of the saving of a plan by the hour: "
-        f"{kept:,.4g} of {whole:,.4g} {unit}."
+        f"{_amount(kept)} of {_amount(whole)} {unit}."
     )
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _why_not(weights: Weights) -> str:
