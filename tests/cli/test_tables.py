@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wattlas.cli.tables import cell, number_text, percent, show
+from wattlas.cli.tables import show
+from wattlas.model.cells import cell, number_text, percent
 from wattlas.model.table import Column, Kind, Listing
 
 

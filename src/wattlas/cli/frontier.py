@@ -79,7 +79,7 @@ def command(
             x=budgets,
             progress=lambda share: tell(variant, share),
         )
-    from wattlas.studies.frontiers import frontier_listing, frontier_mapping, points_table
+    from wattlas.model.frontier_table import frontier_listing, frontier_mapping, points_table
 
     mapping = plain(frontier_mapping(traced, variant))
     if out is not None:

@@ -15,8 +15,9 @@ from wattlas.cli.common import (
     ready_engine,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import number_text, show
+from wattlas.cli.tables import show
 from wattlas.errors import LimitError, UsageError
+from wattlas.model.cells import number_text
 
 if TYPE_CHECKING:
     from wattlas.model.plan import Plan
@@ -106,8 +107,8 @@ def _is_folder(out: Path) -> bool:
 
 def _write(out: Path, placement: Plan) -> None:
     """The flows as one file; JSON holds what --json prints, too."""
+    from wattlas.model.frames import with_texts
     from wattlas.report.files import write_table
-    from wattlas.report.frames import with_texts
     from wattlas.studies.plan_listings import plan_mapping
 
     flows = placement.to_polars()
@@ -119,12 +120,12 @@ def _write(out: Path, placement: Plan) -> None:
 
 def show_plan(placement: Plan) -> None:
     """The plan for the terminal."""
+    from wattlas.model.totals_listing import totals_listing
     from wattlas.studies.plan_listings import (
         caps_listing,
         energy_by_region,
         notes,
         regions_listing,
-        totals_listing,
     )
 
     s, t, info = placement.scenario, placement.totals, placement.info

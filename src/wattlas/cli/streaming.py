@@ -108,7 +108,8 @@ def _long(chosen: Chosen, chunk: int) -> Long:
 def show_folder(meta: dict[str, Any]) -> None:
     """A finished folder for the terminal."""
     from wattlas.model.plan import Totals
-    from wattlas.studies.plan_listings import regions_listing, totals_listing
+    from wattlas.model.totals_listing import totals_listing
+    from wattlas.studies.plan_listings import regions_listing
 
     described, window = meta["scenario"], meta["window"]
     typer.echo(f"{described['title'] or described['name']}\n{described['notice']}".strip())

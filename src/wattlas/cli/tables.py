@@ -6,13 +6,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from wattlas.model.table import Column, Kind, Listing
+from wattlas.model.cells import cell
+from wattlas.model.table import Listing
 
 Ticker = Callable[[str, float], None]
 
-NONE = "–"
 NARROW = 105
 """Terminals of fewer columns do without the columns that are `wide`."""
 FILE_WIDTH = 110
@@ -52,42 +51,9 @@ def _print(listing: Listing) -> None:
     console.print(drawn)
 
 
-def cell(value: Any, column: Column) -> str:
-    """A value as its column's kind is written; a text as it is, a dash for what is unknown."""
-    if value is None:
-        return NONE
-    if isinstance(value, str):
-        return value
-    if column.kind is Kind.FLAG:
-        return "yes" if value else "no"
-    if value != value:
-        return NONE
-    if column.kind is Kind.SHARE:
-        return percent(value)
-    if column.kind is Kind.COUNT:
-        return f"{value:,.0f}"
-    return number_text(value, column.digits) if column.kind is Kind.NUMBER else str(value)
-
-
 def narrow() -> bool:
     """Whether stdout is a terminal of few columns."""
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW
-
-
-def number_text(value: float | None, digits: int = 3) -> str:
-    """A number to so many digits, thousands apart; whole digits are never cut off."""
-    if value is None or value != value:
-        return NONE
-    if value == 0:
-        return "0"
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with one figure after the point; nothing lost is not −0.0%."""
-    return f"{share:z.1%}"
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def _split(design: TierDesign) -> Table | None:
 
 
 def _write(out: Path, design: TierDesign, parts: Table | None) -> None:
-    from wattlas.report.frames import frame
+    from wattlas.model.frames import frame
     from wattlas.report.results import write_frame
     from wattlas.studies.tier_tables import tier_tables
 

@@ -10,8 +10,9 @@ import typer
 
 from wattlas.cli.common import print_json, progress, say
 from wattlas.cli.options import JsonOption
-from wattlas.cli.tables import number_text, show
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
+from wattlas.model.cells import number_text
 
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices

@@ -15,8 +15,9 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import number_text, percent, show
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
+from wattlas.model.cells import number_text, percent
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattlas.errors import UsageError
-from wattlas.report.frames import frame, with_texts
+from wattlas.model.frames import frame, with_texts
 from wattlas.report.results import write_frame, write_text
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattlas.data.digest import sha256_of
 from wattlas.errors import InputError, Problem
+from wattlas.model.shown import Tables
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _AGAIN = "Write the folder again with this version of `wattlas study`"
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Tables):
     """What a study found. `meta` says how it ended; `tables` holds what it found.
 
     Tables that the study did not make are absent; their columns are in `columns.COLUMNS`.
@@ -54,6 +55,15 @@ class Results:
     def notice(self) -> str:
         """What every output must say about the data."""
         return str((self.meta.get("scenario") or {}).get("notice") or "")
+
+    def named_tables(self) -> Mapping[str, pl.DataFrame]:
+        """Its tables by name."""
+        return self.tables
+
+    def _repr_html_(self) -> str:
+        from wattlas.studies.brief import brief_html
+
+        return brief_html(self.meta)
 
     def has(self, table: str) -> bool:
         """Whether the table is there and has a row."""

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from wattlas import __version__
 from wattlas.errors import UsageError
-from wattlas.report.frames import with_texts
+from wattlas.model.frames import with_texts
 from wattlas.report.report import render_report
 
 if TYPE_CHECKING:

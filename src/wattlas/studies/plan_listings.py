@@ -11,27 +11,10 @@ from typing import Any
 import numpy as np
 
 from wattlas.model.objective import Minimise
-from wattlas.model.plan import Plan, Totals
+from wattlas.model.plan import Plan
 from wattlas.model.table import Column, Kind, Listing, table_of
 from wattlas.placement.streaming.stream import it_mwh_by_region
 from wattlas.studies.meta import totals_dict
-
-_TOTALS = {
-    "cost_usd": "cost, USD",
-    "energy_usd": "  energy",
-    "reserved_usd": "  reserved accelerators",
-    "on_demand_usd": "  accelerators on demand",
-    "egress_usd": "  egress",
-    "friction_usd": "  start-ups and state transfers",
-    "unserved_usd": "  unserved demand",
-    "carbon_price_usd": "  carbon at its price",
-    "carbon_kg": "carbon, kg",
-    "it_mwh": "IT energy, MWh",
-    "requests": "requests served",
-    "unserved_requests": "requests unserved",
-    "late_requests": "requests late",
-    "rtt_mean_ms": "mean round trip, ms",
-}
 
 
 def plan_mapping(plan: Plan) -> dict[str, Any]:
@@ -93,18 +76,6 @@ def energy_by_region(plan: Plan) -> dict[str, float]:
     """IT energy of each region over the window, MWh."""
     energy = it_mwh_by_region(plan)
     return {r.id: float(mwh) for r, mwh in zip(plan.scenario.regions, energy, strict=True)}
-
-
-def totals_listing(totals: Totals) -> Listing:
-    """Money, carbon, energy and requests over the window."""
-    return Listing(
-        "Totals over the window",
-        (Column("quantity", Kind.TEXT, head=""), Column("value", digits=4)),
-        {
-            "quantity": list(_TOTALS.values()),
-            "value": [float(getattr(totals, name)) for name in _TOTALS],
-        },
-    )
 
 
 def regions_listing(energy_mwh: Mapping[str, float]) -> Listing:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
 from wattlas.studies.export.rounding import TOTAL, worst_rounding
-from wattlas.studies.export.weights import Rule, Weights
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import totals_dict
 from wattlas.units import KG_PER_T
+
+if TYPE_CHECKING:
+    from wattlas.studies.export.weights import Rule, Weights
 
 MOST_RULES = 16
 """Rules that the listing shows one by one."""
@@ -45,7 +47,8 @@ def weights_mapping(weights: Weights, node: str | None = None) -> dict[str, Any]
         "hours_utc": list(range(weights.hours)) if weights.by_hour else None,
         "share_of_saving": weights.kept,
         "totals": {
-            name: totals_dict(getattr(weights, name)) for name in ("baseline", "table", "plan")
+            name: totals_dict(getattr(weights, f"{name}_totals"))
+            for name in ("baseline", "table", "plan")
         },
         "rounding": {"total": TOTAL, "worst": worst_rounding(weights.at(node))},
         "notice": weights.scenario.notice,
@@ -124,7 +127,7 @@ def kept_words(weights: Weights) -> str:
     label = label[0].upper() + label[1:]
     if weights.kept is None:
         return f"{label}: no share of a saving is stated, because {_why_not(weights)}."
-    base, table, best = (getattr(weights, n) for n in ("baseline", "table", "plan"))
+    base, table, best = (getattr(weights, f"{n}_totals") for n in ("baseline", "table", "plan"))
     if weights.kind == "carbon":
         kept, whole = ((base.carbon_kg - t.carbon_kg) / KG_PER_T for t in (table, best))
         unit = "t CO2e"
@@ -144,6 +147,6 @@ def _amount(value: float) -> str:
 def _why_not(weights: Weights) -> str:
     if weights.kind == "cost" and str(weights.scenario.objective.minimise) != "cost":
         return "the plan is made for carbon"
-    if weights.table.unserved_requests > weights.plan.unserved_requests:
+    if weights.table_totals.unserved_requests > weights.plan_totals.unserved_requests:
         return "the table serves less than the plan"
     return "the plan saves nothing"

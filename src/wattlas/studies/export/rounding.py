@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wattlas.model.scenario import Scenario
-from wattlas.studies.export.weights import Rule
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.studies.export.weights import Rule
 
 TOTAL = 1_000_000
 """Weights of a route add up to this: the most that one weight of an HTTPRoute may be."""

@@ -7,7 +7,7 @@ hour of the day. What they keep of the saving is that policy's own figure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.objective import Minimise
 from wattlas.model.plan import UNSERVED, Plan, Totals
 from wattlas.model.scenario import Scenario
+from wattlas.model.shown import Tabular
+from wattlas.model.table import Listing, Table
 from wattlas.model.workload import State
 from wattlas.placement.compare.fixed_shares import HOURS_PER_DAY, SHARE, FixedShares
 from wattlas.studies.findings import Findings, Progress
@@ -42,7 +44,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Tabular):
     """Tables of shares and what they keep of the saving.
 
     `kept` is their part of the saving that the plan brings by the hour, in what is made least
@@ -55,10 +57,23 @@ class Weights:
     policy: str
     rules: tuple[Rule, ...]
     kept: float | None
-    baseline: Totals
-    table: Totals
-    plan: Totals
+    baseline_totals: Totals
+    table_totals: Totals
+    plan_totals: Totals
     notes: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """One row per share above 0: class, node, metro, region, point, and `utc_hour` by hour."""
+        from wattlas.studies.export.listings import weights_table
+
+        return weights_table(self)
+
+    def listing(self) -> Listing:
+        """Where each class goes, and what that keeps of the saving."""
+        from wattlas.studies.export.listings import sentences, weights_listing
+
+        shown = weights_listing(self)
+        return replace(shown, notes=(*shown.notes, *sentences(self)))
 
     @property
     def hours(self) -> int:

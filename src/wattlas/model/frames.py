@@ -1,17 +1,21 @@
-"""From the typed that the core returns to the tables that files hold."""
+"""From tables as values to the data frames of polars and pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wattlas.errors import UsageError
+from wattlas.model.table import Table
+
 if TYPE_CHECKING:
+    import pandas
     import polars as pl
 
 
-def frame(table: Mapping[str, Sequence[Any] | np.ndarray]) -> pl.DataFrame:
+def frame(table: Table) -> pl.DataFrame:
     """Columns as a table: times get the UTC zone, nan becomes null."""
     import polars as pl
 
@@ -35,3 +39,23 @@ def with_texts(rows: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     return rows.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def pandas_of(rows: pl.DataFrame) -> pandas.DataFrame:
+    """The same for pandas: times keep their zone. Raises UsageError where pandas is missing.
+
+    Column by column, because polars' own way needs pyarrow.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise UsageError("pandas is not installed: pip install 'wattlas[notebook]'") from None
+    import polars as pl
+
+    columns = {}
+    for name, kind in rows.schema.items():
+        values = rows[name].to_numpy() if kind.is_numeric() else rows[name].to_list()
+        zone = kind.time_zone if isinstance(kind, pl.Datetime) else None
+        series = pd.Series(rows[name].to_numpy() if zone else values, name=name)
+        columns[name] = series.dt.tz_localize(zone) if zone else series
+    return pd.DataFrame(columns)
