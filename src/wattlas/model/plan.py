@@ -275,12 +275,9 @@ class Plan:
         return pandas_of(self.to_polars())
 
     def _repr_html_(self) -> str:
-        from wattlas.model.shown import listing_html, sentences_html
-        from wattlas.model.totals_listing import totals_listing
+        from wattlas.model.totals_listing import plan_html
 
-        head = f"{self.scenario.title or self.scenario.name}: {self.status}"
-        told = sentences_html((head, self.scenario.notice, self.conflict))
-        return told + (listing_html(totals_listing(self.totals)) if self.ok else "")
+        return plan_html(self)
 
     def to_xarray(self) -> xarray.DataArray:
         """Requests/h as a dense array (metro, class, region, point, hour). Small plans only."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wattlas.model.shown import listing_html, sentences_html
 from wattlas.model.table import Column, Kind, Listing
 
 if TYPE_CHECKING:
-    from wattlas.model.plan import Totals
+    from wattlas.model.plan import Plan, Totals
 
 _TOTALS = {
     "cost_usd": "cost, USD",
@@ -37,3 +38,11 @@ def totals_listing(totals: Totals) -> Listing:
             "value": [float(getattr(totals, name)) for name in _TOTALS],
         },
     )
+
+
+def plan_html(plan: Plan) -> str:
+    """A plan in a notebook: how it ended, and its totals or why there are none."""
+    scenario = plan.scenario
+    head = f"{scenario.title or scenario.name}: {plan.status}"
+    told = sentences_html((head, scenario.notice, plan.conflict))
+    return told + (listing_html(totals_listing(plan.totals)) if plan.ok else "")

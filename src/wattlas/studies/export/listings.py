@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_RULES = 16
 """Rules that the listing shows one by one."""
 
+EXACT = 1e-12
+"""A difference below this is none."""
+
 
 def weights_table(weights: Weights, node: str | None = None) -> Table:
     """One row per share above 0: of which class, node and metro, to which region and point.
@@ -117,7 +120,8 @@ def _metros(rule: Rule) -> str:
 def sentences(weights: Weights) -> list[str]:
     """What the table keeps of the saving, what rounding costs, and the notes."""
     worst = worst_rounding(weights.rules)
-    rounded = f"Weights are whole numbers out of {TOTAL:,}, within {worst:.1g} of their shares."
+    near = f"within {worst:.1g} of their shares" if worst > EXACT else "exactly their shares"
+    rounded = f"Weights are whole numbers out of {TOTAL:,}, {near}."
     return [kept_words(weights), rounded, *(f"{note}." for note in weights.notes)]
 
 
