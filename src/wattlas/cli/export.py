@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, plain, print_json, ready_engine, say
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def weights_command(
     }  # fmt: skip
     stated = {name: text for name, text in given.items() if text is not None}
     _check_options(to, stated)
-    with ticker("Weights") as tell:
+    with bar("Weights") as tell:
         tell("reading", 0.0)
         world = load_scenario(path, scenario, set)
         ready_engine(world)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     plain,
@@ -16,7 +17,7 @@ from wattlas.cli.common import (
     ready_engine,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
 
 VariantOption = Annotated[
@@ -69,7 +70,7 @@ def command(
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
     free = variant != "soft" and samples is None and not something_binds(loaded)
-    with ticker("Frontier") as tell:
+    with bar("Frontier") as tell:
         traced = frontier(
             loaded,
             variant,

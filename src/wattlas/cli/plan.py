@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     plain,
@@ -76,8 +77,11 @@ def command(
         loaded = load_scenario(path, scenario, set)
         from wattlas.placement.api import plan
     ready_engine(loaded)
-    with progress("Placing"):
-        placement = plan(loaded, time_limit_s=time_limit_s)
+    with bar("Plan", loaded.hours.count, "steps") as tell:
+        tell("placing", 0.0)
+        placement = plan(
+            loaded, time_limit_s=time_limit_s, progress=lambda share: tell("placing", share)
+        )
     placement.raise_if_infeasible()
     if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     print_json,
@@ -15,7 +16,7 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.studies.study import Study
@@ -46,7 +47,7 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
-    with ticker("Study") as tell:
+    with bar("Study") as tell:
         result = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):
         report = save(result, out)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     print_json,
@@ -23,7 +24,7 @@ from wattlas.cli.options import (
     SetOption,
     TablesOption,
 )
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
@@ -74,7 +75,7 @@ def command(
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
     ready_engine(world)
-    with ticker("Design") as tell:
+    with bar("Design") as tell:
         design = design_tiers(world, points=points, fair=not unfair, progress=tell)
     with progress("Placing"):
         parts = _split(design)

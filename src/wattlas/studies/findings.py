@@ -51,7 +51,7 @@ class Findings:
     def plan(self) -> Plan:
         """The best placement. Raises InfeasibleError with the smallest conflict found."""
         self.tell("plan", 0.0)
-        best = plan(self.scenario)
+        best = plan(self.scenario, progress=lambda share: self.tell("plan", share))
         if not best.ok:
             raise InfeasibleError(best.conflict)
         return best

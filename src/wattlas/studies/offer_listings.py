@@ -29,7 +29,7 @@ def card_listings(verdicts: Sequence[Row], names: Mapping[str, str]) -> Iterator
             Column("class", Kind.TEXT),
             Column("fallback", Kind.TEXT),
             Column("discount", Kind.SHARE),
-            Column("share", Kind.SHARE, head="degradation cap"),
+            Column("share", Kind.SHARE, head="cap"),
             Column("adoption", Kind.SHARE),
             Column("profit_gain_usd", Kind.COUNT, head="more profit, USD"),
             Column("revenue_gain_share", Kind.SHARE, head="of revenue"),
