@@ -33,7 +33,7 @@ def card_listings(verdicts: Sequence[Row], names: Mapping[str, str]) -> Iterator
             Column("adoption", Kind.SHARE),
             Column("profit_gain_usd", Kind.COUNT, head="more profit, USD"),
             Column("revenue_gain_share", Kind.SHARE, head="of revenue"),
-            Column("profit_gain_share", Kind.SHARE, head="of profit"),
+            Column("profit_gain_share", Kind.SHARE, head="of profit", wide=True),
             Column("carbon_saved_share", Kind.SHARE, head="less carbon"),
         ),
         table_of(offered, rows[0]),
