@@ -21,7 +21,7 @@ RULE = 1
 """Of these the place of a line that is not drawn."""
 TEXT_FIRM = 0.6
 """How soon a text gives way, as a part of when the heading of numbers does."""
-LEAST_TEXT = 12
+LEAST_TEXT = 24
 """A text is not made narrower than this while a wide column can be left out instead."""
 
 
