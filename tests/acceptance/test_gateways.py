@@ -57,7 +57,7 @@ def hourly(fleet: Path) -> Weights:
 
 def expected(table: Weights, hour: int) -> dict[str, float]:
     """Place → its share of the class and metro that the tests ask for."""
-    own = routes(table.scenario, table.rules, hour)
+    own = routes(table.scenario, table.rules)[hour]
     (route,) = (r for r in own if r.klass == CLASS and METRO in r.metros)
     return {
         "/".join(p): w / TOTAL for p, w in zip(route.places, route.weights, strict=True)

@@ -24,6 +24,7 @@ from wattlas.model.endpoints import Endpoints, address_of
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
+from wattlas.studies.export import litellm
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import http_routes
@@ -118,16 +119,33 @@ def test_routes_match_all_requests_once(world: Scenario, hourly: Weights) -> Non
     """Every class and metro with demand has one route in every hour, and weights to the total."""
     wanted = {(rule.klass, metro) for rule in hourly.rules for metro in rule.metros}
     everyone = [metro.id for metro in world.metros]
-    for hour in range(24):
-        own = routes(world, hourly.rules, hour)
+    tables = routes(world, hourly.rules)
+    assert len(tables) == 24
+    for own in tables:
         matched = [(route.klass, m) for route in own for m in route.metros or everyone]
         assert sorted(matched) == sorted(wanted)
         assert all(sum(route.weights) == TOTAL and min(route.weights) > 0 for route in own)
 
 
+def test_requests_say_the_same_in_every_hour(hourly: Weights) -> None:
+    """The models of LiteLLM and the names and matches of HTTPRoutes do not change by the hour."""
+    own = [litellm.config(hourly, Setting(), hour) for hour in range(24)]
+    names = [
+        {d["model_name"] for d in config["model_list"]}
+        | set(config["router_settings"].get("model_group_alias", {}))
+        for config in own
+    ]
+    assert all(each == names[0] for each in names)
+    matches = [
+        [(d["metadata"]["name"], d["spec"]["rules"][0]["matches"]) for d in documents]
+        for documents in (http_routes(hourly, Setting(), hour) for hour in range(24))
+    ]
+    assert all(each == matches[0] for each in matches)
+
+
 def test_a_metro_without_demand_gets_no_route(static: Weights) -> None:
     """Nobody decided where its requests may go, so that they match nothing; it is told."""
-    own = [route for route in routes(static.scenario, static.rules, 0) if route.klass == "D"]
+    own = [route for route in routes(static.scenario, static.rules)[0] if route.klass == "D"]
     assert all(route.metros for route in own)
     assert "lyon" not in {metro for route in own for metro in route.metros}
     assert any("no requests from lyon" in note for note in static.notes)
@@ -174,7 +192,7 @@ def test_one_front_door(static: Weights) -> None:
     node = static.scenario.nodes[static.scenario.metro_node[0]].id
     rules = static.at(node)
     assert {rule.node for rule in rules} == {node}
-    own = routes(static.scenario, rules, 0, node)
+    (own,) = routes(static.scenario, rules, node)
     assert {route.klass: route.metros for route in own} == {"A": (), "D": ()}
 
 

@@ -48,7 +48,11 @@ def check_node(scenario: Scenario, node: str | None) -> None:
 
 def routes_at(weights: Weights, setting: Setting, hour: int) -> list[Route]:
     """The routes of one table at the gateway's node."""
-    return routes(weights.scenario, weights.at(setting.node), hour, setting.node)
+    node = setting.node
+    if node not in weights.derived:
+        weights.derived[node] = routes(weights.scenario, weights.at(node), node)
+    made: list[Route] = weights.derived[node][hour]
+    return made
 
 
 def places_of(weights: Weights, setting: Setting) -> list[tuple[str, str]]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TOTAL = 1_000_000
 """Weights of a route add up to this: the most that one weight of an HTTPRoute may be."""
 
+Split = tuple[tuple[tuple[str, str], ...], tuple[int, ...]]
+"""Places and their weights."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -42,21 +45,31 @@ def whole_weights(share: np.ndarray, total: int = TOTAL) -> np.ndarray:
     return whole
 
 
-def routes(
-    scenario: Scenario, rules: Iterable[Rule], hour: int, node: str | None = None
-) -> list[Route]:
-    """The routes of one table: metros of a class that go the same way are one route."""
-    together: dict[tuple[str, tuple[tuple[str, str], ...], tuple[int, ...]], list[str]] = {}
+def routes(scenario: Scenario, rules: Iterable[Rule], node: str | None = None) -> list[list[Route]]:
+    """The routes of each table: metros of a class that go the same way in all of them are one.
+
+    So every hour has the same routes, and what a request has to say of itself never changes.
+    """
+    together: dict[tuple[str, tuple[Split, ...]], list[str]] = {}
     for rule in rules:
-        weight = whole_weights(rule.share[hour])
-        on = np.flatnonzero(weight)
-        key = rule.klass, tuple(rule.places[d] for d in on), tuple(int(weight[d]) for d in on)
+        key = rule.klass, tuple(_split(rule, share) for share in rule.share)
         together.setdefault(key, []).extend(rule.metros)
     everywhere = set(_metros(scenario, node))
+    hours = max((len(splits) for _, splits in together), default=0)
     return [
-        Route(klass, () if set(metros) >= everywhere else tuple(sorted(metros)), places, weight)
-        for (klass, places, weight), metros in together.items()
+        [
+            Route(klass, () if set(metros) >= everywhere else tuple(sorted(metros)), *splits[hour])
+            for (klass, splits), metros in together.items()
+        ]
+        for hour in range(hours)
     ]
+
+
+def _split(rule: Rule, share: np.ndarray) -> Split:
+    """The places of one table with a weight above 0, and the weights."""
+    weight = whole_weights(share)
+    on = np.flatnonzero(weight)
+    return tuple(rule.places[d] for d in on), tuple(int(weight[d]) for d in on)
 
 
 def _metros(scenario: Scenario, node: str | None) -> list[str]:

@@ -7,7 +7,8 @@ hour of the day. What they keep of the saving is that policy's own figure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class Weights(Tabular):
     table_totals: Totals
     plan_totals: Totals
     notes: tuple[str, ...] = ()
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others made of these weights and would make again."""
 
     def table(self) -> Table:
         """One row per share above 0: class, node, metro, region, point, and `utc_hour` by hour."""
