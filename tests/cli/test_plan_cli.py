@@ -24,7 +24,7 @@ def tiny(tmp_path: Path) -> Folder:
 
 def test_plan_as_json(tiny: Folder, capsys: Captured) -> None:
     """The figures are the library's, and energy by region adds up."""
-    assert run(["plan", str(tiny.path), "--json"]) == 0
+    assert run(["plan", str(tiny.path), "--json", "--verify"]) == 0
     told = json.loads(capsys.readouterr().out)
     own = wattlas.plan(wattlas.load(tiny.document))
     assert told["status"] == "optimal"
@@ -36,6 +36,7 @@ def test_plan_as_json(tiny: Folder, capsys: Captured) -> None:
         (own.totals.cost_usd, own.totals.carbon_kg)
     )
     assert told["flows"] is None
+    assert told["certificate"]["bound"] == pytest.approx(told["objective"])
     for key in ("solver", "seconds", "rows", "columns", "gap"):
         assert key in told["info"]
 
@@ -139,6 +140,9 @@ def test_plan_writes_flows(tiny: Folder, tmp_path: Path, capsys: Captured) -> No
         (["--set", "regions.oslo.peu=1.1"], 3, "pue"),
         (["--set", "pue"], 2, "path=value"),
         (["--time-limit-s", "x"], 2, "time-limit-s"),
+        (["--chunk", "24"], 2, "--chunk needs --out FOLDER"),
+        (["--resume"], 2, "--resume needs --out FOLDER"),
+        (["--verify", "--out", "folder"], 2, "leave out --out FOLDER"),
     ],
 )
 def test_exit_codes(

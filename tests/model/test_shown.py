@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 import wattlas
+from tests.studied import CLASSES
+from wattlas.data.scenario_file import EXAMPLES
 from wattlas.errors import UsageError
 from wattlas.model.frontier import Frontier
 from wattlas.model.shown import Columns, listing_html
@@ -21,6 +23,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "frontier": lambda: wattlas.frontier(wattlas.example("tiny"), "class:A"),
     "breakeven": lambda: wattlas.breakeven(wattlas.example("tiny"), "D", "oslo", "austin"),
     "weights": lambda: wattlas.weights(wattlas.example("tiny")),
+    "fit": lambda: wattlas.fit_users(EXAMPLES / "tiny" / "choices.csv"),
     "sweep": lambda: wattlas.sweep(wattlas.example("tiny"), "regions.*.pue", [1.1, 1.3]),
     "tier_shares": lambda: wattlas.tier_shares(
         wattlas.example("tiny"), "D", ways=Ways(green_share=0.4)
@@ -55,6 +58,16 @@ def test_studies_have_tables_by_name() -> None:
     assert study.meta["brief"]["actions"][0] in study._repr_html_()
     with pytest.raises(KeyError, match="policies"):
         study.to_polars("policy")
+
+
+def test_a_design_has_tables_by_name() -> None:
+    """A design of tiers gives its tables, and says in a notebook what is worth offering."""
+    world = wattlas.example("tiny", set=CLASSES)
+    design = wattlas.design_tiers(world, size=20, sensitive=False)
+    assert design.to_polars("tier_verdicts").height == len(design.to_pandas("tier_verdicts")) > 0
+    drawn = design._repr_html_()
+    assert "offer a tier" in drawn
+    assert drawn.count("<table>") >= 2
 
 
 def test_a_scenario_is_drawn() -> None:

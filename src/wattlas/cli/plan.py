@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,8 +36,10 @@ ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")
 ]
 ChunkOption = Annotated[
-    int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
+    int | None,
+    typer.Option(help="Steps that a chunk has room for, in a folder; else 192.", min=1),
 ]
+CHUNK = 192
 TimeLimitSOption = Annotated[
     float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
 ]
@@ -52,7 +54,7 @@ def command(
     set: SetOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
-    chunk: ChunkOption = 192,
+    chunk: ChunkOption = None,
     time_limit_s: TimeLimitSOption = None,
     verify: VerifyOption = False,
     as_json: JsonOption = False,
@@ -69,10 +71,13 @@ def command(
         from wattlas.cli.streaming import Chosen, to_folder
 
         chosen = Chosen(path, scenario, tuple(set or ()))
-        to_folder(chosen, out, chunk, resume, time_limit_s, as_json)
+        if verify:
+            raise UsageError("--verify looks at a plan in one piece; leave out --out FOLDER.")
+        to_folder(chosen, out, chunk or CHUNK, resume, time_limit_s, as_json)
         return
-    if resume:
-        raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
+    for option, given in (("--resume", resume), ("--chunk", chunk is not None)):
+        if given:
+            raise UsageError(f"{option} needs --out FOLDER: a file is written at the end.")
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.placement.api import plan
@@ -90,7 +95,8 @@ def command(
     if as_json:
         from wattlas.studies.plan_listings import plan_mapping
 
-        print_json({**plan_mapping(placement), "flows": out})
+        told = {**plan_mapping(placement), "flows": out}
+        print_json({**told, "certificate": _proof(placement)} if verify else told)
     else:
         show_plan(placement)
         if verify:
@@ -150,6 +156,14 @@ def show_plan(placement: Plan) -> None:
     show(regions_listing(energy_by_region(placement)))
     for note in notes(placement):
         typer.echo(note)
+
+
+def _proof(placement: Plan) -> dict[str, Any]:
+    """The certificate for JSON."""
+    from wattlas.placement.explain.certificate import certify
+
+    proof = certify(placement)
+    return {name: getattr(proof, name) for name in ("objective", "bound", "gap", "residuals")}
 
 
 def show_certificate(placement: Plan) -> None:
