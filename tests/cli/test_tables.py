@@ -63,17 +63,13 @@ def test_a_listing_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 VERBS = [
-    "plan tiny --set regions.oslo.reserved_gpu=3",
     "plan typical-2023 --scenario sample",
     "study tiny --samples 3",
     "frontier tiny --objective weighted --carbon-price 50",
-    "breakeven tiny",
     "breakeven typical-2023 --scenario sample",
-    "tiers menu tiny --class A --all",
     "tiers menu typical-2023 --class B",
     "tiers share typical-2023 --scenario sample --class A --cap-share 0.9 --remote",
     "export weights typical-2023 --scenario sample",
-    "export weights tiny --by-hour",
 ]
 
 
