@@ -44,7 +44,7 @@ def test_a_stage_without_a_number() -> None:
     assert pace.words() == ""
     clock.seconds += 4
     pace.step("frontier", 0.2)
-    assert pace.words() == "20%, 5.00%/s, 16 s left"
+    assert pace.words() == "20%, 5 %/s, 16 s left"
 
 
 @pytest.mark.parametrize(

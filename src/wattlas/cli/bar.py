@@ -52,7 +52,7 @@ class Pace:
         rate = (self.share - share) / passed if passed > 0 else 0.0
         if rate <= 0:
             return done if self.share > 0 or self.total else ""
-        speed = f"{rate * self.total:,.0f} {self.unit}/s" if self.total else f"{rate:.2%}/s"
+        speed = f"{rate * self.total:,.0f} {self.unit}/s" if self.total else f"{100 * rate:.3g} %/s"
         left = (1.0 - self.share) / rate
         return f"{done}, {speed}, {duration(left)} left"
 
