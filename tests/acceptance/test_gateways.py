@@ -237,6 +237,27 @@ def test_envoy_takes_a_single_file(ending: str, fleet: Path, tmp_path: Path) -> 
     assert checked.returncode == 0, checked.stderr
 
 
+def test_envoy_refuses_the_part_that_is_not_served(
+    fleet: Path, endpoints: Path, tmp_path: Path
+) -> None:
+    """Where the table leaves a part of a class unserved, that part gets 503, the rest is served."""
+    program("envoy")
+    file, port = tmp_path / "envoy.yaml", free_port()
+    # A request of class D that is not served loses less than any place would cost.
+    price = ["--set", "classes.D.unserved_usd_per_request=0.00001"]
+    told = ["--to", "envoy", "--out", str(file), "--endpoints", str(endpoints)]
+    assert run(["export", "weights", str(fleet), *price, *told,
+                "--listen", f"127.0.0.1:{port}"]) == 0  # fmt: skip
+    envoy = Envoy(tmp_path, port)
+    envoy.wait()
+    try:
+        headers = {"x-wattlas-class": "D", "x-wattlas-metro": METRO}
+        assert {envoy.ask(headers)[0] for _ in range(20)} == {503}
+        assert envoy.ask({"x-wattlas-class": CLASS, "x-wattlas-metro": METRO})[0] == 200
+    finally:
+        envoy.stop()
+
+
 DRAW = """
 import json, random, sys
 from collections import Counter

@@ -80,4 +80,4 @@ def refuse_unserved(weights: Weights, setting: Setting, format: str) -> None:
 def dns_name(texts: Iterable[str]) -> str:
     """Ids as a name that Kubernetes takes: lower case, digits and hyphens, a letter first."""
     name = re.sub(r"[^a-z0-9]+", "-", "-".join(texts).lower()).strip("-")
-    return name if name[:1].isalpha() else f"r-{name}"
+    return name if name[:1].isalpha() else f"r-{name}".strip("-")
