@@ -21,6 +21,7 @@ OPTIONAL = {
     "shared": "WATTLAS_REQUIRE_SHARED",
     "browser": "WATTLAS_REQUIRE_BROWSER",
     "train": "WATTLAS_REQUIRE_TRAIN",
+    "gateways": "WATTLAS_REQUIRE_GATEWAYS",
 }
 
 settings.register_profile(
@@ -100,7 +101,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests did not run for want of the real data or of a browser."""
+    """Say how many tests did not run for want of data, a browser, or gateways."""
     skipped = terminalreporter.stats.get("skipped", [])
     count = Counter(m for report in skipped for m in OPTIONAL if m in report.keywords)
     for marker, number in sorted(count.items()):

@@ -51,7 +51,9 @@ PUBLIC = [
     "plan",
     "save",
     "study",
+    "sweep",
     "tier_shares",
+    "weights",
 ]
 
 

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from wattlas.placement.frontier.frontier import frontier
     from wattlas.report.folder import save
     from wattlas.report.results import open_results
+    from wattlas.studies.export.weights import weights
     from wattlas.studies.fit import fit_users
     from wattlas.studies.offers import design_tiers
     from wattlas.studies.shares import shares as tier_shares
     from wattlas.studies.study import study
+    from wattlas.studies.sweep import sweep
 
 __all__ = [
     "Accelerators",
@@ -89,7 +91,9 @@ __all__ = [
     "plan",
     "save",
     "study",
+    "sweep",
     "tier_shares",
+    "weights",
 ]
 
 _MODULES = {
@@ -133,7 +137,9 @@ _MODULES = {
     "plan": "wattlas.placement.api:plan",
     "save": "wattlas.report.folder:save",
     "study": "wattlas.studies.study:study",
+    "sweep": "wattlas.studies.sweep:sweep",
     "tier_shares": "wattlas.studies.shares:shares",
+    "weights": "wattlas.studies.export.weights:weights",
 }
 
 

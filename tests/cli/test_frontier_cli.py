@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import wattlas
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
 
@@ -54,6 +55,13 @@ def test_in_words(tiny: Folder, capsys: Captured) -> None:
         (["--objective", "money"], "choose cost"),
         (["--objective", "weighted"], "carbon price above 0"),
         (["--samples", "1"], "samples"),
+        (["--at", "50,x"], "Give numbers"),
+        (["--at", "nan"], "Give numbers"),
+        (["--at", "1", "--exact"], "leave out --exact"),
+        (["--samples", "5", "--exact"], "leave out --samples"),
+        (["--at", "1", "--variant", "soft"], "soft frontier"),
+        (["--at", "0.001"], "has no place"),
+        (["--out", "f.xlsx"], ".csv, .parquet or .json"),
     ],
 )
 def test_wrong_usage_exits_2(
@@ -62,6 +70,21 @@ def test_wrong_usage_exits_2(
     """What may be asked is named."""
     assert run(["frontier", str(tiny.path), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_budgets_by_name(tmp_path: Path, capsys: Captured) -> None:
+    """--at has these budgets and no others, each with the value of the exact curve there."""
+    arguments = ["frontier", "tiny", "--variant", "class:A"]
+    out = tmp_path / "f.json"
+    assert run([*arguments, "--at", "400,300,1000", "--json", "--out", str(out)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["points"]["x"] == [300, 400, 1000]
+    assert json.loads(out.read_text()) == told
+    curve = wattlas.frontier(wattlas.example("tiny"), "class:A")
+    exact = [curve.cost_usd[curve.at(x)] for x in told["points"]["x"]]
+    assert told["points"]["cost_usd"] == pytest.approx(exact)
+    assert run([*arguments, "--at", "300", "--out", str(tmp_path / "f.csv")]) == 0
+    assert pl.read_csv(tmp_path / "f.csv")["x"].to_list() == [300]
 
 
 def test_no_budget_serves_all_exits_4(tiny: Folder, capsys: Captured) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from wattlas.cli.tables import cell, number_text, percent, show
+import pytest
+from rich.cells import cell_len
+
+from tests.studied import CLASSES
+from wattlas.cli import run, tables
+from wattlas.cli.tables import show
+from wattlas.model.cells import cell, number_text, percent
 from wattlas.model.table import Column, Kind, Listing
 
 
@@ -54,3 +60,65 @@ def test_a_listing_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     assert told[-1] == "A note."
     show(Listing("Nothing", columns, {}, notes=("Only a note.",)))
     assert capsys.readouterr().out == "Only a note.\n"
+
+
+VERBS = [
+    "plan typical-2023 --scenario sample",
+    "study tiny --samples 3",
+    "frontier tiny --objective weighted --carbon-price 50",
+    "breakeven typical-2023 --scenario sample",
+    "tiers menu typical-2023 --class B",
+    "tiers share typical-2023 --scenario sample --class A --cap-share 0.9 --remote",
+    "export weights typical-2023 --scenario sample",
+]
+
+
+OFFERS = ["tiers", "design", "tiny", *(word for one in CLASSES for word in ("--set", one))]
+
+
+@pytest.mark.parametrize("words", [*map(str.split, VERBS), OFFERS], ids=[*VERBS, "offers"])
+def test_tables_fit_80_columns(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No line of a table of any verb is longer, and no number and no name is broken in two."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    printed: list[tuple[Listing, str]] = []
+    draw = tables._print
+
+    def recorded(listing: Listing) -> None:
+        capsys.readouterr()
+        draw(listing)
+        printed.append((listing, capsys.readouterr().out))
+
+    monkeypatch.setattr(tables, "_print", recorded)
+    assert run(words) == 0
+    assert printed
+    for listing, text in printed:
+        assert max(map(cell_len, text.splitlines())) <= 80
+        told = set(text.split())
+        for column in tables.fitted(listing, 80)[0]:
+            assert set(column.heading.split()) <= told, (listing.title, column.name)
+            for value in listing.table[column.name]:
+                assert set(cell(value, column).split()) <= told, (listing.title, column.name)
+
+
+def test_what_has_no_room_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns that may be left out are, the last first, and named; others are broken by words."""
+    names = [f"a_long_name_{n}_usd" for n in range(6)]
+    columns = tuple(Column(name, wide=n > 3) for n, name in enumerate(names))
+    listing = Listing("Wide", columns, {name: [123456.0] for name in names})
+    monkeypatch.setenv("COLUMNS", "40")
+    show(listing)
+    told = capsys.readouterr()
+    assert max(map(len, told.out.splitlines())) <= 40
+    assert told.out.count("123,456") == 4
+    assert "no room for a long name 4, USD, a long name 5, USD" in told.err
+    monkeypatch.setenv("COLUMNS", "200")
+    show(listing)
+    assert capsys.readouterr().out.count("123,456") == 6

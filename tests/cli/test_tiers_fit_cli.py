@@ -48,8 +48,11 @@ def test_the_example_tells_its_taste(capsys: Captured) -> None:
     assert data["scale"]["reference_g"] == 0.3
 
 
-def test_tables_on_stdout_and_notes_on_stderr(capsys: Captured) -> None:
+def test_tables_on_stdout_and_notes_on_stderr(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """People get two tables with units; what to know before use is told beside them."""
+    monkeypatch.setenv("COLUMNS", "110")
     assert run(["tiers", "fit", str(EXAMPLE)]) == 0
     shown = capsys.readouterr()
     for words in ("600 choices by 150", "consciousness", "95 % interval", "USD/request",

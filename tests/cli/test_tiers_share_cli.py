@@ -227,7 +227,7 @@ def test_a_cap_out_of_reach_everywhere_exits_4(tiny: Folder, capsys: Captured) -
         (["--class", "A", "--green", "small", "--green-share", "1"], "exclude each other"),
         (["--class", "A", "--rule", "best"], "choose percentile, budget or both"),
         (["--class", "A", "--forecast", "x.csv"], "--forecast needs --ahead"),
-        (["--class", "A", "--out", "days.txt"], "ends in .parquet or .csv"),
+        (["--class", "A", "--out", "days.txt"], ".csv, .parquet or .json"),
         (["--hours", "x.csv"], "leave out PATH"),
     ],
 )

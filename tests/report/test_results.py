@@ -12,8 +12,8 @@ from polars.testing import assert_frame_equal
 
 from tests.studied import Studied
 from wattlas.errors import InputError
+from wattlas.model.frames import frame
 from wattlas.report.columns import COLUMNS
-from wattlas.report.frames import frame
 from wattlas.report.results import Results, open_results, write_results
 
 

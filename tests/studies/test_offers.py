@@ -10,13 +10,13 @@ import pytest
 import wattlas
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
+from wattlas.model.frames import frame
 from wattlas.model.offer import offer, withdrawn
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import rows_of
 from wattlas.model.users import Prior, Segment, Terms, Users
 from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
-from wattlas.report.frames import frame
 from wattlas.report.results import write_results
 from wattlas.studies.offers import TierDesign, design_tiers, price_of
 from wattlas.studies.tier_tables import split_table, tier_tables

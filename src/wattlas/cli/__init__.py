@@ -29,6 +29,7 @@ VERBS = {
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "points": "Turn what benchmarks and energy logs measured into operating points.",
+    "export": "Write the best fixed table of shares as weights for a gateway.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
 }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
+    plain,
     print_json,
     progress,
     ready_engine,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
+from wattlas.errors import UsageError
 
 VariantOption = Annotated[
     str,
@@ -31,9 +35,14 @@ CarbonPriceOption = Annotated[
 ExactOption = Annotated[
     bool, typer.Option("--exact", help="Every breakpoint, even where capacity may bind.")
 ]
-SamplesOption = Annotated[int, typer.Option(help="Budgets, unless --exact.", min=3)]
+SamplesOption = Annotated[int | None, typer.Option(help="Budgets, unless --exact; else 24.", min=3)]
+SAMPLES = 24
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", help="Only these budgets, in × or ms: 50,100,150.", metavar="X,X,…"),
+]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the points to this Parquet file.")
+    Path | None, typer.Option("--out", "-o", help="Write the points: .csv, .parquet or .json.")
 ]
 
 
@@ -45,35 +54,41 @@ def command(
     objective: ObjectiveOption = "cost",
     carbon_price: CarbonPriceOption = None,
     exact: ExactOption = False,
-    samples: SamplesOption = 24,
+    samples: SamplesOption = None,
+    at: AtOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Trace the energy–latency frontier. Switching costs and caps are left out."""
     from wattlas.placement.frontier.frontier import frontier, something_binds
+    from wattlas.report.files import ending_of
 
+    budgets = _budgets(at, exact, samples)
+    if out is not None:
+        ending_of(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
-    free = variant != "soft" and not something_binds(loaded)
-    with ticker("Frontier") as tell:
+    free = variant != "soft" and samples is None and not something_binds(loaded)
+    with bar("Frontier") as tell:
         traced = frontier(
             loaded,
             variant,
             objective=objective,
             carbon_price_usd_per_t=carbon_price,
-            samples=None if exact or free else samples,
+            samples=None if exact or free or budgets else samples or SAMPLES,
+            x=budgets,
             progress=lambda share: tell(variant, share),
         )
-    from wattlas.studies.frontiers import frontier_listing, frontier_mapping, points_table
+    from wattlas.model.frontier_table import frontier_listing, frontier_mapping, points_table
 
+    mapping = plain(frontier_mapping(traced, variant))
     if out is not None:
-        from wattlas.report.frames import frame
-        from wattlas.report.results import write_frame
+        from wattlas.report.files import write_table
 
-        write_frame(out, frame(points_table(traced)))
+        write_table(out, points_table(traced), mapping)
     if as_json:
-        print_json(frontier_mapping(traced, variant))
+        print_json(mapping)
         return
     typer.echo(loaded.notice)
     info = traced.info
@@ -81,3 +96,20 @@ def command(
         f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {traced.gap:.1g}"
     )
     show(frontier_listing(traced, variant))
+
+
+def _budgets(at: str | None, exact: bool, samples: int | None) -> list[float] | None:
+    """The budgets of --at; None without it. Raises UsageError for what is no list of numbers."""
+    if exact and samples is not None:
+        raise UsageError("--exact has every breakpoint; leave out --samples.")
+    if at is None:
+        return None
+    if exact or samples is not None:
+        raise UsageError("--at names the budgets; leave out --exact and --samples.")
+    try:
+        budgets = [float(text) for text in at.split(",")]
+    except ValueError:
+        budgets = []
+    if not budgets or not all(math.isfinite(x) and x >= 0 for x in budgets):
+        raise UsageError(f"--at is `{at}`. Give numbers of at least 0 with commas: 50,100,150.")
+    return budgets

@@ -10,7 +10,7 @@ import typer
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="scenario.yaml or the folder that holds it; the embedded world unless given.",
+        help="scenario.yaml, its folder, or an example's name; the embedded world unless given.",
         show_default=False,
     ),
 ]

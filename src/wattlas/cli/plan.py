@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
+    plain,
     print_json,
     progress,
     ready_engine,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import number_text, show
+from wattlas.cli.tables import show
 from wattlas.errors import LimitError, UsageError
+from wattlas.model.cells import number_text
 
 if TYPE_CHECKING:
     from wattlas.model.plan import Plan
-
-
-FILE = ".parquet"
-"""What a single file ends in; everything else is a folder."""
 
 
 OutOption = Annotated[
@@ -30,15 +29,17 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
+        help="Write the flows to this .csv, .parquet or .json file, or a folder chunk by chunk.",
     ),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")
 ]
 ChunkOption = Annotated[
-    int, typer.Option(help="Steps that a chunk has room for, in a folder.", min=1)
+    int | None,
+    typer.Option(help="Steps that a chunk has room for, in a folder; else 192.", min=1),
 ]
+CHUNK = 192
 TimeLimitSOption = Annotated[
     float | None, typer.Option(help="Seconds for a program that is coupled in time.", min=0.0)
 ]
@@ -53,7 +54,7 @@ def command(
     set: SetOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
-    chunk: ChunkOption = 192,
+    chunk: ChunkOption = None,
     time_limit_s: TimeLimitSOption = None,
     verify: VerifyOption = False,
     as_json: JsonOption = False,
@@ -66,31 +67,36 @@ def command(
     Exit 4 with the smallest conflict in words where nothing fits, 5 where a limit stopped the work
     before anything was found.
     """
-    if out is not None and out.suffix.lower() != FILE:
+    if out is not None and _is_folder(out):
         from wattlas.cli.streaming import Chosen, to_folder
 
         chosen = Chosen(path, scenario, tuple(set or ()))
-        to_folder(chosen, out, chunk, resume, time_limit_s, as_json)
+        if verify:
+            raise UsageError("--verify looks at a plan in one piece; leave out --out FOLDER.")
+        to_folder(chosen, out, chunk or CHUNK, resume, time_limit_s, as_json)
         return
-    if resume:
-        raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
+    for option, given in (("--resume", resume), ("--chunk", chunk is not None)):
+        if given:
+            raise UsageError(f"{option} needs --out FOLDER: a file is written at the end.")
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.placement.api import plan
     ready_engine(loaded)
-    with progress("Placing"):
-        placement = plan(loaded, time_limit_s=time_limit_s)
+    with bar("Plan", loaded.hours.count, "steps") as tell:
+        tell("placing", 0.0)
+        placement = plan(
+            loaded, time_limit_s=time_limit_s, progress=lambda share: tell("placing", share)
+        )
     placement.raise_if_infeasible()
     if not placement.ok:
         raise LimitError("The time limit ended the work before a placement was found.")
     if out is not None:
-        from wattlas.report.results import write_frame
-
-        write_frame(out, placement.to_polars())
+        _write(out, placement)
     if as_json:
         from wattlas.studies.plan_listings import plan_mapping
 
-        print_json(plan_mapping(placement))
+        told = {**plan_mapping(placement), "flows": out}
+        print_json({**told, "certificate": _proof(placement)} if verify else told)
     else:
         show_plan(placement)
         if verify:
@@ -99,14 +105,37 @@ def command(
             typer.echo(f"Flows: {out}")
 
 
+def _is_folder(out: Path) -> bool:
+    """Whether the flows go to a folder. Raises UsageError for a file that holds no table."""
+    from wattlas.report.files import ending_of
+
+    if out.is_dir() or not out.suffix:
+        return True
+    ending_of(out)
+    return False
+
+
+def _write(out: Path, placement: Plan) -> None:
+    """The flows as one file; JSON holds what --json prints, too."""
+    from wattlas.model.frames import with_texts
+    from wattlas.report.files import write_table
+    from wattlas.studies.plan_listings import plan_mapping
+
+    flows = placement.to_polars()
+    mapping = None
+    if out.suffix.lower() == ".json":
+        mapping = plain({**plan_mapping(placement), "flows": with_texts(flows).to_dicts()})
+    write_table(out, flows, mapping)
+
+
 def show_plan(placement: Plan) -> None:
     """The plan for the terminal."""
+    from wattlas.model.totals_listing import totals_listing
     from wattlas.studies.plan_listings import (
         caps_listing,
         energy_by_region,
         notes,
         regions_listing,
-        totals_listing,
     )
 
     s, t, info = placement.scenario, placement.totals, placement.info
@@ -127,6 +156,14 @@ def show_plan(placement: Plan) -> None:
     show(regions_listing(energy_by_region(placement)))
     for note in notes(placement):
         typer.echo(note)
+
+
+def _proof(placement: Plan) -> dict[str, Any]:
+    """The certificate for JSON."""
+    from wattlas.placement.explain.certificate import certify
+
+    proof = certify(placement)
+    return {name: getattr(proof, name) for name in ("objective", "bound", "gap", "residuals")}
 
 
 def show_certificate(placement: Plan) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,15 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.report.stream_folder import Long
-
-SAY_EVERY_S = 5.0
-"""How often progress is written where stderr is no terminal."""
-LIVE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,15 +39,22 @@ def to_folder(
 
     with progress("Reading"):
         long = _long(chosen, chunk)
-    with interruptible(out), pace(long.steps) as done:
+    with interruptible(out), bar("Plan", long.steps, "steps") as tell:
         meta = write_plan(
-            out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s, done=done
-        )
+            out, long, chunk_steps=chunk, resume=resume, time_limit_s=time_limit_s,
+            done=lambda steps: tell("placing", steps / long.steps),
+        )  # fmt: skip
     if as_json:
-        print_json({**meta, "folder": str(out)})
+        print_json({**meta, **_sums(meta), "folder": str(out), "flows": str(out)})
     else:
         show_folder(meta)
         typer.echo(f"Flows: {out}, {len(meta['parts'])} parts")
+
+
+def _sums(meta: dict[str, Any]) -> dict[str, Any]:
+    """Cost and carbon, where `wattlas plan --json` has them without a folder."""
+    totals = meta["totals"]["plan"]
+    return {name: totals[name] for name in ("cost_usd", "carbon_kg")}
 
 
 def give_memory_back() -> None:
@@ -102,7 +104,8 @@ def _long(chosen: Chosen, chunk: int) -> Long:
 def show_folder(meta: dict[str, Any]) -> None:
     """A finished folder for the terminal."""
     from wattlas.model.plan import Totals
-    from wattlas.studies.plan_listings import regions_listing, totals_listing
+    from wattlas.model.totals_listing import totals_listing
+    from wattlas.studies.plan_listings import regions_listing
 
     described, window = meta["scenario"], meta["window"]
     typer.echo(f"{described['title'] or described['name']}\n{described['notice']}".strip())
@@ -133,32 +136,3 @@ def interruptible(out: Path) -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-@contextmanager
-def pace(steps: int) -> Iterator[Callable[[int], None]]:
-    """Steps done, the rate and the time left, on stderr."""
-    live, began = sys.stderr.isatty(), time.monotonic()
-    last_told = began - SAY_EVERY_S
-    start: int | None = None
-
-    def done(count: int) -> None:
-        nonlocal last_told, start, began
-        now = time.monotonic()
-        if start is None:
-            start, began = count, now
-        if now - last_told < (LIVE_EVERY_S if live else SAY_EVERY_S) and count < steps:
-            return
-        last_told = now
-        rate = (count - start) / max(now - began, 1e-9)
-        time_left = f", {rate:,.0f} h/s, {(steps - count) / rate:,.0f} s left" if rate > 0 else ""
-        text = f"Placing: {count:,} of {steps:,} steps{time_left}"
-        sys.stderr.write(f"\r\x1b[K{text}" if live else f"{text}\n")
-        sys.stderr.flush()
-
-    try:
-        yield done
-    finally:
-        if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

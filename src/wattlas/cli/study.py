@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     print_json,
@@ -15,7 +16,7 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.studies.study import Study
@@ -38,13 +39,15 @@ def command(
     Prints a summary and writes a folder with report.html, meta.json and Parquet tables. Without a
     scenario it studies the embedded world.
     """
+    from wattlas.report.files import folder_of
     from wattlas.report.folder import save
     from wattlas.studies.study import study
 
+    folder_of(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
-    with ticker("Study") as tell:
+    with bar("Study") as tell:
         result = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):
         report = save(result, out)

@@ -1,22 +1,28 @@
-"""Tables and progress for people: the one renderer of listings, and a line that is written over."""
+"""Tables for people: the one renderer of listings."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wattlas.model.table import Column, Kind, Listing
+from wattlas.model.cells import cell
+from wattlas.model.table import Column, Listing
 
-Ticker = Callable[[str, float], None]
+if TYPE_CHECKING:
+    import numpy as np
 
-NONE = "–"
-NARROW = 105
-"""Terminals of fewer columns do without the columns that are `wide`."""
-FILE_WIDTH = 110
-"""Columns of a table that is written to a file or a pipe."""
+WIDTH = 80
+"""Columns where nobody says how many there are: neither a terminal nor COLUMNS."""
+GAPS = (3, 2)
+"""Columns between two cells, and where there is little room."""
+RULE = 1
+"""Of these the place of a line that is not drawn."""
+TEXT_FIRM = 0.6
+"""How soon a text gives way, as a part of when the heading of numbers does."""
+LEAST_TEXT = 24
+"""A text is not made narrower than this while a wide column can be left out instead."""
 
 
 def show(listing: Listing) -> None:
@@ -33,79 +39,81 @@ def _print(listing: Listing) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    shown = [c for c in listing.columns if not (c.wide and narrow())]
+    room = screen_width()
+    shown, widths, gap, left_out = fitted(listing, room)
+    console = Console(file=sys.stdout, highlight=False, width=room)
+    console.print(Text(listing.title, style="bold"))
     drawn = Table(
-        title=listing.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, gap - RULE)
     )
-    for column in shown:
+    for column, width in zip(shown, widths, strict=True):
         drawn.add_column(
             Text(column.heading),
             justify="right" if column.kind.is_numeric else "left",
             overflow="fold",
+            width=width,
         )
     for row in zip(*(listing.table[column.name] for column in shown), strict=True):
         cells = zip(row, shown, strict=True)
         drawn.add_row(*(Text(cell(value, column)) for value, column in cells))
-    console = Console(file=sys.stdout, highlight=False)
-    if not sys.stdout.isatty():
-        console.width = FILE_WIDTH
     console.print(drawn)
+    sys.stdout.write("\n")
+    if left_out:
+        names = ", ".join(column.heading for column in left_out)
+        sys.stderr.write(f"note: no room for {names}; more columns (COLUMNS=120) show them\n")
 
 
-def cell(value: Any, column: Column) -> str:
-    """A value as its column's kind is written; a text as it is, a dash for what is unknown."""
-    if value is None:
-        return NONE
-    if isinstance(value, str):
-        return value
-    if column.kind is Kind.FLAG:
-        return "yes" if value else "no"
-    if value != value:
-        return NONE
-    if column.kind is Kind.SHARE:
-        return percent(value)
-    if column.kind is Kind.COUNT:
-        return f"{value:,.0f}"
-    return number_text(value, column.digits) if column.kind is Kind.NUMBER else str(value)
+def screen_width() -> int:
+    """Columns of the terminal, or what COLUMNS says, or `WIDTH`."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
-def narrow() -> bool:
-    """Whether stdout is a terminal of few columns."""
-    return sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW
+def fitted(listing: Listing, room: int) -> tuple[list[Column], list[int], int, list[Column]]:
+    """(The columns that are shown, their widths, columns between two, those that are left out).
+
+    Headings and texts are broken between words where there is no room, numbers never; where that
+    does not do, columns that are `wide` are left out, the last first.
+    """
+    shown, left_out = list(listing.columns), list[Column]()
+    while True:
+        sizes = [_sizes(column, listing.table[column.name]) for column in shown]
+        wide = [column for column in shown if column.wide]
+        for gap in GAPS:
+            free = room - gap * (len(shown) - 1)
+            if sum(size.least for size in sizes) <= free or (gap == GAPS[-1] and not wide):
+                return shown, _shared(sizes, free), gap, left_out
+        left_out.insert(0, wide[-1])
+        shown.remove(wide[-1])
 
 
-def number_text(value: float | None, digits: int = 3) -> str:
-    """A number to so many digits, thousands apart; whole digits are never cut off."""
-    if value is None or value != value:
-        return NONE
-    if value == 0:
-        return "0"
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
+class Size(NamedTuple):
+    """How wide a column is unbroken, at least if it is to be read well, at least unless words or
+    numbers are broken, and how soon it gives way."""
+
+    whole: int
+    least: int
+    word: int
+    firm: float
 
 
-def percent(share: float) -> str:
-    """A share as a percentage with one figure after the point; nothing lost is not −0.0%."""
-    return f"{share:z.1%}"
+def _sizes(column: Column, values: Sequence[Any] | np.ndarray) -> Size:
+    from rich.cells import cell_len
+
+    numeric, cells = column.kind.is_numeric, [cell(value, column) for value in values]
+    whole = max(map(cell_len, (column.heading, *cells)))
+    parts = column.heading.split() + [w for text in cells for w in (text.split() or [""])]
+    word = max(map(cell_len, [*parts, *cells] if numeric else parts), default=1)
+    sentences = not numeric and any(" " in text for text in cells)
+    least = max(word, LEAST_TEXT) if sentences else word
+    return Size(whole, min(whole, least), word, 1.0 if numeric else TEXT_FIRM)
 
 
-@contextmanager
-def ticker(verb: str) -> Iterator[Ticker]:
-    """Progress on stderr: one line written over on a terminal, one per stage elsewhere."""
-    live, written = sys.stderr.isatty(), set[str]()
-
-    def tell(stage: str, share: float) -> None:
-        if live:
-            sys.stderr.write(f"\r\x1b[K{verb}: {stage} {share:.0%}")
-        elif stage not in written:
-            written.add(stage)
-            sys.stderr.write(f"{verb}: {stage}\n")
-        sys.stderr.flush()
-
-    try:
-        yield tell
-    finally:
-        if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+def _shared(sizes: Sequence[Size], free: int) -> list[int]:
+    """Widths that fit: the widest gives way first, texts later than the headings of numbers, and
+    none is less than can be read while another can give way."""
+    widths = [size.whole for size in sizes]
+    for floor in ([s.least for s in sizes], [s.word for s in sizes], [1] * len(sizes)):
+        while sum(widths) > free and any(w > f for w, f in zip(widths, floor, strict=True)):
+            over = [n for n, width in enumerate(widths) if width > floor[n]]
+            widths[max(over, key=lambda n: widths[n] * sizes[n].firm)] -= 1
+    return widths

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wattlas.cli.bar import bar
 from wattlas.cli.common import (
     load_scenario,
     print_json,
@@ -23,7 +24,7 @@ from wattlas.cli.options import (
     SetOption,
     TablesOption,
 )
-from wattlas.cli.tables import show, ticker
+from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
@@ -66,11 +67,15 @@ def command(
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
 
+    if out is not None:
+        from wattlas.report.files import folder_of
+
+        folder_of(out)
     with progress("Reading"):
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
     ready_engine(world)
-    with ticker("Design") as tell:
+    with bar("Design") as tell:
         design = design_tiers(world, points=points, fair=not unfair, progress=tell)
     with progress("Placing"):
         parts = _split(design)
@@ -123,7 +128,7 @@ def _split(design: TierDesign) -> Table | None:
 
 
 def _write(out: Path, design: TierDesign, parts: Table | None) -> None:
-    from wattlas.report.frames import frame
+    from wattlas.model.frames import frame
     from wattlas.report.results import write_frame
     from wattlas.studies.tier_tables import tier_tables
 

@@ -10,8 +10,9 @@ import typer
 
 from wattlas.cli.common import print_json, progress, say
 from wattlas.cli.options import JsonOption
-from wattlas.cli.tables import number_text, show
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
+from wattlas.model.cells import number_text
 
 if TYPE_CHECKING:
     from wattlas.model.choices import Choices
@@ -49,8 +50,12 @@ def command(
     from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 
     rho = _curvature(curvature)
-    if out is not None and out.is_dir():
-        raise UsageError(f"{out} is a folder. Name a file.")
+    if out is not None:
+        from wattlas.report.files import ending_of
+
+        if out.is_dir():
+            raise UsageError(f"{out} is a folder. Name a file.")
+        ending_of(out, (".yaml", ".yml"))
     with progress("Fitting"):
         table = as_choices(choices)
         ends = {

@@ -20,7 +20,8 @@ from wattlas.cli.options import (
     ScenarioOption,
     SetOption,
 )
-from wattlas.cli.tables import number_text, show
+from wattlas.cli.tables import show
+from wattlas.model.cells import number_text
 
 if TYPE_CHECKING:
     from wattlas.studies.menus import ClassMenu

@@ -15,8 +15,9 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
-from wattlas.cli.tables import number_text, percent, show
+from wattlas.cli.tables import show
 from wattlas.errors import UsageError
+from wattlas.model.cells import number_text, percent
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 CAP_SHARE = 0.9
 RULES = ("percentile", "budget")
-TABLES = (".csv", ".parquet")
 TOLD_FROM = 5e-4
 """Share of the requests that are left out, from which on it is told."""
 
@@ -91,7 +91,7 @@ HoursOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
+    typer.Option("--out", "-o", help="Write every day: .csv, .parquet or .json."),
 ]
 
 
@@ -207,8 +207,10 @@ def _check(
         raise UsageError(f"--rule is `{rule}`; choose percentile, budget or both")
     if forecast is not None and not ahead:
         raise UsageError("--forecast needs --ahead")
-    if out is not None and out.suffix.lower() not in TABLES:
-        raise UsageError(f"--out is {out}; name a file that ends in .parquet or .csv")
+    if out is not None:
+        from wattlas.report.files import ending_of
+
+        ending_of(out)
 
 
 def _no_scenario(options: dict[str, Any], ways: Ways) -> None:
@@ -229,18 +231,14 @@ def _write(file: Path, rows: Rows) -> None:
     """Every day of every zone, place and rule, with its hours as letters."""
     import polars as pl
 
-    from wattlas.report.results import write_frame, write_text
+    from wattlas.report.files import write_table
 
     text, number = pl.String(), pl.Float64()
     names = dict.fromkeys(("zone", "place", "rule", "plan", "day"), text)
     frame = pl.DataFrame(
         rows, schema={**names, "full_g": number, "degraded_share": number, "hours": text}
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix.lower() == ".csv":
-        write_text(file, frame.write_csv())
-    else:
-        write_frame(file, frame)
+    write_table(file, frame)
 
 
 def _show(query: BoardQuestion, answers: ShareAnswer) -> None:

@@ -42,9 +42,10 @@ def load(
 ) -> Scenario:
     """The scenario in a YAML file, or in a folder that holds a `scenario.yaml`.
 
-    `scenario` applies the overrides listed under that name; `set` holds texts such as
-    `regions.oslo.pue=1.1`, applied last. Tables and packs are looked for in `base`, the folder of
-    the file unless given. Warnings go to the logger `wattlas`.
+    The name of an example stands for it where no such file is. `scenario` applies the overrides
+    listed under that name; `set` holds texts such as `regions.oslo.pue=1.1`, applied last. Tables
+    and packs are looked for in `base`, the folder of the file unless given. Warnings go to the
+    logger `wattlas`.
 
     Raises InputError with every problem that was found, each with file, line, path and fix;
     UsageError for a `set` text that cannot be read.
@@ -77,6 +78,8 @@ def inputs_of(
 ) -> Inputs:
     """The document of a scenario, composed and typed, with its problems; no table is read yet."""
     file = Path(path)
+    if str(path) in examples() and not file.exists():
+        file = EXAMPLES / file
     file = file / DOCUMENT if file.is_dir() else file
     document = read_yaml(file)
     composed = compose(document, scenario, set)

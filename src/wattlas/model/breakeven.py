@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wattlas.model.shown import Tabular
+from wattlas.model.table import Table, table_of
+
 
 class Quantity(StrEnum):
     """What is varied while everything else stays as it is."""
@@ -74,3 +77,24 @@ class BreakEven:
         if self.value is None:
             return self.verdict is Verdict.ALWAYS
         return value > self.value if self.side is Side.ABOVE else value < self.value
+
+
+class BreakEvens(tuple[BreakEven, ...], Tabular):
+    """All break-even values of a move."""
+
+    __slots__ = ()
+
+    def table(self) -> Table:
+        """One row per quantity."""
+        return table_of(
+            {
+                "quantity": str(each.quantity),
+                "verdict": str(each.verdict),
+                "value": each.value,
+                "now": each.now,
+                "unit": each.unit,
+                "side": str(each.side),
+                "reason": each.reason,
+            }
+            for each in self
+        )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wattlas.errors import UsageError
 from wattlas.model.plan import SolveInfo
+from wattlas.model.shown import Tabular
+from wattlas.model.suggest import did_you_mean
+from wattlas.model.table import Column, Listing, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Variant(StrEnum):
@@ -24,7 +32,7 @@ class Variant(StrEnum):
 
 
 @dataclass(frozen=True)
-class Frontier:
+class Frontier(Tabular):
     """V(τ): the optimum at each budget, as parallel arrays of increasing `x`.
 
     `x` is a factor (scale) or ms. Where `exact`, every breakpoint of the step function in the
@@ -82,6 +90,53 @@ class Frontier:
     def value_unit(self) -> str:
         """`USD` or `t`."""
         return "t" if self.objective == "carbon" else "USD"
+
+    @property
+    def name(self) -> str:
+        """The variant as it is asked for: `scale`, `class:A`."""
+        return f"{self.variant}:{self.klass}" if self.klass else str(self.variant)
+
+    def table(self) -> Table:
+        """Every point, with what one more millisecond brings there."""
+        from wattlas.model.frontier_table import points_table
+
+        return points_table(self)
+
+    def listing(self) -> Listing:
+        """A few points from the tightest budgets to the loosest, the user's own among them."""
+        from wattlas.model.frontier_table import frontier_listing
+
+        return frontier_listing(self, self.name)
+
+    def plot(self, quantity: str = "value", ax: Axes | None = None) -> Axes:
+        """Draw the curve with matplotlib (extra `notebook`) and return its axes.
+
+        `quantity` is a column of `table()`: `value`, `cost_usd`, `carbon_kg`, … A hard frontier is
+        drawn as the steps that it is, the soft one as straight lines; a dot is your own budget.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError:
+            raise UsageError(
+                "matplotlib is not installed: pip install 'wattlas[notebook]'"
+            ) from None
+        points = self.table()
+        if quantity not in points:
+            raise UsageError(f"no column `{quantity}`. {did_you_mean(quantity, points)}")
+        if ax is None:
+            ax = pyplot.subplots(figsize=(6.4, 3.6))[1]
+        x, y = np.asarray(points["x"]), np.asarray(points[quantity], dtype=float)
+        soft = self.variant is Variant.SOFT
+        ax.plot(x, y, drawstyle="default" if soft else "steps-post", color="#0072b2")
+        now = self.at(self.users_x)
+        if now >= 0:
+            own = y[len(self.before_x) + now]
+            ax.plot([self.users_x], [own], "o", color="#d55e00", label="your budget")
+            ax.legend(frameon=False)
+        name = f"least {self.objective}" if quantity == "value" else Column(quantity).heading
+        unit = f", {self.value_unit}" if quantity == "value" else ""
+        ax.set(xlabel=f"{self.name}, {self.x_unit}", ylabel=name + unit)
+        return ax
 
     def at(self, x: float) -> int:
         """Index of the step that holds at a budget; −1 below the first, and for no budget (nan)."""

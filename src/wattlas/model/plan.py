@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wattlas.errors import InfeasibleError
+from wattlas.model.frames import pandas_of
 from wattlas.model.scenario import Scenario
 from wattlas.units import G_PER_KG, KWH_PER_MWH
 
 if TYPE_CHECKING:
+    import pandas
     import polars
     import xarray
 
@@ -267,6 +269,15 @@ class Plan:
                 "requests_per_h": f.requests_per_h,
             }
         ).with_columns(pl.col("time_utc").dt.replace_time_zone("UTC"))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """As `to_polars`, for pandas (extra `notebook`)."""
+        return pandas_of(self.to_polars())
+
+    def _repr_html_(self) -> str:
+        from wattlas.model.totals_listing import plan_html
+
+        return plan_html(self)
 
     def to_xarray(self) -> xarray.DataArray:
         """Requests/h as a dense array (metro, class, region, point, hour). Small plans only."""

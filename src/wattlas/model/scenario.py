@@ -315,6 +315,13 @@ class Scenario:
         endless = np.where(only[:, None], self.reserved_gpu, np.inf)
         return replace(self, regions=regions, reserved_gpu=endless)
 
+    def _repr_html_(self) -> str:
+        from wattlas.model.scenario_listing import regions_listing
+        from wattlas.model.shown import listing_html, sentences_html
+
+        head = sentences_html((self.title, repr(self).strip("<>"), self.notice))
+        return head + listing_html(regions_listing(self))
+
     def __repr__(self) -> str:
         i, k, r, o, t = self.shape
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,7 @@ def plan(
     time_limit_s: float | None = None,
     keep_flows: bool = True,
     tactics: Tactics | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Plan:
     """Place all demand at least cost or least carbon.
 
@@ -44,7 +46,8 @@ def plan(
     (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
     coupled in time (status `limit`, without flows where the time was over before any placement was
     found). Without `keep_flows` they are added up block by block and dropped. `tactics` say who
-    solves what, where that is not left to the scenario.
+    solves what, where that is not left to the scenario. `progress` is called with the share of the
+    steps that are done.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
@@ -62,7 +65,8 @@ def plan(
     def solved(part: Instance, steps: np.ndarray) -> _Block:
         return _block(part, steps, time_limit_s, keep_flows)
 
-    found = list(over_blocks(whole, blocks(scenario), solved))
+    stretches = blocks(scenario)
+    found = list(_told(over_blocks(whole, stretches, solved), stretches, progress))
     clash = np.concatenate([block.clash for block in found])
     if len(clash):
         return _infeasible(whole, conflict.hour_words(whole, clash), began)
@@ -83,6 +87,18 @@ class _Block:
     plan: Plan | None
     clash: np.ndarray
     short: str = ""
+
+
+def _told(
+    made: Iterator[_Block], stretches: list[np.ndarray], progress: Callable[[float], None] | None
+) -> Iterator[_Block]:
+    """The blocks as they come, each told of when it is there."""
+    done, whole = 0, max(sum(map(len, stretches)), 1)
+    for block, steps in zip(made, stretches, strict=True):
+        done += len(steps)
+        if progress:
+            progress(done / whole)
+        yield block
 
 
 def _block(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wattlas.report.frames import frame
+from wattlas.model.frames import frame
 from wattlas.report.report import write_report
 from wattlas.report.results import write_results
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattlas.data.digest import sha256_of
 from wattlas.errors import InputError, Problem
+from wattlas.model.shown import Tables
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _AGAIN = "Write the folder again with this version of `wattlas study`"
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Tables):
     """What a study found. `meta` says how it ended; `tables` holds what it found.
 
     Tables that the study did not make are absent; their columns are in `columns.COLUMNS`.
@@ -54,6 +55,15 @@ class Results:
     def notice(self) -> str:
         """What every output must say about the data."""
         return str((self.meta.get("scenario") or {}).get("notice") or "")
+
+    def named_tables(self) -> Mapping[str, pl.DataFrame]:
+        """Its tables by name."""
+        return self.tables
+
+    def _repr_html_(self) -> str:
+        from wattlas.studies.brief import brief_html
+
+        return brief_html(self.meta)
 
     def has(self, table: str) -> bool:
         """Whether the table is there and has a row."""
@@ -124,13 +134,13 @@ def open_results(folder: str | Path) -> Results:
     return Results(meta=meta, tables=tables, folder=source)
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str, executable: bool = False) -> Path:
     """Write a text file whole: to a temporary name beside it, then renamed."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        _publish(temporary, path)
+        _publish(temporary, path, 0o777 if executable else 0o666)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -154,11 +164,11 @@ def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | N
     return path
 
 
-def _publish(temporary: str, path: Path) -> None:
+def _publish(temporary: str, path: Path, mode: int = 0o666) -> None:
     # mkstemp makes files that only their owner can read; a result is meant to be shared.
     umask = os.umask(0)
     os.umask(umask)
-    os.chmod(temporary, 0o666 & ~umask)
+    os.chmod(temporary, mode & ~umask)
     os.replace(temporary, path)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from wattlas import __version__
 from wattlas.errors import UsageError
+from wattlas.model.frames import with_texts
 from wattlas.report.report import render_report
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ def _json(value: Any) -> bytes:
 
 
 def _rows(frame: pl.DataFrame) -> bytes:
-    return _json(_texts(frame).to_dicts())
+    return _json(with_texts(frame).to_dicts())
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    return _texts(frame).write_csv().encode()
+    return with_texts(frame).write_csv().encode()
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
@@ -84,13 +85,6 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
-
-
-def _texts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times as `2023-01-01T00:00:00Z`, as they stand in every file of Wattlas."""
-    import polars as pl
-
-    return frame.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 _WRITERS = {"json": _rows, "csv": _csv, "parquet": _parquet}

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
+from wattlas.model.shown import sentences_html
 from wattlas.model.table import Table, rows_of
 from wattlas.studies import words
 from wattlas.studies.labels import class_label
@@ -221,3 +223,13 @@ class _Speaker:
             if flow["class"] == row["class"] and flow["region"] == row["to_region"]:
                 sums[flow["point"]] = sums.get(flow["point"], 0.0) + flow["requests"]
         return str(max(sums, key=lambda point: sums[point])) if sums else ""
+
+
+def brief_html(meta: Mapping[str, Any]) -> str:
+    """The answer of a study for a notebook: the sentence, what to do, what to know of the data."""
+    scenario, told = meta["scenario"], meta.get("brief") or {}
+    head = f"{scenario.get('title') or scenario.get('name')}: {meta['status']}"
+    actions = "".join(f"<li>{escape(action)}</li>" for action in told.get("actions", ()))
+    sentences = sentences_html((head, told.get("sentence", "")))
+    listed = f"<ol>{actions}</ol>" if actions else ""
+    return sentences + listed + sentences_html([scenario.get("notice", "")])

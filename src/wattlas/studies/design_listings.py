@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattlas.model.table import Column, Kind, Listing, Table, rows_of, table_of
 from wattlas.studies.labels import class_label, class_names, named
 from wattlas.studies.offer_listings import card_listings
-from wattlas.studies.offers import Design, TierDesign
 from wattlas.studies.tier_tables import tier_tables
+
+if TYPE_CHECKING:
+    from wattlas.studies.offers import Design, TierDesign
 
 MOST_FALLBACKS = 20
 """With more candidates than this, the terminal does not list them."""

@@ -15,7 +15,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.model.workload import WorkloadClass
 from wattlas.placement.api import plan
-from wattlas.placement.compare.baselines import baseline_policy, baselines
+from wattlas.placement.compare.baselines import baseline_and_tables, baseline_policy, baselines
+from wattlas.placement.compare.fixed_shares import FixedShares
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.tables import metrics, views
@@ -44,12 +45,13 @@ class Findings:
         self.scenario = scenario
         self.samples = samples
         self.tell = progress or (lambda _what, _share: None)
+        self._made: dict[str, tuple[Plan, FixedShares | None]] = {}
 
     @cached_property
     def plan(self) -> Plan:
         """The best placement. Raises InfeasibleError with the smallest conflict found."""
         self.tell("plan", 0.0)
-        best = plan(self.scenario)
+        best = plan(self.scenario, progress=lambda share: self.tell("plan", share))
         if not best.ok:
             raise InfeasibleError(best.conflict)
         return best
@@ -64,6 +66,20 @@ class Findings:
         """Simpler policies by name; but for the baseline without their flows."""
         known = {self.baseline.policy: self.baseline}
         return baselines(self.instance, flows=False, known=known)
+
+    def policy(self, name: str) -> Plan:
+        """The plan, that of least carbon, or a simpler policy, which is made alone if need be."""
+        if name in ("optimum", "carbon_optimum"):
+            return self.plan if name == "optimum" else self.carbon_optimum
+        if "policies" in self.__dict__:
+            return self.policies[name]
+        return self.baseline if name == self.baseline.policy else self.with_tables(name)[0]
+
+    def with_tables(self, name: str) -> tuple[Plan, FixedShares | None]:
+        """A simpler policy with the tables of shares that it follows, made once."""
+        if name not in self._made:
+            self._made[name] = baseline_and_tables(self.instance, name, flows=False)
+        return self._made[name]
 
     @cached_property
     def baseline(self) -> Plan:

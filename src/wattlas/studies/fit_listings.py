@@ -31,7 +31,7 @@ def fit_listings(fitted: Fit) -> Iterator[Listing]:
             Column("z", digits=2),
             Column("low", head="95 % interval"),
             Column("high", head="to"),
-            Column("unit", Kind.TEXT),
+            Column("unit", Kind.TEXT, wide=True),
         )
         names = [column.name for column in columns]
         rows = ({name: getattr(estimate, name) for name in names} for estimate in estimates)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wattlas.model.objective import Minimise
@@ -31,7 +30,7 @@ def kept_usd(findings: Findings, name: str) -> float | None:
     or is not held to the cap that the plan is held to.
     """
     goal = findings.scenario.objective
-    placed = _policies(findings)[name]
+    placed = findings.policy(name)
     free = name in HELD_TO_CAPS or given_cap(goal) is None
     if goal.minimise is not Minimise.COST or not keeps(placed) or not free:
         return None
@@ -44,16 +43,11 @@ def kept_kg(findings: Findings, name: str) -> float | None:
 
     None where that saves nothing, for a policy that breaks a limit, and for one that serves less.
     """
-    placed, cleanest = _policies(findings)[name], findings.carbon_optimum
+    placed, cleanest = findings.policy(name), findings.carbon_optimum
     if not (keeps(placed) and keeps(cleanest)) or _serves_less(placed.totals, cleanest.totals):
         return None
     base, best = findings.baseline.totals, cleanest.totals
     return _share(base.carbon_kg, placed.totals.carbon_kg, best.carbon_kg)
-
-
-def _policies(findings: Findings) -> Mapping[str, Plan]:
-    plans = {"optimum": findings.plan, "carbon_optimum": findings.carbon_optimum}
-    return {**plans, **findings.policies}
 
 
 def _serves_less(mine: Totals, other: Totals) -> bool:

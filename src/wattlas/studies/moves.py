@@ -87,7 +87,7 @@ class Moves:
             Column("quantity", Kind.TEXT),
             Column("verdict", Kind.TEXT),
             Column("value", head="break-even", digits=4),
-            Column("unit", Kind.TEXT),
+            Column("unit", Kind.TEXT, wide=True),
             Column("reason", Kind.TEXT, head="why"),
         )
         for (klass, origin, target, point), roots in self.roots.items():

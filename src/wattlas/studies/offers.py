@@ -7,7 +7,7 @@ to see what geography, tiers and both together save.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from wattlas.model.offer import withdrawn
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
+from wattlas.model.shown import Tables, listing_html, sentences_html
 from wattlas.model.table import Table
 from wattlas.model.users import Accelerators, Terms, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
@@ -78,13 +79,25 @@ class Design:
 
 
 @dataclass(frozen=True)
-class TierDesign:
+class TierDesign(Tables):
     """Designs of all classes that were asked for, on one plan of full service."""
 
     plan: Plan
     terms: Terms
     designs: tuple[Design, ...]
     points: tuple[OperatingPoint, ...]
+
+    def named_tables(self) -> Mapping[str, Table]:
+        """Its tables by name, as a results folder has them."""
+        from wattlas.studies.tier_tables import tier_tables
+
+        return tier_tables(self)
+
+    def _repr_html_(self) -> str:
+        from wattlas.studies.design_listings import design_listings, verdict_words
+
+        drawn = "".join(listing_html(each) for each in design_listings(self))
+        return sentences_html(verdict_words(self)) + drawn
 
     def tiers(self) -> tuple[Tier, ...]:
         """The contracts that are worth offering, as the placement takes them."""

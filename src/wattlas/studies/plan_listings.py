@@ -8,44 +8,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from wattlas.model.objective import Minimise
-from wattlas.model.plan import Plan, Totals
+from wattlas.model.plan import Plan
 from wattlas.model.table import Column, Kind, Listing, table_of
 from wattlas.placement.streaming.stream import it_mwh_by_region
 from wattlas.studies.meta import totals_dict
 
-_TOTALS = {
-    "cost_usd": "cost, USD",
-    "energy_usd": "  energy",
-    "reserved_usd": "  reserved accelerators",
-    "on_demand_usd": "  accelerators on demand",
-    "egress_usd": "  egress",
-    "friction_usd": "  start-ups and state transfers",
-    "unserved_usd": "  unserved demand",
-    "carbon_price_usd": "  carbon at its price",
-    "carbon_kg": "carbon, kg",
-    "it_mwh": "IT energy, MWh",
-    "requests": "requests served",
-    "unserved_requests": "requests unserved",
-    "late_requests": "requests late",
-    "rtt_mean_ms": "mean round trip, ms",
-}
-
 
 def plan_mapping(plan: Plan) -> dict[str, Any]:
-    """A plan for JSON: how it ended, totals, and energy by region."""
+    """A plan for JSON: how it ended, cost, carbon, shadow prices, totals, and energy by region."""
     return {
         "status": str(plan.status),
         "info": plan.info,
         "objective": plan.objective,
+        "cost_usd": plan.totals.cost_usd,
+        "carbon_kg": plan.totals.carbon_kg,
         "intensity": str(plan.scenario.signals.deciding),
         "notice": plan.scenario.notice,
         "totals": totals_dict(plan.totals),
         "abatement_usd_per_t": plan.abatement_usd_per_t,
         "limits": plan.limits,
+        "shadow_prices": shadow_prices(plan),
         "notes": notes(plan),
         "regions": energy_by_region(plan),
     }
+
+
+def shadow_prices(plan: Plan) -> dict[str, Any]:
+    """What one more unit of each bound would save, by constraint and row: mean over the hours, the
+    most, and the share of the hours in which it saves anything.
+
+    `unit` is what is saved: USD, or t CO2e where carbon is made least. One more unit of a lower
+    bound (`mean_accuracy`) saves less than nothing: it costs.
+    """
+    s = plan.scenario
+    rows = {"capacity": [r.id for r in s.regions], "mean_accuracy": [k.id for k in s.classes]}
+    hours = s.hours.hours
+    prices: dict[str, Any] = {"unit": _unit(plan)}
+    for name, dual in plan.duals.items():
+        ids = rows.get(name) or [str(n) for n in range(1, len(dual) + 1)]
+        prices[name] = {
+            row: {
+                "mean": float(saved @ hours / hours.sum()),
+                "most": float(saved[np.abs(saved).argmax()]),
+                "share_of_hours": float(hours[saved != 0].sum() / hours.sum()),
+            }
+            for row, saved in zip(ids, -dual + 0.0, strict=True)
+        }
+    return prices
+
+
+def _unit(plan: Plan) -> str:
+    """Of the objective: tonnes or USD."""
+    return "t" if plan.scenario.objective.minimise is Minimise.CARBON else "USD"
 
 
 def notes(plan: Plan) -> list[str]:
@@ -59,18 +76,6 @@ def energy_by_region(plan: Plan) -> dict[str, float]:
     """IT energy of each region over the window, MWh."""
     energy = it_mwh_by_region(plan)
     return {r.id: float(mwh) for r, mwh in zip(plan.scenario.regions, energy, strict=True)}
-
-
-def totals_listing(totals: Totals) -> Listing:
-    """Money, carbon, energy and requests over the window."""
-    return Listing(
-        "Totals over the window",
-        (Column("quantity", Kind.TEXT, head=""), Column("value", digits=4)),
-        {
-            "quantity": list(_TOTALS.values()),
-            "value": [float(getattr(totals, name)) for name in _TOTALS],
-        },
-    )
 
 
 def regions_listing(energy_mwh: Mapping[str, float]) -> Listing:
@@ -108,8 +113,6 @@ def caps_listing(plan: Plan) -> Listing | None:
         )
     if not rows:
         return None
-    by_carbon = plan.scenario.objective.minimise is Minimise.CARBON
-    unit = "t" if by_carbon else "USD"
     return Listing(
         "Degraded at most, by the cap of each tier",
         (
@@ -118,7 +121,7 @@ def caps_listing(plan: Plan) -> Listing | None:
             Column("cap", Kind.SHARE, head="degradation cap"),
             Column("least", Kind.SHARE, head="degraded at least"),
             Column("most", Kind.SHARE, head="at most"),
-            Column("saving", head=f"one more percent saves, {unit}", digits=4),
+            Column("saving", head=f"one more percent saves, {_unit(plan)}", digits=4),
         ),
         table_of(rows),
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
+from wattlas.model.shown import Columns
 from wattlas.model.table import Table
 from wattlas.studies.board import Ways, board_of, board_problems
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
@@ -74,7 +75,7 @@ def shares(
     rules: Sequence[str] = RULES,
     places: Sequence[str] = PLACES,
     ways: Ways | None = None,
-) -> Table:
+) -> Columns:
     """The share of a class's requests to degrade, per zone, cap, rule and place.
 
     Columns `zone`, `cap_share`, `rule`, `place` and `share`, 0..1, None where no share would do.
@@ -91,7 +92,7 @@ def shares(
     if problems:
         raise InputError(problems)
     board = board_of(scenario, klass, ways)
-    return share_columns(board, zones_of(board, zones), cap_shares, rules, places)
+    return Columns(share_columns(board, zones_of(board, zones), cap_shares, rules, places))
 
 
 def share_columns(

@@ -7,6 +7,7 @@ limit costs; as the tables that are registered, which report and results folder 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 from wattlas.model.frontier import Frontier
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.studies import registry
-from wattlas.studies.brief import brief
+from wattlas.studies.brief import brief, brief_html
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
@@ -25,7 +27,7 @@ from wattlas.studies.plan_listings import notes
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Tables):
     """What a study found: how it ended, the plan, the baseline, and every table by name."""
 
     meta: dict[str, Any]
@@ -38,6 +40,13 @@ class Study:
     def status(self) -> Status:
         """How the plan ended."""
         return self.plan.status
+
+    def named_tables(self) -> Mapping[str, Table]:
+        """Its tables by name."""
+        return self.tables
+
+    def _repr_html_(self) -> str:
+        return brief_html(self.meta)
 
 
 def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | None = None) -> Study:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from wattlas.model.shown import Tabular
+from wattlas.model.table import Table, table_of
 from wattlas.model.users import Scale, Segment, Users
 from wattlas.tiers.choices import OUTSIDE
 from wattlas.tiers.estimate import Coefficients
@@ -56,7 +58,7 @@ class SegmentFit:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Tabular):
     """What a table of choices says: each segment, and the scale that its figures are on."""
 
     segments: tuple[SegmentFit, ...]
@@ -64,6 +66,14 @@ class Fit:
     requests: float
     """Price and carbon in the table were for so many."""
     notes: tuple[str, ...]
+
+    def table(self) -> Table:
+        """One row per estimate of each segment: taste, then what users would pay."""
+        return table_of(
+            {"segment": segment.id, **asdict(estimate)}
+            for segment in self.segments
+            for estimate in (*segment.estimates, *segment.worth)
+        )
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:

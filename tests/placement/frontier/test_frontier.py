@@ -15,13 +15,13 @@ from tests.acceptance.small_world import POINT, small_world
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier
+from wattlas.model.frontier_table import points_table
 from wattlas.model.objective import Objective, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.frontier.frontier import frontier, solve_at
 from wattlas.placement.frontier.question import Question, baseline_ms, breakpoints
 from wattlas.placement.problem.feasibility import feasibility
-from wattlas.studies.frontiers import points_table
 
 REL = 1e-8
 VARIANTS = ("scale", "added_ms", "class:class-0")

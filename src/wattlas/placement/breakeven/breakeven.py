@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.model.breakeven import BreakEven, Quantity, Side, Verdict
+from wattlas.model.breakeven import BreakEven, BreakEvens, Quantity, Side, Verdict
 from wattlas.model.scenario import Scenario
 from wattlas.placement.breakeven.moves import Move, gain_usd, move_between, requests, saving
 from wattlas.units import BYTES_PER_GB, KWH_PER_MWH
@@ -33,7 +33,7 @@ def breakeven_between(
     *,
     returns: bool = False,
     stay_h: float | None = None,
-) -> tuple[BreakEven, ...]:
+) -> BreakEvens:
     """All six break-even values of moving a class between two regions; see `move_between`."""
     return breakeven(
         move_between(
@@ -49,15 +49,17 @@ def breakeven_between(
     )
 
 
-def breakeven(move: Move) -> tuple[BreakEven, ...]:
+def breakeven(move: Move) -> BreakEvens:
     """All six break-even values of a move, in the order of `Quantity`."""
-    return (
-        stay(move),
-        volume(move),
-        price_gap(move),
-        carbon_price(move),
-        payload(move),
-        state(move),
+    return BreakEvens(
+        (
+            stay(move),
+            volume(move),
+            price_gap(move),
+            carbon_price(move),
+            payload(move),
+            state(move),
+        )
     )
 
 

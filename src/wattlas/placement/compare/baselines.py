@@ -33,7 +33,13 @@ from wattlas.model.objective import Objective
 from wattlas.model.plan import Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.claim import Claim, claim_of
-from wattlas.placement.compare.fixed_shares import GroupOf, always, by_utc_hour, fixed_shares
+from wattlas.placement.compare.fixed_shares import (
+    FixedShares,
+    GroupOf,
+    always,
+    by_utc_hour,
+    fixed_shares,
+)
 from wattlas.placement.compare.greedy import greedy
 from wattlas.placement.compare.rules import Rule, best_region, nearest, uniform
 from wattlas.placement.constraints.registry import links
@@ -46,11 +52,15 @@ from wattlas.placement.window.limits import in_full, limits_of, nearest_availabl
 
 @dataclass(frozen=True)
 class Prepared:
-    """A policy that has looked at all hours: its rule, who made it, why it cannot keep a limit."""
+    """A policy that has looked at all hours: its rule, who made it, why it cannot keep a limit.
+
+    `tables` are the shares that the rule follows, where it follows any.
+    """
 
     rule: Rule
     info: SolveInfo = field(default_factory=lambda: SolveInfo(solver="rule"))
     reason: str = ""
+    tables: FixedShares | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,13 @@ def baselines(
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     """One policy by name, its flows kept or not; KeyError where there is none of that name."""
+    return baseline_and_tables(instance, name, flows=flows)[0]
+
+
+def baseline_and_tables(
+    instance: Instance, name: str, *, flows: bool = True
+) -> tuple[Plan, FixedShares | None]:
+    """As `baseline`, with the tables of shares that the policy follows; None where it has none."""
     policy = POLICIES[name]
     instance = in_full(instance) if policy.plain else with_baseline(instance)
     limits = limits_of(_without_objective(instance) if policy.plain else instance)
@@ -96,7 +113,7 @@ def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
     conflict = "; ".join(filter(None, (prepared.reason, reason)))
     # Where no table fits there is no policy, whatever the flows of the last attempt keep.
     status = Status.INFEASIBLE if prepared.reason else status
-    return replace(whole, status=status, info=prepared.info, conflict=conflict)
+    return replace(whole, status=status, info=prepared.info, conflict=conflict), prepared.tables
 
 
 def baseline_policy(instance: Instance) -> Plan:
@@ -133,7 +150,7 @@ def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Poli
 
     def prepare(whole: Instance) -> Prepared:
         tables = fixed_shares(whole, measure_of, group_of)
-        return Prepared(tables.place, tables.info, tables.reason)
+        return Prepared(tables.place, tables.info, tables.reason, tables)
 
     return Policy(prepare, plain=False)
 

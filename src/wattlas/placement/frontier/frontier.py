@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError
+from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.offer import full_service
 from wattlas.model.plan import SolveInfo
@@ -76,6 +76,8 @@ def frontier(
     tally = Tally()
     bare = replace(scenario, objective=question.as_objective())
     if question.variant is Variant.SOFT:
+        if x is not None:
+            raise UsageError("a soft frontier has mean latencies, not budgets; ask for samples")
         curve = soft_frontier(bare, question, samples or SAMPLES, progress, tally)
         return replace(curve, info=tally.info(time.perf_counter() - began))
     if axis is None:

@@ -132,6 +132,8 @@ class Axis:
         """The budgets to solve at: all breakpoints, evenly many of them by rank, or as given."""
         if x is not None:
             given = np.unique(np.asarray(x, dtype=float))
+            if not len(given) or not np.isfinite(given).all():
+                raise UsageError("the budgets of a frontier are finite numbers, at least one")
             if (given < self.least * (1 - EQUAL)).any():
                 raise UsageError(f"below {self.least:.6g} some demand has no place; ask for more")
             return given

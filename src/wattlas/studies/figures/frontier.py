@@ -36,7 +36,7 @@ def frontier(findings: Findings) -> Table:
 def _points(traced: Frontier) -> dict[str, list[Any]]:
     import numpy as np
 
-    from wattlas.studies.frontiers import points_table
+    from wattlas.model.frontier_table import points_table
     from wattlas.units import KG_PER_T
 
     points = {name: np.asarray(column) for name, column in points_table(traced).items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattlas.model.frontier import Frontier, Variant
 from wattlas.model.table import Column, Kind, Listing, Table
+
+if TYPE_CHECKING:
+    from wattlas.model.frontier import Frontier
 
 ROWS_SHOWN = 24
 
@@ -19,7 +21,7 @@ def points_table(frontier: Frontier) -> Table:
     """
     usd, kg = frontier.returns_per_ms()
     usd_per_mwh, g_per_kwh = frontier.returns_per_energy()
-    if frontier.variant is Variant.SCALE:  # per unit of the factor, which is no ms
+    if str(frontier.variant) == "scale":  # per unit of the factor, which is no ms
         usd_per_mwh, g_per_kwh = usd, kg
     columns = {
         "value": frontier.value,
@@ -55,7 +57,7 @@ def frontier_mapping(frontier: Frontier, variant: str) -> dict[str, Any]:
 
 def users_mark(frontier: Frontier) -> str:
     """What stands beside the row that holds where the scenario is on the axis."""
-    return "← baseline region" if frontier.variant is Variant.ADDED_MS else "← yours"
+    return "← baseline region" if str(frontier.variant) == "added_ms" else "← yours"
 
 
 def frontier_listing(frontier: Frontier, variant: str) -> Listing:

@@ -1,0 +1,207 @@
+"""`wattlas export`: what a plan comes to, in the form that other programs read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattlas.cli.bar import bar
+from wattlas.cli.common import load_scenario, plain, print_json, ready_engine, say
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import show
+from wattlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.studies.export.gateways import Setting
+    from wattlas.studies.export.weights import Weights
+
+app = typer.Typer(
+    name="export",
+    help="Write what a plan comes to for other programs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ONLY_FOR = {
+    "endpoints": ("envoy", "litellm", "httproute"),
+    "class_header": ("envoy", "httproute"),
+    "metro_header": ("envoy", "httproute"),
+    "listen": ("envoy",),
+    "gateway": ("httproute",),
+    "folder": ("envoy",),
+}
+"""Option → the formats that it has a meaning for."""
+
+
+@app.callback()
+def export() -> None:
+    """Write what a plan comes to for other programs."""
+
+
+@app.command("weights", short_help="Write the best fixed table of shares for a gateway.")
+def weights_command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    to: Annotated[
+        str, typer.Option(help="envoy, litellm or httproute; without it a table.", metavar="NAME")
+    ] = "",
+    by_hour: Annotated[
+        bool, typer.Option("--by-hour", help="A table for each UTC hour of the day.")
+    ] = False,
+    by: Annotated[
+        str, typer.Option(help="cost or carbon; what the scenario minimises unless given.")
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="A .csv, .parquet, .json or .yaml file, or a folder of a gateway."
+        ),
+    ] = None,
+    endpoints: Annotated[
+        str | None,
+        typer.Option(
+            help="Table with region,url, or an URL with {region} in it.", metavar="FILE|URL"
+        ),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="Only this service node, which the gateway stands at.")
+    ] = None,
+    class_header: Annotated[
+        str | None, typer.Option(help="Says a request's class; else x-wattlas-class.")
+    ] = None,
+    metro_header: Annotated[
+        str | None, typer.Option(help="Says its metro; else x-wattlas-metro.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(help="Where Envoy listens; else 127.0.0.1:10000.", metavar="HOST:PORT"),
+    ] = None,
+    gateway: Annotated[
+        str | None, typer.Option(help="The Gateway of HTTPRoutes; else inference.")
+    ] = None,
+    folder: Annotated[
+        str | None, typer.Option(help="Where Envoy finds the folder; else where it is started.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the best fixed table of shares as weights, and say what it keeps of the saving.
+
+    A table holds each class and metro with the shares of the regions and operating points that
+    serve it: one table for all hours, or one per UTC hour with a script that swaps them. Without
+    --out the result is printed.
+    """
+    _check(to, by_hour, out)
+    given = {
+        "endpoints": endpoints, "class_header": class_header, "metro_header": metro_header,
+        "listen": listen, "gateway": gateway, "folder": folder,
+    }  # fmt: skip
+    stated = {name: text for name, text in given.items() if text is not None}
+    _check_options(to, stated)
+    with bar("Weights") as tell:
+        tell("reading", 0.0)
+        world = load_scenario(path, scenario, set)
+        ready_engine(world)
+        setting = _setting(world, node, stated)
+        from wattlas.studies.export.weights import weights
+
+        found = weights(world, by_hour=by_hour, kind=by or None, progress=tell)
+    if to and not endpoints:
+        say(f"note: the addresses {setting.endpoints.pattern} are made up; see --endpoints.")
+    files = _written(found, setting, to, out)
+    _tell(found, setting, to, files, as_json)
+
+
+def _check(to: str, by_hour: bool, out: Path | None) -> None:
+    """Raise UsageError for words and endings that do not go together."""
+    from wattlas.model.suggest import did_you_mean
+    from wattlas.report.files import TABLES, ending_of
+    from wattlas.studies.export.files import FORMATS
+
+    if to and to not in FORMATS:
+        raise UsageError(f"--to `{to}`: {did_you_mean(to, FORMATS)}")
+    if by_hour and to and (out is None or out.suffix):
+        raise UsageError(f"--by-hour --to {to} makes 25 files and more: name a folder with --out.")
+    if out is not None and (out.suffix or not to):
+        ending_of(out, FORMATS[to].endings if to else TABLES)
+
+
+def _check_options(to: str, stated: Mapping[str, str]) -> None:
+    """Raise UsageError for an option that has no meaning for the format."""
+    for name in stated:
+        if to not in ONLY_FOR[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for --to {', '.join(ONLY_FOR[name])}; leave it out.")
+
+
+def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Setting:
+    from wattlas.studies.export.gateways import Setting, check_node
+
+    check_node(world, node)
+    names: dict[str, Any] = {**stated, "node": node}
+    listen = names.pop("listen", None)
+    if listen is not None:
+        host, _, port = listen.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise UsageError(f"--listen is `{listen}`. Give HOST:PORT, e.g. 0.0.0.0:10000.")
+        names |= {"listen_host": host.strip("[]"), "listen_port": int(port)}
+    if "endpoints" in names:
+        from wattlas.data.endpoints_file import read_endpoints
+
+        names["endpoints"] = read_endpoints(names["endpoints"], world)
+    return Setting(**names)
+
+
+def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> list[Path]:
+    """The files that were written; none without --out."""
+    from wattlas.report.files import write_table
+    from wattlas.report.results import write_text
+    from wattlas.studies.export.files import SWAP, folder_files, single_file
+    from wattlas.studies.export.listings import weights_mapping, weights_table
+
+    if out is None:
+        return []
+    if not to:
+        mapping = plain(weights_mapping(found, setting.node))
+        return [write_table(out, weights_table(found, setting.node), mapping)]
+    if out.suffix:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return [write_text(out, single_file(found, setting, to, out.suffix.lower()))]
+    if out.is_file():
+        raise UsageError(f"{out} is a file. Name a folder.")
+    if (out / SWAP).exists() and not found.by_hour:
+        raise UsageError(
+            f"{out} holds weights by hour, and their {SWAP} would undo these. Name another folder."
+        )
+    texts = folder_files(found, setting, to)
+    out.mkdir(parents=True, exist_ok=True)
+    return [write_text(out / name, text, name == SWAP) for name, text in texts.items()]
+
+
+def _tell(found: Weights, setting: Setting, to: str, files: list[Path], as_json: bool) -> None:
+    from wattlas.studies.export.files import single_file
+    from wattlas.studies.export.listings import sentences, weights_listing, weights_mapping
+
+    if as_json:
+        print_json({**weights_mapping(found, setting.node), "files": files})
+        return
+    if to and not files:
+        for sentence in sentences(found):
+            say(f"note: {sentence}")
+        sys.stdout.write(single_file(found, setting, to))
+        return
+    if found.scenario.notice:
+        typer.echo(found.scenario.notice)
+    show(weights_listing(found, setting.node))
+    for sentence in sentences(found):
+        typer.echo(sentence)
+    if files:
+        where = files[0] if len(files) == 1 else f"{files[0].parent}, {len(files)} files"
+        typer.echo(f"Weights: {where}")

@@ -1,0 +1,83 @@
+"""Where a gateway sends requests: the address of each region's servers, by operating point."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattlas.errors import InputError, Problem
+
+URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?/?")
+PORTS = {"http": 80, "https": 443}
+MOST_PORT = 65_535
+PLACES = ("region", "point", "variant")
+"""Words that a pattern may hold in braces."""
+URL_FIX = "Write http://HOST:PORT or https://HOST:PORT, without a path."
+
+
+@dataclass(frozen=True)
+class Address:
+    """Host and port, and whether TLS is spoken there."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @property
+    def url(self) -> str:
+        """As it is written: `https://oslo.internal:8443`."""
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}"
+
+
+def address_of(url: str) -> Address | None:
+    """The address that an URL names; None where it is none, or has a path."""
+    match = URL.fullmatch(url.strip())
+    if match is None:
+        return None
+    port = int(match[3] or PORTS[match[1]])
+    return Address(match[2], port, match[1] == "https") if 0 < port <= MOST_PORT else None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Servers of a region, or of one operating point there; `point` is empty for all of them.
+
+    `service` is what Kubernetes calls them, `model` what LiteLLM calls the model there; a name is
+    made where they are empty.
+    """
+
+    region: str
+    address: Address
+    point: str = ""
+    service: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The address of every place: those that are listed, or a pattern with `{region}` in it."""
+
+    listed: Sequence[Endpoint] = ()
+    pattern: str = ""
+
+    def of(self, region: str, point: str, variant: str) -> Endpoint:
+        """The servers of a place. Raises InputError where it has none."""
+        if self.pattern:
+            return Endpoint(region, self._by_pattern(region, point, variant), point)
+        own = [each for each in self.listed if each.region == region]
+        exact = [each for each in own if each.point == point]
+        for each in exact or [each for each in own if not each.point]:
+            return each
+        what = f"weights lead to `{point}` in `{region}`, which has no endpoint"
+        raise InputError([Problem(f"endpoints.{region}", what, "Add a row with its url.")])
+
+    def _by_pattern(self, region: str, point: str, variant: str) -> Address:
+        url = self.pattern
+        for word, text in zip(PLACES, (region, point, variant), strict=True):
+            url = url.replace(f"{{{word}}}", text)
+        address = address_of(url)
+        if address is None:
+            what = f"`{self.pattern}` makes `{url}`, which is no address"
+            raise InputError([Problem("--endpoints", what, URL_FIX)])
+        return address

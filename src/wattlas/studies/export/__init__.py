@@ -1,0 +1,1 @@
+"""Tables of shares as weights that gateways read."""

@@ -1,0 +1,102 @@
+"""Progress: stage, rate and time left, drawn on a terminal and written elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from wattlas.cli import run
+from wattlas.cli.bar import Pace, bar, duration
+
+
+class Clock:
+    """A time that a test sets."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.seconds
+
+
+def test_the_pace_of_a_stage() -> None:
+    """Rate and time left are those of the stage, measured from when it began."""
+    clock = Clock()
+    pace = Pace(total=200, unit="steps", now=clock)
+    assert pace.step("placing", 0.5)
+    assert pace.words() == "100 of 200 steps"
+    clock.seconds += 10
+    assert not pace.step("placing", 0.75)
+    assert pace.words() == "150 of 200 steps, 5 steps/s, 10 s left"
+    assert pace.step("writing", 0.1)
+    clock.seconds += 1
+    pace.step("writing", 0.3)
+    assert pace.words() == "60 of 200 steps, 40 steps/s, 4 s left"
+
+
+def test_a_stage_without_a_number() -> None:
+    """The rate is in percent; nothing is claimed before anything is done."""
+    clock = Clock()
+    pace = Pace(now=clock)
+    pace.step("frontier", 0.0)
+    assert pace.words() == ""
+    clock.seconds += 4
+    pace.step("frontier", 0.2)
+    assert pace.words() == "20%, 5 %/s, 16 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    """Seconds, minutes, hours."""
+    assert duration(seconds) == text
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stage, bar, number done, rate and time left; nothing of it stays when it is done."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    with bar("Plan", 1000, "steps") as tell:
+        tell("placing [x]", 0.001)
+        tell("placing [x]", 0.25)
+    drawn = terminal.getvalue()
+    assert "Plan: placing [x]" in drawn
+    assert "━" in drawn
+    assert "250 of 1,000 steps, " in drawn
+    assert " left" in drawn
+    assert drawn.endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize(
+    ("line", "stages"),
+    [
+        ("plan tiny", ["Plan: placing"]),
+        ("frontier tiny --samples 3", ["Frontier: scale"]),
+        ("export weights tiny", ["Weights: reading", "Weights: plan"]),
+        ("study tiny --samples 3", ["Study: plan", "Study: frontier", "Study: abatement"]),
+    ],
+)
+def test_long_verbs_tell_their_stages(
+    line: str, stages: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Where stderr is no terminal each stage is a line, and stdout has none of it."""
+    monkeypatch.chdir(str(tmp_path))
+    assert run(line.split()) == 0
+    told = capsys.readouterr()
+    for stage in stages:
+        assert stage in told.err
+        assert stage not in told.out
