@@ -309,6 +309,8 @@ def _stated(draft: Draft) -> Iterator[Provenance]:
     """What the scenario itself states, so that no figure is without a source."""
     if draft.inputs.typed.demand.population is not None:
         yield Provenance("demand", "population × local-time profile, stated in the scenario")
+    if draft.inputs.typed.demand.totals is not None:
+        yield Provenance("demand", "totals by place × local-time profile, stated in the scenario")
     for name in ("price", "carbon"):
         if getattr(draft.inputs.typed.signals, name).constant:
             yield Provenance(name, "constants stated in the scenario")
@@ -351,12 +353,8 @@ def _region(entity: Entity, scale: float) -> Region:
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:
     typed_ = draft.inputs.typed
-    values = {n: v for n, v in entity.fields.items() if v is not None}
-    profile_id = values.pop("token_profile", None)
-    profile = next((p for p in draft.token_profiles.every if p.id == profile_id), None)
-    if profile is not None:
-        tokens = {n: profile.get(n) for n in ("tokens_in", "tokens_out")}
-        values = {**{n: v for n, v in tokens.items() if v is not None}, **values}
+    values = {n: v for n, v in entity.fields.items() if v is not None} | draft.tokens(entity)
+    values.pop("token_profile", None)
     values.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
     values["when_none"] = WhenNone(values.get("when_none", typed_.when_none))
     values["state"] = State(values.get("state", "stateless"))

@@ -15,6 +15,7 @@ from wattlas.data.schema_facts import Selection
 from wattlas.data.yaml_lines import Path_, dotted
 
 SECTIONS = (METROS, NODES, REGIONS, POINTS, CLASSES, TOKEN_PROFILES)
+TOKENS = ("tokens_in", "tokens_out")
 NEEDED = ("metros", "nodes", "regions", "points", "classes")
 
 
@@ -31,6 +32,15 @@ class Draft:
     token_profiles: Entities
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
     """Point → class → accuracy, from the table of scores by class."""
+
+    def tokens(self, klass: Entity) -> dict[str, float]:
+        """Tokens of a request of a class, as far as it or its token profile says."""
+        named = klass.get("token_profile")
+        profile = next((p for p in self.token_profiles.every if p.id == named), None)
+        stated = {
+            name: klass.get(name, None if profile is None else profile.get(name)) for name in TOKENS
+        }
+        return {name: float(value) for name, value in stated.items() if value is not None}
 
 
 def make_draft(inputs: Inputs) -> Draft:
