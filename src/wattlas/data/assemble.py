@@ -22,23 +22,15 @@ from wattlas.data.demand_build import build_demand
 from wattlas.data.draft import Draft, make_draft
 from wattlas.data.entities import Entities, Entity
 from wattlas.data.inputs import Inputs
-from wattlas.data.network_build import (
-    Pairs,
-    egress_pairs,
-    missing_pairs,
-    rtt_pairs,
-    triangle_inversions,
-)
+from wattlas.data.network import network_of
 from wattlas.data.offer_points import offer_points
 from wattlas.data.points import point_of
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
-from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import on_grid
 from wattlas.errors import InputError
 from wattlas.model.baseline import BaselineRegions
-from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
@@ -131,7 +123,7 @@ def _checked(inputs: Inputs) -> tuple[Draft, Network]:
     draft = make_draft(inputs)
     for check in CHECKS:
         inputs.problems += check(draft)
-    return draft, _network(draft)
+    return draft, network_of(draft)
 
 
 def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
@@ -172,67 +164,6 @@ def _arrays(draft: Draft, network: Network) -> Arrays | None:
         demand=demand if sample is None else sample.mean_days(demand),
         capacity=_capacity(draft, hours),
     )
-
-
-def _network(draft: Draft) -> Network:
-    """Round trips and egress; metros reach their own node only, the rest is inf."""
-    inputs, section = draft.inputs, draft.inputs.typed.network
-    document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
-    onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
-    table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
-    access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes)
-    table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
-    onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions)
-    table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
-    egress = egress_pairs(document, ("network", "egress"), section.egress, table, nodes, regions)
-    _own_place(draft, access, onward)
-    used = _used_pairs(draft, access)
-    needed = np.broadcast_to(np.any(used, axis=0)[:, None], onward.value.shape)
-    problems = missing_pairs(document, access_path, used, access, metros, nodes)
-    problems += missing_pairs(document, onward_path, needed, onward, nodes, regions)
-    inputs.problems += [*access.problems, *onward.problems, *egress.problems, *problems]
-    inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
-    if inverted is not None:
-        inputs.warnings.append(inverted)
-    return unchecked(
-        Network,
-        rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
-        rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
-        egress_usd_per_gb=egress.value,
-        modelled_metro_node=access.modelled,
-        modelled_node_region=onward.modelled,
-    )
-
-
-def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:
-    """A node made at a metro or a region is no distance away from it, unless a table says so."""
-    node_hosts = draft.inputs.typed.nodes.at
-    section = draft.inputs.typed.network
-    pairs = {"metros": access.value, "regions": onward.value}.get(str(node_hosts))
-    if pairs is None:
-        return
-    leg = section.metro_node if node_hosts == "metros" else section.node_region
-    diagonal = np.diagonal(pairs)
-    np.fill_diagonal(
-        pairs, np.where(np.isnan(diagonal) | (leg.model is not None), leg.add_ms, diagonal)
-    )
-    modelled = access.modelled if node_hosts == "metros" else onward.modelled
-    np.fill_diagonal(modelled, False)
-
-
-def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
-    """Which metro reaches which node: the one it names, or the one of least round trip; bool."""
-    used = np.zeros(access.value.shape, dtype=bool)
-    node_index = {identity: s for s, identity in enumerate(draft.nodes.ids)}
-    nodes_at_metros = draft.inputs.typed.nodes.at == "metros"
-    for i, metro in enumerate(draft.metros.kept):
-        node = metro.get("node") or (metro.id if nodes_at_metros else None)
-        if node in node_index:
-            used[i, node_index[node]] = True
-        elif node is None and draft.nodes.kept:
-            reach = access.value[i]
-            used[i, int(np.nanargmin(reach)) if not np.isnan(reach).all() else 0] = True
-    return used
 
 
 def _capacity(draft: Draft, hours: Hours) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wattlas.data.clouds import filled
 from wattlas.data.entities import Entities, Entity, gather, lacking, unknown_ids
 from wattlas.data.inputs import Inputs
 from wattlas.data.points import incomplete
@@ -66,6 +67,8 @@ def _section(inputs: Inputs, schema: TableSchema) -> Entities:
     table = inputs.table(path, schema, section.table)
     things, problems = gather(inputs.document, schema.name, section, table)
     inputs.problems += problems
+    if schema in (NODES, REGIONS):
+        things = filled(inputs, things)
     if schema is not POINTS:
         inputs.problems += lacking(things, table, schema)
     return things
@@ -80,7 +83,7 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
     for host in hosts.kept:
         fields = {
             key: host.get(key)
-            for key in ("name", "jurisdiction", "lat_deg", "lon_deg")
+            for key in ("name", "jurisdiction", "lat_deg", "lon_deg", "cloud")
             if host.get(key) is not None
         }
         if node_hosts == "regions":
@@ -93,12 +96,12 @@ def _with_variants(inputs: Inputs, points: Entities) -> Entities:
     """Points with what their variant says where they do not; then each must be complete."""
     variants = inputs.typed.variants
 
-    def filled(point: Entity) -> Entity:
+    def with_variant(point: Entity) -> Entity:
         variant = variants.get(str(point.get("variant")))
         shared = {} if variant is None else variant.model_dump(exclude_none=True, exclude={"name"})
         return Entity(point.id, {**shared, **point.fields}, point.where, point.at, point.places)
 
-    every = tuple(filled(p) for p in points.every)
+    every = tuple(with_variant(p) for p in points.every)
     kept = tuple(p for p in every if p.id in set(points.ids))
     for point in every:
         inputs.problems += incomplete(point)

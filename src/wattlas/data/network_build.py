@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from wattlas.data.clouds import touched
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
@@ -53,11 +54,13 @@ def rtt_pairs(
     table: SourceTable | None,
     origin: Entities,
     target: Entities,
+    measured: np.ndarray,
 ) -> Pairs:
     """Round trips of one leg, ms. Unknown pairs are NaN; the caller judges which are needed.
 
-    Order of precedence: single `pairs`, then the table, then the distance model (named by
-    `model`, or by `missing` where the table lacks a pair).
+    Order of precedence: single `pairs`, then the table, then `measured` (between public regions),
+    then the distance model: named by `model` for all pairs, or by `missing` for those that are
+    lacking. Where a public region is at either end, that is `fitted` unless given.
     """
     if leg.model is not None and leg.table is not None:
         what, fix = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
@@ -67,10 +70,13 @@ def rtt_pairs(
         pairs = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
         pairs = pairs_of(table, origin, target)
-        if leg.missing is not None:
-            gaps = np.isnan(pairs.value)
-            value = np.where(gaps, distance_ms(origin, target, leg.missing), pairs.value)
-            pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
+        value = np.where(np.isnan(pairs.value), measured, pairs.value)
+        gaps = np.isnan(value)
+        if leg.missing is None:
+            gaps &= touched(origin, target)
+        if gaps.any():
+            value[gaps] = distance_ms(origin, target, leg.missing or "fitted")[gaps]
+        pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
     problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, pairs)
     return Pairs(
         pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, pairs.warnings
@@ -84,9 +90,11 @@ def egress_pairs(
     table: SourceTable | None,
     nodes: Entities,
     regions: Entities,
+    listed: np.ndarray,
 ) -> Pairs:
-    """Egress prices, USD/GB; a pair without one is a problem."""
+    """Egress prices, USD/GB: of the table, else `listed`; a pair without one is a problem."""
     pairs = pairs_of(table, nodes, regions)
+    np.copyto(pairs.value, listed, where=np.isnan(pairs.value))
     if egress.default_usd_per_gb is not None:
         gaps = np.isnan(pairs.value)
         pairs.value[gaps] = egress.default_usd_per_gb

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wattlas.data import typical
 from wattlas.data.digest import sha256_of
@@ -56,10 +56,10 @@ class ManifestEntry(_Strict):
 
 
 class PackTime(_Strict):
-    """The hours that the signals cover."""
+    """The hours that the signals cover; none in a pack of facts."""
 
-    start_utc: str
-    hours: int = Field(gt=0)
+    start_utc: str = ""
+    hours: int = Field(default=0, ge=0)
     step_h: float = Field(default=1.0, gt=0)
 
 
@@ -77,13 +77,20 @@ class Manifest(_Strict):
     title: str
     notice: str = ""
     """What every output must say about the data, or empty."""
-    kind: Literal["hours", "typical"]
-    time: PackTime
+    kind: Literal["hours", "typical", "facts"]
+    """Whether it holds hours, figures that hours are made from, or nothing over time."""
+    time: PackTime = PackTime()
     intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
     generator: Generator | None = None
     missing: tuple[str, ...] = ()
     """What the pack lacks, in plain sentences."""
     tables: dict[str, ManifestEntry]
+
+    @model_validator(mode="after")
+    def _says_its_hours(self) -> Manifest:
+        if self.kind != "facts" and not (self.time.hours and self.time.start_utc):
+            raise ValueError(f"`time` lacks its start or hours, which the kind `{self.kind}` has")
+        return self
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
             problems += _read_into(tables, name, file)
     if manifest.kind == "typical":
         problems += _generate_into(tables, folder, manifest)
-    start, hours = datetime.fromisoformat(manifest.time.start_utc), manifest.time.hours
+    hours = manifest.time.hours
+    start = datetime.fromisoformat(manifest.time.start_utc) if hours else None
     zones = _time_zones(tables)
     for table in tables.values():
         if table.schema.series:

@@ -40,8 +40,9 @@ class PackHead:
 
     name: str
     title: str
-    start_utc: str
-    hours: int
+    start_utc: str = ""
+    hours: int = 0
+    """Neither is given for a pack of facts."""
     notice: str = ""
     kind: str = "hours"
     intensity_kind: str = "life-cycle"

@@ -14,6 +14,7 @@ _WHERE = (
     ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "both", -180, 180, fix=_SWAPPED),
 )
 
+_PUBLIC = "Public region that gives what is not stated: `aws:eu-north-1`; the id, if it is one."
 METROS = TableSchema(
     "metros",
     ("metro",),
@@ -44,6 +45,7 @@ NODES = TableSchema(
         ColumnSchema(
             "region", "text", "Where pinned state lives; else the nearest.", refers="regions"
         ),
+        ColumnSchema("cloud", "text", _PUBLIC),
     ),
     "A service node: the API front door, which holds session state.",
 )
@@ -72,6 +74,7 @@ REGIONS = TableSchema(
         ColumnSchema("reserved_usd_per_gpu_year", "number", _YEAR, lower=0),
         ColumnSchema("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
         ColumnSchema("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
+        ColumnSchema("cloud", "text", _PUBLIC),
         ColumnSchema("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
         ColumnSchema("variants", "list", "Model variants that run here; all unless given."),
     ),
@@ -89,3 +92,27 @@ RTT_NODE_REGION = TableSchema(
     "rtt_node_region", ("node", "region"), (_NODE, _REGION, _RTT, _METHOD)
 )
 EGRESS = TableSchema("egress", ("node", "region"), (_NODE, _REGION, _USD, _METHOD))
+
+_CLOUD = ColumnSchema("cloud", "text", "A public region: `aws:eu-north-1`.", "pack")
+_TO = ColumnSchema("to", "text", "Another region of the same provider.", "pack")
+_FOUND = ColumnSchema("source", "note", "Who publishes it.", "pack")
+CLOUD_REGIONS = TableSchema(
+    "cloud_regions",
+    ("cloud",),
+    (
+        _CLOUD,
+        *(REGIONS[name] for name in ("name", "country")),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
+        *_WHERE,
+        ColumnSchema("timezone", "text", "IANA time zone.", "pack"),
+        ColumnSchema("zone", "text", "Grid zone, where it is known."),
+        ColumnSchema("pue", "number", "Published by the provider.", lower=1, usual=(1, 3)),
+        ColumnSchema("place_source", "note", "Where the coordinates come from.", "pack"),
+        ColumnSchema("zone_source", "note", "How the zone is known."),
+        ColumnSchema("pue_source", "note", "Who published the PUE, for which year."),
+    ),
+)
+"""Public regions of clouds; what is not known of one is empty."""
+CLOUD_RTT = TableSchema("cloud_rtt", ("cloud", "to"), (_CLOUD, _TO, _RTT, _FOUND))
+CLOUD_EGRESS = TableSchema("cloud_egress", ("cloud", "to"), (_CLOUD, _TO, _USD, _FOUND))
+"""Prices between regions of one provider, and `to` the `internet`."""
