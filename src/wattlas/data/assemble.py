@@ -193,7 +193,8 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
 def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     inputs, typed_ = draft.inputs, draft.inputs.typed
     nodes_of = _nodes_of_metros(draft, arrays.network)
-    notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
+    taken = {pack.name for pack, _ in inputs.taken}
+    notices = [typed_.notice, *(p.notice for p in inputs.packs if p.name in taken)]
     return Scenario(
         name=typed_.name,
         metros=tuple(

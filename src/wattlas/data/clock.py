@@ -11,6 +11,7 @@ import polars as pl
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
 from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import lazy_rows
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema.hours import CARBON, PRICE
@@ -24,6 +25,7 @@ PRICE_USD, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "margin
 SIGNALS = {"price": PRICE, "carbon": CARBON}
 HOURS_OF_A_DAY = 24
 STEP_SLACK_H = 1e-6
+SHOWN_ZONES = 3
 
 
 @dataclass(frozen=True)
@@ -32,30 +34,44 @@ class SignalTable:
 
     table: SourceTable
     frame: pl.DataFrame
+    zones: frozenset[str] = frozenset()
+    """Those in the whole table, also where a stretch of it was read."""
 
 
-def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
-    """The tables of price and carbon, as far as there are any."""
-    signals = {}
+def signal_tables(inputs: Inputs) -> dict[str, list[SignalTable]]:
+    """The tables of price and carbon, as far as there are any: what comes first wins."""
+    signals: dict[str, list[SignalTable]] = {}
     for name, schema in SIGNALS.items():
         signal: Signal = getattr(inputs.typed.signals, name)
-        path = ("signals", name)
-        table = inputs.table((*path, "table"), schema, signal.table)
-        if table is None:
-            continue
+        over_packs = signal.table is None or signal.missing == "pack"
+        path = ("signals", name, "table")
+        for table in inputs.tables(path, schema, signal.table, None if over_packs else 1):
+            cells = typed(table)
+            inputs.problems += cells.problems
+            if cells.has(*schema.required):
+                made = SignalTable(table, cells.frame, _zones(inputs, table, cells.frame))
+                signals.setdefault(name, []).append(made)
         if signal.source and signal.table:
-            inputs.used[-1] = Provenance(name, signal.source, signal.licence, note=signal.note)
-        cells = typed(table)
-        inputs.problems += cells.problems
-        if cells.has(*schema.required):
-            signals[name] = SignalTable(table, cells.frame)
+            own = [n for n, p in enumerate(inputs.used) if p.what == name]
+            if own:
+                used = Provenance(name, signal.source, signal.licence, note=signal.note)
+                inputs.used[own[-1]] = used
     return signals
 
 
-def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
+def _zones(inputs: Inputs, table: SourceTable, frame: pl.DataFrame) -> frozenset[str]:
+    zones = frame["zone"]
+    if table.path is not None and inputs.stretch is not None:
+        zones = (
+            lazy_rows(table.path).select(pl.col("zone").cast(pl.String)).unique().collect()["zone"]
+        )
+    return frozenset(zones.drop_nulls().str.strip_chars().unique())
+
+
+def whole_time(inputs: Inputs, tables: dict[str, list[SignalTable]]) -> Hours | None:
     """Every hour from `time.start` for `time.hours`; the data gives what the document does not."""
     time = inputs.typed.time
-    data = next((t.frame for t in tables.values()), None)
+    data = next((several[0].frame for several in tables.values()), None)
     span = None if data is None else time_range(data)
     step_h = time.step_h or (1.0 if data is None else time_step_h(data))
     if time.start is not None:
@@ -86,7 +102,7 @@ def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
 
 
 def read_signals(
-    inputs: Inputs, tables: dict[str, SignalTable], regions: Entities, hours: Hours
+    inputs: Inputs, tables: dict[str, list[SignalTable]], regions: Entities, hours: Hours
 ) -> Signals:
     """Price and intensity of every zone that a region stands in, over `hours`."""
     zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
@@ -94,48 +110,48 @@ def read_signals(
     average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
     marginal = None
     section = inputs.typed.signals
-    carbon = tables.get("carbon")
-    if section.decide_by != "average" and carbon and MARGINAL in carbon.frame.columns:
+    carbon = tables.get("carbon", [])
+    if section.decide_by != "average" and any(MARGINAL in c.frame.columns for c in carbon):
         marginal = _marginal(inputs, carbon, zones, hours) * section.carbon.scale
     elif section.decide_by == "marginal":
         what = "asks for marginal intensity, which the data does not have"
         fix = f"Add a column {MARGINAL}, or decide by average."
         inputs.report(("signals", "decide_by"), what, fix)
-    packed = "carbon" in inputs.from_pack and inputs.pack.manifest.intensity_kind
     return unchecked(
         Signals,
         zones=zones,
         price_usd_per_mwh=price * section.price.scale + section.price.add_usd_per_mwh,
         average_g_per_kwh=average * section.carbon.scale,
         marginal_g_per_kwh=marginal,
-        intensity_kind=section.intensity_kind or packed or "life-cycle",
+        intensity_kind=section.intensity_kind or _packed_kind(inputs) or "life-cycle",
     )
+
+
+def _packed_kind(inputs: Inputs) -> str:
+    """What the average of the packs covers; intensities of two kinds are never mixed."""
+    packs = {pack.name: pack.manifest for pack, name in inputs.taken if name == "carbon"}
+    kinds = {about.intensity_kind: name for name, about in packs.items()}
+    if len(kinds) > 1:
+        what = " and ".join(f"`{kind}` in {name}" for kind, name in kinds.items())
+        fix = "Leave one of the packs out, or say `signals.intensity_kind`."
+        inputs.report(("pack",), f"gives carbon intensity of two kinds: {what}", fix)
+    return next(iter(kinds), "")
 
 
 def _values(
     inputs: Inputs,
     name: str,
     column: str,
-    tables: dict[str, SignalTable],
+    tables: dict[str, list[SignalTable]],
     zones: tuple[str, ...],
     regions: Entities,
     hours: Hours,
 ) -> np.ndarray:
-    """One signal, shape (zones, T): from its table, then what is constant; no zone may lack it."""
-    values = np.full((len(zones), hours.count), np.nan)
-    has_value = np.zeros(len(zones), dtype=bool)
-    names: set[str] = set()
+    """One signal, shape (zones, T): what is constant, then its tables; no zone may lack it."""
     signal: Signal = getattr(inputs.typed.signals, name)
-    constant = signal.constant or {}
-    source = tables.get(name)
-    if source is not None:
-        keys = [(z,) for z in zones if z not in constant]
-        from_table = [z not in constant for z in zones]
-        values[from_table], has_value[from_table], problems = on_grid(
-            source.table, source.frame, ["zone"], column, keys, hours
-        )
-        inputs.problems += problems
-        names = set(source.frame["zone"].drop_nulls().unique())
+    constant, sources = signal.constant or {}, tables.get(name, [])
+    wanted = [zone for zone in zones if zone not in constant]
+    values, has_value = _from_tables(inputs, sources, column, zones, set(wanted), hours)
     for zone, value in constant.items():
         if zone in zones:
             values[zones.index(zone)], has_value[zones.index(zone)] = value, True
@@ -143,10 +159,54 @@ def _values(
             what = f"`{zone}` is the zone of no region"
             fix = did_you_mean(zone, zones)
             inputs.report(("signals", name, "constant", zone), what, fix)
-    for zone, is_known in zip(zones, has_value, strict=True):
-        if not is_known:
-            _no_signal(inputs, name, zone, regions, names | set(constant), source)
+    lacking = [zone for zone, known in zip(zones, has_value, strict=True) if not known]
+    in_pack = [] if signal.table is None else _only_in_pack(inputs, name, lacking)
+    if in_pack:
+        shown = ", ".join(f"`{zone}`" for zone in in_pack[:SHOWN_ZONES])
+        more = f" and {len(in_pack) - SHOWN_ZONES} more" if len(in_pack) > SHOWN_ZONES else ""
+        what = f"has no {name} of {shown}{more}, which the pack has"
+        fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours for them."
+        inputs.report(("signals", name, "table"), what, fix)
+    for zone in lacking:
+        if zone not in in_pack:
+            _no_signal(inputs, name, zone, regions, set(constant), sources)
     return values
+
+
+def _from_tables(
+    inputs: Inputs,
+    sources: Sequence[SignalTable],
+    column: str,
+    zones: Sequence[str],
+    wanted: set[str],
+    hours: Hours,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The wanted zones, each from the first table that has it, and which have any hour."""
+    values = np.full((len(zones), hours.count), np.nan)
+    has_value = np.zeros(len(zones), dtype=bool)
+    for source in sources:
+        here = [z in wanted and z in source.zones for z in zones]
+        keys = [(zone,) for zone, take in zip(zones, here, strict=True) if take]
+        values[here], has_value[here], problems = on_grid(
+            source.table, source.frame, ["zone"], column, keys, hours
+        )
+        inputs.problems += problems
+        wanted = wanted - source.zones
+    return values, has_value
+
+
+def _only_in_pack(inputs: Inputs, name: str, lacking: Sequence[str]) -> list[str]:
+    """Zones that the scenario's own table lacks and a pack would have."""
+    signal: Signal = getattr(inputs.typed.signals, name)
+    if signal.missing is not None or not lacking:
+        return []
+    known = {
+        zone
+        for pack in inputs.packs
+        if pack.has(name)
+        for zone in pack.frame(name)["zone"].unique()
+    }
+    return [zone for zone in lacking if zone in known]
 
 
 def _no_signal(
@@ -154,12 +214,20 @@ def _no_signal(
     name: str,
     zone: str,
     regions: Entities,
-    names: set[str],
-    source: SignalTable | None,
+    constant: set[str],
+    sources: Sequence[SignalTable],
 ) -> None:
+    """A zone without hours, with the one command that brings them."""
     region = next(r for r in regions.kept if r.get("zone") == zone)
-    where = "" if source is None else f" in {source.table.label}"
-    fix = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
+    where = f" in {' or '.join(s.table.label for s in sources)}" if sources else ""
+    how = "--from electricity-maps" if name == "carbon" else "--as price"
+    packs = ", ".join([*(inputs.typed.pack or ()), "./hours"])
+    names = constant.union(*(s.zones for s in sources))
+    fix = did_you_mean(zone, names)
+    if not fix.startswith("Did"):
+        fix = (
+            f"Bring its hours: wattlas data import FILE {how} --into hours; then `pack: [{packs}]`."
+        )
     if zone in names:
         where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
     inputs.problems.append(
@@ -168,12 +236,18 @@ def _no_signal(
 
 
 def _marginal(
-    inputs: Inputs, source: SignalTable, zones: Sequence[str], hours: Hours
+    inputs: Inputs, sources: Sequence[SignalTable], zones: Sequence[str], hours: Hours
 ) -> np.ndarray:
-    frame = source.frame.filter(pl.col(MARGINAL).is_not_null())
-    keys = [(z,) for z in zones]
-    values, has_rows, problems = on_grid(source.table, frame, ["zone"], MARGINAL, keys, hours)
-    inputs.problems += problems
+    values = np.full((len(zones), hours.count), np.nan)
+    has_rows = np.zeros(len(zones), dtype=bool)
+    wanted = set(zones)
+    for source in sources:
+        if MARGINAL in source.frame.columns:
+            known = source.frame.filter(pl.col(MARGINAL).is_not_null())
+            part = SignalTable(source.table, known, source.zones)
+            own, has_own = _from_tables(inputs, [part], MARGINAL, zones, wanted, hours)
+            values[has_own], has_rows = own[has_own], has_rows | has_own
+        wanted -= source.zones
     lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"

@@ -8,6 +8,7 @@ stays unknown, and a problem names the line that brings it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,9 @@ PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure"}
 INTERNET = "internet"
 USED_AS = {"cloud_regions": "regions", "cloud_rtt": "rtt_node_region", "cloud_egress": "egress"}
 STATED = ("name", "country", "jurisdiction", "lat_deg", "lon_deg", "timezone", "zone", "pue")
+NOWHERE = float("nan")
+UNKNOWN = {"zone": "", "jurisdiction": "", "lat_deg": NOWHERE, "lon_deg": NOWHERE, "pue": NOWHERE}
+"""What stands for the facts of a region whose id is misspelt, so that it is one mistake."""
 
 Value = Callable[[str, str], float | None]
 
@@ -60,22 +64,24 @@ def filled(inputs: Inputs, places: Entities) -> Entities:
     """The places with what their public region says where they do not; problems are noted."""
     if not any(cloud_of(place) for place in places.every):
         return places
-    every = []
+    every, misspelt = [], set()
     for place in places.every:
         cloud = cloud_of(place)
         if cloud is None or cloud not in cloud_regions():
-            every.append(place)
             if cloud is not None:
                 inputs.problems.append(_unknown(place, cloud))
+                misspelt.add(place.id)
+                place = replace(place, fields={**UNKNOWN, **place.fields})
+            every.append(place)
             continue
         facts = {n: v for n in STATED if (v := cloud_regions()[cloud][n]) is not None}
         fields = {**facts, **place.fields, "cloud": cloud}
         for problem, name in _not_known(place, cloud, fields, places.section):
             inputs.problems.append(problem)
-            fields[name] = float("nan") if name == "pue" else ""
-        every.append(Entity(place.id, fields, place.where, place.at, place.places))
+            fields[name] = UNKNOWN[name]
+        every.append(replace(place, fields=fields))
     _note(inputs, "cloud_regions")
-    ids = set(places.ids)
+    ids = set(places.ids) - misspelt
     return Entities(places.section, tuple(p for p in every if p.id in ids), tuple(every))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wattlas.data.clouds import filled
 from wattlas.data.entities import Entities, Entity, gather, lacking, unknown_ids
@@ -48,6 +48,8 @@ def make_draft(inputs: Inputs) -> Draft:
     """Read every section of things with ids; problems are noted in `inputs`."""
     sections = {schema.name: _section(inputs, schema) for schema in SECTIONS if schema is not NODES}
     sections["nodes"] = _nodes(inputs, sections["metros"], sections["regions"])
+    if inputs.typed.metros.table is None:
+        sections["metros"] = _with_own_nodes(sections["metros"], sections["nodes"])
     sections["points"] = _with_variants(inputs, sections["points"])
     for name in NEEDED:
         if not sections[name].kept and not sections[name].every:
@@ -90,6 +92,21 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
             fields["region"] = host.id
         nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.at))
     return Entities("nodes", tuple(nodes), tuple(nodes))
+
+
+def _with_own_nodes(metros: Entities, nodes: Entities) -> Entities:
+    """A pack's metros beside other nodes than the pack's: they reach the nearest one."""
+    known = {node.id for node in nodes.every}
+
+    def freed(metro: Entity) -> Entity:
+        if "node" in metro.places or metro.get("node") in known:
+            return metro
+        fields = {name: value for name, value in metro.fields.items() if name != "node"}
+        return replace(metro, fields=fields)
+
+    every = tuple(freed(metro) for metro in metros.every)
+    ids = set(metros.ids)
+    return Entities(metros.section, tuple(m for m in every if m.id in ids), every)
 
 
 def _with_variants(inputs: Inputs, points: Entities) -> Entities:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,19 +18,24 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
 from wattlas.units import S_PER_H
 
+if TYPE_CHECKING:
+    from wattlas.data.pack import Pack
+
 
 @dataclass
 class Inputs:
-    """The document, its typed form, its pack, and every problem and warning so far."""
+    """The document, its typed form, its packs, and every problem and warning so far."""
 
     document: Document
     typed: ScenarioDocument
     base: Path
-    pack: Any = None
+    packs: list[Pack] = field(default_factory=list)
+    """Those that the document names, in its order: a later one comes before an earlier one."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     used: list[Provenance] = field(default_factory=list)
-    from_pack: set[str] = field(default_factory=set)
+    taken: list[tuple[Pack, str]] = field(default_factory=list)
+    """Tables that were taken from packs."""
     stretch: Stretch | None = None
     """Rows of tables over time that lie outside are not read."""
 
@@ -39,27 +44,39 @@ class Inputs:
         self.problems.append(self.document.problem(path, what, fix))
 
     def table(self, path: Path_, schema: TableSchema, named: str | None) -> SourceTable | None:
-        """The table named at `path`, or the pack's table, or None where neither is."""
-        if named is not None:
-            return self._file(path, schema, named)
-        if self.pack is None or not self.pack.has(schema.name):
-            return None
-        self.from_pack.add(schema.name)
+        """The table named at `path`, or else that of the last pack that has it, or None."""
+        return next(iter(self.tables(path, schema, named, 1)), None)
+
+    def tables(
+        self, path: Path_, schema: TableSchema, named: str | None, most: int | None = None
+    ) -> list[SourceTable]:
+        """The table named at `path` and those of the packs, the last of them first.
+
+        At most so many, where `most` is given: the others are not read.
+        """
+        packs = [pack for pack in reversed(self.packs) if pack.has(schema.name)]
+        found = [] if named is None else [self._file(path, schema, named)]
+        rest = packs if most is None else packs[: most - len(found)]
+        found += [self._of_pack(pack, schema) for pack in rest]
+        return [table for table in found if table is not None]
+
+    def _of_pack(self, pack: Pack, schema: TableSchema) -> SourceTable | None:
+        if (pack, schema.name) not in self.taken:
+            self.taken.append((pack, schema.name))
         try:
-            table: SourceTable = self.pack.table(schema.name, self.stretch, self._until())
+            return pack.table(schema.name, self.stretch, self._until(pack))
         except InputError as fault:
             self.problems += fault.problems
             return None
-        return table
 
-    def _until(self) -> np.datetime64 | None:
+    def _until(self, pack: Pack) -> np.datetime64 | None:
         """The end of the hours that are studied, UTC; None where only tables say how long they are.
 
         A step is as long as the document says, or as the pack's, where no table is beside it.
         """
-        time, signals, about = self.typed.time, self.typed.signals, self.pack.manifest.time
-        has_own_table = signals.price.table or signals.carbon.table
-        step_h = time.step_h or (None if has_own_table else about.step_h)
+        time, signals, about = self.typed.time, self.typed.signals, pack.manifest.time
+        has_others = signals.price.table or signals.carbon.table or len(self.packs) > 1
+        step_h = time.step_h or (None if has_others else about.step_h)
         start = parse_utc(time.start or about.start_utc)
         if time.hours is None or step_h is None or start is None:
             return None
@@ -82,19 +99,18 @@ class Inputs:
 
     def provenance(self) -> tuple[Provenance, ...]:
         """Where everything that was used comes from, without repeats."""
-        packed = () if self.pack is None else self.pack.provenance()
-        from_pack = [p for p in packed if p.what in self.from_pack]
-        return tuple(dict.fromkeys([*from_pack, *self.used]))
+        packed = [p for pack, name in self.taken for p in pack.provenance() if p.what == name]
+        return tuple(dict.fromkeys([*packed, *self.used]))
 
 
 def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inputs:
-    """The inputs with the pack opened; a pack that cannot be is a problem."""
+    """The inputs with the packs opened; a pack that cannot be is a problem."""
     inputs = Inputs(document, typed, base)
-    if typed.pack is not None:
+    for name in typed.pack or ():
         from wattlas.data.pack import open_pack
 
         try:
-            inputs.pack = open_pack(typed.pack, base)
+            inputs.packs.append(open_pack(name, base))
         except InputError as fault:
             place = document.place(("pack",))
             inputs.problems += [

@@ -119,7 +119,7 @@ def _hours(inputs: Inputs) -> Hours:
     tables = {}
     for name, file in _signal_files(inputs).items():
         frame = times_of(file)
-        tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame)
+        tables[name] = [SignalTable(source_of(frame, SIGNALS[name], name), frame)]
         break
     hours = whole_time(inputs, tables)
     if hours is None or inputs.problems:
@@ -139,8 +139,9 @@ def _signal_files(inputs: Inputs) -> dict[str, Path]:
         if named is not None:
             file = Path(named).expanduser()
             file = file if file.is_absolute() else inputs.base / file
-        elif inputs.pack is not None:
-            file = inputs.pack.file(name)
+        else:
+            holders = [pack for pack in inputs.packs if pack.has(name)]
+            file = holders[-1].file(name) if holders else None
         if file is not None and file.is_file():
             files[name] = file
     return files

@@ -91,6 +91,8 @@ class Signal(Section):
 
     table: Text | None = None
     """CSV or Parquet with time_utc, zone and the value; replaces the pack's table."""
+    missing: Literal["pack"] | None = None
+    """Zones that the table lacks keep the pack's hours; without it they are an error."""
     constant: dict[str, float] | None = None
     """Zone → one value for every hour; replaces what a table says of that zone."""
     scale: NonNegative = 1.0

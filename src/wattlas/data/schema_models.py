@@ -18,7 +18,7 @@ from wattlas.data.schema_facts import (
     SignalsSection,
     TokenProfiles,
 )
-from wattlas.data.schema_types import NonNegative, Section, Share, Text, table_or
+from wattlas.data.schema_types import Names, NonNegative, Section, Share, Text, table_or
 from wattlas.data.schema_users import OfferSection, UsersSection
 
 WhenNoneChoice = Literal["error", "nearest"]
@@ -208,8 +208,9 @@ class ScenarioDocument(Section):
     """One line for people."""
     notice: str = ""
     """What every output must say about the data, beside what the pack says."""
-    pack: Text | None = None
-    """Name of an embedded pack of facts, or the path of a folder that holds one."""
+    pack: Names | None = None
+    """Name of an embedded pack of facts, or the path of a folder that holds one; or a list: each
+    table is that of the last pack that has it, price and carbon zone by zone."""
     time: TimeSection = TimeSection()
     """Which hours are studied, in UTC."""
     metros: Metros = Metros()
