@@ -146,8 +146,8 @@ def write(data: Path, folder: Path) -> None:
         "cloud_egress": NewTable(
             egress,
             "AWS: list prices of 2023 as collected by skyplane (Apache-2.0); Google Cloud and "
-            "Azure: list prices of 2025 as collected by sustain-cluster (MIT)",
-            "Apache-2.0 and MIT",
+            "Azure: list prices of 2025 as collected by sustain-cluster",
+            f"Apache-2.0; {FACTS}",
             "USD/GB",
         ),
     }
