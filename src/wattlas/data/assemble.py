@@ -48,6 +48,14 @@ from wattlas.model.workload import (
 )
 
 T = TypeVar("T")
+NOT_STATED = {
+    "lat_deg": float("nan"),
+    "lon_deg": float("nan"),
+    "country": "",
+    "jurisdiction": "",
+    "timezone": "UTC",
+}
+"""What stands for a field of a place that nothing asks for."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     return Scenario(
         name=typed_.name,
         metros=tuple(
-            _entity_of(Metro, metro, node=node, country=metro.get("country", ""))
+            _entity_of(Metro, metro, node=node)
             for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
         ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
@@ -265,6 +273,7 @@ def _entity_of(kind: Callable[..., T], entity: Entity, **extra: Any) -> T:
     """A place of the model: what the entity says of its fields, and what is found here."""
     names = {field.name for field in fields(cast(type, kind))}
     values = {n: v for n, v in entity.fields.items() if n in names and v is not None}
+    values = {n: v for n, v in NOT_STATED.items() if n in names} | values
     return kind(id=entity.id, **{**values, **extra})
 
 
@@ -278,9 +287,7 @@ def _region(entity: Entity, scale: float) -> Region:
     variant_ids = None if listed is None else frozenset(listed)
     counts = ("reserved_gpu", "on_demand_gpu")
     scaled = {name: entity.get(name) * scale for name in counts if entity.get(name) is not None}
-    return _entity_of(
-        Region, entity, country=entity.get("country", ""), variants=variant_ids, **scaled
-    )
+    return _entity_of(Region, entity, variants=variant_ids, **scaled)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:

@@ -106,7 +106,10 @@ def read_signals(
 ) -> Signals:
     """Price and intensity of every zone that a region stands in, over `hours`."""
     zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
-    price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
+    if prices_unknown(inputs, "price" in tables):
+        price = np.full((len(zones), hours.count), np.nan)
+    else:
+        price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
     average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
     marginal = None
     section = inputs.typed.signals
@@ -125,6 +128,13 @@ def read_signals(
         marginal_g_per_kwh=marginal,
         intensity_kind=section.intensity_kind or _packed_kind(inputs) or "life-cycle",
     )
+
+
+def prices_unknown(inputs: Inputs, has_table: bool) -> bool:
+    """Whether the study does without prices: by its own word, or as it has none and needs none."""
+    signal, goal = inputs.typed.signals.price, inputs.typed.objective
+    stated = has_table or bool(signal.constant) or signal.table is not None
+    return signal.unknown or (not stated and goal.minimise == "carbon" and not goal.caps_cost)
 
 
 def _packed_kind(inputs: Inputs) -> str:

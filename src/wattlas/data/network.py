@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wattlas.data.clock import prices_unknown
 from wattlas.data.clouds import egress_between, rtt_between
 from wattlas.data.draft import Draft
 from wattlas.data.network_build import (
@@ -31,7 +32,9 @@ def network_of(draft: Draft) -> Network:
     onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions, cloud_ms)
     table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
     listed, path = egress_between(inputs, nodes, regions), ("network", "egress")
-    egress = egress_pairs(document, path, section.egress, table, nodes, regions, listed)
+    egress = egress_pairs(
+        document, path, section.egress, table, nodes, regions, listed, _unstated_egress(draft)
+    )
     _own_place(draft, access, onward)
     used = _used_pairs(draft, access)
     needed = np.broadcast_to(np.any(used, axis=0)[:, None], onward.value.shape)
@@ -49,6 +52,19 @@ def network_of(draft: Draft) -> Network:
         modelled_metro_node=access.modelled,
         modelled_node_region=onward.modelled,
     )
+
+
+def _unstated_egress(draft: Draft) -> float | None:
+    """What stands for an egress price that nobody states; None where it must be stated.
+
+    Where no byte moves it costs nothing. Where prices are not known at all it is nan.
+    """
+    inputs, frictions = draft.inputs, draft.inputs.typed.frictions
+    moves = frictions.carry_weights or frictions.move_state
+    if not moves and not any(k.get("bytes_per_request") for k in draft.classes.kept):
+        return 0.0
+    has_table = any(pack.has("price") for pack in inputs.packs)
+    return float("nan") if not moves and prices_unknown(inputs, has_table) else None
 
 
 def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:

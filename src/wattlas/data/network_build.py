@@ -91,8 +91,12 @@ def egress_pairs(
     nodes: Entities,
     regions: Entities,
     listed: np.ndarray,
+    unstated: float | None,
 ) -> Pairs:
-    """Egress prices, USD/GB: of the table, else `listed`; a pair without one is a problem."""
+    """Egress prices, USD/GB: of the table, else `listed`, else `unstated`.
+
+    A pair without a price is a problem where `unstated` is None.
+    """
     pairs = pairs_of(table, nodes, regions)
     np.copyto(pairs.value, listed, where=np.isnan(pairs.value))
     if egress.default_usd_per_gb is not None:
@@ -100,7 +104,9 @@ def egress_pairs(
         pairs.value[gaps] = egress.default_usd_per_gb
     problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, pairs)
     lacking = np.isnan(pairs.value)
-    if lacking.any():
+    if unstated is not None:
+        pairs.value[lacking] = unstated
+    elif lacking.any():
         what = f"has no price for {_listed(lacking, nodes, regions)}"
         fix = "Add the pairs, or `network.egress.default_usd_per_gb`."
         problems.append(document.problem(path, what, fix))
@@ -164,7 +170,15 @@ def missing_pairs(
         return []
     what = f"has no round trip for {_listed(lacking, a, b)}"
     fix = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
+    placeless = dict.fromkeys(e.id for e in (*a.kept, *b.kept) if not _has_place(e))
+    if placeless:
+        names = ", ".join(f"`{name}`" for name in list(placeless)[:SHOWN_PAIRS])
+        fix = f"Add the pairs: without coordinates of {names} no distance is known."
     return [document.problem(path, what, fix)]
+
+
+def _has_place(entity: Entity) -> bool:
+    return not any(np.isnan(entity.get(name, np.nan)) for name in ("lat_deg", "lon_deg"))
 
 
 def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:

@@ -110,6 +110,8 @@ class PriceSignal(Signal):
 
     add_usd_per_mwh: float = 0.0
     """Added to every price after `scale`: grid fees, taxes, a supplier's margin."""
+    unknown: bool = False
+    """Nobody knows what electricity costs: carbon is made least, and no cost is stated."""
 
 
 class CarbonSignal(Signal):

@@ -196,6 +196,11 @@ class ObjectiveSection(Section):
     window: Literal["all", "month", "day", "hour"] = "all"
     """The stretch of time that the cap holds over."""
 
+    @property
+    def caps_cost(self) -> bool:
+        """Whether there is a cap on cost."""
+        return self.cost_cap_usd is not None or self.cost_cap_share is not None
+
 
 class ScenarioDocument(Section):
     """A Wattlas scenario: demand, places, signals and rules."""

@@ -135,7 +135,12 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
 
 
 def _traced(scenario: Scenario, samples: int) -> Iterator[tuple[str, str, int]]:
-    """(variant, objective, samples) of each frontier."""
+    """(variant, objective, samples) of each frontier: of carbon alone where nothing has a price."""
+    priced = scenario.signals.priced
+    return (one for one in _every_frontier(scenario, samples) if priced or one[1] == "carbon")
+
+
+def _every_frontier(scenario: Scenario, samples: int) -> Iterator[tuple[str, str, int]]:
     fewer = max(samples // 2, 3)
     yield "scale", "cost", samples
     yield "scale", "carbon", samples

@@ -31,9 +31,9 @@ def kept_usd(findings: Findings, name: str) -> float | None:
     or is not held to the cap that the plan is held to.
     """
     goal = findings.scenario.objective
-    placed = _policies(findings)[name]
+    placed = _policies(findings).get(name)
     free = name in HELD_TO_CAPS or given_cap(goal) is None
-    if goal.minimise is not Minimise.COST or not keeps(placed) or not free:
+    if placed is None or goal.minimise is not Minimise.COST or not keeps(placed) or not free:
         return None
     base, best = findings.baseline.totals, findings.plan.totals
     return _share(base.variable_usd, placed.totals.variable_usd, best.variable_usd)

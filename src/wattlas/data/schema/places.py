@@ -10,8 +10,8 @@ _LAW = "The legal area that residency rules speak of, e.g. `EU`."
 _NAME = ColumnSchema("name", "note", "What people call it.", "pack")
 _COUNTRY = ColumnSchema("country", "text", "ISO 3166-1 alpha-2, e.g. `NG`.", "pack")
 _WHERE = (
-    ColumnSchema("lat_deg", "number", "Latitude, degrees north.", "both", -90, 90, fix=_SWAPPED),
-    ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "both", -180, 180, fix=_SWAPPED),
+    ColumnSchema("lat_deg", "number", "Latitude, degrees north.", "pack", -90, 90, fix=_SWAPPED),
+    ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "pack", -180, 180, fix=_SWAPPED),
 )
 
 _PUBLIC = "Public region that gives what is not stated: `aws:eu-north-1`; the id, if it is one."
@@ -22,9 +22,9 @@ METROS = TableSchema(
         ColumnSchema("metro", need="both"),
         _NAME,
         _COUNTRY,
-        ColumnSchema("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
         *_WHERE,
-        ColumnSchema("timezone", "text", "IANA time zone; demand follows its local hours.", "both"),
+        ColumnSchema("timezone", "text", "IANA time zone; demand follows its local hours.", "pack"),
         ColumnSchema(
             "population", "number", "Persons served from here.", "pack", 0, usual=(0, 1e9)
         ),
@@ -64,7 +64,7 @@ REGIONS = TableSchema(
         _NAME,
         ColumnSchema("zone", "text", "Grid zone of its price and carbon signals.", "both"),
         _COUNTRY,
-        ColumnSchema("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
         *_WHERE,
         ColumnSchema("timezone", "text", "IANA time zone.", "pack"),
         ColumnSchema(
