@@ -66,6 +66,8 @@ def test_check_says_it_too(folder: Folder) -> None:
 
 def test_what_needs_prices_asks_for_them(folder: Folder) -> None:
     """Least cost without prices is refused, and so is a cap on a cost that is not known."""
+    said = "\n".join(map(str, folder.problems("objective.minimise=cost")))
+    assert "a zone without price" in said
     settings = ("signals.price.unknown=true", "objective.cost_cap_usd=5")
     said = "\n".join(map(str, folder.problems(*settings)))
     assert "`signals.price.unknown` says that it is not known" in said

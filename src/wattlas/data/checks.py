@@ -17,33 +17,34 @@ Check = Callable[[Draft], Iterator[Problem]]
 
 
 def check_coordinates(draft: Draft) -> Iterator[Problem]:
-    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal."""
+    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal.
+
+    Half a place is none: where one coordinate is given, so is the other.
+    """
     for entities in (draft.metros, draft.nodes, draft.regions):
         for entity in entities.kept:
+            lacking = [name for name in ("lat_deg", "lon_deg") if entity.get(name) is None]
+            if len(lacking) == 1:
+                yield entity.problem(lacking[0], "is missing", f"Add `{lacking[0]}`.")
             if entity.get("lat_deg") == 0 and entity.get("lon_deg") == 0:
                 what = "stands at (0, 0), in the sea off Ghana"
                 yield entity.problem("lat_deg", what, "Give its coordinates in degrees.")
 
 
 def check_timezones(draft: Draft) -> Iterator[Problem]:
-    """Every time zone is one that the IANA database knows."""
+    """Every time zone is one that the IANA database knows; local demand asks for the metros'."""
+    demand = draft.inputs.typed.demand
+    for metro in draft.metros.kept:
+        local = demand.population is not None or demand.totals is not None
+        if local and metro.get("timezone") is None:
+            fix = "Add `timezone`, an IANA name: demand follows its local hours."
+            yield metro.problem("timezone", "is missing", fix)
     for entity in (*draft.metros.kept, *draft.regions.kept):
         zone = entity.get("timezone")
         if zone is not None and not is_timezone(zone):
             fix = did_you_mean(zone, available_timezones())
             fix = fix if fix.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
             yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", fix)
-
-
-def check_local_time(draft: Draft) -> Iterator[Problem]:
-    """A metro has a time zone where demand follows the local clock."""
-    demand = draft.inputs.typed.demand
-    by_clock = demand.population is not None or demand.totals is not None
-    if by_clock:
-        for metro in draft.metros.kept:
-            if metro.get("timezone") is None:
-                fix = "Add `timezone`, an IANA name: demand follows its local hours."
-                yield metro.problem("timezone", "is missing", fix)
 
 
 def check_jurisdictions(draft: Draft) -> Iterator[Problem]:
@@ -243,7 +244,6 @@ def _reference(entity: Entity, name: str, identity: str, targets: Entities) -> I
 CHECKS: tuple[Check, ...] = (
     check_coordinates,
     check_timezones,
-    check_local_time,
     check_jurisdictions,
     check_population,
     check_metro_nodes,
