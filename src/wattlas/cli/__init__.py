@@ -30,6 +30,7 @@ VERBS = {
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
+    "demand": "Make demand from the log of a gateway.",
 }
 """Name → what `wattlas --help` says of it. `wattlas.cli.<name>` holds `command`, or `app`."""
 
