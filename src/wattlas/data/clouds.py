@@ -111,9 +111,14 @@ def _not_known(
             yield place.problem(name, f"is not known: {what}", fix), name
 
 
+def measured_ms(a: str, b: str) -> float:
+    """The measured round trip between two public regions; nan where there is none."""
+    return _pairs("cloud_rtt", "rtt_ms").get((a, b), float("nan"))
+
+
 def rtt_between(inputs: Inputs, origin: Entities, target: Entities) -> np.ndarray:
     """Measured round trips between places in regions of one provider, ms; NaN where unknown."""
-    pairs = _matrix(origin, target, lambda a, b: _pairs("cloud_rtt", "rtt_ms").get((a, b)))
+    pairs = _matrix(origin, target, measured_ms)
     if np.isfinite(pairs).any():
         _note(inputs, "cloud_rtt")
     return pairs

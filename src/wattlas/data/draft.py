@@ -82,7 +82,7 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
         return _section(inputs, NODES)
     hosts = metros if node_hosts == "metros" else regions
     nodes = []
-    for host in hosts.kept:
+    for host in hosts.every:
         fields = {
             key: host.get(key)
             for key in ("name", "jurisdiction", "lat_deg", "lon_deg", "cloud")
@@ -91,7 +91,8 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
         if node_hosts == "regions":
             fields["region"] = host.id
         nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.at))
-    return Entities("nodes", tuple(nodes), tuple(nodes))
+    kept = set(hosts.ids)
+    return Entities("nodes", tuple(n for n in nodes if n.id in kept), tuple(nodes))
 
 
 def _with_own_nodes(metros: Entities, nodes: Entities) -> Entities:

@@ -26,6 +26,7 @@ def network_of(draft: Draft) -> Network:
     onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
     nowhere = np.full((len(metros.kept), len(nodes.kept)), np.nan)
     cloud_ms = rtt_between(inputs, nodes, regions)
+    _own_places(nowhere if inputs.typed.nodes.at == "metros" else cloud_ms, draft)
     table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
     access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes, nowhere)
     table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
@@ -35,7 +36,7 @@ def network_of(draft: Draft) -> Network:
     egress = egress_pairs(
         document, path, section.egress, table, nodes, regions, listed, _unstated_egress(draft)
     )
-    _own_place(draft, access, onward)
+    _not_modelled(draft, access, onward)
     used = _used_pairs(draft, access)
     needed = np.broadcast_to(np.any(used, axis=0)[:, None], onward.value.shape)
     problems = missing_pairs(document, access_path, used, access, metros, nodes)
@@ -67,20 +68,22 @@ def _unstated_egress(draft: Draft) -> float | None:
     return float("nan") if not moves and prices_unknown(inputs, has_table) else None
 
 
-def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:
-    """A node made at a metro or a region is no distance away from it, unless a table says so."""
-    node_hosts = draft.inputs.typed.nodes.at
-    section = draft.inputs.typed.network
-    pairs = {"metros": access.value, "regions": onward.value}.get(str(node_hosts))
-    if pairs is None:
+def _own_places(known_ms: np.ndarray, draft: Draft) -> None:
+    """A node made at a metro or a region is no distance away from it, unless it was measured."""
+    if draft.inputs.typed.nodes.at is not None:
+        np.fill_diagonal(known_ms, np.nan_to_num(np.diagonal(known_ms)))
+
+
+def _not_modelled(draft: Draft, access: Pairs, onward: Pairs) -> None:
+    """Nor does a distance model say how far a node is from its own place."""
+    section, node_hosts = draft.inputs.typed.network, draft.inputs.typed.nodes.at
+    if node_hosts is None:
         return
-    leg = section.metro_node if node_hosts == "metros" else section.node_region
-    diagonal = np.diagonal(pairs)
-    np.fill_diagonal(
-        pairs, np.where(np.isnan(diagonal) | (leg.model is not None), leg.add_ms, diagonal)
-    )
-    modelled = access.modelled if node_hosts == "metros" else onward.modelled
-    np.fill_diagonal(modelled, False)
+    at_metros = node_hosts == "metros"
+    leg, pairs = (section.metro_node, access) if at_metros else (section.node_region, onward)
+    if leg.model is not None:
+        np.fill_diagonal(pairs.value, leg.add_ms)
+    np.fill_diagonal(pairs.modelled, False)
 
 
 def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
