@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.scenario_files import Folder
 from wattlas.data.clouds import cloud_regions
-from wattlas.data.pack import open_pack
+from wattlas.data.pack import embedded_packs, open_pack
 
 FREE, FACTS = "redistributable with attribution", "facts, with attribution"
 TERMS = {
@@ -119,3 +119,28 @@ def test_what_is_not_known_is_told_with_its_line(world: Folder) -> None:
     ):
         assert words in said
     assert sum("us-eastt-1" in problem for problem in problems if "egress" not in problem) == 1
+
+
+def test_open_database_files_stand_apart() -> None:
+    """In every pack that ships, tables under ODbL lie in `odbl/` beside its notice, others not."""
+    for name in embedded_packs():
+        pack = open_pack(name)
+        for table in pack.manifest.tables.values():
+            is_open = "ODbL" in table.licence
+            assert is_open == table.file.startswith("odbl/"), (name, table.file)
+            assert not is_open or (pack.folder / "odbl" / "NOTICE.md").is_file()
+
+
+def test_carbon_of_a_further_zone_ships_for_one_year(world: Folder) -> None:
+    """Hours of 2022 serve a study of carbon in 2022, and are never filled into another year."""
+    world.edit("regions.csv", "main,aws:eu-central-1,1.2", "north,aws:eu-north-1,1.1")
+    assert any("those of `carbon-2022`" in problem.fix for problem in world.problems())
+    year = ("pack=[typical-2023, carbon-2022]",)
+    said = "\n".join(map(str, world.problems(*year)))
+    assert "without carbon in pack carbon-2022: carbon" in said
+    assert "in the hours studied" in said
+    scenario = world.load(*year, "signals.price.unknown=true", "objective.minimise=carbon")
+    assert str(scenario.hours.start) == "2022-01-01T00:00:00"
+    by_zone = dict(zip(scenario.signals.zones, scenario.signals.average_g_per_kwh, strict=True))
+    assert by_zone["SE-SE3"].max() < 60 < by_zone["US-MIDA-PJM"].min()
+    assert "hours of 2022" in scenario.notice

@@ -10,12 +10,13 @@ import polars as pl
 
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
+from wattlas.data.pack import shipped
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import lazy_rows
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.sampling import Sample, representative_days
 from wattlas.data.schema.hours import CARBON, PRICE
-from wattlas.data.schema_facts import Signal
+from wattlas.data.schema_facts import PriceSignal, Signal
 from wattlas.data.series import on_grid, parse_utc, stamp, time_range, time_step_h
 from wattlas.model.checks import unchecked
 from wattlas.model.signals import Hours, Provenance, Signals
@@ -43,6 +44,8 @@ def signal_tables(inputs: Inputs) -> dict[str, list[SignalTable]]:
     signals: dict[str, list[SignalTable]] = {}
     for name, schema in SIGNALS.items():
         signal: Signal = getattr(inputs.typed.signals, name)
+        if isinstance(signal, PriceSignal) and signal.unknown:
+            continue
         over_packs = signal.table is None or signal.missing == "pack"
         path = ("signals", name, "table")
         for table in inputs.tables(path, schema, signal.table, None if over_packs else 1):
@@ -237,7 +240,7 @@ def _no_signal(
     if not fix.startswith("Did"):
         fix = (
             f"Bring its hours: wattlas data import FILE {how} --into hours; then `pack: [{packs}]`."
-        )
+        ) + "".join(f" Or use those of `{pack}`, which ships." for pack in shipped(name, zone))
     if zone in names:
         where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
     inputs.problems.append(

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from wattlas.data.clouds import cloud_regions, measured_ms
-from wattlas.data.pack import open_pack
+from wattlas.data.pack import open_pack, shipped
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import did_you_mean
 
@@ -79,11 +79,17 @@ def without_hours(regions: Sequence[str]) -> list[str]:
             lacking.setdefault(zone or "", []).append(one)
     return [
         f"{', '.join(named)}: no hours of grid zone {zone} in {WORLD}. Bring them: "
-        f"wattlas data import FILE --from electricity-maps --into hours"
+        f"wattlas data import FILE --from electricity-maps --into hours{_carbon_alone(zone)}"
         if zone
         else f"{', '.join(named)}: no grid zone is known. Add a column `zone` to regions.csv"
         for zone, named in lacking.items()
     ]
+
+
+def _carbon_alone(zone: str) -> str:
+    """How a study of carbon gets the hours that ship."""
+    packs = shipped("carbon", zone)
+    return f"; or study carbon alone with `pack: [{WORLD}, {packs[0]}]`" if packs else ""
 
 
 def _regions(regions: Sequence[str]) -> str:

@@ -209,6 +209,18 @@ def embedded_packs() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in EMBEDDED.glob(f"*/{MANIFEST}")))
 
 
+def shipped(table: str, zone: str) -> list[str]:
+    """Packs of hours that ship and have a zone in a table."""
+    packs = (open_pack(name) for name in embedded_packs())
+    return [
+        pack.name
+        for pack in packs
+        if pack.manifest.kind == "hours"
+        and pack.has(table)
+        and zone in set(pack.frame(table)["zone"])
+    ]
+
+
 def open_pack(name_or_path: str, relative_to: Path | None = None) -> Pack:
     """Open an embedded pack by name, or the pack in a folder.
 
