@@ -74,6 +74,8 @@ def test_what_needs_prices_asks_for_them(folder: Folder) -> None:
     scenario = folder.load()
     with pytest.raises(InputError, match="which has no price"):
         wattlas.plan(scenario, objective="cost")
+    with pytest.raises(InputError, match="a question of money"):
+        wattlas.breakeven(scenario, "score", "coal", "hydro")
 
 
 def test_a_distance_needs_places(folder: Folder) -> None:
