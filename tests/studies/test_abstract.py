@@ -101,3 +101,15 @@ def test_local_demand_and_residency_ask_for_their_fields(folder: Folder) -> None
     said = "\n".join(map(str, folder.problems(totals, *rule)))
     assert "metros.north.timezone: is missing" in said
     assert "regions.coal.jurisdiction: is missing" in said
+
+
+def test_tiers_need_prices(folder: Folder) -> None:
+    """With users a study leaves tiers out where serving has no price; a design is refused."""
+    folder.edit(
+        "scenario.yaml", "demand: demand.csv", "demand: demand.csv\nusers: {usd_per_mtok_in: 1}"
+    )
+    folder.edit("scenario.yaml", "accuracy_min: 0.7", "price_usd_per_request: 0.01")
+    scenario = folder.load()
+    with pytest.raises(InputError, match="hangs on what serving costs"):
+        wattlas.design_tiers(scenario)
+    assert not any(name.startswith("tier") for name in study(scenario, samples=3).tables)

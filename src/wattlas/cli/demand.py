@@ -56,24 +56,24 @@ def command(
     columns = LogColumns(time, country or metro or "", class_, tokens_in, tokens_out, time_zone)
     with progress("Reading"):
         zones = timezones_of(metros, place)
-        found = read_log(logs, columns, zones, each_day=each_day, unplaced=unplaced)
+        logged = read_log(logs, columns, zones, each_day=each_day, unplaced=unplaced)
     table = into / TABLE
-    write_bytes(table, found.totals.rename({"place": place}).write_csv().encode())
-    for note in found.notes:
+    write_bytes(table, logged.totals.rename({"place": place}).write_csv().encode())
+    for note in logged.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"Wrote {table}.", err=True)
     if as_json:
-        print_json({"table": str(table), **_mapping(found)})
+        print_json({"table": str(table), **_mapping(logged)})
     else:
-        typer.echo(scenario_lines(found, TABLE), nl=False)
+        typer.echo(scenario_lines(logged, TABLE), nl=False)
 
 
-def _mapping(found: LoggedDemand) -> dict[str, Any]:
+def _mapping(logged: LoggedDemand) -> dict[str, Any]:
     return {
-        "requests": found.requests,
-        "days": list(found.days),
-        "hour_weights": found.hour_weights,
-        "weekend_factor": found.weekend_factor,
-        "tokens": found.tokens,
-        "notes": list(found.notes),
+        "requests": logged.requests,
+        "days": list(logged.days),
+        "hour_weights": logged.hour_weights,
+        "weekend_factor": logged.weekend_factor,
+        "tokens": logged.tokens,
+        "notes": list(logged.notes),
     }

@@ -43,14 +43,14 @@ def company(folder: str, regions: Sequence[str]) -> dict[str, str]:
     """File name → text. Raises InputError for an id that is no public region, or given twice."""
     known = cloud_regions()
     problems = [
-        Problem("--regions", f"`{one}` is no public region", did_you_mean(one, known))
-        for one in regions
-        if one not in known
+        Problem("--regions", f"`{region}` is no public region", did_you_mean(region, known))
+        for region in regions
+        if region not in known
     ]
     problems += [
-        Problem("--regions", f"`{one}` is given twice", "Name it once.")
-        for n, one in enumerate(regions)
-        if one in regions[:n]
+        Problem("--regions", f"`{region}` is given twice", "Name it once.")
+        for n, region in enumerate(regions)
+        if region in regions[:n]
     ]
     if problems:
         raise InputError(problems)
@@ -73,10 +73,10 @@ def without_hours(regions: Sequence[str]) -> list[str]:
     """Sentences on what the regions still need: a grid zone, or hours that the world lacks."""
     have = set(open_pack(WORLD).frame("price_series")["zone"])
     lacking: dict[str, list[str]] = {}
-    for one in regions:
-        zone = cloud_regions()[one]["zone"]
+    for region in regions:
+        zone = cloud_regions()[region]["zone"]
         if zone not in have:
-            lacking.setdefault(zone or "", []).append(one)
+            lacking.setdefault(zone or "", []).append(region)
     return [
         f"{', '.join(named)}: no hours of grid zone {zone} in {WORLD}. Bring them: "
         f"wattlas data import FILE --from electricity-maps --into hours{_carbon_alone(zone)}"
@@ -95,13 +95,13 @@ def _carbon_alone(zone: str) -> str:
 def _regions(regions: Sequence[str]) -> str:
     each = ceil(ACCELERATORS / len(regions))
     lines = [
-        "# INVENTED: accelerators, and what one costs a year.",
+        "# INVENTED: accelerators, and what each costs a year.",
         f"# PUE stands where the provider publishes none for the region; {ASSUMED_PUE} is assumed.",
         "region,pue,reserved_gpu,reserved_usd_per_gpu_year",
     ]
-    for one in regions:
-        pue = "" if cloud_regions()[one]["pue"] is not None else ASSUMED_PUE
-        lines.append(f"{one},{pue},{each},17520")
+    for region in regions:
+        pue = "" if cloud_regions()[region]["pue"] is not None else ASSUMED_PUE
+        lines.append(f"{region},{pue},{each},17520")
     return "\n".join(lines) + "\n"
 
 

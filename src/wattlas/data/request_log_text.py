@@ -40,23 +40,25 @@ def timezones_of(table: str | None, place: str) -> dict[str, str]:
     return zones
 
 
-def scenario_lines(found: LoggedDemand, table: str) -> str:
+def scenario_lines(logged: LoggedDemand, table: str) -> str:
     """The sections `demand` and `classes` that the log gives; names are quoted as JSON is."""
-    lines = [f"# From a log: {found.requests:,.0f} requests, {found.days[0]} to {found.days[-1]}."]
+    lines = [
+        f"# From a log: {logged.requests:,.0f} requests, {logged.days[0]} to {logged.days[-1]}."
+    ]
     lines += ["demand:", "  totals:", f"    table: {table}"]
-    if found.hour_weights:
+    if logged.hour_weights:
         lines.append("    classes:")
-        for klass in found.hour_weights:
+        for klass in logged.hour_weights:
             profile = f"hour_weights: {_name(klass)}"
-            if klass in found.weekend_factor:
-                profile += f", weekend_factor: {found.weekend_factor[klass]:g}"
+            if klass in logged.weekend_factor:
+                profile += f", weekend_factor: {logged.weekend_factor[klass]:g}"
             lines.append(f"      {_name(klass)}: {{{profile}}}")
         lines.append("    hour_profiles:")
-        for klass, weights in found.hour_weights.items():
+        for klass, weights in logged.hour_weights.items():
             lines.append(f"      {_name(klass)}: [{', '.join(f'{w:g}' for w in weights)}]")
-    if found.tokens:
+    if logged.tokens:
         lines.append("classes:")
-        for klass, tokens in found.tokens.items():
+        for klass, tokens in logged.tokens.items():
             means = ", ".join(f"{name}: {mean:.6g}" for name, mean in tokens.items())
             lines.append(f"  {_name(klass)}: {{{means}}}")
     return "\n".join(lines) + "\n"

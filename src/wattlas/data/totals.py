@@ -86,8 +86,8 @@ def overlaps(totals: Sequence[Total]) -> Iterator[Problem]:
         same = first.setdefault((total.place, total.klass, total.period), total)
         if same is not total:
             yield total.wrong(f"{total.named} is given twice", "Keep one of them.")
-        one = places.setdefault((total.place, total.klass), total)
-        if len(one.period) != len(total.period):
+        first_row = places.setdefault((total.place, total.klass), total)
+        if len(first_row.period) != len(total.period):
             what = f"{total.named} is given for every month, for months or for days at once"
             yield total.wrong(what, "Give all of its rows one kind of `period`.")
     by_metro: dict[tuple[str, str], Total] = {}

@@ -46,10 +46,10 @@ def from_totals(draft: Draft, section: TotalsDemand, hours: Hours) -> np.ndarray
     zones = {m.id: str(m.get("timezone", "")) for m in draft.metros.kept}
     zones = {metro: zone if is_timezone(zone) else "UTC" for metro, zone in zones.items()}
     before = len(inputs.problems)
-    stated = list(_stated(draft, section))
-    if not stated and len(inputs.problems) == before:
+    numbers = list(_stated(draft, section))
+    if not numbers and len(inputs.problems) == before:
         inputs.report(AT, "state no number", f"Add a `table`, or `{QUANTITIES[0]}`.")
-    totals = [total for one in stated if (total := _total(draft, section, one)) is not None]
+    totals = [t for number in numbers if (t := _total(draft, section, number)) is not None]
     inputs.problems += overlaps(totals)
     classes = draft.classes.ids
     if len(inputs.problems) > before:
@@ -63,7 +63,7 @@ def from_totals(draft: Draft, section: TotalsDemand, hours: Hours) -> np.ndarray
 def classes_of(draft: Draft, section: TotalsDemand) -> set[str]:
     """Classes that the totals speak of."""
     quiet = replace(draft.inputs, problems=[], used=[])
-    return {one.klass for one in _stated(replace(draft, inputs=quiet), section)}
+    return {stated.klass for stated in _stated(replace(draft, inputs=quiet), section)}
 
 
 def _stated(draft: Draft, section: TotalsDemand) -> Iterator[Stated]:
@@ -138,23 +138,23 @@ def _unknown_columns(table: SourceTable) -> Iterator[Problem]:
             yield table.problem(None, column, "this column is not known", fix)
 
 
-def _total(draft: Draft, section: TotalsDemand, one: Stated) -> Total | None:
+def _total(draft: Draft, section: TotalsDemand, stated: Stated) -> Total | None:
     """The number in requests, shared out among metros; None where that cannot be done."""
     problems = draft.inputs.problems
     before = len(problems)
-    shares = _shares(draft, section, one)
-    requests = _requests(draft, one)
-    if one.period and not _is_period(one.period):
+    shares = _shares(draft, section, stated)
+    requests = _requests(draft, stated)
+    if stated.period and not _is_period(stated.period):
         fix = "Write a month as 2023-05 or a day as 2023-05-14, in UTC; or leave it empty."
-        problems.append(one.wrong(f"has the period `{one.period}`", fix))
-    per_day = one.quantity.endswith("_day")
-    if not per_day and len(one.period) == DAY_PERIOD:
-        what = f"is `{one.quantity}`, and its period `{one.period}` is a day"
-        problems.append(one.wrong(what, "Name the month, or give a number per day."))
+        problems.append(stated.wrong(f"has the period `{stated.period}`", fix))
+    per_day = stated.quantity.endswith("_day")
+    if not per_day and len(stated.period) == DAY_PERIOD:
+        what = f"is `{stated.quantity}`, and its period `{stated.period}` is a day"
+        problems.append(stated.wrong(what, "Name the month, or give a number per day."))
     if len(problems) > before or shares is None or requests is None:
         return None
-    at = one.wrong("", "")
-    return Total(one.place, shares, one.klass, requests, per_day, one.period, at)
+    at = stated.wrong("", "")
+    return Total(stated.place, shares, stated.klass, requests, per_day, stated.period, at)
 
 
 def _is_period(text: str) -> bool:
@@ -164,69 +164,71 @@ def _is_period(text: str) -> bool:
         return False
 
 
-def _requests(draft: Draft, one: Stated) -> float | None:
+def _requests(draft: Draft, stated: Stated) -> float | None:
     """The number in requests: tokens over those of a request."""
-    if one.quantity.startswith("requests"):
-        return one.amount
-    klass = next((k for k in draft.classes.every if k.id == one.klass), None)
+    if stated.quantity.startswith("requests"):
+        return stated.amount
+    klass = next((k for k in draft.classes.every if k.id == stated.klass), None)
     if klass is None:
         return None
     tokens = sum(draft.tokens(klass).values())
     if tokens > 0:
-        return one.amount / tokens
-    what = f"is in tokens, and class `{one.klass}` does not say how many a request has"
-    draft.inputs.problems.append(one.wrong(what, "Give the class tokens, or count requests."))
+        return stated.amount / tokens
+    what = f"is in tokens, and class `{stated.klass}` does not say how many a request has"
+    draft.inputs.problems.append(stated.wrong(what, "Give the class tokens, or count requests."))
     return None
 
 
-def _shares(draft: Draft, section: TotalsDemand, one: Stated) -> dict[str, float] | None:
+def _shares(draft: Draft, section: TotalsDemand, stated: Stated) -> dict[str, float] | None:
     """Metro → share of what comes from a place; None where a problem was noted."""
     metros, kept = draft.metros, draft.metros.kept
-    if one.kind != "country" and one.place in metros.ids:
-        return {one.place: 1.0}
-    if one.kind != "country" and metros.dropped(one.place):
+    if stated.kind != "country" and stated.place in metros.ids:
+        return {stated.place: 1.0}
+    if stated.kind != "country" and metros.dropped(stated.place):
         return {}
     countries = metros.values("country") | set(section.countries)
-    if one.kind == "metro" or (one.place not in countries and one.place != EVERYWHERE):
-        known = [m.id for m in metros.every] if one.kind != "country" else []
-        _nowhere(draft, one, known + ([] if one.kind == "metro" else sorted(countries)))
+    if stated.kind == "metro" or (stated.place not in countries and stated.place != EVERYWHERE):
+        known = [m.id for m in metros.every] if stated.kind != "country" else []
+        _nowhere(draft, stated, known + ([] if stated.kind == "metro" else sorted(countries)))
         return None
-    if one.place in section.countries:
-        named = section.countries[one.place]
+    if stated.place in section.countries:
+        named = section.countries[stated.place]
         for n, metro in enumerate(named):
-            path = (*AT, "countries", one.place, n)
+            path = (*AT, "countries", stated.place, n)
             draft.inputs.problems += check_id(draft.inputs.document, path, metro, metros)
         there = [m for m in kept if m.id in named]
     else:
-        there = [m for m in kept if one.place in (EVERYWHERE, m.get("country"))]
+        there = [m for m in kept if stated.place in (EVERYWHERE, m.get("country"))]
     if not there:
-        _nowhere(draft, one, [])
+        _nowhere(draft, stated, [])
         return None
-    return _by_population(draft, one, there)
+    return _by_population(draft, stated, there)
 
 
-def _nowhere(draft: Draft, one: Stated, known: list[str]) -> None:
+def _nowhere(draft: Draft, stated: Stated, known: list[str]) -> None:
     """Demand never disappears unsaid: a place without a metro is an error."""
-    what = f"`{one.place}` is no metro, and no metro is in a country of this name"
-    if one.kind:
-        what = f"`{one.place}` is " + ("no metro" if one.kind == "metro" else "no metro's country")
-    fix = f"Add a metro there, or say `demand.totals.countries: {{{one.place}: [METRO]}}`."
-    if one.kind == "metro":
+    what = f"`{stated.place}` is no metro, and no metro is in a country of this name"
+    if stated.kind:
+        what = f"`{stated.place}` is " + (
+            "no metro" if stated.kind == "metro" else "no metro's country"
+        )
+    fix = f"Add a metro there, or say `demand.totals.countries: {{{stated.place}: [METRO]}}`."
+    if stated.kind == "metro":
         fix = "Add it to `metros:`."
-    guess = did_you_mean(one.place, known)
+    guess = did_you_mean(stated.place, known)
     fix = guess if guess.startswith("Did") else fix
-    draft.inputs.problems.append(one.wrong(what, fix))
+    draft.inputs.problems.append(stated.wrong(what, fix))
 
 
-def _by_population(draft: Draft, one: Stated, there: list[Entity]) -> dict[str, float] | None:
+def _by_population(draft: Draft, stated: Stated, there: list[Entity]) -> dict[str, float] | None:
     if len(there) == 1:
         return {there[0].id: 1.0}
     people = {m.id: float(m.get("population", 0.0)) for m in there}
     lacking = [metro for metro, count in people.items() if not count > 0]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        what = f"`{one.place}` is shared by population, which `{lacking[0]}`{more} does not have"
-        draft.inputs.problems.append(one.wrong(what, "Give `population`, or totals by metro."))
+        what = f"`{stated.place}` is shared by population, which `{lacking[0]}`{more} does not have"
+        draft.inputs.problems.append(stated.wrong(what, "Give `population`, or totals by metro."))
         return None
     everyone = sum(people.values())
     return {metro: count / everyone for metro, count in people.items()}
