@@ -143,4 +143,5 @@ def test_carbon_of_a_further_zone_ships_for_one_year(world: Folder) -> None:
     assert str(scenario.hours.start) == "2022-01-01T00:00:00"
     by_zone = dict(zip(scenario.signals.zones, scenario.signals.average_g_per_kwh, strict=True))
     assert by_zone["SE-SE3"].max() < 60 < by_zone["US-MIDA-PJM"].min()
-    assert "hours of 2022" in scenario.notice
+    assert scenario.notice.startswith("Carbon: hours of 2022.")
+    assert [p.period[:4] for p in scenario.provenance if p.what == "carbon"] == ["2022"]

@@ -15,7 +15,6 @@ from wattlas.data.clock import (
     choose_sample,
     read_signals,
     sampled_hours,
-    signal_tables,
     whole_time,
 )
 from wattlas.data.demand_build import build_demand
@@ -29,6 +28,8 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.series import on_grid
+from wattlas.data.signal_tables import signal_tables
+from wattlas.data.stated import stated, where_from
 from wattlas.errors import InputError
 from wattlas.model.baseline import BaselineRegions
 from wattlas.model.contract import Tier
@@ -38,7 +39,7 @@ from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
-from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import (
     LatencyTo,
     Residency,
@@ -201,8 +202,7 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
 def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     inputs, typed_ = draft.inputs, draft.inputs.typed
     nodes_of = _nodes_of_metros(draft, arrays.network)
-    taken = {pack.name for pack, _ in inputs.taken}
-    notices = [typed_.notice, *(p.notice for p in inputs.packs if p.name in taken)]
+    notices = [typed_.notice, *inputs.notices()]
     return Scenario(
         name=typed_.name,
         metros=tuple(
@@ -230,34 +230,11 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
         solver=Solver(typed_.solver),
         users=None if typed_.users is None else typed_.users.as_model(),
         terms=typed_.offer.as_model(offer_points(inputs)),
-        provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
+        provenance=tuple(dict.fromkeys((*inputs.provenance(), *stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),
-        source_path=_where_from(inputs.document.file),
+        source_path=where_from(inputs.document.file),
     )
-
-
-def _where_from(file: str) -> str:
-    """The file as results name it: a result can be mailed, so no folder of this machine."""
-    path = Path(file)
-    if Path(__file__).parent / "examples" in path.parents:
-        return f"{path.parent.name}, an example that ships"
-    return path.name if path.is_absolute() else file
-
-
-def _stated(draft: Draft) -> Iterator[Provenance]:
-    """What the scenario itself states, so that no figure is without a source."""
-    if draft.inputs.typed.demand.population is not None:
-        yield Provenance("demand", "population × local-time profile, stated in the scenario")
-    if draft.inputs.typed.demand.totals is not None:
-        yield Provenance("demand", "totals by place × local-time profile, stated in the scenario")
-    for name in ("price", "carbon"):
-        if getattr(draft.inputs.typed.signals, name).constant:
-            yield Provenance(name, "constants stated in the scenario")
-    for name in ("metro_node", "node_region"):
-        leg = getattr(draft.inputs.typed.network, name)
-        if leg.model or leg.missing:
-            yield Provenance(f"rtt_{name}", f"distance model `{leg.model or leg.missing}`")
 
 
 def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,64 +10,23 @@ import polars as pl
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
 from wattlas.data.pack import shipped
-from wattlas.data.reader.cells import typed
-from wattlas.data.reader.dialect import lazy_rows
-from wattlas.data.reader.source import SourceTable
 from wattlas.data.sampling import Sample, representative_days
-from wattlas.data.schema.hours import CARBON, PRICE
-from wattlas.data.schema_facts import PriceSignal, Signal
+from wattlas.data.schema_facts import Signal
 from wattlas.data.series import on_grid, parse_utc, stamp, time_range, time_step_h
+from wattlas.data.signal_tables import (
+    AVERAGE,
+    MARGINAL,
+    PRICE_USD,
+    SignalTable,
+    prices_unknown,
+)
 from wattlas.model.checks import unchecked
-from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.signals import Hours, Signals
 from wattlas.model.suggest import did_you_mean
 
-PRICE_USD, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
-SIGNALS = {"price": PRICE, "carbon": CARBON}
 HOURS_OF_A_DAY = 24
 STEP_SLACK_H = 1e-6
 SHOWN_ZONES = 3
-
-
-@dataclass(frozen=True)
-class SignalTable:
-    """A signal's table with its typed rows."""
-
-    table: SourceTable
-    frame: pl.DataFrame
-    zones: frozenset[str] = frozenset()
-    """Those in the whole table, also where a stretch of it was read."""
-
-
-def signal_tables(inputs: Inputs) -> dict[str, list[SignalTable]]:
-    """The tables of price and carbon, as far as there are any: what comes first wins."""
-    signals: dict[str, list[SignalTable]] = {}
-    for name, schema in SIGNALS.items():
-        signal: Signal = getattr(inputs.typed.signals, name)
-        if isinstance(signal, PriceSignal) and signal.unknown:
-            continue
-        over_packs = signal.table is None or signal.missing == "pack"
-        path = ("signals", name, "table")
-        for table in inputs.tables(path, schema, signal.table, None if over_packs else 1):
-            cells = typed(table)
-            inputs.problems += cells.problems
-            if cells.has(*schema.required):
-                made = SignalTable(table, cells.frame, _zones(inputs, table, cells.frame))
-                signals.setdefault(name, []).append(made)
-        if signal.source and signal.table:
-            own = [n for n, p in enumerate(inputs.used) if p.what == name]
-            if own:
-                used = Provenance(name, signal.source, signal.licence, note=signal.note)
-                inputs.used[own[-1]] = used
-    return signals
-
-
-def _zones(inputs: Inputs, table: SourceTable, frame: pl.DataFrame) -> frozenset[str]:
-    zones = frame["zone"]
-    if table.path is not None and inputs.stretch is not None:
-        zones = (
-            lazy_rows(table.path).select(pl.col("zone").cast(pl.String)).unique().collect()["zone"]
-        )
-    return frozenset(zones.drop_nulls().str.strip_chars().unique())
 
 
 def whole_time(inputs: Inputs, tables: dict[str, list[SignalTable]]) -> Hours | None:
@@ -133,13 +91,6 @@ def read_signals(
     )
 
 
-def prices_unknown(inputs: Inputs, has_table: bool) -> bool:
-    """Whether the study does without prices: by its own word, or as it has none and needs none."""
-    signal, goal = inputs.typed.signals.price, inputs.typed.objective
-    stated = has_table or bool(signal.constant) or signal.table is not None
-    return signal.unknown or (not stated and goal.minimise == "carbon" and not goal.caps_cost)
-
-
 def _packed_kind(inputs: Inputs) -> str:
     """What the average of the packs covers; intensities of two kinds are never mixed."""
     packs = {pack.name: pack.manifest for pack, name in inputs.taken if name == "carbon"}
@@ -199,6 +150,9 @@ def _from_tables(
     has_value = np.zeros(len(zones), dtype=bool)
     for source in sources:
         here = [z in wanted and z in source.zones for z in zones]
+        if not any(here):
+            inputs.not_used(source.table)
+            continue
         keys = [(zone,) for zone, take in zip(zones, here, strict=True) if take]
         values[here], has_value[here], problems = on_grid(
             source.table, source.frame, ["zone"], column, keys, hours

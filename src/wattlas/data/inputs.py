@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wattlas.data.pack import Pack, label_of, open_pack
 from wattlas.data.reader.source import SourceTable, read_table
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.columns import TableSchema
@@ -18,8 +18,7 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.signals import Provenance
 from wattlas.units import S_PER_H
 
-if TYPE_CHECKING:
-    from wattlas.data.pack import Pack
+HOURS = ("price", "carbon")
 
 
 @dataclass
@@ -69,6 +68,22 @@ class Inputs:
             self.problems += fault.problems
             return None
 
+    def not_used(self, table: SourceTable) -> None:
+        """Forget a table of a pack that gave nothing: it is no source of the results."""
+        self.taken = [
+            (pack, name) for pack, name in self.taken if table.label != label_of(pack.name, name)
+        ]
+
+    def notices(self) -> list[str]:
+        """What packs that were used say of their data; of a typical year where its hours were."""
+        hours = {pack.name for pack, name in self.taken if name in HOURS}
+        taken = {pack.name for pack, _ in self.taken}
+        return [
+            pack.notice
+            for pack in self.packs
+            if pack.name in (hours if pack.manifest.kind == "typical" else taken)
+        ]
+
     def _until(self, pack: Pack) -> np.datetime64 | None:
         """The end of the hours that are studied, UTC; None where only tables say how long they are.
 
@@ -107,8 +122,6 @@ def open_inputs(document: Document, typed: ScenarioDocument, base: Path) -> Inpu
     """The inputs with the packs opened; a pack that cannot be is a problem."""
     inputs = Inputs(document, typed, base)
     for name in typed.pack or ():
-        from wattlas.data.pack import open_pack
-
         try:
             inputs.packs.append(open_pack(name, base))
         except InputError as fault:

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from wattlas.data.assemble import assemble_stretches, outline
-from wattlas.data.clock import SIGNALS, SignalTable, whole_time
+from wattlas.data.clock import whole_time
 from wattlas.data.draft import make_draft
 from wattlas.data.inputs import Inputs
 from wattlas.data.reader.source import source_of
 from wattlas.data.reader.stretch import times_of
 from wattlas.data.scenario_file import inputs_of
+from wattlas.data.signal_tables import SIGNALS, SignalTable
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours

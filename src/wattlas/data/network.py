@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
-from wattlas.data.clock import prices_unknown
 from wattlas.data.clouds import egress_between, rtt_between
 from wattlas.data.draft import Draft
+from wattlas.data.entities import Entities
+from wattlas.data.inputs import Inputs
 from wattlas.data.network_build import (
     Pairs,
     egress_pairs,
@@ -14,7 +16,9 @@ from wattlas.data.network_build import (
     rtt_pairs,
     triangle_inversions,
 )
+from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
+from wattlas.data.signal_tables import prices_unknown
 from wattlas.model.checks import unchecked
 from wattlas.model.network import Network
 
@@ -27,11 +31,26 @@ def network_of(draft: Draft) -> Network:
     nowhere = np.full((len(metros.kept), len(nodes.kept)), np.nan)
     cloud_ms = rtt_between(inputs, nodes, regions)
     _own_places(nowhere if inputs.typed.nodes.at == "metros" else cloud_ms, draft)
-    table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
+    table = _of_these(
+        inputs,
+        inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table),
+        metros,
+        nodes,
+    )
     access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes, nowhere)
-    table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
+    table = _of_these(
+        inputs,
+        inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table),
+        nodes,
+        regions,
+    )
     onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions, cloud_ms)
-    table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
+    table = _of_these(
+        inputs,
+        inputs.table(("network", "egress", "table"), EGRESS, section.egress.table),
+        nodes,
+        regions,
+    )
     listed, path = egress_between(inputs, nodes, regions), ("network", "egress")
     egress = egress_pairs(
         document, path, section.egress, table, nodes, regions, listed, _unstated_egress(draft)
@@ -53,6 +72,20 @@ def network_of(draft: Draft) -> Network:
         modelled_metro_node=access.modelled,
         modelled_node_region=onward.modelled,
     )
+
+
+def _of_these(
+    inputs: Inputs, table: SourceTable | None, origin: Entities, target: Entities
+) -> SourceTable | None:
+    """A pack's table, if it speaks of any of these places; the scenario's own in any case."""
+    if table is None or not table.shared:
+        return table
+    a, b = table.schema.key
+    here = pl.col(a).is_in(origin.ids) & pl.col(b).is_in(target.ids)
+    if table.frame.select(here.any()).item():
+        return table
+    inputs.not_used(table)
+    return None
 
 
 def _unstated_egress(draft: Draft) -> float | None:

@@ -137,7 +137,7 @@ class Pack:
         of generated hours: they end with that month. Raises InputError where the pack has no such
         table, or its file cannot be read.
         """
-        schema, label, file = TABLES.get(name), f"pack {self.name}: {name}", self.file(name)
+        schema, label, file = TABLES.get(name), label_of(self.name, name), self.file(name)
         if schema is None or not self.has(name):
             have = ", ".join(self.tables)
             fix = f"Give the table in the scenario. The pack has: {have}."
@@ -207,6 +207,11 @@ class Pack:
 def embedded_packs() -> tuple[str, ...]:
     """Names of the packs that ship with Wattlas."""
     return tuple(sorted(p.parent.name for p in EMBEDDED.glob(f"*/{MANIFEST}")))
+
+
+def label_of(pack: str, table: str) -> str:
+    """What messages call a table of a pack."""
+    return f"pack {pack}: {table}"
 
 
 def shipped(table: str, zone: str) -> list[str]:
