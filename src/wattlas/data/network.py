@@ -78,7 +78,7 @@ def _of_these(
     inputs: Inputs, table: SourceTable | None, origin: Entities, target: Entities
 ) -> SourceTable | None:
     """A pack's table, if it speaks of any of these places; the scenario's own in any case."""
-    if table is None or not table.shared:
+    if table is None or not table.shared or not {*table.schema.key} <= set(table.columns):
         return table
     a, b = table.schema.key
     here = pl.col(a).is_in(origin.ids) & pl.col(b).is_in(target.ids)
