@@ -63,7 +63,7 @@ class Inputs:
         if (pack, schema.name) not in self.taken:
             self.taken.append((pack, schema.name))
         try:
-            return pack.table(schema.name, self.stretch, self._until(pack))
+            return pack.table(schema.name, self.stretch, self._until())
         except InputError as fault:
             self.problems += fault.problems
             return None
@@ -84,18 +84,22 @@ class Inputs:
             if pack.name in (hours if pack.manifest.kind == "typical" else taken)
         ]
 
-    def _until(self, pack: Pack) -> np.datetime64 | None:
+    def _until(self) -> np.datetime64 | None:
         """The end of the hours that are studied, UTC; None where only tables say how long they are.
 
-        A step is as long as the document says, or as the pack's, where no table is beside it.
+        A step is as long as the document says, or as the packs', where no table is beside them.
         """
-        time, signals, about = self.typed.time, self.typed.signals, pack.manifest.time
-        has_others = signals.price.table or signals.carbon.table or len(self.packs) > 1
-        step_h = time.step_h or (None if has_others else about.step_h)
-        start = parse_utc(time.start or about.start_utc)
-        if time.hours is None or step_h is None or start is None:
+        time, signals = self.typed.time, self.typed.signals
+        abouts = [pack.manifest.time for pack in self.packs if pack.manifest.time.hours]
+        steps = {about.step_h for about in abouts}
+        if signals.price.table or signals.carbon.table or len(steps) > 1:
+            steps = set()
+        step_h = time.step_h or next(iter(steps), None)
+        starts = [parse_utc(time.start)] if time.start else [parse_utc(a.start_utc) for a in abouts]
+        known = [start for start in starts if start is not None]
+        if time.hours is None or step_h is None or not known:
             return None
-        return start + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
+        return max(known) + np.timedelta64(round(time.hours * step_h * S_PER_H), "s")
 
     def _file(self, path: Path_, schema: TableSchema, named: str) -> SourceTable | None:
         file = Path(named).expanduser()
