@@ -118,17 +118,23 @@ def _distance(a: pl.DataFrame, b: pl.DataFrame) -> np.ndarray:
     )
 
 
+def apart(cities: pl.DataFrame) -> list[int]:
+    """Rows down the list whose 65 km circles do not overlap: nobody lives in two of them."""
+    is_apart = _distance(cities, cities) >= APART_KM
+    separate: list[int] = []
+    for row, name in enumerate(cities["name"]):
+        if name not in SUBURBS and all(is_apart[row, other_row] for other_row in separate):
+            separate.append(row)
+    return separate
+
+
 def choose_metros(cities: pl.DataFrame) -> pl.DataFrame:
     """The most populous cities whose 65 km circles do not overlap, some on each continent.
 
     Down the list by population, without suburbs and without cities nearer than 130 km to one above.
     A continent first gets its least number; then the most populous of the others fill the rest.
     """
-    apart = _distance(cities, cities) >= APART_KM
-    separate: list[int] = []
-    for row, name in enumerate(cities["name"]):
-        if name not in SUBURBS and all(apart[row, other_row] for other_row in separate):
-            separate.append(row)
+    separate = apart(cities)
     continents = cities["continent"].to_list()
     chosen: set[int] = set()
     for continent, least in LEAST_PER_CONTINENT.items():

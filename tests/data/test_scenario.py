@@ -466,3 +466,10 @@ def test_a_scale_is_of_average_and_marginal_alike(tiny: Folder) -> None:
         assert np.array_equal(after, 2 * before)
     expensive = tiny.load("signals.price.scale=3", "signals.price.add_usd_per_mwh=7")
     assert np.allclose(expensive.price_usd_per_mwh, 3 * plain.price_usd_per_mwh + 7)
+
+
+def test_a_misspelt_metro_is_no_new_one(tiny: Folder) -> None:
+    """An entry that resembles a metro of the table and stands nowhere is told as a slip."""
+    (first, *_) = tiny.problems("metros.berlni.population=5")
+    assert "`berlin`" in first.fix
+    assert "is not a known id" in first.what

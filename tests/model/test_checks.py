@@ -91,7 +91,7 @@ OTHERS: tuple[tuple[str, str, Any], ...] = (
     ("Metro", "lon_deg", -181),
     ("Metro", "timezone", "Mars/Olympus"),
     ("Metro", "node", None),
-    ("ServiceNode", "lat_deg", NAN),
+    ("ServiceNode", "lat_deg", INF),
     ("ServiceNode", "region", 3),
     ("Region", "pue", 0.83),
     ("Region", "pue", NAN),

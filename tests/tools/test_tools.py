@@ -61,6 +61,28 @@ def test_deriving_again_gives_what_ships(tool: object, shared: Path, tmp_path: P
                 assert ours[column].equals(theirs[column])
 
 
+def test_the_clouds_come_out_as_they_ship(tool: object, shared: Path, tmp_path: Path) -> None:
+    """Every file of the pack `clouds` is what the script makes of the data set."""
+    assert callable(tool)
+    tool("derive_clouds").main([str(shared / "data"), "--out", str(tmp_path)])
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {file.name for file in (EMBEDDED / "clouds").iterdir()}
+    for name in names:
+        assert (EMBEDDED / "clouds" / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_the_hours_of_carbon_come_out_as_they_ship(
+    tool: object, shared: Path, tmp_path: Path
+) -> None:
+    """The table and the notice of `carbon-2022` are what the script makes of the data set."""
+    assert callable(tool)
+    tool("derive_carbon").main([str(shared / "data"), "--out", str(tmp_path)])
+    made, ships = tmp_path / "odbl", EMBEDDED / "carbon-2022" / "odbl"
+    tables = [pl.read_parquet(folder / "carbon.parquet") for folder in (made, ships)]
+    assert tables[0].equals(tables[1])
+    assert (made / "NOTICE.md").read_bytes() == (ships / "NOTICE.md").read_bytes()
+
+
 def test_deriving_twice_gives_the_same_bytes(
     tool: object, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

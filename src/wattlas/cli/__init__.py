@@ -32,6 +32,7 @@ VERBS = {
     "export": "Write the best fixed table of shares as weights for a gateway.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
+    "demand": "Make demand from the log of a gateway.",
 }
 """Name → what `wattlas --help` says of it. `wattlas.cli.<name>` holds `command`, or `app`."""
 

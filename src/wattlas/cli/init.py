@@ -1,4 +1,4 @@
-"""`wattlas init`: copy an example to start from."""
+"""`wattlas init`: an example to start from, or the files of a company."""
 
 from __future__ import annotations
 
@@ -18,24 +18,35 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 def command(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Where to; a folder named like the example unless given."),
+        typer.Argument(help="Where to; named like the example, or `company`, unless given."),
     ] = None,
     example: Annotated[
-        str, typer.Option("--example", "-e", help="Which one.", metavar="NAME")
-    ] = DEFAULT_EXAMPLE,
+        str | None, typer.Option("--example", "-e", help="Which one.", metavar="NAME")
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="Cloud regions of a company: aws:us-east-1,gcp:europe-west9."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Copy an example to start from: scenario.yaml, its tables, and the schema for editors.
 
-    Nothing is overwritten without --force.
+    With --regions, a company's files instead: its cloud regions, three models, a latency matrix and
+    requests per day, to be filled in. Nothing is overwritten without --force.
     """
     from wattlas.data.scenario_file import example_path
     from wattlas.report.results import write_text
 
-    source = example_path(example)
-    target = folder if folder is not None else Path(example)
-    files = planned(source, target)
+    if example is not None and regions is not None:
+        raise UsageError("Name one of --example and --regions.")
+    if regions is None:
+        named = example or DEFAULT_EXAMPLE
+        target = folder if folder is not None else Path(named)
+        files = planned(example_path(named), target)
+    else:
+        target = folder if folder is not None else Path("company")
+        files = planned_company(target, regions)
     check_target(target, list(files), force=force)
     target.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
@@ -46,6 +57,23 @@ def command(
         return
     typer.echo(f"Wrote {', '.join(p.name for p in files)} to {target}.")
     typer.echo(f"Next: {first}")
+
+
+def planned_company(target: Path, regions: str) -> dict[Path, str]:
+    """The files of a company, with the schema beside them; what it still needs goes to stderr."""
+    from wattlas.data.company import company, without_hours
+    from wattlas.data.scenario_file import EXAMPLES
+
+    ids = [name.strip() for name in regions.split(",") if name.strip()]
+    if not ids:
+        raise UsageError(
+            "--regions names none. Write them with commas: aws:us-east-1,aws:eu-west-2"
+        )
+    files = {target / name: text for name, text in company(str(target), ids).items()}
+    files[target / SCHEMA] = (EXAMPLES.parent / SCHEMA).read_text(encoding="utf-8")
+    for sentence in without_hours(ids):
+        typer.echo(f"note: {sentence}", err=True)
+    return files
 
 
 def planned(source: Path, target: Path) -> dict[Path, str]:

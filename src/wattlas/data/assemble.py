@@ -15,30 +15,23 @@ from wattlas.data.clock import (
     choose_sample,
     read_signals,
     sampled_hours,
-    signal_tables,
     whole_time,
 )
 from wattlas.data.demand_build import build_demand
 from wattlas.data.draft import Draft, make_draft
 from wattlas.data.entities import Entities, Entity
 from wattlas.data.inputs import Inputs
-from wattlas.data.network_build import (
-    Pairs,
-    egress_pairs,
-    missing_pairs,
-    rtt_pairs,
-    triangle_inversions,
-)
+from wattlas.data.network import network_of
 from wattlas.data.offer_points import offer_points
 from wattlas.data.points import point_of
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
-from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.series import on_grid
+from wattlas.data.signal_tables import signal_tables
+from wattlas.data.stated import stated, where_from
 from wattlas.errors import InputError
 from wattlas.model.baseline import BaselineRegions
-from wattlas.model.checks import unchecked
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
@@ -46,7 +39,7 @@ from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
-from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import (
     LatencyTo,
     Residency,
@@ -56,6 +49,14 @@ from wattlas.model.workload import (
 )
 
 T = TypeVar("T")
+NOT_STATED = {
+    "lat_deg": float("nan"),
+    "lon_deg": float("nan"),
+    "country": "",
+    "jurisdiction": "",
+    "timezone": "UTC",
+}
+"""What stands for a field of a place that nothing asks for."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _checked(inputs: Inputs) -> tuple[Draft, Network]:
     draft = make_draft(inputs)
     for check in CHECKS:
         inputs.problems += check(draft)
-    return draft, _network(draft)
+    return draft, network_of(draft)
 
 
 def _with_tiers(draft: Draft, scenario: Scenario) -> Scenario:
@@ -174,68 +175,6 @@ def _arrays(draft: Draft, network: Network) -> Arrays | None:
     )
 
 
-def _network(draft: Draft) -> Network:
-    """Round trips and egress; metros reach their own node only, the rest is inf."""
-    inputs, section = draft.inputs, draft.inputs.typed.network
-    document, metros, nodes, regions = inputs.document, draft.metros, draft.nodes, draft.regions
-    onward_path, access_path = ("network", "node_region"), ("network", "metro_node")
-    table = inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table)
-    access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes)
-    table = inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table)
-    onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions)
-    table = inputs.table(("network", "egress", "table"), EGRESS, section.egress.table)
-    egress = egress_pairs(document, ("network", "egress"), section.egress, table, nodes, regions)
-    _own_place(draft, access, onward)
-    used = _used_pairs(draft, access)
-    needed = np.broadcast_to(np.any(used, axis=0)[:, None], onward.value.shape)
-    problems = missing_pairs(document, access_path, used, access, metros, nodes)
-    problems += missing_pairs(document, onward_path, needed, onward, nodes, regions)
-    inputs.problems += [*access.problems, *onward.problems, *egress.problems, *problems]
-    inputs.warnings += [*access.warnings, *onward.warnings]
-    inverted = triangle_inversions(onward.value, nodes.kept, regions.kept)
-    if inverted is not None:
-        inputs.warnings.append(inverted)
-    return unchecked(
-        Network,
-        rtt_metro_node_ms=np.where(used & ~np.isnan(access.value), access.value, np.inf),
-        rtt_node_region_ms=np.where(np.isnan(onward.value), np.inf, onward.value),
-        egress_usd_per_gb=egress.value,
-        modelled_metro_node=access.modelled,
-        modelled_node_region=onward.modelled,
-    )
-
-
-def _own_place(draft: Draft, access: Pairs, onward: Pairs) -> None:
-    """A node made at a metro or a region is no distance away from it, unless a table says so."""
-    node_hosts = draft.inputs.typed.nodes.at
-    section = draft.inputs.typed.network
-    pairs = {"metros": access.value, "regions": onward.value}.get(str(node_hosts))
-    if pairs is None:
-        return
-    leg = section.metro_node if node_hosts == "metros" else section.node_region
-    diagonal = np.diagonal(pairs)
-    np.fill_diagonal(
-        pairs, np.where(np.isnan(diagonal) | (leg.model is not None), leg.add_ms, diagonal)
-    )
-    modelled = access.modelled if node_hosts == "metros" else onward.modelled
-    np.fill_diagonal(modelled, False)
-
-
-def _used_pairs(draft: Draft, access: Pairs) -> np.ndarray:
-    """Which metro reaches which node: the one it names, or the one of least round trip; bool."""
-    used = np.zeros(access.value.shape, dtype=bool)
-    node_index = {identity: s for s, identity in enumerate(draft.nodes.ids)}
-    nodes_at_metros = draft.inputs.typed.nodes.at == "metros"
-    for i, metro in enumerate(draft.metros.kept):
-        node = metro.get("node") or (metro.id if nodes_at_metros else None)
-        if node in node_index:
-            used[i, node_index[node]] = True
-        elif node is None and draft.nodes.kept:
-            reach = access.value[i]
-            used[i, int(np.nanargmin(reach)) if not np.isnan(reach).all() else 0] = True
-    return used
-
-
 def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
     """Reserved accelerators by region and hour, shape (R, T); inf where free."""
     inputs, section = draft.inputs, draft.inputs.typed.capacity
@@ -263,11 +202,11 @@ def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
 def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
     inputs, typed_ = draft.inputs, draft.inputs.typed
     nodes_of = _nodes_of_metros(draft, arrays.network)
-    notices = [typed_.notice, "" if inputs.pack is None else inputs.pack.notice]
+    notices = [typed_.notice, *inputs.notices()]
     return Scenario(
         name=typed_.name,
         metros=tuple(
-            _entity_of(Metro, metro, node=node, country=metro.get("country", ""))
+            _entity_of(Metro, metro, node=node)
             for metro, node in zip(draft.metros.kept, nodes_of, strict=True)
         ),
         nodes=tuple(_node(n, draft.regions) for n in draft.nodes.kept),
@@ -291,32 +230,11 @@ def _within_capacity(draft: Draft, arrays: Arrays) -> Scenario:
         solver=Solver(typed_.solver),
         users=None if typed_.users is None else typed_.users.as_model(),
         terms=typed_.offer.as_model(offer_points(inputs)),
-        provenance=tuple(dict.fromkeys((*inputs.provenance(), *_stated(draft)))),
+        provenance=tuple(dict.fromkeys((*inputs.provenance(), *stated(draft)))),
         title=typed_.title,
         notice=" ".join(n for n in dict.fromkeys(notices) if n),
-        source_path=_where_from(inputs.document.file),
+        source_path=where_from(inputs.document.file),
     )
-
-
-def _where_from(file: str) -> str:
-    """The file as results name it: a result can be mailed, so no folder of this machine."""
-    path = Path(file)
-    if Path(__file__).parent / "examples" in path.parents:
-        return f"{path.parent.name}, an example that ships"
-    return path.name if path.is_absolute() else file
-
-
-def _stated(draft: Draft) -> Iterator[Provenance]:
-    """What the scenario itself states, so that no figure is without a source."""
-    if draft.inputs.typed.demand.population is not None:
-        yield Provenance("demand", "population × local-time profile, stated in the scenario")
-    for name in ("price", "carbon"):
-        if getattr(draft.inputs.typed.signals, name).constant:
-            yield Provenance(name, "constants stated in the scenario")
-    for name in ("metro_node", "node_region"):
-        leg = getattr(draft.inputs.typed.network, name)
-        if leg.model or leg.missing:
-            yield Provenance(f"rtt_{name}", f"distance model `{leg.model or leg.missing}`")
 
 
 def _nodes_of_metros(draft: Draft, network: Network) -> list[str]:
@@ -332,6 +250,7 @@ def _entity_of(kind: Callable[..., T], entity: Entity, **extra: Any) -> T:
     """A place of the model: what the entity says of its fields, and what is found here."""
     names = {field.name for field in fields(cast(type, kind))}
     values = {n: v for n, v in entity.fields.items() if n in names and v is not None}
+    values = {n: v for n, v in NOT_STATED.items() if n in names} | values
     return kind(id=entity.id, **{**values, **extra})
 
 
@@ -345,19 +264,13 @@ def _region(entity: Entity, scale: float) -> Region:
     variant_ids = None if listed is None else frozenset(listed)
     counts = ("reserved_gpu", "on_demand_gpu")
     scaled = {name: entity.get(name) * scale for name in counts if entity.get(name) is not None}
-    return _entity_of(
-        Region, entity, country=entity.get("country", ""), variants=variant_ids, **scaled
-    )
+    return _entity_of(Region, entity, variants=variant_ids, **scaled)
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:
     typed_ = draft.inputs.typed
-    values = {n: v for n, v in entity.fields.items() if v is not None}
-    profile_id = values.pop("token_profile", None)
-    profile = next((p for p in draft.token_profiles.every if p.id == profile_id), None)
-    if profile is not None:
-        tokens = {n: profile.get(n) for n in ("tokens_in", "tokens_out")}
-        values = {**{n: v for n, v in tokens.items() if v is not None}, **values}
+    values = {n: v for n, v in entity.fields.items() if v is not None} | draft.tokens(entity)
+    values.pop("token_profile", None)
     values.setdefault("unserved_usd_per_request", typed_.unserved_usd_per_request)
     values["when_none"] = WhenNone(values.get("when_none", typed_.when_none))
     values["state"] = State(values.get("state", "stateless"))

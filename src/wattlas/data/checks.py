@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
 from wattlas.data.place_checks import Place, misplaced
+from wattlas.data.points import per_token
 from wattlas.errors import Problem
 from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
@@ -17,22 +18,44 @@ Check = Callable[[Draft], Iterator[Problem]]
 
 
 def check_coordinates(draft: Draft) -> Iterator[Problem]:
-    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal."""
+    """Nobody lives at (0, 0): it is what an empty cell becomes, and makes latencies equal.
+
+    Half a place is none: where one coordinate is given, so is the other.
+    """
     for entities in (draft.metros, draft.nodes, draft.regions):
         for entity in entities.kept:
+            lacking = [name for name in ("lat_deg", "lon_deg") if entity.get(name) is None]
+            if len(lacking) == 1:
+                yield entity.problem(lacking[0], "is missing", f"Add `{lacking[0]}`.")
             if entity.get("lat_deg") == 0 and entity.get("lon_deg") == 0:
                 what = "stands at (0, 0), in the sea off Ghana"
                 yield entity.problem("lat_deg", what, "Give its coordinates in degrees.")
 
 
 def check_timezones(draft: Draft) -> Iterator[Problem]:
-    """Every time zone is one that the IANA database knows."""
+    """Every time zone is one that the IANA database knows; local demand asks for the metros'."""
+    demand = draft.inputs.typed.demand
+    for metro in draft.metros.kept:
+        local = demand.population is not None or demand.totals is not None
+        if local and metro.get("timezone") is None:
+            fix = "Add `timezone`, an IANA name: demand follows its local hours."
+            yield metro.problem("timezone", "is missing", fix)
     for entity in (*draft.metros.kept, *draft.regions.kept):
         zone = entity.get("timezone")
         if zone is not None and not is_timezone(zone):
             fix = did_you_mean(zone, available_timezones())
             fix = fix if fix.startswith("Did") else "Use an IANA name, e.g. Africa/Lagos."
             yield entity.problem("timezone", f"is `{zone}`, which is no known time zone", fix)
+
+
+def check_jurisdictions(draft: Draft) -> Iterator[Problem]:
+    """Every metro and region has a jurisdiction where a class obeys a residency rule."""
+    if not any(entry.get("residency") for entry in draft.classes.kept):
+        return
+    for place in (*draft.metros.kept, *draft.regions.kept):
+        if place.get("jurisdiction") is None:
+            fix = "Add `jurisdiction`: residency rules speak of it."
+            yield place.problem("jurisdiction", "is missing", fix)
 
 
 def check_population(draft: Draft) -> Iterator[Problem]:
@@ -85,8 +108,11 @@ def check_class_references(draft: Draft) -> Iterator[Problem]:
 
 
 def check_class_tokens(draft: Draft) -> Iterator[Problem]:
-    """A class says how long its prompts and answers are."""
+    """A class says how long its prompts and answers are, if any point has figures per token."""
     for entry in draft.classes.kept:
+        usable = entry.get("points") or draft.points.ids
+        if not any(per_token(point) for point in draft.points.kept if point.id in usable):
+            continue
         lacking = [t for t in ("tokens_in", "tokens_out") if entry.get(t) is None]
         if lacking and entry.get("token_profile") is None:
             what = f"lacks {' and '.join(f'`{t}`' for t in lacking)}"
@@ -164,6 +190,21 @@ def check_objective(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def check_prices(draft: Draft) -> Iterator[Problem]:
+    """What asks for the cost of electricity, where the scenario says that it is not known."""
+    goal, signal = draft.inputs.typed.objective, draft.inputs.typed.signals.price
+    document = draft.inputs.document
+    if not signal.unknown:
+        return
+    if signal.table is not None or signal.constant:
+        what = "stands beside prices"
+        yield document.problem(("signals", "price", "unknown"), what, "Keep one of them.")
+    if goal.minimise == "cost" or goal.caps_cost:
+        what = "asks for cost, and `signals.price.unknown` says that it is not known"
+        fix = "Say `objective: {minimise: carbon}` without a cap on cost, or give prices."
+        yield document.problem(("objective",), what, fix)
+
+
 def check_frictions(draft: Draft) -> Iterator[Problem]:
     """Start costs by region name regions that exist."""
     for region in draft.inputs.typed.frictions.start_usd_by_region:
@@ -204,6 +245,7 @@ def _reference(entity: Entity, name: str, identity: str, targets: Entities) -> I
 CHECKS: tuple[Check, ...] = (
     check_coordinates,
     check_timezones,
+    check_jurisdictions,
     check_population,
     check_metro_nodes,
     check_node_regions,
@@ -214,6 +256,7 @@ CHECKS: tuple[Check, ...] = (
     check_class_accuracy,
     check_residency,
     check_objective,
+    check_prices,
     check_frictions,
     check_baseline,
 )

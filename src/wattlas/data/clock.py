@@ -3,92 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
-from wattlas.data.reader.cells import typed
-from wattlas.data.reader.source import SourceTable
+from wattlas.data.pack import shipped
 from wattlas.data.sampling import Sample, representative_days
-from wattlas.data.schema.hours import CARBON, PRICE
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import on_grid, parse_utc, stamp, time_range, time_step_h
+from wattlas.data.signal_tables import (
+    AVERAGE,
+    MARGINAL,
+    PRICE_USD,
+    SignalTable,
+    prices_unknown,
+)
 from wattlas.model.checks import unchecked
-from wattlas.model.signals import Hours, Provenance, Signals
+from wattlas.model.signals import Hours, Signals
 from wattlas.model.suggest import did_you_mean
 
-PRICE_USD, AVERAGE, MARGINAL = "price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"
-SIGNALS = {"price": PRICE, "carbon": CARBON}
 HOURS_OF_A_DAY = 24
 STEP_SLACK_H = 1e-6
+SHOWN_ZONES = 3
 
 
-@dataclass(frozen=True)
-class SignalTable:
-    """A signal's table with its typed rows."""
-
-    table: SourceTable
-    frame: pl.DataFrame
-    step_h: float | None = None
-    """The longest step of its series; found in the rows unless given."""
-    under: SignalTable | None = None
-    """The pack's, for zones that a scenario's own table lacks."""
-
-    @property
-    def zones(self) -> set[str]:
-        """The zones that it has rows of."""
-        return set(self.frame["zone"].drop_nulls().unique())
-
-
-def signal_tables(inputs: Inputs) -> dict[str, SignalTable]:
-    """The tables of price and carbon, as far as there are any."""
-    signals = {}
-    for name, schema in SIGNALS.items():
-        signal: Signal = getattr(inputs.typed.signals, name)
-        path = ("signals", name)
-        table = inputs.table((*path, "table"), schema, signal.table)
-        if table is None:
-            continue
-        if signal.source and signal.table:
-            inputs.used[-1] = Provenance(name, signal.source, signal.licence, note=signal.note)
-        made = _typed(inputs, table)
-        if made is None:
-            continue
-        if signal.missing == "pack":
-            made = replace(made, under=_under(inputs, name, signal))
-        signals[name] = made
-    return signals
-
-
-def _typed(inputs: Inputs, table: SourceTable) -> SignalTable | None:
-    cells = typed(table)
-    inputs.problems += cells.problems
-    return SignalTable(table, cells.frame) if cells.has(*table.schema.required) else None
-
-
-def _under(inputs: Inputs, name: str, signal: Signal) -> SignalTable | None:
-    """The pack's hours under a table of the scenario's own."""
-    path = ("signals", name, "missing")
-    if signal.table is None:
-        what = "is `pack` where no table of your own is named: the pack is used as it is"
-        inputs.report(path, what, "Name a `table`, or leave `missing` out.")
-        return None
-    table = inputs.packed(SIGNALS[name])
-    if table is None:
-        what = f"is `pack`, and there is no pack that has {name}"
-        inputs.report(path, what, "Name a `pack`, or give every zone in the table.")
-        return None
-    return _typed(inputs, table)
-
-
-def whole_time(inputs: Inputs, tables: dict[str, SignalTable]) -> Hours | None:
+def whole_time(inputs: Inputs, tables: dict[str, list[SignalTable]]) -> Hours | None:
     """Every hour from `time.start` for `time.hours`; the data gives what the document does not."""
     time = inputs.typed.time
-    data = next(iter(tables.values()), None)
+    data = next((several[0] for several in tables.values()), None)
     span = None if data is None else time_range(data.frame)
     step_h = time.step_h or (1.0 if data is None else data.step_h)
     if step_h is None:
@@ -135,57 +80,59 @@ def _steps_until(data: SignalTable, last_h: float, step_h: float) -> int:
 
 
 def read_signals(
-    inputs: Inputs, tables: dict[str, SignalTable], regions: Entities, hours: Hours
+    inputs: Inputs, tables: dict[str, list[SignalTable]], regions: Entities, hours: Hours
 ) -> Signals:
     """Price and intensity of every zone that a region stands in, over `hours`."""
     zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
-    price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
+    if prices_unknown(inputs, "price" in tables):
+        price = np.full((len(zones), hours.count), np.nan)
+    else:
+        price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
     average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
     marginal = None
     section = inputs.typed.signals
-    carbon = tables.get("carbon")
-    if section.decide_by != "average" and carbon and MARGINAL in carbon.frame.columns:
+    carbon = tables.get("carbon", [])
+    if section.decide_by != "average" and any(MARGINAL in c.frame.columns for c in carbon):
         marginal = _marginal(inputs, carbon, zones, hours) * section.carbon.scale
     elif section.decide_by == "marginal":
         what = "asks for marginal intensity, which the data does not have"
         fix = f"Add a column {MARGINAL}, or decide by average."
         inputs.report(("signals", "decide_by"), what, fix)
-    packed = "carbon" in inputs.from_pack and inputs.pack.manifest.intensity_kind
     return unchecked(
         Signals,
         zones=zones,
         price_usd_per_mwh=price * section.price.scale + section.price.add_usd_per_mwh,
         average_g_per_kwh=average * section.carbon.scale,
         marginal_g_per_kwh=marginal,
-        intensity_kind=section.intensity_kind or packed or "life-cycle",
+        intensity_kind=section.intensity_kind or _packed_kind(inputs) or "life-cycle",
     )
+
+
+def _packed_kind(inputs: Inputs) -> str:
+    """What the average of the packs covers; intensities of two kinds are never mixed."""
+    packs = {pack.name: pack.manifest for pack, name in inputs.taken if name == "carbon"}
+    kinds = {about.intensity_kind: name for name, about in packs.items()}
+    if len(kinds) > 1:
+        what = " and ".join(f"`{kind}` in {name}" for kind, name in kinds.items())
+        fix = "Leave one of the packs out, or say `signals.intensity_kind`."
+        inputs.report(("pack",), f"gives carbon intensity of two kinds: {what}", fix)
+    return next(iter(kinds), "")
 
 
 def _values(
     inputs: Inputs,
     name: str,
     column: str,
-    tables: dict[str, SignalTable],
+    tables: dict[str, list[SignalTable]],
     zones: tuple[str, ...],
     regions: Entities,
     hours: Hours,
 ) -> np.ndarray:
-    """One signal, shape (zones, T): from its table, then what is constant; no zone may lack it."""
-    values = np.full((len(zones), hours.count), np.nan)
-    has_value = np.zeros(len(zones), dtype=bool)
-    names: set[str] = set()
+    """One signal, shape (zones, T): what is constant, then its tables; no zone may lack it."""
     signal: Signal = getattr(inputs.typed.signals, name)
-    constant = signal.constant or {}
-    source = tables.get(name)
-    if source is not None:
-        names = source.zones | (source.under.zones if source.under else set())
-        for layer, wanted in _layers(source, [z for z in zones if z not in constant]):
-            index = [zones.index(z) for z in wanted]
-            keys = [(z,) for z in wanted]
-            values[index], has_value[index], problems = on_grid(
-                layer.table, layer.frame, ["zone"], column, keys, hours
-            )
-            inputs.problems += problems
+    constant, sources = signal.constant or {}, tables.get(name, [])
+    wanted = [zone for zone in zones if zone not in constant]
+    values, has_value = _from_tables(inputs, sources, column, zones, set(wanted), hours)
     for zone, value in constant.items():
         if zone in zones:
             values[zones.index(zone)], has_value[zones.index(zone)] = value, True
@@ -193,22 +140,57 @@ def _values(
             what = f"`{zone}` is the zone of no region"
             fix = did_you_mean(zone, zones)
             inputs.report(("signals", name, "constant", zone), what, fix)
-    for zone, is_known in zip(zones, has_value, strict=True):
-        if not is_known:
-            _no_signal(inputs, name, zone, regions, names | set(constant), source)
+    lacking = [zone for zone, known in zip(zones, has_value, strict=True) if not known]
+    in_pack = [] if signal.table is None else _only_in_pack(inputs, name, lacking)
+    if in_pack:
+        shown = ", ".join(f"`{zone}`" for zone in in_pack[:SHOWN_ZONES])
+        more = f" and {len(in_pack) - SHOWN_ZONES} more" if len(in_pack) > SHOWN_ZONES else ""
+        what = f"has no {name} of {shown}{more}, which the pack has"
+        fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours for them."
+        inputs.report(("signals", name, "table"), what, fix)
+    for zone in lacking:
+        if zone not in in_pack:
+            _no_signal(inputs, name, zone, regions, set(constant), sources)
     return values
 
 
-def _layers(
-    source: SignalTable, zones: Sequence[str]
-) -> Iterator[tuple[SignalTable, Sequence[str]]]:
-    """The tables that give a signal, each with the zones that it gives."""
-    if source.under is None:
-        yield source, zones
-        return
-    own = source.zones
-    yield source, [z for z in zones if z in own]
-    yield source.under, [z for z in zones if z not in own]
+def _from_tables(
+    inputs: Inputs,
+    sources: Sequence[SignalTable],
+    column: str,
+    zones: Sequence[str],
+    wanted: set[str],
+    hours: Hours,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The wanted zones, each from the first table that has it, and which have any hour."""
+    values = np.full((len(zones), hours.count), np.nan)
+    has_value = np.zeros(len(zones), dtype=bool)
+    for source in sources:
+        here = [z in wanted and z in source.zones for z in zones]
+        if not any(here):
+            inputs.not_used(source.table)
+            continue
+        keys = [(zone,) for zone, take in zip(zones, here, strict=True) if take]
+        values[here], has_value[here], problems = on_grid(
+            source.table, source.frame, ["zone"], column, keys, hours
+        )
+        inputs.problems += problems
+        wanted = wanted - source.zones
+    return values, has_value
+
+
+def _only_in_pack(inputs: Inputs, name: str, lacking: Sequence[str]) -> list[str]:
+    """Zones that the scenario's own table lacks and a pack would have."""
+    signal: Signal = getattr(inputs.typed.signals, name)
+    if signal.missing is not None or not lacking:
+        return []
+    known = {
+        zone
+        for pack in inputs.packs
+        if pack.has(name)
+        for zone in pack.frame(name)["zone"].unique()
+    }
+    return [zone for zone in lacking if zone in known]
 
 
 def _no_signal(
@@ -216,15 +198,20 @@ def _no_signal(
     name: str,
     zone: str,
     regions: Entities,
-    names: set[str],
-    source: SignalTable | None,
+    constant: set[str],
+    sources: Sequence[SignalTable],
 ) -> None:
+    """A zone without hours, with the one command that brings them."""
     region = next(r for r in regions.kept if r.get("zone") == zone)
-    where = "" if source is None else f" in {source.table.label}"
-    fix = did_you_mean(zone, names) or f"Give `signals.{name}.table`."
-    packed = inputs.pack is not None and inputs.pack.has(name)
-    if source is not None and packed and name not in inputs.from_pack and zone not in names:
-        fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours of other zones."
+    where = f" in {' or '.join(s.table.label for s in sources)}" if sources else ""
+    how = "--from electricity-maps" if name == "carbon" else "--as price"
+    packs = ", ".join([*(inputs.typed.pack or ()), "./hours"])
+    names = constant.union(*(s.zones for s in sources))
+    fix = did_you_mean(zone, names)
+    if not fix.startswith("Did"):
+        fix = (
+            f"Bring its hours: wattlas data import FILE {how} --into hours; then `pack: [{packs}]`."
+        ) + "".join(f" Or use those of `{pack}`, which ships." for pack in shipped(name, zone))
     if zone in names:
         where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
     inputs.problems.append(
@@ -233,19 +220,18 @@ def _no_signal(
 
 
 def _marginal(
-    inputs: Inputs, source: SignalTable, zones: Sequence[str], hours: Hours
+    inputs: Inputs, sources: Sequence[SignalTable], zones: Sequence[str], hours: Hours
 ) -> np.ndarray:
     values = np.full((len(zones), hours.count), np.nan)
     has_rows = np.zeros(len(zones), dtype=bool)
-    for layer, wanted in _layers(source, zones):
-        if MARGINAL not in layer.frame.columns:
-            continue
-        index = [zones.index(z) for z in wanted]
-        frame, keys = layer.frame.drop_nulls(MARGINAL), [(z,) for z in wanted]
-        values[index], has_rows[index], problems = on_grid(
-            layer.table, frame, ["zone"], MARGINAL, keys, hours
-        )
-        inputs.problems += problems
+    wanted = set(zones)
+    for source in sources:
+        if MARGINAL in source.frame.columns:
+            known = source.frame.filter(pl.col(MARGINAL).is_not_null())
+            part = SignalTable(source.table, known, source.zones)
+            own, has_own = _from_tables(inputs, [part], MARGINAL, zones, wanted, hours)
+            values[has_own], has_rows = own[has_own], has_rows | has_own
+        wanted -= source.zones
     lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"

@@ -24,8 +24,9 @@ from wattlas.model.suggest import did_you_mean
 def _shorthands(model: type[BaseModel], path: Path_ = ()) -> Iterator[tuple[Path_, str]]:
     """The sections below a model that a bare text may stand for, and the key that it gives."""
     for name, field in model.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
+        kinds = (field.annotation, *get_args(field.annotation))
+        section = next((k for k in kinds if isinstance(k, type) and issubclass(k, Section)), None)
+        if section is not None:
             extra = section.model_config.get("json_schema_extra")
             if isinstance(extra, dict) and SHORTHAND in extra:
                 yield (*path, name), str(extra[SHORTHAND])

@@ -16,8 +16,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from wattlas.data.schema_models import HOURS_PER_DAY, DemandOfClass, PopulationDemand
+from wattlas.data.schema_models import HOURS_PER_DAY, LocalProfile, PopulationDemand
 
+WAKING = (3, 2, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 8, 9, 9, 9, 9, 9, 9, 10, 10, 9, 7, 5)
+OFFICE = (1, 1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 9, 7, 9, 10, 10, 9, 7, 4, 3, 3, 2, 2, 1)
+HOUR_PROFILES: Mapping[str, Sequence[float]] = {"waking": WAKING, "office": OFFICE}
+"""Profiles that need no definition: assumptions, as no public trace says when its clients ask."""
 HOUR_S = 3600
 DAY_S = HOURS_PER_DAY * HOUR_S
 QUARTER_S = 900
@@ -53,13 +57,28 @@ def _offset_s(zone: ZoneInfo, seconds: int) -> int:
     return 0 if offset is None else round(offset.total_seconds())
 
 
-def hour_weights(of_class: DemandOfClass, profiles: Mapping[str, Sequence[float]]) -> np.ndarray:
-    """The class's 24 weights, normalised to a sum of 1; flat where it names no profile."""
-    if of_class.hour_weights is None:
+def hour_weights(profile: LocalProfile, named: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """The 24 weights of a profile, normalised to a sum of 1; flat where it names none."""
+    if profile.hour_weights is None:
         return np.full(HOURS_PER_DAY, 1.0 / HOURS_PER_DAY)
-    weights = np.array(profiles[of_class.hour_weights], dtype=float)
+    weights = np.array({**HOUR_PROFILES, **named}[profile.hour_weights], dtype=float)
     normalised: np.ndarray = weights / weights.sum()
     return normalised
+
+
+def local_shape(
+    utc: np.ndarray,
+    step_h: float,
+    timezone: str,
+    profile: LocalProfile,
+    named: Mapping[str, Sequence[float]],
+) -> np.ndarray:
+    """Share of a working day's requests per hour, by the clock of a time zone; shape (T,)."""
+    hour, weekday = local_clock(utc, timezone)
+    clock, clock_of = np.unique(hour, return_inverse=True)
+    by_clock = step_share(clock, hour_weights(profile, named), step_h)[clock_of]
+    shape: np.ndarray = by_clock * np.where(weekday >= SATURDAY, profile.weekend_factor, 1.0)
+    return shape
 
 
 def step_share(hour: np.ndarray, weights: np.ndarray, step_h: float) -> np.ndarray:
@@ -89,33 +108,15 @@ def population_demand(
 ) -> np.ndarray:
     """Requests per hour, shape (metros, classes, T); a class that is not described has none."""
     demand_per_h = np.zeros((len(populations), len(classes), len(utc)))
-    shapes: dict[str, list[np.ndarray]] = {}
+    shapes: dict[str, dict[int, np.ndarray]] = {}
     for i, timezone in enumerate(timezones):
-        per_day = populations[i] * requests_per_person_day[i]
         if timezone not in shapes:
-            hour, weekday = local_clock(utc, timezone)
-            clock, clock_of = np.unique(hour, return_inverse=True)
-            weekend = weekday >= SATURDAY
-            shapes[timezone] = [
-                _by_clock(clock, step_h, demand, name)[clock_of] * _by_day(weekend, demand, name)
-                for name in classes
-            ]
-        for k, shape in enumerate(shapes[timezone]):
-            demand_per_h[i, k] = per_day * shape
+            shapes[timezone] = {
+                k: of_class.share
+                * local_shape(utc, step_h, timezone, of_class, demand.hour_profiles)
+                for k, name in enumerate(classes)
+                if (of_class := demand.classes.get(name)) is not None
+            }
+        for k, shape in shapes[timezone].items():
+            demand_per_h[i, k] = populations[i] * requests_per_person_day[i] * shape
     return demand_per_h
-
-
-def _by_clock(clock: np.ndarray, step_h: float, demand: PopulationDemand, name: str) -> np.ndarray:
-    """Requests per hour of the class, by local hour, for one request on a working day."""
-    of_class = demand.classes.get(name)
-    if of_class is None:
-        return np.zeros(len(clock))
-    weights = hour_weights(of_class, demand.hour_profiles)
-    share: np.ndarray = of_class.share * step_share(clock, weights, step_h)
-    return share
-
-
-def _by_day(weekend: np.ndarray, demand: PopulationDemand, name: str) -> np.ndarray:
-    """The class's weekend factor on weekends, else 1; shape (T,)."""
-    of_class = demand.classes.get(name)
-    return np.where(weekend, 1.0 if of_class is None else of_class.weekend_factor, 1.0)

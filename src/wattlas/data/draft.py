@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from wattlas.data.clouds import filled
 from wattlas.data.entities import Entities, Entity, gather, lacking, unknown_ids
 from wattlas.data.inputs import Inputs
 from wattlas.data.points import incomplete, without_token_time
@@ -15,6 +16,7 @@ from wattlas.data.schema_facts import Selection
 from wattlas.data.yaml_lines import Path_, dotted
 
 SECTIONS = (METROS, NODES, REGIONS, POINTS, CLASSES, TOKEN_PROFILES)
+TOKENS = ("tokens_in", "tokens_out")
 NEEDED = ("metros", "nodes", "regions", "points", "classes")
 
 
@@ -32,11 +34,22 @@ class Draft:
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
     """Point → class → accuracy, from the table of scores by class."""
 
+    def tokens(self, klass: Entity) -> dict[str, float]:
+        """Tokens of a request of a class, as far as it or its token profile says."""
+        named = klass.get("token_profile")
+        profile = next((p for p in self.token_profiles.every if p.id == named), None)
+        stated = {
+            name: klass.get(name, None if profile is None else profile.get(name)) for name in TOKENS
+        }
+        return {name: float(value) for name, value in stated.items() if value is not None}
+
 
 def make_draft(inputs: Inputs) -> Draft:
     """Read every section of things with ids; problems are noted in `inputs`."""
     sections = {schema.name: _section(inputs, schema) for schema in SECTIONS if schema is not NODES}
     sections["nodes"] = _nodes(inputs, sections["metros"], sections["regions"])
+    if inputs.typed.metros.table is None:
+        sections["metros"] = _with_own_nodes(sections["metros"], sections["nodes"])
     sections["points"] = _with_variants(inputs, sections["points"])
     inputs.problems += without_token_time(sections["points"].kept, sections["classes"].kept)
     for name in NEEDED:
@@ -57,6 +70,8 @@ def _section(inputs: Inputs, schema: TableSchema) -> Entities:
     table = inputs.table(path, schema, section.table)
     things, problems = gather(inputs.document, schema.name, section, table)
     inputs.problems += problems
+    if schema in (NODES, REGIONS):
+        things = filled(inputs, things)
     if schema is not POINTS:
         inputs.problems += lacking(things, table, schema)
     return things
@@ -68,28 +83,44 @@ def _nodes(inputs: Inputs, metros: Entities, regions: Entities) -> Entities:
         return _section(inputs, NODES)
     hosts = metros if node_hosts == "metros" else regions
     nodes = []
-    for host in hosts.kept:
+    for host in hosts.every:
         fields = {
             key: host.get(key)
-            for key in ("name", "jurisdiction", "lat_deg", "lon_deg")
+            for key in ("name", "jurisdiction", "lat_deg", "lon_deg", "cloud")
             if host.get(key) is not None
         }
         if node_hosts == "regions":
             fields["region"] = host.id
         nodes.append(Entity(host.id, fields, dotted(("nodes", host.id)), host.at))
-    return Entities("nodes", tuple(nodes), tuple(nodes))
+    kept = set(hosts.ids)
+    return Entities("nodes", tuple(n for n in nodes if n.id in kept), tuple(nodes))
+
+
+def _with_own_nodes(metros: Entities, nodes: Entities) -> Entities:
+    """A pack's metros beside other nodes than the pack's: they reach the nearest one."""
+    known = {node.id for node in nodes.every}
+
+    def freed(metro: Entity) -> Entity:
+        if "node" in metro.places or metro.get("node") in known:
+            return metro
+        fields = {name: value for name, value in metro.fields.items() if name != "node"}
+        return replace(metro, fields=fields)
+
+    every = tuple(freed(metro) for metro in metros.every)
+    ids = set(metros.ids)
+    return Entities(metros.section, tuple(m for m in every if m.id in ids), every)
 
 
 def _with_variants(inputs: Inputs, points: Entities) -> Entities:
     """Points with what their variant says where they do not; then each must be complete."""
     variants = inputs.typed.variants
 
-    def filled(point: Entity) -> Entity:
+    def with_variant(point: Entity) -> Entity:
         variant = variants.get(str(point.get("variant")))
         shared = {} if variant is None else variant.model_dump(exclude_none=True, exclude={"name"})
         return Entity(point.id, {**shared, **point.fields}, point.where, point.at, point.places)
 
-    every = tuple(filled(p) for p in points.every)
+    every = tuple(with_variant(p) for p in points.every)
     kept = tuple(p for p in every if p.id in set(points.ids))
     for point in every:
         inputs.problems += incomplete(point)

@@ -170,7 +170,12 @@ def lacking(
         missing = [c for c in required if entity.get(c) is None]
         if entity in from_table:
             missing = [c for c in missing if c in columns and entity.places.get(c) is None]
-        if missing:
+        placed = [e.id for e in from_table if e.get("lat_deg") is not None]
+        if entity in from_table or entity.get("lat_deg") is not None:
+            placed = []
+        if missing or did_you_mean(entity.id, placed).startswith("Did"):
+            # Beside places of a table that have coordinates, one without is rather a slip.
+            missing += ["lat_deg", "lon_deg"] if placed else []
             yield _lacks(entity, missing, [e.id for e in every if e is not entity])
 
 

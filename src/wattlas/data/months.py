@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from wattlas.data.assemble import assemble_stretches, outline
-from wattlas.data.clock import SIGNALS, SignalTable, whole_time
+from wattlas.data.clock import whole_time
 from wattlas.data.draft import make_draft
 from wattlas.data.inputs import Inputs
 from wattlas.data.reader.source import source_of
 from wattlas.data.reader.stretch import times_of
 from wattlas.data.scenario_file import inputs_of
+from wattlas.data.signal_tables import SIGNALS, SignalTable
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
@@ -120,7 +121,8 @@ def _hours(inputs: Inputs) -> Hours:
     tables = {}
     for name, file in _signal_files(inputs).items():
         frame, step_h = times_of(file, "zone")
-        tables[name] = SignalTable(source_of(frame, SIGNALS[name], name), frame, step_h)
+        table = source_of(frame, SIGNALS[name], name)
+        tables[name] = [SignalTable(table, frame, step_h=step_h)]
         break
     hours = whole_time(inputs, tables)
     if hours is None or inputs.problems:
@@ -140,8 +142,9 @@ def _signal_files(inputs: Inputs) -> dict[str, Path]:
         if named is not None:
             file = Path(named).expanduser()
             file = file if file.is_absolute() else inputs.base / file
-        elif inputs.pack is not None:
-            file = inputs.pack.file(name)
+        else:
+            holders = [pack for pack in inputs.packs if pack.has(name)]
+            file = holders[-1].file(name) if holders else None
         if file is not None and file.is_file():
             files[name] = file
     return files

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from wattlas.data.clouds import touched
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
+from wattlas.data.matrix import as_rows
 from wattlas.data.place_checks import LIGHT_KM_PER_MS, ROUNDING_MS, Place, faster_than_light
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
@@ -54,11 +56,13 @@ def rtt_pairs(
     table: SourceTable | None,
     origin: Entities,
     target: Entities,
+    measured: np.ndarray,
 ) -> Pairs:
     """Round trips of one leg, ms. Unknown pairs are NaN; the caller judges which are needed.
 
-    Order of precedence: single `pairs`, then the table, then the distance model (named by
-    `model`, or by `missing` where the table lacks a pair).
+    Order of precedence: single `pairs`, then the table, then `measured` (between public regions),
+    then the distance model: named by `model` for all pairs, or by `missing` for those that are
+    lacking. Where a public region is at either end, that is `fitted` unless given.
     """
     if leg.model is not None and leg.table is not None:
         what, fix = "stands beside a `table`", "Keep one; `missing:` fills what a table lacks."
@@ -68,10 +72,13 @@ def rtt_pairs(
         pairs = Pairs(distance_ms(origin, target, leg.model), np.ones(_shape(origin, target), bool))
     else:
         pairs = pairs_of(table, origin, target)
-        if leg.missing is not None:
-            gaps = np.isnan(pairs.value)
-            value = np.where(gaps, distance_ms(origin, target, leg.missing), pairs.value)
-            pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
+        value = np.where(np.isnan(pairs.value), measured, pairs.value)
+        gaps = np.isnan(value)
+        if leg.missing is None:
+            gaps &= touched(origin, target)
+        if gaps.any():
+            value[gaps] = distance_ms(origin, target, leg.missing or "fitted")[gaps]
+        pairs = Pairs(value, pairs.modelled | gaps, pairs.problems, pairs.warnings)
     problems = _apply_pairs(document, (*path, "pairs"), leg.pairs, origin, target, pairs)
     warnings = list(_outran(document, path, pairs, origin, target))
     return Pairs(pairs.value + leg.add_ms, pairs.modelled, pairs.problems + problems, warnings)
@@ -106,15 +113,23 @@ def egress_pairs(
     table: SourceTable | None,
     nodes: Entities,
     regions: Entities,
+    listed: np.ndarray,
+    unstated: float | None,
 ) -> Pairs:
-    """Egress prices, USD/GB; a pair without one is a problem."""
+    """Egress prices, USD/GB: of the table, else `listed`, else `unstated`.
+
+    A pair without a price is a problem where `unstated` is None.
+    """
     pairs = pairs_of(table, nodes, regions)
+    np.copyto(pairs.value, listed, where=np.isnan(pairs.value))
     if egress.default_usd_per_gb is not None:
         gaps = np.isnan(pairs.value)
         pairs.value[gaps] = egress.default_usd_per_gb
     problems = _apply_pairs(document, (*path, "pairs"), egress.pairs, nodes, regions, pairs)
     lacking = np.isnan(pairs.value)
-    if lacking.any():
+    if unstated is not None:
+        pairs.value[lacking] = unstated
+    elif lacking.any():
         what = f"has no price for {_listed(lacking, nodes, regions)}"
         fix = "Add the pairs, or `network.egress.default_usd_per_gb`."
         problems.append(document.problem(path, what, fix))
@@ -132,12 +147,13 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
     modelled = np.zeros(_shape(origin, target), dtype=bool)
     if table is None:
         return Pairs(matrix, modelled)
+    table, faults = as_rows(table, target)
     cells, names = typed(table), table.schema.key
     (value,) = table.schema.values
     if not cells.has(*names, value):
-        return Pairs(matrix, modelled, cells.problems)
+        return Pairs(matrix, modelled, faults + cells.problems)
     frame = cells.frame.filter(pl.col(value).is_not_null())
-    problems = cells.problems + doubled(table, frame)[0]
+    problems = faults + cells.problems + doubled(table, frame)[0]
     problems += [*unknown_ids(table, frame, origin), *unknown_ids(table, frame, target)]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}
@@ -178,7 +194,15 @@ def missing_pairs(
         return []
     what = f"has no round trip for {_listed(lacking, a, b)}"
     fix = f"Add the pairs, or say `{path[-1]}: {{missing: fitted}}` to estimate them."
+    placeless = dict.fromkeys(e.id for e in (*a.kept, *b.kept) if not _has_place(e))
+    if placeless:
+        names = ", ".join(f"`{name}`" for name in list(placeless)[:SHOWN_PAIRS])
+        fix = f"Add the pairs: without coordinates of {names} no distance is known."
     return [document.problem(path, what, fix)]
+
+
+def _has_place(entity: Entity) -> bool:
+    return not any(np.isnan(entity.get(name, np.nan)) for name in ("lat_deg", "lon_deg"))
 
 
 def _listed(lacking: np.ndarray, a: Entities, b: Entities) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from wattlas.data.inputs import Inputs
 from wattlas.data.profiles_file import read_profiles
+from wattlas.data.schema.workload import PROFILES
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.workload import OperatingPoint
@@ -27,7 +28,12 @@ def offer_points(inputs: Inputs) -> tuple[OperatingPoint, ...]:
 
 def _source(inputs: Inputs) -> str | None:
     given = inputs.typed.offer.profiles
-    return given if given is not None else inputs.typed.pack
+    packs = zip(inputs.typed.pack or (), inputs.packs, strict=False)
+    return (
+        next((name for name, pack in reversed(list(packs)) if pack.has(PROFILES.name)), None)
+        if given is None
+        else given
+    )
 
 
 def _problems(

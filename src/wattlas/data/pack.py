@@ -81,7 +81,8 @@ class Manifest(_Strict):
     title: str
     notice: str = ""
     """What every output must say about the data, or empty."""
-    kind: Literal["hours", "typical"]
+    kind: Literal["hours", "typical", "facts"]
+    """Whether it holds hours, figures that hours are made from, or nothing over time."""
     time: PackTime | None = None
     """None for a pack without hours."""
     intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
@@ -135,7 +136,7 @@ class Pack:
         of generated hours: they end with that month. Raises InputError where the pack has no such
         table, or its file cannot be read.
         """
-        schema, label, file = TABLES.get(name), f"pack {self.name}: {name}", self.file(name)
+        schema, label, file = TABLES.get(name), label_of(self.name, name), self.file(name)
         if schema is None or not self.has(name):
             have = ", ".join(self.tables)
             fix = f"Give the table in the scenario. The pack has: {have}."
@@ -213,6 +214,23 @@ def _start(manifest: Manifest) -> str:
 def embedded_packs() -> tuple[str, ...]:
     """Names of the packs that ship with Wattlas."""
     return tuple(sorted(p.parent.name for p in EMBEDDED.glob(f"*/{MANIFEST}")))
+
+
+def label_of(pack: str, table: str) -> str:
+    """What messages call a table of a pack."""
+    return f"pack {pack}: {table}"
+
+
+def shipped(table: str, zone: str) -> list[str]:
+    """Packs of hours that ship and have a zone in a table."""
+    packs = (open_pack(name) for name in embedded_packs())
+    return [
+        pack.name
+        for pack in packs
+        if pack.manifest.kind == "hours"
+        and pack.has(table)
+        and zone in set(pack.frame(table)["zone"])
+    ]
 
 
 def open_pack(name_or_path: str, relative_to: Path | None = None) -> Pack:

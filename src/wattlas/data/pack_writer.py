@@ -42,7 +42,8 @@ class PackHead:
 
     name: str
     title: str
-    time: PackTime | None
+    time: PackTime | None = None
+    """None for a pack without hours."""
     notice: str = ""
     kind: str = "hours"
     intensity_kind: str = "life-cycle"

@@ -90,6 +90,11 @@ def _per_request(point: Entity) -> bool:
     return bool(stated) and stated <= set(PER_REQUEST)
 
 
+def per_token(point: Entity) -> bool:
+    """Whether what a point takes depends on the tokens of a request."""
+    return any(point.get(name) for name in (*PER_TOKEN, "prefill_ms_per_token", "itl_ms"))
+
+
 def point_of(entity: Entity, scores: Mapping[str, float] | None = None) -> OperatingPoint:
     """The point that an entity describes; `scores` by class come before those of its own."""
     fields = {**entity.fields}

@@ -92,7 +92,7 @@ class Signal(Section):
     table: Text | None = None
     """CSV or Parquet with time_utc, zone and the value; replaces the pack's table."""
     missing: Literal["pack"] | None = None
-    """`pack`: zones that the table lacks keep the pack's hours; else they are an error."""
+    """Zones that the table lacks keep the pack's hours; without it they are an error."""
     constant: dict[str, float] | None = None
     """Zone → one value for every hour; replaces what a table says of that zone."""
     scale: NonNegative = 1.0
@@ -110,6 +110,8 @@ class PriceSignal(Signal):
 
     add_usd_per_mwh: float = 0.0
     """Added to every price after `scale`: grid fees, taxes, a supplier's margin."""
+    unknown: bool = False
+    """Nobody knows what electricity costs: carbon is made least, and no cost is stated."""
 
 
 class CarbonSignal(Signal):

@@ -18,7 +18,7 @@ from wattlas.data.schema_facts import (
     SignalsSection,
     TokenProfiles,
 )
-from wattlas.data.schema_types import NonNegative, Section, Share, Text, table_or
+from wattlas.data.schema_types import Names, NonNegative, Section, Share, Text, table_or
 from wattlas.data.schema_users import OfferSection, UsersSection
 
 WhenNoneChoice = Literal["error", "nearest"]
@@ -54,15 +54,20 @@ class Classes(Selection):
     """Fields that every class gets, unless its own entry says otherwise."""
 
 
-class DemandOfClass(Section):
+class LocalProfile(Section):
+    """When in the local day and week the demand of a class comes."""
+
+    hour_weights: str | None = None
+    """Name of an hour profile, `waking` and `office` among them; all hours alike unless given."""
+    weekend_factor: NonNegative = 1.0
+    """Demand of a local Saturday or Sunday / that of a working day."""
+
+
+class DemandOfClass(LocalProfile):
     """How much of the demand is of a class, and when in the local day it comes."""
 
     share: Share
     """Share of a person's requests."""
-    hour_weights: str | None = None
-    """Name of an hour profile; the same at every hour unless given."""
-    weekend_factor: NonNegative = 1.0
-    """Demand of a local Saturday or Sunday / that of a working day."""
 
 
 class PopulationDemand(Section):
@@ -80,6 +85,37 @@ class PopulationDemand(Section):
     """Name → 24 weights, one per local hour from midnight. They are normalised."""
 
 
+TotalsByPlace = dict[str, dict[str, NonNegative]]
+"""Metro, country or `*` → class → number."""
+
+
+class TotalsDemand(Section):
+    """Demand as a company knows it: totals per day or month, by metro or country, and class."""
+
+    model_config = ConfigDict(json_schema_extra=table_or("table"))
+
+    table: Text | None = None
+    """CSV or Parquet with metro or country, class, and one of the four totals; [period]."""
+    requests_per_day: TotalsByPlace = Field(default_factory=dict)
+    """Metro, country or `*` (everywhere) → class → requests on the mean day of a month."""
+    requests_per_month: TotalsByPlace = Field(default_factory=dict)
+    """Metro, country or `*` → class → requests of a month."""
+    tokens_per_day: TotalsByPlace = Field(default_factory=dict)
+    """Metro, country or `*` → class → prompt and answer tokens on the mean day of a month."""
+    tokens_per_month: TotalsByPlace = Field(default_factory=dict)
+    """Metro, country or `*` → class → prompt and answer tokens of a month."""
+    countries: dict[str, list[Text]] = Field(default_factory=dict)
+    """Country → metros that its demand comes from; those in it unless given."""
+    hour_weights: str | None = None
+    """Name of an hour profile for the classes that name none; all hours alike unless given."""
+    weekend_factor: NonNegative | None = None
+    """Demand of a local Saturday or Sunday / that of a working day; 1 unless given."""
+    classes: dict[str, LocalProfile] = Field(default_factory=dict)
+    """Class → local profile, where it differs."""
+    hour_profiles: dict[str, list[NonNegative]] = Field(default_factory=dict)
+    """Name → 24 weights, one per local hour from midnight. They are normalised."""
+
+
 class DemandSection(Section):
     """How many requests of each class come from each metro in each hour."""
 
@@ -89,6 +125,8 @@ class DemandSection(Section):
     """CSV or Parquet with time_utc, metro, class, requests_per_h."""
     population: PopulationDemand | None = None
     """Population × local-time profile, for the classes that the table lacks."""
+    totals: TotalsDemand | None = None
+    """Requests or tokens per day or month, for the classes that the others lack."""
     scale: NonNegative = 1.0
     """Every demand is multiplied by this."""
 
@@ -158,6 +196,11 @@ class ObjectiveSection(Section):
     window: Literal["all", "month", "day", "hour"] = "all"
     """The stretch of time that the cap holds over."""
 
+    @property
+    def caps_cost(self) -> bool:
+        """Whether there is a cap on cost."""
+        return self.cost_cap_usd is not None or self.cost_cap_share is not None
+
 
 class ScenarioDocument(Section):
     """A Wattlas scenario: demand, places, signals and rules."""
@@ -170,8 +213,9 @@ class ScenarioDocument(Section):
     """One line for people."""
     notice: str = ""
     """What every output must say about the data, beside what the pack says."""
-    pack: Text | None = None
-    """Name of an embedded pack of facts, or the path of a folder that holds one."""
+    pack: Names | None = None
+    """Name of an embedded pack of facts, or the path of a folder that holds one; or a list: each
+    table is that of the last pack that has it, price and carbon zone by zone."""
     time: TimeSection = TimeSection()
     """Which hours are studied, in UTC."""
     metros: Metros = Metros()

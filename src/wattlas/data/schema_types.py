@@ -41,6 +41,18 @@ Capacity = Annotated[
 """A number of accelerators, or `free` (also `.inf`): no limit."""
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[
+    list[Text],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One name, or a list of them."""
+
+
 def table_or(key: str) -> dict[str, Any]:
     """The JSON Schema note that a bare text may stand for the mapping with this one key."""
     return {SHORTHAND: key}

@@ -26,7 +26,7 @@ def scenario_facts(loaded: Loaded) -> dict[str, Any]:
         "points": len(s.points),
         "window": window_facts(loaded),
         "intensity": {"deciding": str(s.signals.deciding), "kind": s.signals.intensity_kind},
-        "price_usd_per_mwh": spread(s.signals.price_usd_per_mwh),
+        "price_usd_per_mwh": spread(s.signals.price_usd_per_mwh) if s.signals.priced else None,
         "average_g_per_kwh": spread(s.signals.average_g_per_kwh),
         "demand": demand_facts(s),
         "capacity": capacity_facts(s),
@@ -136,7 +136,7 @@ def facts_text(facts: dict[str, Any]) -> str:
     ]
     lines += _sample_words(w)
     lines += [
-        _signal_words("price", facts["price_usd_per_mwh"], "USD/MWh"),
+        _price_words(facts["price_usd_per_mwh"]),
         _signal_words("carbon", facts["average_g_per_kwh"], "gCO2e/kWh")
         + f", {facts['intensity']['kind']}; decided by {facts['intensity']['deciding']}",
         f"{'network':10} {facts['network']['modelled_share']:.0%} of round trips from a "
@@ -156,8 +156,7 @@ def facts_text(facts: dict[str, Any]) -> str:
         share = k["requests"] / d["requests"] if d["requests"] else 0.0
         lines.append(
             f"{'':10} {k['class']} {k['name'] or '':18} {share:4.0%}  "
-            f"within {k['latency_budget_ms']:,.0f} ms, {k['state']}, "
-            f"{k['tokens_in']:,.0f} tokens in, {k['tokens_out']:,.0f} out"
+            f"within {k['latency_budget_ms']:,.0f} ms, {k['state']}" + _token_words(k)
         )
     objective = ", ".join(f"{n} {v}" for n, v in facts["objective"].items())
     lines.append(f"{'objective':10} {objective}")
@@ -170,11 +169,25 @@ def _sample_words(w: dict[str, Any]) -> list[str]:
     if "sample" not in w:
         return []
     m = w["sample"]
+    price = f"{m['price_usd_per_mwh']:.1f} for {m['every_hour_price_usd_per_mwh']:.1f} USD/MWh"
+    price = "" if np.isnan(m["price_usd_per_mwh"]) else f"price {price}, "
     return [
-        f"{'':10} representative days: mean price {m['price_usd_per_mwh']:.1f} for "
-        f"{m['every_hour_price_usd_per_mwh']:.1f} USD/MWh, carbon "
+        f"{'':10} representative days: mean {price}carbon "
         f"{m['average_g_per_kwh']:.0f} for {m['every_hour_average_g_per_kwh']:.0f} g/kWh"
     ]
+
+
+def _token_words(k: dict[str, Any]) -> str:
+    """Tokens of a request; nothing where its points have figures per request alone."""
+    if not k["tokens_in"] and not k["tokens_out"]:
+        return ""
+    return f", {k['tokens_in']:,.0f} tokens in, {k['tokens_out']:,.0f} out"
+
+
+def _price_words(spread_: dict[str, float] | None) -> str:
+    if spread_ is None:
+        return f"{'price':10} not stated: no cost of electricity is in the results"
+    return _signal_words("price", spread_, "USD/MWh")
 
 
 def _signal_words(name: str, s: dict[str, float], unit: str) -> str:

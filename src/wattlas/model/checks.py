@@ -34,6 +34,8 @@ class Bounds:
     whole: bool = False
     optional: bool = False
     """Whether the field may be None."""
+    unknown: bool = False
+    """Whether nan may stand for a number that nobody stated."""
     fix: str = ""
 
     def words(self) -> str:
@@ -80,6 +82,8 @@ def _number(where: str, value: object, bounds: Bounds) -> Iterator[Problem]:
     kind = Integral if bounds.whole else Real
     if isinstance(value, bool) or not isinstance(value, kind):
         yield Problem(where, f"is {_shown(value)}, wanted {bounds.words()}", bounds.fix)
+    elif bounds.unknown and np.isnan(float(value)):
+        return
     elif not bounds.hold(float(value), float(value)):
         text = "no number (nan)" if np.isnan(float(value)) else f"{float(value):g}"
         yield Problem(where, f"is {text}, wanted {bounds.words()}", bounds.fix)
@@ -291,9 +295,10 @@ def _shape(where: str, values: np.ndarray, shape: Sequence[int | None]) -> Itera
 def _contents(
     where: str, values: np.ndarray, bounds: Bounds, axes: Sequence[Sequence[str] | None]
 ) -> Iterator[Problem]:
-    if not values.size or bounds.hold(float(values.min()), float(values.max())):
+    known = values[~np.isnan(values)] if bounds.unknown else values
+    if not known.size or bounds.hold(float(known.min()), float(known.max())):
         return
-    empty = np.isnan(values)
+    empty = np.isnan(values) & (not bounds.unknown)
     for wrong, text in ((empty, "no numbers (nan)"), (_beyond(values, bounds) & ~empty, "")):
         count = int(np.count_nonzero(wrong))
         if count:

@@ -13,8 +13,10 @@ from wattlas.errors import Problem
 from wattlas.model.checks import NOT_NEGATIVE, Bounds, numbers, refuse, series, texts
 from wattlas.units import EARTH_RADIUS_KM
 
-LATITUDE = Bounds(-90.0, 90.0, fix="Give degrees north; look for latitude and longitude swapped.")
-LONGITUDE = Bounds(-180.0, 180.0, fix="Give degrees east.")
+_SWAPPED = "Give degrees north; look for latitude and longitude swapped."
+LATITUDE = Bounds(-90.0, 90.0, unknown=True, fix=_SWAPPED)
+LONGITUDE = Bounds(-180.0, 180.0, unknown=True, fix="Give degrees east.")
+"""Places may have no coordinates (nan) where every round trip is stated."""
 PUE = Bounds(low=1.0, fix="PUE is facility energy / IT energy, not IT / facility.")
 ACCELERATORS = replace(NOT_NEGATIVE, free=True)
 

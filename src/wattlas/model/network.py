@@ -12,6 +12,7 @@ from wattlas.errors import Problem
 from wattlas.model.checks import NOT_NEGATIVE, array, masks, refuse
 
 ROUND_TRIP = replace(NOT_NEGATIVE, free=True)
+EGRESS = replace(NOT_NEGATIVE, unknown=True)
 
 
 class RttModel(StrEnum):
@@ -41,7 +42,7 @@ class Network:
     rtt_metro_node_ms: np.ndarray
     rtt_node_region_ms: np.ndarray
     egress_usd_per_gb: np.ndarray
-    """Price of a GB between node and region, shape (nodes, regions)."""
+    """Price of a GB between node and region, shape (nodes, regions); nan where nobody states it."""
     modelled_metro_node: np.ndarray
     """True where the round trip comes from a distance model, not a measurement; bool."""
     modelled_node_region: np.ndarray
@@ -55,7 +56,7 @@ class Network:
         metros, nodes = _two_axes(self.rtt_metro_node_ms)
         yield from array(self, at, "rtt_node_region_ms", (nodes, None), ROUND_TRIP)
         onward = _two_axes(self.rtt_node_region_ms)
-        yield from array(self, at, "egress_usd_per_gb", onward, NOT_NEGATIVE)
+        yield from array(self, at, "egress_usd_per_gb", onward, EGRESS)
         yield from masks(self, at, (metros, nodes), "modelled_metro_node")
         yield from masks(self, at, onward, "modelled_node_region")
 

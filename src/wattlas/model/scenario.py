@@ -26,7 +26,7 @@ from wattlas.model.contract import CarbonCap, ShareCap, Tier
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import ACCELERATORS, Metro, Region, ServiceNode
 from wattlas.model.network import Network
-from wattlas.model.objective import Objective, Solver
+from wattlas.model.objective import Minimise, Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.users import Terms, Users
 from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
@@ -161,11 +161,20 @@ class Scenario:
         yield from array(self, "", "reserved_gpu", (r, t), ACCELERATORS, axes=(regions,))
         if not t:
             yield Problem("hours", "have no step", "Give at least one.")
+        yield from self._money()
         priced = self.signals.price_usd_per_mwh.shape[1]
         if priced != t:
             what = f"have {priced} steps where hours have {t}"
             yield Problem("signals", what, "Give one value per zone and step.")
         yield from self._legs(i, len(self.nodes), r)
+
+    def _money(self) -> Iterator[Problem]:
+        """An objective in USD where nobody states what electricity costs."""
+        goal = self.objective
+        capped = goal.cost_cap_usd is not None or goal.cost_cap_share is not None
+        if not self.signals.priced and (goal.minimise is Minimise.COST or capped):
+            what = "asks for the cost of electricity, which has no price"
+            yield Problem("objective", what, "Give prices, or minimise carbon without a cost cap.")
 
     def _legs(self, i: int, s: int, r: int) -> Iterator[Problem]:
         """Round trips of other metros, nodes or regions; a metro that cannot reach its own node."""
@@ -286,6 +295,11 @@ class Scenario:
             len(self.points),
             self.hours.count,
         )
+
+    @property
+    def plain_objective(self) -> Objective:
+        """No cap and no carbon price: least cost, or least carbon where nothing has a price."""
+        return Objective() if self.signals.priced else Objective(minimise=Minimise.CARBON)
 
     def at_hours(
         self, index: Sequence[int] | np.ndarray, weight: np.ndarray | None = None

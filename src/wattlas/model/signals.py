@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -22,6 +22,7 @@ from wattlas.model.checks import (
     texts,
 )
 
+PRICE = replace(FINITE, unknown=True)
 STEPS = Bounds(whole=True, fix="Give whole numbers: steps since the start.")
 
 
@@ -143,7 +144,8 @@ class Signals:
     """Hourly arrays per grid zone, shape (zones, T).
 
     `marginal_g_per_kwh` is None where the data has averages only: decisions then use the average
-    and every output says so.
+    and every output says so. Prices are nan throughout where nobody states them: carbon can be
+    made least without them, and what then costs how much is not stated.
     """
 
     zones: tuple[str, ...]
@@ -167,7 +169,8 @@ class Signals:
         for name in ("price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh"):
             if name == "marginal_g_per_kwh" and self.marginal_g_per_kwh is None:
                 continue
-            wrong = list(array(self, at, name, shape, FINITE, axes=(zones or None,)))
+            bounds = PRICE if name == "price_usd_per_mwh" and not self.priced else FINITE
+            wrong = list(array(self, at, name, shape, bounds, axes=(zones or None,)))
             yield from wrong
             if not wrong:
                 shape = getattr(self, name).shape
@@ -178,6 +181,13 @@ class Signals:
             return self.zones.index(zone)
         except ValueError:
             raise KeyError(zone) from None
+
+    @property
+    def priced(self) -> bool:
+        """Whether prices are stated."""
+        price = self.price_usd_per_mwh
+        numbers_ = isinstance(price, np.ndarray) and price.dtype.kind == "f" and price.size
+        return not (numbers_ and bool(np.isnan(price).all()))
 
     @property
     def deciding(self) -> Intensity:

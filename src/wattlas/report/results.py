@@ -17,6 +17,7 @@ from wattlas.data.digest import sha256_of
 from wattlas.errors import InputError, Problem
 from wattlas.model.shown import Tables
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
+from wattlas.report.embed import finite
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +99,8 @@ def write_results(
     for stale in columns_of_tables().keys() - shaped.keys():
         (target / f"{stale}.parquet").unlink(missing_ok=True)
     whole = {**meta, "tables": index}
-    write_text(target / META, json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(finite(whole), indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    write_text(target / META, text + "\n")
     return Results(meta=whole, tables=shaped, folder=target)
 
 

@@ -26,6 +26,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
+from wattlas.report.embed import finite
 from wattlas.report.results import META, write_frame, write_text
 from wattlas.studies.meta import described, totals_dict
 
@@ -86,7 +87,8 @@ def write_plan(
     if not ends:
         raise UsageError("there is no hour to plan")
     meta = _meta(ends[0], ends[-1], total, parts)
-    write_text(target / META, json.dumps(meta, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(finite(meta), indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    write_text(target / META, text + "\n")
     return meta
 
 

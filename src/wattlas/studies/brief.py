@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from math import isnan
 from typing import Any
 
 from wattlas.model.shown import sentences_html
@@ -81,10 +82,11 @@ def _sentence(meta: Mapping[str, Any], rows: list[Row], say: _Speaker) -> str:
     parts = [carbon, money] if _by_carbon(meta) else [money, carbon]
     stated = [part for part in parts if part]
     least = "carbon" if _by_carbon(meta) else "cost"
+    saves = "no carbon" if isnan(saved["saving_usd"]) else "neither cost nor carbon"
     baseline = meta["baseline"]["label"]
     if not stated:
         return (
-            f"Change nothing: the plan saves neither cost nor carbon {period(meta)}; the baseline, "
+            f"Change nothing: the plan saves {saves} {period(meta)}; the baseline, "
             f"{baseline}, already has the least {least} that the limits allow."
         )
     moved = say.moved(rows)
@@ -95,9 +97,9 @@ def _sentence(meta: Mapping[str, Any], rows: list[Row], say: _Speaker) -> str:
 def _part(
     meta: Mapping[str, Any], total: str, saving: float, say: Callable[[float], str], what: str
 ) -> str:
-    """`−USD 1.2 M (4.3 % of all cost)`; empty for a difference that is none."""
+    """`−USD 1.2 M (4.3 % of all cost)`; empty for a difference that is none, or not known."""
     before, after = (float(meta["totals"][name][total]) for name in ("baseline", "plan"))
-    if abs(saving) <= NOTHING * max(abs(before), abs(after)):
+    if isnan(saving) or abs(saving) <= NOTHING * max(abs(before), abs(after)):
         return ""
     unit = "" if what == "cost" else " of CO₂e"
     return f"{signed(saving, say)}{unit}{_share_words(saving, before, what)}"
@@ -200,7 +202,8 @@ class _Speaker:
         return f"{do}{self._hours_words(row)}: {saves}"
 
     def _effects(self, row: Row) -> Iterator[str]:
-        yield signed(row["saving_usd"], words.money)
+        if not isnan(row["saving_usd"]):
+            yield signed(row["saving_usd"], words.money)
         yield f"{signed(row['saving_kg'], words.mass)} of CO₂e"
 
     @staticmethod

@@ -123,8 +123,10 @@ class Findings:
 
     @cached_property
     def tiers(self) -> TierDesign | None:
-        """The tiers of each class; None where nobody said who subscribes and what they pay."""
-        if self.scenario.users is None:
+        """The tiers of each class; None where nobody said who subscribes and what they pay, or
+        what serving costs.
+        """
+        if self.scenario.users is None or not self.scenario.signals.priced:
             return None
         placed = None if self.scenario.tiers else self.plan
         return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)
@@ -151,7 +153,12 @@ def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Fro
 
 
 def _traced(scenario: Scenario, samples: int) -> Iterator[tuple[str, str, int]]:
-    """(variant, objective, samples) of each frontier."""
+    """(variant, objective, samples) of each frontier: of carbon alone where nothing has a price."""
+    priced = scenario.signals.priced
+    return (t for t in _every_frontier(scenario, samples) if priced or t[1] == "carbon")
+
+
+def _every_frontier(scenario: Scenario, samples: int) -> Iterator[tuple[str, str, int]]:
     fewer = max(samples // 2, 3)
     yield "scale", "cost", samples
     yield "scale", "carbon", samples

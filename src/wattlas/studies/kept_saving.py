@@ -30,9 +30,11 @@ def kept_usd(findings: Findings, name: str) -> float | None:
     or is not held to the cap that the plan is held to.
     """
     goal = findings.scenario.objective
+    if goal.minimise is not Minimise.COST:  # prices may be unknown
+        return None
     placed = findings.policy(name)
     free = name in HELD_TO_CAPS or given_cap(goal) is None
-    if goal.minimise is not Minimise.COST or not keeps(placed) or not free:
+    if not keeps(placed) or not free:
         return None
     base, best = findings.baseline.totals, findings.plan.totals
     return _share(base.variable_usd, placed.totals.variable_usd, best.variable_usd)

@@ -96,6 +96,11 @@ def sample_words(scenario: Scenario) -> str | None:
 def limit_sentences(scenario: Scenario) -> list[str]:
     """What the numbers do not hold, in plain sentences."""
     sentences = []
+    if not scenario.signals.priced:
+        sentences.append(
+            "Nobody stated what electricity costs: no cost and no saving of money is known, and "
+            "what is told in money is left out."
+        )
     if scenario.signals.marginal_g_per_kwh is None:
         sentences.append(
             "Carbon intensity is the grid's average; marginal intensity is not in the data, so "

@@ -320,6 +320,9 @@ def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator
         fix = "Add the section `users`, with prices and a population, or give users."
         yield Problem("users", "nobody said who subscribes and what full service sells for", fix)
         return
+    if not scenario.signals.priced:
+        what = "is not stated, and what a tier brings hangs on what serving costs"
+        yield Problem("signals.price", what, "Give prices.")
     named = [name for name in terms.classes or ids if name in ids]
     free = [name for name in named if not price_of(scenario, users, name) > 0]
     if free and (terms.classes is not None or len(free) == len(named)):

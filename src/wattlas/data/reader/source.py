@@ -87,8 +87,8 @@ def read_table(
     Raises InputError, with the problem `missing` if the file is not there.
     """
     if path.is_dir():
-        what = "is a folder, wanted a table in CSV or Parquet"
-        raise InputError([Problem("(file)", what, "Name the file in it.", label)])
+        folder = "is a folder, wanted a table in CSV or Parquet"
+        raise InputError([Problem("(file)", folder, "Name the file in it.", label)])
     if not path.is_file():
         what = missing or Problem("(file)", "there is no such file", "Check the path.", label)
         raise InputError([what])

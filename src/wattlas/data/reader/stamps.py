@@ -82,6 +82,16 @@ def _zoned(stamps: pl.Series) -> pl.Series:
     return instants.fill_null(parsed(text)["instant"])
 
 
+def wall(column: pl.Expr) -> pl.Expr:
+    """Text that says no zone as what a clock shows; other text becomes null."""
+    return column.map_batches(_wall, return_dtype=pl.Datetime("us"), is_elementwise=True)
+
+
+def _wall(stamps: pl.Series) -> pl.Series:
+    nowhere = pl.col("instant").is_null() & pl.col("mark").is_null()
+    return parsed(stamps).select(pl.when(nowhere).then("wall")).to_series()
+
+
 def parsed(stamps: pl.Series, order: Order | None = None) -> pl.DataFrame:
     """Text as `instant` (UTC; null where no zone is said), `wall` and `mark`, row by row.
 

@@ -10,6 +10,7 @@ TABLES: dict[str, TableSchema] = {
     for table in (
         *(places.METROS, places.NODES, places.REGIONS),
         *(hours.PRICE, hours.CARBON, hours.CAPACITY),
+        *(places.CLOUD_REGIONS, places.CLOUD_RTT, places.CLOUD_EGRESS),
         *(places.RTT_METRO_NODE, places.RTT_NODE_REGION, places.EGRESS),
         *(workload.POINTS, workload.PROFILES, workload.POINT_ACCURACY, workload.CLASSES),
         *(hours.DEMAND, workload.TOKEN_PROFILES, *hours.TYPICAL),

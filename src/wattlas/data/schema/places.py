@@ -10,10 +10,11 @@ _LAW = "The legal area that residency rules speak of, e.g. `EU`."
 _NAME = ColumnSchema("name", "note", "What people call it.", "pack")
 _COUNTRY = ColumnSchema("country", "text", "ISO 3166-1 alpha-2, e.g. `NG`.", "pack")
 _WHERE = (
-    ColumnSchema("lat_deg", "number", "Latitude, degrees north.", "both", -90, 90, fix=_SWAPPED),
-    ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "both", -180, 180, fix=_SWAPPED),
+    ColumnSchema("lat_deg", "number", "Latitude, degrees north.", "pack", -90, 90, fix=_SWAPPED),
+    ColumnSchema("lon_deg", "number", "Longitude, degrees east.", "pack", -180, 180, fix=_SWAPPED),
 )
 
+_PUBLIC = "Public region that gives what is not stated: `aws:eu-north-1`; the id, if it is one."
 METROS = TableSchema(
     "metros",
     ("metro",),
@@ -21,9 +22,9 @@ METROS = TableSchema(
         ColumnSchema("metro", need="both"),
         _NAME,
         _COUNTRY,
-        ColumnSchema("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
         *_WHERE,
-        ColumnSchema("timezone", "text", "IANA time zone; demand follows its local hours.", "both"),
+        ColumnSchema("timezone", "text", "IANA time zone; demand follows its local hours.", "pack"),
         ColumnSchema(
             "population", "number", "Persons served from here.", "pack", 0, usual=(0, 1e9)
         ),
@@ -44,6 +45,7 @@ NODES = TableSchema(
         ColumnSchema(
             "region", "text", "Where pinned state lives; else the nearest.", refers="regions"
         ),
+        ColumnSchema("cloud", "text", _PUBLIC),
     ),
     "A service node: the API front door, which holds session state.",
 )
@@ -62,7 +64,7 @@ REGIONS = TableSchema(
         _NAME,
         ColumnSchema("zone", "text", "Grid zone of its price and carbon signals.", "both"),
         _COUNTRY,
-        ColumnSchema("jurisdiction", "text", _LAW, "both"),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
         *_WHERE,
         ColumnSchema("timezone", "text", "IANA time zone.", "pack"),
         ColumnSchema(
@@ -72,6 +74,7 @@ REGIONS = TableSchema(
         ColumnSchema("reserved_usd_per_gpu_year", "number", _YEAR, lower=0),
         ColumnSchema("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
         ColumnSchema("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
+        ColumnSchema("cloud", "text", _PUBLIC),
         ColumnSchema("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
         ColumnSchema("variants", "list", "Model variants that run here; all unless given."),
     ),
@@ -89,3 +92,27 @@ RTT_NODE_REGION = TableSchema(
     "rtt_node_region", ("node", "region"), (_NODE, _REGION, _RTT, _METHOD)
 )
 EGRESS = TableSchema("egress", ("node", "region"), (_NODE, _REGION, _USD, _METHOD))
+
+_CLOUD = ColumnSchema("cloud", "text", "A public region: `aws:eu-north-1`.", "pack")
+_TO = ColumnSchema("to", "text", "Another region of the same provider.", "pack")
+_FOUND = ColumnSchema("source", "note", "Who publishes it.", "pack")
+CLOUD_REGIONS = TableSchema(
+    "cloud_regions",
+    ("cloud",),
+    (
+        _CLOUD,
+        *(REGIONS[name] for name in ("name", "country")),
+        ColumnSchema("jurisdiction", "text", _LAW, "pack"),
+        *_WHERE,
+        ColumnSchema("timezone", "text", "IANA time zone.", "pack"),
+        ColumnSchema("zone", "text", "Grid zone, where it is known."),
+        ColumnSchema("pue", "number", "Published by the provider.", lower=1, usual=(1, 3)),
+        ColumnSchema("place_source", "note", "Where the coordinates come from.", "pack"),
+        ColumnSchema("zone_source", "note", "How the zone is known."),
+        ColumnSchema("pue_source", "note", "Who published the PUE, for which year."),
+    ),
+)
+"""Public regions of clouds; what is not known of one is empty."""
+CLOUD_RTT = TableSchema("cloud_rtt", ("cloud", "to"), (_CLOUD, _TO, _RTT, _FOUND))
+CLOUD_EGRESS = TableSchema("cloud_egress", ("cloud", "to"), (_CLOUD, _TO, _USD, _FOUND))
+"""Prices between regions of one provider, and `to` the `internet`."""

@@ -174,3 +174,19 @@ CHOICES = TableSchema(
     ),
 )
 """A choice experiment; a row without any figure is "none of these"."""
+
+TOTALS = TableSchema(
+    "totals",
+    (),
+    (
+        ColumnSchema("metro", refers="metros"),
+        ColumnSchema("country"),
+        ColumnSchema("class", need="both", refers="classes"),
+        ColumnSchema("period"),
+        ColumnSchema("requests_per_day", "number", lower=0),
+        ColumnSchema("requests_per_month", "number", lower=0),
+        ColumnSchema("tokens_per_day", "number", lower=0),
+        ColumnSchema("tokens_per_month", "number", lower=0),
+    ),
+)
+"""Demand as totals: one of metro and country, and one of the four numbers, in each row."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.errors import UsageError
+from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.model.workload import OperatingPoint, State, WorkloadClass
@@ -189,8 +189,11 @@ def move_between(
     of the first step, the way back at the mean price of origin. Without `point_id` it is the
     cheapest operating point at origin that both regions run, in time where one is. Sampled steps
     count as the hours they stand for, in means, too. UsageError names an id that the scenario does
-    not have.
+    not have; InputError says that nothing has a price.
     """
+    if not scenario.signals.priced:
+        what = "is not stated, and whether a move pays is a question of money"
+        raise InputError([Problem("signals.price", what, "Give prices.")])
     k = _index("class", class_id, [c.id for c in scenario.classes])
     h, r = (_index("region", x, [y.id for y in scenario.regions]) for x in (from_region, to_region))
     metros = np.arange(len(scenario.metros))

@@ -23,7 +23,7 @@ from wattlas.placement.constraints.registry import links
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.unit_values import carbon, cost
+from wattlas.placement.problem.unit_values import carbon, stated_cost
 from wattlas.placement.window.blocks import blocks, over_blocks
 from wattlas.placement.window.limits import limits_of, nearest_available, solve_limits
 from wattlas.units import KG_PER_T
@@ -120,7 +120,7 @@ def _sums(instance: Instance, solution: Solution | None) -> np.ndarray:
     """(USD, kg); nan where there is no such plan."""
     if solution is None:
         return np.full(2, np.nan)
-    usd = float(cost(instance).by_hour(instance, solution.flows).sum())
+    usd = float(stated_cost(instance).by_hour(instance, solution.flows).sum())
     tonnes = float(carbon(instance).by_hour(instance, solution.flows).sum())
     return np.array([usd, tonnes * KG_PER_T])
 

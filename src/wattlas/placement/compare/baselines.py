@@ -29,7 +29,6 @@ from functools import reduce
 
 import numpy as np
 
-from wattlas.model.objective import Objective
 from wattlas.model.plan import Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.claim import Claim, claim_of
@@ -69,21 +68,24 @@ class Policy:
 
     prepare: Callable[[Instance], Prepared]
     plain: bool = True
+    by_cost: bool = False
+    """Whether it asks for prices."""
 
 
 def baselines(
     instance: Instance, *, flows: bool = True, known: Mapping[str, Plan] | None = None
 ) -> dict[str, Plan]:
-    """Every policy on the same instance, by name.
+    """Every policy on the same instance, by name; those that go by cost where there are prices.
 
     Without `flows` they are dropped as soon as they are added up: a year of equal shares alone
     has tens of millions of them. What is `known` already is not placed again.
     """
     plans = dict(known or {})
-    missing = [name for name in POLICIES if name not in plans]
+    names = [n for n, p in POLICIES.items() if instance.scenario.signals.priced or not p.by_cost]
+    missing = [name for name in names if name not in plans]
     placed = at_once(lambda name: baseline(instance, name, flows=flows), missing)
     plans.update(zip(missing, placed, strict=True))
-    return {name: plans[name] for name in POLICIES}
+    return {name: plans[name] for name in names}
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
@@ -126,7 +128,8 @@ def baseline_policy(instance: Instance) -> Plan:
 
 
 def _without_objective(instance: Instance) -> Instance:
-    return replace(instance, scenario=replace(instance.scenario, objective=Objective()))
+    plain = instance.scenario.plain_objective
+    return replace(instance, scenario=replace(instance.scenario, objective=plain))
 
 
 def _stretches(scenario: Scenario) -> list[np.ndarray]:
@@ -142,7 +145,9 @@ def _always(rule: Rule) -> Policy:
 
 
 def _one_region(measure_of: Callable[[Instance], Measure]) -> Policy:
-    return Policy(lambda whole: Prepared(best_region(whole, measure_of)))
+    return Policy(
+        lambda whole: Prepared(best_region(whole, measure_of)), by_cost=measure_of is cost
+    )
 
 
 def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Policy:
@@ -152,7 +157,7 @@ def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Poli
         tables = fixed_shares(whole, measure_of, group_of)
         return Prepared(tables.place, tables.info, tables.reason, tables)
 
-    return Policy(prepare, plain=False)
+    return Policy(prepare, plain=False, by_cost=measure_of is cost)
 
 
 POLICIES: dict[str, Policy] = {
@@ -161,7 +166,7 @@ POLICIES: dict[str, Policy] = {
     "uniform": _always(uniform),
     "best_region_cost": _one_region(cost),
     "best_region_carbon": _one_region(carbon_to_minimise),
-    "greedy_cost": _always(lambda part: greedy(part, cost(part))),
+    "greedy_cost": replace(_always(lambda part: greedy(part, cost(part))), by_cost=True),
     "greedy_carbon": _always(lambda part: greedy(part, carbon_to_minimise(part))),
     "static_cost": _table(cost, always),
     "static_carbon": _table(carbon_to_minimise, always),

@@ -102,7 +102,8 @@ def frontier(
 def feasible_axis(scenario: Scenario, variant: str) -> Axis:
     """The axis of a hard frontier from the first budget that serves all demand."""
     scenario = full_service(scenario)
-    question = Question.of(scenario, variant, "cost", None)
+    objective = scenario.plain_objective.minimise
+    question = Question.of(scenario, variant, str(objective), None)
     return _from_first_feasible(scenario, breakpoints(scenario, question))
 
 

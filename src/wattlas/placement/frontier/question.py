@@ -67,7 +67,7 @@ class Question:
 
     def reported(self, instance: Instance) -> tuple[Measure, ...]:
         """What a frontier reports: the objective, variable USD, kg, MWh, requests unserved."""
-        usd, tonnes = units.cost(instance, 0.0), units.carbon(instance)
+        usd, tonnes = units.stated_cost(instance, 0.0), units.carbon(instance)
         money = usd.plus(tonnes, self.carbon_price_usd_per_t)
         first = tonnes if self.objective == "carbon" else money
         kg = tonnes.times(KG_PER_T, "kg")

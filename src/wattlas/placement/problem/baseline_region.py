@@ -87,6 +87,7 @@ def _preference(scenario: Scenario) -> np.ndarray:
         *(np.array([getattr(node, name) for node in nodes]) for name in ("lat_deg", "lon_deg")),
         *(np.array([getattr(r, name) for r in regions]) for name in ("lat_deg", "lon_deg")),
     )
+    km = np.nan_to_num(km, nan=0.0)  # places without coordinates are all as far
     at = {region.id: r for r, region in enumerate(regions)}
     for n, node in enumerate(nodes):
         if node.region in at:

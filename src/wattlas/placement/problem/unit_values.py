@@ -162,7 +162,7 @@ def egress(instance: Instance) -> Measure:
     """USD of egress: η[s,r]·b_k/10⁹."""
     price = instance.scenario.network.egress_usd_per_gb[instance.node]
     volume = egress_volume(instance).per_request
-    return _per_request(instance, "USD", volume * price[:, :, None])
+    return _per_request(instance, "USD", np.where(volume > 0, volume * price[:, :, None], 0.0))
 
 
 def accelerator_time(instance: Instance) -> Measure:
@@ -188,12 +188,27 @@ def unserved_price(instance: Instance) -> Measure:
 
 
 def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:
-    """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand."""
+    """USD: c = PUE·e·(p/1000 + γ·κ/10⁶) + w·g + η·b, and the price of unserved demand.
+
+    What has no price weighs nothing here, where placements are compared; `stated_cost` is what
+    they come to.
+    """
     stated = instance.scenario.objective.carbon_price_usd_per_t
     gamma = stated if carbon_price_usd_per_t is None else carbon_price_usd_per_t
-    money = energy(instance).plus(on_demand(instance), 1.0).plus(egress(instance), 1.0)
+    power, traffic = energy(instance), egress(instance)
+    power = replace(power, per_kwh=np.nan_to_num(power.per_kwh))
+    traffic = replace(traffic, per_request=np.nan_to_num(traffic.per_request))
+    money = power.plus(on_demand(instance), 1.0).plus(traffic, 1.0)
     money = replace(money, per_unserved=instance.unserved_usd)
     return money.plus(carbon(instance), gamma) if gamma else money
+
+
+def stated_cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:
+    """USD as `cost`, nan where electricity or traffic has no price."""
+    whole = cost(instance, carbon_price_usd_per_t)
+    if instance.scenario.signals.priced:
+        return whole
+    return whole.plus(energy(instance), 0.0).plus(egress(instance), 0.0)
 
 
 def facility_energy(instance: Instance) -> Measure:

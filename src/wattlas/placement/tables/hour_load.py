@@ -8,13 +8,13 @@ import numpy as np
 
 from wattlas.model.plan import Flows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import Measure, carbon, cost, egress, energy
+from wattlas.placement.problem.unit_values import Measure, carbon, egress, energy, stated_cost
 from wattlas.units import KWH_PER_MWH
 
 
 def deciding(instance: Instance) -> dict[str, Measure]:
     """All that decides where a request runs, USD, and its parts."""
-    whole, gamma = cost(instance), instance.scenario.objective.carbon_price_usd_per_t
+    whole, gamma = stated_cost(instance), instance.scenario.objective.carbon_price_usd_per_t
     priced = carbon(instance).times(gamma, "USD")
     rest = whole.plus(energy(instance), -1.0).plus(egress(instance), -1.0).plus(priced, -1.0)
     return {

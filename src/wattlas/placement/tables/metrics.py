@@ -274,15 +274,19 @@ def _savings(
 ) -> tuple[tuple[float, float], str]:
     """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
     gamma = scenario.objective.carbon_price_usd_per_t
-    cheapest = planned(scenario, Objective(carbon_price_usd_per_t=gamma))
+    has_prices = scenario.signals.priced
+    cheapest = planned(scenario, Objective(carbon_price_usd_per_t=gamma)) if has_prices else None
     # Frictions that only cost money move no carbon.
     none = Frictions()
     charged = scenario.frictions == none or links_charge(scenario, "t")
     free = scenario if charged else replace(scenario, frictions=none)
     cleanest = planned(free, Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma))
-    if not (cheapest.ok and cleanest.ok):
-        return (float("nan"), float("nan")), cheapest.conflict or cleanest.conflict
-    usd = base.variable_usd - cheapest.totals.variable_usd
+    failed = next((p for p in (cheapest, cleanest) if p is not None and not p.ok), None)
+    if failed is not None:
+        return (float("nan"), float("nan")), failed.conflict
+    usd = float("nan")
+    if cheapest is not None:
+        usd = base.variable_usd - cheapest.totals.variable_usd
     kg = base.carbon_kg - cleanest.totals.carbon_kg
     more = base.unserved_requests - cleanest.totals.unserved_requests
     if abs(more) > SAME_SERVED * (base.requests + base.unserved_requests):

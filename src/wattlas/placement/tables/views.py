@@ -15,7 +15,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance, unmerged
-from wattlas.placement.problem.unit_values import Measure, carbon, cost
+from wattlas.placement.problem.unit_values import Measure, carbon, stated_cost
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.tables.hour_load import HourLoad, deciding
 from wattlas.placement.tables.metrics import flows_of
@@ -46,8 +46,8 @@ def _place(kind: str, place: Any) -> dict[str, Any]:
         "kind": kind,
         "id": place.id,
         "name": place.name or place.id,
-        "lat_deg": place.lat_deg,
-        "lon_deg": place.lon_deg,
+        "lat_deg": None if np.isnan(place.lat_deg) else place.lat_deg,
+        "lon_deg": None if np.isnan(place.lon_deg) else place.lon_deg,
         "jurisdiction": place.jurisdiction,
         "country": getattr(place, "country", ""),
     }
@@ -206,6 +206,8 @@ def duration(plan: Plan, base: Plan) -> Table:
             continue
         scenario = placement.scenario
         signals = {"price": scenario.price_usd_per_mwh, "carbon": scenario.deciding_g_per_kwh}
+        if not scenario.signals.priced:
+            del signals["price"]
         for quantity, grid in signals.items():
             value = grid.ravel()[ran]
             order = np.argsort(-value, kind="stable")
@@ -265,7 +267,7 @@ def _unit_means(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
         fixed = measure.per_request.reshape(*norm.shape, *measure.per_request.shape[1:])
         return np.asarray(scenario.it_kwh[None, :, None, :] * per_kwh[..., None] + fixed)
 
-    return mean(cost(every)), mean(carbon(every).times(KG_PER_T, "kg"))
+    return mean(stated_cost(every)), mean(carbon(every).times(KG_PER_T, "kg"))
 
 
 def _best_point(closed: np.ndarray, allowed: np.ndarray, usd: np.ndarray) -> int:

@@ -21,8 +21,13 @@ _NAMES = [word.partition(":")[0].rstrip("?") for word in COLUMNS.split()]
 
 
 @table("breakeven", COLUMNS)
-def breakeven(findings: Findings) -> Table:
-    """Break-evens of each class's largest moves of the plan, at the point that it runs."""
+def breakeven(findings: Findings) -> Table | None:
+    """Break-evens of each class's largest moves of the plan, at the point that it runs.
+
+    None where nothing has a price: they are told in money.
+    """
+    if not findings.scenario.signals.priced:
+        return None
     from wattlas.studies.moves import breakevens, moves_of
 
     moves = moves_of(findings.plan, findings.baseline, findings.moved_mwh)
@@ -49,7 +54,7 @@ figure(
 def moves(study: Study) -> Listing | None:
     """Whether each of the largest moves pays, and the payload up to which it does."""
     by_move: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
-    for row in rows_of(study.tables["breakeven"]):
+    for row in rows_of(study.tables.get("breakeven", {})):
         move = (row["class"], row["from_region"], row["to_region"])
         by_move.setdefault(move, {})[row["quantity"]] = row
     shown = [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @table(
     "changes",
     "class:text from_region:text to_region:text requests requests_share hours_share it_mwh "
-    " saving_usd saving_kg",
+    " saving_usd? saving_kg",
 )
 def changes(findings: Findings) -> Table:
     """Each class's requests by the region that serves them under the baseline and in the plan."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wattlas.studies.findings import Findings
 
 FLOW_COLUMNS = (
-    "metro:text class:text region:text point:text? requests it_mwh facility_mwh energy_usd "
+    "metro:text class:text region:text point:text? requests it_mwh facility_mwh energy_usd? "
     "carbon_kg rtt_ms?"
 )
 
@@ -29,7 +29,7 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 
 @table(
     "places",
-    "kind:text id:text name:text lat_deg lon_deg zone:text? jurisdiction:text? country:text? "
+    "kind:text id:text name:text lat_deg? lon_deg? zone:text? jurisdiction:text? country:text? "
     "population? pue? node:text?",
 )
 def places(findings: Findings) -> Table:

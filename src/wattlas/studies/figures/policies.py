@@ -57,11 +57,14 @@ def policies(findings: Findings) -> Table:
 
 
 @table("abatement", "carbon_kg cost_usd unserved_share abatement_usd_per_t")
-def abatement(findings: Findings) -> Table:
+def abatement(findings: Findings) -> Table | None:
     """Money against carbon: the cheapest placements at some carbon prices, and the least carbon.
 
-    Each row's abatement cost is the carbon price from which on it is the cheapest.
+    Each row's abatement cost is the carbon price from which on it is the cheapest. None where
+    nothing has a price.
     """
+    if not findings.scenario.signals.priced:
+        return None
     from wattlas.placement.frontier import abatement as curve
 
     def tell(share: float) -> None:

@@ -20,7 +20,7 @@
 
   // Equal Earth, turned and scaled so that every region and metro is on it.
   function projected(width, height) {
-    const places = W.rows("places").filter((row) => row.kind !== "node").map((row) => [row.lon_deg, row.lat_deg]);
+    const places = W.rows("places").filter((row) => row.kind !== "node" && row.lon_deg != null).map((row) => [row.lon_deg, row.lat_deg]);
     const [west, east] = W.extent(places.map(([lon]) => lon));
     const centre = east - west < 150 ? (west + east) / 2 : 11;
     const pad = [[34, 26], [width - 34, height - 26]];
@@ -149,7 +149,7 @@
     const radius = (mwh) => (mwh > 0 ? (small ? 2 : 3) + (small ? 10 : 15) * Math.sqrt(mwh / peak) : 0);
     const spot = (id) => {
       const place = W.place("region", id);
-      return place && [place.lon_deg, place.lat_deg];
+      return place && place.lon_deg != null && [place.lon_deg, place.lat_deg];
     };
     const size = (disc) => Math.max(3, radius(disc.plan), state.show === "changes" || state.show === "baseline" ? radius(disc.base) : 0);
     const sizes = new Map(regions.map((disc) => [disc.id, size(disc)]));
@@ -238,7 +238,7 @@
   // -- where requests go ------------------------------------------------------------------------
   function flows({ state, theme, view, spot, sizes }) {
     const pairs = flowing(state);
-    const drawn = pairs.filter((pair) => W.place("metro", pair.metro) && spot(pair.region));
+    const drawn = pairs.filter((pair) => W.place("metro", pair.metro)?.lon_deg != null && spot(pair.region));
     const shown = drawn.slice(0, FLOWS_SHOWN);
     const most = shown.length ? shown[0].mwh : 1;
     const metro = (id) => {
@@ -258,7 +258,7 @@
     const away = W.sum(pairs.filter((pair) => pair.rtt > FAR).map((pair) => pair.mwh));
     const best = [...W.group(pairs.filter((p) => p.region !== "unserved"), (pair) => pair.region)].map(([id, list]) => ({ id, mwh: W.sum(list.map((p) => p.mwh)) })).sort((a, b) => b.mwh - a.mwh);
     return {
-      lines: [...lines, ...W.rows("places").filter((row) => row.kind === "metro").map(dot)], badges: [],
+      lines: [...lines, ...W.rows("places").filter((row) => row.kind === "metro" && row.lon_deg != null).map(dot)], badges: [],
       answer: (total) => (best.length
         ? `${W.say(total, "mwh")} of IT energy ${W.period}${state.show === "baseline" ? ` if everyone is served at the ${W.baseline}` : ""}: ${best.slice(0, 3).map((one) => `${W.name("region", one.id)} takes ${W.say(one.mwh / total, "share")}`).join(", ")}; ${W.say(away / total, "share")} travels further than ${FAR} ms of round trip.`
         : "No demand runs here."),
