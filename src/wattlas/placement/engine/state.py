@@ -55,12 +55,14 @@ class Program(NamedTuple):
     fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed; at O·W of a unit unserved
     unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
     kind[S], rep[N]    sources with the same `unit` are of one kind n, and rep[n] is one of them
+    points[S]          a source has columns at its first so many points only
     """
 
     fixed: F8
     unit: F8
     kind: I4
     rep: I4
+    points: I4
 
 
 class Hour(NamedTuple):
@@ -96,6 +98,7 @@ class Scratch(NamedTuple):
     touched[P + 1], rate[P + 1]  sources whose key moves with the entering column, and how fast
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
     score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
+    least[S]                     least reduced cost of each source with demand, of the last scan
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 8]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
@@ -107,6 +110,7 @@ class Scratch(NamedTuple):
     breakpoints: F8
     score: F8
     weight: F8
+    least: F8
     reduced: F8
     table: F8
     saved: I4
