@@ -60,7 +60,7 @@ def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
 def least_reduced(p: Program, table: F8, width: int, s: int) -> float:
     """The least cost of source s less duals · entries (one contiguous pass)."""
     fixed, n = p.fixed, p.kind[s]
-    least = fixed[s, p.unit.shape[1] * width]
+    least: float = fixed[s, p.unit.shape[1] * width]
     for c in range(p.points[s] * width):
         least = smaller(least, fixed[s, c] + table[n, c])
     return least
@@ -97,9 +97,9 @@ def scan(
 ) -> float:  # fmt: skip
     """Score every source and row by gain × weight into `score`; returns the highest.
 
-    Least reduced costs go to `least`. When `again`, only the sources that had a score the last time. A score of zero means no gain
-    worth having: below rounding, below `least_gain` over the whole demand, or for a row below
-    `least_row_gain`.
+    Least reduced costs go to `least`. When `again`, only the sources that had a score the last
+    time. A score of zero means no gain worth having: below rounding, below `least_gain` over the
+    whole demand, or for a row below `least_row_gain`.
     """
     unit, table, demand, least = p.unit, w.table, h.demand, w.least
     key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight

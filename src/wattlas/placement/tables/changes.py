@@ -60,7 +60,8 @@ class Matched:
     def moved_mwh(self) -> np.ndarray:
         """IT energy that the plan runs in another region than the first policy, MWh, (K, R, R)."""
         moved = self.mwh[:, :-1, :-1].copy()
-        moved[:, *np.diag_indices(moved.shape[1])] = 0.0
+        every = np.arange(moved.shape[1])
+        moved[:, every, every] = 0.0
         return moved
 
 
