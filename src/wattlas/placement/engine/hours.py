@@ -129,24 +129,16 @@ def record(p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at
 def record_duals(
     p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at: int
 ) -> float:
-    """Write the duals of rows and demand; returns the dual objective, a bound on the optimum.
-
-    What the scan that proved the optimum found of sources is theirs, unless a dual is put right.
-    """
+    """Write the duals of rows and demand; returns the dual objective, a bound on the optimum."""
     vec, table, limit, demand, width = b.vec, w.table, h.limit, h.demand, h.tariff.shape[1]
-    bound, scanned = 0.0, True
+    bound = 0.0
     for k in range(limit.shape[0]):
-        if vec[DUAL, k] > 0.0:
-            vec[DUAL, k], scanned = 0.0, False
+        vec[DUAL, k] = min(vec[DUAL, k], 0.0)
         answer.dual[at, k] = vec[DUAL, k]
         bound += vec[DUAL, k] * limit[k]
-    if not scanned:
-        fill_table(p.unit, h.tariff, vec, p.rep, table)
+    fill_table(p.unit, h.tariff, vec, p.rep, table)
     for s in range(demand.shape[0]):
-        if scanned and demand[s] > 0.0:
-            answer.value[at, s] = w.least[s]
-        else:
-            answer.value[at, s] = least_reduced(p, table, width, s)
+        answer.value[at, s] = least_reduced(p, table, width, s)
         if demand[s] > 0.0:
             bound += answer.value[at, s] * demand[s]
     return bound

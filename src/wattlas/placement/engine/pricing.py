@@ -97,11 +97,11 @@ def scan(
 ) -> float:  # fmt: skip
     """Score every source and row by gain × weight into `score`; returns the highest.
 
-    Least reduced costs go to `least`. When `again`, only the sources that had a score the last
-    time. A score of zero means no gain worth having: below rounding, below `least_gain` over the
-    whole demand, or for a row below `least_row_gain`.
+    When `again`, only the sources that had a score the last time. A score of zero means no gain
+    worth having: below rounding, below `least_gain` over the whole demand, or for a row below
+    `least_row_gain`.
     """
-    unit, table, demand, least = p.unit, w.table, h.demand, w.least
+    unit, table, demand = p.unit, w.table, h.demand
     key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
     sources, width = demand.shape[0], h.tariff.shape[1]
     fill_table(unit, h.tariff, vec, p.rep, table)
@@ -114,8 +114,7 @@ def scan(
         if d > 0.0:
             paid = row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
             cost = key_cost[s] - penalty * key[s, NEGATIVE]
-            least[s] = least_reduced(p, table, width, s)
-            gain = cost - paid - least[s]
+            gain = cost - paid - least_reduced(p, table, width, s)
             if gain * d > least_gain and gain > _ROUNDING * (abs(cost) + abs(paid)):
                 value = gain * weight[s]
         score[s] = value

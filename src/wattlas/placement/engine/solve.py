@@ -55,7 +55,6 @@ class Bench:
             breakpoints=np.zeros((2, 2 * p + 1)),
             score=np.zeros(sources + p),
             weight=np.zeros(sources + p),
-            least=np.zeros(sources),
             reduced=np.zeros(scaled.width),
             table=np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1])),
             saved=np.zeros((p, 4), np.int32),

@@ -98,7 +98,6 @@ class Scratch(NamedTuple):
     touched[P + 1], rate[P + 1]  sources whose key moves with the entering column, and how fast
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
     score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
-    least[S]                     least reduced cost of each source with demand, of the last scan
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
@@ -110,7 +109,6 @@ class Scratch(NamedTuple):
     breakpoints: F8
     score: F8
     weight: F8
-    least: F8
     reduced: F8
     table: F8
     saved: I4
