@@ -30,7 +30,7 @@ from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.tables.metrics import benefit, layers, relocatable, relocation
+from wattlas.placement.tables.metrics import benefit, changed, layers, relocatable, relocation
 from wattlas.placement.tables.views import candidates, duration, flow_sums, hourly, merit, places
 
 REASONS = {
@@ -511,7 +511,7 @@ def test_relocatable(name: str) -> None:
         for k, klass in enumerate(s.classes)
     ]
     assert any(0 < row["economic_mwh"] < row["technical_mwh"] for row in rows)
-    assert_table(relocatable(build_instance(s), found, policy), rows)
+    assert_table(relocatable(build_instance(s), found, policy, changed(found, policy)), rows)
 
 
 def moved_by_hand(s: Scenario, found: Plan, policy: Plan) -> list[float]:

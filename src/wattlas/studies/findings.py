@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-import numpy as np
-
 from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier
 from wattlas.model.objective import Minimise, Objective
@@ -20,6 +18,7 @@ from wattlas.placement.compare.fixed_shares import FixedShares
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.tables import metrics, views
+from wattlas.placement.tables.changes import Matched
 from wattlas.studies.offers import TierDesign, design_tiers
 
 Progress = Callable[[str, float], None]
@@ -89,9 +88,10 @@ class Findings:
         return baseline_policy(self.instance)
 
     @cached_property
-    def moved_mwh(self) -> np.ndarray:
-        """IT energy that the plan runs elsewhere than the baseline, see `metrics.moved_mwh`."""
-        return metrics.moved_mwh(self.plan, self.baseline)
+    def changed(self) -> Matched:
+        """What changes from the baseline to the plan, by class and pair of regions."""
+        self.tell("changes", 0.0)
+        return metrics.changed(self.plan, self.baseline)
 
     @cached_property
     def hourly(self) -> Table:

@@ -18,6 +18,7 @@ from wattlas.placement.breakeven.breakeven import breakeven_between
 from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics
+from wattlas.placement.tables.changes import Matched
 
 MOVES_PER_CLASS = 3
 DUST = 1e-9
@@ -39,17 +40,18 @@ def largest_moves(scenario: Scenario) -> list[PlannedMove]:
     best = plan(scenario)
     if not best.ok:
         raise InfeasibleError(best.conflict)
-    return moves_of(best, baseline_policy(build_instance(scenario)))
+    base = baseline_policy(build_instance(scenario))
+    return moves_of(best, metrics.changed(best, base))
 
 
-def moves_of(best: Plan, base: Plan, moved: np.ndarray | None = None) -> list[PlannedMove]:
+def moves_of(best: Plan, found: Matched) -> list[PlannedMove]:
     """The moves that carry the most energy from where the baseline policy runs it, by class.
 
     The point is the one that most of the class's energy runs at in the region that it goes to.
-    `moved` is what `moved_mwh` found, where it is known.
+    `found` are the changes from the baseline policy to the plan.
     """
     scenario, regions = best.scenario, len(best.scenario.regions)
-    totals = metrics.moved_mwh(best, base) if moved is None else moved
+    totals = found.moved_mwh
     by_point = np.zeros((len(scenario.classes), regions, len(scenario.points)))
     for flows, energy in metrics.with_energy(best):
         on = flows.served

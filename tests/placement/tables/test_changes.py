@@ -19,7 +19,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import changes as module
-from wattlas.placement.tables.changes import changes
+from wattlas.placement.tables.changes import changes, matched
 from wattlas.placement.tables.metrics import flows_of
 
 
@@ -76,10 +76,10 @@ def settles(s: Scenario, before: Plan, after: Plan, table: Table) -> None:
 @pytest.mark.parametrize("cells", [1, 100, 10**6])
 def test_tiny_by_hand(minimise: Minimise, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every pair of the example, however many hours are looked at in one go."""
-    monkeypatch.setattr(module, "CELLS", cells)
+    monkeypatch.setattr(module, "FLOWS", cells)
     s = replace(wattlas.example("tiny"), objective=Objective(minimise=minimise))
     before, after = both(s)
-    table = changes(s, flows_of(before), flows_of(after))
+    table = changes(matched(s, flows_of(before), flows_of(after)))
     wanted = by_hand(s, flows_of(before), flows_of(after))
     assert len(wanted) >= 3
     assert moves(table) == pytest.approx(wanted)
@@ -90,7 +90,7 @@ def test_what_one_move_saves() -> None:
     """All of one class from one region to another: its grams before, less its grams after."""
     s = wattlas.example("tiny", set=["objective.minimise=carbon"])
     before, after = both(s)
-    table = changes(s, flows_of(before), flows_of(after))
+    table = changes(matched(s, flows_of(before), flows_of(after)))
     row = next(r for r in rows_of(table) if r["from_region"] == "austin" and r["class"] == "D")
     assert row["to_region"] == "oslo"
     assert row["requests_share"] == pytest.approx(1.0)
@@ -118,7 +118,7 @@ def test_nothing_changes() -> None:
     """The baseline against itself has no row."""
     s = wattlas.example("tiny")
     before, _ = both(s)
-    table = changes(s, flows_of(before), flows_of(before))
+    table = changes(matched(s, flows_of(before), flows_of(before)))
     assert {len(column) for column in table.values()} == {0}
 
 
@@ -129,7 +129,7 @@ def test_hours_out_of_order() -> None:
     order = np.random.default_rng(1).permutation(len(after.hour))
     names = ("hour", "metro", "klass", "region", "point", "requests_per_h")
     mixed = Flows(*(getattr(after, name)[order] for name in names))
-    one, other = changes(s, before, after), changes(s, before, mixed)
+    one, other = (changes(matched(s, before, flows)) for flows in (after, mixed))
     for name in one:
         if one[name].dtype.kind == "f":  # type: ignore[union-attr]
             assert other[name] == pytest.approx(one[name])
@@ -145,7 +145,7 @@ def test_any_world_settles(s: Scenario) -> None:
     before, after = both(s)
     if not after.ok or before.flows is None:
         return
-    table = changes(s, flows_of(before), flows_of(after))
+    table = changes(matched(s, flows_of(before), flows_of(after)))
     whole = max(float(s.demand_per_h.sum()), 1e-300)
     wanted = by_hand(s, flows_of(before), flows_of(after))
     told = moves(table)

@@ -27,7 +27,7 @@ def test_shares_add_up(s: Scenario) -> None:
     assume(found.ok)
     instance = build_instance(s)
     base = baseline(instance, "nearest_available")
-    moved = metrics.relocatable(instance, found, base)
+    moved = metrics.relocatable(instance, found, base, metrics.changed(found, base))
     layers = metrics.layers(instance, found, base)
     total = np.asarray(moved["it_mwh"])
     grid = np.asarray(layers["it_mwh"]).reshape(len(s.classes), 5)
@@ -47,7 +47,8 @@ def test_nobody_at_the_baseline_region_has_moved() -> None:
     s = wattlas.example("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     base = baseline(instance, "nearest")
-    assert sum(metrics.relocatable(instance, base, base)["economic_mwh"]) == 0
+    same = metrics.changed(base, base)
+    assert sum(metrics.relocatable(instance, base, base, same)["economic_mwh"]) == 0
     assert len(metrics.relocation(instance, base, base)["it_mwh"]) == 0
     layers = metrics.layers(instance, base, base)
     local = [
@@ -65,7 +66,7 @@ def test_the_relocation_matrix() -> None:
     found = plan(s)
     base = baseline(instance, "nearest")
     table = metrics.relocation(instance, found, base)
-    moved = metrics.relocatable(instance, found, base)
+    moved = metrics.relocatable(instance, found, base, metrics.changed(found, base))
     economic = sum(moved["economic_mwh"])
     # With free capacity the baseline policy runs everything at the baseline region.
     assert sum(moved["overflow_mwh"]) == 0

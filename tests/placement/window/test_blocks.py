@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import fields, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.window.blocks import instance_at
+from wattlas.placement.window.blocks import at_once, instance_at
 
 
 def same(part: Instance, built: Instance) -> None:
@@ -46,3 +47,16 @@ def test_demand_that_is_not_there_in_the_part(s: Scenario) -> None:
     part = instance_at(whole, np.array([0]))
     same(part, build_instance(s.at_hours([0]), judged=whole.judged))
     assert part.source_of[0, 0] == -1
+
+
+def test_work_inside_of_work_takes_no_more_threads() -> None:
+    """What is done at once within such work is done by the thread that does the work, in order."""
+
+    def inner(n: int) -> tuple[int, int]:
+        return n, threading.get_ident()
+
+    def outer(_: int) -> bool:
+        return list(at_once(inner, range(3))) == [(n, threading.get_ident()) for n in range(3)]
+
+    assert all(at_once(outer, range(4)))
+    assert threading.get_ident() not in {thread for _, thread in at_once(inner, range(4))}

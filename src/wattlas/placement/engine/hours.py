@@ -130,7 +130,7 @@ def record_duals(
     p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at: int
 ) -> float:
     """Write the duals of rows and demand; returns the dual objective, a bound on the optimum."""
-    vec, table, limit, demand = b.vec, w.table, h.limit, h.demand
+    vec, table, limit, demand, width = b.vec, w.table, h.limit, h.demand, h.tariff.shape[1]
     bound = 0.0
     for k in range(limit.shape[0]):
         vec[DUAL, k] = min(vec[DUAL, k], 0.0)
@@ -138,7 +138,7 @@ def record_duals(
         bound += vec[DUAL, k] * limit[k]
     fill_table(p.unit, h.tariff, vec, p.rep, table)
     for s in range(demand.shape[0]):
-        answer.value[at, s] = least_reduced(p.fixed, table, s, p.kind[s])
+        answer.value[at, s] = least_reduced(p, table, width, s)
         if demand[s] > 0.0:
             bound += answer.value[at, s] * demand[s]
     return bound

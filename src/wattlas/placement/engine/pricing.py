@@ -57,10 +57,11 @@ def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
 
 
 @kernel
-def least_reduced(fixed: F8, table: F8, s: int, n: int) -> float:
-    """The least cost of source s, of kind n, less duals · entries (one contiguous pass)."""
-    least = BIG
-    for c in range(fixed.shape[1]):
+def least_reduced(p: Program, table: F8, width: int, s: int) -> float:
+    """The least cost of source s less duals · entries (one contiguous pass)."""
+    fixed, n = p.fixed, p.kind[s]
+    least: float = fixed[s, p.unit.shape[1] * width]
+    for c in range(p.points[s] * width):
         least = smaller(least, fixed[s, c] + table[n, c])
     return least
 
@@ -70,7 +71,7 @@ def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[f
     """As `least_reduced` under the duals of this moment, with the column (point, region)."""
     fixed, unit, width = p.fixed, p.unit, tariff.shape[1]
     best, best_o, best_r = fixed[s, unit.shape[1] * width], -1, -1
-    for o in range(unit.shape[1]):
+    for o in range(p.points[s]):
         g, e, base = unit[s, o, GPU], unit[s, o, ENERGY], o * width
         least = BIG
         for r in range(width):
@@ -100,7 +101,7 @@ def scan(
     worth having: below rounding, below `least_gain` over the whole demand, or for a row below
     `least_row_gain`.
     """
-    fixed, unit, kind, table, demand = p.fixed, p.unit, p.kind, w.table, h.demand
+    unit, table, demand = p.unit, w.table, h.demand
     key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
     sources, width = demand.shape[0], h.tariff.shape[1]
     fill_table(unit, h.tariff, vec, p.rep, table)
@@ -113,7 +114,7 @@ def scan(
         if d > 0.0:
             paid = row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
             cost = key_cost[s] - penalty * key[s, NEGATIVE]
-            gain = cost - paid - least_reduced(fixed, table, s, kind[s])
+            gain = cost - paid - least_reduced(p, table, width, s)
             if gain * d > least_gain and gain > _ROUNDING * (abs(cost) + abs(paid)):
                 value = gain * weight[s]
         score[s] = value

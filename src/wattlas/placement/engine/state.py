@@ -52,15 +52,17 @@ without progress, negative variables, state of the random numbers, whether limit
 class Program(NamedTuple):
     """What all hours share.
 
-    fixed[S, O·W + 8]  static cost of column o·W + r, BIG where closed; at O·W of a unit unserved
+    fixed[S, O·W + 4]  static cost of column o·W + r, BIG where closed; at O·W of a unit unserved
     unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
     kind[S], rep[N]    sources with the same `unit` are of one kind n, and rep[n] is one of them
+    points[S]          a source has columns at its first so many points only
     """
 
     fixed: F8
     unit: F8
     kind: I4
     rep: I4
+    points: I4
 
 
 class Hour(NamedTuple):
@@ -97,7 +99,7 @@ class Scratch(NamedTuple):
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
     score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
     reduced[W]                   reduced costs of one source at one point
-    table[N, O·W + 8]            what columns of a kind cost beyond `fixed`
+    table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
     counters[8]                  see PIVOTS and the following
     """

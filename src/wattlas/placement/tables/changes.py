@@ -10,6 +10,9 @@ A request of x_ab saves u_a − v_b: the mean cost of a request that the baselin
 that of one that the plan serves in b. So the savings of all pairs add up to the difference of what
 the two cost by the request (what a region buys beyond the reserved shared out by accelerator time);
 what ties hours together belongs to no pair.
+
+Most demands are served in one or two regions, so only regions that serve any of a demand are looked
+at.
 """
 
 from __future__ import annotations
@@ -25,66 +28,72 @@ from wattlas.model.table import Table
 from wattlas.placement.solution.expanded import PerFlow
 from wattlas.units import KG_PER_T
 
-CELLS = 100_000
-"""(hour, class, metro, region) in one go: what a cache holds. Larger pieces take more memory and
-more time, smaller ones pay more for each call."""
+FLOWS = 100_000
+"""Flows of both policies that are looked at in one go, so that memory does not grow with the hours.
+"""
 NOISE = 1e-9
 """Part of a demand below which what differs is the solver's tolerance, and no move."""
 
 PAID = ("energy_usd", "on_demand_usd", "egress_usd")
 """What a request that is served costs, by the components of the account."""
+SUMS = ("requests", "hours", "usd", "kg", "mwh")
 
 
 @dataclass(frozen=True)
-class _Served:
-    """Sums by (hour, class, metro, region), the last region being none."""
+class Matched:
+    """What changes between two policies, by class, region before and region after: (K, R + 1,
+    R + 1), the last region being none.
 
+    `requests`, the `hours` in which there are any, `usd` and `kg` that they save, `mwh` of the
+    plan; on the diagonal what stays. `served` (K, R + 1) are the requests of the first policy.
+    """
+
+    scenario: Scenario
+    served: np.ndarray
     requests: np.ndarray
+    hours: np.ndarray
     usd: np.ndarray
     kg: np.ndarray
     mwh: np.ndarray
 
-
-class _Reader:
-    """Adds flows up by stretches of hours."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.per_flow = PerFlow(scenario, (*PAID, "carbon_kg", "it_mwh"))
-
-    def between(self, flows: Flows, low: int, high: int) -> _Served:
-        """Hours `low` to `high` of flows that are in the order of their hours."""
-        i, k, r = self.scenario.shape[:3]
-        first, last = np.searchsorted(flows.hour, (low, high))
-        piece = flows.where(slice(int(first), int(last)))
-        unit = self.per_flow(piece)
-        where = np.where(piece.served, piece.region, r)
-        cell = ((piece.hour.astype(np.int64) - low) * k + piece.klass) * i + piece.metro
-        cell = cell * (r + 1) + where
-        shape = (high - low, k, i, r + 1)
-
-        def grid(weight: np.ndarray) -> np.ndarray:
-            sums = np.bincount(cell, weight, int(np.prod(shape))).reshape(shape)
-            return sums.astype(float, copy=False)  # where there is no flow they are integers
-
-        return _Served(
-            requests=grid(unit["requests"]),
-            usd=grid(self._usd(piece, unit)),
-            kg=grid(unit["carbon_kg"]),
-            mwh=grid(unit["it_mwh"]),
-        )
-
-    def _usd(self, flows: Flows, unit: dict[str, np.ndarray]) -> np.ndarray:
-        """Every component in USD, carbon at its price, and the price of what is not served."""
-        gamma = self.scenario.objective.carbon_price_usd_per_t
-        paid = sum(unit[name] for name in PAID)
-        source = flows.metro.astype(np.int64) * len(self.scenario.classes) + flows.klass
-        lost = np.nan_to_num(self.per_flow.instance.unserved_usd)[source]
-        unserved = np.where(flows.served, 0.0, unit["requests"] * lost)
-        return np.asarray(paid + gamma * unit["carbon_kg"] / KG_PER_T + unserved)
+    @property
+    def moved_mwh(self) -> np.ndarray:
+        """IT energy that the plan runs in another region than the first policy, MWh, (K, R, R)."""
+        moved = self.mwh[:, :-1, :-1].copy()
+        every = np.arange(moved.shape[1])
+        moved[:, every, every] = 0.0
+        return moved
 
 
-def changes(scenario: Scenario, before: Flows, after: Flows) -> Table:
+@dataclass(frozen=True)
+class _Cells:
+    """Sums over the (hour, class, metro, region) in which either policy serves any, sorted.
+
+    `demand` numbers the (hour, class, metro) of each; `hour`, `klass`, `region` are its parts.
+    """
+
+    demand: np.ndarray
+    hour: np.ndarray
+    klass: np.ndarray
+    region: np.ndarray
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+
+
+def matched(scenario: Scenario, before: Flows, after: Flows) -> Matched:
+    """What changes from one policy to another, in all hours."""
+    k, r = scenario.shape[1:3]
+    sums = {name: np.zeros((k, r + 1, r + 1)) for name in SUMS}
+    served = np.zeros((k, r + 1))
+    for cells, spans in _stretches(scenario, before, after):
+        at = cells.klass * (r + 1) + cells.region
+        served += np.bincount(at, cells.before["requests"], served.size).reshape(served.shape)
+        for name, part in _pairs(cells, spans, served.shape).items():
+            sums[name] += part
+    return Matched(scenario, served, **sums)
+
+
+def changes(found: Matched) -> Table:
     """One row per class and pair of regions between which requests move, or that saves something.
 
     `from_region` is where the baseline serves them, `to_region` where the plan does; equal where
@@ -93,75 +102,120 @@ def changes(scenario: Scenario, before: Flows, after: Flows) -> Table:
     unserved demand) and `saving_kg`. `requests_share` is of the class's requests that the baseline
     serves in `from_region`, `hours_share` of the hours of the window.
     """
-    k, r = scenario.shape[1:3]
-    sums = {name: np.zeros((k, r + 1, r + 1)) for name in ("requests", "hours", "usd", "kg", "mwh")}
-    served = np.zeros((k, r + 1))
-    for b, p, hours in _stretches(scenario, before, after):
-        served += b.requests.sum(axis=(0, 2))
-        for name, part in _matched(b, p, hours).items():
-            sums[name] += part
-    moved = sums["requests"] > NOISE * max(float(served.sum()), 1e-300)
-    moved &= ~np.eye(r + 1, dtype=bool) | (np.abs(sums["usd"]) > _tiny(sums["usd"]))
-    klass, origin, target = np.nonzero(moved)
+    scenario, served = found.scenario, found.served
+    moved = found.requests > NOISE * max(float(served.sum()), 1e-300)
+    moved &= ~np.eye(served.shape[1], dtype=bool) | (np.abs(found.usd) > _tiny(found.usd))
+    klass, origin, target = at = np.nonzero(moved)
     names = np.array([*(region.id for region in scenario.regions), "unserved"])
-    at = (klass, origin, target)
     return {
         "class": np.array([c.id for c in scenario.classes])[klass],
         "from_region": names[origin],
         "to_region": names[target],
-        "requests": sums["requests"][at],
-        "requests_share": sums["requests"][at] / served[klass, origin],
-        "hours_share": sums["hours"][at] / scenario.hours.hours.sum(),
-        "it_mwh": sums["mwh"][at],
-        "saving_usd": sums["usd"][at],
-        "saving_kg": sums["kg"][at],
+        "requests": found.requests[at],
+        "requests_share": found.requests[at] / served[klass, origin],
+        "hours_share": found.hours[at] / scenario.hours.hours.sum(),
+        "it_mwh": found.mwh[at],
+        "saving_usd": found.usd[at],
+        "saving_kg": found.kg[at],
     }
 
 
 def _stretches(
     scenario: Scenario, before: Flows, after: Flows
-) -> Iterator[tuple[_Served, _Served, np.ndarray]]:
-    """Both policies' sums over a stretch of hours, and what each hour stands for."""
-    i, k, r = scenario.shape[:3]
-    read, before, after = _Reader(scenario), _in_order(before), _in_order(after)
-    size = max(CELLS // (i * k * (r + 1)), 1)
-    for low in range(0, scenario.hours.count, size):
-        high = min(low + size, scenario.hours.count)
-        spans = scenario.hours.hours[low:high]
-        yield read.between(before, low, high), read.between(after, low, high), spans
+) -> Iterator[tuple[_Cells, np.ndarray]]:
+    """Both policies' cells over a stretch of hours, and what each hour stands for."""
+    per_flow = PerFlow(scenario, (*PAID, "carbon_kg", "it_mwh"))
+    before, after = _in_order(before), _in_order(after)
+    count, hours = len(before.hour) + len(after.hour), scenario.hours.count
+    size = max(hours * FLOWS // max(count, 1), 1)
+    for low in range(0, hours, size):
+        edges = (low, low + size)
+        pieces = [
+            flows.where(slice(*np.searchsorted(flows.hour, edges))) for flows in (before, after)
+        ]
+        yield _cells(per_flow, *pieces), scenario.hours.hours
 
 
-def _matched(b: _Served, p: _Served, hours: np.ndarray) -> dict[str, np.ndarray]:
-    """Sums of x_ab and of what it saves, (K, R + 1, R + 1); `hours` in which there is any."""
-    whole = b.requests.sum(axis=3, keepdims=True)
-    surplus, lack = (np.maximum(b.requests - p.requests, 0), np.maximum(p.requests - b.requests, 0))
-    for side in (surplus, lack):
-        side[side <= NOISE * whole] = 0.0
-    total = surplus.sum(axis=3, keepdims=True)
-    ratio = np.divide(surplus, total, out=np.zeros_like(surplus), where=total > 0)
-    # The sum over metros of an outer product is a product of matrices, one for each hour and class.
-    by_hour = np.matmul(np.swapaxes(ratio, 2, 3), lack)
-    unchanged = np.minimum(b.requests, p.requests)
-    out = {
-        "requests": by_hour.sum(axis=0),
-        "hours": np.einsum("hkab,h->kab", by_hour > 0, hours),
-        "mwh": _pairs(ratio, lack * _mean(p.mwh, p.requests)),
+def _cells(per_flow: PerFlow, before: Flows, after: Flows) -> _Cells:
+    """The flows of both policies added up where either serves any."""
+    i, k, r = per_flow.instance.scenario.shape[:3]
+    keys, at = np.unique(
+        np.concatenate([_cell(flows, i, k, r) for flows in (before, after)]), return_inverse=True
+    )
+    number, region = np.divmod(keys, r + 1)
+    first = np.append(True, number[1:] != number[:-1])[: len(number)]
+    hour, rest = np.divmod(number, k * i)
+    own = np.split(at, [len(before.hour)])
+    count = len(keys)
+
+    def summed(where: np.ndarray, units: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        # Without flows the sums are integers.
+        return {n: np.bincount(where, each, count).astype(float) for n, each in units.items()}
+
+    sides = [summed(n, _units(per_flow, f)) for n, f in zip(own, (before, after), strict=True)]
+    return _Cells(np.cumsum(first) - 1, hour, rest // i, region, *sides)
+
+
+def _cell(flows: Flows, i: int, k: int, r: int) -> np.ndarray:
+    """A number for the (hour, class, metro, region) of each flow."""
+    number = (flows.hour.astype(np.int64) * k + flows.klass) * i + flows.metro
+    return np.asarray(number * (r + 1) + np.where(flows.served, flows.region, r))
+
+
+def _units(per_flow: PerFlow, flows: Flows) -> dict[str, np.ndarray]:
+    """What each flow comes to: requests, USD (carbon at its price, and the price of what is not
+    served), kg, MWh."""
+    unit, scenario = per_flow(flows), per_flow.instance.scenario
+    gamma = scenario.objective.carbon_price_usd_per_t
+    paid = sum(unit[name] for name in PAID)
+    source = flows.metro.astype(np.int64) * len(scenario.classes) + flows.klass
+    lost = np.nan_to_num(per_flow.instance.unserved_usd)[source]
+    unserved = np.where(flows.served, 0.0, unit["requests"] * lost)
+    return {
+        "requests": unit["requests"],
+        "usd": np.asarray(paid + gamma * unit["carbon_kg"] / KG_PER_T + unserved),
+        "kg": unit["carbon_kg"],
+        "mwh": unit["it_mwh"],
     }
-    stays = {"requests": unchanged, "mwh": unchanged * _mean(p.mwh, p.requests)}
-    for name in ("usd", "kg"):
-        paid = _mean(getattr(b, name), b.requests)
-        pays = _mean(getattr(p, name), p.requests)
-        out[name] = _pairs(ratio * paid, lack) - _pairs(ratio, lack * pays)
-        stays[name] = unchanged * (paid - pays)
-    for name, values in stays.items():
-        diagonal = np.einsum("hkir->kr", values)
-        out[name] = out[name] + diagonal[:, :, None] * np.eye(diagonal.shape[1])
-    return out
 
 
-def _pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Σ over hours and metros of a[h, k, i, r] · b[h, k, i, q]; (K, R, Q)."""
-    return np.asarray(np.matmul(np.swapaxes(a, 2, 3), b).sum(axis=0))
+def _pairs(cells: _Cells, spans: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Sums of x_ab and of what it saves, (K, R + 1, R + 1); the hours in which there is any."""
+    b, p = cells.before["requests"], cells.after["requests"]
+    count = int(cells.demand[-1]) + 1 if len(b) else 0
+    noise = NOISE * np.bincount(cells.demand, b, count)[cells.demand]
+    surplus, lack = np.maximum(b - p, 0.0), np.maximum(p - b, 0.0)
+    origin, target = np.flatnonzero(surplus > noise), np.flatnonzero(lack > noise)
+    total = np.bincount(cells.demand[origin], surplus[origin], count)
+    # Every origin of a demand with every target of it.
+    targets = np.bincount(cells.demand[target], minlength=count)
+    of_origin = targets[cells.demand[origin]]
+    left = np.repeat(origin, of_origin)
+    nth = np.arange(len(left)) - np.repeat(np.cumsum(of_origin) - of_origin, of_origin)
+    right = target[(np.cumsum(targets) - targets)[cells.demand[left]] + nth]
+    moved = surplus[left] / total[cells.demand[left]] * lack[right]
+    stays = np.arange(len(b))
+    left, right = np.append(left, stays), np.append(right, stays)
+    moved = np.append(moved, np.minimum(b, p))
+
+    whole = (shape[0], shape[1], shape[1])
+    at = np.ravel_multi_index((cells.klass[left], cells.region[left], cells.region[right]), whole)
+
+    def summed(weight: np.ndarray) -> np.ndarray:
+        return np.bincount(at, weight, int(np.prod(whole))).reshape(whole).astype(float)
+
+    paid = {name: _mean(cells.before[name], b) for name in ("usd", "kg")}
+    pays = {name: _mean(cells.after[name], p) for name in ("usd", "kg", "mwh")}
+    saved = {name: summed(moved * (paid[name][left] - pays[name][right])) for name in paid}
+    on = (moved > 0) & (left != right)
+    some = np.unique(cells.hour[left[on]] * np.prod(whole) + at[on])
+    hours = np.bincount(some % np.prod(whole), spans[some // np.prod(whole)], int(np.prod(whole)))
+    return {
+        "requests": summed(moved),
+        "hours": hours.reshape(whole).astype(float),
+        "mwh": summed(moved * pays["mwh"][right]),
+        **saved,
+    }
 
 
 def _mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:

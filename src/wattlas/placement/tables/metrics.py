@@ -26,6 +26,7 @@ from wattlas.placement.explain import conflict
 from wattlas.placement.problem.instance import Instance, accelerators, build_instance
 from wattlas.placement.solution.account import Account
 from wattlas.placement.solution.expanded import PerFlow, slices
+from wattlas.placement.tables.changes import Matched, matched
 from wattlas.placement.window.limits import nearest_available
 
 REGIONAL_MS = 30.0
@@ -34,19 +35,14 @@ HVDC_LOSS_PER_1000_KM = 0.03
 SAME_SERVED = 1e-6
 """Share of the requests up to which two placements serve as many: more of it is no like for like.
 """
-CELLS = 100_000
-"""Steps · metros · classes · regions that are compared in one go: what a cache holds. Half and
-twice as many take a quarter longer, 2 million twice as long."""
 
 
-def relocatable(
-    instance: Instance, best: Plan, base: Plan, moved: np.ndarray | None = None
-) -> Table:
+def relocatable(instance: Instance, best: Plan, base: Plan, found: Matched) -> Table:
     """Energy of each class that could leave its baseline region and that does, MWh.
 
     Technical: at least one open region is not the baseline region. Economic: the plan runs it away
     from the baseline region. Overflow: the baseline policy `base` does. Moved: the plan runs it
-    elsewhere than the baseline policy does; `moved` is what `moved_mwh` found, where it is known.
+    elsewhere than the baseline policy does: `found` are the changes from `base` to `best`.
     """
     scenario, region = instance.scenario, instance.baseline.region
     elsewhere = _open_elsewhere(instance, region)
@@ -58,7 +54,7 @@ def relocatable(
         economic += np.bincount(flows.klass, energy * _away(flows, region), count)
     for flows, energy in with_energy(base):
         overflow += np.bincount(flows.klass, energy * _away(flows, region), count)
-    pairs = moved_mwh(best, base) if moved is None else moved
+    pairs = found.moved_mwh
     return {
         "class": [k.id for k in scenario.classes],
         "it_mwh": total,
@@ -76,48 +72,6 @@ def _away(flows: Flows, region: np.ndarray) -> np.ndarray:
     """Whether each flow runs in another region than its baseline region."""
     away: np.ndarray = flows.served & (flows.region != region[flows.metro, flows.klass])
     return away
-
-
-def moved_mwh(best: Plan, base: Plan) -> np.ndarray:
-    """IT energy that the plan runs elsewhere than the baseline policy; MWh.
-
-    (K, R, R) by class, region that the baseline policy uses and region of the plan. In an hour a
-    region of the plan takes what it has beyond the baseline policy from the regions that have less,
-    in proportion to how much less; so nothing moves where both run the same.
-    """
-    scenario, (_, classes, regions) = best.scenario, best.scenario.shape[:3]
-    moved = np.zeros((classes, regions, regions))
-    steps = max(1, CELLS // max(1, int(np.prod(scenario.shape[:3]))))
-    plan_of = _by_stretch(best, steps)
-    for (new, energy), (old, _) in zip(plan_of, _by_stretch(base, steps), strict=True):
-        more, less = np.maximum(new - old, 0.0), np.maximum(old - new, 0.0)
-        per_request = np.divide(energy, new, out=np.zeros(energy.shape), where=new > 0)
-        share = less / _or_one(less.sum(axis=-1, keepdims=True))
-        # The last region is going unserved: what comes from there or goes there has not moved.
-        origin, target = share[..., :-1], (more * per_request)[..., :-1]
-        moved += np.matmul(origin.transpose(1, 2, 0), target.transpose(1, 0, 2))
-    return moved
-
-
-def _by_stretch(placed: Plan, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(Requests, IT MWh) of each stretch of steps, (steps · metros, K, R + 1), unserved last."""
-    flows, scenario = flows_of(placed), placed.scenario
-    metros, classes, regions, _, hours = scenario.shape
-    order = np.argsort(flows.hour, kind="stable")
-    per_flow = PerFlow(scenario)
-    for low in range(0, hours, steps):
-        high = min(low + steps, hours)
-        edge = np.searchsorted(flows.hour, [low, high], sorter=order)
-        part = flows.where(order[edge[0] : edge[1]])
-        shape = ((high - low) * metros, classes, regions + 1)
-        row = (part.hour.astype(np.int64) - low) * metros + part.metro
-        cell = (row * classes + part.klass) * (regions + 1) + part.region % (regions + 1)
-        requests = part.requests_per_h * scenario.hours.hours[part.hour]
-        size = int(np.prod(shape))
-        yield (
-            np.bincount(cell, requests, size).reshape(shape),
-            np.bincount(cell, per_flow.it_mwh(part), size).reshape(shape),
-        )
 
 
 def layers(instance: Instance, best: Plan, base: Plan) -> Table:
@@ -330,6 +284,11 @@ def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
     per_flow = PerFlow(best.scenario)
     for flows in slices(flows_of(best)):
         yield flows, per_flow.it_mwh(flows)
+
+
+def changed(best: Plan, base: Plan) -> Matched:
+    """What changes from a baseline policy to a plan."""
+    return matched(best.scenario, flows_of(base), flows_of(best))
 
 
 def flows_of(best: Plan) -> Flows:

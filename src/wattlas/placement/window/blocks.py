@@ -8,6 +8,7 @@ of any length begin at the same hours and find the same placement.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,10 +32,23 @@ WEEKS = 4
 T = TypeVar("T")
 S = TypeVar("S")
 
+_this_thread = threading.local()
+
 
 def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-    """`work` of every item, in order, a few at a time; the first error ends it."""
-    with ThreadPoolExecutor(THREADS) as pool:
+    """`work` of every item, in order, a few at a time; the first error ends it.
+
+    Inside of such work it is one after the other: more threads than cores would only hold more
+    memory at a time.
+    """
+
+    def begin() -> None:
+        _this_thread.works = True
+
+    if getattr(_this_thread, "works", False):
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(THREADS, initializer=begin) as pool:
         yield from pool.map(work, items)
 
 

@@ -30,7 +30,7 @@ def breakeven(findings: Findings) -> Table | None:
         return None
     from wattlas.studies.moves import breakevens, moves_of
 
-    moves = moves_of(findings.plan, findings.baseline, findings.moved_mwh)
+    moves = moves_of(findings.plan, findings.changed)
     rows: list[dict[str, Any]] = []
     for move, roots in breakevens(findings.scenario, moves).roots.items():
         for root in roots:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 )
 def changes(findings: Findings) -> Table:
     """Each class's requests by the region that serves them under the baseline and in the plan."""
-    from wattlas.placement.tables.changes import changes as changed
-    from wattlas.placement.tables.metrics import flows_of
+    from wattlas.placement.tables.changes import changes as table_of
 
-    findings.tell("changes", 0.0)
-    before, after = flows_of(findings.baseline), flows_of(findings.plan)
-    return changed(findings.scenario, before, after)
+    return table_of(findings.changed)

@@ -32,7 +32,7 @@ def relocatable(findings: Findings) -> Table:
     from wattlas.placement.tables import metrics
 
     return metrics.relocatable(
-        findings.instance, findings.plan, findings.baseline, findings.moved_mwh
+        findings.instance, findings.plan, findings.baseline, findings.changed
     )
 
 
