@@ -100,6 +100,12 @@ class Basis:
     def __getitem__(self, item: slice) -> Basis:
         return Basis(self.keys[item], self.basics[item])
 
+    def with_hours(self, hours: np.ndarray, others: Basis) -> Basis:
+        """The same with the bases of some hours, a mask (N,), taken from others in their order."""
+        keys, basics = self.keys.copy(), self.basics.copy()
+        keys[hours], basics[hours] = others.keys, others.basics
+        return Basis(keys, basics)
+
     @staticmethod
     def empty(hours: int, sources: int, rows: int) -> Basis:
         """Room for the bases of some hours."""

@@ -27,7 +27,7 @@ Hours = NDArray[np.int64]
 _BLOCK = 256
 """Hours per call of the kernel: long enough to hide the call, short enough to bound memory. Half
 and twice take the same time within the noise (0.6 to 0.8 ms an hour of L)."""
-MAX_PIVOTS = 50_000
+MAX_PIVOTS = 5_000
 """Of one hour; then it goes to another solver. An hour of L takes about 110 pivots with one point,
 400 with three."""
 

@@ -11,7 +11,7 @@ from wattlas.model.plan import SolveInfo
 from wattlas.placement.constraints.base import EngineRows
 from wattlas.placement.constraints.registry import by_name
 from wattlas.placement.engine import OPTIMAL, Basis, HourlyProgram, HourlySolution
-from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
+from wattlas.placement.hour.protocol import HourProblem, Solution, join_steps, no_duals
 from wattlas.placement.hour.surplus import Surplus
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
@@ -126,16 +126,35 @@ class Engine:
         answer = solve_program(
             narrow, steps, start=start, threads=threads, keep_bases=memory is not None
         )
+        unsolved = answer.status != OPTIMAL
+        parts, basis = [_solution(problem, places, answer, steps, point_of)], answer.basis
+        if start is not None and unsolved.any():
+            # A basis of another program may be so far away that the pivots run out.
+            cold = solve_program(narrow, steps[unsolved], keep_bases=True)
+            parts.append(_solution(problem, places, cold, steps[unsolved], point_of))
+            if memory is not None:
+                basis = basis.with_hours(unsolved, cold.basis)
         if memory is not None:
-            memory[self.name] = Bases(steps, answer.basis, point_of)
-        unsolved = steps[answer.status != OPTIMAL]
-        solved = len(steps) - len(unsolved)
-        return Solution(
-            source_flows(places.surplus.without(answer), steps, point_of),
-            places.duals(problem.instance, answer, steps),
-            left=unsolved,
-            info=SolveInfo(solver="", engine_hours=solved, programs=solved),
-        )
+            memory[self.name] = Bases(steps, basis, point_of)
+        return replace(join_steps(parts), left=parts[-1].left)
+
+
+def _solution(
+    problem: HourProblem,
+    places: Places,
+    answer: HourlySolution,
+    steps: np.ndarray,
+    point_of: np.ndarray,
+) -> Solution:
+    """What the engine found in some steps; those that it did not finish are `left`."""
+    unsolved = steps[answer.status != OPTIMAL]
+    solved = len(steps) - len(unsolved)
+    return Solution(
+        source_flows(places.surplus.without(answer), steps, point_of),
+        places.duals(problem.instance, answer, steps),
+        left=unsolved,
+        info=SolveInfo(solver="", engine_hours=solved, programs=solved),
+    )
 
 
 def _has_form(part: EngineRows | None, rows: HourlyRows, steps: np.ndarray) -> bool:

@@ -1,0 +1,1 @@
+"""How many accelerators, and where: fleets, and what they survive."""

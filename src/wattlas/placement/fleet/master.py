@@ -1,0 +1,129 @@
+"""The master program over linking variables: what has been learnt of a convex function of them.
+
+    min  c·y + Σ_g θ_g      lower ≤ y ≤ upper,   θ_g ≥ v + m·(y − y₀)  for every cut of group g,
+                            s + σ·(y − y₀) ≤ 0  for every cut of what is not possible
+
+It knows nothing of hours. A function that is the sum of many is learnt faster the more of them have
+cuts of their own, and the program grows with them: the caller chooses the groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wattlas.placement.hour import highs
+
+LARGEST = 1000.0
+"""The largest variable and the largest cost are of this order: HiGHS's tolerances are absolute."""
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """The master's optimum: `y`, and `bound`, below which the function nowhere lies.
+
+    `bound` is computed from the duals alone, so that no tolerance of the solver makes it too high.
+    `reduced` (Y,) is what it proves of one more of each variable: below 0 it saves.
+    """
+
+    y: np.ndarray
+    bound: float
+    reduced: np.ndarray
+
+
+class CutMaster:
+    """The cuts so far, hot from one to the next.
+
+    `cost` (Y,) per unit of each variable; `lower` and `upper` (Y,) are finite; `floor` (G,) is
+    below each group's function everywhere.
+    """
+
+    def __init__(
+        self, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray, floor: np.ndarray
+    ) -> None:
+        self.cost, self.lower, self.upper, self.floor = cost, lower, upper, floor
+        count, groups = len(cost), len(floor)
+        self.unit = max(float(np.abs(upper).max(initial=0.0)), 1e-9) / LARGEST
+        money = float(np.abs(cost) @ np.maximum(np.abs(upper), np.abs(lower)))
+        self.scale = LARGEST / max(money, float(np.abs(floor).sum()), 1e-300)
+        self.cuts: list[_Cuts] = []
+        self.solver: Any = highs.new_solver()
+        self.solver.addVars(count, lower / self.unit, upper / self.unit)
+        self.solver.addVars(groups, floor * self.scale, np.full(groups, np.inf))
+        every = np.arange(count + groups, dtype=np.int32)
+        prices = np.concatenate([cost * self.unit * self.scale, np.ones(groups)])
+        self.solver.changeColsCost(len(every), every, prices)
+
+    def learn(self, group: np.ndarray, value: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
+        """Cuts at `y`: groups (n,), their values (n,) and slopes (n, Y) there."""
+        self._add(_Cuts(group, value - slope @ y, slope, np.full(len(group), self.scale)))
+
+    def forbid(self, excess: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
+        """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y)."""
+        steepest = np.maximum(np.abs(slope).max(axis=1, initial=0.0), 1e-300)
+        none = np.full(len(excess), -1)
+        self._add(_Cuts(none, excess - slope @ y, slope, 1.0 / (self.unit * steepest)))
+
+    def _add(self, cuts: _Cuts) -> None:
+        """Rows  θ_g − slope·y ≥ constant, each times its size; without θ where the group is −1."""
+        rows, count = len(cuts.group), len(self.cost)
+        if not rows:
+            return
+        dense = np.zeros((rows, count + len(self.floor)))
+        dense[:, :count] = -cuts.slope * (cuts.size * self.unit)[:, None]
+        own = np.flatnonzero(cuts.group >= 0)
+        dense[own, count + cuts.group[own]] = 1.0
+        at, column = np.nonzero(dense)
+        start = np.searchsorted(at, np.arange(rows)).astype(np.int32)
+        self.solver.addRows(
+            rows, cuts.constant * cuts.size, np.full(rows, np.inf), len(at), start,
+            column.astype(np.int32), dense[at, column],
+        )  # fmt: skip
+        self.cuts.append(cuts)
+
+    def lowest(self) -> Lowest:
+        """Where the function is least by what is known, and the bound that this proves.
+
+        Raises SolverError where the cuts leave nothing possible, or HiGHS finds no answer.
+        """
+        answer = highs.run_safely(self.solver)
+        count = len(self.cost)
+        y = np.clip(answer.x[:count] * self.unit, self.lower, self.upper)
+        return Lowest(y, *self._bound(answer.dual))
+
+    def _bound(self, dual: np.ndarray) -> tuple[float, np.ndarray]:
+        """min over lower ≤ y ≤ upper of c·y + Σ_g (the weighted cuts of g): weak duality."""
+        price, constant = self.cost.copy(), 0.0
+        spare = np.ones(len(self.floor))
+        if self.cuts:
+            cuts = _Cuts.together(self.cuts)
+            weight = np.maximum(dual, 0.0) * cuts.size / self.scale
+            own = cuts.group >= 0
+            total = np.bincount(cuts.group[own], weight[own], len(spare))
+            weight[own] /= np.maximum(total, 1.0)[cuts.group[own]]
+            spare = np.maximum(1.0 - total, 0.0)
+            price, constant = price + weight @ cuts.slope, float(weight @ cuts.constant)
+        least = np.where(price > 0, self.lower, self.upper)
+        return float(price @ least + constant + spare @ self.floor), price
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    """Cuts as `group` (n,), `constant` (n,), `slope` (n, Y), and the size of their rows (n,)."""
+
+    group: np.ndarray
+    constant: np.ndarray
+    slope: np.ndarray
+    size: np.ndarray
+
+    @staticmethod
+    def together(parts: Sequence[_Cuts]) -> _Cuts:
+        return _Cuts(
+            np.concatenate([part.group for part in parts]),
+            np.concatenate([part.constant for part in parts]),
+            np.concatenate([part.slope for part in parts]),
+            np.concatenate([part.size for part in parts]),
+        )
