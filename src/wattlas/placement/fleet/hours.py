@@ -112,7 +112,8 @@ class FleetHours:
         short, short_slope = np.zeros(hours), np.zeros_like(slope)
         shed = _shed_hours(part, solution.flows)
         if len(shed):
-            short, short_slope = shortage(part, gpu, self.site, shed, self.short_memory)
+            found = shortage(part, self.site, shed, self.short_memory)
+            short, short_slope = found.short, found.slope
             again, raised = shed[short[shed] == 0], DEAR
             for _ in range(MOST_RAISES):
                 if not len(again):
@@ -170,9 +171,7 @@ def _dearest(instance: Instance, measure: Measure) -> np.ndarray:
     energy = np.where(instance.allowed, instance.energy_kwh[:, None, :], 0.0)
     per_kwh = np.abs(measure.per_kwh).max(axis=1, initial=0.0)[None, :, None]
     bought = instance.gpu_h[:, None, :] * measure.per_on_demand[None, :, None]
-    units = energy * per_kwh + np.where(
-        instance.allowed, np.abs(measure.per_request) + bought, 0.0
-    )
+    units = energy * per_kwh + np.where(instance.allowed, np.abs(measure.per_request) + bought, 0.0)
     most: np.ndarray = units.max(axis=(1, 2), initial=0.0)
     return np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12)
 
@@ -185,9 +184,7 @@ def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:
     return np.flatnonzero(shed > SHED * (lean @ instance.demand))
 
 
-def worth(
-    instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarray
-) -> np.ndarray:
+def worth(instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarray) -> np.ndarray:
     """Change of the hour's optimum per further reserved accelerator, ≤ 0, (R, T).
 
     Where the site is full, one more that is reserved is one fewer on demand: it saves that one's
@@ -195,37 +192,42 @@ def worth(
     """
     full = np.isfinite(site) & (instance.scenario.on_demand_gpu > 0)
     at_limit = full[:, None] & (instance.capacity + instance.surplus >= site[:, None])
-    slope: np.ndarray = np.where(
-        at_limit, np.maximum(dual, -measure.per_on_demand[:, None]), dual
-    )
+    slope: np.ndarray = np.where(at_limit, np.maximum(dual, -measure.per_on_demand[:, None]), dual)
     return slope
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """`short` (T,) GPU-h/h that cannot be served, and its `slope` (R, T) in K."""
+
+    short: np.ndarray
+    slope: np.ndarray
 
 
 def shortage(
     instance: Instance,
-    gpu: np.ndarray,
     site: np.ndarray,
     steps: np.ndarray,
     memory: dict[str, Any] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(GPU-h/h that cannot be served, its slope in K) of some steps, (T,) and (R, T).
+) -> Shortage:
+    """The least shortage of some steps with the accelerators that an instance has.
 
     Counted at the leanest operating point of each source; what may go unserved at a price is no
     shortage. Rounding is 0.
     """
-    lean = leanest(instance)
     must = np.isnan(instance.unserved_usd)
-    measure = replace(zero(instance), unit="GPU-h", per_unserved=np.where(must, lean, 0.0))
-    part = replace(instance, unserved_usd=measure.per_unserved)
-    solution = solve_hours(part, measure, None, steps, memory=memory)
-    hours = instance.demand.shape[1]
-    short, slope = np.zeros(hours), np.zeros((len(gpu), hours))
+    lean = leanest(instance) * must
+    measure = replace(zero(instance), unit="GPU-h", per_unserved=lean)
+    solution = solve_hours(priced_instance(instance, measure), measure, None, steps, memory=memory)
     flows = solution.flows
     out = ~flows.served
-    short += np.bincount(flows.hour[out], (lean * must)[flows.source[out]] * flows.value[out], hours)
+    short = np.bincount(
+        flows.hour[out], lean[flows.source[out]] * flows.value[out], instance.demand.shape[1]
+    )
+    slope = np.zeros(instance.capacity.shape)
     slope[:, steps] = worth(instance, measure, solution.duals["capacity"], site)[:, steps]
     size = SHORT * (lean @ instance.demand)
-    return np.where(short > size, short, 0.0), slope
+    return Shortage(np.where(short > size, short, 0.0), slope)
 
 
 def leanest(instance: Instance) -> np.ndarray:

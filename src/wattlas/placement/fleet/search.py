@@ -7,7 +7,7 @@ asked on the way from the best point so far to the master's (in-out separation, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,17 @@ class Separator(Protocol):
         What was learnt goes into the master as cuts.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several separators as one: the sum of their values."""
+
+    parts: Sequence[Separator]
+
+    def ask(self, y: np.ndarray, master: CutMaster) -> float:
+        """The sum, inf where any says that nothing is possible; the master learns from all."""
+        return float(sum(part.ask(y, master) for part in self.parts))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 from wattlas.errors import InfeasibleError
 from wattlas.placement.fleet.hours import FleetHours, leanest, shortage, with_fleet
 from wattlas.placement.fleet.master import CutMaster
-from wattlas.placement.fleet.search import Least, least
+from wattlas.placement.fleet.outage import Outages
+from wattlas.placement.fleet.search import Least, Together, least
 from wattlas.placement.fleet.terms import Terms, own_peaks
 from wattlas.placement.hour.dispatch import solve_hours
 
@@ -28,11 +29,17 @@ SAMPLED = 400
 
 
 def size_fleet(
-    terms: Terms, *, exact: float = EXACT, tick: Callable[[Least], None] = lambda _: None
+    terms: Terms,
+    *,
+    outages: Outages | None = None,
+    start: np.ndarray | None = None,
+    exact: float = EXACT,
+    tick: Callable[[Least], None] = lambda _: None,
 ) -> Least:
     """The fleet of least cost, to a relative gap: `y` (R,), usable accelerators.
 
-    Raises InfeasibleError where the bounds cannot serve the demand.
+    `outages` are sets of regions that it survives, `start` (R,) is a fleet to begin from. Raises
+    InfeasibleError where the bounds cannot serve the demand.
     """
     refuse_short(terms)
     instance, hours = terms.instance, terms.instance.demand.shape[1]
@@ -43,12 +50,18 @@ def size_fleet(
         return CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
 
     of_all = master(floor)
-    start = np.clip(own_peaks(terms), terms.lower, terms.upper)
-    if hours >= SAMPLED:
+    begin = np.clip(own_peaks(terms) if start is None else start, terms.lower, terms.upper)
+    survive = () if outages is None else (outages,)
+    if hours >= SAMPLED and start is None:
         steps, weight = sample(terms)
         part = replace(whole, steps=steps, weight=weight, whole=of_all)
-        start = least(part, master(weight * floor), start, exact=ROUGH, tick=tick).y
-    return least(whole, of_all, start, exact=exact, tick=tick)
+        roughly = Together((part, *survive))
+        begin = least(roughly, master(weight * floor), begin, exact=ROUGH, tick=tick).y
+    search = Together((whole, *survive))
+    found = least(search, of_all, begin, exact=exact, tick=tick)
+    while outages is not None and not outages.all_served(found.y, of_all):
+        found = least(search, of_all, found.y, exact=exact, tick=tick)
+    return found
 
 
 def sample(terms: Terms) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +105,7 @@ def refuse_short(terms: Terms) -> None:
     """InfeasibleError where even the most accelerators cannot serve an hour."""
     instance = terms.instance
     part = with_fleet(instance, terms.upper, terms.site)
-    short, _ = shortage(part, terms.upper, terms.site, np.arange(instance.demand.shape[1]))
+    short = shortage(part, terms.site, np.arange(instance.demand.shape[1])).short
     if not short.any():
         return
     worst = int(short.argmax())
@@ -103,5 +116,3 @@ def refuse_short(terms: Terms) -> None:
         "capacity_max or on_demand_gpu of the regions that the demand can reach, or relax its "
         "latency budget or residency."
     )
-
-
