@@ -19,6 +19,9 @@ LONGITUDE = Bounds(-180.0, 180.0, unknown=True, fix="Give degrees east.")
 """Places may have no coordinates (nan) where every round trip is stated."""
 PUE = Bounds(low=1.0, fix="PUE is facility energy / IT energy, not IT / facility.")
 ACCELERATORS = replace(NOT_NEGATIVE, free=True)
+UTILISATION = Bounds(
+    1e-3, 1.0, fix="Give the share of accelerator time that may be used, e.g. 0.8."
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,20 @@ class Region:
     """How many more accelerators can be had by the hour; inf where without end."""
     on_demand_usd_per_gpu_h: float = 0.0
     """What an hour of one of those costs, paid when it is used."""
+    reserved_gpu_min: float = 0.0
+    """A fleet keeps at least so many reserved accelerators here: what is there already."""
+    reserved_gpu_max: float = float("inf")
+    """A fleet reserves at most so many here."""
+    capacity_max: float = float("inf")
+    """What a fleet may have here in any hour, reserved and on demand together."""
+    power_max_kw: float = float("inf")
+    """Likewise as power at the meter, each accelerator at its hungriest operating point."""
+    utilisation_max: float = 1.0
+    """The share of a reserved accelerator's time that a fleet may count on."""
+    idle_w: float = 0.0
+    """What a reserved accelerator draws while it does nothing: part of what it draws at work."""
+    embodied_kg_per_gpu_year: float = 0.0
+    """Carbon of making a reserved accelerator, by the year that it is held."""
     queue_ms: float = 0.0
     """Mean time that a request waits here before it is served."""
     variants: frozenset[str] | None = None
@@ -119,8 +136,28 @@ class Region:
         yield from numbers(self, at, ACCELERATORS, "reserved_gpu", "on_demand_gpu")
         prices = ("reserved_usd_per_gpu_year", "on_demand_usd_per_gpu_h")
         yield from numbers(self, at, NOT_NEGATIVE, *prices, "queue_ms")
+        yield from self._fleet_problems(at)
         yield from series(self, at, "variants", str, optional=True)
         yield from _timezone(at, self.timezone)
+
+    def _fleet_problems(self, at: str) -> Iterator[Problem]:
+        """What a fleet is asked for here."""
+        kept = ("reserved_gpu_min", "idle_w", "embodied_kg_per_gpu_year")
+        most = ("reserved_gpu_max", "capacity_max", "power_max_kw")
+        unclear = [
+            *numbers(self, at, NOT_NEGATIVE, *kept),
+            *numbers(self, at, ACCELERATORS, *most),
+            *numbers(self, at, UTILISATION, "utilisation_max"),
+        ]
+        yield from unclear
+        if unclear:
+            return
+        for name in ("reserved_gpu_max", "capacity_max"):
+            if getattr(self, name) < self.reserved_gpu_min:
+                what = (
+                    f"is {getattr(self, name):g}, below reserved_gpu_min {self.reserved_gpu_min:g}"
+                )
+                yield Problem(f"{at}{name}", what, "Raise it, or lower reserved_gpu_min.")
 
 
 @lru_cache(maxsize=1024)

@@ -56,6 +56,22 @@ _RESERVED = (
 _YEAR = "What one of them costs a year, USD, used or not."
 _MORE = "How many more can be had by the hour, or `free`: no limit. None unless given."
 _HOUR = "What an hour of one of those costs, USD, paid when it is used."
+_KEPT = "A fleet keeps at least so many reserved accelerators here: what is there already."
+_RESERVED_MOST = "A fleet reserves at most so many accelerators here, or `free`."
+_SITE = "What a fleet may have here in any hour, reserved and on demand together, or `free`."
+_POWER = "Likewise as power at the meter, kW, or `free`."
+_UTILISATION = "The share of a reserved accelerator's time that a fleet may count on."
+_IDLE = "What a reserved accelerator draws while it does nothing, W: part of what it draws at work."
+_EMBODIED = "Carbon of making a reserved accelerator, kg, by the year that it is held."
+_FLEET = (
+    ColumnSchema("reserved_gpu_min", "number", _KEPT, lower=0),
+    ColumnSchema("reserved_gpu_max", "number", _RESERVED_MOST, lower=0, unlimited="free"),
+    ColumnSchema("capacity_max", "number", _SITE, lower=0, unlimited="free"),
+    ColumnSchema("power_max_kw", "number", _POWER, lower=0, unlimited="free"),
+    ColumnSchema("utilisation_max", "number", _UTILISATION, lower=0.001, upper=1),
+    ColumnSchema("idle_w", "number", _IDLE, lower=0),
+    ColumnSchema("embodied_kg_per_gpu_year", "number", _EMBODIED, lower=0),
+)
 REGIONS = TableSchema(
     "regions",
     ("region",),
@@ -75,6 +91,7 @@ REGIONS = TableSchema(
         ColumnSchema("on_demand_gpu", "number", _MORE, lower=0, unlimited="free"),
         ColumnSchema("on_demand_usd_per_gpu_h", "number", _HOUR, lower=0),
         ColumnSchema("cloud", "text", _PUBLIC),
+        *_FLEET,
         ColumnSchema("queue_ms", "number", "Mean wait of a request before it is served.", lower=0),
         ColumnSchema("variants", "list", "Model variants that run here; all unless given."),
     ),

@@ -232,5 +232,6 @@ def shortage(
 
 def leanest(instance: Instance) -> np.ndarray:
     """The least accelerator time of a request of each source, GPU-h, (S,); 0 where no place."""
-    least = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf).min(axis=(1, 2))
-    return np.where(np.isfinite(least), least, 0.0)
+    least = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf)
+    least = least.min(axis=(1, 2), initial=np.inf)
+    return np.asarray(np.where(np.isfinite(least), least, 0.0))

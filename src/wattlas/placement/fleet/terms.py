@@ -1,27 +1,37 @@
-"""What is asked of a fleet: prices and bounds of accelerators, and the hours that they must serve."""
+"""What is asked of a fleet: prices and bounds of accelerators, and the hours that they serve.
+
+    min  Σ_r f_r·K_r  +  Σ_t V_t(K)        lower ≤ K ≤ upper,   K_r + o_rt ≤ site_r
+
+in usable accelerators: of N that are held, utilisation_max · N count. What is held draws its idle
+power in every hour; a request then draws only what it adds to that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
-from wattlas.placement.constraints.registry import links
+from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
+from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.fleet.hours import leanest
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure, cost
-from wattlas.units import HOURS_PER_YEAR
+from wattlas.units import HOURS_PER_YEAR, KG_PER_T
+
+W_PER_KW = 1000.0
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The question of a fleet: min Σ rent·K + Σ_t V_t(K), lower ≤ K ≤ upper.
-
-    `rent_usd` (R,) is what a usable accelerator costs over the horizon; `site` (R,) what reserved
-    and on-demand accelerators may be together; all in usable accelerators, GPU-h per h.
+    """The question of a fleet, shapes (R,): `rent_usd`, of a usable accelerator over the horizon,
+    its idle power and carbon price included; `lower`, `upper` and `site`, usable accelerators;
+    `held` how many are held for each that is usable.
     """
 
     instance: Instance
@@ -30,45 +40,124 @@ class Terms:
     lower: np.ndarray
     upper: np.ndarray
     site: np.ndarray
+    held: np.ndarray
 
 
-def terms_of(scenario: Scenario, budget_ms: np.ndarray | None = None) -> Terms:
-    """The question of a scenario; what it has reserved is not looked at.
+def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
+    """The question of a scenario; what it has reserved is not looked at. `build` opens its places.
 
     Raises InputError for what no fleet answers.
     """
-    _check(scenario)
-    regions = scenario.regions
+    problems = list(_problems(scenario))
+    if problems:
+        raise InputError(problems)
     # Every region counts as one that has reserved accelerators, so that what is on demand is beyond
     # them; how many there are is what is asked.
-    open_scenario = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
-    instance = build_instance(open_scenario, budget_ms)
+    asked = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
+    instance = build(asked)
+    idle_kw = _of(scenario, "idle_w") / W_PER_KW
     instance = replace(
         instance,
-        surplus=np.repeat(open_scenario.on_demand_gpu[:, None], scenario.hours.count, axis=1),
+        surplus=np.repeat(asked.on_demand_gpu[:, None], scenario.hours.count, axis=1),
+        energy_kwh=_without_idle(instance, idle_kw),
     )
-    measure = cost(instance)
+    measure = _with_idle_on_demand(cost(instance), instance, idle_kw)
     alike = merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
-    horizon = float(scenario.hours.hours.sum()) / HOURS_PER_YEAR
-    rent = np.array([region.reserved_usd_per_gpu_year for region in regions]) * horizon
+    held = 1.0 / _of(scenario, "utilisation_max")
     useful = (instance.most_gpu_h.T @ instance.demand).max(axis=1, initial=0.0)
-    site = np.full(len(regions), np.inf)
-    upper = np.minimum(useful, site)
-    return Terms(instance, measure, rent, np.zeros(len(regions)), upper, site)
+    site = np.minimum(_of(scenario, "capacity_max"), _power_gpu(instance)) / held
+    most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
+    lower = _of(scenario, "reserved_gpu_min") / held
+    return Terms(
+        instance,
+        measure,
+        rent_usd(scenario) * held,
+        lower,
+        np.maximum(most, lower),
+        site,
+        held,
+    )
 
 
-def _check(scenario: Scenario) -> None:
-    problems = []
+def rent_usd(scenario: Scenario) -> np.ndarray:
+    """What a reserved accelerator costs over the horizon, USD, (R,): its rent, its idle power at
+    the meter, and at the scenario's carbon price the carbon of both its power and its making.
+    """
+    hours = scenario.hours.hours
+    share = float(hours.sum()) / HOURS_PER_YEAR
+    idle_kw = _of(scenario, "idle_w") / W_PER_KW
+    pue = scenario.pue[:, None]
+    power = energy_usd_per_kwh(pue, scenario.price_usd_per_mwh) @ hours * idle_kw
+    usd = _of(scenario, "reserved_usd_per_gpu_year") * share + power
+    price = scenario.objective.carbon_price_usd_per_t
+    return np.asarray(usd + price * carbon_t(scenario))
+
+
+def carbon_t(scenario: Scenario) -> np.ndarray:
+    """Carbon of a reserved accelerator over the horizon, t, (R,): idle power, and making it."""
+    hours = scenario.hours.hours
+    share = float(hours.sum()) / HOURS_PER_YEAR
+    idle_kw = _of(scenario, "idle_w") / W_PER_KW
+    power = carbon_t_per_kwh(scenario.pue[:, None], scenario.deciding_g_per_kwh) @ hours * idle_kw
+    return np.asarray(power + _of(scenario, "embodied_kg_per_gpu_year") * share / KG_PER_T)
+
+
+def _of(scenario: Scenario, name: str) -> np.ndarray:
+    return np.array([getattr(region, name) for region in scenario.regions], dtype=float)
+
+
+def _without_idle(instance: Instance, idle_kw: np.ndarray) -> np.ndarray:
+    """Energy of a request beyond what its accelerator draws anyway, kWh, (S, O)."""
+    own_kw = float(idle_kw[0])
+    rest: np.ndarray = instance.energy_kwh - own_kw * instance.gpu_h
+    used = instance.allowed.any(axis=1)
+    if (idle_kw != own_kw).any():
+        what, fix = "differs between regions", "Give one figure: accelerators are of one kind."
+    elif (rest[used] < 0).any():
+        what = "is more than an operating point draws at work"
+        fix = "Give what an accelerator draws while it does nothing."
+    else:
+        return np.maximum(rest, 0.0)
+    raise InputError([Problem("regions.*.idle_w", what, fix)])
+
+
+def _with_idle_on_demand(measure: Measure, instance: Instance, idle_kw: np.ndarray) -> Measure:
+    """On-demand accelerators draw their idle power, too, while they are used: at the mean price."""
+    if not idle_kw.any():
+        return measure
+    hours = instance.hours
+    mean = measure.per_kwh @ hours / float(hours.sum())
+    return replace(measure, per_on_demand=measure.per_on_demand + np.maximum(mean, 0.0) * idle_kw)
+
+
+def _power_gpu(instance: Instance) -> np.ndarray:
+    """How many accelerators a region's power feeds, each at its hungriest operating point, (R,)."""
+    scenario = instance.scenario
+    kw = scenario.it_kwh / np.maximum(scenario.gpu_h, 1e-300)
+    used = np.zeros(kw.shape, dtype=bool)
+    np.logical_or.at(used, instance.klass, instance.allowed.any(axis=1))
+    hungriest = float(np.where(used, kw, 0.0).max(initial=0.0))
+    limit = _of(scenario, "power_max_kw")
+    if hungriest == 0.0:
+        return np.full(len(limit), np.inf)
+    return np.asarray(limit / (scenario.pue * hungriest))
+
+
+def _problems(scenario: Scenario) -> Iterator[Problem]:
     if links(scenario):
-        problems.append(Problem("frictions", "tie the hours of a fleet together",
-                                "Leave switching costs out of the question of the fleet."))  # fmt: skip
+        fix = "Ask for the fleet without switching costs, then plan at that fleet with them."
+        yield Problem("frictions", "tie the hours together, and a fleet is sized by the hour", fix)
+    elif coupling(scenario) is not None:
+        fix = "Give a carbon price instead, then plan at that fleet under the limit."
+        yield Problem("objective", "limits a sum over many hours, which a fleet does not take", fix)
+    if scenario.objective.minimise is not Minimise.COST:
+        fix = "Give objective.carbon_price_usd_per_t instead: a high one weighs carbon alone."
+        yield Problem("objective.minimise", "is carbon, and a fleet is of least cost", fix)
     if not any(region.reserved_usd_per_gpu_year > 0 for region in scenario.regions):
-        problems.append(Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region",
-                                "Say what a reserved accelerator costs a year."))  # fmt: skip
-    if problems:
-        raise InputError(problems)
+        fix = "Say what a reserved accelerator costs a year, USD."
+        yield Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region", fix)
 
 
 def own_peaks(terms: Terms) -> np.ndarray:
@@ -86,9 +175,12 @@ def own_peaks(terms: Terms) -> np.ndarray:
     return peaks
 
 
-def peak_of_sum(instance: Instance) -> float:
-    """No fleet that serves everything from reserved accelerators has fewer: the largest hour's
-    demand at each source's leanest operating point.
+def peak_of_sum(terms: Terms) -> float:
+    """No fleet that serves everything from reserved accelerators has fewer usable ones: the largest
+    hour's demand, at each source's leanest operating point. nan where it is no bound: where
+    demand may go unserved at a price or to accelerators on demand.
     """
-    must = np.isnan(instance.unserved_usd)
-    return float(((leanest(instance) * must) @ instance.demand).max(initial=0.0))
+    instance = terms.instance
+    if instance.surplus.any() or not np.isnan(instance.unserved_usd).all():
+        return float("nan")
+    return float((leanest(instance) @ instance.demand).max(initial=0.0))

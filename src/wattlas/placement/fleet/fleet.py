@@ -1,0 +1,142 @@
+"""`fleet`: a scenario in, how many accelerators each region should hold out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+from wattlas.model.fleet import Fleet, FleetCost, Outage
+from wattlas.model.plan import SolveInfo, Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.hours import FleetHours, leanest
+from wattlas.placement.fleet.outage import Outages, outages
+from wattlas.placement.fleet.search import Least
+from wattlas.placement.fleet.size import EXACT, size_fleet
+from wattlas.placement.fleet.terms import Terms, own_peaks, peak_of_sum, terms_of
+from wattlas.placement.hour import highs
+from wattlas.units import HOURS_PER_YEAR
+
+ROUNDING = 1e-8
+"""A fleet is held so much larger than the search found it, so that no hour is short by rounding."""
+
+
+def fleet(
+    scenario: Scenario,
+    *,
+    survive: Sequence[Sequence[str]] = (),
+    outage_on_demand_gpu: float = np.inf,
+    exact: float = EXACT,
+    progress: Callable[[Least], None] = lambda _: None,
+) -> Fleet:
+    """How many accelerators to reserve in each region so that all demand is served at least cost.
+
+    Accelerators cost their `reserved_usd_per_gpu_year` whether used or not; those on demand may
+    take the peaks. `survive` are sets of region ids, any one of which may be lost in any hour;
+    `outage_on_demand_gpu` limits what a region can buy by the hour meanwhile. Ends at a relative
+    gap of `exact`. Raises InputError for what a fleet does not take, InfeasibleError where its
+    bounds cannot serve the demand. Program: section 14 of docs/fleet.md.
+    """
+    began = time.perf_counter()
+    terms = terms_of(scenario)
+    lost = _outages(terms, survive, outage_on_demand_gpu)
+    nominal = size_fleet(terms, exact=exact, tick=progress)
+    found = nominal
+    if lost is not None:
+        found = size_fleet(terms, outages=lost, start=nominal.y, exact=exact, tick=progress)
+    hours = _hours(terms)
+    gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
+    best = _cost(terms, hours, gpu)
+    return Fleet(
+        status=Status.OPTIMAL if found.gap(abs(found.value)) <= exact else Status.LIMIT,
+        scenario=_with_fleet(scenario, terms, gpu),
+        optimal=best,
+        bound_usd=found.bound,
+        own_peaks=_cost(terms, hours, own_peaks(terms)),
+        given=_given(scenario, terms, hours),
+        whole=_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        least_count=peak_of_sum(terms) * float(terms.held.min()),
+        saved_by_one_usd=(terms.rent_usd - found.reduced) / terms.held,
+        info=SolveInfo(
+            solver=highs.version(),
+            seconds=time.perf_counter() - began,
+            programs=nominal.rounds + (found.rounds if lost is not None else 0),
+            gap=max(found.gap(abs(found.value)), 0.0),
+        ),
+        survives=() if lost is None else _told(terms, lost),
+        nominal=None if lost is None else _cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
+    )
+
+
+def _with_fleet(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
+    """The scenario with usable accelerators (R,) reserved, each at the rent of those held for it.
+
+    Idle power is part of what they cost a year.
+    """
+    year = HOURS_PER_YEAR / float(scenario.hours.hours.sum())
+    regions = tuple(
+        replace(region, reserved_usd_per_gpu_year=float(usd))
+        for region, usd in zip(scenario.regions, terms.rent_usd * year, strict=True)
+    )
+    usable = np.repeat(gpu[:, None], scenario.hours.count, axis=1)
+    return replace(scenario, regions=regions, reserved_gpu=usable)
+
+
+def _hours(terms: Terms) -> FleetHours:
+    """All hours, to ask what a fleet costs."""
+    count = terms.instance.demand.shape[1]
+    every = np.arange(count)
+    return FleetHours(terms.instance, terms.measure, terms.site, every, every, np.zeros(count))
+
+
+def _cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
+    """What usable accelerators (R,) cost over all hours; nan where one is short."""
+    sized = hours.at(gpu)
+    variable = float("nan") if sized.short.any() else float(sized.value.sum())
+    return FleetCost(gpu * terms.held, float(terms.rent_usd @ gpu), variable)
+
+
+def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | None:
+    """The scenario's own fleet, where it is one number for each region."""
+    reserved = scenario.reserved_gpu
+    if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
+        return None
+    return _cost(terms, hours, reserved[:, 0] / terms.held)
+
+
+def _outages(
+    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
+) -> Outages | None:
+    """The lost sets. Raises InputError for regions that there are not."""
+    ids = [region.id for region in terms.instance.scenario.regions]
+    unknown = sorted({name for names in survive for name in names} - set(ids))
+    problems = [
+        Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
+        for name in unknown
+    ]
+    if not on_demand_gpu >= 0:
+        problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
+    if problems:
+        raise InputError(problems)
+    if not survive:
+        return None
+    sets = [[ids.index(name) for name in names] for names in survive]
+    limit = np.full(len(ids), on_demand_gpu)
+    return outages(terms.instance, sets, terms.site, limit)
+
+
+def _told(terms: Terms, lost: Outages) -> tuple[Outage, ...]:
+    """What each outage leaves that no fleet covers."""
+    instance = terms.instance
+    ids = [region.id for region in instance.scenario.regions]
+    whole = float(leanest(instance) @ instance.demand @ instance.hours)
+    told = []
+    for one in lost.lost:
+        gpu_h = float(one.uncoverable @ instance.hours)
+        told.append(
+            Outage(tuple(ids[r] for r in one.regions), gpu_h, gpu_h / whole if whole else 0.0)
+        )
+    return tuple(told)
