@@ -172,7 +172,7 @@ def _dearest(instance: Instance, measure: Measure) -> np.ndarray:
     per_kwh = np.abs(measure.per_kwh).max(axis=1, initial=0.0)[None, :, None]
     bought = instance.gpu_h[:, None, :] * measure.per_on_demand[None, :, None]
     units = energy * per_kwh + np.where(instance.allowed, np.abs(measure.per_request) + bought, 0.0)
-    most: np.ndarray = units.max(axis=(1, 2), initial=0.0)
+    most = np.asarray(units.max(axis=(1, 2), initial=0.0))
     return np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12)
 
 

@@ -1,0 +1,90 @@
+"""Fleets against one program of everything, in GLPK."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.placement.fleet.fleet_oracle import oracle_fleet
+from tests.placement.worlds import world
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
+from wattlas.placement.fleet.fleet import fleet
+
+HOURS = Hours.range("2023-06-01T00:00:00", 6)
+RENTS = (8000.0, 9000.0, 4000.0, 6000.0)
+
+
+def asked(seed: int, **fields: tuple[float, ...]) -> Scenario:
+    """A world in which each region has a rent, and nothing on demand unless given."""
+    s = world(seed, hours=HOURS)
+    fields = {"reserved_usd_per_gpu_year": RENTS, "on_demand_gpu": (0.0,) * 4, **fields}
+    regions = tuple(
+        replace(region, **{name: values[r] for name, values in fields.items()})
+        for r, region in enumerate(s.regions)
+    )
+    return replace(s, regions=regions)
+
+
+ON_DEMAND = {
+    "on_demand_gpu": (1.0, 0.0, math.inf, 0.6),
+    "on_demand_usd_per_gpu_h": (1.1, 0.0, 0.9, 2.0),
+}
+BOUNDS = {
+    "reserved_gpu_min": (0.4, 0.0, 0.2, 0.0),
+    "reserved_gpu_max": (2.5, 4.0, math.inf, 3.0),
+    "capacity_max": (math.inf, 3.5, 2.8, 4.0),
+}
+HELD = {
+    "utilisation_max": (0.8, 0.9, 0.7, 1.0),
+    "idle_w": (20.0,) * 4,
+    "embodied_kg_per_gpu_year": (150.0, 90.0, 200.0, 10.0),
+}
+QUESTIONS = {
+    "reserved": {},
+    "on demand": ON_DEMAND,
+    "bounds": BOUNDS,
+    "held": HELD,
+    "all": {**ON_DEMAND, **BOUNDS, **HELD},
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_fleet_is_the_optimum_of_one_program(name: str, seed: int) -> None:
+    """Cost, and the bound below it, are those of all hours and accelerators in one program."""
+    s = asked(seed, **QUESTIONS[name])
+    expected = oracle_fleet(s)
+    assert expected.status == "optimal"
+    found = fleet(s)
+    assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+    assert found.bound_usd <= expected.cost_usd * (1 + 1e-9)
+    assert found.bound_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["reserved", "on demand", "all"])
+def test_a_fleet_that_survives_is_the_optimum_of_one_program(name: str, seed: int) -> None:
+    """Likewise where any of three sets of regions may be lost, with little on demand meanwhile."""
+    s = asked(seed, **QUESTIONS[name])
+    lost = [[0], [1], [2, 3]]
+    expected = oracle_fleet(s, lost, 0.3)
+    names = [[s.regions[r].id for r in regions] for regions in lost]
+    found = fleet(s, survive=names, outage_on_demand_gpu=0.3)
+    assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+    assert found.optimal.cost_usd >= fleet(s).optimal.cost_usd * (1 - 1e-9)
+
+
+def test_what_is_found_is_a_plan() -> None:
+    """The fleet as capacity: a plan of it is feasible and costs what the fleet says."""
+    s = asked(1, **ON_DEMAND)
+    found = fleet(s)
+    placed = found.scenario and __import__("wattlas").plan(found.scenario)
+    assert placed.ok
+    assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=1e-6)
+    np.testing.assert_allclose(
+        placed.totals.reserved_usd, found.optimal.rent_usd, rtol=1e-6
+    )
