@@ -19,6 +19,14 @@ class FleetCost:
     """What is held: rent, idle power, and their carbon at the scenario's price."""
     variable_usd: float
     """Everything else: energy, egress, accelerators on demand; nan where an hour is short."""
+    carbon_kg: float
+    """At the deciding intensity, idle power and what making the accelerators emits included."""
+    it_mwh: float
+    """Energy of what is served, and of what is held idle."""
+    used_gpu_h: np.ndarray
+    """Accelerator time in use over the scenario's hours, those on demand included, (R,)."""
+    on_demand_gpu_h: np.ndarray
+    """Its part on demand, (R,)."""
 
     @property
     def count(self) -> float:
@@ -78,3 +86,63 @@ class Fleet:
         """(cost − bound) / cost."""
         cost = self.optimal.cost_usd
         return (cost - self.bound_usd) / abs(cost) if cost else 0.0
+
+
+@dataclass(frozen=True)
+class ReachedFleet:
+    """The fleet of least cost at a reach: ms beyond the baseline region, or a factor of budgets."""
+
+    x: float
+    cost: FleetCost
+    bound_usd: float
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A reach at which the cost of the fleet falls, and what opens there."""
+
+    x: float
+    before: FleetCost
+    after: FleetCost
+    pairs: tuple[tuple[str, str, str], ...]
+    """(metro, class, region) that may be used from here on."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The fleet over the reach that is allowed, in increasing order of it.
+
+    The cost is a step function: `jumps` are all of its steps where `complete`, else unknown.
+    """
+
+    variant: str
+    fleets: tuple[ReachedFleet, ...]
+    jumps: tuple[Jump, ...]
+    complete: bool
+
+    @property
+    def hull(self) -> tuple[int, ...]:
+        """The fleets on the lower convex hull of cost over reach."""
+        kept: list[int] = []
+        points = [(fleet.x, fleet.cost.cost_usd) for fleet in self.fleets]
+        for n, (x, usd) in enumerate(points):
+            while len(kept) > 1:
+                (x0, usd0), (x1, usd1) = points[kept[-2]], points[kept[-1]]
+                if (usd1 - usd0) * (x - x0) < (usd - usd0) * (x1 - x0):
+                    break
+                kept.pop()
+            kept.append(n)
+        return tuple(kept)
+
+    def slopes(self) -> list[tuple[float, float, float, float]]:
+        """(from, to, accelerators per unit of reach, USD per unit) along the hull, ≥ 0 where more
+        reach saves."""
+        found = []
+        for a, b in zip(self.hull, self.hull[1:], strict=False):
+            first, second = self.fleets[a], self.fleets[b]
+            step = second.x - first.x
+            gpu = (first.cost.count - second.cost.count) / step
+            found.append(
+                (first.x, second.x, gpu, (first.cost.cost_usd - second.cost.cost_usd) / step)
+            )
+        return found

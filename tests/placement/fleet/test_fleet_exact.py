@@ -85,6 +85,4 @@ def test_what_is_found_is_a_plan() -> None:
     placed = found.scenario and __import__("wattlas").plan(found.scenario)
     assert placed.ok
     assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=1e-6)
-    np.testing.assert_allclose(
-        placed.totals.reserved_usd, found.optimal.rent_usd, rtol=1e-6
-    )
+    np.testing.assert_allclose(placed.totals.reserved_usd, found.optimal.rent_usd, rtol=1e-6)

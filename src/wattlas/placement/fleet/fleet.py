@@ -12,11 +12,17 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.cost import all_hours, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours, leanest
 from wattlas.placement.fleet.outage import Outages, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, size_fleet
-from wattlas.placement.fleet.terms import Terms, own_peaks, peak_of_sum, terms_of
+from wattlas.placement.fleet.terms import (
+    Terms,
+    own_peaks,
+    peak_of_sum,
+    terms_of,
+)
 from wattlas.placement.hour import highs
 from wattlas.units import HOURS_PER_YEAR
 
@@ -47,17 +53,17 @@ def fleet(
     found = nominal
     if lost is not None:
         found = size_fleet(terms, outages=lost, start=nominal.y, exact=exact, tick=progress)
-    hours = _hours(terms)
+    hours = all_hours(terms)
     gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
-    best = _cost(terms, hours, gpu)
+    best = fleet_cost(terms, hours, gpu)
     return Fleet(
         status=Status.OPTIMAL if found.gap(abs(found.value)) <= exact else Status.LIMIT,
         scenario=_with_fleet(scenario, terms, gpu),
         optimal=best,
         bound_usd=found.bound,
-        own_peaks=_cost(terms, hours, own_peaks(terms)),
+        own_peaks=fleet_cost(terms, hours, own_peaks(terms)),
         given=_given(scenario, terms, hours),
-        whole=_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        whole=fleet_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
         least_count=peak_of_sum(terms) * float(terms.held.min()),
         saved_by_one_usd=(terms.rent_usd - found.reduced) / terms.held,
         info=SolveInfo(
@@ -67,7 +73,7 @@ def fleet(
             gap=max(found.gap(abs(found.value)), 0.0),
         ),
         survives=() if lost is None else _told(terms, lost),
-        nominal=None if lost is None else _cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
+        nominal=None if lost is None else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
     )
 
 
@@ -85,26 +91,12 @@ def _with_fleet(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
     return replace(scenario, regions=regions, reserved_gpu=usable)
 
 
-def _hours(terms: Terms) -> FleetHours:
-    """All hours, to ask what a fleet costs."""
-    count = terms.instance.demand.shape[1]
-    every = np.arange(count)
-    return FleetHours(terms.instance, terms.measure, terms.site, every, every, np.zeros(count))
-
-
-def _cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
-    """What usable accelerators (R,) cost over all hours; nan where one is short."""
-    sized = hours.at(gpu)
-    variable = float("nan") if sized.short.any() else float(sized.value.sum())
-    return FleetCost(gpu * terms.held, float(terms.rent_usd @ gpu), variable)
-
-
 def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | None:
     """The scenario's own fleet, where it is one number for each region."""
     reserved = scenario.reserved_gpu
     if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
         return None
-    return _cost(terms, hours, reserved[:, 0] / terms.held)
+    return fleet_cost(terms, hours, reserved[:, 0] / terms.held)
 
 
 def _outages(

@@ -17,7 +17,7 @@ from wattlas.errors import SolverError
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
-from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure, zero
 
@@ -36,12 +36,15 @@ WORST = 48
 @dataclass(frozen=True)
 class Sized:
     """What the hours answer for a fleet: `value` (T,) and `slope` (R, T), hours counted; `short`
-    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T)."""
+    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T). `instance` holds the fleet,
+    and `flows` are what it serves."""
 
     value: np.ndarray
     slope: np.ndarray
     short: np.ndarray
     short_slope: np.ndarray
+    instance: Instance
+    flows: SourceFlows
 
 
 @dataclass
@@ -107,26 +110,38 @@ class FleetHours:
         part = with_fleet(self.instance, gpu, self.site)
         elastic = priced(part, self.measure, DEAR)
         solution = self._solved(part, elastic, self.steps, self.memory)
+        flows = solution.flows
         value, slope = self.measure_by_hour(part, elastic, solution)
-        hours = part.demand.shape[1]
-        short, short_slope = np.zeros(hours), np.zeros_like(slope)
-        shed = _shed_hours(part, solution.flows)
+        short, short_slope = np.zeros(part.demand.shape[1]), np.zeros_like(slope)
+        shed = _shed_hours(part, flows)
         if len(shed):
             found = shortage(part, self.site, shed, self.short_memory)
             short, short_slope = found.short, found.slope
-            again, raised = shed[short[shed] == 0], DEAR
-            for _ in range(MOST_RAISES):
-                if not len(again):
-                    break
-                raised *= DEARER
-                elastic = priced(part, self.measure, raised)
-                solution = self._solved(part, elastic, again, None)
-                more = self.measure_by_hour(part, elastic, solution)
-                value[again], slope[:, again] = more[0][again], more[1][:, again]
-                again = _shed_hours(part, solution.flows)
-            if len(again):
-                raise SolverError("an hour sheds demand that it could serve, at any price")
-        return Sized(value, slope, short, short_slope)
+            flows = self._raised(part, shed[short[shed] == 0], flows, value, slope)
+        return Sized(value, slope, short, short_slope, part, flows)
+
+    def _raised(
+        self, part: Instance, steps: np.ndarray, flows: SourceFlows, value: np.ndarray,
+        slope: np.ndarray,
+    ) -> SourceFlows:  # fmt: skip
+        """Hours that shed what they could serve, at higher prices until they serve it; `value` and
+        `slope` are put right. Returns all flows.
+        """
+        price = DEAR
+        for _ in range(MOST_RAISES):
+            if not len(steps):
+                return flows
+            price *= DEARER
+            elastic = priced(part, self.measure, price)
+            solution = self._solved(part, elastic, steps, None)
+            more = self.measure_by_hour(part, elastic, solution)
+            value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
+            kept = flows.where(np.flatnonzero(~np.isin(flows.hour, steps)))
+            flows = join([kept, solution.flows])
+            steps = _shed_hours(part, solution.flows)
+        if len(steps):
+            raise SolverError("an hour sheds demand that it could serve, at any price")
+        return flows
 
     def measure_by_hour(
         self, part: Instance, measure: Measure, solution: Solution
@@ -173,7 +188,7 @@ def _dearest(instance: Instance, measure: Measure) -> np.ndarray:
     bought = instance.gpu_h[:, None, :] * measure.per_on_demand[None, :, None]
     units = energy * per_kwh + np.where(instance.allowed, np.abs(measure.per_request) + bought, 0.0)
     most = np.asarray(units.max(axis=(1, 2), initial=0.0))
-    return np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12)
+    return np.asarray(np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12))
 
 
 def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:

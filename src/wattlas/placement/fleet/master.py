@@ -10,7 +10,7 @@ cuts of their own, and the program grows with them: the caller chooses the group
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ class CutMaster:
         self.unit = max(float(np.abs(upper).max(initial=0.0)), 1e-9) / LARGEST
         money = float(np.abs(cost) @ np.maximum(np.abs(upper), np.abs(lower)))
         self.scale = LARGEST / max(money, float(np.abs(floor).sum()), 1e-300)
-        self.cuts: list[_Cuts] = []
+        self.cuts: list[Cuts] = []
+        self.weight = np.zeros(0)
         self.solver: Any = highs.new_solver()
         self.solver.addVars(count, lower / self.unit, upper / self.unit)
         self.solver.addVars(groups, floor * self.scale, np.full(groups, np.inf))
@@ -59,15 +60,25 @@ class CutMaster:
 
     def learn(self, group: np.ndarray, value: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
         """Cuts at `y`: groups (n,), their values (n,) and slopes (n, Y) there."""
-        self._add(_Cuts(group, value - slope @ y, slope, np.full(len(group), self.scale)))
+        self._add(Cuts(group, value - slope @ y, slope, np.full(len(group), self.scale)))
 
     def forbid(self, excess: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
         """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y)."""
         steepest = np.maximum(np.abs(slope).max(axis=1, initial=0.0), 1e-300)
         none = np.full(len(excess), -1)
-        self._add(_Cuts(none, excess - slope @ y, slope, 1.0 / (self.unit * steepest)))
+        self._add(Cuts(none, excess - slope @ y, slope, 1.0 / (self.unit * steepest)))
 
-    def _add(self, cuts: _Cuts) -> None:
+    def binding(self) -> Cuts:
+        """The cuts that the last bound rests on."""
+        cuts = Cuts.together(self.cuts)
+        return cuts.where(np.flatnonzero(self.weight > 0))
+
+    def take(self, cuts: Cuts) -> None:
+        """Cuts of another master over the same variables and groups."""
+        size = np.where(cuts.group >= 0, self.scale, cuts.size)
+        self._add(replace(cuts, size=size))
+
+    def _add(self, cuts: Cuts) -> None:
         """Rows  θ_g − slope·y ≥ constant, each times its size; without θ where the group is −1."""
         rows, count = len(cuts.group), len(self.cost)
         if not rows:
@@ -99,11 +110,12 @@ class CutMaster:
         price, constant = self.cost.copy(), 0.0
         spare = np.ones(len(self.floor))
         if self.cuts:
-            cuts = _Cuts.together(self.cuts)
+            cuts = Cuts.together(self.cuts)
             weight = np.maximum(dual, 0.0) * cuts.size / self.scale
+            self.weight = weight
             own = cuts.group >= 0
             total = np.bincount(cuts.group[own], weight[own], len(spare))
-            weight[own] /= np.maximum(total, 1.0)[cuts.group[own]]
+            weight = np.where(own, weight / np.maximum(total, 1.0)[cuts.group], weight)
             spare = np.maximum(1.0 - total, 0.0)
             price, constant = price + weight @ cuts.slope, float(weight @ cuts.constant)
         least = np.where(price > 0, self.lower, self.upper)
@@ -111,7 +123,7 @@ class CutMaster:
 
 
 @dataclass(frozen=True)
-class _Cuts:
+class Cuts:
     """Cuts as `group` (n,), `constant` (n,), `slope` (n, Y), and the size of their rows (n,)."""
 
     group: np.ndarray
@@ -119,9 +131,13 @@ class _Cuts:
     slope: np.ndarray
     size: np.ndarray
 
+    def where(self, rows: np.ndarray) -> Cuts:
+        """Some of the cuts."""
+        return Cuts(self.group[rows], self.constant[rows], self.slope[rows], self.size[rows])
+
     @staticmethod
-    def together(parts: Sequence[_Cuts]) -> _Cuts:
-        return _Cuts(
+    def together(parts: Sequence[Cuts]) -> Cuts:
+        return Cuts(
             np.concatenate([part.group for part in parts]),
             np.concatenate([part.constant for part in parts]),
             np.concatenate([part.slope for part in parts]),

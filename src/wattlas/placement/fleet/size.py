@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.placement.fleet.hours import FleetHours, leanest, shortage, with_fleet
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.outage import Outages
 from wattlas.placement.fleet.search import Least, Together, least
 from wattlas.placement.fleet.terms import Terms, own_peaks
 from wattlas.placement.hour.dispatch import solve_hours
+
+Tick = Callable[[Least], None]
 
 EXACT = 1e-6
 """Relative gap of a fleet: rent is nearly all of its cost, so that 1e-4 would be a hundredth of
@@ -28,13 +30,59 @@ SAMPLED = 400
 """From so many hours on it begins with a sample."""
 
 
+@dataclass
+class Sizing:
+    """A search for fleets: hours, their groups and free optima, and the master that learns.
+
+    `cuts` of wider terms hold for narrower ones with the same groups.
+    """
+
+    terms: Terms
+    group: np.ndarray
+    floor: np.ndarray
+    master: CutMaster
+
+    @staticmethod
+    def of(terms: Terms, group: np.ndarray | None = None, cuts: Sequence[Cuts] = ()) -> Sizing:
+        """A search that knows nothing but other terms' cuts."""
+        group = groups_of(terms) if group is None else group
+        floor = free_optimum(terms)
+        sizing = Sizing(terms, group, floor, _master(terms, group, floor))
+        for known in cuts:
+            sizing.master.take(known)
+        return sizing
+
+    def hours(self) -> FleetHours:
+        """All hours, as a separator."""
+        every = np.arange(len(self.group))
+        terms = self.terms
+        return FleetHours(terms.instance, terms.measure, terms.site, every, self.group, self.floor)
+
+    def roughly(self, start: np.ndarray, survive: Sequence[Outages], tick: Tick) -> np.ndarray:
+        """A fleet for a sample of the hours; the master learns what is true of all."""
+        steps, weight = sample(self.terms)
+        part = replace(self.hours(), steps=steps, weight=weight, whole=self.master)
+        master = _master(self.terms, self.group, weight * self.floor)
+        return least(Together((part, *survive)), master, start, exact=ROUGH, tick=tick).y
+
+    def exactly(
+        self, start: np.ndarray, survive: Sequence[Outages], exact: float, tick: Tick
+    ) -> Least:
+        """The fleet for all hours; outages are checked in every one."""
+        search = Together((self.hours(), *survive))
+        found = least(search, self.master, start, exact=exact, tick=tick)
+        while not all(each.all_served(found.y, self.master) for each in survive):
+            found = least(search, self.master, found.y, exact=exact, tick=tick)
+        return found
+
+
 def size_fleet(
     terms: Terms,
     *,
     outages: Outages | None = None,
     start: np.ndarray | None = None,
     exact: float = EXACT,
-    tick: Callable[[Least], None] = lambda _: None,
+    tick: Tick = lambda _: None,
 ) -> Least:
     """The fleet of least cost, to a relative gap: `y` (R,), usable accelerators.
 
@@ -42,26 +90,16 @@ def size_fleet(
     InfeasibleError where the bounds cannot serve the demand.
     """
     refuse_short(terms)
-    instance, hours = terms.instance, terms.instance.demand.shape[1]
-    every, floor, group = np.arange(hours), free_optimum(terms), groups_of(terms)
-    whole = FleetHours(instance, terms.measure, terms.site, every, group, floor)
-
-    def master(floor: np.ndarray) -> CutMaster:
-        return CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
-
-    of_all = master(floor)
-    begin = np.clip(own_peaks(terms) if start is None else start, terms.lower, terms.upper)
+    sizing = Sizing.of(terms)
     survive = () if outages is None else (outages,)
-    if hours >= SAMPLED and start is None:
-        steps, weight = sample(terms)
-        part = replace(whole, steps=steps, weight=weight, whole=of_all)
-        roughly = Together((part, *survive))
-        begin = least(roughly, master(weight * floor), begin, exact=ROUGH, tick=tick).y
-    search = Together((whole, *survive))
-    found = least(search, of_all, begin, exact=exact, tick=tick)
-    while outages is not None and not outages.all_served(found.y, of_all):
-        found = least(search, of_all, found.y, exact=exact, tick=tick)
-    return found
+    begin = np.clip(own_peaks(terms) if start is None else start, terms.lower, terms.upper)
+    if len(sizing.group) >= SAMPLED and start is None:
+        begin = sizing.roughly(begin, survive, tick)
+    return sizing.exactly(begin, survive, exact, tick)
+
+
+def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
+    return CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
 
 
 def sample(terms: Terms) -> tuple[np.ndarray, np.ndarray]:

@@ -55,13 +55,13 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
     # them; how many there are is what is asked.
     asked = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
     instance = build(asked)
-    idle_kw = _of(scenario, "idle_w") / W_PER_KW
+    idle = idle_kw(scenario)
     instance = replace(
         instance,
         surplus=np.repeat(asked.on_demand_gpu[:, None], scenario.hours.count, axis=1),
-        energy_kwh=_without_idle(instance, idle_kw),
+        energy_kwh=_without_idle(instance, idle),
     )
-    measure = _with_idle_on_demand(cost(instance), instance, idle_kw)
+    measure = _with_idle_on_demand(cost(instance), instance, idle)
     alike = merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
@@ -87,9 +87,8 @@ def rent_usd(scenario: Scenario) -> np.ndarray:
     """
     hours = scenario.hours.hours
     share = float(hours.sum()) / HOURS_PER_YEAR
-    idle_kw = _of(scenario, "idle_w") / W_PER_KW
     pue = scenario.pue[:, None]
-    power = energy_usd_per_kwh(pue, scenario.price_usd_per_mwh) @ hours * idle_kw
+    power = energy_usd_per_kwh(pue, scenario.price_usd_per_mwh) @ hours * idle_kw(scenario)
     usd = _of(scenario, "reserved_usd_per_gpu_year") * share + power
     price = scenario.objective.carbon_price_usd_per_t
     return np.asarray(usd + price * carbon_t(scenario))
@@ -99,37 +98,42 @@ def carbon_t(scenario: Scenario) -> np.ndarray:
     """Carbon of a reserved accelerator over the horizon, t, (R,): idle power, and making it."""
     hours = scenario.hours.hours
     share = float(hours.sum()) / HOURS_PER_YEAR
-    idle_kw = _of(scenario, "idle_w") / W_PER_KW
-    power = carbon_t_per_kwh(scenario.pue[:, None], scenario.deciding_g_per_kwh) @ hours * idle_kw
+    per_kwh = carbon_t_per_kwh(scenario.pue[:, None], scenario.deciding_g_per_kwh)
+    power = per_kwh @ hours * idle_kw(scenario)
     return np.asarray(power + _of(scenario, "embodied_kg_per_gpu_year") * share / KG_PER_T)
+
+
+def idle_kw(scenario: Scenario) -> np.ndarray:
+    """What a reserved accelerator draws while it does nothing, kW, (R,)."""
+    return _of(scenario, "idle_w") / W_PER_KW
 
 
 def _of(scenario: Scenario, name: str) -> np.ndarray:
     return np.array([getattr(region, name) for region in scenario.regions], dtype=float)
 
 
-def _without_idle(instance: Instance, idle_kw: np.ndarray) -> np.ndarray:
+def _without_idle(instance: Instance, idle: np.ndarray) -> np.ndarray:
     """Energy of a request beyond what its accelerator draws anyway, kWh, (S, O)."""
-    own_kw = float(idle_kw[0])
-    rest: np.ndarray = instance.energy_kwh - own_kw * instance.gpu_h
+    own_kw = float(idle[0])
+    rest = np.asarray(instance.energy_kwh - own_kw * instance.gpu_h)
     used = instance.allowed.any(axis=1)
-    if (idle_kw != own_kw).any():
+    if (idle != own_kw).any():
         what, fix = "differs between regions", "Give one figure: accelerators are of one kind."
     elif (rest[used] < 0).any():
         what = "is more than an operating point draws at work"
         fix = "Give what an accelerator draws while it does nothing."
     else:
-        return np.maximum(rest, 0.0)
+        return np.asarray(np.maximum(rest, 0.0))
     raise InputError([Problem("regions.*.idle_w", what, fix)])
 
 
-def _with_idle_on_demand(measure: Measure, instance: Instance, idle_kw: np.ndarray) -> Measure:
+def _with_idle_on_demand(measure: Measure, instance: Instance, idle: np.ndarray) -> Measure:
     """On-demand accelerators draw their idle power, too, while they are used: at the mean price."""
-    if not idle_kw.any():
+    if not idle.any():
         return measure
     hours = instance.hours
     mean = measure.per_kwh @ hours / float(hours.sum())
-    return replace(measure, per_on_demand=measure.per_on_demand + np.maximum(mean, 0.0) * idle_kw)
+    return replace(measure, per_on_demand=measure.per_on_demand + np.maximum(mean, 0.0) * idle)
 
 
 def _power_gpu(instance: Instance) -> np.ndarray:

@@ -1,0 +1,43 @@
+"""What a fleet costs and emits: the one account of fleets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wattlas.model.fleet import FleetCost
+from wattlas.model.unit_values import carbon_t_per_kwh
+from wattlas.placement.fleet.hours import FleetHours
+from wattlas.placement.fleet.terms import Terms, carbon_t, idle_kw
+from wattlas.placement.problem.unit_values import bought_gpu, carbon, it_energy, used_gpu
+from wattlas.units import KG_PER_T, KWH_PER_MWH
+
+
+def all_hours(terms: Terms) -> FleetHours:
+    """All hours, to ask what a fleet costs."""
+    count = terms.instance.demand.shape[1]
+    every = np.arange(count)
+    return FleetHours(terms.instance, terms.measure, terms.site, every, every, np.zeros(count))
+
+
+def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
+    """What usable accelerators (R,) cost and emit over all hours; nan where one is short."""
+    sized, held = hours.at(gpu), gpu * terms.held
+    part, flows = sized.instance, sized.flows
+    scenario = part.scenario
+    variable = float("nan") if sized.short.any() else float(sized.value.sum())
+    emitted_t = float(carbon(part).by_hour(part, flows).sum()) + float(carbon_t(scenario) @ held)
+    span = part.hours
+    bought_h = bought_gpu(part, flows) @ span
+    mean_t = carbon_t_per_kwh(scenario.pue[:, None], scenario.deciding_g_per_kwh) @ span
+    idle = idle_kw(scenario)
+    idle_kwh = float(idle @ held) * float(span.sum()) + float(idle @ bought_h)
+    emitted_t += float(mean_t / float(span.sum()) * idle @ bought_h)
+    return FleetCost(
+        gpu=held,
+        rent_usd=float(terms.rent_usd @ gpu),
+        variable_usd=variable,
+        carbon_kg=emitted_t * KG_PER_T,
+        it_mwh=float(it_energy(part).by_hour(part, flows).sum()) + idle_kwh / KWH_PER_MWH,
+        used_gpu_h=used_gpu(part, flows) @ span,
+        on_demand_gpu_h=bought_h,
+    )

@@ -1,0 +1,163 @@
+"""Return on reach: what a further millisecond between users and accelerators saves of the fleet.
+
+The fleet of least cost where demand may run only so far from its service node that the round trip
+is at most x ms above that to its baseline region; its own latency budget holds as ever. The cost is
+a step function of x: it falls where a pair opens, and nowhere else. Scaled budgets are another
+question, which mixes reach with faster operating points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from wattlas.errors import UsageError
+from wattlas.model.fleet import Jump, Reach, ReachedFleet
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.cost import all_hours, fleet_cost
+from wattlas.placement.fleet.master import Cuts
+from wattlas.placement.fleet.size import Sizing, groups_of, refuse_short
+from wattlas.placement.fleet.terms import Terms, own_peaks, terms_of
+from wattlas.placement.frontier.question import Question, breakpoints
+from wattlas.placement.problem.baseline_region import baseline_region
+from wattlas.placement.problem.feasibility import feasibility
+from wattlas.placement.problem.instance import Instance, build_instance
+
+EXACT = 1e-4
+"""Relative gap of each fleet: a jump below it is not told."""
+MOST_MS = 300.0
+SAMPLES = 8
+
+
+@dataclass
+class _Search:
+    """Fleets along the axis; what was learnt at a wider reach is kept for narrower ones."""
+
+    scenario: Scenario
+    opens: np.ndarray
+    x: np.ndarray
+    exact: float
+    tell: Callable[[float], None]
+    group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    known: dict[int, ReachedFleet] = field(default_factory=dict)
+    cuts: dict[int, Cuts] = field(default_factory=dict)
+    usable: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def at(self, n: int) -> ReachedFleet:
+        """The fleet at the n-th breakpoint."""
+        if n not in self.known:
+            self.known[n] = self._solve(n)
+            self.tell(len(self.known) / max(len(self.x), 1))
+        return self.known[n]
+
+    def _terms(self, n: int) -> Terms:
+        return terms_of(self.scenario, lambda asked: _within(asked, self.opens, self.x[n]))
+
+    def _solve(self, n: int) -> ReachedFleet:
+        terms = self._terms(n)
+        refuse_short(terms)
+        if not len(self.group):
+            self.group = groups_of(terms)
+        wider = sorted(m for m in self.cuts if m > n)
+        sizing = Sizing.of(terms, self.group, [self.cuts[m] for m in wider])
+        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
+        if not wider:
+            start = sizing.roughly(start, (), lambda _: None)
+        found = sizing.exactly(start, (), self.exact, lambda _: None)
+        self.cuts[n], self.usable[n] = sizing.master.binding(), found.y
+        cost = fleet_cost(terms, all_hours(terms), found.y * (1.0 + 1e-8))
+        return ReachedFleet(float(self.x[n]), cost, found.bound)
+
+    def same(self, a: int, b: int) -> bool:
+        """Whether two fleets cost the same, as far as they are known."""
+        narrow, wide = self.at(a), self.at(b)
+        return narrow.cost.cost_usd - wide.bound_usd <= 2 * self.exact * abs(wide.bound_usd)
+
+    def jumps(self, a: int, b: int) -> list[int]:
+        """The breakpoints after a, up to b, at which the fleet's cost falls; widest first."""
+        if b <= a or self.same(a, b):
+            return []
+        if b == a + 1:
+            return [b]
+        middle = (a + b) // 2
+        return [*self.jumps(middle, b), *self.jumps(a, middle)]
+
+
+def reach(
+    scenario: Scenario,
+    *,
+    variant: str = "added_ms",
+    most: float = MOST_MS,
+    samples: int | None = SAMPLES,
+    exact: float = EXACT,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Reach:
+    """Fleet, cost, energy and carbon over what demand may be farther away than its baseline region.
+
+    `variant` is `added_ms`: the round trip beyond the baseline region; `class:ID`: that of one
+    class alone, the others being as they are; or `scale`: all relaxable budgets times a factor.
+    `samples` fleets evenly over the steps up to `most`; all jumps where it is None. Each fleet is
+    exact to a relative gap of `exact`.
+    """
+    opens = _opens(scenario, variant)
+    steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
+    x = steps[steps <= most] if (steps <= most).any() else steps[:1]
+    search = _Search(scenario, opens, x, exact, progress)
+    last = len(x) - 1
+    if samples is None:
+        search.at(last)
+        search.at(0)
+        jumps = tuple(_jump(search, n) for n in sorted(search.jumps(0, last)))
+    else:
+        ranks = np.linspace(0, last, max(samples, 2)).round().astype(int)
+        for n in sorted(set(ranks.tolist()), reverse=True):
+            search.at(n)
+        jumps = ()
+    fleets = tuple(search.known[n] for n in sorted(search.known))
+    return Reach(variant, fleets, jumps, samples is None)
+
+
+def _opens(scenario: Scenario, variant: str) -> np.ndarray:
+    """The reach from which each place is open, inf for never, (I, K, R, O)."""
+    if variant == "scale":
+        axis = breakpoints(scenario, Question.of(scenario, variant, "cost", None))
+        opens: np.ndarray = np.where(axis.opens <= axis.least, axis.least, axis.opens)
+        return opens
+    judged = feasibility(scenario)
+    onward = scenario.network.rtt_node_region_ms[scenario.metro_node][:, None, :]
+    base = baseline_region(scenario, judged)
+    there = np.take_along_axis(
+        np.broadcast_to(onward, (*base.shape, onward.shape[2])),
+        np.maximum(base, 0)[:, :, None],
+        axis=2,
+    )
+    beyond = np.where(base[:, :, None] >= 0, np.maximum(onward - there, 0.0), 0.0)
+    kind, _, name = variant.partition(":")
+    classes = [klass.id for klass in scenario.classes]
+    if kind == "class":
+        if name not in classes:
+            raise UsageError(f"there is no class {name!r}; classes: {', '.join(classes)}")
+        beyond[:, [k for k, one in enumerate(classes) if one != name]] = 0.0
+    elif variant != "added_ms":
+        raise UsageError(f"{variant!r} is no kind of reach: give added_ms, class:ID or scale")
+    return np.where(judged.allowed, beyond[..., None], np.inf)
+
+
+def _within(scenario: Scenario, opens: np.ndarray, x: float) -> Instance:
+    """The program with the places that are open at a reach."""
+    open_now = opens <= x * (1 + 1e-9) + 1e-9
+    judged = feasibility(scenario)
+    return build_instance(scenario, judged=replace(judged, allowed=open_now))
+
+
+def _jump(search: _Search, n: int) -> Jump:
+    """A reach at which the cost falls, and the pairs that open there."""
+    scenario, at = search.scenario, float(search.x[n])
+    opened = np.argwhere(np.abs(search.opens - at) <= 1e-8)
+    pairs = {
+        (scenario.metros[i].id, scenario.classes[k].id, scenario.regions[r].id)
+        for i, k, r, _ in opened
+    }
+    return Jump(at, search.at(n - 1).cost, search.at(n).cost, tuple(sorted(pairs)))
