@@ -57,7 +57,7 @@ def fleet(
     gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
     best = fleet_cost(terms, hours, gpu)
     return Fleet(
-        status=Status.OPTIMAL if found.gap(abs(found.value)) <= exact else Status.LIMIT,
+        status=Status.OPTIMAL if found.gap <= exact else Status.LIMIT,
         scenario=_with_fleet(scenario, terms, gpu),
         optimal=best,
         bound_usd=found.bound,
@@ -70,7 +70,7 @@ def fleet(
             solver=highs.version(),
             seconds=time.perf_counter() - began,
             programs=nominal.rounds + (found.rounds if lost is not None else 0),
-            gap=max(found.gap(abs(found.value)), 0.0),
+            gap=max(found.gap, 0.0),
         ),
         survives=() if lost is None else _told(terms, lost),
         nominal=None if lost is None else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),

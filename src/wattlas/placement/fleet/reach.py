@@ -61,11 +61,14 @@ class _Search:
         if not len(self.group):
             self.group = groups_of(terms)
         wider = sorted(m for m in self.cuts if m > n)
+        narrower = sorted((m for m in self.cuts if m < n), reverse=True)
         sizing = Sizing.of(terms, self.group, [self.cuts[m] for m in wider])
-        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
+        # A wider fleet costs no more, if it serves; a narrower one does serve.
+        near = [self.usable[m] for m in (*wider[:1], *narrower[:1])] or [own_peaks(terms)]
+        starts = [np.clip(each, terms.lower, terms.upper) for each in near]
         if not wider:
-            start = sizing.roughly(start, (), lambda _: None)
-        found = sizing.exactly(start, (), self.exact, lambda _: None)
+            starts = [sizing.roughly(starts[0], (), lambda _: None)]
+        found = sizing.exactly(starts, (), self.exact, lambda _: None)
         self.cuts[n], self.usable[n] = sizing.master.binding(), found.y
         cost = fleet_cost(terms, all_hours(terms), found.y * (1.0 + 1e-8))
         return ReachedFleet(float(self.x[n]), cost, found.bound)

@@ -16,8 +16,9 @@ import numpy as np
 from wattlas.placement.fleet.master import CutMaster
 
 NEAR, FARTHER = 0.3, 2.0
-"""The first part of the way to the master's point, and by what it grows while points get better.
-Without a growing step the last third of the rounds halves the distance to a point that is known."""
+"""The first part of the way to the master's point, and by what it grows where a point is better and
+shrinks where it is not. With a fixed step the last third of the rounds approaches a point that the
+master has known all along."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 
@@ -57,27 +58,31 @@ class Least:
     reduced: np.ndarray
     rounds: int
 
-    def gap(self, size: float) -> float:
-        """(value − bound) / size."""
-        return (self.value - self.bound) / max(size, 1e-300)
+    @property
+    def gap(self) -> float:
+        """(value − bound) / |value|."""
+        return (self.value - self.bound) / max(abs(self.value), 1e-300)
 
 
 def least(
     separator: Separator,
     master: CutMaster,
-    start: np.ndarray,
+    starts: Sequence[np.ndarray],
     *,
     exact: float,
-    size: Callable[[float], float] = abs,
     tick: Callable[[Least], None] = lambda _: None,
 ) -> Least:
-    """Search from `start` until value − bound ≤ exact · size(value), or the rounds are over.
+    """Search until value − bound ≤ exact · |value|, or the rounds are over.
 
-    `tick` hears of each round. A start where nothing is possible is allowed.
+    `starts` are asked first, one after the other; nothing need be possible there. `tick` hears of
+    each round.
     """
-    best = Least(start, np.inf, -np.inf, master.cost, 0)
-    y, step = start, NEAR
-    while True:
+    lowest = master.lowest()
+    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0)
+    waiting, step = list(starts), NEAR
+    while best.rounds < MOST_ROUNDS:
+        between = best.y + step * (lowest.y - best.y)
+        y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else lowest.y
         value = float(master.cost @ y) + separator.ask(y, master)
         better = value < best.value
         lowest = master.lowest()
@@ -90,11 +95,8 @@ def least(
             best.rounds + 1,
         )
         tick(best)
-        done = np.isfinite(best.value) and best.gap(size(best.value)) <= exact
-        if done or best.rounds >= MOST_ROUNDS:
-            return best
-        if not np.isfinite(best.value):
-            y = lowest.y
-            continue
-        step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
-        y = best.y + step * (lowest.y - best.y)
+        if np.isfinite(best.value) and best.gap <= exact:
+            break
+        if not waiting:
+            step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
+    return best

@@ -63,16 +63,16 @@ class Sizing:
         steps, weight = sample(self.terms)
         part = replace(self.hours(), steps=steps, weight=weight, whole=self.master)
         master = _master(self.terms, self.group, weight * self.floor)
-        return least(Together((part, *survive)), master, start, exact=ROUGH, tick=tick).y
+        return least(Together((part, *survive)), master, [start], exact=ROUGH, tick=tick).y
 
     def exactly(
-        self, start: np.ndarray, survive: Sequence[Outages], exact: float, tick: Tick
+        self, starts: Sequence[np.ndarray], survive: Sequence[Outages], exact: float, tick: Tick
     ) -> Least:
         """The fleet for all hours; outages are checked in every one."""
         search = Together((self.hours(), *survive))
-        found = least(search, self.master, start, exact=exact, tick=tick)
+        found = least(search, self.master, starts, exact=exact, tick=tick)
         while not all(each.all_served(found.y, self.master) for each in survive):
-            found = least(search, self.master, found.y, exact=exact, tick=tick)
+            found = least(search, self.master, [found.y], exact=exact, tick=tick)
         return found
 
 
@@ -95,7 +95,7 @@ def size_fleet(
     begin = np.clip(own_peaks(terms) if start is None else start, terms.lower, terms.upper)
     if len(sizing.group) >= SAMPLED and start is None:
         begin = sizing.roughly(begin, survive, tick)
-    return sizing.exactly(begin, survive, exact, tick)
+    return sizing.exactly([begin], survive, exact, tick)
 
 
 def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
