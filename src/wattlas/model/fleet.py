@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -138,7 +139,7 @@ class Reach:
         """(from, to, accelerators per unit of reach, USD per unit) along the hull, ≥ 0 where more
         reach saves."""
         found = []
-        for a, b in zip(self.hull, self.hull[1:], strict=False):
+        for a, b in pairwise(self.hull):
             first, second = self.fleets[a], self.fleets[b]
             step = second.x - first.x
             gpu = (first.cost.count - second.cost.count) / step

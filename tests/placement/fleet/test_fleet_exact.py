@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import wattlas
 from tests.placement.fleet.fleet_oracle import oracle_fleet
 from tests.placement.worlds import world
 from wattlas.model.scenario import Scenario
@@ -82,7 +83,7 @@ def test_what_is_found_is_a_plan() -> None:
     """The fleet as capacity: a plan of it is feasible and costs what the fleet says."""
     s = asked(1, **ON_DEMAND)
     found = fleet(s)
-    placed = found.scenario and __import__("wattlas").plan(found.scenario)
+    placed = wattlas.plan(found.scenario)
     assert placed.ok
     assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=1e-6)
     np.testing.assert_allclose(placed.totals.reserved_usd, found.optimal.rent_usd, rtol=1e-6)

@@ -1,0 +1,214 @@
+"""What must hold of any fleet: order, bounds, prices of accelerators, and bad questions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wattlas
+from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
+from wattlas.errors import InfeasibleError, InputError, UsageError
+from wattlas.model.frictions import Frictions
+from wattlas.model.objective import Minimise, Objective
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.search import least
+
+
+def cost(s: Scenario, **more: object) -> float:
+    return fleet(s, **more).optimal.cost_usd  # type: ignore[arg-type]
+
+
+def with_gpu(s: Scenario, gpu: np.ndarray) -> Scenario:
+    return replace(s, reserved_gpu=np.repeat(gpu[:, None], s.hours.count, axis=1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_more_freedom_never_costs_more(seed: int) -> None:
+    """A lower rent, a looser bound and a region more: never a costlier fleet."""
+    s = asked(seed, reserved_gpu_max=(2.0, 2.0, 3.0, 3.0))
+    base = cost(s)
+    cheaper = tuple(
+        replace(region, reserved_usd_per_gpu_year=0.9 * region.reserved_usd_per_gpu_year)
+        for region in s.regions
+    )
+    looser = tuple(replace(region, reserved_gpu_max=math.inf) for region in s.regions)
+    closed = tuple(
+        replace(region, reserved_gpu_max=0.0 if r == 1 else region.reserved_gpu_max)
+        for r, region in enumerate(s.regions)
+    )
+    assert cost(replace(s, regions=cheaper)) < base
+    assert cost(replace(s, regions=looser)) <= base * (1 + 1e-6)
+    try:
+        without = cost(replace(s, regions=closed))
+    except InfeasibleError:
+        without = math.inf
+    assert without >= base * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_fleet_is_tight(seed: int) -> None:
+    """Every hour has its placement at the fleet; with less of any region there is none, or one that
+    costs about what the accelerator is said to save."""
+    found = fleet(asked(seed))
+    gpu = found.optimal.gpu
+    assert wattlas.plan(found.scenario).ok
+    for r in np.flatnonzero(gpu > 0.05):
+        less = gpu.copy()
+        less[r] -= 0.02
+        plan = wattlas.plan(with_gpu(found.scenario, less))
+        if plan.status is Status.INFEASIBLE:
+            continue
+        saved = plan.totals.cost_usd - found.optimal.cost_usd
+        assert saved >= -1e-6 * found.optimal.cost_usd
+
+
+def test_what_one_more_saves_is_its_rent() -> None:
+    """Where a region has accelerators and no bound holds, one more is worth what it costs; where a
+    bound holds it is worth more, where it has none it is worth less."""
+    s = asked(0, reserved_gpu_max=(math.inf, 1.0, math.inf, math.inf))
+    found = fleet(s, exact=1e-9)
+    rent = np.array([r.reserved_usd_per_gpu_year for r in s.regions]) * 6 / 8760
+    gpu, saved = found.optimal.gpu, found.saved_by_one_usd
+    inside = (gpu > 0.01) & (gpu < 0.99 * np.array([r.reserved_gpu_max for r in s.regions]))
+    assert inside.any()
+    np.testing.assert_allclose(saved[inside], rent[inside], rtol=1e-3)
+    assert (saved[gpu < 1e-6] <= rent[gpu < 1e-6] * (1 + 1e-6)).all()
+    assert saved[1] >= rent[1] * (1 - 1e-6)
+
+
+def test_bounds_of_a_sceptic() -> None:
+    """The peak of the sum is never above the count, own peaks never cheaper, whole ones neither."""
+    s = asked(2)
+    classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
+    found = fleet(replace(s, classes=classes))
+    assert found.least_count <= found.optimal.count * (1 + 1e-7)
+    assert found.own_peaks.cost_usd >= found.optimal.cost_usd * (1 - 1e-6)
+    assert found.whole.cost_usd >= found.optimal.cost_usd * (1 - 1e-6)
+    assert (found.whole.gpu >= found.optimal.gpu - 1e-5).all()
+    assert found.bound_usd <= found.optimal.cost_usd
+    assert math.isnan(fleet(asked(2, **ON_DEMAND)).least_count)
+
+
+def test_the_given_fleet_is_told_where_it_is_one_number() -> None:
+    """As given: what it costs, nan where it cannot serve; None where it changes by the hour."""
+    s = asked(1)
+    much = fleet(with_gpu(s, np.full(4, 9.0))).given
+    little = fleet(with_gpu(s, np.full(4, 0.01))).given
+    assert much is not None
+    assert little is not None
+    plan = wattlas.plan(with_gpu(s, np.full(4, 9.0)))
+    assert much.cost_usd == pytest.approx(plan.totals.cost_usd, rel=1e-9)
+    assert much.carbon_kg == pytest.approx(plan.totals.carbon_kg, rel=1e-9)
+    assert much.it_mwh == pytest.approx(plan.totals.it_mwh, rel=1e-9)
+    assert math.isnan(little.cost_usd)
+    assert fleet(s).given is None
+
+
+def test_no_accelerator_costs_nothing_where_all_are_on_demand() -> None:
+    """On demand cheaper than reserved in every hour: nothing is reserved, at the closed form."""
+    s = asked(0, on_demand_gpu=(math.inf,) * 4, on_demand_usd_per_gpu_h=(0.2,) * 4)
+    found = fleet(s)
+    assert found.optimal.count == pytest.approx(0.0, abs=1e-6)
+    free = wattlas.plan(
+        replace(
+            s,
+            regions=tuple(replace(r, reserved_gpu=0.0) for r in s.regions),
+            reserved_gpu=np.zeros(s.reserved_gpu.shape),
+        )
+    )
+    assert found.optimal.cost_usd == pytest.approx(free.totals.cost_usd, rel=1e-6)
+
+
+def test_losing_nothing_is_no_outage_and_law_is_told() -> None:
+    """What may run nowhere else is told as uncoverable, and is no reason for accelerators."""
+    s = asked(0)
+    ids = [region.id for region in s.regions]
+    alone = fleet(s, survive=[ids])
+    assert alone.survives[0].uncoverable_share > 0.5
+    assert alone.optimal.cost_usd == pytest.approx(cost(s), rel=2e-6)
+    assert alone.nominal is not None
+
+
+def test_reach_never_costs_more() -> None:
+    """The cost falls with reach, the widest is the fleet without a limit, the narrowest the own
+    peaks of operating points that are chosen at the baseline region."""
+    s = asked(1)
+    s = replace(s, classes=tuple(replace(k, unserved_usd_per_request=None) for k in s.classes))
+    found = reach(s, samples=None, exact=1e-6)
+    costs = [fleet.cost.cost_usd for fleet in found.fleets]
+    assert len(costs) > 2
+    assert all(b <= a * (1 + 4e-6) for a, b in itertools.pairwise(costs))
+    assert costs[-1] == pytest.approx(cost(s), rel=4e-6)
+    for jump in found.jumps:
+        assert jump.pairs
+        assert jump.before.cost_usd > jump.after.cost_usd
+    total = sum(jump.before.cost_usd - jump.after.cost_usd for jump in found.jumps)
+    assert total == pytest.approx(costs[0] - costs[-1], rel=1e-3)
+    for (_, _, _, usd), (_, _, _, later) in itertools.pairwise(found.slopes()):
+        assert usd >= later * (1 - 1e-9)
+
+
+def test_questions_that_no_fleet_answers() -> None:
+    """Every reason at once, each with what to do instead."""
+    s = asked(0, reserved_usd_per_gpu_year=(0.0,) * 4)
+    capped = Objective(Minimise.CARBON, cost_cap_share=0.9)
+    with pytest.raises(InputError) as refused:
+        fleet(replace(s, objective=capped))
+    places = [problem.where for problem in refused.value.problems]
+    assert places == ["objective", "objective.minimise", "regions.*.reserved_usd_per_gpu_year"]
+    with pytest.raises(InputError, match="frictions"):
+        fleet(replace(asked(0), frictions=Frictions(move_state=True)))
+    with pytest.raises(InputError, match="atlantis"):
+        fleet(asked(0), survive=[["atlantis"]])
+    with pytest.raises(InputError, match="more than an operating point draws"):
+        fleet(asked(0, idle_w=(1e6,) * 4))
+    with pytest.raises(InputError, match="differs between regions"):
+        fleet(asked(0, idle_w=(1.0, 2.0, 1.0, 1.0)))
+    with pytest.raises(UsageError, match="added_ms"):
+        reach(asked(0), variant="miles")
+
+
+def test_bounds_that_cannot_serve_name_the_hour() -> None:
+    """Least shortage first: the worst hour, how much it is short of, and what to raise."""
+    with pytest.raises(InfeasibleError, match=r"GPU-h/h are short.*reserved_gpu_max"):
+        fleet(asked(0, reserved_gpu_max=(0.1,) * 4))
+    with pytest.raises(InputError, match="below reserved_gpu_min"):
+        asked(0, reserved_gpu_min=(3.0, 0, 0, 0), reserved_gpu_max=(2.0, 9, 9, 9))
+
+
+class Bowl:
+    """Σ w·|y − c| over groups, with y₀ + y₁ ≥ 1 as all that is possible."""
+
+    def __init__(self) -> None:
+        self.centre = np.array([[0.2, 0.3], [0.9, 0.1]])
+
+    def ask(self, y: np.ndarray, master: CutMaster) -> float:
+        """Value and cuts at y."""
+        value = np.abs(y - self.centre).sum(axis=1)
+        master.learn(np.arange(2), value, np.sign(y - self.centre), y)
+        short = np.array([1.0 - y.sum()])
+        if short[0] > 1e-12:
+            master.forbid(short, -np.ones((1, 2)), y)
+            return math.inf
+        return float(value.sum())
+
+
+def test_the_master_knows_nothing_of_hours() -> None:
+    """A function that has no hours: its least and the bound meet, by hand 0.1 + 0.9 + 0.2 + 0.3."""
+    master = CutMaster(np.array([0.1, 0.3]), np.zeros(2), np.ones(2) * 2.0, np.zeros(2))
+    found = least(Bowl(), master, [np.ones(2) * 2.0], exact=1e-9)
+    grid = np.linspace(0, 2, 201)
+    values = [
+        0.1 * a + 0.3 * b + np.abs(np.array([a, b]) - Bowl().centre).sum()
+        for a in grid for b in grid if a + b >= 1 - 1e-9
+    ]  # fmt: skip
+    assert found.value == pytest.approx(min(values), abs=1e-8)
+    assert found.bound == pytest.approx(min(values), abs=1e-8)
