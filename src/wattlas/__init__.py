@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     )
     from wattlas.placement.api import plan
     from wattlas.placement.breakeven.breakeven import breakeven_between as breakeven
+    from wattlas.placement.fleet.fleet import fleet
+    from wattlas.placement.fleet.reach import reach
     from wattlas.placement.frontier.frontier import frontier
     from wattlas.report.folder import save
     from wattlas.report.results import open_results
@@ -85,10 +87,12 @@ __all__ = [
     "errors",
     "example",
     "fit_users",
+    "fleet",
     "frontier",
     "load",
     "open_results",
     "plan",
+    "reach",
     "save",
     "study",
     "sweep",
@@ -131,10 +135,12 @@ _MODULES = {
     "design_tiers": "wattlas.studies.offers:design_tiers",
     "example": "wattlas.data.scenario_file:example",
     "fit_users": "wattlas.studies.fit:fit_users",
+    "fleet": "wattlas.placement.fleet.fleet:fleet",
     "frontier": "wattlas.placement.frontier.frontier:frontier",
     "load": "wattlas.data.scenario_file:load",
     "open_results": "wattlas.report.results:open_results",
     "plan": "wattlas.placement.api:plan",
+    "reach": "wattlas.placement.fleet.reach:reach",
     "save": "wattlas.report.folder:save",
     "study": "wattlas.studies.study:study",
     "sweep": "wattlas.studies.sweep:sweep",

@@ -25,6 +25,7 @@ VERBS = {
     "schema": "Print the JSON Schema of scenario.yaml.",
     "study": "Do it all: placement, frontier, metrics, break-even, report.",
     "plan": "Decide where inference runs.",
+    "fleet": "Say how many accelerators are needed, and where.",
     "frontier": "Say what each millisecond of latency budget is worth.",
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",

@@ -156,6 +156,8 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
     elif coupling(scenario) is not None:
         fix = "Give a carbon price instead, then plan at that fleet under the limit."
         yield Problem("objective", "limits a sum over many hours, which a fleet does not take", fix)
+    if np.isnan(scenario.price_usd_per_mwh).any():
+        yield Problem("signals.price", "is not known, and a fleet has a cost", "Give prices.")
     if scenario.objective.minimise is not Minimise.COST:
         fix = "Give objective.carbon_price_usd_per_t instead: a high one weighs carbon alone."
         yield Problem("objective.minimise", "is carbon, and a fleet is of least cost", fix)

@@ -1,0 +1,168 @@
+"""`wattlas fleet`: how many accelerators, and where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wattlas.cli.bar import Tell, bar
+from wattlas.cli.common import load_scenario, plain, print_json, progress, ready_engine, say
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.tables import show
+from wattlas.errors import UsageError
+
+if TYPE_CHECKING:
+    from wattlas.model.fleet import Reach
+    from wattlas.model.scenario import Scenario
+    from wattlas.placement.fleet.search import Least
+
+SurviveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="region: any one region may be lost. zone: any grid zone. Or the regions that are "
+        "lost together, once for each set: --survive oslo,stockholm",
+        metavar="WHAT",
+    ),
+]
+OnDemandOption = Annotated[
+    float | None,
+    typer.Option(help="On-demand accelerators per region during an outage.", min=0.0),
+]
+ReachOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What reach is worth: added_ms, class:NAME or scale.", metavar="KIND",
+    ),
+]  # fmt: skip
+MostOption = Annotated[float | None, typer.Option(help="Farthest reach, ms or ×; 300 ms.", min=0.0)]
+JumpsOption = Annotated[bool, typer.Option("--jumps", help="Every jump of the reach. Slow.")]
+ExactOption = Annotated[float, typer.Option(help="Relative gap to end at.", min=1e-9, max=0.1)]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Write the regions: .csv, .parquet or .json.")
+]
+
+
+def command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    survive: SurviveOption = None,
+    outage_on_demand: OnDemandOption = None,
+    reach: ReachOption = None,
+    most: MostOption = None,
+    jumps: JumpsOption = False,
+    exact: ExactOption = 1e-6,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many accelerators each region should reserve so that all demand is served.
+
+    Beside it: the fleet as given, every region sized for its own peak, and the least that any
+    fleet needs. With --survive it still serves when regions are lost; with --reach it says what
+    each further millisecond between users and accelerators is worth.
+    """
+    from wattlas.placement.fleet.fleet import fleet
+    from wattlas.report.files import ending_of
+    from wattlas.studies.fleets import (
+        fleet_listings,
+        fleet_mapping,
+        fleet_table,
+        jumps_listing,
+        reach_listing,
+        reach_mapping,
+    )
+
+    _check(reach, most, jumps, outage_on_demand, survive)
+    if out is not None:
+        ending_of(out)
+    with progress("Reading"):
+        loaded = load_scenario(path, scenario, set)
+    ready_engine(loaded)
+    with bar("Fleet") as tell:
+        found = fleet(
+            loaded,
+            survive=lost_sets(loaded, survive or ()),
+            outage_on_demand_gpu=math.inf if outage_on_demand is None else outage_on_demand,
+            exact=exact,
+            progress=_told(tell, exact),
+        )
+        reached = _reach(loaded, reach, most, jumps, tell)
+    mapping = plain(fleet_mapping(found))
+    if reached is not None:
+        mapping["reach"] = plain(reach_mapping(reached))
+    if out is not None:
+        from wattlas.report.files import write_table
+
+        write_table(out, fleet_table(found), mapping)
+        say(f"Wrote {out}.")
+    if as_json:
+        print_json(mapping)
+        return
+    if loaded.notice:
+        typer.echo(loaded.notice)
+    for listing in fleet_listings(found):
+        show(listing)
+    if reached is not None:
+        show(reach_listing(reached))
+        if reached.complete:
+            show(jumps_listing(reached))
+
+
+def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
+    """The sets of regions that words name: `region`, `zone`, or ids with commas between."""
+    sets: list[list[str]] = []
+    for word in survive:
+        if word == "region":
+            sets += [[region.id] for region in scenario.regions]
+        elif word == "zone":
+            zones = dict.fromkeys(region.zone for region in scenario.regions)
+            sets += [[r.id for r in scenario.regions if r.zone == zone] for zone in zones]
+        else:
+            sets.append([name.strip() for name in word.split(",")])
+    return sets
+
+
+def _check(
+    reach: str | None,
+    most: float | None,
+    jumps: bool,
+    outage_on_demand: float | None,
+    survive: list[str] | None,
+) -> None:
+    """Options that say nothing without another are no options."""
+    if reach is None and (jumps or most is not None):
+        raise UsageError("--jumps and --most are of --reach. Give --reach added_ms.")
+    if outage_on_demand is not None and not survive:
+        raise UsageError("--outage-on-demand is of --survive. Give --survive region.")
+
+
+def _told(tell: Tell, exact: float) -> Callable[[Least], None]:
+    """Tells how far the gap of a search has come, on a logarithmic scale."""
+
+    def hear(best: Least) -> None:
+        known = math.isfinite(best.gap) and best.gap > 0
+        done = math.log10(best.gap) / math.log10(exact) if known else 0.0
+        tell("search", min(max(done, 0.0), 1.0))
+
+    return hear
+
+
+def _reach(
+    loaded: Scenario, kind: str | None, most: float | None, jumps: bool, tell: Tell
+) -> Reach | None:
+    if kind is None:
+        return None
+    from wattlas.placement.fleet.reach import MOST_MS, SAMPLES, reach
+
+    farthest = (math.inf if kind == "scale" else MOST_MS) if most is None else most
+    return reach(
+        loaded,
+        variant=kind,
+        most=farthest,
+        samples=None if jumps else SAMPLES,
+        progress=lambda share: tell("reach", share),
+    )

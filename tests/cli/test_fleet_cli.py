@@ -1,0 +1,68 @@
+"""`wattlas fleet`: tables for people, JSON for programs, and options that say nothing alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from wattlas.cli import run
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = run(["fleet", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_a_fleet_that_survives_with_what_reach_is_worth(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The tables, their sentences, the file of regions, and the same numbers as JSON."""
+    out = tmp_path / "fleet.csv"
+    code, text, _ = said(
+        capsys, "tiny", "--survive", "region", "--reach", "added_ms", "-o", str(out)
+    )
+    assert code == 0
+    for words in ("as given", "that survives", "may run nowhere else", "Certified", "each ms is"):
+        assert words in text
+    assert max(len(line) for line in text.splitlines() if "─" in line) <= 80
+    table = pl.read_csv(out)
+    assert table["region"].to_list() == ["oslo", "austin", "mumbai"]
+    code, text, _ = said(capsys, "tiny", "--survive", "oslo,austin", "--json")
+    told = json.loads(text)
+    assert code == 0
+    assert told["gap"] <= 1e-6
+    assert told["survives"][0]["regions"] == ["oslo", "austin"]
+    assert len(told["regions"]["region"]) == 3
+
+
+def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --jumps every step has the pair that opens it."""
+    code, text, _ = said(capsys, "tiny", "--reach", "added_ms", "--jumps", "--most", "130")
+    assert code == 0
+    assert "Jumps" in text
+    assert "→" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--jumps",), 2, "--reach added_ms"),
+        (("--outage-on-demand", "3"), 2, "--survive region"),
+        (("--survive", "nowhere"), 3, "which is no region"),
+        (("--reach", "miles"), 2, "no kind of reach"),
+        (("--reach", "class:nobody"), 2, "no class"),
+        (("--set", "regions.all.reserved_gpu_max=0.1"), 4, "No fleet within the bounds"),
+        (("--set", "regions.oslo.utilisation_max=80"), 3, "utilisation_max"),
+    ],
+)
+def test_questions_that_say_nothing(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """Wrong usage, wrong input and bounds that cannot serve have their codes and words."""
+    found, _, error = said(capsys, "tiny", *arguments)
+    assert found == code
+    assert words in " ".join(error.split())
