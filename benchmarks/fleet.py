@@ -1,0 +1,175 @@
+"""Sizing a fleet: the accelerators of every region and all hours, to a gap of 1e-6.
+
+The alternative is one program of all hours and accelerators, with equal sources merged alike, by
+HiGHS's interior point without crossover; its size is what keeps it to days.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import sparse
+
+from benchmarks.registry import Benchmark, Figure, RunOptions
+from wattlas.data.scenario_file import example
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.size import size_fleet
+from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.hour import highs
+
+SIZES = {"tiny": 24, "week": 168, "month": 744, "year": 8760}
+"""Hours of the embedded world."""
+WHOLE_H = 168
+"""Longer ones are not given to HiGHS as one program."""
+YEAR_S = 10.0
+OUTAGE_S = 8.0
+
+
+def run(options: RunOptions) -> Sequence[Figure]:
+    """CPU seconds of a fleet from reserved accelerators, of the same with on-demand ones beside
+    them, and of what surviving the loss of any region adds."""
+    hours = SIZES[options.size]
+    world = example("typical-2023")
+    world = world.at_hours(np.arange(hours)) if hours < world.hours.count else world
+    size_fleet(terms_of(world.at_hours(np.arange(24))))  # load the engine
+    figures = []
+    for name, scenario in (("reserved", world), ("with on demand", _with_on_demand(world))):
+        terms = terms_of(scenario)
+        began = time.process_time()
+        found = size_fleet(terms)
+        ours = time.process_time() - began
+        whole, value = _whole(terms) if hours <= WHOLE_H else (None, found.value)
+        if abs(found.value - value) > 2e-6 * abs(value):
+            raise AssertionError(f"{found.value} against {value} of one program")
+        figures.append(
+            Figure(
+                f"fleet, {name}",
+                ours,
+                unit="CPU s",
+                other=whole,
+                other_name="HiGHS interior point, one program",
+                target=YEAR_S if options.size == "year" else None,
+                note=f"{found.y.sum():,.0f} GPU, gap {found.gap:.1g}, {found.rounds} rounds",
+            )
+        )
+    began = time.process_time()
+    nominal = fleet(world)
+    first = time.process_time() - began
+    began = time.process_time()
+    safe = fleet(world, survive=[[region.id] for region in world.regions])
+    more = time.process_time() - began - first
+    figures.append(
+        Figure(
+            "any one region lost, on top",
+            more,
+            unit="CPU s",
+            target=OUTAGE_S if options.size == "year" else None,
+            note=f"{nominal.optimal.count:,.0f} accelerators become {safe.optimal.count:,.0f}",
+        )
+    )
+    return figures
+
+
+def _with_on_demand(world: Scenario) -> Scenario:
+    """Accelerators without end by the hour, at twice what an hour of a reserved one costs."""
+    regions = tuple(
+        replace(
+            region,
+            on_demand_gpu=np.inf,
+            on_demand_usd_per_gpu_h=2.0 * region.reserved_usd_per_gpu_year / 8760,
+        )
+        for region in world.regions
+    )
+    return replace(world, regions=regions)
+
+
+def _whole(terms: Terms) -> tuple[float, float]:
+    """(CPU seconds, cost) of one program of all hours."""
+    instance, measure = terms.instance, terms.measure
+    columns, hours, regions = instance.columns, instance.demand.shape[1], len(terms.rent_usd)
+    source, region, point = columns.source, columns.region, columns.point
+    count = len(columns)
+    began = time.process_time()
+    cost = np.concatenate(
+        [
+            measure.units(instance, t, source, region, point) * instance.hours[t]
+            for t in range(hours)
+        ]
+        + [measure.per_on_demand * instance.hours[t] for t in range(hours)]
+        + [terms.rent_usd]
+    )
+    served = np.flatnonzero(columns.served)
+    usage = sparse.csr_array(
+        (instance.gpu_h[source[served], point[served]], (region[served], served)),
+        shape=(regions, count),
+    )
+    each = sparse.csr_array((np.ones(count), (source, np.arange(count))))
+    eye = sparse.eye_array(hours, format="csr")
+    held = sparse.kron(np.ones((hours, 1)), sparse.eye_array(regions), format="csr")
+    bought = sparse.eye_array(hours * regions, format="csr")
+    zero = sparse.csr_array((hours * instance.sources, hours * regions + regions))
+    matrix = sparse.vstack(
+        [
+            sparse.hstack([sparse.kron(eye, each), zero]),
+            sparse.hstack([sparse.kron(eye, usage), -bought, -held]),
+        ],
+        format="csr",
+    )
+    demand = instance.demand.T.ravel()
+    free = np.full(hours * regions, -np.inf)
+    upper = np.concatenate(
+        [np.full(hours * count, np.inf), instance.surplus.T.ravel(), terms.upper]
+    )
+    solver = highs.new_solver(interior=True)
+    solver.setOptionValue("run_crossover", "off")
+    solver.setOptionValue("ipm_optimality_tolerance", 1e-8)
+    _pass(solver, cost, upper, matrix, np.concatenate([demand, free]),
+          np.concatenate([demand, np.zeros(hours * regions)]))  # fmt: skip
+    solver.run()
+    value = float(solver.getInfo().objective_function_value)
+    return time.process_time() - began, value
+
+
+def _pass(
+    solver: object, cost: np.ndarray, upper: np.ndarray, matrix: sparse.csr_array,
+    low: np.ndarray, high: np.ndarray,
+) -> None:  # fmt: skip
+    import highspy
+
+    rows, columns = matrix.shape
+    none = np.zeros(0, np.int32)
+    solver.passModel(  # type: ignore[attr-defined]
+        columns,
+        rows,
+        matrix.nnz,
+        0,
+        int(highspy.MatrixFormat.kRowwise),
+        int(highspy.HessianFormat.kTriangular),
+        int(highspy.ObjSense.kMinimize),
+        0.0,
+        cost,
+        np.zeros(columns),
+        upper,
+        low,
+        high,
+        matrix.indptr[:-1].astype(np.int32),
+        matrix.indices.astype(np.int32),
+        matrix.data,
+        none,
+        none,
+        np.zeros(0),
+        np.zeros(columns, np.int32),
+    )
+
+
+BENCHMARK = Benchmark(
+    name="fleet",
+    tells="accelerators of every region for all hours, against one program by interior point",
+    sizes=tuple(SIZES),
+    run=run,
+    usual="year",
+)
