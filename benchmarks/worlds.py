@@ -110,7 +110,7 @@ def one_point(scenario: Scenario) -> Scenario:
 
 def month_hours(month: np.datetime64) -> int:
     """Hours of a calendar month."""
-    days = (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+    days = (month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")
     return 24 * int(days.astype(np.int64))
 
 
