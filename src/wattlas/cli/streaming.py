@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
+from wattlas.cli.streams import clear_line
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
@@ -153,12 +154,13 @@ def pace(steps: int) -> Iterator[Callable[[int], None]]:
         rate = (count - start) / max(now - began, 1e-9)
         time_left = f", {rate:,.0f} h/s, {(steps - count) / rate:,.0f} s left" if rate > 0 else ""
         text = f"Placing: {count:,} of {steps:,} steps{time_left}"
-        sys.stderr.write(f"\r\x1b[K{text}" if live else f"{text}\n")
+        if live:
+            clear_line()
+        sys.stderr.write(text if live else f"{text}\n")
         sys.stderr.flush()
 
     try:
         yield done
     finally:
         if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            clear_line()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from wattlas.cli.streams import clear_line, fitting, obeying, one_line
 from wattlas.model.table import Column, Kind, Listing
 
 Ticker = Callable[[str, float], None]
@@ -35,21 +36,26 @@ def _print(listing: Listing) -> None:
 
     shown = [c for c in listing.columns if not (c.wide and narrow())]
     drawn = Table(
-        title=listing.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        title=_shown(listing.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
     for column in shown:
         drawn.add_column(
-            Text(column.heading),
+            Text(_shown(column.heading)),
             justify="right" if column.kind.is_numeric else "left",
             overflow="fold",
         )
     for row in zip(*(listing.table[column.name] for column in shown), strict=True):
         cells = zip(row, shown, strict=True)
-        drawn.add_row(*(Text(cell(value, column)) for value, column in cells))
-    console = Console(file=sys.stdout, highlight=False)
+        drawn.add_row(*(Text(_shown(cell(value, column))) for value, column in cells))
+    console = Console(file=obeying(sys.stdout), highlight=False)
     if not sys.stdout.isatty():
         console.width = FILE_WIDTH
     console.print(drawn)
+
+
+def _shown(text: str) -> str:
+    """A text as stdout can show it, so that its width is known before the columns are set."""
+    return fitting(one_line(text), getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
 def cell(value: Any, column: Column) -> str:
@@ -97,7 +103,8 @@ def ticker(verb: str) -> Iterator[Ticker]:
 
     def tell(stage: str, share: float) -> None:
         if live:
-            sys.stderr.write(f"\r\x1b[K{verb}: {stage} {share:.0%}")
+            clear_line()
+            sys.stderr.write(f"{verb}: {stage} {share:.0%}")
         elif stage not in written:
             written.add(stage)
             sys.stderr.write(f"{verb}: {stage}\n")
@@ -107,5 +114,4 @@ def ticker(verb: str) -> Iterator[Ticker]:
         yield tell
     finally:
         if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            clear_line()
