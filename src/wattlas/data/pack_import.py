@@ -17,6 +17,7 @@ from wattlas.data.clock_changes import DST_ZONES
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.importers import Imported
 from wattlas.data.pack import MANIFEST, Manifest, read_manifest
+from wattlas.data.pack_lock import holding_pack
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.dialect import ROW
@@ -48,6 +49,7 @@ class ImportResult:
     """What is wrong with the hours, where gaps were allowed."""
 
 
+@holding_pack
 def import_hours(
     new: Imported,
     folder: Path,
