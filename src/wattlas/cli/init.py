@@ -31,7 +31,7 @@ def command(
     Nothing is overwritten without --force.
     """
     from wattlas.data.scenario_file import example_path
-    from wattlas.report.results import write_text
+    from wattlas.data.whole_file import write_text
 
     source = example_path(example)
     target = folder if folder is not None else Path(example)

@@ -63,7 +63,7 @@ def command(
         scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
         fitted = fit_users(table, scale=scale, curvature=rho, additive=additive, requests=requests)
     if out is not None:
-        from wattlas.report.results import write_text
+        from wattlas.data.whole_file import write_text
 
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, users_yaml(fitted, choices.name))

@@ -229,7 +229,8 @@ def _write(file: Path, rows: Rows) -> None:
     """Every day of every zone, place and rule, with its hours as letters."""
     import polars as pl
 
-    from wattlas.report.results import write_frame, write_text
+    from wattlas.data.whole_file import write_text
+    from wattlas.report.results import write_frame
 
     text, number = pl.String(), pl.Float64()
     names = dict.fromkeys(("zone", "place", "rule", "plan", "day"), text)

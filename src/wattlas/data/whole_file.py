@@ -17,10 +17,9 @@ from pathlib import Path
 
 from wattlas.errors import MachineError, UsageError
 
-try:
+HAS_LOCKS = os.name == "posix"
+if HAS_LOCKS:
     import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger("wattlas")
 
@@ -101,7 +100,7 @@ def there(folder: Path) -> Iterator[None]:
 def _held_folder(folder: Path, wait: bool) -> int | None:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
+        if not HAS_LOCKS:
             return None
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -130,7 +129,7 @@ def _locked_temporary(target: Path) -> tuple[int, Path]:
     _remove_left_behind(target.parent, prefix)
     while True:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix)
-        if fcntl is None:
+        if not HAS_LOCKS:
             return handle, Path(name)
         _hold(handle, target.parent)
         with suppress(FileNotFoundError):
@@ -141,7 +140,7 @@ def _locked_temporary(target: Path) -> tuple[int, Path]:
 
 def _remove_left_behind(folder: Path, prefix: str) -> None:
     """Remove temporary files that no running process holds."""
-    if fcntl is None:
+    if not HAS_LOCKS:
         return
     for entry in list(os.scandir(folder)):
         is_temporary = entry.name.startswith(prefix) and len(entry.name) == len(prefix) + 8
@@ -169,10 +168,8 @@ def in_words(target: Path) -> Iterator[None]:
     except OSError as error:
         raise MachineError.of(error, target) from None
     except Exception as error:
-        found = (
-            _OS_ERROR.search(str(error)) if type(error).__module__.startswith("polars") else None
-        )
-        if found is None:
+        found = _OS_ERROR.search(str(error))
+        if found is None or not type(error).__module__.startswith("polars"):
             raise
         number = int(found[1])
         raise MachineError.of(OSError(number, os.strerror(number)), target) from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wattlas.data.digest import sha256_of
+from wattlas.data.whole_file import write_text
 from wattlas.errors import InputError, LimitError, Problem, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
@@ -26,7 +27,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
-from wattlas.report.results import META, write_frame, write_text
+from wattlas.report.results import META, write_frame
 from wattlas.studies.meta import described, totals_dict
 
 HEAD = "plan.json"
