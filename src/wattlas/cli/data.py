@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, problem_json
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
 
 if TYPE_CHECKING:
     from wattlas.data.importers import Imported, PlainLayout
@@ -137,7 +137,12 @@ def _check_text(judged: DataCheck) -> str:
 @app.command("import")
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True)],
-    into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
+    into: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the pack, new or with other tables.", parser=out_path, metavar="FOLDER"
+        ),
+    ],
     form: Annotated[Format, typer.Option("--from", help="What the files are.")] = Format.PLAIN,
     table: Annotated[
         ImportTable, typer.Option("--as", help="What a plain table holds.")
@@ -165,7 +170,9 @@ def import_files(
 ) -> None:
     """Bring hours into a pack: Electricity Maps' CSV, or plain tables in any zone and unit."""
     from wattlas.data import importers, pack_import
+    from wattlas.data.target import try_folder
 
+    try_folder(into)
     layout = importers.PlainLayout(
         table=table.value,
         time_column=time_column,

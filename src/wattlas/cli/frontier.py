@@ -13,8 +13,9 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
 from wattlas.cli.tables import show, ticker
+from wattlas.data.target import try_file
 
 VariantOption = Annotated[
     str,
@@ -33,7 +34,14 @@ ExactOption = Annotated[
 ]
 SamplesOption = Annotated[int, typer.Option(help="Budgets, unless --exact.", min=3)]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the points to this Parquet file.")
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Write the points to this Parquet file.",
+        parser=out_path,
+        metavar="FILE",
+    ),
 ]
 
 
@@ -52,6 +60,8 @@ def command(
     """Trace the energy–latency frontier. Switching costs and caps are left out."""
     from wattlas.placement.frontier.frontier import frontier, something_binds
 
+    if out is not None:
+        try_file(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wattlas.cli.common import DEFAULT_EXAMPLE, print_json
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
+from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 
 SCHEMA = "scenario.schema.json"
@@ -18,7 +19,11 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 def command(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Where to; a folder named like the example unless given."),
+        typer.Argument(
+            help="Where to; a folder named like the example unless given.",
+            parser=out_path,
+            metavar="FOLDER",
+        ),
     ] = None,
     example: Annotated[
         str, typer.Option("--example", "-e", help="Which one.", metavar="NAME")
@@ -37,7 +42,6 @@ def command(
     target = folder if folder is not None else Path(example)
     files = planned(source, target)
     check_target(target, list(files), force=force)
-    target.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         write_text(path, text)
     first = f"wattlas check {target / 'scenario.yaml'}"
@@ -64,8 +68,7 @@ def planned(source: Path, target: Path) -> dict[Path, str]:
 
 def check_target(target: Path, files: list[Path], *, force: bool) -> None:
     """Raise UsageError where the target is a file, or would lose one."""
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file. Name a folder.")
+    try_folder(target)
     existing = [path.name for path in files if path.exists()]
     if existing and not force:
         raise UsageError(

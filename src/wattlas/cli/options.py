@@ -7,6 +7,22 @@ from typing import Annotated
 
 import typer
 
+from wattlas.errors import UsageError
+
+
+def out_path(given: str | Path) -> Path:
+    """A path to write to: `~` is the home directory. Raises UsageError where it is empty.
+
+    It is empty where a variable of the shell is not set, and would be the current folder.
+    """
+    if not str(given).strip():
+        raise UsageError("The path to write to is empty. Name it; `.` is the current folder.")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{given}: there is no such home directory. Write the path out.") from None
+
+
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -30,5 +46,12 @@ ProfilesOption = Annotated[
 ]
 HardwareOption = Annotated[str, typer.Option(help="Only points on hardware with this in it.")]
 TablesOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the tables to this folder.")
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Write the tables to this folder.",
+        parser=out_path,
+        metavar="FOLDER",
+    ),
 ]

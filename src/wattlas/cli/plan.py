@@ -13,8 +13,9 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
 from wattlas.cli.tables import number_text, show
+from wattlas.data.target import try_file
 from wattlas.errors import LimitError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ OutOption = Annotated[
         "--out",
         "-o",
         help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
+        parser=out_path,
+        metavar="PATH",
     ),
 ]
 ResumeOption = Annotated[
@@ -74,6 +77,8 @@ def command(
         return
     if resume:
         raise UsageError("--resume needs --out FOLDER: a single file is written at the end.")
+    if out is not None:
+        try_file(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.placement.api import plan

@@ -14,7 +14,7 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
 from wattlas.cli.tables import show, ticker
 
 if TYPE_CHECKING:
@@ -26,7 +26,14 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the report and its tables.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for the report and its tables.",
+            parser=out_path,
+            metavar="FOLDER",
+        ),
     ] = Path("wattlas-results"),
     samples: Annotated[
         int, typer.Option(help="Budgets per frontier where capacity may bind.", min=3)
@@ -38,9 +45,10 @@ def command(
     Prints a summary and writes a folder with report.html, meta.json and Parquet tables. Without a
     scenario it studies the embedded world.
     """
-    from wattlas.report.folder import save
+    from wattlas.report.folder import claim, save
     from wattlas.studies.study import study
 
+    claim(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

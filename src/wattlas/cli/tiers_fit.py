@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, progress, say
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
 from wattlas.cli.tables import number_text, show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ def command(
     reference_g: Annotated[float | None, _end("Grams per request at which carbon scores 0")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write `users:` of scenario.yaml.", metavar="FILE.yaml"),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write `users:` of scenario.yaml.",
+            parser=out_path,
+            metavar="FILE.yaml",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,8 +56,8 @@ def command(
     from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 
     rho = _curvature(curvature)
-    if out is not None and out.is_dir():
-        raise UsageError(f"{out} is a folder. Name a file.")
+    if out is not None:
+        try_file(out)
     with progress("Fitting"):
         table = as_choices(choices)
         ends = {
@@ -65,7 +72,6 @@ def command(
     if out is not None:
         from wattlas.data.whole_file import write_text
 
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, users_yaml(fitted, choices.name))
     if as_json:
         print_json(fit_mapping(fitted))

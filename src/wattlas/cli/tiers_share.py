@@ -14,8 +14,16 @@ from wattlas.cli.common import (
     progress,
     say,
 )
-from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import (
+    ClassOption,
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    out_path,
+)
 from wattlas.cli.tables import number_text, percent, show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +99,13 @@ HoursOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Write every day to this .parquet or .csv file."),
+    typer.Option(
+        "--out",
+        "-o",
+        help="Write every day to this .parquet or .csv file.",
+        parser=out_path,
+        metavar="FILE",
+    ),
 ]
 
 
@@ -133,6 +147,8 @@ def command(
 
     _check_fallback(design, green, green_share, hours)
     _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead, out)
+    if out is not None:
+        try_file(out)
     question = ShareQuestion(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
         rules=RULES if rule == "both" else (rule,),
@@ -237,7 +253,6 @@ def _write(file: Path, rows: Rows) -> None:
     frame = pl.DataFrame(
         rows, schema={**names, "full_g": number, "degraded_share": number, "hours": text}
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix.lower() == ".csv":
         write_text(file, frame.write_csv())
     else:

@@ -24,6 +24,8 @@ if HAS_LOCKS:
 log = logging.getLogger("wattlas")
 
 _OS_ERROR = re.compile(r"os error (\d+)")
+MARK = ".wattlas-"
+"""Stands in the names of temporary files, so that no file of a user's is taken for one."""
 LONGEST_SHOWN = 40
 """Characters of the target's name in a temporary one, which may not be much longer than that."""
 
@@ -123,11 +125,17 @@ def _hold(handle: int, path: Path, wait: bool = True) -> None:
         log.warning("%s cannot be locked (%s): let no two write there at once", path, error)
 
 
+def is_temporary(name: str, target: str = "") -> bool:
+    """Whether a file of this name is a temporary one of ours, of one target or of any."""
+    stem = re.escape(target[:LONGEST_SHOWN]) if target else ".+"
+    return re.fullmatch(rf"\.{stem}{re.escape(MARK)}[a-z0-9_]{{8}}", name) is not None
+
+
 def _locked_temporary(target: Path) -> tuple[int, Path]:
     """A new file beside a target, with its open handle, held by this process."""
-    prefix = f".{target.name[:LONGEST_SHOWN]}."
-    _remove_left_behind(target.parent, prefix)
+    _remove_left_behind(target)
     while True:
+        prefix = f".{target.name[:LONGEST_SHOWN]}{MARK}"
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix)
         if not HAS_LOCKS:
             return handle, Path(name)
@@ -138,13 +146,12 @@ def _locked_temporary(target: Path) -> tuple[int, Path]:
         os.close(handle)  # another writer took it for left behind before we held it
 
 
-def _remove_left_behind(folder: Path, prefix: str) -> None:
-    """Remove temporary files that no running process holds."""
+def _remove_left_behind(target: Path) -> None:
+    """Remove temporary files of a target that no running process holds."""
     if not HAS_LOCKS:
         return
-    for entry in list(os.scandir(folder)):
-        is_temporary = entry.name.startswith(prefix) and len(entry.name) == len(prefix) + 8
-        if is_temporary and entry.is_file(follow_symlinks=False):
+    for entry in list(os.scandir(target.parent)):
+        if is_temporary(entry.name, target.name) and entry.is_file(follow_symlinks=False):
             with suppress(OSError):
                 handle = os.open(entry.path, os.O_RDONLY)
                 try:

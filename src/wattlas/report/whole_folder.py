@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from wattlas.data.whole_file import in_words, locked
+from wattlas.data.whole_file import in_words, is_temporary, locked
 from wattlas.errors import UsageError
 
 STAGING = ".wattlas-"
@@ -30,7 +30,7 @@ def refuse_others(folder: Path, ours: Collection[str]) -> None:
     others = sorted(
         path.name
         for path in folder.iterdir()
-        if path.name not in known and not path.name.startswith((STAGING, *(f".{n}." for n in ours)))
+        if not (path.name in known or path.name.startswith(STAGING) or is_temporary(path.name))
     )
     if others:
         named = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
