@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from wattlas.data.encoding import encoding_problem
 from wattlas.errors import InputError, Problem
 
 ROW = "__row"
@@ -47,8 +49,12 @@ PLAIN = Dialect()
 """What scenarios, packs and imports are written in."""
 
 
-def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame:
+def read_frame(
+    path: Path, label: str, dialect: Dialect = PLAIN, nested: bool = True
+) -> pl.DataFrame:
     """The rows of a CSV or Parquet file as they stand, with their numbers.
+
+    Cells of Parquet that are not single values are a problem of their column without `nested`.
 
     Raises InputError where the file cannot be read; `label` is what messages call it.
     """
@@ -58,12 +64,31 @@ def read_frame(path: Path, label: str, dialect: Dialect = PLAIN) -> pl.DataFrame
         raise InputError([Problem("(file)", what, "Convert the table.", label)])
     try:
         if suffix == ".parquet":
-            return pl.read_parquet(path).with_row_index(ROW)
+            frame = _decoded(pl.read_parquet(path)).with_row_index(ROW)
+            wrong = [] if nested else [n for n, k in frame.schema.items() if not is_single(k)]
+            if wrong:
+                what, fix = "holds lists, structures or bytes", "Write one value to each row."
+                raise InputError([Problem(name, what, fix, label) for name in wrong])
+            return frame
         skip = _before_header(path, dialect)
         frame = pl.read_csv(path, skip_lines=skip, **dialect.options)
         return clean_rows(frame).with_row_index(ROW)
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise InputError([unreadable(path, label, str(fault), dialect)]) from None
+
+
+def _decoded(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame with texts where some program wrote them as bytes."""
+    for name, kind in frame.schema.items():
+        if kind == pl.Binary:
+            with suppress(pl.exceptions.ComputeError):  # bytes that are no text stay what they are
+                frame = frame.with_columns(pl.col(name).cast(pl.String))
+    return frame
+
+
+def is_single(kind: pl.DataType) -> bool:
+    """Whether a cell of this type is one value: no list, no structure, no bytes."""
+    return not (kind.is_nested() or kind in (pl.Binary, pl.Object))
 
 
 def _before_header(path: Path, dialect: Dialect) -> int:
@@ -123,6 +148,9 @@ def line_numbers(path: Path, dialect: Dialect = PLAIN) -> list[int]:
 
 def unreadable(path: Path, label: str, fault: str, dialect: Dialect = PLAIN) -> Problem:
     """Why a file is no table, in words of ours where the fault is a common one."""
+    encoded = encoding_problem(path, label) if path.suffix.lower() == ".csv" else None
+    if encoded is not None:
+        return encoded
     if "empty" in fault:
         return Problem("(file)", "is empty", "Write a header and rows.", label, 1)
     if "more fields" in fault:
