@@ -110,10 +110,6 @@ def _raw(file: Path) -> pl.DataFrame:
     """The rows of a file as they stand, without spaces around cells; InputError if it has none."""
     raw = read_frame(file, str(file), nested=False).drop(ROW)
     raw = raw.with_columns(pl.col(pl.String).str.strip_chars())
-        read_frame(file, str(file), nested=False)
-        .drop(ROW)
-        .with_columns(pl.col(pl.String).str.strip_chars())
-    )
     if raw.is_empty():
         raise InputError([Problem("(rows)", "there are none", "Give an hour.", str(file))])
     return raw
