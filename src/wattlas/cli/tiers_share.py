@@ -246,6 +246,7 @@ def _write(file: Path, rows: Rows) -> None:
     import polars as pl
 
     from wattlas.data.whole_file import write_text
+    from wattlas.report.frames import csv_text
     from wattlas.report.results import write_frame
 
     text, number = pl.String(), pl.Float64()
@@ -254,7 +255,7 @@ def _write(file: Path, rows: Rows) -> None:
         rows, schema={**names, "full_g": number, "degraded_share": number, "hours": text}
     )
     if file.suffix.lower() == ".csv":
-        write_text(file, frame.write_csv())
+        write_text(file, csv_text(frame))
     else:
         write_frame(file, frame)
 

@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
+FORMULA = r"^[=+\-@\t\r]"
+"""What a spreadsheet takes for the beginning of a formula."""
+
 
 def frame(table: Mapping[str, Sequence[Any] | np.ndarray]) -> pl.DataFrame:
     """Columns as a table: times get the UTC zone, nan becomes null."""
@@ -28,3 +31,22 @@ def _column(values: Sequence[Any] | np.ndarray) -> Any:
     if array is not None and array.dtype.kind == "M":
         return array.astype("datetime64[ms]")
     return values
+
+
+def csv_text(table: pl.DataFrame) -> str:
+    """A table as CSV that no spreadsheet takes for a formula: such texts begin with `'`.
+
+    Names come from files that others wrote; `=HYPERLINK(…)` would run where the table is opened.
+    """
+    import polars as pl
+
+    texts = pl.selectors.string() | pl.selectors.categorical()
+    guarded = table.with_columns(texts.cast(pl.String))
+    return guarded.with_columns(
+        pl.when(pl.col(name).str.contains(FORMULA))
+        .then(pl.concat_str(pl.lit("'"), pl.col(name)))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, kind in guarded.schema.items()
+        if kind == pl.String
+    ).write_csv()

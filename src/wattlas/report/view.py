@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from wattlas import __version__
 from wattlas.errors import UsageError
+from wattlas.report.frames import csv_text
 from wattlas.report.report import render_report
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _rows(frame: pl.DataFrame) -> bytes:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    return _texts(frame).write_csv().encode()
+    return csv_text(_texts(frame)).encode()
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
