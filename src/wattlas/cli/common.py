@@ -142,7 +142,8 @@ def show_problems(problems: Sequence[Problem]) -> None:
     blocks = []
     for problem in problems:
         head = one_line(problem.place if problem.file else problem.where)
-        blocks.append(f"{head}\n  {problem.what}\n  → {problem.fix}".rstrip("→ \n"))
+        fix = problem.fix.replace("\n", "\n    ")
+        blocks.append(f"{head}\n  {one_line(problem.what)}\n  → {fix}".rstrip("→ \n"))
     panel(f"{count} in the input", "\n\n".join(blocks))
 
 
