@@ -111,6 +111,7 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
+@pytest.mark.portable
 def test_code_of_another_revision_never_runs(copy: Copy) -> None:
     """An edit of a function in another module counts, forth and back; two revisions are kept."""
     value, known, hits, first = copy.run()
@@ -176,6 +177,7 @@ def test_nobody_runs_it(copy: Copy) -> None:
     assert not copy.cache.exists()
 
 
+@pytest.mark.portable
 def test_what_is_damaged_is_compiled_anew(copy: Copy) -> None:
     """An empty index and code that is none are no errors; the next process has whole code again."""
     path = copy.run()[3]
@@ -283,6 +285,7 @@ def _renamed(file: Path, package: Path) -> Path:
     return package
 
 
+@pytest.mark.portable
 def test_the_engine_keeps_its_code() -> None:
     """All entries of the package are kept in the folder of this revision."""
     from wattlas.compiled.cache import KeptCode

@@ -130,6 +130,7 @@ def test_token_lengths_come_from_traces(world: Pack) -> None:
     assert rows["B"]["tokens_out"] < rows["A"]["tokens_out"]
 
 
+@pytest.mark.portable
 def test_hours_are_generated(world: Pack) -> None:
     """Price and carbon have 8,760 hours of each zone, in the documented columns."""
     for table, column in (("price", "price_usd_per_mwh"), ("carbon", "average_g_per_kwh")):
@@ -202,6 +203,7 @@ def test_every_table_has_the_columns_of_its_layout(world: Pack) -> None:
             assert kind == types.get(schema[column].kind, pl.String), (name, column)
 
 
+@pytest.mark.portable
 def test_the_world_is_sound() -> None:
     """`wattlas data check typical-2023` finds nothing."""
     verdict = check_path(WORLD)
@@ -246,6 +248,7 @@ def test_a_missing_table_names_those_there_are(world: Pack) -> None:
         world.frame("demand")
 
 
+@pytest.mark.portable
 def test_a_changed_file_is_found_on_opening(copied: Path) -> None:
     """Each file whose bytes are not those that were hashed is named."""
     for name in ("metros.csv", "egress.csv"):
