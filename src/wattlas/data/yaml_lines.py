@@ -6,6 +6,7 @@ kept as text, so that the zone they were written in is not lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
 
 DEEPEST = 50
 """Levels of a document; a scenario has six."""
+MOST_BRACKETS = 500
+_BRACKETS = re.compile(r"[\[\]{}]")
 MOST_REPEATED = 50_000
 """Values that aliases may repeat: more than any scenario has, and a second of work."""
 _TOO_DEEP = (f"is nested deeper than {DEEPEST} levels", "Write it flat.")
@@ -98,6 +101,7 @@ def parse_yaml(text: str, file: str) -> Document:
 
     yaml = YAML(typ="safe", pure=True)
     try:
+        _meet_brackets(text)
         root = yaml.compose(StringIO(text))
     except RecursionError:
         raise InputError([Problem("(document)", *_TOO_DEEP, file)]) from None
@@ -125,6 +129,7 @@ def parse_value(text: str, file: str) -> Any:
 
     yaml = YAML(typ="safe", pure=True)
     try:
+        _meet_brackets(text)
         root = yaml.compose(StringIO(text))
     except RecursionError:
         raise InputError([Problem("(value)", *_TOO_DEEP, file)]) from None
@@ -135,6 +140,18 @@ def parse_value(text: str, file: str) -> Any:
     if reader.problems:
         raise InputError(reader.problems)
     return value
+
+
+def _meet_brackets(text: str) -> None:
+    """Raise RecursionError for brackets that the library would look at for minutes.
+
+    It takes time by the square of their depth. Those in quotes count, too, hence the wide bound.
+    """
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
+        if depth > MOST_BRACKETS:
+            raise RecursionError
 
 
 def kind_of(value: Any) -> str:
