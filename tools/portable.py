@@ -117,7 +117,16 @@ def carry_out(run: Run) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory(prefix="wattlas-portable-") as folder:
         python = Path(folder, "bin", "python")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        install = [python, "-m", "pip", "install", "-q", ".[portable]", *(run.pins or ())]
+        install = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-compile",
+            ".[portable]",
+            *(run.pins or ()),
+        ]
         test = [python, "-m", "pytest", "-q", "-m", "portable", "-p", "no:cacheprovider", *tests()]
         said, began = "", time.monotonic()
         for command in ([run.python, "-m", "venv", folder], install, test):

@@ -13,12 +13,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import wattlas
 from tests.studied import Studied
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_lock import NEXT, pack_to_change
 from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text
 from wattlas.errors import InputError, UsageError
 from wattlas.report.results import open_results, write_results
+from wattlas.report.stream_folder import write_plan
 from wattlas.report.whole_folder import STAGING, whole_folder
 
 pytestmark = pytest.mark.portable
@@ -206,3 +208,13 @@ def test_a_signal_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_plan_in_parts_has_one_writer(tmp_path: Path) -> None:
+    """A second process that would write the same plan is refused, and the first one goes on."""
+    world, folder = wattlas.example("tiny"), tmp_path / "p"
+    with locked(folder):
+        with pytest.raises(UsageError, match="Another process is writing"):
+            write_plan(folder, world)
+        assert list(folder.iterdir()) == []
+    assert write_plan(folder, world)["status"] == "optimal"
