@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ def write_plan(
     """
     target = Path(folder)
     long = scenario if isinstance(scenario, Long) else whole(scenario)
-    with in_words(target), _alone(target):
+    with _alone(target):
         _claim(target, _head(long.identity, objective, chunk_steps), resume)
         if (target / META).is_file():
             return _read(target / META)
@@ -99,13 +99,16 @@ def write_plan(
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """Hold the folder; two that write one plan would do all of it twice."""
-    try:
-        with locked(target, wait=False):
-            yield
-    except BlockingIOError:
-        raise UsageError(
-            f"Another process is writing a plan to {target}. Wait for it, or give another folder."
-        ) from None
+    with ExitStack() as held:
+        with in_words(target):
+            try:
+                held.enter_context(locked(target, wait=False))
+            except BlockingIOError:
+                raise UsageError(
+                    f"Another process is writing a plan to {target}. Wait for it, or give another "
+                    "folder."
+                ) from None
+        yield
 
 
 def whole(scenario: Scenario) -> Long:
