@@ -177,7 +177,6 @@ def test_nobody_runs_it(copy: Copy) -> None:
     assert not copy.cache.exists()
 
 
-@pytest.mark.portable
 def test_what_is_damaged_is_compiled_anew(copy: Copy) -> None:
     """An empty index and code that is none are no errors; the next process has whole code again."""
     path = copy.run()[3]
