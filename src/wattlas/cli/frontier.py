@@ -13,7 +13,7 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show, ticker
 from wattlas.data.target import try_file
 
@@ -33,16 +33,7 @@ ExactOption = Annotated[
     bool, typer.Option("--exact", help="Every breakpoint, even where capacity may bind.")
 ]
 SamplesOption = Annotated[int, typer.Option(help="Budgets, unless --exact.", min=3)]
-OutOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Write the points to this Parquet file.",
-        parser=out_path,
-        metavar="FILE",
-    ),
-]
+OutOption = Annotated[Path | None, out_option("Write the points to this Parquet file.", "FILE")]
 
 
 def command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,11 @@ def out_path(given: str | Path) -> Path:
         return Path(given).expanduser()
     except RuntimeError:
         raise UsageError(f"{given}: there is no such home directory. Write the path out.") from None
+
+
+def out_option(help: str, metavar: str) -> Any:
+    """`--out`, a path to write to."""
+    return typer.Option("--out", "-o", help=help, parser=out_path, metavar=metavar)
 
 
 ScenarioArgument = Annotated[
@@ -47,11 +52,5 @@ ProfilesOption = Annotated[
 HardwareOption = Annotated[str, typer.Option(help="Only points on hardware with this in it.")]
 TablesOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Write the tables to this folder.",
-        parser=out_path,
-        metavar="FOLDER",
-    ),
+    out_option("Write the tables to this folder.", "FOLDER"),
 ]

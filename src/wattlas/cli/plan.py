@@ -13,7 +13,7 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import number_text, show
 from wattlas.data.target import try_file
 from wattlas.errors import LimitError, UsageError
@@ -28,13 +28,7 @@ FILE = ".parquet"
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Write the flows to this .parquet file, or to this folder chunk by chunk.",
-        parser=out_path,
-        metavar="PATH",
-    ),
+    out_option("Write the flows to this .parquet file, or to this folder chunk by chunk.", "PATH"),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with the plan in the folder of --out.")

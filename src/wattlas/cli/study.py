@@ -14,7 +14,7 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_path
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show, ticker
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ def command(
     set: SetOption = None,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Folder for the report and its tables.",
-            parser=out_path,
-            metavar="FOLDER",
-        ),
+        out_option("Folder for the report and its tables.", "FOLDER"),
     ] = Path("wattlas-results"),
     samples: Annotated[
         int, typer.Option(help="Budgets per frontier where capacity may bind.", min=3)

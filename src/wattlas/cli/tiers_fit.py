@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, progress, say
-from wattlas.cli.options import JsonOption, out_path
+from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.tables import number_text, show
 from wattlas.data.target import try_file
 from wattlas.errors import UsageError
@@ -41,13 +41,7 @@ def command(
     reference_g: Annotated[float | None, _end("Grams per request at which carbon scores 0")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Write `users:` of scenario.yaml.",
-            parser=out_path,
-            metavar="FILE.yaml",
-        ),
+        out_option("Write `users:` of scenario.yaml.", "FILE.yaml"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wattlas.cli.common import (
-    load_scenario,
-    print_json,
-    progress,
-    say,
-)
+from wattlas.cli.common import load_scenario, print_json, progress, say
 from wattlas.cli.options import (
     ClassOption,
     JsonOption,
     ScenarioArgument,
     ScenarioOption,
     SetOption,
-    out_path,
+    out_option,
 )
 from wattlas.cli.tables import number_text, percent, show
 from wattlas.data.target import try_file
@@ -98,14 +93,7 @@ HoursOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Write every day to this .parquet or .csv file.",
-        parser=out_path,
-        metavar="FILE",
-    ),
+    Path | None, out_option("Write every day to this .parquet or .csv file.", "FILE")
 ]
 
 
