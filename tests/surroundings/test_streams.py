@@ -154,6 +154,19 @@ def test_closed_descriptors(tiny: Folder) -> None:
     assert silent.stdout.startswith(b"tiny")
 
 
+@pytest.mark.parametrize("command", ["check {}", "plan --json --out {}", "init {}"])
+def test_a_name_in_another_encoding_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes that are not UTF-8 reach us as halves of characters: exit 7, and the name is shown."""
+    name = os.fsdecode(b"caf\xe9")
+    assert run(command.format(name).split()) == 7
+    told = capsys.readouterr()
+    assert "caf\\udce9: this name is not UTF-8" in told.err
+    if "--json" in command:
+        assert json.loads(told.out)["message"].startswith(name)
+
+
 def test_libraries_cannot_write_past_a_screen() -> None:
     """There is no buffer of bytes to be found, and own sequences go through on purpose only."""
     inner = io.StringIO()

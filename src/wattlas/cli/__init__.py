@@ -119,12 +119,25 @@ def run(arguments: Sequence[str]) -> int:
 def _done_or_told(arguments: Sequence[str]) -> int:
     """The exit code; an error is told before. Raises MachineError where stdout takes nothing."""
     try:
+        _check_encoding(arguments)
         code = app(args=list(arguments), prog_name="wattlas", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except PipeClosed:
         raise
     except (Exception, KeyboardInterrupt) as error:
         return end(error, as_json="--json" in arguments)
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Raise MachineError for an argument in another encoding: no library would find such a file."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            raise MachineError(
+                f"{argument}: this name is not UTF-8, or the locale is not. Rename the file, or "
+                "set a locale such as LC_ALL=C.UTF-8."
+            ) from None
 
 
 def _terminate(_number: int, _frame: Any) -> None:

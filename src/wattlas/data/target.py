@@ -23,7 +23,7 @@ def try_file(path: Path) -> None:
             raise UsageError(f"{path} is not a file that can be replaced. Name another one.")
         with suppress(FileNotFoundError, NotADirectoryError):
             path.lstat()  # meets a name that is too long
-    try_folder(path.resolve().parent)
+    try_folder(path.resolve().parent if path.is_symlink() else path.parent)
 
 
 def try_folder(folder: Path, need_bytes: int = TRIAL_BYTES) -> None:

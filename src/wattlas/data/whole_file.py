@@ -37,7 +37,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     Missing folders are made, links are followed. Raises MachineError where the system refuses,
     UsageError for a target that is no regular file: a device would be replaced by a file.
     """
-    target = Path(os.path.realpath(target))
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     with in_words(target):
         if target.exists() and not target.is_file():
             raise UsageError(f"{target} is not a file that can be replaced. Name another one.")
