@@ -100,10 +100,11 @@ def _write_table(
         frame = frame.sort([*schema.series, TIME])
     file = table.file or f"{name}.{'parquet' if TIME in frame.columns else 'csv'}"
     temporary = until_renamed.enter_context(whole_file(folder / file))
-    if file.endswith(".parquet"):
-        frame.write_parquet(temporary)
-    else:
-        frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+    with temporary.open("wb") as written:
+        if file.endswith(".parquet"):
+            frame.write_parquet(written)
+        else:
+            frame.write_csv(written, datetime_format="%Y-%m-%dT%H:%M:%SZ")
     return ManifestEntry(
         file=file,
         source=table.source,

@@ -144,8 +144,9 @@ def open_results(folder: str | Path) -> Results:
 def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> Path:
     """Write a Parquet file whole. `metadata` are texts by name that the file carries along."""
     more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
-    with whole_file(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", **more)
+    # polars finds no file whose name is not UTF-8, that of a folder above included.
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        frame.write_parquet(file, compression="zstd", **more)
     return path
 
 
