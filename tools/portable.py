@@ -28,6 +28,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
+SHOWN = 8000
+"""Characters that are shown of a run that failed."""
 GOAL_S = 90
 """Seconds that the tests of one run should take, the compilation of the engine included."""
 
@@ -142,7 +144,7 @@ def carry_out(run: Run) -> tuple[bool, str]:
             )
             said = done.stdout
             if done.returncode:
-                return False, f"FAILED: Python {run.name}\n{said}"
+                return False, f"FAILED: Python {run.name}\n{said[-SHOWN:]}"
     took = time.monotonic() - began
     late = f" More than {GOAL_S} s: choose fewer." if took > GOAL_S else ""
     return True, f"Python {run.name}: {said.strip().splitlines()[-1]}.{late}"

@@ -158,7 +158,7 @@ def test_hours_are_generated_as_far_as_they_are_needed(
     world: Pack, until: str, months: int
 ) -> None:
     """Up to the end of the month that a time lies in, with the values of the year."""
-    end = (np.datetime64("2023-01", "M") + months).astype("datetime64[us]")
+    end = (np.datetime64("2023-01", "M") + np.timedelta64(months, "M")).astype("datetime64[us]")
     for table in ("price", "carbon"):
         whole = world.frame(table)
         found = world.frame(table, np.datetime64(until, "s"))
