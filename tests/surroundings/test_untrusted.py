@@ -15,6 +15,7 @@ from wattlas.cli import run
 from wattlas.data.yaml_lines import DEEPEST, parse_value, parse_yaml
 from wattlas.errors import InputError
 from wattlas.model.frames import csv_text
+from wattlas.report.files import write_table
 
 pytestmark = pytest.mark.portable
 
@@ -83,21 +84,37 @@ def test_what_people_write_is_read() -> None:
 @pytest.mark.parametrize(
     ("encoding", "words"), [("utf-16", "UTF-16"), ("latin-1", "0xe3"), ("cp1252", "0xe3")]
 )
-@pytest.mark.parametrize("name", ["scenario.yaml", "metros.csv", "price.csv"])
-def test_files_in_other_encodings_are_told(
-    name: str, encoding: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_scenario_in_another_encoding_is_told(
+    encoding: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The file, the line and what to do; no word of a library."""
     tiny: Folder = tiny_folder(tmp_path / "t")
-    file = tiny.path / name
+    file = tiny.path / "scenario.yaml"
     text = file.read_text("utf-8")
     file.write_bytes(f"{text}# São Paulo\n".encode(encoding))
     assert run(["check", str(tiny.path)]) == 3
     told = capsys.readouterr().err
-    assert name in told
+    assert "scenario.yaml" in told
     assert words in told
-    assert "CSV UTF-8" in told
+    assert "Save it as UTF-8" in told
     assert "codec" not in told
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("name", ["metros.csv", "price.csv"])
+def test_tables_in_other_encodings_are_read_right(
+    name: str, encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As spreadsheets save them: the same figures as in UTF-8."""
+    tiny: Folder = tiny_folder(tmp_path / "t")
+    file = tiny.path / name
+    text = f"{file.read_text('utf-8')}# São Paulo\n"
+    told = []
+    for code in ("utf-8", encoding):
+        file.write_bytes(text.encode(code))
+        assert run(["check", str(tiny.path)]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
 
 
 START = datetime(2024, 2, 1, tzinfo=UTC)
@@ -143,6 +160,15 @@ def test_texts_that_were_written_as_bytes_are_texts(tmp_path: Path) -> None:
     file = tmp_path / "h.parquet"
     pl.DataFrame({**TABLE, "zone": [b"FR"] * 48}).write_parquet(file)
     assert run(["tiers", "share", "--hours", str(file)]) == 0
+
+
+def test_a_table_for_people_begins_no_formula(tmp_path: Path) -> None:
+    """What `--out` writes as CSV is guarded; the same table as JSON and Parquet holds the name."""
+    table = {"zone": ["=1+1"], "share": [0.5]}
+    written = {e: write_table(tmp_path / f"t{e}", table) for e in (".csv", ".json", ".parquet")}
+    assert written[".csv"].read_text("utf-8") == "zone,share\n'=1+1,0.5\n"
+    assert '"=1+1"' in written[".json"].read_text("utf-8")
+    assert pl.read_parquet(written[".parquet"])["zone"].to_list() == ["=1+1"]
 
 
 def test_no_cell_of_a_csv_begins_a_formula() -> None:

@@ -54,8 +54,8 @@ def command(
     if out is not None:
         from wattlas.report.files import ending_of
 
-        ending_of(out, (".yaml", ".yml"))
         try_file(out)
+        ending_of(out, (".yaml", ".yml"))
     with progress("Fitting"):
         table = as_choices(choices)
         ends = {
