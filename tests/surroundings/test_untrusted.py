@@ -139,6 +139,7 @@ NESTED = {
         "tiers fit {}",
         "data check {}",
         "data import {} --zone-column zone --value-column average_g_per_kwh --into {}.pack",
+        "demand {} --time time_utc --class average_g_per_kwh --country zone --into {}.demand",
     ],
 )
 def test_nested_cells_are_wrong_cells(

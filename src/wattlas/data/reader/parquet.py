@@ -20,9 +20,14 @@ def read_parquet(path: Path, label: str, nested: bool) -> pl.DataFrame:
         raise InputError([problem]) from None
     wrong = [] if nested else [n for n, k in frame.schema.items() if not is_single(k)]
     if wrong:
-        what, fix = "holds lists, structures or bytes", "Write one value to each row."
-        raise InputError([Problem(name, what, fix, label) for name in wrong])
+        raise InputError([not_single(name, label) for name in wrong])
     return frame
+
+
+def not_single(column: str, label: str) -> Problem:
+    """What is wrong with a column whose cells are not one value each."""
+    what = "holds lists, structures or bytes"
+    return Problem(column, what, "Write one number or text to each row.", label)
 
 
 def _decoded(frame: pl.DataFrame) -> pl.DataFrame:
