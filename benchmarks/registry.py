@@ -72,7 +72,7 @@ class Benchmark:
 
 
 NAMES = (
-    "program small engine as_written core coupled fleet tiers start imports stream study "
+    "program small engine as_written core coupled fleet tiers start imports stream study killed "
     "first_command"
 ).split()
 """Modules with a `BENCHMARK`, in the order in which they are run."""

@@ -42,6 +42,12 @@ class Streamed:
     folder_mib: float
 
 
+def _hours(months: int) -> int:
+    """Hours of so many months from January 2023 on."""
+    first = np.datetime64("2023-01")
+    return sum(month_hours(first + np.timedelta64(n, "M")) for n in range(months))
+
+
 def run(options: RunOptions) -> Sequence[Figure]:
     """Stream a short and a long run either way."""
     size, short, long = SIZES[options.size]
@@ -81,7 +87,7 @@ def _from_files(size: str, short: int, long: int) -> Iterator[Figure]:
             command = str(Path(sys.executable).with_name("wattlas"))
             out = ["--out", str(Path(folder) / "plan"), "--json"]
             process = measured([command, "plan", str(files), *out])
-        hours = sum(month_hours(np.datetime64("2023-01") + n) for n in range(months))
+        hours = _hours(months)
         peaks.append(process.peak_mib)
         note = f"{1e3 * process.cpu_s / hours:.2f} ms of CPU time an hour, start and reading "
         note += f"{rows:.0f} MiB of demand included"
@@ -118,7 +124,7 @@ def main(size: str, months: int, out: Path, figures_file: Path) -> None:
     def done(count: int) -> None:
         marks.append((count, time.process_time()))
 
-    hours = sum(month_hours(np.datetime64("2023-01") + n) for n in range(months))
+    hours = _hours(months)
     write_plan(out, Long(f"{size} {months}", hours, stretches()), done=done)
     quarter = marks[-max(len(marks) // 4, 1) :]
     first = next(mark for mark in marks if mark[0] >= 4 * FIRST_H)

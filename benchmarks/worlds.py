@@ -84,7 +84,7 @@ def months_world(size: str, months: int, start: str = "2023-01") -> Iterator[Sce
         base.signals.average_g_per_kwh.mean(axis=1),
     )
     for n in range(months):
-        month = np.datetime64(start, "M") + n
+        month = np.datetime64(start, "M") + np.timedelta64(n, "M")
         count = month_hours(month)
         draw = np.random.default_rng([20231122, n])
         shape = 1 + 0.6 * np.sin((np.arange(count) + lon[:, None] - 9) / 12 * np.pi)
@@ -110,7 +110,7 @@ def one_point(scenario: Scenario) -> Scenario:
 
 def month_hours(month: np.datetime64) -> int:
     """Hours of a calendar month."""
-    days = (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+    days = (month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")
     return 24 * int(days.astype(np.int64))
 
 

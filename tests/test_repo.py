@@ -136,7 +136,14 @@ def test_ci_runs_what_the_readme_says() -> None:
 def test_ci_runs_every_check() -> None:
     """Style, format, types and the first command of the README are part of CI."""
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for command in ("ruff check", "ruff format --check", "mypy --strict", "wattlas"):
+    for command in (
+        "ruff check",
+        "ruff format --check",
+        "mypy --strict",
+        "wattlas",
+        "benchmarks run killed",
+        "tools/portable.py",
+    ):
         assert command in script
     assert "wattlas study" in (ROOT / "README.md").read_text(encoding="utf-8")
 

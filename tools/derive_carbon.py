@@ -17,7 +17,8 @@ import polars as pl
 
 from wattlas.data.clouds import cloud_regions
 from wattlas.data.pack import EMBEDDED, PackTime
-from wattlas.data.pack_writer import NewTable, PackHead, write_bytes, write_pack
+from wattlas.data.pack_writer import NewTable, PackHead, write_pack
+from wattlas.data.whole_file import write_bytes
 
 NAME, YEAR, HOURS = "carbon-2022", 2022, 8760
 SOURCE = "Electricity Maps, hourly life-cycle carbon intensity of 2022"

@@ -20,8 +20,9 @@ import typical_profiles
 import typical_signals
 import typical_world as world
 from wattlas.data.pack import EMBEDDED, Generator, PackTime
-from wattlas.data.pack_writer import NewTable, PackHead, write_bytes, write_pack
+from wattlas.data.pack_writer import NewTable, PackHead, write_pack
 from wattlas.data.typical import SeriesFigures, TypicalFigures
+from wattlas.data.whole_file import write_bytes
 
 NAME, YEAR = "typical-2023", 2023
 PERIOD = ("2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z")

@@ -5,6 +5,8 @@ WattlasError                      catch this one
 ├── InputError                    the input is wrong: `.problems` lists it all  exit 3
 ├── InfeasibleError               no placement exists: `.conflict` says why     exit 4
 ├── LimitError                    stopped at a limit, with what was found       exit 5
+├── MachineError                  the machine refuses: disk, rights, encoding   exit 7
+│   └── PipeClosed                nobody reads the output any more              exit 141
 └── SolverError                   the solver gave a wrong answer                  exit 1
 
 Each error names the place, what was found there, what was wanted, and the fix.
@@ -12,6 +14,7 @@ Each error names the place, what was found there, what was wanted, and the fix.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,6 +84,51 @@ class LimitError(WattlasError):
     """A limit on time or size ended the work before it was done."""
 
     exit_code = 5
+
+
+class MachineError(WattlasError):
+    """The machine refuses: a disk is full, rights are missing, a name is too long."""
+
+    exit_code = 7
+
+    @classmethod
+    def of(cls, error: OSError, path: object = None) -> MachineError:
+        """What the system's error says, with the path (that of the error unless given)."""
+        where = path or error.filename or "a file"
+        known = _REFUSALS.get(error.errno or 0)
+        reason, fix = known or (f"the system says: {error.strerror or error}", "See to that first")
+        return cls(f"{where}: {reason}. {fix}.")
+
+
+_ELSEWHERE = "Write to another place"
+_REFUSALS = {
+    errno.ENOSPC: ("the disk is full", "Free space there, or write to another place"),
+    errno.EDQUOT: ("your share of the disk is used up", "Free space, or write to another place"),
+    errno.EFBIG: ("the file would be larger than is allowed here", _ELSEWHERE),
+    errno.EACCES: (
+        "you have no right to do that there",
+        "Ask for the right, or name another place",
+    ),
+    errno.EPERM: ("the system forbids that there", "Ask for the right, or name another place"),
+    errno.EROFS: ("the file system can only be read", _ELSEWHERE),
+    errno.ENAMETOOLONG: ("the name is too long", "Give a shorter one"),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", "Name another folder"),
+    errno.EISDIR: ("it is a folder", "Name a file"),
+    errno.EEXIST: ("it is there already", "Name another one"),
+    errno.ENOENT: ("it is not there, and cannot be made there", "Check the path"),
+    errno.ELOOP: ("links lead in a circle", "Check the path"),
+    errno.EMFILE: ("too many files are open", "Raise the limit (ulimit -n)"),
+    errno.ENFILE: ("the system has too many files open", "Close other programs"),
+    errno.EIO: ("the disk reports a fault", _ELSEWHERE),
+    errno.EBUSY: ("another program holds it", "Close that program, or name another place"),
+}
+"""Error number of the system → what it means and what to do."""
+
+
+class PipeClosed(MachineError):
+    """Whoever read the output has closed it, as `head` does when it has enough."""
+
+    exit_code = 141
 
 
 class SolverError(WattlasError):

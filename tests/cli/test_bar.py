@@ -9,6 +9,8 @@ import pytest
 
 from wattlas.cli import run
 from wattlas.cli.bar import Pace, bar, duration
+from wattlas.cli.common import say
+from wattlas.cli.streams import Screen
 
 
 class Clock:
@@ -78,6 +80,21 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "250 of 1,000 steps, " in drawn
     assert " left" in drawn
     assert drawn.endswith("\x1b[2K")
+
+
+def test_a_bar_through_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar's own sequences act on the terminal; those in names and in what is said do not."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", Screen(terminal, needed=False))
+    monkeypatch.setenv("TERM", "xterm")
+    with bar("Plan") as tell:
+        tell("zone \x1b]0;mine\x07", 0.5)
+        say("warning: \x1b]0;mine\x07")
+    drawn = terminal.getvalue()
+    assert drawn.endswith("\x1b[2K")
+    assert r"zone \x1b]0;mine\x07" in drawn
+    assert r"warning: \x1b]0;mine\x07" in drawn
+    assert "\x1b]" not in drawn
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def tiny(tmp_path: Path) -> Folder:
     return tiny_folder(tmp_path / "t")
 
 
+@pytest.mark.portable
 def test_plan_as_json(tiny: Folder, capsys: Captured) -> None:
     """The figures are the library's, and energy by region adds up."""
     assert run(["plan", str(tiny.path), "--json", "--verify"]) == 0
@@ -118,6 +119,7 @@ def test_plan_in_words(tiny: Folder, capsys: Captured) -> None:
     assert "Marginal abatement cost:" in told
 
 
+@pytest.mark.portable
 def test_plan_writes_flows(tiny: Folder, tmp_path: Path, capsys: Captured) -> None:
     """The flows of the file serve the demand, and no other file is left beside it."""
     out = tmp_path / "flows" / "f.parquet"

@@ -24,6 +24,7 @@ def tiny(tmp_path: Path) -> Folder:
     return tiny_folder(tmp_path / "t")
 
 
+@pytest.mark.portable
 def test_study_writes_the_folder(tiny: Folder, tmp_path: Path, capsys: Captured) -> None:
     """meta.json, every table and a report; they say what was printed as JSON."""
     out = tmp_path / "results"

@@ -33,6 +33,7 @@ def told(capsys: Captured, *arguments: str) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.portable
 def test_the_example_tells_its_taste(capsys: Captured) -> None:
     """Every figure of the simulated example is within two standard errors of what made it."""
     data = told(capsys, str(EXAMPLE))

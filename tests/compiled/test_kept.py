@@ -42,6 +42,19 @@ print(value, known, sum(stats.cache_hits.values()), stats.cache_path)
 """
 
 
+AS_NOBODY = """
+import ctypes, os, struct
+system = ctypes.CDLL(None)
+system.prctl(8, 1, 0, 0, 0)
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+system.capset(struct.pack("2I", 0x20080522, 0), struct.pack("6I", 4, 4, 0, 0, 0, 0))
+del os.environ["HOME"], os.environ["XDG_CACHE_HOME"]
+"""
+"""Become a user without rights, but for reading: the interpreter may lie in root's home."""
+
+
 class Copy:
     """A package with the real `compiled` and an engine of two functions in two modules."""
 
@@ -63,7 +76,7 @@ class Copy:
     def start(self, code: str = RUN, **env: str) -> subprocess.Popen[str]:
         path = os.pathsep.join([str(self.folder / "src"), str(self.folder)])
         env = {"XDG_CACHE_HOME": str(self.folder / "cache"), "PYTHONPATH": path, **env}
-        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        env.setdefault("PYTHONDONTWRITEBYTECODE", "1")
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-c", code],
             env={**os.environ, **env},
@@ -98,6 +111,7 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
+@pytest.mark.portable
 def test_code_of_another_revision_never_runs(copy: Copy) -> None:
     """An edit of a function in another module counts, forth and back; two revisions are kept."""
     value, known, hits, first = copy.run()
@@ -136,6 +150,30 @@ def test_sources_edited_under_a_running_process_keep_nothing(copy: Copy) -> None
     assert copy.run(after + RUN)[:3] == ["20", "False", "0"]
     assert not list(copy.cache.glob("*/*.nbc"))
     assert copy.run()[:2] == ["30", "False"]
+
+
+def test_stale_bytecode_leaves_nothing_behind(copy: Copy) -> None:
+    """Sources of the same size and time: Python runs its old bytecode, whose code is not kept."""
+    write = {"PYTHONDONTWRITEBYTECODE": ""}
+    assert copy.run(**write)[0] == "20"
+    copy.edit(2)
+    assert copy.run(**write)[:3] == ["20", "False", "0"]
+    shutil.rmtree(copy.engine / "__pycache__")
+    assert copy.run()[:3] == ["30", "False", "0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="NOT RUN: not root")
+def test_nobody_runs_it(copy: Copy) -> None:
+    """A user without a home, who can write to nothing of ours, compiles once and runs it again."""
+    shared = copy.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    environment = {"TMPDIR": str(shared), "HOME": "", "XDG_CACHE_HOME": ""}
+    for known in ("False", "True"):
+        value, found, _, path = copy.run(AS_NOBODY + RUN, **environment)
+        assert (value, found) == ("20", known)
+        assert Path(path).is_relative_to(shared)
+    assert not copy.cache.exists()
 
 
 def test_what_is_damaged_is_compiled_anew(copy: Copy) -> None:
@@ -245,6 +283,7 @@ def _renamed(file: Path, package: Path) -> Path:
     return package
 
 
+@pytest.mark.portable
 def test_the_engine_keeps_its_code() -> None:
     """All entries of the package are kept in the folder of this revision."""
     from wattlas.compiled.cache import KeptCode

@@ -130,6 +130,7 @@ def test_token_lengths_come_from_traces(world: Pack) -> None:
     assert rows["B"]["tokens_out"] < rows["A"]["tokens_out"]
 
 
+@pytest.mark.portable
 def test_hours_are_generated(world: Pack) -> None:
     """Price and carbon have 8,760 hours of each zone, in the documented columns."""
     for table, column in (("price", "price_usd_per_mwh"), ("carbon", "average_g_per_kwh")):
@@ -157,7 +158,7 @@ def test_hours_are_generated_as_far_as_they_are_needed(
     world: Pack, until: str, months: int
 ) -> None:
     """Up to the end of the month that a time lies in, with the values of the year."""
-    end = (np.datetime64("2023-01", "M") + months).astype("datetime64[us]")
+    end = (np.datetime64("2023-01", "M") + np.timedelta64(months, "M")).astype("datetime64[us]")
     for table in ("price", "carbon"):
         whole = world.frame(table)
         found = world.frame(table, np.datetime64(until, "s"))
@@ -202,6 +203,7 @@ def test_every_table_has_the_columns_of_its_layout(world: Pack) -> None:
             assert kind == types.get(schema[column].kind, pl.String), (name, column)
 
 
+@pytest.mark.portable
 def test_the_world_is_sound() -> None:
     """`wattlas data check typical-2023` finds nothing."""
     verdict = check_path(WORLD)
@@ -246,6 +248,7 @@ def test_a_missing_table_names_those_there_are(world: Pack) -> None:
         world.frame("demand")
 
 
+@pytest.mark.portable
 def test_a_changed_file_is_found_on_opening(copied: Path) -> None:
     """Each file whose bytes are not those that were hashed is named."""
     for name in ("metros.csv", "egress.csv"):

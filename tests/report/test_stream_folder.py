@@ -77,7 +77,7 @@ def test_stopped_and_resumed(
         write_plan(folder, world)
     assert len(finished_parts(folder)) == 2
     assert not (folder / "meta.json").exists()
-    left = folder / ".flows-000002.parquet.abc"
+    left = folder / ".flows-000002.parquet.wattlas-a_b_c_12"
     left.write_bytes(b"half a file")
     told: list[int] = []
     meta = write_plan(folder, world, resume=True, done=told.append)

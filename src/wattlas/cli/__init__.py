@@ -1,13 +1,14 @@
 """The command line: one file per verb, each imported when it is called.
 
 stdout carries the result and nothing else. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 wrong
-input, 4 infeasible, 5 stopped at a limit, 130 interrupted.
+input, 4 infeasible, 5 stopped at a limit, 7 the machine refuses (disk, rights, encoding), 130
+interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
 import gc
-import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,8 +17,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wattlas.cli.common import report_bug, report_error
-from wattlas.errors import WattlasError
+from wattlas.cli.endings import end, report_error
+from wattlas.cli.streams import occupy_descriptors, screens
+from wattlas.errors import MachineError, PipeClosed
 
 VERBS = {
     "init": "Copy an example to start from.",
@@ -36,8 +38,6 @@ VERBS = {
     "demand": "Make demand from the log of a gateway.",
 }
 """Name → what `wattlas --help` says of it. `wattlas.cli.<name>` holds `command`, or `app`."""
-
-INTERRUPTED = 130
 
 
 class LazyVerbs(TyperGroup):
@@ -105,28 +105,55 @@ def wattlas(
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code."""
-    as_json = "--json" in arguments
+    closed = sys.stdout is None
+    with screens():
+        try:
+            if closed:  # known before anything is computed
+                raise MachineError("stdout is closed: there is nowhere to write the result to.")
+            code = _done_or_told(arguments)
+            sys.stdout.flush()
+        except PipeClosed as error:
+            return error.exit_code
+        except MachineError as error:  # stdout takes nothing, so that stderr alone tells it
+            report_error(error)
+            return error.exit_code
+        return code
+
+
+def _done_or_told(arguments: Sequence[str]) -> int:
+    """The exit code; an error is told before. Raises MachineError where stdout takes nothing."""
     try:
+        _check_encoding(arguments)
         code = app(args=list(arguments), prog_name="wattlas", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except WattlasError as error:
-        report_error(error, as_json=as_json)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
-            return int(error.exit_code)
-        report_bug(error)
-        return 1
+    except PipeClosed:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        return end(error, as_json="--json" in arguments)
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Raise MachineError for an argument in another encoding: no library would find such a file."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            raise MachineError(
+                f"{argument}: this name is not UTF-8, or the locale is not. Rename the file, or "
+                "set a locale such as LC_ALL=C.UTF-8."
+            ) from None
+
+
+def _terminate(_number: int, _frame: Any) -> None:
+    """SIGTERM is taken like Ctrl-C, once: leftovers are removed. A second one ends at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """The entry point of `wattlas`."""
+    occupy_descriptors()
+    signal.signal(signal.SIGTERM, _terminate)
     code = run(sys.argv[1:])
     gc.freeze()  # or a last collection looks at all that is loaded: a tenth of a second
     sys.exit(code)

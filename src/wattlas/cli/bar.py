@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from wattlas.cli.streams import obeying, one_line
+
 Tell = Callable[[str, float], None]
 """Called with the stage and the share of it that is done, 0..1."""
 
@@ -103,15 +105,17 @@ def _drawn(verb: str, pace: Pace) -> Iterator[Tell]:
         BarColumn(BAR_WIDTH),
         TextColumn("{task.fields[words]}", markup=False),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as progress:
+    console = Console(file=obeying(sys.stderr))
+    # What is said meanwhile stands above the bar; stdout is the result's and stays as it is.
+    shown = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    with shown as progress:
         task = progress.add_task(verb, total=None, words="")
 
         def tell(stage: str, share: float) -> None:
             pace.step(stage, share)
             known = 1.0 if share > 0 else None
             progress.update(
-                task, description=f"{verb}: {stage}", total=known, completed=share,
+                task, description=one_line(f"{verb}: {stage}"), total=known, completed=share,
                 words=pace.words(),
             )  # fmt: skip
 

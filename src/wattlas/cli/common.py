@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattlas.errors import InputError, Problem, WattlasError
+from wattlas.cli.streams import clear_line, holds, obeying, one_line, visible
+from wattlas.errors import Problem
 
 if TYPE_CHECKING:
     from wattlas.data.scenario_file import Loaded
@@ -72,8 +72,14 @@ def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
 
 def print_json(value: Any) -> None:
     """Write a value to stdout as JSON; what is not finite becomes null."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
-    sys.stdout.write("\n")
+    put_json(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def put_json(text: str) -> None:
+    """Write JSON to stdout; where stdout cannot hold it as it stands, in ASCII."""
+    if not holds(text, sys.stdout):
+        text = json.dumps(json.loads(text), indent=2)
+    sys.stdout.write(f"{text.rstrip()}\n")
 
 
 def plain(value: Any) -> Any:
@@ -106,7 +112,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 
 def say(text: str) -> None:
     """A line for people, on stderr."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")  # a bar stands between this and the screen
     sys.stderr.flush()
 
 
@@ -121,8 +127,7 @@ def progress(doing: str) -> Iterator[None]:
         yield
     finally:
         if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            clear_line()
 
 
 def show_warnings(warnings: Sequence[Problem]) -> None:
@@ -131,40 +136,14 @@ def show_warnings(warnings: Sequence[Problem]) -> None:
         say(f"warning: {warning}")
 
 
-def report_error(error: WattlasError, *, as_json: bool = False) -> None:
-    """Write an error: on stderr for people, and on stdout as JSON with `--json`."""
-    problems = error.problems if isinstance(error, InputError) else ()
-    if as_json:
-        print_json(
-            {
-                "error": type(error).__name__,
-                "exit_code": error.exit_code,
-                "message": str(error),
-                "problems": [problem_json(p) for p in problems],
-            }
-        )
-    if problems:
-        show_problems(problems)
-    else:
-        panel(_TITLES.get(error.exit_code, "Error"), str(error))
-
-
-_TITLES = {
-    1: "This should not happen",
-    2: "Wrong usage",
-    3: "Wrong input",
-    4: "Infeasible",
-    5: "Stopped at a limit",
-}
-
-
 def show_problems(problems: Sequence[Problem]) -> None:
     """Every problem with its place, what is wrong and the fix, on stderr."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     blocks = []
     for problem in problems:
-        head = f"{problem.place}" if problem.file else problem.where
-        blocks.append(f"{head}\n  {problem.what}\n  → {problem.fix}".rstrip("→ \n"))
+        head = one_line(problem.place if problem.file else problem.where)
+        fix = problem.fix.replace("\n", "\n    ")
+        blocks.append(f"{head}\n  {one_line(problem.what)}\n  → {fix}".rstrip("→ \n"))
     panel(f"{count} in the input", "\n\n".join(blocks))
 
 
@@ -177,17 +156,5 @@ def panel(title: str, text: str) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    Console(stderr=True).print(Panel(Text(text), title=title, border_style="red", expand=False))
-
-
-def report_bug(error: Exception) -> None:
-    """An unexpected error: what it is, and how to see where it was raised."""
-    if os.environ.get("WATTLAS_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    hint = "" if os.environ.get("WATTLAS_DEBUG") else " WATTLAS_DEBUG=1 shows where."
-    panel(
-        "This is a bug in Wattlas",
-        f"{type(error).__name__}: {error}\nPlease report it with the command and the input.{hint}",
-    )
+    framed = Panel(Text(visible(text)), title=title, border_style="red", expand=False)
+    Console(file=obeying(sys.stderr)).print(framed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, problem_json
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ class IntensityKind(StrEnum):
 
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="CSV, Parquet or JSON files.", exists=True)],
-    into: Annotated[Path, typer.Option(help="Folder of the pack, new or with other tables.")],
+    into: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the pack, new or with other tables.", parser=out_path, metavar="FOLDER"
+        ),
+    ],
     form: Annotated[str, typer.Option("--from", help="Whose files: see docs/data.md.")] = "plain",
     table: Annotated[
         str | None,
@@ -132,6 +137,7 @@ def import_files(
     """Bring hours, or pairs of places, into a pack: files of known sources, or any table."""
     from wattlas.data import importers, pack_import
     from wattlas.data.importers.recipes import PLAIN, RECIPES, layout_of, looks_like
+    from wattlas.data.target import try_folder
 
     layout = layout_of(
         form,
@@ -169,6 +175,7 @@ def import_files(
         allow_gaps,
     )
     _refuse_idle(layout, rules, form, intensity is not None, fill_most is not None)
+    try_folder(into)
     read = importers.read_files(files, layout)
     if form == PLAIN and (source_like := looks_like(read.headers)):
         kind = RECIPES[source_like].table

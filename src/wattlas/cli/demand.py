@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from wattlas.cli.common import print_json, progress
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def command(
     unplaced: Annotated[
         Literal["error", "spread"], typer.Option(help="What to do with requests from nowhere.")
     ] = "error",
-    into: Annotated[Path, typer.Option(help="Folder of the scenario.")] = Path(),
+    into: Annotated[
+        Path, typer.Option(help="Folder of the scenario.", parser=out_path, metavar="FOLDER")
+    ] = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Add up the log of a gateway: writes totals.csv, and prints the lines for scenario.yaml.
@@ -43,22 +46,23 @@ def command(
     A request is a line. Totals are those of the mean day, in the whole days (UTC) that the log
     covers; hours of the day and weekends are told by the local time of each place.
     """
-    from wattlas.data.pack_writer import write_bytes
     from wattlas.data.request_log import LogColumns, read_log
     from wattlas.data.request_log_text import scenario_lines, timezones_of
+    from wattlas.data.whole_file import write_text
     from wattlas.model.geography import is_timezone
 
     if (country is None) == (metro is None):
         raise UsageError("Name one of --country and --metro: the column that says who asked.")
     if time_zone and not is_timezone(time_zone):
         raise UsageError(f"--time-zone {time_zone} is no IANA time zone, e.g. Europe/Berlin.")
+    table = into / TABLE
+    try_file(table)
     place = "country" if metro is None else "metro"
     columns = LogColumns(time, country or metro or "", class_, tokens_in, tokens_out, time_zone)
     with progress("Reading"):
         zones = timezones_of(metros, place)
         logged = read_log(logs, columns, zones, each_day=each_day, unplaced=unplaced)
-    table = into / TABLE
-    write_bytes(table, logged.totals.rename({"place": place}).write_csv().encode())
+    write_text(table, logged.totals.rename({"place": place}).write_csv())
     for note in logged.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"Wrote {table}.", err=True)

@@ -11,8 +11,9 @@ import typer
 
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, plain, print_json, ready_engine, say
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file, try_folder
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ def weights_command(
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", help="A .csv, .parquet, .json or .yaml file, or a folder of a gateway."
-        ),
+        out_option("A .csv, .parquet, .json or .yaml file, or a folder of a gateway.", "PATH"),
     ] = None,
     endpoints: Annotated[
         str | None,
@@ -131,6 +130,9 @@ def _check(to: str, by_hour: bool, out: Path | None) -> None:
         raise UsageError(f"--by-hour --to {to} makes 25 files and more: name a folder with --out.")
     if out is not None and (out.suffix or not to):
         ending_of(out, FORMATS[to].endings if to else TABLES)
+        try_file(out)
+    elif out is not None:
+        try_folder(out)
 
 
 def _check_options(to: str, stated: Mapping[str, str]) -> None:
@@ -161,8 +163,8 @@ def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Se
 
 def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> list[Path]:
     """The files that were written; none without --out."""
+    from wattlas.data.whole_file import write_text
     from wattlas.report.files import write_table
-    from wattlas.report.results import write_text
     from wattlas.studies.export.files import SWAP, folder_files, single_file
     from wattlas.studies.export.listings import weights_mapping, weights_table
 
@@ -172,16 +174,12 @@ def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> lis
         mapping = plain(weights_mapping(found, setting.node))
         return [write_table(out, weights_table(found, setting.node), mapping)]
     if out.suffix:
-        out.parent.mkdir(parents=True, exist_ok=True)
         return [write_text(out, single_file(found, setting, to, out.suffix.lower()))]
-    if out.is_file():
-        raise UsageError(f"{out} is a file. Name a folder.")
     if (out / SWAP).exists() and not found.by_hour:
         raise UsageError(
             f"{out} holds weights by hour, and their {SWAP} would undo these. Name another folder."
         )
     texts = folder_files(found, setting, to)
-    out.mkdir(parents=True, exist_ok=True)
     return [write_text(out / name, text, name == SWAP) for name, text in texts.items()]
 
 

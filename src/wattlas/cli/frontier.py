@@ -16,8 +16,9 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 VariantOption = Annotated[
@@ -41,9 +42,7 @@ AtOption = Annotated[
     str | None,
     typer.Option("--at", help="Only these budgets, in × or ms: 50,100,150.", metavar="X,X,…"),
 ]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the points: .csv, .parquet or .json.")
-]
+OutOption = Annotated[Path | None, out_option("Write the points: .csv, .parquet or .json.", "FILE")]
 
 
 def command(
@@ -66,6 +65,7 @@ def command(
     budgets = _budgets(at, exact, samples)
     if out is not None:
         ending_of(out)
+        try_file(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

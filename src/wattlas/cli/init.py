@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wattlas.cli.common import DEFAULT_EXAMPLE, print_json
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_path
+from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 
 SCHEMA = "scenario.schema.json"
@@ -18,7 +19,11 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 def command(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Where to; named like the example, or `company`, unless given."),
+        typer.Argument(
+            help="Where to; named like the example, or `company`, unless given.",
+            parser=out_path,
+            metavar="FOLDER",
+        ),
     ] = None,
     example: Annotated[
         str | None, typer.Option("--example", "-e", help="Which one.", metavar="NAME")
@@ -36,7 +41,7 @@ def command(
     requests per day, to be filled in. Nothing is overwritten without --force.
     """
     from wattlas.data.scenario_file import example_path
-    from wattlas.report.results import write_text
+    from wattlas.data.whole_file import write_text
 
     if example is not None and regions is not None:
         raise UsageError("Name one of --example and --regions.")
@@ -48,7 +53,6 @@ def command(
         target = folder if folder is not None else Path("company")
         files = planned_company(target, regions)
     check_target(target, list(files), force=force)
-    target.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         write_text(path, text)
     first = f"wattlas check {target / 'scenario.yaml'}"
@@ -92,8 +96,7 @@ def planned(source: Path, target: Path) -> dict[Path, str]:
 
 def check_target(target: Path, files: list[Path], *, force: bool) -> None:
     """Raise UsageError where the target is a file, or would lose one."""
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is a file. Name a folder.")
+    try_folder(target)
     existing = [path.name for path in files if path.exists()]
     if existing and not force:
         raise UsageError(

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from wattlas.errors import UsageError
+
+
+def out_path(given: str | Path) -> Path:
+    """A path to write to: `~` is the home directory. Raises UsageError where it is empty.
+
+    It is empty where a variable of the shell is not set, and would be the current folder.
+    """
+    if not str(given).strip():
+        raise UsageError("The path to write to is empty. Name it; `.` is the current folder.")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{given}: there is no such home directory. Write the path out.") from None
+
+
+def out_option(help: str, metavar: str) -> Any:
+    """`--out`, a path to write to."""
+    return typer.Option("--out", "-o", help=help, parser=out_path, metavar=metavar)
+
 
 ScenarioArgument = Annotated[
     Path | None,
@@ -30,5 +51,6 @@ ProfilesOption = Annotated[
 ]
 HardwareOption = Annotated[str, typer.Option(help="Only points on hardware with this in it.")]
 TablesOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the tables to this folder.")
+    Path | None,
+    out_option("Write the tables to this folder.", "FOLDER"),
 ]

@@ -15,8 +15,9 @@ from wattlas.cli.common import (
     progress,
     ready_engine,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file
 from wattlas.errors import LimitError, UsageError
 from wattlas.model.cells import number_text
 
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        help="Write the flows to this .csv, .parquet or .json file, or a folder chunk by chunk.",
+    out_option(
+        "Write the flows to this .csv, .parquet or .json file, or a folder chunk by chunk.", "PATH"
     ),
 ]
 ResumeOption = Annotated[
@@ -78,6 +77,8 @@ def command(
     for option, given in (("--resume", resume), ("--chunk", chunk is not None)):
         if given:
             raise UsageError(f"{option} needs --out FOLDER: a file is written at the end.")
+    if out is not None:
+        try_file(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.placement.api import plan

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, progress, say
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.tables import show
-from wattlas.errors import UsageError
+from wattlas.data.target import try_file
 
 FORMATS = (".csv", ".parquet")
 
@@ -46,10 +46,7 @@ def command(
         float, typer.Option(help="Part of energy and time that prompts take.", min=0.0, max=1.0)
     ] = 0.0,
     only: Annotated[str, typer.Option(help="Only points with this in their name.")] = "",
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write the table of points.", metavar="FILE.csv"),
-    ] = None,
+    out: Annotated[Path | None, out_option("Write the table of points.", "FILE.csv")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Turn what a benchmark or an energy log says into operating points.
@@ -64,8 +61,11 @@ def command(
         "energy_j": energy_j, "power_w": power_w, "requests": requests, "tokens_in": tokens_in,
         "tokens_out": tokens_out, "ttft_ms": ttft_ms, "itl_ms": itl_ms,
     }  # fmt: skip
-    if out is not None and (out.is_dir() or out.suffix.lower() not in FORMATS):
-        raise UsageError(f"--out is {out}. Name a file that ends in {' or '.join(FORMATS)}.")
+    if out is not None:
+        from wattlas.report.files import ending_of
+
+        ending_of(out, FORMATS)
+        try_file(out)
     with progress("Reading"):
         found = measured_points(
             files,
@@ -89,9 +89,9 @@ def command(
 
 
 def _write(out: Path, frame: Any) -> None:
-    from wattlas.report.results import write_frame, write_text
+    from wattlas.data.whole_file import write_text
+    from wattlas.report.results import write_frame
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".parquet":
         write_frame(out, frame)
     else:

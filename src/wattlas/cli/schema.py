@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 
 def command() -> None:
     """Print the JSON Schema of scenario.yaml.
@@ -12,4 +10,6 @@ def command() -> None:
     """
     from importlib.resources import files
 
-    sys.stdout.write((files("wattlas.data") / "scenario.schema.json").read_text(encoding="utf-8"))
+    from wattlas.cli.common import put_json
+
+    put_json((files("wattlas.data") / "scenario.schema.json").read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ import typer
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
 from wattlas.cli.tables import show
+from wattlas.data.target import try_folder
 
 if TYPE_CHECKING:
     from wattlas.report.stream_folder import Long
@@ -34,6 +35,7 @@ def to_folder(
     chosen: Chosen, out: Path, chunk: int, resume: bool, time_limit_s: float | None, as_json: bool
 ) -> None:
     """Plan into a folder and show its totals."""
+    try_folder(out)
     give_memory_back()
     from wattlas.report.stream_folder import write_plan
 

@@ -15,7 +15,7 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the report and its tables.")
+        Path,
+        out_option("Folder for the report and its tables.", "FOLDER"),
     ] = Path("wattlas-results"),
     samples: Annotated[
         int, typer.Option(help="Budgets per frontier where capacity may bind.", min=3)
@@ -40,10 +41,11 @@ def command(
     scenario it studies the embedded world.
     """
     from wattlas.report.files import folder_of
-    from wattlas.report.folder import save
+    from wattlas.report.folder import claim, save
     from wattlas.studies.study import study
 
     folder_of(out)
+    claim(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wattlas.cli.streams import fitting, obeying, one_line
 from wattlas.model.cells import cell
 from wattlas.model.table import Column, Listing
 
@@ -41,21 +42,21 @@ def _print(listing: Listing) -> None:
 
     room = screen_width()
     shown, widths, gap, left_out = fitted(listing, room)
-    console = Console(file=sys.stdout, highlight=False, width=room)
-    console.print(Text(listing.title, style="bold"))
+    console = Console(file=obeying(sys.stdout), highlight=False, width=room)
+    console.print(Text(_shown(listing.title), style="bold"))
     drawn = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, gap - RULE)
     )
     for column, width in zip(shown, widths, strict=True):
         drawn.add_column(
-            Text(column.heading),
+            Text(_shown(column.heading)),
             justify="right" if column.kind.is_numeric else "left",
             overflow="fold",
             width=width,
         )
     for row in zip(*(listing.table[column.name] for column in shown), strict=True):
         cells = zip(row, shown, strict=True)
-        drawn.add_row(*(Text(cell(value, column)) for value, column in cells))
+        drawn.add_row(*(Text(_shown(cell(value, column))) for value, column in cells))
     console.print(drawn)
     sys.stdout.write("\n")
     if left_out:
@@ -66,6 +67,11 @@ def _print(listing: Listing) -> None:
 def screen_width() -> int:
     """Columns of the terminal, or what COLUMNS says, or `WIDTH`."""
     return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def _shown(text: str) -> str:
+    """A text as stdout can show it, so that its width is known before the columns are set."""
+    return fitting(one_line(text), getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
 def fitted(listing: Listing, room: int) -> tuple[list[Column], list[int], int, list[Column]]:
@@ -99,9 +105,10 @@ class Size(NamedTuple):
 def _sizes(column: Column, values: Sequence[Any] | np.ndarray) -> Size:
     from rich.cells import cell_len
 
-    numeric, cells = column.kind.is_numeric, [cell(value, column) for value in values]
-    whole = max(map(cell_len, (column.heading, *cells)))
-    parts = column.heading.split() + [w for text in cells for w in (text.split() or [""])]
+    heading = _shown(column.heading)
+    numeric, cells = column.kind.is_numeric, [_shown(cell(value, column)) for value in values]
+    whole = max(map(cell_len, (heading, *cells)))
+    parts = heading.split() + [w for text in cells for w in (text.split() or [""])]
     word = max(map(cell_len, [*parts, *cells] if numeric else parts), default=1)
     sentences = not numeric and any(" " in text for text in cells)
     least = max(word, LEAST_TEXT) if sentences else word

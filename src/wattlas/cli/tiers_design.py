@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +62,7 @@ def command(
     The section `users` of the scenario says
     who subscribes and what full service sells for, `offer` what is looked for.
     """
+    from wattlas.report.tier_folder import claim_tiers, save_tiers
     from wattlas.studies import design_listings as listings
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
@@ -71,6 +71,7 @@ def command(
         from wattlas.report.files import folder_of
 
         folder_of(out)
+        claim_tiers(out)
     with progress("Reading"):
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
@@ -80,7 +81,7 @@ def command(
     with progress("Placing"):
         parts = _split(design)
     if out is not None:
-        _write(out, design, parts)
+        save_tiers(out, design, parts)
     if as_json:
         print_json(listings.design_mapping(design, parts))
         return
@@ -125,16 +126,3 @@ def _split(design: TierDesign) -> Table | None:
         )
         return None
     return split_table(design)
-
-
-def _write(out: Path, design: TierDesign, parts: Table | None) -> None:
-    from wattlas.model.frames import frame
-    from wattlas.report.results import write_frame
-    from wattlas.studies.tier_tables import tier_tables
-
-    out.mkdir(parents=True, exist_ok=True)
-    tables = tier_tables(design)
-    if parts is not None:
-        tables["tier_split"] = parts
-    for name, columns in tables.items():
-        write_frame(out / f"{name}.parquet", frame(columns))

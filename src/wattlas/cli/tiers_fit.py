@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.common import print_json, progress, say
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 from wattlas.model.cells import number_text
 
@@ -41,7 +42,7 @@ def command(
     reference_g: Annotated[float | None, _end("Grams per request at which carbon scores 0")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write `users:` of scenario.yaml.", metavar="FILE.yaml"),
+        out_option("Write `users:` of scenario.yaml.", "FILE.yaml"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,8 +54,7 @@ def command(
     if out is not None:
         from wattlas.report.files import ending_of
 
-        if out.is_dir():
-            raise UsageError(f"{out} is a folder. Name a file.")
+        try_file(out)
         ending_of(out, (".yaml", ".yml"))
     with progress("Fitting"):
         table = as_choices(choices)
@@ -68,9 +68,8 @@ def command(
         scale = _scale(table, requests, {k: v for k, v in ends.items() if v is not None})
         fitted = fit_users(table, scale=scale, curvature=rho, additive=additive, requests=requests)
     if out is not None:
-        from wattlas.report.results import write_text
+        from wattlas.data.whole_file import write_text
 
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, users_yaml(fitted, choices.name))
     if as_json:
         print_json(fit_mapping(fitted))

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wattlas.cli.common import (
-    load_scenario,
-    print_json,
-    progress,
-    say,
+from wattlas.cli.common import load_scenario, print_json, progress, say
+from wattlas.cli.options import (
+    ClassOption,
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    out_option,
 )
-from wattlas.cli.options import ClassOption, JsonOption, ScenarioArgument, ScenarioOption, SetOption
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 from wattlas.model.cells import number_text, percent
 
@@ -89,10 +92,7 @@ HoursOption = Annotated[
         help="No scenario, but a table of time_utc, zone, average_g_per_kwh.", metavar="FILE"
     ),
 ]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", help="Write every day: .csv, .parquet or .json."),
-]
+OutOption = Annotated[Path | None, out_option("Write every day: .csv, .parquet or .json.", "FILE")]
 
 
 def command(
@@ -133,6 +133,8 @@ def command(
 
     _check_fallback(design, green, green_share, hours)
     _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead, out)
+    if out is not None:
+        try_file(out)
     question = ShareQuestion(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
         rules=RULES if rule == "both" else (rule,),

@@ -25,7 +25,7 @@ from numba.core.caching import (
 )
 
 from wattlas.compiled.folder import folder_for, is_private
-from wattlas.compiled.revision import AT_IMPORT, is_unchanged
+from wattlas.compiled.revision import AT_IMPORT, is_bytecode_current, is_unchanged
 
 log = logging.getLogger("wattlas")
 
@@ -95,7 +95,7 @@ class KeptCode(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep code for these arguments where it can be kept."""
-        if self._enabled and is_unchanged():
+        if self._enabled and is_unchanged() and is_bytecode_current():
             with suppress(OSError):
                 self._numba.save_overload(sig, data)
 

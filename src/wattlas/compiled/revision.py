@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
+from contextlib import suppress
+from functools import cache
 from hashlib import sha256
+from importlib.util import cache_from_source
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -11,9 +15,13 @@ SOURCES = ("compiled/*.py", "placement/engine/*.py", "tiers/binned.py")
 the modules that import numba."""
 
 
+def _files(package: Path) -> list[Path]:
+    return sorted(path for pattern in SOURCES for path in package.glob(pattern))
+
+
 def revision(package: Path = PACKAGE) -> str:
     """A hash of the sources; empty where there are none to read, as in a zip file."""
-    files = sorted(path for pattern in SOURCES for path in package.glob(pattern))
+    files = _files(package)
     digest = sha256()
     for path in files:
         digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
@@ -31,3 +39,27 @@ def is_unchanged() -> bool:
     Where somebody edits them under a running process, its code belongs to no folder.
     """
     return bool(AT_IMPORT) and revision() == AT_IMPORT
+
+
+@cache
+def is_bytecode_current(package: Path = PACKAGE) -> bool:
+    """Whether Python's own bytecode on disk is that of the sources beside it.
+
+    Python tells by time and size, which a copy may share with another revision. What is compiled
+    of stale bytecode must not be kept as the code of these sources. Takes a tenth of a second,
+    asked only where something was compiled.
+    """
+    for path in _files(package):
+        with suppress(OSError, NotImplementedError):
+            kept = Path(cache_from_source(path)).read_bytes()
+            if marshal.loads(kept[_HEADER_BYTES:]) != _bytecode(path):
+                return False
+    return True
+
+
+_HEADER_BYTES = 16
+"""Magic number, flags, time and size of the source."""
+
+
+def _bytecode(path: Path) -> object:
+    return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)

@@ -13,6 +13,7 @@ import polars as pl
 
 from wattlas.data.importers import Imported, Rules, prepare
 from wattlas.data.pack import MANIFEST, Manifest, ManifestEntry, read_manifest
+from wattlas.data.pack_lock import holding_pack
 from wattlas.data.pack_merge import Counts, merged_hours, merged_pairs
 from wattlas.data.pack_span import shared_time
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
@@ -42,6 +43,7 @@ class ImportResult:
     """What is wrong with the hours, where gaps were allowed."""
 
 
+@holding_pack
 def import_hours(
     new: Imported,
     folder: Path,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +12,12 @@ import polars as pl
 
 from wattlas.data.digest import sha256_of
 from wattlas.data.pack import MANIFEST, Generator, Manifest, ManifestEntry, PackTime
+from wattlas.data.pack_lock import NEXT
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import TIME
+from wattlas.data.whole_file import whole_file, write_text
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,23 @@ class PackHead:
 def write_pack(folder: Path, head: PackHead, tables: Mapping[str, NewTable]) -> Manifest:
     """Write all tables and the manifest; tables of a pack that is there already stay in it.
 
-    A reader sees the old manifest or the new one, never half a file.
+    A reader sees the old pack or the new one: all is written before the first file is renamed.
+    Killed in between, the next writer finishes (`pack_lock`). Raises MachineError where the system
+    refuses.
     """
     entries = dict(_entries_before(folder))
-    for name, table in sorted(tables.items()):
-        entries[name] = _write_table(folder, name, table)
-    manifest = Manifest.model_validate(
+    with ExitStack() as renamed_together:
+        for name, table in sorted(tables.items()):
+            entries[name] = _write_table(folder, name, table, renamed_together)
+        manifest = _manifest(head, entries)
+        text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        write_text(folder / NEXT, f"{text}\n")
+    (folder / NEXT).replace(folder / MANIFEST)
+    return manifest
+
+
+def _manifest(head: PackHead, entries: Mapping[str, ManifestEntry]) -> Manifest:
+    return Manifest.model_validate(
         {
             "name": head.name,
             "title": head.title,
@@ -72,9 +84,6 @@ def write_pack(folder: Path, head: PackHead, tables: Mapping[str, NewTable]) -> 
             "tables": dict(sorted(entries.items())),
         }
     )
-    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    write_bytes(folder / MANIFEST, text.encode())
-    return manifest
 
 
 def _entries_before(folder: Path) -> dict[str, ManifestEntry]:
@@ -84,25 +93,27 @@ def _entries_before(folder: Path) -> dict[str, ManifestEntry]:
     return dict(Manifest.model_validate(json.loads(file.read_text(encoding="utf-8"))).tables)
 
 
-def _write_table(folder: Path, name: str, table: NewTable) -> ManifestEntry:
+def _write_table(
+    folder: Path, name: str, table: NewTable, until_renamed: ExitStack
+) -> ManifestEntry:
     schema = TABLES[name]
     frame = _stored(table.frame, schema)
     if schema.series:
         frame = frame.sort([*schema.series, TIME])
     file = table.file or f"{name}.{'parquet' if TIME in frame.columns else 'csv'}"
-    target = folder / file
-    with temporary_beside(target) as temporary:
-        if target.suffix == ".parquet":
-            frame.write_parquet(temporary.path)
+    temporary = until_renamed.enter_context(whole_file(folder / file))
+    with temporary.open("wb") as written:
+        if file.endswith(".parquet"):
+            frame.write_parquet(written)
         else:
-            frame.write_csv(temporary.path, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+            frame.write_csv(written, datetime_format="%Y-%m-%dT%H:%M:%SZ")
     return ManifestEntry(
         file=file,
         source=table.source,
         licence=table.licence,
         unit=table.unit,
         time_range=table.time_range or _time_range(frame),
-        sha256=sha256_of(target),
+        sha256=sha256_of(temporary),
         rows=frame.height,
         note=table.note,
         filled=dict(table.filled),
@@ -136,29 +147,3 @@ def _time_range(frame: pl.DataFrame) -> tuple[str, str] | None:
         last=(pl.col(TIME).max().dt.offset_by("1h")).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
     ).row(0)
     return first, last
-
-
-class temporary_beside:
-    """A file name in the folder of `target` that is renamed to it when the block ends well."""
-
-    def __init__(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-        self.path, self._target = Path(name), target
-
-    def __enter__(self) -> temporary_beside:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.path.chmod(0o644)
-            self.path.replace(self._target)
-        else:
-            self.path.unlink(missing_ok=True)
-
-
-def write_bytes(target: Path, content: bytes) -> None:
-    """Write a whole file under a temporary name beside it, then rename."""
-    with temporary_beside(target) as temporary:
-        temporary.path.write_bytes(content)

@@ -16,6 +16,7 @@ import polars as pl
 
 from wattlas.data.demand import SATURDAY, local_clock
 from wattlas.data.reader.dialect import lazy_rows, unreadable
+from wattlas.data.reader.parquet import is_single, not_single
 from wattlas.data.reader.stamps import INSTANT, instant, wall, zoned
 from wattlas.data.schema_models import HOURS_PER_DAY
 from wattlas.errors import InputError, Problem
@@ -122,11 +123,14 @@ def _sum(path: Path, columns: LogColumns, problems: list[Problem]) -> pl.DataFra
         return None
     rows = pl.scan_ndjson(path) if suffix in (".jsonl", ".ndjson") else lazy_rows(path)
     schema = rows.collect_schema()
+    before = len(problems)
     for theirs in columns.names.values():
         if theirs not in schema:
             fix = did_you_mean(theirs, [n for n in schema.names() if not n.startswith("__")])
             problems.append(Problem(theirs, "the log has no such column", fix, label))
-    if any(theirs not in schema for theirs in columns.names.values()):
+        elif not is_single(schema[theirs]):
+            problems.append(not_single(theirs, label))
+    if len(problems) > before:
         return None
     kind = schema[columns.time]
     tokens = [name for name in ("tokens_in", "tokens_out") if name in columns.names]

@@ -44,7 +44,7 @@ def representative_days(start: np.datetime64, signals: np.ndarray, days_per_mont
 
     `signals` has shape (series, days, steps per day); `start` is the first midnight, UTC.
     """
-    days = start.astype("datetime64[D]") + np.arange(signals.shape[1])
+    days = start.astype("datetime64[D]") + np.arange(signals.shape[1]).astype("timedelta64[D]")
     months = days.astype("datetime64[M]")
     groups: dict[int, np.ndarray] = {}
     for month in np.unique(months):

@@ -6,16 +6,27 @@ kept as text, so that the zone they were written in is not lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from wattlas.data.encoding import encoding_problem
 from wattlas.errors import InputError, Problem
 
 MERGE_TAG = "tag:yaml.org,2002:merge"
 TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
+
+DEEPEST = 50
+"""Levels of a document; a scenario has six."""
+MOST_BRACKETS = 500
+_BRACKETS = re.compile(r"[\[\]{}]")
+MOST_REPEATED = 50_000
+"""Values that aliases may repeat: more than any scenario has, and a second of work."""
+_TOO_DEEP = (f"is nested deeper than {DEEPEST} levels", "Write it flat.")
 
 Path_ = tuple[Hashable, ...]
 """The keys that lead from the document to a value, e.g. `("regions", "oslo", "pue")`."""
@@ -74,10 +85,12 @@ def read_yaml(path: Path, *, shown_as: str | None = None) -> Document:
         raise InputError(
             [Problem("(file)", "no such file", "Check the path, or start with: wattlas init", file)]
         ) from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(
-            [Problem("(file)", f"cannot be read: {fault}", "Give a text file in UTF-8.", file)]
-        ) from None
+    except OSError as fault:
+        what = f"cannot be read: {(fault.strerror or str(fault)).lower()}"
+        raise InputError([Problem("(file)", what, "Give a text file in UTF-8.", file)]) from None
+    except UnicodeDecodeError as fault:
+        encoded = encoding_problem(path, file)
+        raise InputError([encoded] if encoded else []) from fault
     return parse_yaml(text, file)
 
 
@@ -88,7 +101,10 @@ def parse_yaml(text: str, file: str) -> Document:
 
     yaml = YAML(typ="safe", pure=True)
     try:
+        _meet_brackets(text)
         root = yaml.compose(StringIO(text))
+    except RecursionError:
+        raise InputError([Problem("(document)", *_TOO_DEEP, file)]) from None
     except YAMLError as fault:
         mark = fault.problem_mark if isinstance(fault, MarkedYAMLError) else None
         line = None if mark is None else int(mark.line) + 1
@@ -112,7 +128,11 @@ def parse_value(text: str, file: str) -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
-    root = yaml.compose(StringIO(text))
+    try:
+        _meet_brackets(text)
+        root = yaml.compose(StringIO(text))
+    except RecursionError:
+        raise InputError([Problem("(value)", *_TOO_DEEP, file)]) from None
     if root is None:
         return None
     reader = _Reader(yaml.constructor, file)
@@ -120,6 +140,18 @@ def parse_value(text: str, file: str) -> Any:
     if reader.problems:
         raise InputError(reader.problems)
     return value
+
+
+def _meet_brackets(text: str) -> None:
+    """Raise RecursionError for brackets that the library would look at for minutes.
+
+    It takes time by the square of their depth. Those in quotes count, too, hence the wide bound.
+    """
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
+        if depth > MOST_BRACKETS:
+            raise RecursionError
 
 
 def kind_of(value: Any) -> str:
@@ -146,16 +178,50 @@ class _Reader:
         self.file = file
         self.places: dict[Path_, FileLine] = {}
         self.problems: list[Problem] = []
+        self._seen: set[int] = set()
+        self._inside: list[int] = []
+        self._repeated = 0
 
     def read(self, node: Any, path: Path_) -> Any:
         self.places.setdefault(path, FileLine(self.file, int(node.start_mark.line) + 1))
-        if node.id == "mapping":
-            return self._mapping(node, path)
-        if node.id == "sequence":
-            return [self.read(item, (*path, n)) for n, item in enumerate(node.value)]
+        if node.id in ("mapping", "sequence"):
+            with self._bounded(node, path) as stays_within:
+                if not stays_within:
+                    return None
+                if node.id == "mapping":
+                    return self._mapping(node, path)
+                return [self.read(item, (*path, n)) for n, item in enumerate(node.value)]
         if str(node.tag) == TIMESTAMP_TAG:
             return str(node.value)
         return self._scalar(node, path)
+
+    @contextmanager
+    def _bounded(self, node: Any, path: Path_) -> Iterator[bool]:
+        """Whether a mapping or list may be read: not too deep, not inside itself, not too often.
+
+        An alias (`*name`) repeats what it names, and aliases of aliases multiply.
+        """
+        wrong = self._unbounded(node)
+        if wrong and not any(problem.what == wrong[0] for problem in self.problems):
+            self.problems.append(Problem(dotted(path), *wrong, self.file, _line(node)))
+        self._inside.append(id(node))
+        try:
+            yield wrong is None
+        finally:
+            self._inside.pop()
+
+    def _unbounded(self, node: Any) -> tuple[str, str] | None:
+        if id(node) in self._inside:
+            return "refers to what it is a part of", "Write the values out."
+        if len(self._inside) >= DEEPEST:
+            return _TOO_DEEP
+        if id(node) in self._seen:
+            self._repeated += 1 + len(node.value)
+        self._seen.add(id(node))
+        if self._repeated > MOST_REPEATED:
+            what = f"aliases (`*name`) repeat more than {MOST_REPEATED:,} values"
+            return what, "Write a table instead, or fewer aliases."
+        return None
 
     def _scalar(self, node: Any, path: Path_) -> Any:
         from ruamel.yaml.error import YAMLError
@@ -203,4 +269,12 @@ class _Reader:
 
     def _merge_sources(self, node: Any, path: Path_) -> list[dict[str, Any]]:
         nodes = node.value if node.id == "sequence" else [node]
-        return [self._mapping(n, path) for n in nodes if n.id == "mapping"]
+        sources = []
+        for source in (n for n in nodes if n.id == "mapping"):
+            with self._bounded(source, path) as stays_within:
+                sources += [self._mapping(source, path)] if stays_within else []
+        return sources
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas
     import polars as pl
 
+FORMULA = r"^[=+\-@\t\r]"
+"""What a spreadsheet takes for the beginning of a formula."""
+
 
 def frame(table: Table) -> pl.DataFrame:
     """Columns as a table: times get the UTC zone, nan becomes null."""
@@ -39,6 +42,25 @@ def with_texts(rows: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     return rows.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def csv_text(table: pl.DataFrame) -> str:
+    """A table as CSV that no spreadsheet takes for a formula: such texts begin with `'`.
+
+    Names come from files that others wrote; `=HYPERLINK(…)` would run where the table is opened.
+    """
+    import polars as pl
+
+    texts = pl.selectors.string() | pl.selectors.categorical()
+    guarded = table.with_columns(texts.cast(pl.String))
+    return guarded.with_columns(
+        pl.when(pl.col(name).str.contains(FORMULA))
+        .then(pl.concat_str(pl.lit("'"), pl.col(name)))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, kind in guarded.schema.items()
+        if kind == pl.String
+    ).write_csv()
 
 
 def pandas_of(rows: pl.DataFrame) -> pandas.DataFrame:

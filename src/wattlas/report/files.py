@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattlas.data.whole_file import write_text
 from wattlas.errors import UsageError
-from wattlas.model.frames import frame, with_texts
-from wattlas.report.results import write_frame, write_text
+from wattlas.model.frames import csv_text, frame, with_texts
+from wattlas.report.results import write_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,12 +55,11 @@ def write_table(
     import polars as pl
 
     ending = ending_of(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = table if isinstance(table, pl.DataFrame) else frame(table)
     if ending == ".parquet":
         return write_frame(path, rows)
     texts = with_texts(rows)
     if ending == ".csv":
-        return write_text(path, texts.write_csv())
+        return write_text(path, csv_text(texts))
     value = texts.to_dicts() if mapping is None else mapping
     return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

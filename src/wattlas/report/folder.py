@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattlas.data.target import try_folder
 from wattlas.model.frames import frame
-from wattlas.report.report import write_report
-from wattlas.report.results import write_results
+from wattlas.report.report import render_report
+from wattlas.report.results import REPORT, names_in, write_results
+from wattlas.report.vendor import fixed_bytes
+from wattlas.report.whole_folder import refuse_others
 
 if TYPE_CHECKING:
     from wattlas.studies.study import Study
@@ -16,9 +19,15 @@ if TYPE_CHECKING:
 def save(study: Study, folder: str | Path) -> Path:
     """Write a study's results folder; returns the path of its report.
 
-    Every file is written under a temporary name and renamed, and meta.json comes last, so that a
-    folder whose writing was cut short is recognised. Raises InputError for a folder that cannot
-    hold the tables.
+    A folder that holds earlier results gets the new ones as a whole. Raises UsageError for a folder
+    that holds other things, MachineError where the system refuses to write.
     """
     frames = {name: frame(columns) for name, columns in study.tables.items()}
-    return write_report(write_results(folder, study.meta, frames))
+    write_results(folder, study.meta, frames, render_report)
+    return Path(folder) / REPORT
+
+
+def claim(folder: Path) -> None:
+    """Find out whether a study can be saved there, before it is made. Raises as `save` does."""
+    refuse_others(folder, names_in(folder))
+    try_folder(folder, need_bytes=fixed_bytes())

@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattlas.data.whole_file import write_text
 from wattlas.report.embed import page_tables, script_json
 from wattlas.report.page import context
-from wattlas.report.results import REPORT, Results, open_results, write_text
+from wattlas.report.results import REPORT, Results, open_results
 from wattlas.report.vendor import asset_text, own_scripts, vendored
 from wattlas.studies import registry, words
 

@@ -6,18 +6,19 @@ The folder is complete in itself: it can be mailed, and `wattlas view FOLDER` sh
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattlas.data.digest import sha256_of
+from wattlas.data.whole_file import whole_file, write_text
 from wattlas.errors import InputError, Problem
 from wattlas.model.shown import Tables
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
 from wattlas.report.embed import finite
+from wattlas.report.whole_folder import whole_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,30 +79,50 @@ class Results(Tables):
 
 
 def write_results(
-    folder: str | Path, meta: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+    folder: str | Path,
+    meta: Mapping[str, Any],
+    tables: Mapping[str, pl.DataFrame],
+    render: Callable[[Results], str] | None = None,
 ) -> Results:
-    """Write a results folder and return what was written.
+    """Write a results folder and return what was written, with its report by `render`.
 
-    `meta.json` is written last and holds the hash of each table, so that a folder whose writing
-    was cut short is recognised. Tables of an earlier result in the same folder are removed.
-    Raises InputError where a table or the meta data is not what `columns.COLUMNS` says.
+    All of it is written apart and then moved up, `meta.json`, with the hash of each table, last:
+    an earlier result in the same folder is replaced as a whole. Raises InputError where a table or
+    the meta data is not what `columns.COLUMNS` says, UsageError for a folder that holds other
+    things, MachineError where the system refuses.
     """
     problems = [*_check_meta(meta), *_check_tables(tables)]
     if problems:
         raise InputError(problems)
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     shaped = {name: _shape(name, frame) for name, frame in tables.items()}
     index: dict[str, dict[str, Any]] = {}
-    for name, frame in shaped.items():
-        path = write_frame(target / f"{name}.parquet", frame)
-        index[name] = {"rows": frame.height, "sha256": sha256_of(path)}
-    for stale in columns_of_tables().keys() - shaped.keys():
-        (target / f"{stale}.parquet").unlink(missing_ok=True)
-    whole = {**meta, "tables": index}
-    text = json.dumps(finite(whole), indent=2, ensure_ascii=False, default=str, allow_nan=False)
-    write_text(target / META, text + "\n")
-    return Results(meta=whole, tables=shaped, folder=target)
+    with whole_folder(target, names_in(target), seals=(REPORT, META)) as staging:
+        for name, frame in shaped.items():
+            path = write_frame(staging / f"{name}.parquet", frame)
+            index[name] = {"rows": frame.height, "sha256": sha256_of(path)}
+        results = Results(meta={**meta, "tables": index}, tables=shaped, folder=target)
+        if render is not None:
+            write_text(staging / REPORT, render(results))
+        write_text(staging / META, json_text(results.meta))
+    return results
+
+
+def json_text(meta: Mapping[str, Any]) -> str:
+    """Meta data as JSON; what is not finite becomes null."""
+    text = json.dumps(finite(meta), indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    return f"{text}\n"
+
+
+def names_in(folder: Path) -> set[str]:
+    """Names of the files that a results folder holds, or those that one of another version lists.
+
+    A plan's folder has a `meta.json`, too; its other files are not among the names.
+    """
+    tables = set(columns_of_tables())
+    with suppress(OSError, ValueError, AttributeError):
+        tables |= set(json.loads((folder / META).read_text(encoding="utf-8"))["tables"])
+    return {META, REPORT, *(f"{name}.parquet" for name in tables)}
 
 
 def open_results(folder: str | Path) -> Results:
@@ -136,42 +157,13 @@ def open_results(folder: str | Path) -> Results:
     return Results(meta=meta, tables=tables, folder=source)
 
 
-def write_text(path: Path, text: str, executable: bool = False) -> Path:
-    """Write a text file whole: to a temporary name beside it, then renamed."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        _publish(temporary, path, 0o777 if executable else 0o666)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
 def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write a Parquet file whole: to a temporary name beside it, then renamed.
-
-    `metadata` are texts by name that the file carries along.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
-        frame.write_parquet(temporary, compression="zstd", **more)
-        _publish(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a Parquet file whole. `metadata` are texts by name that the file carries along."""
+    more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
+    # polars finds no file whose name is not UTF-8, that of a folder above included.
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        frame.write_parquet(file, compression="zstd", **more)
     return path
-
-
-def _publish(temporary: str, path: Path, mode: int = 0o666) -> None:
-    # mkstemp makes files that only their owner can read; a result is meant to be shared.
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(temporary, mode & ~umask)
-    os.replace(temporary, path)
 
 
 def _read_meta(source: Path) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from wattlas.data.digest import sha256_of
+from wattlas.data.whole_file import in_words, locked, write_text
 from wattlas.errors import InputError, LimitError, Problem, UsageError
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
@@ -26,8 +28,8 @@ from wattlas.placement.api import plan
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
-from wattlas.report.embed import finite
-from wattlas.report.results import META, write_frame, write_text
+from wattlas.report.results import META, json_text, write_frame
+from wattlas.report.whole_folder import refuse_others
 from wattlas.studies.meta import described, totals_dict
 
 HEAD = "plan.json"
@@ -71,25 +73,40 @@ def write_plan(
     """
     target = Path(folder)
     long = scenario if isinstance(scenario, Long) else whole(scenario)
-    _claim(target, _head(long.identity, objective, chunk_steps), resume)
-    if (target / META).is_file():
-        return _read(target / META)
-    total, parts, ends = Summary(), list[dict[str, Any]](), list[Scenario]()
-    chunks = chunk_scenarios(long.stretches, objective=objective, steps=chunk_steps)
-    for n, chunk in enumerate(chunks):
-        path = target / PART.format(n)
-        entry = _stored_entry(path, chunk) or _written_entry(path, chunk, time_limit_s)
-        total = total.plus(Summary.from_dict(entry.pop("summary")))
-        parts.append(entry)
-        ends = [*ends[:1], chunk]
-        if done:
-            done(total.steps)
-    if not ends:
-        raise UsageError("there is no hour to plan")
-    meta = _meta(ends[0], ends[-1], total, parts)
-    text = json.dumps(finite(meta), indent=2, ensure_ascii=False, default=str, allow_nan=False)
-    write_text(target / META, text + "\n")
-    return meta
+    with _alone(target):
+        _claim(target, _head(long.identity, objective, chunk_steps), resume)
+        if (target / META).is_file():
+            return _read(target / META)
+        total, parts, ends = Summary(), list[dict[str, Any]](), list[Scenario]()
+        chunks = chunk_scenarios(long.stretches, objective=objective, steps=chunk_steps)
+        for n, chunk in enumerate(chunks):
+            path = target / PART.format(n)
+            entry = _stored_entry(path, chunk) or _written_entry(path, chunk, time_limit_s)
+            total = total.plus(Summary.from_dict(entry.pop("summary")))
+            parts.append(entry)
+            ends = [*ends[:1], chunk]
+            if done:
+                done(total.steps)
+        if not ends:
+            raise UsageError("there is no hour to plan")
+        meta = _meta(ends[0], ends[-1], total, parts)
+        write_text(target / META, json_text(meta))
+        return meta
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold the folder; two that write one plan would do all of it twice."""
+    with ExitStack() as held:
+        with in_words(target):
+            try:
+                held.enter_context(locked(target, wait=False))
+            except BlockingIOError:
+                raise UsageError(
+                    f"Another process is writing a plan to {target}. Wait for it, or give another "
+                    "folder."
+                ) from None
+        yield
 
 
 def whole(scenario: Scenario) -> Long:
@@ -128,9 +145,8 @@ def _claim(target: Path, head: Mapping[str, Any], resume: bool) -> None:
             raise InputError(problems)
     elif finished_parts(target) or (target / META).exists():
         raise UsageError(f"{target} holds other results. Give another folder.")
-    target.mkdir(parents=True, exist_ok=True)
-    for leftover in target.glob(f".{PARTS}.*"):
-        leftover.unlink(missing_ok=True)
+    else:
+        refuse_others(target, {HEAD})
     if not path.is_file():
         write_text(path, json.dumps(head, indent=2) + "\n")
 

@@ -78,3 +78,8 @@ def vendored() -> tuple[Vendored, ...]:
 def asset_text(name: str) -> str:
     """The text of one file under `assets`."""
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def fixed_bytes() -> int:
+    """Bytes that every report takes, whatever was studied."""
+    return sum(path.stat().st_size for path in ASSETS.rglob("*.js"))

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from wattlas import __version__
 from wattlas.errors import UsageError
-from wattlas.model.frames import with_texts
+from wattlas.model.frames import csv_text, with_texts
 from wattlas.report.report import render_report
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _rows(frame: pl.DataFrame) -> bytes:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    return with_texts(frame).write_csv().encode()
+    return csv_text(with_texts(frame)).encode()
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -6,6 +6,7 @@ import threading
 from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from tests.strategies import scenarios
@@ -27,6 +28,7 @@ def same(part: Instance, built: Instance) -> None:
 
 @given(scenarios(max_hours=4))
 @settings(max_examples=60)
+@pytest.mark.portable
 def test_part_is_what_would_be_built(s: Scenario) -> None:
     """Some steps cut out of an instance are the instance of those steps."""
     whole = build_instance(s)

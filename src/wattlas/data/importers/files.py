@@ -78,7 +78,7 @@ def _rows(file: Path, label: str, layout: Layout) -> tuple[pl.DataFrame, str]:
     if suffix == ".json":
         return json_rows(file, label), ","
     if suffix not in TEXTS and not layout.names:
-        return read_frame(file, label), ","
+        return read_frame(file, label, nested=False), ","
     if layout.names:
         separator = layout.separator or ";"
         dialect = Dialect(separator, layout.comment, layout.skip, names=layout.names)

@@ -9,6 +9,7 @@ import polars as pl
 
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, numbers
+from wattlas.data.reader.parquet import is_single
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.columns import ColumnSchema
@@ -105,8 +106,8 @@ def _cast(table: SourceTable, column: ColumnSchema) -> pl.Expr:
         return instant(kind, column.name)
     if column.kind == "list" and isinstance(kind, pl.List):
         return cell.cast(pl.List(pl.String), strict=False)
-    if kind.is_nested():
-        return pl.lit(None).alias(column.name)
+    if not is_single(kind):
+        return pl.lit(None, pl.Float64() if column.numeric else pl.String()).alias(column.name)
     text = cell.str.strip_chars() if kind == pl.String else cell
     if column.numeric:
         text = text.map_batches(_with_points, return_dtype=pl.String) if kind == pl.String else text

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from wattlas.data.reader.parquet import read_parquet
 from wattlas.errors import InputError, Problem
 
 ROW = "__row"
@@ -132,8 +133,11 @@ def read_frame(
     label: str,
     wanted: IsHeader | None = None,
     dialect: Dialect | None = None,
+    nested: bool = True,
 ) -> pl.DataFrame:
     """The rows of a CSV or Parquet file as they stand, with their numbers.
+
+    Cells of Parquet that are not single values are a problem of their column without `nested`.
 
     Raises InputError where the file cannot be read; `label` is what messages call it.
     """
@@ -143,12 +147,7 @@ def read_frame(
         raise InputError([Problem("(file)", what, "Convert the table.", label)])
     if suffix == ".csv":
         return read_text(path, label, dialect or dialect_of(path, wanted))
-    try:
-        return pl.read_parquet(path).with_row_index(ROW)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        what = "cannot be read: it is no Parquet file, or not a whole one"
-        problem = Problem("(file)", what, "Write it again, or give a CSV file.", label)
-        raise InputError([problem]) from None
+    return read_parquet(path, label, nested).with_row_index(ROW)
 
 
 def read_text(path: Path, label: str, dialect: Dialect) -> pl.DataFrame:

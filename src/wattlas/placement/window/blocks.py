@@ -92,7 +92,8 @@ def weeks(hours: Hours) -> list[np.ndarray]:
     """Indices of the steps of each stretch by the calendar alone, whatever couples them."""
     day = hours.utc.astype("datetime64[D]")
     month = day.astype("datetime64[M]")
-    first, after = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+    after = month + np.timedelta64(1, "M")
+    first, after = month.astype("datetime64[D]"), after.astype("datetime64[D]")
     week = (day - first).astype(np.int64) * WEEKS // (after - first).astype(np.int64)
     return _runs(month.astype(np.int64) * WEEKS + week, BLOCK_STEPS)
 

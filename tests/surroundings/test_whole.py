@@ -1,0 +1,219 @@
+"""Files, folders and packs are whole: with two writers, and where one was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import wattlas
+from tests.studied import Studied
+from wattlas.data.pack_checks import check_path
+from wattlas.data.pack_lock import NEXT, pack_to_change
+from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text
+from wattlas.errors import InputError, UsageError
+from wattlas.report.results import open_results, write_results
+from wattlas.report.stream_folder import write_plan
+from wattlas.report.whole_folder import STAGING, whole_folder
+
+pytestmark = pytest.mark.portable
+
+
+def half(path: Path) -> None:
+    """Begin to write, and fail."""
+    path.write_text("half")
+    raise ZeroDivisionError
+
+
+def test_a_file_is_old_or_new(tmp_path: Path) -> None:
+    """A block that fails leaves the old file, one that ends the new one, and none anything else."""
+    target = tmp_path / "deep" / "f.txt"
+    write_text(target, "old")
+    with pytest.raises(ZeroDivisionError), whole_file(target) as temporary:
+        half(temporary)
+    assert target.read_text() == "old"
+    write_text(target, "new")
+    assert target.read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["f.txt"]
+
+
+def test_only_what_nobody_holds_is_removed(tmp_path: Path) -> None:
+    """The next writer removes what a killed one left, not what another one is writing."""
+    target = tmp_path / "f.csv"
+    left = tmp_path / f".f.csv{MARK}abcd_123"
+    mine = tmp_path / ".f.csv.backup-1"
+    left.touch()
+    mine.touch()
+    with whole_file(target) as held:
+        write_text(target, "second")
+        assert held.exists()
+        held.write_text("first")
+    assert target.read_text() == "first"
+    assert {path.name for path in tmp_path.iterdir()} == {"f.csv", mine.name}
+    assert not is_temporary(mine.name)
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    """Who may not wait is told; a folder that nothing was written to goes again."""
+    folder = tmp_path / "new" / "folder"
+    with locked(folder), pytest.raises(BlockingIOError), locked(folder, wait=False):
+        pass
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_changes_as_a_whole(tmp_path: Path) -> None:
+    """Nothing of the old one stays, nor of a killed writer; a failure changes nothing."""
+    folder, ours = tmp_path / "r", {"a", "b", "seal"}
+    with whole_folder(folder, ours, seals=("seal",)) as staging:
+        for name in ours:
+            (staging / name).write_text("1")
+    (folder / f"{STAGING}left").mkdir()
+    with pytest.raises(ZeroDivisionError), whole_folder(folder, ours) as staging:
+        half(staging / "a")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(ours, "1")
+    with whole_folder(folder, ours, seals=("seal",)) as staging:
+        (staging / "a").write_text("2")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": "2"}
+    (folder / "mine").touch()
+    with pytest.raises(UsageError, match="mine"), whole_folder(folder, ours):
+        pass
+
+
+WRITER = """
+import pickle, sys
+from wattlas.report.results import write_results
+meta, tables = pickle.load(open(sys.argv[2], "rb"))
+for turn in range(int(sys.argv[3]), 10**9, 2):
+    write_results(sys.argv[1], {**meta, "turn": turn}, tables, lambda r: f"report {turn}")
+    if turn < 2:
+        print("ready", flush=True)
+"""
+
+
+def _writer(folder: Path, content: Path, first: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(content), str(first)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_two_writers_and_a_kill(smallest: Studied, tmp_path: Path) -> None:
+    """Whenever both are killed, tables, report and meta.json are of one result or not there."""
+    import pickle
+
+    content, folder = tmp_path / "content", tmp_path / "r"
+    content.write_bytes(pickle.dumps((dict(smallest.meta), dict(smallest.frames))))
+    for delay in (0.06, 0.17):
+        both = [_writer(folder, content, first) for first in (0, 1)]
+        time.sleep(delay)
+        for process in both:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        if (folder / "meta.json").is_file():
+            results = open_results(folder)
+            turn = results.meta["turn"]
+            assert (folder / "report.html").read_text() == f"report {turn}"
+        else:
+            assert folder.is_dir()
+            with pytest.raises(InputError, match="cut short"):
+                open_results(folder)
+    write_results(folder, dict(smallest.meta), dict(smallest.frames))
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+IMPORT = """
+import sys
+from wattlas.cli import run
+print("ready", flush=True)
+sys.stdin.readline()
+sys.exit(run(["data", "import", sys.argv[1], "--zone-column", "zone", "--value-column", "g",
+              "--into", sys.argv[2]]))
+"""
+
+
+def test_two_imports_into_one_pack(tmp_path: Path) -> None:
+    """Both zones are in the pack where both imports said that they were done."""
+    hours = pl.datetime_range(
+        pl.datetime(2024, 3, 1), pl.datetime(2024, 3, 21), "1h", time_zone="UTC", eager=True
+    )
+    started = []
+    for zone in ("FR", "PL"):
+        table = pl.DataFrame({"time_utc": hours}).with_columns(
+            zone=pl.lit(zone), g=50.0 + pl.col("time_utc").dt.hour()
+        )
+        table.write_parquet(tmp_path / f"{zone}.parquet")
+        arguments = [sys.executable, "-c", IMPORT, tmp_path / f"{zone}.parquet", tmp_path / "pack"]
+        started.append(subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()
+    codes = [process.communicate(b"go\n") and process.returncode for process in started]
+    assert codes == [0, 0]
+    judged = check_path(str(tmp_path / "pack"))
+    assert judged.sound
+    assert judged.rows == {"carbon": 2 * len(hours)}
+    names = {path.name for path in (tmp_path / "pack").iterdir()}
+    assert names == {"manifest.json", "carbon.parquet"}
+
+
+def test_a_pack_whose_writer_was_killed_is_finished_or_as_before(tmp_path: Path) -> None:
+    """The next manifest counts where its tables are in place, and is forgotten where not."""
+    from wattlas.data.digest import sha256_of
+
+    (tmp_path / "t.csv").write_text("new")
+    manifest, following = tmp_path / "manifest.json", tmp_path / NEXT
+    for digest, expected in ((sha256_of(tmp_path / "t.csv"), "next"), ("0" * 64, "old")):
+        manifest.write_text("old")
+        tables = {"t": {"file": "t.csv", "sha256": digest}}
+        following.write_text(json.dumps({"tables": tables, "is": "next"}))
+        with pack_to_change(tmp_path):
+            assert expected in manifest.read_text()
+        assert not following.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
+    """Asked to end while it writes, a command removes what is half done: exit 130."""
+    program = (
+        "import sys, time; from pathlib import Path; import wattlas.cli as cli;"
+        "from wattlas.data.whole_file import whole_file; from wattlas.cli import init;\n"
+        "def slow(path, text):\n"
+        "    with whole_file(path) as t:\n"
+        "        print('writing', flush=True); time.sleep(30)\n"
+        "import wattlas.data.whole_file as w; w.write_text = slow; cli.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "init", str(tmp_path / "x"), "--example", "tiny"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_plan_in_parts_has_one_writer(tmp_path: Path) -> None:
+    """A second process that would write the same plan is refused, and the first one goes on."""
+    world, folder = wattlas.example("tiny"), tmp_path / "p"
+    with locked(folder):
+        with pytest.raises(UsageError, match="Another process is writing"):
+            write_plan(folder, world)
+        assert list(folder.iterdir()) == []
+    assert write_plan(folder, world)["status"] == "optimal"
