@@ -11,8 +11,9 @@ import typer
 
 from wattlas.cli.bar import Tell, bar
 from wattlas.cli.common import load_scenario, plain, print_json, progress, ready_engine, say
-from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption
+from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
+from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ MostOption = Annotated[float | None, typer.Option(help="Farthest reach, ms or ×
 JumpsOption = Annotated[bool, typer.Option("--jumps", help="Every jump of the reach. Slow.")]
 ExactOption = Annotated[float, typer.Option(help="Relative gap to end at.", min=1e-9, max=0.1)]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Write the regions: .csv, .parquet or .json.")
+    Path | None, out_option("Write the regions: .csv, .parquet or .json.", "FILE")
 ]
 
 
@@ -79,6 +80,7 @@ def command(
     _check(reach, most, jumps, outage_on_demand, survive)
     if out is not None:
         ending_of(out)
+        try_file(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
