@@ -89,7 +89,7 @@ def test_hours_are_apart(s: Scenario) -> None:
     st.integers(0, 3),
     st.integers(0, 1),
 )
-@settings(max_examples=50, suppress_health_check=RARE)
+@settings(max_examples=30, suppress_health_check=RARE)
 def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) -> None:
     """V(K ± δ) ≥ V(K) ∓ price·δ·hours, with equality where both sides have one slope."""
     region, hour = region % len(s.regions), hour % s.hours.count
