@@ -26,7 +26,7 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
         capsys, "tiny", "--survive", "region", "--reach", "added_ms", "-o", str(out)
     )
     assert code == 0
-    for words in ("as given", "that survives", "may run nowhere else", "Certified", "each ms is"):
+    for words in ("as given", "with outages", "may run nowhere else", "Certified", "each ms is"):
         assert words in text
     assert max(len(line) for line in text.splitlines() if "─" in line) <= 80
     table = pl.read_csv(out)

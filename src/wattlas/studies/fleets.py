@@ -10,7 +10,9 @@ from wattlas.model.fleet import Fleet, FleetCost, Reach
 from wattlas.model.table import Column, Kind, Listing, Table
 from wattlas.studies.words import money, number
 
-OUTAGE = " that survives"
+OUTAGE = ", with outages"
+WORST = 3
+"""So many lost sets are told by name: --json has all."""
 WORDS = {
     "given": "as given",
     "own_peaks": "each region for its own peak",
@@ -123,17 +125,26 @@ def notes(fleet: Fleet) -> tuple[str, ...]:
         )
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
-    for outage in fleet.survives:
-        if outage.uncoverable_gpu_h > 0:
-            said.append(
-                f"If {', '.join(outage.regions)} is lost, {outage.uncoverable_share:.1%} of demand "
-                "may run nowhere else, however many accelerators stand there."
-            )
+    said += _uncoverable(fleet)
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
         f"(gap {max(fleet.gap, 0.0):.1g}). It knows every hour in advance, and rents for all of it."
     )
     return tuple(said)
+
+
+def _uncoverable(fleet: Fleet) -> list[str]:
+    """What no fleet covers when regions are lost, the worst sets first."""
+    worst = sorted(fleet.survives, key=lambda outage: -outage.uncoverable_share)
+    told = [
+        f"{outage.uncoverable_share:.1%} if {' and '.join(outage.regions)} is lost"
+        for outage in worst[:WORST]
+        if outage.uncoverable_share > 0
+    ]
+    if not told:
+        return []
+    return [f"Demand that may run nowhere else, however many accelerators stand there: "
+            f"{', '.join(told)}."]  # fmt: skip
 
 
 def _headline(fleet: Fleet) -> str:

@@ -124,7 +124,7 @@ def where(study: Study) -> Listing:
             Column("utilisation", Kind.SHARE),
             Column("paid_usd_per_mwh", head="USD/MWh paid"),
             Column("deciding_g_per_kwh", head="g/kWh"),
-            Column("carbon_kg", head="carbon, kg"),
+            Column("carbon_kg", head="carbon, kg", wide=True),
             Column("capacity_price_usd_per_gpu_h", head="one more GPU-h, USD"),
             Column("models", Kind.TEXT, wide=True),
         ),
