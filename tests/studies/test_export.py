@@ -311,6 +311,8 @@ def test_addresses(url: str, found: tuple[str, int, bool] | None) -> None:
 def test_a_pattern_names_region_point_and_variant() -> None:
     """Each word in braces is replaced, and what is no address then is told."""
     endpoint = Endpoints(pattern="https://{variant}.{region}.x:8{point}").of("oslo", "443", "big")
+    cloud = Endpoints(pattern="http://{region}.internal:8000").of("aws:eu-north-1", "p", "v")
+    assert cloud.address.host == "aws-eu-north-1.internal"
     assert endpoint.address.url == "https://big.oslo.x:8443"
 
 

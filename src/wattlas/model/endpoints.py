@@ -11,6 +11,8 @@ from wattlas.errors import InputError, Problem
 URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?/?")
 PORTS = {"http": 80, "https": 443}
 MOST_PORT = 65_535
+NO_HOST = re.compile(r"[^A-Za-z0-9.-]")
+"""What the name of a host may not hold; a dash stands for it in a pattern."""
 PLACES = ("region", "point", "variant")
 """Words that a pattern may hold in braces."""
 URL_FIX = "Write http://HOST:PORT or https://HOST:PORT, without a path."
@@ -75,7 +77,7 @@ class Endpoints:
     def _by_pattern(self, region: str, point: str, variant: str) -> Address:
         url = self.pattern
         for word, text in zip(PLACES, (region, point, variant), strict=True):
-            url = url.replace(f"{{{word}}}", text)
+            url = url.replace(f"{{{word}}}", NO_HOST.sub("-", text))
         address = address_of(url)
         if address is None:
             what = f"`{self.pattern}` makes `{url}`, which is no address"
