@@ -176,6 +176,15 @@ def test_questions_that_no_fleet_answers() -> None:
         reach(asked(0), variant="miles")
 
 
+def test_demand_without_an_open_place_is_no_rounding() -> None:
+    """It is told as by a plan, and never left out of what a fleet serves."""
+    s = asked(0)
+    classes = tuple(replace(k, latency_budget_ms=1.0, when_none="error",
+                            unserved_usd_per_request=None) for k in s.classes)  # fmt: skip
+    with pytest.raises(InfeasibleError, match="metro-"):
+        fleet(replace(s, classes=classes))
+
+
 def test_bounds_that_cannot_serve_name_the_hour() -> None:
     """Least shortage first: the worst hour, how much it is short of, and what to raise."""
     with pytest.raises(InfeasibleError, match=r"GPU-h/h are short.*reserved_gpu_max"):

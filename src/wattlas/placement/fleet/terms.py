@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
+from wattlas.placement.explain import conflict
 from wattlas.placement.fleet.hours import leanest
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -46,7 +47,7 @@ class Terms:
 def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
     """The question of a scenario; what it has reserved is not looked at. `build` opens its places.
 
-    Raises InputError for what no fleet answers.
+    Raises InputError for what no fleet answers, InfeasibleError where demand has no open place.
     """
     problems = list(_problems(scenario))
     if problems:
@@ -55,6 +56,8 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
     # them; how many there are is what is asked.
     asked = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
     instance = build(asked)
+    if instance.stranded:
+        raise InfeasibleError(conflict.stranded_words(instance))
     idle = idle_kw(scenario)
     instance = replace(
         instance,
