@@ -57,14 +57,11 @@ def test_the_page_at_three_widths(
 
     One page is looked at for all of it: opening it is what takes the time.
     """
-    seen = open_page(report, WIDTHS[0], appendix=False)
+    seen = open_page(report, WIDTHS[0])
+    numbers_are_numbers(seen.page)
     for width in at_each_width(seen.page):
         holds_the_answer(seen.page, fleet, width)
         names_are_apart(seen.page)
-    open_all(seen.page)
-    numbers_are_numbers(seen.page)
-    for width in at_each_width(seen.page):
-        seen.page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
         nothing_serious(seen.page)
     seen.quiet()
 
@@ -79,12 +76,6 @@ def at_each_width(page: Page) -> Iterator[int]:
         page.wait_for_selector(".map svg")
         page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
         yield width
-
-
-def open_all(page: Page) -> None:
-    """Every figure of the appendix, drawn."""
-    page.evaluate("document.querySelectorAll('details.figure').forEach(f => f.open = true)")
-    page.wait_for_selector(".chart.waiting", state="detached")
 
 
 def holds_the_answer(page: Page, fleet: Studied, width: int) -> None:
