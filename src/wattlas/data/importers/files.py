@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -239,12 +239,3 @@ def _values(free: Sequence[str], layout: Layout, label: str) -> tuple[dict[str, 
         raise InputError([Problem("(header)", what, "Give --value-column.", label)])
     names = ", ".join(f"`{c}`" for c in free[: 3 * SHOWN])
     raise UsageError(f"--value-column: {label} has several columns that may be it: {names}")
-
-
-def unit_words(columns: Iterable[str]) -> str:
-    """The unit that headers name, as small words; empty where they name none."""
-    for name in columns:
-        words = name.lower().replace("₂", "2").replace(" ", "")
-        if re.search(r"/(mwh|kwh|gb)|per_?(mwh|kwh)", words):
-            return words
-    return ""
