@@ -17,7 +17,7 @@ from benchmarks.registry import Benchmark, Figure, RunOptions
 from wattlas.data.scenario_file import example
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.size import size_fleet
+from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.hour import highs
 
@@ -35,12 +35,12 @@ def run(options: RunOptions) -> Sequence[Figure]:
     hours = SIZES[options.size]
     world = example("typical-2023")
     world = world.at_hours(np.arange(hours)) if hours < world.hours.count else world
-    size_fleet(terms_of(world.at_hours(np.arange(24))))  # load the engine
+    Sizing.of(terms_of(world.at_hours(np.arange(24)))).nominal()  # load the engine
     figures = []
     for name, scenario in (("reserved", world), ("with on demand", _with_on_demand(world))):
         terms = terms_of(scenario)
         began = time.process_time()
-        found = size_fleet(terms)
+        found = Sizing.of(terms).nominal()
         ours = time.process_time() - began
         whole, value = _whole(terms) if hours <= WHOLE_H else (None, found.value)
         if abs(found.value - value) > 2e-6 * abs(value):

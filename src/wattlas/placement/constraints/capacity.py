@@ -61,7 +61,7 @@ class Capacity(Constraint):
 
     def clash_words(self, instance: Instance, clash: Clash) -> str:
         """What the demands need at least, and what the places open to them have."""
-        least = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf).min(axis=(1, 2))
+        least = instance.least_gpu_h.min(axis=1)
         sources, regions = list(clash.sources), list(clash.rows[self.name])
         needed = float((instance.demand[sources, clash.step] * least[sources]).sum())
         offered = float((instance.capacity + instance.surplus)[regions, clash.step].sum())

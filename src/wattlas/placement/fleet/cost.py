@@ -11,12 +11,8 @@ from wattlas.placement.fleet.terms import Terms, carbon_t, idle_kw
 from wattlas.placement.problem.unit_values import bought_gpu, carbon, it_energy, used_gpu
 from wattlas.units import KG_PER_T, KWH_PER_MWH
 
-
-def all_hours(terms: Terms) -> FleetHours:
-    """All hours, to ask what a fleet costs."""
-    count = terms.instance.demand.shape[1]
-    every = np.arange(count)
-    return FleetHours(terms.instance, terms.measure, terms.site, every, every, np.zeros(count))
+ROUNDING = 1e-8
+"""A fleet is held so much larger than the search found it, so that no hour is short by rounding."""
 
 
 def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:

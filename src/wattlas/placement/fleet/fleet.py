@@ -12,11 +12,11 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.cost import all_hours, fleet_cost
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours, leanest
 from wattlas.placement.fleet.outage import Outages, outages
 from wattlas.placement.fleet.search import Least
-from wattlas.placement.fleet.size import EXACT, size_fleet
+from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
     own_peaks,
@@ -25,9 +25,6 @@ from wattlas.placement.fleet.terms import (
 )
 from wattlas.placement.hour import highs
 from wattlas.units import HOURS_PER_YEAR
-
-ROUNDING = 1e-8
-"""A fleet is held so much larger than the search found it, so that no hour is short by rounding."""
 
 
 def fleet(
@@ -49,11 +46,14 @@ def fleet(
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = _outages(terms, survive, outage_on_demand_gpu)
-    nominal = size_fleet(terms, exact=exact, tick=progress)
+    refuse_short(terms)
+    sizing = Sizing.of(terms)
+    nominal = sizing.nominal(exact, progress)
     found = nominal
     if lost is not None:
-        found = size_fleet(terms, outages=lost, start=nominal.y, exact=exact, tick=progress)
-    hours = all_hours(terms)
+        # What the hours cost at a fleet is known already; the outages forbid some of them.
+        found = sizing.exactly([nominal.y], (lost,), exact, progress)
+    hours = sizing.hours
     gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
     best = fleet_cost(terms, hours, gpu)
     return Fleet(

@@ -81,9 +81,9 @@ class FleetHours:
                 each.forbid(sized.short[worst], sized.short_slope[:, worst].T, y)
         if self.whole is not None:
             rest = np.setdiff1d(np.arange(len(self.group)), self.steps)
-            self._teach(self.whole, sized, y, np.ones(len(self.group)), self.floor[rest], rest)
+            self._teach(self.whole, sized, y, np.ones(len(self.group)), rest)
         weight = np.ones(len(self.group)) if self.weight is None else self.weight
-        self._teach(master, sized, y, weight, np.zeros(0), self.steps[:0])
+        self._teach(master, sized, y, weight, self.steps[:0])
         total = float(weight[self.steps] @ sized.value[self.steps])
         return float(np.inf) if len(worst) else total
 
@@ -93,13 +93,12 @@ class FleetHours:
         sized: Sized,
         y: np.ndarray,
         weight: np.ndarray,
-        floor: np.ndarray,
         unasked: np.ndarray,
     ) -> None:
         """Cuts of the groups of the asked hours; of those that are not, the floor counts."""
         at, groups = self.steps, len(master.floor)
         value = np.bincount(self.group[at], (weight * sized.value)[at], groups)
-        value += np.bincount(self.group[unasked], floor, groups)
+        value += np.bincount(self.group[unasked], self.floor[unasked], groups)
         slopes = (weight * sized.slope)[:, at]
         slope = np.array([np.bincount(self.group[at], row, groups) for row in slopes]).T
         known = np.unique(self.group[at])
@@ -247,6 +246,5 @@ def shortage(
 
 def leanest(instance: Instance) -> np.ndarray:
     """The least accelerator time of a request of each source, GPU-h, (S,); 0 where no place."""
-    least = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf)
-    least = least.min(axis=(1, 2), initial=np.inf)
+    least = instance.least_gpu_h.min(axis=1, initial=np.inf)
     return np.asarray(np.where(np.isfinite(least), least, 0.0))

@@ -16,7 +16,7 @@ import numpy as np
 from wattlas.errors import UsageError
 from wattlas.model.fleet import Jump, Reach, ReachedFleet
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.cost import all_hours, fleet_cost
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.size import Sizing, groups_of, refuse_short
 from wattlas.placement.fleet.terms import Terms, own_peaks, terms_of
@@ -67,10 +67,10 @@ class _Search:
         near = [self.usable[m] for m in (*wider[:1], *narrower[:1])] or [own_peaks(terms)]
         starts = [np.clip(each, terms.lower, terms.upper) for each in near]
         if not wider:
-            starts = [sizing.roughly(starts[0], (), lambda _: None)]
+            starts = [sizing.roughly(starts[0], lambda _: None)]
         found = sizing.exactly(starts, (), self.exact, lambda _: None)
         self.cuts[n], self.usable[n] = sizing.master.binding(), found.y
-        cost = fleet_cost(terms, all_hours(terms), found.y * (1.0 + 1e-8))
+        cost = fleet_cost(terms, sizing.hours, found.y * (1.0 + ROUNDING))
         return ReachedFleet(float(self.x[n]), cost, found.bound)
 
     def same(self, a: int, b: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -52,50 +53,38 @@ class Sizing:
             sizing.master.take(known)
         return sizing
 
+    @cached_property
     def hours(self) -> FleetHours:
-        """All hours, as a separator."""
+        """All hours, as a separator, hot from one search to the next."""
         every = np.arange(len(self.group))
         terms = self.terms
         return FleetHours(terms.instance, terms.measure, terms.site, every, self.group, self.floor)
 
-    def roughly(self, start: np.ndarray, survive: Sequence[Outages], tick: Tick) -> np.ndarray:
+    def roughly(self, start: np.ndarray, tick: Tick) -> np.ndarray:
         """A fleet for a sample of the hours; the master learns what is true of all."""
         steps, weight = sample(self.terms)
-        part = replace(self.hours(), steps=steps, weight=weight, whole=self.master)
+        part = replace(self.hours, steps=steps, weight=weight, whole=self.master, memory={},
+                       short_memory={})  # fmt: skip
         master = _master(self.terms, self.group, weight * self.floor)
-        return least(Together((part, *survive)), master, [start], exact=ROUGH, tick=tick).y
+        return least(part, master, [start], exact=ROUGH, tick=tick).y
+
+    def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
+        """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""
+        terms = self.terms
+        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
+        if len(self.group) >= SAMPLED:
+            start = self.roughly(start, tick)
+        return self.exactly([start], (), exact, tick)
 
     def exactly(
         self, starts: Sequence[np.ndarray], survive: Sequence[Outages], exact: float, tick: Tick
     ) -> Least:
         """The fleet for all hours; outages are checked in every one."""
-        search = Together((self.hours(), *survive))
+        search = Together((self.hours, *survive))
         found = least(search, self.master, starts, exact=exact, tick=tick)
         while not all(each.all_served(found.y, self.master) for each in survive):
             found = least(search, self.master, [found.y], exact=exact, tick=tick)
         return found
-
-
-def size_fleet(
-    terms: Terms,
-    *,
-    outages: Outages | None = None,
-    start: np.ndarray | None = None,
-    exact: float = EXACT,
-    tick: Tick = lambda _: None,
-) -> Least:
-    """The fleet of least cost, to a relative gap: `y` (R,), usable accelerators.
-
-    `outages` are sets of regions that it survives, `start` (R,) is a fleet to begin from. Raises
-    InfeasibleError where the bounds cannot serve the demand.
-    """
-    refuse_short(terms)
-    sizing = Sizing.of(terms)
-    survive = () if outages is None else (outages,)
-    begin = np.clip(own_peaks(terms) if start is None else start, terms.lower, terms.upper)
-    if len(sizing.group) >= SAMPLED and start is None:
-        begin = sizing.roughly(begin, survive, tick)
-    return sizing.exactly([begin], survive, exact, tick)
 
 
 def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:

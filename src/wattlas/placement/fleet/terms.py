@@ -175,8 +175,7 @@ def own_peaks(terms: Terms) -> np.ndarray:
     """
     instance = terms.instance
     at, every = instance.baseline_region, np.arange(instance.sources)
-    lean = np.where(instance.allowed, instance.gpu_h[:, None, :], np.inf).min(axis=2)
-    gpu_h = np.where(at >= 0, lean[every, np.maximum(at, 0)], np.inf)
+    gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
     peaks = np.zeros(len(terms.rent_usd))
     for r in np.unique(at[at >= 0]):

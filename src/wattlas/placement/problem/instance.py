@@ -158,6 +158,14 @@ class Instance:
         return most
 
     @cached_property
+    def least_gpu_h(self) -> np.ndarray:
+        """Least GPU-h of a request of each source in each region, (S, R); inf where closed."""
+        least: np.ndarray = np.where(self.allowed, self.gpu_h[:, None, :], np.inf).min(
+            axis=2, initial=np.inf
+        )
+        return least
+
+    @cached_property
     def hours(self) -> np.ndarray:
         """Hours that each step stands for, shape (T,)."""
         return self.scenario.hours.hours
