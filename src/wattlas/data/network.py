@@ -17,6 +17,7 @@ from wattlas.data.network_build import (
     triangle_inversions,
 )
 from wattlas.data.reader.source import SourceTable
+from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.places import EGRESS, RTT_METRO_NODE, RTT_NODE_REGION
 from wattlas.data.signal_tables import prices_unknown
 from wattlas.model.checks import unchecked
@@ -31,27 +32,13 @@ def network_of(draft: Draft) -> Network:
     nowhere = np.full((len(metros.kept), len(nodes.kept)), np.nan)
     cloud_ms = rtt_between(inputs, nodes, regions)
     _own_places(nowhere if inputs.typed.nodes.at == "metros" else cloud_ms, draft)
-    table = _of_these(
-        inputs,
-        inputs.table((*access_path, "table"), RTT_METRO_NODE, section.metro_node.table),
-        metros,
-        nodes,
-    )
+    table = _table(inputs, access_path, RTT_METRO_NODE, section.metro_node.table, metros, nodes)
     access = rtt_pairs(document, access_path, section.metro_node, table, metros, nodes, nowhere)
-    table = _of_these(
-        inputs,
-        inputs.table((*onward_path, "table"), RTT_NODE_REGION, section.node_region.table),
-        nodes,
-        regions,
-    )
+    table = _table(inputs, onward_path, RTT_NODE_REGION, section.node_region.table, nodes, regions)
     onward = rtt_pairs(document, onward_path, section.node_region, table, nodes, regions, cloud_ms)
-    table = _of_these(
-        inputs,
-        inputs.table(("network", "egress", "table"), EGRESS, section.egress.table),
-        nodes,
-        regions,
-    )
-    listed, path = egress_between(inputs, nodes, regions), ("network", "egress")
+    path = ("network", "egress")
+    table = _table(inputs, path, EGRESS, section.egress.table, nodes, regions)
+    listed = egress_between(inputs, nodes, regions)
     egress = egress_pairs(
         document, path, section.egress, table, nodes, regions, listed, _unstated_egress(draft)
     )
@@ -75,10 +62,17 @@ def network_of(draft: Draft) -> Network:
     )
 
 
-def _of_these(
-    inputs: Inputs, table: SourceTable | None, origin: Entities, target: Entities
+def _table(
+    inputs: Inputs,
+    path: tuple[str, str],
+    schema: TableSchema,
+    named: str | None,
+    origin: Entities,
+    target: Entities,
 ) -> SourceTable | None:
-    """A pack's table, if it speaks of any of these places; the scenario's own in any case."""
+    """The table of a leg: a pack's, if it speaks of any of these places; the scenario's own in any
+    case."""
+    table = inputs.table((*path, "table"), schema, named)
     if table is None or not table.shared or not {*table.schema.key} <= set(table.columns):
         return table
     a, b = table.schema.key
