@@ -36,7 +36,8 @@ runs."""
 STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED = range(11)
 """Columns of `state`. CHUNK: tokens of prompts in each step. PROMPTS, RING: how many slots are in
 `prompt`, and where the first lies. CONTEXT: tokens that decoding requests hold, HELD: all that run.
-STEP: steps taken ever. FULL_KV: whether the KV memory was full at the last boundary. ADMITTED: how often one was."""
+STEP: steps taken ever. FULL_KV: whether the KV memory was full at the last boundary. ADMITTED: how
+often a request was."""
 ARRIVED, FIRST_TOKEN, NETWORK_S, LONGEST_S = range(4)
 "Columns of `time`. FIRST_TOKEN is negative until there is one."
 IN, OUT, LEFT, DONE, ORDER, KLASS, LEDGER, DEGRADED, PREEMPTED, SOURCE = range(10)
