@@ -192,12 +192,12 @@ def _fitted(
     """The model with the best a, b, c, from those that it has; all stay above zero."""
 
     def of(logs: np.ndarray) -> float:
-        return deviation(model.with_times(np.exp(logs)), requests, where, replicas)
+        return deviation(model.with_times(np.exp(logs).tolist()), requests, where, replicas)
 
     best = np.log(_times(model))
     for _ in range(ROUNDS):
         best = _least(of, best)
-    return model.with_times(np.exp(best))
+    return model.with_times(np.exp(best).tolist())
 
 
 def _times(model: ServiceModel) -> Sequence[float]:

@@ -7,7 +7,8 @@ docs/replay.md says where each was seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -124,7 +125,7 @@ MADE = {"vllm-detailed": ("first", "last")}
 """Columns that a layout's `prepare` makes: a file does not have them."""
 
 
-def layout_of(names: Collection[str], given: str | None, changed: Mapping[str, str]) -> TraceLayout:
+def layout_of(names: Collection[str], given: str | None, changed: Mapping[str, Any]) -> TraceLayout:
     """The layout of that name, or the one that fits the columns; with the fields of `changed`.
 
     Raises UsageError for a name that is none, and where no layout fits, or more than one.
@@ -149,5 +150,5 @@ def layout_of(names: Collection[str], given: str | None, changed: Mapping[str, s
 
 
 def _without_made(layout: TraceLayout) -> TraceLayout:
-    made = MADE.get(layout.name, ())
-    return replace(layout, **{f.name: "" for f in fields(layout) if f.name in made})
+    absent: dict[str, Any] = dict.fromkeys(MADE.get(layout.name, ()), "")
+    return replace(layout, **absent)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,17 @@ class Requests:
     def __len__(self) -> int:
         return len(self.t_s)
 
+    def taken(self, rows: np.ndarray) -> Requests:
+        """Some of them in another order, from the first of these on."""
+        columns: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            values = getattr(self, name)
+            columns[name] = None if values is None else values[rows]
+        for name in ("first_s", "last_s", "t_s"):
+            if columns[name] is not None:
+                columns[name] = columns[name] - self.t_s[rows[0]]
+        return Requests(**columns)
+
 
 @dataclass
 class Trace:
@@ -77,17 +89,16 @@ class Trace:
         """Every request of a server's log at once. Its lines may be in another order than time:
         they are sorted, and the earliest is at 0.
         """
-        parts = list(replace(self, ordered=False).batches())
-        columns = {}
-        for name in Requests.__dataclass_fields__:
-            values = [getattr(part, name) for part in parts]
-            columns[name] = None if values[0] is None else np.concatenate(values)
-        order = np.argsort(columns["t_s"], kind="stable")
-        sorted_ = {n: None if v is None else v[order] for n, v in columns.items()}
-        for name in ("first_s", "last_s", "t_s"):
-            if sorted_[name] is not None:
-                sorted_[name] = sorted_[name] - sorted_["t_s"][0]
-        return Requests(**sorted_)
+        joined = _joined(list(replace(self, ordered=False).batches()))
+        return joined.taken(np.argsort(joined.t_s, kind="stable"))
+
+
+def _joined(parts: list[Requests]) -> Requests:
+    columns: dict[str, Any] = {}
+    for name in Requests.__dataclass_fields__:
+        values = [getattr(part, name) for part in parts]
+        columns[name] = None if values[0] is None else np.concatenate(values)
+    return Requests(**columns)
 
 
 def open_trace(
@@ -95,7 +106,7 @@ def open_trace(
     layout: str | None = None,
     *,
     only: str | None = None,
-    changed: Mapping[str, str] | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> Trace:
     """A trace whose layout is given, or found from its columns. `changed` are fields of the layout
     that the file has otherwise. Raises UsageError, InputError.
@@ -249,7 +260,7 @@ class _Reader:
             what = f"is `{column[at]}`, wanted {wanted} as in the rows above: mixed units"
             fix = "Bring all times into one unit, and say it with --unit."
             raise InputError([self._problem(column.name, row[at], what, fix)])
-        return values.to_numpy()
+        return np.asarray(values.to_numpy())
 
     def _tokens(self, rows: pl.DataFrame, name: str, row: np.ndarray) -> np.ndarray:
         column = rows[getattr(self.trace.layout, name)]
@@ -262,7 +273,7 @@ class _Reader:
             raise InputError(
                 [self._problem(column.name, row[at], what, "Fix or drop the request.")]
             )
-        return values.cast(pl.Int64).to_numpy()
+        return np.asarray(values.cast(pl.Int64).to_numpy())
 
     def _check_order(self, times: np.ndarray, row: np.ndarray) -> None:
         if not len(times):
