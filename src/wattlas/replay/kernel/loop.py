@@ -24,7 +24,8 @@ class Desk(NamedTuple):
     start[2U + 1] of each set; pool[E], -1 where requests go unserved; share[E], behind[E] (how far
     each is behind its share), network_s[E], longest_s[E]; wants[U] whether degrading pays;
     ledger[U], -1 for none; klass[U]; sums[E, 3] requests, tokens in, tokens out; refused[U]
-    requests that no KV memory of their place holds.
+    requests that no KV memory of their place holds; active[P] replicas of each pool that take
+    requests, the first ones.
     """
 
     start: I8
@@ -38,6 +39,7 @@ class Desk(NamedTuple):
     klass: I8
     sums: F8
     refused: I8
+    active: I8
 
 
 class Arrivals(NamedTuple):
@@ -70,10 +72,10 @@ def _place(desk: Desk, choice: int) -> int:
 
 
 @inlined
-def _least_loaded(pools: Pools, fleet: Fleet, pool: int) -> int:
+def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
     """The replica with the fewest requests, the lowest of several: the least (load, number)."""
     best = np.int64(S.MOST_STEPS << 20)
-    for replica in range(pools.first[pool], pools.first[pool + 1]):
+    for replica in range(pools.first[pool], pools.first[pool] + desk.active[pool]):
         best = min(best, np.int64(fleet.load[replica]) << 20 | replica)
     return int(best & ((1 << 20) - 1))
 
@@ -108,12 +110,12 @@ def _arrive(pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, 
     fleet.row[slot] = came.row[n]
     job[S.KLASS], job[S.LEDGER], job[S.DEGRADED] = desk.klass[source], ledger, low
     job[S.PREEMPTED], job[S.SOURCE] = 0, source
-    _hand_over(pools, fleet, pool, slot, now)
+    _hand_over(pools, fleet, desk, pool, slot, now)
 
 
 @inlined
-def _hand_over(pools: Pools, fleet: Fleet, pool: int, slot: int, now: float) -> None:
-    replica = _least_loaded(pools, fleet, pool)
+def _hand_over(pools: Pools, fleet: Fleet, desk: Desk, pool: int, slot: int, now: float) -> None:
+    replica = _least_loaded(pools, fleet, desk, pool)
     if pools.size[pool, S.POOLED] == 1:
         queue = len(pools.pool) + pool
         full = fleet.load[replica] >= pools.size[pool, S.BATCH]

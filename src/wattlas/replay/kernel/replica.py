@@ -43,8 +43,10 @@ def steps_until(first: float, growth: float, seconds: float, most: int) -> int:
 def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     """Count energy until now: ∫P(n) dt, the number of running requests being constant since."""
     pool = pools.pool[replica]
-    power_w = pools.power_w[pool, fleet.state[replica, S.RUNNING]]
-    fleet.energy_j[pool] += power_w * (now - fleet.clock[replica, S.MARK])
+    running = fleet.state[replica, S.RUNNING]
+    if running > 0 or fleet.state[replica, S.ON] == 1:
+        power_w = pools.power_w[pool, running]
+        fleet.energy_j[pool] += power_w * (now - fleet.clock[replica, S.MARK])
     fleet.clock[replica, S.MARK] = now
 
 
@@ -132,7 +134,8 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
     pool = pools.pool[replica]
     while state[S.RUNNING] < pools.size[pool, S.BATCH] and state[S.FULL_KV] == 0:
         queue = replica
-        if fleet.head[queue] < 0 and pools.size[pool, S.POOLED] == 1:
+        pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
+        if fleet.head[queue] < 0 and pooled:
             queue = len(pools.pool) + pool
         slot = fleet.head[queue]
         if slot < 0 or not fits(pools, fleet, replica, slot):

@@ -33,11 +33,13 @@ BATCH, STEP_TOKENS, KV, POOLED = range(4)
 BEGIN, FIRST, GROWTH, MARK, COMMITTED = range(5)
 """Columns of `clock`. MARK: until when energy is counted. COMMITTED: Σ in + reserve·out of what
 runs."""
-STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED = range(11)
+STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED, ON = range(
+    12
+)
 """Columns of `state`. CHUNK: tokens of prompts in each step. PROMPTS, RING: how many slots are in
 `prompt`, and where the first lies. CONTEXT: tokens that decoding requests hold, HELD: all that run.
 STEP: steps taken ever. FULL_KV: whether the KV memory was full at the last boundary. ADMITTED: how
-often a request was."""
+often a request was. ON: whether the replica takes requests; off and empty it draws nothing."""
 ARRIVED, FIRST_TOKEN, NETWORK_S, LONGEST_S = range(4)
 "Columns of `time`. FIRST_TOKEN is negative until there is one."
 IN, OUT, LEFT, DONE, ORDER, KLASS, LEDGER, DEGRADED, PREEMPTED, SOURCE = range(10)
@@ -68,7 +70,7 @@ class Pools(NamedTuple):
 
 
 class Fleet(NamedTuple):
-    """What runs and waits. clock[R, 5], state[R, 11], due[R, N] (heaps), prompt[R, N] (rings),
+    """What runs and waits. clock[R, 5], state[R, 12], due[R, N] (heaps), prompt[R, N] (rings),
     load[R] requests at each replica, tree[2·2^h] of the ends (the least on top), head[R + P],
     tail[R + P], energy_j[P], and of the slots: link, free, time[slots, 4], job[slots, 10],
     row[slots]; tellers[8]."""
@@ -125,7 +127,7 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
     tellers[FREE] = slots
     return Fleet(
         clock=np.zeros((replicas, 5)),
-        state=np.zeros((replicas, 11), np.int64),
+        state=_all_on(replicas),
         due=np.zeros((replicas, widest), np.int64),
         prompt=np.zeros((replicas, widest), np.int32),
         load=np.zeros(replicas, np.int32),
@@ -140,6 +142,12 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
         row=np.zeros(slots, np.int64),
         tellers=tellers,
     )
+
+
+def _all_on(replicas: int) -> I8:
+    state = np.zeros((replicas, 12), np.int64)
+    state[:, ON] = 1
+    return state
 
 
 def with_more_slots(fleet: Fleet) -> Fleet:

@@ -69,7 +69,9 @@ def serve(
         np.arange(count),
     )
     out = S.new_records(count + model.batch)
-    fleet = run_to(advance, pools, S.new_fleet(pools, 1024), sums, _desk(), came, out, S.BIG)
+    fleet = run_to(
+        advance, pools, S.new_fleet(pools, 1024), sums, _desk(replicas), came, out, S.BIG
+    )
     end = float(out.when[: fleet.tellers[S.WRITTEN], 2].max(initial=0.0))
     charge_all(pools, fleet, end)
     return _in_order(out, fleet, count, end)
@@ -101,7 +103,7 @@ def run_to(
         fleet = S.with_more_slots(fleet)
 
 
-def _desk() -> object:
+def _desk(replicas: int) -> object:
     """A routing that leads everything to the one pool."""
     from wattlas.replay.kernel.loop import Desk
 
@@ -109,6 +111,7 @@ def _desk() -> object:
     return Desk(
         np.array([0, 1, 1]), alone, np.ones(1), np.zeros(1), np.zeros(1), np.full(1, S.BIG),
         alone, np.full(1, -1), alone, np.zeros((1, 3)), np.zeros(1, np.int64),
+        np.array([replicas]),
     )  # fmt: skip
 
 
