@@ -234,7 +234,7 @@ def test_decisions_must_not_be_counted_for_deliveries() -> None:
     services = {
         point.id: ServiceModel(6.0 if point.contract else 12.0, batch=1) for point in world.points
     }
-    roomy = replace(world, reserved_gpu=world.reserved_gpu * 16)
+    roomy = replace(world, reserved_gpu=world.reserved_gpu * 64)
     kept = Kept()
     tokens = np.ones((len(at_s), 2))
     outcome = replay(
