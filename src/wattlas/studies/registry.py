@@ -47,12 +47,16 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the report with a heading of its own; shown where the results have its table."""
+    """A part of the report with a heading of its own; shown where the results have its table.
+
+    `page` is the kind of results whose report it belongs to.
+    """
 
     id: str
     title: str = ""
     lead: str = ""
     table: str = ""
+    page: str = "study"
 
 
 PLACEMENT = Part("placement")
@@ -63,7 +67,8 @@ TIERS = Part(
     "served at a fallback below full service, and carbon decides which.",
     "tier_verdicts",
 )
-PARTS = (PLACEMENT, TIERS)
+REPLAY = Part("replay", page="replay")
+PARTS = (PLACEMENT, TIERS, REPLAY)
 """The parts of the report in their order."""
 
 
@@ -129,6 +134,10 @@ def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Comput
     return register
 
 
+def made_elsewhere(_findings: Findings) -> None:
+    """The `compute` of a table that no study makes: a replay does."""
+
+
 def figure(
     file: str,
     *,
@@ -167,12 +176,11 @@ def tables() -> dict[str, TableEntry]:
     return _TABLES
 
 
-def figures() -> list[Figure]:
-    """Every figure in the order of the page."""
+def figures(page: str = "study") -> list[Figure]:
+    """Every figure of a kind of results, in the order of the page."""
     _load()
-    return sorted(
-        _FIGURES.values(), key=lambda entry: (PARTS.index(entry.part), entry.order, entry.id)
-    )
+    shown = [entry for entry in _FIGURES.values() if entry.part.page == page]
+    return sorted(shown, key=lambda entry: (PARTS.index(entry.part), entry.order, entry.id))
 
 
 def listings() -> list[ListingEntry]:
