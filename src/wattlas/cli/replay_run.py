@@ -46,6 +46,9 @@ HoursOption = Annotated[
     int | None,
     typer.Option(help="Replay the first so many steps; those of the trace unless given."),
 ]
+UtilisationOption = Annotated[
+    float, typer.Option(help="Share of the accelerators that the policy may plan with.")
+]
 SeedsOption = Annotated[int, typer.Option(help="Replays with other draws, for intervals.", min=1)]
 ServiceOption = Annotated[
     Path | None, typer.Option(help="Service models by point, as calibrate writes them.")
@@ -77,6 +80,7 @@ def command(
     klass: ClassOption = None,
     even: EvenOption = False,
     hours: HoursOption = None,
+    utilisation: UtilisationOption = 1.0,
     seeds: SeedsOption = 1,
     service: ServiceOption = None,
     pooled: PooledOption = False,
@@ -106,7 +110,8 @@ def command(
     with bar("Replay") as tell:
         made = replayed(
             loaded, policy, trace=opened, scale=scale, world=world, klass=klass, even=even,
-            hours=hours, seeds=seeds, services=services, pooled=pooled, sink=sink, progress=tell,
+            hours=hours, utilisation=utilisation, seeds=seeds, services=services, pooled=pooled,
+            sink=sink, progress=tell,
         )  # fmt: skip
     report = None if out is None else save_replay(made, out)
     if as_json:

@@ -113,8 +113,9 @@ def replicas_on(
 ) -> np.ndarray:
     """How many replicas of each (region, point) take requests, (R, O).
 
-    Every place with a share has one at least. Raises InputError where a region has too few
-    accelerators for that: the first request that is sent there is named.
+    Every place with a share has one at least, even where whole replicas of all points take more
+    than the region has: `crowded` says how much. Raises InputError where a region has too few
+    accelerators for any of them: the first request that is sent there is named.
     """
     r, o = need.shape
     wanted = np.zeros((r, o), dtype=bool)
@@ -129,7 +130,7 @@ def replicas_on(
         if not np.isfinite(have):
             on[region, points] = np.maximum(np.ceil(use / BUSY / each), 1)
             continue
-        if each.sum() > have * (1 + FULL):
+        if each.min() > have * (1 + FULL):
             problems.append(_full(places.scenario, sets, int(region), float(have), when))
             continue
         on[region, points] = _shared_out(use, each, float(have))
@@ -137,14 +138,20 @@ def replicas_on(
     return on
 
 
+def crowded(places: Places, on: np.ndarray, capacity_gpu: np.ndarray) -> float:
+    """Accelerators that whole replicas take beyond those that a region has, at most."""
+    return float((on @ places.accelerators - capacity_gpu).max(initial=0.0))
+
+
 def _shared_out(use: np.ndarray, each: np.ndarray, have: float) -> np.ndarray:
     """Whole replicas in proportion to their use, one at least, of `each` accelerators, within
     `have`: each next one to the point that is furthest below its part.
     """
-    count = np.ones(len(use), dtype=np.int64)
     use = use if use.sum() > 0 else each.astype(float)
     wanted = use / use.sum() * have / each
     count = np.maximum(np.floor(wanted), 1).astype(np.int64)
+    if each.sum() >= have:
+        return np.ones(len(use), dtype=np.int64)
     while (count * each).sum() > have * (1 + FULL):
         over = np.where(count > 1, count / np.maximum(wanted, 1e-12), -1.0)
         count[over.argmax()] -= 1
@@ -164,7 +171,7 @@ def _full(scenario: Scenario, sets: Set, region: int, have: float, when: np.date
     what = (
         f"sends requests of {scenario.metros[metro].id}, class {scenario.classes[klass].id}, from "
         f"{when}Z on to {scenario.regions[region].id} at {point}, which is full: it has "
-        f"{have:g} accelerators, too few for one replica of each point that is routed there"
+        f"{have:g} accelerators, too few for one replica"
     )
     return Problem("policy", what, "Route to regions with accelerators.")
 

@@ -7,6 +7,7 @@ nothing to do; where no power curve was given it is absent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -129,8 +130,16 @@ def outcome_of(run: Replay, policy: str) -> Outcome:
         distribution=_distribution(s, run.sums.bins),
         caps=_caps(run),
         places=_places(s, columns),
-        notes=tuple(run.stream.notes()),
+        notes=(*run.stream.notes(), *_told(run)),
     )
+
+
+def _told(run: Replay) -> Iterator[str]:
+    if run.crowded > 0:
+        yield (
+            f"Whole replicas of every point took up to {run.crowded:.3g} accelerators more than a "
+            "region has: replay a larger share of the world"
+        )
 
 
 def _moved(s: Scenario, columns: dict[str, np.ndarray]) -> float:

@@ -24,7 +24,7 @@ from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Forecast, Observed, Policy
 from wattlas.policy.routing import Routing
 from wattlas.replay.arrivals.stream import Came, Stream
-from wattlas.replay.desk import Places, Set, needed_gpu, overfull, replicas_on
+from wattlas.replay.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
 from wattlas.replay.fleet import Replicas
 from wattlas.replay.kernel import state as S
 from wattlas.replay.kernel.state import Records, Sums
@@ -99,6 +99,8 @@ class Replay:
     refused: int = 0
     came: int = 0
     steps: int = 0
+    crowded: float = 0.0
+    """Accelerators that whole replicas took beyond those that a region has, at most."""
 
     def __post_init__(self) -> None:
         _check_hours(self.scenario)
@@ -170,6 +172,7 @@ class Replay:
         if self.expected:
             overfull(s, need, capacity, sets, routing.issued_utc)
         on = replicas_on(self.places, sets, need, capacity, routing.issued_utc)
+        self.crowded = max(self.crowded, crowded(self.places, on, capacity))
         self.replicas.switch(on.ravel(), begin_s)
 
     def _wants(self, routing: Routing) -> np.ndarray:

@@ -7,7 +7,7 @@ with its confidence interval.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,7 @@ def replayed(
     klass: str | None = None,
     even: bool = False,
     hours: int | None = None,
+    utilisation: float = 1.0,
     seeds: int = 1,
     services: Mapping[str, ServiceModel] | None = None,
     pooled: bool = False,
@@ -114,7 +115,9 @@ def replayed(
     `trace` is a file of requests (`wattlas.replay.arrivals.layouts` are known); without one they
     come at the scenario's rates, Poisson, or `even`. `scale` multiplies the requests, `world`
     shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
-    replayed: those of the trace unless given. `policy` is `plan`, `nearest` or an object with
+    replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
+    the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
+    `policy` is `plan`, `nearest` or an object with
     `route`. `services` are calibrated service models by operating point. `sink` takes the records
     of the policy's first seed. Raises InputError, UsageError, InfeasibleError.
     """
@@ -125,10 +128,11 @@ def replayed(
     part = _hours(scenario, opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
-    policies = [_made(part, BASELINE)]
+    roomy = _planned_with(part, utilisation)
+    policies = [_made(roomy, BASELINE)]
     if policy != BASELINE:
         tell("policy", 0.0)
-        policies.append(_made(part, policy))
+        policies.append(_made(roomy, policy))
     outcomes: dict[str, tuple[Outcome, ...]] = {}
     for each in policies:
         runs = []
@@ -142,6 +146,13 @@ def replayed(
             ))  # fmt: skip
         outcomes[each.name] = tuple(runs)
     return Replayed(part, arrivals, outcomes, _notes(part, outcomes, services))
+
+
+def _planned_with(scenario: Scenario, utilisation: float) -> Scenario:
+    """The scenario as a policy sees it: so much of the accelerators."""
+    if not 0 < utilisation <= 1:
+        raise UsageError(f"--utilisation: {utilisation}, wanted above 0 and at most 1.")
+    return replace(scenario, reserved_gpu=scenario.reserved_gpu * utilisation)
 
 
 def _made(scenario: Scenario, policy: str | Policy) -> Policy:
