@@ -23,6 +23,7 @@ from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Forecast, Observed, Policy
 from wattlas.policy.routing import Routing
+from wattlas.replay.arrivals.ahead import ahead
 from wattlas.replay.arrivals.stream import Came, Stream
 from wattlas.replay.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
 from wattlas.replay.fleet import Replicas
@@ -275,10 +276,10 @@ _NOTHING = Came(
 
 
 class _Source:
-    """The stream cut at the ends of steps."""
+    """The stream cut at the ends of steps; the next batches are made while the last are served."""
 
     def __init__(self, stream: Stream) -> None:
-        self.batches: Iterator[Came] = stream.batches()
+        self.batches: Iterator[Came] = ahead(stream.batches())
         self.rest: Came | None = _NOTHING
         self._fill()
 
