@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
-from wattlas.replay.kernel import state as S
-from wattlas.replay.service.model import ServiceModel
-from wattlas.replay.service.pool import pools_of, run_to
+from wattlas.replays.kernel import state as S
+from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.pool import pools_of, run_to
 
 SIZES = {"tiny": (5_000, 2_000, 20_000), "some": (2_000_000, 20_000, 3_000_000),
          "whole": (10_000_000, 50_000, 100_000_000)}  # fmt: skip
@@ -83,7 +83,7 @@ def _sets() -> tuple[np.ndarray, np.ndarray]:
 def _kernel(
     came: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, records: bool = False
 ) -> tuple[float, Any]:
-    from wattlas.replay.kernel.loop import Arrivals, Desk, advance
+    from wattlas.replays.kernel.loop import Arrivals, Desk, advance
 
     pool, share = _sets()
     places = pool.size

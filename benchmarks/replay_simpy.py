@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.replay.service.model import ServiceModel
+from wattlas.replays.service.model import ServiceModel
 
 
 @dataclass

@@ -19,10 +19,10 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.policy.planned import optimum
-from wattlas.replay.arrivals.stream import AtRates, FromTrace
-from wattlas.replay.arrivals.trace import open_trace
-from wattlas.replay.run import replay
-from wattlas.replay.service.model import ServiceModel
+from wattlas.replays.arrivals.stream import AtRates, FromTrace
+from wattlas.replays.arrivals.trace import open_trace
+from wattlas.replays.run import replay
+from wattlas.replays.service.model import ServiceModel
 
 METROS, REGIONS, WEEK_H = 40, 18, 168
 REPLICAS = 16

@@ -1,4 +1,4 @@
-"""`wattlas replay`: a trace through a policy to tables and a page, and a server's log to a model."""
+"""`wattlas replay`: a trace through a policy to tables and a page, a log to a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import wattlas
-from tests.replay.worlds import green, thin
+from tests.replays.worlds import green, thin
 from wattlas.cli import run
 from wattlas.report.results import open_results
 from wattlas.studies.replays import listings
@@ -125,7 +125,7 @@ def test_python_with_seeds_and_a_contract(tmp_path: Path) -> None:
     )
     caps = made.to_polars("replay_caps").filter(policy="plan")
     assert (caps["share"] <= caps["share_max"]).all()
-    page = made.save(tmp_path / "out").read_text("utf-8")
+    page = wattlas.save(made, tmp_path / "out").read_text("utf-8")
     assert "A~green" in page
 
 

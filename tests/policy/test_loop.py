@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import wattlas
-from tests.replay.worlds import Fixed, thin
+from tests.replays.worlds import Fixed, thin
 from wattlas.errors import InputError
 from wattlas.policy.loop import Loop
 from wattlas.policy.planned import nearest, optimum, policy_of
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.routing import Routing
-from wattlas.replay.arrivals.stream import AtRates
-from wattlas.replay.run import replay
+from wattlas.replays.arrivals.stream import AtRates
+from wattlas.replays.run import replay
 
 
 @dataclass

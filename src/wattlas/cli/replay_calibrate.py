@@ -53,9 +53,9 @@ def command(
         try_file(out)
     with progress("Fitting"):
         from wattlas.data.whole_file import write_text
-        from wattlas.replay.arrivals.trace import open_trace
-        from wattlas.replay.calibrate import calibrate
-        from wattlas.replay.service.file import services_text
+        from wattlas.replays.arrivals.trace import open_trace
+        from wattlas.replays.calibrate import calibrate
+        from wattlas.replays.service.file import services_text
 
         made = calibrate(
             open_trace(log, layout), batch=batch, step_tokens=step_tokens, kv_tokens=kv_tokens,

@@ -95,10 +95,10 @@ def command(
     """
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
-        from wattlas.replay.arrivals.trace import open_trace
-        from wattlas.replay.service.file import read_services
-        from wattlas.report.folder import claim
-        from wattlas.report.replay_folder import records_to, save_replay
+        from wattlas.replays.arrivals.trace import open_trace
+        from wattlas.replays.service.file import read_services
+        from wattlas.report.folder import claim, save
+        from wattlas.report.replay_records import records_to
         from wattlas.studies.replays import listings, meta_of, replayed, sentence
     if out is not None:
         claim(out)
@@ -113,7 +113,7 @@ def command(
             hours=hours, utilisation=utilisation, seeds=seeds, services=services, pooled=pooled,
             sink=sink, progress=tell,
         )  # fmt: skip
-    report = None if out is None else save_replay(made, out)
+    report = None if out is None else save(made, out)
     if as_json:
         print_json({**meta_of(made), **made.named_tables(), "report": report})
         return

@@ -22,12 +22,12 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Column, Kind, Listing, Table, columns, rows_of
 from wattlas.policy.planned import policy_of
 from wattlas.policy.protocol import Policy
-from wattlas.replay.arrivals.stream import AtRates, FromTrace, Stream
-from wattlas.replay.arrivals.trace import Trace, open_trace
-from wattlas.replay.intervals import mean_and_half
-from wattlas.replay.outcome import Outcome
-from wattlas.replay.run import Sink, replay, shrunk
-from wattlas.replay.service.model import ServiceModel
+from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
+from wattlas.replays.arrivals.trace import Trace, open_trace
+from wattlas.replays.intervals import mean_and_half
+from wattlas.replays.outcome import Outcome
+from wattlas.replays.run import Sink, replay, shrunk
+from wattlas.replays.service.model import ServiceModel
 from wattlas.studies import words
 from wattlas.studies.meta import described, totals_dict
 
@@ -86,12 +86,6 @@ class Replayed(Tables):
             self.derived.update(tables_of(self))
         return self.derived
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the results folder with its report; returns the path of the report."""
-        from wattlas.report.replay_folder import save_replay
-
-        return save_replay(self, folder)
-
 
 def replayed(
     scenario: Scenario,
@@ -112,7 +106,7 @@ def replayed(
 ) -> Replayed:
     """Replay a policy request by request, beside the baseline on the same requests.
 
-    `trace` is a file of requests (`wattlas.replay.arrivals.layouts` are known); without one they
+    `trace` is a file of requests (`wattlas.replays.arrivals.layouts` are known); without one they
     come at the scenario's rates, Poisson, or `even`. `scale` multiplies the requests, `world`
     shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that

@@ -15,7 +15,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import degraded_points, feasibility
 from wattlas.policy.protocol import Forecast, Observed, State
 from wattlas.policy.routing import Routing
-from wattlas.replay.arrivals.stream import Came
+from wattlas.replays.arrivals.stream import Came
 
 
 def green(share_max: float = 0.15, window: Window = Window.DAY) -> Scenario:

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wattlas
-from tests.replay.worlds import Fixed, Given, green, only_green, thin
+from tests.replays.worlds import Fixed, Given, green, only_green, thin
 from wattlas.errors import InputError
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.planned import nearest, optimum
 from wattlas.policy.routing import Routing
-from wattlas.replay.arrivals.stream import AtRates
-from wattlas.replay.kernel.state import Records
-from wattlas.replay.outcome import Outcome
-from wattlas.replay.run import replay, shrunk
-from wattlas.replay.service.model import PowerCurve, ServiceModel
+from wattlas.replays.arrivals.stream import AtRates
+from wattlas.replays.kernel.state import Records
+from wattlas.replays.outcome import Outcome
+from wattlas.replays.run import replay, shrunk
+from wattlas.replays.service.model import PowerCurve, ServiceModel
 
 
 class Kept:

@@ -23,19 +23,19 @@ from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Forecast, Observed, Policy
 from wattlas.policy.routing import Routing
-from wattlas.replay.arrivals.ahead import ahead
-from wattlas.replay.arrivals.stream import Came, Stream
-from wattlas.replay.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
-from wattlas.replay.fleet import Replicas
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.state import Records, Sums
-from wattlas.replay.outcome import Outcome, outcome_of
-from wattlas.replay.service.model import ServiceModel
-from wattlas.replay.service.pool import run_to
-from wattlas.replay.tally import Tally
+from wattlas.replays.arrivals.ahead import ahead
+from wattlas.replays.arrivals.stream import Came, Stream
+from wattlas.replays.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
+from wattlas.replays.fleet import Replicas
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.state import Records, Sums
+from wattlas.replays.outcome import Outcome, outcome_of
+from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.pool import run_to
+from wattlas.replays.tally import Tally
 
 if TYPE_CHECKING:  # importing it compiles
-    from wattlas.replay.kernel.loop import Desk
+    from wattlas.replays.kernel.loop import Desk
 
 ROOM = 1 << 17
 """Records that are kept before they are handed on."""
@@ -130,7 +130,7 @@ class Replay:
         self._drain(self.steps * step_s)
 
     def _step(self, hour: int, source: _Source, end_s: float) -> None:
-        from wattlas.replay.kernel.loop import charge_all
+        from wattlas.replays.kernel.loop import charge_all
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
         routing = self.loop.tick(self._observed(hour), _truth(self.scenario, hour))
@@ -187,7 +187,7 @@ class Replay:
         return np.asarray(pays & has.reshape(pays.shape))
 
     def _desk(self, hour: int, routing: Routing, sets: Set) -> Desk:
-        from wattlas.replay.kernel.loop import Desk
+        from wattlas.replays.kernel.loop import Desk
 
         i, k, r, o, _ = self.scenario.shape
         source = sets.number // 2
@@ -211,7 +211,7 @@ class Replay:
 
     def _advance(self, desk: Desk, came: Came, until_s: float) -> None:
         """Serve until a moment; records go to the sink whenever there is no room for more."""
-        from wattlas.replay.kernel.loop import Arrivals, advance
+        from wattlas.replays.kernel.loop import Arrivals, advance
 
         fleet = self.replicas.fleet
         fleet.tellers[S.TAKEN] = 0
@@ -238,7 +238,7 @@ class Replay:
             self.caps[-1] = self.sums.counts.copy()
 
     def _empty_desk(self) -> Desk:
-        from wattlas.replay.kernel.loop import Desk
+        from wattlas.replays.kernel.loop import Desk
 
         i, k, _, _, _ = self.scenario.shape
         none, empty = np.zeros(0), np.zeros(0, np.int64)

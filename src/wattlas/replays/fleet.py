@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.model.scenario import Scenario
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.state import Fleet, Pools
-from wattlas.replay.service.model import ServiceModel, of_point
-from wattlas.replay.service.pool import pools_of
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.state import Fleet, Pools
+from wattlas.replays.service.model import ServiceModel, of_point
+from wattlas.replays.service.pool import pools_of
 
 FIRST_SLOTS = 1 << 14
 

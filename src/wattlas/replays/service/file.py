@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import InputError, Problem
-from wattlas.replay.service.model import NO_POWER, PowerCurve, ServiceModel
+from wattlas.replays.service.model import NO_POWER, PowerCurve, ServiceModel
 
 _NUMBERS = ("step_s", "token_s", "context_s", "reserve")
 _COUNTS = ("batch", "step_tokens", "kv_tokens")

@@ -17,8 +17,8 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.checks import POSITIVE, numbers, refuse
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
-from wattlas.replay.arrivals.draws import uniform
-from wattlas.replay.arrivals.trace import Requests, Trace
+from wattlas.replays.arrivals.draws import uniform
+from wattlas.replays.arrivals.trace import Requests, Trace
 
 
 class Came(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from wattlas.errors import UsageError
-from wattlas.replay.arrivals.ahead import ahead
+from wattlas.replays.arrivals.ahead import ahead
 
 
 def _failing(count: int) -> Iterator[int]:

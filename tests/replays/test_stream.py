@@ -11,10 +11,10 @@ import pytest
 import wattlas
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.replay.arrivals import trace as trace_module
-from wattlas.replay.arrivals.draws import uniform
-from wattlas.replay.arrivals.stream import AtRates, Came, FromTrace, Stream
-from wattlas.replay.arrivals.trace import open_trace
+from wattlas.replays.arrivals import trace as trace_module
+from wattlas.replays.arrivals.draws import uniform
+from wattlas.replays.arrivals.stream import AtRates, Came, FromTrace, Stream
+from wattlas.replays.arrivals.trace import open_trace
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.problem.baseline_region import baseline_of
-from wattlas.replay.kernel import state as S
+from wattlas.replays.kernel import state as S
 from wattlas.units import J_PER_KWH, KG_PER_T, KWH_PER_MWH
 
 if TYPE_CHECKING:
-    from wattlas.replay.run import Replay
+    from wattlas.replays.run import Replay
 
 QUANTILES = (0.5, 0.95, 0.99)
 MOMENTS = ("first token", "full answer")

@@ -1,4 +1,4 @@
-"""The results folder of a replay, and its records as they come."""
+"""Requests of a replay in Parquet files, written as they end."""
 
 from __future__ import annotations
 
@@ -11,24 +11,13 @@ import numpy as np
 from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 from wattlas.model.frames import frame
-from wattlas.report.report import render_report
-from wattlas.report.results import REPORT, write_frame, write_results
+from wattlas.report.results import write_frame
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
-    from wattlas.replay.kernel.state import Records
-    from wattlas.studies.replays import Replayed
+    from wattlas.replays.kernel.state import Records
 
 PART = "requests-{:06d}.parquet"
-
-
-def save_replay(made: Replayed, folder: str | Path) -> Path:
-    """Write the tables, meta.json and the report of a replay; returns the path of the report."""
-    from wattlas.studies.replays import meta_of
-
-    frames = {name: frame(columns) for name, columns in made.named_tables().items()}
-    write_results(folder, meta_of(made), frames, render_report)
-    return Path(folder) / REPORT
 
 
 def records_to(folder: Path, scenario: Scenario) -> Callable[[Records, int], None]:

@@ -17,7 +17,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.workload import LatencyTo
 from wattlas.placement.problem.feasibility import allowance_ms
 from wattlas.policy.routing import Routing
-from wattlas.replay.kernel import state as S
+from wattlas.replays.kernel import state as S
 
 BUSY = 0.7
 """Utilisation that replicas are chosen for where accelerators have no end."""
