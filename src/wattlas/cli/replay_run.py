@@ -99,7 +99,7 @@ def command(
         from wattlas.replays.service.file import read_services
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
-        from wattlas.studies.replays import listings, meta_of, replayed, sentence
+        from wattlas.studies.replays import listings, replayed, sentence
     if out is not None:
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
@@ -115,7 +115,7 @@ def command(
         )  # fmt: skip
     report = None if out is None else save(made, out)
     if as_json:
-        print_json({**meta_of(made), **made.named_tables(), "report": report})
+        print_json({**made.meta, **made.named_tables(), "report": report})
         return
     typer.echo(sentence(made))
     for listing in listings(made):

@@ -11,9 +11,9 @@ from wattlas.report.report import render_report
 from wattlas.report.results import REPORT, names_in, write_results
 from wattlas.report.vendor import fixed_bytes
 from wattlas.report.whole_folder import refuse_others
-from wattlas.studies.replays import Replayed, meta_of
 
 if TYPE_CHECKING:
+    from wattlas.studies.replays import Replayed
     from wattlas.studies.study import Study
 
 
@@ -23,9 +23,8 @@ def save(study: Study | Replayed, folder: str | Path) -> Path:
     A folder that holds earlier results gets the new ones as a whole. Raises UsageError for a folder
     that holds other things, MachineError where the system refuses to write.
     """
-    meta = meta_of(study) if isinstance(study, Replayed) else study.meta
     frames = {name: frame(columns) for name, columns in study.named_tables().items()}
-    write_results(folder, meta, frames, render_report)
+    write_results(folder, study.meta, frames, render_report)
     return Path(folder) / REPORT
 
 

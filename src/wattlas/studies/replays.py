@@ -77,6 +77,11 @@ class Replayed(Tables):
         """The policy that is looked at, the last of the outcomes."""
         return list(self.outcomes)[-1]
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the results folder says of itself."""
+        return meta_of(self)
+
     def __getitem__(self, policy: str) -> Outcome:
         return self.outcomes[policy][0]
 
