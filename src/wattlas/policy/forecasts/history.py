@@ -72,8 +72,7 @@ class History:
 
     def index(self, utc: np.datetime64) -> int:
         """Which hour holds a moment."""
-        hours: int = (utc - self.start_utc) // np.timedelta64(1, "h")
-        return int(hours)
+        return int(np.floor((utc - self.start_utc) / np.timedelta64(1, "h")))
 
     def local_hour(self, at: np.ndarray) -> np.ndarray:
         """Hours since 1970 by the clocks of each series, (series, n), of hours (n,) of any time.
