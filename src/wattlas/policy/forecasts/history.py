@@ -68,7 +68,7 @@ class History:
     @property
     def hours(self) -> int:
         """T."""
-        return self.value.shape[1]
+        return int(self.value.shape[1])
 
     def index(self, utc: np.datetime64) -> int:
         """Which hour holds a moment."""
