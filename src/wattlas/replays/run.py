@@ -215,10 +215,15 @@ class Replay:
 
         fleet = self.replicas.fleet
         fleet.tellers[S.TAKEN] = 0
+        # Another type of array, read-only ones included, would be another function to compile.
+        whole = (np.float64, np.int64, np.int64, np.int64)
+        arrivals = Arrivals(
+            *(np.require(column, kind, "CW") for column, kind in zip(came, whole, strict=True))
+        )
         while True:
             fleet = run_to(
-                advance, self.replicas.pools, fleet, self.sums, desk, Arrivals(*came),
-                self.records, until_s,
+                advance, self.replicas.pools, fleet, self.sums, desk, arrivals, self.records,
+                until_s,
             )  # fmt: skip
             self.replicas.fleet = fleet
             if self.sink is not None:
