@@ -43,6 +43,8 @@ class TableEntry:
     columns: tuple[Column, ...]
     compute: Compute
     thin: Thin | None = None
+    page: str = "study"
+    """The kind of results that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ _FIGURES: dict[str, Figure] = {}
 _LISTINGS: dict[str, ListingEntry] = {}
 
 
-def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Compute], Compute]:
+def table(
+    name: str, spec: str, *, thin: Thin | None = None, page: str = "study"
+) -> Callable[[Compute], Compute]:
     """Register the function that computes a table from what a study found.
 
     `spec` are the columns in words, as `model.table.columns` reads them.
@@ -128,14 +132,15 @@ def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Comput
 
     def register(compute: Compute) -> Compute:
         _once(_TABLES, name)
-        _TABLES[name] = TableEntry(name, columns(spec), compute, thin)
+        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page)
         return compute
 
     return register
 
 
-def made_elsewhere(_findings: Findings) -> None:
-    """The `compute` of a table that no study makes: a replay does."""
+def replay_table(name: str, spec: str, *, thin: Thin | None = None) -> None:
+    """Register a table that a replay makes, and no study."""
+    table(name, spec, thin=thin, page=REPLAY.page)(lambda _findings: None)
 
 
 def figure(
@@ -170,10 +175,10 @@ def listing(order: int) -> Callable[[MakeListing], MakeListing]:
     return register
 
 
-def tables() -> dict[str, TableEntry]:
-    """Every table by name, those of the first figures first."""
+def tables(page: str | None = "study") -> dict[str, TableEntry]:
+    """Every table of a kind of results by name, those of the first figures first; None: of all."""
     _load()
-    return _TABLES
+    return {name: entry for name, entry in _TABLES.items() if page in (None, entry.page)}
 
 
 def figures(page: str = "study") -> list[Figure]:

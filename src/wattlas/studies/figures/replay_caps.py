@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wattlas.studies.registry import REPLAY, figure, made_elsewhere, table
+from wattlas.studies.registry import REPLAY, figure, replay_table
 
-table(
+replay_table(
     "replay_caps",
     "policy:text time_utc:time cap:text window_utc:time delivered granted degraded share share_max",
-)(made_elsewhere)
+)
 
 figure(
     __file__,

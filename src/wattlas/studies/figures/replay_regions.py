@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import REPLAY, figure, made_elsewhere, table
+from wattlas.studies.registry import REPLAY, figure, replay_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,12 +19,12 @@ def by_region(places: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     return sums, "Requests of all classes and operating points are added up"
 
 
-table(
+replay_table(
     "replay_places",
     "policy:text time_utc:time class:text region:text point:text service:text requests tokens_in "
     "tokens_out",
     thin=by_region,
-)(made_elsewhere)
+)
 
 figure(
     __file__,
