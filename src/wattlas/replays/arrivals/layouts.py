@@ -61,8 +61,8 @@ class TraceLayout:
     @property
     def columns(self) -> dict[str, str]:
         """Our name of each column → the file's."""
-        ours = ("time", "tokens_in", "tokens_out", "first", "last", "klass", "metro")
-        ours = (*ours, "rate", "cv", "client")
+        tokens = ("tokens_in", "tokens_out", "first", "last")
+        ours = ("time", *tokens, "klass", "metro", "rate", "cv", "client")
         return {name: getattr(self, name) for name in ours if getattr(self, name)}
 
     def fits(self, names: Collection[str]) -> bool:

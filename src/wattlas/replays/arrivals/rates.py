@@ -43,7 +43,8 @@ def drawn(rows: pl.DataFrame, layout: TraceLayout, label: str, seed: int) -> Ite
 def _renewal(rate: float, cv: float, span_s: float, draw: np.random.Generator) -> np.ndarray:
     """Times in [0, span) with Gamma gaps of mean 1/rate."""
     shape = 1.0 / cv**2
-    times, at = [], 0.0
+    times: list[np.ndarray] = []
+    at = 0.0
     while at < span_s:
         expected = rate * span_s
         count = int(expected + 6 * cv * np.sqrt(expected)) + 8
