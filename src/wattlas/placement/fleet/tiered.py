@@ -87,7 +87,7 @@ def _least(
     regions = len(hours.terms.rent_usd)
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0)
-    waiting, step = list(starts), 1.0
+    waiting, step = list(starts), NEAR
     while best.rounds < MOST_ROUNDS:
         target = lowest.y[:regions]
         if waiting:
