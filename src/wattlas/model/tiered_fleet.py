@@ -15,8 +15,8 @@ class TieredFleet:
     """The fleet of least cost where a contract lets some requests be degraded, and which are.
 
     `status` says how the search ended: `optimal`, or `limit` where its gap is above what was asked
-    for. Shapes: `degraded` and `counted` (T,), requests of each hour, hours counted; `cap`,
-    `used` and `price_usd` (W,) of each billing window.
+    for. Shapes: `degraded` and `counted` (T,), requests of each hour, hours counted;
+    `total`, `cap`, `used` and `price_usd` (W,) of each billing window.
     """
 
     status: Status
@@ -26,6 +26,8 @@ class TieredFleet:
     degraded: np.ndarray
     counted: np.ndarray
     """Requests under the contract."""
+    total: np.ndarray
+    """Requests under the contract in each window, of which φ may be degraded."""
     cap: np.ndarray
     used: np.ndarray
     price_usd: np.ndarray
@@ -41,5 +43,4 @@ class TieredFleet:
     @property
     def usd_per_point(self) -> float:
         """What one more percent of the requests under the contract would save at most, USD."""
-        share = self.cap / max(float(self.cap.sum()), 1e-300)
-        return float(self.price_usd @ share) * float(self.counted.sum()) / 100.0
+        return float(self.price_usd @ self.total) / 100.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from wattlas.model.table import Column, Kind, Listing, rows_of, table_of
 from wattlas.studies.labels import class_label, class_names, named
-from wattlas.studies.words import money
-from wattlas.units import HOURS_PER_YEAR
+from wattlas.studies.resized import PEAK
+from wattlas.studies.words import money, number
 
 if TYPE_CHECKING:
     from wattlas.studies.resized import Resized, ResizedDesign
@@ -23,7 +23,6 @@ Row = dict[str, Any]
 
 def resized_rows(resized: Resized) -> Iterator[Row]:
     """One row for each class and allocation."""
-    scenario = resized.design.plan.scenario
     for each in resized.designs:
         for allocation in each.allocations:
             offer, found = allocation.offer, allocation.fleet
@@ -46,7 +45,7 @@ def resized_rows(resized: Resized) -> Iterator[Row]:
                 "one_more_percent_usd": allocation.usd_per_point,
                 "profit_gain_usd": offer.profit_gain_usd,
                 "carbon_saved_kg": offer.carbon_saved_kg,
-                "busy_h_per_year": each.busy_h * HOURS_PER_YEAR / float(scenario.hours.hours.sum()),
+                "busy_h": each.busy_h,
             }
 
 
@@ -81,7 +80,7 @@ def _class_words(each: ResizedDesign) -> str:
     gains = "offer a tier" if best.worth else "no tier is worth offering; the best"
     return (
         f"{gains}: at a discount of {offer.discount:.1%} adoption is {offer.adoption:.0%}, "
-        f"{best.fewer_gpu:,.0f} accelerators fewer are held, and the fleet costs "
+        f"{number(best.fewer_gpu)} accelerators fewer are held, and the fleet costs "
         f"{money(best.saved_usd)} less ({money(dirty.saved_usd)} if the same share is degraded "
         "when carbon is high)"
     )
@@ -120,17 +119,15 @@ def resized_listing(resized: Resized) -> Listing | None:
 
 def _sceptic(resized: Resized) -> Iterator[str]:
     """What else could take the peak: accelerators by the hour, for as long as it lasts."""
-    names = class_names(resized.design.plan.scenario)
+    scenario = resized.design.plan.scenario
+    names, hours = class_names(scenario), float(scenario.hours.hours.sum())
     for row in rows_of(table_of(list(resized_rows(resized)))):
-        if row["degraded_when"] != PEAK or row["fewer_gpu"] <= 0 or row["busy_h_per_year"] <= 0:
+        if row["degraded_when"] != PEAK or row["fewer_gpu"] <= 0 or row["busy_h"] <= 0:
             continue
-        rent = row["saved_usd"] / row["fewer_gpu"]
+        price = row["saved_usd"] / (row["fewer_gpu"] * row["busy_h"])
         yield (
             f"Class {class_label(names, row['class'])}: without the tier the accelerators that it "
-            f"saves would be busy {row['busy_h_per_year']:,.0f} hours a year. Below "
-            f"{rent / row['busy_h_per_year']:,.2f} USD per hour on demand they cost less bought "
+            f"saves would be busy {row['busy_h']:,.0f} of {hours:,.0f} hours. Below "
+            f"{price:,.2f} USD per hour on demand they cost less bought "
             "by the hour."
         )
-
-
-PEAK = "at the peak"

@@ -23,7 +23,7 @@ Saved = Callable[[int, float, float], float]
 """USD that a fleet saves by the fallback's row, adoption and degradation cap."""
 STEPS = 12
 """Caps and discounts that are tried of each fallback, each way."""
-CLOSER, NARROWER, AROUND = 5, 0.4, np.linspace(-1.0, 1.0, 5)
+CLOSER, NARROWER, AROUND = 7, 0.6, np.linspace(-1.5, 1.5, 7)
 """How often the search looks closer around the best, by what its step then shrinks, and where it
 looks. The discount ends within a thousandth of its range."""
 FEW = 0.02

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,11 +33,10 @@ def tiered(s: Scenario, contract: Tier, **more: object) -> TieredFleet:
     return tiered_fleet(offer(s, [contract]), **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize(("seed", "name"), list(enumerate(QUESTIONS)))
 def test_it_is_the_optimum_of_one_program(name: str, seed: int) -> None:
     """Cost, and the bound below it, are those of all hours, accelerators and the cap in one."""
-    s = offer(asked(seed, **QUESTIONS[name]), [tier((0.1, 0.3)[seed])])
+    s = offer(asked(seed, **QUESTIONS[name]), [tier((0.1, 0.3)[seed % 2])])
     expected = oracle_fleet(s)
     assert expected.status == "optimal"
     found = tiered_fleet(s)
@@ -48,8 +45,10 @@ def test_it_is_the_optimum_of_one_program(name: str, seed: int) -> None:
     assert found.bound_usd == pytest.approx(expected.cost_usd, rel=3e-6)
 
 
-@pytest.mark.parametrize("window", [Window.DAY, Window.MONTH, Window.ALL])
-@pytest.mark.parametrize("share", [0.0, 0.15, 1.0])
+@pytest.mark.parametrize(
+    ("window", "share"),
+    [(Window.DAY, 0.0), (Window.DAY, 0.15), (Window.MONTH, 0.3), (Window.ALL, 1.0)],
+)
 def test_a_cap_holds_in_every_window(window: Window, share: float) -> None:
     """Days, months and the horizon: each by itself, and the optimum of one program."""
     base = asked(0)
@@ -63,12 +62,12 @@ def test_a_cap_holds_in_every_window(window: Window, share: float) -> None:
 
 
 @given(
-    seed=st.integers(0, 4),
+    seed=st.integers(0, 2),
     share=st.floats(0.0, 0.9),
     more=st.floats(0.0, 0.1),
     adoption=st.floats(0.05, 1.0),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_what_a_cap_saves(seed: int, share: float, more: float, adoption: float) -> None:
     """Never less than nothing, nothing at φ = 0, never more than the whole fleet costs; a wider cap
     never saves less, nor more than its dual says."""
@@ -86,14 +85,14 @@ def test_what_a_cap_saves(seed: int, share: float, more: float, adoption: float)
     assert (narrow.used <= narrow.cap + 2e-9 * narrow.counted.sum()).all()
 
 
-def test_a_fleet_of_one_region_is_the_levelled_peak() -> None:
-    """By hand: one hour above the others, and as much of it degraded as the cap allows."""
+def test_a_known_fleet_is_a_start_and_no_answer() -> None:
+    """Where the search begins changes nothing."""
     s = asked(0)
     plain = fleet(s)
-    all_degraded = tiered(s, tier(1.0, 1.0))
-    assert all_degraded.optimal.count < plain.optimal.count
-    starts = tiered(s, tier(1.0, 1.0), starts=[plain.optimal.gpu])
-    assert starts.optimal.cost_usd == pytest.approx(all_degraded.optimal.cost_usd, rel=2e-6)
+    alone = tiered(s, tier(1.0, 1.0))
+    assert alone.optimal.count < plain.optimal.count
+    begun = tiered(s, tier(1.0, 1.0), starts=[plain.optimal.gpu, 2.0 * plain.optimal.gpu])
+    assert begun.optimal.cost_usd == pytest.approx(alone.optimal.cost_usd, rel=2e-6)
 
 
 def test_one_contract_of_one_class() -> None:
@@ -105,5 +104,3 @@ def test_one_contract_of_one_class() -> None:
         tiered(asked(0), both)
     with pytest.raises(InputError, match="reserved_usd_per_gpu_year"):
         tiered(asked(0, reserved_usd_per_gpu_year=(0.0,) * 4), tier(0.2))
-    assert math.isfinite(tiered(asked(0), tier(0.2)).gap)
-    assert np.isfinite(tiered(asked(0), tier(0.2)).price_usd).all()

@@ -1,10 +1,10 @@
 """Hours of a fleet in which a share of the requests of a contract may be degraded.
 
-In each billing window w at most `cap_w` requests are degraded. With a multiplier λ on them the hours
-of the window fall apart again, and two kinds of planes say what a fleet K needs of them:
+In each billing window w at most `cap_w` requests are degraded. With a multiplier λ on them the
+hours of the window fall apart again, and two kinds of planes say what a fleet K needs of them:
 
-    cost      θ_g + λ·s_g ≥ Σ_{t in g} V_t(K'; λ) + μ·(K − K')      V_t(K; λ) = min cost + λ·degraded
-    degraded        s_g   ≥ Σ_{t in g} D_t(K')    + ν·(K − K')      D_t(K) = the fewest degraded
+    cost      θ_g + λ·s_g ≥ Σ_{t in g} V_t(K'; λ) + μ·(K − K')    V_t(K; λ) = min cost + λ·degraded
+    degraded        s_g   ≥ Σ_{t in g} D_t(K')    + ν·(K − K')    D_t(K) = the fewest degraded
 
 with θ_g what a group of hours costs and s_g what is degraded in it; Σ_{g in w} s_g ≤ cap_w is a row
 of the master, and its dual is what one more degraded request saves. At a fleet the cost of a window
@@ -160,7 +160,7 @@ class CappedHours:
     @cached_property
     def unit(self) -> float:
         """Degraded requests in one unit of the master: its variables are of one size."""
-        most = max((window.cap for window in self.windows), default=0.0)
+        most = max((float(window.counted.sum()) for window in self.windows), default=0.0)
         return max(most, 1e-300) / max(float(self.terms.upper.max(initial=0.0)), 1e-9)
 
     def master(self) -> CutMaster:
@@ -174,7 +174,7 @@ class CappedHours:
         master = CutMaster(
             np.concatenate([terms.rent_usd, np.zeros(groups)]),
             np.concatenate([terms.lower, np.zeros(groups)]),
-            np.concatenate([terms.upper, np.minimum(most, inside.T @ cap) / self.unit]),
+            np.concatenate([terms.upper, most / self.unit]),
             self.floor,
         )
         slope = np.concatenate([np.zeros((len(cap), len(terms.lower))), inside], axis=1)
@@ -363,7 +363,8 @@ def _displaced(instance: Instance, cap: CapOnSources) -> np.ndarray:
     freed = full[both] - less[both]
     freed = freed[freed > 0]
     most = instance.most_gpu_h.max(axis=1, initial=0.0)
-    return 1.0 + most / (float(freed.min()) if len(freed) else max(float(most.max()), 1e-300))
+    least = float(freed.min()) if len(freed) else max(float(most.max()), 1e-300)
+    return np.asarray(1.0 + most / least)
 
 
 def _groups(instance: Instance, steps: np.ndarray) -> np.ndarray:

@@ -154,6 +154,7 @@ def _answer(
         bound_usd=found.bound,
         degraded=degraded,
         counted=cap.demand(instance) * instance.hours,
+        total=np.array([float(window.counted.sum()) for window in hours.windows]),
         cap=np.array([window.cap for window in hours.windows]),
         used=np.array([float(degraded[window.steps].sum()) for window in hours.windows]),
         price_usd=prices,
