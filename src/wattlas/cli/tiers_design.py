@@ -124,9 +124,9 @@ def command(
     if resized is not None:
         for sentence in resized_words(resized):
             typer.echo(sentence)
-        listing = resized_listing(resized)
-        if listing is not None:
-            show(listing)
+        fleets = resized_listing(resized)
+        if fleets is not None:
+            show(fleets)
     if out is not None:
         typer.echo(f"Tables: {out}")
 

@@ -253,7 +253,8 @@ class _Question:
         own = [k.id for k in scenario.classes].index(self.service.klass)
         points = tuple(o.id for o in scenario.points if o.contract == GREEN)
         is_low = np.array([o.contract == GREEN for o in scenario.points])
-        open_to = feasibility(scenario).allowed[:, at][:, :, is_low].any(axis=(1, 2))
+        allowed: np.ndarray = feasibility(scenario).allowed[:, at]
+        open_to = np.asarray(allowed[:, :, is_low].any(axis=(1, 2)))
         demand = scenario.demand_per_h.copy()
         under = demand[:, own] + demand[:, at]
         demand[:, at] = np.where(open_to[:, None], under * share, 0.0)
