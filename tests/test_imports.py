@@ -37,6 +37,7 @@ ONLY_IN: dict[str, set[str]] = {
     "yaml": set(),
     "highspy": {"placement"},
     "scipy": {"tiers"},
+    "sklearn": {"policy"},
     "linopy": set(),
     "pulp": set(),
     "swiglpk": set(),
@@ -64,6 +65,7 @@ HEAVY = {
     "rich",
     "xarray",
     "scipy",
+    "sklearn",
     "pandas",
 }
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
