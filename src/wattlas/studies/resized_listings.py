@@ -36,7 +36,8 @@ def resized_rows(resized: Resized) -> Iterator[Row]:
                 "adoption": offer.adoption,
                 "degraded_requests": allocation.degraded,
                 "fleet_gpu": found.count,
-                "fewer_gpu": allocation.fewer_gpu,
+                # Rounding is no accelerator, and no −0.
+                "fewer_gpu": round(allocation.fewer_gpu, 6) + 0.0,
                 "fleet_cost_usd": found.cost_usd,
                 "saved_usd": allocation.saved_usd,
                 "saved_low_usd": allocation.saved_low_usd,
