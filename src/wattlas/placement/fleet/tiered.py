@@ -19,7 +19,8 @@ from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.tiered_fleet import TieredFleet
 from wattlas.placement.constraints.degraded_share import caps_on_sources
-from wattlas.placement.fleet.capped import CappedHours, WindowAt, capped_hours
+from wattlas.placement.fleet.capped import CappedHours, capped_hours
+from wattlas.placement.fleet.capped_window import WindowAt
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.master import CutMaster
