@@ -17,7 +17,7 @@ ROUNDING = 1e-8
 
 def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     """What usable accelerators (R,) cost and emit over all hours; nan where one is short."""
-    sized, held = hours.at(gpu), gpu * terms.held
+    sized, held = hours.at(gpu, hours.steps, hours.bases(gpu)), gpu * terms.held
     part, flows = sized.instance, sized.flows
     scenario = part.scenario
     variable = float("nan") if sized.short.any() else float(sized.value.sum())

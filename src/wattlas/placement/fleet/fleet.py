@@ -13,8 +13,9 @@ from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
-from wattlas.placement.fleet.hours import FleetHours, leanest
-from wattlas.placement.fleet.outage import Outages, outages
+from wattlas.placement.fleet.hours import FleetHours
+from wattlas.placement.fleet.needs import leanest
+from wattlas.placement.fleet.outage import Lost, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
@@ -50,9 +51,9 @@ def fleet(
     sizing = Sizing.of(terms)
     nominal = sizing.nominal(exact, progress)
     found = nominal
-    if lost is not None:
+    if lost:
         # What the hours cost at a fleet is known already; the outages forbid some of them.
-        found = sizing.exactly([nominal.y], (lost,), exact, progress)
+        found = sizing.exactly([nominal.y], [each.needs for each in lost], exact, progress)
     hours = sizing.hours
     gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
     best = fleet_cost(terms, hours, gpu)
@@ -69,11 +70,11 @@ def fleet(
         info=SolveInfo(
             solver=highs.version(),
             seconds=time.perf_counter() - began,
-            programs=nominal.rounds + (found.rounds if lost is not None else 0),
+            programs=nominal.rounds + (found.rounds if lost else 0),
             gap=max(found.gap, 0.0),
         ),
-        survives=() if lost is None else _told(terms, lost),
-        nominal=None if lost is None else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
+        survives=_told(terms, lost),
+        nominal=None if not lost else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
     )
 
 
@@ -101,7 +102,7 @@ def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | N
 
 def _outages(
     terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
-) -> Outages | None:
+) -> tuple[Lost, ...]:
     """The lost sets. Raises InputError for regions that there are not."""
     ids = [region.id for region in terms.instance.scenario.regions]
     unknown = sorted({name for names in survive for name in names} - set(ids))
@@ -113,22 +114,20 @@ def _outages(
         problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
     if problems:
         raise InputError(problems)
-    if not survive:
-        return None
     sets = [[ids.index(name) for name in names] for names in survive]
     limit = np.full(len(ids), on_demand_gpu)
     return outages(terms.instance, sets, terms.site, limit)
 
 
-def _told(terms: Terms, lost: Outages) -> tuple[Outage, ...]:
+def _told(terms: Terms, lost: tuple[Lost, ...]) -> tuple[Outage, ...]:
     """What each outage leaves that no fleet covers."""
     instance = terms.instance
     ids = [region.id for region in instance.scenario.regions]
     whole = float(leanest(instance) @ instance.demand @ instance.hours)
     told = []
-    for one in lost.lost:
-        gpu_h = float(one.uncoverable @ instance.hours)
+    for each in lost:
+        gpu_h = float(each.uncoverable @ instance.hours)
         told.append(
-            Outage(tuple(ids[r] for r in one.regions), gpu_h, gpu_h / whole if whole else 0.0)
+            Outage(tuple(ids[r] for r in each.regions), gpu_h, gpu_h / whole if whole else 0.0)
         )
     return tuple(told)

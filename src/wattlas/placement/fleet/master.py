@@ -60,13 +60,15 @@ class CutMaster:
 
     def learn(self, group: np.ndarray, value: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
         """Cuts at `y`: groups (n,), their values (n,) and slopes (n, Y) there."""
-        self._add(Cuts(group, value - slope @ y, slope, np.full(len(group), self.scale)))
+        size, point = np.full(len(group), self.scale), np.tile(y, (len(group), 1))
+        self._add(Cuts(group, value - slope @ y, slope, size, point))
 
     def forbid(self, excess: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
         """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y)."""
         steepest = np.maximum(np.abs(slope).max(axis=1, initial=0.0), 1e-300)
         none = np.full(len(excess), -1)
-        self._add(Cuts(none, excess - slope @ y, slope, 1.0 / (self.unit * steepest)))
+        size, point = 1.0 / (self.unit * steepest), np.tile(y, (len(excess), 1))
+        self._add(Cuts(none, excess - slope @ y, slope, size, point))
 
     def binding(self) -> Cuts:
         """The cuts that the last bound rests on."""
@@ -124,22 +126,21 @@ class CutMaster:
 
 @dataclass(frozen=True)
 class Cuts:
-    """Cuts as `group` (n,), `constant` (n,), `slope` (n, Y), and the size of their rows (n,)."""
+    """Cuts as `group` (n,), −1 where they forbid, `constant` (n,), `slope` (n, Y), the size of
+    their rows (n,), and the `point` (n, Y) that they were learnt at."""
 
     group: np.ndarray
     constant: np.ndarray
     slope: np.ndarray
     size: np.ndarray
+    point: np.ndarray
 
     def where(self, rows: np.ndarray) -> Cuts:
         """Some of the cuts."""
-        return Cuts(self.group[rows], self.constant[rows], self.slope[rows], self.size[rows])
+        parts = (self.group, self.constant, self.slope, self.size, self.point)
+        return Cuts(*(part[rows] for part in parts))
 
     @staticmethod
     def together(parts: Sequence[Cuts]) -> Cuts:
-        return Cuts(
-            np.concatenate([part.group for part in parts]),
-            np.concatenate([part.constant for part in parts]),
-            np.concatenate([part.slope for part in parts]),
-            np.concatenate([part.size for part in parts]),
-        )
+        names = ("group", "constant", "slope", "size", "point")
+        return Cuts(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -17,8 +17,8 @@ from wattlas.placement.fleet.master import CutMaster
 
 NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
-shrinks where it is not. With a fixed step the last third of the rounds approaches a point that the
-master has known all along."""
+shrinks where it is not; where nothing is possible the master moves, and the part stays. With a
+fixed part the last third of the rounds approaches a point that the master has known all along."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 
@@ -36,13 +36,19 @@ class Separator(Protocol):
 
 @dataclass(frozen=True)
 class Together:
-    """Several separators as one: the sum of their values."""
+    """Several separators as one: the sum of their values. Those that forbid come first, because
+    where one does the others need not be asked."""
 
     parts: Sequence[Separator]
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
-        """The sum, inf where any says that nothing is possible; the master learns from all."""
-        return float(sum(part.ask(y, master) for part in self.parts))
+        """The sum; inf where one says that nothing is possible, and the rest is not asked."""
+        total = 0.0
+        for part in self.parts:
+            total += part.ask(y, master)
+            if not np.isfinite(total):
+                break
+        return total
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,6 @@ def least(
         tick(best)
         if np.isfinite(best.value) and best.gap <= exact:
             break
-        if not waiting:
+        if not waiting and np.isfinite(value):
             step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
     return best

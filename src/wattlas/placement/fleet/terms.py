@@ -19,7 +19,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
-from wattlas.placement.fleet.hours import leanest
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure, cost
