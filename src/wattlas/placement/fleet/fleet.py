@@ -49,33 +49,40 @@ def fleet(
     lost = _outages(terms, survive, outage_on_demand_gpu)
     refuse_short(terms)
     sizing = Sizing.of(terms)
-    nominal = sizing.nominal(exact, progress)
-    found = nominal
+    first = found = sizing.nominal(exact, progress)
+    nominal = None
     if lost:
+        nominal = fleet_cost(terms, sizing.hours, _a_little_more(terms, first.y))
         # What the hours cost at a fleet is known already; the outages forbid some of them.
-        found = sizing.exactly([nominal.y], [each.needs for each in lost], exact, progress)
-    hours = sizing.hours
-    gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
-    best = fleet_cost(terms, hours, gpu)
+        found = sizing.exactly([first.y], [each.needs for each in lost], exact, progress)
+    gpu = _a_little_more(terms, found.y)
+    # In this order each is solved from bases that are near.
+    best = fleet_cost(terms, sizing.hours, gpu)
+    whole = fleet_cost(terms, sizing.hours, np.ceil(gpu * terms.held - 1e-6) / terms.held)
     return Fleet(
         status=Status.OPTIMAL if found.gap <= exact else Status.LIMIT,
         scenario=_with_fleet(scenario, terms, gpu),
         optimal=best,
         bound_usd=found.bound,
-        own_peaks=fleet_cost(terms, hours, own_peaks(terms)),
-        given=_given(scenario, terms, hours),
-        whole=fleet_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        own_peaks=fleet_cost(terms, sizing.hours, own_peaks(terms)),
+        given=_given(scenario, terms, sizing.hours),
+        whole=whole,
         least_count=peak_of_sum(terms) * float(terms.held.min()),
         saved_by_one_usd=(terms.rent_usd - found.reduced) / terms.held,
         info=SolveInfo(
             solver=highs.version(),
             seconds=time.perf_counter() - began,
-            programs=nominal.rounds + (found.rounds if lost else 0),
+            programs=first.rounds + (found.rounds if lost else 0),
             gap=max(found.gap, 0.0),
         ),
         survives=_told(terms, lost),
-        nominal=None if not lost else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
+        nominal=nominal,
     )
+
+
+def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:
+    """A fleet (R,) that is larger by rounding, within its bounds."""
+    return np.minimum(usable * (1.0 + ROUNDING), np.maximum(terms.upper, usable))
 
 
 def _with_fleet(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:

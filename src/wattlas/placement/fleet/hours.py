@@ -1,8 +1,8 @@
 """The oracle of fleets: what a fleet costs in every hour, and what one accelerator more is worth.
 
 Given the usable accelerators K of each region the hours fall apart. Each is solved exactly by the
-hour's solvers; the dual of its capacity is the slope of its optimum V_t in K. Whether every hour can
-be served at all is asked first, of all at once: see `needs`.
+hour's solvers; the dual of its capacity is the slope of its optimum V_t in K. Whether every hour
+can be served at all is asked first, of all at once: see `needs`.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ An hour t that must be served is short of
     S_t(K) = max over π ≥ 0 of  Σ_s d_st·min(lean_s, min_r g_sr·π_r) − Σ_r π_r·(K_r + o_r)
 
 GPU-h/h at the leanest operating points. Its program differs from that of another hour in the demand
-alone. So prices π that prove one hour short are tried on every hour by one product of matrices: the
-hour that needs most is the cut. And a routing that serves one hour serves every hour whose load it
-fits: two dozen hours of a year are solved before all are known to be served, or one is short.
+alone. Where one hour asks for no more of anything than another, it needs no more. Prices π that
+prove one hour short are tried on every hour by one product of matrices: the hour that needs most is
+the cut. And a routing that serves one hour serves every hour whose load it fits: some dozens of a
+year are solved before all are known to be served, or one is short.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ routing then leaves room for other hours. With all of them it fills some regions
 TRIALS = 4
 """So often what an hour is known to need is raised, before it gets all accelerators."""
 ROUTES = 8
-"""So many routings are kept for each UTC hour of the day, the latest."""
+"""So many routings are kept for each UTC hour of the day, the latest and the most useful."""
 CUTS = 24
 """So many prices of a question become cuts, those that prove most short."""
 _TINY = 1e-300
@@ -101,10 +102,27 @@ class Needs:
 
     @cached_property
     def alike(self) -> list[np.ndarray]:
-        """Hours by the UTC hour of the day, the fullest first: these need alike routings."""
+        """Hours by the UTC hour of the day, the fullest first: these need alike routings. Without
+        those that ask for no more of anything than another."""
         of_day = self.instance.scenario.hours.utc.astype("datetime64[h]").astype(np.int64) % 24
         hours = [np.flatnonzero(of_day == hour) for hour in np.unique(of_day)]
-        return [at[np.argsort(-self.load[at], kind="stable")] for at in hours]
+        ranked = [at[np.argsort(-self.load[at], kind="stable")] for at in hours]
+        return [self._most(at) for at in ranked] if self.apart else ranked
+
+    def _most(self, steps: np.ndarray) -> np.ndarray:
+        """The steps whose demand no other of them has or exceeds, source by source."""
+        demand, kept = np.ascontiguousarray(self.instance.demand[:, steps].T), []
+        left = np.arange(len(steps))
+        while len(left):
+            kept.append(left[0])
+            left = left[1:]
+            left = left[(demand[left] > demand[kept[-1]]).any(axis=1)]
+        return steps[kept]
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """The hours of `alike`: no other needs more."""
+        return np.concatenate(self.alike)
 
     @cached_property
     def alike_of(self) -> np.ndarray:
@@ -223,9 +241,9 @@ class Needs:
         for price in np.unique(np.round(prices[prices.any(axis=1)], 12), axis=0):
             there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
             use = np.minimum(self.lean, there.min(axis=1, initial=np.inf))
-            needed = use @ self.instance.demand
-            step = int(needed.argmax())
-            needs.append(Need(price, float(needed[step]), step))
+            needed = use @ self.instance.demand[:, self.asked]
+            most = int(needed.argmax())
+            needs.append(Need(price, float(needed[most]), int(self.asked[most])))
             self.use.append(use)
         self.known += needs
         return [need for need in needs if self._is_short(need, room)]
@@ -260,11 +278,17 @@ class Needs:
     def _not_routed(self, alike: int, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
         """The hours of a UTC hour of the day that no routing of it is known to serve."""
         most = (1.0 + ROUNDING) * room[:, None]
-        for route in self.routes.get(alike, ()):
+        routes = self.routes.get(alike, [])
+        served = [0] * len(routes)
+        for n, route in enumerate(routes):
             if not len(steps):
                 break
             fits = (route @ self.instance.demand[:, steps] <= most).all(axis=0)
+            served[n] = int(fits.sum())
             steps = steps[~fits]
+        # The most useful first: the others are hardly looked at, and give way to new ones.
+        order = sorted(range(len(routes)), key=lambda n: -served[n])
+        routes[:] = [routes[n] for n in order]
         return steps
 
 

@@ -36,19 +36,16 @@ class Separator(Protocol):
 
 @dataclass(frozen=True)
 class Together:
-    """Several separators as one: the sum of their values. Those that forbid come first, because
-    where one does the others need not be asked."""
+    """Several separators as one: the value of `cost`, which is not asked where one of those that
+    forbid says that nothing is possible."""
 
-    parts: Sequence[Separator]
+    cost: Separator
+    forbid: Sequence[Separator]
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
-        """The sum; inf where one says that nothing is possible, and the rest is not asked."""
-        total = 0.0
-        for part in self.parts:
-            total += part.ask(y, master)
-            if not np.isfinite(total):
-                break
-        return total
+        """The value, inf where nothing is possible; the master learns all reasons for that."""
+        forbidden = [part for part in self.forbid if not np.isfinite(part.ask(y, master))]
+        return float(np.inf) if forbidden else self.cost.ask(y, master)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Sizing:
         steps, weight = sample(self.group)
         part = replace(self.hours, steps=steps, weight=weight, memory={})
         master = _master(self.terms, self.group, weight * self.floor)
-        found = least(Together((self.needs, part)), master, [start], exact=ROUGH, tick=tick)
+        found = least(Together(part, [self.needs]), master, [start], exact=ROUGH, tick=tick)
         cuts = master.binding()
         self.master.take(cuts.where(np.flatnonzero(cuts.group < 0)))
         own = cuts.where(np.flatnonzero(cuts.group >= 0))
@@ -101,7 +101,7 @@ class Sizing:
         self, starts: Sequence[np.ndarray], survive: Sequence[Needs], exact: float, tick: Tick
     ) -> Least:
         """The fleet for all hours, and for those of each outage."""
-        search = Together((self.needs, *survive, self.hours))
+        search = Together(self.hours, [self.needs, *survive])
         return least(search, self.master, starts, exact=exact, tick=tick)
 
 
