@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import SolverError
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs, leanest
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
@@ -44,6 +44,8 @@ class Sized:
     short: np.ndarray
     instance: Instance
     flows: SourceFlows
+    duals: dict[str, np.ndarray]
+    """Of every constraint that ties the demands of an hour, (J, T)."""
 
 
 @dataclass
@@ -66,18 +68,38 @@ class FleetHours:
     memory: dict[str, Any] = field(default_factory=dict)
     solved_at: np.ndarray | None = None
     """The fleet (R,) that the bases in `memory` are of."""
+    asked: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
+    """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, T)."""
+    last: Sized | None = None
+    """What they answered."""
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
-        sized = self.at(y, self.steps, self.bases(y))
+        sized = self.all_at(y)
         self._teach(master, sized, y, self.steps)
+        self.asked.append((y, self.steps, sized.duals))
         total = float(self.weight[self.steps] @ sized.value[self.steps])
         return float(np.inf) if sized.short.any() else total
 
     def ask_groups(self, y: np.ndarray, groups: np.ndarray, master: CutMaster) -> None:
         """Cuts of some groups at K = `y`, which serves their hours."""
         steps = self.steps[np.isin(self.group[self.steps], groups)]
-        self._teach(master, self.at(y, steps, None), y, steps)
+        sized = self.at(y, steps, None)
+        self._teach(master, sized, y, steps)
+        self.asked.append((y, steps, sized.duals))
+
+    def prices(self, cuts: Cuts, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """The mean of the duals of every constraint (J, T) that weighted cuts rest on."""
+        mean: dict[str, np.ndarray] = {}
+        groups = int(self.group.max(initial=0)) + 1
+        for point, steps, duals in self.asked:
+            here = (cuts.group >= 0) & (cuts.point == point).all(axis=1) & (weight > 0)
+            here &= np.isin(cuts.group, self.group[steps])
+            share = np.bincount(cuts.group[here], weight[here], groups)[self.group[steps]]
+            weight = np.where(here, 0.0, weight)
+            for name, dual in duals.items():
+                mean.setdefault(name, np.zeros(dual.shape))[:, steps] += share * dual[:, steps]
+        return mean
 
     def _teach(self, master: CutMaster, sized: Sized, y: np.ndarray, steps: np.ndarray) -> None:
         """Cuts of the groups of some hours, all of whose asked hours they are."""
@@ -88,20 +110,27 @@ class FleetHours:
         known = np.unique(group)
         master.learn(known, value[known], slope[known], y)
 
+    def all_at(self, gpu: np.ndarray) -> Sized:
+        """All asked hours at a fleet (R,); known where it was the last."""
+        if self.last is None or self.solved_at is None or (gpu != self.solved_at).any():
+            self.last = self.at(gpu, self.steps, self.bases(gpu))
+        return self.last
+
     def at(self, gpu: np.ndarray, steps: np.ndarray, memory: dict[str, Any] | None) -> Sized:
         """Some hours at a fleet (R,)."""
         part = with_fleet(self.instance, gpu, self.site)
         elastic = priced(part, self.measure, DEAR)
         solution = self._solved(part, elastic, steps, memory)
-        flows = solution.flows
+        flows, duals = solution.flows, solution.duals
         value, slope = self.measure_by_hour(part, elastic, solution)
         short, shed = np.zeros(part.demand.shape[1], dtype=bool), _shed_hours(part, flows)
         if len(shed):
             needs = Needs(self.instance, self.site)
             room = np.repeat(needs.room(gpu)[:, None], len(shed), axis=1)
             short[shed] = needs.shortage(shed, room).short > 0
-            flows = self._raised(part, shed[~short[shed]], flows, value, slope)
-        return Sized(value, slope, short, part, flows)
+            again = shed[~short[shed]]
+            flows = self._raised(part, again, flows, value, slope, duals)
+        return Sized(value, slope, short, part, flows, duals)
 
     def bases(self, gpu: np.ndarray) -> dict[str, Any]:
         """What the solvers keep, forgotten where the fleet is far from the last."""
@@ -112,7 +141,7 @@ class FleetHours:
 
     def _raised(
         self, part: Instance, steps: np.ndarray, flows: SourceFlows, value: np.ndarray,
-        slope: np.ndarray,
+        slope: np.ndarray, duals: dict[str, np.ndarray],
     ) -> SourceFlows:  # fmt: skip
         """Hours that shed what they could serve, at higher prices until they serve it; `value` and
         `slope` are put right. Returns all flows.
@@ -126,6 +155,8 @@ class FleetHours:
             solution = self._solved(part, elastic, steps, None)
             more = self.measure_by_hour(part, elastic, solution)
             value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
+            for name, dual in solution.duals.items():
+                duals[name][:, steps] = dual[:, steps]
             kept = flows.where(np.flatnonzero(~np.isin(flows.hour, steps)))
             flows = join([kept, solution.flows])
             steps = _shed_hours(part, solution.flows)

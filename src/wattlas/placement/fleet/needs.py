@@ -87,7 +87,7 @@ class Needs:
     @cached_property
     def lean(self) -> np.ndarray:
         """The least accelerator time of a request that must be served, GPU-h, (S,)."""
-        return leanest(self.instance) * np.isnan(self.instance.unserved_usd)
+        return np.asarray(leanest(self.instance) * np.isnan(self.instance.unserved_usd))
 
     @cached_property
     def load(self) -> np.ndarray:
@@ -159,13 +159,18 @@ class Needs:
         room = self.room(y)
         excess = np.array([_excess(need, room) for need in broken])
         worst = np.argsort(-excess, kind="stable")[:CUTS]
-        slope = -np.array([broken[n].price for n in worst])
-        slope[:, self.lost] = 0.0
+        slope = np.array([-self.counts(broken[n].price, y) for n in worst])
+        master.forbid(excess[worst], slope, y, [(self, broken[n]) for n in worst])
+        return float(np.inf)
+
+    def counts(self, price: np.ndarray, gpu: np.ndarray) -> np.ndarray:
+        """What one more reserved accelerator adds to Σ π·room, (R,)."""
+        counted = price.copy()
+        counted[self.lost] = 0.0
         # Where the site is full, one more that is reserved is one fewer on demand.
         most = self.instance.surplus[:, 0]
-        slope[:, (most > 0) & (y + most >= self.site)] = 0.0
-        master.forbid(excess[worst], slope, y)
-        return float(np.inf)
+        counted[(most > 0) & (gpu + most >= self.site)] = 0.0
+        return counted
 
     def broken(self, gpu: np.ndarray) -> list[Need]:
         """Needs that a fleet does not meet; none where it serves every hour."""
@@ -217,7 +222,7 @@ class Needs:
             steps = steps[short]
         # A constraint beside capacity is why these are short: each proves it for itself alone.
         prices = answer.price[:, short].T
-        gpu_h = answer.short[short] + [_value(price, room) for price in prices]
+        gpu_h = answer.short[short] + [value_of(price, room) for price in prices]
         return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
 
     def _part(self, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
@@ -225,7 +230,7 @@ class Needs:
         total = max(float(room.sum()), _TINY)
         least = np.repeat(self.load[None, steps] / total, len(room), axis=0)
         if self.known:
-            value = np.array([_value(need.price, room) for need in self.known])
+            value = np.array([value_of(need.price, room) for need in self.known])
             needed = np.array(self.use) @ self.instance.demand[:, steps]
             needed /= np.maximum(value, _TINY)[:, None]
             priced = np.array([need.price > 0 for need in self.known])
@@ -239,14 +244,22 @@ class Needs:
         fleet does not meet."""
         needs = []
         for price in np.unique(np.round(prices[prices.any(axis=1)], 12), axis=0):
-            there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
-            use = np.minimum(self.lean, there.min(axis=1, initial=np.inf))
-            needed = use @ self.instance.demand[:, self.asked]
-            most = int(needed.argmax())
-            needs.append(Need(price, float(needed[most]), int(self.asked[most])))
+            use = self.use_at(price)
+            needs.append(self.most_at(price, use))
             self.use.append(use)
         self.known += needs
         return [need for need in needs if self._is_short(need, room)]
+
+    def use_at(self, price: np.ndarray) -> np.ndarray:
+        """What a request of each source needs at prices of accelerators, (S,)."""
+        there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
+        return np.asarray(np.minimum(self.lean, there.min(axis=1, initial=np.inf)))
+
+    def most_at(self, price: np.ndarray, use: np.ndarray) -> Need:
+        """The hour that needs most at prices of accelerators."""
+        needed = use @ self.instance.demand[:, self.asked]
+        most = int(needed.argmax())
+        return Need(price, float(needed[most]), int(self.asked[most]))
 
     def _is_short(self, need: Need, room: np.ndarray) -> bool:
         return bool(_excess(need, room) > SHORT * self.load[need.step])
@@ -292,7 +305,7 @@ class Needs:
         return steps
 
 
-def _value(price: np.ndarray, room: np.ndarray) -> float:
+def value_of(price: np.ndarray, room: np.ndarray) -> float:
     """Σ π·room; a room without end has no price."""
     priced = price > 0
     return float(price[priced] @ room[priced])
@@ -300,7 +313,7 @@ def _value(price: np.ndarray, room: np.ndarray) -> float:
 
 def _excess(need: Need, room: np.ndarray) -> float:
     """GPU-h by which a room is below a need."""
-    return need.gpu_h - _value(need.price, room)
+    return need.gpu_h - value_of(need.price, room)
 
 
 def leanest(instance: Instance) -> np.ndarray:

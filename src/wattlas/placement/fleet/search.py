@@ -52,7 +52,8 @@ class Together:
 class Least:
     """The best point found, its value, the bound below it, and how often the function was asked.
 
-    `reduced` (Y,) is what the bound proves of one more of each variable.
+    `reduced` (Y,) is what the bound proves of one more of each variable, and `weight` (n,) are
+    those of the master's cuts that prove it.
     """
 
     y: np.ndarray
@@ -60,6 +61,7 @@ class Least:
     bound: float
     reduced: np.ndarray
     rounds: int
+    weight: np.ndarray
 
     @property
     def gap(self) -> float:
@@ -81,7 +83,7 @@ def least(
     each round.
     """
     lowest = master.lowest()
-    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0)
+    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
     while best.rounds < MOST_ROUNDS:
         between = best.y + step * (lowest.y - best.y)
@@ -96,6 +98,7 @@ def least(
             max(best.bound, lowest.bound),
             lowest.reduced if tighter else best.reduced,
             best.rounds + 1,
+            lowest.weight if tighter else best.weight,
         )
         tick(best)
         if np.isfinite(best.value) and best.gap <= exact:

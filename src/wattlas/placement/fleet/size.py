@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.errors import InfeasibleError
+from wattlas.model.fleet import FleetPrices, NeedPrice
 from wattlas.placement.fleet.hours import FleetHours
-from wattlas.placement.fleet.master import CutMaster, Cuts
+from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.needs import Needs, leanest
 from wattlas.placement.fleet.search import Least, Together, least
 from wattlas.placement.fleet.terms import Terms, own_peaks
@@ -35,10 +36,7 @@ GOLDEN = 0.381966
 
 @dataclass
 class Sizing:
-    """A search for fleets: hours, their groups and free optima, and the master that learns.
-
-    `cuts` of wider terms hold for narrower ones with the same groups.
-    """
+    """A search for fleets: hours, their groups, what is below their cost, and the master."""
 
     terms: Terms
     group: np.ndarray
@@ -46,14 +44,11 @@ class Sizing:
     master: CutMaster
 
     @staticmethod
-    def of(terms: Terms, group: np.ndarray | None = None, cuts: Sequence[Cuts] = ()) -> Sizing:
-        """A search that knows nothing but other terms' cuts."""
+    def of(terms: Terms, group: np.ndarray | None = None) -> Sizing:
+        """A search that knows nothing yet."""
         group = groups_of(terms) if group is None else group
         floor = least_by_hour(terms)
-        sizing = Sizing(terms, group, floor, _master(terms, group, floor))
-        for known in cuts:
-            sizing.master.take(known)
-        return sizing
+        return Sizing(terms, group, floor, _master(terms, group, floor))
 
     @cached_property
     def needs(self) -> Needs:
@@ -88,6 +83,17 @@ class Sizing:
         for n, point in enumerate(points):
             self.hours.ask_groups(point, own.group[of_point.ravel() == n], self.master)
         return found.y
+
+    def prices(self, found: Least, usd_per_t: float) -> FleetPrices:
+        """The prices that the bound of a search rests on."""
+        cuts, weight = self.master.weighed(found.weight)
+        ids = [region.id for region in self.terms.instance.scenario.regions]
+        forbidding = np.flatnonzero(cuts.group < 0)
+        needs = tuple(
+            NeedPrice(tuple(ids[r] for r in needs.lost), need.price, float(usd))
+            for (needs, need), usd in zip(cuts.why[forbidding], weight[forbidding], strict=True)
+        )
+        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t)
 
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""
@@ -155,9 +161,9 @@ def groups_of(terms: Terms) -> np.ndarray:
     return np.unique(group, return_inverse=True)[1]
 
 
-def refuse_short(terms: Terms) -> None:
+def refuse_short(terms: Terms, needs: Needs) -> None:
     """InfeasibleError where even the most accelerators cannot serve an hour."""
-    instance, needs = terms.instance, Needs(terms.instance, terms.site)
+    instance = terms.instance
     if not needs.broken(terms.upper):
         return
     every = np.arange(instance.demand.shape[1])
