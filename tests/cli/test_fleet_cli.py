@@ -92,6 +92,6 @@ def test_the_regions_of_a_cloud_are_lost_together() -> None:
     tiny = example("tiny")
     named = dict(zip((r.id for r in tiny.regions), ("aws:a", "gcp:b", "aws:c"), strict=True))
     regions = tuple(replace(region, id=named[region.id]) for region in tiny.regions)
-    nodes = tuple(replace(n, region=named.get(n.region or "")) for n in tiny.nodes)
+    nodes = tuple(replace(n, region=named.get(n.region, "")) for n in tiny.nodes)
     clouds = replace(tiny, regions=regions, nodes=nodes)
     assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["gcp:b"]]
