@@ -6,33 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.model.fleet import Fleet, FleetCost, Reach
-from wattlas.model.table import Column, Kind, Listing, Table
+from wattlas.model.fleet import Fleet, Reach
+from wattlas.model.table import Column, Kind, Listing, Table, table_of
+from wattlas.studies.fleet_answer import VARIANTS, variants
+from wattlas.studies.fleet_tables import cost_row, utilisation
 from wattlas.studies.words import money, number
 
-OUTAGE = ", with outages"
 WORST = 3
 """So many lost sets are told by name: --json has all."""
-WORDS = {
-    "given": "as given",
-    "own_peaks": "each region for its own peak",
-    "optimal": "the fleet of least cost",
-    "whole": "rounded up to whole accelerators",
-    "nominal": "the same without outages",
-}
 
 
 def fleet_table(fleet: Fleet) -> Table:
     """Accelerators of every region: as given, for its own peak, found; and how they are used."""
     found = fleet.optimal
-    hours = float(fleet.scenario.hours.hours.sum())
     given = fleet.given.gpu if fleet.given else np.full(len(found.gpu), np.nan)
-    reserved_h = found.used_gpu_h - found.on_demand_gpu_h
-    held_h = found.gpu * hours
-    # Less than a thousandth of an accelerator is rounding, and its utilisation says nothing.
-    utilisation = np.divide(
-        reserved_h, held_h, out=np.full(len(held_h), np.nan), where=found.gpu > 1e-3
-    )
     return {
         "region": [region.id for region in fleet.scenario.regions],
         "given_gpu": given,
@@ -40,7 +27,7 @@ def fleet_table(fleet: Fleet) -> Table:
         "fleet_gpu": found.gpu,
         "whole_gpu": fleet.whole.gpu,
         "change_gpu": found.gpu - given,
-        "utilisation": utilisation,
+        "utilisation": utilisation(fleet.scenario, found),
         "on_demand_gpu_h": found.on_demand_gpu_h,
         "saved_by_one_usd": fleet.saved_by_one_usd,
     }
@@ -48,22 +35,9 @@ def fleet_table(fleet: Fleet) -> Table:
 
 def costs_table(fleet: Fleet) -> Table:
     """The fleets that are compared: how many accelerators, what they cost and emit."""
-    named = {name: getattr(fleet, name) for name in WORDS}
-    rows: dict[str, FleetCost] = {WORDS[name]: cost for name, cost in named.items() if cost}
-    if fleet.survives:
-        rows = {
-            f"{name}{OUTAGE if name == WORDS['optimal'] else ''}": c for name, c in rows.items()
-        }
-    costs = list(rows.values())
-    return {
-        "fleet": list(rows),
-        "count_gpu": [cost.count for cost in costs],
-        "cost_usd": [cost.cost_usd for cost in costs],
-        "rent_usd": [cost.rent_usd for cost in costs],
-        "variable_usd": [cost.variable_usd for cost in costs],
-        "carbon_kg": [cost.carbon_kg for cost in costs],
-        "it_mwh": [cost.it_mwh for cost in costs],
-    }
+    return table_of(
+        {"fleet": VARIANTS[name], **cost_row(cost)} for name, cost in variants(fleet).items()
+    )
 
 
 def fleet_mapping(fleet: Fleet) -> dict[str, Any]:
@@ -91,7 +65,7 @@ def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
             "Fleets",
             (
                 Column("fleet", Kind.TEXT, head=""),
-                Column("count_gpu", Kind.COUNT, head="GPU"),
+                Column("gpu", Kind.COUNT, head="GPU"),
                 Column("cost_usd", Kind.COUNT),
                 Column("rent_usd", Kind.COUNT),
                 Column("carbon_kg", Kind.COUNT, wide=True),

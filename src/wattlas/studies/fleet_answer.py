@@ -1,0 +1,131 @@
+"""What a study says of the fleet: the one of least cost, what it survives, what reach is worth.
+
+A study asks for it once. Where a scenario has no fleet to ask for, it has the reason instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wattlas.errors import InfeasibleError, InputError, SolverError
+from wattlas.model.fleet import Fleet, FleetCost, Reach
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.margin import takes_margin, with_margin
+from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.search import Least
+
+EXACT = 1e-4
+"""Relative gap of a study's fleets: what is told of them has three digits."""
+HELD_BACK = 0.2
+"""Share of each accelerator's time that is not counted on where the same is told without perfect
+foresight."""
+NAMED = 3
+"""So many regions are named in a sentence."""
+VARIANTS = {
+    "given": "as given",
+    "own_peaks": "each region for its own peak",
+    "optimal": "the fleet of least cost",
+    "outage": "the fleet of least cost, with outages",
+    "whole": "rounded up to whole accelerators",
+}
+"""The fleets that are compared, in the order of the tables, and their names for people."""
+
+
+@dataclass(frozen=True)
+class FleetAnswer:
+    """A fleet, with the one that survives the loss of any one region where there is one."""
+
+    fleet: Fleet
+    reach: Reach
+    no_outage: str = ""
+    """Why there is no fleet that survives."""
+
+    @property
+    def variants(self) -> dict[str, FleetCost]:
+        """The fleets that are compared."""
+        return variants(self.fleet)
+
+    @property
+    def with_margin(self) -> dict[str, FleetCost]:
+        """Those that are found, with `HELD_BACK` of each accelerator's time not counted on; none
+        where the scenario states a utilisation or a bound."""
+        scenario = self.fleet.scenario
+        if not takes_margin(scenario):
+            return {}
+        found = ("own_peaks", "optimal", "outage")
+        return {
+            name: with_margin(scenario, cost, 1.0 - HELD_BACK)
+            for name, cost in self.variants.items()
+            if name in found
+        }
+
+
+def variants(fleet: Fleet) -> dict[str, FleetCost]:
+    """The fleets that are compared, by the names of `VARIANTS`; those that there are."""
+    named = {
+        "given": fleet.given,
+        "own_peaks": fleet.own_peaks,
+        "optimal": fleet.nominal or fleet.optimal,
+        "outage": fleet.optimal if fleet.survives else None,
+        "whole": fleet.whole,
+    }
+    return {name: cost for name, cost in named.items() if cost is not None}
+
+
+def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> FleetAnswer | str:
+    """The fleet of a scenario for a study, or why it has none, in a clause."""
+    unpriced = _unpriced(scenario)
+    if unpriced:
+        return unpriced
+    try:
+        found, no_outage = _fleet(scenario, tell)
+        reached = reach(scenario, exact=EXACT, progress=lambda share: tell("reach", share))
+    except InputError as error:
+        return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
+    except (InfeasibleError, SolverError) as error:
+        return str(error).rstrip(".")
+    return FleetAnswer(found, reached, no_outage)
+
+
+def _fleet(scenario: Scenario, tell: Callable[[str, float], None]) -> tuple[Fleet, str]:
+    """The fleet that survives the loss of any one region; where none does, without, and why."""
+
+    def hear(best: Least) -> None:
+        tell("fleet", search_share(best, EXACT))
+
+    tell("fleet", 0.0)
+    any_one = [[region.id] for region in scenario.regions]
+    if len(any_one) == 1:
+        return fleet(scenario, exact=EXACT, progress=hear), "there is one region only"
+    try:
+        return fleet(scenario, survive=any_one, exact=EXACT, progress=hear), ""
+    except (InfeasibleError, SolverError):
+        found = fleet(scenario, exact=EXACT, progress=hear)
+        return found, "no fleet within the bounds survives the loss of any one region"
+
+
+def _unpriced(scenario: Scenario) -> str:
+    """Regions that a fleet would fill for nothing, as nobody said what is reserved costs there."""
+    ids = [
+        region.id
+        for region in scenario.regions
+        if region.reserved_usd_per_gpu_year == 0 and region.reserved_gpu_max > 0
+    ]
+    if not ids:
+        return ""
+    if len(ids) == len(scenario.regions):
+        rented = scenario.only_on_demand.all()
+        head = "every accelerator is rented by the hour, and " if rented else ""
+        return f"{head}no region has a reserved_usd_per_gpu_year"
+    others = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return f"{', '.join(ids[:NAMED])}{others} have no reserved_usd_per_gpu_year"
+
+
+def search_share(best: Least, exact: float) -> float:
+    """How far a search has come, 0..1: its gap on a logarithmic scale."""
+    known = math.isfinite(best.gap) and best.gap > 0
+    done = math.log10(best.gap) / math.log10(exact) if known else 0.0
+    return min(max(done, 0.0), 1.0)

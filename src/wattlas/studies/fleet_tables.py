@@ -1,0 +1,144 @@
+"""Fleets as the tables that a results folder holds, and as what `meta.json` says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.fleet import Fleet, FleetCost, Reach
+from wattlas.model.scenario import Scenario
+from wattlas.model.table import Table, table_of
+from wattlas.studies.fleet_answer import HELD_BACK, VARIANTS, FleetAnswer, variants
+
+_USED = 1e-3
+"""Accelerators below which a region has none: what is left is rounding."""
+
+
+def fleets_table(answer: FleetAnswer) -> Table:
+    """The fleets that are compared, and the same with a margin; money over the window's hours.
+
+    `bound_usd` stands beside the fleet that it is certified for: none costs less.
+    """
+    certified = "outage" if answer.fleet.survives else "optimal"
+    told = [(name, 0.0, cost) for name, cost in answer.variants.items()]
+    told += [(name, HELD_BACK, cost) for name, cost in answer.with_margin.items()]
+    return table_of(
+        {
+            "variant": name,
+            "label": VARIANTS[name],
+            "held_back_share": held_back,
+            **cost_row(cost),
+            **_certificate(answer.fleet, name == certified and not held_back),
+        }
+        for name, held_back, cost in told
+    )
+
+
+def cost_row(cost: FleetCost) -> dict[str, float]:
+    """What a fleet comes to: accelerators, money, carbon, energy."""
+    short = cost.cost_usd != cost.cost_usd
+    nan = float("nan")
+    return {
+        "gpu": cost.count,
+        "cost_usd": cost.cost_usd,
+        "rent_usd": cost.rent_usd,
+        "variable_usd": cost.variable_usd,
+        # What goes unserved emits nothing, so that these would flatter a fleet that is short.
+        "carbon_kg": nan if short else cost.carbon_kg,
+        "it_mwh": nan if short else cost.it_mwh,
+    }
+
+
+def _certificate(fleet: Fleet, certified: bool) -> dict[str, float]:
+    nan = float("nan")
+    return {
+        "bound_usd": fleet.bound_usd if certified else nan,
+        "gap": max(fleet.gap, 0.0) if certified else nan,
+    }
+
+
+def fleet_regions_table(fleet: Fleet) -> Table:
+    """Accelerators of every region in every fleet that is compared, and how they are used."""
+    rows = []
+    for name, cost in variants(fleet).items():
+        for r, region in enumerate(fleet.scenario.regions):
+            rows.append(
+                {
+                    "variant": name,
+                    "region": region.id,
+                    "gpu": cost.gpu[r],
+                    "usable_gpu": cost.gpu[r] * region.utilisation_max,
+                    "used_gpu_h": cost.used_gpu_h[r],
+                    "on_demand_gpu_h": cost.on_demand_gpu_h[r],
+                    "utilisation": utilisation(fleet.scenario, cost)[r],
+                    "saved_by_one_usd": _saved_by_one(fleet, name, r),
+                }
+            )
+    return table_of(rows)
+
+
+def _saved_by_one(fleet: Fleet, name: str, r: int) -> float:
+    """Known of the fleet that is certified."""
+    certified = "outage" if fleet.survives else "optimal"
+    return float(fleet.saved_by_one_usd[r]) if name == certified else float("nan")
+
+
+def utilisation(scenario: Scenario, cost: FleetCost) -> np.ndarray:
+    """Share of the time of what is held that is used, (R,); nan where nothing is held."""
+    held_h = cost.gpu * float(scenario.hours.hours.sum())
+    out = np.full(len(held_h), np.nan)
+    reserved_h = cost.used_gpu_h - cost.on_demand_gpu_h
+    return np.divide(reserved_h, held_h, out=out, where=cost.gpu > _USED)
+
+
+def fleet_reach_table(reach: Reach) -> Table:
+    """The fleet at every reach that was looked at, and along the lower convex hull what a unit of
+    further reach is worth, up to the next fleet on the hull."""
+    slopes = dict(zip(reach.hull, reach.slopes(), strict=False))
+    rows = []
+    for n, reached in enumerate(reach.fleets):
+        _, _, gpu, usd = slopes.get(n, (0.0, 0.0, float("nan"), float("nan")))
+        cost = reached.cost
+        rows.append(
+            {
+                "variant": reach.variant,
+                "reach": reached.x,
+                "gpu": cost.count,
+                "cost_usd": cost.cost_usd,
+                "rent_usd": cost.rent_usd,
+                "carbon_kg": cost.carbon_kg,
+                "it_mwh": cost.it_mwh,
+                "bound_usd": reached.bound_usd,
+                "gap": max(1.0 - reached.bound_usd / cost.cost_usd, 0.0) if cost.cost_usd else 0.0,
+                "on_hull": n in reach.hull,
+                "gpu_per_unit": gpu,
+                "usd_per_unit": usd,
+            }
+        )
+    return table_of(rows)
+
+
+def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
+    """What `meta.json` says of the fleet: how the search ended, and each fleet; or why none."""
+    if isinstance(answer, str):
+        return {"status": "skipped", "reason": answer}
+    found = answer.fleet
+    return {
+        "status": str(found.status),
+        "gap": max(found.gap, 0.0),
+        "bound_usd": found.bound_usd,
+        "least_count": found.least_count,
+        "seconds": found.info.seconds,
+        "fleets": {name: cost_row(cost) for name, cost in answer.variants.items()},
+        "held_back_share": HELD_BACK,
+        "held_back": {name: cost_row(cost) for name, cost in answer.with_margin.items()},
+        "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > _USED),
+        "no_outage": answer.no_outage,
+        "uncoverable_share": max((o.uncoverable_share for o in found.survives), default=0.0),
+    }
+
+
+def skipped(answer: FleetAnswer | str) -> list[str]:
+    """Why there is no fleet, in a sentence; none where there is one."""
+    return [f"No fleet was looked for: {answer}."] if isinstance(answer, str) else []
