@@ -174,7 +174,7 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _own_peaks(instance: Instance) -> np.ndarray:
-    """Every region's peak of its own baseline demand, at the leanest operating point there, (R,)."""
+    """Each region's peak of its own baseline demand, at the leanest operating point, (R,)."""
     at, every = instance.baseline_region, np.arange(instance.sources)
     gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
