@@ -27,6 +27,7 @@ NAMED = 3
 VARIANTS = {
     "given": "as given",
     "own_peaks": "each region for its own peak",
+    "alone": "each region for its own demand alone",
     "optimal": "the fleet of least cost",
     "outage": "the fleet of least cost, with outages",
     "whole": "rounded up to whole accelerators",
@@ -39,14 +40,22 @@ class FleetAnswer:
     """A fleet, with the one that survives the loss of any one region where there is one."""
 
     fleet: Fleet
-    reach: Reach
+    reach: Reach | None = None
     no_outage: str = ""
     """Why there is no fleet that survives."""
+    no_reach: str = ""
+    """Why what reach is worth is not known."""
 
     @property
     def variants(self) -> dict[str, FleetCost]:
         """The fleets that are compared."""
-        return variants(self.fleet)
+        return {**variants(self.fleet), **self._alone()}
+
+    def _alone(self) -> dict[str, FleetCost]:
+        """The fleet of least cost where no demand goes beyond its baseline region."""
+        if self.reach is None or self.reach.fleets[0].x > 0:
+            return {}
+        return {"alone": self.reach.fleets[0].cost}
 
     @property
     def with_margin(self) -> dict[str, FleetCost]:
@@ -55,7 +64,7 @@ class FleetAnswer:
         scenario = self.fleet.scenario
         if not takes_margin(scenario):
             return {}
-        found = ("own_peaks", "optimal", "outage")
+        found = ("own_peaks", "alone", "optimal", "outage")
         return {
             name: with_margin(scenario, cost, 1.0 - HELD_BACK)
             for name, cost in self.variants.items()
@@ -82,11 +91,16 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
         return unpriced
     try:
         found, no_outage = _fleet(scenario, tell)
-        reached = reach(scenario, exact=EXACT, progress=lambda share: tell("reach", share))
     except InputError as error:
         return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
     except (InfeasibleError, SolverError) as error:
         return str(error).rstrip(".")
+    try:
+        tell("reach", 0.0)
+        reached = reach(scenario, exact=EXACT, progress=lambda share: tell("reach", share))
+    except (InfeasibleError, SolverError):
+        why = "with less reach no fleet within the bounds serves the demand"
+        return FleetAnswer(found, None, no_outage, why)
     return FleetAnswer(found, reached, no_outage)
 
 

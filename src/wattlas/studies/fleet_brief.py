@@ -1,8 +1,9 @@
 """The fleet in brief: what it saves like for like, and what that counts on.
 
-The fleet of least cost is compared with each region sized for its own peak: both know every hour in
-advance, and both are routed at least cost. The fleet as given may hold a margin of its own; it is
-named beside, with the answer that holds a margin back.
+The fleet of least cost is compared with regions that share nothing: sized each for its own peak and
+then routed at least cost, or each serving its own demand alone, which may rent and leave unserved
+as the shared fleet does; the cheaper of the two. All know every hour in advance. The fleet as given
+may hold a margin of its own; it is named beside, with the answer that holds a margin back.
 """
 
 from __future__ import annotations
@@ -13,8 +14,15 @@ from typing import Any
 
 from wattlas.studies import words
 
-NOTHING = 1e-6
-"""Part of a fleet's cost, or of its accelerators, that is told as nothing."""
+NOTHING = 2e-4
+"""Part of a fleet's cost that is told as nothing: two fleets are each known to 1e-4 of theirs."""
+NONE = 1e-3
+"""Accelerators that are told as none."""
+APART = {
+    "own_peaks": "each region sized for its own peak",
+    "alone": "each region serving its own demand alone",
+}
+"""Fleets that regions do not share, in words."""
 
 Cost = Mapping[str, float]
 
@@ -34,50 +42,59 @@ def fleet_brief(meta: Mapping[str, Any], period: str) -> FleetBrief:
     fleets: Mapping[str, Cost] = told.get("fleets") or {}
     if "optimal" not in fleets:
         return FleetBrief()
-    best, peaks = fleets["optimal"], fleets["own_peaks"]
-    saved = peaks["cost_usd"] - best["cost_usd"]
+    best, apart = fleets["optimal"], unshared(fleets)
+    saved = fleets[apart]["cost_usd"] - best["cost_usd"] if apart else 0.0
+    sampled = bool((meta.get("window") or {}).get("sample"))
     return FleetBrief(
-        _sentence(best, peaks, told, period),
-        " ".join(_assumes(told, fleets)),
-        saved if saved == saved else 0.0,
+        _sentence(fleets, apart, told, period),
+        " ".join(_assumes(told, fleets, apart, sampled)),
+        saved,
     )
 
 
-def _sentence(best: Cost, peaks: Cost, told: Mapping[str, Any], period: str) -> str:
-    count, own = best["gpu"], peaks["gpu"]
-    saved = peaks["cost_usd"] - best["cost_usd"]
+def unshared(fleets: Mapping[str, Cost]) -> str:
+    """The cheapest fleet that regions do not share; empty where each leaves an hour short."""
+    cost = {name: fleets[name]["cost_usd"] for name in APART if name in fleets}
+    known = {name: usd for name, usd in cost.items() if usd is not None and usd == usd}
+    return min(known, key=lambda name: known[name], default="")
+
+
+def _sentence(fleets: Mapping[str, Cost], apart: str, told: Mapping[str, Any], period: str) -> str:
+    best = fleets["optimal"]
+    count = words.number(best["gpu"])
+    by_hour = bool(told.get("buys_by_the_hour"))
     cost = f"{words.money(best['cost_usd'])} {period}"
-    bought = ", and rent peaks by the hour," if told.get("buys_by_the_hour") else ""
-    if count <= NOTHING * max(own, 1.0):
+    if best["gpu"] <= NONE:
         return f"Hold no accelerators: renting all by the hour costs least, {cost}."
-    if saved != saved:
-        # The fleet of own peaks leaves demand out that has no region of its own.
-        return f"Hold {words.number(count)} accelerators{bought.rstrip(',')}: {cost}."
-    if saved <= NOTHING * abs(peaks["cost_usd"]):
-        return (
-            f"Size each region for its own peak, {words.number(count)} accelerators in all: sharing "
-            "them between regions saves nothing."
-        )
-    part = saved / peaks["cost_usd"] if peaks["cost_usd"] > 0 else float("nan")
+    if not apart:
+        return f"Hold {count} accelerators{' and rent peaks by the hour' * by_hour}: {cost}."
+    before = fleets[apart]["cost_usd"]
+    saved = before - best["cost_usd"]
+    if saved <= NOTHING * abs(before):
+        return f"Hold {count} accelerators, {APART[apart]}: sharing them saves nothing."
+    part = saved / before if before > 0 else float("nan")
     share = f" ({words.share(part)} of all cost)" if part <= 1 else ""
     return (
-        f"Hold {words.number(count)} accelerators{bought} that regions share instead of "
-        f"{words.number(own)}, each region sized for its own peak: −{words.money(saved)}{share} "
-        f"{period}."
+        f"Hold {count} accelerators that regions share{', renting peaks by the hour,' * by_hour} "
+        f"instead of {words.number(fleets[apart]['gpu'])}, {APART[apart]}: "
+        f"−{words.money(saved)}{share} {period}."
     )
 
 
-def _assumes(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> Iterator[str]:
+def _assumes(
+    told: Mapping[str, Any], fleets: Mapping[str, Cost], apart: str, sampled: bool
+) -> Iterator[str]:
     """What the saving counts on, the answer without it, as given, and with a region lost."""
     counts_on = "Counts on perfect foresight, whole-time reservations and rents as stated"
     held: Mapping[str, Cost] = told.get("held_back") or {}
-    if held:
-        counts_on += (
-            f"; with {words.share(told['held_back_share'])} of the time held back, "
-            f"{words.number(held['optimal']['gpu'])} instead of "
-            f"{words.number(held['own_peaks']['gpu'])}"
-        )
+    if apart in held:
+        most, least = (words.number(held[name]["gpu"]) for name in (apart, "optimal"))
+        counts = least if least == most else f"{least} instead of {most}"
+        share = words.share(told["held_back_share"])
+        counts_on += f"; with {share} of the time held back, {counts}"
     yield f"{counts_on}."
+    if sampled:
+        yield "The hours are a sample, which misses the fullest ones."
     if "given" in fleets:
         yield _given(fleets["given"], fleets["optimal"])
     if "outage" in fleets:

@@ -9,7 +9,7 @@ import numpy as np
 from wattlas.model.fleet import Fleet, FleetCost, Reach
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table, table_of
-from wattlas.studies.fleet_answer import HELD_BACK, VARIANTS, FleetAnswer, variants
+from wattlas.studies.fleet_answer import HELD_BACK, VARIANTS, FleetAnswer
 
 _USED = 1e-3
 """Accelerators below which a region has none: what is left is rounding."""
@@ -58,10 +58,10 @@ def _certificate(fleet: Fleet, certified: bool) -> dict[str, float]:
     }
 
 
-def fleet_regions_table(fleet: Fleet) -> Table:
+def fleet_regions_table(answer: FleetAnswer) -> Table:
     """Accelerators of every region in every fleet that is compared, and how they are used."""
-    rows = []
-    for name, cost in variants(fleet).items():
+    fleet, rows = answer.fleet, []
+    for name, cost in answer.variants.items():
         for r, region in enumerate(fleet.scenario.regions):
             rows.append(
                 {
@@ -89,7 +89,7 @@ def utilisation(scenario: Scenario, cost: FleetCost) -> np.ndarray:
     held_h = cost.gpu * float(scenario.hours.hours.sum())
     out = np.full(len(held_h), np.nan)
     reserved_h = cost.used_gpu_h - cost.on_demand_gpu_h
-    return np.divide(reserved_h, held_h, out=out, where=cost.gpu > _USED)
+    return np.asarray(np.divide(reserved_h, held_h, out=out, where=cost.gpu > _USED))
 
 
 def fleet_reach_table(reach: Reach) -> Table:
@@ -135,6 +135,7 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
         "held_back": {name: cost_row(cost) for name, cost in answer.with_margin.items()},
         "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > _USED),
         "no_outage": answer.no_outage,
+        "no_reach": answer.no_reach,
         "uncoverable_share": max((o.uncoverable_share for o in found.survives), default=0.0),
     }
 

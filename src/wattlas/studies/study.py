@@ -19,8 +19,8 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.brief import brief, brief_html
-from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.findings import SAMPLES, Findings, Progress
+from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limit_sentences, totals_dict

@@ -21,7 +21,9 @@ def fleet_reach(findings: Findings) -> Table | None:
     from wattlas.studies.fleet_tables import fleet_reach_table
 
     answer = findings.fleet
-    return None if isinstance(answer, str) else fleet_reach_table(answer.reach)
+    if isinstance(answer, str) or answer.reach is None:
+        return None
+    return fleet_reach_table(answer.reach)
 
 
 figure(

@@ -37,7 +37,7 @@ def fleet_regions(findings: Findings) -> Table | None:
     from wattlas.studies.fleet_tables import fleet_regions_table
 
     answer = findings.fleet
-    return None if isinstance(answer, str) else fleet_regions_table(answer.fleet)
+    return None if isinstance(answer, str) else fleet_regions_table(answer)
 
 
 figure(

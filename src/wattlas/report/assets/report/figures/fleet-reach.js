@@ -32,5 +32,6 @@
     return end ? `${head} Up to ${ms(end.reach)} each millisecond is worth ${W.say(hull[at].usd_per_unit, "usd")} and ${W.num(hull[at].gpu_per_unit)} accelerators, along the hull.` : `${head} Reach alone saves nothing here.`;
   }
 
-  W.figure("fleet-reach", { draw });
+  const without = () => (W.meta.fleet || {}).no_reach && `The return on reach is not known: ${W.meta.fleet.no_reach}.`;
+  W.figure("fleet-reach", { draw, without });
 })(window.Wattlas);
