@@ -111,4 +111,4 @@ def _given(given: Cost, best: Cost) -> str:
 def _outage(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> str:
     rest = told.get("uncoverable_share") or 0.0
     but = f" (up to {words.share(rest)} may run nowhere else)" if rest > 0 else ""
-    return f"To lose any one region: {words.number(fleets['outage']['gpu'])}{but}."
+    return f"To lose {told.get('lost')}: {words.number(fleets['outage']['gpu'])}{but}."

@@ -9,7 +9,9 @@ import numpy as np
 from wattlas.model.fleet import Fleet, FleetCost, Reach
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table, table_of
+from wattlas.placement.problem.instance import Instance
 from wattlas.studies.fleet_answer import HELD_BACK, VARIANTS, FleetAnswer
+from wattlas.studies.fleet_day import fleet_day_table
 
 _USED = 1e-3
 """Accelerators below which a region has none: what is left is rounding."""
@@ -119,6 +121,18 @@ def fleet_reach_table(reach: Reach) -> Table:
     return table_of(rows)
 
 
+def fleet_tables(answer: FleetAnswer, instance: Instance) -> dict[str, Table]:
+    """Every table of a fleet by its name in a results folder; `instance` as in `fleet_day`."""
+    tables = {
+        "fleets": fleets_table(answer),
+        "fleet_regions": fleet_regions_table(answer),
+        "fleet_day": fleet_day_table(answer.fleet, instance),
+    }
+    if answer.reach is not None:
+        tables["fleet_reach"] = fleet_reach_table(answer.reach)
+    return tables
+
+
 def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
     """What `meta.json` says of the fleet: how the search ended, and each fleet; or why none."""
     if isinstance(answer, str):
@@ -134,10 +148,23 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
         "held_back_share": HELD_BACK,
         "held_back": {name: cost_row(cost) for name, cost in answer.with_margin.items()},
         "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > _USED),
+        "lost": _lost(found),
         "no_outage": answer.no_outage,
         "no_reach": answer.no_reach,
         "uncoverable_share": max((o.uncoverable_share for o in found.survives), default=0.0),
     }
+
+
+def _lost(fleet: Fleet) -> str:
+    """What the fleet may lose, in words."""
+    regions = {(region.id,) for region in fleet.scenario.regions}
+    lost = {outage.regions for outage in fleet.survives}
+    if not lost:
+        return ""
+    if lost == regions:
+        return "any one region"
+    sets = [" and ".join(outage.regions) for outage in fleet.survives]
+    return sets[0] if len(sets) == 1 else f"any one of {len(sets)} sets of regions"
 
 
 def skipped(answer: FleetAnswer | str) -> list[str]:

@@ -8,8 +8,11 @@ import numpy as np
 
 from wattlas.model.fleet import Fleet, Reach
 from wattlas.model.table import Column, Kind, Listing, Table, table_of
-from wattlas.studies.fleet_answer import VARIANTS, variants
-from wattlas.studies.fleet_tables import cost_row, utilisation
+from wattlas.studies.brief import period
+from wattlas.studies.fleet_answer import VARIANTS, FleetAnswer, variants
+from wattlas.studies.fleet_brief import fleet_brief
+from wattlas.studies.fleet_tables import cost_row, fleet_meta, utilisation
+from wattlas.studies.meta import described
 from wattlas.studies.words import money, number
 
 WORST = 3
@@ -40,8 +43,8 @@ def costs_table(fleet: Fleet) -> Table:
     )
 
 
-def fleet_mapping(fleet: Fleet) -> dict[str, Any]:
-    """A fleet for JSON."""
+def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
+    """A fleet, and what reach is worth to it where that was asked, for JSON."""
     return {
         "status": str(fleet.status),
         "info": fleet.info,
@@ -51,11 +54,12 @@ def fleet_mapping(fleet: Fleet) -> dict[str, Any]:
         "fleets": costs_table(fleet),
         "regions": fleet_table(fleet),
         "survives": list(fleet.survives),
-        "notes": list(notes(fleet)),
+        "notes": list(notes(fleet, reached)),
+        **({} if reached is None else {"reach": reach_mapping(reached)}),
     }
 
 
-def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
+def fleet_listings(fleet: Fleet, reached: Reach | None = None) -> tuple[Listing, Listing]:
     """The fleets side by side, and the regions, the largest first."""
     table = fleet_table(fleet)
     order = np.argsort(-fleet.optimal.gpu, kind="stable")
@@ -71,7 +75,7 @@ def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
                 Column("carbon_kg", Kind.COUNT, wide=True),
             ),
             costs_table(fleet),
-            notes(fleet),
+            notes(fleet, reached),
         ),
         Listing(
             "Accelerators by region",
@@ -89,9 +93,12 @@ def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
     )
 
 
-def notes(fleet: Fleet) -> tuple[str, ...]:
+def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     """What a reader must know of the numbers, in sentences."""
-    said = [_headline(fleet)]
+    answer = FleetAnswer(fleet, reached)
+    meta = {"fleet": fleet_meta(answer), "window": described(fleet.scenario)["window"]}
+    told = fleet_brief(meta, period(meta))
+    said = [told.sentence, told.assumes]
     if fleet.least_count == fleet.least_count:
         said.append(
             f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
@@ -102,7 +109,7 @@ def notes(fleet: Fleet) -> tuple[str, ...]:
     said += _uncoverable(fleet)
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
-        f"(gap {max(fleet.gap, 0.0):.1g}). It knows every hour in advance, and rents for all of it."
+        f"(gap {max(fleet.gap, 0.0):.1g})."
     )
     return tuple(said)
 
@@ -119,19 +126,6 @@ def _uncoverable(fleet: Fleet) -> list[str]:
         return []
     return [f"Demand that may run nowhere else, however many accelerators stand there: "
             f"{', '.join(told)}."]  # fmt: skip
-
-
-def _headline(fleet: Fleet) -> str:
-    """The fleet beside the one to compare it with, over the scenario's hours."""
-    found = fleet.optimal
-    compared = fleet.given if fleet.given and np.isfinite(fleet.given.cost_usd) else fleet.own_peaks
-    name = "as given" if compared is fleet.given else "with each region sized for its own peak"
-    saved = compared.cost_usd - found.cost_usd
-    return (
-        f"{found.count:,.0f} accelerators serve all demand at {money(found.cost_usd)}; {name} "
-        f"{compared.count:,.0f} cost {money(compared.cost_usd)}: {money(abs(saved))} "
-        f"{'less' if saved >= 0 else 'more'}."
-    )
 
 
 def reach_table(reach: Reach) -> Table:

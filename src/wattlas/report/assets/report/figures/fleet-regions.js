@@ -54,7 +54,7 @@
     const least = 1e-3 * Math.max(1, best.gpu);
     const moved = [[order[0], 1], [order.at(-1), -1]].filter(([id, sign]) => sign * change(id) > least);
     if (moved.length) parts.push(`Against its own peak ${moved.map(([id, sign]) => `${F.name(id)} holds ${F.gpu(Math.abs(change(id)))} ${sign > 0 ? "more" : "fewer"}`).join(", ")}.`);
-    if (outage) parts.push(`To lose any one region it takes ${F.gpu(outage.gpu)}.`);
+    if (outage) parts.push(`To lose ${(W.meta.fleet || {}).lost || "any one region"} it takes ${F.gpu(outage.gpu)}.`);
     return parts.join(" ");
   }
 
