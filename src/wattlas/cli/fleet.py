@@ -161,10 +161,9 @@ def _write(out: Path, found: Fleet, reached: Reach | None, mapping: dict[str, An
     from wattlas.report.table_folder import save_tables
     from wattlas.studies.fleet_answer import FleetAnswer
     from wattlas.studies.fleet_tables import fleet_tables
-    from wattlas.studies.fleets import fleet_table
 
     if _is_file(out):
-        write_table(out, fleet_table(found), mapping)
+        write_table(out, found.named_tables()["regions"], mapping)
     else:
         answer = FleetAnswer(found, reached)
         save_tables(out, fleet_tables(answer, build_instance(found.scenario)))

@@ -24,15 +24,6 @@ HELD_BACK = 0.2
 foresight."""
 NAMED = 3
 """So many regions are named in a sentence."""
-VARIANTS = {
-    "given": "as given",
-    "own_peaks": "each region for its own peak",
-    "alone": "each region for its own demand alone",
-    "optimal": "the fleet of least cost",
-    "outage": "the fleet of least cost, with outages",
-    "whole": "rounded up to whole accelerators",
-}
-"""The fleets that are compared, in the order of the tables, and their names for people."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class FleetAnswer:
     @property
     def variants(self) -> dict[str, FleetCost]:
         """The fleets that are compared."""
-        return {**variants(self.fleet), **self._alone()}
+        return {**self.fleet.variants, **self._alone()}
 
     def _alone(self) -> dict[str, FleetCost]:
         """The fleet of least cost where no demand goes beyond its baseline region."""
@@ -70,18 +61,6 @@ class FleetAnswer:
             for name, cost in self.variants.items()
             if name in found
         }
-
-
-def variants(fleet: Fleet) -> dict[str, FleetCost]:
-    """The fleets that are compared, by the names of `VARIANTS`; those that there are."""
-    named = {
-        "given": fleet.given,
-        "own_peaks": fleet.own_peaks,
-        "optimal": fleet.nominal or fleet.optimal,
-        "outage": fleet.optimal if fleet.survives else None,
-        "whole": fleet.whole,
-    }
-    return {name: cost for name, cost in named.items() if cost is not None}
 
 
 def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> FleetAnswer | str:

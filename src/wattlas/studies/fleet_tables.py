@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from wattlas.model.fleet import Fleet, FleetCost, Reach
-from wattlas.model.scenario import Scenario
+from wattlas.model.fleet import USED, VARIANTS, Fleet, Reach
 from wattlas.model.table import Table, table_of
 from wattlas.placement.problem.instance import Instance
-from wattlas.studies.fleet_answer import HELD_BACK, VARIANTS, FleetAnswer
+from wattlas.studies.fleet_answer import HELD_BACK, FleetAnswer
 from wattlas.studies.fleet_day import fleet_day_table
-
-_USED = 1e-3
-"""Accelerators below which a region has none: what is left is rounding."""
 
 
 def fleets_table(answer: FleetAnswer) -> Table:
@@ -30,26 +24,11 @@ def fleets_table(answer: FleetAnswer) -> Table:
             "variant": name,
             "label": VARIANTS[name],
             "held_back_share": held_back,
-            **cost_row(cost),
+            **cost.row(),
             **_certificate(answer.fleet, name == certified and not held_back),
         }
         for name, held_back, cost in told
     )
-
-
-def cost_row(cost: FleetCost) -> dict[str, float]:
-    """What a fleet comes to: accelerators, money, carbon, energy."""
-    short = cost.cost_usd != cost.cost_usd
-    nan = float("nan")
-    return {
-        "gpu": cost.count,
-        "cost_usd": cost.cost_usd,
-        "rent_usd": cost.rent_usd,
-        "variable_usd": cost.variable_usd,
-        # What goes unserved emits nothing, so that these would flatter a fleet that is short.
-        "carbon_kg": nan if short else cost.carbon_kg,
-        "it_mwh": nan if short else cost.it_mwh,
-    }
 
 
 def _certificate(fleet: Fleet, certified: bool) -> dict[str, float]:
@@ -64,6 +43,7 @@ def fleet_regions_table(answer: FleetAnswer) -> Table:
     """Accelerators of every region in every fleet that is compared, and how they are used."""
     fleet, rows = answer.fleet, []
     for name, cost in answer.variants.items():
+        utilisation = cost.utilisation(float(fleet.scenario.hours.hours.sum()))
         for r, region in enumerate(fleet.scenario.regions):
             rows.append(
                 {
@@ -73,7 +53,7 @@ def fleet_regions_table(answer: FleetAnswer) -> Table:
                     "usable_gpu": cost.gpu[r] * region.utilisation_max,
                     "used_gpu_h": cost.used_gpu_h[r],
                     "on_demand_gpu_h": cost.on_demand_gpu_h[r],
-                    "utilisation": utilisation(fleet.scenario, cost)[r],
+                    "utilisation": utilisation[r],
                     "saved_by_one_usd": _saved_by_one(fleet, name, r),
                 }
             )
@@ -84,14 +64,6 @@ def _saved_by_one(fleet: Fleet, name: str, r: int) -> float:
     """Known of the fleet that is certified."""
     certified = "outage" if fleet.survives else "optimal"
     return float(fleet.saved_by_one_usd[r]) if name == certified else float("nan")
-
-
-def utilisation(scenario: Scenario, cost: FleetCost) -> np.ndarray:
-    """Share of the time of what is held that is used, (R,); nan where nothing is held."""
-    held_h = cost.gpu * float(scenario.hours.hours.sum())
-    out = np.full(len(held_h), np.nan)
-    reserved_h = cost.used_gpu_h - cost.on_demand_gpu_h
-    return np.asarray(np.divide(reserved_h, held_h, out=out, where=cost.gpu > _USED))
 
 
 def fleet_reach_table(reach: Reach) -> Table:
@@ -144,10 +116,10 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
         "bound_usd": found.bound_usd,
         "least_count": found.least_count,
         "seconds": found.info.seconds,
-        "fleets": {name: cost_row(cost) for name, cost in answer.variants.items()},
+        "fleets": {name: cost.row() for name, cost in answer.variants.items()},
         "held_back_share": HELD_BACK,
-        "held_back": {name: cost_row(cost) for name, cost in answer.with_margin.items()},
-        "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > _USED),
+        "held_back": {name: cost.row() for name, cost in answer.with_margin.items()},
+        "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > USED),
         "lost": _lost(found),
         "no_outage": answer.no_outage,
         "no_reach": answer.no_reach,

@@ -7,40 +7,16 @@ from typing import Any
 import numpy as np
 
 from wattlas.model.fleet import Fleet, Reach
-from wattlas.model.table import Column, Kind, Listing, Table, table_of
+from wattlas.model.table import Column, Kind, Listing, Table
 from wattlas.studies.brief import period
-from wattlas.studies.fleet_answer import VARIANTS, FleetAnswer, variants
+from wattlas.studies.fleet_answer import FleetAnswer
 from wattlas.studies.fleet_brief import fleet_brief
-from wattlas.studies.fleet_tables import cost_row, fleet_meta, utilisation
+from wattlas.studies.fleet_tables import fleet_meta
 from wattlas.studies.meta import described
 from wattlas.studies.words import money, number
 
 WORST = 3
 """So many lost sets are told by name: --json has all."""
-
-
-def fleet_table(fleet: Fleet) -> Table:
-    """Accelerators of every region: as given, for its own peak, found; and how they are used."""
-    found = fleet.optimal
-    given = fleet.given.gpu if fleet.given else np.full(len(found.gpu), np.nan)
-    return {
-        "region": [region.id for region in fleet.scenario.regions],
-        "given_gpu": given,
-        "own_peak_gpu": fleet.own_peaks.gpu,
-        "fleet_gpu": found.gpu,
-        "whole_gpu": fleet.whole.gpu,
-        "change_gpu": found.gpu - given,
-        "utilisation": utilisation(fleet.scenario, found),
-        "on_demand_gpu_h": found.on_demand_gpu_h,
-        "saved_by_one_usd": fleet.saved_by_one_usd,
-    }
-
-
-def costs_table(fleet: Fleet) -> Table:
-    """The fleets that are compared: how many accelerators, what they cost and emit."""
-    return table_of(
-        {"fleet": VARIANTS[name], **cost_row(cost)} for name, cost in variants(fleet).items()
-    )
 
 
 def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
@@ -51,8 +27,7 @@ def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
         "gap": fleet.gap,
         "bound_usd": fleet.bound_usd,
         "least_count": fleet.least_count,
-        "fleets": costs_table(fleet),
-        "regions": fleet_table(fleet),
+        **fleet.named_tables(),
         "survives": list(fleet.survives),
         "notes": list(notes(fleet, reached)),
         **({} if reached is None else {"reach": reach_mapping(reached)}),
@@ -61,7 +36,8 @@ def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
 
 def fleet_listings(fleet: Fleet, reached: Reach | None = None) -> tuple[Listing, Listing]:
     """The fleets side by side, and the regions, the largest first."""
-    table = fleet_table(fleet)
+    tables = fleet.named_tables()
+    table = tables["regions"]
     order = np.argsort(-fleet.optimal.gpu, kind="stable")
     ranked = {name: [column[n] for n in order] for name, column in table.items()}
     return (
@@ -74,7 +50,7 @@ def fleet_listings(fleet: Fleet, reached: Reach | None = None) -> tuple[Listing,
                 Column("rent_usd", Kind.COUNT),
                 Column("carbon_kg", Kind.COUNT, wide=True),
             ),
-            costs_table(fleet),
+            tables["fleets"],
             notes(fleet, reached),
         ),
         Listing(
@@ -128,20 +104,6 @@ def _uncoverable(fleet: Fleet) -> list[str]:
             f"{', '.join(told)}."]  # fmt: skip
 
 
-def reach_table(reach: Reach) -> Table:
-    """The fleet at every reach that was looked at."""
-    costs = [fleet.cost for fleet in reach.fleets]
-    return {
-        "reach": [fleet.x for fleet in reach.fleets],
-        "fleet_gpu": [cost.count for cost in costs],
-        "cost_usd": [cost.cost_usd for cost in costs],
-        "rent_usd": [cost.rent_usd for cost in costs],
-        "carbon_kg": [cost.carbon_kg for cost in costs],
-        "it_mwh": [cost.it_mwh for cost in costs],
-        "on_hull": [n in reach.hull for n in range(len(costs))],
-    }
-
-
 def jumps_table(reach: Reach) -> Table:
     """Where the cost of the fleet falls, and what opens there."""
     return {
@@ -170,14 +132,14 @@ def reach_listing(reach: Reach) -> Listing:
     if not reach.complete:
         slopes.append("Between two reaches the cost falls in steps that were not looked for.")
     return Listing(
-        f"Return on reach, {reach.variant}",
+        reach.heading(),
         (
             Column("reach", head=unit, digits=4),
             Column("fleet_gpu", Kind.COUNT, head="GPU"),
             Column("cost_usd", Kind.COUNT),
             Column("carbon_kg", Kind.COUNT),
         ),
-        reach_table(reach),
+        reach.table(),
         tuple(slopes),
     )
 
@@ -203,7 +165,7 @@ def reach_mapping(reach: Reach) -> dict[str, Any]:
     return {
         "variant": reach.variant,
         "complete": reach.complete,
-        "fleets": reach_table(reach),
+        "fleets": reach.table(),
         "hull": [dict(zip(keys, slope, strict=True)) for slope in reach.slopes()],
         "jumps": jumps_table(reach),
     }
