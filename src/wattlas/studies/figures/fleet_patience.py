@@ -24,5 +24,5 @@ figure(
     part=FLEET,
     question="What is waiting worth to the fleet?",
     needs=("fleet_patience",),
-    missing="Fleets for demand that waits take minutes, and a study leaves them out",
+    missing="Fleets for demand that may wait were not computed",
 )

@@ -72,7 +72,7 @@
     const share = W.sum([...guests.values()]) / total;
     const hours = [...W.group(own, (row) => row.time_utc).values()].map((rows) => W.sum(rows.map((row) => row.gpu)));
     const whose = most ? `${W.say(share, "share")} of the accelerator time in ${F.name(region)} serves demand of other regions, the largest part of ${most[0] === NONE ? "no baseline region" : F.name(most[0])}` : `${F.name(region)} serves its own demand alone`;
-    return `On ${day} ${whose}; at most ${F.gpu(Math.max(...hours))}${fleet == null ? "" : ` of ${F.gpu(fleet)}`} accelerators are in use.`;
+    return `On ${day} ${whose}; at most ${F.gpu(Math.max(...hours))} accelerators are in use${fleet == null ? "" : `, and ${F.gpu(fleet)} are held`}.`;
   }
 
   function tip(items, region) {

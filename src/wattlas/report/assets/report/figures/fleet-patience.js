@@ -21,6 +21,6 @@
     };
   }
 
-  const without = () => "A study leaves out fleets for demand that waits, as they take minutes: state may_wait_h of the classes that may wait, and ask wattlas fleet for each.";
+  const without = () => "Every request runs in the hour in which it arrives; fleets for demand that may wait are drawn here from a table fleet_patience (wait_h, gpu, cost_usd, gap, how).";
   W.figure("fleet-patience", { draw, without });
 })(window.Wattlas);
