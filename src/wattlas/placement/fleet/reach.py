@@ -40,6 +40,8 @@ class _Search:
     x: np.ndarray
     exact: float
     tell: Callable[[float], None]
+    wanted: int
+    """How many fleets are to be found at most."""
     group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     known: dict[int, ReachedFleet] = field(default_factory=dict)
     cuts: dict[int, Cuts] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class _Search:
         """The fleet at the n-th breakpoint."""
         if n not in self.known:
             self.known[n] = self._solve(n)
-            self.tell(len(self.known) / max(len(self.x), 1))
+            self.tell(len(self.known) / self.wanted)
         return self.known[n]
 
     def _terms(self, n: int) -> Terms:
@@ -107,15 +109,16 @@ def reach(
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
     x = steps[steps <= most] if (steps <= most).any() else steps[:1]
-    search = _Search(scenario, opens, x, exact, progress)
     last = len(x) - 1
+    ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
+    wanted = sorted(set(ranks.tolist()), reverse=True)
+    search = _Search(scenario, opens, x, exact, progress, len(wanted))
     if samples is None:
         search.at(last)
         search.at(0)
         jumps = tuple(_jump(search, n) for n in sorted(search.jumps(0, last)))
     else:
-        ranks = np.linspace(0, last, max(samples, 2)).round().astype(int)
-        for n in sorted(set(ranks.tolist()), reverse=True):
+        for n in wanted:
             search.at(n)
         jumps = ()
     fleets = tuple(search.known[n] for n in sorted(search.known))
