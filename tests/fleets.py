@@ -367,6 +367,9 @@ FLEETS: dict[str, Fleet] = {
 }
 """Every fleet by its name."""
 NAMES: Sequence[str] = tuple(FLEETS)
+PRICED = ("uneven-reserved", "one-region", "binding-capacity", "unserved", "one-cloud")
+"""Those in which every region has a price of reserved accelerators, so that there is a fleet of
+least cost."""
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import wattlas
-from tests.fleets import StudiedFleet
+from tests.fleets import PRICED, StudiedFleet
 from wattlas.model.table import rows_of
 from wattlas.studies import words
 from wattlas.studies.brief import verdicts
@@ -37,6 +37,7 @@ def test_tables_add_up(fleet: StudiedFleet) -> None:
     there is no table and the reason stands among the limits."""
     told = fleet.study.meta["fleet"]
     fleets = by_variant(fleet.rows("fleets"))
+    assert (told["status"] == "skipped") == (fleet.name not in PRICED)
     if told["status"] == "skipped":
         assert not fleets
         assert f"No fleet was looked for: {told['reason']}." in fleet.study.meta["limits"]

@@ -108,6 +108,8 @@ def reach(
     """
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
+    if not len(steps):
+        steps = np.zeros(1)  # no place is open: all goes unserved at its price, whatever the reach
     x = steps[steps <= most] if (steps <= most).any() else steps[:1]
     last = len(x) - 1
     ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
