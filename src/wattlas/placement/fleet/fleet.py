@@ -19,6 +19,7 @@ from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
+    own_peaks,
     peak_of_sum,
     terms_of,
 )
@@ -60,7 +61,7 @@ def fleet(
         scenario=_with_fleet(scenario, terms, gpu),
         optimal=best,
         bound_usd=found.bound,
-        own_peaks=fleet_cost(terms, hours, terms.own_peaks),
+        own_peaks=fleet_cost(terms, hours, own_peaks(terms)),
         given=_given(scenario, terms, hours),
         whole=fleet_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
         least_count=peak_of_sum(terms) * float(terms.held.min()),

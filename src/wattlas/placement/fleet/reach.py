@@ -19,7 +19,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.size import Sizing, groups_of, refuse_short
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.terms import Terms, own_peaks, terms_of
 from wattlas.placement.frontier.question import Question, breakpoints
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import feasibility
@@ -66,7 +66,7 @@ class _Search:
         narrower = sorted((m for m in self.cuts if m < n), reverse=True)
         sizing = Sizing.of(terms, self.group, [self.cuts[m] for m in wider])
         # A wider fleet costs no more, if it serves; a narrower one does serve.
-        near = [self.usable[m] for m in (*wider[:1], *narrower[:1])] or [terms.own_peaks]
+        near = [self.usable[m] for m in (*wider[:1], *narrower[:1])] or [own_peaks(terms)]
         starts = [np.clip(each, terms.lower, terms.upper) for each in near]
         if not wider:
             starts = [sizing.roughly(starts[0], lambda _: None)]

@@ -13,7 +13,7 @@ from wattlas.placement.fleet.hours import FleetHours, leanest, shortage, with_fl
 from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.outage import Outages
 from wattlas.placement.fleet.search import Least, Together, least
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import Terms, own_peaks
 from wattlas.placement.hour.dispatch import solve_hours
 
 Tick = Callable[[Least], None]
@@ -71,7 +71,7 @@ class Sizing:
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""
         terms = self.terms
-        start = np.clip(terms.own_peaks, terms.lower, terms.upper)
+        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
         if len(self.group) >= SAMPLED:
             start = self.roughly(start, tick)
         return self.exactly([start], (), exact, tick)

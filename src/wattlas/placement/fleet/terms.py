@@ -32,8 +32,8 @@ W_PER_KW = 1000.0
 class Terms:
     """The question of a fleet, shapes (R,): `rent_usd`, of a usable accelerator over the horizon,
     its idle power and carbon price included; `lower`, `upper` and `site`, usable accelerators;
-    `held` how many are held for each that is usable; `own_peaks` the fleet if every region served
-    its own baseline demand alone: the peak of each, at the leanest operating point there.
+    `held` how many are held for each that is usable. `apart` is the instance before alike demands
+    were merged, which may have several baseline regions.
     """
 
     instance: Instance
@@ -43,7 +43,7 @@ class Terms:
     upper: np.ndarray
     site: np.ndarray
     held: np.ndarray
-    own_peaks: np.ndarray
+    apart: Instance
 
 
 def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
@@ -67,8 +67,7 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         energy_kwh=_without_idle(instance, idle),
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)
-    peaks = _own_peaks(instance)  # of the demands, which may be alike and yet of several regions
-    alike = merged(instance, [measure])
+    apart, alike = instance, merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
     held = 1.0 / _of(scenario, "utilisation_max")
@@ -84,7 +83,7 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         np.maximum(most, lower),
         site,
         held,
-        peaks,
+        apart,
     )
 
 
@@ -173,12 +172,15 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
         yield Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region", fix)
 
 
-def _own_peaks(instance: Instance) -> np.ndarray:
-    """Each region's peak of its own baseline demand, at the leanest operating point, (R,)."""
+def own_peaks(terms: Terms) -> np.ndarray:
+    """The fleet if every region served its own baseline demand alone, (R,): the peak of each, at
+    the leanest operating point there.
+    """
+    instance = terms.apart
     at, every = instance.baseline_region, np.arange(instance.sources)
     gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
-    peaks = np.zeros(instance.allowed.shape[1])
+    peaks = np.zeros(len(terms.rent_usd))
     for r in np.unique(at[at >= 0]):
         peaks[r] = load[at == r].sum(axis=0).max(initial=0.0)
     return peaks
