@@ -186,5 +186,5 @@ def test_no_outage_where_bounds_forbid_it() -> None:
     assert answer.no_reach.startswith("with less reach")
     assert set(answer.variants) == {"given", "own_peaks", "optimal", "whole"}
     assert answer.with_margin == {}
-    assert set(told) == {"fleet", "reach"}
+    assert set(told) == {"fleet"}
     assert np.isfinite(answer.variants["optimal"].cost_usd)

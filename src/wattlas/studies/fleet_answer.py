@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wattlas.errors import InfeasibleError, InputError, SolverError
 from wattlas.model.fleet import Fleet, FleetCost, Reach
@@ -16,6 +17,10 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.margin import takes_margin, with_margin
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import Least
+from wattlas.placement.window.blocks import at_once
+
+Tell = Callable[[float], None]
+"""Called with the share that is done, 0..1."""
 
 EXACT = 1e-4
 """Relative gap of a study's fleets: what is told of them has three digits."""
@@ -68,28 +73,33 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
     unpriced = _unpriced(scenario)
     if unpriced:
         return unpriced
+    done = [0.0, 0.0]
+
+    def hear(part: int, share: float) -> None:
+        done[part] = share
+        tell("fleet", sum(done) / len(done))
+
+    # Neither needs the other. Both are one long search, which keeps one core busy.
+    jobs: list[Callable[[], Any]] = [
+        lambda: _fleet(scenario, lambda share: hear(0, share)),
+        lambda: _reach(scenario, lambda share: hear(1, share)),
+    ]
+    tell("fleet", 0.0)
     try:
-        found, no_outage = _fleet(scenario, tell)
+        (found, no_outage), (reached, no_reach) = at_once(lambda job: job(), jobs)
     except InputError as error:
         return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
     except (InfeasibleError, SolverError) as error:
         return str(error).rstrip(".")
-    try:
-        tell("reach", 0.0)
-        reached = reach(scenario, exact=EXACT, progress=lambda share: tell("reach", share))
-    except (InfeasibleError, SolverError):
-        why = "with less reach no fleet within the bounds serves the demand"
-        return FleetAnswer(found, None, no_outage, why)
-    return FleetAnswer(found, reached, no_outage)
+    return FleetAnswer(found, reached, no_outage, no_reach)
 
 
-def _fleet(scenario: Scenario, tell: Callable[[str, float], None]) -> tuple[Fleet, str]:
+def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, str]:
     """The fleet that survives the loss of any one region; where none does, without, and why."""
 
     def hear(best: Least) -> None:
-        tell("fleet", search_share(best, EXACT))
+        tell(search_share(best, EXACT))
 
-    tell("fleet", 0.0)
     any_one = [[region.id] for region in scenario.regions]
     if len(any_one) == 1:
         return fleet(scenario, exact=EXACT, progress=hear), "there is one region only"
@@ -98,6 +108,14 @@ def _fleet(scenario: Scenario, tell: Callable[[str, float], None]) -> tuple[Flee
     except (InfeasibleError, SolverError):
         found = fleet(scenario, exact=EXACT, progress=hear)
         return found, "no fleet within the bounds survives the loss of any one region"
+
+
+def _reach(scenario: Scenario, tell: Tell) -> tuple[Reach | None, str]:
+    """What reach is worth; where narrow ones cannot serve, nothing, and why."""
+    try:
+        return reach(scenario, exact=EXACT, progress=tell), ""
+    except (InfeasibleError, SolverError):
+        return None, "with less reach no fleet within the bounds serves the demand"
 
 
 def _unpriced(scenario: Scenario) -> str:
