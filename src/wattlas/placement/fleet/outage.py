@@ -94,9 +94,10 @@ def _lost(instance: Instance, regions: np.ndarray) -> Lost:
     must = np.isnan(instance.unserved_usd)
     covered = allowed.any(axis=(1, 2))
     lean = leanest(instance) * must
-    rest = replace(instance, allowed=allowed, surplus=surplus).rows_of(
-        np.flatnonzero(covered & must)
-    )
+    # What may run nowhere else needs nothing, and stays: the demand of all sets is one array.
+    rest = replace(instance, allowed=allowed, surplus=surplus)
+    if not must.all():
+        rest = rest.rows_of(np.flatnonzero(covered & must))
     load = leanest(rest) @ rest.demand
     most = max(len(load) // FULLEST, min(24, len(load)))
     return Lost(
