@@ -163,8 +163,8 @@ def test_what_is_said_of_unusual_fleets() -> None:
              "on_demand_usd_per_gpu_h: 2}"],
             "every accelerator is rented by the hour",
         ),
-        (["objective.minimise=carbon"], "a fleet is of least cost"),
-        (["objective.carbon_cap_share=0.9"], "limits a sum over many hours"),
+        (["objective.minimise=carbon"], "of least cost without a cap"),
+        (["objective.carbon_cap_share=0.9"], "of least cost without a cap"),
         (["regions.all.reserved_gpu_max=0.1"], "No fleet within the bounds"),
     ],
 )  # fmt: skip
@@ -186,5 +186,5 @@ def test_no_outage_where_bounds_forbid_it() -> None:
     assert answer.no_reach.startswith("with less reach")
     assert set(answer.variants) == {"given", "own_peaks", "optimal", "whole"}
     assert answer.with_margin == {}
-    assert set(told) == {"fleet"}
+    assert set(told) == {"fleet", "fleet along the reach"}
     assert np.isfinite(answer.variants["optimal"].cost_usd)

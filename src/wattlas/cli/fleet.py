@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 SurviveOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="region: any one region may be lost. zone: any grid zone. Or the regions that are "
-        "lost together, once for each set: --survive oslo,stockholm",
+        help="region: any one region may be lost. zone: any grid zone. cloud: all regions of any "
+        "one provider (aws:…). Or the regions that are lost together, once for each set: "
+        "--survive oslo,stockholm",
         metavar="WHAT",
     ),
 ]
@@ -41,6 +42,9 @@ ReachOption = Annotated[
 ]  # fmt: skip
 MostOption = Annotated[float | None, typer.Option(help="Farthest reach, ms or ×; 300 ms.", min=0.0)]
 JumpsOption = Annotated[bool, typer.Option("--jumps", help="Every jump of the reach. Slow.")]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Check the fleet for optimality from its own prices.")
+]
 ExactOption = Annotated[float, typer.Option(help="Relative gap to end at.", min=1e-9, max=0.1)]
 OutOption = Annotated[
     Path | None,
@@ -58,6 +62,7 @@ def command(
     most: MostOption = None,
     jumps: JumpsOption = False,
     exact: ExactOption = 1e-6,
+    verify: VerifyOption = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,8 +72,11 @@ def command(
     fleet needs. With --survive it still serves when regions are lost; with --reach it says what
     each further millisecond between users and accelerators is worth.
     """
+    from wattlas.placement.fleet.certificate import certify_fleet
     from wattlas.placement.fleet.fleet import fleet
     from wattlas.studies.fleets import (
+        certificate_mapping,
+        certificate_words,
         fleet_listings,
         fleet_mapping,
         jumps_listing,
@@ -90,7 +98,10 @@ def command(
             progress=_told(tell, exact),
         )
         reached = _reach(loaded, reach, most, jumps, tell)
+        proof = certify_fleet(found) if verify else None
     mapping = plain(fleet_mapping(found, reached))
+    if proof is not None:
+        mapping["certificate"] = plain(certificate_mapping(proof))
     if out is not None:
         _write(out, found, reached, mapping)
         say(f"Wrote {out}.")
@@ -101,6 +112,8 @@ def command(
         typer.echo(loaded.notice)
     for listing in fleet_listings(found, reached):
         show(listing)
+    if proof is not None:
+        typer.echo(certificate_words(proof))
     if reached is not None:
         show(reach_listing(reached))
         if reached.complete:
@@ -108,7 +121,10 @@ def command(
 
 
 def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
-    """The sets of regions that words name: `region`, `zone`, or ids with commas between."""
+    """The sets of regions that words name: `region`, `zone`, `cloud`, or ids with commas between.
+
+    The cloud of a region is what stands before the colon of its id, as in `aws:eu-north-1`.
+    """
     sets: list[list[str]] = []
     for word in survive:
         if word == "region":
@@ -116,6 +132,15 @@ def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
         elif word == "zone":
             zones = dict.fromkeys(region.zone for region in scenario.regions)
             sets += [[r.id for r in scenario.regions if r.zone == zone] for zone in zones]
+        elif word == "cloud":
+            ids = [region.id for region in scenario.regions]
+            clouds = dict.fromkeys(name.partition(":")[0] for name in ids if ":" in name)
+            if not clouds:
+                raise UsageError(
+                    "--survive cloud needs regions whose ids name their provider, as "
+                    "aws:eu-north-1 does. Give the regions that are lost together instead."
+                )
+            sets += [[name for name in ids if name.startswith(f"{cloud}:")] for cloud in clouds]
         else:
             sets.append([name.strip() for name in word.split(",")])
     return sets

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from wattlas.model.plan import SolveInfo, Status
+from wattlas.model.plan import LimitReport, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables, Tabular, listing_html, listing_of
 from wattlas.model.table import Table, table_of
@@ -76,10 +77,35 @@ class FleetCost:
 
 
 @dataclass(frozen=True)
+class NeedPrice:
+    """What the rent of a fleet pays for one more GPU-h/h that an hour of an outage needs, USD;
+    without lost regions, an hour in which none is. `price` (R,) is how much of the need an
+    accelerator of each region covers.
+    """
+
+    lost: tuple[str, ...]
+    price: np.ndarray
+    usd: float
+
+
+@dataclass(frozen=True)
+class FleetPrices:
+    """The prices that prove a fleet: `duals` of every constraint of an hour, (J, T), hours not
+    counted; `needs` of hours that must be served; and the price of carbon beside the scenario's own
+    that a cap comes to, USD/t."""
+
+    duals: Mapping[str, np.ndarray]
+    needs: tuple[NeedPrice, ...]
+    usd_per_t: float
+
+
+@dataclass(frozen=True)
 class Outage:
     """A set of regions that a fleet may lose, and what then may run nowhere else by law."""
 
     regions: tuple[str, ...]
+    on_demand_gpu: float
+    """What each other region can have on demand meanwhile."""
     uncoverable_gpu_h: float
     """GPU-h of the hours of the scenario, at the leanest operating points."""
     uncoverable_share: float
@@ -97,6 +123,8 @@ class Fleet(Tables):
     status: Status
     scenario: Scenario
     """With the fleet as what is reserved."""
+    asked: Scenario
+    """As it was given."""
     optimal: FleetCost
     bound_usd: float
     """No fleet within the bounds costs less."""
@@ -109,13 +137,21 @@ class Fleet(Tables):
     least_count: float
     """No fleet that serves everything from reserved accelerators has fewer: the peak of the sum.
     nan where that is no bound."""
+    least_rent_usd: float
+    """No fleet that serves everything from reserved accelerators pays less rent: the largest over
+    hours of the least rent of what serves it. nan where that is no bound."""
     saved_by_one_usd: np.ndarray
     """What one accelerator more in a region would save over the horizon, its own rent not counted;
     (R,). Its rent where the region has some, unless a bound holds it."""
     info: SolveInfo
+    prices: FleetPrices
+    """What `certify_fleet` proves the fleet from."""
     survives: tuple[Outage, ...] = ()
     nominal: FleetCost | None = None
     """The fleet of least cost that survives nothing, where this one does."""
+    limit: LimitReport | None = None
+    """The objective's cap, if it has one: what is used of it, what is held included, and its price:
+    USD/t of a cap on carbon, t/USD of one on cost."""
 
     @property
     def gap(self) -> float:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from wattlas.errors import InfeasibleError, InputError, SolverError
 from wattlas.model.fleet import Fleet, FleetCost, Reach
+from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.margin import takes_margin, with_margin
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import Least
-from wattlas.placement.window.blocks import at_once
 
 Tell = Callable[[float], None]
 """Called with the share that is done, 0..1."""
@@ -70,23 +69,14 @@ class FleetAnswer:
 
 def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> FleetAnswer | str:
     """The fleet of a scenario for a study, or why it has none, in a clause."""
-    unpriced = _unpriced(scenario)
-    if unpriced:
-        return unpriced
-    done = [0.0, 0.0]
-
-    def hear(part: int, share: float) -> None:
-        done[part] = share
-        tell("fleet", sum(done) / len(done))
-
-    # Neither needs the other. Both are one long search, which keeps one core busy.
-    jobs: list[Callable[[], Any]] = [
-        lambda: _fleet(scenario, lambda share: hear(0, share)),
-        lambda: _reach(scenario, lambda share: hear(1, share)),
-    ]
-    tell("fleet", 0.0)
+    reason = _unpriced(scenario) or _otherwise(scenario)
+    if reason:
+        return reason
     try:
-        (found, no_outage), (reached, no_reach) = at_once(lambda job: job(), jobs)
+        tell("fleet", 0.0)
+        found, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
+        tell("fleet along the reach", 0.0)
+        reached, no_reach = _reach(scenario, lambda share: tell("fleet along the reach", share))
     except InputError as error:
         return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
     except (InfeasibleError, SolverError) as error:
@@ -133,6 +123,20 @@ def _unpriced(scenario: Scenario) -> str:
         return f"{head}no region has a reserved_usd_per_gpu_year"
     others = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
     return f"{', '.join(ids[:NAMED])}{others} have no reserved_usd_per_gpu_year"
+
+
+def _otherwise(scenario: Scenario) -> str:
+    """An objective under which money does not say which fleet is the better one."""
+    objective = scenario.objective
+    caps = (
+        objective.carbon_cap_t,
+        objective.carbon_cap_share,
+        objective.cost_cap_usd,
+        objective.cost_cap_share,
+    )
+    if objective.minimise is Minimise.CARBON or any(cap is not None for cap in caps):
+        return "a study tells the fleet of least cost without a cap; ask wattlas fleet for this one"
+    return ""
 
 
 def search_share(best: Least, exact: float) -> float:

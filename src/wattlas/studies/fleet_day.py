@@ -10,7 +10,7 @@ from wattlas.model.fleet import Fleet
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.api import plan
-from wattlas.placement.fleet.hours import leanest
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.instance import Instance
 

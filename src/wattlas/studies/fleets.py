@@ -8,6 +8,7 @@ import numpy as np
 
 from wattlas.model.fleet import Fleet, Reach
 from wattlas.model.table import Column, Kind, Listing, Table
+from wattlas.placement.fleet.certificate import FleetCertificate
 from wattlas.studies.brief import period
 from wattlas.studies.fleet_answer import FleetAnswer
 from wattlas.studies.fleet_brief import fleet_brief
@@ -27,6 +28,8 @@ def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
         "gap": fleet.gap,
         "bound_usd": fleet.bound_usd,
         "least_count": fleet.least_count,
+        "least_rent_usd": fleet.least_rent_usd,
+        "limit": fleet.limit,
         **fleet.named_tables(),
         "survives": list(fleet.survives),
         "notes": list(notes(fleet, reached)),
@@ -80,6 +83,9 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
             f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
             "the largest hour of all demand together."
         )
+    if fleet.least_rent_usd == fleet.least_rent_usd:
+        said.append(f"None pays less rent than {money(fleet.least_rent_usd)}.")
+    said += _limit(fleet)
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
     said += _uncoverable(fleet)
@@ -88,6 +94,34 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
         f"(gap {max(fleet.gap, 0.0):.1g})."
     )
     return tuple(said)
+
+
+def _limit(fleet: Fleet) -> list[str]:
+    """The objective's cap, and what it is worth."""
+    limit = fleet.limit
+    if limit is None:
+        return []
+    used = f"The {limit.id} is capped at {number(limit.limit)} {limit.unit}"
+    if not limit.price:
+        return [f"{used}, and {number(limit.used)} {limit.unit} need no cap."]
+    other = "USD" if limit.unit == "t" else "t"
+    worth = f"one {limit.unit} more would save {number(limit.price)} {other}"
+    return [f"{used}, accelerators that are held included: {worth}."]
+
+
+def certificate_mapping(proof: FleetCertificate) -> dict[str, Any]:
+    """A check of a fleet for JSON."""
+    names = ("objective", "bound", "gap", "residuals")
+    return {name: getattr(proof, name) for name in names}
+
+
+def certificate_words(proof: FleetCertificate) -> str:
+    """A check of a fleet, in a sentence."""
+    worst = max(proof.residuals, key=lambda name: proof.residuals[name])
+    return (
+        f"Checked from its prices: it costs {money(proof.objective)}, no fleet is below "
+        f"{money(proof.bound)}, gap {proof.gap:.1e}; worst residual {proof.worst:.1e} ({worst})."
+    )
 
 
 def _uncoverable(fleet: Fleet) -> list[str]:

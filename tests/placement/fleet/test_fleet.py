@@ -96,7 +96,11 @@ def test_bounds_of_a_sceptic() -> None:
     assert found.whole.cost_usd >= found.optimal.cost_usd * (1 - 1e-6)
     assert (found.whole.gpu >= found.optimal.gpu - 1e-5).all()
     assert found.bound_usd <= found.optimal.cost_usd
-    assert math.isnan(fleet(asked(2, **ON_DEMAND)).least_count)
+    assert 0 < found.least_rent_usd <= found.optimal.rent_usd * (1 + 1e-7)
+    bought = fleet(asked(2, **ON_DEMAND))
+    assert math.isnan(bought.least_count)
+    assert math.isnan(bought.least_rent_usd)
+    assert math.isnan(fleet(s).least_rent_usd)
 
 
 def test_the_given_fleet_is_told_where_it_is_one_number() -> None:
@@ -165,7 +169,9 @@ def test_questions_that_no_fleet_answers() -> None:
     with pytest.raises(InputError) as refused:
         fleet(replace(s, objective=capped))
     places = [problem.where for problem in refused.value.problems]
-    assert places == ["objective", "objective.minimise", "regions.*.reserved_usd_per_gpu_year"]
+    assert places == [
+        "objective.cost_cap_share", "objective.minimise", "regions.*.reserved_usd_per_gpu_year",
+    ]  # fmt: skip
     with pytest.raises(InputError, match="frictions"):
         fleet(replace(asked(0), frictions=Frictions(move_state=True)))
     with pytest.raises(InputError, match="atlantis"):
