@@ -134,7 +134,7 @@ def large_terms(options: RunOptions, hours: int = L_HOURS) -> Terms:
     regions = len(arrays["cap"])
     each, none, free = np.ones(regions), np.zeros(regions), np.full(regions, np.inf)
     most = (instance.most_gpu_h.T @ instance.demand).max(axis=1)
-    return Terms(instance, measure, L_RENT_USD * hours * each, none, most, free, each, none)
+    return Terms(instance, measure, L_RENT_USD * hours * each, none, most, free, each, none, most)
 
 
 def _with_on_demand(world: Scenario) -> Scenario:

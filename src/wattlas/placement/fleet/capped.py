@@ -1,225 +1,281 @@
-"""A fleet under a cap on carbon or on cost, and the fleet of least carbon.
+"""Hours of a fleet in which a share of the requests of a contract may be degraded.
 
-A cap over all hours is one more row of one linear program. At a price γ of carbon it is a fleet as
-any other, the oracle's own, and by weak duality
+In each billing window w at most `cap_w` requests are degraded. With a multiplier λ on them the
+hours of the window fall apart again, and two kinds of planes say what a fleet K needs of them:
 
-    least cost within C tonnes  ≥  (least of cost + γ·carbon) − γ·C          for every γ ≥ 0
+    cost      θ_g + λ·s_g ≥ Σ_{t in g} V_t(K'; λ) + μ·(K − K')    V_t(K; λ) = min cost + λ·degraded
+    degraded        s_g   ≥ Σ_{t in g} D_t(K')    + ν·(K − K')    D_t(K) = the fewest degraded
 
-Fleets at two prices, one above the cap and one below, are mixed so that the cap is met: the mean of
-the accelerators and of what runs where is as possible as either is. The chord between the two is
-the next price. Cost and bound meet where no fleet lies below the chord.
+with θ_g what a group of hours costs and s_g what is degraded in it; Σ_{g in w} s_g ≤ cap_w is a row
+of the master, and its dual is what one more degraded request saves. At a fleet the cost of a window
+is a mix of the placements at several λ, hour by hour, that keeps the cap: an upper bound, as every
+λ gives a lower one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError
-from wattlas.model.fleet import FleetCost, FleetPrices
-from wattlas.model.objective import Minimise, Objective
-from wattlas.model.plan import LimitReport
-from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.cost import at_own_price, fleet_cost
-from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.search import Least
-from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.terms import terms_of
-from wattlas.placement.problem.limit import within
-from wattlas.units import KG_PER_T
+from wattlas.errors import InputError, Problem
+from wattlas.placement.constraints.degraded_share import CapOnSources, caps_on_sources
+from wattlas.placement.fleet.capped_window import CappedWindow, WindowAt
+from wattlas.placement.fleet.hours import FleetHours, Sized
+from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.needs import leanest
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import windows
+from wattlas.placement.problem.unit_values import zero
 
-FIRST_USD_PER_T, HIGHER, HIGHEST_USD_PER_T = 50.0, 8.0, 1e7
-"""The first price that is tried, by what it grows while a cap is not met, and the price at which
-carbon is all that counts."""
-MOST_PRICES = 60
-"""Prices until the search gives up, with the gap that it has. About ten are usual."""
-
-
-@dataclass(frozen=True)
-class Priced:
-    """The fleet at a price of carbon beside the scenario's own: `cost` at the scenario's."""
-
-    usd_per_t: float
-    sizing: Sizing
-    found: Least
-    cost: FleetCost
-
-    @property
-    def carbon_t(self) -> float:
-        """What it emits."""
-        return self.cost.carbon_kg / KG_PER_T
+INNER = 0.2
+"""The part of the gap that the windows may leave open together."""
+MORE, MOST_MORE = 1.02, 1.0
+"""A fleet that cannot keep a cap is tried again this much beyond where its slope says that it can;
+what is degraded is convex, so that the slope alone falls short. And by which part at most."""
+WORST = 48
+"""So many of the hours that are most short become cuts in a round; the others follow."""
+BANDS = 16
+"""Bands of load of a UTC hour of the day over all hours; a window has its part of them."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A fleet: `usable` accelerators (R,), its `cost`, the hours in `sizing` at the price of carbon
-    that is in `prices`, what the bound proves of one more accelerator, `reduced` (R,), and the
-    `bound` below which no fleet costs that emits no more.
-    """
+@dataclass
+class CappedHours:
+    """All windows of an instance, as a separator over y = (K, degraded by group)."""
 
-    sizing: Sizing
-    usable: np.ndarray
-    cost: FleetCost
-    bound: float
-    reduced: np.ndarray
-    prices: FleetPrices
-    rounds: int
-    limit: LimitReport | None = None
+    terms: Terms
+    windows: Sequence[CappedWindow]
+    floor: np.ndarray
+    """What the hours of each group cost at least at any fleet, (G,)."""
+    asked_floor: np.ndarray
+    """The same where every hour stands for itself."""
+    exact: float
+    best_usd: float = np.inf
+    whole: tuple[CappedHours, CutMaster] | None = None
+    """Where the hours are a sample: all of them, and their master, which learns what is true of
+    the sampled hours alone. Their groups have the same numbers."""
 
-    def at_own_price(self, usable: np.ndarray) -> FleetCost:
-        """What a fleet (R,) costs at the scenario's own price of carbon, its hours at that here."""
-        terms = self.sizing.terms
-        priced = fleet_cost(terms, self.sizing.hours, usable)
-        return at_own_price(terms, priced, usable, self.prices.usd_per_t)
+    @cached_property
+    def unit(self) -> float:
+        """Degraded requests in one unit of the master: its variables are of one size."""
+        most = max((float(window.counted.sum()) for window in self.windows), default=0.0)
+        return max(most, 1e-300) / max(float(self.terms.upper.max(initial=0.0)), 1e-9)
 
-    @property
-    def gap(self) -> float:
-        """(cost − bound) / |cost|."""
-        return (self.cost.cost_usd - self.bound) / max(abs(self.cost.cost_usd), 1e-300)
+    def master(self) -> CutMaster:
+        """The master of fleets and of what is degraded in each group; it knows the caps."""
+        terms, groups = self.terms, len(self.floor)
+        most, inside = np.zeros(groups), np.zeros((len(self.windows), groups))
+        for w, window in enumerate(self.windows):
+            inside[w, np.unique(window.groups)] = 1.0
+            most += np.bincount(window.groups, window.counted, groups)
+        cap = np.array([window.cap for window in self.windows])
+        master = CutMaster(
+            np.concatenate([terms.rent_usd, np.zeros(groups)]),
+            np.concatenate([terms.lower, np.zeros(groups)]),
+            np.concatenate([terms.upper, most / self.unit]),
+            self.floor,
+        )
+        slope = np.concatenate([np.zeros((len(cap), len(terms.lower))), inside], axis=1)
+        master.forbid(-cap / self.unit, slope, np.zeros(slope.shape[1]))
+        return master
 
+    def prices(self, master: CutMaster) -> np.ndarray:
+        """What one more degraded request in each window saves by the last bound, USD, (W,)."""
+        return master.weight[: len(self.windows)] / self.unit
 
-def has_cap(objective: Objective) -> bool:
-    """Whether a fleet is found by prices of carbon."""
-    given = objective.carbon_cap_t is not None or objective.cost_cap_usd is not None
-    return given or objective.minimise is Minimise.CARBON
+    def ask(self, gpu: np.ndarray, master: CutMaster) -> tuple[float, np.ndarray]:
+        """The least cost of a fleet (R,) within the caps, and the fleet.
 
+        Where it cannot keep them: inf, and a larger one that nearly can. Where it is worse than the
+        best so far: a bound that shows it. The master learns.
+        """
+        placed = [WindowAt(window, gpu) for window in self.windows]
+        larger = max(self._begin(each, master) for each in placed)
+        if larger > 0:
+            return float(np.inf), np.clip(gpu * (1.0 + larger), self.terms.lower, self.terms.upper)
+        for each in placed:
+            sized = each.ask(each.window.price)
+            self._teach_cost(master, each, sized, each.window.price)
+        rent = float(self.terms.rent_usd @ gpu)
+        lower = sum(each.lower for each in placed)
+        if rent + lower >= self.best_usd:
+            return rent + lower, gpu
+        self.settle(placed, rent)
+        for each in placed:
+            if each.priced is not None and each.priced is not each.placements[1]:
+                self._teach_cost(master, each, each.priced, each.best)
+        self.best_usd = min(self.best_usd, rent + sum(each.upper for each in placed))
+        return rent + sum(each.upper for each in placed), gpu
 
-class Front:
-    """Fleets by price of carbon, each hot from the one before."""
+    def settle(self, placed: Sequence[WindowAt], rent: float) -> None:
+        """Windows at a fleet to within their part of the gap."""
+        lower = sum(each.lower for each in placed)
+        for each in placed:
+            each.refine(INNER * self.exact * abs(rent + lower) / len(placed))
 
-    def __init__(
-        self, scenario: Scenario, survive: Sequence[Needs], exact: float,
-        tick: Callable[[Least], None],
+    def _begin(self, placed: WindowAt, master: CutMaster) -> float:
+        """Ask a window for its fewest degraded; by which part the fleet should be larger, 0 where
+        the cap can be kept."""
+        window = placed.window
+        fewest = placed.ask_fewest()
+        one = np.ones(len(window.steps))
+        total, slope = _by_group(window, fewest, one, len(self.floor))
+        self._forbid_fewer(master, placed, total, slope)
+        if self.whole is not None:
+            alone = _by_group(window, fewest, 1.0 / window.weight, len(self.floor))
+            self.whole[0]._forbid_fewer(self.whole[1], placed, *alone)
+        over = float(total.sum()) - window.allowed
+        larger = _step(over, -float(slope.sum(axis=0) @ placed.gpu))
+        return max(larger, self._forbid_short(master, placed, fewest))
+
+    def _forbid_fewer(
+        self, master: CutMaster, placed: WindowAt, total: np.ndarray, slope: np.ndarray
+    ) -> None:
+        """In each group of a window at least so many (G,) are degraded, with their slope (G, R)."""
+        own = np.unique(placed.window.groups)
+        wide = np.concatenate([slope[own] / self.unit, self._shared(own, -1.0)], axis=1)
+        master.forbid(total[own] / self.unit, wide, self._at(placed.gpu))
+
+    def _shared(self, own: np.ndarray, value: float) -> np.ndarray:
+        """The part of the slopes of some groups that is in what is degraded in each."""
+        slope = np.zeros((len(own), len(self.floor)))
+        slope[np.arange(len(own)), own] = value
+        return slope
+
+    def _forbid_short(self, master: CutMaster, placed: WindowAt, sized: Sized) -> float:
+        """Where an hour is short of accelerators even with all degraded, by which part the fleet
+        should be larger; the master learns."""
+        worst = np.argsort(-sized.short)[:WORST]
+        worst = worst[sized.short[worst] > 0]
+        slope = sized.short_slope[:, worst].T
+        wide = np.concatenate([slope, np.zeros((len(worst), len(self.floor)))], axis=1)
+        master.forbid(sized.short[worst], wide, self._at(placed.gpu))
+        if self.whole is not None:
+            self.whole[1].forbid(sized.short[worst], wide, self._at(placed.gpu))
+        steps = [
+            _step(float(sized.short[t]), -float(sized.short_slope[:, t] @ placed.gpu))
+            for t in worst
+        ]
+        return max(steps, default=0.0)
+
+    def _teach_cost(self, master: CutMaster, placed: WindowAt, sized: Sized, price: float) -> None:
+        window, groups = placed.window, len(self.floor)
+        own = np.unique(window.groups)
+        total, slope = _by_group(window, sized, np.ones(len(window.steps)), groups)
+        self._learn(master, placed, own, total, slope, price)
+        if self.whole is not None:
+            hours, whole = self.whole
+            # Of the hours that are not asked, what they cost without any limit is known.
+            total, slope = _by_group(window, sized, 1.0 / window.weight, groups)
+            total += hours.floor - self.asked_floor
+            hours._learn(whole, placed, own, total, slope, price)
+
+    def _learn(
+        self, master: CutMaster, placed: WindowAt, own: np.ndarray, total: np.ndarray,
+        slope: np.ndarray, price: float,
     ) -> None:  # fmt: skip
-        self.scenario, self.survive, self.exact, self.tick = scenario, survive, exact, tick
-        self.sizing: Sizing | None = None
-        self.start: np.ndarray | None = None
-        self.rounds = 0
+        wide = np.concatenate([slope[own], self._shared(own, -price * self.unit)], axis=1)
+        master.learn(own, total[own], wide, self._at(placed.gpu))
 
-    def at(self, usd_per_t: float) -> Priced:
-        """The fleet at a price of carbon beyond the scenario's own, USD/t."""
-        own = self.scenario.objective.carbon_price_usd_per_t
-        plain = Objective(carbon_price_usd_per_t=own + usd_per_t)
-        terms = terms_of(replace(self.scenario, objective=plain))
-        sizing = Sizing.of(terms, None if self.sizing is None else self.sizing.group)
-        if self.sizing is not None:
-            sizing.needs = self.sizing.needs  # Carbon prices do not change what the hours need.
-        # Two bounds are compared: each has half of the gap.
-        exact = self.exact / 4.0
-        if self.start is None:
-            self.start = sizing.nominal(exact, self.tick).y
-        start = np.clip(self.start, terms.lower, terms.upper)
-        found = sizing.exactly([start], self.survive, exact, self.tick)
-        self.sizing, self.start = sizing, found.y
-        self.rounds += found.rounds
-        priced = fleet_cost(terms, sizing.hours, found.y)
-        cost = at_own_price(terms, priced, found.y, usd_per_t)
-        return Priced(usd_per_t, sizing, found, cost)
+    def _at(self, gpu: np.ndarray) -> np.ndarray:
+        """The master's variables at a fleet where nothing is degraded."""
+        return np.concatenate([gpu, np.zeros(len(self.floor))])
 
 
-def capped(
-    scenario: Scenario, survive: Sequence[Needs], exact: float, tick: Callable[[Least], None]
-) -> Answer:
-    """The fleet of least cost or carbon under the objective's cap, if it has one.
+def _step(over: float, falls: float) -> float:
+    """By which part a fleet should be larger so that what is `over` is gone, where it falls by
+    `falls` as the fleet doubles; 0 where nothing is over."""
+    if over <= 0:
+        return 0.0
+    return MORE * over / falls if falls > over / MOST_MORE else MOST_MORE
 
-    Raises InfeasibleError with the least attainable where the cap cannot be met.
+
+def _by_group(
+    window: CappedWindow, sized: Sized, weight: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(value (G,), slope in K (G, R)) of a window's hours by group, each times its weight."""
+    value = np.bincount(window.groups, weight * sized.value, groups)
+    slope = [np.bincount(window.groups, weight * row, groups) for row in sized.slope]
+    return value, np.array(slope).T
+
+
+def capped_hours(
+    terms: Terms, free: np.ndarray, exact: float, weight: np.ndarray | None = None
+) -> CappedHours:
+    """The windows of the share cap that the terms' scenario has; `free` (T,) is every hour's
+    optimum without any limit. `weight` (T,) says for how many hours each stands, 0 for those that
+    are left out; every hour for itself unless given.
+
+    Raises InputError where it has none, or several.
     """
-    objective = scenario.objective
-    front = Front(scenario, survive, exact, tick)
-    least_carbon = objective.minimise is Minimise.CARBON
-    cap = objective.cost_cap_usd if least_carbon else objective.carbon_cap_t
-    cheap = front.at(0.0)
-    if least_carbon:
-        if cap is not None and not within(cheap.cost.cost_usd, cap):
-            raise InfeasibleError(_short("cost", cap, cheap.cost.cost_usd, "USD"))
-        clean = front.at(HIGHEST_USD_PER_T)
-        if cap is None or within(clean.cost.cost_usd, cap):
-            return _mixed(scenario, front, clean, clean, clean, 1.0, cap)
-        return _on_chord(scenario, front, cheap, clean, cap, lambda p: p.cost.cost_usd)
-    assert cap is not None
-    if within(cheap.carbon_t, cap):
-        return _mixed(scenario, front, cheap, cheap, cheap, 1.0, cap)
-    price, clean = FIRST_USD_PER_T, front.at(FIRST_USD_PER_T)
-    while not within(clean.carbon_t, cap) and price < HIGHEST_USD_PER_T:
-        price, cheap = min(price * HIGHER, HIGHEST_USD_PER_T), clean
-        clean = front.at(price)
-    if not within(clean.carbon_t, cap):
-        raise InfeasibleError(_short("carbon", cap, clean.carbon_t, "t"))
-    return _on_chord(scenario, front, cheap, clean, cap, lambda p: p.carbon_t)
+    instance = terms.instance
+    caps = caps_on_sources(instance, hourly=False)
+    if len(caps) != 1:
+        what = f"holds {len(caps)} contracts whose cap is over a window, wanted one"
+        fix = "Offer one contract to one class at a time."
+        raise InputError([Problem("tiers", what, fix)])
+    cap = caps[0]
+    per_point = np.broadcast_to(cap.degraded[:, None, :], instance.allowed.shape)
+    degraded = replace(zero(instance), unit="requests", per_request=per_point.astype(float))
+    weight = np.ones(len(free)) if weight is None else weight
+    counted = cap.demand(instance) * instance.hours * weight
+    groups, parts = 0, []
+    for window in windows(instance.scenario.hours, cap.cap.window):
+        on = weight[window] > 0
+        group = groups + _groups(instance, window)
+        groups = int(group.max()) + 1
+        steps, group = window[on], group[on]
+        if not len(steps):
+            continue
+        stands_for = instance.scenario.hours.weight[steps] * weight[steps]
+        some = instance.at(steps, instance.scenario.at_hours(steps, stands_for))
+        cost = replace(terms.measure, per_kwh=terms.measure.per_kwh[:, steps])
+        fewest = replace(degraded, per_kwh=degraded.per_kwh[:, steps])
+        asked = (np.arange(len(steps)), np.zeros(len(steps), np.int64), np.ones(len(steps)))
+        parts.append(
+            CappedWindow(
+                steps,
+                cap.cap.share_max * float(counted[steps].sum()),
+                group,
+                counted[steps],
+                weight[steps],
+                cost,
+                fewest,
+                FleetHours(some, cost, terms.site, *asked),
+                FleetHours(some, fewest, terms.site, *asked, dearest=_displaced(instance, cap)),
+            )
+        )
+    floor, alone = np.zeros((2, groups))
+    for part in parts:
+        floor += np.bincount(part.groups, (weight * free)[part.steps], groups)
+        alone += np.bincount(part.groups, free[part.steps], groups)
+    return CappedHours(terms, parts, floor, alone, exact)
 
 
-def _on_chord(
-    scenario: Scenario, front: Front, cheap: Priced, clean: Priced, cap: float,
-    measured: Callable[[Priced], float],
-) -> Answer:  # fmt: skip
-    """The mix of a cheap fleet and a clean one that meets a cap, until none lies below."""
-    best: Answer | None = None
-    for _ in range(MOST_PRICES):
-        fall = cheap.carbon_t - clean.carbon_t
-        price = (clean.cost.cost_usd - cheap.cost.cost_usd) / fall if fall > 0 else 0.0
-        between = front.at(float(np.clip(price, cheap.usd_per_t, clean.usd_per_t)))
-        ends = measured(cheap), measured(clean)
-        share = (cap - ends[0]) / (ends[1] - ends[0]) if ends[0] != ends[1] else 1.0
-        mixed = _mixed(scenario, front, cheap, clean, between, share, cap)
-        best = mixed if best is None or mixed.gap < best.gap else best
-        if best.gap <= front.exact:
-            break
-        # What is at most the cap takes the place of the end on its own side.
-        if (measured(between) - cap) * (ends[0] - cap) > 0:
-            cheap = between
-        else:
-            clean = between
-    assert best is not None
-    return best
+def _displaced(instance: Instance, cap: CapOnSources) -> np.ndarray:
+    """How many requests must be degraded to free what a request of each source takes, (S,)."""
+    own = cap.counted[:, None] & instance.allowed.any(axis=1)
+    full = np.where(own & ~cap.degraded, instance.gpu_h, np.inf).min(axis=1)
+    less = np.where(own & cap.degraded, instance.gpu_h, np.inf).min(axis=1)
+    both = np.isfinite(full) & np.isfinite(less)
+    freed = full[both] - less[both]
+    freed = freed[freed > 0]
+    most = instance.most_gpu_h.max(axis=1, initial=0.0)
+    least = float(freed.min()) if len(freed) else max(float(most.max()), 1e-300)
+    return np.asarray(1.0 + most / least)
 
 
-def _mixed(
-    scenario: Scenario, front: Front, cheap: Priced, clean: Priced, at: Priced, share: float,
-    cap: float | None,
-) -> Answer:  # fmt: skip
-    """1 − share of a cheap fleet and share of a clean one, with the bound at a price of carbon."""
-
-    def mean(name: str) -> np.ndarray:
-        a, b = (np.asarray(getattr(priced.cost, name)) for priced in (cheap, clean))
-        return np.asarray((1.0 - share) * a + share * b)
-
-    money = ("rent_usd", "variable_usd", "carbon_kg", "it_mwh")
-    cost = FleetCost(
-        gpu=mean("gpu"),
-        used_gpu_h=mean("used_gpu_h"),
-        on_demand_gpu_h=mean("on_demand_gpu_h"),
-        **{name: float(mean(name)) for name in money},
-    )
-    usable = (1.0 - share) * cheap.found.y + share * clean.found.y
-    bound = at.found.bound - at.usd_per_t * cost.carbon_kg / KG_PER_T
-    limit = None if cap is None else _report(scenario, cost, cap, at.usd_per_t)
-    prices = at.sizing.prices(at.found, at.usd_per_t)
-    return Answer(at.sizing, usable, cost, bound, at.found.reduced, prices, front.rounds, limit)
-
-
-def _report(scenario: Scenario, cost: FleetCost, cap: float, usd_per_t: float) -> LimitReport:
-    """The cap, what is used of it, and what one more unit would save."""
-    utc = scenario.hours.utc
-    carbon = scenario.objective.minimise is Minimise.COST
-    used = cost.carbon_kg / KG_PER_T if carbon else cost.cost_usd
-    binds = usd_per_t > 0 and within(cap, used)
-    price = usd_per_t if carbon else 1.0 / max(usd_per_t, 1e-300)
-    return LimitReport(
-        id="carbon" if carbon else "cost",
-        start_utc=utc[0],
-        end_utc=utc[-1],
-        unit="t" if carbon else "USD",
-        limit=cap,
-        used=used,
-        price=price if binds else 0.0,
-    )
-
-
-def _short(what: str, cap: float, least: float, unit: str) -> str:
-    return (
-        f"The {what} of the fleet is capped at {cap:,.6g} {unit}, but the least attainable is "
-        f"{least:,.6g} {unit}, accelerators that are held included. Raise the cap, relax latency "
-        "budgets or residency, or raise reserved_gpu_max or capacity_max where it is lower."
-    )
+def _groups(instance: Instance, steps: np.ndarray) -> np.ndarray:
+    """Which hours of a window have their cuts together, from 0: by UTC hour and by load."""
+    load = (leanest(instance) @ instance.demand)[steps]
+    stamps = instance.scenario.hours.utc[steps].astype("datetime64[h]").astype(np.int64)
+    bands = -(-BANDS * len(steps) // instance.demand.shape[1])
+    group = np.zeros(len(steps), dtype=np.int64)
+    for n, hour in enumerate(np.unique(stamps % 24)):
+        at = np.flatnonzero(stamps % 24 == hour)
+        rank = np.argsort(np.argsort(load[at], kind="stable"), kind="stable")
+        group[at] = n * bands + rank * bands // len(at)
+    return np.unique(group, return_inverse=True)[1]

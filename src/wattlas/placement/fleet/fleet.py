@@ -12,7 +12,7 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.capped import Answer, capped, has_cap
+from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs, leanest
@@ -21,7 +21,6 @@ from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
-    own_peaks,
     peak_of_sum,
     peak_rent,
     terms_of,
@@ -68,7 +67,7 @@ def fleet(
         asked=scenario,
         optimal=answer.cost,
         bound_usd=answer.bound,
-        own_peaks=fleet_cost(terms, sizing.hours, own_peaks(terms)),
+        own_peaks=fleet_cost(terms, sizing.hours, terms.own_peaks),
         given=_given(scenario, terms, sizing.hours),
         whole=rounded_up,
         least_count=peak_of_sum(terms) * float(terms.held.min()),

@@ -36,12 +36,14 @@ were far, and 1.4 from none."""
 
 @dataclass(frozen=True)
 class Sized:
-    """What the hours answer for a fleet: `value` (T,) and `slope` (R, T), hours counted; whether
-    they are `short` of accelerators, (T,); and the `flows` in `instance`, which holds the fleet."""
+    """What the hours answer for a fleet: `value` (T,) and `slope` (R, T), hours counted; `short`
+    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T); and the `flows` in
+    `instance`, which holds the fleet."""
 
     value: np.ndarray
     slope: np.ndarray
     short: np.ndarray
+    short_slope: np.ndarray
     instance: Instance
     flows: SourceFlows
     duals: dict[str, np.ndarray]
@@ -72,6 +74,9 @@ class FleetHours:
     """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, T)."""
     last: Sized | None = None
     """What they answered."""
+    dearest: np.ndarray | None = None
+    """What an unserved request of each source is taken to cost at most to serve, in the measure's
+    unit, (S,), where the measure does not say: one that counts some sources alone."""
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
@@ -110,27 +115,34 @@ class FleetHours:
         known = np.unique(group)
         master.learn(known, value[known], slope[known], y)
 
+    def now_at(self, gpu: np.ndarray) -> Sized:
+        """All asked hours at a fleet (R,), by the present measure."""
+        return self.at(gpu, self.steps, self.bases(gpu))
+
     def all_at(self, gpu: np.ndarray) -> Sized:
         """All asked hours at a fleet (R,); known where it was the last."""
         if self.last is None or self.solved_at is None or (gpu != self.solved_at).any():
-            self.last = self.at(gpu, self.steps, self.bases(gpu))
+            self.last = self.now_at(gpu)
         return self.last
 
     def at(self, gpu: np.ndarray, steps: np.ndarray, memory: dict[str, Any] | None) -> Sized:
         """Some hours at a fleet (R,)."""
         part = with_fleet(self.instance, gpu, self.site)
-        elastic = priced(part, self.measure, DEAR)
+        elastic = priced(part, self.measure, DEAR, self.dearest)
         solution = self._solved(part, elastic, steps, memory)
         flows, duals = solution.flows, solution.duals
         value, slope = self.measure_by_hour(part, elastic, solution)
-        short, shed = np.zeros(part.demand.shape[1], dtype=bool), _shed_hours(part, flows)
+        short, shed = np.zeros(part.demand.shape[1]), _shed_hours(part, flows)
+        short_slope = np.zeros(slope.shape)
         if len(shed):
             needs = Needs(self.instance, self.site)
             room = np.repeat(needs.room(gpu)[:, None], len(shed), axis=1)
-            short[shed] = needs.shortage(shed, room).short > 0
-            again = shed[~short[shed]]
+            found = needs.shortage(shed, room)
+            short[shed] = found.short
+            short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in found.price.T]).T
+            again = shed[short[shed] == 0]
             flows = self._raised(part, again, flows, value, slope, duals)
-        return Sized(value, slope, short, part, flows, duals)
+        return Sized(value, slope, short, short_slope, part, flows, duals)
 
     def bases(self, gpu: np.ndarray) -> dict[str, Any]:
         """What the solvers keep, forgotten where the fleet is far from the last."""
@@ -151,7 +163,7 @@ class FleetHours:
             if not len(steps):
                 return flows
             price *= DEARER
-            elastic = priced(part, self.measure, price)
+            elastic = priced(part, self.measure, price, self.dearest)
             solution = self._solved(part, elastic, steps, None)
             more = self.measure_by_hour(part, elastic, solution)
             value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
@@ -190,9 +202,12 @@ def with_fleet(instance: Instance, gpu: np.ndarray, site: np.ndarray) -> Instanc
     )
 
 
-def priced(instance: Instance, measure: Measure, times: float) -> Measure:
-    """The measure with a price for what must be served, above all that serving it costs."""
-    dearest = times * _dearest(instance, measure)
+def priced(
+    instance: Instance, measure: Measure, times: float, most: np.ndarray | None = None
+) -> Measure:
+    """The measure with a price for what must be served, above all that serving it costs: `most`
+    (S,) per request, as the measure has it unless given."""
+    dearest = times * (_dearest(instance, measure) if most is None else most)
     must = np.isnan(measure.per_unserved)
     return replace(measure, per_unserved=np.where(must, dearest, measure.per_unserved))
 

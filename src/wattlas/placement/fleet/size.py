@@ -10,11 +10,12 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import FleetPrices, NeedPrice
-from wattlas.placement.fleet.hours import FleetHours
+from wattlas.placement.fleet.hours import FleetHours, with_fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.needs import Needs, leanest
 from wattlas.placement.fleet.search import Least, Together, least
-from wattlas.placement.fleet.terms import Terms, own_peaks
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.hour.dispatch import solve_hours
 
 Tick = Callable[[Least], None]
 
@@ -98,7 +99,7 @@ class Sizing:
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""
         terms = self.terms
-        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
+        start = np.clip(terms.own_peaks, terms.lower, terms.upper)
         if len(self.group) >= SAMPLED:
             start = self.roughly(start, tick)
         return self.exactly([start], (), exact, tick)
@@ -145,6 +146,14 @@ def least_by_hour(terms: Terms) -> np.ndarray:
     unit = np.fmin(power + fixed[:, None], measure.per_unserved[:, None])
     least: np.ndarray = (np.where(np.isfinite(unit), unit, 0.0) * instance.demand).sum(axis=0)
     return np.asarray(least * instance.hours)
+
+
+def free_optimum(terms: Terms) -> np.ndarray:
+    """The optimum of every hour with accelerators without end, hours counted, (T,)."""
+    part = with_fleet(terms.instance, np.full(len(terms.site), np.inf), terms.site)
+    solution = solve_hours(part, terms.measure)
+    value: np.ndarray = terms.measure.by_hour(part, solution.flows)
+    return value
 
 
 def groups_of(terms: Terms) -> np.ndarray:

@@ -32,8 +32,7 @@ W_PER_KW = 1000.0
 class Terms:
     """The question of a fleet, shapes (R,): `rent_usd`, of a usable accelerator over the horizon,
     its idle power and carbon price included; `lower`, `upper` and `site`, usable accelerators;
-    `held` how many are held for each that is usable, and `held_t` the carbon of that, t. `apart` is
-    the instance before alike demands were merged, which may have several baseline regions.
+    `held` how many are held for each that is usable, and `held_t` the carbon of that, t.
     """
 
     instance: Instance
@@ -44,7 +43,8 @@ class Terms:
     site: np.ndarray
     held: np.ndarray
     held_t: np.ndarray
-    apart: Instance
+    own_peaks: np.ndarray
+    """The fleet if every region served its own baseline demand alone."""
 
 
 def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
@@ -68,7 +68,8 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         energy_kwh=_without_idle(instance, idle),
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)
-    apart, alike = instance, merged(instance, [measure])
+    own = _own_peaks(instance)
+    alike = merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
     held = 1.0 / _of(scenario, "utilisation_max")
@@ -85,7 +86,7 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         site,
         held,
         carbon_t(scenario) * held,
-        apart,
+        own,
     )
 
 
@@ -189,15 +190,14 @@ def _cap_problems(objective: Objective) -> Iterator[Problem]:
         yield Problem("objective.window", what, "Give all, or leave it out.")
 
 
-def own_peaks(terms: Terms) -> np.ndarray:
+def _own_peaks(instance: Instance) -> np.ndarray:
     """The fleet if every region served its own baseline demand alone, (R,): the peak of each, at
-    the leanest operating point there.
+    the leanest operating point there. Of sources as they are: merged ones have no one baseline.
     """
-    instance = terms.apart
     at, every = instance.baseline_region, np.arange(instance.sources)
     gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
-    peaks = np.zeros(len(terms.rent_usd))
+    peaks = np.zeros(len(instance.capacity))
     for r in np.unique(at[at >= 0]):
         peaks[r] = load[at == r].sum(axis=0).max(initial=0.0)
     return peaks
