@@ -150,6 +150,9 @@ def test_what_is_said_of_unusual_fleets() -> None:
     assert "each region serving its own demand alone" in said(
         optimal=(5, 9), own_peaks=(8, 12), alone=(6, 11)
     )
+    told = {"optimal": {"gpu": 5, "cost_usd": 9}, "own_peaks": {"gpu": 6, "cost_usd": 8}}
+    capped = fleet_brief({"fleet": {"fleets": told, "by_money": False}}, "a year")
+    assert (capped.sentence, capped.saving_usd) == ("Hold 5 accelerators: USD 9 a year.", 0.0)
     assert unshared({"own_peaks": {"cost_usd": math.nan}}) == ""
 
 

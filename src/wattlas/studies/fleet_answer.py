@@ -69,9 +69,11 @@ class FleetAnswer:
 
 def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> FleetAnswer | str:
     """The fleet of a scenario for a study, or why it has none, in a clause."""
-    reason = _unpriced(scenario) or _otherwise(scenario)
-    if reason:
-        return reason
+    unpriced = _unpriced(scenario)
+    if unpriced:
+        return unpriced
+    if not by_money(scenario):
+        return "a study tells the fleet of least cost without a cap; ask wattlas fleet for this one"
     try:
         tell("fleet", 0.0)
         found, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
@@ -125,8 +127,8 @@ def _unpriced(scenario: Scenario) -> str:
     return f"{', '.join(ids[:NAMED])}{others} have no reserved_usd_per_gpu_year"
 
 
-def _otherwise(scenario: Scenario) -> str:
-    """An objective under which money does not say which fleet is the better one."""
+def by_money(scenario: Scenario) -> bool:
+    """Whether the better of two fleets is the one that costs less: nothing is capped."""
     objective = scenario.objective
     caps = (
         objective.carbon_cap_t,
@@ -134,9 +136,7 @@ def _otherwise(scenario: Scenario) -> str:
         objective.cost_cap_usd,
         objective.cost_cap_share,
     )
-    if objective.minimise is Minimise.CARBON or any(cap is not None for cap in caps):
-        return "a study tells the fleet of least cost without a cap; ask wattlas fleet for this one"
-    return ""
+    return objective.minimise is Minimise.COST and all(cap is None for cap in caps)
 
 
 def search_share(best: Least, exact: float) -> float:

@@ -42,7 +42,8 @@ def fleet_brief(meta: Mapping[str, Any], period: str) -> FleetBrief:
     fleets: Mapping[str, Cost] = told.get("fleets") or {}
     if "optimal" not in fleets:
         return FleetBrief()
-    best, apart = fleets["optimal"], unshared(fleets)
+    # Under a cap, or where carbon is made least, what a fleet costs does not say which is better.
+    best, apart = fleets["optimal"], unshared(fleets) if told.get("by_money", True) else ""
     saved = fleets[apart]["cost_usd"] - best["cost_usd"] if apart else 0.0
     sampled = bool((meta.get("window") or {}).get("sample"))
     return FleetBrief(

@@ -7,7 +7,7 @@ from typing import Any
 from wattlas.model.fleet import USED, VARIANTS, Fleet, Reach
 from wattlas.model.table import Table, table_of
 from wattlas.placement.problem.instance import Instance
-from wattlas.studies.fleet_answer import HELD_BACK, FleetAnswer
+from wattlas.studies.fleet_answer import HELD_BACK, FleetAnswer, by_money
 from wattlas.studies.fleet_day import fleet_day_table
 
 
@@ -120,6 +120,7 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
         "held_back_share": HELD_BACK,
         "held_back": {name: cost.row() for name, cost in answer.with_margin.items()},
         "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > USED),
+        "by_money": by_money(found.scenario),
         "lost": _lost(found),
         "no_outage": answer.no_outage,
         "no_reach": answer.no_reach,
