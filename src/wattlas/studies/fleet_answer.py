@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wattlas.errors import InfeasibleError, InputError, SolverError
-from wattlas.model.fleet import Fleet, FleetCost, Reach
+from wattlas.model.fleet import VARIANTS, Fleet, FleetCost, Reach
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
@@ -44,7 +44,8 @@ class FleetAnswer:
     @property
     def variants(self) -> dict[str, FleetCost]:
         """The fleets that are compared."""
-        return {**self.fleet.variants, **self._alone()}
+        known = {**self.fleet.variants, **self._alone()}
+        return {name: known[name] for name in VARIANTS if name in known}
 
     def _alone(self) -> dict[str, FleetCost]:
         """The fleet of least cost where no demand goes beyond its baseline region."""
