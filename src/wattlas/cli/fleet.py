@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.model.fleet import Reach
+    from wattlas.model.fleet import Fleet, Reach
     from wattlas.model.scenario import Scenario
     from wattlas.placement.fleet.search import Least
 
@@ -47,7 +47,8 @@ VerifyOption = Annotated[
 ]
 ExactOption = Annotated[float, typer.Option(help="Relative gap to end at.", min=1e-9, max=0.1)]
 OutOption = Annotated[
-    Path | None, out_option("Write the regions: .csv, .parquet or .json.", "FILE")
+    Path | None,
+    out_option("The regions as .csv or .parquet, all as .json, or a folder of tables.", "PATH"),
 ]
 
 
@@ -73,22 +74,18 @@ def command(
     """
     from wattlas.placement.fleet.certificate import certify_fleet
     from wattlas.placement.fleet.fleet import fleet
-    from wattlas.report.files import ending_of
     from wattlas.studies.fleets import (
         certificate_mapping,
         certificate_words,
         fleet_listings,
         fleet_mapping,
-        fleet_table,
         jumps_listing,
         reach_listing,
-        reach_mapping,
     )
 
     _check(reach, most, jumps, outage_on_demand, survive)
     if out is not None:
-        ending_of(out)
-        try_file(out)
+        _claim(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
@@ -102,22 +99,18 @@ def command(
         )
         reached = _reach(loaded, reach, most, jumps, tell)
         proof = certify_fleet(found) if verify else None
-    mapping = plain(fleet_mapping(found))
+    mapping = plain(fleet_mapping(found, reached))
     if proof is not None:
         mapping["certificate"] = plain(certificate_mapping(proof))
-    if reached is not None:
-        mapping["reach"] = plain(reach_mapping(reached))
     if out is not None:
-        from wattlas.report.files import write_table
-
-        write_table(out, fleet_table(found), mapping)
+        _write(out, found, reached, mapping)
         say(f"Wrote {out}.")
     if as_json:
         print_json(mapping)
         return
     if loaded.notice:
         typer.echo(loaded.notice)
-    for listing in fleet_listings(found):
+    for listing in fleet_listings(found, reached):
         show(listing)
     if proof is not None:
         typer.echo(certificate_words(proof))
@@ -167,13 +160,47 @@ def _check(
         raise UsageError("--outage-on-demand is of --survive. Give --survive region.")
 
 
+def _is_file(out: Path) -> bool:
+    """Whether a path means one file: it is one, or ends as files do."""
+    from wattlas.report.files import FILES
+
+    return out.is_file() or (out.suffix.lower() in FILES and not out.is_dir())
+
+
+def _claim(out: Path) -> None:
+    """Find out whether it can be written, before anything is computed."""
+    from wattlas.report.files import ending_of
+    from wattlas.report.table_folder import claim_tables
+
+    if _is_file(out):
+        ending_of(out)
+        try_file(out)
+    else:
+        claim_tables(out)
+
+
+def _write(out: Path, found: Fleet, reached: Reach | None, mapping: dict[str, Any]) -> None:
+    """The regions as a table, all of it as JSON, or a folder of tables."""
+    from wattlas.placement.problem.instance import build_instance
+    from wattlas.report.files import write_table
+    from wattlas.report.table_folder import save_tables
+    from wattlas.studies.fleet_answer import FleetAnswer
+    from wattlas.studies.fleet_tables import fleet_tables
+
+    if _is_file(out):
+        write_table(out, found.named_tables()["regions"], mapping)
+    else:
+        answer = FleetAnswer(found, reached)
+        save_tables(out, fleet_tables(answer, build_instance(found.scenario)))
+
+
 def _told(tell: Tell, exact: float) -> Callable[[Least], None]:
     """Tells how far the gap of a search has come, on a logarithmic scale."""
 
+    from wattlas.studies.fleet_answer import search_share
+
     def hear(best: Least) -> None:
-        known = math.isfinite(best.gap) and best.gap > 0
-        done = math.log10(best.gap) / math.log10(exact) if known else 0.0
-        tell("search", min(max(done, 0.0), 1.0))
+        tell("search", search_share(best, exact))
 
     return hear
 

@@ -10,6 +10,20 @@ import numpy as np
 
 from wattlas.model.plan import LimitReport, SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.shown import Tables, Tabular, listing_html, listing_of
+from wattlas.model.table import Table, table_of
+
+VARIANTS = {
+    "given": "as given",
+    "own_peaks": "each region for its own peak",
+    "alone": "each region for its own demand alone",
+    "optimal": "the fleet of least cost",
+    "outage": "the fleet of least cost, with outages",
+    "whole": "rounded up to whole accelerators",
+}
+"""The fleets that are compared, in the order of the tables, and their names for people."""
+USED = 1e-3
+"""Accelerators below which a region has none: what is left is rounding."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,27 @@ class FleetCost:
     def cost_usd(self) -> float:
         """All of it; nan where the fleet cannot serve an hour."""
         return self.rent_usd + self.variable_usd
+
+    def row(self) -> dict[str, float]:
+        """What it comes to. Carbon and energy are nan where an hour is short: what goes unserved
+        emits nothing, and would flatter the fleet."""
+        short = self.cost_usd != self.cost_usd
+        return {
+            "gpu": self.count,
+            "cost_usd": self.cost_usd,
+            "rent_usd": self.rent_usd,
+            "variable_usd": self.variable_usd,
+            "carbon_kg": float("nan") if short else self.carbon_kg,
+            "it_mwh": float("nan") if short else self.it_mwh,
+        }
+
+    def utilisation(self, hours: float) -> np.ndarray:
+        """Share of the time of what is held that is used, over so many hours, (R,); nan where
+        nothing is held."""
+        reserved_h = self.used_gpu_h - self.on_demand_gpu_h
+        out = np.full(len(self.gpu), np.nan)
+        shares = np.divide(reserved_h, self.gpu * hours, out=out, where=self.gpu > USED)
+        return np.asarray(shares)
 
 
 @dataclass(frozen=True)
@@ -78,7 +113,7 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Fleet(Tables):
     """The fleet of least cost, and what to compare it with.
 
     `status` says how the search ended: `optimal`, or `limit` where its gap is above what was asked
@@ -124,6 +159,43 @@ class Fleet:
         cost = self.optimal.cost_usd
         return (cost - self.bound_usd) / abs(cost) if cost else 0.0
 
+    @property
+    def variants(self) -> dict[str, FleetCost]:
+        """The fleets that are compared, by the names of `VARIANTS`; those that there are."""
+        named = {
+            "given": self.given,
+            "own_peaks": self.own_peaks,
+            "optimal": self.nominal or self.optimal,
+            "outage": self.optimal if self.survives else None,
+            "whole": self.whole,
+        }
+        return {name: cost for name, cost in named.items() if cost is not None}
+
+    def named_tables(self) -> dict[str, Table]:
+        """`fleets`, a row for each that is compared; `regions`, a row for each region."""
+        rows = ({"fleet": VARIANTS[name], **cost.row()} for name, cost in self.variants.items())
+        return {"fleets": table_of(rows), "regions": self._regions()}
+
+    def _regions(self) -> Table:
+        """Accelerators of every region: as given, for its own peak, found; how they are used."""
+        found = self.optimal
+        given = self.given.gpu if self.given else np.full(len(found.gpu), np.nan)
+        return {
+            "region": [region.id for region in self.scenario.regions],
+            "given_gpu": given,
+            "own_peak_gpu": self.own_peaks.gpu,
+            "fleet_gpu": found.gpu,
+            "whole_gpu": self.whole.gpu,
+            "change_gpu": found.gpu - given,
+            "utilisation": found.utilisation(float(self.scenario.hours.hours.sum())),
+            "on_demand_gpu_h": found.on_demand_gpu_h,
+            "saved_by_one_usd": self.saved_by_one_usd,
+        }
+
+    def _repr_html_(self) -> str:
+        listings = (listing_of(name, self.to_polars(name)) for name in self.named_tables())
+        return "".join(map(listing_html, listings))
+
 
 @dataclass(frozen=True)
 class ReachedFleet:
@@ -146,7 +218,7 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reach(Tabular):
     """The fleet over the reach that is allowed, in increasing order of it.
 
     The cost is a step function: `jumps` are all of its steps where `complete`, else unknown.
@@ -156,6 +228,23 @@ class Reach:
     fleets: tuple[ReachedFleet, ...]
     jumps: tuple[Jump, ...]
     complete: bool
+
+    def table(self) -> Table:
+        """The fleet at every reach that was looked at."""
+        costs = [fleet.cost for fleet in self.fleets]
+        return {
+            "reach": [fleet.x for fleet in self.fleets],
+            "fleet_gpu": [cost.count for cost in costs],
+            "cost_usd": [cost.cost_usd for cost in costs],
+            "rent_usd": [cost.rent_usd for cost in costs],
+            "carbon_kg": [cost.carbon_kg for cost in costs],
+            "it_mwh": [cost.it_mwh for cost in costs],
+            "on_hull": [n in self.hull for n in range(len(costs))],
+        }
+
+    def heading(self) -> str:
+        """What stands above it in a notebook."""
+        return f"Return on reach, {self.variant}"
 
     @property
     def hull(self) -> tuple[int, ...]:

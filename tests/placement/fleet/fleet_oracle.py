@@ -7,7 +7,7 @@ imported. Columns of accelerators are counted in the largest need of a region.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests import oracle
@@ -29,11 +29,13 @@ def oracle_fleet(
     lost: Sequence[Sequence[int]] = (),
     outage_on_demand_gpu: float = math.inf,
     carbon_cap_t: float = math.inf,
+    within: Callable[[int, int, int], bool] = lambda i, k, r: True,
 ) -> OracleFleet:
-    """min rent + all hours, such that every lost set leaves enough and no more is emitted."""
+    """min rent + all hours, such that every lost set leaves enough and no more is emitted; demand
+    (i, k) runs in region r only where it is `within` reach."""
     places, _ = oracle.open_places(s, None)
     lp = oracle.Program()
-    columns = oracle._flow_columns(s, places)
+    columns = [c for c in oracle._flow_columns(s, places) if c[2] < 0 or within(*c[:3])]
     span = s.hours.hours
     for i, k, r, o, t in columns:
         rate = float(s.demand_per_h[i, k, t])

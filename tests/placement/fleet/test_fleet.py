@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests import fleets
 from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
 from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.frictions import Frictions
@@ -20,6 +21,7 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import least
+from wattlas.placement.problem.feasibility import feasibility
 
 
 def cost(s: Scenario, **more: object) -> float:
@@ -227,3 +229,29 @@ def test_the_master_knows_nothing_of_hours() -> None:
     ]  # fmt: skip
     assert found.value == pytest.approx(min(values), abs=1e-8)
     assert found.bound == pytest.approx(min(values), abs=1e-8)
+
+
+def test_alike_demands_keep_their_own_regions() -> None:
+    """Demands that may be served alike are one source, and yet each has a baseline region."""
+    s = fleets.scenario("one-cloud")
+    found = fleet(s, exact=1e-4)
+    region = {r.id: n for n, r in enumerate(s.regions)}
+    near = {"new-york": "virginia", "seattle": "oregon", "berlin": "frankfurt",
+            "paris": "frankfurt", "jakarta": "singapore"}  # fmt: skip
+    judged = feasibility(s)
+    peaks = np.zeros((len(s.regions), s.hours.count))
+    for i, metro in enumerate(s.metros):
+        for k in range(len(s.classes)):
+            r = region[near[metro.id]]
+            least = s.gpu_h[k][judged.allowed[i, k, r]].min()
+            peaks[r] += least * s.demand_per_h[i, k]
+    assert found.own_peaks.gpu == pytest.approx(peaks.max(axis=1))
+
+
+def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
+    """The bounds serve the demand, and not with a region lost: an error that says so."""
+    limits = ["regions.all.reserved_gpu_max=4.4", "regions.oslo.reserved_gpu_max=3"]
+    s = wattlas.example("tiny", set=limits)
+    assert fleet(s).status is Status.OPTIMAL
+    with pytest.raises(InfeasibleError, match="every set of regions lost"):
+        fleet(s, survive=[[r.id] for r in s.regions])

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.errors import InfeasibleError
+from wattlas.model.plan import Status
 from wattlas.placement.hour import highs
 
 LARGEST = 1000.0
@@ -117,9 +119,15 @@ class CutMaster:
     def lowest(self) -> Lowest:
         """Where the function is least by what is known, and the bound that this proves.
 
-        Raises SolverError where the cuts leave nothing possible, or HiGHS finds no answer.
+        Raises InfeasibleError where the cuts leave nothing possible, SolverError where HiGHS finds
+        no answer.
         """
         answer = highs.run_safely(self.solver)
+        if answer.status is Status.INFEASIBLE:
+            raise InfeasibleError(
+                "No fleet within the bounds serves the demand with every set of regions lost that "
+                "it should survive. Raise reserved_gpu_max or capacity_max, or lose fewer regions."
+            )
         count = len(self.cost)
         y = np.clip(answer.x[:count] * self.unit, self.lower, self.upper)
         return Lowest(y, *self._bound(answer.dual), self.weight)

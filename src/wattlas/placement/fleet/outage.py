@@ -42,9 +42,10 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     surplus[regions] = 0.0
     must = np.isnan(instance.unserved_usd)
     covered = allowed.any(axis=(1, 2))
-    rest = replace(instance, allowed=allowed, surplus=surplus).rows_of(
-        np.flatnonzero(covered & must)
-    )
+    # What may run nowhere else needs nothing, and stays: the demand of all sets is one array.
+    rest = replace(instance, allowed=allowed, surplus=surplus)
+    if not must.all():
+        rest = rest.rows_of(np.flatnonzero(covered & must))
     return Lost(
         regions=regions,
         needs=Needs(rest, site, regions),

@@ -52,6 +52,8 @@ class _Search:
     x: np.ndarray
     exact: float
     tell: Callable[[float], None]
+    wanted: int
+    """How many fleets are to be found at most."""
     group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     found: dict[int, _Found] = field(default_factory=dict)
 
@@ -59,7 +61,7 @@ class _Search:
         """The fleet at the n-th breakpoint."""
         if n not in self.found:
             self.found[n] = self._solve(n)
-            self.tell(len(self.found) / max(len(self.x), 1))
+            self.tell(len(self.found) / self.wanted)
         return self.found[n].reached
 
     def _terms(self, n: int) -> Terms:
@@ -117,16 +119,19 @@ def reach(
     """
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
+    if not len(steps):
+        steps = np.zeros(1)  # no place is open: all goes unserved at its price, whatever the reach
     x = steps[steps <= most] if (steps <= most).any() else steps[:1]
-    search = _Search(scenario, opens, x, exact, progress)
     last = len(x) - 1
+    ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
+    wanted = sorted(set(ranks.tolist()), reverse=True)
+    search = _Search(scenario, opens, x, exact, progress, len(wanted))
     if samples is None:
         search.at(last)
         search.at(0)
         jumps = tuple(_jump(search, n) for n in sorted(search.jumps(0, last)))
     else:
-        ranks = np.linspace(0, last, max(samples, 2)).round().astype(int)
-        for n in sorted(set(ranks.tolist()), reverse=True):
+        for n in wanted:
             search.at(n)
         jumps = ()
     fleets = tuple(search.found[n].reached for n in sorted(search.found))
