@@ -28,6 +28,7 @@ from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import blocks, over_blocks
 from wattlas.placement.window.limits import limits_of, reports, short_words, solve_limits
 from wattlas.placement.window.linked_hours import solve_linked_hours
+from wattlas.placement.window.waiting import refuse_waiting, solve_waiting
 
 
 def plan(
@@ -45,7 +46,8 @@ def plan(
     `objective` replaces the scenario's own, and may be a word, `cost` or `carbon`; `budget_ms`
     (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
     coupled in time (status `limit`, without flows where the time was over before any placement was
-    found). Without `keep_flows` they are added up block by block and dropped. `tactics` say who
+    found). Where classes may wait, flows are by the step in which they run, and `plan.waited` says
+    when that was. Without `keep_flows` they are added up block by block and dropped. `tactics` say who
     solves what, where that is not left to the scenario. `progress` is called with the share of the
     steps that are done.
 
@@ -58,6 +60,7 @@ def plan(
     if objective is not None:
         scenario = replace(scenario, objective=Objective.of(objective))
     _check_solver(scenario)
+    refuse_waiting(scenario)
     whole = build_instance(scenario, _checked_budgets(scenario, budget_ms)).by(tactics or Tactics())
     if whole.stranded:
         return _infeasible(whole, conflict.stranded_words(whole), began)
@@ -107,6 +110,8 @@ def _block(
     solution, limits = solve_instance(part, time_limit_s=time_limit_s)
     if len(solution.infeasible):
         return _Block(None, steps[solution.infeasible])
+    if solution.conflict:
+        return _Block(None, steps[:0], solution.conflict)
     if solution.limit_least:
         return _Block(None, steps[:0], short_words(part, limits, solution.limit_least))
     if solution.status is Status.FAILED or _out_of_time(part, solution):
@@ -135,6 +140,8 @@ def solve_instance(
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
+    if instance.scenario.waits:
+        return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
         return solve_linked_hours(instance, main, tie, limits, time_limit_s), limits
     few = _merged(instance, main, tie, limits)
