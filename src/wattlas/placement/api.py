@@ -22,6 +22,7 @@ from wattlas.placement.hour.merge_sources import merged, shared_out
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
@@ -140,7 +141,7 @@ def solve_instance(
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
-    if instance.scenario.waits:
+    if len(Queue.of(instance)):
         return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
         return solve_linked_hours(instance, main, tie, limits, time_limit_s), limits

@@ -14,6 +14,7 @@ import numpy as np
 
 from wattlas.placement.engine.jit import entry, kernel
 
+FAR = 1e300
 FLAT = 1e-12
 """A slope of the running sum in the price below this, relative to that of a step, is none."""
 
@@ -29,29 +30,34 @@ def descend(
 
     `constant` (T, K), `slope` (T, K, N); `step_run` (N, T), `step_weight` (T,); `low` and `high`
     (N, T) bound the running sums. The sums over the rounds are added to `mean_run` and
-    `mean_weight`. `price` and `after` (N, T) and `scratch` (6, 2T + 8) are room to work in.
+    `mean_weight`. `price` (T, N), `after` (N, T) and `scratch` (6, 2T + 8) are room to work in.
     """
     hours, cuts, sources = slope.shape
     for _ in range(rounds):
         _prices(slope, weight, price)
         for n in range(sources):
             for t in range(hours):
-                scratch[0, t] = run[n, t] - step_run[n, t] * price[n, t]
+                scratch[0, t] = run[n, t] - step_run[n, t] * price[t, n]
             _project(scratch[0], step_run[n], low[n], high[n], after[n], scratch)
+            for t in range(hours):
+                price[t, n] = 2.0 * after[n, t] - run[n, t]
+                run[n, t] = after[n, t]
+                mean_run[n, t] += after[n, t]
         for t in range(hours):
+            highest = -FAR
             for k in range(cuts):
                 value = constant[t, k]
                 for n in range(sources):
-                    value += slope[t, k, n] * (2.0 * after[n, t] - run[n, t])
-                scratch[5, k] = weight[t, k] + step_weight[t] * value
+                    value += slope[t, k, n] * price[t, n]
+                scratch[5, k] = value
+                highest = max(highest, value)
+            # The same from all cuts changes no weight, and keeps the digits.
+            for k in range(cuts):
+                scratch[5, k] = weight[t, k] + step_weight[t] * (scratch[5, k] - highest)
             _onto_simplex(scratch[5], cuts, scratch[4])
             for k in range(cuts):
                 weight[t, k] = scratch[5, k]
                 mean_weight[t, k] += scratch[5, k]
-        for n in range(sources):
-            for t in range(hours):
-                run[n, t] = after[n, t]
-                mean_run[n, t] += after[n, t]
 
 
 @kernel
@@ -60,12 +66,12 @@ def _prices(slope: np.ndarray, weight: np.ndarray, price: np.ndarray) -> None:
     hours, cuts, sources = slope.shape
     for t in range(hours):
         for n in range(sources):
-            price[n, t] = 0.0
+            price[t, n] = 0.0
         for k in range(cuts):
             share = weight[t, k]
             if share != 0.0:
                 for n in range(sources):
-                    price[n, t] += share * slope[t, k, n]
+                    price[t, n] += share * slope[t, k, n]
 
 
 @kernel
@@ -101,49 +107,46 @@ def _project(
     """
     hours = len(low)
     corner, bend, first, last = scratch[1], scratch[2], scratch[3], scratch[4]
-    count, base = 0, 0.0
+    head, tail, base, top = 0, 0, 0.0, 0.0
     for t in range(hours):
-        # The new corner, in its order.
-        at, j = -wish[t] / step[t], count
-        while j > 0 and corner[j - 1] > at:
+        # The new corner, in its order; the sum at the last corner.
+        at, j = -wish[t] / step[t], tail
+        while j > head and corner[j - 1] > at:
             corner[j], bend[j] = corner[j - 1], bend[j - 1]
             j -= 1
         corner[j], bend[j] = at, step[t]
-        count += 1
+        tail += 1
+        top += step[t] * (corner[tail - 1] - at)
         # Cut off below: the last price at which the sum is `low`.
-        value, rise, k = base, bend[0], 0
-        while k + 1 < count:
-            following = value + rise * (corner[k + 1] - corner[k])
+        value, rise = base, bend[head]
+        while head + 1 < tail:
+            following = value + rise * (corner[head + 1] - corner[head])
             if following > low[t]:
                 break
             value = following
-            k += 1
-            rise += bend[k]
-        at = corner[k]
+            head += 1
+            rise += bend[head]
+        at = corner[head]
         if rise > FLAT * step[t] and low[t] > value:
             at += (low[t] - value) / rise
-            value = low[t]
-        corner[0], bend[0], base = at, rise, max(value, low[t])
-        for j in range(k + 1, count):
-            corner[j - k], bend[j - k] = corner[j], bend[j]
-        count -= k
-        first[t] = at
+        base = max(value, low[t])
+        corner[head], bend[head], first[t] = at, rise, at
+        if head == tail - 1:
+            top = base
         # Cut off above: the first price at which the sum is `high`.
         if base >= high[t]:
-            last[t], count, base = at, 0, high[t]
+            head, tail, base, top, last[t] = 0, 0, high[t], high[t], at
             continue
-        value, rise, k = base, bend[0], 0
-        while k + 1 < count:
-            following = value + rise * (corner[k + 1] - corner[k])
-            if following >= high[t]:
-                break
-            value = following
-            k += 1
-            rise += bend[k]
-        at = corner[k] + (high[t] - value) / max(rise, FLAT * step[t])
-        last[t] = at
-        corner[k + 1], bend[k + 1] = at, -rise
-        count = k + 2
+        j, rise, value = tail - 1, step[t], top
+        while j > head and value >= high[t]:
+            rise -= bend[j]
+            value -= rise * (corner[j] - corner[j - 1])
+            j -= 1
+        if j == head:
+            value, rise = base, bend[head]
+        last[t] = corner[j] + (high[t] - value) / max(rise, FLAT * step[t])
+        corner[j + 1], bend[j + 1] = last[t], -rise
+        tail, top = j + 2, high[t]
     price = last[hours - 1]
     for back in range(hours):
         t = hours - 1 - back

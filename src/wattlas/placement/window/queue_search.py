@@ -36,15 +36,13 @@ EXACT = 1e-4
 takes about a third of the time."""
 MOST_ROUNDS = 60
 """Rounds until it ends with the gap that it has. A year takes about twenty."""
-CUTS = 6
-"""Cuts that an hour keeps: those without weight that lie lowest go first. With 10 a round takes a
-half longer and the gap falls no faster; with 4 it takes more rounds."""
-FIRST, STEPS, TIMES = 30, 40, 3
-"""Steps between two looks at the gap of the cuts, in the first rounds and later, and how many looks
-a round has. Twice as many take longer in all: far from the hours that were asked cuts say little."""
-EARLY = 4
-"""So many rounds count as first ones."""
-STRIDE, LONGER, LONGEST = 0.015, 1.25, 0.5
+CUTS = 9
+"""Cuts that an hour keeps: those without weight that lie lowest go first. With 6 patience of a day
+takes 26 rounds for a month instead of 18, with 12 a round takes longer and there are as many."""
+STEPS, TIMES = 25, 3
+"""Steps between two looks at the gap of the cuts, and how many looks a round has. Twice as many
+take longer in all: far from the hours that were asked cuts say little."""
+STRIDE, LONGER, LONGEST = 0.015, 1.4, 0.5
 """How far z goes against prices in the first round: a source whose prices are one standard deviation
 apart moves by so much of its mean; by what that grows from round to round, and up to what. Long ones
 are wild while little is known, short ones take twice the rounds at the end."""
@@ -195,8 +193,9 @@ class Cuts:
         step_run = stride * arrived.mean(axis=1) / spread
         apart = (self.slope - self.slope.mean(axis=1, keepdims=True)) * np.sqrt(step_run)
         norm = (apart**2).sum(axis=(1, 2))
-        largest = float(norm.max(initial=0.0))
-        norm = np.maximum(norm, 1e-6 * largest) if largest > 0 else norm + 1.0
+        # Cuts that say the same are no reason for long steps.
+        size = float((self.slope**2 * step_run).sum(axis=2).max(initial=0.0))
+        norm = np.maximum(norm, max(1e-6 * float(norm.max(initial=0.0)), 1e-6 * size, 1e-300))
         # A steep hour shares its steepness between both steps.
         slower = np.minimum(np.sqrt(np.median(norm) / norm), 1.0)
         return step_run[:, None] * slower, SAFE / (norm * slower)
@@ -211,11 +210,11 @@ class Pace:
 
     def __post_init__(self) -> None:
         sources, hours = self.ran.shape
-        self.room = np.zeros((2, sources, hours))
+        self.price, self.after = np.zeros((hours, sources)), np.zeros((sources, hours))
         self.scratch = np.zeros((6, 2 * hours + 8))
 
-    def go(self, steps: int, stride: float) -> float:
-        """Go `TIMES` times `steps` on; the best bound on the way. The mean replaces the last point
+    def go(self, stride: float) -> float:
+        """Go `TIMES` times `STEPS` on; the best bound on the way. The mean replaces the last point
         where its gap is smaller."""
         from wattlas.placement.engine.patience import descend
 
@@ -226,9 +225,12 @@ class Pace:
             mean_run, mean_weight = np.zeros_like(ran), np.zeros_like(weight)
             descend(
                 cuts.constant, cuts.slope, weight, ran, step_run, step_weight, queue.low,
-                queue.high, steps, self.room[0], self.room[1], self.scratch, mean_run, mean_weight,
+                queue.high, STEPS, self.price, self.after, self.scratch, mean_run, mean_weight,
             )  # fmt: skip
-            mean_run, mean_weight = mean_run / steps, mean_weight / steps
+            mean_run /= STEPS
+            # The bound holds for weights that sum to one: rounding may not make it too high.
+            weight /= weight.sum(axis=1, keepdims=True)
+            mean_weight /= mean_weight.sum(axis=1, keepdims=True)
             bounds = cuts.bound(weight), cuts.bound(mean_weight)
             gaps = cuts.height(ran) - bounds[0], cuts.height(mean_run) - bounds[1]
             best = max(best, *bounds)
@@ -283,7 +285,7 @@ def _search(
             best = replace(best, ran=asked, value=total, shed=shed)
         cuts.learn(value, price, asked, solution.duals)
         stride = min(STRIDE * LONGER**n, LONGEST)
-        bound = pace.go(FIRST if n < EARLY else STEPS, stride)
+        bound = pace.go(stride)
         if bound > best.bound:
             best = replace(best, bound=bound, duals=cuts.weighed_duals(cuts.weight))
         late = deadline is not None and time.perf_counter() > deadline
