@@ -15,7 +15,7 @@ from wattlas.model.checks import part_of
 from wattlas.model.signals import Hours
 
 if TYPE_CHECKING:
-    from wattlas.model.plan import Totals
+    from wattlas.model.plan import Flows, Totals
     from wattlas.model.scenario import Scenario
 
 ROUNDING = 1e-9
@@ -81,6 +81,36 @@ class Waited:
         demand[:, self.klass] = self.ran_per_h
         return part_of(scenario, demand_per_h=demand)
 
+    def arrivals(self, scenario: Scenario, flows: Flows) -> tuple[np.ndarray, ...]:
+        """(flow, step of arrival, share) of what flows are made of, in the order of the flows: each
+        flow of a class that waits in parts that arrived together, every other one whole.
+        """
+        keys, parts = [], []
+        step = scenario.hours.count
+        for n, k in enumerate(self.klass.tolist()):
+            groups = first_in(scenario.demand_per_h[:, k], self.ran_per_h[:, n], scenario.hours)
+            keys.append((groups.row * len(scenario.classes) + k) * step + groups.ran)
+            parts.append((groups.arrived, groups.per_h))
+        key = np.concatenate(keys)
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        arrived = np.concatenate([part[0] for part in parts])[order]
+        per_h = np.concatenate([part[1] for part in parts])[order]
+        own = (flows.metro.astype(np.int64) * len(scenario.classes) + flows.klass) * step
+        own = own + flows.hour
+        low, high = np.searchsorted(key, own), np.searchsorted(key, own, side="right")
+        count = high - low
+        flow = np.repeat(np.arange(len(own)), np.maximum(count, 1))
+        nth = np.arange(len(flow)) - np.repeat(
+            np.cumsum(np.maximum(count, 1)) - np.maximum(count, 1), np.maximum(count, 1)
+        )
+        known = count[flow] > 0
+        at = np.where(known, low[flow] + nth, 0)
+        weight = np.where(known, per_h[at] if len(per_h) else 1.0, 1.0)
+        total = np.bincount(flow, weight, len(own))
+        when = np.where(known, arrived[at] if len(arrived) else 0, flows.hour[flow])
+        return flow, when, weight / total[flow]
+
     def by_class(self, scenario: Scenario) -> tuple[Waits, ...]:
         """How long the requests of each class waited."""
         ends = due(scenario.hours, scenario.wait_steps[self.klass])
@@ -94,9 +124,7 @@ class Waited:
         return tuple(out)
 
 
-def _waits(
-    scenario: Scenario, k: int, steps: np.ndarray, count: np.ndarray, cut: float
-) -> Waits:
+def _waits(scenario: Scenario, k: int, steps: np.ndarray, count: np.ndarray, cut: float) -> Waits:
     """The distribution of a class from pairs (steps waited, requests)."""
     by_step = np.bincount(steps, count, 1)
     total = float(by_step.sum())
@@ -117,26 +145,44 @@ def _waits(
     )
 
 
-def waited_steps(
-    arrived: np.ndarray, ran: np.ndarray, hours: Hours
-) -> tuple[np.ndarray, np.ndarray]:
-    """(steps waited, requests) of groups of requests that arrive in one step and run in one, first
-    in, first out; for rates by the step of arrival and by that of running, each (n, T).
+@dataclass(frozen=True)
+class Runs:
+    """Groups of requests that arrive in one step and run in one, each (G,): `row` says whose they
+    are, `arrived` and `ran` are steps, `per_h` requests/h.
     """
-    steps, count = [], []
-    for first, last in _runs(hours):
-        span = float(hours.hours[first])
-        for came, went in zip(arrived[:, first : last + 1], ran[:, first : last + 1], strict=True):
+
+    row: np.ndarray
+    arrived: np.ndarray
+    ran: np.ndarray
+    per_h: np.ndarray
+
+
+def first_in(arrived: np.ndarray, ran: np.ndarray, hours: Hours) -> Runs:
+    """Which requests run when, first in, first out, for rates by the step of arrival and by that of
+    running, each (n, T); in the order of rows and of running.
+    """
+    parts: list[tuple[np.ndarray, ...]] = []
+    for row, (all_came, all_went) in enumerate(zip(arrived, ran, strict=True)):
+        for first, last in _runs(hours):
+            came, went = all_came[first : last + 1], all_went[first : last + 1]
             high, done = np.cumsum(came), np.cumsum(went)
             edges = np.sort(np.concatenate([[0.0], high, done]))
             length = np.diff(edges)
             real = length > ROUNDING * max(float(edges[-1]), 1e-300) / len(came)
             middle = edges[:-1][real] + 0.5 * length[real]
-            at = np.minimum(np.searchsorted(high, middle), len(high) - 1)
             run = np.minimum(np.searchsorted(done, middle), len(done) - 1)
-            steps.append(np.maximum(run - at, 0))
-            count.append(length[real] * span)
-    return np.concatenate(steps), np.concatenate(count)
+            at = np.minimum(np.searchsorted(high, middle), run)
+            parts.append((np.full(len(run), row), first + at, first + run, length[real]))
+    columns = zip(*parts, strict=True) if parts else [[np.zeros(0, np.int64)]] * 4
+    return Runs(*(np.concatenate(column) for column in columns))
+
+
+def waited_steps(
+    arrived: np.ndarray, ran: np.ndarray, hours: Hours
+) -> tuple[np.ndarray, np.ndarray]:
+    """(steps waited, requests) of the groups of `first_in`."""
+    groups = first_in(arrived, ran, hours)
+    return groups.ran - groups.arrived, groups.per_h * hours.hours[groups.ran]
 
 
 def shared_first_in(arrived: np.ndarray, ran: np.ndarray, hours: Hours) -> np.ndarray:

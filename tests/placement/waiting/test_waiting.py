@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import wattlas
 from tests import oracle
 from tests.feasible import feasible
+from tests.placement.waiting.waiting_oracle import may_run, oracle_waiting, queue_by_hand
 from tests.placement.worlds import world
 from tests.strategies import one_of
-from tests.placement.waiting.waiting_oracle import may_run, oracle_waiting, queue_by_hand
 from wattlas.errors import InputError
 from wattlas.model.contract import ShareCap
 from wattlas.model.objective import Minimise, Objective, Solver, Window

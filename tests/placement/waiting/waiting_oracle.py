@@ -34,7 +34,9 @@ def may_run(s: Scenario, k: int, t: int) -> list[int]:
 def oracle_waiting(s: Scenario) -> tuple[str, float]:
     """(status, least cost or carbon) where requests may wait."""
     lp, span = oracle.Program(), s.hours.hours
-    least: Any = oracle.unit_usd if s.objective.minimise is Minimise.COST else oracle._least_carbon(s)
+    least: Any = (
+        oracle.unit_usd if s.objective.minimise is Minimise.COST else oracle._least_carbon(s)
+    )
     places, _ = oracle.open_places(s)
     used: dict[tuple[int, int], dict[Any, float]] = {}
     scores: dict[tuple[int, int], dict[Any, float]] = {}
