@@ -9,6 +9,7 @@ import numpy as np
 
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.waiting import Waits
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Fleet:
     survives: tuple[Outage, ...] = ()
     nominal: FleetCost | None = None
     """The fleet of least cost that survives nothing, where this one does."""
+    unwaited: FleetCost | None = None
+    """The fleet of least cost if nothing waits, where classes may wait."""
+    waits: tuple[Waits, ...] = ()
+    """How long the requests of those classes wait at this fleet."""
 
     @property
     def gap(self) -> float:

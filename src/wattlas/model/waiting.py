@@ -120,11 +120,11 @@ class Waited:
             arrived = scenario.demand_per_h[:, k]
             steps, count = waited_steps(arrived, self.ran_per_h[:, n], scenario.hours)
             cut = float((arrived * scenario.hours.hours)[:, ends[n] < wanted[n]].sum())
-            out.append(_waits(scenario, k, steps, count, cut))
+            out.append(waits_of(scenario, k, steps, count, cut))
         return tuple(out)
 
 
-def _waits(scenario: Scenario, k: int, steps: np.ndarray, count: np.ndarray, cut: float) -> Waits:
+def waits_of(scenario: Scenario, k: int, steps: np.ndarray, count: np.ndarray, cut: float) -> Waits:
     """The distribution of a class from pairs (steps waited, requests)."""
     by_step = np.bincount(steps, count, 1)
     total = float(by_step.sum())

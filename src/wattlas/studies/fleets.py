@@ -19,6 +19,7 @@ WORDS = {
     "optimal": "the fleet of least cost",
     "whole": "rounded up to whole accelerators",
     "nominal": "the same without outages",
+    "unwaited": "the same if nothing waits",
 }
 
 
@@ -77,6 +78,7 @@ def fleet_mapping(fleet: Fleet) -> dict[str, Any]:
         "fleets": costs_table(fleet),
         "regions": fleet_table(fleet),
         "survives": list(fleet.survives),
+        "waits": list(fleet.waits),
         "notes": list(notes(fleet)),
     }
 
@@ -119,13 +121,25 @@ def notes(fleet: Fleet) -> tuple[str, ...]:
     """What a reader must know of the numbers, in sentences."""
     said = [_headline(fleet)]
     if fleet.least_count == fleet.least_count:
-        said.append(
-            f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
-            "the largest hour of all demand together."
+        why = (
+            "at once has fewer than {}: the largest hour of all demand together."
+            if fleet.unwaited is None
+            else "in time has fewer than {}: the densest stretch of hours of all demand together."
         )
+        said.append(f"No fleet that serves everything {why.format(f'{fleet.least_count:,.0f}')}")
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
     said += _uncoverable(fleet)
+    said += [
+        f"{waits.klass} waits {waits.mean_h:.2g} h on average, {waits.p95_h:g} h at the 95th "
+        f"percentile, {waits.most_h:g} h at most."
+        for waits in fleet.waits
+    ]
+    if fleet.unwaited is not None:
+        said.append(
+            "Sized for levelled work, then placed at that fleet: accelerators and waiting are not "
+            "one program here, and the gap is that of both."
+        )
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
         f"(gap {max(fleet.gap, 0.0):.1g}). It knows every hour in advance, and rents for all of it."

@@ -17,6 +17,7 @@ from wattlas.placement.fleet.hours import FleetHours, leanest
 from wattlas.placement.fleet.outage import Outages, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
+from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.fleet.terms import (
     Terms,
     own_peaks,
@@ -40,9 +41,15 @@ def fleet(
     Accelerators cost their `reserved_usd_per_gpu_year` whether used or not; those on demand may
     take the peaks. `survive` are sets of region ids, any one of which may be lost in any hour;
     `outage_on_demand_gpu` limits what a region can buy by the hour meanwhile. Ends at a relative
-    gap of `exact`. Raises InputError for what a fleet does not take, InfeasibleError where its
+    gap of `exact`. Where classes may wait, work is levelled first, and the gap is that of the two
+    steps together (`fleet.waiting`). Raises InputError for what a fleet does not take, InfeasibleError where its
     bounds cannot serve the demand. Program: section 14 of docs/fleet.md.
     """
+    if scenario.waits:
+        return fleet_that_waits(scenario, lambda still: fleet(
+            still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
+            progress=progress,
+        ))  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = _outages(terms, survive, outage_on_demand_gpu)

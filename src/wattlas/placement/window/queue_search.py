@@ -247,36 +247,42 @@ def search(
     *,
     exact: float = EXACT,
     deadline: float | None = None,
+    start: np.ndarray | None = None,
+    rounds: int = MOST_ROUNDS,
 ) -> Found:
     """The rates of least cost, to a relative gap of `exact` or until the rounds or the time end.
 
-    The first round asks what arrives when it arrives. Where the best still sheds demand that must
+    The first round asks at `start` (N, T): what arrives, when it arrives, by default. Where the best still sheds demand that must
     be served, shedding becomes dearer.
     """
     hours = QueueHours(instance, queue, measure)
-    times, found = SHED, None
-    for _ in range(MOST_RAISES + 1):
-        found = _search(hours, queue, times, exact, deadline, found)
+    ends = Ends(exact, deadline, rounds)
+    found = _search(hours, queue, SHED, ends, queue.arrived if start is None else start)
+    times = SHED
+    for _ in range(MOST_RAISES):
         if not found.shed:
             break
         times *= DEARER
-    assert found is not None
+        found = _search(hours, queue, times, ends, found.ran)
     return found
 
 
+@dataclass(frozen=True)
+class Ends:
+    """When a search ends: at a gap, at a time, after so many rounds."""
+
+    exact: float
+    deadline: float | None
+    rounds: int
+
+
 def _search(
-    hours: QueueHours,
-    queue: Queue,
-    times: float,
-    exact: float,
-    deadline: float | None,
-    before: Found | None,
+    hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np.ndarray
 ) -> Found:
     cuts = Cuts(queue)
-    asked = queue.arrived if before is None else before.ran
     pace = Pace(cuts, asked.copy())
     best = Found(asked, np.inf, -np.inf, {}, True, 0)
-    for n in range(MOST_ROUNDS):
+    for n in range(ends.rounds):
         value, price, solution, shed = hours.ask(asked, times)
         total = float(value.sum())
         better = (shed, total) < (best.shed, best.value)
@@ -288,8 +294,8 @@ def _search(
         bound = pace.go(stride)
         if bound > best.bound:
             best = replace(best, bound=bound, duals=cuts.weighed_duals(cuts.weight))
-        late = deadline is not None and time.perf_counter() > deadline
-        if late or (not best.shed and best.gap <= exact):
+        late = ends.deadline is not None and time.perf_counter() > ends.deadline
+        if late or (not best.shed and best.gap <= ends.exact):
             break
         asked = queue.within(pace.ran)
     return best

@@ -1,0 +1,206 @@
+"""Fleets that serve requests which may wait: the level first, then the places, then the hours.
+
+Accelerators and waiting together are one program that is not solved as one here. Instead
+
+1. work is levelled: the least number of accelerators L that gets everything done in time, if
+   everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h that
+   arrive from a on and are due by b, over b − a. Earliest deadline first under L does it.
+2. that work is what a fleet is sized for, exactly (`size`).
+3. at that fleet requests wait for the cheapest hours (`window.queue_search`).
+
+What no fleet can be below is L at the lowest rent, and the hours without any limit; how far the
+fleet is from it at most is told as its gap.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.model.fleet import Fleet, FleetCost
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
+from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet.cost import fleet_cost
+from wattlas.placement.fleet.hours import leanest, with_fleet
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.hour.closed_form import Slots
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.window.queue_search import search
+from wattlas.placement.window.waiting import refuse_waiting
+
+SPARE = 1e-9
+"""The level is held so much higher, relative, that rounding leaves nothing late."""
+CLOSE = 1e-4
+"""Relative gap of the hours at the fleet, of the cost without reserved rent, at which they end."""
+ROUNDS = 20
+"""Rounds of the hours at the fleet. It is full in its densest stretch, where a search in small steps
+leaves a little undone for long: levelled work is what it starts from, and falls back to."""
+
+
+def fleet_that_waits(scenario: Scenario, size: Callable[[Scenario], Fleet]) -> Fleet:
+    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does.
+
+    Raises InputError for what does not go together with waiting or with fleets.
+    """
+    refuse_waiting(scenario)
+    still = without_waiting(scenario)
+    unwaited = size(still)
+    asked = build_instance(scenario)
+    level, ran = levelled(asked)
+    levelled_work = as_run(asked, Queue.of(asked), ran).scenario
+    sized = size(without_waiting(levelled_work))
+    return _at_fleet(scenario, sized, unwaited, level)
+
+
+def levelled(instance: Instance) -> tuple[float, np.ndarray]:
+    """(The least accelerators that get everything done in time, what then runs when, (N, T)).
+
+    Everything counts at its leanest operating point and as if it could run everywhere; requests run
+    as early as that allows, earliest deadline first.
+    """
+    queue, lean = Queue.of(instance), leanest(instance)
+    need = lean[queue.source][:, None] * queue.arrived
+    at_once = lean @ instance.demand - need.sum(axis=0)
+    ends = run_ends(instance.scenario.hours)
+    level = _level(at_once, need, queue.due, ends)
+    room = np.maximum(level * (1.0 + SPARE) - at_once, 0.0)
+    ran = np.zeros_like(need)
+    # Sources of one patience have one queue; what runs of it is shared first in, first out.
+    patience = queue.due - np.arange(need.shape[1])
+    kinds, kind = np.unique(patience, axis=0, return_inverse=True)
+    kind = kind.ravel()
+    groups = np.array([need[kind == g].sum(axis=0) for g in range(len(kinds))])
+    due = np.array([queue.due[np.flatnonzero(kind == g)[0]] for g in range(len(kinds))])
+    done = _earliest_deadline(groups, due, room)
+    for g in range(len(kinds)):
+        own = np.flatnonzero(kind == g)
+        ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
+    rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
+                     where=lean[queue.source][:, None] > 0)  # fmt: skip
+    rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
+    return level, queue.within(rate)
+
+
+def _level(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> float:
+    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a."""
+    most = 0.0
+    starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
+    for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
+        at = slice(first, last + 1)
+        count = last + 1 - first
+        # What of each source is due by the end of each step, as a number of its arrivals.
+        by = np.array([np.searchsorted(row[at], np.arange(first, last + 1), "right") for row in due])
+        total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
+        due_work = np.take_along_axis(total, by, axis=1)
+        plain = np.concatenate([[0.0], np.cumsum(at_once[at])])
+        length = np.arange(1, count + 1)
+        for a in range(count):
+            late = np.maximum(due_work[:, a:] - total[:, [a]], 0.0).sum(axis=0)
+            work = plain[a + 1 :] - plain[a] + late
+            most = max(most, float((work / length[: count - a]).max()))
+    return most
+
+
+def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """What of each queue runs in each step, (G, T), earliest deadline first within `room` (T,)."""
+    done = np.zeros_like(need)
+    waiting: list[tuple[int, int, int, float]] = []
+    for t in range(len(room)):
+        for g in range(len(need)):
+            if need[g, t] > 0:
+                heapq.heappush(waiting, (int(due[g, t]), t, g, float(need[g, t])))
+        left = float(room[t])
+        while waiting and (left > 0 or waiting[0][0] <= t):
+            deadline, arrived, g, many = heapq.heappop(waiting)
+            now = many if deadline <= t else min(many, left)
+            done[g, t] += now
+            left -= now
+            if now < many:
+                heapq.heappush(waiting, (deadline, arrived, g, many - now))
+    return done
+
+
+def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -> Fleet:
+    """The fleet with the cheapest hours at it, and what is proven of all fleets."""
+    terms = terms_of(without_waiting(scenario))
+    instance = replace(terms.instance, scenario=replace(terms.instance.scenario,
+                                                        classes=scenario.classes))  # fmt: skip
+    queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
+    at_fleet = with_fleet(instance, gpu, terms.site)
+    start = levelled(instance)[1]
+    found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
+    best, ran = _cost(terms, instance, queue, found.ran, gpu), found.ran
+    if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
+        best, ran = sized.optimal, start
+    bound = _bound(terms, instance, queue, level)
+    gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
+    limited = not (np.isnan(terms.instance.unserved_usd).all() and not terms.instance.surplus.any())
+    return replace(
+        sized,
+        status=Status.LIMIT,
+        scenario=replace(sized.scenario, classes=scenario.classes,
+                         demand_per_h=scenario.demand_per_h),
+        optimal=best,
+        bound_usd=bound,
+        own_peaks=unwaited.own_peaks,
+        given=unwaited.given,
+        whole=sized.whole,
+        least_count=float("nan") if limited else level * float(terms.held.min()),
+        info=replace(sized.info, gap=max(gap, 0.0)),
+        unwaited=unwaited.optimal,
+        waits=_waits(scenario, instance, queue, ran),
+    )  # fmt: skip
+
+
+def _cost(
+    terms: Terms, instance: Instance, queue: Queue, ran: np.ndarray, gpu: np.ndarray
+) -> FleetCost:
+    """What the fleet costs where so much runs in each hour."""
+    demand = instance.demand.copy()
+    demand[queue.source] = ran
+    at_work = replace(terms, instance=replace(terms.instance, demand=demand))
+    return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
+
+
+def _bound(terms: Terms, instance: Instance, queue: Queue, level: float) -> float:
+    """Below every fleet: the level at the lowest rents, and the hours without a limit.
+
+    Where accelerators may be bought by the hour, or demand may go unserved, the level is none.
+    """
+    slots, every = Slots.of(instance), np.arange(instance.demand.shape[1])
+    price = np.concatenate(
+        [slots.best(terms.measure, None, steps)[1] for steps in slots.chunks(every)], axis=1
+    )
+    price[queue.source] = queue.least(price[queue.source])
+    paid = np.where(instance.demand > 0, price, 0.0) * instance.demand
+    free = float((paid @ instance.hours).sum())
+    least = terms.lower.copy()
+    if np.isnan(instance.unserved_usd).all() and not instance.surplus.any():
+        left = level - float(least.sum())
+        for r in np.argsort(terms.rent_usd, kind="stable"):
+            more = min(max(left, 0.0), float(terms.upper[r] - terms.lower[r]))
+            least[r] += more
+            left -= more
+    return float(terms.rent_usd @ least) + free
+
+
+def _waits(
+    scenario: Scenario, instance: Instance, queue: Queue, ran: np.ndarray
+) -> tuple[Waits, ...]:
+    """How long the requests of each class waited."""
+    out = []
+    wanted = np.arange(ran.shape[1]) + scenario.wait_steps[instance.klass[queue.source]][:, None]
+    requests = queue.arrived * scenario.hours.hours
+    for k in np.unique(instance.klass[queue.source]).tolist():
+        own = instance.klass[queue.source] == k
+        steps, count = waited_steps(queue.arrived[own], ran[own], scenario.hours)
+        cut = float(requests[own][queue.due[own] < wanted[own]].sum())
+        out.append(waits_of(scenario, k, steps, count, cut))
+    return tuple(out)
