@@ -36,8 +36,8 @@ def run_ends(hours: Hours) -> np.ndarray:
 
 
 def due(hours: Hours, wait_steps: np.ndarray) -> np.ndarray:
-    """Last step in which a request may run, by the step of its arrival; int, (n, T) for `wait_steps`
-    (n,). The end of the run cuts patience short.
+    """Last step in which a request may run, by the step of its arrival; int, (n, T), for
+    `wait_steps` (n,). The end of the run cuts patience short.
     """
     every = np.arange(hours.count)
     last: np.ndarray = np.minimum(every + wait_steps[:, None], run_ends(hours))

@@ -48,9 +48,9 @@ def plan(
     (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
     coupled in time (status `limit`, without flows where the time was over before any placement was
     found). Where classes may wait, flows are by the step in which they run, and `plan.waited` says
-    when that was. Without `keep_flows` they are added up block by block and dropped. `tactics` say who
-    solves what, where that is not left to the scenario. `progress` is called with the share of the
-    steps that are done.
+    when that was. Without `keep_flows` they are added up block by block and dropped. `tactics` say
+    who solves what, where that is not left to the scenario. `progress` is called with the share of
+    the steps that are done.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,

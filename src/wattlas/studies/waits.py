@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from wattlas.model.plan import Plan
-from wattlas.model.table import Column, Kind, Listing, table_of
+from wattlas.model.table import Column, Kind, Listing, Table, table_of
 from wattlas.units import KG_PER_T
 
 SAME = 1e-9
@@ -40,6 +41,59 @@ def waits_listing(plan: Plan) -> Listing | None:
         ),
         table_of(rows),
     )
+
+
+def patience_table(waits_h: Sequence[float], plans: Sequence[Plan]) -> Table:
+    """One row per wait: cost, carbon, what they save against the first, time waited, certified gap.
+
+    nan where there is no placement; time waited is that of all classes that may wait.
+    """
+    first = plans[0].totals
+    rows = [
+        {
+            "wait_h": wait_h,
+            "cost_usd": plan.totals.cost_usd,
+            "saving_usd": _shown(plan, first.variable_usd - plan.totals.variable_usd),
+            "carbon_kg": plan.totals.carbon_kg,
+            "saving_kg": _shown(plan, first.carbon_kg - plan.totals.carbon_kg),
+            "mean_wait_h": _mean_h(plan),
+            "gap": plan.info.gap,
+        }
+        for wait_h, plan in zip(waits_h, plans, strict=True)
+    ]
+    return table_of(rows)
+
+
+def patience_listing(table: Table) -> Listing:
+    """The same for people."""
+    return Listing(
+        "What patience is worth",
+        (
+            Column("wait_h", head="may wait, h"),
+            Column("cost_usd", Kind.COUNT),
+            Column("saving_usd", digits=4),
+            Column("carbon_kg", Kind.COUNT),
+            Column("saving_kg", digits=4),
+            Column("mean_wait_h", head="waits on average, h", digits=3),
+            Column("gap", digits=2),
+        ),
+        table,
+    )
+
+
+def _shown(plan: Plan, saving: float) -> float:
+    """A saving, nan where it is not to be shown."""
+    return float("nan") if plan.waited is not None and plan.waited.unlimited else saving
+
+
+def _mean_h(plan: Plan) -> float:
+    """Hours that a request of the classes that may wait waits on average."""
+    if plan.waited is None:
+        return 0.0 if plan.ok else float("nan")
+    each = plan.waited.by_class(plan.scenario)
+    requests = sum(waits.requests for waits in each)
+    total = sum(waits.mean_h * waits.requests for waits in each)
+    return total / requests if requests else 0.0
 
 
 def waits_mapping(plan: Plan) -> dict[str, Any] | None:

@@ -167,7 +167,8 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     assert wattlas.plan(peak).status is Status.INFEASIBLE
     placed = wattlas.plan(patient(peak, 1))
     assert placed.status is Status.OPTIMAL
-    assert placed.waited is not None and placed.waited.without is None
+    assert placed.waited is not None
+    assert placed.waited.without is None
     waits = placed.waited.by_class(placed.scenario)[1]
     assert waits.most_h == 1.0
     assert waits.later_requests >= (1 - 1e-6) * 0.2 * waits.requests
@@ -182,7 +183,7 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     delay=st.lists(st.integers(0, 3), min_size=7, max_size=7),
 )
 def test_waits_are_those_of_a_queue(arrived: list[int], delay: list[int]) -> None:
-    """First in, first out: groups that are told equal those of a line that is filled and emptied."""
+    """First in, first out: what is told equals a line that is filled and emptied."""
     count = len(arrived)
     hours = Hours.range("2023-01-01T00:00:00", count)
     ran = np.zeros(count)

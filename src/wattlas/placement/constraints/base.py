@@ -3,7 +3,8 @@
 Every path (closed form, engine, HiGHS, column generation, rolling horizon, frontier, baselines,
 certificate, counterfactuals) asks the registry and knows no constraint by its name or position.
 A constraint may tie the demands of one hour (`rows`), the hours of a window (`limits`), an hour
-to the one before (`link`), or steps over time by variables that part them (`linking`). What it leaves out keeps its default: nothing.
+to the one before (`link`), or steps over time by variables that part them (`linking`). What it
+leaves out keeps its default: nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Waiting: requests of a class with `may_wait_h` may run up to so much later than they arrive.
 
-With z[n,t] the requests/h of a waiting source n that run in step t, and q[n,t] those left at its end,
+With z[n,t] the requests/h of a waiting source n that run in step t, and q[n,t] those that are left
+at its end,
 
     Σ_{r,o} x[t,n,r,o] + x[t,n,unserved] = z[n,t]         the demand of the hour
     q[n,t] = q[n,t−1] + d[n,t] − z[n,t]                   first in, first out
@@ -39,8 +40,7 @@ class Queueing(Linking):
         """q[t] − q[t−1] + z[t] = d[t]; nothing is left before the first step."""
         queue = Queue.of(layout.instance)
         run, left = layout.column(RUN), layout.column(QUEUED)
-        hours, count = run.shape
-        before = np.concatenate([np.full((1, count), -1), left[:-1]])
+        before = np.concatenate([np.full((1, run.shape[1]), -1), left[:-1]])
         index = np.stack([run, left, before], axis=-1).reshape(-1, 3)
         value = np.tile([1.0, 1.0, -1.0], (len(index), 1))
         there = index >= 0

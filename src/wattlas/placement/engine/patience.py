@@ -15,6 +15,7 @@ import numpy as np
 from wattlas.placement.engine.jit import entry, kernel
 
 FAR = 1e300
+"""Above any value."""
 FLAT = 1e-12
 """A slope of the running sum in the price below this, relative to that of a step, is none."""
 
@@ -101,9 +102,9 @@ def _project(
     and `high`; all (T,).
 
     By dynamic programming over the running sum: the sum after each step as a function of its price
-    p, which rises, is kept as corners with the change of slope at each. A step adds max(0, wish + step·p)
-    and the bounds cut the function off, at prices `first` and `last`. Backwards, the price stays
-    where it is until a bound moves it.
+    p, which rises, is kept as corners with the change of slope at each. A step adds
+    max(0, wish + step·p), and the bounds cut the function off, at prices `first` and `last`.
+    Backwards, the price stays where it is until a bound moves it.
     """
     hours = len(low)
     corner, bend, first, last = scratch[1], scratch[2], scratch[3], scratch[4]

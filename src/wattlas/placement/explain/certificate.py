@@ -35,9 +35,9 @@ class Certificate:
 
     `residuals` are the worst violations of each condition, relative: `demand`; every constraint
     that ties the demands of an hour, by its name; `closed` columns that carry something; `signs` of
-    duals and prices; `slackness`, by hour; `limits` over windows; and `waiting`, what runs too early
-    or too late. `demand_price` (I, K, T) is what one more request that arrives then costs, nan
-    where there is none.
+    duals and prices; `slackness`, by hour; `limits` over windows; and `waiting`, what runs too
+    early or too late. `demand_price` (I, K, T) is what one more request that arrives then costs,
+    nan where there is none.
     """
 
     objective: float

@@ -17,13 +17,13 @@ from wattlas.placement.fleet.hours import FleetHours, leanest
 from wattlas.placement.fleet.outage import Outages, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
-from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.fleet.terms import (
     Terms,
     own_peaks,
     peak_of_sum,
     terms_of,
 )
+from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.hour import highs
 from wattlas.units import HOURS_PER_YEAR
 
@@ -41,8 +41,7 @@ def fleet(
     Accelerators cost their `reserved_usd_per_gpu_year` whether used or not; those on demand may
     take the peaks. `survive` are sets of region ids, any one of which may be lost in any hour;
     `outage_on_demand_gpu` limits what a region can buy by the hour meanwhile. Ends at a relative
-    gap of `exact`. Where classes may wait, work is levelled first, and the gap is that of the two
-    steps together (`fleet.waiting`). Raises InputError for what a fleet does not take, InfeasibleError where its
+    gap of `exact`; where classes may wait, with the gap of two steps (`fleet.waiting`). Raises InputError for what a fleet does not take, InfeasibleError where its
     bounds cannot serve the demand. Program: section 14 of docs/fleet.md.
     """
     if scenario.waits:

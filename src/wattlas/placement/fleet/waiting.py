@@ -3,8 +3,8 @@
 Accelerators and waiting together are one program that is not solved as one here. Instead
 
 1. work is levelled: the least number of accelerators L that gets everything done in time, if
-   everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h that
-   arrive from a on and are due by b, over b − a. Earliest deadline first under L does it.
+   everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
+   that arrive from a on and are due by b, over b − a. Earliest deadline first under L does it.
 2. that work is what a fleet is sized for, exactly (`size`).
 3. at that fleet requests wait for the cheapest hours (`window.queue_search`).
 
@@ -40,8 +40,8 @@ SPARE = 1e-9
 CLOSE = 1e-4
 """Relative gap of the hours at the fleet, of the cost without reserved rent, at which they end."""
 ROUNDS = 20
-"""Rounds of the hours at the fleet. It is full in its densest stretch, where a search in small steps
-leaves a little undone for long: levelled work is what it starts from, and falls back to."""
+"""Rounds of the hours at the fleet. It is full in its densest stretch, where a search in small
+steps leaves a little undone for long: levelled work is what it starts from, and falls back to."""
 
 
 def fleet_that_waits(scenario: Scenario, size: Callable[[Scenario], Fleet]) -> Fleet:
@@ -96,7 +96,8 @@ def _level(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndar
         at = slice(first, last + 1)
         count = last + 1 - first
         # What of each source is due by the end of each step, as a number of its arrivals.
-        by = np.array([np.searchsorted(row[at], np.arange(first, last + 1), "right") for row in due])
+        steps = np.arange(first, last + 1)
+        by = np.array([np.searchsorted(row[at], steps, "right") for row in due])
         total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
         due_work = np.take_along_axis(total, by, axis=1)
         plain = np.concatenate([[0.0], np.cumsum(at_once[at])])

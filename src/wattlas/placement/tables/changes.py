@@ -164,7 +164,7 @@ def _counted(per_flow: PerFlow, flows: Flows, edges: tuple[int, int]) -> _Counte
 
 
 def _at_arrival(per_flow: PerFlow, flows: Flows, waited: Waited, scenario: Scenario) -> _Counted:
-    """The flows by the step in which their requests arrived, each at what it comes to when it runs."""
+    """The flows by the step in which their requests arrived, each as when it runs."""
     pieces = [_units(per_flow, piece) for piece in slices(flows)]
     units = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     flow, arrived, share = waited.arrivals(scenario, flows)

@@ -1,8 +1,8 @@
 """The search for what of a queue runs when: hours by their solvers, patience by their prices.
 
-With z[n,t] of each waiting source in each hour the hours fall apart. V_t, the optimum of an hour, is
-convex in z[t]; the price of demand λ is its slope. Each round asks all hours at one z and keeps, for
-each hour, what it learnt as a cut
+With z[n,t] of each waiting source in each hour the hours fall apart. V_t, the optimum of an hour,
+is convex in z[t]; the price of demand λ is its slope. Each round asks all hours at one z and keeps,
+for each hour, what it learnt as a cut
 
     V_t(z') ≥ V_t(z) + λ·(z' − z)
 
@@ -43,9 +43,9 @@ STEPS, TIMES = 25, 3
 """Steps between two looks at the gap of the cuts, and how many looks a round has. Twice as many
 take longer in all: far from the hours that were asked cuts say little."""
 STRIDE, LONGER, LONGEST = 0.015, 1.4, 0.5
-"""How far z goes against prices in the first round: a source whose prices are one standard deviation
-apart moves by so much of its mean; by what that grows from round to round, and up to what. Long ones
-are wild while little is known, short ones take twice the rounds at the end."""
+"""How far z goes against prices in the first round: a source whose prices are one standard
+deviation apart moves by so much of its mean; by what that grows from round to round, and up to what.
+Long ones are wild while little is known, short ones take twice the rounds at the end."""
 SAFE = 0.99
 """Product of the two steps and the squared norm between them; below 1 it converges."""
 SHED = 20.0
@@ -276,9 +276,7 @@ class Ends:
     rounds: int
 
 
-def _search(
-    hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np.ndarray
-) -> Found:
+def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np.ndarray) -> Found:
     cuts = Cuts(queue)
     pace = Pace(cuts, asked.copy())
     best = Found(asked, np.inf, -np.inf, {}, True, 0)
