@@ -135,7 +135,7 @@ def notes(fleet: Fleet) -> tuple[str, ...]:
         f"percentile, {waits.most_h:g} h at most."
         for waits in fleet.waits
     ]
-    if fleet.unwaited is not None:
+    if fleet.unwaited is not None and str(fleet.status) != "optimal":
         said.append(
             "Sized for levelled work, then placed at that fleet: accelerators and waiting are not "
             "one program here, and the gap is that of both."

@@ -41,14 +41,15 @@ def fleet(
     Accelerators cost their `reserved_usd_per_gpu_year` whether used or not; those on demand may
     take the peaks. `survive` are sets of region ids, any one of which may be lost in any hour;
     `outage_on_demand_gpu` limits what a region can buy by the hour meanwhile. Ends at a relative
-    gap of `exact`; where classes may wait, with the gap of two steps (`fleet.waiting`). Raises InputError for what a fleet does not take, InfeasibleError where its
-    bounds cannot serve the demand. Program: section 14 of docs/fleet.md.
+    gap of `exact`; where classes may wait, with the gap of two steps (`fleet.waiting`) beyond short
+    horizons. Raises InputError for what a fleet does not take, InfeasibleError where its bounds
+    cannot serve the demand. Program: section 14 of docs/fleet.md.
     """
     if scenario.waits:
         return fleet_that_waits(scenario, lambda still: fleet(
             still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
             progress=progress,
-        ))  # fmt: skip
+        ), alone=not survive)  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = _outages(terms, survive, outage_on_demand_gpu)

@@ -1,6 +1,7 @@
 """Fleets that serve requests which may wait: the level first, then the places, then the hours.
 
-Accelerators and waiting together are one program that is not solved as one here. Instead
+Accelerators and waiting together are one program (`waiting_program`). Where it is too large, or
+outages are in it,
 
 1. work is levelled: the least number of accelerators L that gets everything done in time, if
    everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
@@ -25,16 +26,19 @@ from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
-from wattlas.placement.fleet.cost import fleet_cost
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import leanest, with_fleet
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.waiting_program import joint
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.queue import Queue, as_run
 from wattlas.placement.window.queue_search import search
 from wattlas.placement.window.waiting import refuse_waiting
 
+PROVEN = 1e-6
+"""A relative gap of one program that is rounding."""
 SPARE = 1e-9
 """The level is held so much higher, relative, that rounding leaves nothing late."""
 CLOSE = 1e-4
@@ -44,19 +48,65 @@ ROUNDS = 20
 steps leaves a little undone for long: levelled work is what it starts from, and falls back to."""
 
 
-def fleet_that_waits(scenario: Scenario, size: Callable[[Scenario], Fleet]) -> Fleet:
+def fleet_that_waits(
+    scenario: Scenario, size: Callable[[Scenario], Fleet], *, alone: bool
+) -> Fleet:
     """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does.
+
+    `alone` says that nothing but the demand must be served: no outage.
 
     Raises InputError for what does not go together with waiting or with fleets.
     """
     refuse_waiting(scenario)
     still = without_waiting(scenario)
     unwaited = size(still)
+    if alone and (whole := _at_once(scenario, unwaited)):
+        return whole
     asked = build_instance(scenario)
     level, ran = levelled(asked)
     levelled_work = as_run(asked, Queue.of(asked), ran).scenario
     sized = size(without_waiting(levelled_work))
     return _at_fleet(scenario, sized, unwaited, level)
+
+
+def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
+    """Accelerators and waiting as one program; None where that is too large."""
+    terms, instance = _terms(scenario)
+    found = joint(terms, instance)
+    if found is None:
+        return None
+    queue = Queue.of(instance)
+    gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
+    best = _cost(terms, instance, queue, found.ran, gpu)
+    level = levelled(instance)[0] if _level_holds(instance) else float("nan")
+    gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    return replace(
+        unwaited,
+        status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
+        scenario=replace(unwaited.scenario, classes=scenario.classes,
+                         reserved_gpu=np.repeat(gpu[:, None], scenario.hours.count, axis=1)),
+        optimal=best,
+        bound_usd=found.bound_usd,
+        whole=_cost(terms, instance, queue, found.ran,
+                    np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        least_count=level * float(terms.held.min()),
+        saved_by_one_usd=np.full(len(gpu), np.nan),
+        info=replace(unwaited.info, gap=gap),
+        unwaited=unwaited.optimal,
+        waits=_waits(scenario, instance, queue, found.ran),
+    )  # fmt: skip
+
+
+def _terms(scenario: Scenario) -> tuple[Terms, Instance]:
+    """The question if nothing waited, and its instance with the classes that may."""
+    terms = terms_of(without_waiting(scenario))
+    asked = replace(terms.instance.scenario, classes=scenario.classes)
+    return terms, replace(terms.instance, scenario=asked)
+
+
+def _level_holds(instance: Instance) -> bool:
+    """Whether everything must be served from what is reserved."""
+    return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
 
 
 def levelled(instance: Instance) -> tuple[float, np.ndarray]:
@@ -130,9 +180,7 @@ def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> n
 
 def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
-    terms = terms_of(without_waiting(scenario))
-    instance = replace(terms.instance, scenario=replace(terms.instance.scenario,
-                                                        classes=scenario.classes))  # fmt: skip
+    terms, instance = _terms(scenario)
     queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
     start = levelled(instance)[1]
@@ -142,7 +190,6 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -
         best, ran = sized.optimal, start
     bound = _bound(terms, instance, queue, level)
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
-    limited = not (np.isnan(terms.instance.unserved_usd).all() and not terms.instance.surplus.any())
     return replace(
         sized,
         status=Status.LIMIT,
@@ -153,7 +200,7 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -
         own_peaks=unwaited.own_peaks,
         given=unwaited.given,
         whole=sized.whole,
-        least_count=float("nan") if limited else level * float(terms.held.min()),
+        least_count=level * float(terms.held.min()) if _level_holds(instance) else float("nan"),
         info=replace(sized.info, gap=max(gap, 0.0)),
         unwaited=unwaited.optimal,
         waits=_waits(scenario, instance, queue, ran),
@@ -183,7 +230,7 @@ def _bound(terms: Terms, instance: Instance, queue: Queue, level: float) -> floa
     paid = np.where(instance.demand > 0, price, 0.0) * instance.demand
     free = float((paid @ instance.hours).sum())
     least = terms.lower.copy()
-    if np.isnan(instance.unserved_usd).all() and not instance.surplus.any():
+    if _level_holds(instance):
         left = level - float(least.sum())
         for r in np.argsort(terms.rent_usd, kind="stable"):
             more = min(max(left, 0.0), float(terms.upper[r] - terms.lower[r]))

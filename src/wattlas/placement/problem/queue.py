@@ -66,7 +66,7 @@ class Queue:
         done = np.maximum.accumulate(done, axis=1)
         rate = np.diff(done, axis=1, prepend=0.0)
         rate[rate < 1e-12 * done] = 0.0
-        return rate
+        return np.asarray(rate)
 
     def excess(self, ran: np.ndarray) -> float:
         """How far rates (N, T) are beyond a bound at most, relative to what is in the queue."""

@@ -44,8 +44,8 @@ STEPS, TIMES = 25, 3
 take longer in all: far from the hours that were asked cuts say little."""
 STRIDE, LONGER, LONGEST = 0.015, 1.4, 0.5
 """How far z goes against prices in the first round: a source whose prices are one standard
-deviation apart moves by so much of its mean; by what that grows from round to round, and up to what.
-Long ones are wild while little is known, short ones take twice the rounds at the end."""
+deviation apart moves by so much of its mean; by what that grows from round to round, and up to
+what. Long ones are wild while little is known, short ones take twice the rounds at the end."""
 SAFE = 0.99
 """Product of the two steps and the squared norm between them; below 1 it converges."""
 SHED = 20.0
@@ -252,8 +252,8 @@ def search(
 ) -> Found:
     """The rates of least cost, to a relative gap of `exact` or until the rounds or the time end.
 
-    The first round asks at `start` (N, T): what arrives, when it arrives, by default. Where the best still sheds demand that must
-    be served, shedding becomes dearer.
+    The first round asks at `start` (N, T): what arrives, when it arrives, by default. Where the
+    best still sheds demand that must be served, shedding becomes dearer.
     """
     hours = QueueHours(instance, queue, measure)
     ends = Ends(exact, deadline, rounds)
