@@ -16,18 +16,24 @@ from tests.feasible import feasible
 from tests.placement.waiting.waiting_oracle import may_run, oracle_waiting, queue_by_hand
 from tests.placement.worlds import world
 from tests.strategies import one_of
-from wattlas.errors import InputError
+from wattlas.errors import InputError, UsageError
 from wattlas.model.contract import ShareCap
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.waiting import shared_first_in, waited_steps
+from wattlas.placement.compare.baselines import baseline_policy
+from wattlas.placement.constraints.registry import linkings
 from wattlas.placement.explain.certificate import certify
+from wattlas.placement.frontier.patience import over_patience
 from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.lp import Layout
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import cost
+from wattlas.placement.tables.metrics import changed
 from wattlas.placement.window.queue_search import search
+from wattlas.studies.waits import patience_table, waits_mapping
 
 SIX = Hours.range("2023-06-01T00:00:00", 6)
 
@@ -244,3 +250,98 @@ def test_what_does_not_go_together_is_refused_at_once() -> None:
         "frictions",
         "share_caps.day.window",
     ]
+
+
+def test_the_columns_of_the_queue_by_hand() -> None:
+    """q[t] − q[t−1] + z[t] = d[t], and what is left is at most what is not yet due."""
+    s = patient(world(2, hours=SIX), 0, 2)
+    instance = build_instance(s)
+    (linking,) = linkings(s)
+    layout = Layout(instance, np.arange(6), linking.blocks(instance))
+    (rows,) = linking.rows(layout)
+    queue = Queue.of(instance)
+    left = np.random.default_rng(0).uniform(0, 1, queue.arrived.shape) * queue.most_waiting
+    before = np.concatenate([np.zeros((len(queue), 1)), left[:, :-1]], axis=1)
+    x = np.zeros(layout.columns)
+    x[layout.column("q")] = left.T
+    x[layout.column("z")] = (queue.arrived + before - left).T
+    at = np.add.reduceat(rows.value * x[rows.index], rows.start[:-1])
+    np.testing.assert_allclose(at, rows.lower)
+    np.testing.assert_array_equal(rows.lower, rows.upper)
+    for n, t in itertools.product(range(len(queue)), range(6)):
+        k = instance.klass[queue.source[n]]
+        may = [a for a in range(t + 1) if may_run(s, k, a)[-1] > t]
+        assert queue.most_waiting[n, t] == pytest.approx(queue.arrived[n, may].sum(), abs=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_changes_add_up_where_requests_wait(steps: int) -> None:
+    """Each request is matched when it arrives, at what it comes to when it runs: the changes are
+    the saving, and nothing appears from nowhere."""
+    s = wattlas.example("tiny", set=[f"classes.D.may_wait_h={steps}"])
+    placed, base = wattlas.plan(s), baseline_policy(build_instance(s))
+    found = changed(placed, base)
+    assert found.usd.sum() == pytest.approx(
+        base.totals.variable_usd - placed.totals.variable_usd, rel=1e-9
+    )
+    assert found.requests.sum() == pytest.approx(placed.totals.requests, rel=1e-9)
+
+
+def test_what_is_told_of_waiting() -> None:
+    """How long, what it saves, that it emits more, and whose patience was cut; and as JSON."""
+    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"])
+    placed = wattlas.plan(s)
+    still = wattlas.plan(wattlas.example("tiny"))
+    told = waits_mapping(placed)
+    assert told is not None
+    assert told["saved_usd"] == pytest.approx(still.objective - placed.objective)
+    assert told["saved_kg"] == pytest.approx(still.totals.carbon_kg - placed.totals.carbon_kg)
+    assert told["saved_kg"] < 0
+    assert "emits" in " ".join(told["notes"])
+    assert told["classes"][0]["cut_requests"] == pytest.approx(s.demand_per_h[:, 1, -3:].sum())
+    assert waits_mapping(still) is None
+
+
+def test_no_saving_without_a_limit_at_negative_prices() -> None:
+    """Accelerators without end and a price below 0: what waiting saves there is not shown."""
+    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"]).with_endless_capacity()
+    signals = replace(s.signals, price_usd_per_mwh=s.signals.price_usd_per_mwh - 1000.0)
+    told = waits_mapping(wattlas.plan(replace(s, signals=signals)))
+    assert told is not None
+    assert told["saved_usd"] is None
+    assert "not shown" in told["notes"][0]
+
+
+def test_patience_is_traced_and_swept() -> None:
+    """What patience is worth falls with it; a sweep over it is the same."""
+    s = wattlas.example("tiny")
+    waits_h, plans = over_patience(s, "D", (0, 1, 3, 6))
+    cost_usd = [placed.objective for placed in plans]
+    assert waits_h == (0, 1, 3, 6)
+    assert cost_usd == sorted(cost_usd, reverse=True)
+    swept = wattlas.sweep(s, "classes.D.may_wait_h", [0.0, 1.0, 3.0, 6.0])
+    assert [placed.objective for placed in swept.plans] == cost_usd
+    table = patience_table(waits_h, plans)
+    assert table["saving_usd"][3] == pytest.approx(cost_usd[0] - cost_usd[3])
+    with pytest.raises(UsageError, match="wait:NAME"):
+        over_patience(s)
+
+
+def test_a_study_of_what_waits() -> None:
+    """The whole job runs, compares with a baseline that does not wait, and says what it leaves."""
+    done = wattlas.study(wattlas.example("tiny", set=["classes.D.may_wait_h=2"]), samples=3)
+    saving = done.baseline.totals.variable_usd - done.plan.totals.variable_usd
+    assert sum(done.tables["changes"]["saving_usd"]) == pytest.approx(saving, rel=1e-6)
+    assert any("nothing waits in frontiers" in sentence for sentence in done.meta["limits"])
+
+
+def test_a_cap_over_all_hours_is_kept() -> None:
+    """Carbon at 97 % of the least-cost plan's, with patience: kept, and proven by its price."""
+    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"])
+    free = wattlas.plan(s)
+    cap = Objective(carbon_cap_t=0.97 * free.totals.carbon_kg / 1000.0)
+    placed = wattlas.plan(s, objective=cap)
+    assert placed.status is Status.OPTIMAL
+    assert placed.totals.carbon_kg <= 0.97 * free.totals.carbon_kg * (1 + 1e-9)
+    assert free.objective < placed.objective
+    assert certify(placed).gap <= 1e-6
