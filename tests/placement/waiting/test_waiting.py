@@ -323,6 +323,11 @@ def test_patience_is_traced_and_swept() -> None:
     assert [placed.objective for placed in swept.plans] == cost_usd
     table = patience_table(waits_h, plans)
     assert table["saving_usd"][3] == pytest.approx(cost_usd[0] - cost_usd[3])
+
+
+def test_somebody_must_be_patient() -> None:
+    """Where no class may wait there is nothing to trace: the error says what to write."""
+    s = wattlas.example("tiny")
     with pytest.raises(UsageError, match="wait:NAME"):
         over_patience(s)
 

@@ -20,7 +20,7 @@ from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.hours import leanest
-from wattlas.placement.fleet.waiting import _earliest_deadline, _level, levelled
+from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
 
@@ -47,7 +47,8 @@ def oracle_fleet(s: Scenario) -> float:
     for (i, k), open_to in places.items():
         shed = [oracle.UNSERVED] if s.classes[k].unserved_usd_per_request is not None else []
         for a in range(s.hours.count):
-            rate, terms = float(s.demand_per_h[i, k, a]), {}
+            rate = float(s.demand_per_h[i, k, a])
+            terms: dict[Any, float] = {}
             for t in may_run(s, k, a) if rate > 0 else []:
                 for r, o in [*open_to, *shed]:
                     column = ("w", i, k, a, t, r, o)
@@ -128,7 +129,7 @@ def test_the_level_is_the_least_that_is_in_time(
     every = np.arange(count)
     due = np.minimum(every + np.array(patience)[:, None], count - 1)
     ends = np.full(count, count - 1)
-    level = _level(came[2], came[:2], due, ends)
+    level = _densest(came[2], came[:2], due, ends).level
 
     def late(room: np.ndarray) -> bool:
         done = _earliest_deadline(came[:2], due, np.maximum(room, 0.0))
@@ -144,8 +145,8 @@ def test_levelled_work_keeps_its_patience(seed: int) -> None:
     """What runs is within the queue's bounds, and nowhere needs more than the level."""
     instance = build_instance(patient(asked(seed), 2))
     queue = Queue.of(instance)
-    level, ran = levelled(instance)
+    dense, ran = levelled(instance)
     assert queue.excess(ran) <= 1e-9
     demand = instance.demand.copy()
     demand[queue.source] = ran
-    assert float((leanest(instance) @ demand).max()) <= level * (1 + 1e-6)
+    assert float((leanest(instance) @ demand).max()) <= dense.level * (1 + 1e-6)

@@ -9,15 +9,15 @@ outages are in it,
 2. that work is what a fleet is sized for, exactly (`size`).
 3. at that fleet requests wait for the cheapest hours (`window.queue_search`).
 
-What no fleet can be below is L at the lowest rent, and the hours without any limit; how far the
-fleet is from it at most is told as its gap.
+How far the fleet is from the best one at most is told as its gap: prices of accelerators prove a
+bound on every fleet, that of the densest stretch above all.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,8 @@ from wattlas.placement.window.waiting import refuse_waiting
 
 PROVEN = 1e-6
 """A relative gap of one program that is rounding."""
+PARTS = (1.0, 0.7, 0.4, 0.0)
+"""Parts of the prices of the hours at the fleet that are tried for the bound."""
 SPARE = 1e-9
 """The level is held so much higher, relative, that rounding leaves nothing late."""
 CLOSE = 1e-4
@@ -63,10 +65,10 @@ def fleet_that_waits(
     if alone and (whole := _at_once(scenario, unwaited)):
         return whole
     asked = build_instance(scenario)
-    level, ran = levelled(asked)
+    ran = levelled(asked)[1]
     levelled_work = as_run(asked, Queue.of(asked), ran).scenario
     sized = size(without_waiting(levelled_work))
-    return _at_fleet(scenario, sized, unwaited, level)
+    return _at_fleet(scenario, sized, unwaited)
 
 
 def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
@@ -78,7 +80,7 @@ def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
     queue = Queue.of(instance)
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
     best = _cost(terms, instance, queue, found.ran, gpu)
-    level = levelled(instance)[0] if _level_holds(instance) else float("nan")
+    level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     return replace(
         unwaited,
@@ -109,8 +111,9 @@ def _level_holds(instance: Instance) -> bool:
     return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
 
 
-def levelled(instance: Instance) -> tuple[float, np.ndarray]:
-    """(The least accelerators that get everything done in time, what then runs when, (N, T)).
+def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
+    """(The densest stretch, whose level is the least that gets everything done in time; what then
+    runs when, (N, T)).
 
     Everything counts at its leanest operating point and as if it could run everywhere; requests run
     as early as that allows, earliest deadline first.
@@ -119,8 +122,8 @@ def levelled(instance: Instance) -> tuple[float, np.ndarray]:
     need = lean[queue.source][:, None] * queue.arrived
     at_once = lean @ instance.demand - need.sum(axis=0)
     ends = run_ends(instance.scenario.hours)
-    level = _level(at_once, need, queue.due, ends)
-    room = np.maximum(level * (1.0 + SPARE) - at_once, 0.0)
+    dense = _densest(at_once, need, queue.due, ends)
+    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
     ran = np.zeros_like(need)
     # Sources of one patience have one queue; what runs of it is shared first in, first out.
     patience = queue.due - np.arange(need.shape[1])
@@ -135,12 +138,21 @@ def levelled(instance: Instance) -> tuple[float, np.ndarray]:
     rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
                      where=lean[queue.source][:, None] > 0)  # fmt: skip
     rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
-    return level, queue.within(rate)
+    return dense, queue.within(rate)
 
 
-def _level(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> float:
+@dataclass(frozen=True)
+class Dense:
+    """The densest stretch of hours [`first`, `after`), and its `level`: accelerators."""
+
+    level: float
+    first: int
+    after: int
+
+
+def _densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> Dense:
     """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a."""
-    most = 0.0
+    most = Dense(0.0, 0, len(at_once))
     starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
     for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
         at = slice(first, last + 1)
@@ -155,7 +167,10 @@ def _level(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndar
         for a in range(count):
             late = np.maximum(due_work[:, a:] - total[:, [a]], 0.0).sum(axis=0)
             work = plain[a + 1 :] - plain[a] + late
-            most = max(most, float((work / length[: count - a]).max()))
+            density = work / length[: count - a]
+            b = int(density.argmax())
+            if density[b] > most.level:
+                most = Dense(float(density[b]), first + a, first + a + b + 1)
     return most
 
 
@@ -178,18 +193,19 @@ def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> n
     return done
 
 
-def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -> Fleet:
+def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
     terms, instance = _terms(scenario)
     queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
-    start = levelled(instance)[1]
+    dense, start = levelled(instance)
     found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
     best, ran = _cost(terms, instance, queue, found.ran, gpu), found.ran
     if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
         best, ran = sized.optimal, start
-    bound = _bound(terms, instance, queue, level)
+    bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
+    least_count = dense.level if _level_holds(instance) else float("nan")
     return replace(
         sized,
         status=Status.LIMIT,
@@ -200,7 +216,7 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet, level: float) -
         own_peaks=unwaited.own_peaks,
         given=unwaited.given,
         whole=sized.whole,
-        least_count=level * float(terms.held.min()) if _level_holds(instance) else float("nan"),
+        least_count=least_count * float(terms.held.min()),
         info=replace(sized.info, gap=max(gap, 0.0)),
         unwaited=unwaited.optimal,
         waits=_waits(scenario, instance, queue, ran),
@@ -217,26 +233,45 @@ def _cost(
     return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
 
 
-def _bound(terms: Terms, instance: Instance, queue: Queue, level: float) -> float:
-    """Below every fleet: the level at the lowest rents, and the hours without a limit.
+def _bound(
+    terms: Terms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
+) -> float:
+    """Below every fleet: the most that prices of accelerators prove, USD.
 
-    Where accelerators may be bought by the hour, or demand may go unserved, the level is none.
+    `price` (R, T) are those of hours at a fleet, USD per GPU-h. They are tried as they are, at
+    parts of it and not at all; what of its rent a region does not earn by them it earns in the
+    densest stretch of hours, where nothing can escape.
     """
-    slots, every = Slots.of(instance), np.arange(instance.demand.shape[1])
-    price = np.concatenate(
-        [slots.best(terms.measure, None, steps)[1] for steps in slots.chunks(every)], axis=1
-    )
-    price[queue.source] = queue.least(price[queue.source])
-    paid = np.where(instance.demand > 0, price, 0.0) * instance.demand
-    free = float((paid @ instance.hours).sum())
-    least = terms.lower.copy()
-    if _level_holds(instance):
-        left = level - float(least.sum())
-        for r in np.argsort(terms.rent_usd, kind="stable"):
-            more = min(max(left, 0.0), float(terms.upper[r] - terms.lower[r]))
-            least[r] += more
-            left -= more
-    return float(terms.rent_usd @ least) + free
+    hours, stretch = instance.hours, np.zeros(len(instance.hours), dtype=bool)
+    stretch[dense.first : dense.after] = True
+    most = -np.inf
+    for part in PARTS:
+        tried = np.where(stretch, 0.0, part * price)
+        left = np.maximum(terms.rent_usd - tried @ hours, 0.0) / float(hours[stretch].sum())
+        tried = np.where(stretch, left[:, None], tried)
+        most = max(most, _proven(terms, instance, queue, tried))
+    return most
+
+
+def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -> float:
+    """By weak duality: each request pays the least that it costs within its patience, accelerators
+    at `price` (R, T) ≥ 0; a region is left with what its rent is above its prices.
+
+        Σ d · min over hours of patience and places of (c + g·π) + Σ_r min over K of (f − Σ_t π)·K
+            + Σ min(0, w − π)·O of what can be bought by the hour
+    """
+    slots, hours = Slots.of(instance), instance.hours
+    least = np.empty(instance.demand.shape)
+    for steps in slots.chunks(np.arange(len(hours))):
+        paid = slots.gpu_h[..., None] * price[:, steps][slots.region]
+        least[:, steps] = (slots.units(terms.measure, steps) + paid).min(axis=1)
+    least[queue.source] = queue.least(least[queue.source])
+    served = np.where(instance.demand > 0, least, 0.0) * instance.demand
+    over = terms.rent_usd - price @ hours
+    held = float((over * np.where(over > 0, terms.lower, terms.upper)).sum())
+    bought = np.minimum(terms.measure.per_on_demand[:, None] - price, 0.0)
+    most = np.minimum(instance.surplus, (instance.most_gpu_h.T @ instance.demand).sum())
+    return float((served @ hours).sum()) + held + float((bought * most @ hours).sum())
 
 
 def _waits(

@@ -15,14 +15,15 @@ from wattlas.placement.constraints.registry import hourly_rows, linkings
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.hour import highs
+from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, objective
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.window.linked_program import ProgramScale
 
-LARGEST = 60_000
-"""Columns up to which all of it is one program: some ten seconds."""
+LARGEST = 100_000
+"""Columns up to which all of it is one program: a day of the embedded world, a few seconds."""
 BELOW = 1e-9
 """What the optimum of HiGHS is taken to be too high by at most, relative."""
 
@@ -43,6 +44,7 @@ def joint(terms: Terms, instance: Instance) -> Joint | None:
     """
     bare = with_fleet(instance, np.zeros(len(terms.site)), terms.site)
     hours = bare.demand.shape[1]
+    bare = pruned(bare, (terms.measure,), np.arange(hours))
     if len(bare.columns) * hours > LARGEST:
         return None
     tied = linkings(bare.scenario)

@@ -57,7 +57,8 @@ class Queue:
     @cached_property
     def most_waiting(self) -> np.ndarray:
         """How many may be left at the end of each step, requests/h, (N, T)."""
-        return np.maximum(self.high - self.low, 0.0)
+        left: np.ndarray = np.maximum(self.high - self.low, 0.0)
+        return left
 
     def within(self, ran: np.ndarray) -> np.ndarray:
         """The rates next to `ran` (N, T) that keep every bound exactly."""

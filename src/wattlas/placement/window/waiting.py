@@ -29,9 +29,9 @@ from wattlas.placement.problem.unit_values import Measure, zero
 from wattlas.placement.window.queue_program import solve_queue
 from wattlas.placement.window.queue_search import Found, search
 
-LARGEST = 60_000
-"""Columns up to which all steps are one program: some ten seconds. The search takes about as long
-for them, and leaves a gap."""
+LARGEST = 100_000
+"""Columns up to which all steps are one program: a day of the embedded world, two CPU seconds. The
+search takes a tenth of that for a day, and leaves a gap."""
 WITH_LIMITS = 400_000
 """The same where limits over windows hold, which the search does not take."""
 
