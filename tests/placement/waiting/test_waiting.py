@@ -315,9 +315,9 @@ def test_no_saving_without_a_limit_at_negative_prices() -> None:
 def test_patience_is_traced_and_swept() -> None:
     """What patience is worth falls with it; a sweep over it is the same."""
     s = wattlas.example("tiny")
-    waits_h, plans = over_patience(s, "D", (0, 1, 3, 6))
+    waits_h, plans = over_patience(s, "D", (0.0, 1.0, 3.0, 6.0))
     cost_usd = [placed.objective for placed in plans]
-    assert waits_h == (0, 1, 3, 6)
+    assert list(waits_h) == [0.0, 1.0, 3.0, 6.0]
     assert cost_usd == sorted(cost_usd, reverse=True)
     swept = wattlas.sweep(s, "classes.D.may_wait_h", [0.0, 1.0, 3.0, 6.0])
     assert [placed.objective for placed in swept.plans] == cost_usd
