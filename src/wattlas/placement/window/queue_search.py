@@ -96,7 +96,7 @@ class QueueHours:
 
     def elastic(self, times: float) -> tuple[Instance, Measure]:
         """Demand that must be served may be shed at `times` the most that a request costs."""
-        dearest = times * _dearest(self.instance, self.measure)
+        dearest = times * dearest_place(self.instance, self.measure)
         price = np.where(self.must, dearest, self.measure.per_unserved)
         measure = replace(self.measure, per_unserved=price)
         return replace(self.instance, unserved_usd=price), measure
@@ -299,7 +299,7 @@ def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np
     return best
 
 
-def _dearest(instance: Instance, measure: Measure) -> np.ndarray:
+def dearest_place(instance: Instance, measure: Measure) -> np.ndarray:
     """The most that a request of each source costs anywhere, bought by the hour, (S,)."""
     energy = np.where(instance.allowed, instance.energy_kwh[:, None, :], 0.0)
     per_kwh = np.abs(measure.per_kwh).max(axis=1, initial=0.0)[None, :, None]
