@@ -63,7 +63,14 @@ TIERS = Part(
     "served at a fallback below full service, and carbon decides which.",
     "tier_verdicts",
 )
-PARTS = (PLACEMENT, TIERS)
+FLEET = Part(
+    "fleet",
+    "The fleet",
+    "Energy is a small part of what an answer costs; accelerators are the rest. Demand that can "
+    "move lets regions share them across time zones.",
+    "fleets",
+)
+PARTS = (PLACEMENT, FLEET, TIERS)
 """The parts of the report in their order."""
 
 

@@ -19,7 +19,7 @@ from tests.placement.waiting.waiting_oracle import may_run
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.hours import leanest
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue

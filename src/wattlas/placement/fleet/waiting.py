@@ -21,13 +21,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
+from wattlas.model.objective import Minimise
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
-from wattlas.placement.fleet.hours import leanest, with_fleet
+from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.fleet.waiting_program import joint
@@ -60,6 +63,11 @@ def fleet_that_waits(
     Raises InputError for what does not go together with waiting or with fleets.
     """
     refuse_waiting(scenario)
+    goal = scenario.objective
+    if goal.minimise is not Minimise.COST or goal.carbon_cap_t is not None:
+        fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
+        what = "asks for a cap or for least carbon of a fleet whose requests may wait"
+        raise InputError([Problem("objective", what, fix)])
     still = without_waiting(scenario)
     unwaited = size(still)
     if alone and (whole := _at_once(scenario, unwaited)):
@@ -87,6 +95,8 @@ def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
         status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
         scenario=replace(unwaited.scenario, classes=scenario.classes,
                          reserved_gpu=np.repeat(gpu[:, None], scenario.hours.count, axis=1)),
+        asked=scenario,
+        least_rent_usd=float("nan"),
         optimal=best,
         bound_usd=found.bound_usd,
         whole=_cost(terms, instance, queue, found.ran,
@@ -211,6 +221,8 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
         status=Status.LIMIT,
         scenario=replace(sized.scenario, classes=scenario.classes,
                          demand_per_h=scenario.demand_per_h),
+        asked=scenario,
+        least_rent_usd=float("nan"),
         optimal=best,
         bound_usd=bound,
         own_peaks=unwaited.own_peaks,
