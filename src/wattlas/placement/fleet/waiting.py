@@ -132,15 +132,16 @@ def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
     need = lean[queue.source][:, None] * queue.arrived
     at_once = lean @ instance.demand - need.sum(axis=0)
     ends = run_ends(instance.scenario.hours)
-    dense = _densest(at_once, need, queue.due, ends)
-    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
-    ran = np.zeros_like(need)
     # Sources of one patience have one queue; what runs of it is shared first in, first out.
     patience = queue.due - np.arange(need.shape[1])
     kinds, kind = np.unique(patience, axis=0, return_inverse=True)
     kind = kind.ravel()
-    groups = np.array([need[kind == g].sum(axis=0) for g in range(len(kinds))])
-    due = np.array([queue.due[np.flatnonzero(kind == g)[0]] for g in range(len(kinds))])
+    groups = np.zeros((len(kinds), need.shape[1]))
+    np.add.at(groups, kind, need)
+    due = kinds + np.arange(need.shape[1])
+    dense = _densest(at_once, groups, due, ends)
+    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
+    ran = np.zeros_like(need)
     done = _earliest_deadline(groups, due, room)
     for g in range(len(kinds)):
         own = np.flatnonzero(kind == g)
@@ -161,7 +162,10 @@ class Dense:
 
 
 def _densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> Dense:
-    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a."""
+    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a.
+
+    `need` (G, T) is what arrives of each patience, `due` (G, T) the last step for it.
+    """
     most = Dense(0.0, 0, len(at_once))
     starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
     for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
