@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from wattlas.model.fleet import Fleet, Reach
 from wattlas.model.table import Column, Kind, Listing, Table
 from wattlas.placement.fleet.certificate import FleetCertificate
+from wattlas.placement.fleet.patience import Patience
 from wattlas.studies.brief import period
 from wattlas.studies.fleet_answer import FleetAnswer
 from wattlas.studies.fleet_brief import fleet_brief
-from wattlas.studies.fleet_tables import fleet_meta
+from wattlas.studies.fleet_tables import fleet_meta, fleet_patience_table
 from wattlas.studies.meta import described
 from wattlas.studies.words import money, number
 
@@ -216,3 +218,22 @@ def reach_mapping(reach: Reach) -> dict[str, Any]:
         "hull": [dict(zip(keys, slope, strict=True)) for slope in reach.slopes()],
         "jumps": jumps_table(reach),
     }
+
+
+def patience_fleet_listing(fleets: Sequence[Patience]) -> Listing:
+    """What each wait makes of the fleet."""
+    levelled = any(str(each.fleet.status) != "optimal" for each in fleets)
+    said = "levelled: sized for work that is levelled first; the gap is that of size and hours."
+    return Listing(
+        "What patience is worth to the fleet",
+        (
+            Column("wait_h", head="may wait, h"),
+            Column("gpu", Kind.COUNT, head="GPU"),
+            Column("cost_usd", Kind.COUNT),
+            Column("carbon_kg", Kind.COUNT, wide=True),
+            Column("gap", digits=2),
+            Column("how", Kind.TEXT),
+        ),
+        fleet_patience_table(fleets),
+        (said,) if levelled else (),
+    )

@@ -12,10 +12,12 @@ z links the hours and parts them: given z each hour is a program of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from wattlas.errors import UsageError
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.base import Constraint, Linking
@@ -76,3 +78,24 @@ def without_waiting(scenario: Scenario) -> Scenario:
     """The scenario in which every request runs when it arrives."""
     classes = tuple(replace(klass, may_wait_h=0.0) for klass in scenario.classes)
     return replace(scenario, classes=classes) if scenario.waits else scenario
+
+
+def by_patience(
+    scenario: Scenario, klass: str, waits_h: Sequence[float]
+) -> Iterator[tuple[float, Scenario]]:
+    """(Wait in hours, the scenario in which so much may be waited) of each wait.
+
+    `klass` alone may wait, or where it is empty every class that may in the scenario. Raises
+    UsageError for a class that there is not, and where none may wait.
+    """
+    ids = [k.id for k in scenario.classes]
+    if klass and klass not in ids:
+        raise UsageError(f"unknown class {klass!r}; choose one of {', '.join(ids)}")
+    chosen = {klass} if klass else {k.id for k in scenario.classes if k.may_wait_h > 0}
+    if not chosen:
+        raise UsageError("no class may wait: name one, as in `wait:NAME`, or give it `may_wait_h`")
+    for wait_h in waits_h:
+        classes = tuple(
+            replace(k, may_wait_h=wait_h) if k.id in chosen else k for k in scenario.classes
+        )
+        yield wait_h, replace(scenario, classes=classes)

@@ -23,11 +23,11 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
-from wattlas.model.objective import Minimise
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.needs import leanest
@@ -63,8 +63,7 @@ def fleet_that_waits(
     Raises InputError for what does not go together with waiting or with fleets.
     """
     refuse_waiting(scenario)
-    goal = scenario.objective
-    if goal.minimise is not Minimise.COST or goal.carbon_cap_t is not None:
+    if has_cap(scenario.objective):
         fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
         what = "asks for a cap or for least carbon of a fleet whose requests may wait"
         raise InputError([Problem("objective", what, fix)])
