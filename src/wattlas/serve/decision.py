@@ -30,7 +30,9 @@ class Asked(StrEnum):
     """Never degraded."""
 
 
-NEVER_DEGRADED = frozenset((Asked.DEFAULT, Asked.PRIORITY))
+def never_degraded(asked: Asked) -> bool:
+    """Whether a client insists on full service."""
+    return asked is Asked.DEFAULT or asked is Asked.PRIORITY
 
 
 class Reason(StrEnum):
@@ -109,6 +111,8 @@ class Outcome(NamedTuple):
     tokens_out: int | None = None
     method: str = ""
     attempts: int = 1
+    reason: Reason | None = None
+    """Why it was served so, where that is no longer what was decided."""
 
 
 class Ledger(Protocol):
@@ -167,7 +171,7 @@ def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Rea
     """Why a request is served in full whatever its contract's counts; None where they decide."""
     if not facts.contract:
         return Reason.NO_CONTRACT
-    if facts.asked in NEVER_DEGRADED:
+    if never_degraded(facts.asked):
         return Reason.ASKED
     if ledger.trouble is not None:
         return ledger.trouble
@@ -227,7 +231,7 @@ def _may_fall(decision: Decision, table: Table, ledger: Ledger) -> bool:
     facts = decision.facts
     return (
         bool(facts.contract)
-        and facts.asked not in NEVER_DEGRADED
+        and not never_degraded(facts.asked)
         and ledger.trouble is None
         and table.issued_s <= facts.utc_s < table.until_s
         and ledger.take(facts.tenant, facts.contract, decision.window)

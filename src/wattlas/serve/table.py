@@ -52,6 +52,12 @@ class Quota:
         behind[best] -= self._total
         return self.places[best]
 
+    @property
+    def shares(self) -> list[tuple[Place, float]]:
+        """The places and their shares."""
+        shares = [part / self._total for part in self._parts]
+        return list(zip(self.places, shares, strict=True))
+
     def others(self, place: Place) -> tuple[Place, ...]:
         """The places but one, by share, the largest first: where to go when that one fails."""
         order = sorted(range(len(self.places)), key=lambda n: -self._parts[n])

@@ -1,15 +1,16 @@
 """Rows of a tenant as a chain of hashes, so that nobody can change one later unnoticed.
 
-    head' = SHA-256(head ‖ the row as JSON)
+    head' = SHA-256(head ‖ the row as compact JSON)
 
 The head after the last row of a statement stands in it beside that of the statement before.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from hashlib import sha256
+
+import orjson
 
 from wattlas.serve.ledger.journal import Row
 
@@ -19,8 +20,7 @@ START = bytes(32)
 
 def link(head: bytes, row: Row) -> bytes:
     """The head after one more row."""
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-    return sha256(head + text.encode("utf-8", "surrogatepass")).digest()
+    return sha256(head + orjson.dumps(tuple(row))).digest()
 
 
 def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:

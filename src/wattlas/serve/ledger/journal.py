@@ -101,9 +101,29 @@ class Recorded:
     counts: Mapping[Account, Counts]
 
 
+class Statement(NamedTuple):
+    """Rows in the order of their chain, their numbers in it, and the head after each."""
+
+    rows: list[Row]
+    numbers: list[int]
+    heads: list[bytes]
+
+
 class Store(Protocol):
     """Keeps a journal. Any exception means that nothing is known of what was recorded."""
 
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, whole and durable."""
+        ...
+
+    def secret(self, name: str, fresh: bytes) -> bytes:
+        """A secret that all processes on this journal share; `fresh` becomes it where none is."""
+        ...
+
+    def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
+        """A tenant's rows that were admitted in [since, until)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the journal."""
         ...

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.ledger.chain import START, link
-from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row
+from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row, Statement
 
 BUSY_MS = 2_000
 """How long another process may hold the file before a batch fails."""
@@ -141,6 +141,22 @@ class SqliteStore:
                 "SELECT value FROM secrets WHERE name = ?", (name,)
             ).fetchone()
         return bytes(value)
+
+    def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
+        """A tenant's rows that were admitted in [since, until), by a connection of its own."""
+        with closing(sqlite3.connect(self.path)) as db:
+            found = db.execute(
+                "SELECT * FROM requests WHERE tenant = ? AND admitted_us >= ? AND admitted_us < ? "
+                "ORDER BY number",
+                (tenant, since_us, until_us),
+            ).fetchall()
+        width = len(Row._fields)
+        rows = [Row(*each[:width]) for each in found]
+        return Statement(
+            [row._replace(degraded=bool(row.degraded)) for row in rows],
+            [each[width] for each in found],
+            [bytes(each[width + 1]) for each in found],
+        )
 
     def close(self) -> None:
         """Let go of the file."""

@@ -46,8 +46,6 @@ CREATE TABLE requests (
 
 CREATE INDEX requests_by_time ON requests (tenant, admitted_us);
 
-CREATE INDEX requests_by_account ON requests (tenant, contract, window);
-
 CREATE UNIQUE INDEX requests_by_number ON requests (tenant, number);
 
 CREATE TABLE chains (

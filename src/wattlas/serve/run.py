@@ -1,0 +1,159 @@
+"""One process that serves: ports, ledger, files that change, and an orderly end.
+
+SIGTERM and SIGINT drain: no new connections, requests in flight come to their end, what is in hand
+is returned, all rows are recorded. SIGHUP takes configuration and schedule anew, and so does a
+change of either file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wattlas.errors import MachineError, Problem
+from wattlas.serve.admin import admin_app
+from wattlas.serve.config import ServeConfig
+from wattlas.serve.decisions import Decisions
+from wattlas.serve.edge import Server, address, bound, server
+from wattlas.serve.envoy_log import EnvoyLog
+from wattlas.serve.gateway.app import Gateway
+from wattlas.serve.gateway.upstream import AiohttpUpstream
+from wattlas.serve.ledger.journal import Store
+from wattlas.serve.ledger.sqlite import SqliteStore
+from wattlas.serve.plane import Plane, open_plane
+
+log = logging.getLogger("wattlas.serve")
+WATCH_S = 1.0
+
+
+class Service:
+    """A plane with its ports open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plane: Plane = open_plane(path, store_of)
+        document = self.plane.config.document
+        self.upstream = AiohttpUpstream(document.limits.connect_s)
+        self.ports: dict[str, tuple[Any, socket.socket]] = {}
+        if document.gateway is not None:
+            self.gateway = Gateway(self.plane, self.upstream)
+            self.ports["gateway"] = self.gateway, bound(document.gateway.listen, None)
+        for name, port in (("decisions", document.decisions), ("admin", document.admin)):
+            if port is None:
+                continue
+            app = (
+                Decisions(self.plane, port)
+                if name == "decisions"
+                else admin_app(self.plane, port, self.reload)
+            )
+            where = path.parent / port.socket if port.socket else None
+            self.ports[name] = app, bound(port.listen, where)
+        self._servers: list[Server] = []
+        self._stopped = asyncio.Event()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each port listens."""
+        return {name: address(opened) for name, (_, opened) in self.ports.items()}
+
+    def reload(self) -> list[Problem]:
+        """Take configuration and schedule anew; what is wrong keeps the present ones."""
+        problems = self.plane.take_config(self.path)
+        return problems + self.plane.take_schedule(self.plane.config.schedule_path)
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stopped.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until stopped, and come to an orderly end."""
+        limits = self.plane.config.document.limits
+        keeper = asyncio.create_task(self.plane.keeper.run())
+        others = [asyncio.create_task(self._watch_files())]
+        if self.plane.config.document.access_log is not None:
+            follow = EnvoyLog(self.plane, self.path.parent / self.plane.config.document.access_log)
+            others.append(asyncio.create_task(follow.run()))
+        serving = []
+        for app, opened in self.ports.values():
+            one = server(app, limits)
+            self._servers.append(one)
+            serving.append(asyncio.create_task(one.serve(sockets=[opened])))
+        while not all(one.started for one in self._servers):
+            await asyncio.sleep(0.005)
+        ready()
+        await self._stopped.wait()
+        for one in self._servers:
+            one.should_exit = True
+        await asyncio.gather(*serving)
+        for task in others:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self.plane.keeper.stop()
+        await keeper
+        await self.upstream.close()
+        self.plane.store.close()
+
+    async def _watch_files(self) -> None:
+        """Take files anew that were changed."""
+        seen = self._stamps()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = self._stamps()
+            if now != seen:
+                seen = now
+                self.reload()
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def store_of(config: ServeConfig) -> Store:
+    """The ledger's store that a configuration names."""
+    return SqliteStore(config.ledger_path)
+
+
+async def serve(path: Path, ready: Callable[[Service], None]) -> None:
+    """Serve a configuration's file until a signal ends it."""
+    service = Service(path)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    await service.run(lambda: ready(service))
+
+
+def main(path: Path, ready: Callable[[Service], None]) -> None:
+    """Serve on the fastest loop that is there. Raises MachineError where the extra is missing."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(path, ready))
+    else:
+        uvloop.run(serve(path, ready))
+
+
+def check_extra() -> None:
+    """Raise MachineError where the libraries of the extra `serve` are not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("aiohttp", "starlette", "uvicorn", "httptools", "orjson",
+                                 "prometheus_client") if find_spec(name) is None]  # fmt: skip
+    if missing:
+        raise MachineError(
+            f"{', '.join(missing)}: not installed. Install the extra: pip install 'wattlas[serve]'"
+        )
