@@ -183,7 +183,7 @@ def configuration(urls: Mapping[str, str], **changes: Any) -> dict[str, Any]:
             "tiny": {"keys_sha256": [digest(KEYS["tiny"])], "most_in_flight": 1},
         },
         "limits": {
-            "header_s": 0.6, "body_s": 0.6, "first_byte_s": 0.6, "idle_s": 0.6, "answer_s": 20.0,
+            "header_s": 0.5, "body_s": 0.5, "first_byte_s": 0.5, "idle_s": 0.5, "answer_s": 20.0,
             "body_bytes": 100_000, "event_bytes": 100_000, "answer_bytes": 1_000_000,
             "drain_s": 2.0,
         },

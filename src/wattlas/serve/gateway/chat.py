@@ -18,7 +18,7 @@ from wattlas.serve.accounts import UG_PER_G, figures
 from wattlas.serve.decision import Asked, Decision, End, Outcome, failovers
 from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal, error_body
-from wattlas.serve.gateway.events import Splitter, TooLong, data_of
+from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.json_text import Span, Twice, edited, top_level
 from wattlas.serve.gateway.tell import grams_comment, headers_of, tier_of
@@ -286,24 +286,38 @@ class Exchange:
         until = loop.time() + self._limits.answer_s
         try:
             async for piece in answer.pieces():
-                out, done = [], False
-                for event in splitter.feed(piece):
-                    passed, done = self._event(event, decision, model)
-                    out.append(passed)
-                    if done:
-                        break
-                await self._send_some(decision, model, b"".join(out))
-                if done:
+                if await self._piece(splitter, piece, decision, model):
                     await self._client.finish()
                     self._end(End.WHOLE if not self._client.left else End.BROKEN, 200)
                     return
-                if out:
+                if self._client.began:
                     self._extend(min(self._limits.idle_s, until - loop.time()))
             raise Failure("ended without [DONE]")
-        except TooLong:
-            await self._break(decision, Failure("event too long"))
         except Failure as failure:
             await self._break(decision, failure)
+
+    async def _piece(
+        self, splitter: Splitter, piece: bytes, decision: Decision, model: str
+    ) -> bool:
+        """Pass on the events that a piece completes; whether the last is among them. Raises
+        Failure, once what came before it is with the client."""
+        out: list[bytes] = []
+        fault, done = None, False
+        try:
+            for event in splitter.feed(piece):
+                passed, done = self._event(event, decision, model)
+                out.append(passed)
+                if done:
+                    break
+            if splitter.too_long and not done:
+                raise Failure("event too long")
+        except Failure as failure:
+            fault = failure
+        if fault is None or self._client.began:
+            await self._send_some(decision, model, b"".join(out))
+        if fault is not None:
+            raise fault
+        return done
 
     async def _send_some(self, decision: Decision, model: str, text: bytes) -> None:
         if not text:

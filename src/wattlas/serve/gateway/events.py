@@ -8,10 +8,6 @@ _END = re.compile(rb"\r\n\r\n|\n\n|\r\r(?!\n)")
 _LINE = re.compile(rb"\r\n|\n|\r")
 
 
-class TooLong(ValueError):
-    """An event is longer than is allowed."""
-
-
 class Splitter:
     """Takes pieces of a stream, gives whole events with the blank line that ends them."""
 
@@ -20,23 +16,23 @@ class Splitter:
         self._most = most_bytes
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The events that are complete now. Raises TooLong."""
+        """The events that are complete now, up to one that is too long."""
         rest = self._rest + piece if self._rest else piece
         events, start = [], 0
         for match in _END.finditer(rest):
             if match[0] == b"\r\r" and match.end() == len(rest):
                 break  # the next byte says whether this is the end of a line or of an event
+            if match.end() - start > self._most:
+                break
             events.append(rest[start : match.end()])
             start = match.end()
         self._rest = rest[start:]
-        if len(self._rest) > self._most or any(len(event) > self._most for event in events):
-            raise TooLong
         return events
 
     @property
-    def rest(self) -> bytes:
-        """What has come of an event that is not complete."""
-        return self._rest
+    def too_long(self) -> bool:
+        """Whether the event that comes next is longer than is allowed."""
+        return len(self._rest) > self._most
 
 
 def data_of(event: bytes) -> bytes:

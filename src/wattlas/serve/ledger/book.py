@@ -65,6 +65,8 @@ class Book:
         self._ended: list[tuple[Decision, Outcome]] = []
         self._kept: list[Row] = []
         """Rows of a batch that failed."""
+        self._under_way = 0
+        """Rows of a batch of which nothing is known yet."""
         self._returned: Counter[Account] = Counter()
         self._charged: Counter[Account] = Counter()
         self.configure(contracts)
@@ -144,7 +146,7 @@ class Book:
     @property
     def pending(self) -> int:
         """Rows that are not recorded yet."""
-        return len(self._ended) + len(self._kept)
+        return len(self._ended) + len(self._kept) + self._under_way
 
     def sweep(self, utc_s: float) -> None:
         """Book requests as lost that nobody settled for long."""
@@ -159,6 +161,7 @@ class Book:
         self.stirred = False
         rows = [*self._kept, *(self._row_of(*ended) for ended in self._ended)]
         self._ended, self._kept = [], []
+        self._under_way = len(rows)
         returned, self._returned = self._returned, Counter()
         charged, self._charged = self._charged, Counter()
         return Batch(rows, returned, charged, tuple(self._wants()))
@@ -172,6 +175,7 @@ class Book:
 
     def recorded(self, batch: Batch, done: Recorded) -> None:
         """Take the permits that were granted into the hand."""
+        self._under_way = 0
         current = {held.account for held in self._held.values()}
         self.counts.update({a: counts for a, counts in done.counts.items() if a in current})
         for want, granted in zip(batch.wants, done.granted, strict=True):
@@ -185,6 +189,7 @@ class Book:
     def failed(self, batch: Batch) -> None:
         """Keep the rows for another try. Permits that were returned are lost: nobody knows whether
         the record has them. What was charged is charged again, which errs towards the cap."""
+        self._under_way = 0
         room = max(MOST_PENDING - len(self._kept), 0)
         self._kept = [*batch.rows[:room], *self._kept]
         self.lost_rows += max(len(batch.rows) - room, 0)
