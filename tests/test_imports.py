@@ -49,6 +49,14 @@ ONLY_IN: dict[str, set[str]] = {
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},
+    "uvicorn": {"serve"},
+    "httptools": {"serve"},
+    "uvloop": {"serve"},
+    "aiohttp": {"serve"},
+    "orjson": {"serve"},
+    "sqlite3": {"serve"},
+    "asyncpg": {"serve"},
+    "prometheus_client": {"serve"},
     "http": {"serve", "report"},
     "urllib": {"data", "serve", "report"},
     "socket": {"serve", "report"},
@@ -65,6 +73,9 @@ HEAVY = {
     "xarray",
     "scipy",
     "pandas",
+    "aiohttp",
+    "uvicorn",
+    "starlette",
 }
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 

@@ -38,7 +38,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     made.start()
     with openai.OpenAI(base_url=f"{made.url}/v1", api_key=KEYS["acme"], timeout=10) as client:
         made.client = client  # type: ignore[attr-defined]
-        for _ in range(90):
+        for _ in range(40):
             ask(made, False)
         made.settled()
         yield made

@@ -220,11 +220,16 @@ def test_paths_are_taken_as_they_are_sent(live: Live, path: str, status: int) ->
 def test_the_header_asks_where_the_body_does_not(live: Live) -> None:
     """And one of a tenant's spoofed headers changes nothing else."""
     warm(live)
-    spoofed = {"x-wattlas-region": "mars", "x-forwarded-for": "::1", "x-wattlas-tenant": "plain"}
-    answer = post(live, GOOD, **{"x-wattlas-tier": "default"}, **spoofed)
+    spoofed = {
+        "x-wattlas-tier": "flex",
+        "x-wattlas-region": "mars",
+        "x-forwarded-for": "::1",
+        "x-wattlas-tenant": "plain",
+    }
+    answer = post(live, GOOD, **{"x-service-tier": "default"}, **spoofed)
     assert answer.headers["x-wattlas-reason"] == "asked"
     assert live.settled()[-1].tenant == "acme"
-    assert post(live, GOOD, **{"x-wattlas-tier": "gold"}).status == 400
+    assert post(live, GOOD, **{"x-service-tier": "gold"}).status == 400
     assert post(live, GOOD, **{"content-encoding": "gzip"}).status == 415
 
 

@@ -167,11 +167,7 @@ class Decisions:
         place = Place(
             _text(said, "region", decision.place.region), _text(said, "point", decision.place.point)
         )
-        pair = self._plane.hour(decision.facts.utc_s).table.pairs.get(
-            (decision.facts.metro, decision.facts.klass)
-        )
-        full = pair is not None and place in pair.full.places
-        degraded = decision.degraded if place == decision.place else not full
+        place, degraded = self._plane.served_at(decision, place)
         return Outcome(
             end, place, degraded, self._plane.clock(), _count(said, "status") or 0,
             _text(said, "model_asked", ""),

@@ -16,6 +16,7 @@ import orjson
 
 from wattlas.serve.decision import Decision, End, Outcome
 from wattlas.serve.plane import Plane
+from wattlas.serve.table import Place
 
 POLL_S = 0.05
 PIECE_BYTES = 1 << 20
@@ -71,7 +72,7 @@ class EnvoyLog:
             self._plane.events["log_lines_refused"] += 1
             return False
         if not isinstance(sealed, str) or not sealed:
-            self._plane.events["undecided_requests"] += 1
+            self._plane.events["undecided_requests"] += _number(said, "status") == 200
             return False
         return self._plane.settle_sealed(sealed, lambda decision: self._outcome(decision, said))
 
@@ -80,9 +81,10 @@ class EnvoyLog:
         bytes_in, bytes_out = _number(said, "bytes_in"), _number(said, "bytes_out")
         per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
         failed = end is End.FAILED
+        place, degraded = self._plane.served_at(decision, _place(said))
         return Outcome(
-            end, decision.place, decision.degraded, self._plane.clock(), _number(said, "status"),
-            "", self._plane.model_of(decision.place.point),
+            end, place, degraded, self._plane.clock(), _number(said, "status"),
+            "", self._plane.model_of(place.point),
             0 if failed else round(bytes_in / BYTES_PER_TOKEN),
             0 if failed else round(bytes_out / per_token),
             "none" if failed else METHOD,
@@ -99,6 +101,12 @@ def ended(said: dict[str, Any]) -> End:
     if flags in (None, "-", ""):
         return End.WHOLE
     return End.BROKEN if _number(said, "bytes_out") else End.FAILED
+
+
+def _place(said: dict[str, Any]) -> Place | None:
+    """The place that served, by the name of its cluster: region/point."""
+    region, slash, point = str(said.get("cluster", "")).partition("/")
+    return Place(region, point) if slash else None
 
 
 def _streamed(said: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from wattlas.serve.ledger.journal import Store
 from wattlas.serve.ledger.keeper import Keeper
 from wattlas.serve.schedule import Hour, Schedule, read_schedule
 from wattlas.serve.seal import Seal
+from wattlas.serve.table import Place
 
 log = logging.getLogger("wattlas.serve")
 
@@ -102,6 +103,15 @@ class Plane:
         self.book.book(sealed, outcome(sealed))
         self.events["settlements_late"] += 1
         return True
+
+    def served_at(self, decision: Decision, place: Place | None) -> tuple[Place, bool]:
+        """Where somebody says that a request was served, and whether it was degraded there: it was
+        at any place that is none of full service."""
+        if place is None or place == decision.place:
+            return decision.place, decision.degraded
+        facts = decision.facts
+        pair = self.hour(facts.utc_s).table.pairs.get((facts.metro, facts.klass))
+        return place, pair is None or place not in pair.full.places
 
     def model_of(self, point: str) -> str:
         """What servers call the model of an operating point."""

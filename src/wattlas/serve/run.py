@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wattlas.errors import MachineError, Problem
+from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
-from wattlas.serve.config import ServeConfig
+from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decisions import Decisions
 from wattlas.serve.edge import Server, address, bound, server
 from wattlas.serve.envoy_log import EnvoyLog
@@ -27,6 +27,7 @@ from wattlas.serve.gateway.upstream import AiohttpUpstream
 from wattlas.serve.ledger.journal import Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.plane import Plane, open_plane
+from wattlas.serve.schedule import read_schedule
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
@@ -147,13 +148,9 @@ def main(path: Path, ready: Callable[[Service], None]) -> None:
         uvloop.run(serve(path, ready))
 
 
-def check_extra() -> None:
-    """Raise MachineError where the libraries of the extra `serve` are not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("aiohttp", "starlette", "uvicorn", "httptools", "orjson",
-                                 "prometheus_client") if find_spec(name) is None]  # fmt: skip
-    if missing:
-        raise MachineError(
-            f"{', '.join(missing)}: not installed. Install the extra: pip install 'wattlas[serve]'"
-        )
+def check_files(path: Path) -> None:
+    """Raise InputError with everything that is wrong with a configuration and its schedule."""
+    config = read_config(path)
+    problems = list(mismatches(config, read_schedule(config.schedule_path)))
+    if problems:
+        raise InputError(problems)

@@ -23,7 +23,7 @@ from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Upstream
 from wattlas.serve.plane import Plane
 
-TIER_HEADER = b"x-wattlas-tier"
+TIER_HEADER = b"x-service-tier"
 """Asks for a tier where the body has no `service_tier`."""
 
 
