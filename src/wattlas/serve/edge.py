@@ -144,30 +144,28 @@ def server(app: Any, limits: LimitsSection, backlog: int = 2048) -> Server:
 
 def bound(listen: str | None, path: Path | None) -> socket.socket:
     """A socket on HOST:PORT, or a Unix socket that only this user may open. Raises UsageError."""
+    family = socket.AF_UNIX if path else socket.AF_INET6 if "[" in str(listen) else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         if path is not None:
-            return _unix(path)
-        assert listen is not None
-        host, port = host_port(listen)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        opened = socket.socket(family, socket.SOCK_STREAM)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((host, port))
-        return opened
+            _bind_unix(opened, path)
+        else:
+            assert listen is not None
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(host_port(listen))
     except OSError as error:
-        where = path or listen
+        opened.close()
         raise UsageError(
-            f"{where} cannot be listened at ({error.strerror or error}). Give another one."
+            f"{path or listen} cannot be listened at ({error.strerror or error}). Give another one."
         ) from error
+    return opened
 
 
-def _unix(path: Path) -> socket.socket:
+def _bind_unix(opened: socket.socket, path: Path) -> None:
     if path.is_socket():
         path.unlink()  # left by a process that ended
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.bind(str(path))
     path.chmod(0o600)
-    return opened
 
 
 def address(opened: socket.socket) -> str:

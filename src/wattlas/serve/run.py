@@ -18,7 +18,13 @@ from typing import Any
 
 from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
-from wattlas.serve.config import ServeConfig, mismatches, read_config
+from wattlas.serve.config import (
+    ListenSection,
+    ServeConfig,
+    ServeDocument,
+    mismatches,
+    read_config,
+)
 from wattlas.serve.decisions import Decisions
 from wattlas.serve.edge import Server, address, bound, server
 from wattlas.serve.envoy_log import EnvoyLog
@@ -41,22 +47,35 @@ class Service:
         self.plane: Plane = open_plane(path, store_of)
         document = self.plane.config.document
         self.upstream = AiohttpUpstream(document.limits.connect_s)
+        self.gateway = Gateway(self.plane, self.upstream)
         self.ports: dict[str, tuple[Any, socket.socket]] = {}
-        if document.gateway is not None:
-            self.gateway = Gateway(self.plane, self.upstream)
-            self.ports["gateway"] = self.gateway, bound(document.gateway.listen, None)
-        for name, port in (("decisions", document.decisions), ("admin", document.admin)):
-            if port is None:
-                continue
-            app = (
-                Decisions(self.plane, port)
-                if name == "decisions"
-                else admin_app(self.plane, port, self.reload)
-            )
-            where = path.parent / port.socket if port.socket else None
-            self.ports[name] = app, bound(port.listen, where)
         self._servers: list[Server] = []
         self._stopped = asyncio.Event()
+        try:
+            self._bind(document)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self, document: ServeDocument) -> None:
+        """Open every port. Raises UsageError for one that cannot be had."""
+        if document.gateway is not None:
+            self.ports["gateway"] = self.gateway, bound(document.gateway.listen, None)
+        apps: dict[str, Callable[[ListenSection], Any]] = {
+            "decisions": lambda port: Decisions(self.plane, port),
+            "admin": lambda port: admin_app(self.plane, port, self.reload),
+        }
+        for name, app in apps.items():
+            port: ListenSection | None = getattr(document, name)
+            if port is not None:
+                where = self.path.parent / port.socket if port.socket else None
+                self.ports[name] = app(port), bound(port.listen, where)
+
+    def close(self) -> None:
+        """Let go of ports and ledger."""
+        for _, opened in self.ports.values():
+            opened.close()
+        self.plane.store.close()
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -99,7 +118,7 @@ class Service:
         self.plane.keeper.stop()
         await keeper
         await self.upstream.close()
-        self.plane.store.close()
+        self.close()
 
     async def _watch_files(self) -> None:
         """Take files anew that were changed."""

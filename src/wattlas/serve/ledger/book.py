@@ -197,6 +197,7 @@ class Book:
         self.stirred = True
 
     def release(self) -> None:
-        """Return every permit in hand, before the last batch."""
+        """Return every permit in hand, before the last batch; no more are asked for."""
         for held in self._held.values():
             self._let_go(held)
+            held.account, held.ends_s = Account("", "", ""), held.begins_s
