@@ -17,11 +17,12 @@ import wattlas
 from wattlas.compiled.revision import PACKAGE, SOURCES, revision
 
 ENTRY = """
+from functools import partial
 from wattlas.compiled import has_code, kept
 from wattlas.placement.engine.inner import inner
 import numba
 
-@kept
+@partial(kept, apart={apart})
 @numba.njit
 def outer(x):
     return 10 * inner(x)
@@ -65,8 +66,12 @@ class Copy:
         self.engine = package / "placement" / "engine"
         self.engine.mkdir(parents=True)
         (package / "__init__.py").touch()
-        (self.engine / "outer.py").write_text(ENTRY)
+        self.write(apart=False)
         self.edit(1)
+
+    def write(self, *, apart: bool) -> None:
+        """Write the entry, compiled in a process of its own or not."""
+        (self.engine / "outer.py").write_text(ENTRY.format(apart=apart))
 
     def edit(self, added: int) -> None:
         """Write another inner function, of the same length and the same time of writing."""
@@ -294,3 +299,21 @@ def test_the_engine_keeps_its_code() -> None:
     assert all(isinstance(entry._cache, KeptCode) for entry in entries)
     assert len({entry._cache.cache_path for entry in entries}) == 1
     assert Path(wattlas.__file__).parent not in Path(entries[0]._cache.cache_path).parents
+
+
+def test_the_process_that_compiles_runs_what_it_keeps(copy: Copy) -> None:
+    """A child compiles, and both this process and a later one load what it left."""
+    copy.write(apart=True)
+    value, known, hits, path = copy.run()
+    assert (value, known, hits) == ("20", "False", "1")
+    assert copy.run() == ["20", "True", "1", path]
+
+
+def test_without_a_child_the_process_compiles_by_itself(copy: Copy) -> None:
+    """Where no Python can be started, nothing is lost but the equal ties."""
+    copy.write(apart=True)
+    embedded = "import sys; sys.executable = '/usr/bin/server'\n"
+    assert copy.run(embedded + RUN)[:3] == ["20", "False", "0"]
+    gone = "import sys; sys.executable = '/nowhere/python3'\n"
+    copy.edit(2)
+    assert copy.run(gone + RUN)[:3] == ["30", "False", "0"]

@@ -17,7 +17,7 @@ import wattlas
 from tests.studied import Studied
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_lock import NEXT, pack_to_change
-from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text
+from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text, write_texts
 from wattlas.errors import InputError, UsageError
 from wattlas.report.results import open_results, write_results
 from wattlas.report.stream_folder import write_plan
@@ -42,6 +42,22 @@ def test_a_file_is_old_or_new(tmp_path: Path) -> None:
     write_text(target, "new")
     assert target.read_text() == "new"
     assert [path.name for path in target.parent.iterdir()] == ["f.txt"]
+
+
+def test_files_of_a_folder_change_together(tmp_path: Path) -> None:
+    """Where the last one cannot be written none is replaced; else all are, and some can be run."""
+    write_texts(tmp_path, {"a.yaml": "old", "b.yaml": "old"})
+    with pytest.raises(UnicodeEncodeError):
+        write_texts(tmp_path, {"a.yaml": "new", "b.yaml": "\ud800"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.yaml": "old",
+        "b.yaml": "old",
+    }
+    write_texts(tmp_path, {"a.yaml": "new", "run.sh": "true"}, executable=("run.sh",))
+    assert (tmp_path / "a.yaml").read_text() == "new"
+    assert os.access(tmp_path / "run.sh", os.X_OK)
+    assert not os.access(tmp_path / "a.yaml", os.X_OK)
+    assert len(list(tmp_path.iterdir())) == len(["a.yaml", "b.yaml", "run.sh"])
 
 
 def test_only_what_nobody_holds_is_removed(tmp_path: Path) -> None:
@@ -190,10 +206,10 @@ def test_a_signal_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; import wattlas.cli as cli;"
         "from wattlas.data.whole_file import whole_file; from wattlas.cli import init;\n"
-        "def slow(path, text):\n"
-        "    with whole_file(path) as t:\n"
+        "def slow(folder, texts):\n"
+        "    with whole_file(folder / 'scenario.yaml') as t:\n"
         "        print('writing', flush=True); time.sleep(30)\n"
-        "import wattlas.data.whole_file as w; w.write_text = slow; cli.main()"
+        "import wattlas.data.whole_file as w; w.write_texts = slow; cli.main()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, "init", str(tmp_path / "x"), "--example", "tiny"],

@@ -214,7 +214,7 @@ def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Se
 
 def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> list[Path]:
     """The files that were written; none without --out."""
-    from wattlas.data.whole_file import write_text
+    from wattlas.data.whole_file import write_text, write_texts
     from wattlas.report.files import write_table
     from wattlas.studies.export.files import SWAP, folder_files, single_file
     from wattlas.studies.export.listings import weights_mapping, weights_table
@@ -230,8 +230,7 @@ def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> lis
         raise UsageError(
             f"{out} holds weights by hour, and their {SWAP} would undo these. Name another folder."
         )
-    texts = folder_files(found, setting, to)
-    return [write_text(out / name, text, name == SWAP) for name, text in texts.items()]
+    return write_texts(out, folder_files(found, setting, to), executable=(SWAP,))
 
 
 def _tell(found: Weights, setting: Setting, to: str, files: list[Path], as_json: bool) -> None:

@@ -41,7 +41,7 @@ def command(
     requests per day, to be filled in. Nothing is overwritten without --force.
     """
     from wattlas.data.scenario_file import example_path
-    from wattlas.data.whole_file import write_text
+    from wattlas.data.whole_file import write_texts
 
     if example is not None and regions is not None:
         raise UsageError("Name one of --example and --regions.")
@@ -53,8 +53,7 @@ def command(
         target = folder if folder is not None else Path("company")
         files = planned_company(target, regions)
     check_target(target, list(files), force=force)
-    for path, text in files.items():
-        write_text(path, text)
+    write_texts(target, {path.name: text for path, text in files.items()})
     first = f"wattlas check {target / 'scenario.yaml'}"
     if as_json:
         print_json({"folder": target, "files": [p.name for p in files], "next": first})

@@ -7,6 +7,7 @@ that they still work; `pyproject.toml` bounds numba's version.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ from numba.core.caching import (
     _CacheLocator,
 )
 
+from wattlas.compiled.apart import compile_apart
 from wattlas.compiled.folder import folder_for, is_private
 from wattlas.compiled.revision import AT_IMPORT, is_bytecode_current, is_unchanged
 
@@ -36,13 +38,14 @@ _folders: dict[str, Path | None] = {}
 """The folder of each key that this process has looked for, so that it looks and warns once."""
 
 
-def kept(dispatcher: F) -> F:
+def kept(dispatcher: F, *, apart: bool = False) -> F:
     """Keep on disk what numba compiles of a function; for a function that Python calls.
 
-    Where numba is set to interpret, the function is no dispatcher and stays as it is.
+    With `apart` a process of its own compiles it, so that this one, too, runs what is kept. Where
+    numba is set to interpret, the function is no dispatcher and stays as it is.
     """
     if hasattr(dispatcher, "py_func"):
-        dispatcher._cache = KeptCode(dispatcher)  # type: ignore[attr-defined]
+        dispatcher._cache = KeptCode(dispatcher, apart=apart)  # type: ignore[attr-defined]
     return dispatcher
 
 
@@ -56,8 +59,9 @@ def has_code(dispatcher: Any) -> bool:
 class KeptCode(_Cache):
     """The cache of one function. The folder is looked for at the first call, not at import."""
 
-    def __init__(self, dispatcher: Any) -> None:
+    def __init__(self, dispatcher: Any, *, apart: bool) -> None:
         self._dispatcher = dispatcher
+        self._apart = apart
         self._found: Any = None
         self._enabled = True
 
@@ -85,6 +89,13 @@ class KeptCode(_Cache):
         """Code for these arguments, None where there is none that can be read."""
         if not self._enabled:
             return None
+        code = self._read(sig, target_context)
+        missing = code is None and self._apart and self.cache_path is not None
+        if missing and compile_apart(self._dispatcher, sig, dict(os.environ)):
+            return self._read(sig, target_context)
+        return code
+
+    def _read(self, sig: Any, target_context: Any) -> Any:
         try:
             return self._numba.load_overload(sig, target_context)
         except Exception as error:  # whatever unpickling a damaged file may raise

@@ -11,8 +11,8 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from wattlas.errors import MachineError, UsageError
@@ -55,9 +55,9 @@ def whole_file(target: Path, mode: int = 0o666) -> Iterator[Path]:
             os.close(handle)
 
 
-def write_text(path: Path, text: str, executable: bool = False) -> Path:
+def write_text(path: Path, text: str) -> Path:
     """Write a text file whole, in UTF-8."""
-    with whole_file(path, 0o777 if executable else 0o666) as temporary:
+    with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return path
 
@@ -67,6 +67,23 @@ def write_bytes(path: Path, content: bytes) -> Path:
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def write_texts(
+    folder: Path, texts: Mapping[str, str], executable: Collection[str] = ()
+) -> list[Path]:
+    """Write text files of a folder together: all lie there complete before the first is renamed.
+
+    Other writers of the folder wait. A process that is killed between two renames leaves old files
+    beside new ones, each of them whole.
+    """
+    paths = {folder / name: text for name, text in texts.items()}
+    with locked(folder), ExitStack() as renamed:
+        for path, text in paths.items():
+            mode = 0o777 if path.name in executable else 0o666
+            temporary = renamed.enter_context(whole_file(path, mode))
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    return list(paths)
 
 
 @contextmanager

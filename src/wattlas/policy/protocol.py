@@ -61,7 +61,10 @@ class Forecast:
 class Policy(Protocol):
     """Decides where requests go, from what is known now and expected next."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        ...
 
     def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
         """The routing until the next one is asked for, and what to remember until then."""

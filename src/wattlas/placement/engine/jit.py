@@ -25,8 +25,11 @@ def kernel(function: F) -> F:
 
 
 def entry(function: F) -> F:
-    """Compile a function that Python calls, without the interpreter lock, and keep it on disk."""
-    return kept(_jit(function))
+    """Compile a function that Python calls, without the interpreter lock, and keep it on disk.
+
+    Apart, because where placements tie the last digit decides.
+    """
+    return kept(_jit(function), apart=True)
 
 
 def _jit(function: F, **options: bool) -> F:

@@ -1,0 +1,50 @@
+"""Compiling in a process of its own, so that every process runs the same code.
+
+A process that compiles has each inner function twice: by itself, and inlined into what calls it,
+rounded otherwise. The loader takes the first of a name, so such a process may break exact ties
+otherwise than all later ones, which load the kept code alone. So a child compiles, and its parent
+loads what it left.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("wattlas")
+
+CHILD = """
+import pickle, sys
+path, module, name, signature = pickle.load(sys.stdin.buffer)
+sys.path[:] = path
+from importlib import import_module
+getattr(import_module(module), name).compile(pickle.loads(signature))
+"""
+MARK = "WATTLAS_COMPILES"
+"""Set in a child, which compiles by itself."""
+
+
+def compile_apart(dispatcher: Any, signature: Any, environment: dict[str, str]) -> bool:
+    """Have a child compile a function for a signature and keep it; False where that failed."""
+    function = dispatcher.py_func
+    question = (sys.path, function.__module__, function.__name__, pickle.dumps(signature))
+    if not Path(sys.executable or "").stem.startswith("python") or MARK in environment:
+        return False  # an application that embeds Python is not to be started again
+    try:
+        subprocess.run(
+            [sys.executable, "-c", CHILD],
+            input=pickle.dumps(question),
+            env={**environment, MARK: "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or b""
+        log.debug("compiled here, since a process of its own failed: %r %s", error, said[-500:])
+        return False
+    return True

@@ -1,0 +1,136 @@
+"""What a forecast looks at: the same hour of days before, the last hours, the calendar, a clue.
+
+All values are told relative to the same hour of the last day that is known and in units of how
+much that hour usually changes from day to day, so that one model serves every series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+
+DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
+"""Days before the anchor whose same hour is looked at."""
+HOURS_BACK = (0, 1, 2, 3, 6, 12, 18)
+"""Hours before the issue whose difference from the day before is looked at."""
+MEANS_H = (6, 24, 72, 168, 672)
+WEEKS = 4
+SCALE_DAYS = 28
+LEAST_SCALE = 1e-3
+YEAR_H = 8766.0
+WEEKDAY_OF_1970 = 3
+"""1 January 1970 was a Thursday; Monday is 0."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """`x` (series, n, F), the `anchor` (series, n) that they are relative to, and its `scale`."""
+
+    x: np.ndarray
+    anchor: np.ndarray
+    scale: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A history with the running means that features need."""
+
+    history: History
+    means: tuple[np.ndarray, ...]
+    day_change: np.ndarray
+    clue_change: np.ndarray
+
+    @staticmethod
+    def of(history: History) -> Prepared:
+        """Running means of the past at every hour; each looks backwards alone."""
+        value = history.value
+        return Prepared(
+            history,
+            tuple(_mean(value, hours) for hours in MEANS_H),
+            _mean(np.abs(value - _back(value, HOURS_PER_DAY)), SCALE_DAYS * HOURS_PER_DAY),
+            _mean(
+                np.abs(history.clue - _back(history.clue, HOURS_PER_DAY)),
+                SCALE_DAYS * HOURS_PER_DAY,
+            ),
+        )
+
+
+def features(prepared: Prepared, issued: np.ndarray, ahead_h: int) -> Features:
+    """Features of the value `ahead_h` hours after each hour of issue (n,)."""
+    history = prepared.history
+    value, target = history.value, issued + ahead_h
+    back = -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
+    anchor = at(value, target - back)
+    scale = np.maximum(at(prepared.day_change, issued), LEAST_SCALE)
+    same = [at(value, target - back - HOURS_PER_DAY * days) for days in DAYS_BACK]
+    weeks = [at(value, target - HOURS_PER_DAY * 7 * w) for w in range(1 + (back > 168), WEEKS + 2)]
+    levels = [at(mean, issued) for mean in prepared.means]
+    relative = [*same, _nanmean([anchor, *same[:6]]), _nanmean(weeks), at(value, issued), *levels]
+    change = [
+        at(value, issued - hours) - at(value, issued - hours - HOURS_PER_DAY)
+        for hours in HOURS_BACK
+    ]
+    columns = [(each - anchor) / scale for each in relative]
+    columns += [each / scale for each in change]
+    columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
+    columns += _clue(prepared, issued, target, back, ahead_h)
+    return Features(np.stack(columns, axis=-1), anchor, scale)
+
+
+def at(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
+    """Values (series, T) at hours (n,), nan outside, (series, n)."""
+    inside = (hour >= 0) & (hour < values.shape[1])
+    return np.asarray(np.where(inside, values[:, np.where(inside, hour, 0)], np.nan))
+
+
+def _clue(
+    prepared: Prepared, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
+) -> list[np.ndarray]:
+    """How the clue at the target differs from the anchor's and from its own level, if published."""
+    history = prepared.history
+    if not history.clue.size:
+        return []
+    known = is_published(history, history.clue_known, issued, ahead_h)
+    scale = np.maximum(at(prepared.clue_change, issued), LEAST_SCALE)
+    clue, last_week = history.clue, [at(history.clue, issued - 24 * d) for d in range(7)]
+    ahead = at(clue, target)
+    changes = (ahead - at(clue, target - back), ahead - _nanmean(last_week))
+    return [np.where(known, change / scale, np.nan) for change in changes]
+
+
+def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:
+    local = history.local_hour(target)
+    season = 2.0 * np.pi * local / YEAR_H
+    weekday = (local // HOURS_PER_DAY + WEEKDAY_OF_1970) % 7
+    series = np.broadcast_to(np.arange(len(history.ids), dtype=float)[:, None], local.shape)
+    return [local % HOURS_PER_DAY, weekday, np.sin(season), np.cos(season), series]
+
+
+def _back(values: np.ndarray, hours: int) -> np.ndarray:
+    return at(values, np.arange(values.shape[1]) - hours)
+
+
+def _nanmean(values: list[np.ndarray]) -> np.ndarray:
+    """The mean of those that are known, nan where none is."""
+    stacked = np.stack(values)
+    known = np.isfinite(stacked)
+    total = np.where(known, stacked, 0.0).sum(axis=0)
+    return np.asarray(np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan))
+
+
+def _mean(values: np.ndarray, hours: int) -> np.ndarray:
+    """Mean of the known values of the last hours, nan where fewer than half are known."""
+    known = np.isfinite(values)
+    total = _run(np.where(known, values, 0.0), hours)
+    count = _run(known.astype(float), hours)
+    return np.asarray(np.where(count > hours / 2, total / np.maximum(count, 1.0), np.nan))
+
+
+def _run(values: np.ndarray, hours: int) -> np.ndarray:
+    sums = np.cumsum(values, axis=1)
+    before = np.zeros_like(sums)
+    before[:, hours:] = sums[:, :-hours]
+    return np.asarray(sums - before)

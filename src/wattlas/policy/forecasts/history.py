@@ -1,0 +1,100 @@
+"""Hourly series as they became known: what is past, what is published ahead, what helps to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from wattlas.errors import Problem
+from wattlas.model.checks import refuse, series
+
+HOURS_PER_DAY = 24
+NOON = 12
+"""Local hour from which the day-ahead prices of the next day are known."""
+
+
+class Known(StrEnum):
+    """From when on a value is known."""
+
+    MEASURED = "measured"
+    """Once its hour is over."""
+    DAY_AHEAD = "day_ahead"
+    """From noon of the day before, local time."""
+    TARIFF = "tariff"
+    """Always."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Hourly `value` (series, T) from `start_utc` on, nan where there is none.
+
+    `known` (series,) says when a value becomes known, `utc_offset_h` (series, T) is local time less
+    UTC. `clue` (series, T) is another signal of the same places, with its own `clue_known`: a
+    day-ahead price tells much of the carbon to come.
+    """
+
+    ids: tuple[str, ...]
+    start_utc: np.datetime64
+    value: np.ndarray
+    utc_offset_h: np.ndarray
+    known: tuple[Known, ...]
+    clue: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    clue_known: tuple[Known, ...] = ()
+
+    def __post_init__(self) -> None:
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from series(self, "history.", "ids", str)
+        if self.value.ndim != 2 or len(self.value) != len(self.ids):
+            what = f"has the shape {self.value.shape}, wanted ({len(self.ids)}, hours)"
+            yield Problem("history.value", what, "Give a row per series.")
+            return
+        if np.isinf(self.value).any():
+            yield Problem("history.value", "is infinite", "Leave out what is unknown (nan).")
+        if self.utc_offset_h.shape != self.value.shape:
+            what = f"has the shape {self.utc_offset_h.shape}, wanted {self.value.shape}"
+            yield Problem("history.utc_offset_h", what, "Give one per value.")
+        if len(self.known) != len(self.ids):
+            yield Problem("history.known", "is of another length", "Give one per series.")
+        if self.clue.size and (
+            self.clue.shape != self.value.shape or len(self.clue_known) != len(self.ids)
+        ):
+            yield Problem("history.clue", "is of another shape", "Give it as the values.")
+
+    @property
+    def hours(self) -> int:
+        """T."""
+        return int(self.value.shape[1])
+
+    def index(self, utc: np.datetime64) -> int:
+        """Which hour holds a moment."""
+        return int(np.floor((utc - self.start_utc) / np.timedelta64(1, "h")))
+
+    def local_hour(self, at: np.ndarray) -> np.ndarray:
+        """Hours since 1970 by the clocks of each series, (series, n), of hours (n,) of any time.
+
+        Beyond the last hour the last offset holds.
+        """
+        start = (self.start_utc - np.datetime64(0, "h")) / np.timedelta64(1, "h")
+        offset = self.utc_offset_h[:, np.clip(at, 0, self.hours - 1)]
+        return np.asarray(start + at + offset)
+
+
+def is_published(
+    history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int
+) -> np.ndarray:
+    """Whether the value `ahead_h` hours after each hour of issue (n,) is known there, (series, n).
+
+    At the hour of issue itself the value is known: a forecast is issued at the end of its hour.
+    """
+    now = history.local_hour(issued)
+    then = history.local_hour(issued + ahead_h)
+    last_day = now // HOURS_PER_DAY + (now % HOURS_PER_DAY >= NOON)
+    ahead = then // HOURS_PER_DAY <= last_day
+    kinds = np.array(known)[:, None]
+    day_ahead = (kinds == Known.DAY_AHEAD) & ahead
+    return np.asarray(day_ahead | (kinds == Known.TARIFF) | np.full(ahead.shape, ahead_h <= 0))

@@ -1,0 +1,82 @@
+"""How good a forecast is, out of sample, series by series and horizon by horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattlas.policy.forecasts.features import Prepared, at
+from wattlas.policy.forecasts.history import History, is_published
+from wattlas.policy.forecasts.models import MEDIAN, Forecaster, Latest, Persistence
+
+LEAST_HOURS = 100
+"""With fewer hours to judge by, a series has no skill."""
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Of one horizon, per series: mean absolute `error` and that of `persistence`, in the signal's
+    unit; `skill` = 1 − error / persistence; the share of values within the outer quantiles,
+    `covered`; the `hours` that were judged. nan where they are too few.
+    """
+
+    ahead_h: int
+    error: np.ndarray
+    persistence: np.ndarray
+    covered: np.ndarray
+    hours: np.ndarray
+
+    @property
+    def skill(self) -> np.ndarray:
+        """1 − error / error of persistence, (series,)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(1.0 - self.error / self.persistence)
+
+    @property
+    def median(self) -> float:
+        """The skill of the median series."""
+        return float(np.nanmedian(self.skill)) if np.isfinite(self.skill).any() else float("nan")
+
+
+def skill(
+    forecaster: Forecaster, history: History, first: int, last: int, ahead_h: Sequence[int]
+) -> list[Skill]:
+    """Judge the targets in the hours first..last−1; only what was not published when issued counts.
+
+    Persistence is the better of the same hour a day ago and the hour of issue, over all hours of a
+    series: a weak reference would flatter.
+    """
+    prepared = Prepared.of(history)
+    table = []
+    for ahead in ahead_h:
+        target = np.arange(max(first, ahead), last)
+        issued, truth = target - ahead, at(history.value, target)
+        quantiles = forecaster.quantiles(prepared, issued, ahead)
+        middle = quantiles[..., MEDIAN]
+        simple = [
+            np.abs(plain.quantiles(prepared, issued, ahead)[..., MEDIAN] - truth)
+            for plain in (Persistence(), Latest())
+        ]
+        judged = ~is_published(history, history.known, issued, ahead)
+        judged &= np.isfinite(middle) & np.isfinite(sum(simple))
+        inside = (truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])
+        references = [_mean(errors, judged) for errors in simple]
+        table.append(
+            Skill(
+                ahead,
+                _mean(np.abs(middle - truth), judged),
+                np.minimum(*references),
+                _mean(inside.astype(float), judged),
+                judged.sum(axis=1),
+            )
+        )
+    return table
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Row means of some values, nan where they are too few."""
+    count = where.sum(axis=1)
+    total = np.where(where, values, 0.0).sum(axis=1)
+    return np.asarray(np.where(count >= LEAST_HOURS, total / np.maximum(count, 1), np.nan))

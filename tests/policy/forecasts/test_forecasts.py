@@ -1,0 +1,170 @@
+"""Forecasts know only what was known, and are judged by what was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wattlas.errors import InputError
+from wattlas.policy.forecasts.features import Prepared, features
+from wattlas.policy.forecasts.history import History, Known, is_published
+from wattlas.policy.forecasts.models import (
+    Boosted,
+    Climatology,
+    Latest,
+    Persistence,
+    boosted,
+    with_published,
+)
+from wattlas.policy.forecasts.skill import skill
+
+START = np.datetime64("2023-01-02T00")
+DAYS = 120
+HOURS = 24 * DAYS
+
+
+def world(known: Known = Known.MEASURED, offset_h: float = 0.0) -> History:
+    """Two series with a day and a week in them, and weather that lasts for days."""
+    draw = np.random.default_rng(5)
+    hour = np.arange(HOURS)
+    weather = np.zeros((2, HOURS))
+    for t in range(1, HOURS):
+        weather[:, t] = 0.97 * weather[:, t - 1] + draw.normal(0, 6, 2)
+    day = 60 * np.sin(2 * np.pi * hour / 24) + 30 * ((hour // 24) % 7 >= 5)
+    value = 300 + day + weather
+    offsets = np.full(value.shape, offset_h)
+    return History(("a", "b"), START, value, offsets, (known, known))
+
+
+@pytest.fixture(scope="module")
+def model() -> Boosted:
+    """Learnt from the first 80 days."""
+    return boosted(world(), 0, 24 * 80, ahead_h=(24,))
+
+
+def test_day_ahead_prices_are_known_from_noon() -> None:
+    """Before local noon until midnight, from noon on until the midnight after."""
+    history = world(Known.DAY_AHEAD, offset_h=2.0)
+    known_until = {}
+    for issued in (9, 10):  # 11 and 12 o'clock local time
+        ahead = [h for h in range(1, 60) if is_published(history, history.known,
+                 np.array([issued]), h)[0, 0]]  # fmt: skip
+        known_until[issued] = issued + max(ahead)
+    assert known_until == {9: 21, 10: 45}  # 23 o'clock local time is 21 UTC
+
+
+def test_tariffs_are_always_known_and_measurements_never() -> None:
+    """A tariff says all; of a measurement nothing is known ahead."""
+    issued = np.arange(100)
+    tariff, measured = world(Known.TARIFF), world()
+    assert is_published(tariff, tariff.known, issued, 48).all()
+    assert not is_published(measured, measured.known, issued, 1).any()
+
+
+@pytest.mark.parametrize("ahead_h", [1, 24, 30])
+def test_nothing_of_the_future_is_looked_at(ahead_h: int, model: Boosted) -> None:
+    """Whatever comes after the hour of issue, all forecasts and features stay the same."""
+    history, issued = world(), np.array([24 * 90 + 7])
+    other = history.value.copy()
+    other[:, issued[0] + 1 :] += np.random.default_rng(0).normal(0, 50, (2, HOURS))[
+        :, issued[0] + 1 :
+    ]
+    changed = replace(history, value=other)
+    before, after = Prepared.of(history), Prepared.of(changed)
+    ours, theirs = features(before, issued, ahead_h), features(after, issued, ahead_h)
+    np.testing.assert_array_equal(ours.x, theirs.x)
+    for forecaster in (Persistence(), Latest(), Climatology(), model):
+        np.testing.assert_array_equal(
+            forecaster.quantiles(before, issued, ahead_h),
+            forecaster.quantiles(after, issued, ahead_h),
+        )
+
+
+def test_a_clue_counts_only_once_it_is_published() -> None:
+    """A day-ahead price of tomorrow is unknown in the morning and known in the afternoon."""
+    history = world()
+    prices = replace(
+        history, clue=history.value * 0.1, clue_known=(Known.DAY_AHEAD, Known.MEASURED)
+    )
+    x = features(Prepared.of(prices), np.array([24 * 60 + 8, 24 * 60 + 14]), 24).x
+    assert np.isfinite(x[..., -2:]).all(axis=-1).tolist() == [[False, True], [False, False]]
+
+
+def test_simple_forecasts_by_hand() -> None:
+    """The value a day ago, the last value, and quantiles of four weeks."""
+    history = world()
+    prepared, issued = Prepared.of(history), np.array([24 * 60 + 5])
+    target = issued[0] + 30
+    np.testing.assert_array_equal(
+        Persistence().quantiles(prepared, issued, 30)[:, 0, 1], history.value[:, target - 48]
+    )
+    np.testing.assert_array_equal(
+        Latest().quantiles(prepared, issued, 30)[:, 0, 1], history.value[:, issued[0]]
+    )
+    past = np.stack([history.value[:, target - 24 * day] for day in range(2, 30)])
+    np.testing.assert_allclose(
+        Climatology().quantiles(prepared, issued, 30)[:, 0],
+        np.quantile(past, (0.1, 0.5, 0.9), axis=0).T,
+    )
+
+
+def test_the_model_beats_persistence_out_of_sample(model: Boosted) -> None:
+    """On days that it has not seen; its quantiles hold about what they say."""
+    (day,) = skill(model, world(), 24 * 80, HOURS, (24,))
+    assert day.median > 0.15
+    assert (day.hours == 24 * 40).all()
+    assert 0.6 < float(day.covered.mean()) < 0.95
+
+
+def test_skill_counts_only_what_was_not_published(model: Boosted) -> None:
+    """Of a day-ahead price the 24th hour ahead is unknown in twelve hours of the day."""
+    (day,) = skill(model, world(Known.DAY_AHEAD), 24 * 80, HOURS, (24,))
+    assert (day.hours == 12 * 40).all()
+    (tariff,) = skill(model, world(Known.TARIFF), 24 * 80, HOURS, (24,))
+    assert (tariff.hours == 0).all()
+    assert np.isnan(tariff.median)
+
+
+def test_the_reference_is_the_better_of_two() -> None:
+    """The last value is nearer an hour ahead, the day before is nearer half a day ahead."""
+    near, far = skill(Latest(), world(), 24 * 80, HOURS, (1, 12))
+    np.testing.assert_allclose(near.skill, 0.0, atol=1e-12)
+    assert (far.skill < -0.1).all()
+
+
+def test_what_is_published_is_no_forecast(model: Boosted) -> None:
+    """Published values stand as they are, the rest is forecast."""
+    history = world(Known.DAY_AHEAD)
+    issued = np.array([24 * 90 + 8, 24 * 90 + 14])
+    quantiles = model.quantiles(Prepared.of(history), issued, 24)
+    told = with_published(history, quantiles, issued, 24)
+    np.testing.assert_array_equal(told[:, 0], quantiles[:, 0])
+    np.testing.assert_array_equal(told[:, 1, 0], history.value[:, issued[1] + 24])
+
+
+def test_what_cannot_be_learnt_from_is_refused(model: Boosted) -> None:
+    """Too short a past, and other series than those learnt from."""
+    with pytest.raises(InputError, match="to learn from"):
+        boosted(world(), 0, 24 * 3, ahead_h=(24,))
+    other = replace(world(), ids=("b", "a"))
+    with pytest.raises(InputError, match="not those"):
+        model.quantiles(Prepared.of(other), np.array([2000]), 24)
+
+
+def test_a_history_that_does_not_fit_names_all_problems() -> None:
+    """Shapes, lengths and infinite values at once."""
+    history = world()
+    with pytest.raises(InputError) as caught:
+        replace(
+            history,
+            value=np.where(history.value > 300, np.inf, history.value),
+            utc_offset_h=np.zeros((2, 3)),
+            known=(Known.MEASURED,),
+        )
+    assert {each.where for each in caught.value.problems} == {
+        "history.value",
+        "history.utc_offset_h",
+        "history.known",
+    }
