@@ -36,7 +36,7 @@ ONLY_IN: dict[str, set[str]] = {
     "ruamel": {"data", "serve"},
     "yaml": set(),
     "highspy": {"placement"},
-    "scipy": {"tiers"},
+    "scipy": {"tiers", "replay"},
     "sklearn": {"policy"},
     "linopy": set(),
     "pulp": set(),
