@@ -118,6 +118,52 @@ def weights_command(
     _tell(found, setting, to, files, as_json)
 
 
+@app.command("routing", short_help="Write the routing of the next hours for `wattlas serve`.")
+def routing_command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    hours: Annotated[int, typer.Option(help="Hours from the present one.", min=1, max=8760)] = 24,
+    policy: Annotated[str, typer.Option(help="plan or nearest.")] = "plan",
+    out: Annotated[Path | None, out_option("A .json file.", "FILE")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write where requests go in the next hours, which are degraded, and what each costs and emits.
+
+    The service takes a file that changes. Its epoch is the present second: a later file replaces
+    an earlier one. Without --out it is printed.
+    """
+    from datetime import UTC, datetime
+
+    from wattlas.data.whole_file import write_text
+    from wattlas.policy.planned import Planned, policy_of
+    from wattlas.report.files import ending_of
+    from wattlas.studies.export.schedule import schedule_of
+
+    if out is not None:
+        ending_of(out, (".json",))
+        try_file(out)
+    world = load_scenario(path, scenario, set)
+    ready_engine(world)
+    now = datetime.now(UTC)
+    followed = policy_of(world, policy)
+    if not isinstance(followed, Planned):
+        raise UsageError(f"--policy `{policy}` decides as it goes. Choose plan or nearest.")
+    made = schedule_of(followed, now, hours, int(now.timestamp()))
+    text = made.model_dump_json(by_alias=True) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+        return
+    write_text(out, text)
+    told = {"file": str(out), "hours": hours, "epoch": made.epoch, "policy": followed.name}
+    if as_json:
+        print_json(told)
+        return
+    if world.notice:
+        typer.echo(world.notice)
+    typer.echo(f"Routing of {hours} hours: {out}")
+
+
 @app.command("envoy", short_help="Write Envoy's configuration for the live plane.")
 def envoy_command(
     config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
