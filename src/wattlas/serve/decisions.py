@@ -19,40 +19,39 @@ import orjson
 
 from wattlas.serve.config import ListenSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
+from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.app import Gatekeeper
 from wattlas.serve.gateway.chat import asked_of, read_chat
-from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.tell import JSON, Headers, tier_of
+from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.upstream import header_of
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
 
 TOKEN = b"x-wattlas-token"
-AUTHZ = b"/authz"
+AUTHZ = b"/authz/"
 MOST_SETTLED = 10_000
 """Settlements in one call."""
 
 
 class Decisions:
-    """The decision service as an ASGI application."""
+    """The decision service: what is answered to each request."""
 
     def __init__(self, plane: Plane, port: ListenSection) -> None:
         self._plane = plane
         self._digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
         self._keys = Gatekeeper(plane)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request."""
-        client = Client(scope, receive, send)
+    def __call__(
+        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> Answered:
+        """The answer to one request. Raises Refusal."""
         try:
-            self._check_token(scope["headers"])
-            status, headers, body = await self._answer(scope, client)
+            self._check_token(headers)
+            return self._answer(method, path, headers, body)
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
-            status, headers, body = refusal.status, refusal.headers, refusal.body
-        if not client.left:
-            await client.send(status, headers, body)
+            raise
 
     def _check_token(self, headers: Any) -> None:
         if self._digest is None:
@@ -62,29 +61,20 @@ class Decisions:
         if not known:
             raise Refusal(401, "The service token is missing or wrong.", "invalid_token")
 
-    async def _answer(self, scope: Any, client: Client) -> tuple[int, Headers, bytes]:
-        path, method = scope["raw_path"], scope["method"]
-        if path.startswith(AUTHZ + b"/"):
-            return await self._authz(scope, client)
-        if (method, path) == ("POST", b"/decide"):
-            return 200, [JSON], self._decide(await self._json(client))
-        if (method, path) == ("POST", b"/settle"):
-            return 200, [JSON], self._settle(await self._json(client))
-        if (method, path) == ("GET", b"/routing"):
+    def _answer(
+        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> Answered:
+        if path.startswith(AUTHZ):
+            return self._authz(headers, body)
+        if (method, path) == (b"POST", b"/decide"):
+            return 200, [JSON], self._decide(_json(body))
+        if (method, path) == (b"POST", b"/settle"):
+            return 200, [JSON], self._settle(_json(body))
+        if (method, path) == (b"GET", b"/routing"):
             return 200, [JSON], self._routing()
-        if (method, path) == ("GET", b"/healthz"):
+        if (method, path) == (b"GET", b"/healthz"):
             return 200, [JSON], orjson.dumps(health(self._plane))
         raise Refusal(404, "There is no such endpoint.", "unknown_url")
-
-    async def _body(self, client: Client) -> bytes:
-        limits = self._plane.config.document.limits
-        return await client.body(limits.body_bytes, limits.body_s)
-
-    async def _json(self, client: Client) -> Any:
-        try:
-            return orjson.loads(await self._body(client))
-        except orjson.JSONDecodeError as error:
-            raise Refusal(400, f"The body is not JSON: {error}", "invalid_json") from None
 
     def _decide(self, said: Any) -> bytes:
         if not isinstance(said, dict):
@@ -122,11 +112,11 @@ class Decisions:
             raise Refusal(503, message, "no_place", retry=False)
         return decision
 
-    async def _authz(self, scope: Any, client: Client) -> tuple[int, Headers, bytes]:
+    def _authz(self, given: list[tuple[bytes, bytes]], body: bytes) -> Answered:
         """A client's request as Envoy shows it, judged as the gateway judges its own."""
-        headers = self._keys.single(scope["headers"])
+        headers = self._keys.single(given)
         tenant = self._keys.tenant(headers)
-        chat = self._keys.with_header(read_chat(await self._body(client)), headers)
+        chat = self._keys.with_header(read_chat(body), headers)
         model, asked = self._keys.model(chat)
         metro = self._plane.config.metro_of(tenant)
         decision = self._decided(tenant, model.klass, asked, metro)
@@ -183,6 +173,13 @@ class Decisions:
             for (metro, klass), pair in table.pairs.items()
         ]
         return orjson.dumps({"epoch": table.epoch, "until_s": table.until_s, "sets": sets})
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"The body is not JSON: {error}", "invalid_json") from None
 
 
 def _text(said: dict[str, Any], key: str, other: str) -> str:

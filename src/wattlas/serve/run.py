@@ -26,6 +26,7 @@ from wattlas.serve.config import (
     read_config,
 )
 from wattlas.serve.decisions import Decisions
+from wattlas.serve.direct import DirectServer
 from wattlas.serve.edge import Server, address, bound, server
 from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
@@ -49,7 +50,7 @@ class Service:
         self.upstream = AiohttpUpstream(document.limits.connect_s)
         self.gateway = Gateway(self.plane, self.upstream)
         self.ports: dict[str, tuple[Any, socket.socket]] = {}
-        self._servers: list[Server] = []
+        self._servers: list[Server | DirectServer] = []
         self._stopped = asyncio.Event()
         try:
             self._bind(document)
@@ -101,7 +102,7 @@ class Service:
             others.append(asyncio.create_task(follow.run()))
         serving = []
         for app, opened in self.ports.values():
-            one = server(app, limits)
+            one = DirectServer(app, limits) if isinstance(app, Decisions) else server(app, limits)
             self._servers.append(one)
             serving.append(asyncio.create_task(one.serve(sockets=[opened])))
         while not all(one.started for one in self._servers):

@@ -147,6 +147,9 @@ async def whole(answer: Answer, most_bytes: int) -> bytes:
 
 def header_of(name: str, value: Any) -> tuple[bytes, bytes]:
     """A header of an answer; what no header may hold is escaped."""
-    text = str(value).encode("ascii", "backslashreplace")
+    shown = str(value)
+    if shown.isascii() and shown.isprintable():
+        return name.encode(), shown.encode()
+    text = shown.encode("ascii", "backslashreplace")
     clean = bytes(c if 0x20 <= c < 0x7F else 0x3F for c in text)
-    return name.encode("ascii"), clean
+    return name.encode(), clean

@@ -18,8 +18,8 @@ from wattlas.serve.ledger.journal import Store
 
 log = logging.getLogger("wattlas.serve")
 
-PAUSE_S = 0.02
-"""Between two recordings: fifty commits a second, and permits that are at most so late."""
+PAUSE_S = 0.05
+"""Between two recordings: twenty commits a second, and permits that are at most so late."""
 AGAIN_S = 1.0
 """After a failure. Also how often other processes' answers are looked at."""
 JUMP_S = 2.0

@@ -8,7 +8,7 @@ CREATE TABLE windows (
 ) WITHOUT ROWID;
 
 CREATE TABLE requests (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   tenant TEXT NOT NULL,
   contract TEXT NOT NULL,
   window TEXT NOT NULL,
@@ -41,12 +41,11 @@ CREATE TABLE requests (
   usual_nano_usd INTEGER,
   vintage TEXT NOT NULL,
   number INTEGER NOT NULL,
-  head BLOB NOT NULL
-);
+  head BLOB NOT NULL,
+  PRIMARY KEY (tenant, number)
+) WITHOUT ROWID;
 
 CREATE INDEX requests_by_time ON requests (tenant, admitted_us);
-
-CREATE UNIQUE INDEX requests_by_number ON requests (tenant, number);
 
 CREATE TABLE chains (
   tenant TEXT PRIMARY KEY,
