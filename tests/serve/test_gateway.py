@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from tests.serve.live import KEYS, Live
-from wattlas.serve.ledger.chain import head_after
+from wattlas.serve.ledger.journal import head_after
 
 MESSAGES: Any = [{"role": "user", "content": "ping ✓"}]
 

@@ -13,7 +13,7 @@ import pytest
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
 from wattlas.errors import InputError
 from wattlas.serve.decision import End, Outcome
-from wattlas.serve.ledger.chain import head_after
+from wattlas.serve.ledger.journal import head_after
 from wattlas.serve.run import Service, check_files
 
 

@@ -16,8 +16,7 @@ from tests.serve.toys import KEY, book, facts, outcome, row_of, table
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.decision import decide, settle
-from wattlas.serve.ledger.chain import head_after
-from wattlas.serve.ledger.journal import Account, Batch, Row, Want
+from wattlas.serve.ledger.journal import Account, Batch, Row, Want, head_after
 from wattlas.serve.ledger.sqlite import SqliteStore
 
 ACCOUNT = Account(*KEY, "all")

@@ -171,6 +171,11 @@ class ServeConfig:
         return self.folder / self.document.schedule
 
     @property
+    def in_postgres(self) -> bool:
+        """Whether the ledger is a database, by its address."""
+        return self.document.ledger.startswith(("postgresql://", "postgres://"))
+
+    @property
     def ledger_path(self) -> Path:
         """The ledger's file."""
         return self.folder / self.document.ledger

@@ -8,6 +8,7 @@ change of either file.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -145,6 +146,10 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def store_of(config: ServeConfig) -> Store:
     """The ledger's store that a configuration names."""
+    if config.in_postgres:
+        from wattlas.serve.ledger.postgres import PostgresStore
+
+        return PostgresStore(config.document.ledger)
     return SqliteStore(config.ledger_path)
 
 
@@ -159,7 +164,13 @@ async def serve(path: Path, ready: Callable[[Service], None]) -> None:
 
 
 def main(path: Path, ready: Callable[[Service], None]) -> None:
-    """Serve on the fastest loop that is there. Raises MachineError where the extra is missing."""
+    """Serve on the fastest loop that is there.
+
+    What is loaded lives as long as the process, and requests leave no circles behind: collections
+    are made rare.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
     try:
         import uvloop
     except ImportError:

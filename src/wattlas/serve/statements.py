@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wattlas.errors import UsageError
-from wattlas.serve.ledger.chain import START
-from wattlas.serve.ledger.journal import Row, Store
+from wattlas.serve.ledger.journal import START, Row, Store
 
 SUMS = (
     "tokens_in tokens_out it_mj facility_mj average_ug marginal_ug nano_usd usual_mj "

@@ -5,13 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
-from wattlas.serve.ledger.chain import START, link
-from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row, Statement
+from wattlas.serve.ledger.journal import (
+    START,
+    Account,
+    Batch,
+    Recorded,
+    Row,
+    Statement,
+    accounts_of,
+    counted,
+    fresh,
+    linked,
+    schema_scripts,
+)
 
 BUSY_MS = 2_000
 """How long another process may hold the file before a batch fails."""
@@ -43,7 +53,7 @@ class SqliteStore:
         """Run the numbered scripts that this file has not seen."""
         with self._transaction():
             (seen,) = self._db.execute("PRAGMA user_version").fetchone()
-            scripts = schema_scripts()
+            scripts = schema_scripts("sqlite")
             if seen > len(scripts):
                 raise MachineError(
                     f"{self.path} was written by a later version of Wattlas (schema {seen}, known "
@@ -68,48 +78,27 @@ class SqliteStore:
     def record(self, batch: Batch) -> Recorded:
         """Record a batch, whole and durable."""
         with self._transaction():
-            new = self._new(batch.rows)
+            new = fresh(batch.rows, self._known([row.id for row in batch.rows]))
             self._insert(new)
-            touched = {row.account for row in new if row.contract}
-            touched |= {*batch.returned, *batch.charged, *(want.account for want in batch.wants)}
-            before = {account: self.counts(account) for account in touched}
-            counts = dict(before)
-            for row in new:
-                if row.contract and row.end == "whole":
-                    counts[row.account] = counts[row.account].deliver()
-            for account, permits in batch.returned.items():
-                counts[account] = counts[account].give_back(permits)
-            for account, permits in batch.charged.items():
-                counts[account] = counts[account].grant(permits)
-            granted = []
-            for want in batch.wants:
-                permits = counts[want.account].room(want.share_max, want.permits)
-                counts[want.account] = counts[want.account].grant(permits)
-                granted.append(permits)
+            before = {account: self.counts(account) for account in accounts_of(new, batch)}
+            counts, granted = counted(before, new, batch)
             self._write({a: each for a, each in counts.items() if each != before[a]})
-        return Recorded(len(new), tuple(granted), counts)
+        return Recorded(len(new), granted, counts)
 
-    def _new(self, rows: Sequence[Row]) -> list[Row]:
-        """Rows whose id is not recorded yet, each once."""
-        by_id = {row.id: row for row in reversed(rows)}
-        ids = list(by_id)
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        """Which of some ids are recorded already."""
+        known: set[str] = set()
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            for (id,) in self._db.execute(f"SELECT id FROM requests WHERE id IN ({marks})", some):
-                del by_id[id]
-        return [row for row in rows if by_id.pop(row.id, None) is not None]
+            found = self._db.execute(f"SELECT id FROM requests WHERE id IN ({marks})", some)
+            known.update(id for (id,) in found)
+        return known
 
     def _insert(self, rows: Sequence[Row]) -> None:
-        heads: dict[str, tuple[int, bytes]] = {}
-        linked = []
-        for row in rows:
-            number, head = heads.get(row.tenant) or self._head(row.tenant)
-            head = link(head, row)
-            heads[row.tenant] = number + 1, head
-            linked.append((*row, number + 1, head))
+        heads = {tenant: self._head(tenant) for tenant in {row.tenant for row in rows}}
         marks = ",".join("?" * (len(Row._fields) + 2))
-        self._db.executemany(f"INSERT INTO requests VALUES ({marks})", linked)
+        self._db.executemany(f"INSERT INTO requests VALUES ({marks})", linked(rows, heads))
         self._db.executemany(
             "INSERT OR REPLACE INTO chains VALUES (?, ?, ?)",
             [(tenant, number, head) for tenant, (number, head) in heads.items()],
@@ -161,10 +150,3 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
-
-
-def schema_scripts() -> list[str]:
-    """The numbered scripts of the schema, the first first."""
-    folder = files("wattlas.serve.ledger") / "schema"
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(folder / name).read_text(encoding="utf-8") for name in names]
