@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from wattlas.errors import InputError, Problem, WattlasError
 from wattlas.serve.accounts import row_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
 from wattlas.serve.ledger.book import Book
-from wattlas.serve.ledger.journal import Store
+from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
 from wattlas.serve.schedule import Hour, Schedule, read_schedule
 from wattlas.serve.seal import Seal
@@ -27,19 +28,37 @@ from wattlas.serve.table import Place
 log = logging.getLogger("wattlas.serve")
 
 
+class Clock(NamedTuple):
+    """The time, s since 1970, and a clock that nobody sets, by which others are judged."""
+
+    utc_s: Callable[[], float]
+    steady_s: Callable[[], float]
+
+
+TRUE_CLOCK = Clock(time.time, time.monotonic)
+
+
 class Plane:
-    """The live plane of one process."""
+    """The live plane of one process. `watch` is shown every row that is made."""
 
     def __init__(
         self,
         config: ServeConfig,
         schedule: Schedule,
         store: Store,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = TRUE_CLOCK,
+        watch: Callable[[Row], None] = lambda row: None,
     ) -> None:
-        self.config, self.schedule, self.store, self.clock = config, schedule, store, clock
-        self.book = Book(row_of(lambda: self.schedule), config.contracts)
-        self.keeper = Keeper(self.book, store, clock)
+        self.config, self.schedule, self.store, self.clock = config, schedule, store, clock.utc_s
+        made = row_of(lambda: self.schedule)
+
+        def watched(decision: Decision, outcome: Outcome) -> Row:
+            row = made(decision, outcome)
+            watch(row)
+            return row
+
+        self.book = Book(watched, config.contracts)
+        self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s)
         self.reasons: Counter[str] = Counter()
         """Decisions by reason."""
         self.ended: Counter[tuple[str, ...]] = Counter()
@@ -163,11 +182,16 @@ class Plane:
         return []
 
 
-def open_plane(path: Path, store_of: Callable[[ServeConfig], Store]) -> Plane:
+def open_plane(
+    path: Path,
+    store_of: Callable[[ServeConfig], Store],
+    clock: Clock = TRUE_CLOCK,
+    watch: Callable[[Row], None] = lambda row: None,
+) -> Plane:
     """The plane of a configuration's file. Raises InputError with everything that is wrong."""
     config = read_config(path)
     schedule = read_schedule(config.schedule_path)
     problems = list(mismatches(config, schedule))
     if problems:
         raise InputError(problems)
-    return Plane(config, schedule, store_of(config))
+    return Plane(config, schedule, store_of(config), clock, watch)

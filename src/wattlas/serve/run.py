@@ -12,7 +12,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ from wattlas.serve.edge import Server, address, bound, server
 from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
 from wattlas.serve.gateway.upstream import AiohttpUpstream
-from wattlas.serve.ledger.journal import Store
+from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.plane import Plane, open_plane
+from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane
 from wattlas.serve.schedule import read_schedule
 
 log = logging.getLogger("wattlas.serve")
@@ -44,9 +44,14 @@ WATCH_S = 1.0
 class Service:
     """A plane with its ports open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock = TRUE_CLOCK,
+        watch: Callable[[Row], None] = lambda row: None,
+    ) -> None:
         self.path = path
-        self.plane: Plane = open_plane(path, store_of)
+        self.plane: Plane = open_plane(path, store_of, clock, watch)
         document = self.plane.config.document
         self.upstream = AiohttpUpstream(document.limits.connect_s)
         self.gateway = Gateway(self.plane, self.upstream)
@@ -89,6 +94,17 @@ class Service:
         problems = self.plane.take_config(self.path)
         return problems + self.plane.take_schedule(self.plane.config.schedule_path)
 
+    def stop_on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """SIGTERM and SIGINT drain, SIGHUP reads the files again."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every port is served."""
+        return bool(self._servers) and all(one.started for one in self._servers)
+
     def stop(self) -> None:
         """Begin to drain."""
         self._stopped.set()
@@ -106,7 +122,7 @@ class Service:
             one = DirectServer(app, limits) if isinstance(app, Decisions) else server(app, limits)
             self._servers.append(one)
             serving.append(asyncio.create_task(one.serve(sockets=[opened])))
-        while not all(one.started for one in self._servers):
+        while not self.ready:
             await asyncio.sleep(0.005)
         ready()
         await self._stopped.wait()
@@ -156,15 +172,12 @@ def store_of(config: ServeConfig) -> Store:
 async def serve(path: Path, ready: Callable[[Service], None]) -> None:
     """Serve a configuration's file until a signal ends it."""
     service = Service(path)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop)
-    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    service.stop_on_signals(asyncio.get_running_loop())
     await service.run(lambda: ready(service))
 
 
-def main(path: Path, ready: Callable[[Service], None]) -> None:
-    """Serve on the fastest loop that is there.
+def main(work: Coroutine[Any, Any, None]) -> None:
+    """Run a service on the fastest loop that is there.
 
     What is loaded lives as long as the process, and requests leave no circles behind: collections
     are made rare.
@@ -174,9 +187,9 @@ def main(path: Path, ready: Callable[[Service], None]) -> None:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(path, ready))
+        asyncio.run(work)
     else:
-        uvloop.run(serve(path, ready))
+        uvloop.run(work)
 
 
 def check_files(path: Path) -> None:
