@@ -1,4 +1,4 @@
-"""The demo: a day passes, the cap holds on the page as in the ledger, and nothing is left behind."""
+"""The demo: a day passes, the cap holds on the page as in the ledger, nothing is left behind."""
 
 from __future__ import annotations
 
