@@ -198,7 +198,7 @@ def ask(live: Live, stream: bool, tier: Any = "default", retries: int = 0) -> st
 @pytest.mark.parametrize(("name", "stream"), CASES)
 def test_another_region_takes_over(live: Live, name: str, stream: bool) -> None:
     """Before the first byte the client notices nothing, and the row says who served it."""
-    before = len(live.rows())
+    before = len(live.settled())
     bad = {**EARLY, **STREAMED}[name][0]
     for region, good in (("oslo", "austin"), ("austin", "oslo")):
         live.stubs[region].behaviour, live.stubs[good].behaviour = bad, answer
@@ -218,7 +218,7 @@ def test_when_all_fail_there_is_one_error(live: Live, name: str, stream: bool, t
     bad, status = {**EARLY, **STREAMED}[name]
     for stub in live.stubs.values():
         stub.behaviour = bad
-    before, held = len(live.rows()), live.held()
+    before, held = len(live.settled()), live.held()
     began = time.monotonic()
     with pytest.raises(openai.APIStatusError) as caught:
         ask(live, stream, tier, retries=2)
@@ -528,7 +528,7 @@ EDGE = {
 def test_the_edge_has_bounds(live: Live, name: str) -> None:
     """On size, time and form; the answer is JSON, and the connection is closed."""
     text, status = EDGE[name]
-    before = len(live.rows())
+    before = len(live.settled())
     began = time.monotonic()
     got = exchange(live, text)
     assert time.monotonic() - began < 4

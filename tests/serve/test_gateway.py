@@ -176,7 +176,7 @@ GOOD = json.dumps({"model": "llama", "messages": MESSAGES}).encode()
 )
 def test_what_is_no_request_is_refused(live: Live, body: bytes, status: int, code: str) -> None:
     """With an error that OpenAI's clients read; nothing is decided or accounted."""
-    before = len(live.rows())
+    before = len(live.settled())
     answer = post(live, body)
     assert (answer.status, json.loads(answer.text)["error"]["code"]) == (status, code)
     assert len(live.settled()) == before

@@ -263,7 +263,7 @@ def test_a_store_that_fails_means_full_service(live: Live) -> None:
         live.settled()
     store = live.service.plane.store
     record, store.record = store.record, _fails  # type: ignore[method-assign]
-    before = len(live.rows())
+    before = len(live.settled())
     sealed = [decide(live)["id"] for _ in range(3)]
     assert settle(live, *({"id": each} for each in sealed)) == (3, 0)
     _wait(lambda: live.service.plane.book.trouble == "store")

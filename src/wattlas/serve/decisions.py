@@ -25,6 +25,7 @@ from wattlas.serve.gateway.chat import asked_of, read_chat
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.upstream import header_of
+from wattlas.serve.gateway.usage import MOST_TOKENS
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
 
@@ -184,12 +185,12 @@ def _json(body: bytes) -> Any:
 
 def _text(said: dict[str, Any], key: str, other: str) -> str:
     value = said.get(key)
-    return value[:200] if isinstance(value, str) else other
+    return value[:200] if isinstance(value, str) and value.isprintable() else other
 
 
 def _count(said: dict[str, Any], key: str) -> int | None:
     value = said.get(key)
-    return value if type(value) is int and 0 <= value < 2**53 else None
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 def _shown(pair: Pair) -> dict[str, Any]:

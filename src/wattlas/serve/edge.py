@@ -135,7 +135,7 @@ def server(app: Any, limits: LimitsSection, backlog: int = 2048) -> Server:
             date_header=True,
             proxy_headers=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=int(limits.drain_s),
+            timeout_graceful_shutdown=max(round(limits.drain_s), 1),
             backlog=backlog,
             interface="asgi3",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from wattlas.serve.table import Place
 POLL_S = 0.05
 PIECE_BYTES = 1 << 20
 LONGEST_LINE = 65_536
+MOST_NUMBER = 2**40
+"""More bytes than any request has."""
 MOST_PENDING = 20_000
 """Rows that wait for the ledger; no more lines are read until they are fewer."""
 BYTES_PER_TOKEN = 4.0
@@ -35,33 +38,53 @@ class EnvoyLog:
 
     def __init__(self, plane: Plane, path: Path) -> None:
         self._plane, self._path = plane, path
-        self._inode, self._offset = 0, 0
+        self._file: BufferedReader | None = None
         self._rest = b""
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        while True:
-            waits = self._plane.book.pending > MOST_PENDING or not self._read()
-            await asyncio.sleep(POLL_S if waits else 0)
+        try:
+            while True:
+                waits = self._plane.book.pending > MOST_PENDING or not self._read()
+                await asyncio.sleep(POLL_S if waits else 0)
+        finally:
+            self._close()
 
     def _read(self) -> bool:
         """Take the next piece; False where there is nothing new."""
-        try:
-            with self._path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                if stat.st_ino != self._inode or stat.st_size < self._offset:
-                    self._inode, self._offset, self._rest = stat.st_ino, 0, b""
-                file.seek(self._offset)
-                piece = file.read(PIECE_BYTES)
-        except FileNotFoundError:
-            return False
-        self._offset += len(piece)
+        if self._file is None:
+            try:
+                self._file = self._path.open("rb")
+            except OSError:
+                return False
+        piece = self._file.read(PIECE_BYTES)
+        if not piece:
+            return self._turned()
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""
         for line in lines:
             self.take(line)
-        return bool(piece)
+        return True
+
+    def _turned(self) -> bool:
+        """At the end of the file: whether another stands in its place, or it was emptied."""
+        assert self._file is not None
+        own = os.fstat(self._file.fileno())
+        try:
+            there = self._path.stat()
+        except OSError:
+            return False
+        same = (own.st_ino, own.st_dev) == (there.st_ino, there.st_dev)
+        if same and own.st_size >= self._file.tell():
+            return False
+        self._close()
+        return True
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._rest = None, b""
 
     def take(self, line: bytes) -> bool:
         """Take a line of the log; False where it settles nothing."""
@@ -115,4 +138,4 @@ def _streamed(said: dict[str, Any]) -> bool:
 
 def _number(said: dict[str, Any], key: str) -> int:
     value = said.get(key)
-    return value if type(value) is int and value >= 0 else 0
+    return value if type(value) is int and 0 <= value < MOST_NUMBER else 0

@@ -31,9 +31,12 @@ FORMAT = "wattlas-schedule-1"
 LARGEST_BYTES = 256 * 1024 * 1024
 """A file that is larger is not read: 60 regions, 200 metros and two days make a tenth of it."""
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST = 1e6
+"""More than any price, intensity or energy per token is, in the units here: with it every amount
+of a request is a number of 64 bits."""
+NotNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -60,7 +63,7 @@ class PointPart(_Part):
 class RegionPart(_Part):
     """A region: facility energy over IT energy."""
 
-    pue: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    pue: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)]
 
 
 class PlacePart(_Part):

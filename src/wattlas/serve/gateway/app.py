@@ -91,7 +91,9 @@ class Gateway:
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
             if not client.left:
-                await client.send(refusal.status, refusal.headers, refusal.body)
+                # What is left of a body that nobody reads must not hold the connection.
+                end = [] if client.taken else [(b"connection", b"close")]
+                await client.send(refusal.status, [*refusal.headers, *end], refusal.body)
 
     async def _route(self, scope: Any, client: Client) -> None:
         path, method = scope["raw_path"], scope["method"]

@@ -141,11 +141,12 @@ class Exchange:
 
     def _left(self) -> None:
         """The client is gone: whatever is being waited for ends now."""
-        if self._deadline is not None:
+        if self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 
     def _extend(self, seconds: float) -> None:
-        if self._deadline is not None and not self._client.left:
+        waiting = self._deadline is not None and not self._deadline.expired()
+        if self._deadline is not None and waiting and not self._client.left:
             self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def _end(self, end: End, status: int) -> None:

@@ -17,6 +17,8 @@ class Client:
         self._scope, self._receive, self._send = scope, receive, send
         self.began = False
         self.left = False
+        self.taken = False
+        """Whether the whole body was read."""
         self.sending = False
         """Whether the client has not taken yet what was sent."""
         self._watcher: asyncio.Task[None] | None = None
@@ -42,6 +44,7 @@ class Client:
                         break
         except TimeoutError:
             raise Refusal(408, "The body came too slowly.", "body_too_slow") from None
+        self.taken = True
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def watch(self, left: Callable[[], None]) -> None:

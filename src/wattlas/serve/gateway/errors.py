@@ -41,8 +41,6 @@ class Refusal(Exception):
             self.headers.append((b"retry-after", str(retry_after_s).encode()))
         if status == 401:
             self.headers.append((b"www-authenticate", b"Bearer"))
-        if status in (408, 413):  # the rest of the body is not read
-            self.headers.append((b"connection", b"close"))
 
 
 def error_body(status: int, message: str, code: str, param: str | None = None) -> bytes:

@@ -106,8 +106,8 @@ class Book:
 
     def take(self, tenant: str, contract: str, window: str) -> bool:
         """Use a permit in hand of the current window."""
-        held = self._held[tenant, contract]
-        if held.free <= 0 or held.account.window != window:
+        held = self._held.get((tenant, contract))
+        if held is None or held.free <= 0 or held.account.window != window:
             return False
         held.free -= 1
         held.taken += 1

@@ -57,14 +57,22 @@ class Keeper:
     async def run(self) -> None:
         """Record until stopped, then return what is in hand and record the rest."""
         while not self._stopping.is_set():
-            self.watch_clock()
-            stale = self._steady() - self.recorded_s > AGAIN_S
-            if self.book.stirred or stale:
-                await self.record()
+            try:
+                await self._turn()
+            except Exception:  # a bug of ours must not end the accounts of all
+                log.exception("the ledger was not kept")
+                self.failures += 1
+                self._store_fails = True
+                self._judge()
             await self._pause(AGAIN_S if self._store_fails else PAUSE_S)
         self.book.release()
         await self.record()
         self._thread.shutdown()
+
+    async def _turn(self) -> None:
+        self.watch_clock()
+        if self.book.stirred or self._steady() - self.recorded_s > AGAIN_S:
+            await self.record()
 
     async def _pause(self, seconds: float) -> None:
         try:
