@@ -91,11 +91,20 @@ def chunk(text: bytes) -> bytes:
 def completion(asking: Asking, **changes: Any) -> dict[str, Any]:
     """What a model says."""
     message = {"role": "assistant", "content": "pong ✓"}
+    if "prompt" in asking.said:
+        changes = {"choices": [{"index": 0, "text": "pong ✓", "finish_reason": "stop"}], **changes}
     return {
         "id": "c-1", "object": "chat.completion", "created": 1, "model": asking.said["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}, **changes,
     }  # fmt: skip
+
+
+def embedding(asking: Asking) -> dict[str, Any]:
+    """What a model makes of a text."""
+    data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
+    usage = {"prompt_tokens": 8, "total_tokens": 8}
+    return {"object": "list", "data": data, "model": asking.said["model"], "usage": usage}
 
 
 def events(asking: Asking, words: int = 5) -> list[bytes]:
@@ -105,7 +114,8 @@ def events(asking: Asking, words: int = 5) -> list[bytes]:
         said = {
             "id": "c-1", "object": "chat.completion.chunk", "created": 1,
             "model": asking.said["model"],
-            "choices": [{"index": 0, "delta": delta, "finish_reason": end}], **more,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": end,
+                         "text": delta.get("content", "")}], **more,
         }  # fmt: skip
         return b"data: " + json.dumps(said, ensure_ascii=False).encode() + b"\n\n"
 
@@ -114,7 +124,8 @@ def events(asking: Asking, words: int = 5) -> list[bytes]:
     made.append(event({}, "stop"))
     if (asking.said.get("stream_options") or {}).get("include_usage"):
         usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
-        choices = json.dumps([{"index": 0, "delta": {}, "finish_reason": None}]).encode()
+        empty = {"index": 0, "delta": {}, "finish_reason": None, "text": ""}
+        choices = json.dumps([empty]).encode()
         made.append(event({}, usage=usage).replace(choices, b"[]"))
     return [*made, b"data: [DONE]\n\n"]
 
@@ -129,7 +140,9 @@ async def answer(
             writer.write(chunk(event))
         writer.write(chunk(b""))
     else:
-        body = json.dumps(completion(asking)).encode()
+        body = json.dumps(
+            embedding(asking) if "input" in asking.said else completion(asking)
+        ).encode()
         writer.write(head(length=len(body)) + body)
 
 

@@ -115,6 +115,25 @@ def test_a_stream_is_passed_on(live: Live, usage: bool) -> None:
     assert row.model_served == chunks[0].model
 
 
+def test_completions_and_embeddings_are_served_too(live: Live) -> None:
+    """By the same rules: told, accounted, and counted in the same window."""
+    warm(live)
+    with client(live) as openai_client:
+        made = openai_client.completions.create(model="llama", prompt="ping")
+        assert made.choices[0].text == "pong ✓"
+        stream = openai_client.completions.create(model="llama", prompt="ping", stream=True)
+        assert "".join(c.choices[0].text for c in stream if c.choices).startswith("wörd0 wörd1")
+        raw = openai_client.embeddings.with_raw_response.create(model="llama", input="ping")
+        assert raw.parse().data[0].embedding == [0.5, -0.25]
+    rows = live.settled()[-3:]
+    assert [row.tokens_out for row in rows] == [50, 50, 0]
+    assert (rows[-1].tokens_in, rows[-1].end) == (8, "whole")
+    assert rows[-1].model_served == raw.parse().model == raw.headers["x-wattlas-model"]
+    assert post(live, b'{"model":"llama","prompt":7}', path="/v1/completions").status == 400
+    assert post(live, b'{"model":"llama","input":"x","stream":true}',
+                path="/v1/embeddings").status == 400  # fmt: skip
+
+
 def test_only_three_keys_are_edited(live: Live) -> None:
     """Everything else reaches the server byte by byte."""
     before = {region: len(stub.asked) for region, stub in live.stubs.items()}

@@ -21,7 +21,7 @@ from wattlas.serve.config import ListenSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
 from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.app import Gatekeeper
-from wattlas.serve.gateway.chat import asked_of, read_chat
+from wattlas.serve.gateway.chat import ENDPOINTS, asked_of, read_chat
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.upstream import header_of
@@ -66,7 +66,7 @@ class Decisions:
         self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> Answered:
         if path.startswith(AUTHZ):
-            return self._authz(headers, body)
+            return self._authz(path, headers, body)
         if (method, path) == (b"POST", b"/decide"):
             return 200, [JSON], self._decide(_json(body))
         if (method, path) == (b"POST", b"/settle"):
@@ -113,11 +113,14 @@ class Decisions:
             raise Refusal(503, message, "no_place", retry=False)
         return decision
 
-    def _authz(self, given: list[tuple[bytes, bytes]], body: bytes) -> Answered:
+    def _authz(self, path: bytes, given: list[tuple[bytes, bytes]], body: bytes) -> Answered:
         """A client's request as Envoy shows it, judged as the gateway judges its own."""
+        endpoint = ENDPOINTS.get(path.removeprefix(AUTHZ[:-1]))
+        if endpoint is None:
+            raise Refusal(404, "There is no such endpoint.", "unknown_url")
         headers = self._keys.single(given)
         tenant = self._keys.tenant(headers)
-        chat = self._keys.with_header(read_chat(body), headers)
+        chat = self._keys.with_header(read_chat(body, endpoint), headers)
         model, asked = self._keys.model(chat)
         metro = self._plane.config.metro_of(tenant)
         decision = self._decided(tenant, model.klass, asked, metro)

@@ -15,7 +15,7 @@ import orjson
 
 from wattlas.serve.config import ModelSection
 from wattlas.serve.decision import Asked
-from wattlas.serve.gateway.chat import PATH, Chat, Exchange, asked_of, read_chat
+from wattlas.serve.gateway.chat import ENDPOINTS, Chat, Endpoint, Exchange, asked_of, read_chat
 from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
@@ -97,10 +97,11 @@ class Gateway:
 
     async def _route(self, scope: Any, client: Client) -> None:
         path, method = scope["raw_path"], scope["method"]
-        if path == PATH.encode():
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is not None:
             _must_be(method, "POST")
             headers = self._keys.single(scope["headers"])
-            await self._chat(self._keys.tenant(headers), headers, client)
+            await self._chat(endpoint, self._keys.tenant(headers), headers, client)
         elif path == b"/v1/models":
             _must_be(method, "GET")
             self._keys.tenant(self._keys.single(scope["headers"]))
@@ -108,7 +109,9 @@ class Gateway:
         else:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
 
-    async def _chat(self, tenant: str, headers: Mapping[bytes, bytes], client: Client) -> None:
+    async def _chat(
+        self, endpoint: Endpoint, tenant: str, headers: Mapping[bytes, bytes], client: Client
+    ) -> None:
         limits = self._plane.config.document.limits
         _check_body_headers(headers, limits.body_bytes)
         most = self._plane.config.document.tenants[tenant].most_in_flight
@@ -118,7 +121,8 @@ class Gateway:
         self._open[tenant] += 1
         try:
             text = await client.body(limits.body_bytes, limits.body_s)
-            await self._served(tenant, self._keys.with_header(read_chat(text), headers), client)
+            chat = self._keys.with_header(read_chat(text, endpoint), headers)
+            await self._served(tenant, chat, client)
         finally:
             self._open[tenant] -= 1
 

@@ -1,4 +1,4 @@
-"""One request of `/v1/chat/completions`: decided, sent, passed on, and settled once.
+"""One request for an answer of a model: decided, sent, passed on, and settled once.
 
 Until the first byte has gone to the client another place may be tried; from then on what breaks is
 told in the stream itself. Bytes pass through: of a request only `model`, `service_tier` and
@@ -26,7 +26,25 @@ from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
 from wattlas.serve.gateway.usage import Meter
 from wattlas.serve.plane import Plane
 
-PATH = "/v1/chat/completions"
+
+class Endpoint(NamedTuple):
+    """A path of OpenAI's API: the key that a request must have, and the list that an answer is."""
+
+    path: str
+    asks: str
+    answers: str
+    streams: bool
+
+
+ENDPOINTS = {
+    endpoint.path.encode(): endpoint
+    for endpoint in (
+        Endpoint("/v1/chat/completions", "messages", "choices", True),
+        Endpoint("/v1/completions", "prompt", "choices", True),
+        Endpoint("/v1/embeddings", "input", "data", False),
+    )
+}
+CHAT = ENDPOINTS[b"/v1/chat/completions"]
 PASSED_ON = frozenset((400, 413, 415, 422))
 """What a server says of the request itself goes to the client as it is."""
 DONE = b"[DONE]"
@@ -42,6 +60,7 @@ class Gone(Exception):
 class Chat(NamedTuple):
     """A request that was read: its text, the entries of the top level, and what they say."""
 
+    endpoint: Endpoint
     text: bytes
     spans: dict[str, Span]
     model: str
@@ -50,7 +69,7 @@ class Chat(NamedTuple):
     wants_usage: bool
 
 
-def read_chat(text: bytes) -> Chat:
+def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
     """A request's body. Raises Refusal for what is no request."""
     try:
         said = orjson.loads(text)
@@ -69,13 +88,24 @@ def read_chat(text: bytes) -> Chat:
     stream = said.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise Refusal(400, "`stream` must be true or false.", "invalid_type", "stream")
-    if not isinstance(said.get("messages"), list):
-        raise Refusal(400, "`messages` must be a list.", "invalid_type", "messages")
+    if stream and not endpoint.streams:
+        raise Refusal(400, "This endpoint does not stream.", "invalid_value", "stream")
+    _check_asked(said, endpoint)
     options = said.get("stream_options")
     if options is not None and not isinstance(options, dict):
         raise Refusal(400, "`stream_options` must be an object.", "invalid_type", "stream_options")
     wants = bool(options and options.get("include_usage"))
-    return Chat(text, spans, model, asked_of(said.get("service_tier")), bool(stream), wants)
+    return Chat(
+        endpoint, text, spans, model, asked_of(said.get("service_tier")), bool(stream), wants
+    )
+
+
+def _check_asked(said: dict[str, Any], endpoint: Endpoint) -> None:
+    key = endpoint.asks
+    kinds = (list,) if key == "messages" else (str, list)
+    if not isinstance(said.get(key), kinds):
+        words = " or ".join("text" if kind is str else "a list" for kind in kinds)
+        raise Refusal(400, f"`{key}` must be {words}.", "invalid_type", key)
 
 
 def asked_of(tier: Any) -> Asked:
@@ -225,7 +255,9 @@ class Exchange:
             self._attempts += 1
             self._meter.restart()
             try:
-                answer = await self._upstream.post(f"{url}{PATH}", body, headers)
+                answer = await self._upstream.post(
+                    f"{url}{self._chat.endpoint.path}", body, headers
+                )
             except Failure as fault:
                 if fault.fresh and not last:
                     continue
@@ -263,8 +295,8 @@ class Exchange:
         said = _answer(body)
         if said.get("model", model) != model:
             raise Failure("another model")
-        if not isinstance(said.get("choices"), list):
-            raise Failure("no choices")
+        if not isinstance(said.get(self._chat.endpoint.answers), list):
+            raise Failure(f"no {self._chat.endpoint.answers}")
         self._meter.usage(said.get("usage"))
         self._meter.content(len(body))
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from wattlas.errors import UsageError
 from wattlas.serve.config import ServeConfig, host_port
+from wattlas.serve.gateway.chat import ENDPOINTS
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.table import Place
 from wattlas.studies.export.envoy import CONNECT_TIMEOUT, cluster, cluster_name, socket_address
@@ -19,7 +20,8 @@ from wattlas.studies.export.envoy import CONNECT_TIMEOUT, cluster, cluster_name,
 _TYPES = "type.googleapis.com/envoy"
 _FILTERS = f"{_TYPES}.extensions.filters.http"
 DECISIONS = "wattlas-decisions"
-PATH = "/v1/chat/completions"
+SERVED = {"safe_regex": {"regex": "|".join(path.decode() for path in ENDPOINTS)}}
+"""Matches the paths that are decided."""
 DECIDED_IN = "0.5s"
 """How long a request waits for its decision; then it is served in full."""
 TOLD = ("id", "region", "point", "model", "tier", "reason")
@@ -157,7 +159,7 @@ def _route(config: ServeConfig, place: Place) -> dict[str, Any]:
     ]
     shown = [_header(f"x-wattlas-{w}", f"%REQ(x-wattlas-{w})%") for w in TOLD if w != "id"]
     return {
-        "match": {"path": PATH, "headers": headers},
+        "match": {**SERVED, "headers": headers},
         "route": {"cluster": cluster_name(place), **_TO_SERVERS},
         "request_headers_to_remove": ["authorization"],
         "request_headers_to_add": _keys(config, place),
@@ -205,7 +207,7 @@ def _undecided(config: ServeConfig, schedule: Schedule, utc_s: float) -> dict[st
         if weight
     ]
     return {
-        "match": {"path": PATH},
+        "match": SERVED,
         "route": {"weighted_clusters": {"clusters": parts}, **_TO_SERVERS},
     }
 
