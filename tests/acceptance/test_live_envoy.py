@@ -190,8 +190,12 @@ def test_the_cap_is_exact_and_survives_kills(behind: Behind) -> None:
 
 async def _killed_under_load(behind: Behind) -> None:
     """The service is killed while Envoy has requests in hand."""
-    asyncio.get_running_loop().call_later(0.3, behind.kill)
-    await behind._load(480, 8)
+    before = sum(behind.counts.values())
+    load = asyncio.create_task(behind._load(480, 8))
+    while sum(behind.counts.values()) < before + 100:
+        await asyncio.sleep(0)
+    behind.kill()
+    await load
 
 
 def test_what_clients_may_not_do(behind: Behind) -> None:
