@@ -56,17 +56,26 @@ class Cluster:
             [program(name), "-D", self.folder, *arguments], user=self.user, cwd="/",
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        log = self.folder / "log"
+        said = log.read_text()[-2000:] if log.exists() else ""
+        assert done.returncode == 0, f"{done.stderr}\n{said}"
 
     def start(self) -> None:
-        """Start the server."""
+        """Start the server; after a crash its processes may still be about to go."""
         log = str(self.folder / "log")
         options = f"-p {self.port} -h 127.0.0.1 -k {self.folder}"
-        self.run("pg_ctl", "start", "-w", "-l", log, "-o", options)
+        for last in (False, False, True):
+            try:
+                self.run("pg_ctl", "start", "-w", "-t", "15", "-l", log, "-o", options)
+                return
+            except AssertionError:
+                if last:
+                    raise
+                time.sleep(0.5)
 
-    def stop(self, mode: str = "immediate") -> None:
+    def stop(self) -> None:
         """Stop the server as a crash would, without finishing anything."""
-        self.run("pg_ctl", "stop", "-w", "-m", mode)
+        self.run("pg_ctl", "stop", "-w", "-m", "immediate")
 
 
 @pytest.fixture(scope="module")
