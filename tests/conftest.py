@@ -39,6 +39,11 @@ settings.register_profile(
 settings.load_profile(os.environ.get("WATTLAS_HYPOTHESIS", "ci"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one more than cores, since browsers and servers are waited for."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 2
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The root of the checkout."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wattlas.cli.bar import bar
+from wattlas.cli.bar import Tell, bar
 from wattlas.cli.common import (
     load_scenario,
     print_json,
@@ -26,9 +27,27 @@ from wattlas.cli.options import (
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
+    from wattlas.model.fleet import Fleet
     from wattlas.model.scenario import Scenario
     from wattlas.model.table import Table
     from wattlas.studies.offers import TierDesign
+    from wattlas.studies.resized import Resized
+
+
+class FleetChoice(StrEnum):
+    """Whether accelerators that are reserved stay."""
+
+    KEEP = "keep"
+    RESIZE = "resize"
+
+
+FleetOption = Annotated[
+    FleetChoice,
+    typer.Option(
+        help="keep: what is reserved stays, and its price decides nothing. resize: a degraded "
+        "request is also valued by the fleet that is then needed. Takes minutes.",
+    ),
+]
 
 
 def command(
@@ -52,6 +71,7 @@ def command(
         bool,
         typer.Option("--unfair", help="Also offers that cost those who adopt them."),
     ] = False,
+    fleet: FleetOption = FleetChoice.KEEP,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,6 +86,7 @@ def command(
     from wattlas.studies import design_listings as listings
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
+    from wattlas.studies.resized_listings import resized_listing, resized_mapping, resized_words
 
     if out is not None:
         from wattlas.report.files import folder_of
@@ -77,13 +98,18 @@ def command(
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
     ready_engine(world)
     with bar("Design") as tell:
+        base = _fleet_without(world, fleet, tell)
         design = design_tiers(world, points=points, fair=not unfair, progress=tell)
+        resized = _resized(design, base, not unfair, tell)
     with progress("Placing"):
         parts = _split(design)
     if out is not None:
         save_tiers(out, design, parts)
     if as_json:
-        print_json(listings.design_mapping(design, parts))
+        mapping = listings.design_mapping(design, parts)
+        if resized is not None:
+            mapping["resized"] = resized_mapping(resized)
+        print_json(mapping)
         return
     if world.notice:
         typer.echo(world.notice)
@@ -95,6 +121,12 @@ def command(
         say(f"note: {note}")
     if parts is not None:
         show(listings.split_listing(parts))
+    if resized is not None:
+        for sentence in resized_words(resized):
+            typer.echo(sentence)
+        fleets = resized_listing(resized)
+        if fleets is not None:
+            show(fleets)
     if out is not None:
         typer.echo(f"Tables: {out}")
 
@@ -114,6 +146,25 @@ def _with_terms(
         stated["classes"] = tuple(klass)
     wanted = {name: value for name, value in stated.items() if value is not None}
     return replace(world, terms=replace(world.terms, **wanted))
+
+
+def _fleet_without(world: Scenario, choice: FleetChoice, tell: Tell) -> Fleet | None:
+    """The fleet without tiers, found first: what it does not take is told before a design."""
+    if choice is FleetChoice.KEEP:
+        return None
+    from wattlas.model.offer import withdrawn
+    from wattlas.studies.resized import fleet_without
+
+    tell("the fleet without tiers", 0.0)
+    return fleet_without(withdrawn(world))
+
+
+def _resized(design: TierDesign, base: Fleet | None, fair: bool, tell: Tell) -> Resized | None:
+    if base is None:
+        return None
+    from wattlas.studies.resized import resize
+
+    return resize(design, fair=fair, base=base, progress=tell)
 
 
 def _split(design: TierDesign) -> Table | None:

@@ -39,6 +39,7 @@ def oracle_fleet(
         lp.cost["x", i, k, r, o, t] = span[t] * rate * unit_usd(s, i, k, r, o, t)
     oracle._demand(lp, columns)
     oracle._mean_accuracy(lp, s, columns)
+    oracle._shares(lp, s, columns)
     unit = _units(s, columns)
     for r, region in enumerate(s.regions):
         lp.cost["K", r] = unit[r] * held_usd(s, r)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wattlas.model.fleet import FleetCost
 from wattlas.model.unit_values import carbon_t_per_kwh
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.terms import Terms, carbon_t, idle_kw
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import bought_gpu, carbon, it_energy, used_gpu
 from wattlas.units import KG_PER_T, KWH_PER_MWH
 
@@ -17,10 +21,16 @@ ROUNDING = 1e-8
 
 def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     """What usable accelerators (R,) cost and emit over all hours; nan where one is short."""
-    sized, held = hours.at(gpu), gpu * terms.held
-    part, flows = sized.instance, sized.flows
-    scenario = part.scenario
+    sized = hours.at(gpu)
+    cost = cost_of(terms, sized.instance, sized.flows, gpu)
     variable = float("nan") if sized.short.any() else float(sized.value.sum())
+    return replace(cost, variable_usd=variable)
+
+
+def cost_of(terms: Terms, part: Instance, flows: SourceFlows, gpu: np.ndarray) -> FleetCost:
+    """What usable accelerators (R,) cost and emit with these flows over an instance that has
+    them; all demand is served."""
+    scenario, held = part.scenario, gpu * terms.held
     emitted_t = float(carbon(part).by_hour(part, flows).sum()) + float(carbon_t(scenario) @ held)
     span = part.hours
     bought_h = bought_gpu(part, flows) @ span
@@ -31,7 +41,7 @@ def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     return FleetCost(
         gpu=held,
         rent_usd=float(terms.rent_usd @ gpu),
-        variable_usd=variable,
+        variable_usd=float(terms.measure.by_hour(part, flows).sum()),
         carbon_kg=emitted_t * KG_PER_T,
         it_mwh=float(it_energy(part).by_hour(part, flows).sum()) + idle_kwh / KWH_PER_MWH,
         used_gpu_h=used_gpu(part, flows) @ span,

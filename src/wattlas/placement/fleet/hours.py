@@ -70,6 +70,9 @@ class FleetHours:
     whole: CutMaster | None = None
     memory: dict[str, Any] = field(default_factory=dict)
     short_memory: dict[str, Any] = field(default_factory=dict)
+    dearest: np.ndarray | None = None
+    """What an unserved request of each source is taken to cost at most to serve, in the measure's
+    unit, (S,), where the measure does not say: one that counts some sources alone."""
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
@@ -107,7 +110,7 @@ class FleetHours:
     def at(self, gpu: np.ndarray) -> Sized:
         """Every asked hour at a fleet (R,)."""
         part = with_fleet(self.instance, gpu, self.site)
-        elastic = priced(part, self.measure, DEAR)
+        elastic = priced(part, self.measure, DEAR, self.dearest)
         solution = self._solved(part, elastic, self.steps, self.memory)
         flows = solution.flows
         value, slope = self.measure_by_hour(part, elastic, solution)
@@ -131,7 +134,7 @@ class FleetHours:
             if not len(steps):
                 return flows
             price *= DEARER
-            elastic = priced(part, self.measure, price)
+            elastic = priced(part, self.measure, price, self.dearest)
             solution = self._solved(part, elastic, steps, None)
             more = self.measure_by_hour(part, elastic, solution)
             value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
@@ -168,9 +171,12 @@ def with_fleet(instance: Instance, gpu: np.ndarray, site: np.ndarray) -> Instanc
     )
 
 
-def priced(instance: Instance, measure: Measure, times: float) -> Measure:
-    """The measure with a price for what must be served, above all that serving it costs."""
-    dearest = times * _dearest(instance, measure)
+def priced(
+    instance: Instance, measure: Measure, times: float, most: np.ndarray | None = None
+) -> Measure:
+    """The measure with a price for what must be served, above all that serving it costs: `most`
+    (S,) per request, as the measure has it unless given."""
+    dearest = times * (_dearest(instance, measure) if most is None else most)
     must = np.isnan(measure.per_unserved)
     return replace(measure, per_unserved=np.where(must, dearest, measure.per_unserved))
 

@@ -1,0 +1,52 @@
+"""`wattlas tiers design --fleet resize`: beside the answer for the fleet as it is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wattlas.cli import run
+
+USERS = (
+    "tiny", "--class", "A", "--set", "classes.A.accuracy_min=0.8",
+    "--set", "users={usd_per_mtok_in: 2, usd_per_mtok_out: 10, count: 200}",
+)  # fmt: skip
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = run(["tiers", "design", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_both_allocations_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The usual answer first and unchanged, then the fleets; likewise in JSON."""
+    code, kept, _ = said(capsys, *USERS)
+    assert code == 0
+    assert "resized" not in kept
+    code, text, _ = said(capsys, *USERS, "--fleet", "resize")
+    assert code == 0
+    assert text.startswith(kept)
+    for words in ("at the peak", "when carbon is high", "lease ends", "on demand"):
+        assert words in text
+    code, text, _ = said(capsys, *USERS, "--fleet", "resize", "--json")
+    assert code == 0
+    assert len(json.loads(text)["resized"]["allocations"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--fleet", "halve"), 2, "halve"),
+        (("--fleet", "resize", "--set", "regions.all.reserved_usd_per_gpu_year=0"), 3,
+         "reserved_usd_per_gpu_year"),
+    ],
+)  # fmt: skip
+def test_bad_questions(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """One word too many, and accelerators that cost nothing to hold."""
+    answer, _, error = said(capsys, *USERS, *arguments)
+    assert answer == code
+    assert words in error
