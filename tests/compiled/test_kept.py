@@ -293,7 +293,7 @@ def test_the_engine_keeps_its_code() -> None:
     """All entries of the package are kept in the folder of this revision."""
     from wattlas.compiled.cache import KeptCode
     from wattlas.placement.engine import hours, opening
-    from wattlas.replay.kernel import loop
+    from wattlas.replays.kernel import loop
     from wattlas.tiers import binned
 
     entries: list[Any] = [hours.walk, opening.walk_open, binned._fill, loop.advance]

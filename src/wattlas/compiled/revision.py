@@ -14,7 +14,7 @@ SOURCES = (
     "compiled/*.py",
     "placement/engine/*.py",
     "tiers/binned.py",
-    "replay/kernel/*.py",
+    "replays/kernel/*.py",
 )
 """All that is compiled and all that compiled code reads constants from; a test holds them against
 the modules that import numba."""

@@ -47,9 +47,13 @@ class Loop:
     def _problems(self, routing: Routing) -> Iterator[Problem]:
         s = self.scenario
         at = f"policy.{self.policy.name}"
-        ids = {"metros": s.metros, "classes": s.classes, "points": s.points}
-        for name, entries in ids.items():
-            if getattr(routing, name) != tuple(entry.id for entry in entries):
+        ids = {
+            "metros": tuple(metro.id for metro in s.metros),
+            "classes": tuple(klass.id for klass in s.classes),
+            "points": tuple(point.id for point in s.points),
+        }
+        for name, wanted in ids.items():
+            if getattr(routing, name) != wanted:
                 yield Problem(f"{at}.{name}", "are not those of the scenario", "Keep their order.")
                 return
         regions = tuple(region.id for region in s.regions)

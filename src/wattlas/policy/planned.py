@@ -148,19 +148,19 @@ class Planned:
         unit = measure.units(self.instance, part.hour, source, part.region, part.point)
         low = self._low[part.klass, part.point]
         at = (part.metro * k + part.klass) * t + part.hour
-        means = []
-        for chosen in (~low, low):
+
+        def mean(chosen: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+            """Mean unit value of some flows, by hour or over all; nan where there are none."""
             weight = part.requests_per_h * chosen
-            total = np.bincount(at, weight, i * k * t)
+            value = np.bincount(at, weight * unit, i * k * t).reshape(i, k, t)
+            total = np.bincount(at, weight, i * k * t).reshape(i, k, t)
+            sums = (grid.sum(axis=axis, keepdims=True) for grid in (value, total))
             with np.errstate(invalid="ignore"):
-                means.append(np.bincount(at, weight * unit, i * k * t) / total)
-        full, degraded = (mean.reshape(i, k, t) for mean in means)
-        usual = (
-            np.nanmean(np.where(np.isnan(full), np.nan, full), axis=2, keepdims=True)
-            if np.isfinite(full).any()
-            else full
-        )
-        return np.asarray(np.where(np.isnan(full), usual, full) - degraded)
+                return np.asarray(np.divide(*sums))
+
+        full = mean(~low, ())
+        full = np.where(np.isnan(full), mean(~low, (2,)), full)
+        return np.asarray(full - mean(low, ()))
 
     @cached_property
     def _threshold(self) -> np.ndarray:

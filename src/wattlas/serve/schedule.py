@@ -27,7 +27,6 @@ from wattlas.errors import InputError, Problem
 from wattlas.policy.routing import Routing
 from wattlas.serve.table import Place, Table
 
-FORMAT = "wattlas-schedule-1"
 LARGEST_BYTES = 256 * 1024 * 1024
 """A file that is larger is not read: 60 regions, 200 metros and two days make a tenth of it."""
 

@@ -60,9 +60,7 @@ def live_bootstrap(
     }
 
 
-def _manager(
-    config: ServeConfig, schedule: Schedule, utc_s: float, token: str
-) -> dict[str, Any]:
+def _manager(config: ServeConfig, schedule: Schedule, utc_s: float, token: str) -> dict[str, Any]:
     log = config.document.access_log
     if log is None:
         raise UsageError("the configuration has no `access_log`. Add it: it settles requests.")

@@ -23,7 +23,6 @@ from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Forecast, Observed
 from wattlas.policy.routing import Places, Routing
 from wattlas.serve.schedule import (
-    FORMAT,
     ClassPart,
     HourPart,
     PlacePart,
@@ -63,7 +62,7 @@ def schedule_of(policy: Planned, now: datetime, hours: int, epoch: int) -> Sched
         for moment, step in zip(moments, steps_of(scenario, moments), strict=True)
     )
     return SchedulePart(
-        format=FORMAT,
+        format="wattlas-schedule-1",
         epoch=epoch,
         source=f"{scenario.title or scenario.name}, {policy.name}",
         classes=tuple(

@@ -24,6 +24,10 @@ ENDLESS = 1 << 40
 STEP_TOKENS = 2048
 """Tokens of a step where nobody states them: vLLM's `max_num_batched_tokens` for a server."""
 LEAST_STEP_S = 1e-6
+ANY_TOKENS = 1 << 30
+"""A step without a bound on its tokens. A point's accelerator time per request counts the tokens of
+a prompt by their own time alone; a server whose steps are bounded takes more of them for long
+prompts, and would serve less than the plan believes. Calibration knows the bound."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def of_point(point: OperatingPoint, power: PowerCurve | None = None) -> ServiceM
         step_s=max(itl_s - token_s * batch, LEAST_STEP_S),
         token_s=token_s,
         batch=batch,
-        step_tokens=max(STEP_TOKENS, 2 * batch),
+        step_tokens=ANY_TOKENS,
         power=power or NO_POWER,
         source=point.source,
     )

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from wattlas.replay.service.model import ServiceModel
+from wattlas.replays.service.model import ServiceModel
 
 
 class Engine:

@@ -18,9 +18,9 @@ import polars as pl
 
 from wattlas.data.reader.dialect import PIECE_BYTES, pieces, unreadable
 from wattlas.errors import InputError, Problem, UsageError
-from wattlas.replay.arrivals.layouts import SECONDS, STAMP, TraceLayout, layout_of
+from wattlas.replays.arrivals.layouts import SECONDS, STAMP, TraceLayout, layout_of
 
-BATCH_ROWS = 1 << 20
+BATCH_ROWS = 1 << 17
 LONGEST_GAP_S = 31 * 86400.0
 """A longer pause between two requests is a change of unit or of clock, not a pause."""
 MOST_TOKENS = 1 << 30

@@ -19,9 +19,9 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.shown import Tabular
 from wattlas.model.table import Listing, Table, columns
-from wattlas.replay.arrivals.trace import Requests, Trace
-from wattlas.replay.service.model import ENDLESS, STEP_TOKENS, ServiceModel
-from wattlas.replay.service.pool import Served, serve
+from wattlas.replays.arrivals.trace import Requests, Trace
+from wattlas.replays.service.model import ENDLESS, STEP_TOKENS, ServiceModel
+from wattlas.replays.service.pool import Served, serve
 
 TTFT_WEIGHT = 0.3
 """Full answers hold far more steps than first tokens, and say more of b and c."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import inlined
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.state import F8, I8, Fleet
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.state import F8, I8, Fleet
 
 
 @inlined

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from wattlas.placement.engine.jit import entry, inlined
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.lists import append, next_replica
-from wattlas.replay.kernel.replica import charge, finish, fits, give
-from wattlas.replay.kernel.state import F8, I8, Fleet, Pools, Records, Sums
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.lists import append, next_replica
+from wattlas.replays.kernel.replica import charge, finish, fits, give
+from wattlas.replays.kernel.state import F8, I8, Fleet, Pools, Records, Sums
 
 
 class Desk(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,8 +17,8 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.checks import POSITIVE, numbers, refuse
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
-from wattlas.replay.arrivals.draws import uniform
-from wattlas.replay.arrivals.trace import Requests, Trace
+from wattlas.replays.arrivals.draws import uniform
+from wattlas.replays.arrivals.trace import Requests, Trace
 
 
 class Came(NamedTuple):
@@ -108,18 +109,27 @@ class _Spread:
         klass = self._known(batch.klass, self.classes, "class", batch)
         if self.klass is not None:
             klass = np.full(len(batch), self.classes[self.klass])
-        source = np.zeros(len(which), dtype=np.int64)
-        group = np.full((3, len(which)), -1, dtype=np.int64)
-        group[0] = hour
-        for row, given in ((1, metro), (2, klass)):
-            if given is not None:
-                group[row] = given[which]
-        for key in np.unique(group, axis=1).T:
-            at = np.flatnonzero((group == key[:, None]).all(axis=0))
-            source[at] = self._drawn(*(int(n) for n in key), draw[at])
+        keys = [hour]
+        for given in (metro, klass):
+            keys.append(np.full(len(which), -1) if given is None else given[which])
+        return self._by_group(keys, draw)
+
+    def _by_group(self, keys: list[np.ndarray], draw: np.ndarray) -> np.ndarray:
+        """Draws of requests that share hour, metro and class, group by group."""
+        hour, metro, klass = keys
+        group = (hour * (len(self.metros) + 1) + metro + 1) * (len(self.classes) + 1) + klass + 1
+        order = np.argsort(group, kind="stable")  # of a trace in order of time: as it is
+        cuts = np.flatnonzero(np.diff(group[order], prepend=-1, append=-2))
+        source = np.zeros(len(draw), dtype=np.int64)
+        for begin, end in pairwise(cuts):
+            at = order[begin:end]
+            first = int(at[0])
+            same = int(hour[first]), int(metro[first]), int(klass[first])
+            source[at] = self._drawn(same, draw[at])
         return source
 
-    def _drawn(self, hour: int, metro: int, klass: int, draw: np.ndarray) -> np.ndarray:
+    def _drawn(self, same: tuple[int, int, int], draw: np.ndarray) -> np.ndarray:
+        hour, metro, klass = same
         weight = self.scenario.demand_per_h[:, :, hour].copy()
         for axis, given in ((0, metro), (1, klass)):
             if given >= 0:
@@ -131,7 +141,7 @@ class _Spread:
         if weight.sum() <= 0:
             weight = _mask(np.ones_like(weight), metro, klass)
         cumulative = np.cumsum(weight.ravel())
-        return np.searchsorted(cumulative, draw * cumulative[-1], side="right")
+        return np.asarray(np.searchsorted(cumulative, draw * cumulative[-1], side="right"))
 
     def _known(
         self, names: np.ndarray | None, ids: dict[str, int], noun: str, batch: Requests
@@ -174,7 +184,7 @@ class AtRates:
     def _tokens(self) -> np.ndarray:
         classes = self.scenario.classes
         tokens = np.array([[k.tokens_in, k.tokens_out] for k in classes])
-        return np.maximum(np.rint(tokens), 1).astype(np.int64)
+        return np.asarray(np.maximum(np.rint(tokens), 1), dtype=np.int64)
 
     def batches(self) -> Iterator[Came]:
         """As `Stream`: one batch per step of the scenario."""

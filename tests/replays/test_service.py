@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.replay.step_by_step import step_by_step
+from tests.replays.step_by_step import step_by_step
 from wattlas.errors import InputError
 from wattlas.model.workload import OperatingPoint
-from wattlas.replay.service.model import LEAST_STEP_S, PowerCurve, ServiceModel, of_point
-from wattlas.replay.service.pool import Served, serve
+from wattlas.replays.service.model import LEAST_STEP_S, PowerCurve, ServiceModel, of_point
+from wattlas.replays.service.pool import Served, serve
 
 POWER = PowerCurve(np.array([0.0, 2.0, 8.0]), np.array([50.0, 200.0, 300.0]))
 COUNT = 200_000

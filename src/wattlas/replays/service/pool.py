@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.errors import InputError, LimitError, Problem
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.state import Fleet, Pools, Records, Sums
-from wattlas.replay.service.model import ServiceModel
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.service.model import ServiceModel
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def serve(
     Raises InputError for arrivals out of order and for tokens below 1.
     """
     _check(arrival_s, tokens_in, tokens_out)
-    from wattlas.replay.kernel.loop import Arrivals, advance, charge_all
+    from wattlas.replays.kernel.loop import Arrivals, advance, charge_all
 
     count = len(arrival_s)
     pools = pools_of([model], [replicas], pooled)
@@ -105,7 +105,7 @@ def run_to(
 
 def _desk(replicas: int) -> object:
     """A routing that leads everything to the one pool."""
-    from wattlas.replay.kernel.loop import Desk
+    from wattlas.replays.kernel.loop import Desk
 
     alone = np.zeros(1, np.int64)
     return Desk(

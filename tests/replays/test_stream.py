@@ -11,10 +11,10 @@ import pytest
 import wattlas
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.replay.arrivals import trace as trace_module
-from wattlas.replay.arrivals.draws import uniform
-from wattlas.replay.arrivals.stream import AtRates, Came, FromTrace, Stream
-from wattlas.replay.arrivals.trace import open_trace
+from wattlas.replays.arrivals import trace as trace_module
+from wattlas.replays.arrivals.draws import uniform
+from wattlas.replays.arrivals.stream import AtRates, Came, FromTrace, Stream
+from wattlas.replays.arrivals.trace import open_trace
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_metros_are_drawn_by_the_demand_of_the_hour(tiny: Scenario, tmp_path: Pa
 def test_batches_and_scale_change_nothing_else(
     tiny: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut anywhere, the stream is the same; scaled, each request comes so many times in the mean."""
+    """Cut anywhere, the stream is the same; scaled, each request comes so often in the mean."""
     path = _trace(tmp_path / "a.csv", 2000)
     whole = _whole(FromTrace(tiny, open_trace(path), seed=1, scale=2.3))
     monkeypatch.setattr("wattlas.data.reader.dialect.PIECE_BYTES", 500)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from wattlas.errors import InputError
-from wattlas.replay.arrivals.trace import open_trace
-from wattlas.replay.calibrate import calibrate
-from wattlas.replay.service.model import ServiceModel
-from wattlas.replay.service.pool import serve
+from wattlas.replays.arrivals.trace import open_trace
+from wattlas.replays.calibrate import calibrate
+from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.pool import serve
 
 TRUE = ServiceModel(0.02, 4e-5, 1e-7, batch=32, step_tokens=2048, kv_tokens=30_000)
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from wattlas.errors import InputError, UsageError
-from wattlas.replay.arrivals import trace as trace_module
-from wattlas.replay.arrivals.layouts import LAYOUTS, TraceLayout
-from wattlas.replay.arrivals.trace import open_trace
+from wattlas.replays.arrivals import trace as trace_module
+from wattlas.replays.arrivals.layouts import LAYOUTS, TraceLayout
+from wattlas.replays.arrivals.trace import open_trace
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
 2023-11-16 18:15:46.6805900,374,44

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 from wattlas.placement.engine.jit import inlined
-from wattlas.replay.kernel import state as S
-from wattlas.replay.kernel.lists import append, prepend, push, release, remove, set_end, shift
-from wattlas.replay.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.lists import append, prepend, push, release, remove, set_end, shift
+from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
 
 
 @inlined
