@@ -371,6 +371,17 @@ def test_servers_that_keep_failing_are_left_alone(live: Live) -> None:
     assert len(live.stubs["oslo"].asked) > asked
 
 
+def test_servers_whose_streams_break_are_left_alone(live: Live) -> None:
+    """They began well, which is no reason to trust them."""
+    live.stubs["oslo"].behaviour = after(3, reset)
+    for _ in range(12):
+        try:
+            ask(live, True)
+        except openai.APIError:
+            continue
+    assert live.service.gateway.health.resting == [live.stubs["oslo"].url]
+
+
 def test_second_tries_have_a_budget(live: Live) -> None:
     """When everything fails, servers get little more than one try per request."""
     health = live.service.gateway.health

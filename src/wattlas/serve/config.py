@@ -30,7 +30,6 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from wattlas.data.schema_types import Section
-from wattlas.data.validation import form_problems
 from wattlas.data.yaml_lines import Document, read_yaml
 from wattlas.errors import InputError, Problem
 from wattlas.model.endpoints import URL_FIX, Endpoint, Endpoints, address_of
@@ -231,6 +230,8 @@ def read_config(path: Path) -> ServeConfig:
     try:
         typed = ServeDocument.model_validate(document.data)
     except ValidationError as fault:
+        from wattlas.data.validation import form_problems  # a tenth of the service's memory
+
         raise InputError(list(form_problems(fault, ServeDocument, document))) from None
     problems = list(_problems(typed, document))
     if problems:

@@ -267,7 +267,6 @@ class Exchange:
             await self._pass_on(decision, answer, model)
         finally:
             answer.close()
-        self._health.answered(url)
 
     async def _pass_on(self, decision: Decision, answer: Answer, model: str) -> None:
         if answer.status in PASSED_ON:
@@ -287,7 +286,7 @@ class Exchange:
         body = await whole(answer, self._limits.event_bytes)
         if not answer.content_type.startswith("application/json"):
             raise Failure(f"status {answer.status} without JSON")
-        self._end(End.FAILED, answer.status)
+        self._answered(End.FAILED, decision, answer.status)
         await self._client.send(answer.status, headers_of(decision, model="", grams=None), body)
 
     async def _whole(self, decision: Decision, answer: Answer, model: str) -> None:
@@ -305,7 +304,12 @@ class Exchange:
             raise Failure("a key twice") from None
         grams = self._grams(decision)
         await self._client.send(200, headers_of(decision, model, grams), body)
-        self._end(End.WHOLE if not self._client.left else End.BROKEN, 200)
+        self._answered(End.WHOLE if not self._client.left else End.BROKEN, decision, 200)
+
+    def _answered(self, end: End, decision: Decision, status: int) -> None:
+        """Settle what a server has answered as it should, whether or not the client took it."""
+        self._health.answered(self._plane.url_of(*decision.place))
+        self._end(end, status)
 
     def _grams(self, decision: Decision) -> float | None:
         tokens_in, tokens_out, _ = self._meter.tokens(End.WHOLE)
@@ -321,7 +325,8 @@ class Exchange:
             async for piece in answer.pieces():
                 if await self._piece(splitter, piece, decision, model):
                     await self._client.finish()
-                    self._end(End.WHOLE if not self._client.left else End.BROKEN, 200)
+                    end = End.WHOLE if not self._client.left else End.BROKEN
+                    self._answered(end, decision, 200)
                     return
                 if self._client.began:
                     self._extend(min(self._limits.idle_s, until - loop.time()))

@@ -79,7 +79,7 @@ class _Answer:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
-        self.content_type = response.headers.get("content-type", "")
+        self.content_type = response.headers.get("content-type", "").lower()
         self.retry_after = response.headers.get("retry-after", "")
 
     async def pieces(self) -> AsyncIterator[bytes]:
