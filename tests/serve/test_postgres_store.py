@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_gateways import free_port
 from tests.serve.live import Live
 from tests.serve.test_sqlite_store import rows
 from tests.serve.toys import KEY, book, facts, outcome, table
@@ -38,17 +38,16 @@ def program(name: str) -> str:
 
 
 class Cluster:
-    """A private server on loopback, run by a user without rights."""
+    """A private server on a Unix socket, run by a user without rights: no port that another
+    program may take while it is down."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder / "cluster", free_port()
+        self.folder = folder / "cluster"
         self.user = "nobody" if os.geteuid() == 0 else None
-        folder.chmod(0o777)
-        for parent in folder.parents[:2]:
-            parent.chmod(parent.stat().st_mode | 0o055)
+        folder.chmod(0o777)  # the folders of pytest are closed to other users
         self.run("initdb", "-A", "trust", "-U", "wattlas", "--no-sync")
         self.start()
-        self.address = f"postgresql://wattlas@127.0.0.1:{self.port}/postgres"
+        self.address = f"postgresql://wattlas@/postgres?host={self.folder}"
 
     def run(self, name: str, *arguments: str) -> None:
         """Run a program on the cluster."""
@@ -63,7 +62,7 @@ class Cluster:
     def start(self) -> None:
         """Start the server; after a crash its processes may still be about to go."""
         log = str(self.folder / "log")
-        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder}"
+        options = f"-c listen_addresses='' -k {self.folder}"
         for last in (False, False, True):
             try:
                 self.run("pg_ctl", "start", "-w", "-t", "15", "-l", log, "-o", options)
@@ -79,12 +78,13 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A server for these tests."""
     program("initdb")
-    made = Cluster(tmp_path_factory.mktemp("postgres"))
-    yield made
-    made.stop()
+    with tempfile.TemporaryDirectory(prefix="wattlas-postgres-") as folder:
+        made = Cluster(Path(folder))
+        yield made
+        made.stop()
 
 
 @pytest.fixture
@@ -246,4 +246,4 @@ def test_a_service_runs_on_it(store: PostgresStore, cluster: Cluster, tmp_path: 
 def test_a_database_that_is_not_there_is_told() -> None:
     """At the start, with its fix."""
     with pytest.raises(MachineError, match="database cannot be used"):
-        PostgresStore(f"postgresql://wattlas@127.0.0.1:{free_port()}/postgres")
+        PostgresStore("postgresql://wattlas@/postgres?host=/nowhere")
