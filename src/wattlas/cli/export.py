@@ -206,7 +206,10 @@ def envoy_command(
     if out is None:
         sys.stdout.write(text)
     else:
-        typer.echo(f"Envoy: {write_text(out, text)}")
+        write_text(out, text)
+        if token:
+            out.chmod(0o600)
+        typer.echo(f"Envoy: {out}")
 
 
 def _host_port(listen: str) -> tuple[str, int]:
