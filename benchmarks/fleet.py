@@ -14,25 +14,35 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
+from benchmarks.shared import as_instance, shared_module
 from wattlas.data.scenario_file import example
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.outage import outages
+from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.size import EXACT, Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.hour import highs
+from wattlas.placement.hour.merge_sources import added_up
 
 SIZES = {"tiny": 24, "week": 168, "month": 744, "year": 8760}
 """Hours of the embedded world."""
 WHOLE_H = 168
-"""Longer ones are not given to HiGHS as one program."""
-YEAR_S = 10.0
-OUTAGE_S = 8.0
+"""Longer ones are not given to HiGHS as one program, unless it is asked for."""
+L_HOURS = 8760
+"""Hours of the instance of L, one operating point: 60 regions, 200 metros, 6 classes."""
+L_RENT_USD = 2.0
+"""Per accelerator-hour reserved in it."""
+YEAR_S, OUTAGE_S, L_S, REACH_S = 10.0, 8.0, 40.0, 180.0
+L_EXACT = 1e-5
 
 
 def run(options: RunOptions) -> Sequence[Figure]:
     """CPU seconds of a fleet from reserved accelerators, of the same with on-demand ones beside
-    them, and of what surviving the loss of any region adds."""
+    them, and of what surviving the loss of any region adds. For a year also every jump of the
+    return on reach, and with the shared folder a year of L.
+    """
     hours = SIZES[options.size]
+    year = options.size == "year"
     world = example("typical-2023")
     world = world.at_hours(np.arange(hours)) if hours < world.hours.count else world
     Sizing.of(terms_of(world.at_hours(np.arange(24)))).nominal()  # load the engine
@@ -52,26 +62,79 @@ def run(options: RunOptions) -> Sequence[Figure]:
                 unit="CPU s",
                 other=whole,
                 other_name="HiGHS interior point, one program",
-                target=YEAR_S if options.size == "year" else None,
+                target=YEAR_S if year else None,
                 note=f"{found.y.sum():,.0f} GPU, gap {found.gap:.1g}, {found.rounds} rounds",
             )
         )
-    began = time.process_time()
-    nominal = fleet(world)
-    first = time.process_time() - began
-    began = time.process_time()
-    safe = fleet(world, survive=[[region.id] for region in world.regions])
-    more = time.process_time() - began - first
-    figures.append(
-        Figure(
-            "any one region lost, on top",
-            more,
-            unit="CPU s",
-            target=OUTAGE_S if options.size == "year" else None,
-            note=f"{nominal.optimal.count:,.0f} accelerators become {safe.optimal.count:,.0f}",
-        )
-    )
+    figures.append(_outages(world, OUTAGE_S if year else None))
+    if year:
+        figures.append(_reach(world))
+        if options.shared is not None:
+            figures.append(_large(options))
     return figures
+
+
+def _outages(world: Scenario, target: float | None) -> Figure:
+    """What it takes, on top of the fleet, that any one region may be lost in any hour."""
+    terms = terms_of(world)
+    sizing = Sizing.of(terms)
+    nominal = sizing.nominal()
+    sets = [[r] for r in range(len(world.regions))]
+    began = time.process_time()
+    lost = outages(terms.instance, sets, terms.site, np.full(len(sets), np.inf))
+    safe = sizing.exactly([nominal.y], [each.needs for each in lost], EXACT, lambda _: None)
+    return Figure(
+        "any one region lost, on top",
+        time.process_time() - began,
+        unit="CPU s",
+        target=target,
+        note=f"{nominal.y.sum():,.0f} accelerators become {safe.y.sum():,.0f}, gap {safe.gap:.1g}",
+    )
+
+
+def _reach(world: Scenario) -> Figure:
+    """Every jump of the return on reach."""
+    began = time.process_time()
+    found = reach(world, samples=None)
+    return Figure(
+        "return on reach, all jumps",
+        time.process_time() - began,
+        unit="CPU s",
+        target=REACH_S,
+        note=f"{len(found.jumps)} jumps, {len(found.fleets)} fleets were sized",
+    )
+
+
+def _large(options: RunOptions) -> Figure:
+    """A year of L to a gap of 1e-5, its rents alike in all regions."""
+    terms = large_terms(options)
+    began = time.process_time()
+    found = Sizing.of(terms).nominal(L_EXACT)
+    return Figure(
+        "fleet, a year of L",
+        time.process_time() - began,
+        unit="CPU s",
+        target=L_S,
+        note=f"{found.y.sum():,.0f} GPU, gap {found.gap:.1g}, {found.rounds} rounds",
+    )
+
+
+def large_terms(options: RunOptions, hours: int = L_HOURS) -> Terms:
+    """The shared generator's L as the question of a fleet: everything must be served, from
+    reserved accelerators."""
+    arrays = shared_module(options, "instances").make("L", V=1, T=hours)
+    whole, measure = as_instance(arrays)
+    whole = replace(
+        whole,
+        unserved_usd=np.full(whole.sources, np.nan),
+        surplus=np.zeros(whole.capacity.shape),
+    )
+    measure = replace(measure, per_unserved=whole.unserved_usd)
+    instance, measure, _ = added_up(whole, measure)
+    regions = len(arrays["cap"])
+    each, none, free = np.ones(regions), np.zeros(regions), np.full(regions, np.inf)
+    most = (instance.most_gpu_h.T @ instance.demand).max(axis=1)
+    return Terms(instance, measure, L_RENT_USD * hours * each, none, most, free, each, none, most)
 
 
 def _with_on_demand(world: Scenario) -> Scenario:

@@ -54,7 +54,8 @@ def as_instance(arrays: Arrays) -> tuple[Instance, Measure]:
     )
     egress = arrays["egr"][metro] * arrays["gb"][klass][:, None]
     per_request = np.repeat(egress[:, :, None], points, axis=2)
-    return instance, Measure("USD", arrays["w"], per_request, instance.unserved_usd)
+    none = np.zeros(len(arrays["cap"]))
+    return instance, Measure("USD", arrays["w"], per_request, instance.unserved_usd, none)
 
 
 def merged_program(instance: Instance, measure: Measure) -> HourlyProgram:

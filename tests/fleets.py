@@ -173,7 +173,10 @@ def binding_capacity(folder: Path) -> Scenario:
             "reserved_gpu": 12, "reserved_usd_per_gpu_year": 14_000,
             "on_demand_gpu": 15, "on_demand_usd_per_gpu_h": 1.5,
         },
-        "far": {"reserved_gpu": 0, "on_demand_gpu": 60, "on_demand_usd_per_gpu_h": 2.0},
+        "far": {
+            "reserved_gpu": 0, "reserved_usd_per_gpu_year": 12_000,
+            "on_demand_gpu": 60, "on_demand_usd_per_gpu_h": 2.0,
+        },
     }  # fmt: skip
     return _world(folder, regions=regions)
 
@@ -213,9 +216,9 @@ def unserved(folder: Path) -> Scenario:
     }
     rtt = {**RTT_MS, "austin": {"near": 260, "north": 280, "far": 250}}
     regions = {
-        "near": {"reserved_gpu": 12},
-        "north": {"reserved_gpu": 14},
-        "far": {"reserved_gpu": 8},
+        "near": {"reserved_gpu": 12, "reserved_usd_per_gpu_year": 9_000},
+        "north": {"reserved_gpu": 14, "reserved_usd_per_gpu_year": 9_000},
+        "far": {"reserved_gpu": 8, "reserved_usd_per_gpu_year": 9_000},
     }
     return _world(folder, classes=classes, rtt_ms=rtt, regions=regions)
 
@@ -289,7 +292,7 @@ def _cloud_regions() -> dict[str, dict[str, Any]]:
             "pue": pue,
             "jurisdiction": jurisdiction,
             "reserved_gpu": gpu,
-            "reserved_usd_per_gpu_year": 15_800 if gpu else 0,
+            "reserved_usd_per_gpu_year": 15_800,
             "on_demand_gpu": more,
             "on_demand_usd_per_gpu_h": usd,
         }
@@ -364,6 +367,9 @@ FLEETS: dict[str, Fleet] = {
 }
 """Every fleet by its name."""
 NAMES: Sequence[str] = tuple(FLEETS)
+PRICED = ("uneven-reserved", "one-region", "binding-capacity", "unserved", "one-cloud")
+"""Those in which every region has a price of reserved accelerators, so that there is a fleet of
+least cost."""
 
 
 @cache

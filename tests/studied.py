@@ -55,6 +55,8 @@ SMALLEST = (
     "residency=null",
     "classes.A.residency=null",
 )
+LEFT_OUT = {"fleet_patience"}
+"""Tables that no study computes."""
 
 
 @dataclass(frozen=True)

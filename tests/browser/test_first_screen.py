@@ -81,10 +81,14 @@ def at_each_width(page: Page) -> Iterator[int]:
 def holds_the_answer(page: Page, fleet: Studied, width: int) -> None:
     """At 1440 × 900 verdict, actions and map; at 360 the verdict and the first action."""
     brief = fleet.meta["brief"]
-    assert page.locator("p.verdict").inner_text().replace("\u00a0", " ") == brief["sentence"]
+    told = {"routing": "sentence", "fleet": "fleet"}
+    for of, key in told.items():
+        said = page.locator(f"p.verdict.{of}").all_inner_texts()
+        assert [text.replace("\u00a0", " ") for text in said] == [brief[key]] * bool(brief[key])
+    assert page.locator("p.assumes").count() == bool(brief["fleet"])
     items = page.locator(".actions li")
     assert items.count() == len(brief["actions"]) <= 3
-    parts = [page.locator("p.verdict"), *items.all()[: 1 if width < 1000 else 3]]
+    parts = [*page.locator("p.verdict").all(), *items.all()[: 1 if width < 1000 else 3]]
     if width >= 1000:
         parts.append(page.locator(".map svg"))
     for part in parts:

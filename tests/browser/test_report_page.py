@@ -27,7 +27,8 @@ TIERS = [
     "tier-verdict", "tier-menu", "tier-targets", "tier-utility", "tier-shares", "tier-designer",
     "tier-pareto", "tier-fallbacks", "tier-segments", "tier-sensitivity", "tier-split",
 ]  # fmt: skip
-FIGURES = [*PLACEMENT, *TIERS]
+FLEET = ["fleet-regions", "fleet-reach", "fleet-day"]
+FIGURES = [*PLACEMENT, *FLEET, *TIERS]
 HOSTILE = '</script><img src=x onerror="window.hit=1"><b>{a|x}</b>\'"'
 
 
@@ -192,7 +193,7 @@ def test_one_region_one_hour(
     seen = open_page(_write(tmp_path, smallest, smallest.frames))
     absent = seen.page.locator(".figure.absent")
     assert [figure.get_attribute("id") for figure in absent.all()] == [
-        "figure-relocation", "figure-breakeven",
+        "figure-fleet-patience", "figure-relocation", "figure-breakeven",
     ]  # fmt: skip
     seen.quiet()
 

@@ -26,7 +26,10 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
         capsys, "tiny", "--survive", "region", "--reach", "added_ms", "-o", str(out)
     )
     assert code == 0
-    for words in ("as given", "with outages", "may run nowhere else", "Certified", "each ms is"):
+    for words in (
+        "as given", "with outages", "may run nowhere else", "Certified", "each ms is",
+        "each region sized for its own peak: −USD", "perfect foresight", "To lose any one region",
+    ):  # fmt: skip
         assert words in text
     assert max(len(line) for line in text.splitlines() if "─" in line) <= 80
     table = pl.read_csv(out)
@@ -37,6 +40,33 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
     assert told["gap"] <= 1e-6
     assert told["survives"][0]["regions"] == ["oslo", "austin"]
     assert len(told["regions"]["region"]) == 3
+
+
+def test_a_folder_of_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A path without a file's ending is a folder: the tables of a study's fleet, which add up."""
+    out = tmp_path / "fleet"
+    code, text, _ = said(capsys, "tiny", "--reach", "added_ms", "--json", "-o", str(out))
+    told = json.loads(text)
+    assert code == 0
+    assert {path.stem for path in out.iterdir()} == {
+        "fleets", "fleet_regions", "fleet_day", "fleet_reach",
+    }  # fmt: skip
+    fleets = pl.read_parquet(out / "fleets.parquet")
+    told_gpu = dict(zip(told["fleets"]["fleet"], told["fleets"]["gpu"], strict=True))
+    kept_gpu = dict(fleets.filter(pl.col("held_back_share") == 0).select("label", "gpu").rows())
+    assert kept_gpu.keys() - told_gpu.keys() == {"each region for its own demand alone"}
+    assert all(kept_gpu[label] == pytest.approx(gpu) for label, gpu in told_gpu.items())
+    sums = pl.read_parquet(out / "fleet_regions.parquet").group_by("variant").agg(pl.sum("gpu"))
+    whole = fleets.filter(pl.col("held_back_share") == 0).select("variant", total="gpu")
+    joined = sums.join(whole, on="variant")
+    assert joined.height == whole.height
+    assert joined["gpu"].to_list() == pytest.approx(joined["total"].to_list())
+    reach = pl.read_parquet(out / "fleet_reach.parquet")
+    assert reach["cost_usd"].to_list() == pytest.approx(told["reach"]["fleets"]["cost_usd"])
+    (out / "mine.txt").write_text("x")
+    code, _, error = said(capsys, "tiny", "-o", str(out))
+    assert code == 2
+    assert "holds other things" in error
 
 
 def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 What is stated is compared with `tests.sceptic`, which sums the flows up with formulas of its own;
 numerator, denominator and baseline of each share are named here. Curves are in
-`test_sceptic_curves.py`, tiers in `test_sceptic_tiers.py`.
+`test_sceptic_curves.py`, tiers in `test_sceptic_tiers.py`, fleets in `test_sceptic_fleet.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from tests.fleets import StudiedFleet
 from tests.sceptic import Sceptic, entries, km
+from tests.studied import LEFT_OUT
 from wattlas.model.plan import Flows, Totals
 from wattlas.studies import registry
 
@@ -30,6 +31,7 @@ TIERS = {
     "tier_verdicts", "tier_fallbacks", "tier_grid", "tier_menu", "tier_pareto", "tier_segments",
     "tier_sensitivity", "tier_shares", "tier_split", "tier_targets", "tier_utility",
 }  # fmt: skip
+FLEET = {"fleets", "fleet_regions", "fleet_reach", "fleet_day"}
 REGIONAL_MS = 30.0
 CLOSE = {"rel": 1e-7, "abs": 1e-9}
 
@@ -48,7 +50,7 @@ def flows_of(fleet: StudiedFleet, which: str) -> Flows:
 
 def test_every_table_is_recomputed_somewhere() -> None:
     """A table that is registered and in no list here has nobody who doubts it."""
-    assert set(registry.tables()) == HERE | SENTENCES | CURVES | TIERS
+    assert set(registry.tables()) == HERE | SENTENCES | CURVES | TIERS | FLEET | LEFT_OUT
 
 
 # -- totals and the headline ------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,15 +17,16 @@ from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.model.fleet import Reach
+    from wattlas.model.fleet import Fleet, Reach
     from wattlas.model.scenario import Scenario
     from wattlas.placement.fleet.search import Least
 
 SurviveOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="region: any one region may be lost. zone: any grid zone. Or the regions that are "
-        "lost together, once for each set: --survive oslo,stockholm",
+        help="region: any one region may be lost. zone: any grid zone. cloud: all regions of any "
+        "one provider (aws:…). Or the regions that are lost together, once for each set: "
+        "--survive oslo,stockholm",
         metavar="WHAT",
     ),
 ]
@@ -41,9 +42,13 @@ ReachOption = Annotated[
 ]  # fmt: skip
 MostOption = Annotated[float | None, typer.Option(help="Farthest reach, ms or ×; 300 ms.", min=0.0)]
 JumpsOption = Annotated[bool, typer.Option("--jumps", help="Every jump of the reach. Slow.")]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Check the fleet for optimality from its own prices.")
+]
 ExactOption = Annotated[float, typer.Option(help="Relative gap to end at.", min=1e-9, max=0.1)]
 OutOption = Annotated[
-    Path | None, out_option("Write the regions: .csv, .parquet or .json.", "FILE")
+    Path | None,
+    out_option("The regions as .csv or .parquet, all as .json, or a folder of tables.", "PATH"),
 ]
 
 
@@ -57,6 +62,7 @@ def command(
     most: MostOption = None,
     jumps: JumpsOption = False,
     exact: ExactOption = 1e-6,
+    verify: VerifyOption = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,21 +72,20 @@ def command(
     fleet needs. With --survive it still serves when regions are lost; with --reach it says what
     each further millisecond between users and accelerators is worth.
     """
+    from wattlas.placement.fleet.certificate import certify_fleet
     from wattlas.placement.fleet.fleet import fleet
-    from wattlas.report.files import ending_of
     from wattlas.studies.fleets import (
+        certificate_mapping,
+        certificate_words,
         fleet_listings,
         fleet_mapping,
-        fleet_table,
         jumps_listing,
         reach_listing,
-        reach_mapping,
     )
 
     _check(reach, most, jumps, outage_on_demand, survive)
     if out is not None:
-        ending_of(out)
-        try_file(out)
+        _claim(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
@@ -93,21 +98,22 @@ def command(
             progress=_told(tell, exact),
         )
         reached = _reach(loaded, reach, most, jumps, tell)
-    mapping = plain(fleet_mapping(found))
-    if reached is not None:
-        mapping["reach"] = plain(reach_mapping(reached))
+        proof = certify_fleet(found) if verify else None
+    mapping = plain(fleet_mapping(found, reached))
+    if proof is not None:
+        mapping["certificate"] = plain(certificate_mapping(proof))
     if out is not None:
-        from wattlas.report.files import write_table
-
-        write_table(out, fleet_table(found), mapping)
+        _write(out, found, reached, mapping)
         say(f"Wrote {out}.")
     if as_json:
         print_json(mapping)
         return
     if loaded.notice:
         typer.echo(loaded.notice)
-    for listing in fleet_listings(found):
+    for listing in fleet_listings(found, reached):
         show(listing)
+    if proof is not None:
+        typer.echo(certificate_words(proof))
     if reached is not None:
         show(reach_listing(reached))
         if reached.complete:
@@ -115,7 +121,10 @@ def command(
 
 
 def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
-    """The sets of regions that words name: `region`, `zone`, or ids with commas between."""
+    """The sets of regions that words name: `region`, `zone`, `cloud`, or ids with commas between.
+
+    The cloud of a region is what stands before the colon of its id, as in `aws:eu-north-1`.
+    """
     sets: list[list[str]] = []
     for word in survive:
         if word == "region":
@@ -123,6 +132,15 @@ def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
         elif word == "zone":
             zones = dict.fromkeys(region.zone for region in scenario.regions)
             sets += [[r.id for r in scenario.regions if r.zone == zone] for zone in zones]
+        elif word == "cloud":
+            ids = [region.id for region in scenario.regions]
+            clouds = dict.fromkeys(name.partition(":")[0] for name in ids if ":" in name)
+            if not clouds:
+                raise UsageError(
+                    "--survive cloud needs regions whose ids name their provider, as "
+                    "aws:eu-north-1 does. Give the regions that are lost together instead."
+                )
+            sets += [[name for name in ids if name.startswith(f"{cloud}:")] for cloud in clouds]
         else:
             sets.append([name.strip() for name in word.split(",")])
     return sets
@@ -142,13 +160,47 @@ def _check(
         raise UsageError("--outage-on-demand is of --survive. Give --survive region.")
 
 
+def _is_file(out: Path) -> bool:
+    """Whether a path means one file: it is one, or ends as files do."""
+    from wattlas.report.files import FILES
+
+    return out.is_file() or (out.suffix.lower() in FILES and not out.is_dir())
+
+
+def _claim(out: Path) -> None:
+    """Find out whether it can be written, before anything is computed."""
+    from wattlas.report.files import ending_of
+    from wattlas.report.table_folder import claim_tables
+
+    if _is_file(out):
+        ending_of(out)
+        try_file(out)
+    else:
+        claim_tables(out)
+
+
+def _write(out: Path, found: Fleet, reached: Reach | None, mapping: dict[str, Any]) -> None:
+    """The regions as a table, all of it as JSON, or a folder of tables."""
+    from wattlas.placement.problem.instance import build_instance
+    from wattlas.report.files import write_table
+    from wattlas.report.table_folder import save_tables
+    from wattlas.studies.fleet_answer import FleetAnswer
+    from wattlas.studies.fleet_tables import fleet_tables
+
+    if _is_file(out):
+        write_table(out, found.named_tables()["regions"], mapping)
+    else:
+        answer = FleetAnswer(found, reached)
+        save_tables(out, fleet_tables(answer, build_instance(found.scenario)))
+
+
 def _told(tell: Tell, exact: float) -> Callable[[Least], None]:
     """Tells how far the gap of a search has come, on a logarithmic scale."""
 
+    from wattlas.studies.fleet_answer import search_share
+
     def hear(best: Least) -> None:
-        known = math.isfinite(best.gap) and best.gap > 0
-        done = math.log10(best.gap) / math.log10(exact) if known else 0.0
-        tell("search", min(max(done, 0.0), 1.0))
+        tell("search", search_share(best, exact))
 
     return hear
 

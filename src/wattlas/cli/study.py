@@ -77,7 +77,11 @@ def head(result: Study) -> None:
     """The verdict and what to do, then what was studied, how it ended, and by what."""
     meta, window = result.meta, result.meta["window"]
     title = meta["scenario"]["title"] or meta["scenario"]["name"]
-    typer.echo(f"{title}\n\n{meta['brief']['sentence']}")
+    from wattlas.studies.brief import verdicts
+
+    typer.echo(f"{title}\n")
+    for sentence in verdicts(meta["brief"]):
+        typer.echo(sentence)
     for number, action in enumerate(meta["brief"]["actions"], 1):
         typer.echo(f"  {number}. {action}.")
     typer.echo(f"\n{meta['scenario']['notice']}".rstrip())

@@ -82,17 +82,18 @@ def command(
     The section `users` of the scenario says
     who subscribes and what full service sells for, `offer` what is looked for.
     """
-    from wattlas.report.tier_folder import claim_tiers, save_tiers
+    from wattlas.report.table_folder import claim_tables, save_tables
     from wattlas.studies import design_listings as listings
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
     from wattlas.studies.resized_listings import resized_listing, resized_mapping, resized_words
+    from wattlas.studies.tier_tables import tier_tables
 
     if out is not None:
         from wattlas.report.files import folder_of
 
         folder_of(out)
-        claim_tiers(out)
+        claim_tables(out)
     with progress("Reading"):
         world = _with_terms(load_scenario(path, scenario, set), klass, objective, cap_share, most)
         points = candidate_points(world, profiles, hardware)[0] if profiles or hardware else None
@@ -104,7 +105,8 @@ def command(
     with progress("Placing"):
         parts = _split(design)
     if out is not None:
-        save_tiers(out, design, parts)
+        split = {} if parts is None else {"tier_split": parts}
+        save_tables(out, {**tier_tables(design), **split})
     if as_json:
         mapping = listings.design_mapping(design, parts)
         if resized is not None:

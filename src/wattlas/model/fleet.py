@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from wattlas.model.plan import SolveInfo, Status
+from wattlas.model.plan import LimitReport, SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.shown import Tables, Tabular, listing_html, listing_of
+from wattlas.model.table import Table, table_of
+
+VARIANTS = {
+    "given": "as given",
+    "own_peaks": "each region for its own peak",
+    "alone": "each region for its own demand alone",
+    "optimal": "the fleet of least cost",
+    "outage": "the fleet of least cost, with outages",
+    "whole": "rounded up to whole accelerators",
+}
+"""The fleets that are compared, in the order of the tables, and their names for people."""
+USED = 1e-3
+"""Accelerators below which a region has none: what is left is rounding."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +54,58 @@ class FleetCost:
         """All of it; nan where the fleet cannot serve an hour."""
         return self.rent_usd + self.variable_usd
 
+    def row(self) -> dict[str, float]:
+        """What it comes to. Carbon and energy are nan where an hour is short: what goes unserved
+        emits nothing, and would flatter the fleet."""
+        short = self.cost_usd != self.cost_usd
+        return {
+            "gpu": self.count,
+            "cost_usd": self.cost_usd,
+            "rent_usd": self.rent_usd,
+            "variable_usd": self.variable_usd,
+            "carbon_kg": float("nan") if short else self.carbon_kg,
+            "it_mwh": float("nan") if short else self.it_mwh,
+        }
+
+    def utilisation(self, hours: float) -> np.ndarray:
+        """Share of the time of what is held that is used, over so many hours, (R,); nan where
+        nothing is held."""
+        reserved_h = self.used_gpu_h - self.on_demand_gpu_h
+        out = np.full(len(self.gpu), np.nan)
+        shares = np.divide(reserved_h, self.gpu * hours, out=out, where=self.gpu > USED)
+        return np.asarray(shares)
+
+
+@dataclass(frozen=True)
+class NeedPrice:
+    """What the rent of a fleet pays for one more GPU-h/h that an hour of an outage needs, USD;
+    without lost regions, an hour in which none is. `price` (R,) is how much of the need an
+    accelerator of each region covers.
+    """
+
+    lost: tuple[str, ...]
+    price: np.ndarray
+    usd: float
+
+
+@dataclass(frozen=True)
+class FleetPrices:
+    """The prices that prove a fleet: `duals` of every constraint of an hour, (J, T), hours not
+    counted; `needs` of hours that must be served; and the price of carbon beside the scenario's own
+    that a cap comes to, USD/t."""
+
+    duals: Mapping[str, np.ndarray]
+    needs: tuple[NeedPrice, ...]
+    usd_per_t: float
+
 
 @dataclass(frozen=True)
 class Outage:
     """A set of regions that a fleet may lose, and what then may run nowhere else by law."""
 
     regions: tuple[str, ...]
+    on_demand_gpu: float
+    """What each other region can have on demand meanwhile."""
     uncoverable_gpu_h: float
     """GPU-h of the hours of the scenario, at the leanest operating points."""
     uncoverable_share: float
@@ -52,7 +113,7 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Fleet(Tables):
     """The fleet of least cost, and what to compare it with.
 
     `status` says how the search ended: `optimal`, or `limit` where its gap is above what was asked
@@ -62,6 +123,8 @@ class Fleet:
     status: Status
     scenario: Scenario
     """With the fleet as what is reserved."""
+    asked: Scenario
+    """As it was given."""
     optimal: FleetCost
     bound_usd: float
     """No fleet within the bounds costs less."""
@@ -74,19 +137,64 @@ class Fleet:
     least_count: float
     """No fleet that serves everything from reserved accelerators has fewer: the peak of the sum.
     nan where that is no bound."""
+    least_rent_usd: float
+    """No fleet that serves everything from reserved accelerators pays less rent: the largest over
+    hours of the least rent of what serves it. nan where that is no bound."""
     saved_by_one_usd: np.ndarray
     """What one accelerator more in a region would save over the horizon, its own rent not counted;
     (R,). Its rent where the region has some, unless a bound holds it."""
     info: SolveInfo
+    prices: FleetPrices
+    """What `certify_fleet` proves the fleet from."""
     survives: tuple[Outage, ...] = ()
     nominal: FleetCost | None = None
     """The fleet of least cost that survives nothing, where this one does."""
+    limit: LimitReport | None = None
+    """The objective's cap, if it has one: what is used of it, what is held included, and its price:
+    USD/t of a cap on carbon, t/USD of one on cost."""
 
     @property
     def gap(self) -> float:
         """(cost − bound) / cost."""
         cost = self.optimal.cost_usd
         return (cost - self.bound_usd) / abs(cost) if cost else 0.0
+
+    @property
+    def variants(self) -> dict[str, FleetCost]:
+        """The fleets that are compared, by the names of `VARIANTS`; those that there are."""
+        named = {
+            "given": self.given,
+            "own_peaks": self.own_peaks,
+            "optimal": self.nominal or self.optimal,
+            "outage": self.optimal if self.survives else None,
+            "whole": self.whole,
+        }
+        return {name: cost for name, cost in named.items() if cost is not None}
+
+    def named_tables(self) -> dict[str, Table]:
+        """`fleets`, a row for each that is compared; `regions`, a row for each region."""
+        rows = ({"fleet": VARIANTS[name], **cost.row()} for name, cost in self.variants.items())
+        return {"fleets": table_of(rows), "regions": self._regions()}
+
+    def _regions(self) -> Table:
+        """Accelerators of every region: as given, for its own peak, found; how they are used."""
+        found = self.optimal
+        given = self.given.gpu if self.given else np.full(len(found.gpu), np.nan)
+        return {
+            "region": [region.id for region in self.scenario.regions],
+            "given_gpu": given,
+            "own_peak_gpu": self.own_peaks.gpu,
+            "fleet_gpu": found.gpu,
+            "whole_gpu": self.whole.gpu,
+            "change_gpu": found.gpu - given,
+            "utilisation": found.utilisation(float(self.scenario.hours.hours.sum())),
+            "on_demand_gpu_h": found.on_demand_gpu_h,
+            "saved_by_one_usd": self.saved_by_one_usd,
+        }
+
+    def _repr_html_(self) -> str:
+        listings = (listing_of(name, self.to_polars(name)) for name in self.named_tables())
+        return "".join(map(listing_html, listings))
 
 
 @dataclass(frozen=True)
@@ -110,7 +218,7 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reach(Tabular):
     """The fleet over the reach that is allowed, in increasing order of it.
 
     The cost is a step function: `jumps` are all of its steps where `complete`, else unknown.
@@ -120,6 +228,23 @@ class Reach:
     fleets: tuple[ReachedFleet, ...]
     jumps: tuple[Jump, ...]
     complete: bool
+
+    def table(self) -> Table:
+        """The fleet at every reach that was looked at."""
+        costs = [fleet.cost for fleet in self.fleets]
+        return {
+            "reach": [fleet.x for fleet in self.fleets],
+            "fleet_gpu": [cost.count for cost in costs],
+            "cost_usd": [cost.cost_usd for cost in costs],
+            "rent_usd": [cost.rent_usd for cost in costs],
+            "carbon_kg": [cost.carbon_kg for cost in costs],
+            "it_mwh": [cost.it_mwh for cost in costs],
+            "on_hull": [n in self.hull for n in range(len(costs))],
+        }
+
+    def heading(self) -> str:
+        """What stands above it in a notebook."""
+        return f"Return on reach, {self.variant}"
 
     @property
     def hull(self) -> tuple[int, ...]:

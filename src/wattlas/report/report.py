@@ -33,6 +33,7 @@ _META_SHOWN = (
     "baseline",
     "classes",
     "brief",
+    "fleet",
 )
 TEMPLATES = Path(__file__).with_name("templates")
 

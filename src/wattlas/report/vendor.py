@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).with_name("assets")
 
-FIRST_SCRIPTS = ("core.js", "figure.js", "labels.js", "surface.js", "tiers.js")
+FIRST_SCRIPTS = ("core.js", "figure.js", "labels.js", "surface.js", "tiers.js", "fleet.js")
 """What the figures share, in the order in which the page runs it."""
 LAST_SCRIPT = "main.js"
 

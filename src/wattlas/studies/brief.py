@@ -16,6 +16,7 @@ from typing import Any
 from wattlas.model.shown import sentences_html
 from wattlas.model.table import Table, rows_of
 from wattlas.studies import words
+from wattlas.studies.fleet_brief import fleet_brief
 from wattlas.studies.labels import class_label
 
 ACTIONS = 3
@@ -34,6 +35,12 @@ class Brief:
     actions: tuple[str, ...]
     moves: tuple[dict[str, str], ...]
     """Class, from and to of each action, for who draws them."""
+    fleet: str = ""
+    """The fleet in one sentence; empty where there is none to ask for."""
+    fleet_assumes: str = ""
+    """What that counts on, and the answer without it."""
+    fleet_first: bool = False
+    """Whether the fleet saves more money than the routing."""
 
 
 def brief(meta: Mapping[str, Any], tables: Mapping[str, Table]) -> Brief:
@@ -43,10 +50,15 @@ def brief(meta: Mapping[str, Any], tables: Mapping[str, Table]) -> Brief:
     largest = sorted(rows, key=lambda row: -row[quantity])[:ACTIONS]
     chosen = [row for row in largest if row[quantity] > _least(meta, quantity)]
     say = _Speaker(meta, tables)
+    fleet = fleet_brief(meta, period(meta))
+    routed = meta["headline"]["saving_usd"]
     return Brief(
         _sentence(meta, rows, say),
         tuple(say.action(row) for row in chosen),
         tuple({key: row[key] for key in ("class", "from_region", "to_region")} for row in chosen),
+        fleet.sentence,
+        fleet.assumes,
+        fleet.saving_usd > (routed if routed == routed else 0.0),
     )
 
 
@@ -228,11 +240,18 @@ class _Speaker:
         return str(max(sums, key=lambda point: sums[point])) if sums else ""
 
 
+def verdicts(told: Mapping[str, Any]) -> list[str]:
+    """The sentences of a brief, that of more money first, the fleet's with what it counts on."""
+    fleet = [told[key] for key in ("fleet", "fleet_assumes") if told.get(key)]
+    routing = [told.get("sentence", "")]
+    return [*fleet, *routing] if told.get("fleet_first") else [*routing, *fleet]
+
+
 def brief_html(meta: Mapping[str, Any]) -> str:
     """The answer of a study for a notebook: the sentence, what to do, what to know of the data."""
     scenario, told = meta["scenario"], meta.get("brief") or {}
     head = f"{scenario.get('title') or scenario.get('name')}: {meta['status']}"
     actions = "".join(f"<li>{escape(action)}</li>" for action in told.get("actions", ()))
-    sentences = sentences_html((head, told.get("sentence", "")))
+    sentences = sentences_html((head, *verdicts(told)))
     listed = f"<ol>{actions}</ol>" if actions else ""
     return sentences + listed + sentences_html([scenario.get("notice", "")])

@@ -19,6 +19,7 @@ from wattlas.placement.frontier.frontier import feasible_axis, frontier, somethi
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.tables import metrics, views
 from wattlas.placement.tables.changes import Matched
+from wattlas.studies.fleet_answer import FleetAnswer, fleet_answer
 from wattlas.studies.offers import TierDesign, design_tiers
 
 Progress = Callable[[str, float], None]
@@ -130,6 +131,11 @@ class Findings:
             return None
         placed = None if self.scenario.tiers else self.plan
         return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)
+
+    @cached_property
+    def fleet(self) -> FleetAnswer | str:
+        """How many accelerators are needed, and where; or why there is no such question."""
+        return fleet_answer(self.scenario, self.tell)
 
 
 def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Frontier]:

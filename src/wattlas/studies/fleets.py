@@ -6,84 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.model.fleet import Fleet, FleetCost, Reach
+from wattlas.model.fleet import Fleet, Reach
 from wattlas.model.table import Column, Kind, Listing, Table
+from wattlas.placement.fleet.certificate import FleetCertificate
+from wattlas.studies.brief import period
+from wattlas.studies.fleet_answer import FleetAnswer
+from wattlas.studies.fleet_brief import fleet_brief
+from wattlas.studies.fleet_tables import fleet_meta
+from wattlas.studies.meta import described
 from wattlas.studies.words import money, number
 
-OUTAGE = ", with outages"
 WORST = 3
 """So many lost sets are told by name: --json has all."""
-WORDS = {
-    "given": "as given",
-    "own_peaks": "each region for its own peak",
-    "optimal": "the fleet of least cost",
-    "whole": "rounded up to whole accelerators",
-    "nominal": "the same without outages",
-}
 
 
-def fleet_table(fleet: Fleet) -> Table:
-    """Accelerators of every region: as given, for its own peak, found; and how they are used."""
-    found = fleet.optimal
-    hours = float(fleet.scenario.hours.hours.sum())
-    given = fleet.given.gpu if fleet.given else np.full(len(found.gpu), np.nan)
-    reserved_h = found.used_gpu_h - found.on_demand_gpu_h
-    held_h = found.gpu * hours
-    # Less than a thousandth of an accelerator is rounding, and its utilisation says nothing.
-    utilisation = np.divide(
-        reserved_h, held_h, out=np.full(len(held_h), np.nan), where=found.gpu > 1e-3
-    )
-    return {
-        "region": [region.id for region in fleet.scenario.regions],
-        "given_gpu": given,
-        "own_peak_gpu": fleet.own_peaks.gpu,
-        "fleet_gpu": found.gpu,
-        "whole_gpu": fleet.whole.gpu,
-        "change_gpu": found.gpu - given,
-        "utilisation": utilisation,
-        "on_demand_gpu_h": found.on_demand_gpu_h,
-        "saved_by_one_usd": fleet.saved_by_one_usd,
-    }
-
-
-def costs_table(fleet: Fleet) -> Table:
-    """The fleets that are compared: how many accelerators, what they cost and emit."""
-    named = {name: getattr(fleet, name) for name in WORDS}
-    rows: dict[str, FleetCost] = {WORDS[name]: cost for name, cost in named.items() if cost}
-    if fleet.survives:
-        rows = {
-            f"{name}{OUTAGE if name == WORDS['optimal'] else ''}": c for name, c in rows.items()
-        }
-    costs = list(rows.values())
-    return {
-        "fleet": list(rows),
-        "count_gpu": [cost.count for cost in costs],
-        "cost_usd": [cost.cost_usd for cost in costs],
-        "rent_usd": [cost.rent_usd for cost in costs],
-        "variable_usd": [cost.variable_usd for cost in costs],
-        "carbon_kg": [cost.carbon_kg for cost in costs],
-        "it_mwh": [cost.it_mwh for cost in costs],
-    }
-
-
-def fleet_mapping(fleet: Fleet) -> dict[str, Any]:
-    """A fleet for JSON."""
+def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
+    """A fleet, and what reach is worth to it where that was asked, for JSON."""
     return {
         "status": str(fleet.status),
         "info": fleet.info,
         "gap": fleet.gap,
         "bound_usd": fleet.bound_usd,
         "least_count": fleet.least_count,
-        "fleets": costs_table(fleet),
-        "regions": fleet_table(fleet),
+        "least_rent_usd": fleet.least_rent_usd,
+        "limit": fleet.limit,
+        **fleet.named_tables(),
         "survives": list(fleet.survives),
-        "notes": list(notes(fleet)),
+        "notes": list(notes(fleet, reached)),
+        **({} if reached is None else {"reach": reach_mapping(reached)}),
     }
 
 
-def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
+def fleet_listings(fleet: Fleet, reached: Reach | None = None) -> tuple[Listing, Listing]:
     """The fleets side by side, and the regions, the largest first."""
-    table = fleet_table(fleet)
+    tables = fleet.named_tables()
+    table = tables["regions"]
     order = np.argsort(-fleet.optimal.gpu, kind="stable")
     ranked = {name: [column[n] for n in order] for name, column in table.items()}
     return (
@@ -91,13 +48,13 @@ def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
             "Fleets",
             (
                 Column("fleet", Kind.TEXT, head=""),
-                Column("count_gpu", Kind.COUNT, head="GPU"),
+                Column("gpu", Kind.COUNT, head="GPU"),
                 Column("cost_usd", Kind.COUNT),
                 Column("rent_usd", Kind.COUNT),
                 Column("carbon_kg", Kind.COUNT, wide=True),
             ),
-            costs_table(fleet),
-            notes(fleet),
+            tables["fleets"],
+            notes(fleet, reached),
         ),
         Listing(
             "Accelerators by region",
@@ -115,22 +72,56 @@ def fleet_listings(fleet: Fleet) -> tuple[Listing, Listing]:
     )
 
 
-def notes(fleet: Fleet) -> tuple[str, ...]:
+def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     """What a reader must know of the numbers, in sentences."""
-    said = [_headline(fleet)]
+    answer = FleetAnswer(fleet, reached)
+    meta = {"fleet": fleet_meta(answer), "window": described(fleet.scenario)["window"]}
+    told = fleet_brief(meta, period(meta))
+    said = [told.sentence, told.assumes]
     if fleet.least_count == fleet.least_count:
         said.append(
             f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
             "the largest hour of all demand together."
         )
+    if fleet.least_rent_usd == fleet.least_rent_usd:
+        said.append(f"None pays less rent than {money(fleet.least_rent_usd)}.")
+    said += _limit(fleet)
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
     said += _uncoverable(fleet)
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
-        f"(gap {max(fleet.gap, 0.0):.1g}). It knows every hour in advance, and rents for all of it."
+        f"(gap {max(fleet.gap, 0.0):.1g})."
     )
     return tuple(said)
+
+
+def _limit(fleet: Fleet) -> list[str]:
+    """The objective's cap, and what it is worth."""
+    limit = fleet.limit
+    if limit is None:
+        return []
+    used = f"The {limit.id} is capped at {number(limit.limit)} {limit.unit}"
+    if not limit.price:
+        return [f"{used}, and {number(limit.used)} {limit.unit} need no cap."]
+    other = "USD" if limit.unit == "t" else "t"
+    worth = f"one {limit.unit} more would save {number(limit.price)} {other}"
+    return [f"{used}, accelerators that are held included: {worth}."]
+
+
+def certificate_mapping(proof: FleetCertificate) -> dict[str, Any]:
+    """A check of a fleet for JSON."""
+    names = ("objective", "bound", "gap", "residuals")
+    return {name: getattr(proof, name) for name in names}
+
+
+def certificate_words(proof: FleetCertificate) -> str:
+    """A check of a fleet, in a sentence."""
+    worst = max(proof.residuals, key=lambda name: proof.residuals[name])
+    return (
+        f"Checked from its prices: it costs {money(proof.objective)}, no fleet is below "
+        f"{money(proof.bound)}, gap {proof.gap:.1e}; worst residual {proof.worst:.1e} ({worst})."
+    )
 
 
 def _uncoverable(fleet: Fleet) -> list[str]:
@@ -145,33 +136,6 @@ def _uncoverable(fleet: Fleet) -> list[str]:
         return []
     return [f"Demand that may run nowhere else, however many accelerators stand there: "
             f"{', '.join(told)}."]  # fmt: skip
-
-
-def _headline(fleet: Fleet) -> str:
-    """The fleet beside the one to compare it with, over the scenario's hours."""
-    found = fleet.optimal
-    compared = fleet.given if fleet.given and np.isfinite(fleet.given.cost_usd) else fleet.own_peaks
-    name = "as given" if compared is fleet.given else "with each region sized for its own peak"
-    saved = compared.cost_usd - found.cost_usd
-    return (
-        f"{found.count:,.0f} accelerators serve all demand at {money(found.cost_usd)}; {name} "
-        f"{compared.count:,.0f} cost {money(compared.cost_usd)}: {money(abs(saved))} "
-        f"{'less' if saved >= 0 else 'more'}."
-    )
-
-
-def reach_table(reach: Reach) -> Table:
-    """The fleet at every reach that was looked at."""
-    costs = [fleet.cost for fleet in reach.fleets]
-    return {
-        "reach": [fleet.x for fleet in reach.fleets],
-        "fleet_gpu": [cost.count for cost in costs],
-        "cost_usd": [cost.cost_usd for cost in costs],
-        "rent_usd": [cost.rent_usd for cost in costs],
-        "carbon_kg": [cost.carbon_kg for cost in costs],
-        "it_mwh": [cost.it_mwh for cost in costs],
-        "on_hull": [n in reach.hull for n in range(len(costs))],
-    }
 
 
 def jumps_table(reach: Reach) -> Table:
@@ -202,14 +166,14 @@ def reach_listing(reach: Reach) -> Listing:
     if not reach.complete:
         slopes.append("Between two reaches the cost falls in steps that were not looked for.")
     return Listing(
-        f"Return on reach, {reach.variant}",
+        reach.heading(),
         (
             Column("reach", head=unit, digits=4),
             Column("fleet_gpu", Kind.COUNT, head="GPU"),
             Column("cost_usd", Kind.COUNT),
             Column("carbon_kg", Kind.COUNT),
         ),
-        reach_table(reach),
+        reach.table(),
         tuple(slopes),
     )
 
@@ -235,7 +199,7 @@ def reach_mapping(reach: Reach) -> dict[str, Any]:
     return {
         "variant": reach.variant,
         "complete": reach.complete,
-        "fleets": reach_table(reach),
+        "fleets": reach.table(),
         "hull": [dict(zip(keys, slope, strict=True)) for slope in reach.slopes()],
         "jumps": jumps_table(reach),
     }

@@ -69,8 +69,15 @@ TIERS = Part(
     "served at a fallback below full service, and carbon decides which.",
     "tier_verdicts",
 )
+FLEET = Part(
+    "fleet",
+    "The fleet",
+    "Energy is a small part of what an answer costs; accelerators are the rest. Demand that can "
+    "move lets regions share them across time zones.",
+    "fleets",
+)
 REPLAY = Part("replay", page="replay")
-PARTS = (PLACEMENT, TIERS, REPLAY)
+PARTS = (PLACEMENT, FLEET, TIERS, REPLAY)
 """The parts of the report in their order."""
 
 

@@ -21,7 +21,7 @@ from wattlas.model.offer import offer as offered
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.hours import leanest
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.fleet.tiered import tiered_fleet
 from wattlas.placement.problem.feasibility import feasibility

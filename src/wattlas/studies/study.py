@@ -20,6 +20,7 @@ from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.brief import brief, brief_html
 from wattlas.studies.findings import SAMPLES, Findings, Progress
+from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import described, headline, limit_sentences, totals_dict
@@ -89,5 +90,11 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
             "static_share_of_saving": kept_usd(findings, "static_cost"),
             "hourly_table_share_of_saving": kept_usd(findings, "hourly_table_cost"),
         },
-        "limits": [*limit_sentences(scenario), *notes(best), *([ties] if ties else [])],
+        "fleet": fleet_meta(findings.fleet),
+        "limits": [
+            *limit_sentences(scenario),
+            *notes(best),
+            *([ties] if ties else []),
+            *skipped(findings.fleet),
+        ],
     }

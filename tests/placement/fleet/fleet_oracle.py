@@ -7,7 +7,7 @@ imported. Columns of accelerators are counted in the largest need of a region.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests import oracle
@@ -28,11 +28,14 @@ def oracle_fleet(
     s: Scenario,
     lost: Sequence[Sequence[int]] = (),
     outage_on_demand_gpu: float = math.inf,
+    carbon_cap_t: float = math.inf,
+    within: Callable[[int, int, int], bool] = lambda i, k, r: True,
 ) -> OracleFleet:
-    """min rent + all hours, such that every lost set leaves enough."""
+    """min rent + all hours, such that every lost set leaves enough and no more is emitted; demand
+    (i, k) runs in region r only where it is `within` reach."""
     places, _ = oracle.open_places(s, None)
     lp = oracle.Program()
-    columns = oracle._flow_columns(s, places)
+    columns = [c for c in oracle._flow_columns(s, places) if c[2] < 0 or within(*c[:3])]
     span = s.hours.hours
     for i, k, r, o, t in columns:
         rate = float(s.demand_per_h[i, k, t])
@@ -48,6 +51,8 @@ def oracle_fleet(
     _rows(lp, s, columns, unit, "x", outage=None, on_demand=math.inf)
     for number, regions in enumerate(lost):
         _outage(lp, s, columns, unit, number, regions, outage_on_demand_gpu)
+    if math.isfinite(carbon_cap_t):
+        lp.row("carbon", _carbon_t(s, columns, unit), -math.inf, carbon_cap_t)
     status, values, _ = lp.solve()
     if status != "optimal":
         return OracleFleet(status, math.nan, [])
@@ -90,6 +95,31 @@ def held_usd(s: Scenario, r: int) -> float:
         kg = kwh * oracle.intensity(s, r, t) / 1000.0 + region.embodied_kg_per_gpu_year * share
         usd += price * kg / 1000.0
     return usd
+
+
+def _carbon_t(s: Scenario, columns: list[tuple[int, ...]], unit: list[float]) -> dict[Any, float]:
+    """Tonnes of every column: what runs, what is held, and what is bought by the hour."""
+    span = s.hours.hours
+    tonnes: dict[Any, float] = {}
+    for i, k, r, o, t in columns:
+        if r >= 0:
+            kwh = oracle.it_kwh(s, k, o) - s.regions[r].idle_w / 1000.0 * oracle.gpu_h(s, k, o)
+            rate = span[t] * float(s.demand_per_h[i, k, t])
+            tonnes["x", i, k, r, o, t] = rate * kwh * t_per_kwh(s, r, t)
+    for r, region in enumerate(s.regions):
+        idle = [region.idle_w / 1000.0 * h * t_per_kwh(s, r, t) for t, h in enumerate(span)]
+        made = region.embodied_kg_per_gpu_year / 1000.0 * float(span.sum()) / YEAR_H
+        tonnes["K", r] = unit[r] * (sum(idle) + made)
+        if region.on_demand_gpu > 0:
+            mean = sum(idle) / float(span.sum())
+            for t in sorted({t for _, _, place, _, t in columns if place == r}):
+                tonnes["o", None, r, t] = unit[r] * float(span[t]) * mean
+    return tonnes
+
+
+def t_per_kwh(s: Scenario, r: int, t: int) -> float:
+    """Tonnes of a kWh of IT energy."""
+    return float(s.regions[r].pue * oracle.intensity(s, r, t) / 1e6)
 
 
 def _units(s: Scenario, columns: list[tuple[int, ...]]) -> list[float]:

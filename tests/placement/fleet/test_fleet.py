@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests import fleets
 from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
 from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.frictions import Frictions
@@ -20,6 +21,7 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import least
+from wattlas.placement.problem.feasibility import feasibility
 
 
 def cost(s: Scenario, **more: object) -> float:
@@ -94,7 +96,11 @@ def test_bounds_of_a_sceptic() -> None:
     assert found.whole.cost_usd >= found.optimal.cost_usd * (1 - 1e-6)
     assert (found.whole.gpu >= found.optimal.gpu - 1e-5).all()
     assert found.bound_usd <= found.optimal.cost_usd
-    assert math.isnan(fleet(asked(2, **ON_DEMAND)).least_count)
+    assert 0 < found.least_rent_usd <= found.optimal.rent_usd * (1 + 1e-7)
+    bought = fleet(asked(2, **ON_DEMAND))
+    assert math.isnan(bought.least_count)
+    assert math.isnan(bought.least_rent_usd)
+    assert math.isnan(fleet(s).least_rent_usd)
 
 
 def test_the_given_fleet_is_told_where_it_is_one_number() -> None:
@@ -163,7 +169,9 @@ def test_questions_that_no_fleet_answers() -> None:
     with pytest.raises(InputError) as refused:
         fleet(replace(s, objective=capped))
     places = [problem.where for problem in refused.value.problems]
-    assert places == ["objective", "objective.minimise", "regions.*.reserved_usd_per_gpu_year"]
+    assert places == [
+        "objective.cost_cap_share", "objective.minimise", "regions.*.reserved_usd_per_gpu_year",
+    ]  # fmt: skip
     with pytest.raises(InputError, match="frictions"):
         fleet(replace(asked(0), frictions=Frictions(move_state=True)))
     with pytest.raises(InputError, match="atlantis"):
@@ -221,3 +229,29 @@ def test_the_master_knows_nothing_of_hours() -> None:
     ]  # fmt: skip
     assert found.value == pytest.approx(min(values), abs=1e-8)
     assert found.bound == pytest.approx(min(values), abs=1e-8)
+
+
+def test_alike_demands_keep_their_own_regions() -> None:
+    """Demands that may be served alike are one source, and yet each has a baseline region."""
+    s = fleets.scenario("one-cloud")
+    found = fleet(s, exact=1e-4)
+    region = {r.id: n for n, r in enumerate(s.regions)}
+    near = {"new-york": "virginia", "seattle": "oregon", "berlin": "frankfurt",
+            "paris": "frankfurt", "jakarta": "singapore"}  # fmt: skip
+    judged = feasibility(s)
+    peaks = np.zeros((len(s.regions), s.hours.count))
+    for i, metro in enumerate(s.metros):
+        for k in range(len(s.classes)):
+            r = region[near[metro.id]]
+            least = s.gpu_h[k][judged.allowed[i, k, r]].min()
+            peaks[r] += least * s.demand_per_h[i, k]
+    assert found.own_peaks.gpu == pytest.approx(peaks.max(axis=1))
+
+
+def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
+    """The bounds serve the demand, and not with a region lost: an error that says so."""
+    limits = ["regions.all.reserved_gpu_max=4.4", "regions.oslo.reserved_gpu_max=3"]
+    s = wattlas.example("tiny", set=limits)
+    assert fleet(s).status is Status.OPTIMAL
+    with pytest.raises(InfeasibleError, match="every set of regions lost"):
+        fleet(s, survive=[[r.id] for r in s.regions])

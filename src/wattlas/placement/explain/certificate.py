@@ -18,7 +18,7 @@ from wattlas.model.plan import Plan
 from wattlas.placement.api import objective_measures
 from wattlas.placement.constraints.registry import hourly_rows, links
 from wattlas.placement.hour.closed_form import CHUNK_ELEMENTS
-from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.flows import SourceFlows, no_flows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.rows import HourlyRows
@@ -69,6 +69,26 @@ def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
         prices = [0.0] * len(limits)  # It was made without a limit that holds now.
     proof = _Proof(instance, _flows(instance, plan), plan.duals, limits, np.array(prices))
     return proof.certificate()
+
+
+def bound_by_hour(
+    instance: Instance, measure: Measure, duals: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """What no placement of each hour is below in a measure, by weak duality from duals of the rows
+    by constraint (J, T), hours not counted; (T,). A dual of the wrong sign counts as 0.
+    """
+    proof = _Proof(instance, no_flows(), duals, (), np.zeros(0))
+    proof.objective = measure
+    for name, rows in proof.rows.items():
+        down = np.where(np.isfinite(rows.upper), np.minimum(proof.duals[name], 0.0), 0.0)
+        up = np.where(np.isfinite(rows.lower), np.maximum(proof.duals[name], 0.0), 0.0)
+        proof.duals[name] = down + up
+    hours = instance.demand.shape[1]
+    price = proof._demand_price(measure, np.arange(hours))
+    bound = (np.where(instance.demand > 0, price, 0.0) * instance.demand).sum(axis=0)
+    for name, rows in proof.rows.items():
+        bound += proof._paid(name, rows, np.zeros(hours), proof._surplus_price(rows))
+    return np.asarray(bound)
 
 
 class _Proof:

@@ -23,8 +23,9 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.placement.constraints.degraded_share import CapOnSources, caps_on_sources
 from wattlas.placement.fleet.capped_window import CappedWindow, WindowAt
-from wattlas.placement.fleet.hours import WORST, FleetHours, Sized, leanest
+from wattlas.placement.fleet.hours import FleetHours, Sized
 from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import windows
@@ -35,6 +36,8 @@ INNER = 0.2
 MORE, MOST_MORE = 1.02, 1.0
 """A fleet that cannot keep a cap is tried again this much beyond where its slope says that it can;
 what is degraded is convex, so that the slope alone falls short. And by which part at most."""
+WORST = 48
+"""So many of the hours that are most short become cuts in a round; the others follow."""
 BANDS = 16
 """Bands of load of a UTC hour of the day over all hours; a window has its part of them."""
 
@@ -231,7 +234,7 @@ def capped_hours(
         some = instance.at(steps, instance.scenario.at_hours(steps, stands_for))
         cost = replace(terms.measure, per_kwh=terms.measure.per_kwh[:, steps])
         fewest = replace(degraded, per_kwh=degraded.per_kwh[:, steps])
-        asked = (np.arange(len(steps)), np.zeros(len(steps), np.int64), np.zeros(len(steps)))
+        asked = (np.arange(len(steps)), np.zeros(len(steps), np.int64), np.ones(len(steps)))
         parts.append(
             CappedWindow(
                 steps,

@@ -49,7 +49,7 @@ class CappedWindow:
     def at_price(self, gpu: np.ndarray, price: float) -> Sized:
         """The hours of the window at a fleet (R,), made least with a price on what is degraded."""
         self.priced.measure = self.cost.plus(self.degraded, price) if price else self.cost
-        return self.priced.at(gpu)
+        return self.priced.now_at(gpu)
 
     def used(self, sized: Sized) -> np.ndarray:
         """Degraded requests of each hour, hours counted, (T_w,)."""
@@ -79,7 +79,7 @@ class WindowAt:
 
     def ask_fewest(self) -> Sized:
         """The fewest degraded, whatever they cost."""
-        sized = self.window.fewest.at(self.gpu)
+        sized = self.window.fewest.now_at(self.gpu)
         self._take(sized, self.window.cost.by_hour(sized.instance, sized.flows))
         return sized
 

@@ -21,7 +21,7 @@ ROUNDING = 1e-8
 
 def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     """What usable accelerators (R,) cost and emit over all hours; nan where one is short."""
-    sized = hours.at(gpu)
+    sized = hours.all_at(gpu)
     cost = cost_of(terms, sized.instance, sized.flows, gpu)
     variable = float("nan") if sized.short.any() else float(sized.value.sum())
     return replace(cost, variable_usd=variable)
@@ -47,3 +47,11 @@ def cost_of(terms: Terms, part: Instance, flows: SourceFlows, gpu: np.ndarray) -
         used_gpu_h=used_gpu(part, flows) @ span,
         on_demand_gpu_h=bought_h,
     )
+
+
+def at_own_price(terms: Terms, cost: FleetCost, usable: np.ndarray, usd_per_t: float) -> FleetCost:
+    """A cost that has so much for a tonne of carbon in it, without that."""
+    held = usd_per_t * float(terms.held_t @ usable)
+    run = usd_per_t * cost.carbon_kg / KG_PER_T - held
+    rent, variable = cost.rent_usd - held, cost.variable_usd - run
+    return replace(cost, rent_usd=rent, variable_usd=variable)

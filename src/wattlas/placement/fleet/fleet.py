@@ -12,15 +12,17 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
-from wattlas.placement.fleet.hours import FleetHours, leanest
-from wattlas.placement.fleet.outage import Outages, outages
+from wattlas.placement.fleet.hours import FleetHours
+from wattlas.placement.fleet.needs import Needs, leanest
+from wattlas.placement.fleet.outage import Lost, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
-    own_peaks,
     peak_of_sum,
+    peak_rent,
     terms_of,
 )
 from wattlas.placement.hour import highs
@@ -40,41 +42,70 @@ def fleet(
     Accelerators cost their `reserved_usd_per_gpu_year` whether used or not; those on demand may
     take the peaks. `survive` are sets of region ids, any one of which may be lost in any hour;
     `outage_on_demand_gpu` limits what a region can buy by the hour meanwhile. Ends at a relative
-    gap of `exact`. Raises InputError for what a fleet does not take, InfeasibleError where its
-    bounds cannot serve the demand. Program: section 14 of docs/fleet.md.
+    gap of `exact`. The objective may cap carbon (`carbon_cap_t`), or ask for least carbon, within a
+    `cost_cap_usd` where it has one; what is held counts in both. Raises InputError for what a fleet
+    does not take, InfeasibleError where its bounds cannot serve the demand or a cap cannot be met.
+    Program: docs/fleet.md.
     """
     began = time.perf_counter()
     terms = terms_of(scenario)
-    lost = _outages(terms, survive, outage_on_demand_gpu)
-    refuse_short(terms)
+    lost = lost_of(terms, survive, outage_on_demand_gpu)
     sizing = Sizing.of(terms)
-    nominal = sizing.nominal(exact, progress)
-    found = nominal
-    if lost is not None:
-        # What the hours cost at a fleet is known already; the outages forbid some of them.
-        found = sizing.exactly([nominal.y], (lost,), exact, progress)
-    hours = sizing.hours
-    gpu = np.minimum(found.y * (1.0 + ROUNDING), np.maximum(terms.upper, found.y))
-    best = fleet_cost(terms, hours, gpu)
+    refuse_short(terms, sizing.needs)
+    needs = [each.needs for each in lost]
+    answer, nominal = (
+        (capped(scenario, needs, exact, progress), None)
+        if has_cap(scenario.objective)
+        else _cheapest(sizing, needs, exact, progress)
+    )
+    whole = np.ceil(answer.usable * terms.held - 1e-6) / terms.held
+    # In this order each is solved from bases that are near.
+    rounded_up = answer.at_own_price(whole)
     return Fleet(
-        status=Status.OPTIMAL if found.gap <= exact else Status.LIMIT,
-        scenario=_with_fleet(scenario, terms, gpu),
-        optimal=best,
-        bound_usd=found.bound,
-        own_peaks=fleet_cost(terms, hours, own_peaks(terms)),
-        given=_given(scenario, terms, hours),
-        whole=fleet_cost(terms, hours, np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        status=Status.OPTIMAL if answer.gap <= exact else Status.LIMIT,
+        scenario=_with_fleet(scenario, terms, answer.usable),
+        asked=scenario,
+        optimal=answer.cost,
+        bound_usd=answer.bound,
+        own_peaks=fleet_cost(terms, sizing.hours, terms.own_peaks),
+        given=_given(scenario, terms, sizing.hours),
+        whole=rounded_up,
         least_count=peak_of_sum(terms) * float(terms.held.min()),
-        saved_by_one_usd=(terms.rent_usd - found.reduced) / terms.held,
+        least_rent_usd=peak_rent(terms),
+        saved_by_one_usd=(answer.sizing.terms.rent_usd - answer.reduced) / terms.held,
         info=SolveInfo(
             solver=highs.version(),
             seconds=time.perf_counter() - began,
-            programs=nominal.rounds + (found.rounds if lost is not None else 0),
-            gap=max(found.gap, 0.0),
+            programs=answer.rounds,
+            gap=max(answer.gap, 0.0),
         ),
-        survives=() if lost is None else _told(terms, lost),
-        nominal=None if lost is None else fleet_cost(terms, hours, nominal.y * (1.0 + ROUNDING)),
+        prices=answer.prices,
+        survives=_told(terms, lost, outage_on_demand_gpu),
+        nominal=nominal,
+        limit=answer.limit,
     )
+
+
+def _cheapest(
+    sizing: Sizing, survive: Sequence[Needs], exact: float, progress: Callable[[Least], None]
+) -> tuple[Answer, FleetCost | None]:
+    """The fleet of least cost, and that without outages where it survives some."""
+    terms, nominal = sizing.terms, None
+    first = found = sizing.nominal(exact, progress)
+    if survive:
+        nominal = fleet_cost(terms, sizing.hours, _a_little_more(terms, first.y))
+        # What the hours cost at a fleet is known already; the outages forbid some of them.
+        found = sizing.exactly([first.y], survive, exact, progress)
+    usable = _a_little_more(terms, found.y)
+    cost = fleet_cost(terms, sizing.hours, usable)
+    rounds = first.rounds + (found.rounds if survive else 0)
+    prices = sizing.prices(found, 0.0)
+    return Answer(sizing, usable, cost, found.bound, found.reduced, prices, rounds), nominal
+
+
+def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:
+    """A fleet (R,) that is larger by rounding, within its bounds."""
+    return np.asarray(np.minimum(usable * (1.0 + ROUNDING), np.maximum(terms.upper, usable)))
 
 
 def _with_fleet(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
@@ -99,9 +130,9 @@ def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | N
     return fleet_cost(terms, hours, reserved[:, 0] / terms.held)
 
 
-def _outages(
+def lost_of(
     terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
-) -> Outages | None:
+) -> tuple[Lost, ...]:
     """The lost sets. Raises InputError for regions that there are not."""
     ids = [region.id for region in terms.instance.scenario.regions]
     unknown = sorted({name for names in survive for name in names} - set(ids))
@@ -113,22 +144,18 @@ def _outages(
         problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
     if problems:
         raise InputError(problems)
-    if not survive:
-        return None
     sets = [[ids.index(name) for name in names] for names in survive]
     limit = np.full(len(ids), on_demand_gpu)
     return outages(terms.instance, sets, terms.site, limit)
 
 
-def _told(terms: Terms, lost: Outages) -> tuple[Outage, ...]:
+def _told(terms: Terms, lost: tuple[Lost, ...], on_demand_gpu: float) -> tuple[Outage, ...]:
     """What each outage leaves that no fleet covers."""
     instance = terms.instance
     ids = [region.id for region in instance.scenario.regions]
     whole = float(leanest(instance) @ instance.demand @ instance.hours)
     told = []
-    for one in lost.lost:
-        gpu_h = float(one.uncoverable @ instance.hours)
-        told.append(
-            Outage(tuple(ids[r] for r in one.regions), gpu_h, gpu_h / whole if whole else 0.0)
-        )
+    for each in lost:
+        names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)
+        told.append(Outage(names, on_demand_gpu, gpu_h, gpu_h / whole if whole else 0.0))
     return tuple(told)

@@ -1,9 +1,8 @@
 """The oracle of fleets: what a fleet costs in every hour, and what one accelerator more is worth.
 
 Given the usable accelerators K of each region the hours fall apart. Each is solved exactly by the
-hour's solvers; the dual of its capacity is the slope of its optimum V_t in K. An hour that cannot
-be served is asked how much it is short of, in GPU-h at the leanest operating point, S_t(K): convex
-in K, too, and what may not be above zero.
+hour's solvers; the dual of its capacity is the slope of its optimum V_t in K. Whether every hour
+can be served at all is asked first, of all at once: see `needs`.
 """
 
 from __future__ import annotations
@@ -14,30 +13,32 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import SolverError
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Cuts
+from wattlas.placement.fleet.needs import Needs, leanest
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import Measure, zero
+from wattlas.placement.problem.unit_values import Measure
 
 DEAR, DEARER = 10.0, 100.0
 """What an unserved request costs in an hour's program, in the most that one costs anywhere; and by
 what that grows where it is shed although it could be served."""
 MOST_RAISES = 4
-SHORT = 1e-9
-"""Shortage below this, relative to the hour's demand in GPU-h, is rounding."""
 SHED = 1e-8
-"""Likewise what a solution sheds: more than what a shortage that is rounding can be."""
-WORST = 48
-"""So many of the hours that are most short become cuts in a round; the others follow."""
+"""What a solution sheds below this, relative to the hour's demand in GPU-h, is rounding: more than
+what a shortage that is rounding can be."""
+FAR = 0.1
+"""Bases of a fleet that differs by more than this part of its accelerators are no help: an hour
+starts from the one before it instead. A year of the embedded world took 3.5 CPU s from bases that
+were far, and 1.4 from none."""
 
 
 @dataclass(frozen=True)
 class Sized:
     """What the hours answer for a fleet: `value` (T,) and `slope` (R, T), hours counted; `short`
-    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T). `instance` holds the fleet,
-    and `flows` are what it serves."""
+    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T); and the `flows` in
+    `instance`, which holds the fleet."""
 
     value: np.ndarray
     slope: np.ndarray
@@ -45,6 +46,8 @@ class Sized:
     short_slope: np.ndarray
     instance: Instance
     flows: SourceFlows
+    duals: dict[str, np.ndarray]
+    """Of every constraint that ties the demands of an hour, (J, T)."""
 
 
 @dataclass
@@ -53,9 +56,9 @@ class FleetHours:
 
     `site` (R,) is what reserved and on-demand accelerators may be together, inf where any;
     `measure` is what is made least, without what reserved accelerators cost. `steps` are the hours
-    that are asked, and `group` (T,) says which have their cuts together. Where they are a sample,
-    `weight` (T,) says for how many hours each stands, and `whole` is the master of all hours: it
-    learns what is true of the sampled hours alone.
+    that are asked, in the order in which each is solved from the basis of the one before, and
+    `group` (T,) says which have their cuts together. Where they are a sample, `weight` (T,) says
+    for how many hours each stands.
     """
 
     instance: Instance
@@ -63,68 +66,94 @@ class FleetHours:
     site: np.ndarray
     steps: np.ndarray
     group: np.ndarray
-    floor: np.ndarray
-    """The optimum of every hour without any limit, (T,): what is known of hours that are not
-    asked."""
-    weight: np.ndarray | None = None
-    whole: CutMaster | None = None
+    weight: np.ndarray
     memory: dict[str, Any] = field(default_factory=dict)
-    short_memory: dict[str, Any] = field(default_factory=dict)
+    solved_at: np.ndarray | None = None
+    """The fleet (R,) that the bases in `memory` are of."""
+    asked: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
+    """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, T)."""
+    last: Sized | None = None
+    """What they answered."""
     dearest: np.ndarray | None = None
     """What an unserved request of each source is taken to cost at most to serve, in the measure's
     unit, (S,), where the measure does not say: one that counts some sources alone."""
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
-        sized = self.at(y)
-        worst = np.argsort(-sized.short)[:WORST]
-        worst = worst[sized.short[worst] > 0]
-        for each in (master, self.whole):
-            if each is not None:
-                each.forbid(sized.short[worst], sized.short_slope[:, worst].T, y)
-        if self.whole is not None:
-            rest = np.setdiff1d(np.arange(len(self.group)), self.steps)
-            self._teach(self.whole, sized, y, np.ones(len(self.group)), rest)
-        weight = np.ones(len(self.group)) if self.weight is None else self.weight
-        self._teach(master, sized, y, weight, self.steps[:0])
-        total = float(weight[self.steps] @ sized.value[self.steps])
-        return float(np.inf) if len(worst) else total
+        sized = self.all_at(y)
+        self._teach(master, sized, y, self.steps)
+        self.asked.append((y, self.steps, sized.duals))
+        total = float(self.weight[self.steps] @ sized.value[self.steps])
+        return float(np.inf) if sized.short.any() else total
 
-    def _teach(
-        self,
-        master: CutMaster,
-        sized: Sized,
-        y: np.ndarray,
-        weight: np.ndarray,
-        unasked: np.ndarray,
-    ) -> None:
-        """Cuts of the groups of the asked hours; of those that are not, the floor counts."""
-        at, groups = self.steps, len(master.floor)
-        value = np.bincount(self.group[at], (weight * sized.value)[at], groups)
-        value += np.bincount(self.group[unasked], self.floor[unasked], groups)
-        slopes = (weight * sized.slope)[:, at]
-        slope = np.array([np.bincount(self.group[at], row, groups) for row in slopes]).T
-        known = np.unique(self.group[at])
+    def ask_groups(self, y: np.ndarray, groups: np.ndarray, master: CutMaster) -> None:
+        """Cuts of some groups at K = `y`, which serves their hours."""
+        steps = self.steps[np.isin(self.group[self.steps], groups)]
+        sized = self.at(y, steps, None)
+        self._teach(master, sized, y, steps)
+        self.asked.append((y, steps, sized.duals))
+
+    def prices(self, cuts: Cuts, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """The mean of the duals of every constraint (J, T) that weighted cuts rest on."""
+        mean: dict[str, np.ndarray] = {}
+        groups = int(self.group.max(initial=0)) + 1
+        for point, steps, duals in self.asked:
+            here = (cuts.group >= 0) & (cuts.point == point).all(axis=1) & (weight > 0)
+            here &= np.isin(cuts.group, self.group[steps])
+            share = np.bincount(cuts.group[here], weight[here], groups)[self.group[steps]]
+            weight = np.where(here, 0.0, weight)
+            for name, dual in duals.items():
+                mean.setdefault(name, np.zeros(dual.shape))[:, steps] += share * dual[:, steps]
+        return mean
+
+    def _teach(self, master: CutMaster, sized: Sized, y: np.ndarray, steps: np.ndarray) -> None:
+        """Cuts of the groups of some hours, all of whose asked hours they are."""
+        group, weight, groups = self.group[steps], self.weight[steps], len(master.floor)
+        value = np.bincount(group, weight * sized.value[steps], groups)
+        slopes = weight * sized.slope[:, steps]
+        slope = np.array([np.bincount(group, row, groups) for row in slopes]).T
+        known = np.unique(group)
         master.learn(known, value[known], slope[known], y)
 
-    def at(self, gpu: np.ndarray) -> Sized:
-        """Every asked hour at a fleet (R,)."""
+    def now_at(self, gpu: np.ndarray) -> Sized:
+        """All asked hours at a fleet (R,), by the present measure."""
+        return self.at(gpu, self.steps, self.bases(gpu))
+
+    def all_at(self, gpu: np.ndarray) -> Sized:
+        """All asked hours at a fleet (R,); known where it was the last."""
+        if self.last is None or self.solved_at is None or (gpu != self.solved_at).any():
+            self.last = self.now_at(gpu)
+        return self.last
+
+    def at(self, gpu: np.ndarray, steps: np.ndarray, memory: dict[str, Any] | None) -> Sized:
+        """Some hours at a fleet (R,)."""
         part = with_fleet(self.instance, gpu, self.site)
         elastic = priced(part, self.measure, DEAR, self.dearest)
-        solution = self._solved(part, elastic, self.steps, self.memory)
-        flows = solution.flows
+        solution = self._solved(part, elastic, steps, memory)
+        flows, duals = solution.flows, solution.duals
         value, slope = self.measure_by_hour(part, elastic, solution)
-        short, short_slope = np.zeros(part.demand.shape[1]), np.zeros_like(slope)
-        shed = _shed_hours(part, flows)
+        short, shed = np.zeros(part.demand.shape[1]), _shed_hours(part, flows)
+        short_slope = np.zeros(slope.shape)
         if len(shed):
-            found = shortage(part, self.site, shed, self.short_memory)
-            short, short_slope = found.short, found.slope
-            flows = self._raised(part, shed[short[shed] == 0], flows, value, slope)
-        return Sized(value, slope, short, short_slope, part, flows)
+            needs = Needs(self.instance, self.site)
+            room = np.repeat(needs.room(gpu)[:, None], len(shed), axis=1)
+            found = needs.shortage(shed, room)
+            short[shed] = found.short
+            short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in found.price.T]).T
+            again = shed[short[shed] == 0]
+            flows = self._raised(part, again, flows, value, slope, duals)
+        return Sized(value, slope, short, short_slope, part, flows, duals)
+
+    def bases(self, gpu: np.ndarray) -> dict[str, Any]:
+        """What the solvers keep, forgotten where the fleet is far from the last."""
+        before, self.solved_at = self.solved_at, gpu
+        if before is not None and np.abs(gpu - before).sum() > FAR * gpu.sum():
+            self.memory.clear()
+        return self.memory
 
     def _raised(
         self, part: Instance, steps: np.ndarray, flows: SourceFlows, value: np.ndarray,
-        slope: np.ndarray,
+        slope: np.ndarray, duals: dict[str, np.ndarray],
     ) -> SourceFlows:  # fmt: skip
         """Hours that shed what they could serve, at higher prices until they serve it; `value` and
         `slope` are put right. Returns all flows.
@@ -138,6 +167,8 @@ class FleetHours:
             solution = self._solved(part, elastic, steps, None)
             more = self.measure_by_hour(part, elastic, solution)
             value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
+            for name, dual in solution.duals.items():
+                duals[name][:, steps] = dual[:, steps]
             kept = flows.where(np.flatnonzero(~np.isin(flows.hour, steps)))
             flows = join([kept, solution.flows])
             steps = _shed_hours(part, solution.flows)
@@ -214,43 +245,3 @@ def worth(instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarr
     at_limit = full[:, None] & (instance.capacity + instance.surplus >= site[:, None])
     slope: np.ndarray = np.where(at_limit, np.maximum(dual, -measure.per_on_demand[:, None]), dual)
     return slope
-
-
-@dataclass(frozen=True)
-class Shortage:
-    """`short` (T,) GPU-h/h that cannot be served, and its `slope` (R, T) in K."""
-
-    short: np.ndarray
-    slope: np.ndarray
-
-
-def shortage(
-    instance: Instance,
-    site: np.ndarray,
-    steps: np.ndarray,
-    memory: dict[str, Any] | None = None,
-) -> Shortage:
-    """The least shortage of some steps with the accelerators that an instance has.
-
-    Counted at the leanest operating point of each source; what may go unserved at a price is no
-    shortage. Rounding is 0.
-    """
-    must = np.isnan(instance.unserved_usd)
-    lean = leanest(instance) * must
-    measure = replace(zero(instance), unit="GPU-h", per_unserved=lean)
-    solution = solve_hours(priced_instance(instance, measure), measure, None, steps, memory=memory)
-    flows = solution.flows
-    out = ~flows.served
-    short = np.bincount(
-        flows.hour[out], lean[flows.source[out]] * flows.value[out], instance.demand.shape[1]
-    )
-    slope = np.zeros(instance.capacity.shape)
-    slope[:, steps] = worth(instance, measure, solution.duals["capacity"], site)[:, steps]
-    size = SHORT * (lean @ instance.demand)
-    return Shortage(np.where(short > size, short, 0.0), slope)
-
-
-def leanest(instance: Instance) -> np.ndarray:
-    """The least accelerator time of a request of each source, GPU-h, (S,); 0 where no place."""
-    least = instance.least_gpu_h.min(axis=1, initial=np.inf)
-    return np.asarray(np.where(np.isfinite(least), least, 0.0))

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.errors import InfeasibleError
+from wattlas.model.plan import Status
 from wattlas.placement.hour import highs
 
 LARGEST = 1000.0
@@ -26,12 +28,14 @@ class Lowest:
     """The master's optimum: `y`, and `bound`, below which the function nowhere lies.
 
     `bound` is computed from the duals alone, so that no tolerance of the solver makes it too high.
-    `reduced` (Y,) is what it proves of one more of each variable: below 0 it saves.
+    `reduced` (Y,) is what it proves of one more of each variable: below 0 it saves. `weight` (n,)
+    are the weights of the cuts so far, in their order, that prove it.
     """
 
     y: np.ndarray
     bound: float
     reduced: np.ndarray
+    weight: np.ndarray
 
 
 class CutMaster:
@@ -60,18 +64,35 @@ class CutMaster:
 
     def learn(self, group: np.ndarray, value: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
         """Cuts at `y`: groups (n,), their values (n,) and slopes (n, Y) there."""
-        self._add(Cuts(group, value - slope @ y, slope, np.full(len(group), self.scale)))
+        size, point = np.full(len(group), self.scale), np.tile(y, (len(group), 1))
+        reason = np.full(len(group), None)
+        self._add(Cuts(group, value - slope @ y, slope, size, point, reason))
 
-    def forbid(self, excess: np.ndarray, slope: np.ndarray, y: np.ndarray) -> None:
-        """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y)."""
+    def forbid(
+        self, excess: np.ndarray, slope: np.ndarray, y: np.ndarray, why: Sequence[Any] = ()
+    ) -> None:
+        """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y); `why`
+        is kept with each.
+        """
         steepest = np.maximum(np.abs(slope).max(axis=1, initial=0.0), 1e-300)
         none = np.full(len(excess), -1)
-        self._add(Cuts(none, excess - slope @ y, slope, 1.0 / (self.unit * steepest)))
+        size, point = 1.0 / (self.unit * steepest), np.tile(y, (len(excess), 1))
+        reason = np.full(len(excess), None)
+        reason[:] = [*why] or None
+        self._add(Cuts(none, excess - slope @ y, slope, size, point, reason))
 
-    def binding(self) -> Cuts:
-        """The cuts that the last bound rests on."""
+    def weighed(self, weight: np.ndarray) -> tuple[Cuts, np.ndarray]:
+        """The cuts that a bound rests on, and their weights."""
+        on = np.flatnonzero(weight > 0)
+        return Cuts.together(self.cuts).where(on), weight[on]
+
+    def binding(self, point: np.ndarray | None = None) -> Cuts:
+        """The cuts that the last bound rests on, and those that were learnt at a point."""
         cuts = Cuts.together(self.cuts)
-        return cuts.where(np.flatnonzero(self.weight > 0))
+        needed = np.pad(self.weight > 0, (0, len(cuts.group) - len(self.weight)))
+        if point is not None:
+            needed |= (cuts.point == point).all(axis=1)
+        return cuts.where(np.flatnonzero(needed))
 
     def take(self, cuts: Cuts) -> None:
         """Cuts of another master over the same variables and groups."""
@@ -98,12 +119,18 @@ class CutMaster:
     def lowest(self) -> Lowest:
         """Where the function is least by what is known, and the bound that this proves.
 
-        Raises SolverError where the cuts leave nothing possible, or HiGHS finds no answer.
+        Raises InfeasibleError where the cuts leave nothing possible, SolverError where HiGHS finds
+        no answer.
         """
         answer = highs.run_safely(self.solver)
+        if answer.status is Status.INFEASIBLE:
+            raise InfeasibleError(
+                "No fleet within the bounds serves the demand with every set of regions lost that "
+                "it should survive. Raise reserved_gpu_max or capacity_max, or lose fewer regions."
+            )
         count = len(self.cost)
         y = np.clip(answer.x[:count] * self.unit, self.lower, self.upper)
-        return Lowest(y, *self._bound(answer.dual))
+        return Lowest(y, *self._bound(answer.dual), self.weight)
 
     def _bound(self, dual: np.ndarray) -> tuple[float, np.ndarray]:
         """min over lower ≤ y ≤ upper of c·y + Σ_g (the weighted cuts of g): weak duality."""
@@ -112,10 +139,10 @@ class CutMaster:
         if self.cuts:
             cuts = Cuts.together(self.cuts)
             weight = np.maximum(dual, 0.0) * cuts.size / self.scale
-            self.weight = weight
             own = cuts.group >= 0
             total = np.bincount(cuts.group[own], weight[own], len(spare))
             weight = np.where(own, weight / np.maximum(total, 1.0)[cuts.group], weight)
+            self.weight = weight
             spare = np.maximum(1.0 - total, 0.0)
             price, constant = price + weight @ cuts.slope, float(weight @ cuts.constant)
         least = np.where(price > 0, self.lower, self.upper)
@@ -124,22 +151,22 @@ class CutMaster:
 
 @dataclass(frozen=True)
 class Cuts:
-    """Cuts as `group` (n,), `constant` (n,), `slope` (n, Y), and the size of their rows (n,)."""
+    """Cuts as `group` (n,), −1 where they forbid, `constant` (n,), `slope` (n, Y), the size of
+    their rows (n,), the `point` (n, Y) that they were learnt at, and the reason why (n,)."""
 
     group: np.ndarray
     constant: np.ndarray
     slope: np.ndarray
     size: np.ndarray
+    point: np.ndarray
+    why: np.ndarray
 
     def where(self, rows: np.ndarray) -> Cuts:
         """Some of the cuts."""
-        return Cuts(self.group[rows], self.constant[rows], self.slope[rows], self.size[rows])
+        parts = (self.group, self.constant, self.slope, self.size, self.point, self.why)
+        return Cuts(*(part[rows] for part in parts))
 
     @staticmethod
     def together(parts: Sequence[Cuts]) -> Cuts:
-        return Cuts(
-            np.concatenate([part.group for part in parts]),
-            np.concatenate([part.constant for part in parts]),
-            np.concatenate([part.slope for part in parts]),
-            np.concatenate([part.size for part in parts]),
-        )
+        names = ("group", "constant", "slope", "size", "point", "why")
+        return Cuts(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -16,10 +16,10 @@ import numpy as np
 from wattlas.errors import UsageError
 from wattlas.model.fleet import Jump, Reach, ReachedFleet
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
+from wattlas.placement.fleet.cost import fleet_cost
 from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.size import Sizing, groups_of, refuse_short
-from wattlas.placement.fleet.terms import Terms, own_peaks, terms_of
+from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.frontier.question import Question, breakpoints
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import feasibility
@@ -31,47 +31,60 @@ MOST_MS = 300.0
 SAMPLES = 8
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A fleet at a breakpoint: `usable` accelerators (R,), and the cuts that prove its bound."""
+
+    reached: ReachedFleet
+    usable: np.ndarray
+    cuts: Cuts
+
+
 @dataclass
 class _Search:
-    """Fleets along the axis; what was learnt at a wider reach is kept for narrower ones."""
+    """Fleets along the axis, from the widest on; what was learnt at one is kept for narrower ones.
+
+    A narrower reach never costs less: every cut of a wider one holds for it, and so does the bound.
+    """
 
     scenario: Scenario
     opens: np.ndarray
     x: np.ndarray
     exact: float
     tell: Callable[[float], None]
+    wanted: int
+    """How many fleets are to be found at most."""
     group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    known: dict[int, ReachedFleet] = field(default_factory=dict)
-    cuts: dict[int, Cuts] = field(default_factory=dict)
-    usable: dict[int, np.ndarray] = field(default_factory=dict)
+    found: dict[int, _Found] = field(default_factory=dict)
 
     def at(self, n: int) -> ReachedFleet:
         """The fleet at the n-th breakpoint."""
-        if n not in self.known:
-            self.known[n] = self._solve(n)
-            self.tell(len(self.known) / max(len(self.x), 1))
-        return self.known[n]
+        if n not in self.found:
+            self.found[n] = self._solve(n)
+            self.tell(len(self.found) / self.wanted)
+        return self.found[n].reached
 
     def _terms(self, n: int) -> Terms:
         return terms_of(self.scenario, lambda asked: _within(asked, self.opens, self.x[n]))
 
-    def _solve(self, n: int) -> ReachedFleet:
+    def _solve(self, n: int) -> _Found:
         terms = self._terms(n)
-        refuse_short(terms)
         if not len(self.group):
             self.group = groups_of(terms)
-        wider = sorted(m for m in self.cuts if m > n)
-        narrower = sorted((m for m in self.cuts if m < n), reverse=True)
-        sizing = Sizing.of(terms, self.group, [self.cuts[m] for m in wider])
-        # A wider fleet costs no more, if it serves; a narrower one does serve.
-        near = [self.usable[m] for m in (*wider[:1], *narrower[:1])] or [own_peaks(terms)]
-        starts = [np.clip(each, terms.lower, terms.upper) for each in near]
-        if not wider:
-            starts = [sizing.roughly(starts[0], lambda _: None)]
-        found = sizing.exactly(starts, (), self.exact, lambda _: None)
-        self.cuts[n], self.usable[n] = sizing.master.binding(), found.y
-        cost = fleet_cost(terms, sizing.hours, found.y * (1.0 + ROUNDING))
-        return ReachedFleet(float(self.x[n]), cost, found.bound)
+        wider = self.found.get(min((m for m in self.found if m > n), default=-1))
+        sizing = Sizing.of(terms, self.group)
+        refuse_short(terms, sizing.needs)
+        if wider is None:
+            least = sizing.nominal(self.exact)
+        else:
+            # The wider fleet first: it costs no more than any here, if it serves.
+            sizing.master.take(wider.cuts)
+            start = np.clip(wider.usable, terms.lower, terms.upper)
+            least = sizing.exactly([start], (), self.exact, lambda _: None)
+        bound = least.bound if wider is None else max(least.bound, wider.reached.bound_usd)
+        cost = fleet_cost(terms, sizing.hours, least.y)
+        reached = ReachedFleet(float(self.x[n]), cost, bound)
+        return _Found(reached, least.y, sizing.master.binding(least.y))
 
     def same(self, a: int, b: int) -> bool:
         """Whether two fleets cost the same, as far as they are known."""
@@ -106,19 +119,22 @@ def reach(
     """
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
+    if not len(steps):
+        steps = np.zeros(1)  # no place is open: all goes unserved at its price, whatever the reach
     x = steps[steps <= most] if (steps <= most).any() else steps[:1]
-    search = _Search(scenario, opens, x, exact, progress)
     last = len(x) - 1
+    ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
+    wanted = sorted(set(ranks.tolist()), reverse=True)
+    search = _Search(scenario, opens, x, exact, progress, len(wanted))
     if samples is None:
         search.at(last)
         search.at(0)
         jumps = tuple(_jump(search, n) for n in sorted(search.jumps(0, last)))
     else:
-        ranks = np.linspace(0, last, max(samples, 2)).round().astype(int)
-        for n in sorted(set(ranks.tolist()), reverse=True):
+        for n in wanted:
             search.at(n)
         jumps = ()
-    fleets = tuple(search.known[n] for n in sorted(search.known))
+    fleets = tuple(search.found[n].reached for n in sorted(search.found))
     return Reach(variant, fleets, jumps, samples is None)
 
 

@@ -17,8 +17,8 @@ from wattlas.placement.fleet.master import CutMaster
 
 NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
-shrinks where it is not. With a fixed step the last third of the rounds approaches a point that the
-master has known all along."""
+shrinks where it is not; where nothing is possible the master moves, and the part stays. With a
+fixed part the last third of the rounds approaches a point that the master has known all along."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 
@@ -36,20 +36,24 @@ class Separator(Protocol):
 
 @dataclass(frozen=True)
 class Together:
-    """Several separators as one: the sum of their values."""
+    """Several separators as one: the value of `cost`, which is not asked where one of those that
+    forbid says that nothing is possible."""
 
-    parts: Sequence[Separator]
+    cost: Separator
+    forbid: Sequence[Separator]
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
-        """The sum, inf where any says that nothing is possible; the master learns from all."""
-        return float(sum(part.ask(y, master) for part in self.parts))
+        """The value, inf where nothing is possible; the master learns all reasons for that."""
+        forbidden = [part for part in self.forbid if not np.isfinite(part.ask(y, master))]
+        return float(np.inf) if forbidden else self.cost.ask(y, master)
 
 
 @dataclass(frozen=True)
 class Least:
     """The best point found, its value, the bound below it, and how often the function was asked.
 
-    `reduced` (Y,) is what the bound proves of one more of each variable.
+    `reduced` (Y,) is what the bound proves of one more of each variable, and `weight` (n,) are
+    those of the master's cuts that prove it.
     """
 
     y: np.ndarray
@@ -57,6 +61,7 @@ class Least:
     bound: float
     reduced: np.ndarray
     rounds: int
+    weight: np.ndarray
 
     @property
     def gap(self) -> float:
@@ -78,7 +83,7 @@ def least(
     each round.
     """
     lowest = master.lowest()
-    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0)
+    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
     while best.rounds < MOST_ROUNDS:
         between = best.y + step * (lowest.y - best.y)
@@ -93,10 +98,11 @@ def least(
             max(best.bound, lowest.bound),
             lowest.reduced if tighter else best.reduced,
             best.rounds + 1,
+            lowest.weight if tighter else best.weight,
         )
         tick(best)
         if np.isfinite(best.value) and best.gap <= exact:
             break
-        if not waiting:
+        if not waiting and np.isfinite(value):
             step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
     return best

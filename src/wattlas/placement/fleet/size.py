@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.errors import InfeasibleError
-from wattlas.placement.fleet.hours import FleetHours, leanest, shortage, with_fleet
-from wattlas.placement.fleet.master import CutMaster, Cuts
-from wattlas.placement.fleet.outage import Outages
+from wattlas.model.fleet import FleetPrices, NeedPrice
+from wattlas.placement.fleet.hours import FleetHours, with_fleet
+from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.needs import Needs, leanest
 from wattlas.placement.fleet.search import Least, Together, least
-from wattlas.placement.fleet.terms import Terms, own_peaks
+from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.hour.dispatch import solve_hours
 
 Tick = Callable[[Least], None]
@@ -23,20 +24,20 @@ EXACT = 1e-6
 energy and egress."""
 BANDS = 16
 """Hours of a UTC hour of the day are told apart by this many bands of load; each has its cuts."""
-STRIDE, FULLEST = 13, 60
-"""The search begins with one hour in so many, and with the fullest hours, one in so many."""
-ROUGH = 1e-4
-"""Relative gap at which it goes on to all hours."""
-SAMPLED = 400
+EACH = 2
+"""The search begins with so many hours of each group. With one, the fleet found for them is too far
+off for all hours; with three the sample takes longer than it spares."""
+ROUGH = 1e-5
+"""Relative gap at which it goes on to all hours. At 1e-4, all hours take twice as many rounds."""
+SAMPLED = 1500
 """From so many hours on it begins with a sample."""
+GOLDEN = 0.381966
+"""Multiples of it fill the unit interval evenly."""
 
 
 @dataclass
 class Sizing:
-    """A search for fleets: hours, their groups and free optima, and the master that learns.
-
-    `cuts` of wider terms hold for narrower ones with the same groups.
-    """
+    """A search for fleets: hours, their groups, what is below their cost, and the master."""
 
     terms: Terms
     group: np.ndarray
@@ -44,66 +45,107 @@ class Sizing:
     master: CutMaster
 
     @staticmethod
-    def of(terms: Terms, group: np.ndarray | None = None, cuts: Sequence[Cuts] = ()) -> Sizing:
-        """A search that knows nothing but other terms' cuts."""
+    def of(terms: Terms, group: np.ndarray | None = None) -> Sizing:
+        """A search that knows nothing yet."""
         group = groups_of(terms) if group is None else group
-        floor = free_optimum(terms)
-        sizing = Sizing(terms, group, floor, _master(terms, group, floor))
-        for known in cuts:
-            sizing.master.take(known)
-        return sizing
+        floor = least_by_hour(terms)
+        return Sizing(terms, group, floor, _master(terms, group, floor))
+
+    @cached_property
+    def needs(self) -> Needs:
+        """Whether a fleet serves all hours, as a separator."""
+        return Needs(self.terms.instance, self.terms.site)
 
     @cached_property
     def hours(self) -> FleetHours:
         """All hours, as a separator, hot from one search to the next."""
-        every = np.arange(len(self.group))
         terms = self.terms
-        return FleetHours(terms.instance, terms.measure, terms.site, every, self.group, self.floor)
+        # Hours that are alike follow each other: each is solved from the basis of the one before.
+        load = leanest(terms.instance) @ terms.instance.demand
+        every = np.lexsort((load, self.group))
+        all_of_them = np.ones(len(load))
+        return FleetHours(terms.instance, terms.measure, terms.site, every, self.group, all_of_them)
 
     def roughly(self, start: np.ndarray, tick: Tick) -> np.ndarray:
-        """A fleet for a sample of the hours; the master learns what is true of all."""
-        steps, weight = sample(self.terms)
-        part = replace(self.hours, steps=steps, weight=weight, whole=self.master, memory={},
-                       short_memory={})  # fmt: skip
+        """A fleet for a sample of the hours; the master learns what is true of all.
+
+        The bound of the sample rests on few cuts, one for nearly every group. All hours of a group
+        are asked where its cut was learnt, so that the master of all hours begins with a bound
+        nearly as good.
+        """
+        steps, weight = sample(self.group)
+        part = replace(self.hours, steps=steps, weight=weight, memory={})
         master = _master(self.terms, self.group, weight * self.floor)
-        return least(part, master, [start], exact=ROUGH, tick=tick).y
+        found = least(Together(part, [self.needs]), master, [start], exact=ROUGH, tick=tick)
+        cuts = master.binding()
+        self.master.take(cuts.where(np.flatnonzero(cuts.group < 0)))
+        own = cuts.where(np.flatnonzero(cuts.group >= 0))
+        points, of_point = np.unique(own.point, axis=0, return_inverse=True)
+        for n, point in enumerate(points):
+            self.hours.ask_groups(point, own.group[of_point.ravel() == n], self.master)
+        return found.y
+
+    def prices(self, found: Least, usd_per_t: float) -> FleetPrices:
+        """The prices that the bound of a search rests on."""
+        cuts, weight = self.master.weighed(found.weight)
+        ids = [region.id for region in self.terms.instance.scenario.regions]
+        forbidding = np.flatnonzero(cuts.group < 0)
+        needs = tuple(
+            NeedPrice(tuple(ids[r] for r in needs.lost), need.price, float(usd))
+            for (needs, need), usd in zip(cuts.why[forbidding], weight[forbidding], strict=True)
+        )
+        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t)
 
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""
         terms = self.terms
-        start = np.clip(own_peaks(terms), terms.lower, terms.upper)
+        start = np.clip(terms.own_peaks, terms.lower, terms.upper)
         if len(self.group) >= SAMPLED:
             start = self.roughly(start, tick)
         return self.exactly([start], (), exact, tick)
 
     def exactly(
-        self, starts: Sequence[np.ndarray], survive: Sequence[Outages], exact: float, tick: Tick
+        self, starts: Sequence[np.ndarray], survive: Sequence[Needs], exact: float, tick: Tick
     ) -> Least:
-        """The fleet for all hours; outages are checked in every one."""
-        search = Together((self.hours, *survive))
-        found = least(search, self.master, starts, exact=exact, tick=tick)
-        while not all(each.all_served(found.y, self.master) for each in survive):
-            found = least(search, self.master, [found.y], exact=exact, tick=tick)
-        return found
+        """The fleet for all hours, and for those of each outage."""
+        search = Together(self.hours, [self.needs, *survive])
+        return least(search, self.master, starts, exact=exact, tick=tick)
 
 
 def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
     return CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
 
 
-def sample(terms: Terms) -> tuple[np.ndarray, np.ndarray]:
-    """Steps to begin with, and for how many hours each of all stands, (T,): the fullest hours for
-    themselves, one in `STRIDE` of the others for all of those.
+def sample(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps to begin with, by group, and for how many hours each of all stands, (T,): `EACH` of
+    every group, evenly over its hours, for all of it. Other groups begin with other hours, so that
+    all seasons are there.
     """
-    instance = terms.instance
-    hours = instance.demand.shape[1]
-    load = leanest(instance) @ instance.demand
-    order = np.argsort(-load, kind="stable")
-    fullest, others = order[: hours // FULLEST], np.sort(order[hours // FULLEST :])
-    weight = np.zeros(hours)
-    weight[fullest] = 1.0
-    weight[others[::STRIDE]] = len(others) / len(others[::STRIDE])
-    return np.flatnonzero(weight), weight
+    weight = np.zeros(len(group))
+    ends = np.cumsum(np.bincount(group))
+    for g, hours in enumerate(np.split(np.argsort(group, kind="stable"), ends[:-1])):
+        count = min(EACH, len(hours))
+        first = (g * GOLDEN) % 1.0
+        at = (np.arange(count) + first) * len(hours) / count
+        weight[hours[at.astype(int)]] = len(hours) / count
+    steps = np.flatnonzero(weight)
+    return steps[np.argsort(group[steps], kind="stable")], weight
+
+
+def least_by_hour(terms: Terms) -> np.ndarray:
+    """Below what no hour's cost lies whatever the fleet, hours counted, (T,): every request at the
+    cheapest energy and the cheapest traffic of all places of its source, whether they go together
+    or not.
+    """
+    instance, measure = terms.instance, terms.measure
+    kwh = np.where(instance.allowed.any(axis=1), instance.energy_kwh, np.nan)
+    ends = np.fmin.reduce(kwh, axis=1), np.fmax.reduce(kwh, axis=1)
+    price = measure.per_kwh.min(axis=0, initial=np.inf)
+    power = np.minimum(*(np.nan_to_num(end)[:, None] * price for end in ends))
+    fixed = np.where(instance.allowed, measure.per_request, np.inf).min(axis=(1, 2))
+    unit = np.fmin(power + fixed[:, None], measure.per_unserved[:, None])
+    least: np.ndarray = (np.where(np.isfinite(unit), unit, 0.0) * instance.demand).sum(axis=0)
+    return np.asarray(least * instance.hours)
 
 
 def free_optimum(terms: Terms) -> np.ndarray:
@@ -128,13 +170,14 @@ def groups_of(terms: Terms) -> np.ndarray:
     return np.unique(group, return_inverse=True)[1]
 
 
-def refuse_short(terms: Terms) -> None:
+def refuse_short(terms: Terms, needs: Needs) -> None:
     """InfeasibleError where even the most accelerators cannot serve an hour."""
     instance = terms.instance
-    part = with_fleet(instance, terms.upper, terms.site)
-    short = shortage(part, terms.site, np.arange(instance.demand.shape[1])).short
-    if not short.any():
+    if not needs.broken(terms.upper):
         return
+    every = np.arange(instance.demand.shape[1])
+    room = np.repeat(needs.room(terms.upper)[:, None], len(every), axis=1)
+    short = needs.shortage(every, room).short
     worst = int(short.argmax())
     when = np.datetime_as_string(instance.scenario.hours.utc[worst], unit="m")
     raise InfeasibleError(

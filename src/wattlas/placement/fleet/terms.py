@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.objective import Minimise
+from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
-from wattlas.placement.fleet.hours import leanest
+from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure, cost
@@ -32,7 +32,7 @@ W_PER_KW = 1000.0
 class Terms:
     """The question of a fleet, shapes (R,): `rent_usd`, of a usable accelerator over the horizon,
     its idle power and carbon price included; `lower`, `upper` and `site`, usable accelerators;
-    `held` how many are held for each that is usable.
+    `held` how many are held for each that is usable, and `held_t` the carbon of that, t.
     """
 
     instance: Instance
@@ -42,6 +42,9 @@ class Terms:
     upper: np.ndarray
     site: np.ndarray
     held: np.ndarray
+    held_t: np.ndarray
+    own_peaks: np.ndarray
+    """The fleet if every region served its own baseline demand alone."""
 
 
 def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
@@ -65,6 +68,7 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         energy_kwh=_without_idle(instance, idle),
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)
+    own = _own_peaks(instance)
     alike = merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
@@ -81,6 +85,8 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
         np.maximum(most, lower),
         site,
         held,
+        carbon_t(scenario) * held,
+        own,
     )
 
 
@@ -156,31 +162,57 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
     if links(scenario):
         fix = "Ask for the fleet without switching costs, then plan at that fleet with them."
         yield Problem("frictions", "tie the hours together, and a fleet is sized by the hour", fix)
-    elif coupling(scenario) is not None:
-        fix = "Give a carbon price instead, then plan at that fleet under the limit."
-        yield Problem("objective", "limits a sum over many hours, which a fleet does not take", fix)
+    elif coupling(replace(scenario, objective=Objective())) is not None:
+        fix = "Give a carbon price instead, then plan at that fleet under the limits."
+        yield Problem("tiers", "limit sums over many hours, which a fleet does not take", fix)
+    yield from _cap_problems(scenario.objective)
+    priced = any(k.unserved_usd_per_request is not None for k in scenario.classes)
+    if scenario.objective.minimise is Minimise.CARBON and priced:
+        what = "is carbon, and demand that may go unserved at a price emits nothing"
+        fix = "Leave out unserved_usd_per_request, or minimise cost within objective.carbon_cap_t."
+        yield Problem("objective.minimise", what, fix)
     if np.isnan(scenario.price_usd_per_mwh).any():
         yield Problem("signals.price", "is not known, and a fleet has a cost", "Give prices.")
-    if scenario.objective.minimise is not Minimise.COST:
-        fix = "Give objective.carbon_price_usd_per_t instead: a high one weighs carbon alone."
-        yield Problem("objective.minimise", "is carbon, and a fleet is of least cost", fix)
     if not any(region.reserved_usd_per_gpu_year > 0 for region in scenario.regions):
         fix = "Say what a reserved accelerator costs a year, USD."
         yield Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region", fix)
 
 
-def own_peaks(terms: Terms) -> np.ndarray:
+def _cap_problems(objective: Objective) -> Iterator[Problem]:
+    """Caps that a fleet does not take: those by the baseline, and by shorter windows."""
+    for name, other in (("carbon_cap_share", "carbon_cap_t"), ("cost_cap_share", "cost_cap_usd")):
+        if getattr(objective, name) is not None:
+            what = "is relative to a baseline, whose accelerators a fleet has yet to find"
+            yield Problem(f"objective.{name}", what, f"Give objective.{other}.")
+    capped = objective.carbon_cap_t is not None or objective.cost_cap_usd is not None
+    if capped and objective.window is not Window.ALL:
+        what = f"is {objective.window}, and a fleet takes a cap over all hours"
+        yield Problem("objective.window", what, "Give all, or leave it out.")
+
+
+def _own_peaks(instance: Instance) -> np.ndarray:
     """The fleet if every region served its own baseline demand alone, (R,): the peak of each, at
-    the leanest operating point there.
+    the leanest operating point there. Of sources as they are: merged ones have no one baseline.
     """
-    instance = terms.instance
     at, every = instance.baseline_region, np.arange(instance.sources)
     gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
-    peaks = np.zeros(len(terms.rent_usd))
+    peaks = np.zeros(len(instance.capacity))
     for r in np.unique(at[at >= 0]):
         peaks[r] = load[at == r].sum(axis=0).max(initial=0.0)
     return peaks
+
+
+def peak_rent(terms: Terms) -> float:
+    """No fleet that serves everything from reserved accelerators pays less rent, USD: the largest
+    over hours of the least Σ f_r·g·x. nan where it is no bound, as in `peak_of_sum`."""
+    instance = terms.instance
+    if not np.isfinite(peak_of_sum(terms)) or (terms.rent_usd < 0).any():
+        return float("nan")
+    least = instance.least_gpu_h
+    usd = np.where(np.isfinite(least), np.nan_to_num(least, posinf=0.0) * terms.rent_usd, np.inf)
+    cheapest = usd.min(axis=1, initial=np.inf)
+    return float((np.nan_to_num(cheapest, posinf=0.0) @ instance.demand).max(initial=0.0))
 
 
 def peak_of_sum(terms: Terms) -> float:

@@ -24,16 +24,18 @@ from wattlas.placement.fleet.capped_window import WindowAt
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import FARTHER, MOST_ROUNDS, NEAR, Least
 from wattlas.placement.fleet.size import (
     EXACT,
     ROUGH,
     SAMPLED,
     free_optimum,
+    groups_of,
     refuse_short,
     sample,
 )
-from wattlas.placement.fleet.terms import Terms, own_peaks, terms_of
+from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.hour import highs
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -57,14 +59,14 @@ def tiered_fleet(
     """
     began = time.perf_counter()
     terms = _terms(scenario)
-    refuse_short(terms)
+    refuse_short(terms, Needs(terms.instance, terms.site))
     free = free_optimum(terms)
     begin = [np.clip(gpu / terms.held, terms.lower, terms.upper) for gpu in starts]
-    begin = begin or [np.clip(own_peaks(terms), terms.lower, terms.upper)]
+    begin = begin or [np.clip(terms.own_peaks, terms.lower, terms.upper)]
     hours = capped_hours(terms, free, exact)
     master = hours.master()
     if len(free) >= SAMPLED * len(hours.windows):
-        part = capped_hours(terms, free, ROUGH, sample(terms)[1])
+        part = capped_hours(terms, free, ROUGH, sample(groups_of(terms))[1])
         part.whole = hours, master
         begin = [_least(part, part.master(), begin, ROUGH, progress).y]
         for window, known in zip(hours.windows, part.windows, strict=True):
@@ -87,7 +89,7 @@ def _least(
     """
     regions = len(hours.terms.rent_usd)
     lowest = master.lowest()
-    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0)
+    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
     while best.rounds < MOST_ROUNDS:
         target = lowest.y[:regions]
@@ -107,6 +109,7 @@ def _least(
             max(best.bound, lowest.bound),
             lowest.reduced,
             best.rounds + 1,
+            lowest.weight,
         )
         tick(best)
         if np.isfinite(best.value) and best.gap <= exact:

@@ -1,0 +1,118 @@
+"""Is a fleet of least cost? Its own prices say so, or they do not: nothing of the search is used.
+
+The duals μ of the hours give what no hour is below at the fleet K, and how that falls with K. What
+hours need in an outage, at its prices π, gives rows Σ π·K ≥ need. By weak duality no fleet within
+the bounds costs less than
+
+    f·K + Σ_t L_t(μ, K) + Σ_q w_q·(need_q − π_q·K)  +  min over K' of  a·(K' − K)
+    a_r = f_r − Σ_t μ_rt − Σ_q w_q·π_qr
+
+whatever the prices are. They prove the fleet where the bound is what it costs: a is then above 0
+only where the fleet is at its least, and below 0 only where it is at its most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.model.fleet import Fleet
+from wattlas.model.objective import Objective
+from wattlas.placement.explain.certificate import bound_by_hour
+from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
+from wattlas.placement.fleet.fleet import lost_of
+from wattlas.placement.fleet.hours import with_fleet, worth
+from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.units import KG_PER_T
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class FleetCertificate:
+    """What was found, USD. `gap` is (objective − bound) / |objective|. `residuals` are relative:
+    `bounds`, by how much the fleet is outside of them; `served` and `outages`, what hours that must
+    be served are short of, at most; `cost`, how far it is from what is said."""
+
+    objective: float
+    bound: float
+    gap: float
+    residuals: dict[str, float]
+
+    @property
+    def worst(self) -> float:
+        """The largest residual."""
+        return max(self.residuals.values())
+
+
+def certify_fleet(fleet: Fleet) -> FleetCertificate:
+    """Check a fleet: what it costs, what it serves, and that none costs less, from its prices."""
+    prices, scenario = fleet.prices, fleet.asked
+    own = scenario.objective.carbon_price_usd_per_t
+    plain = Objective(carbon_price_usd_per_t=own + prices.usd_per_t)
+    terms = terms_of(replace(scenario, objective=plain))
+    usable = fleet.optimal.gpu / terms.held
+    lost: dict[tuple[str, ...], Needs] = {(): Needs(terms.instance, terms.site)}
+    for outage in fleet.survives:
+        (each,) = lost_of(terms, [outage.regions], outage.on_demand_gpu)
+        lost[outage.regions] = each.needs
+    claimed, emitted = fleet.optimal.cost_usd, fleet.optimal.carbon_kg / KG_PER_T
+    bound = _bound(fleet, terms, usable, lost) - prices.usd_per_t * emitted
+    short = {names: _short(needs, usable) for names, needs in lost.items()}
+    residuals = {
+        "bounds": _outside(terms, usable),
+        "served": short.pop(()),
+        "outages": max(short.values(), default=0.0),
+        "cost": _cost_off(fleet, terms, usable),
+    }
+    return FleetCertificate(claimed, bound, (claimed - bound) / max(abs(claimed), _TINY), residuals)
+
+
+def _bound(
+    fleet: Fleet, terms: Terms, usable: np.ndarray, lost: dict[tuple[str, ...], Needs]
+) -> float:
+    """What no fleet is below, carbon at the price of the cap included."""
+    part = with_fleet(terms.instance, usable, terms.site)
+    duals = fleet.prices.duals
+    hours = bound_by_hour(part, terms.measure, duals) @ part.hours
+    slope = worth(part, terms.measure, np.minimum(duals["capacity"], 0.0), terms.site)
+    total, price = float(terms.rent_usd @ usable + hours), terms.rent_usd + slope @ part.hours
+    for each in fleet.prices.needs:
+        needs, usd, at = lost[each.lost], max(each.usd, 0.0), np.maximum(each.price, 0.0)
+        need = needs.most_at(at, needs.use_at(at))
+        total += usd * (need.gpu_h - value_of(at, needs.room(usable)))
+        price = price - usd * needs.counts(at, usable)
+    return total + float(price @ (np.where(price > 0, terms.lower, terms.upper) - usable))
+
+
+def _short(needs: Needs, usable: np.ndarray) -> float:
+    """The largest part of an hour's demand that a fleet cannot serve; 0 where it serves all."""
+    if not needs.broken(usable):
+        return 0.0
+    every = np.arange(len(needs.load))
+    room = np.repeat(needs.room(usable)[:, None], len(every), axis=1)
+    return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
+
+
+def _outside(terms: Terms, usable: np.ndarray) -> float:
+    """By how much a fleet is outside of its bounds, of all its accelerators."""
+    beyond = np.maximum(np.maximum(terms.lower - usable, usable - terms.upper), 0.0)
+    return float(beyond.max() / max(float(usable.sum()), _TINY))
+
+
+def _cost_off(fleet: Fleet, terms: Terms, usable: np.ndarray) -> float:
+    """How far what a fleet is said to cost is from what its hours come to; under a cap on what
+    several placements of an hour share, how far it is below."""
+    sizing, usd_per_t = Sizing.of(terms), fleet.prices.usd_per_t
+    priced = fleet_cost(terms, sizing.hours, usable * (1.0 + ROUNDING))
+    said = fleet.optimal
+    if usd_per_t:
+        added = usd_per_t * said.carbon_kg / KG_PER_T
+        below = priced.cost_usd - said.cost_usd - added
+        return max(below, 0.0) / max(abs(said.cost_usd + added), _TINY)
+    again = at_own_price(terms, priced, usable, 0.0)
+    off = abs(again.cost_usd - said.cost_usd) / max(abs(said.cost_usd), _TINY)
+    return off if np.isfinite(off) else float(np.inf)

@@ -1,0 +1,322 @@
+"""What the hours need of a fleet, asked of all of them at once.
+
+An hour t that must be served is short of
+
+    S_t(K) = max over π ≥ 0 of  Σ_s d_st·min(lean_s, min_r g_sr·π_r) − Σ_r π_r·(K_r + o_r)
+
+GPU-h/h at the leanest operating points. Its program differs from that of another hour in the demand
+alone. Where one hour asks for no more of anything than another, it needs no more. Prices π that
+prove one hour short are tried on every hour by one product of matrices: the hour that needs most is
+the cut. And a routing that serves one hour serves every hour whose load it fits: some dozens of a
+year are solved before all are known to be served, or one is short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from wattlas.model.objective import Solver
+from wattlas.placement.constraints.registry import hourly_rows
+from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.engine_hour import worth_it
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.unit_values import zero
+
+SHORT = 1e-9
+"""Shortage below this, relative to the hour's demand in GPU-h, is rounding."""
+ROUNDING = 1e-10
+"""Load above what a region has by this part of it is rounding, well below `SHORT`."""
+GROWTH = 2
+"""One hour of each UTC hour of the day is solved first, then so many times more: a routing of one
+often serves the rest."""
+HEADROOM = 0.3
+"""An hour is solved with what it is known to need, and this part of the accelerators beyond it: its
+routing then leaves room for other hours. With all of them it fills some regions, and serves few."""
+TRIALS = 4
+"""So often what an hour is known to need is raised, before it gets all accelerators."""
+ROUTES = 8
+"""So many routings are kept for each UTC hour of the day, the latest and the most useful."""
+CUTS = 24
+"""So many prices of a question become cuts, those that prove most short."""
+_TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """Some hours: `short` (H,) GPU-h/h that cannot be served, 0 where that is rounding; the prices
+    π (R, H) of accelerators that prove it; and the flows, whose hours count from 0."""
+
+    short: np.ndarray
+    price: np.ndarray
+    flows: SourceFlows
+
+
+@dataclass(frozen=True)
+class Need:
+    """At prices π (R,) of accelerators the hour `step` needs `gpu_h` of them: no fleet serves it
+    that has less, Σ_r π_r·(K_r + o_r) < gpu_h."""
+
+    price: np.ndarray
+    gpu_h: float
+    step: int
+
+
+@dataclass
+class Needs:
+    """The hours of an instance, as a separator that forbids: whether a fleet serves them all.
+
+    Its demand, open places and accelerator times count, and what can be bought, which is the same
+    in all hours. `site` (R,) is what a site takes, reserved and on demand together; `lost` are
+    regions that count for nothing.
+    """
+
+    instance: Instance
+    site: np.ndarray
+    lost: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    known: list[Need] = field(default_factory=list)
+    use: list[np.ndarray] = field(default_factory=list)
+    """What a request of each source needs at the prices of each of `known`, (S,)."""
+    routes: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
+
+    @cached_property
+    def lean(self) -> np.ndarray:
+        """The least accelerator time of a request that must be served, GPU-h, (S,)."""
+        return np.asarray(leanest(self.instance) * np.isnan(self.instance.unserved_usd))
+
+    @cached_property
+    def load(self) -> np.ndarray:
+        """Demand at the leanest operating points, GPU-h/h, (T,)."""
+        return np.asarray(self.lean @ self.instance.demand)
+
+    @cached_property
+    def least(self) -> np.ndarray:
+        """Least GPU-h of a request of each source in each region, (S, R); 0 where closed."""
+        least = self.instance.least_gpu_h
+        return np.asarray(np.where(np.isfinite(least), least, 0.0))
+
+    @cached_property
+    def alike(self) -> list[np.ndarray]:
+        """Hours by the UTC hour of the day, the fullest first: these need alike routings. Without
+        those that ask for no more of anything than another."""
+        of_day = self.instance.scenario.hours.utc.astype("datetime64[h]").astype(np.int64) % 24
+        hours = [np.flatnonzero(of_day == hour) for hour in np.unique(of_day)]
+        ranked = [at[np.argsort(-self.load[at], kind="stable")] for at in hours]
+        return [self._most(at) for at in ranked] if self.apart else ranked
+
+    def _most(self, steps: np.ndarray) -> np.ndarray:
+        """The steps whose demand no other of them has or exceeds, source by source."""
+        demand, kept = np.ascontiguousarray(self.instance.demand[:, steps].T), []
+        left = np.arange(len(steps))
+        while len(left):
+            kept.append(left[0])
+            left = left[1:]
+            left = left[(demand[left] > demand[kept[-1]]).any(axis=1)]
+        return steps[kept]
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """The hours of `alike`: no other needs more."""
+        return np.concatenate(self.alike)
+
+    @cached_property
+    def alike_of(self) -> np.ndarray:
+        """Which of `alike` each hour is of, (T,)."""
+        place = np.zeros(len(self.load), dtype=np.int64)
+        for n, hours in enumerate(self.alike):
+            place[hours] = n
+        return place
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether capacity alone ties the demands of an hour: else a routing is of its hour."""
+        return set(hourly_rows(self.instance)) <= {"capacity"}
+
+    @cached_property
+    def solver(self) -> Solver:
+        """The engine also for a few hours, where it is worth loading for all of them."""
+        stated = self.instance.scenario.solver
+        many = worth_it(self.instance, len(self.load))
+        return Solver.ENGINE if stated is Solver.AUTO and many else stated
+
+    def room(self, gpu: np.ndarray) -> np.ndarray:
+        """GPU-h/h that a fleet (R,) has in an hour, on demand included, (R,)."""
+        most = np.minimum(gpu + self.instance.surplus[:, 0], self.site)
+        room: np.ndarray = np.maximum(most, gpu)
+        room[self.lost] = 0.0
+        return room
+
+    def ask(self, y: np.ndarray, master: CutMaster) -> float:
+        """0 where every hour is served, else inf; the master learns why not."""
+        broken = self.broken(y)
+        if not broken:
+            return 0.0
+        room = self.room(y)
+        excess = np.array([_excess(need, room) for need in broken])
+        worst = np.argsort(-excess, kind="stable")[:CUTS]
+        slope = np.array([-self.counts(broken[n].price, y) for n in worst])
+        master.forbid(excess[worst], slope, y, [(self, broken[n]) for n in worst])
+        return float(np.inf)
+
+    def counts(self, price: np.ndarray, gpu: np.ndarray) -> np.ndarray:
+        """What one more reserved accelerator adds to Σ π·room, (R,)."""
+        counted = price.copy()
+        counted[self.lost] = 0.0
+        # Where the site is full, one more that is reserved is one fewer on demand.
+        most = self.instance.surplus[:, 0]
+        counted[(most > 0) & (gpu + most >= self.site)] = 0.0
+        return counted
+
+    def broken(self, gpu: np.ndarray) -> list[Need]:
+        """Needs that a fleet does not meet; none where it serves every hour."""
+        room = self.room(gpu)
+        broken = [need for need in self.known if self._is_short(need, room)]
+        if broken:
+            return broken
+        left = [self._not_routed(n, hours, room) for n, hours in enumerate(self.alike)]
+        count = 1
+        while any(len(hours) for hours in left):
+            broken = self._solve(np.sort(np.concatenate([hours[:count] for hours in left])), room)
+            if broken:
+                return broken
+            left = [self._not_routed(n, hours[count:], room) for n, hours in enumerate(left)]
+            count *= GROWTH
+        return []
+
+    def shortage(self, steps: np.ndarray, room: np.ndarray) -> Shortage:
+        """The least shortage of some hours, in increasing order, with so much room (R, H)."""
+        part = self.instance.at(steps, self.instance.scenario.at_hours(steps))
+        part = replace(part, capacity=np.ascontiguousarray(room), surplus=np.zeros(room.shape))
+        measure = replace(zero(part), unit="GPU-h", per_unserved=self.lean)
+        all_may_go = replace(part, unserved_usd=self.lean)
+        solution = solve_hours(all_may_go, measure, solver=self.solver)
+        flows = solution.flows
+        gone = flows.where(~flows.served)
+        short = np.bincount(gone.hour, self.lean[gone.source] * gone.value, len(steps))
+        short = np.where(short > SHORT * self.load[steps], short, 0.0)
+        return Shortage(short, solution.capacity_price, flows)
+
+    def _solve(self, steps: np.ndarray, room: np.ndarray) -> list[Need]:
+        """Some hours for themselves: needs that are not met, or else routings with headroom.
+
+        Where an hour is short of part of the accelerators, what proves it says of what it needs
+        more.
+        """
+        for trial in range(TRIALS + 1):
+            part = np.ones((len(room), len(steps)))
+            answer = self.shortage(
+                steps, room[:, None] * (part if trial == TRIALS else self._part(steps, room))
+            )
+            self._keep_routes(steps, answer)
+            short = np.flatnonzero(answer.short)
+            if not len(short):
+                return []
+            broken = self._learn(answer.price[:, short].T, room)
+            if broken:
+                return broken
+            steps = steps[short]
+        # A constraint beside capacity is why these are short: each proves it for itself alone.
+        prices = answer.price[:, short].T
+        gpu_h = answer.short[short] + [value_of(price, room) for price in prices]
+        return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
+
+    def _part(self, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
+        """The part of each region's accelerators that hours are solved with, (R, H)."""
+        total = max(float(room.sum()), _TINY)
+        least = np.repeat(self.load[None, steps] / total, len(room), axis=0)
+        if self.known:
+            value = np.array([value_of(need.price, room) for need in self.known])
+            needed = np.array(self.use) @ self.instance.demand[:, steps]
+            needed /= np.maximum(value, _TINY)[:, None]
+            priced = np.array([need.price > 0 for need in self.known])
+            for r in range(len(room)):
+                least[r] = np.maximum(least[r], needed[priced[:, r]].max(axis=0, initial=0.0))
+        least = np.minimum(least, 1.0)
+        return np.asarray(least + HEADROOM * (1.0 - least))
+
+    def _learn(self, prices: np.ndarray, room: np.ndarray) -> list[Need]:
+        """Keep prices (P, R), each with the hour that needs most at them; returns the needs that a
+        fleet does not meet."""
+        needs = []
+        for price in np.unique(np.round(prices[prices.any(axis=1)], 12), axis=0):
+            use = self.use_at(price)
+            needs.append(self.most_at(price, use))
+            self.use.append(use)
+        self.known += needs
+        return [need for need in needs if self._is_short(need, room)]
+
+    def use_at(self, price: np.ndarray) -> np.ndarray:
+        """What a request of each source needs at prices of accelerators, (S,)."""
+        there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
+        return np.asarray(np.minimum(self.lean, there.min(axis=1, initial=np.inf)))
+
+    def most_at(self, price: np.ndarray, use: np.ndarray) -> Need:
+        """The hour that needs most at prices of accelerators."""
+        needed = use @ self.instance.demand[:, self.asked]
+        most = int(needed.argmax())
+        return Need(price, float(needed[most]), int(self.asked[most]))
+
+    def _is_short(self, need: Need, room: np.ndarray) -> bool:
+        return bool(_excess(need, room) > SHORT * self.load[need.step])
+
+    def _keep_routes(self, steps: np.ndarray, answer: Shortage) -> None:
+        """Keep the routings of the hours that are served."""
+        if not self.apart:
+            return
+        hour = answer.flows.hour
+        for n in np.flatnonzero(answer.short == 0).tolist():
+            routes = self.routes.setdefault(int(self.alike_of[steps[n]]), [])
+            routes.insert(0, self._route(int(steps[n]), answer.flows.where(hour == n)))
+            del routes[ROUTES:]
+
+    def _route(self, step: int, flows: SourceFlows) -> np.ndarray:
+        """An hour's flows per request, (R, S); sources without demand where they are leanest."""
+        demand = self.instance.demand[:, step]
+        on = flows.where(flows.served)
+        route = np.zeros(self.least.T.shape)
+        np.add.at(
+            route, (on.region, on.source), self.instance.gpu_h[on.source, on.point] * on.value
+        )
+        route /= np.where(demand > 0, demand, 1.0)
+        idle = np.flatnonzero((demand <= 0) & (self.lean > 0))
+        at = self.instance.least_gpu_h[idle].argmin(axis=1)
+        route[at, idle] = self.least[idle, at]
+        return route
+
+    def _not_routed(self, alike: int, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
+        """The hours of a UTC hour of the day that no routing of it is known to serve."""
+        most = (1.0 + ROUNDING) * room[:, None]
+        routes = self.routes.get(alike, [])
+        served = [0] * len(routes)
+        for n, route in enumerate(routes):
+            if not len(steps):
+                break
+            fits = (route @ self.instance.demand[:, steps] <= most).all(axis=0)
+            served[n] = int(fits.sum())
+            steps = steps[~fits]
+        # The most useful first: the others are hardly looked at, and give way to new ones.
+        order = sorted(range(len(routes)), key=lambda n: -served[n])
+        routes[:] = [routes[n] for n in order]
+        return steps
+
+
+def value_of(price: np.ndarray, room: np.ndarray) -> float:
+    """Σ π·room; a room without end has no price."""
+    priced = price > 0
+    return float(price[priced] @ room[priced])
+
+
+def _excess(need: Need, room: np.ndarray) -> float:
+    """GPU-h by which a room is below a need."""
+    return need.gpu_h - value_of(need.price, room)
+
+
+def leanest(instance: Instance) -> np.ndarray:
+    """The least accelerator time of a request of each source, GPU-h, (S,); 0 where no place."""
+    least = instance.least_gpu_h.min(axis=1, initial=np.inf)
+    return np.asarray(np.where(np.isfinite(least), least, 0.0))

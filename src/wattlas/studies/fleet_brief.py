@@ -1,0 +1,115 @@
+"""The fleet in brief: what it saves like for like, and what that counts on.
+
+The fleet of least cost is compared with regions that share nothing: sized each for its own peak and
+then routed at least cost, or each serving its own demand alone, which may rent and leave unserved
+as the shared fleet does; the cheaper of the two. All know every hour in advance. The fleet as given
+may hold a margin of its own; it is named beside, with the answer that holds a margin back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wattlas.studies import words
+
+NOTHING = 2e-4
+"""Part of a fleet's cost that is told as nothing: two fleets are each known to 1e-4 of theirs."""
+NONE = 1e-3
+"""Accelerators that are told as none."""
+APART = {
+    "own_peaks": "each region sized for its own peak",
+    "alone": "each region serving its own demand alone",
+}
+"""Fleets that regions do not share, in words."""
+
+Cost = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FleetBrief:
+    """A sentence with the saving, sentences with what it counts on, and the saving (USD)."""
+
+    sentence: str = ""
+    assumes: str = ""
+    saving_usd: float = 0.0
+
+
+def fleet_brief(meta: Mapping[str, Any], period: str) -> FleetBrief:
+    """The answer of `meta["fleet"]`; empty where there is no fleet."""
+    told = meta.get("fleet") or {}
+    fleets: Mapping[str, Cost] = told.get("fleets") or {}
+    if "optimal" not in fleets:
+        return FleetBrief()
+    # Under a cap, or where carbon is made least, what a fleet costs does not say which is better.
+    best, apart = fleets["optimal"], unshared(fleets) if told.get("by_money", True) else ""
+    saved = fleets[apart]["cost_usd"] - best["cost_usd"] if apart else 0.0
+    sampled = bool((meta.get("window") or {}).get("sample"))
+    return FleetBrief(
+        _sentence(fleets, apart, told, period),
+        " ".join(_assumes(told, fleets, apart, sampled)),
+        saved,
+    )
+
+
+def unshared(fleets: Mapping[str, Cost]) -> str:
+    """The cheapest fleet that regions do not share; empty where each leaves an hour short."""
+    cost = {name: fleets[name]["cost_usd"] for name in APART if name in fleets}
+    known = {name: usd for name, usd in cost.items() if usd is not None and usd == usd}
+    return min(known, key=lambda name: known[name], default="")
+
+
+def _sentence(fleets: Mapping[str, Cost], apart: str, told: Mapping[str, Any], period: str) -> str:
+    best = fleets["optimal"]
+    count = words.number(best["gpu"])
+    by_hour = bool(told.get("buys_by_the_hour"))
+    cost = f"{words.money(best['cost_usd'])} {period}"
+    if best["gpu"] <= NONE:
+        return f"Hold no accelerators: renting all by the hour costs least, {cost}."
+    if not apart:
+        return f"Hold {count} accelerators{' and rent peaks by the hour' * by_hour}: {cost}."
+    before = fleets[apart]["cost_usd"]
+    saved = before - best["cost_usd"]
+    if saved <= NOTHING * abs(before):
+        return f"Hold {count} accelerators, {APART[apart]}: sharing them saves nothing."
+    part = saved / before if before > 0 else float("nan")
+    share = f" ({words.share(part)} of all cost)" if part <= 1 else ""
+    return (
+        f"Hold {count} accelerators that regions share{', renting peaks by the hour,' * by_hour} "
+        f"instead of {words.number(fleets[apart]['gpu'])}, {APART[apart]}: "
+        f"−{words.money(saved)}{share} {period}."
+    )
+
+
+def _assumes(
+    told: Mapping[str, Any], fleets: Mapping[str, Cost], apart: str, sampled: bool
+) -> Iterator[str]:
+    """What the saving counts on, the answer without it, as given, and with a region lost."""
+    counts_on = "Counts on perfect foresight, whole-time reservations and rents as stated"
+    held: Mapping[str, Cost] = told.get("held_back") or {}
+    if apart in held:
+        most, least = (words.number(held[name]["gpu"]) for name in (apart, "optimal"))
+        counts = least if least == most else f"{least} instead of {most}"
+        share = words.share(told["held_back_share"])
+        counts_on += f"; with {share} of the time held back, {counts}"
+    yield f"{counts_on}."
+    if sampled:
+        yield "The hours are a sample, which misses the fullest ones."
+    if "given" in fleets:
+        yield _given(fleets["given"], fleets["optimal"])
+    if "outage" in fleets:
+        yield _outage(told, fleets)
+
+
+def _given(given: Cost, best: Cost) -> str:
+    count, more = words.number(given["gpu"]), given["cost_usd"] - best["cost_usd"]
+    if more != more:
+        return f"As given: {count}, which cannot serve every hour."
+    return f"As given: {count}, {words.money(abs(more))} {'more' if more >= 0 else 'less'}."
+
+
+def _outage(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> str:
+    rest = told.get("uncoverable_share") or 0.0
+    but = f" (up to {words.share(rest)} may run nowhere else)" if rest > 0 else ""
+    return f"To lose {told.get('lost')}: {words.number(fleets['outage']['gpu'])}{but}."

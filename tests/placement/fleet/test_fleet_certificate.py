@@ -1,0 +1,65 @@
+"""A fleet checked from its own prices: what is right passes, what was tampered with does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.placement.fleet.fleet_oracle import oracle_fleet
+from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
+from wattlas.model.fleet import Fleet
+from wattlas.placement.fleet.certificate import certify_fleet
+from wattlas.placement.fleet.fleet import fleet
+
+
+def surviving(question: str = "all") -> Fleet:
+    s = asked(0, **QUESTIONS[question])
+    names = [[s.regions[r].id for r in regions] for regions in ([0], [1], [2, 3])]
+    return fleet(s, survive=names, outage_on_demand_gpu=0.3)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_prices_prove_a_fleet(question: str) -> None:
+    """The bound from the prices alone is what the fleet costs, and below what GLPK finds."""
+    s = asked(1, **QUESTIONS[question])
+    proof = certify_fleet(fleet(s))
+    assert proof.gap <= 2e-6
+    assert proof.worst <= 1e-7
+    assert proof.bound <= oracle_fleet(s).cost_usd * (1 + 1e-9)
+
+
+def test_prices_prove_a_fleet_that_survives() -> None:
+    """The needs of outages have prices of their own, and without these nothing is proved."""
+    found = surviving()
+    proof = certify_fleet(found)
+    assert proof.gap <= 2e-6
+    assert proof.worst <= 1e-7
+    assert any(need.lost for need in found.prices.needs)
+    blind = replace(found, prices=replace(found.prices, needs=()))
+    assert certify_fleet(blind).gap > 1e-4
+
+
+def test_a_wrong_price_proves_nothing() -> None:
+    """Any price that is changed lowers the bound: weak duality holds for all prices."""
+    found = surviving("on demand")
+    duals = found.prices.duals["capacity"]
+    for factor in (0.5, 1.5, -1.0):
+        wrong = {**found.prices.duals, "capacity": factor * duals}
+        proof = certify_fleet(replace(found, prices=replace(found.prices, duals=wrong)))
+        assert proof.bound <= found.optimal.cost_usd * (1 + 1e-9)
+        assert proof.gap > 1e-4
+
+
+def test_a_wrong_fleet_does_not_pass() -> None:
+    """Fewer accelerators are short, more cost more, another cost is not what its hours come to."""
+    found = surviving("reserved")
+    gpu, cost = found.optimal.gpu, found.optimal
+    fewer = 0.5 * gpu
+    worse = certify_fleet(replace(found, optimal=replace(cost, gpu=fewer)))
+    assert max(worse.residuals["served"], worse.residuals["outages"]) > 1e-3
+    more = certify_fleet(replace(found, optimal=replace(cost, gpu=1.1 * gpu)))
+    assert more.residuals["cost"] > 1e-3
+    cheaper = certify_fleet(replace(found, optimal=replace(cost, rent_usd=0.9 * cost.rent_usd)))
+    assert cheaper.residuals["cost"] > 1e-3
+    assert cheaper.gap < -1e-3
