@@ -22,8 +22,8 @@ from wattlas.replays.kernel import state as S
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import pools_of, run_to
 
-SIZES = {"tiny": (5_000, 2_000, 20_000), "some": (2_000_000, 20_000, 3_000_000),
-         "whole": (10_000_000, 50_000, 100_000_000)}  # fmt: skip
+SIZES = {"tiny": (5_000, 2_000, 20_000), "some": (2_000_000, 100_000, 3_000_000),
+         "whole": (10_000_000, 100_000, 100_000_000)}  # fmt: skip
 """Requests through the kernel, through simpy, and from Parquet through a whole replay."""
 REGIONS, REPLICAS, SOURCES, PLACES = 60, (12, 4), 200, 3
 FULL = ServiceModel(0.015, 4e-5, 4e-8, batch=32, kv_tokens=400_000)

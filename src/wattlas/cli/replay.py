@@ -13,16 +13,17 @@ VERBS = {
     "calibrate": "Fit the service model to the log of a server.",
 }
 """Name → what help says of it. `wattlas.cli.replay_<name>` holds `command`."""
-DEFAULT = "run"
 
 
 class RunByDefault(TyperGroup):
     """A group whose first verb need not be written: `wattlas replay SCENARIO`."""
 
+    default = "run"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """With no verb in front the arguments are those of the default one."""
         if args and args[0] not in (*VERBS, *ctx.help_option_names):
-            args = [DEFAULT, *args]
+            args = [self.default, *args]
         return list(super().parse_args(ctx, args))
 
 

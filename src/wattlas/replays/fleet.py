@@ -73,11 +73,11 @@ class Replicas:
         queues = np.concatenate([at, replicas + np.arange(len(self.models))])
         for name in ("head", "tail"):
             getattr(fleet, name)[queues] = getattr(old, name)
-        ends = old.tree[len(old.tree) // 2 :][:before]
-        leaves = len(fleet.tree) // 2
-        fleet.tree[leaves + at] = ends
-        for node in range(leaves - 1, 0, -1):
-            fleet.tree[node] = min(fleet.tree[2 * node], fleet.tree[2 * node + 1])
+        ends = old.tree[(len(old.tree) - 1) // 4 :][:before]
+        inner = (len(fleet.tree) - 1) // 4
+        fleet.tree[inner + at] = ends
+        for node in range(inner - 1, -1, -1):
+            fleet.tree[node] = fleet.tree[4 * node + 1 : 4 * node + 5].min()
         self.pools = pools
         self.fleet = fleet._replace(
             energy_j=old.energy_j, link=old.link, free=old.free, time=old.time, job=old.job,

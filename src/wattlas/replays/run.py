@@ -218,7 +218,10 @@ class Replay:
         # Another type of array, read-only ones included, would be another function to compile.
         whole = (np.float64, np.int64, np.int64, np.int64)
         arrivals = Arrivals(
-            *(np.require(column, kind, "CW") for column, kind in zip(came, whole, strict=True))
+            *(
+                np.require(column, kind, ["C", "W"])
+                for column, kind in zip(came, whole, strict=True)
+            )
         )
         while True:
             fleet = run_to(

@@ -43,6 +43,11 @@ class TraceLayout:
     metro: str = ""
     trace: str = ""
     """Column that names one of several traces in the file."""
+    rate: str = ""
+    """Requests per second, where the file has rates and no requests; `cv` is how irregular their
+    gaps are, `client` whose they are."""
+    cv: str = ""
+    client: str = ""
     tells: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     prepare: Prepare | None = None
@@ -56,7 +61,8 @@ class TraceLayout:
     @property
     def columns(self) -> dict[str, str]:
         """Our name of each column → the file's."""
-        ours = ("time", "tokens_in", "tokens_out", "first", "last", "klass", "metro")
+        tokens = ("tokens_in", "tokens_out", "first", "last")
+        ours = ("time", *tokens, "klass", "metro", "rate", "cv", "client")
         return {name: getattr(self, name) for name in ours if getattr(self, name)}
 
     def fits(self, names: Collection[str]) -> bool:
@@ -113,6 +119,14 @@ LAYOUTS: Mapping[str, TraceLayout] = {
         TraceLayout(
             "gateway", "time_utc", STAMP, "tokens_in", "tokens_out", "first_token_utc",
             "last_token_utc", klass="class", metro="metro", source="Wattlas's own gateway",
+        ),
+        TraceLayout(
+            "servegen", "t_s", "s", "", "", trace="model", rate="rate_rps", cv="interarrival_cv",
+            client="client", source="ServeGen: rates of clients and how bursty they are",
+        ),
+        TraceLayout(
+            "servegen-total", "t", "s", "", "", trace="model", rate="rate_rps", lacks=("client",),
+            source="ServeGen: the rate of all clients together",
         ),
         TraceLayout(
             "requests", "t_s", "s", "input_tokens", "output_tokens", trace="trace",

@@ -68,10 +68,13 @@ class FromTrace:
         """As `Stream`."""
         count = 0
         spread = _Spread(self.scenario, self.seed, self.klass)
-        for batch in self.trace.batches():
+        means = mean_tokens(self.scenario)
+        for batch in self.trace.batches(self.seed):
             which, copy = self._copies(batch.row)
             source = spread.sources(batch, which, copy)
             tokens = np.column_stack([batch.tokens_in[which], batch.tokens_out[which]])
+            if self.trace.layout.rate:
+                tokens = means[source % len(means)]
             row = np.arange(count, count + len(which))
             count += len(which)
             yield Came(batch.t_s[which], source, tokens, row)
@@ -163,6 +166,12 @@ def _mask(weight: np.ndarray, metro: int, klass: int) -> np.ndarray:
     return np.asarray(weight * kept)
 
 
+def mean_tokens(scenario: Scenario) -> np.ndarray:
+    """Mean tokens in and out of each class, whole and at least 1, int64 (K, 2)."""
+    tokens = np.array([[k.tokens_in, k.tokens_out] for k in scenario.classes])
+    return np.asarray(np.maximum(np.rint(tokens), 1), dtype=np.int64)
+
+
 @dataclass
 class AtRates:
     """Requests at the scenario's rates times `scale`, of each class's mean tokens.
@@ -179,18 +188,12 @@ class AtRates:
 
     def __post_init__(self) -> None:
         refuse(numbers(self, "arrivals.", POSITIVE, "scale"))
-        self._tokens()
-
-    def _tokens(self) -> np.ndarray:
-        classes = self.scenario.classes
-        tokens = np.array([[k.tokens_in, k.tokens_out] for k in classes])
-        return np.asarray(np.maximum(np.rint(tokens), 1), dtype=np.int64)
 
     def batches(self) -> Iterator[Came]:
         """As `Stream`: one batch per step of the scenario."""
         s = self.scenario
         rate = s.demand_per_h.reshape(-1, s.hours.count) * self.scale * s.hours.step_h
-        step_s, tokens = s.hours.step_h * 3600.0, self._tokens()
+        step_s, tokens = s.hours.step_h * 3600.0, mean_tokens(s)
         row, owed = 0, np.zeros(len(rate))
         for hour in range(s.hours.count):
             if self.even:

@@ -19,6 +19,7 @@ import polars as pl
 from wattlas.data.reader.dialect import PIECE_BYTES, pieces, unreadable
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.replays.arrivals.layouts import SECONDS, STAMP, TraceLayout, layout_of
+from wattlas.replays.arrivals.rates import drawn
 
 BATCH_ROWS = 1 << 17
 LONGEST_GAP_S = 31 * 86400.0
@@ -70,8 +71,14 @@ class Trace:
     """Whether the requests must be in order of time."""
     notes: list[str] = field(default_factory=list)
 
-    def batches(self) -> Iterator[Requests]:
-        """The requests, batch by batch. Raises InputError at the first that breaks a rule."""
+    def batches(self, seed: int = 0) -> Iterator[Requests]:
+        """The requests, batch by batch. Raises InputError at the first that breaks a rule.
+
+        Where the file has rates, requests are drawn with `seed`, and their tokens are 0: unknown.
+        """
+        if self.layout.rate:
+            yield from self._drawn(seed)
+            return
         reader = _Reader(self)
         try:
             for rows in frames(self.path, self.layout):
@@ -82,8 +89,23 @@ class Trace:
             raise InputError([unreadable(self.path, str(self.path), str(fault))]) from None
         self.notes[:] = reader.notes()
         if reader.origin is None:
-            fix = "Give another file, or another --trace-name."
-            raise InputError([Problem("(file)", "holds no request", fix, str(self.path))])
+            raise InputError([self._empty()])
+
+    def _drawn(self, seed: int) -> Iterator[Requests]:
+        table = pl.concat(list(frames(self.path, self.layout)))
+        chosen = table.filter(chosen_rows(table, self.layout, self.only))
+        if not chosen.height:
+            raise InputError([self._empty()])
+        row = 0
+        for times in drawn(chosen, self.layout, str(self.path), seed):
+            count = len(times)
+            none = np.zeros(count, dtype=np.int64)
+            yield Requests(times, none, none, np.arange(row, row + count))
+            row += count
+
+    def _empty(self) -> Problem:
+        fix = "Give another file, or another --trace-name."
+        return Problem("(file)", "holds no request", fix, str(self.path))
 
     def log(self) -> Requests:
         """Every request of a server's log at once. Its lines may be in another order than time:
@@ -184,6 +206,21 @@ def _lines(path: Path) -> Iterator[pl.DataFrame]:
             yield pl.read_ndjson(io.BytesIO(rest))
 
 
+def chosen_rows(rows: pl.DataFrame, layout: TraceLayout, only: str | None) -> pl.Series:
+    """Which rows are of the trace that is meant. UsageError where there are several, none named."""
+    every = pl.repeat(True, rows.height, eager=True)
+    if not layout.trace:
+        return every
+    names = rows[layout.trace].cast(pl.String)
+    if only is not None:
+        return names == only
+    distinct = names.unique().sort().to_list()
+    if len(distinct) > 1:
+        shown = ", ".join(map(str, distinct))
+        raise UsageError(f"--trace-name: the file holds {shown}. Name one.")
+    return every
+
+
 class _Reader:
     """What is carried from batch to batch: rows read, the first time and the last."""
 
@@ -200,7 +237,7 @@ class _Reader:
         layout = self.trace.layout
         row = np.arange(self.rows, self.rows + rows.height)
         self.rows += rows.height
-        kept = self._chosen(rows)
+        kept = chosen_rows(rows, self.trace.layout, self.trace.only)
         rows, row = rows.filter(kept), row[kept.to_numpy()]
         times = {
             n: self._times(rows, n, row) for n in ("time", "first", "last") if getattr(layout, n)
@@ -229,19 +266,6 @@ class _Reader:
             texts.get("klass"),
             texts.get("metro"),
         )
-
-    def _chosen(self, rows: pl.DataFrame) -> pl.Series:
-        column = self.trace.layout.trace
-        if not column:
-            return pl.repeat(True, rows.height, eager=True)
-        names = rows[column].cast(pl.String)
-        if self.trace.only is None:
-            distinct = names.unique().sort().to_list()
-            if len(distinct) > 1:
-                shown = ", ".join(map(str, distinct))
-                raise UsageError(f"--trace-name: the file holds {shown}. Name one.")
-            return pl.repeat(True, rows.height, eager=True)
-        return names == self.trace.only
 
     def _times(self, rows: pl.DataFrame, name: str, row: np.ndarray) -> np.ndarray:
         """Times in seconds, float64. Raises InputError where one is none."""

@@ -9,12 +9,16 @@ from wattlas.replays.kernel.state import F8, I8, Fleet
 
 @inlined
 def set_end(tree: F8, replica: int, end: float) -> None:
-    """Note when a replica's run ends; every inner node holds the least below it."""
-    at = (len(tree) >> 1) + replica
+    """Note when a replica's run ends; every inner node holds the least of its four children.
+
+    Levels follow each other from the root, node 0: the children of n are 4·n + 1 to 4·n + 4.
+    """
+    at = (len(tree) - 1) // 4 + replica
     tree[at] = end
-    while at > 1:
-        at >>= 1
-        least = min(tree[2 * at], tree[2 * at + 1])
+    while at > 0:
+        at = (at - 1) >> 2
+        first = 4 * at + 1
+        least = min(min(tree[first], tree[first + 1]), min(tree[first + 2], tree[first + 3]))
         if tree[at] == least:
             break
         tree[at] = least
@@ -22,11 +26,16 @@ def set_end(tree: F8, replica: int, end: float) -> None:
 
 @inlined
 def next_replica(tree: F8) -> int:
-    """The replica whose run ends first; the lowest of several."""
-    at, leaves = 1, len(tree) >> 1
-    while at < leaves:
-        at = 2 * at + int(tree[2 * at] > tree[2 * at + 1])  # no branch: it would be a coin toss
-    return at - leaves
+    """The replica whose run ends first; one of several. No branch goes down: each would be a coin
+    toss.
+    """
+    at, inner, least = 0, (len(tree) - 1) // 4, tree[0]
+    while at < inner:
+        first = 4 * at + 1
+        second = int(tree[first] != least)
+        third = second * int(tree[first + 1] != least)
+        at = first + second + third + third * int(tree[first + 2] != least)
+    return at - inner
 
 
 @inlined

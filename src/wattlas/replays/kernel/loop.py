@@ -140,7 +140,7 @@ def advance(
     count, room = len(came.at_s), len(out.what)
     widest = fleet.due.shape[1]
     while True:
-        end = tree[1]
+        end = tree[0]
         n = tellers[S.TAKEN]
         if n < count and came.at_s[n] <= end:
             if came.at_s[n] >= until_s:

@@ -71,7 +71,7 @@ class Pools(NamedTuple):
 
 class Fleet(NamedTuple):
     """What runs and waits. clock[R, 5], state[R, 12], due[R, N] (heaps), prompt[R, N] (rings),
-    load[R] requests at each replica, tree[2·2^h] of the ends (the least on top), head[R + P],
+    load[R] requests at each replica, tree of the ends (see `lists`), head[R + P],
     tail[R + P], energy_j[P], and of the slots: link, free, time[slots, 4], job[slots, 10],
     row[slots]; tellers[8]."""
 
@@ -114,9 +114,12 @@ class Sums(NamedTuple):
     to_first: I8
 
 
-def leaves(replicas: int) -> int:
-    """Leaves of the tree of ends: a power of two."""
-    return 1 << max(replicas - 1, 1).bit_length()
+def tree_size(replicas: int) -> int:
+    """Nodes of a tree with four children to each node and a leaf for each replica."""
+    leaves, inner = 1, 0
+    while leaves < replicas:
+        leaves, inner = 4 * leaves, 4 * inner + 1
+    return inner + leaves
 
 
 def new_fleet(pools: Pools, slots: int) -> Fleet:
@@ -131,7 +134,7 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
         due=np.zeros((replicas, widest), np.int64),
         prompt=np.zeros((replicas, widest), np.int32),
         load=np.zeros(replicas, np.int32),
-        tree=np.full(2 * leaves(replicas), BIG),
+        tree=np.full(tree_size(replicas), BIG),
         head=np.full(queues, -1, np.int32),
         tail=np.full(queues, -1, np.int32),
         energy_j=np.zeros(len(pools.speed)),
