@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from wattlas.cli import run
+from wattlas.cli.fleet import lost_sets
+from wattlas.data.scenario_file import example
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -40,6 +43,21 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
     assert told["gap"] <= 1e-6
     assert told["survives"][0]["regions"] == ["oslo", "austin"]
     assert len(told["regions"]["region"]) == 3
+
+
+def test_a_fleet_is_proved_from_its_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --verify the bound from the prices alone stands below the tables, and in the JSON; a cap
+    says what a tonne is worth."""
+    code, text, _ = said(capsys, "tiny", "--survive", "region", "--verify")
+    assert code == 0
+    assert "Checked from its prices" in text
+    code, text, _ = said(
+        capsys, "tiny", "--set", "objective.carbon_cap_t=1000", "--verify", "--json"
+    )
+    told = json.loads(text)
+    assert code == 0
+    assert told["certificate"]["gap"] <= 1e-5
+    assert told["limit"]["unit"] == "t"
 
 
 def test_a_folder_of_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -83,6 +101,7 @@ def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (("--jumps",), 2, "--reach added_ms"),
         (("--outage-on-demand", "3"), 2, "--survive region"),
         (("--survive", "nowhere"), 3, "which is no region"),
+        (("--survive", "cloud"), 2, "aws:eu-north-1"),
         (("--reach", "miles"), 2, "no kind of reach"),
         (("--reach", "class:nobody"), 2, "no class"),
         (("--set", "regions.all.reserved_gpu_max=0.1"), 4, "No fleet within the bounds"),
@@ -96,3 +115,13 @@ def test_questions_that_say_nothing(
     found, _, error = said(capsys, "tiny", *arguments)
     assert found == code
     assert words in " ".join(error.split())
+
+
+def test_the_regions_of_a_cloud_are_lost_together() -> None:
+    """By what stands before the colon of their ids."""
+    tiny = example("tiny")
+    named = dict(zip((r.id for r in tiny.regions), ("aws:a", "gcp:b", "aws:c"), strict=True))
+    regions = tuple(replace(region, id=named[region.id]) for region in tiny.regions)
+    nodes = tuple(replace(n, region=named.get(n.region, "")) for n in tiny.nodes)
+    clouds = replace(tiny, regions=regions, nodes=nodes)
+    assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["gcp:b"]]

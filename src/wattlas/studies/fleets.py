@@ -32,6 +32,7 @@ def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
         "limit": fleet.limit,
         **fleet.named_tables(),
         "survives": list(fleet.survives),
+        "waits": list(fleet.waits),
         "notes": list(notes(fleet, reached)),
         **({} if reached is None else {"reach": reach_mapping(reached)}),
     }
@@ -79,16 +80,28 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     told = fleet_brief(meta, period(meta))
     said = [told.sentence, told.assumes]
     if fleet.least_count == fleet.least_count:
-        said.append(
-            f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
-            "the largest hour of all demand together."
+        why = (
+            "at once has fewer than {}: the largest hour of all demand together."
+            if fleet.unwaited is None
+            else "in time has fewer than {}: the densest stretch of hours of all demand together."
         )
+        said.append(f"No fleet that serves everything {why.format(f'{fleet.least_count:,.0f}')}")
     if fleet.least_rent_usd == fleet.least_rent_usd:
         said.append(f"None pays less rent than {money(fleet.least_rent_usd)}.")
     said += _limit(fleet)
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
     said += _uncoverable(fleet)
+    said += [
+        f"{waits.klass} waits {waits.mean_h:.2g} h on average, {waits.p95_h:g} h at the 95th "
+        f"percentile, {waits.most_h:g} h at most."
+        for waits in fleet.waits
+    ]
+    if fleet.unwaited is not None and str(fleet.status) != "optimal":
+        said.append(
+            "Sized for levelled work, then placed at that fleet: accelerators and waiting are not "
+            "one program here, and the gap is that of both."
+        )
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
         f"(gap {max(fleet.gap, 0.0):.1g})."

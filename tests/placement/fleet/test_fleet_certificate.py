@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.placement.fleet.fleet_oracle import oracle_fleet
@@ -11,6 +12,8 @@ from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
 from wattlas.model.fleet import Fleet
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.terms import terms_of
 
 
 def surviving(question: str = "all") -> Fleet:
@@ -63,3 +66,17 @@ def test_a_wrong_fleet_does_not_pass() -> None:
     cheaper = certify_fleet(replace(found, optimal=replace(cost, rent_usd=0.9 * cost.rent_usd)))
     assert cheaper.residuals["cost"] > 1e-3
     assert cheaper.gap < -1e-3
+
+
+def test_prices_are_of_all_hours_where_a_sample_comes_first() -> None:
+    """A search that begins with some hours of each group ends at the same fleet, and its prices
+    prove it."""
+    s = asked(1)
+    terms = terms_of(s)
+    sizing = Sizing.of(terms, np.repeat([0, 1], 3))
+    start = sizing.roughly(np.clip(terms.own_peaks, terms.lower, terms.upper), lambda _: None)
+    found = sizing.exactly([start], (), 1e-6, lambda _: None)
+    direct = fleet(s)
+    assert found.value == pytest.approx(direct.optimal.cost_usd, rel=2e-6)
+    proof = certify_fleet(replace(direct, prices=sizing.prices(found, 0.0)))
+    assert abs(proof.gap) <= 2e-6

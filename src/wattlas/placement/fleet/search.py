@@ -103,6 +103,6 @@ def least(
         tick(best)
         if np.isfinite(best.value) and best.gap <= exact:
             break
-        if not waiting and np.isfinite(value):
+        if not waiting:
             step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
     return best

@@ -74,7 +74,7 @@ class Sizing:
         nearly as good.
         """
         steps, weight = sample(self.group)
-        part = replace(self.hours, steps=steps, weight=weight, memory={})
+        part = replace(self.hours, steps=steps, weight=weight, memory={}, asked=[])
         master = _master(self.terms, self.group, weight * self.floor)
         found = least(Together(part, [self.needs]), master, [start], exact=ROUGH, tick=tick)
         cuts = master.binding()
