@@ -20,10 +20,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "placement": {"errors", "units", "compiled", "model"},
     "tiers": {"errors", "units", "compiled", "model"},
     "policy": {"errors", "units", "model", "placement", "tiers"},
-    "replay": {"errors", "units", "compiled", "model", "data", "placement", "tiers", "policy"},
-    "serve": {"errors", "units", "model", "data", "placement", "tiers", "policy", "replay"},
+    "replays": {"errors", "units", "compiled", "model", "data", "placement", "tiers", "policy"},
+    "serve": {"errors", "units", "model", "data", "placement", "tiers", "policy", "replays"},
 }
-_BELOW = {"errors", "units", "model", "data", "placement", "tiers", "policy", "replay", "serve"}
+_BELOW = {"errors", "units", "model", "data", "placement", "tiers", "policy", "replays", "serve"}
 MAY_IMPORT |= {
     "studies": _BELOW,
     "report": _BELOW | {"studies"},
@@ -36,13 +36,13 @@ ONLY_IN: dict[str, set[str]] = {
     "ruamel": {"data", "serve"},
     "yaml": set(),
     "highspy": {"placement"},
-    "scipy": {"tiers"},
+    "scipy": {"tiers", "replays"},
     "sklearn": {"policy"},
     "linopy": set(),
     "pulp": set(),
     "swiglpk": set(),
     "llvmlite": set(),
-    "numba": {"compiled", "placement", "tiers", "replay"},
+    "numba": {"compiled", "placement", "tiers", "replays"},
     "platformdirs": {"compiled"},
     "typer": {"cli"},
     "rich": {"cli"},
@@ -50,6 +50,14 @@ ONLY_IN: dict[str, set[str]] = {
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},
+    "uvicorn": {"serve"},
+    "httptools": {"serve"},
+    "uvloop": {"serve"},
+    "aiohttp": {"serve"},
+    "orjson": {"serve"},
+    "sqlite3": {"serve"},
+    "asyncpg": {"serve"},
+    "prometheus_client": {"serve"},
     "http": {"serve", "report"},
     "urllib": {"data", "serve", "report"},
     "socket": {"serve", "report"},
@@ -67,6 +75,9 @@ HEAVY = {
     "scipy",
     "sklearn",
     "pandas",
+    "aiohttp",
+    "uvicorn",
+    "starlette",
 }
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 
@@ -117,7 +128,7 @@ def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_nothing_imports_from_above(path: Path) -> None:
-    """errors, units ← model ← {data, placement, tiers} ← policy ← replay ← serve ← studies ← …"""
+    """errors, units ← model ← {data, placement, tiers} ← policy ← replays ← serve ← studies ← …"""
     here = layer(path)
     if not here:
         return

@@ -51,6 +51,7 @@ PUBLIC = [
     "open_results",
     "plan",
     "reach",
+    "replay",
     "save",
     "study",
     "sweep",

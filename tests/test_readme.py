@@ -78,6 +78,9 @@ def test_commands_exist(line: str) -> None:
     command = command_of(words[0])
     rest = words[1:]
     if hasattr(command, "commands"):
+        default = getattr(command, "default", None)
+        if default is not None and rest[0] not in command.commands:
+            rest = [default, *rest]
         assert rest[0] in command.commands
         command, rest = command.commands[rest[0]], rest[1:]
     known = {option for one in command.params for option in [*one.opts, *one.secondary_opts]}

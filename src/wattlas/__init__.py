@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from wattlas.studies.export.weights import weights
     from wattlas.studies.fit import fit_users
     from wattlas.studies.offers import design_tiers
+    from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
     from wattlas.studies.study import study
     from wattlas.studies.sweep import sweep
@@ -93,6 +94,7 @@ __all__ = [
     "open_results",
     "plan",
     "reach",
+    "replay",
     "save",
     "study",
     "sweep",
@@ -141,6 +143,7 @@ _MODULES = {
     "open_results": "wattlas.report.results:open_results",
     "plan": "wattlas.placement.api:plan",
     "reach": "wattlas.placement.fleet.reach:reach",
+    "replay": "wattlas.studies.replays:replayed",
     "save": "wattlas.report.folder:save",
     "study": "wattlas.studies.study:study",
     "sweep": "wattlas.studies.sweep:sweep",

@@ -212,3 +212,11 @@ def test_the_tiers_benchmark_runs() -> None:
     (figure,) = run("tiers", "tiny")
     assert figure.ours > 0
     assert figure.other is not None
+
+
+def test_the_replay_benchmark_runs() -> None:
+    """The kernel and simpy serve alike, which the benchmark checks itself, and a week is read."""
+    pytest.importorskip("simpy")
+    figures = run("replay", "tiny")
+    assert all(one.ours > 0 for one in figures)
+    assert figures[0].other is not None

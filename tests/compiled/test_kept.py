@@ -293,9 +293,10 @@ def test_the_engine_keeps_its_code() -> None:
     """All entries of the package are kept in the folder of this revision."""
     from wattlas.compiled.cache import KeptCode
     from wattlas.placement.engine import hours, opening
+    from wattlas.replays.kernel import loop
     from wattlas.tiers import binned
 
-    entries: list[Any] = [hours.walk, opening.walk_open, binned._fill]
+    entries: list[Any] = [hours.walk, opening.walk_open, binned._fill, loop.advance]
     assert all(isinstance(entry._cache, KeptCode) for entry in entries)
     assert len({entry._cache.cache_path for entry in entries}) == 1
     assert Path(wattlas.__file__).parent not in Path(entries[0]._cache.cache_path).parents

@@ -44,6 +44,6 @@ def test_the_notice_names_each(root: Path) -> None:
 
 def test_every_own_script_is_run() -> None:
     """No script lies unused in the folder, and none is missing."""
-    used = own_scripts(registry.figures())
+    used = own_scripts([*registry.figures(), *registry.figures("replay")])
     assert len(used) == len(set(used))
     assert set((ASSETS / "report").rglob("*.js")) == set(used)

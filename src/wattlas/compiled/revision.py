@@ -10,7 +10,12 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SOURCES = ("compiled/*.py", "placement/engine/*.py", "tiers/binned.py")
+SOURCES = (
+    "compiled/*.py",
+    "placement/engine/*.py",
+    "tiers/binned.py",
+    "replays/kernel/*.py",
+)
 """All that is compiled and all that compiled code reads constants from; a test holds them against
 the modules that import numba."""
 

@@ -12,18 +12,21 @@ from typing import Any
 from wattlas.studies import registry
 
 
-def columns_of_tables() -> dict[str, dict[str, str]]:
-    """Table -> column -> kind: `number`, `text`, `flag` or `time`, with `?` for nulls."""
+def columns_of_tables(page: str | None = None) -> dict[str, dict[str, str]]:
+    """Table -> column -> kind: `number`, `text`, `flag` or `time`, with `?` for nulls.
+
+    `page` is one kind of results, `study` or `replay`; all unless given.
+    """
     return {
         name: {c.name: str(c.kind) + "?" * c.optional for c in entry.columns}
-        for name, entry in registry.tables().items()
+        for name, entry in registry.tables(page).items()
     }
 
 
 def __getattr__(name: str) -> Any:
-    """`COLUMNS`: what `columns_of_tables` says now, importable as a name."""
+    """`COLUMNS`: what `columns_of_tables` says of a study now, importable as a name."""
     if name == "COLUMNS":
-        return columns_of_tables()
+        return columns_of_tables("study")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

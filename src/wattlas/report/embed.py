@@ -50,7 +50,7 @@ def page_tables(results: Results) -> tuple[dict[str, Any], dict[str, str]]:
     out: dict[str, Any] = {}
     thinned: dict[str, str] = {}
     for name, frame in results.tables.items():
-        entry = registry.tables().get(name)
+        entry = registry.tables(None).get(name)
         small, rule = entry.thin(frame) if entry and entry.thin else (frame, "")
         out[name] = columns_of(small)
         if rule:

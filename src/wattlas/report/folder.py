@@ -13,16 +13,17 @@ from wattlas.report.vendor import fixed_bytes
 from wattlas.report.whole_folder import refuse_others
 
 if TYPE_CHECKING:
+    from wattlas.studies.replays import Replayed
     from wattlas.studies.study import Study
 
 
-def save(study: Study, folder: str | Path) -> Path:
-    """Write a study's results folder; returns the path of its report.
+def save(study: Study | Replayed, folder: str | Path) -> Path:
+    """Write the results folder of a study or a replay; returns the path of its report.
 
     A folder that holds earlier results gets the new ones as a whole. Raises UsageError for a folder
     that holds other things, MachineError where the system refuses to write.
     """
-    frames = {name: frame(columns) for name, columns in study.tables.items()}
+    frames = {name: frame(columns) for name, columns in study.named_tables().items()}
     write_results(folder, study.meta, frames, render_report)
     return Path(folder) / REPORT
 

@@ -42,14 +42,15 @@ def render_report(results: Results) -> str:
     """The whole report as one HTML document."""
     from markupsafe import Markup
 
-    figures = registry.figures()
+    page = str(results.meta.get("page", "study"))
+    figures = registry.figures(page)
     scripts = _scripts(figures)
     tables, thinned = page_tables(results)
     data = {
         "meta": {key: results.meta.get(key) for key in _META_SHOWN},
         "tables": tables,
         "thinned": thinned,
-        "parts": [asdict(part) for part in registry.PARTS],
+        "parts": [asdict(part) for part in registry.PARTS if part.page == page],
         "figures": [_words(figure) for figure in figures],
     }
     world = next(part for part in vendored() if not part.is_script)

@@ -43,16 +43,22 @@ class TableEntry:
     columns: tuple[Column, ...]
     compute: Compute
     thin: Thin | None = None
+    page: str = "study"
+    """The kind of results that it belongs to."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the report with a heading of its own; shown where the results have its table."""
+    """A part of the report with a heading of its own; shown where the results have its table.
+
+    `page` is the kind of results whose report it belongs to.
+    """
 
     id: str
     title: str = ""
     lead: str = ""
     table: str = ""
+    page: str = "study"
 
 
 PLACEMENT = Part("placement")
@@ -70,7 +76,8 @@ FLEET = Part(
     "move lets regions share them across time zones.",
     "fleets",
 )
-PARTS = (PLACEMENT, FLEET, TIERS)
+REPLAY = Part("replay", page="replay")
+PARTS = (PLACEMENT, FLEET, TIERS, REPLAY)
 """The parts of the report in their order."""
 
 
@@ -122,7 +129,9 @@ _FIGURES: dict[str, Figure] = {}
 _LISTINGS: dict[str, ListingEntry] = {}
 
 
-def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Compute], Compute]:
+def table(
+    name: str, spec: str, *, thin: Thin | None = None, page: str = "study"
+) -> Callable[[Compute], Compute]:
     """Register the function that computes a table from what a study found.
 
     `spec` are the columns in words, as `model.table.columns` reads them.
@@ -130,10 +139,15 @@ def table(name: str, spec: str, *, thin: Thin | None = None) -> Callable[[Comput
 
     def register(compute: Compute) -> Compute:
         _once(_TABLES, name)
-        _TABLES[name] = TableEntry(name, columns(spec), compute, thin)
+        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page)
         return compute
 
     return register
+
+
+def replay_table(name: str, spec: str, *, thin: Thin | None = None) -> None:
+    """Register a table that a replay makes, and no study."""
+    table(name, spec, thin=thin, page=REPLAY.page)(lambda _findings: None)
 
 
 def figure(
@@ -168,18 +182,17 @@ def listing(order: int) -> Callable[[MakeListing], MakeListing]:
     return register
 
 
-def tables() -> dict[str, TableEntry]:
-    """Every table by name, those of the first figures first."""
+def tables(page: str | None = "study") -> dict[str, TableEntry]:
+    """Every table of a kind of results by name, those of the first figures first; None: of all."""
     _load()
-    return _TABLES
+    return {name: entry for name, entry in _TABLES.items() if page in (None, entry.page)}
 
 
-def figures() -> list[Figure]:
-    """Every figure in the order of the page."""
+def figures(page: str = "study") -> list[Figure]:
+    """Every figure of a kind of results, in the order of the page."""
     _load()
-    return sorted(
-        _FIGURES.values(), key=lambda entry: (PARTS.index(entry.part), entry.order, entry.id)
-    )
+    shown = [entry for entry in _FIGURES.values() if entry.part.page == page]
+    return sorted(shown, key=lambda entry: (PARTS.index(entry.part), entry.order, entry.id))
 
 
 def listings() -> list[ListingEntry]:

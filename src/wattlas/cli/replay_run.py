@@ -1,0 +1,124 @@
+"""`wattlas replay SCENARIO`: a policy on requests that came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattlas.cli.bar import bar
+from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
+from wattlas.cli.options import (
+    JsonOption,
+    ScenarioArgument,
+    ScenarioOption,
+    SetOption,
+    TablesOption,
+    out_path,
+)
+from wattlas.cli.replay_trace import (
+    InColumnOption,
+    LayoutOption,
+    OutColumnOption,
+    TimeColumnOption,
+    TraceNameOption,
+    UnitOption,
+    changed_fields,
+)
+from wattlas.cli.tables import show
+
+TraceOption = Annotated[
+    Path | None, typer.Option(help="Requests that came; at the scenario's rates without.")
+]
+PolicyOption = Annotated[str, typer.Option(help="nearest, or plan.")]
+ScaleOption = Annotated[
+    float, typer.Option(help="Requests for each of the trace's, or of the rates.")
+]
+WorldOption = Annotated[
+    float, typer.Option(help="Share of demand and accelerators that is replayed.", min=1e-9)
+]
+ClassOption = Annotated[
+    str | None, typer.Option("--class", "-k", help="Class of every request of the trace.")
+]
+EvenOption = Annotated[bool, typer.Option("--even", help="Requests at equal distances, by rates.")]
+HoursOption = Annotated[
+    int | None,
+    typer.Option(help="Replay the first so many steps; those of the trace unless given."),
+]
+UtilisationOption = Annotated[
+    float, typer.Option(help="Share of the accelerators that the policy may plan with.")
+]
+SeedsOption = Annotated[int, typer.Option(help="Replays with other draws, for intervals.", min=1)]
+ServiceOption = Annotated[
+    Path | None, typer.Option(help="Service models by point, as calibrate writes them.")
+]
+PooledOption = Annotated[bool, typer.Option("--pooled", help="One queue for replicas of a pool.")]
+RequestsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--requests", help="Write every request to Parquet files in this folder.", parser=out_path,
+        metavar="FOLDER",
+    ),
+]  # fmt: skip
+
+
+def command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    trace: TraceOption = None,
+    policy: PolicyOption = "plan",
+    layout: LayoutOption = None,
+    trace_name: TraceNameOption = None,
+    time_column: TimeColumnOption = None,
+    unit: UnitOption = None,
+    in_column: InColumnOption = None,
+    out_column: OutColumnOption = None,
+    scale: ScaleOption = 1.0,
+    world: WorldOption = 1.0,
+    klass: ClassOption = None,
+    even: EvenOption = False,
+    hours: HoursOption = None,
+    utilisation: UtilisationOption = 1.0,
+    seeds: SeedsOption = 1,
+    service: ServiceOption = None,
+    pooled: PooledOption = False,
+    requests: RequestsOption = None,
+    out: TablesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay a policy request by request, beside the baseline on the same requests.
+
+    Cost, carbon, latencies, what was degraded against its cap, and where it ran. --out writes the
+    tables and a report.
+    """
+    with progress("Reading"):
+        loaded = load_scenario(path, scenario, set)
+        from wattlas.replays.arrivals.trace import open_trace
+        from wattlas.replays.service.file import read_services
+        from wattlas.report.folder import claim, save
+        from wattlas.report.replay_records import records_to
+        from wattlas.studies.replays import listings, replayed, sentence
+    if out is not None:
+        claim(out)
+    changed = changed_fields(time_column, unit, in_column, out_column)
+    opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
+    services = None if service is None else read_services(service)
+    sink = None if requests is None else records_to(requests, loaded)
+    ready_engine(loaded, hours)
+    with bar("Replay") as tell:
+        made = replayed(
+            loaded, policy, trace=opened, scale=scale, world=world, klass=klass, even=even,
+            hours=hours, utilisation=utilisation, seeds=seeds, services=services, pooled=pooled,
+            sink=sink, progress=tell,
+        )  # fmt: skip
+    report = None if out is None else save(made, out)
+    if as_json:
+        print_json({**made.meta, **made.named_tables(), "report": report})
+        return
+    typer.echo(sentence(made))
+    for listing in listings(made):
+        show(listing)
+    if report is not None:
+        typer.echo(f"Report: {report}")

@@ -1,0 +1,82 @@
+"""A policy under a clock: what replay and the live service both drive, tick by tick.
+
+The clock says when (`Ticks`), somebody observes and forecasts, the policy answers, and its answer
+is checked before anybody follows it. Same recorded inputs, same routings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.errors import Problem
+from wattlas.model.checks import refuse
+from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.feasibility import LAWFUL, Feasibility, feasibility, words
+from wattlas.policy.protocol import Forecast, Observed, Policy, State
+from wattlas.policy.routing import Routing
+
+UNSERVED_REGION = "unserved"
+"""A region of a routing that is none: requests that go there are not served."""
+
+
+@dataclass
+class Loop:
+    """Drives one policy for a scenario: keeps its state, counts epochs, checks its answers."""
+
+    scenario: Scenario
+    policy: Policy
+    judged: Feasibility
+    state: State
+    epoch: int = 0
+
+    @staticmethod
+    def of(scenario: Scenario, policy: Policy) -> Loop:
+        """A loop that has not ticked yet."""
+        return Loop(scenario, policy, feasibility(scenario), {})
+
+    def tick(self, observed: Observed, forecast: Forecast) -> Routing:
+        """The routing from now on. InputError where the policy routes to a forbidden place."""
+        routing, self.state = self.policy.route(observed, forecast, self.state)
+        self.epoch += 1
+        refuse(self._problems(routing))
+        return replace(routing, epoch=self.epoch)
+
+    def _problems(self, routing: Routing) -> Iterator[Problem]:
+        s = self.scenario
+        at = f"policy.{self.policy.name}"
+        ids = {
+            "metros": tuple(metro.id for metro in s.metros),
+            "classes": tuple(klass.id for klass in s.classes),
+            "points": tuple(point.id for point in s.points),
+        }
+        for name, wanted in ids.items():
+            if getattr(routing, name) != wanted:
+                yield Problem(f"{at}.{name}", "are not those of the scenario", "Keep their order.")
+                return
+        regions = tuple(region.id for region in s.regions)
+        if routing.regions not in (regions, (*regions, UNSERVED_REGION)):
+            fix = f"Keep their order; `{UNSERVED_REGION}` may follow."
+            yield Problem(f"{at}.regions", "are not those of the scenario", fix)
+            return
+        yield from self._forbidden(at, routing)
+
+    def _forbidden(self, at: str, routing: Routing) -> Iterator[Problem]:
+        """Places that no request of the metro and class may go to, each with the rule."""
+        s = self.scenario
+        served = (routing.region < len(s.regions)) & (routing.share > 0)
+        rows = np.flatnonzero(served)
+        where = tuple(
+            a[rows] for a in (routing.metro, routing.klass, routing.region, routing.point)
+        )
+        closed = self.judged.closed[where] & LAWFUL
+        for n in np.flatnonzero(closed):
+            i, k, r, o = (int(index[n]) for index in where)
+            place = f"{s.regions[r].id} at {s.points[o].id}"
+            what = (
+                f"sends requests of {s.metros[i].id}, class {s.classes[k].id}, from "
+                f"{routing.issued_utc}Z on to {place}, which is forbidden: {words(int(closed[n]))}"
+            )
+            yield Problem(at, what, "Route to places that are open to the class.")

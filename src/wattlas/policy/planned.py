@@ -1,0 +1,211 @@
+"""A policy that follows a placement: each hour's flows as shares.
+
+What the placement runs at points that count as degraded is the degraded set; the rest is full
+service. A request is degraded where that saves at least what it saves in the hours in which the
+placement degrades: the least such saving of a class and window is the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from wattlas.errors import InfeasibleError, Problem, UsageError
+from wattlas.model.checks import refuse
+from wattlas.model.plan import UNSERVED, Plan
+from wattlas.model.scenario import Scenario
+from wattlas.model.suggest import did_you_mean
+from wattlas.placement.api import objective_measures, plan
+from wattlas.placement.compare.baselines import baseline_policy
+from wattlas.placement.problem.feasibility import degraded_points
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.limit import windows
+from wattlas.policy.protocol import Forecast, Observed, Policy, State
+from wattlas.policy.routing import Routing
+
+LEAST_SHARE = 1e-9
+"""A share below this is rounding of the solver, and would send no request."""
+
+
+@dataclass
+class Planned:
+    """The routing of a placement, hour by hour; what the placement does not know it cannot answer.
+
+    Demand that the placement leaves unserved is left unserved.
+    """
+
+    name: str
+    placed: Plan
+    instance: Instance = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.placed.flows is None:
+            raise InfeasibleError(self.placed.conflict or "the placement has no flows")
+
+    def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
+        """The shares of the hour that the clock shows. InputError where the placement has none."""
+        s = self.placed.scenario
+        step_s = s.hours.step_h * 3600.0
+        at = int(np.searchsorted(s.hours.utc, observed.utc, side="right")) - 1
+        inside = at >= 0 and (observed.utc - s.hours.utc[at]) < np.timedelta64(round(step_s), "s")
+        if not inside:
+            what = f"is asked for {observed.utc}Z, which the placement does not hold"
+            refuse([Problem(f"policy.{self.name}", what, "Replay hours of the scenario.")])
+        return self._routing(at, observed.utc, step_s), state
+
+    def _routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
+        s, flows = self.placed.scenario, self._hour(hour)
+        return Routing(
+            metros=tuple(m.id for m in s.metros),
+            classes=tuple(k.id for k in s.classes),
+            regions=(*(r.id for r in s.regions), "unserved"),
+            points=tuple(o.id for o in s.points),
+            metro=flows[0], klass=flows[1], degraded=flows[2],
+            region=np.where(flows[3] == UNSERVED, len(s.regions), flows[3]),
+            point=flows[4], share=flows[5],
+            saving_usd=self._saving[:, :, hour],
+            threshold_usd=self._threshold[:, self._window[hour]],
+            issued_utc=issued,
+            hold_s=hold_s,
+        )  # fmt: skip
+
+    @cached_property
+    def _low(self) -> np.ndarray:
+        return degraded_points(self.placed.scenario)
+
+    @cached_property
+    def _order(self) -> tuple[np.ndarray, np.ndarray]:
+        flows = self.placed.flows
+        assert flows is not None
+        order = np.argsort(flows.hour, kind="stable")
+        count = self.placed.scenario.hours.count
+        return order, np.searchsorted(flows.hour[order], np.arange(count + 1))
+
+    def _hour(self, hour: int) -> tuple[np.ndarray, ...]:
+        """(metro, class, degraded, region, point, share) of an hour; full service in every set.
+
+        A pair without flows in full service this hour has those of its other hours, in the mean: a
+        request that the cap does not let go lower must go somewhere.
+        """
+        flows = self.placed.flows
+        assert flows is not None
+        order, start = self._order
+        rows = order[start[hour] : start[hour + 1]]
+        rows = rows[flows.requests_per_h[rows] > 0]
+        part = flows.where(rows)
+        low = self._low[part.klass, part.point] & part.served
+        entries = [part.metro, part.klass, low, part.region, part.point, part.requests_per_h]
+        k = len(self.placed.scenario.classes)
+        has = np.unique((part.metro * k + part.klass)[~low])
+        usual = self._usual
+        missing = ~np.isin(usual[0] * k + usual[1], has)
+        joined = [np.concatenate([a, b[missing]]) for a, b in zip(entries, usual, strict=True)]
+        return _as_shares(joined, k)
+
+    @cached_property
+    def _usual(self) -> list[np.ndarray]:
+        """Full service over all hours, or the best open place where there never is any."""
+        s, flows = self.placed.scenario, self.placed.flows
+        assert flows is not None
+        on = flows.served & ~self._low[flows.klass, flows.point]
+        i, k, r, o, _ = s.shape
+        place = ((flows.metro * k + flows.klass) * r + flows.region) * o + flows.point
+        sums = np.bincount(place[on], flows.requests_per_h[on], i * k * r * o)
+        grid = sums.reshape(i * k, r * o)
+        open_ = self.instance.judged.allowed & ~self._low[None, :, None, :]
+        latency = np.where(open_, self.instance.judged.latency_ms, np.inf).reshape(i * k, -1)
+        never = np.flatnonzero((grid.sum(axis=1) == 0) & np.isfinite(latency).any(axis=1))
+        grid[never, latency[never].argmin(axis=1)] = 1.0
+        pair, at = np.nonzero(grid)
+        return [pair // k, pair % k, np.zeros(len(pair), bool), at // o, at % o, grid[pair, at]]
+
+    @cached_property
+    def _window(self) -> np.ndarray:
+        """Number of the billing window of each hour, by the first share cap's; (T,)."""
+        s = self.placed.scenario
+        number = np.zeros(s.hours.count, dtype=np.int64)
+        for cap in s.share_caps[:1]:
+            for n, steps in enumerate(windows(s.hours, cap.window)):
+                number[steps] = n
+        return number
+
+    @cached_property
+    def _saving(self) -> np.ndarray:
+        """What degrading a request saves: mean unit value in full less degraded, (I, K, T)."""
+        s, flows = self.placed.scenario, self.placed.flows
+        assert flows is not None
+        i, k, _, _, t = s.shape
+        saving = np.full((i, k, t), np.nan)
+        on = flows.served & (self.instance.source_of[flows.metro, flows.klass] >= 0)
+        if not self._low.any():
+            return saving
+        part = flows.where(on)
+        measure, _ = objective_measures(self.instance)
+        source = self.instance.source_of[part.metro, part.klass]
+        unit = measure.units(self.instance, part.hour, source, part.region, part.point)
+        low = self._low[part.klass, part.point]
+        at = (part.metro * k + part.klass) * t + part.hour
+
+        def mean(chosen: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+            """Mean unit value of some flows, by hour or over all; nan where there are none."""
+            weight = part.requests_per_h * chosen
+            value = np.bincount(at, weight * unit, i * k * t).reshape(i, k, t)
+            total = np.bincount(at, weight, i * k * t).reshape(i, k, t)
+            sums = (grid.sum(axis=axis, keepdims=True) for grid in (value, total))
+            with np.errstate(invalid="ignore"):
+                return np.asarray(np.divide(*sums))
+
+        full = mean(~low, ())
+        full = np.where(np.isnan(full), mean(~low, (2,)), full)
+        return np.asarray(full - mean(low, ()))
+
+    @cached_property
+    def _threshold(self) -> np.ndarray:
+        """The least saving with which a class is degraded in a window; inf for never; (K, W)."""
+        count = int(self._window.max(initial=0)) + 1
+        by_hour = np.where(np.isnan(self._saving), np.inf, self._saving).min(axis=0, initial=np.inf)
+        least = np.full((by_hour.shape[0], count), np.inf)
+        for n in range(count):
+            least[:, n] = by_hour[:, self._window == n].min(axis=1, initial=np.inf)
+        return least
+
+
+def _as_shares(entries: list[np.ndarray], classes: int) -> tuple[np.ndarray, ...]:
+    """Rates of a set as shares that add up to 1."""
+    metro, klass, low, region, point, rate = entries
+    group = (metro * classes + klass) * 2 + low
+    total = np.bincount(group, rate)
+    share = rate / total[group]
+    kept = share > LEAST_SHARE
+    columns = [np.asarray(column)[kept] for column in (metro, klass, low, region, point)]
+    group, share = group[kept], share[kept]
+    share = share / np.bincount(group, share)[group]
+    return (*columns, share)
+
+
+def optimum(scenario: Scenario) -> Policy:
+    """The plan of the scenario. Raises InfeasibleError where it has none."""
+    placed = plan(scenario).raise_if_infeasible()
+    return Planned("plan", placed, build_instance(scenario))
+
+
+def nearest(scenario: Scenario) -> Policy:
+    """The baseline policy: everyone at the baseline region, overflowing to the nearest that has
+    capacity; nothing is degraded.
+    """
+    instance = build_instance(scenario)
+    return Planned("nearest", baseline_policy(instance), instance)
+
+
+POLICIES: Mapping[str, Callable[[Scenario], Policy]] = {"nearest": nearest, "plan": optimum}
+"""Name → how a policy is made for a scenario."""
+
+
+def policy_of(scenario: Scenario, name: str) -> Policy:
+    """The policy of a name, ready for a scenario. Raises UsageError for a name that is none."""
+    if name not in POLICIES:
+        raise UsageError(f"--policy: there is no `{name}`. {did_you_mean(name, POLICIES)}")
+    return POLICIES[name](scenario)

@@ -1,0 +1,1 @@
+"""The past, request by request: what a policy would have cost, emitted, delayed and promised."""

@@ -1,0 +1,168 @@
+"""Layouts of traces of requests: one row here is all that the reader knows of a format.
+
+A layout says the unit of its times, or that they are stamps; nothing is guessed from the numbers.
+docs/replay.md says where each was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from wattlas.errors import UsageError
+from wattlas.model.suggest import did_you_mean
+
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+"""Unit of a number → seconds."""
+STAMP = "stamp"
+"""The unit of times that are dates."""
+UNITS = (*SECONDS, STAMP)
+Prepare = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class TraceLayout:
+    """How a trace is laid out. Names are those of its columns; empty: it has none.
+
+    `unit` is one of `UNITS`. `first` and `last` are the times of the first and the last token, as
+    a log of a server has them. `tells` are further columns that a file of this layout has, and
+    `lacks` such that it has not: with them layouts of like columns are told apart.
+    """
+
+    name: str
+    time: str
+    unit: str
+    tokens_in: str
+    tokens_out: str
+    first: str = ""
+    last: str = ""
+    klass: str = ""
+    metro: str = ""
+    trace: str = ""
+    """Column that names one of several traces in the file."""
+    rate: str = ""
+    """Requests per second, where the file has rates and no requests; `cv` is how irregular their
+    gaps are, `client` whose they are."""
+    cv: str = ""
+    client: str = ""
+    tells: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    prepare: Prepare | None = None
+    """What makes rows of a file that has none."""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise UsageError(f"--unit: `{self.unit}` is none; wanted one of {', '.join(UNITS)}")
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Our name of each column → the file's."""
+        tokens = ("tokens_in", "tokens_out", "first", "last")
+        ours = ("time", *tokens, "klass", "metro", "rate", "cv", "client")
+        return {name: getattr(self, name) for name in ours if getattr(self, name)}
+
+    def fits(self, names: Collection[str]) -> bool:
+        """Whether a file with these columns is of this layout."""
+        wanted = {*self.columns.values(), *self.tells, *([self.trace] if self.trace else [])}
+        return wanted <= set(names) and not set(self.lacks) & set(names)
+
+
+def _detailed(body: pl.DataFrame) -> pl.DataFrame:
+    """vLLM's detailed results hold lists beside each other; times of tokens are sums of gaps."""
+    lists = ["input_lens", "output_lens", "ttfts", "itls", "start_times"]
+    rows = body.select(lists).explode(lists)
+    first = pl.col("start_times") + pl.col("ttfts")
+    return rows.with_columns(
+        first.alias("first"), (first + pl.col("itls").list.sum()).alias("last")
+    )
+
+
+LAYOUTS: Mapping[str, TraceLayout] = {
+    layout.name: layout
+    for layout in (
+        TraceLayout(
+            "azure", "TIMESTAMP", STAMP, "ContextTokens", "GeneratedTokens",
+            source="Azure Public Dataset, LLM inference traces 2023 and 2024",
+        ),
+        TraceLayout(
+            "mooncake", "timestamp", "ms", "input_length", "output_length", lacks=("chat_id",),
+            source="Mooncake traces; vLLM's timed traces and AIPerf take the same",
+        ),
+        TraceLayout(
+            "burstgpt", "Timestamp", "s", "Request tokens", "Response tokens", tells=("Model",),
+            source="BurstGPT",
+        ),
+        TraceLayout(
+            "qwen-bailian", "timestamp", "s", "input_length", "output_length", tells=("chat_id",),
+            source="Qwen-Bailian usage traces",
+        ),
+        TraceLayout(
+            "llmservingsim", "arrival_time_ns", "ns", "input_toks", "output_toks",
+            source="LLMServingSim workloads",
+        ),
+        TraceLayout(
+            "vllm-log", "queued_ts", "s", "input_toks", "output_toks", "first_token_ts",
+            "last_token_ts", source="vLLM request log as LLMServingSim's benchmark writes it",
+        ),
+        TraceLayout(
+            "vllm-detailed", "start_times", "s", "input_lens", "output_lens", "first", "last",
+            tells=("ttfts", "itls"), prepare=_detailed,
+            source="vllm bench serve --save-result --save-detailed",
+        ),
+        TraceLayout(
+            "vidur", "arrived_at", "s", "num_prefill_tokens", "num_decode_tokens", source="Vidur",
+        ),
+        TraceLayout(
+            "gateway", "time_utc", STAMP, "tokens_in", "tokens_out", "first_token_utc",
+            "last_token_utc", klass="class", metro="metro", source="Wattlas's own gateway",
+        ),
+        TraceLayout(
+            "servegen", "t_s", "s", "", "", trace="model", rate="rate_rps", cv="interarrival_cv",
+            client="client", source="ServeGen: rates of clients and how bursty they are",
+        ),
+        TraceLayout(
+            "servegen-total", "t", "s", "", "", trace="model", rate="rate_rps", lacks=("client",),
+            source="ServeGen: the rate of all clients together",
+        ),
+        TraceLayout(
+            "requests", "t_s", "s", "input_tokens", "output_tokens", trace="trace",
+            source="a table of several traces with a column `trace`",
+        ),
+    )
+}  # fmt: skip
+"""Name → layout."""
+MADE = {"vllm-detailed": ("first", "last")}
+"""Columns that a layout's `prepare` makes: a file does not have them."""
+
+
+def layout_of(names: Collection[str], given: str | None, changed: Mapping[str, Any]) -> TraceLayout:
+    """The layout of that name, or the one that fits the columns; with the fields of `changed`.
+
+    Raises UsageError for a name that is none, and where no layout fits, or more than one.
+    """
+    if given is not None:
+        if given not in LAYOUTS:
+            raise UsageError(f"--layout: there is no `{given}`. {did_you_mean(given, LAYOUTS)}")
+        return replace(LAYOUTS[given], **changed)
+    if {"time", "unit", "tokens_in", "tokens_out"} <= set(changed):
+        return TraceLayout("own", **changed)
+    fitting = [x for x in LAYOUTS.values() if _without_made(x).fits(names)]
+    if len(fitting) == 1:
+        return replace(fitting[0], **changed)
+    known = ", ".join(LAYOUTS)
+    if fitting:
+        several = ", ".join(layout.name for layout in fitting)
+        raise UsageError(f"--layout: the trace may be {several}. Name the one it is.")
+    raise UsageError(
+        f"--layout: no layout fits the columns {', '.join(names)}. Name one of {known}, or say all "
+        f"of --time-column, --unit ({', '.join(UNITS)}), --in-column and --out-column."
+    )
+
+
+def _without_made(layout: TraceLayout) -> TraceLayout:
+    absent: dict[str, Any] = dict.fromkeys(MADE.get(layout.name, ()), "")
+    return replace(layout, **absent)

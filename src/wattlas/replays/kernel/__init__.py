@@ -1,0 +1,1 @@
+"""The service model compiled: plain arrays in, plain arrays out."""

@@ -1,0 +1,338 @@
+"""One replica, compiled: equal steps until something changes, then the next run of steps.
+
+    T = a + b·(tokens in the step) + c·(context of the decoding requests)
+
+A step serves every decoding request one token; what is left of the step's tokens goes to prompts
+in the order of admission. The step that ends a prompt gives its first token. docs/replay.md derives
+it; the tests hold it against a simulation step by step.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wattlas.placement.engine.jit import inlined
+from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.lists import append, prepend, push, release, remove, set_end, shift
+from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+
+
+@inlined
+def span(first: float, growth: float, steps: int) -> float:
+    """How long so many steps last, s."""
+    return first * steps + 0.5 * growth * steps * (steps - 1)
+
+
+@inlined
+def steps_until(first: float, growth: float, seconds: float, most: int) -> int:
+    """The least number of whole steps that last `seconds` or longer, 1..most."""
+    if most == 1 or seconds <= first:
+        return 1
+    half = first - 0.5 * growth
+    # The root of ½·g·v² + (T₀ − ½·g)·v = seconds, in the form that also holds at g = 0.
+    root = 2.0 * seconds / (half + math.sqrt(half * half + 2.0 * growth * seconds))
+    steps = min(max(math.ceil(min(root, 1e15)), 1), most)
+    while steps > 1 and span(first, growth, steps - 1) >= seconds:
+        steps -= 1
+    while steps < most and span(first, growth, steps) < seconds:
+        steps += 1
+    return steps
+
+
+@inlined
+def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
+    """Count energy until now: ∫P(n) dt, the number of running requests being constant since."""
+    pool = pools.pool[replica]
+    running = fleet.state[replica, S.RUNNING]
+    if running > 0 or fleet.state[replica, S.ON] == 1:
+        power_w = pools.power_w[pool, running]
+        fleet.energy_j[pool] += power_w * (now - fleet.clock[replica, S.MARK])
+    fleet.clock[replica, S.MARK] = now
+
+
+@inlined
+def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> None:
+    """Hand a request that has arrived to a replica.
+
+    A replica with room ends its run of steps at the first boundary from now on, to admit it there.
+    """
+    state, clock = fleet.state[replica], fleet.clock[replica]
+    alone = fleet.head[replica] < 0
+    pool = pools.pool[replica]
+    append(fleet, replica, slot)
+    fleet.load[replica] += 1
+    if state[S.RUNNING] == 0:
+        charge(pools, fleet, replica, now)
+        begin(pools, fleet, replica, now)
+    elif alone and state[S.RUNNING] < pools.size[pool, S.BATCH]:
+        first, growth = clock[S.FIRST], clock[S.GROWTH]
+        steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
+        if steps < state[S.STEPS]:
+            state[S.STEPS] = steps
+            set_end(fleet.tree, replica, clock[S.BEGIN] + span(first, growth, steps))
+
+
+@inlined
+def begin(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
+    """At a boundary: make room in the KV memory, admit who fits, and plan the next steps."""
+    _preempt(pools, fleet, replica)
+    _admit(pools, fleet, replica)
+    _plan(pools, fleet, replica, now)
+
+
+@inlined
+def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
+    """While the next step's tokens do not fit, the youngest goes back to wait; it is read anew."""
+    state = fleet.state[replica]
+    kv = pools.size[pools.pool[replica], S.KV]
+    state[S.FULL_KV] = 0
+    while state[S.RUNNING] > 1 and state[S.HELD] + state[S.DECODING] > kv:
+        _send_back(pools, fleet, replica, _take_youngest(fleet, replica))
+        state[S.FULL_KV] = 1
+
+
+@inlined
+def _take_youngest(fleet: Fleet, replica: int) -> int:
+    """Take the slot that was admitted last out of the prompts, or out of those that decode."""
+    state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
+    if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
+        state[S.PROMPTS] -= 1
+        at = _ring(fleet, replica, state[S.PROMPTS])
+        return int(fleet.prompt[replica, at])
+    mask = S.MOST_SLOTS - 1
+    youngest = 0
+    for at in range(1, state[S.DECODING]):
+        if job[due[at] & mask, S.ORDER] > job[due[youngest] & mask, S.ORDER]:
+            youngest = at
+    key = due[youngest]
+    slot = key & mask
+    job[slot, S.DONE] = job[slot, S.OUT] - ((key >> S.SLOT_BITS) - state[S.STEP])
+    remove(due, state[S.DECODING], youngest)
+    state[S.DECODING] -= 1
+    state[S.CONTEXT] -= job[slot, S.IN] + job[slot, S.DONE]
+    return int(slot)
+
+
+@inlined
+def _send_back(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
+    job, clock, state = fleet.job[slot], fleet.clock[replica], fleet.state[replica]
+    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
+    state[S.RUNNING] -= 1
+    state[S.HELD] -= job[S.IN] + job[S.DONE]
+    clock[S.COMMITTED] -= job[S.IN] + reserve
+    job[S.PREEMPTED] += 1
+    prepend(fleet, replica, slot)
+
+
+@inlined
+def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
+    """First come, first served, while the batch and the KV memory have room.
+
+    After a preemption nobody enters until the next boundary, as in vLLM.
+    """
+    state = fleet.state[replica]
+    pool = pools.pool[replica]
+    while state[S.RUNNING] < pools.size[pool, S.BATCH] and state[S.FULL_KV] == 0:
+        queue = replica
+        pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
+        if fleet.head[queue] < 0 and pooled:
+            queue = len(pools.pool) + pool
+        slot = fleet.head[queue]
+        if slot < 0 or not fits(pools, fleet, replica, slot):
+            return
+        shift(fleet, queue)
+        _enter(pools, fleet, replica, slot)
+        if queue != replica:
+            fleet.load[replica] += 1
+
+
+@inlined
+def _ring(fleet: Fleet, replica: int, after: int) -> int:
+    """Place in `prompt` so many after the first; without a division, which takes long."""
+    at, room = fleet.state[replica, S.RING] + after, fleet.prompt.shape[1]
+    return int(at - room if at >= room else at)
+
+
+@inlined
+def fits(pools: Pools, fleet: Fleet, replica: int, slot: int) -> bool:
+    """Whether the KV memory has room: max(Σ held, Σ in + reserve·out) with this request's."""
+    state, job = fleet.state[replica], fleet.job[slot]
+    if state[S.RUNNING] == 0:
+        return True
+    pool = pools.pool[replica]
+    kv = pools.size[pool, S.KV]
+    now = state[S.HELD] + state[S.DECODING] + job[S.IN] + job[S.DONE]
+    later = (
+        fleet.clock[replica, S.COMMITTED] + job[S.IN] + pools.speed[pool, S.RESERVE] * job[S.OUT]
+    )
+    return bool(now <= kv and later <= kv)
+
+
+@inlined
+def _enter(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
+    state, job, prompt = fleet.state[replica], fleet.job[slot], fleet.prompt[replica]
+    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
+    job[S.LEFT] = job[S.IN] + job[S.DONE]
+    job[S.ORDER] = state[S.ADMITTED]
+    state[S.ADMITTED] += 1
+    prompt[_ring(fleet, replica, state[S.PROMPTS])] = slot
+    state[S.PROMPTS] += 1
+    state[S.RUNNING] += 1
+    state[S.HELD] += job[S.LEFT]
+    fleet.clock[replica, S.COMMITTED] += job[S.IN] + reserve
+
+
+@inlined
+def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
+    """The next run of equal steps: until a prompt or an answer ends, or the KV memory is full."""
+    state, clock = fleet.state[replica], fleet.clock[replica]
+    if state[S.RUNNING] == 0:
+        set_end(fleet.tree, replica, S.BIG)
+        return
+    pool = pools.pool[replica]
+    decoding = state[S.DECODING]
+    steps = S.MOST_STEPS
+    if decoding > 0:
+        steps = (fleet.due[replica, 0] >> S.SLOT_BITS) - state[S.STEP]
+        if state[S.RUNNING] > 1:
+            room = pools.size[pool, S.KV] - state[S.HELD]
+            if steps * decoding > room:
+                steps = max(room // decoding, 1)
+    chunk = 0
+    if state[S.PROMPTS] > 0:
+        chunk = pools.size[pool, S.STEP_TOKENS] - decoding
+        slot = fleet.prompt[replica, state[S.RING]]
+        left = fleet.job[slot, S.LEFT] - 1
+        if left >= chunk:
+            steps = min(steps, left // chunk)
+        else:
+            steps = 1
+            chunk = _fill(fleet, replica, chunk)
+    state[S.STEPS], state[S.CHUNK] = steps, chunk
+    speed = pools.speed[pool]
+    first = speed[S.A] + speed[S.B] * (decoding + chunk) + speed[S.C] * state[S.CONTEXT]
+    growth = speed[S.C] * decoding
+    clock[S.BEGIN], clock[S.FIRST], clock[S.GROWTH] = now, first, growth
+    set_end(fleet.tree, replica, now + span(first, growth, steps))
+
+
+@inlined
+def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
+    """Tokens of prompts in a step that has room for `chunk`: several prompts may share it."""
+    state, prompt = fleet.state[replica], fleet.prompt[replica]
+    total = 0
+    for n in range(state[S.PROMPTS]):
+        total += fleet.job[prompt[_ring(fleet, replica, n)], S.LEFT]
+        if total >= chunk:
+            return chunk
+    return total
+
+
+@inlined
+def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
+    """At the end of a run of steps: tokens given, prompts and answers ended; then the next run."""
+    charge(pools, fleet, replica, now)
+    state, due = fleet.state[replica], fleet.due[replica]
+    steps, before = state[S.STEPS], state[S.DECODING]
+    state[S.STEP] += steps
+    state[S.HELD] += steps * before
+    state[S.CONTEXT] += steps * before
+    if state[S.PROMPTS] > 0:
+        _read(pools, fleet, sums, out, replica, now)
+    mask = S.MOST_SLOTS - 1
+    while state[S.DECODING] > 0 and (due[0] >> S.SLOT_BITS) <= state[S.STEP]:
+        slot = due[0] & mask
+        remove(due, state[S.DECODING], 0)
+        state[S.DECODING] -= 1
+        state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
+        _end(pools, fleet, sums, out, replica, slot, now)
+    begin(pools, fleet, replica, now)
+
+
+@inlined
+def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
+    """The prompts' share of the steps that were taken; who has read all has its first token."""
+    state, prompt = fleet.state[replica], fleet.prompt[replica]
+    tokens = state[S.STEPS] * state[S.CHUNK]
+    while state[S.PROMPTS] > 0:
+        slot = prompt[state[S.RING]]
+        job = fleet.job[slot]
+        part = min(tokens, job[S.LEFT])
+        tokens -= part
+        job[S.LEFT] -= part
+        if job[S.LEFT] > 0:
+            return
+        state[S.RING] = _ring(fleet, replica, 1)
+        state[S.PROMPTS] -= 1
+        job[S.DONE] += 1
+        state[S.HELD] += 1
+        if fleet.time[slot, S.FIRST_TOKEN] < 0.0:
+            fleet.time[slot, S.FIRST_TOKEN] = now
+        if job[S.DONE] >= job[S.OUT]:
+            _end(pools, fleet, sums, out, replica, slot, now)
+        else:
+            last = state[S.STEP] + job[S.OUT] - job[S.DONE]
+            push(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
+            state[S.DECODING] += 1
+            state[S.CONTEXT] += job[S.IN] + job[S.DONE]
+
+
+@inlined
+def _end(
+    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, slot: int, now: float
+) -> None:
+    """An answer is delivered whole: its place is free, its contract's counts and sums hold it."""
+    job, state = fleet.job[slot], fleet.state[replica]
+    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
+    state[S.RUNNING] -= 1
+    state[S.HELD] -= job[S.IN] + job[S.OUT]
+    fleet.clock[replica, S.COMMITTED] -= job[S.IN] + reserve
+    fleet.load[replica] -= 1
+    _settle(fleet, sums, slot, now)
+    _record(pools, fleet, out, replica, slot, now)
+    release(fleet, slot)
+
+
+@inlined
+def _settle(fleet: Fleet, sums: Sums, slot: int, now: float) -> None:
+    job, time = fleet.job[slot], fleet.time[slot]
+    klass, low = job[S.KLASS], job[S.DEGRADED]
+    until_first = time[S.FIRST_TOKEN] - time[S.ARRIVED] + time[S.NETWORK_S]
+    until_last = now - time[S.ARRIVED] + time[S.NETWORK_S]
+    sums.bins[klass, low, 0, _bin(until_first)] += 1
+    sums.bins[klass, low, 1, _bin(until_last)] += 1
+    sums.served[klass, low, S.SERVED] += 1
+    judged = until_first if sums.to_first[klass] == 1 else until_last
+    if judged > time[S.LONGEST_S]:
+        sums.served[klass, low, S.LATE] += 1
+    ledger = job[S.LEDGER]
+    if ledger >= 0:
+        counts = sums.counts[ledger]
+        counts[S.DELIVERED] += 1
+        counts[S.LOW] += low
+        if counts[S.LOW] * sums.share[ledger, 1] > sums.share[ledger, 0] * counts[S.DELIVERED]:
+            counts[S.OVER] += 1
+
+
+@inlined
+def _bin(seconds: float) -> int:
+    if seconds <= S.SHORTEST_S:
+        return 0
+    return min(1 + int(S.BINS_PER_E * math.log(seconds / S.SHORTEST_S)), S.BINS - 1)
+
+
+@inlined
+def _record(pools: Pools, fleet: Fleet, out: Records, replica: int, slot: int, now: float) -> None:
+    if len(out.what) == 0:
+        return
+    at = fleet.tellers[S.WRITTEN]
+    fleet.tellers[S.WRITTEN] += 1
+    job, when, what = fleet.job[slot], out.when[at], out.what[at]
+    when[0] = fleet.time[slot, S.ARRIVED]
+    when[1] = fleet.time[slot, S.FIRST_TOKEN]
+    when[2] = now
+    when[3] = fleet.time[slot, S.NETWORK_S]
+    what[0], what[1], what[2] = fleet.row[slot], job[S.SOURCE], pools.pool[replica]
+    what[3] = replica
+    what[4], what[5], what[6] = job[S.DEGRADED], job[S.IN], job[S.OUT]
+    what[7] = job[S.PREEMPTED]

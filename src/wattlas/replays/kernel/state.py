@@ -1,0 +1,185 @@
+"""What the kernels of the service model read and write: a few packed arrays in groups.
+
+A *pool* p is the replicas of one region and operating point. A *replica* r is one copy of a model
+with its own batch. A *slot* holds a request that is waiting or running; slots are used again. A
+*queue* is of a replica (0..R−1) or of a pool (R..R+P−1), a list of slots linked by `link`.
+
+Between two events a replica takes `STEPS` equal steps: the first lasts `FIRST`, each further one
+`GROWTH` more, so that v of them end v·FIRST + ½·GROWTH·v·(v − 1) after `BEGIN`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+F8 = NDArray[np.float64]
+I4 = NDArray[np.int32]
+I8 = NDArray[np.int64]
+
+BIG = 1e300
+"The end of a replica that has nothing to do; finite, because kernels may not meet infinities."
+SLOT_BITS = 24
+"An entry of `due` is the step of the last token, shifted by so many bits, and the slot."
+MOST_SLOTS = 1 << SLOT_BITS
+MOST_STEPS = 1 << 38
+
+A, B, C, RESERVE = range(4)
+"Columns of `speed`."
+BATCH, STEP_TOKENS, KV, POOLED = range(4)
+"Columns of `size`."
+BEGIN, FIRST, GROWTH, MARK, COMMITTED = range(5)
+"""Columns of `clock`. MARK: until when energy is counted. COMMITTED: Σ in + reserve·out of what
+runs."""
+STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED, ON = range(
+    12
+)
+"""Columns of `state`. CHUNK: tokens of prompts in each step. PROMPTS, RING: how many slots are in
+`prompt`, and where the first lies. CONTEXT: tokens that decoding requests hold, HELD: all that run.
+STEP: steps taken ever. FULL_KV: whether the KV memory was full at the last boundary. ADMITTED: how
+often a request was. ON: whether the replica takes requests; off and empty it draws nothing."""
+ARRIVED, FIRST_TOKEN, NETWORK_S, LONGEST_S = range(4)
+"Columns of `time`. FIRST_TOKEN is negative until there is one."
+IN, OUT, LEFT, DONE, ORDER, KLASS, LEDGER, DEGRADED, PREEMPTED, SOURCE = range(10)
+"""Columns of `job`. LEFT: tokens of the prompt not read yet; DONE: tokens generated; ORDER: of
+admission; LEDGER: row of `counts`, -1 for none."""
+FREE, ORDERS, WRITTEN, TAKEN, STATUS = range(5)
+"""Places of `tellers`: free slots, admissions ever, records in `out`, arrivals taken, STATUS."""
+GOING, FULL, NO_SLOT = range(3)
+"Why a call came back: everything is done, `out` is full, there is no free slot."
+DELIVERED, GRANTED, LOW, OVER = range(4)
+"""Columns of `counts`: answers delivered whole, permits granted, degraded answers delivered, and
+how many settled prefixes were over the cap."""
+BINS_PER_E, BINS, SHORTEST_S = 100, 2300, 1e-3
+"Bins of latencies: 1 % wide from a millisecond up; the first holds what is shorter."
+SERVED, LATE = range(2)
+"Columns of `served`."
+
+
+class Pools(NamedTuple):
+    """What is fixed. speed[P, 4], size[P, 4], power_w[P, N + 1] at 0..N running requests,
+    first[P + 1] replica of each pool, pool[R] of each replica."""
+
+    speed: F8
+    size: I8
+    power_w: F8
+    first: I8
+    pool: I4
+
+
+class Fleet(NamedTuple):
+    """What runs and waits. clock[R, 5], state[R, 12], due[R, N] (heaps), prompt[R, N] (rings),
+    load[R] requests at each replica, tree of the ends (see `lists`), head[R + P],
+    tail[R + P], energy_j[P], and of the slots: link, free, time[slots, 4], job[slots, 10],
+    row[slots]; tellers[8]."""
+
+    clock: F8
+    state: I8
+    due: I8
+    prompt: I4
+    load: I4
+    tree: F8
+    head: I4
+    tail: I4
+    energy_j: F8
+    link: I4
+    free: I4
+    time: F8
+    job: I4
+    row: I8
+    tellers: I8
+
+
+class Records(NamedTuple):
+    """Requests that ended, in the order in which they did: when[n, 4] arrival, first token, last
+    token, network; what[n, 8] row, source, pool, replica, degraded, tokens in, out, preemptions.
+    """
+
+    when: F8
+    what: I8
+
+
+class Sums(NamedTuple):
+    """What is added up as requests end: bins[K, 2, 2, BINS] by class, degraded, time to the first
+    token or of the full answer; served[K, 2, 2] by class, degraded: how many, how many late;
+    counts[ledger, 4]; share[ledger, 2] the cap as p/q; to_first[K] whether a budget ends at the
+    first token."""
+
+    bins: I8
+    served: I8
+    counts: I8
+    share: I8
+    to_first: I8
+
+
+def tree_size(replicas: int) -> int:
+    """Nodes of a tree with four children to each node and a leaf for each replica."""
+    leaves, inner = 1, 0
+    while leaves < replicas:
+        leaves, inner = 4 * leaves, 4 * inner + 1
+    return inner + leaves
+
+
+def new_fleet(pools: Pools, slots: int) -> Fleet:
+    """An idle fleet with room for so many requests."""
+    replicas, widest = len(pools.pool), int(pools.size[:, BATCH].max())
+    queues = replicas + len(pools.speed)
+    tellers = np.zeros(8, np.int64)
+    tellers[FREE] = slots
+    return Fleet(
+        clock=np.zeros((replicas, 5)),
+        state=_all_on(replicas),
+        due=np.zeros((replicas, widest), np.int64),
+        prompt=np.zeros((replicas, widest), np.int32),
+        load=np.zeros(replicas, np.int32),
+        tree=np.full(tree_size(replicas), BIG),
+        head=np.full(queues, -1, np.int32),
+        tail=np.full(queues, -1, np.int32),
+        energy_j=np.zeros(len(pools.speed)),
+        link=np.full(slots, -1, np.int32),
+        free=np.arange(slots - 1, -1, -1, dtype=np.int32),
+        time=np.zeros((slots, 4)),
+        job=np.zeros((slots, 10), np.int32),
+        row=np.zeros(slots, np.int64),
+        tellers=tellers,
+    )
+
+
+def _all_on(replicas: int) -> I8:
+    state = np.zeros((replicas, 12), np.int64)
+    state[:, ON] = 1
+    return state
+
+
+def with_more_slots(fleet: Fleet) -> Fleet:
+    """The same fleet with twice the slots; called where every slot is taken."""
+    slots = len(fleet.link)
+    fresh = np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32)
+    fleet.tellers[FREE] += slots
+    # Free slots lie at the front of the stack, the rest of it is room.
+    free = np.concatenate([fresh, np.zeros(slots, np.int32)])
+    return fleet._replace(
+        link=np.concatenate([fleet.link, np.full(slots, -1, np.int32)]),
+        free=free,
+        time=np.concatenate([fleet.time, np.zeros((slots, 4))]),
+        job=np.concatenate([fleet.job, np.zeros((slots, 10), np.int32)]),
+        row=np.concatenate([fleet.row, np.zeros(slots, np.int64)]),
+    )
+
+
+def new_records(room: int) -> Records:
+    """Room for so many ended requests."""
+    return Records(np.zeros((room, 4)), np.zeros((room, 8), np.int64))
+
+
+def new_sums(classes: int, share: I8, to_first: I8) -> Sums:
+    """Nothing added up yet; `share` (ledgers, 2) and `to_first` (classes,) as in `Sums`."""
+    return Sums(
+        bins=np.zeros((classes, 2, 2, BINS), np.int64),
+        served=np.zeros((classes, 2, 2), np.int64),
+        counts=np.zeros((max(len(share), 1), 4), np.int64),
+        share=share if len(share) else np.ones((1, 2), np.int64),
+        to_first=to_first,
+    )
