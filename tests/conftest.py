@@ -22,6 +22,7 @@ OPTIONAL = {
     "browser": "WATTLAS_REQUIRE_BROWSER",
     "train": "WATTLAS_REQUIRE_TRAIN",
     "gateways": "WATTLAS_REQUIRE_GATEWAYS",
+    "postgres": "WATTLAS_REQUIRE_POSTGRES",
 }
 
 settings.register_profile(

@@ -50,6 +50,14 @@ ONLY_IN: dict[str, set[str]] = {
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},
+    "uvicorn": {"serve"},
+    "httptools": {"serve"},
+    "uvloop": {"serve"},
+    "aiohttp": {"serve"},
+    "orjson": {"serve"},
+    "sqlite3": {"serve"},
+    "asyncpg": {"serve"},
+    "prometheus_client": {"serve"},
     "http": {"serve", "report"},
     "urllib": {"data", "serve", "report"},
     "socket": {"serve", "report"},
@@ -67,6 +75,9 @@ HEAVY = {
     "scipy",
     "sklearn",
     "pandas",
+    "aiohttp",
+    "uvicorn",
+    "starlette",
 }
 """Too slow to import for `wattlas --help`: in the package and the verbs inside functions only."""
 

@@ -87,6 +87,23 @@ def test_a_folder_of_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert "holds other things" in error
 
 
+def test_patience_is_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A row per wait, in JSON, on the terminal and in the folder; waiting never costs more."""
+    out = tmp_path / "fleet"
+    code, text, _ = said(capsys, "tiny", "--patience", "D:0,2", "--json", "-o", str(out))
+    told = json.loads(text)
+    assert code == 0
+    assert told["patience"]["wait_h"] == [0, 2]
+    now, later = told["patience"]["cost_usd"]
+    assert later < now
+    assert now == pytest.approx(told["fleets"]["cost_usd"][told["fleets"]["fleet"].index(
+        "the fleet of least cost")])  # fmt: skip
+    kept = pl.read_parquet(out / "fleet_patience.parquet")
+    assert kept["gpu"].to_list() == pytest.approx(told["patience"]["gpu"])
+    code, text, _ = said(capsys, "tiny", "--patience", "D:0,2")
+    assert "What patience is worth to the fleet" in text
+
+
 def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """With --jumps every step has the pair that opens it."""
     code, text, _ = said(capsys, "tiny", "--reach", "added_ms", "--jumps", "--most", "130")
@@ -102,6 +119,10 @@ def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (("--outage-on-demand", "3"), 2, "--survive region"),
         (("--survive", "nowhere"), 3, "which is no region"),
         (("--survive", "cloud"), 2, "aws:eu-north-1"),
+        (("--patience", "D"), 2, "D:0,1,6"),
+        (("--patience", "nobody:1"), 2, "unknown class"),
+        (("--patience", "D:0.5"), 3, "no multiple of the step"),
+        (("--patience", "D:-1"), 3, "may_wait_h"),
         (("--reach", "miles"), 2, "no kind of reach"),
         (("--reach", "class:nobody"), 2, "no class"),
         (("--set", "regions.all.reserved_gpu_max=0.1"), 4, "No fleet within the bounds"),

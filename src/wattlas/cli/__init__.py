@@ -34,6 +34,7 @@ VERBS = {
     "replay": "Say what a policy would have done, request by request.",
     "points": "Turn what benchmarks and energy logs measured into operating points.",
     "export": "Write the best fixed table of shares as weights for a gateway.",
+    "serve": "Decide and account for live requests, as a service or a gateway.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
     "demand": "Make demand from the log of a gateway.",

@@ -118,6 +118,108 @@ def weights_command(
     _tell(found, setting, to, files, as_json)
 
 
+@app.command("routing", short_help="Write the routing of the next hours for `wattlas serve`.")
+def routing_command(
+    path: ScenarioArgument = None,
+    scenario: ScenarioOption = None,
+    set: SetOption = None,
+    hours: Annotated[int, typer.Option(help="Hours from the present one.", min=1, max=8760)] = 24,
+    policy: Annotated[str, typer.Option(help="plan or nearest.")] = "plan",
+    out: Annotated[Path | None, out_option("A .json file.", "FILE")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write where requests go in the next hours, which are degraded, and what each costs and emits.
+
+    The service takes a file that changes. Its epoch is the present second: a later file replaces
+    an earlier one. Without --out it is printed.
+    """
+    from datetime import UTC, datetime
+
+    from wattlas.data.whole_file import write_text
+    from wattlas.policy.planned import Planned, policy_of
+    from wattlas.report.files import ending_of
+    from wattlas.studies.export.schedule import schedule_of
+
+    if out is not None:
+        ending_of(out, (".json",))
+        try_file(out)
+    world = load_scenario(path, scenario, set)
+    ready_engine(world)
+    now = datetime.now(UTC)
+    followed = policy_of(world, policy)
+    if not isinstance(followed, Planned):
+        raise UsageError(f"--policy `{policy}` decides as it goes. Choose plan or nearest.")
+    made = schedule_of(followed, now, hours, int(now.timestamp()))
+    text = made.model_dump_json(by_alias=True) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+        return
+    write_text(out, text)
+    told = {"file": str(out), "hours": hours, "epoch": made.epoch, "policy": followed.name}
+    if as_json:
+        print_json(told)
+        return
+    if world.notice:
+        typer.echo(world.notice)
+    typer.echo(f"Routing of {hours} hours: {out}")
+
+
+@app.command("envoy", short_help="Write Envoy's configuration for the live plane.")
+def envoy_command(
+    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    listen: Annotated[
+        str, typer.Option(help="Where Envoy listens.", metavar="HOST:PORT")
+    ] = "127.0.0.1:10000",
+    out: Annotated[Path | None, out_option("A .yaml or .json file.", "FILE")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
+    ] = None,
+) -> None:
+    """Write a configuration in which Envoy asks `wattlas serve` about every request.
+
+    It strips our headers from clients, bounds bodies, serves in full where nobody answers, and
+    writes the access log that settles requests. Without --out it is printed.
+    """
+    import json
+    import time
+
+    from wattlas.data.whole_file import write_text
+    from wattlas.report.files import ending_of
+    from wattlas.serve.config import read_config
+    from wattlas.serve.extra import check_extra
+    from wattlas.serve.schedule import read_schedule
+    from wattlas.studies.export.live_envoy import live_bootstrap
+    from wattlas.studies.export.yaml_text import yaml_text
+
+    check_extra()
+    if out is not None:
+        ending_of(out, (".yaml", ".yml", ".json"))
+    _host_port(listen)
+    read = read_config(config)
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+    schedule = read_schedule(read.schedule_path)
+    made = live_bootstrap(read, schedule, listen, time.time(), token)
+    if out is not None and out.suffix.lower() == ".json":
+        text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml_text([made], [f"Envoy for {config}, by `wattlas export envoy`."])
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(out, text)
+        if token:
+            out.chmod(0o600)
+        typer.echo(f"Envoy: {out}")
+
+
+def _host_port(listen: str) -> tuple[str, int]:
+    """HOST and PORT. Raises UsageError for what is neither."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise UsageError(f"--listen is `{listen}`. Give HOST:PORT, e.g. 0.0.0.0:10000.")
+    return host.strip("[]"), int(port)
+
+
 def _check(to: str, by_hour: bool, out: Path | None) -> None:
     """Raise UsageError for words and endings that do not go together."""
     from wattlas.model.suggest import did_you_mean
@@ -150,10 +252,8 @@ def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Se
     names: dict[str, Any] = {**stated, "node": node}
     listen = names.pop("listen", None)
     if listen is not None:
-        host, _, port = listen.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise UsageError(f"--listen is `{listen}`. Give HOST:PORT, e.g. 0.0.0.0:10000.")
-        names |= {"listen_host": host.strip("[]"), "listen_port": int(port)}
+        host, port = _host_port(listen)
+        names |= {"listen_host": host, "listen_port": port}
     if "endpoints" in names:
         from wattlas.data.endpoints_file import read_endpoints
 

@@ -17,9 +17,11 @@ from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.model.fleet import Fleet, Reach
+    from wattlas.model.fleet import Reach
     from wattlas.model.scenario import Scenario
+    from wattlas.placement.fleet.patience import Patience
     from wattlas.placement.fleet.search import Least
+    from wattlas.studies.fleet_answer import FleetAnswer
 
 SurviveOption = Annotated[
     list[str] | None,
@@ -42,6 +44,13 @@ ReachOption = Annotated[
 ]  # fmt: skip
 MostOption = Annotated[float | None, typer.Option(help="Farthest reach, ms or ×; 300 ms.", min=0.0)]
 JumpsOption = Annotated[bool, typer.Option("--jumps", help="Every jump of the reach. Slow.")]
+PatienceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What waiting is worth: a class and the hours that it may wait, D:0,1,6. Slow.",
+        metavar="CLASS:HOURS",
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Check the fleet for optimality from its own prices.")
 ]
@@ -61,6 +70,7 @@ def command(
     reach: ReachOption = None,
     most: MostOption = None,
     jumps: JumpsOption = False,
+    patience: PatienceOption = None,
     exact: ExactOption = 1e-6,
     verify: VerifyOption = False,
     out: OutOption = None,
@@ -70,40 +80,47 @@ def command(
 
     Beside it: the fleet as given, every region sized for its own peak, and the least that any
     fleet needs. With --survive it still serves when regions are lost; with --reach it says what
-    each further millisecond between users and accelerators is worth.
+    each further millisecond between users and accelerators is worth, with --patience each hour
+    that requests may wait.
     """
     from wattlas.placement.fleet.certificate import certify_fleet
     from wattlas.placement.fleet.fleet import fleet
+    from wattlas.studies.fleet_answer import FleetAnswer
+    from wattlas.studies.fleet_tables import fleet_patience_table
     from wattlas.studies.fleets import (
         certificate_mapping,
         certificate_words,
         fleet_listings,
         fleet_mapping,
         jumps_listing,
+        patience_fleet_listing,
         reach_listing,
     )
 
     _check(reach, most, jumps, outage_on_demand, survive)
+    waits = _waits(patience)
     if out is not None:
         _claim(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
+    options: dict[str, Any] = {
+        "survive": lost_sets(loaded, survive or ()),
+        "outage_on_demand_gpu": math.inf if outage_on_demand is None else outage_on_demand,
+        "exact": exact,
+    }
     with bar("Fleet") as tell:
-        found = fleet(
-            loaded,
-            survive=lost_sets(loaded, survive or ()),
-            outage_on_demand_gpu=math.inf if outage_on_demand is None else outage_on_demand,
-            exact=exact,
-            progress=_told(tell, exact),
-        )
+        found = fleet(loaded, progress=_told(tell, exact), **options)
         reached = _reach(loaded, reach, most, jumps, tell)
+        patient = _patience(loaded, waits, tell, options)
         proof = certify_fleet(found) if verify else None
     mapping = plain(fleet_mapping(found, reached))
+    if patient:
+        mapping["patience"] = plain(fleet_patience_table(patient))
     if proof is not None:
         mapping["certificate"] = plain(certificate_mapping(proof))
     if out is not None:
-        _write(out, found, reached, mapping)
+        _write(out, FleetAnswer(found, reached, patience=patient), mapping)
         say(f"Wrote {out}.")
     if as_json:
         print_json(mapping)
@@ -118,6 +135,8 @@ def command(
         show(reach_listing(reached))
         if reached.complete:
             show(jumps_listing(reached))
+    if patient:
+        show(patience_fleet_listing(patient))
 
 
 def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
@@ -179,19 +198,17 @@ def _claim(out: Path) -> None:
         claim_tables(out)
 
 
-def _write(out: Path, found: Fleet, reached: Reach | None, mapping: dict[str, Any]) -> None:
+def _write(out: Path, answer: FleetAnswer, mapping: dict[str, Any]) -> None:
     """The regions as a table, all of it as JSON, or a folder of tables."""
     from wattlas.placement.problem.instance import build_instance
     from wattlas.report.files import write_table
     from wattlas.report.table_folder import save_tables
-    from wattlas.studies.fleet_answer import FleetAnswer
     from wattlas.studies.fleet_tables import fleet_tables
 
     if _is_file(out):
-        write_table(out, found.named_tables()["regions"], mapping)
+        write_table(out, answer.fleet.named_tables()["regions"], mapping)
     else:
-        answer = FleetAnswer(found, reached)
-        save_tables(out, fleet_tables(answer, build_instance(found.scenario)))
+        save_tables(out, fleet_tables(answer, build_instance(answer.fleet.scenario)))
 
 
 def _told(tell: Tell, exact: float) -> Callable[[Least], None]:
@@ -220,3 +237,30 @@ def _reach(
         samples=None if jumps else SAMPLES,
         progress=lambda share: tell("reach", share),
     )
+
+
+def _waits(text: str | None) -> tuple[str, tuple[float, ...]] | None:
+    """The class and the hours of `D:0,1,6`; without a class all that may wait."""
+    if text is None:
+        return None
+    klass, _, hours = text.rpartition(":")
+    try:
+        waits = tuple(float(hour) for hour in hours.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--patience is `{text}`. Give a class and hours with commas: D:0,1,6"
+        ) from None
+    return klass, waits
+
+
+def _patience(
+    loaded: Scenario,
+    waits: tuple[str, tuple[float, ...]] | None,
+    tell: Tell,
+    options: dict[str, Any],
+) -> tuple[Patience, ...]:
+    if waits is None:
+        return ()
+    from wattlas.placement.fleet.patience import patience
+
+    return patience(loaded, *waits, progress=lambda share: tell("patience", share), **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,11 +21,15 @@ from wattlas.cli.tables import show
 from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
+if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+
 VariantOption = Annotated[
     str,
     typer.Option(
         help="scale: all budgets times x. added_ms: x ms above each one's nearest region. "
-        "class:NAME: the budget of one class. soft: mean latency instead of budgets."
+        "class:NAME: the budget of one class. soft: mean latency instead of budgets. "
+        "wait, wait:NAME: hours that classes may wait, at their own budgets."
     ),
 ]
 ObjectiveOption = Annotated[str, typer.Option(help="cost, carbon, or weighted.")]
@@ -40,7 +44,11 @@ SamplesOption = Annotated[int | None, typer.Option(help="Budgets, unless --exact
 SAMPLES = 24
 AtOption = Annotated[
     str | None,
-    typer.Option("--at", help="Only these budgets, in × or ms: 50,100,150.", metavar="X,X,…"),
+    typer.Option(
+        "--at",
+        help="Only these budgets, in × or ms, or waits in hours: 50,100,150.",
+        metavar="X,X,…",
+    ),
 ]
 OutOption = Annotated[Path | None, out_option("Write the points: .csv, .parquet or .json.", "FILE")]
 
@@ -58,7 +66,10 @@ def command(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Trace the energy–latency frontier. Switching costs and caps are left out."""
+    """Trace the energy–latency frontier, or what waiting is worth.
+
+    Over latency, switching costs, caps and waiting are left out.
+    """
     from wattlas.placement.frontier.frontier import frontier, something_binds
     from wattlas.report.files import ending_of
 
@@ -69,6 +80,9 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)
+    if variant.partition(":")[0] == "wait":
+        _over_patience(loaded, variant, objective, carbon_price, budgets, out, as_json)
+        return
     free = variant != "soft" and samples is None and not something_binds(loaded)
     with bar("Frontier") as tell:
         traced = frontier(
@@ -96,6 +110,37 @@ def command(
         f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {traced.gap:.1g}"
     )
     show(frontier_listing(traced, variant))
+
+
+def _over_patience(
+    loaded: Scenario, variant: str, objective: str, carbon_price: float | None,
+    hours: list[float] | None, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """What patience is worth, on the terminal, as JSON or as a table."""
+    from wattlas.placement.frontier.patience import over_patience
+    from wattlas.placement.frontier.question import Question
+    from wattlas.studies.waits import patience_listing, patience_table
+
+    least = Question.of(loaded, "scale", objective, carbon_price).as_objective()
+    with bar("Frontier") as tell:
+        waits_h, plans = over_patience(
+            loaded,
+            variant.partition(":")[2],
+            hours,
+            objective=least,
+            progress=lambda share: tell(variant, share),
+        )
+    table = patience_table(waits_h, plans)
+    mapping = plain({"variant": variant, "x_unit": "h", "objective": objective, "points": table})
+    if out is not None:
+        from wattlas.report.files import write_table
+
+        write_table(out, table, mapping)
+    if as_json:
+        print_json(mapping)
+        return
+    typer.echo(loaded.notice)
+    show(patience_listing(table))
 
 
 def _budgets(at: str | None, exact: bool, samples: int | None) -> list[float] | None:

@@ -138,6 +138,7 @@ def show_plan(placement: Plan) -> None:
         notes,
         regions_listing,
     )
+    from wattlas.studies.waits import waits_listing
 
     s, t, info = placement.scenario, placement.totals, placement.info
     typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
@@ -151,9 +152,9 @@ def show_plan(placement: Plan) -> None:
     if placement.abatement_usd_per_t is not None:
         duals = ", ".join(number_text(float(d), 4) for d in placement.abatement_usd_per_t)
         typer.echo(f"Marginal abatement cost: {duals} USD/t")
-    caps = caps_listing(placement)
-    if caps is not None:
-        show(caps)
+    for listing in (caps_listing(placement), waits_listing(placement)):
+        if listing is not None:
+            show(listing)
     show(regions_listing(energy_by_region(placement)))
     for note in notes(placement):
         typer.echo(note)

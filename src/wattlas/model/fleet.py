@@ -12,6 +12,7 @@ from wattlas.model.plan import LimitReport, SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables, Tabular, listing_html, listing_of
 from wattlas.model.table import Table, table_of
+from wattlas.model.waiting import Waits
 
 VARIANTS = {
     "given": "as given",
@@ -20,6 +21,7 @@ VARIANTS = {
     "optimal": "the fleet of least cost",
     "outage": "the fleet of least cost, with outages",
     "whole": "rounded up to whole accelerators",
+    "unwaited": "the same if nothing waits",
 }
 """The fleets that are compared, in the order of the tables, and their names for people."""
 USED = 1e-3
@@ -149,6 +151,10 @@ class Fleet(Tables):
     survives: tuple[Outage, ...] = ()
     nominal: FleetCost | None = None
     """The fleet of least cost that survives nothing, where this one does."""
+    unwaited: FleetCost | None = None
+    """The fleet of least cost if nothing waits, where classes may wait."""
+    waits: tuple[Waits, ...] = ()
+    """How long the requests of those classes wait at this fleet."""
     limit: LimitReport | None = None
     """The objective's cap, if it has one: what is used of it, what is held included, and its price:
     USD/t of a cap on carbon, t/USD of one on cost."""
@@ -168,6 +174,7 @@ class Fleet(Tables):
             "optimal": self.nominal or self.optimal,
             "outage": self.optimal if self.survives else None,
             "whole": self.whole,
+            "unwaited": self.unwaited,
         }
         return {name: cost for name, cost in named.items() if cost is not None}
 

@@ -13,6 +13,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError
 from wattlas.model.frames import pandas_of
 from wattlas.model.scenario import Scenario
+from wattlas.model.waiting import Waited
 from wattlas.units import G_PER_KG, KWH_PER_MWH
 
 if TYPE_CHECKING:
@@ -211,6 +212,16 @@ class Plan:
     """Every limit over a window: caps on carbon, on cost, on what tiers may degrade."""
     conflict: str = ""
     policy: str = "optimum"
+    waited: Waited | None = None
+    """When the requests of classes that may wait ran; None where none may."""
+
+    @cached_property
+    def as_run(self) -> Scenario:
+        """The scenario with every request in the step in which it runs: its own where none waits.
+
+        Flows, prices and costs are by these steps; what users ask for is in `scenario`.
+        """
+        return self.scenario if self.waited is None else self.waited.as_run(self.scenario)
 
     @property
     def ok(self) -> bool:

@@ -138,9 +138,21 @@ class Scenario:
             at = f"share_caps.{cap.id}"
             yield from refers(f"{at}.classes", cap.classes, classes, "class")
             yield from refers(f"{at}.points", cap.points, points, "operating point")
+        yield from self._waits()
         yield from self._stated_regions(classes, regions)
         started = self.frictions.start_usd_by_region
         yield from refers("frictions.start_usd_by_region", started, regions, "region")
+
+    def _waits(self) -> Iterator[Problem]:
+        """Patience that ends inside of a step."""
+        step_h = self.hours.step_h
+        for klass in self.classes:
+            steps = klass.may_wait_h / step_h
+            if abs(steps - round(steps)) > 1e-9 * max(steps, 1.0):
+                what = f"is {klass.may_wait_h:g}, which is no multiple of the step, {step_h:g} h"
+                below, above = int(steps) * step_h, (int(steps) + 1) * step_h
+                fix = f"Give {below:g} or {above:g}: requests are counted by the step."
+                yield Problem(f"classes.{klass.id}.may_wait_h", what, fix)
 
     def _stated_regions(self, classes: list[str], regions: list[str]) -> Iterator[Problem]:
         metros = [metro.id for metro in self.metros]
@@ -192,6 +204,17 @@ class Scenario:
             if reached and not np.isfinite(access[n, node_index[metro.node]]):
                 what = f"has no round trip to its service node `{metro.node}`"
                 yield Problem(f"network.rtt_metro_node_ms.{metro.id}", what, "Give it in ms.")
+
+    @cached_property
+    def wait_steps(self) -> np.ndarray:
+        """How many steps after its own a request of each class may run, int, shape (K,)."""
+        waits = [klass.may_wait_h / self.hours.step_h for klass in self.classes]
+        return np.array([round(steps) for steps in waits], dtype=np.int64)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any class may wait."""
+        return bool(self.wait_steps.any())
 
     @cached_property
     def region_zone(self) -> np.ndarray:

@@ -189,6 +189,8 @@ class WorkloadClass:
     when_none: WhenNone = WhenNone.ERROR
     relaxable: bool = True
     """Whether a frontier may vary its budget."""
+    may_wait_h: float = 0.0
+    """How many hours after its own a request may run; a multiple of the step."""
     name: str = ""
     contract: str = ""
     """Id of the tier that its demand is under; empty: full service. See `offer`."""
@@ -279,6 +281,7 @@ _PER_CLASS = (
     "round_trips",
     "bytes_per_request",
     "session_state_bytes",
+    "may_wait_h",
 )
 _PRICES = ("unserved_usd_per_request", "price_usd_per_request")
 

@@ -22,12 +22,14 @@ from wattlas.placement.hour.merge_sources import merged, shared_out
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import blocks, over_blocks
 from wattlas.placement.window.limits import limits_of, reports, short_words, solve_limits
 from wattlas.placement.window.linked_hours import solve_linked_hours
+from wattlas.placement.window.waiting import refuse_waiting, solve_waiting
 
 
 def plan(
@@ -45,9 +47,10 @@ def plan(
     `objective` replaces the scenario's own, and may be a word, `cost` or `carbon`; `budget_ms`
     (metros, classes) replaces the classes' latency budgets; `time_limit_s` bounds programs that are
     coupled in time (status `limit`, without flows where the time was over before any placement was
-    found). Without `keep_flows` they are added up block by block and dropped. `tactics` say who
-    solves what, where that is not left to the scenario. `progress` is called with the share of the
-    steps that are done.
+    found). Where classes may wait, flows are by the step in which they run, and `plan.waited` says
+    when that was. Without `keep_flows` they are added up block by block and dropped. `tactics` say
+    who solves what, where that is not left to the scenario. `progress` is called with the share of
+    the steps that are done.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
@@ -58,6 +61,7 @@ def plan(
     if objective is not None:
         scenario = replace(scenario, objective=Objective.of(objective))
     _check_solver(scenario)
+    refuse_waiting(scenario)
     whole = build_instance(scenario, _checked_budgets(scenario, budget_ms)).by(tactics or Tactics())
     if whole.stranded:
         return _infeasible(whole, conflict.stranded_words(whole), began)
@@ -107,6 +111,8 @@ def _block(
     solution, limits = solve_instance(part, time_limit_s=time_limit_s)
     if len(solution.infeasible):
         return _Block(None, steps[solution.infeasible])
+    if solution.conflict:
+        return _Block(None, steps[:0], solution.conflict)
     if solution.limit_least:
         return _Block(None, steps[:0], short_words(part, limits, solution.limit_least))
     if solution.status is Status.FAILED or _out_of_time(part, solution):
@@ -135,6 +141,8 @@ def solve_instance(
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
+    if len(Queue.of(instance)):
+        return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
         return solve_linked_hours(instance, main, tie, limits, time_limit_s), limits
     few = _merged(instance, main, tie, limits)

@@ -125,9 +125,10 @@ class Findings:
     @cached_property
     def tiers(self) -> TierDesign | None:
         """The tiers of each class; None where nobody said who subscribes and what they pay, or
-        what serving costs.
+        what serving costs, and where requests may wait, of which offers know nothing.
         """
-        if self.scenario.users is None or not self.scenario.signals.priced:
+        unknown = self.scenario.users is None or not self.scenario.signals.priced
+        if unknown or self.scenario.waits:
             return None
         placed = None if self.scenario.tiers else self.plan
         return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)

@@ -15,6 +15,7 @@ from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.margin import takes_margin, with_margin
+from wattlas.placement.fleet.patience import Patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import Least
 
@@ -40,6 +41,8 @@ class FleetAnswer:
     """Why there is no fleet that survives."""
     no_reach: str = ""
     """Why what reach is worth is not known."""
+    patience: tuple[Patience, ...] = ()
+    """The fleets of several waits, where they were asked for."""
 
     @property
     def variants(self) -> dict[str, FleetCost]:

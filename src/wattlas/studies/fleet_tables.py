@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wattlas.model.fleet import USED, VARIANTS, Fleet, Reach
+from wattlas.model.plan import Status
 from wattlas.model.table import Table, table_of
+from wattlas.placement.fleet.patience import Patience
 from wattlas.placement.problem.instance import Instance
 from wattlas.studies.fleet_answer import HELD_BACK, FleetAnswer, by_money
 from wattlas.studies.fleet_day import fleet_day_table
@@ -93,6 +96,22 @@ def fleet_reach_table(reach: Reach) -> Table:
     return table_of(rows)
 
 
+def fleet_patience_table(fleets: Sequence[Patience]) -> Table:
+    """The fleet of each wait; `how` says whether accelerators and waiting were one program or the
+    fleet was sized for levelled work, and then the gap is that of both."""
+    return table_of(
+        {
+            "class": each.klass or "all that may wait",
+            "wait_h": each.wait_h,
+            **each.fleet.optimal.row(),
+            "bound_usd": each.fleet.bound_usd,
+            "gap": max(each.fleet.gap, 0.0),
+            "how": "exact" if each.fleet.status is Status.OPTIMAL else "levelled",
+        }
+        for each in fleets
+    )
+
+
 def fleet_tables(answer: FleetAnswer, instance: Instance) -> dict[str, Table]:
     """Every table of a fleet by its name in a results folder; `instance` as in `fleet_day`."""
     tables = {
@@ -102,6 +121,8 @@ def fleet_tables(answer: FleetAnswer, instance: Instance) -> dict[str, Table]:
     }
     if answer.reach is not None:
         tables["fleet_reach"] = fleet_reach_table(answer.reach)
+    if answer.patience:
+        tables["fleet_patience"] = fleet_patience_table(answer.patience)
     return tables
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from wattlas.model.fleet import Fleet, Reach
 from wattlas.model.table import Column, Kind, Listing, Table
 from wattlas.placement.fleet.certificate import FleetCertificate
+from wattlas.placement.fleet.patience import Patience
 from wattlas.studies.brief import period
 from wattlas.studies.fleet_answer import FleetAnswer
 from wattlas.studies.fleet_brief import fleet_brief
-from wattlas.studies.fleet_tables import fleet_meta
+from wattlas.studies.fleet_tables import fleet_meta, fleet_patience_table
 from wattlas.studies.meta import described
 from wattlas.studies.words import money, number
 
@@ -32,6 +34,7 @@ def fleet_mapping(fleet: Fleet, reached: Reach | None = None) -> dict[str, Any]:
         "limit": fleet.limit,
         **fleet.named_tables(),
         "survives": list(fleet.survives),
+        "waits": list(fleet.waits),
         "notes": list(notes(fleet, reached)),
         **({} if reached is None else {"reach": reach_mapping(reached)}),
     }
@@ -79,16 +82,28 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     told = fleet_brief(meta, period(meta))
     said = [told.sentence, told.assumes]
     if fleet.least_count == fleet.least_count:
-        said.append(
-            f"No fleet that serves everything at once has fewer than {fleet.least_count:,.0f}: "
-            "the largest hour of all demand together."
+        why = (
+            "at once has fewer than {}: the largest hour of all demand together."
+            if fleet.unwaited is None
+            else "in time has fewer than {}: the densest stretch of hours of all demand together."
         )
+        said.append(f"No fleet that serves everything {why.format(f'{fleet.least_count:,.0f}')}")
     if fleet.least_rent_usd == fleet.least_rent_usd:
         said.append(f"None pays less rent than {money(fleet.least_rent_usd)}.")
     said += _limit(fleet)
     rounding = fleet.whole.cost_usd - fleet.optimal.cost_usd
     said.append(f"Whole accelerators cost {money(max(rounding, 0.0))} more.")
     said += _uncoverable(fleet)
+    said += [
+        f"{waits.klass} waits {waits.mean_h:.2g} h on average, {waits.p95_h:g} h at the 95th "
+        f"percentile, {waits.most_h:g} h at most."
+        for waits in fleet.waits
+    ]
+    if fleet.unwaited is not None and str(fleet.status) != "optimal":
+        said.append(
+            "Sized for levelled work, then placed at that fleet: accelerators and waiting are not "
+            "one program here, and the gap is that of both."
+        )
     said.append(
         f"Certified: no fleet within the bounds costs less than {money(fleet.bound_usd)} "
         f"(gap {max(fleet.gap, 0.0):.1g})."
@@ -203,3 +218,22 @@ def reach_mapping(reach: Reach) -> dict[str, Any]:
         "hull": [dict(zip(keys, slope, strict=True)) for slope in reach.slopes()],
         "jumps": jumps_table(reach),
     }
+
+
+def patience_fleet_listing(fleets: Sequence[Patience]) -> Listing:
+    """What each wait makes of the fleet."""
+    levelled = any(str(each.fleet.status) != "optimal" for each in fleets)
+    said = "levelled: sized for work that is levelled first; the gap is that of size and hours."
+    return Listing(
+        "What patience is worth to the fleet",
+        (
+            Column("wait_h", head="may wait, h"),
+            Column("gpu", Kind.COUNT, head="GPU"),
+            Column("cost_usd", Kind.COUNT),
+            Column("carbon_kg", Kind.COUNT, wide=True),
+            Column("gap", digits=2),
+            Column("how", Kind.TEXT),
+        ),
+        fleet_patience_table(fleets),
+        (said,) if levelled else (),
+    )

@@ -116,6 +116,11 @@ def limit_sentences(scenario: Scenario) -> list[str]:
 
     if not links(scenario):
         sentences.append("Starting capacity and moving state cost nothing here.")
+    if scenario.waits:
+        sentences.append(
+            "Requests may wait in the plan and in the saving without each limit; nothing waits in "
+            "frontiers over latency, in simpler policies and in offers to users."
+        )
     sentences.append(
         "Frontiers, and the saving without each limit, leave the frictions or caps out where they "
         "say so; prices are what the signals give and nothing is added to them."

@@ -312,6 +312,9 @@ def _tiers(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Ti
 
 def _problems(scenario: Scenario, users: Users | None, terms: Terms) -> Iterator[Problem]:
     ids = [k.id for k in scenario.classes]
+    if scenario.waits:
+        what = "lets requests wait, and what a tier brings is counted in the hour that asks"
+        yield Problem("classes.*.may_wait_h", what, "Leave it out to design tiers.")
     for name in terms.classes or ():
         if name not in ids:
             fix = f"Choose among {', '.join(ids)}."

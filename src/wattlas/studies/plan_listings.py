@@ -15,6 +15,7 @@ from wattlas.model.plan import Plan
 from wattlas.model.table import Column, Kind, Listing, table_of
 from wattlas.placement.streaming.stream import it_mwh_by_region
 from wattlas.studies.meta import totals_dict
+from wattlas.studies.waits import waiting_words, waits_mapping
 
 
 def plan_mapping(plan: Plan) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def plan_mapping(plan: Plan) -> dict[str, Any]:
         "limits": plan.limits,
         "shadow_prices": shadow_prices(plan),
         "notes": notes(plan),
+        "waiting": waits_mapping(plan),
         "regions": energy_by_region(plan),
     }
 
@@ -69,7 +71,7 @@ def notes(plan: Plan) -> list[str]:
     """What a reader of the plan must know of it, in sentences."""
     from wattlas.placement.tables.negative_prices import negative_price_words
 
-    return [note for note in (negative_price_words(plan),) if note]
+    return [note for note in (negative_price_words(plan), *waiting_words(plan)) if note]
 
 
 def energy_by_region(plan: Plan) -> dict[str, float]:

@@ -124,6 +124,7 @@ _TO = "The moment that the budget ends at; first_token unless given."
 _PRICE = "What full service sells for; by its tokens at the prices under `users` unless given."
 _UNSERVED = "Price of a request that is not served; without it all demand must be served."
 _BYTES = "Bytes moved per request between node and region, both directions."
+_WAIT = "Hours that a request may wait before it runs, a multiple of the step; 0 unless given."
 _LEAST_ACCURACY = "Least accuracy of the operating point of any request."
 CLASSES = TableSchema(
     "classes",
@@ -150,6 +151,7 @@ CLASSES = TableSchema(
         ColumnSchema("unserved_usd_per_request", "number", _UNSERVED, lower=0),
         ColumnSchema("when_none", "text", _NONE, options=("error", "nearest")),
         ColumnSchema("price_usd_per_request", "number", _PRICE, lower=0),
+        ColumnSchema("may_wait_h", "number", _WAIT, lower=0),
         ColumnSchema(
             "relaxable", "flag", "Whether a frontier may vary its budget; yes unless given."
         ),

@@ -40,6 +40,8 @@ def split(scenario: Scenario, placed: Plan | None = None) -> Table:
     """
     if not scenario.share_caps:
         raise UsageError("the scenario has no tiers: there is nothing to split")
+    if scenario.waits:
+        raise UsageError("requests may wait: the saving is split without `may_wait_h` only")
     if links(scenario):
         raise UsageError("frictions couple the hours: the saving is split without them only")
     whole = build_instance(scenario)

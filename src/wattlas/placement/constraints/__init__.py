@@ -9,3 +9,4 @@ from wattlas.placement.constraints import carbon_cap as carbon_cap
 from wattlas.placement.constraints import degraded_share as degraded_share
 from wattlas.placement.constraints import start_up as start_up
 from wattlas.placement.constraints import state_move as state_move
+from wattlas.placement.constraints import waiting as waiting

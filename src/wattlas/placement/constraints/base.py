@@ -2,8 +2,9 @@
 
 Every path (closed form, engine, HiGHS, column generation, rolling horizon, frontier, baselines,
 certificate, counterfactuals) asks the registry and knows no constraint by its name or position.
-A constraint may tie the demands of one hour (`rows`), the hours of a window (`limits`), or an hour
-to the one before (`link`). What it leaves out keeps its default: nothing.
+A constraint may tie the demands of one hour (`rows`), the hours of a window (`limits`), an hour
+to the one before (`link`), or steps over time by variables that part them (`linking`). What it
+leaves out keeps its default: nothing.
 """
 
 from __future__ import annotations
@@ -91,6 +92,23 @@ class Link:
         raise NotImplementedError
 
 
+class Linking:
+    """Variables that couple steps over time, and given which the hours fall apart: a separator.
+
+    Unlike a link, it leaves nothing from one hour to the next but through its own columns.
+    """
+
+    name: str
+
+    def blocks(self, instance: Instance) -> dict[str, int]:
+        """Columns of an hour that it adds, by block."""
+        raise NotImplementedError
+
+    def rows(self, layout: Layout) -> list[Rows]:
+        """Its rows over the hours of a layout that has its blocks."""
+        raise NotImplementedError
+
+
 class Constraint:
     """One constraint: what `registry.register` decorates is obeyed everywhere."""
 
@@ -113,6 +131,10 @@ class Constraint:
 
     def link(self, scenario: Scenario) -> Link | None:
         """What ties an hour to the one before; None where nothing does."""
+        return None
+
+    def linking(self, scenario: Scenario) -> Linking | None:
+        """Variables that couple steps over time, given which the hours fall apart."""
         return None
 
     def window(self, scenario: Scenario) -> Window | None:

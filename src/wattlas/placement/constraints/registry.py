@@ -9,7 +9,7 @@ import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
-from wattlas.placement.constraints.base import Constraint, Link
+from wattlas.placement.constraints.base import Constraint, Link, Linking
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
@@ -81,6 +81,12 @@ def links(scenario: Scenario) -> list[Link]:
     """Everything that ties an hour to the one before."""
     by_constraint = (constraint.link(scenario) for constraint in _ALL)
     return [link for link in by_constraint if link is not None]
+
+
+def linkings(scenario: Scenario) -> list[Linking]:
+    """All variables that couple steps over time, given which the hours fall apart."""
+    by_constraint = (constraint.linking(scenario) for constraint in _ALL)
+    return [linking for linking in by_constraint if linking is not None]
 
 
 def linked(instance: Instance, flows: SourceFlows, unit: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from wattlas.placement.hour.closed_form import CHUNK_ELEMENTS
 from wattlas.placement.problem.flows import SourceFlows, no_flows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import HourlyRows
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.limits import limits_of
@@ -34,8 +35,9 @@ class Certificate:
 
     `residuals` are the worst violations of each condition, relative: `demand`; every constraint
     that ties the demands of an hour, by its name; `closed` columns that carry something; `signs` of
-    duals and prices; `slackness`, by hour; and `limits` over windows. `demand_price` (I, K, T) is
-    what one more request costs, nan where there is none.
+    duals and prices; `slackness`, by hour; `limits` over windows; and `waiting`, what runs too
+    early or too late. `demand_price` (I, K, T) is what one more request that arrives then costs,
+    nan where there is none.
     """
 
     objective: float
@@ -62,12 +64,14 @@ def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
         raise UsageError(
             "switching costs couple the hours of this plan: its gap is in plan.info.gap"
         )
-    instance = build_instance(scenario, budget_ms)
+    instance = build_instance(plan.as_run, budget_ms)
+    queue = Queue.of(build_instance(scenario, budget_ms)) if scenario.waits else None
     limits = limits_of(instance)
     prices = [report.price for report in plan.limits]
     if len(prices) != len(limits):
         prices = [0.0] * len(limits)  # It was made without a limit that holds now.
-    proof = _Proof(instance, _flows(instance, plan), plan.duals, limits, np.array(prices))
+    flows = _flows(instance, plan)
+    proof = _Proof(instance, flows, plan.duals, limits, np.array(prices), queue)
     return proof.certificate()
 
 
@@ -101,8 +105,9 @@ class _Proof:
         duals: Mapping[str, np.ndarray],
         limits: Sequence[Limit],
         prices: np.ndarray,
+        queue: Queue | None = None,
     ) -> None:
-        self.instance, self.flows = instance, flows
+        self.instance, self.flows, self.queue = instance, flows, queue
         self.limits, self.prices = limits, prices
         self.objective = objective_measures(instance)[0]
         self.rows = hourly_rows(instance)
@@ -138,12 +143,31 @@ class _Proof:
         total_size = max(abs(total), _TINY)
         residuals["limits"], slack_limits = self._limits()
         residuals["slackness"] = max(residuals["slackness"], slack_limits / total_size)
-        value = np.where(instance.demand > 0, demand_price, 0.0) * instance.demand
+        asked = instance.demand
+        if self.queue is not None:
+            residuals["waiting"] = self._waiting(self.queue)
+            asked, demand_price = self._at_arrival(self.queue, demand_price)
+        value = np.where(asked > 0, demand_price, 0.0) * asked
         bound = float((value.sum(axis=0) + paid) @ instance.hours)
         bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
         return Certificate(
             total, bound, (total - bound) / total_size, residuals, self._by_metro(demand_price)
         )
+
+    def _waiting(self, queue: Queue) -> float:
+        """How far what runs is from what may and must have run by then."""
+        shape, flows = self.instance.demand.shape, self.flows
+        placed = np.bincount(flows.source * shape[1] + flows.hour, flows.value, shape[0] * shape[1])
+        return queue.excess(placed.reshape(shape)[queue.source])
+
+    def _at_arrival(self, queue: Queue, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(What arrives in each step, what it costs at least within its patience), (S, T) each: a
+        request pays the least price of an hour that it may run in, by weak duality.
+        """
+        asked, least = self.instance.demand.copy(), price.copy()
+        asked[queue.source] = queue.arrived
+        least[queue.source] = queue.least(price[queue.source])
+        return asked, least
 
     def _weighted(self) -> list[tuple[np.ndarray, Measure]]:
         """objective + Σ price · measure, for the steps that are in the same limits."""

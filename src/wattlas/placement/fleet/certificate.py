@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.errors import UsageError
 from wattlas.model.fleet import Fleet
 from wattlas.model.objective import Objective
 from wattlas.placement.explain.certificate import bound_by_hour
@@ -50,6 +51,8 @@ class FleetCertificate:
 
 def certify_fleet(fleet: Fleet) -> FleetCertificate:
     """Check a fleet: what it costs, what it serves, and that none costs less, from its prices."""
+    if fleet.asked.waits:
+        raise UsageError("requests may wait: the gap of this fleet is in fleet.info.gap")
     prices, scenario = fleet.prices, fleet.asked
     own = scenario.objective.carbon_price_usd_per_t
     plain = Objective(carbon_price_usd_per_t=own + prices.usd_per_t)

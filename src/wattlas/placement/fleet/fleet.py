@@ -25,6 +25,7 @@ from wattlas.placement.fleet.terms import (
     peak_rent,
     terms_of,
 )
+from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.hour import highs
 from wattlas.units import HOURS_PER_YEAR
 
@@ -47,6 +48,11 @@ def fleet(
     does not take, InfeasibleError where its bounds cannot serve the demand or a cap cannot be met.
     Program: docs/fleet.md.
     """
+    if scenario.waits:
+        return fleet_that_waits(scenario, lambda still: fleet(
+            still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
+            progress=progress,
+        ), alone=not survive)  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)

@@ -20,6 +20,7 @@ from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.window.queue_search import dearest_place
 
 DEAR, DEARER = 10.0, 100.0
 """What an unserved request costs in an hour's program, in the most that one costs anywhere; and by
@@ -207,7 +208,7 @@ def priced(
 ) -> Measure:
     """The measure with a price for what must be served, above all that serving it costs: `most`
     (S,) per request, as the measure has it unless given."""
-    dearest = times * (_dearest(instance, measure) if most is None else most)
+    dearest = times * (dearest_place(instance, measure) if most is None else most)
     must = np.isnan(measure.per_unserved)
     return replace(measure, per_unserved=np.where(must, dearest, measure.per_unserved))
 
@@ -215,16 +216,6 @@ def priced(
 def priced_instance(instance: Instance, measure: Measure) -> Instance:
     """The instance in which everything may go unserved, as the measure prices it."""
     return replace(instance, unserved_usd=measure.per_unserved)
-
-
-def _dearest(instance: Instance, measure: Measure) -> np.ndarray:
-    """The most that a request of each source costs anywhere, bought by the hour, (S,)."""
-    energy = np.where(instance.allowed, instance.energy_kwh[:, None, :], 0.0)
-    per_kwh = np.abs(measure.per_kwh).max(axis=1, initial=0.0)[None, :, None]
-    bought = instance.gpu_h[:, None, :] * measure.per_on_demand[None, :, None]
-    units = energy * per_kwh + np.where(instance.allowed, np.abs(measure.per_request) + bought, 0.0)
-    most = np.asarray(units.max(axis=(1, 2), initial=0.0))
-    return np.asarray(np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12))
 
 
 def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:

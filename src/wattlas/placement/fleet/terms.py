@@ -159,7 +159,10 @@ def _power_gpu(instance: Instance) -> np.ndarray:
 
 
 def _problems(scenario: Scenario) -> Iterator[Problem]:
-    if links(scenario):
+    if scenario.waits:
+        fix = "Leave it out here; `wattlas fleet` by itself takes it."
+        yield Problem("classes.*.may_wait_h", "ties the hours together", fix)
+    elif links(scenario):
         fix = "Ask for the fleet without switching costs, then plan at that fleet with them."
         yield Problem("frictions", "tie the hours together, and a fleet is sized by the hour", fix)
     elif coupling(replace(scenario, objective=Objective())) is not None:

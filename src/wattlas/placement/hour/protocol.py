@@ -65,6 +65,8 @@ class Solution:
     `infeasible` those that have no placement. Of limits over windows, in their order: `limit_price`
     is what one more unit would save, ≥ 0, and `limit_least` the least attainable of each that
     cannot be met. `conflict` says in words why there is no placement.
+    Where sources may wait, `ran` (N, T) is what of each runs when, and `without` are the flows of
+    the best placement in which nothing waits, None where there is none.
     """
 
     flows: SourceFlows
@@ -76,6 +78,8 @@ class Solution:
     limit_price: np.ndarray = field(default_factory=lambda: np.zeros(0))
     limit_least: dict[int, float] = field(default_factory=dict)
     conflict: str = ""
+    ran: np.ndarray | None = None
+    without: SourceFlows | None = None
 
     @property
     def ok(self) -> bool:

@@ -5,6 +5,8 @@ Columns, in blocks, over the hours h:
     x[h, c]   requests/h of a source at a place, or unserved      as in `Instance.columns`
     o[h, r]   GPU-h/h bought beyond the reserved, in units of the largest entry of its row, so that
               it counts like requests; of regions that can buy any
+    z[h, n]   requests/h of a source that may wait that run in the hour, where it is asked when
+    q[h, n]   those that are left at its end
     …         further blocks of the constraints that tie an hour to the one before
 
 The rows are those of the demand and of every constraint that the program is asked to keep.
@@ -20,8 +22,12 @@ import numpy as np
 
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import HourlyRows, Rows, repeated
 from wattlas.placement.problem.unit_values import Measure
+
+RUN, QUEUED = "z", "q"
+"""Blocks of what may wait."""
 
 Costs = Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]
 """What further columns cost: by unit, (column, so much of it)."""
@@ -62,7 +68,14 @@ class Layout:
         top = np.full(self.columns, np.inf)
         most = self.instance.surplus[np.ix_(self.buyers, self.hours)] / self.unit_gpu[:, None]
         top[self.column("o")] = most.T
+        if self.has(QUEUED):
+            top[self.column(QUEUED)] = self.queue.most_waiting[:, self.hours].T
         return top
+
+    @cached_property
+    def queue(self) -> Queue:
+        """What may wait."""
+        return Queue.of(self.instance)
 
     @cached_property
     def _offsets(self) -> dict[str, int]:
@@ -94,11 +107,20 @@ class Layout:
 
 
 def demand(layout: Layout) -> Rows:
-    """Σ_{r,o} x[h,s,r,o] + x[h,s,unserved] = d[s,h]: all is served, or unserved at its price."""
+    """Σ_{r,o} x[h,s,r,o] + x[h,s,unserved] = d[s,h]: all is served, or unserved at its price.
+
+    z[h,s] in place of d[s,h] where the layout has what runs of a source that may wait.
+    """
     instance = layout.instance
-    row = instance.columns.source
-    right = instance.demand[:, layout.hours].T
-    return repeated("demand", row, np.ones(len(row)), layout.column("x"), right, right)
+    row, column = instance.columns.source, layout.column("x")
+    value, right = np.ones(len(row)), instance.demand[:, layout.hours].T
+    if layout.has(RUN):
+        waiting = layout.queue.source
+        row, value = np.concatenate([row, waiting]), np.append(value, np.full(len(waiting), -1.0))
+        column = np.concatenate([column, layout.column(RUN)], axis=1)
+        right = right.copy()
+        right[:, waiting] = 0.0
+    return repeated("demand", row, value, column, right, right)
 
 
 def hourly_block(layout: Layout, rows: HourlyRows) -> Rows | None:

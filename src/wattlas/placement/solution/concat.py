@@ -11,9 +11,11 @@ import numpy as np
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Flows, LimitReport, Plan, SolveInfo, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.waiting import Waited
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.queue import Queue, as_run
 from wattlas.placement.solution.account import add_totals, totals
 from wattlas.placement.solution.expanded import expand
 from wattlas.units import KG_PER_T
@@ -29,12 +31,16 @@ def plan_of(
     solver: str = "",
 ) -> Plan:
     """A Plan from a solution of the merged program, its flows kept or only added up."""
+    waited = None
+    if solution.ran is not None:
+        asked, instance = instance, as_run(instance, Queue.of(instance), solution.ran)
+        waited = _waited(asked, instance, solution)
     summed = totals(instance, solution.flows)
     cheapest = instance.scenario.objective.minimise is Minimise.COST
     named = solver or solver_words(solution.info)
     return Plan(
         status=solution.status,
-        scenario=instance.scenario,
+        scenario=instance.scenario if waited is None else asked.scenario,
         info=replace(solution.info, solver=named),
         flows=expand(instance, solution.flows) if flows else None,
         totals=summed,
@@ -43,7 +49,18 @@ def plan_of(
         abatement_usd_per_t=_abatement(instance.scenario.objective, limits),
         limits=limits,
         policy=policy,
+        waited=waited,
     )
+
+
+def _waited(asked: Instance, ran: Instance, solution: Solution) -> Waited:
+    """When the requests of the classes that may wait ran, and what waiting is compared with."""
+    scenario = asked.scenario
+    klass = np.flatnonzero(scenario.wait_steps)
+    endless = ~np.isfinite(scenario.most_gpu)
+    unlimited = bool((endless & (scenario.price_usd_per_mwh < 0)).any())
+    without = None if solution.without is None else totals(asked, solution.without)
+    return Waited(klass, ran.scenario.demand_per_h[:, klass], without, unlimited)
 
 
 def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.ndarray | None:

@@ -34,6 +34,7 @@ def coupling_words(scenario: Scenario) -> str:
     window = coupling(scenario)
     if window is Window.ALL:
         why = "switching costs couple" if links(scenario) else "a limit over all time couples"
+        why = "requests that may wait couple" if scenario.waits else why
         return f"{why} all hours: they are solved as one and written at the end"
     return (
         "" if window is None else f"a limit holds over each {window}: no chunk ends inside of one"

@@ -18,14 +18,15 @@ at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.model.plan import Flows
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
-from wattlas.placement.solution.expanded import PerFlow
+from wattlas.model.waiting import Waited
+from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.units import KG_PER_T
 
 FLOWS = 100_000
@@ -80,12 +81,18 @@ class _Cells:
     after: dict[str, np.ndarray]
 
 
-def matched(scenario: Scenario, before: Flows, after: Flows) -> Matched:
-    """What changes from one policy to another, in all hours."""
+def matched(
+    scenario: Scenario, before: Flows, after: Flows, waited: Waited | None = None
+) -> Matched:
+    """What changes from one policy to another, in all hours.
+
+    Where requests of the other wait, each is matched in the step of its arrival, at what it comes
+    to when it runs.
+    """
     k, r = scenario.shape[1:3]
     sums = {name: np.zeros((k, r + 1, r + 1)) for name in SUMS}
     served = np.zeros((k, r + 1))
-    for cells, spans in _stretches(scenario, before, after):
+    for cells, spans in _stretches(scenario, before, after, waited):
         at = cells.klass * (r + 1) + cells.region
         served += np.bincount(at, cells.before["requests"], served.size).reshape(served.shape)
         for name, part in _pairs(cells, spans, served.shape).items():
@@ -120,40 +127,72 @@ def changes(found: Matched) -> Table:
     }
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Flows in the order of the steps in which they are matched, and what each comes to."""
+
+    flows: Flows
+    units: dict[str, np.ndarray]
+
+    def between(self, edges: tuple[int, int]) -> _Counted:
+        """Those of some steps."""
+        part = slice(*np.searchsorted(self.flows.hour, edges))
+        return _Counted(self.flows.where(part), {n: each[part] for n, each in self.units.items()})
+
+
 def _stretches(
-    scenario: Scenario, before: Flows, after: Flows
+    scenario: Scenario, before: Flows, after: Flows, waited: Waited | None
 ) -> Iterator[tuple[_Cells, np.ndarray]]:
     """Both policies' cells over a stretch of hours, and what each hour stands for."""
     per_flow = PerFlow(scenario, (*PAID, "carbon_kg", "it_mwh"))
     before, after = _in_order(before), _in_order(after)
     count, hours = len(before.hour) + len(after.hour), scenario.hours.count
     size = max(hours * FLOWS // max(count, 1), 1)
+    at_arrival = None if waited is None else _at_arrival(per_flow, after, waited, scenario)
     for low in range(0, hours, size):
         edges = (low, low + size)
-        pieces = [
-            flows.where(slice(*np.searchsorted(flows.hour, edges))) for flows in (before, after)
-        ]
-        yield _cells(per_flow, *pieces), scenario.hours.hours
+        sides = [_counted(per_flow, before, edges)]
+        sides.append(
+            _counted(per_flow, after, edges) if at_arrival is None else at_arrival.between(edges)
+        )
+        yield _cells(per_flow, *sides), scenario.hours.hours
 
 
-def _cells(per_flow: PerFlow, before: Flows, after: Flows) -> _Cells:
+def _counted(per_flow: PerFlow, flows: Flows, edges: tuple[int, int]) -> _Counted:
+    part = flows.where(slice(*np.searchsorted(flows.hour, edges)))
+    return _Counted(part, _units(per_flow, part))
+
+
+def _at_arrival(per_flow: PerFlow, flows: Flows, waited: Waited, scenario: Scenario) -> _Counted:
+    """The flows by the step in which their requests arrived, each as when it runs."""
+    pieces = [_units(per_flow, piece) for piece in slices(flows)]
+    units = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    flow, arrived, share = waited.arrivals(scenario, flows)
+    order = np.argsort(arrived, kind="stable")
+    flow, arrived, share = flow[order], arrived[order], share[order]
+    parts = replace(flows.where(flow), hour=arrived)
+    return _Counted(parts, {name: each[flow] * share for name, each in units.items()})
+
+
+def _cells(per_flow: PerFlow, before: _Counted, after: _Counted) -> _Cells:
     """The flows of both policies added up where either serves any."""
     i, k, r = per_flow.instance.scenario.shape[:3]
+    sides = (before, after)
     keys, at = np.unique(
-        np.concatenate([_cell(flows, i, k, r) for flows in (before, after)]), return_inverse=True
+        np.concatenate([_cell(side.flows, i, k, r) for side in sides]), return_inverse=True
     )
     number, region = np.divmod(keys, r + 1)
     first = np.append(True, number[1:] != number[:-1])[: len(number)]
     hour, rest = np.divmod(number, k * i)
-    own = np.split(at, [len(before.hour)])
+    own = np.split(at, [len(before.flows.hour)])
     count = len(keys)
 
     def summed(where: np.ndarray, units: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         # Without flows the sums are integers.
         return {n: np.bincount(where, each, count).astype(float) for n, each in units.items()}
 
-    sides = [summed(n, _units(per_flow, f)) for n, f in zip(own, (before, after), strict=True)]
-    return _Cells(np.cumsum(first) - 1, hour, rest // i, region, *sides)
+    sums = [summed(n, side.units) for n, side in zip(own, sides, strict=True)]
+    return _Cells(np.cumsum(first) - 1, hour, rest // i, region, *sums)
 
 
 def _cell(flows: Flows, i: int, k: int, r: int) -> np.ndarray:

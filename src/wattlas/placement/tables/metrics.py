@@ -288,7 +288,7 @@ def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
 
 def changed(best: Plan, base: Plan) -> Matched:
     """What changes from a baseline policy to a plan."""
-    return matched(best.scenario, flows_of(base), flows_of(best))
+    return matched(best.scenario, flows_of(base), flows_of(best), best.waited)
 
 
 def flows_of(best: Plan) -> Flows:

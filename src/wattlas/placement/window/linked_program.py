@@ -85,7 +85,7 @@ def solve_linked(
         price = np.maximum(-dual["limits"], 0.0)
     x, columns_x = answer.x / scale.demand, layout.column("x")
     parts = [columns_to_flows(instance, x[columns_x[h]], int(t)) for h, t in enumerate(steps)]
-    duals = _hourly_duals(layout, dual)
+    duals = hourly_duals(layout, dual)
     return Solution(join(parts), duals, info=info, limit_price=price)
 
 
@@ -120,7 +120,7 @@ def program_rows(
     return blocks if capped is None else [*blocks, capped]
 
 
-def _hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Duals per unit of each row's bound, not weighted by the hours, by constraint, (J, T)."""
     instance, steps = layout.instance, layout.hours
     duals = no_duals(instance)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wattlas.model.endpoints import Address
 from wattlas.studies.export.gateways import Setting, endpoint_of, places_of, routes_at
 from wattlas.studies.export.rounding import Route
 from wattlas.studies.export.weights import REFUSED, Weights
@@ -48,7 +49,7 @@ def bootstrap(weights: Weights, setting: Setting, watch: bool = False) -> dict[s
     else:
         manager["route_config"] = _routes(weights, setting, 0)
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    address = _socket(setting.listen_host, setting.listen_port)
+    address = socket_address(setting.listen_host, setting.listen_port)
     return {
         "node": {"id": "wattlas", "cluster": "wattlas"},
         "static_resources": {
@@ -133,9 +134,13 @@ def _clusters(weights: Weights, setting: Setting) -> list[dict[str, Any]]:
 
 
 def _cluster(weights: Weights, setting: Setting, place: tuple[str, str]) -> dict[str, Any]:
-    address, name = endpoint_of(weights, setting, place).address, cluster_name(place)
-    host = {"endpoint": {"address": _socket(address.host.strip("[]"), address.port)}}
-    cluster: dict[str, Any] = {
+    return cluster(cluster_name(place), endpoint_of(weights, setting, place).address)
+
+
+def cluster(name: str, address: Address) -> dict[str, Any]:
+    """The servers at an address as a cluster, whose certificate is checked where they speak TLS."""
+    host = {"endpoint": {"address": socket_address(address.host.strip("[]"), address.port)}}
+    made: dict[str, Any] = {
         "name": name,
         "type": "STRICT_DNS",
         "connect_timeout": CONNECT_TIMEOUT,
@@ -147,7 +152,7 @@ def _cluster(weights: Weights, setting: Setting, place: tuple[str, str]) -> dict
             "trusted_ca": {"filename": TRUSTED},
             "match_typed_subject_alt_names": names,
         }
-        cluster["transport_socket"] = {
+        made["transport_socket"] = {
             "name": "envoy.transport_sockets.tls",
             "typed_config": {
                 "@type": f"{_TYPES}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
@@ -155,8 +160,8 @@ def _cluster(weights: Weights, setting: Setting, place: tuple[str, str]) -> dict
                 "common_tls_context": {"validation_context": checked},
             },
         }
-    return cluster
+    return made
 
 
-def _socket(host: str, port: int) -> dict[str, Any]:
+def socket_address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}

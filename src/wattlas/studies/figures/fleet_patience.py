@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from wattlas.studies.findings import Findings
 
 
-@table("fleet_patience", "wait_h gpu cost_usd gap how:text")
+@table("fleet_patience", "class:text wait_h gpu cost_usd gap how:text")
 def fleet_patience(findings: Findings) -> Table | None:
-    """The fleet of each patience; `how` says whether it is exact or from sample weeks. A study
-    does not compute it."""
+    """The fleet of each patience. A study does not compute it; `wattlas fleet --patience` does."""
     return None
 
 

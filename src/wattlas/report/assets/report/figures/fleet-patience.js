@@ -14,13 +14,13 @@
       ...made,
       answer: `Demand that may wait ${W.num(last.wait_h)} h instead of ${W.num(first.wait_h)} h needs ${F.gpu(last.gpu)} accelerators instead of ${F.gpu(first.gpu)}: ${W.say(Math.abs(saved), "usd")} ${saved >= 0 ? "less" : "more"} ${W.period}.`,
       notes: [
-        "Filled: exact to the gap that the table states. Hollow: from sample weeks. Between two of them the fleet is not known.",
+        "Filled: exact to the gap that the table states. Hollow: sized for levelled work. Between two of them the fleet is not known.",
         ...(made.cut ? ["The axes do not start at zero."] : []),
       ],
       columns: Object.keys(rows[0]), rows: rows.map((row) => Object.values(row)),
     };
   }
 
-  const without = () => "Every request runs in the hour in which it arrives; fleets for demand that may wait are drawn here from a table fleet_patience (wait_h, gpu, cost_usd, gap, how).";
+  const without = () => "Every request runs in the hour in which it arrives. `wattlas fleet --patience CLASS:0,1,6,24` says what waiting takes off the fleet.";
   W.figure("fleet-patience", { draw, without });
 })(window.Wattlas);

@@ -1,0 +1,304 @@
+"""Fleets that serve requests which may wait: the level first, then the places, then the hours.
+
+Accelerators and waiting together are one program (`waiting_program`). Where it is too large, or
+outages are in it,
+
+1. work is levelled: the least number of accelerators L that gets everything done in time, if
+   everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
+   that arrive from a on and are due by b, over b − a. Earliest deadline first under L does it.
+2. that work is what a fleet is sized for, exactly (`size`).
+3. at that fleet requests wait for the cheapest hours (`window.queue_search`).
+
+How far the fleet is from the best one at most is told as its gap: prices of accelerators prove a
+bound on every fleet, that of the densest stretch above all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem
+from wattlas.model.fleet import Fleet, FleetCost
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
+from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet.carbon_front import has_cap
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
+from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.needs import leanest
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.waiting_program import joint
+from wattlas.placement.hour.closed_form import Slots
+from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.window.queue_search import search
+from wattlas.placement.window.waiting import refuse_waiting
+
+PROVEN = 1e-6
+"""A relative gap of one program that is rounding."""
+PARTS = (1.0, 0.7, 0.4, 0.0)
+"""Parts of the prices of the hours at the fleet that are tried for the bound."""
+SPARE = 1e-9
+"""The level is held so much higher, relative, that rounding leaves nothing late."""
+CLOSE = 1e-4
+"""Relative gap of the hours at the fleet, of the cost without reserved rent, at which they end."""
+ROUNDS = 20
+"""Rounds of the hours at the fleet. It is full in its densest stretch, where a search in small
+steps leaves a little undone for long: levelled work is what it starts from, and falls back to."""
+
+
+def fleet_that_waits(
+    scenario: Scenario, size: Callable[[Scenario], Fleet], *, alone: bool
+) -> Fleet:
+    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does.
+
+    `alone` says that nothing but the demand must be served: no outage.
+
+    Raises InputError for what does not go together with waiting or with fleets.
+    """
+    refuse_waiting(scenario)
+    if has_cap(scenario.objective):
+        fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
+        what = "asks for a cap or for least carbon of a fleet whose requests may wait"
+        raise InputError([Problem("objective", what, fix)])
+    still = without_waiting(scenario)
+    unwaited = size(still)
+    if alone and (whole := _at_once(scenario, unwaited)):
+        return whole
+    asked = build_instance(scenario)
+    ran = levelled(asked)[1]
+    levelled_work = as_run(asked, Queue.of(asked), ran).scenario
+    sized = size(without_waiting(levelled_work))
+    return _at_fleet(scenario, sized, unwaited)
+
+
+def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
+    """Accelerators and waiting as one program; None where that is too large."""
+    terms, instance = _terms(scenario)
+    found = joint(terms, instance)
+    if found is None:
+        return None
+    queue = Queue.of(instance)
+    gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
+    best = _cost(terms, instance, queue, found.ran, gpu)
+    level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
+    gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    return replace(
+        unwaited,
+        status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
+        scenario=replace(unwaited.scenario, classes=scenario.classes,
+                         reserved_gpu=np.repeat(gpu[:, None], scenario.hours.count, axis=1)),
+        asked=scenario,
+        least_rent_usd=float("nan"),
+        optimal=best,
+        bound_usd=found.bound_usd,
+        whole=_cost(terms, instance, queue, found.ran,
+                    np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        least_count=level * float(terms.held.min()),
+        saved_by_one_usd=np.full(len(gpu), np.nan),
+        info=replace(unwaited.info, gap=gap),
+        unwaited=unwaited.optimal,
+        waits=_waits(scenario, instance, queue, found.ran),
+    )  # fmt: skip
+
+
+def _terms(scenario: Scenario) -> tuple[Terms, Instance]:
+    """The question if nothing waited, and its instance with the classes that may."""
+    terms = terms_of(without_waiting(scenario))
+    asked = replace(terms.instance.scenario, classes=scenario.classes)
+    return terms, replace(terms.instance, scenario=asked)
+
+
+def _level_holds(instance: Instance) -> bool:
+    """Whether everything must be served from what is reserved."""
+    return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
+
+
+def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
+    """(The densest stretch, whose level is the least that gets everything done in time; what then
+    runs when, (N, T)).
+
+    Everything counts at its leanest operating point and as if it could run everywhere; requests run
+    as early as that allows, earliest deadline first.
+    """
+    queue, lean = Queue.of(instance), leanest(instance)
+    need = lean[queue.source][:, None] * queue.arrived
+    at_once = lean @ instance.demand - need.sum(axis=0)
+    ends = run_ends(instance.scenario.hours)
+    # Sources of one patience have one queue; what runs of it is shared first in, first out.
+    patience = queue.due - np.arange(need.shape[1])
+    kinds, kind = np.unique(patience, axis=0, return_inverse=True)
+    kind = kind.ravel()
+    groups = np.zeros((len(kinds), need.shape[1]))
+    np.add.at(groups, kind, need)
+    due = kinds + np.arange(need.shape[1])
+    dense = _densest(at_once, groups, due, ends)
+    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
+    ran = np.zeros_like(need)
+    done = _earliest_deadline(groups, due, room)
+    for g in range(len(kinds)):
+        own = np.flatnonzero(kind == g)
+        ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
+    rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
+                     where=lean[queue.source][:, None] > 0)  # fmt: skip
+    rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
+    return dense, queue.within(rate)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The densest stretch of hours [`first`, `after`), and its `level`: accelerators."""
+
+    level: float
+    first: int
+    after: int
+
+
+def _densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> Dense:
+    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a.
+
+    `need` (G, T) is what arrives of each patience, `due` (G, T) the last step for it.
+    """
+    most = Dense(0.0, 0, len(at_once))
+    starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
+    for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
+        at = slice(first, last + 1)
+        count = last + 1 - first
+        # What of each source is due by the end of each step, as a number of its arrivals.
+        steps = np.arange(first, last + 1)
+        by = np.array([np.searchsorted(row[at], steps, "right") for row in due])
+        total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
+        due_work = np.take_along_axis(total, by, axis=1)
+        plain = np.concatenate([[0.0], np.cumsum(at_once[at])])
+        length = np.arange(1, count + 1)
+        for a in range(count):
+            late = np.maximum(due_work[:, a:] - total[:, [a]], 0.0).sum(axis=0)
+            work = plain[a + 1 :] - plain[a] + late
+            density = work / length[: count - a]
+            b = int(density.argmax())
+            if density[b] > most.level:
+                most = Dense(float(density[b]), first + a, first + a + b + 1)
+    return most
+
+
+def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """What of each queue runs in each step, (G, T), earliest deadline first within `room` (T,)."""
+    done = np.zeros_like(need)
+    waiting: list[tuple[int, int, int, float]] = []
+    for t in range(len(room)):
+        for g in range(len(need)):
+            if need[g, t] > 0:
+                heapq.heappush(waiting, (int(due[g, t]), t, g, float(need[g, t])))
+        left = float(room[t])
+        while waiting and (left > 0 or waiting[0][0] <= t):
+            deadline, arrived, g, many = heapq.heappop(waiting)
+            now = many if deadline <= t else min(many, left)
+            done[g, t] += now
+            left -= now
+            if now < many:
+                heapq.heappush(waiting, (deadline, arrived, g, many - now))
+    return done
+
+
+def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
+    """The fleet with the cheapest hours at it, and what is proven of all fleets."""
+    terms, instance = _terms(scenario)
+    queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
+    at_fleet = with_fleet(instance, gpu, terms.site)
+    dense, start = levelled(instance)
+    found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
+    best, ran = _cost(terms, instance, queue, found.ran, gpu), found.ran
+    if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
+        best, ran = sized.optimal, start
+    bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
+    gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
+    least_count = dense.level if _level_holds(instance) else float("nan")
+    return replace(
+        sized,
+        status=Status.LIMIT,
+        scenario=replace(sized.scenario, classes=scenario.classes,
+                         demand_per_h=scenario.demand_per_h),
+        asked=scenario,
+        least_rent_usd=float("nan"),
+        optimal=best,
+        bound_usd=bound,
+        own_peaks=unwaited.own_peaks,
+        given=unwaited.given,
+        whole=sized.whole,
+        least_count=least_count * float(terms.held.min()),
+        info=replace(sized.info, gap=max(gap, 0.0)),
+        unwaited=unwaited.optimal,
+        waits=_waits(scenario, instance, queue, ran),
+    )  # fmt: skip
+
+
+def _cost(
+    terms: Terms, instance: Instance, queue: Queue, ran: np.ndarray, gpu: np.ndarray
+) -> FleetCost:
+    """What the fleet costs where so much runs in each hour."""
+    demand = instance.demand.copy()
+    demand[queue.source] = ran
+    at_work = replace(terms, instance=replace(terms.instance, demand=demand))
+    return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
+
+
+def _bound(
+    terms: Terms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
+) -> float:
+    """Below every fleet: the most that prices of accelerators prove, USD.
+
+    `price` (R, T) are those of hours at a fleet, USD per GPU-h. They are tried as they are, at
+    parts of it and not at all; what of its rent a region does not earn by them it earns in the
+    densest stretch of hours, where nothing can escape.
+    """
+    hours, stretch = instance.hours, np.zeros(len(instance.hours), dtype=bool)
+    stretch[dense.first : dense.after] = True
+    most = -np.inf
+    for part in PARTS:
+        tried = np.where(stretch, 0.0, part * price)
+        left = np.maximum(terms.rent_usd - tried @ hours, 0.0) / float(hours[stretch].sum())
+        tried = np.where(stretch, left[:, None], tried)
+        most = max(most, _proven(terms, instance, queue, tried))
+    return most
+
+
+def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -> float:
+    """By weak duality: each request pays the least that it costs within its patience, accelerators
+    at `price` (R, T) ≥ 0; a region is left with what its rent is above its prices.
+
+        Σ d · min over hours of patience and places of (c + g·π) + Σ_r min over K of (f − Σ_t π)·K
+            + Σ min(0, w − π)·O of what can be bought by the hour
+    """
+    slots, hours = Slots.of(instance), instance.hours
+    least = np.empty(instance.demand.shape)
+    for steps in slots.chunks(np.arange(len(hours))):
+        paid = slots.gpu_h[..., None] * price[:, steps][slots.region]
+        least[:, steps] = (slots.units(terms.measure, steps) + paid).min(axis=1)
+    least[queue.source] = queue.least(least[queue.source])
+    served = np.where(instance.demand > 0, least, 0.0) * instance.demand
+    over = terms.rent_usd - price @ hours
+    held = float((over * np.where(over > 0, terms.lower, terms.upper)).sum())
+    bought = np.minimum(terms.measure.per_on_demand[:, None] - price, 0.0)
+    most = np.minimum(instance.surplus, (instance.most_gpu_h.T @ instance.demand).sum())
+    return float((served @ hours).sum()) + held + float((bought * most @ hours).sum())
+
+
+def _waits(
+    scenario: Scenario, instance: Instance, queue: Queue, ran: np.ndarray
+) -> tuple[Waits, ...]:
+    """How long the requests of each class waited."""
+    out = []
+    wanted = np.arange(ran.shape[1]) + scenario.wait_steps[instance.klass[queue.source]][:, None]
+    requests = queue.arrived * scenario.hours.hours
+    for k in np.unique(instance.klass[queue.source]).tolist():
+        own = instance.klass[queue.source] == k
+        steps, count = waited_steps(queue.arrived[own], ran[own], scenario.hours)
+        cut = float(requests[own][queue.due[own] < wanted[own]].sum())
+        out.append(waits_of(scenario, k, steps, count, cut))
+    return tuple(out)

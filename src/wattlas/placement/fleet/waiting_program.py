@@ -1,0 +1,108 @@
+"""Accelerators and waiting as one program in HiGHS: exact, for short horizons.
+
+The rows are those of a placement in which requests may wait, and a column for each region's
+accelerators: Σ g·x − o − K ≤ 0 in every hour, K + o ≤ the site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wattlas.model.plan import Status
+from wattlas.placement.constraints.registry import hourly_rows, linkings
+from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.hour import highs
+from wattlas.placement.hour.prune import pruned
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, objective
+from wattlas.placement.problem.queue import Queue
+from wattlas.placement.problem.rows import Rows
+from wattlas.placement.window.linked_program import ProgramScale
+
+LARGEST = 100_000
+"""Columns up to which all of it is one program: a day of the embedded world, a few seconds."""
+BELOW = 1e-9
+"""What the optimum of HiGHS is taken to be too high by at most, relative."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Usable accelerators (R,), what runs when (N, T), and a bound below every fleet, USD."""
+
+    gpu: np.ndarray
+    ran: np.ndarray
+    bound_usd: float
+
+
+def joint(terms: Terms, instance: Instance) -> Joint | None:
+    """The fleet of least cost with the waiting of least cost; None where that is too large.
+
+    `instance` is that of the terms, with classes that may wait.
+    """
+    bare = with_fleet(instance, np.zeros(len(terms.site)), terms.site)
+    hours = bare.demand.shape[1]
+    bare = pruned(bare, (terms.measure,), np.arange(hours))
+    if len(bare.columns) * hours > LARGEST:
+        return None
+    tied = linkings(bare.scenario)
+    blocks = {name: n for linking in tied for name, n in linking.blocks(bare).items()}
+    layout = Layout(bare, np.arange(hours), blocks)
+    unit = bare.most_gpu_h.max(axis=0, initial=0.0)
+    unit = np.where(unit > 0, unit, 1.0)
+    held = layout.columns + np.arange(len(unit))
+    rows = [demand(layout)]
+    for known in hourly_rows(bare).values():
+        block = hourly_block(layout, known)
+        if block is not None:
+            rows.append(_with_held(block, held, unit) if block.name == "capacity" else block)
+    rows += [block for linking in tied for block in linking.rows(layout)]
+    rows += _sites(terms, layout, held, unit)
+    cost = np.concatenate([objective(layout, terms.measure), terms.rent_usd * unit])
+    scale = ProgramScale(bare, cost)
+    upper = np.concatenate([layout.upper, terms.upper / unit])
+    program = scale.lp(cost, upper, rows)
+    lower = program.lower.copy()
+    lower[held] = terms.lower / unit * scale.demand
+    answer = highs.checked(highs.solve(replace(program, lower=lower)))
+    if answer.status is not Status.OPTIMAL:
+        return None
+    x = answer.x / scale.demand
+    value = float(cost @ x)
+    ran = Queue.of(bare).within(x[layout.column(RUN)].T)
+    return Joint(x[held] * unit, ran, value - BELOW * abs(value))
+
+
+def _with_held(block: Rows, held: np.ndarray, unit: np.ndarray) -> Rows:
+    """The rows of capacity, those of each region less what it holds."""
+    end, hours = block.start[1:], len(block.lower) // len(held)
+    length = np.diff(block.start) + 1
+    return replace(
+        block,
+        start=np.concatenate([[0], np.cumsum(length)]),
+        index=np.insert(block.index, end, np.tile(held, hours)),
+        value=np.insert(block.value, end, np.tile(-unit, hours)),
+    )
+
+
+def _sites(terms: Terms, layout: Layout, held: np.ndarray, unit: np.ndarray) -> list[Rows]:
+    """K + o ≤ site in every hour, of regions that have one and can buy."""
+    own = np.flatnonzero(np.isfinite(terms.site[layout.buyers]))
+    if not len(own):
+        return []
+    bought, region = layout.column("o")[:, own], layout.buyers[own]
+    index = np.stack([bought, np.broadcast_to(held[region], bought.shape)], axis=-1)
+    value = np.stack([layout.unit_gpu[own], unit[region]], axis=-1)
+    count = bought.size
+    return [
+        Rows(
+            "site",
+            np.full(count, -np.inf),
+            np.tile(terms.site[region], len(bought)),
+            2 * np.arange(count + 1),
+            index.ravel(),
+            np.tile(value.ravel(), len(bought)),
+        )
+    ]

@@ -1,0 +1,125 @@
+"""What of a queue runs when, as one program of all steps in HiGHS: exact, for small horizons.
+
+The columns and rows are those of the registry; among placements of equal cost the one in which
+requests run earliest is taken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.model.plan import SolveInfo, Status
+from wattlas.placement.constraints.registry import hourly_rows, linkings
+from wattlas.placement.hour import highs
+from wattlas.placement.hour.highs_hour import columns_to_flows
+from wattlas.placement.hour.protocol import Solution, unsolved
+from wattlas.placement.problem.flows import join
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.lp import (
+    QUEUED,
+    RUN,
+    Layout,
+    demand,
+    hourly_block,
+    limit_rows,
+    objective,
+)
+from wattlas.placement.problem.queue import Queue
+from wattlas.placement.problem.rows import Rows
+from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.window.linked_program import ProgramScale, hourly_duals
+
+EQUAL = 1e-8
+"""Scaled reduced costs and prices below this are none."""
+
+
+def solve_queue(
+    instance: Instance,
+    measure: Measure,
+    limits: Sequence[Limit] = (),
+    *,
+    time_limit_s: float | None = None,
+) -> Solution:
+    """Make `measure` least over all steps, with `ran`; infeasible steps are all or none.
+
+    A limit's price is what one more unit of its bound would save, ≥ 0.
+    """
+    began = time.perf_counter()
+    tied = linkings(instance.scenario)
+    blocks = {name: n for linking in tied for name, n in linking.blocks(instance).items()}
+    every = np.arange(instance.demand.shape[1])
+    layout = Layout(instance, every, blocks)
+    rows = [demand(layout)]
+    rows += [
+        block
+        for known in hourly_rows(instance).values()
+        if (block := hourly_block(layout, known)) is not None
+    ]
+    rows += [block for linking in tied for block in linking.rows(layout)]
+    capped = limit_rows(layout, limits)
+    rows += [] if capped is None else [capped]
+    cost = objective(layout, measure)
+    scale = ProgramScale(instance, cost)
+    program = scale.lp(cost, layout.upper, rows)
+    interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
+    answer = highs.checked(highs.solve(program, time_limit_s=time_limit_s, interior=interior))
+    info = SolveInfo(
+        solver="",
+        seconds=time.perf_counter() - began,
+        highs_hours=len(every),
+        programs=1,
+        rows=sum(len(block.lower) for block in rows),
+        columns=layout.columns,
+        nonzeros=sum(len(block.index) for block in rows),
+    )
+    price = np.zeros(len(limits))
+    if answer.status is not Status.OPTIMAL or not len(answer.x):
+        clash = every if answer.status is Status.INFEASIBLE else every[:0]
+        empty = unsolved(instance, infeasible=clash, status=answer.status, limit_price=price)
+        return replace(empty, info=info)
+    dual = scale.duals(answer, rows)
+    if "limits" in dual:
+        price = np.maximum(-dual["limits"], 0.0)
+    x = _earliest(layout, program, answer) / scale.demand
+    ran = Queue.of(instance).within(x[layout.column(RUN)].T)
+    as_run = _with_demand(instance, ran)
+    parts = [columns_to_flows(as_run, x[layout.column("x")[t]], int(t)) for t in every]
+    duals = hourly_duals(layout, dual)
+    return Solution(join(parts), duals, info=info, limit_price=price, ran=ran)
+
+
+def _with_demand(instance: Instance, ran: np.ndarray) -> Instance:
+    whole = instance.demand.copy()
+    whole[Queue.of(instance).source] = ran
+    return replace(instance, demand=whole)
+
+
+def _earliest(layout: Layout, program: highs.Lp, first: highs.Answer) -> np.ndarray:
+    """The point of the optimal face that leaves the fewest requests for later.
+
+    What has a reduced cost stays where it is, and so do the rows that have a price.
+    """
+    idle = np.abs(first.reduced) > EQUAL
+    lower = np.where(idle, first.x, program.lower)
+    upper = np.where(idle, first.x, program.upper)
+    rows, at = [], 0
+    for block in program.rows:
+        held = np.abs(first.dual[at : at + len(block.lower)]) > EQUAL
+        activity = _activity(block, first.x)
+        rows.append(replace(block, lower=np.where(held, activity, block.lower),
+                            upper=np.where(held, activity, block.upper)))  # fmt: skip
+        at += len(block.lower)
+    late = np.zeros(layout.columns)
+    late[layout.column(QUEUED)] = 1.0
+    second = highs.solve(highs.Lp(late, lower, upper, rows))
+    return first.x if second.status is not Status.OPTIMAL else second.x
+
+
+def _activity(block: Rows, x: np.ndarray) -> np.ndarray:
+    row = np.repeat(np.arange(len(block.lower)), np.diff(block.start))
+    return np.bincount(row, block.value * x[block.index], len(block.lower))

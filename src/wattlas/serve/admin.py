@@ -1,0 +1,70 @@
+"""The admin port: metrics, statements, health, reload. It has a token or socket of its own."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from wattlas.errors import UsageError
+from wattlas.serve.config import ListenSection
+from wattlas.serve.decisions import health
+from wattlas.serve.metrics import metrics_text
+from wattlas.serve.plane import Plane
+from wattlas.serve.statements import statement, statement_csv
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def admin_app(plane: Plane, port: ListenSection, reload: Callable[[], list[Any]]) -> Starlette:
+    """The admin application. `reload` takes configuration and schedule anew, and says what is
+    wrong with them."""
+    digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
+
+    def guarded(handler: Handler) -> Handler:
+        async def checked(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if digest and not hmac.compare_digest(sha256(given.encode()).digest(), digest):
+                return JSONResponse({"error": "The token is missing or wrong."}, 401)
+            return await handler(request)
+
+        return checked
+
+    async def show_metrics(request: Request) -> Response:
+        return PlainTextResponse(metrics_text(plane), media_type="text/plain; version=0.0.4")
+
+    async def show_health(request: Request) -> Response:
+        return JSONResponse(health(plane))
+
+    async def show_statement(request: Request) -> Response:
+        tenant, month = request.path_params["tenant"], request.path_params["month"]
+        name, _, ending = month.rpartition(".")
+        if tenant not in plane.config.document.tenants or ending not in ("json", "csv"):
+            return JSONResponse({"error": "There is no such statement."}, 404)
+        try:
+            made = await run_in_threadpool(statement, plane.store, tenant, name)
+        except UsageError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        if ending == "csv":
+            return PlainTextResponse(statement_csv(made), media_type="text/csv")
+        return JSONResponse(made)
+
+    async def do_reload(request: Request) -> Response:
+        problems = [str(problem) for problem in reload()]
+        return JSONResponse({"problems": problems}, 422 if problems else 200)
+
+    return Starlette(
+        routes=[
+            Route("/metrics", guarded(show_metrics)),
+            Route("/healthz", guarded(show_health)),
+            Route("/statements/{tenant}/{month}", guarded(show_statement)),
+            Route("/reload", guarded(do_reload), methods=["POST"]),
+        ]
+    )

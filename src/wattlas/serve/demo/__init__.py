@@ -1,0 +1,1 @@
+"""A live plane to look at: simulated regions, a sample client, and a page, on a fast clock."""

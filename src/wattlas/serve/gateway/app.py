@@ -1,0 +1,163 @@
+"""The gateway as an ASGI application: who asks, for what, and the answer or one clear error.
+
+The path is compared as it was sent, a key by its hash, and no address is ever taken from a client.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from wattlas.serve.config import ModelSection
+from wattlas.serve.decision import Asked
+from wattlas.serve.gateway.chat import ENDPOINTS, Chat, Endpoint, Exchange, asked_of, read_chat
+from wattlas.serve.gateway.client import Client
+from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.health import Health
+from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.gateway.upstream import Upstream
+from wattlas.serve.plane import Plane
+
+TIER_HEADER = b"x-service-tier"
+"""Asks for a tier where the body has no `service_tier`."""
+
+
+class Gatekeeper:
+    """Who asks for what: the same for the gateway and for those who ask on behalf of others."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    def tenant(self, headers: Mapping[bytes, bytes]) -> str:
+        """Whose key it is. Raises Refusal for none, and for one that is unknown.
+
+        A key is looked up by its hash, of which no time tells a client more than it knows.
+        """
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        digest = sha256(key.strip()).digest()
+        tenant = self._plane.config.tenants_by_digest.get(digest)
+        if tenant is None or scheme.lower() != b"bearer":
+            raise Refusal(401, "The key is missing or unknown.", "invalid_api_key")
+        return tenant
+
+    def single(self, headers: Any) -> dict[bytes, bytes]:
+        """Headers by name. Raises Refusal for one that two readers may take differently."""
+        found: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in _ONCE and name in found:
+                text = f"The header {name.decode()} is there twice."
+                raise Refusal(400, text, "duplicate_header")
+            found[name] = value
+        return found
+
+    def with_header(self, chat: Chat, headers: Mapping[bytes, bytes]) -> Chat:
+        """The request with the tier of its header, where its body names none."""
+        tier = headers.get(TIER_HEADER)
+        if tier is None or chat.asked is not Asked.AUTO:
+            return chat
+        return chat._replace(asked=asked_of(tier.decode("latin-1")))
+
+    def model(self, chat: Chat) -> tuple[ModelSection, Asked]:
+        """The model that is asked for, and the tier. Raises Refusal for one that is unknown."""
+        model = self._plane.config.document.models.get(chat.model)
+        if model is None:
+            message = f"The model `{chat.model[:100]}` does not exist."
+            raise Refusal(404, message, "model_not_found", "model")
+        return model, Asked(model.tier) if chat.asked is Asked.AUTO else chat.asked
+
+
+class Gateway:
+    """Serves OpenAI's API from the places that the plane decides."""
+
+    def __init__(self, plane: Plane, upstream: Upstream) -> None:
+        self._plane, self._upstream = plane, upstream
+        self._keys = Gatekeeper(plane)
+        self.health = Health(time.monotonic)
+        self._open: Counter[str] = Counter()
+        """Requests in flight by tenant."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        client = Client(scope, receive, send)
+        try:
+            await self._route(scope, client)
+        except Refusal as refusal:
+            self._plane.events[f"refused {refusal.code}"] += 1
+            if not client.left:
+                # What is left of a body that nobody reads must not hold the connection.
+                end = [] if client.taken else [(b"connection", b"close")]
+                await client.send(refusal.status, [*refusal.headers, *end], refusal.body)
+
+    async def _route(self, scope: Any, client: Client) -> None:
+        path, method = scope["raw_path"], scope["method"]
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is not None:
+            _must_be(method, "POST")
+            headers = self._keys.single(scope["headers"])
+            await self._chat(endpoint, self._keys.tenant(headers), headers, client)
+        elif path == b"/v1/models":
+            _must_be(method, "GET")
+            self._keys.tenant(self._keys.single(scope["headers"]))
+            await client.send(200, [JSON], self._models())
+        else:
+            raise Refusal(404, "There is no such endpoint.", "unknown_url")
+
+    async def _chat(
+        self, endpoint: Endpoint, tenant: str, headers: Mapping[bytes, bytes], client: Client
+    ) -> None:
+        limits = self._plane.config.document.limits
+        _check_body_headers(headers, limits.body_bytes)
+        most = self._plane.config.document.tenants[tenant].most_in_flight
+        if self._open[tenant] >= most:
+            message = f"{most} requests of this key's tenant are in flight."
+            raise Refusal(429, message, "rate_limit_exceeded", retry_after_s=1)
+        self._open[tenant] += 1
+        try:
+            text = await client.body(limits.body_bytes, limits.body_s)
+            chat = self._keys.with_header(read_chat(text, endpoint), headers)
+            await self._served(tenant, chat, client)
+        finally:
+            self._open[tenant] -= 1
+
+    async def _served(self, tenant: str, chat: Chat, client: Client) -> None:
+        plane = self._plane
+        model, asked = self._keys.model(chat)
+        metro = plane.config.metro_of(tenant)
+        facts = plane.facts(plane.new_id(), tenant, model.klass, asked, metro)
+        decision = plane.decide(facts)
+        if decision is None:
+            raise Refusal(503, "No place serves this model now.", "no_place", retry=False)
+        exchange = Exchange(plane, self._upstream, self.health, client, chat)
+        await exchange.run(decision)
+
+    def _models(self) -> bytes:
+        models = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "wattlas"}
+            for name in self._plane.config.document.models
+        ]
+        return orjson.dumps({"object": "list", "data": models})
+
+
+def _must_be(method: str, wanted: str) -> None:
+    if method != wanted:
+        raise Refusal(405, f"Use {wanted}.", "method_not_allowed")
+
+
+_ONCE = frozenset((b"authorization", b"content-type", b"content-encoding", TIER_HEADER))
+
+
+def _check_body_headers(headers: Mapping[bytes, bytes], most_bytes: int) -> None:
+    """Refuse what would not be read, before it is."""
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise Refusal(415, "Send the body without content-encoding.", "unsupported_encoding")
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > most_bytes:
+        text = f"The body is longer than {most_bytes} bytes."
+        raise Refusal(413, text, "body_too_long", retry=False)

@@ -1,0 +1,56 @@
+"""How many tokens a request took: as the server says, else counted from what passed through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wattlas.serve.decision import End
+
+BYTES_PER_TOKEN = 4.0
+"""Bytes of JSON per token where nothing better is known: English prose has about four."""
+MOST_TOKENS = 100_000_000
+"""More than any answer has: what a server says beyond it is no count."""
+
+
+class Meter:
+    """Counts tokens of one request with a body of so many bytes."""
+
+    __slots__ = ("_bytes_in", "_bytes_out", "_said", "events")
+
+    def __init__(self, bytes_in: int) -> None:
+        self._bytes_in = bytes_in
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with another server."""
+        self._bytes_out = 0
+        self.events = 0
+        """Content events that were passed on: a token or more each."""
+        self._said: tuple[int, int] | None = None
+
+    def usage(self, said: Any) -> None:
+        """Take what a server says of usage; of several the last that makes sense."""
+        if isinstance(said, dict):
+            tokens = said.get("prompt_tokens"), said.get("completion_tokens", 0)
+            if all(type(n) is int and 0 <= n <= MOST_TOKENS for n in tokens):
+                self._said = tokens  # type: ignore[assignment]
+
+    def event(self, size: int) -> None:
+        """An event with content was passed on."""
+        self.events += 1
+        self._bytes_out += size
+
+    def content(self, size: int) -> None:
+        """A whole body was passed on."""
+        self._bytes_out += size
+
+    def tokens(self, end: End) -> tuple[int, int, str]:
+        """Tokens in, tokens out, and how they were found. What failed produced none."""
+        if self._said is not None:
+            return *self._said, "usage"
+        tokens_in = round(self._bytes_in / BYTES_PER_TOKEN)
+        if end is End.FAILED and not self.events and not self._bytes_out:
+            return 0, 0, "none"
+        if self.events:
+            return tokens_in, self.events, "events"
+        return tokens_in, round(self._bytes_out / BYTES_PER_TOKEN), "bytes"

@@ -1,0 +1,1 @@
+"""The ledger: permits that are durable before they are used, and one row per request."""

@@ -1,0 +1,203 @@
+"""The part of the ledger that is in memory: permits in hand, requests in flight, rows to record.
+
+Nothing here waits for a disk. A permit is in hand only after its block was recorded; `collect`
+gives what is to be recorded next, `recorded` or `failed` takes in what came of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from wattlas.policy.cap import Counts
+from wattlas.serve.calendar import Calendar
+from wattlas.serve.decision import Decision, End, Outcome, Reason
+from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row, Want
+
+LEAST_HELD = 4
+MOST_HELD = 256
+"""Permits in hand. More survive a burst between two recordings; fewer are lost with a process."""
+MOST_PENDING = 200_000
+"""Rows that wait while the store is away: about 100 MB. What comes beyond them is lost."""
+FORGOTTEN_S = 6 * 3600.0
+"""A request that nobody settled for so long is booked as lost."""
+
+RowOf = Callable[[Decision, Outcome], Row]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """At most `share_max` of a tenant's requests in a window of `calendar` are degraded."""
+
+    share_max: Fraction
+    calendar: Calendar = field(default_factory=Calendar)
+
+
+class _Held:
+    """Permits in hand of the current window of one tenant's contract."""
+
+    __slots__ = ("account", "begins_s", "contract", "ends_s", "free", "taken")
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.account = Account("", "", "")
+        self.begins_s, self.ends_s = 0.0, 0.0
+        self.free = 0
+        self.taken = 0
+        """Permits taken since the last batch."""
+
+
+class Book:
+    """The ledger that decisions ask. `row_of` makes the row of a request that has ended."""
+
+    def __init__(self, row_of: RowOf, contracts: Mapping[tuple[str, str], Contract]) -> None:
+        self.trouble: Reason | None = None
+        self.lost_rows = 0
+        self.stirred = False
+        """Whether something happened since the last batch that recording may answer."""
+        self.in_flight: dict[str, Decision] = {}
+        self.counts: dict[Account, Counts] = {}
+        """As they were recorded last, of current windows."""
+        self._row_of = row_of
+        self._held: dict[tuple[str, str], _Held] = {}
+        self._ended: list[tuple[Decision, Outcome]] = []
+        self._kept: list[Row] = []
+        """Rows of a batch that failed."""
+        self._under_way = 0
+        """Rows of a batch of which nothing is known yet."""
+        self._returned: Counter[Account] = Counter()
+        self._charged: Counter[Account] = Counter()
+        self.configure(contracts)
+
+    def configure(self, contracts: Mapping[tuple[str, str], Contract]) -> None:
+        """Take contracts by (tenant, id). Permits in hand of one that changed are returned: new
+        ones are granted when the rule holds under the new share."""
+        for key, held in list(self._held.items()):
+            if contracts.get(key) != held.contract:
+                self._let_go(held)
+                del self._held[key]
+        for key, contract in contracts.items():
+            self._held.setdefault(key, _Held(contract))
+
+    def window(self, tenant: str, contract: str, utc_s: float) -> str:
+        """The window of a moment; empty without a contract."""
+        held = self._held.get((tenant, contract))
+        if held is None:
+            return ""
+        if not held.begins_s <= utc_s < held.ends_s:
+            self._turn(held, tenant, contract, utc_s)
+        return held.account.window
+
+    def _turn(self, held: _Held, tenant: str, contract: str, utc_s: float) -> None:
+        """Begin another window: permits in hand were of the one before."""
+        self._let_go(held)
+        span = held.contract.calendar.at(utc_s)
+        held.account = Account(tenant, contract, span.label)
+        held.begins_s, held.ends_s = span.begins_s, span.ends_s
+        self.stirred = True
+
+    def _let_go(self, held: _Held) -> None:
+        if held.free:
+            self._returned[held.account] += held.free
+        self.counts.pop(held.account, None)
+        held.free = held.taken = 0
+
+    def take(self, tenant: str, contract: str, window: str) -> bool:
+        """Use a permit in hand of the current window."""
+        held = self._held.get((tenant, contract))
+        if held is None or held.free <= 0 or held.account.window != window:
+            return False
+        held.free -= 1
+        held.taken += 1
+        self.stirred = True
+        return True
+
+    def give_back(self, tenant: str, contract: str, window: str) -> None:
+        """Return a permit: to the hand, or to the record where its window is another."""
+        account = Account(tenant, contract, window)
+        held = self._held.get((tenant, contract))
+        if held is not None and held.account == account:
+            held.free += 1
+        else:
+            self._returned[account] += 1
+            self.stirred = True
+
+    def charge(self, tenant: str, contract: str, window: str) -> None:
+        """Count a permit that was used without being granted."""
+        if contract:
+            self._charged[Account(tenant, contract, window)] += 1
+            self.stirred = True
+
+    def open(self, decision: Decision) -> None:
+        """Remember a decision until it is settled."""
+        self.in_flight[decision.facts.id] = decision
+
+    def close(self, id: str) -> Decision | None:
+        """Forget a decision; None where none of that id is open."""
+        return self.in_flight.pop(id, None)
+
+    def book(self, decision: Decision, outcome: Outcome) -> None:
+        """Keep a request that ended for the next batch."""
+        self._ended.append((decision, outcome))
+        self.stirred = True
+
+    @property
+    def pending(self) -> int:
+        """Rows that are not recorded yet."""
+        return len(self._ended) + len(self._kept) + self._under_way
+
+    def sweep(self, utc_s: float) -> None:
+        """Book requests as lost that nobody settled for long."""
+        old = [d for d in self.in_flight.values() if d.facts.utc_s < utc_s - FORGOTTEN_S]
+        for decision in old:
+            del self.in_flight[decision.facts.id]
+            lost = Outcome(End.LOST, decision.place, decision.degraded, utc_s, status=0)
+            self.book(decision, lost)
+
+    def collect(self) -> Batch:
+        """What is to be recorded now; it is no longer in hand."""
+        self.stirred = False
+        rows = [*self._kept, *(self._row_of(*ended) for ended in self._ended)]
+        self._ended, self._kept = [], []
+        self._under_way = len(rows)
+        returned, self._returned = self._returned, Counter()
+        charged, self._charged = self._charged, Counter()
+        return Batch(rows, returned, charged, tuple(self._wants()))
+
+    def _wants(self) -> Iterator[Want]:
+        for held in self._held.values():
+            aim = min(max(2 * held.taken, LEAST_HELD), MOST_HELD)
+            held.taken = 0
+            if held.account.window and held.free < aim:
+                yield Want(held.account, held.contract.share_max, aim - held.free)
+
+    def recorded(self, batch: Batch, done: Recorded) -> None:
+        """Take the permits that were granted into the hand."""
+        self._under_way = 0
+        current = {held.account for held in self._held.values()}
+        self.counts.update({a: counts for a, counts in done.counts.items() if a in current})
+        for want, granted in zip(batch.wants, done.granted, strict=True):
+            held = self._held.get(want.account[:2])
+            same = held is not None and held.account == want.account
+            if held is not None and same and held.contract.share_max == want.share_max:
+                held.free += granted
+            elif granted:
+                self._returned[want.account] += granted
+
+    def failed(self, batch: Batch) -> None:
+        """Keep the rows for another try. Permits that were returned are lost: nobody knows whether
+        the record has them. What was charged is charged again, which errs towards the cap."""
+        self._under_way = 0
+        room = max(MOST_PENDING - len(self._kept), 0)
+        self._kept = [*batch.rows[:room], *self._kept]
+        self.lost_rows += max(len(batch.rows) - room, 0)
+        self._charged.update(batch.charged)
+        self.stirred = True
+
+    def release(self) -> None:
+        """Return every permit in hand, before the last batch; no more are asked for."""
+        for held in self._held.values():
+            self._let_go(held)
+            held.account, held.ends_s = Account("", "", ""), held.begins_s

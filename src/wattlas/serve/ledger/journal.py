@@ -1,0 +1,206 @@
+"""What a ledger's store keeps, and the one thing that is asked of it: record a batch, whole.
+
+In one transaction, durable when it returns: rows that are new are kept and counted, permits are
+returned and charged, and blocks of permits are granted by the rule of the degradation cap,
+m + k ≤ φ·(n + k), with n and m as they are recorded then. A block is granted when the transaction
+is, whether or not whoever asked for it lives to use it.
+
+The rows of a tenant are a chain of hashes, so that nobody can change one later unnoticed. The head
+after the last row of a statement stands in it beside that of the statement before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from wattlas.policy.cap import Counts
+
+
+class Account(NamedTuple):
+    """A window of a tenant's contract."""
+
+    tenant: str
+    contract: str
+    window: str
+
+
+class Row(NamedTuple):
+    """A request as it is kept. Energy in mJ, carbon in µg, money in nano-USD: sums are exact.
+
+    `_usual` figures are those of the same request in full service at its baseline region. Amounts
+    are None where nobody can say, `method` says how tokens were found, `vintage` from when the
+    signals are.
+    """
+
+    id: str
+    tenant: str
+    contract: str
+    window: str
+    admitted_us: int
+    ended_us: int
+    metro: str
+    klass: str
+    asked: str
+    degraded: bool
+    reason: str
+    end: str
+    status: int
+    attempts: int
+    model_asked: str
+    model_served: str
+    region: str
+    point: str
+    epoch: int
+    tokens_in: int | None
+    tokens_out: int | None
+    method: str
+    it_mj: int | None
+    facility_mj: int | None
+    average_ug: int | None
+    marginal_ug: int | None
+    nano_usd: int | None
+    usual_mj: int | None
+    usual_average_ug: int | None
+    usual_marginal_ug: int | None
+    usual_nano_usd: int | None
+    vintage: str
+
+    @property
+    def account(self) -> Account:
+        """Whose it is."""
+        return Account(self.tenant, self.contract, self.window)
+
+
+START = bytes(32)
+"""The head of a chain before its first row."""
+
+
+def link(head: bytes, row: Row) -> bytes:
+    """The head after one more row: SHA-256(head ‖ the row as compact JSON)."""
+    return sha256(head + orjson.dumps(tuple(row))).digest()
+
+
+def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:
+    """The head after some rows, in their order."""
+    for row in rows:
+        head = link(head, row)
+    return head
+
+
+class Want(NamedTuple):
+    """Permits that are asked for under a contract's share."""
+
+    account: Account
+    share_max: Fraction
+    permits: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be recorded at once. Rows may be given again after a failure, the rest may not:
+    permits that were returned twice would be used twice.
+    """
+
+    rows: Sequence[Row] = ()
+    returned: Mapping[Account, int] = field(default_factory=dict)
+    charged: Mapping[Account, int] = field(default_factory=dict)
+    wants: Sequence[Want] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a store did with a batch: rows that were new, permits granted (one entry per want), and
+    the counts of every window that the batch touched."""
+
+    rows: int
+    granted: tuple[int, ...]
+    counts: Mapping[Account, Counts]
+
+
+def counted(
+    before: Mapping[Account, Counts], new: Sequence[Row], batch: Batch
+) -> tuple[dict[Account, Counts], tuple[int, ...]]:
+    """The counts after a batch of which these rows are new, and the permits granted per want.
+
+    `before` holds every account of `accounts_of`.
+    """
+    counts = dict(before)
+    for row in new:
+        if row.contract and row.end == "whole":
+            counts[row.account] = counts[row.account].deliver()
+    for account, permits in batch.returned.items():
+        counts[account] = counts[account].give_back(permits)
+    for account, permits in batch.charged.items():
+        counts[account] = counts[account].grant(permits)
+    granted = []
+    for want in batch.wants:
+        permits = counts[want.account].room(want.share_max, want.permits)
+        counts[want.account] = counts[want.account].grant(permits)
+        granted.append(permits)
+    return counts, tuple(granted)
+
+
+def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
+    """The windows that a batch touches, in an order that every process takes them in."""
+    touched = {row.account for row in new if row.contract}
+    return sorted({*touched, *batch.returned, *batch.charged, *(w.account for w in batch.wants)})
+
+
+def fresh(rows: Sequence[Row], known: Collection[str]) -> list[Row]:
+    """Rows whose id is not known yet, each once."""
+    seen = set(known)
+    return [row for row in rows if not (row.id in seen or seen.add(row.id))]  # type: ignore[func-returns-value]
+
+
+def linked(rows: Sequence[Row], heads: dict[str, tuple[int, bytes]]) -> list[tuple[Any, ...]]:
+    """Rows with their number in the chain of their tenant and the head after them. `heads` holds
+    (number, head) of each tenant, and is brought up to date."""
+    made: list[tuple[Any, ...]] = []
+    for row in rows:
+        number, head = heads[row.tenant]
+        head = link(head, row)
+        heads[row.tenant] = number + 1, head
+        made.append((*row, number + 1, head))
+    return made
+
+
+def schema_scripts(kind: str) -> list[str]:
+    """The numbered scripts of a kind of store, the first first."""
+    folder = files("wattlas.serve.ledger") / "schema" / kind
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(folder / name).read_text(encoding="utf-8") for name in names]
+
+
+class Statement(NamedTuple):
+    """Rows in the order of their chain, their numbers in it, and the head after each."""
+
+    rows: list[Row]
+    numbers: list[int]
+    heads: list[bytes]
+
+
+class Store(Protocol):
+    """Keeps a journal. Any exception means that nothing is known of what was recorded."""
+
+    def record(self, batch: Batch) -> Recorded:
+        """Record a batch, whole and durable."""
+        ...
+
+    def secret(self, name: str, fresh: bytes) -> bytes:
+        """A secret that all processes on this journal share; `fresh` becomes it where none is."""
+        ...
+
+    def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
+        """A tenant's rows that were admitted in [since, until)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        ...

@@ -1,0 +1,197 @@
+"""What every way in shares: configuration, schedule, ledger, and one decision per request.
+
+A schedule or a configuration that cannot be read never replaces one that could.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from wattlas.errors import InputError, Problem, WattlasError
+from wattlas.serve.accounts import row_of
+from wattlas.serve.config import ServeConfig, mismatches, read_config
+from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
+from wattlas.serve.ledger.book import Book
+from wattlas.serve.ledger.journal import Row, Store
+from wattlas.serve.ledger.keeper import Keeper
+from wattlas.serve.schedule import Hour, Schedule, read_schedule
+from wattlas.serve.seal import Seal
+from wattlas.serve.table import Place
+
+log = logging.getLogger("wattlas.serve")
+
+
+class Clock(NamedTuple):
+    """The time, s since 1970, and a clock that nobody sets, by which others are judged."""
+
+    utc_s: Callable[[], float]
+    steady_s: Callable[[], float]
+
+
+TRUE_CLOCK = Clock(time.time, time.monotonic)
+
+
+class Plane:
+    """The live plane of one process. `watch` is shown every row that is made."""
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        schedule: Schedule,
+        store: Store,
+        clock: Clock = TRUE_CLOCK,
+        watch: Callable[[Row], None] = lambda row: None,
+    ) -> None:
+        self.config, self.schedule, self.store, self.clock = config, schedule, store, clock.utc_s
+        made = row_of(lambda: self.schedule)
+
+        def watched(decision: Decision, outcome: Outcome) -> Row:
+            row = made(decision, outcome)
+            watch(row)
+            return row
+
+        self.book = Book(watched, config.contracts)
+        self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s)
+        self.reasons: Counter[str] = Counter()
+        """Decisions by reason."""
+        self.ended: Counter[tuple[str, ...]] = Counter()
+        """Requests that ended, by tenant, tier, model asked, model served, region and end."""
+        self.events: Counter[str] = Counter()
+        """What else happened, by name."""
+        self.boot = secrets.token_hex(6)
+        """Tells the ids of this process from those of others."""
+        self.seal = Seal(store.secret("seal", secrets.token_bytes(32)))
+        self._numbers = count(1)
+
+    def new_id(self) -> str:
+        """An id that no other request has."""
+        return f"{self.boot}-{next(self._numbers)}"
+
+    def hour(self, utc_s: float) -> Hour:
+        """Table and signals of a moment."""
+        return self.schedule.at(utc_s)
+
+    def facts(self, id: str, tenant: str, klass: str, asked: Asked, metro: str) -> Facts:
+        """What is known of a request now. `klass` is the base class."""
+        contract = self.config.document.tenants[tenant].contract or ""
+        own = self.schedule.class_of(klass, contract)
+        return Facts(id, tenant, contract, metro, own, asked, self.clock())
+
+    def decide(self, facts: Facts) -> Decision | None:
+        """Where a request goes; None where nobody serves it."""
+        decision = decide(facts, self.hour(facts.utc_s).table, self.book)
+        self.reasons["no-place" if decision is None else decision.reason] += 1
+        return decision
+
+    def settle(self, id: str, outcome: Outcome) -> bool:
+        """Account for a request, once."""
+        decision = self.book.in_flight.get(id)
+        if decision is None or not settle(self.book, id, outcome):
+            self.events["settlements_refused"] += 1
+            return False
+        self.ended[
+            decision.facts.tenant,
+            "degraded" if outcome.degraded else "full",
+            outcome.model_asked,
+            outcome.model_served,
+            outcome.place.region,
+            outcome.end.value,
+        ] += 1
+        return True
+
+    def settle_sealed(self, text: str, outcome: Callable[[Decision], Outcome]) -> bool:
+        """Account for a request whose sealed decision somebody brings back, once.
+
+        One that an earlier process decided, or another on the same ledger, is booked as it is
+        sealed; the ledger takes each id once.
+        """
+        sealed = self.seal.opened(text)
+        if sealed is None:
+            self.events["settlements_refused"] += 1
+            return False
+        known = self.book.in_flight.get(sealed.facts.id)
+        if known is not None or sealed.facts.id.startswith(self.boot):
+            return self.settle(sealed.facts.id, outcome(known or sealed))
+        self.book.book(sealed, outcome(sealed))
+        self.events["settlements_late"] += 1
+        return True
+
+    def served_at(self, decision: Decision, place: Place | None) -> tuple[Place, bool]:
+        """Where somebody says that a request was served, and whether it was degraded there: it was
+        at any place that is none of full service."""
+        if place is None or place == decision.place:
+            return decision.place, decision.degraded
+        facts = decision.facts
+        pair = self.hour(facts.utc_s).table.pairs.get((facts.metro, facts.klass))
+        return place, pair is None or place not in pair.full.places
+
+    def model_of(self, point: str) -> str:
+        """What servers call the model of an operating point."""
+        served, profile = self.config.document.served, self.schedule.points.get(point)
+        variant = profile.variant if profile else point
+        return served.get(point) or served.get(variant) or variant
+
+    def url_of(self, region: str, point: str) -> str:
+        """Where the servers of a place are. Raises InputError where it has none."""
+        profile = self.schedule.points.get(point)
+        variant = profile.variant if profile else point
+        return self.config.endpoints.of(region, point, variant).address.url
+
+    def take_schedule(self, path: Path) -> list[Problem]:
+        """Take the schedule in a file, if it is sound and not older than the present one."""
+        try:
+            fresh = read_schedule(path)
+            problems = list(mismatches(self.config, fresh))
+        except InputError as error:
+            problems = list(error.problems)
+        else:
+            if fresh.epoch < self.schedule.epoch:
+                what = f"is {fresh.epoch}, older than the present {self.schedule.epoch}"
+                problems.append(Problem("epoch", what, "Write it anew.", str(path)))
+        if problems:
+            self.events["schedules_refused"] += 1
+            for problem in problems:
+                log.error("the schedule is not taken: %s", problem)
+            return problems
+        self.schedule = fresh
+        self.events["schedules_taken"] += 1
+        return []
+
+    def take_config(self, path: Path) -> list[Problem]:
+        """Take the configuration in a file, if it is sound. Ports and ledger stay as they are."""
+        try:
+            fresh = read_config(path)
+            problems = list(mismatches(fresh, self.schedule))
+        except WattlasError as error:
+            problems = list(getattr(error, "problems", ()))
+        if problems:
+            self.events["configs_refused"] += 1
+            for problem in problems:
+                log.error("the configuration is not taken: %s", problem)
+            return problems
+        self.config = fresh
+        self.book.configure(fresh.contracts)
+        self.events["configs_taken"] += 1
+        return []
+
+
+def open_plane(
+    path: Path,
+    store_of: Callable[[ServeConfig], Store],
+    clock: Clock = TRUE_CLOCK,
+    watch: Callable[[Row], None] = lambda row: None,
+) -> Plane:
+    """The plane of a configuration's file. Raises InputError with everything that is wrong."""
+    config = read_config(path)
+    schedule = read_schedule(config.schedule_path)
+    problems = list(mismatches(config, schedule))
+    if problems:
+        raise InputError(problems)
+    return Plane(config, schedule, store_of(config), clock, watch)

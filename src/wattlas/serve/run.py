@@ -1,0 +1,200 @@
+"""One process that serves: ports, ledger, files that change, and an orderly end.
+
+SIGTERM and SIGINT drain: no new connections, requests in flight come to their end, what is in hand
+is returned, all rows are recorded. SIGHUP takes configuration and schedule anew, and so does a
+change of either file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wattlas.errors import InputError, Problem
+from wattlas.serve.admin import admin_app
+from wattlas.serve.config import (
+    ListenSection,
+    ServeConfig,
+    ServeDocument,
+    mismatches,
+    read_config,
+)
+from wattlas.serve.decisions import Decisions
+from wattlas.serve.direct import DirectServer
+from wattlas.serve.edge import Server, address, bound, server
+from wattlas.serve.envoy_log import EnvoyLog
+from wattlas.serve.gateway.app import Gateway
+from wattlas.serve.gateway.upstream import AiohttpUpstream
+from wattlas.serve.ledger.journal import Row, Store
+from wattlas.serve.ledger.sqlite import SqliteStore
+from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane
+from wattlas.serve.schedule import read_schedule
+
+log = logging.getLogger("wattlas.serve")
+WATCH_S = 1.0
+
+
+class Service:
+    """A plane with its ports open."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock = TRUE_CLOCK,
+        watch: Callable[[Row], None] = lambda row: None,
+    ) -> None:
+        self.path = path
+        self.plane: Plane = open_plane(path, store_of, clock, watch)
+        document = self.plane.config.document
+        self.upstream = AiohttpUpstream(document.limits.connect_s)
+        self.gateway = Gateway(self.plane, self.upstream)
+        self.ports: dict[str, tuple[Any, socket.socket]] = {}
+        self._servers: list[Server | DirectServer] = []
+        self._stopped = asyncio.Event()
+        try:
+            self._bind(document)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self, document: ServeDocument) -> None:
+        """Open every port. Raises UsageError for one that cannot be had."""
+        if document.gateway is not None:
+            self.ports["gateway"] = self.gateway, bound(document.gateway.listen, None)
+        apps: dict[str, Callable[[ListenSection], Any]] = {
+            "decisions": lambda port: Decisions(self.plane, port),
+            "admin": lambda port: admin_app(self.plane, port, self.reload),
+        }
+        for name, app in apps.items():
+            port: ListenSection | None = getattr(document, name)
+            if port is not None:
+                where = self.path.parent / port.socket if port.socket else None
+                self.ports[name] = app(port), bound(port.listen, where)
+
+    def close(self) -> None:
+        """Let go of ports and ledger."""
+        for _, opened in self.ports.values():
+            opened.close()
+        self.plane.store.close()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each port listens."""
+        return {name: address(opened) for name, (_, opened) in self.ports.items()}
+
+    def reload(self) -> list[Problem]:
+        """Take configuration and schedule anew; what is wrong keeps the present ones."""
+        problems = self.plane.take_config(self.path)
+        return problems + self.plane.take_schedule(self.plane.config.schedule_path)
+
+    def stop_on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """SIGTERM and SIGINT drain, SIGHUP reads the files again."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every port is served."""
+        return bool(self._servers) and all(one.started for one in self._servers)
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stopped.set()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until stopped, and come to an orderly end."""
+        limits = self.plane.config.document.limits
+        keeper = asyncio.create_task(self.plane.keeper.run())
+        others = [asyncio.create_task(self._watch_files())]
+        if self.plane.config.document.access_log is not None:
+            follow = EnvoyLog(self.plane, self.path.parent / self.plane.config.document.access_log)
+            others.append(asyncio.create_task(follow.run()))
+        serving = []
+        for app, opened in self.ports.values():
+            one = DirectServer(app, limits) if isinstance(app, Decisions) else server(app, limits)
+            self._servers.append(one)
+            serving.append(asyncio.create_task(one.serve(sockets=[opened])))
+        while not self.ready:
+            await asyncio.sleep(0.005)
+        ready()
+        await self._stopped.wait()
+        for one in self._servers:
+            one.should_exit = True
+        await asyncio.gather(*serving)
+        for task in others:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self.plane.keeper.stop()
+        await keeper
+        await self.upstream.close()
+        self.close()
+
+    async def _watch_files(self) -> None:
+        """Take files anew that were changed."""
+        seen = self._stamps()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = self._stamps()
+            if now != seen:
+                seen = now
+                self.reload()
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def store_of(config: ServeConfig) -> Store:
+    """The ledger's store that a configuration names."""
+    if config.in_postgres:
+        from wattlas.serve.ledger.postgres import PostgresStore
+
+        return PostgresStore(config.document.ledger)
+    return SqliteStore(config.ledger_path)
+
+
+async def serve(path: Path, ready: Callable[[Service], None]) -> None:
+    """Serve a configuration's file until a signal ends it."""
+    service = Service(path)
+    service.stop_on_signals(asyncio.get_running_loop())
+    await service.run(lambda: ready(service))
+
+
+def main(work: Coroutine[Any, Any, None]) -> None:
+    """Run a service on the fastest loop that is there.
+
+    What is loaded lives as long as the process, and requests leave no circles behind: collections
+    are made rare.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+def check_files(path: Path) -> None:
+    """Raise InputError with everything that is wrong with a configuration and its schedule."""
+    config = read_config(path)
+    problems = list(mismatches(config, read_schedule(config.schedule_path)))
+    if problems:
+        raise InputError(problems)

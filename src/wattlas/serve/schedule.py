@@ -1,0 +1,302 @@
+"""What the live plane is told for some hours ahead: routings, and what a request costs and emits.
+
+A schedule is one file of JSON, so that the service needs neither the scenario nor a solver:
+
+    classes   id, and for a class under a contract its base class and the contract
+    points    energy per token and per request, and the model variant
+    regions   PUE
+    usual     metro → class → where full service would have run without Wattlas
+    hours     from when and for how long it holds; sets of places with their shares; what degrading
+              saves and from which saving on it is done; prices and intensities, and their vintage
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import inf, nan
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wattlas.errors import InputError, Problem
+from wattlas.policy.routing import Routing
+from wattlas.serve.table import Place, Table
+
+LARGEST_BYTES = 256 * 1024 * 1024
+"""A file that is larger is not read: 60 regions, 200 metros and two days make a tenth of it."""
+
+MOST = 1e6
+"""More than any price, intensity or energy per token is, in the units here: with it every amount
+of a request is a number of 64 bits."""
+NotNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassPart(_Part):
+    """A class of requests. One that is under a contract names it, and the class that it is from."""
+
+    id: str
+    base: str = ""
+    contract: str = ""
+
+
+class PointPart(_Part):
+    """An operating point: the model variant, and IT energy per token and per request, J."""
+
+    variant: str
+    prefill_j_per_token: NotNegative = 0.0
+    decode_j_per_token: NotNegative = 0.0
+    request_j: NotNegative = 0.0
+
+
+class RegionPart(_Part):
+    """A region: facility energy over IT energy."""
+
+    pue: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)]
+
+
+class PlacePart(_Part):
+    """Where a part of a set goes."""
+
+    region: str
+    point: str
+    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+
+
+class SetPart(_Part):
+    """Places of a metro and class, in full service or degraded. `saving_usd` is what degrading one
+    request saves; null where it has no fallback."""
+
+    metro: str
+    klass: str = Field(alias="class")
+    full: tuple[PlacePart, ...]
+    degraded: tuple[PlacePart, ...] = ()
+    saving_usd: Finite | None = None
+
+
+class SignalPart(_Part):
+    """What a kWh costs and emits in a region; null is unknown. Prices may be negative."""
+
+    price_usd_per_mwh: Finite | None = None
+    average_g_per_kwh: NotNegative | None = None
+    marginal_g_per_kwh: Finite | None = None
+
+
+class HourPart(_Part):
+    """A routing, and the signals while it holds. A threshold of null means never degraded."""
+
+    issued_utc: datetime
+    hold_s: Positive
+    sets: tuple[SetPart, ...]
+    threshold_usd: Mapping[str, Finite | None] = {}
+    signals: Mapping[str, SignalPart] = {}
+    vintage: str = ""
+
+
+class SchedulePart(_Part):
+    """The whole file."""
+
+    format: Literal["wattlas-schedule-1"]
+    epoch: Annotated[int, Field(ge=0)]
+    source: str = ""
+    classes: tuple[ClassPart, ...]
+    points: Mapping[str, PointPart]
+    regions: Mapping[str, RegionPart]
+    usual: Mapping[str, Mapping[str, PlacePart]] = {}
+    hours: Annotated[tuple[HourPart, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Hour:
+    """A table for single requests, and the signals by region while it holds."""
+
+    table: Table
+    signals: Mapping[str, SignalPart]
+    vintage: str
+
+
+class Schedule:
+    """A schedule that was checked: the hour of a moment, and the class of a request."""
+
+    def __init__(self, part: SchedulePart) -> None:
+        _refuse(part)
+        self.epoch = part.epoch
+        self.source = part.source
+        self.points = dict(part.points)
+        self.regions = dict(part.regions)
+        self.usual = {
+            (metro, klass): Place(place.region, place.point)
+            for metro, by_class in part.usual.items()
+            for klass, place in by_class.items()
+        }
+        self.hours = [_hour(part, hour) for hour in sorted(part.hours, key=_issued_s)]
+        self.metros = frozenset(each.metro for hour in part.hours for each in hour.sets)
+        self.places = frozenset(
+            Place(place.region, place.point)
+            for hour in part.hours
+            for each in hour.sets
+            for place in (*each.full, *each.degraded)
+        )
+        self._starts = [hour.table.issued_s for hour in self.hours]
+        self._classes = {(each.base or each.id, each.contract): each.id for each in part.classes}
+
+    def at(self, utc_s: float) -> Hour:
+        """The hour that a moment lies in; the nearest earlier one, whose table says that it is old,
+        where there is none, and the first before all."""
+        return self.hours[max(bisect_right(self._starts, utc_s) - 1, 0)]
+
+    def class_of(self, base: str, contract: str) -> str:
+        """The class of requests of a base class under a contract; the base where it has none."""
+        return self._classes.get((base, contract), base)
+
+    @property
+    def until_s(self) -> float:
+        """Until when the last hour holds."""
+        return self.hours[-1].table.until_s
+
+
+def read_schedule(path: Path) -> Schedule:
+    """The schedule in a file. Raises InputError with everything that is wrong."""
+    return Schedule(read_part(path))
+
+
+def read_part(path: Path) -> SchedulePart:
+    """The file as it stands, its form checked. Raises InputError with everything that is wrong."""
+    name = str(path)
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            fix = "Give fewer hours."
+            raise InputError([Problem("(file)", "is larger than 256 MB", fix, name)])
+        text = path.read_bytes()
+    except OSError as error:
+        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        fix = "Write it with: wattlas export routing"
+        raise InputError([Problem("(file)", what, fix, name)]) from None
+    return parse_part(text, name)
+
+
+def parse_part(text: bytes, name: str) -> SchedulePart:
+    """The file in a text, its form checked. Raises InputError with everything that is wrong."""
+    try:
+        return SchedulePart.model_validate_json(text)
+    except ValidationError as fault:
+        fix = "Write it with: wattlas export routing"
+        raise InputError(
+            [
+                Problem(_dotted(error["loc"]), _lower(str(error["msg"])), fix, name)
+                for error in fault.errors(include_url=False, include_input=False)
+            ]
+        ) from None
+
+
+def _dotted(path: Sequence[int | str]) -> str:
+    return ".".join(map(str, path)) or "(document)"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _issued_s(hour: HourPart) -> float:
+    issued = hour.issued_utc
+    return (issued if issued.tzinfo else issued.replace(tzinfo=UTC)).timestamp()
+
+
+def _refuse(part: SchedulePart) -> None:
+    problems = list(_unknown(part))
+    if problems:
+        raise InputError(problems)
+
+
+def _unknown(part: SchedulePart) -> Iterator[Problem]:
+    """Names in places, classes and signals that the file does not explain."""
+    classes = {each.id for each in part.classes}
+    fix = "Name what the file lists."
+    for n, hour in enumerate(part.hours):
+        seen: set[tuple[str, str]] = set()
+        for each in hour.sets:
+            at = f"hours.{n}.{each.metro}.{each.klass}"
+            if each.klass not in classes:
+                yield Problem(at, f"`{each.klass}` is no class", fix)
+            if (each.metro, each.klass) in seen:
+                yield Problem(at, "is there twice", "Give each metro and class one set.")
+            seen.add((each.metro, each.klass))
+            for place in (*each.full, *each.degraded):
+                yield from _unknown_place(at, place, part)
+        for region in hour.signals:
+            if region not in part.regions:
+                yield Problem(f"hours.{n}.signals", f"`{region}` is no region", fix)
+        for klass in hour.threshold_usd:
+            if klass not in classes:
+                yield Problem(f"hours.{n}.threshold_usd", f"`{klass}` is no class", fix)
+    for metro, by_class in part.usual.items():
+        for klass, place in by_class.items():
+            yield from _unknown_place(f"usual.{metro}.{klass}", place, part)
+
+
+def _unknown_place(at: str, place: PlacePart, part: SchedulePart) -> Iterator[Problem]:
+    for kind, name, known in (
+        ("region", place.region, part.regions),
+        ("operating point", place.point, part.points),
+    ):
+        if name not in known:
+            yield Problem(at, f"`{name}` is no {kind}", "Name what the file lists.")
+
+
+def _hour(part: SchedulePart, hour: HourPart) -> Hour:
+    return Hour(Table(_routing(part, hour)), hour.signals, hour.vintage)
+
+
+def _routing(part: SchedulePart, hour: HourPart) -> Routing:
+    """The sets as a routing, which checks that shares add up."""
+    metros = tuple(dict.fromkeys(each.metro for each in hour.sets))
+    classes = tuple(each.id for each in part.classes)
+    regions, points = tuple(part.regions), tuple(part.points)
+    at = [{name: n for n, name in enumerate(ids)} for ids in (metros, classes, regions, points)]
+    saving = np.full((len(metros), len(classes)), nan)
+    rows: list[tuple[Any, ...]] = []
+    for each in hour.sets:
+        pair = at[0][each.metro], at[1][each.klass]
+        saving[pair] = nan if each.saving_usd is None else each.saving_usd
+        for degraded, places in ((False, each.full), (True, each.degraded)):
+            rows += [(*pair, degraded, at[2][p.region], at[3][p.point], p.share) for p in places]
+    columns: dict[str, Any] = {
+        name: np.array([row[n] for row in rows], dtype=kind)
+        for n, (name, kind) in enumerate(_COLUMNS.items())
+    }
+    limits = {k: (inf if v is None else v) for k, v in hour.threshold_usd.items()}
+    threshold = np.array([limits.get(klass, inf) for klass in classes])
+    issued = np.datetime64(round(_issued_s(hour) * 1e3), "ms")
+    return Routing(
+        metros=metros,
+        classes=classes,
+        regions=regions,
+        points=points,
+        saving_usd=saving,
+        threshold_usd=threshold,
+        issued_utc=issued,
+        hold_s=hour.hold_s,
+        epoch=part.epoch,
+        **columns,
+    )
+
+
+_COLUMNS: dict[str, type] = {
+    "metro": int,
+    "klass": int,
+    "degraded": bool,
+    "region": int,
+    "point": int,
+    "share": float,
+}
+"""Columns of a routing that have a row per place."""

@@ -1,0 +1,113 @@
+"""What a tenant used in a month: sums of its rows, exactly, and the chain that proves them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from wattlas.errors import UsageError
+from wattlas.serve.ledger.journal import START, Row, Store
+
+SUMS = (
+    "tokens_in tokens_out it_mj facility_mj average_ug marginal_ug nano_usd usual_mj "
+    "usual_average_ug usual_marginal_ug usual_nano_usd"
+).split()
+"""Fields of a row that are added up."""
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+def month_us(month: str) -> tuple[int, int]:
+    """Microseconds since 1970 of a month's beginning and end, UTC. Raises UsageError."""
+    match = _MONTH.fullmatch(month)
+    if match is None:
+        raise UsageError(f"`{month}` is no month. Write 2026-11.")
+    year, number = int(match[1]), int(match[2])
+    first = datetime(year, number, 1, tzinfo=UTC)
+    following = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    return round(first.timestamp() * 1e6), round(following.timestamp() * 1e6)
+
+
+def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
+    """A tenant's month (UTC): totals, the same by region and by hour, and the chain's heads.
+
+    Amounts are whole mJ, µg and nano-USD: parts add up to totals exactly. `unknown` counts rows of
+    which an amount is not known.
+    """
+    since, until = month_us(month)
+    kept = store.rows(tenant, since, until)
+    before = store.rows(tenant, 0, since)
+    return {
+        "tenant": tenant,
+        "month": month,
+        "total": total(kept.rows),
+        "by_region": _by(kept.rows, lambda row: row.region),
+        "by_hour": _by(kept.rows, _hour),
+        "contracts": _contracts(kept.rows),
+        "vintages": sorted({row.vintage for row in kept.rows}),
+        "methods": sorted({row.method for row in kept.rows}),
+        "chain": {
+            "head": (kept.heads or before.heads or [START])[-1].hex(),
+            "number": (kept.numbers or before.numbers or [0])[-1],
+            "head_before": (before.heads or [START])[-1].hex(),
+            "number_before": (before.numbers or [0])[-1],
+        },
+    }
+
+
+def total(rows: Iterable[Row]) -> dict[str, int]:
+    """Sums of rows."""
+    sums = dict.fromkeys(["requests", "whole", "degraded", "unknown", *SUMS], 0)
+    for row in rows:
+        sums["requests"] += 1
+        sums["whole"] += row.end == "whole"
+        sums["degraded"] += row.degraded and row.end == "whole"
+        sums["unknown"] += any(getattr(row, name) is None for name in SUMS)
+        for name in SUMS:
+            sums[name] += getattr(row, name) or 0
+    return sums
+
+
+def _by(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, dict[str, int]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return {name: total(group) for name, group in sorted(groups.items())}
+
+
+def _hour(row: Row) -> str:
+    return datetime.fromtimestamp(row.admitted_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:00Z")
+
+
+def _contracts(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Answers delivered, whole and degraded, by contract and window."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.contract:
+            groups.setdefault((row.contract, row.window), []).append(row)
+    return [
+        {"contract": contract, "window": window, **_delivered(group)}
+        for (contract, window), group in sorted(groups.items())
+    ]
+
+
+def _delivered(rows: list[Row]) -> Mapping[str, Any]:
+    whole = [row for row in rows if row.end == "whole"]
+    low = sum(row.degraded for row in whole)
+    return {"delivered": len(whole), "degraded": low, "share": low / len(whole) if whole else 0.0}
+
+
+def statement_csv(made: Mapping[str, Any]) -> str:
+    """The statement as a table: one line per region and hour, and the total last."""
+    text = io.StringIO()
+    names = list(made["total"])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["part", "name", *names])
+    for part in ("by_region", "by_hour"):
+        for name, sums in made[part].items():
+            writer.writerow([part.removeprefix("by_"), name, *(sums[n] for n in names)])
+    writer.writerow(["total", made["month"], *(made["total"][n] for n in names)])
+    return text.getvalue()

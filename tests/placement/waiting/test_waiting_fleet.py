@@ -1,0 +1,152 @@
+"""Fleets whose requests may wait: against one program in GLPK, and the level by enumeration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wattlas
+from tests import oracle
+from tests.placement.fleet import fleet_oracle
+from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
+from tests.placement.waiting.waiting_oracle import may_run
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.needs import leanest
+from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.queue import Queue
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "reserved": {},
+    "on demand": ON_DEMAND,
+    "bounds": BOUNDS,
+    "both": {**ON_DEMAND, **BOUNDS},
+}
+
+
+def patient(s: Scenario, steps: int) -> Scenario:
+    """Every second class may wait so many steps."""
+    classes = tuple(replace(k, may_wait_h=float(steps) * (n % 2)) for n, k in enumerate(s.classes))
+    return replace(s, classes=classes)
+
+
+def oracle_fleet(s: Scenario) -> float:
+    """min rent + hours, a column for each step of arrival, step of running and place."""
+    lp, span = oracle.Program(), s.hours.hours
+    places, _ = oracle.open_places(s, None)
+    used: dict[tuple[int, int], dict[Any, float]] = {}
+    scores: dict[tuple[int, int], dict[Any, float]] = {}
+    for (i, k), open_to in places.items():
+        shed = [oracle.UNSERVED] if s.classes[k].unserved_usd_per_request is not None else []
+        for a in range(s.hours.count):
+            rate = float(s.demand_per_h[i, k, a])
+            terms: dict[Any, float] = {}
+            for t in may_run(s, k, a) if rate > 0 else []:
+                for r, o in [*open_to, *shed]:
+                    column = ("w", i, k, a, t, r, o)
+                    lp.cost[column] = span[t] * rate * fleet_oracle.unit_usd(s, i, k, r, o, t)
+                    terms[column] = 1.0
+                    if r >= 0:
+                        used.setdefault((r, t), {})[column] = oracle.gpu_h(s, k, o) * rate
+                        least = s.classes[k].mean_accuracy_min
+                        if least is not None:
+                            above = (oracle.accuracy(s, k, o) - least) * rate
+                            scores.setdefault((k, t), {})[column] = above
+            if terms:
+                lp.row(("demand", i, k, a), terms, 1.0, 1.0)
+    for key, terms in scores.items():
+        lp.row(("accuracy", *key), terms, 0.0, math.inf)
+    for r, region in enumerate(s.regions):
+        lp.cost["K", r] = fleet_oracle.held_usd(s, r)
+        lp.row(("K", r), {("K", r): 1.0}, region.reserved_gpu_min,
+               min(region.reserved_gpu_max, region.capacity_max))  # fmt: skip
+    for (r, t), terms in used.items():
+        region = s.regions[r]
+        terms["K", r] = -1.0
+        if region.on_demand_gpu > 0:
+            bought = ("o", r, t)
+            lp.cost[bought] = span[t] * region.on_demand_usd_per_gpu_h
+            terms[bought] = -1.0
+            if math.isfinite(region.on_demand_gpu):
+                lp.row(("most", r, t), {bought: 1.0}, -math.inf, region.on_demand_gpu)
+            if math.isfinite(region.capacity_max):
+                both = {bought: 1.0, ("K", r): 1.0}
+                lp.row(("site", r, t), both, -math.inf, region.capacity_max)
+        lp.row(("gpu", r, t), terms, -math.inf, 0.0)
+    status, values, _ = lp.solve()
+    assert status == "optimal"
+    return math.fsum(lp.cost[c] * v for c, v in values.items())
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_accelerators_and_waiting_are_one_program(name: str, seed: int) -> None:
+    """Cost and bound are those of GLPK; patience never makes a fleet dearer."""
+    s = patient(asked(seed, **QUESTIONS[name]), 2)
+    expected = oracle_fleet(s)
+    found = fleet(s)
+    assert found.status is Status.OPTIMAL
+    assert found.optimal.cost_usd == pytest.approx(expected, rel=2e-6)
+    assert found.bound_usd <= expected * (1 + 1e-8)
+    assert found.bound_usd == pytest.approx(expected, rel=2e-6)
+    assert found.unwaited is not None
+    assert found.optimal.cost_usd <= found.unwaited.cost_usd * (1 + 1e-6)
+    placed = wattlas.plan(found.scenario)
+    assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_levelled_work_with_outages_is_bracketed(seed: int) -> None:
+    """Where any region may be lost the fleet is that of levelled work: its cost is above the bound,
+    and no more than that of the fleet in which nothing waits."""
+    s = patient(asked(seed), 2)
+    found = fleet(s, survive=[[region.id] for region in s.regions])
+    assert found.bound_usd <= oracle_fleet(s) * (1 + 1e-8)
+    assert found.bound_usd <= found.optimal.cost_usd
+    assert found.status is Status.LIMIT
+    assert found.waits
+
+
+@given(
+    arrived=st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=7),
+    patience=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+)
+def test_the_level_is_the_least_that_is_in_time(
+    arrived: list[tuple[int, ...]], patience: tuple[int, int]
+) -> None:
+    """Earliest deadline first gets everything done in time at the level, and not a hundredth below:
+    so the densest stretch of hours is no more than is needed, and no less."""
+    came = np.array(arrived, float).T
+    count = came.shape[1]
+    every = np.arange(count)
+    due = np.minimum(every + np.array(patience)[:, None], count - 1)
+    ends = np.full(count, count - 1)
+    level = _densest(came[2], came[:2], due, ends).level
+
+    def late(room: np.ndarray) -> bool:
+        done = _earliest_deadline(came[:2], due, np.maximum(room, 0.0))
+        return bool((done.sum(axis=0) > room + 1e-9).any())
+
+    assert not late(level * (1 + 1e-12) - came[2])
+    if level > 0:
+        assert late(0.99 * level - came[2])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_levelled_work_keeps_its_patience(seed: int) -> None:
+    """What runs is within the queue's bounds, and nowhere needs more than the level."""
+    instance = build_instance(patient(asked(seed), 2))
+    queue = Queue.of(instance)
+    dense, ran = levelled(instance)
+    assert queue.excess(ran) <= 1e-9
+    demand = instance.demand.copy()
+    demand[queue.source] = ran
+    assert float((leanest(instance) @ demand).max()) <= dense.level * (1 + 1e-6)

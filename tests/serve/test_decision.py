@@ -1,0 +1,229 @@
+"""The decision on one request: whether it is degraded, why, and where it goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, row_of, table
+from wattlas.serve.decision import (
+    Asked,
+    Decision,
+    End,
+    Facts,
+    Outcome,
+    Reason,
+    decide,
+    failovers,
+    settle,
+)
+from wattlas.serve.ledger.book import Book
+from wattlas.serve.ledger.journal import Account, Recorded
+from wattlas.serve.table import Place, Quota
+
+FULL = {Place("oslo", "large"), Place("austin", "large")}
+LOW = Place("oslo", "small")
+
+
+def stocked(permits: int = 10, **changes: Any) -> Book:
+    """A book with permits in hand."""
+    made = book(**changes)
+    made.window(*KEY, NOON_S)
+    batch = made.collect()
+    made.recorded(batch, Recorded(0, (permits,), {}))
+    return made
+
+
+def decided(ledger: Book, request: Facts, **changes: Any) -> Decision:
+    """The decision on a request that has a place."""
+    decision = decide(request, table(**changes), ledger)
+    assert decision is not None
+    return decision
+
+
+def test_a_request_is_degraded_where_contract_saving_and_permit_agree() -> None:
+    """It goes to the fallback, and the decision says so."""
+    decision = decided(stocked(), facts("1"))
+    assert (decision.degraded, decision.reason) == (True, Reason.SAVING)
+    assert decision.place == LOW
+    assert (decision.window, decision.epoch) == ("all", 7)
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes", "reason"),
+    [
+        (facts("1", contract=""), {}, Reason.NO_CONTRACT),
+        (facts("1", Asked.DEFAULT), {}, Reason.ASKED),
+        (facts("1", Asked.PRIORITY), {}, Reason.ASKED),
+        (facts("1"), {"threshold_usd": np.array([3e-4, 0.0])}, Reason.THRESHOLD),
+        (facts("1", klass="batch"), {"threshold_usd": np.array([0.0, 0.0])}, Reason.THRESHOLD),
+        (facts("1"), {"hold_s": 60.0}, Reason.STALE),
+        (facts("1", utc_s=NOON_S - 61), {}, Reason.STALE),
+    ],
+)
+def test_full_service_has_a_reason(
+    request_: Facts, changes: dict[str, Any], reason: Reason
+) -> None:
+    """No permit is used for it."""
+    ledger = stocked(1)
+    decision = decided(ledger, request_, **changes)
+    assert (decision.degraded, decision.reason) == (False, reason)
+    assert decision.place in FULL
+    assert decided(ledger, facts("2")).degraded
+
+
+@pytest.mark.parametrize("trouble", [Reason.STORE, Reason.CLOCK])
+def test_trouble_means_full_service(trouble: Reason) -> None:
+    """Although permits are in hand."""
+    ledger = stocked()
+    ledger.trouble = trouble
+    assert decided(ledger, facts("1")).reason is trouble
+    ledger.trouble = None
+    assert decided(ledger, facts("2")).reason is Reason.SAVING
+
+
+def test_without_permit_the_cap_is_the_reason() -> None:
+    """Each permit serves one request."""
+    ledger = stocked(2)
+    reasons = [decided(ledger, facts(str(n))).reason for n in range(3)]
+    assert reasons == [Reason.SAVING, Reason.SAVING, Reason.CAP]
+
+
+def test_what_has_no_place_is_not_decided() -> None:
+    """Nothing is opened for it either."""
+    ledger = stocked()
+    assert decide(facts("1", metro="atlantis"), table(), ledger) is None
+    assert not ledger.in_flight
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=7).filter(any), st.integers(1, 200))
+def test_every_prefix_is_dealt_as_its_shares_say(parts: list[int], count: int) -> None:
+    """One without share gets none; each other is off by less than the number of places."""
+    shares = [part / sum(parts) for part in parts]
+    places = [Place(str(n), "p") for n in range(len(parts))]
+    quota = Quota(places, shares)
+    got: Counter[Place] = Counter()
+    used = sum(map(bool, parts))
+    for n in range(1, count + 1):
+        got[quota.next()] += 1
+        for place, share in zip(places, shares, strict=True):
+            assert abs(got[place] - share * n) <= max(1, used - 1) + 1e-4
+    assert all(got[place] == 0 for place, part in zip(places, parts, strict=True) if part == 0)
+
+
+def test_equal_requests_go_to_equal_places() -> None:
+    """The order is the same in every run."""
+    first, second = ([decided(stocked(0), facts(str(n))).place for n in range(1)] for _ in "ab")
+    ours, theirs = table(), table()
+    assert [ours.pairs["lagos", "chat"].full.next() for _ in range(8)] == [
+        theirs.pairs["lagos", "chat"].full.next() for _ in range(8)
+    ]
+    assert first == second
+
+
+def permits(ledger: Book) -> int:
+    """Permits in hand."""
+    taken = 0
+    while ledger.take(*KEY, "all"):
+        taken += 1
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("end", "left"), [(End.FAILED, 3), (End.BROKEN, 2), (End.WHOLE, 2), (End.LOST, 2)]
+)
+def test_only_a_failure_before_the_first_byte_returns_the_permit(end: End, left: int) -> None:
+    """From the first byte on a degraded answer keeps it."""
+    ledger = stocked(3)
+    decision = decided(ledger, facts("1"))
+    assert settle(ledger, "1", outcome(decision, end))
+    assert permits(ledger) == left
+
+
+def test_a_request_is_settled_once_and_only_if_known() -> None:
+    """A second settlement, and one of an id that was never given, do nothing."""
+    ledger = stocked(3)
+    decision = decided(ledger, facts("1"))
+    assert settle(ledger, "1", outcome(decision, End.FAILED))
+    assert not settle(ledger, "1", outcome(decision, End.FAILED))
+    assert not settle(ledger, "forged", outcome(decision))
+    assert permits(ledger) == 3
+    assert len(ledger.collect().rows) == 1
+
+
+def test_failover_in_full_service_stays_there() -> None:
+    """`default` never falls: after its own places there is nothing left."""
+    ledger = stocked()
+    decision = decided(ledger, facts("1", Asked.DEFAULT))
+    tried = [decision, *failovers(decision, table(), ledger)]
+    assert {each.place for each in tried} == FULL
+    assert not any(each.degraded for each in tried)
+
+
+def test_failover_to_the_fallback_takes_a_permit() -> None:
+    """It counts as degraded; without a permit it is refused."""
+    for held in (0, 1):
+        ledger = stocked(held)
+        ledger.trouble = Reason.STORE
+        decision = decided(ledger, facts("1"))
+        ledger.trouble = None
+        *full, last = [decision, *failovers(decision, table(), ledger)]
+        if held:
+            assert {each.place for each in full} == FULL
+            assert (last.place, last.degraded, last.reason) == (LOW, True, Reason.FAILOVER)
+            assert ledger.in_flight["1"].degraded
+            settle(ledger, "1", outcome(last, End.FAILED))
+            assert permits(ledger) == 1
+        else:
+            assert {each.place for each in (*full, last)} == FULL
+
+
+def test_a_fallback_that_fails_rises_and_returns_its_permit() -> None:
+    """What full service delivered is no degraded answer."""
+    ledger = stocked(1)
+    decision = decided(ledger, facts("1"))
+    risen = list(failovers(decision, table(), ledger))
+    assert {each.place for each in risen} == FULL
+    assert {(each.degraded, each.reason) for each in risen} == {(False, Reason.RECOVERED)}
+    settle(ledger, "1", outcome(risen[0]))
+    assert permits(ledger) == 1
+    (row,) = ledger.collect().rows
+    assert (row.degraded, row.end) == (False, "whole")
+
+
+def test_degrading_without_a_permit_is_charged() -> None:
+    """Whoever served the fallback although full service was decided uses up the share."""
+    ledger = stocked(0)
+    decision = decided(ledger, facts("1"))
+    settle(ledger, "1", Outcome(End.WHOLE, LOW, True, NOON_S))
+    assert ledger.collect().charged == {Account(*KEY, decision.window): 1}
+
+
+def test_what_nobody_settles_is_lost_in_the_end() -> None:
+    """Its permit stays granted, and it has a row."""
+    ledger = stocked(1)
+    decided(ledger, facts("1"))
+    ledger.sweep(NOON_S + 3600)
+    assert ledger.in_flight
+    ledger.sweep(NOON_S + 7 * 3600)
+    (row,) = ledger.collect().rows
+    assert (row.end, row.degraded) == ("lost", True)
+    assert permits(ledger) == 0
+
+
+def test_rows_keep_the_share_of_a_contract_apart() -> None:
+    """Another tenant's requests are no reason to degrade this one's."""
+    other = contracts(Fraction(1))[KEY]
+    made = Book(row_of, {**contracts(), ("other", "green"): other})
+    made.window(*KEY, NOON_S)
+    made.window("other", "green", NOON_S)
+    batch = made.collect()
+    made.recorded(batch, Recorded(0, (0, 5), {}))
+    assert not made.take(*KEY, "all")
+    assert made.take("other", "green", "all")

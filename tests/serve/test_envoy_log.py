@@ -1,0 +1,113 @@
+"""Envoy's access log: how answers ended, over its rotation, and lines that make no sense."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serve.live import Live
+from wattlas.serve.decision import Asked, End
+from wattlas.serve.envoy_log import EnvoyLog, ended
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        ({"status": 200, "flags": "-", "bytes_out": 9}, End.WHOLE),
+        ({"status": 200, "flags": None}, End.WHOLE),
+        ({"status": 200, "flags": "DC", "bytes_out": 9}, End.BROKEN),
+        ({"status": 200, "flags": "UC,DC", "bytes_out": 0}, End.FAILED),
+        ({"status": 0, "flags": "DC"}, End.FAILED),
+        ({"status": 503, "flags": "UF", "bytes_out": 90}, End.FAILED),
+        ({"status": 429, "flags": "-", "bytes_out": 90}, End.FAILED),
+        ({}, End.FAILED),
+        ({"status": "200"}, End.FAILED),
+    ],
+)
+def test_how_an_answer_ended(said: dict[str, Any], end: End) -> None:
+    """Only a success that nothing cut off is whole."""
+    assert ended(said) is end
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Any:
+    """A service that is not asked over the network."""
+    made = Live(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+    made.end()
+
+
+def lines(live: Live, count: int, **more: Any) -> str:
+    """Lines of so many decided requests."""
+    plane = live.service.plane
+    made = []
+    for _ in range(count):
+        facts = plane.facts(plane.new_id(), "acme", "chat", Asked.DEFAULT, "lagos")
+        decision = plane.decide(facts)
+        assert decision is not None
+        said = {
+            "id": plane.seal.sealed(decision), "status": 200, "flags": "-",
+            "cluster": "/".join(decision.place), "bytes_in": 400, "bytes_out": 800, **more,
+        }  # fmt: skip
+        made.append(json.dumps(said) + "\n")
+    return "".join(made)
+
+
+def test_the_log_is_followed_over_its_rotation(live: Live, tmp_path: Path) -> None:
+    """No line is lost: no half one, none that follows the renaming, none after emptying."""
+    path = tmp_path / "access.log"
+
+    async def follow() -> None:
+        log = EnvoyLog(live.service.plane, path)
+        running = asyncio.create_task(log.run())
+        await asyncio.sleep(0.1)
+        text = lines(live, 3)
+        path.write_text(text[:-20])
+        await asyncio.sleep(0.15)
+        with path.open("a") as file:
+            file.write(text[-20:])
+            await asyncio.sleep(0.15)
+            path.rename(tmp_path / "access.log.1")
+            file.write(lines(live, 2))
+        path.write_text(lines(live, 4, type="text/event-stream"))
+        await asyncio.sleep(0.3)
+        path.write_text("")
+        await asyncio.sleep(0.15)
+        path.write_text(lines(live, 1))
+        await asyncio.sleep(0.2)
+        running.cancel()
+
+    live.call(follow())
+    rows = live.settled()
+    assert len(rows) == 10
+    assert [row.tokens_out for row in rows].count(200) == 6
+    assert [row.tokens_out for row in rows].count(round(800 / 180)) == 4
+
+
+def test_lines_that_make_no_sense_are_counted(live: Live, tmp_path: Path) -> None:
+    """And settle nothing; a request that nobody decided has no row."""
+    log = EnvoyLog(live.service.plane, tmp_path / "access.log")
+    assert not log.take(b"")
+    assert not log.take(b"{")
+    assert not log.take(b"[]")
+    assert not log.take(b'{"id": "a.b.c", "status": 200}')
+    assert not log.take(b'{"id": null, "status": 200}')
+    assert not log.take(b'{"id": null, "status": 401}')
+    assert live.service.plane.events["log_lines_refused"] == 3
+    assert live.service.plane.events["undecided_requests"] == 1
+    assert live.settled() == []
+
+
+def test_another_cluster_than_decided_is_another_place(live: Live, tmp_path: Path) -> None:
+    """Served at the fallback although full service was decided: charged."""
+    log = EnvoyLog(live.service.plane, tmp_path / "access.log")
+    assert log.take(lines(live, 1, cluster="oslo/small").encode())
+    row = live.settled()[-1]
+    assert (row.degraded, row.point) == (True, "small")
+    assert live.counts()[1] >= 1

@@ -1,0 +1,377 @@
+"""The service around decisions: tokens, settlements, admin, files that change, an orderly end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
+from wattlas.errors import InputError
+from wattlas.serve.decision import End, Outcome
+from wattlas.serve.ledger.journal import head_after
+from wattlas.serve.run import Service, check_files
+
+
+@pytest.fixture
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A service of its own for each test."""
+    made = Live(tmp_path_factory.mktemp("service"))
+    made.start()
+    yield made
+    if not made.running.done():
+        made.stop()
+    made.end()
+
+
+def call(
+    live: Live, port: str, method: str, path: str, said: Any = None, **headers: str
+) -> tuple[int, Any]:
+    """Status and content of an answer; the right token unless another is given."""
+    token = {"x-wattlas-token": TOKEN, "authorization": f"Bearer {ADMIN}"}
+    connection = http.client.HTTPConnection(
+        live.service.addresses[port].removeprefix("http://"), timeout=10
+    )
+    try:
+        body = None if said is None else json.dumps(said)
+        connection.request(method, path, body, {**token, **headers})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        kind = answer.getheader("content-type") or ""
+        return answer.status, json.loads(text) if kind.startswith("application/json") else text
+    finally:
+        connection.close()
+
+
+def decide(live: Live, **changes: Any) -> dict[str, Any]:
+    """A decision for another gateway."""
+    status, made = call(
+        live, "decisions", "POST", "/decide", {"tenant": "acme", "model": "llama", **changes}
+    )
+    assert status == 200, made
+    return dict(made)
+
+
+def stock(live: Live, answers: int = 20) -> None:
+    """So many answers in full, and then permits in hand."""
+    for _ in range(answers):
+        settle(live, {"id": decide(live, service_tier="default")["id"]})
+    live.settled()
+    decide(live)
+    _wait(lambda: live.held() > 0)
+
+
+def settle(live: Live, *said: Any) -> tuple[int, int]:
+    """(taken, refused)."""
+    status, made = call(live, "decisions", "POST", "/settle", list(said))
+    assert status == 200
+    return made["settled"], made["refused"]
+
+
+def test_others_decide_and_settle(live: Live) -> None:
+    """The cap is kept over them as over our own gateway; a settlement counts once."""
+    low = 0
+    for n in range(40):
+        decision = decide(live)
+        low += decision["degraded"]
+        assert decision["model"] == ("llama-8b" if decision["degraded"] else "llama-70b")
+        assert settle(live, {"id": decision["id"], "tokens_in": 10, "tokens_out": n}) == (1, 0)
+        assert settle(live, {"id": decision["id"], "tokens_in": 10, "tokens_out": n}) == (0, 1)
+        assert 2 * low <= n + 1
+        live.settled()
+    rows = live.settled()
+    assert low >= 10
+    assert [row.tokens_out for row in rows] == list(range(40))
+    assert live.counts() == (40, low + live.held())
+
+
+def test_a_forged_settlement_is_refused(live: Live) -> None:
+    """A changed letter of decision or seal, an id alone, and what makes no sense."""
+    sealed = decide(live)["id"]
+    id, said, mac = sealed.split(".")
+    wrong = [
+        f"{id}.{said}.{'A' * len(mac)}", f"{id[:-1]}9.{said}.{mac}", id, f"{id}.{said}", "", "..",
+        f"{id}.{said[:-4]}AAAA.{mac}", sealed + "é",
+    ]  # fmt: skip
+    assert settle(live, *({"id": text} for text in wrong)) == (0, len(wrong))
+    assert settle(live, 7, None, {}, {"id": sealed, "end": "well"}) == (0, 4)
+    assert live.rows() == []
+    assert settle(live, {"id": sealed}, {"id": sealed}) == (1, 1)
+
+
+def test_a_settlement_survives_a_restart_and_counts_once(live: Live) -> None:
+    """Decided before, settled after, twice."""
+    sealed = decide(live)["id"]
+    live.stop()
+    live.start()
+    assert settle(live, {"id": sealed}) == (1, 0)
+    live.settled()
+    settle(live, {"id": sealed})
+    assert len(live.settled()) == 1
+    assert live.counts()[0] == 1
+
+
+def test_a_fallback_that_was_not_decided_is_charged(live: Live) -> None:
+    """Who served the small model although the large one was decided uses up the share."""
+    decision = decide(live, service_tier="default")
+    settle(live, {"id": decision["id"], "region": "oslo", "point": "small"})
+    row = live.settled()[-1]
+    assert (row.degraded, row.model_served) == (True, "llama-8b")
+    assert live.counts() == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("port", "path"),
+    [("decisions", "/decide"), ("decisions", "/settle"), ("decisions", "/routing"),
+     ("decisions", "/authz/v1/chat/completions"), ("admin", "/metrics"),
+     ("admin", "/statements/acme/2026-11.json"), ("admin", "/reload")],
+)  # fmt: skip
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_ports_ask_for_their_token(live: Live, port: str, path: str, token: str) -> None:
+    """Each for its own; a client's key opens none."""
+    for key in (token, KEYS["acme"], TOKEN if port == "admin" else ADMIN):
+        told = {"x-wattlas-token": key, "authorization": f"Bearer {key}"}
+        method = "POST" if path in ("/decide", "/settle", "/reload") else "GET"
+        assert call(live, port, method, path, [], **told)[0] == 401
+
+
+def test_admin_shows_metrics_and_statements(live: Live) -> None:
+    """Sums are those of the rows, exactly, and the chain's head is that of the rows."""
+    for n in range(12):
+        settle(live, {"id": decide(live)["id"], "tokens_in": 7 * n, "tokens_out": 11})
+        live.settled()
+    rows = live.settled()
+    month = time.strftime("%Y-%m", time.gmtime())
+    status, made = call(live, "admin", "GET", f"/statements/acme/{month}.json")
+    assert status == 200
+    for name in ("it_mj", "facility_mj", "average_ug", "nano_usd", "usual_mj"):
+        assert made["total"][name] == sum(getattr(row, name) for row in rows)
+        for part in ("by_region", "by_hour"):
+            assert made["total"][name] == sum(each[name] for each in made[part].values())
+    assert made["chain"]["head"] == head_after(rows).hex()
+    assert made["total"]["degraded"] == made["contracts"][0]["degraded"] > 0
+    status, text = call(live, "admin", "GET", f"/statements/acme/{month}.csv")
+    lines = text.splitlines()
+    assert lines[0].startswith("part,name,requests,whole,degraded")
+    assert lines[-1].startswith(f"total,{month},12,12,")
+    assert call(live, "admin", "GET", "/statements/acme/2026-13.json")[0] == 400
+    assert call(live, "admin", "GET", f"/statements/nobody/{month}.json")[0] == 404
+    status, text = call(live, "admin", "GET", "/metrics")
+    assert 'wattlas_decisions_total{reason="saving"}' in text
+    assert "wattlas_full_service 0.0" in text
+    assert 'wattlas_degraded_share_ratio{contract="green",tenant="acme",window="all"}' in text
+
+
+def test_no_client_makes_a_label(live: Live) -> None:
+    """What a reporter calls the model asked for is `other` in the metrics."""
+    for n in range(5):
+        settle(live, {"id": decide(live)["id"], "model_asked": f"bomb-{n}"})
+    text = call(live, "admin", "GET", "/metrics")[1]
+    assert "bomb" not in text
+    assert 'model_requested="other"' in text
+
+
+def test_routing_and_health_are_shown(live: Live) -> None:
+    """What holds now, and whether anything may be degraded."""
+    status, made = call(live, "decisions", "GET", "/routing")
+    assert (status, made["epoch"]) == (200, 3)
+    assert made["sets"][0]["full"] == [
+        {"region": "oslo", "point": "large", "share": 0.5},
+        {"region": "austin", "point": "large", "share": 0.5},
+    ]
+    assert call(live, "decisions", "GET", "/healthz")[1]["status"] == "ok"
+
+
+BAD = {
+    "cut short": lambda plan: json.dumps(plan)[:-40],
+    "empty": lambda plan: "",
+    "another format": lambda plan: json.dumps({**plan, "format": "weights"}),
+    "an old epoch": lambda plan: json.dumps({**plan, "epoch": 1}),
+    "no hour": lambda plan: json.dumps({**plan, "hours": []}),
+    "an unknown region": lambda plan: json.dumps(plan).replace('"austin"', '"mars"', 1),
+    "a region without servers": lambda plan: json.dumps(plan).replace("austin", "mars"),
+    "NaN": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": NaN', 1),
+    "a negative share": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": -0.5', 1),
+    "shares of 0.9": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": 0.4', 1),
+    "negative carbon": lambda plan: json.dumps(plan).replace("30.0", "-30.0"),
+    "an unknown key": lambda plan: json.dumps({**plan, "more": 1}),
+    "a PUE below 1": lambda plan: json.dumps(plan).replace("1.1", "0.9"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_schedule_never_replaces_a_good_one(live: Live, name: str) -> None:
+    """It is refused with what is wrong, and decisions go on."""
+    path = live.folder / "schedule.json"
+    before = live.service.plane.schedule
+    path.write_text(BAD[name](schedule(epoch=4)))
+    status, made = call(live, "admin", "POST", "/reload")
+    assert status == 422
+    assert made["problems"]
+    assert live.service.plane.schedule is before
+    assert decide(live)["epoch"] == 3
+    assert live.service.plane.events["schedules_refused"] >= 1
+
+
+def test_files_that_change_are_taken(live: Live) -> None:
+    """A schedule, and a contract whose share is lowered: nothing is granted until it holds."""
+    stock(live)
+    (live.folder / "schedule.json").write_text(json.dumps(schedule(epoch=9)))
+    urls = {region: stub.url for region, stub in live.stubs.items()}
+    contract = {"green": {"share_max": "1/10", "window": "all"}}
+    live.write(configuration(urls, contracts=contract), schedule(epoch=9))
+    until = time.monotonic() + 10
+    while live.service.plane.schedule.epoch != 9 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert decide(live)["epoch"] == 9
+    _wait(lambda: live.held() == 0)
+    while not (decision := decide(live))["degraded"]:
+        settle(live, {"id": decision["id"]})
+        _wait(lambda: not live.service.plane.book.pending)
+        assert live.counts()[0] < 200
+    delivered, granted = live.counts()
+    assert 10 * granted <= delivered + live.held() + 1
+
+
+def test_an_old_schedule_means_full_service(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Decisions go on by it, and say why."""
+    live = Live(tmp_path_factory.mktemp("old"))
+    live.write()
+    live.start()
+    try:
+        for _ in range(8):
+            settle(live, {"id": decide(live)["id"]})
+        live.settled()
+        old = schedule(hold_s=1.0, epoch=5)
+        (live.folder / "schedule.json").write_text(json.dumps(old))
+        assert call(live, "admin", "POST", "/reload")[0] == 200
+        assert decide(live)["reason"] == "stale-table"
+        assert call(live, "decisions", "GET", "/healthz")[1]["trouble"] == "stale-table"
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_a_store_that_fails_means_full_service(live: Live) -> None:
+    """Counted and shown; when it answers again the rows are recorded, and degrading goes on."""
+    for _ in range(12):
+        settle(live, {"id": decide(live)["id"]})
+        live.settled()
+    store = live.service.plane.store
+    record, store.record = store.record, _fails  # type: ignore[method-assign]
+    before = len(live.settled())
+    sealed = [decide(live)["id"] for _ in range(3)]
+    assert settle(live, *({"id": each} for each in sealed)) == (3, 0)
+    _wait(lambda: live.service.plane.book.trouble == "store")
+    assert decide(live)["reason"] == "store"
+    assert call(live, "decisions", "GET", "/healthz")[1]["status"] == "full service"
+    assert "wattlas_full_service 1.0" in call(live, "admin", "GET", "/metrics")[1]
+    store.record = record  # type: ignore[method-assign]
+    _wait(lambda: live.service.plane.book.trouble is None)
+    _wait(lambda: len(live.rows()) == before + 3)
+    _wait(lambda: decide(live)["degraded"])
+
+
+def _fails(batch: Any) -> Any:
+    raise OSError("the disk is full")
+
+
+def _wait(condition: Any) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_clock_that_is_set_means_full_service(live: Live) -> None:
+    """For a while; the window of each request is that of its own time."""
+    plane = live.service.plane
+    keeper = plane.keeper
+    for _ in range(8):
+        settle(live, {"id": decide(live)["id"]})
+    live.settled()
+    keeper._clock = lambda: time.time() - 86_400.0
+    _wait(lambda: plane.book.trouble == "clock")
+    assert decide(live)["reason"] == "clock"
+    assert keeper.jumps == 1
+
+
+def test_the_end_is_orderly(live: Live) -> None:
+    """Permits in hand are returned, all rows are recorded, the ports are closed."""
+    stock(live)
+    last = [decide(live)["id"] for _ in range(5)]
+    settle(live, *({"id": each} for each in last))
+    in_flight = len(live.service.plane.book.in_flight)
+    host = live.service.addresses["decisions"].removeprefix("http://")
+    live.stop()
+    rows = live.rows()
+    low = sum(d.degraded for d in live.service.plane.book.in_flight.values())
+    assert (len(rows), in_flight) == (25, 1)
+    assert live.counts() == (25, low + sum(row.degraded for row in rows))
+    with pytest.raises(ConnectionRefusedError):
+        http.client.HTTPConnection(host, timeout=10).connect()
+
+
+def test_every_problem_of_a_configuration_is_named(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """At once, each with its place."""
+    live = Live(tmp_path_factory.mktemp("wrong"))
+    stated = configuration(
+        {"oslo": "http://x/path"},
+        gateway={"listen": "8080"},
+        decisions={"listen": "127.0.0.1:0"},
+        contracts={"green": {"share_max": 1.5, "zone": "Mars"}},
+        tenants={
+            "a": {"keys_sha256": ["xyz"], "contract": "gren"},
+            "b": {"keys_sha256": ["0" * 64]}, "c": {"keys_sha256": ["0" * 64]},
+        },
+    )  # fmt: skip
+    path = live.write(stated)
+    with pytest.raises(InputError) as caught:
+        check_files(path)
+    places = {problem.where for problem in caught.value.problems}
+    assert places >= {
+        "gateway.listen", "decisions", "upstreams.oslo.url", "contracts.green.share_max",
+        "contracts.green.zone", "tenants.a.contract", "tenants.a.keys_sha256[0]",
+        "tenants.c.keys_sha256[0]",
+    }  # fmt: skip
+    path.write_text(json.dumps({"shedule": "x", "ledger": 7}))
+    with pytest.raises(InputError) as caught:
+        check_files(path)
+    assert len(caught.value.problems) == 2
+    live.end()
+
+
+def test_a_request_that_was_decided_belongs_to_its_window(live: Live) -> None:
+    """However late it ends."""
+    plane = live.service.plane
+    facts = plane.facts(plane.new_id(), "acme", "chat", *_asked(), "lagos")
+    decision = plane.decide(facts)
+    assert decision is not None
+    assert decision.window == "all"
+    late = Outcome(End.WHOLE, decision.place, decision.degraded, plane.clock() + 1e7)
+    assert plane.settle(facts.id, late)
+
+
+def _asked() -> tuple[Any]:
+    from wattlas.serve.decision import Asked
+
+    return (Asked.AUTO,)
+
+
+def test_a_port_that_is_taken_is_told(live: Live) -> None:
+    """Before anything else is done."""
+    urls = {region: stub.url for region, stub in live.stubs.items()}
+    taken = live.url.removeprefix("http://")
+    path = live.write(configuration(urls, gateway={"listen": taken}, ledger="other.sqlite"))
+    with pytest.raises(Exception, match="cannot be listened at"):
+        live.call(_open(path))
+
+
+async def _open(path: Any) -> Service:
+    return Service(path)

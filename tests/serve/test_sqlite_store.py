@@ -1,0 +1,204 @@
+"""The journal in a file: counted once, whole or not at all, and there after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.serve.toys import KEY, book, facts, outcome, row_of, table
+from wattlas.errors import MachineError
+from wattlas.policy.cap import Counts
+from wattlas.serve.decision import decide, settle
+from wattlas.serve.ledger.journal import Account, Batch, Row, Want, head_after
+from wattlas.serve.ledger.sqlite import SqliteStore
+
+ACCOUNT = Account(*KEY, "all")
+HALF = Fraction(1, 2)
+
+
+def rows(*ids: str) -> list[Row]:
+    """Rows of requests that ended whole."""
+    made = []
+    for id in ids:
+        ledger = book()
+        decision = decide(facts(id), table(), ledger)
+        assert decision is not None
+        made.append(row_of(decision, outcome(decision)))
+    return made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file that is not there yet, in a folder that is not either."""
+    return tmp_path / "state" / "ledger.sqlite"
+
+
+def kept(path: Path) -> list[Row]:
+    """Rows of a file, in the order of their chain."""
+    with sqlite3.connect(path) as db:
+        found = db.execute("SELECT * FROM requests ORDER BY tenant, number").fetchall()
+    names = list(Row._fields)
+    return [Row(*each[: len(names)])._replace(degraded=bool(each[9])) for each in found]
+
+
+def test_a_row_counts_once(path: Path) -> None:
+    """In one batch, in a later one, and after the file was opened again."""
+    store = SqliteStore(path)
+    assert store.record(Batch(rows("a", "b", "a"))).rows == 2
+    assert store.record(Batch(rows("b", "c"))).rows == 1
+    store.close()
+    store = SqliteStore(path)
+    assert store.record(Batch(rows("c"))).rows == 0
+    assert store.counts(ACCOUNT) == Counts(3, 0)
+    store.close()
+
+
+def test_a_block_is_granted_as_far_as_the_rule_allows(path: Path) -> None:
+    """m + k ≤ φ·(n + k) with what is recorded in the same transaction."""
+    store = SqliteStore(path)
+    want = Want(ACCOUNT, HALF, 100)
+    assert store.record(Batch(wants=[want])).granted == (0,)
+    assert store.record(Batch(rows(*"abcdef"), wants=[want])).granted == (6,)
+    assert store.counts(ACCOUNT) == Counts(6, 6)
+    moved = Batch(returned={ACCOUNT: 5}, charged={ACCOUNT: 1}, wants=[want])
+    assert store.record(moved).granted == (2,)
+    assert store.counts(ACCOUNT) == Counts(6, 4)
+    store.close()
+
+
+def test_the_chain_shows_what_was_changed(path: Path) -> None:
+    """Each tenant's head follows from its rows; a row that was altered does not lead there."""
+    store = SqliteStore(path)
+    store.record(Batch(rows("a", "b")))
+    store.record(Batch(rows("c")))
+    store.close()
+    own = kept(path)
+    with sqlite3.connect(path) as db:
+        ((number, head),) = db.execute("SELECT number, head FROM chains").fetchall()
+    assert number == 3
+    assert head_after(own) == head
+    assert head_after([own[0], own[1]._replace(status=500), own[2]]) != head
+    assert head_after([own[1], own[0], own[2]]) != head
+
+
+def test_a_file_of_a_later_version_is_refused(path: Path) -> None:
+    """Nothing is changed in it."""
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(MachineError, match="later version"):
+        SqliteStore(path)
+
+
+def test_what_is_no_ledger_is_refused(path: Path) -> None:
+    """With its name."""
+    path.parent.mkdir()
+    path.write_text("not a database, but long enough to look at" * 50)
+    with pytest.raises(MachineError, match=r"ledger\.sqlite: the ledger cannot be used"):
+        SqliteStore(path)
+
+
+def test_a_batch_that_fails_leaves_nothing(path: Path) -> None:
+    """Neither rows nor permits."""
+    store = SqliteStore(path)
+    store.record(Batch(rows("a", "b", "c", "d")))
+    broken = rows("e")[0]._replace(tenant=None)  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error):
+        store.record(Batch([*rows("f"), broken], wants=[Want(ACCOUNT, HALF, 2)]))
+    assert store.counts(ACCOUNT) == Counts(4, 0)
+    assert store.record(Batch(rows("f"))).rows == 1
+    store.close()
+
+
+SERVICE = """
+import sys
+from fractions import Fraction
+from pathlib import Path
+from tests.serve.toys import KEY, NOON_S, book, facts, outcome, table
+from wattlas.serve.decision import Asked, decide, settle
+from wattlas.serve.ledger.sqlite import SqliteStore
+
+store, ledger, routing = SqliteStore(Path(sys.argv[1])), book(Fraction(1, 2)), table()
+degraded, begun = 0, sys.argv[2]
+
+def record():
+    batch = ledger.collect()
+    ledger.recorded(batch, store.record(batch))
+
+ledger.window(*KEY, NOON_S)
+record()
+for n in range(int(sys.argv[3])):
+    asked = Asked.AUTO if n < 30 else Asked.DEFAULT
+    decision = decide(facts(f"{begun}-{n}", asked), routing, ledger)
+    degraded += decision.degraded
+    settle(ledger, decision.facts.id, outcome(decision))
+    record()
+print(degraded, sum(held.free for held in ledger._held.values()), flush=True)
+for n in range(1000):
+    decision = decide(facts(f"{begun}+{n}"), routing, ledger)
+    if decision.degraded:
+        print("used", flush=True)
+sys.stdin.read()
+"""
+
+
+def run_and_kill(path: Path, name: str, requests: int) -> tuple[int, int, int]:
+    """(degraded and settled, in hand, used without settling) of a service that is killed."""
+    command = [sys.executable, "-c", SERVICE, str(path), name, str(requests)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=dict(os.environ),
+        cwd=Path(__file__).parents[2],
+    ) as service:  # fmt: skip
+        assert service.stdout is not None
+        degraded, held = map(int, service.stdout.readline().split())
+        used = 0
+        for _ in range(held - 1):  # killed with one permit unused, and the rest in flight
+            assert service.stdout.readline() == "used\n"
+            used += 1
+        service.send_signal(signal.SIGKILL)
+    return degraded, held, used
+
+
+def test_a_block_counts_as_granted_after_a_kill(path: Path) -> None:
+    """Killed between grant and use, twice: what was in hand is granted, whoever used it."""
+    degraded, held, used = run_and_kill(path, "first", 40)
+    assert held >= 2
+    store = SqliteStore(path)
+    counts = store.counts(ACCOUNT)
+    store.close()
+    assert counts == Counts(40, degraded + held)
+    again, still, more = run_and_kill(path, "second", 40)
+    store = SqliteStore(path)
+    counts = store.counts(ACCOUNT)
+    assert counts == Counts(80, degraded + held + again + still)
+    # Clients got the settled answers and those in flight: all of them together keep the cap.
+    assert degraded + used + again + more <= HALF * (80 + used + more)
+    whole = [row for row in kept(path) if row.end == "whole"]
+    assert len(whole) == counts.delivered
+    assert sum(row.degraded for row in whole) == degraded + again
+    store.close()
+
+
+def test_permits_in_hand_are_returned_at_the_end(path: Path) -> None:
+    """After an orderly stop the record holds what was used, and no more."""
+    store, ledger, routing = SqliteStore(path), book(HALF), table()
+    low = 0
+    for n in range(30):
+        decision = decide(facts(str(n)), routing, ledger)
+        assert decision is not None
+        low += decision.degraded
+        settle(ledger, str(n), outcome(decision))
+        batch = ledger.collect()
+        ledger.recorded(batch, store.record(batch))
+    ledger.release()
+    store.record(ledger.collect())
+    assert store.counts(ACCOUNT) == Counts(30, low)
+    assert low > 5
+    store.close()

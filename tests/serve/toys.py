@@ -1,0 +1,83 @@
+"""A routing of two classes over three regions, and a book on it that tests drive by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from wattlas.model.objective import Window
+from wattlas.policy.routing import Routing
+from wattlas.serve.calendar import Calendar
+from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome
+from wattlas.serve.ledger.book import Book, Contract
+from wattlas.serve.ledger.journal import Row
+from wattlas.serve.table import Table
+
+NOON_S = 1_790_000_000.0
+"""A moment of 2026 at which the routing holds."""
+KEY = ("acme", "green")
+
+
+def routing(**changes: Any) -> Routing:
+    """Chat in full from oslo and austin, degraded from oslo; batch from austin without fallback."""
+    stated: dict[str, Any] = {
+        "metros": ("lagos",),
+        "classes": ("chat", "batch"),
+        "regions": ("oslo", "austin", "pune"),
+        "points": ("large", "small"),
+        "metro": np.array([0, 0, 0, 0]),
+        "klass": np.array([0, 0, 0, 1]),
+        "degraded": np.array([False, True, False, False]),
+        "region": np.array([0, 0, 1, 1]),
+        "point": np.array([0, 1, 0, 0]),
+        "share": np.array([0.25, 1.0, 0.75, 1.0]),
+        "saving_usd": np.array([[2e-4, np.nan]]),
+        "threshold_usd": np.array([1e-4, np.inf]),
+        "issued_utc": np.datetime64(int(NOON_S) - 60, "s"),
+        "hold_s": 10 * 86_400.0,
+        "epoch": 7,
+    }
+    return Routing(**{**stated, **changes})
+
+
+def table(**changes: Any) -> Table:
+    """The routing made ready."""
+    return Table(routing(**changes))
+
+
+def row_of(decision: Decision, outcome: Outcome) -> Row:
+    """A row without figures."""
+    f = decision.facts
+    return Row(
+        f.id, f.tenant, f.contract, decision.window, int(f.utc_s * 1e6),
+        int(outcome.ended_s * 1e6), f.metro, f.klass, f.asked, outcome.degraded, decision.reason,
+        outcome.end, outcome.status, outcome.attempts, outcome.model_asked, outcome.model_served,
+        outcome.place.region, outcome.place.point, decision.epoch, outcome.tokens_in,
+        outcome.tokens_out, outcome.method, *[None] * 9, "",
+    )  # fmt: skip
+
+
+def contracts(
+    share: Fraction = Fraction(3, 20), window: Window = Window.ALL, zone: str = "UTC"
+) -> Mapping[tuple[str, str], Contract]:
+    """One contract of one tenant."""
+    return {KEY: Contract(share, Calendar(window, zone))}
+
+
+def book(share: Fraction = Fraction(3, 20), window: Window = Window.ALL) -> Book:
+    """A book of it."""
+    return Book(row_of, contracts(share, window))
+
+
+def facts(id: str, asked: Asked = Asked.AUTO, utc_s: float = NOON_S, **changes: Any) -> Facts:
+    """A chat request under the contract."""
+    stated = {"tenant": "acme", "contract": "green", "metro": "lagos", "klass": "chat", **changes}
+    return Facts(id=id, asked=asked, utc_s=utc_s, **stated)
+
+
+def outcome(decision: Decision, end: End = End.WHOLE, utc_s: float = NOON_S + 1) -> Outcome:
+    """How the request ended, at the place that was decided."""
+    return Outcome(end, decision.place, decision.degraded, utc_s)

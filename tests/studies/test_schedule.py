@@ -1,0 +1,151 @@
+"""A placement as the schedule of the live service: what is written is what was planned."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wattlas.cli import run
+from wattlas.data.scenario_file import example
+from wattlas.errors import UsageError
+from wattlas.model.contract import Tier
+from wattlas.model.objective import Window
+from wattlas.model.offer import offer
+from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.feasibility import degraded_points
+from wattlas.policy.planned import Planned, optimum
+from wattlas.serve.schedule import Schedule, parse_part
+from wattlas.serve.table import Place, Quota
+from wattlas.studies.export.schedule import schedule_of, steps_of
+
+NOW = datetime(2026, 11, 29, 7, 40, tzinfo=UTC)
+GREEN = Tier("green", share_max=0.3, adoption=0.5, points=("small",), classes=("A",),
+             window=Window.DAY)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world() -> Scenario:
+    """Three regions, one day, and half of class A under a contract."""
+    return offer(example("tiny"), [GREEN])
+
+
+@pytest.fixture(scope="module")
+def policy(world: Scenario) -> Planned:
+    """The plan of it."""
+    made = optimum(world)
+    assert isinstance(made, Planned)
+    return made
+
+
+@pytest.fixture(scope="module")
+def schedule(policy: Planned) -> Schedule:
+    """A day from now, written and read again."""
+    text = schedule_of(policy, NOW, 24, 5).model_dump_json(by_alias=True)
+    return Schedule(parse_part(text.encode(), "schedule.json"))
+
+
+def shares(quota: Quota | None) -> dict[Place, float]:
+    """Place → share."""
+    return {} if quota is None else dict(quota.shares)
+
+
+def test_every_hour_holds_the_shares_of_its_step(
+    world: Scenario, policy: Planned, schedule: Schedule
+) -> None:
+    """The plan's flows, by metro, class and tier, added up by hand."""
+    flows = policy.placed.flows
+    assert flows is not None
+    low = degraded_points(world)
+    compared = degraded = 0
+    for n, hour in enumerate(schedule.hours):
+        step = (7 + n) % 24
+        for (metro, klass), pair in hour.table.pairs.items():
+            m = [each.id for each in world.metros].index(metro)
+            k = [each.id for each in world.classes].index(klass)
+            rows = np.flatnonzero((flows.hour == step) & (flows.metro == m) & (flows.klass == k))
+            for quota, wanted in ((pair.full, False), (pair.low, True)):
+                own = [r for r in rows if low[k, flows.point[r]] == wanted]
+                whole = sum(flows.requests_per_h[r] for r in own)
+                expected = {
+                    Place(world.regions[flows.region[r]].id, world.points[flows.point[r]].id):
+                    flows.requests_per_h[r] / whole for r in own
+                }  # fmt: skip
+                if expected:
+                    assert shares(quota) == pytest.approx(expected, abs=1e-6)
+                    compared += 1
+                    degraded += wanted
+                elif wanted:
+                    assert quota is None
+    assert compared > 100
+    assert degraded > 5
+
+
+def test_what_the_plan_degrades_the_table_degrades(schedule: Schedule) -> None:
+    """Wherever the plan has a fallback it saves at least the threshold."""
+    pairs = [pair for hour in schedule.hours for pair in hour.table.pairs.values()]
+    assert all(pair.degrades for pair in pairs if pair.low is not None)
+    assert any(pair.degrades for pair in pairs)
+    assert not all(pair.degrades for pair in pairs)
+
+
+def test_hours_begin_now_and_follow_one_another(schedule: Schedule) -> None:
+    """The first holds already; each ends where the next begins."""
+    tables = [hour.table for hour in schedule.hours]
+    assert tables[0].issued_s <= NOW.timestamp() < tables[0].until_s
+    assert [t.until_s for t in tables[:-1]] == [t.issued_s for t in tables[1:]]
+    assert schedule.at(NOW.timestamp() + 3600).table is tables[1]
+    assert schedule.at(0.0).table is tables[0]
+
+
+def test_signals_are_those_of_the_step(world: Scenario, schedule: Schedule) -> None:
+    """Price and intensity of each region, and from when they are."""
+    signal = schedule.hours[2].signals["austin"]
+    r = [region.id for region in world.regions].index("austin")
+    assert signal.price_usd_per_mwh == pytest.approx(world.price_usd_per_mwh[r, 9])
+    assert signal.average_g_per_kwh == pytest.approx(world.average_g_per_kwh[r, 9])
+    assert "T09:00" in schedule.hours[2].vintage
+
+
+def test_a_contract_has_its_own_class(schedule: Schedule) -> None:
+    """Requests under it are looked up by the base class; others keep theirs."""
+    assert schedule.class_of("A", "green") == "A~green"
+    assert schedule.class_of("D", "green") == "D"
+    assert schedule.class_of("A", "") == "A"
+
+
+def test_the_usual_place_is_full_service_at_the_baseline(
+    world: Scenario, schedule: Schedule
+) -> None:
+    """On the most accurate point that is open there."""
+    best = max(world.points, key=lambda point: point.accuracy * (not point.contract))
+    assert schedule.usual["berlin", "A"].region == "oslo"
+    assert world.points[[p.id for p in world.points].index(
+        schedule.usual["berlin", "A"].point)].accuracy == best.accuracy  # fmt: skip
+
+
+def test_steps_are_matched_by_date_and_else_by_hour() -> None:
+    """A typical year by month, day and hour; a single day by the hour; half a day not at all."""
+    year = example("typical-2023")
+    (step,) = steps_of(year, [datetime(2027, 3, 4, 5, tzinfo=UTC)])
+    assert str(year.hours.utc[step]) == "2023-03-04T05:00:00"
+    (leap,) = steps_of(year, [datetime(2028, 2, 29, 5, tzinfo=UTC)])
+    assert str(year.hours.utc[leap]).endswith("T05:00:00")
+    tiny = example("tiny")
+    assert steps_of(tiny, [datetime(2027, 3, 4, 5, tzinfo=UTC)]) == [5]
+    with pytest.raises(UsageError, match="UTC hour 05"):
+        steps_of(tiny.at_hours(np.arange(5)), [datetime(2027, 3, 4, 5, tzinfo=UTC)])
+
+
+def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole, for as many hours as asked."""
+    out = tmp_path / "schedule.json"
+    assert run(["export", "routing", "tiny", "--hours", "3", "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["hours"] == 3
+    made = Schedule(parse_part(out.read_bytes(), str(out)))
+    assert len(made.hours) == 3
+    assert made.epoch == pytest.approx(datetime.now(UTC).timestamp(), abs=600)
+    assert run(["export", "routing", "tiny", "--policy", "best"]) == 2
