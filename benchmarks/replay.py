@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
 from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.state import Arrivals, Desk
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import pools_of, run_to
 
@@ -83,8 +84,6 @@ def _sets() -> tuple[np.ndarray, np.ndarray]:
 def _kernel(
     came: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, records: bool = False
 ) -> tuple[float, Any]:
-    from wattlas.replays.kernel.loop import Arrivals, Desk, advance
-
     pool, share = _sets()
     places = pool.size
     source = np.arange(SOURCES)
@@ -100,7 +99,7 @@ def _kernel(
     part = Arrivals(*(column[:count] for column in came), np.arange(count))
     fleet = S.new_fleet(pools, 1 << 16)
     began = time.process_time()
-    run_to(advance, pools, fleet, sums, desk, part, out, S.BIG)
+    run_to(pools, fleet, sums, desk, part, out, S.BIG)
     seconds = time.process_time() - began
     assert int(sums.served[:, :, S.SERVED].sum()) == count
     assert int(sums.counts[:, S.OVER].sum()) == 0

@@ -69,7 +69,7 @@ def test_wrong_use_in_words(
     """A policy that is none, hours that are not there, a file of requests that is taken."""
     for arguments, exit_code, words in (
         (("--policy", "wat"), 2, "there is no `wat`"),
-        (("--hours", "99"), 2, "wanted 1..24"),
+        (("--hours", "0"), 2, "wanted 1..24"),
         (("--utilisation", "1.5"), 2, "at most 1"),
         (("--layout", "azure"), 3, "no such column"),
         (("--scale", "0"), 3, "scale"),

@@ -9,72 +9,34 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wattlas.errors import Problem
 from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
-from wattlas.placement.problem.limit import windows
-from wattlas.policy.cap import Counts, share_of
+from wattlas.policy.cap import Counts
 from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Forecast, Observed, Policy
 from wattlas.policy.routing import Routing
-from wattlas.replays.arrivals.ahead import ahead
+from wattlas.replays.arrivals.cut import NOTHING, Source
 from wattlas.replays.arrivals.stream import Came, Stream
 from wattlas.replays.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Records, Sums
+from wattlas.replays.kernel.state import Arrivals, Desk, Records, Sums
+from wattlas.replays.ledgers import Ledgers
 from wattlas.replays.outcome import Outcome, outcome_of
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import run_to
 from wattlas.replays.tally import Tally
 
-if TYPE_CHECKING:  # importing it compiles
-    from wattlas.replays.kernel.loop import Desk
-
 ROOM = 1 << 17
 """Records that are kept before they are handed on."""
 Sink = Callable[[Records, int], None]
 """Takes the first so many records."""
-
-
-@dataclass(frozen=True)
-class Ledgers:
-    """The caps of a scenario by window: `at` (K, T) is the row of a class in a step, −1 for none;
-    `share` (L, 2) the cap as p/q; `cap` (L,) which cap, `begin` (L,) when its window begins, UTC.
-    """
-
-    at: np.ndarray
-    share: np.ndarray
-    cap: np.ndarray
-    begin: np.ndarray
-
-    @staticmethod
-    def of(scenario: Scenario) -> Ledgers:
-        """Raises InputError for a class under two caps: which would a request count in?"""
-        _, k, _, _, t = scenario.shape
-        at = np.full((k, t), -1, dtype=np.int64)
-        rows: list[tuple[int, int, int, int]] = []
-        problems = []
-        for c, cap in enumerate(scenario.share_caps):
-            classes = [n for n, klass in enumerate(scenario.classes) if klass.id in cap.classes]
-            taken = [scenario.classes[n].id for n in classes if (at[n] >= 0).any()]
-            for name in taken:
-                what = f"bounds class {name}, which another cap bounds, too"
-                fix = "Give a class one degradation cap to replay it."
-                problems.append(Problem(f"share_caps.{cap.id}", what, fix))
-            share = share_of(cap.share_max)
-            for steps in windows(scenario.hours, cap.window):
-                at[np.ix_(np.array(classes, dtype=np.int64), steps)] = len(rows)
-                rows.append((share.numerator, share.denominator, c, int(steps[0])))
-        refuse(problems)
-        columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
-        return Ledgers(at, columns[:, :2].copy(), columns[:, 2], scenario.hours.utc[columns[:, 3]])
 
 
 @dataclass
@@ -119,7 +81,7 @@ class Replay:
     def run(self) -> None:
         """Step by step until the requests end, then until the last is answered."""
         step_s = self.scenario.hours.step_h * 3600.0
-        source = _Source(self.stream)
+        source = Source(self.stream)
         for hour in range(self.scenario.hours.count):
             if source.ended():
                 break
@@ -129,7 +91,7 @@ class Replay:
         source.refuse_later(self.scenario)
         self._drain(self.steps * step_s)
 
-    def _step(self, hour: int, source: _Source, end_s: float) -> None:
+    def _step(self, hour: int, source: Source, end_s: float) -> None:
         from wattlas.replays.kernel.loop import charge_all
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
@@ -187,8 +149,6 @@ class Replay:
         return np.asarray(pays & has.reshape(pays.shape))
 
     def _desk(self, hour: int, routing: Routing, sets: Set) -> Desk:
-        from wattlas.replays.kernel.loop import Desk
-
         i, k, r, o, _ = self.scenario.shape
         source = sets.number // 2
         metro, klass = source // k, source % k
@@ -211,8 +171,6 @@ class Replay:
 
     def _advance(self, desk: Desk, came: Came, until_s: float) -> None:
         """Serve until a moment; records go to the sink whenever there is no room for more."""
-        from wattlas.replays.kernel.loop import Arrivals, advance
-
         fleet = self.replicas.fleet
         fleet.tellers[S.TAKEN] = 0
         # Another type of array, read-only ones included, would be another function to compile.
@@ -225,7 +183,7 @@ class Replay:
         )
         while True:
             fleet = run_to(
-                advance, self.replicas.pools, fleet, self.sums, desk, arrivals, self.records,
+                self.replicas.pools, fleet, self.sums, desk, arrivals, self.records,
                 until_s,
             )  # fmt: skip
             self.replicas.fleet = fleet
@@ -240,14 +198,12 @@ class Replay:
         self.replicas.switch(np.zeros_like(self.replicas.on), end_s)
         before = self.replicas.fleet.energy_j.copy()
         routing_of_none = self._empty_desk()
-        self._advance(routing_of_none, _NOTHING, S.BIG)
+        self._advance(routing_of_none, NOTHING, S.BIG)
         if self.meter:
             self.meter[-1][0] += self.replicas.fleet.energy_j - before
             self.caps[-1] = self.sums.counts.copy()
 
     def _empty_desk(self) -> Desk:
-        from wattlas.replays.kernel.loop import Desk
-
         i, k, _, _, _ = self.scenario.shape
         none, empty = np.zeros(0), np.zeros(0, np.int64)
         sources = np.zeros(i * k, np.int64)
@@ -276,56 +232,6 @@ class Replay:
             capacity_gpu=s.most_gpu[:, hour],
             counts=counts,
         )
-
-
-_NOTHING = Came(
-    np.zeros(0), np.zeros(0, np.int64), np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
-)
-
-
-class _Source:
-    """The stream cut at the ends of steps; the next batches are made while the last are served."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.batches: Iterator[Came] = ahead(stream.batches())
-        self.rest: Came | None = _NOTHING
-        self._fill()
-
-    def _fill(self) -> None:
-        while self.rest is not None and not len(self.rest.at_s):
-            self.rest = next(self.batches, None)
-
-    def ended(self) -> bool:
-        """Whether no request is left."""
-        return self.rest is None
-
-    def past(self, end_s: float) -> bool:
-        """Whether the next request comes after a moment, or none does."""
-        return self.rest is None or bool(self.rest.at_s[0] >= end_s)
-
-    def until(self, end_s: float) -> float:
-        """The next request's time, or a moment where that is earlier."""
-        return end_s if self.rest is None else min(float(self.rest.at_s[0]), end_s)
-
-    def part(self, end_s: float) -> Came:
-        """The requests of this batch before a moment."""
-        if self.rest is None:
-            return _NOTHING
-        cut = int(np.searchsorted(self.rest.at_s, end_s, side="left"))
-        taken = Came(*(column[:cut] for column in self.rest))
-        self.rest = Came(*(column[cut:] for column in self.rest))
-        self._fill()
-        return taken
-
-    def refuse_later(self, scenario: Scenario) -> None:
-        """InputError for requests after the last hour of the scenario."""
-        if self.rest is not None:
-            late_h = float(self.rest.at_s[0]) / 3600.0
-            what = f"comes {late_h:,.1f} h after the start, and the scenario holds"
-            what = f"{what} {scenario.hours.count * scenario.hours.step_h:,.1f} h"
-            row = int(self.rest.row[0]) + 1
-            fix = "Replay a longer scenario, or a part of the trace."
-            refuse([Problem(f"request {row:,}", what, fix)])
 
 
 def _truth(scenario: Scenario, hour: int) -> Forecast:

@@ -7,48 +7,13 @@ the replica with the fewest requests, or into one queue for all.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from wattlas.placement.engine.jit import entry, inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.lists import append, next_replica
 from wattlas.replays.kernel.replica import charge, finish, fits, give
-from wattlas.replays.kernel.state import F8, I8, Fleet, Pools, Records, Sums
-
-
-class Desk(NamedTuple):
-    """The routing in force, for U sources, E places in sets of each source, full and degraded.
-
-    start[2U + 1] of each set; pool[E], -1 where requests go unserved; share[E], behind[E] (how far
-    each is behind its share), network_s[E], longest_s[E]; wants[U] whether degrading pays;
-    ledger[U], -1 for none; klass[U]; sums[E, 3] requests, tokens in, tokens out; refused[U]
-    requests that no KV memory of their place holds; active[P] replicas of each pool that take
-    requests, the first ones.
-    """
-
-    start: I8
-    pool: I8
-    share: F8
-    behind: F8
-    network_s: F8
-    longest_s: F8
-    wants: I8
-    ledger: I8
-    klass: I8
-    sums: F8
-    refused: I8
-    active: I8
-
-
-class Arrivals(NamedTuple):
-    """Requests in order of time: at_s[n], source[n], tokens[n, 2] in and out, row[n]."""
-
-    at_s: F8
-    source: I8
-    tokens: I8
-    row: I8
+from wattlas.replays.kernel.state import I8, Arrivals, Desk, Fleet, Pools, Records, Sums
 
 
 @inlined

@@ -9,7 +9,7 @@ import numpy as np
 
 from wattlas.errors import InputError, LimitError, Problem
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.state import Arrivals, Desk, Fleet, Pools, Records, Sums
 from wattlas.replays.service.model import ServiceModel
 
 
@@ -57,7 +57,7 @@ def serve(
     Raises InputError for arrivals out of order and for tokens below 1.
     """
     _check(arrival_s, tokens_in, tokens_out)
-    from wattlas.replays.kernel.loop import Arrivals, advance, charge_all
+    from wattlas.replays.kernel.loop import charge_all
 
     count = len(arrival_s)
     pools = pools_of([model], [replicas], pooled)
@@ -69,21 +69,18 @@ def serve(
         np.arange(count),
     )
     out = S.new_records(count + model.batch)
-    fleet = run_to(
-        advance, pools, S.new_fleet(pools, 1024), sums, _desk(replicas), came, out, S.BIG
-    )
+    fleet = run_to(pools, S.new_fleet(pools, 1024), sums, _desk(replicas), came, out, S.BIG)
     end = float(out.when[: fleet.tellers[S.WRITTEN], 2].max(initial=0.0))
     charge_all(pools, fleet, end)
     return _in_order(out, fleet, count, end)
 
 
 def run_to(
-    advance: object,
     pools: Pools,
     fleet: Fleet,
     sums: Sums,
-    desk: object,
-    came: object,
+    desk: Desk,
+    came: Arrivals,
     out: Records,
     until_s: float,
 ) -> Fleet:
@@ -91,8 +88,10 @@ def run_to(
 
     Raises LimitError where more requests wait than a slot has numbers.
     """
+    from wattlas.replays.kernel.loop import advance  # importing it loads the compiler
+
     while True:
-        advance(pools, fleet, sums, desk, came, out, until_s)  # type: ignore[operator]
+        advance(pools, fleet, sums, desk, came, out, until_s)
         if fleet.tellers[S.STATUS] != S.NO_SLOT:
             return fleet
         if len(fleet.link) >= S.MOST_SLOTS:
@@ -103,10 +102,8 @@ def run_to(
         fleet = S.with_more_slots(fleet)
 
 
-def _desk(replicas: int) -> object:
+def _desk(replicas: int) -> Desk:
     """A routing that leads everything to the one pool."""
-    from wattlas.replays.kernel.loop import Desk
-
     alone = np.zeros(1, np.int64)
     return Desk(
         np.array([0, 1, 1]), alone, np.ones(1), np.zeros(1), np.zeros(1), np.full(1, S.BIG),
