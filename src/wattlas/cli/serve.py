@@ -46,6 +46,7 @@ def command(
         check_files(config)
         typer.echo(f"{config}: no problem was found.")
         return
+    check_files(config)  # before anything runs that would have to be ended
     main(serve(config, _ready))
     say("Drained: every request is accounted for.")
 

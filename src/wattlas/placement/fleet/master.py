@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError
+from wattlas.errors import InfeasibleError, SolverError
 from wattlas.model.plan import Status
 from wattlas.placement.hour import highs
 
@@ -101,6 +101,9 @@ class CutMaster:
 
     def _add(self, cuts: Cuts) -> None:
         """Rows  θ_g − slope·y ≥ constant, each times its size; without θ where the group is −1."""
+        # A cut at minus infinity says nothing, and HiGHS would refuse all that come with it.
+        said = np.isfinite(cuts.constant) & np.isfinite(cuts.slope).all(axis=1)
+        cuts = cuts.where(np.flatnonzero(said))
         rows, count = len(cuts.group), len(self.cost)
         if not rows:
             return
@@ -110,10 +113,12 @@ class CutMaster:
         dense[own, count + cuts.group[own]] = 1.0
         at, column = np.nonzero(dense)
         start = np.searchsorted(at, np.arange(rows)).astype(np.int32)
-        self.solver.addRows(
+        added = self.solver.addRows(
             rows, cuts.constant * cuts.size, np.full(rows, np.inf), len(at), start,
             column.astype(np.int32), dense[at, column],
         )  # fmt: skip
+        if not highs.accepted(added):
+            raise SolverError("what an hour costs changes too steeply with the fleet for HiGHS")
         self.cuts.append(cuts)
 
     def lowest(self) -> Lowest:

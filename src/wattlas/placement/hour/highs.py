@@ -111,6 +111,13 @@ def run(solver: Any) -> Answer:
     )
 
 
+def accepted(status: Any) -> bool:
+    """Whether HiGHS took what it was given; a warning is no refusal."""
+    import highspy
+
+    return bool(status != highspy.HighsStatus.kError)
+
+
 def run_safely(solver: Any) -> Answer:
     """Solve what is loaded, and once more from scratch where the last basis led nowhere.
 
