@@ -9,11 +9,18 @@ loads what it left.
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+HAS_LOCKS = os.name == "posix"
+if HAS_LOCKS:
+    import fcntl
 
 log = logging.getLogger("wattlas")
 
@@ -28,11 +35,30 @@ MARK = "WATTLAS_COMPILES"
 """Set in a child, which compiles by itself."""
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process compiles for a folder: what it keeps need not be made twice.
+
+    Where nothing can be locked nobody waits.
+    """
+    try:
+        handle = os.open(folder / "compiling.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        if HAS_LOCKS:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def compile_apart(dispatcher: Any, signature: Any, environment: dict[str, str]) -> bool:
     """Have a child compile a function for a signature and keep it; False where that failed."""
     function = dispatcher.py_func
     question = (sys.path, function.__module__, function.__name__, pickle.dumps(signature))
-    if not Path(sys.executable or "").stem.startswith("python") or MARK in environment:
+    if not Path(sys.executable or "").stem.startswith("python"):
         return False  # an application that embeds Python is not to be started again
     try:
         subprocess.run(

@@ -25,7 +25,7 @@ from numba.core.caching import (
     _CacheLocator,
 )
 
-from wattlas.compiled.apart import compile_apart
+from wattlas.compiled.apart import MARK, alone, compile_apart
 from wattlas.compiled.folder import folder_for, is_private
 from wattlas.compiled.revision import AT_IMPORT, is_bytecode_current, is_unchanged
 
@@ -89,10 +89,13 @@ class KeptCode(_Cache):
         """Code for these arguments, None where there is none that can be read."""
         if not self._enabled:
             return None
-        code = self._read(sig, target_context)
-        missing = code is None and self._apart and self.cache_path is not None
-        if missing and compile_apart(self._dispatcher, sig, dict(os.environ)):
-            return self._read(sig, target_context)
+        code, path = self._read(sig, target_context), self.cache_path
+        if code is not None or not self._apart or path is None or MARK in os.environ:
+            return code
+        with alone(Path(path)):
+            code = self._read(sig, target_context)
+            if code is None and compile_apart(self._dispatcher, sig, dict(os.environ)):
+                code = self._read(sig, target_context)
         return code
 
     def _read(self, sig: Any, target_context: Any) -> Any:
