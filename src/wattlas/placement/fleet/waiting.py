@@ -86,7 +86,7 @@ def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
         return None
     queue = Queue.of(instance)
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best = _cost(terms, instance, queue, found.ran, gpu)
+    best = _cost(terms, queue, found.ran, gpu)
     level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     return replace(
@@ -98,7 +98,7 @@ def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
         least_rent_usd=float("nan"),
         optimal=best,
         bound_usd=found.bound_usd,
-        whole=_cost(terms, instance, queue, found.ran,
+        whole=_cost(terms, queue, found.ran,
                     np.ceil(gpu * terms.held - 1e-6) / terms.held),
         least_count=level * float(terms.held.min()),
         saved_by_one_usd=np.full(len(gpu), np.nan),
@@ -213,7 +213,7 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = levelled(instance)
     found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
-    best, ran = _cost(terms, instance, queue, found.ran, gpu), found.ran
+    best, ran = _cost(terms, queue, found.ran, gpu), found.ran
     if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
         best, ran = sized.optimal, start
     bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
@@ -238,13 +238,9 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     )  # fmt: skip
 
 
-def _cost(
-    terms: Terms, instance: Instance, queue: Queue, ran: np.ndarray, gpu: np.ndarray
-) -> FleetCost:
+def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> FleetCost:
     """What the fleet costs where so much runs in each hour."""
-    demand = instance.demand.copy()
-    demand[queue.source] = ran
-    at_work = replace(terms, instance=replace(terms.instance, demand=demand))
+    at_work = replace(terms, instance=queue.running(terms.instance, ran))
     return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
 
 

@@ -69,6 +69,13 @@ class Queue:
         rate[rate < 1e-12 * done] = 0.0
         return np.asarray(rate)
 
+    def running(self, instance: Instance, ran: np.ndarray) -> Instance:
+        """The instance whose waiting sources ask for what runs of them, (N, T); its scenario stays
+        as it is, see `as_run`."""
+        demand = instance.demand.copy()
+        demand[self.source] = ran
+        return replace(instance, demand=demand)
+
     def excess(self, ran: np.ndarray) -> float:
         """How far rates (N, T) are beyond a bound at most, relative to what is in the queue."""
         done = np.cumsum(ran, axis=1)
@@ -110,11 +117,11 @@ def as_run(instance: Instance, queue: Queue, ran: np.ndarray) -> Instance:
     The members of a source run first in, first out.
     """
     scenario = instance.scenario
-    demand, per_metro = instance.demand.copy(), scenario.demand_per_h.copy()
+    per_metro = scenario.demand_per_h.copy()
     pointer, metro, klass = instance.members
     for n, s in enumerate(queue.source.tolist()):
-        demand[s] = ran[n]
         of = slice(pointer[s], pointer[s + 1])
         arrived = scenario.demand_per_h[metro[of], klass[of]]
         per_metro[metro[of], klass[of]] = shared_first_in(arrived, ran[n], scenario.hours)
-    return replace(instance, demand=demand, scenario=part_of(scenario, demand_per_h=per_metro))
+    asked = part_of(scenario, demand_per_h=per_metro)
+    return replace(queue.running(instance, ran), scenario=asked)

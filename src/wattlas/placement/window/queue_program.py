@@ -86,17 +86,12 @@ def solve_queue(
     if "limits" in dual:
         price = np.maximum(-dual["limits"], 0.0)
     x = _earliest(layout, program, answer) / scale.demand
-    ran = Queue.of(instance).within(x[layout.column(RUN)].T)
-    as_run = _with_demand(instance, ran)
+    queue = Queue.of(instance)
+    ran = queue.within(x[layout.column(RUN)].T)
+    as_run = queue.running(instance, ran)
     parts = [columns_to_flows(as_run, x[layout.column("x")[t]], int(t)) for t in every]
     duals = hourly_duals(layout, dual)
     return Solution(join(parts), duals, info=info, limit_price=price, ran=ran)
-
-
-def _with_demand(instance: Instance, ran: np.ndarray) -> Instance:
-    whole = instance.demand.copy()
-    whole[Queue.of(instance).source] = ran
-    return replace(instance, demand=whole)
 
 
 def _earliest(layout: Layout, program: highs.Lp, first: highs.Answer) -> np.ndarray:

@@ -104,13 +104,11 @@ class QueueHours:
     def ask(self, ran: np.ndarray, times: float) -> tuple[np.ndarray, np.ndarray, Solution, bool]:
         """(value (T,), price of one more request (N, T), the hours, whether any is shed)."""
         instance, measure = self.elastic(times)
-        demand = instance.demand.copy()
-        demand[self.queue.source] = ran
-        part = replace(instance, demand=demand)
+        part = self.queue.running(instance, ran)
         solution = solve_hours(part, measure, memory=self.memory)
         flows = solution.flows
         out = ~flows.served & self.must[flows.source]
-        shed = bool((flows.value[out] > 1e-9 * demand.max(axis=1)[flows.source[out]]).any())
+        shed = bool((flows.value[out] > 1e-9 * part.demand.max(axis=1)[flows.source[out]]).any())
         value = measure.by_hour(part, flows)
         return value, self._price(solution, measure, times), solution, shed
 

@@ -112,9 +112,7 @@ def _cheapest(
     if not np.isfinite(price).all():
         return None
     ran = queue.cheapest(price, SLACK)
-    demand = instance.demand.copy()
-    demand[queue.source] = ran
-    problem = HourProblem(replace(instance, demand=demand), main, tie)
+    problem = HourProblem(queue.running(instance, ran), main, tie)
     solution = ClosedForm().solve(problem, every)
     return None if len(solution.left) else replace(solution, ran=ran)
 
@@ -132,9 +130,7 @@ def _placed(
 ) -> Solution:
     """The hours with what runs in each, by their own solvers; prices and gap stay."""
     assert solution.ran is not None
-    demand = instance.demand.copy()
-    demand[queue.source] = solution.ran
-    hours = solve_hours(replace(instance, demand=demand), main, tie)
+    hours = solve_hours(queue.running(instance, solution.ran), main, tie)
     if len(hours.infeasible):
         return solution
     info = replace(hours.info, programs=hours.info.programs + solution.info.programs,
@@ -160,9 +156,7 @@ def _unserved(
         flows = solve_queue(elastic, measure).flows
     else:
         found = search(elastic, queue, measure)
-        demand = instance.demand.copy()
-        demand[queue.source] = found.ran
-        flows = solve_hours(replace(elastic, demand=demand), measure).flows
+        flows = solve_hours(queue.running(elastic, found.ran), measure).flows
     out = ~flows.served
     short = np.bincount(
         flows.hour[out], (lean[flows.source] * flows.value)[out], instance.demand.shape[1]
