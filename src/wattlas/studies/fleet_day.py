@@ -10,7 +10,6 @@ from wattlas.model.fleet import Fleet
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.api import plan
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.instance import Instance
 
@@ -51,7 +50,7 @@ def _of_day(fleet: Fleet, instance: Instance) -> Scenario:
     of least cost as what is reserved."""
     scenario = fleet.scenario
     day = scenario.hours.utc.astype("datetime64[D]")
-    fullest = int((leanest(instance) @ instance.demand).argmax())
+    fullest = int((instance.leanest_gpu_h @ instance.demand).argmax())
     part = scenario.at_hours(np.flatnonzero(day == day[fullest]))
     if fleet.nominal is None:
         return part

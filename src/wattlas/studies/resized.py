@@ -21,7 +21,6 @@ from wattlas.model.offer import offer as offered
 from wattlas.model.scenario import Scenario
 from wattlas.model.service import Service
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.fleet.tiered import tiered_fleet
 from wattlas.placement.problem.feasibility import feasibility
@@ -180,7 +179,7 @@ class _Question:
 
     def _load(self) -> np.ndarray:
         instance = terms_of(self._scenario).instance
-        return np.asarray(leanest(instance) @ instance.demand)
+        return np.asarray(instance.leanest_gpu_h @ instance.demand)
 
     def _peaks(self) -> Peaks:
         served = self.service

@@ -19,7 +19,6 @@ from tests.placement.waiting.waiting_oracle import may_run
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
@@ -149,4 +148,4 @@ def test_levelled_work_keeps_its_patience(seed: int) -> None:
     assert queue.excess(ran) <= 1e-9
     demand = instance.demand.copy()
     demand[queue.source] = ran
-    assert float((leanest(instance) @ demand).max()) <= dense.level * (1 + 1e-6)
+    assert float((instance.leanest_gpu_h @ demand).max()) <= dense.level * (1 + 1e-6)

@@ -25,7 +25,6 @@ from wattlas.placement.constraints.degraded_share import CapOnSources, caps_on_s
 from wattlas.placement.fleet.capped_window import CappedWindow, WindowAt
 from wattlas.placement.fleet.hours import FleetHours, Sized
 from wattlas.placement.fleet.master import CutMaster
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import windows
@@ -270,7 +269,7 @@ def _displaced(instance: Instance, cap: CapOnSources) -> np.ndarray:
 
 def _groups(instance: Instance, steps: np.ndarray) -> np.ndarray:
     """Which hours of a window have their cuts together, from 0: by UTC hour and by load."""
-    load = (leanest(instance) @ instance.demand)[steps]
+    load = (instance.leanest_gpu_h @ instance.demand)[steps]
     stamps = instance.scenario.hours.utc[steps].astype("datetime64[h]").astype(np.int64)
     bands = -(-BANDS * len(steps) // instance.demand.shape[1])
     group = np.zeros(len(steps), dtype=np.int64)

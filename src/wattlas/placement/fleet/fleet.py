@@ -15,7 +15,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
-from wattlas.placement.fleet.needs import Needs, leanest
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import Lost, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
@@ -159,7 +159,7 @@ def _told(terms: Terms, lost: tuple[Lost, ...], on_demand_gpu: float) -> tuple[O
     """What each outage leaves that no fleet covers."""
     instance = terms.instance
     ids = [region.id for region in instance.scenario.regions]
-    whole = float(leanest(instance) @ instance.demand @ instance.hours)
+    whole = float(instance.leanest_gpu_h @ instance.demand @ instance.hours)
     told = []
     for each in lost:
         names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.errors import SolverError
 from wattlas.placement.fleet.master import CutMaster, Cuts
-from wattlas.placement.fleet.needs import Needs, leanest
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows, join
@@ -221,7 +221,7 @@ def priced_instance(instance: Instance, measure: Measure) -> Instance:
 def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:
     """The hours in which demand goes unserved although it has no price for that."""
     out = ~flows.served & np.isnan(instance.unserved_usd[flows.source])
-    lean, hours = leanest(instance), instance.demand.shape[1]
+    lean, hours = instance.leanest_gpu_h, instance.demand.shape[1]
     shed = np.bincount(flows.hour[out], lean[flows.source[out]] * flows.value[out], hours)
     return np.flatnonzero(shed > SHED * (lean @ instance.demand))
 

@@ -87,7 +87,7 @@ class Needs:
     @cached_property
     def lean(self) -> np.ndarray:
         """The least accelerator time of a request that must be served, GPU-h, (S,)."""
-        return np.asarray(leanest(self.instance) * np.isnan(self.instance.unserved_usd))
+        return np.asarray(self.instance.leanest_gpu_h * np.isnan(self.instance.unserved_usd))
 
     @cached_property
     def load(self) -> np.ndarray:
@@ -314,9 +314,3 @@ def value_of(price: np.ndarray, room: np.ndarray) -> float:
 def _excess(need: Need, room: np.ndarray) -> float:
     """GPU-h by which a room is below a need."""
     return need.gpu_h - value_of(need.price, room)
-
-
-def leanest(instance: Instance) -> np.ndarray:
-    """The least accelerator time of a request of each source, GPU-h, (S,); 0 where no place."""
-    least = instance.least_gpu_h.min(axis=1, initial=np.inf)
-    return np.asarray(np.where(np.isfinite(least), least, 0.0))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.placement.fleet.needs import Needs, leanest
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.problem.instance import Instance
 
 
@@ -49,5 +49,5 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     return Lost(
         regions=regions,
         needs=Needs(rest, site, regions),
-        uncoverable=(leanest(instance) * must * ~covered) @ instance.demand,
+        uncoverable=(instance.leanest_gpu_h * must * ~covered) @ instance.demand,
     )

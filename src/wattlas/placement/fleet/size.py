@@ -12,7 +12,7 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import FleetPrices, NeedPrice
 from wattlas.placement.fleet.hours import FleetHours, with_fleet
 from wattlas.placement.fleet.master import CutMaster
-from wattlas.placement.fleet.needs import Needs, leanest
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import Least, Together, least
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.hour.dispatch import solve_hours
@@ -61,7 +61,7 @@ class Sizing:
         """All hours, as a separator, hot from one search to the next."""
         terms = self.terms
         # Hours that are alike follow each other: each is solved from the basis of the one before.
-        load = leanest(terms.instance) @ terms.instance.demand
+        load = terms.instance.leanest_gpu_h @ terms.instance.demand
         every = np.lexsort((load, self.group))
         all_of_them = np.ones(len(load))
         return FleetHours(terms.instance, terms.measure, terms.site, every, self.group, all_of_them)
@@ -160,7 +160,7 @@ def groups_of(terms: Terms) -> np.ndarray:
     """Which hours have their cuts together, (T,): by UTC hour of the day and by load."""
     instance = terms.instance
     hours = instance.demand.shape[1]
-    load = leanest(instance) @ instance.demand
+    load = instance.leanest_gpu_h @ instance.demand
     of_day = instance.scenario.hours.utc.astype("datetime64[h]").astype(np.int64) % 24
     group = np.zeros(hours, dtype=np.int64)
     for n, hour in enumerate(np.unique(of_day)):

@@ -19,7 +19,6 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure, cost
@@ -226,4 +225,4 @@ def peak_of_sum(terms: Terms) -> float:
     instance = terms.instance
     if instance.surplus.any() or not np.isnan(instance.unserved_usd).all():
         return float("nan")
-    return float((leanest(instance) @ instance.demand).max(initial=0.0))
+    return float((instance.leanest_gpu_h @ instance.demand).max(initial=0.0))

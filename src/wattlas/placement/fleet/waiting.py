@@ -30,7 +30,6 @@ from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
-from wattlas.placement.fleet.needs import leanest
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.fleet.waiting_program import joint
@@ -127,7 +126,7 @@ def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
     Everything counts at its leanest operating point and as if it could run everywhere; requests run
     as early as that allows, earliest deadline first.
     """
-    queue, lean = Queue.of(instance), leanest(instance)
+    queue, lean = Queue.of(instance), instance.leanest_gpu_h
     need = lean[queue.source][:, None] * queue.arrived
     at_once = lean @ instance.demand - need.sum(axis=0)
     ends = run_ends(instance.scenario.hours)

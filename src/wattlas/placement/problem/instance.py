@@ -166,6 +166,13 @@ class Instance:
         return least
 
     @cached_property
+    def leanest_gpu_h(self) -> np.ndarray:
+        """The least accelerator time of a request of each source anywhere, GPU-h, (S,); 0 where no
+        place is open."""
+        least = self.least_gpu_h.min(axis=1, initial=np.inf)
+        return np.asarray(np.where(np.isfinite(least), least, 0.0))
+
+    @cached_property
     def hours(self) -> np.ndarray:
         """Hours that each step stands for, shape (T,)."""
         return self.scenario.hours.hours

@@ -147,8 +147,7 @@ def _unserved(
     if solution.status is Status.LIMIT and solution.info.programs == 0:
         return solution
     must = np.isnan(instance.unserved_usd)
-    least = instance.least_gpu_h.min(axis=1, initial=np.inf)
-    lean = np.where(must & np.isfinite(least), least, 0.0)
+    lean = instance.leanest_gpu_h * must
     elastic = replace(instance, unserved_usd=np.where(must, lean, instance.unserved_usd))
     measure = replace(zero(elastic), unit="GPU-h", per_unserved=lean)
     size = len(elastic.columns) * instance.demand.shape[1]
