@@ -23,8 +23,9 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.placement.constraints.degraded_share import CapOnSources, caps_on_sources
 from wattlas.placement.fleet.capped_window import CappedWindow, WindowAt
-from wattlas.placement.fleet.hours import FleetHours, Sized
+from wattlas.placement.fleet.hours import FleetHours, Sized, groups_by_load
 from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.size import BANDS
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import windows
@@ -37,8 +38,6 @@ MORE, MOST_MORE = 1.02, 1.0
 what is degraded is convex, so that the slope alone falls short. And by which part at most."""
 WORST = 48
 """So many of the hours that are most short become cuts in a round; the others follow."""
-BANDS = 16
-"""Bands of load of a UTC hour of the day over all hours; a window has its part of them."""
 
 
 @dataclass
@@ -268,13 +267,7 @@ def _displaced(instance: Instance, cap: CapOnSources) -> np.ndarray:
 
 
 def _groups(instance: Instance, steps: np.ndarray) -> np.ndarray:
-    """Which hours of a window have their cuts together, from 0: by UTC hour and by load."""
-    load = (instance.leanest_gpu_h @ instance.demand)[steps]
-    stamps = instance.scenario.hours.utc[steps].astype("datetime64[h]").astype(np.int64)
+    """Which hours of a window have their cuts together, from 0: by UTC hour and by load; a
+    window has its part of the bands of all hours."""
     bands = -(-BANDS * len(steps) // instance.demand.shape[1])
-    group = np.zeros(len(steps), dtype=np.int64)
-    for n, hour in enumerate(np.unique(stamps % 24)):
-        at = np.flatnonzero(stamps % 24 == hour)
-        rank = np.argsort(np.argsort(load[at], kind="stable"), kind="stable")
-        group[at] = n * bands + rank * bands // len(at)
-    return np.unique(group, return_inverse=True)[1]
+    return groups_by_load(instance, steps, bands)

@@ -236,3 +236,17 @@ def worth(instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarr
     at_limit = full[:, None] & (instance.capacity + instance.surplus >= site[:, None])
     slope: np.ndarray = np.where(at_limit, np.maximum(dual, -measure.per_on_demand[:, None]), dual)
     return slope
+
+
+def groups_by_load(instance: Instance, steps: np.ndarray, bands: int) -> np.ndarray:
+    """Numbers from 0 for some steps (H,): alike where they have the same UTC hour of the day and
+    are in the same of so many bands of load.
+    """
+    load = (instance.leanest_gpu_h @ instance.demand)[steps]
+    of_day = instance.scenario.hours.utc[steps].astype("datetime64[h]").astype(np.int64) % 24
+    group = np.zeros(len(steps), dtype=np.int64)
+    for n, hour in enumerate(np.unique(of_day)):
+        at = np.flatnonzero(of_day == hour)
+        rank = np.argsort(np.argsort(load[at], kind="stable"), kind="stable")
+        group[at] = n * bands + rank * bands // len(at)
+    return np.unique(group, return_inverse=True)[1]

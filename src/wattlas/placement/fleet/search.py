@@ -82,13 +82,34 @@ def least(
     `starts` are asked first, one after the other; nothing need be possible there. `tick` hears of
     each round.
     """
+
+    def ask(y: np.ndarray) -> tuple[float, np.ndarray]:
+        return float(master.cost @ y) + separator.ask(y, master), y
+
+    return search(ask, master, starts, exact=exact, tick=tick)
+
+
+def search(
+    ask: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    master: CutMaster,
+    starts: Sequence[np.ndarray],
+    *,
+    exact: float,
+    tick: Callable[[Least], None] = lambda _: None,
+) -> Least:
+    """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
+    whole value at a point, or at another one that it takes instead, and that point; it teaches the
+    master.
+    """
+    count = len(starts[0])
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
     while best.rounds < MOST_ROUNDS:
-        between = best.y + step * (lowest.y - best.y)
-        y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else lowest.y
-        value = float(master.cost @ y) + separator.ask(y, master)
+        target = lowest.y[:count]
+        between = best.y + step * (target - best.y)
+        y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else target
+        value, y = ask(y)
         better = value < best.value
         lowest = master.lowest()
         tighter = lowest.bound > best.bound

@@ -10,7 +10,7 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import FleetPrices, NeedPrice
-from wattlas.placement.fleet.hours import FleetHours, with_fleet
+from wattlas.placement.fleet.hours import FleetHours, groups_by_load, with_fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import Least, Together, least
@@ -158,16 +158,7 @@ def free_optimum(terms: Terms) -> np.ndarray:
 
 def groups_of(terms: Terms) -> np.ndarray:
     """Which hours have their cuts together, (T,): by UTC hour of the day and by load."""
-    instance = terms.instance
-    hours = instance.demand.shape[1]
-    load = instance.leanest_gpu_h @ instance.demand
-    of_day = instance.scenario.hours.utc.astype("datetime64[h]").astype(np.int64) % 24
-    group = np.zeros(hours, dtype=np.int64)
-    for n, hour in enumerate(np.unique(of_day)):
-        at = np.flatnonzero(of_day == hour)
-        rank = np.argsort(np.argsort(load[at], kind="stable"), kind="stable")
-        group[at] = n * BANDS + rank * BANDS // len(at)
-    return np.unique(group, return_inverse=True)[1]
+    return groups_by_load(terms.instance, np.arange(terms.instance.demand.shape[1]), BANDS)
 
 
 def refuse_short(terms: Terms, needs: Needs) -> None:

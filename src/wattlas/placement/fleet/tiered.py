@@ -25,7 +25,7 @@ from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.search import FARTHER, MOST_ROUNDS, NEAR, Least
+from wattlas.placement.fleet.search import Least, search
 from wattlas.placement.fleet.size import (
     EXACT,
     ROUGH,
@@ -82,41 +82,21 @@ def _least(
     exact: float,
     tick: Callable[[Least], None],
 ) -> Least:
-    """Search until value − bound ≤ exact · |value|, asked in between as `search.least` does.
+    """The best fleet within the caps.
 
-    A fleet that cannot keep the caps is asked again a little larger: the master's own fleets lie
-    just below what is possible.
+    One that cannot keep them is asked again a little larger: the master's own fleets lie just below
+    what is possible.
     """
-    regions = len(hours.terms.rent_usd)
-    lowest = master.lowest()
-    best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
-    waiting, step = list(starts), NEAR
-    while best.rounds < MOST_ROUNDS:
-        target = lowest.y[:regions]
-        if waiting:
-            gpu = waiting.pop(0)
-        else:
-            gpu = best.y + step * (target - best.y) if np.isfinite(best.value) else target
+
+    def ask(gpu: np.ndarray) -> tuple[float, np.ndarray]:
+        value = np.inf
         for _ in range(MOST_LARGER):
             value, gpu = hours.ask(gpu, master)
             if np.isfinite(value):
                 break
-        better = value < best.value
-        lowest = master.lowest()
-        best = Least(
-            gpu if better else best.y,
-            min(value, best.value),
-            max(best.bound, lowest.bound),
-            lowest.reduced,
-            best.rounds + 1,
-            lowest.weight,
-        )
-        tick(best)
-        if np.isfinite(best.value) and best.gap <= exact:
-            break
-        if not waiting:
-            step = min(step * FARTHER, 1.0) if better else max(step / FARTHER, NEAR)
-    return best
+        return value, gpu
+
+    return search(ask, master, starts, exact=exact, tick=tick)
 
 
 def _terms(scenario: Scenario) -> Terms:
