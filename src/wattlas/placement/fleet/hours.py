@@ -16,11 +16,11 @@ from wattlas.errors import SolverError
 from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.queue_search import dearest_place
 
 DEAR, DEARER = 10.0, 100.0
 """What an unserved request costs in an hour's program, in the most that one costs anywhere; and by
@@ -201,21 +201,6 @@ def with_fleet(instance: Instance, gpu: np.ndarray, site: np.ndarray) -> Instanc
         capacity=np.repeat(gpu[:, None], hours, axis=1),
         surplus=np.minimum(instance.surplus, np.maximum(room, 0.0)[:, None]),
     )
-
-
-def priced(
-    instance: Instance, measure: Measure, times: float, most: np.ndarray | None = None
-) -> Measure:
-    """The measure with a price for what must be served, above all that serving it costs: `most`
-    (S,) per request, as the measure has it unless given."""
-    dearest = times * (dearest_place(instance, measure) if most is None else most)
-    must = np.isnan(measure.per_unserved)
-    return replace(measure, per_unserved=np.where(must, dearest, measure.per_unserved))
-
-
-def priced_instance(instance: Instance, measure: Measure) -> Instance:
-    """The instance in which everything may go unserved, as the measure prices it."""
-    return replace(instance, unserved_usd=measure.per_unserved)
 
 
 def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:

@@ -26,6 +26,7 @@ import numpy as np
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.queue import Queue
@@ -96,10 +97,8 @@ class QueueHours:
 
     def elastic(self, times: float) -> tuple[Instance, Measure]:
         """Demand that must be served may be shed at `times` the most that a request costs."""
-        dearest = times * dearest_place(self.instance, self.measure)
-        price = np.where(self.must, dearest, self.measure.per_unserved)
-        measure = replace(self.measure, per_unserved=price)
-        return replace(self.instance, unserved_usd=price), measure
+        measure = priced(self.instance, self.measure, times)
+        return priced_instance(self.instance, measure), measure
 
     def ask(self, ran: np.ndarray, times: float) -> tuple[np.ndarray, np.ndarray, Solution, bool]:
         """(value (T,), price of one more request (N, T), the hours, whether any is shed)."""
@@ -295,13 +294,3 @@ def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np
             break
         asked = queue.within(pace.ran)
     return best
-
-
-def dearest_place(instance: Instance, measure: Measure) -> np.ndarray:
-    """The most that a request of each source costs anywhere, bought by the hour, (S,)."""
-    energy = np.where(instance.allowed, instance.energy_kwh[:, None, :], 0.0)
-    per_kwh = np.abs(measure.per_kwh).max(axis=1, initial=0.0)[None, :, None]
-    bought = instance.gpu_h[:, None, :] * measure.per_on_demand[None, :, None]
-    units = energy * per_kwh + np.where(instance.allowed, np.abs(measure.per_request) + bought, 0.0)
-    most = np.asarray(units.max(axis=(1, 2), initial=0.0))
-    return np.asarray(np.maximum(most, 1e-3 * float(most.max(initial=0.0)) + 1e-12))
