@@ -186,6 +186,18 @@ class Statement(NamedTuple):
     heads: list[bytes]
 
 
+def statement_of(found: Iterable[Sequence[Any]]) -> Statement:
+    """A statement from what a store keeps of each row: its columns, its number, the head after."""
+    kept = [tuple(each) for each in found]
+    width = len(Row._fields)
+    rows = [Row(*each[:width]) for each in kept]
+    return Statement(
+        [row._replace(degraded=bool(row.degraded)) for row in rows],
+        [each[width] for each in kept],
+        [bytes(each[width + 1]) for each in kept],
+    )
+
+
 class Store(Protocol):
     """Keeps a journal. Any exception means that nothing is known of what was recorded."""
 

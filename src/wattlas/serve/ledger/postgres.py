@@ -28,6 +28,7 @@ from wattlas.serve.ledger.journal import (
     fresh,
     linked,
     schema_scripts,
+    statement_of,
 )
 
 T = TypeVar("T")
@@ -187,13 +188,7 @@ class PostgresStore:
                 )  # fmt: skip
                 return found
 
-        found = [tuple(each) for each in self._do(asked())]
-        width = len(Row._fields)
-        return Statement(
-            [Row(*each[:width]) for each in found],
-            [each[width] for each in found],
-            [bytes(each[width + 1]) for each in found],
-        )
+        return statement_of(self._do(asked()))
 
     def close(self) -> None:
         """Let go of the database."""

@@ -21,6 +21,7 @@ from wattlas.serve.ledger.journal import (
     fresh,
     linked,
     schema_scripts,
+    statement_of,
 )
 
 BUSY_MS = 2_000
@@ -139,13 +140,7 @@ class SqliteStore:
                 "ORDER BY number",
                 (tenant, since_us, until_us),
             ).fetchall()
-        width = len(Row._fields)
-        rows = [Row(*each[:width]) for each in found]
-        return Statement(
-            [row._replace(degraded=bool(row.degraded)) for row in rows],
-            [each[width] for each in found],
-            [bytes(each[width + 1]) for each in found],
-        )
+        return statement_of(found)
 
     def close(self) -> None:
         """Let go of the file."""
