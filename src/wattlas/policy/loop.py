@@ -16,10 +16,7 @@ from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import LAWFUL, Feasibility, feasibility, words
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
-from wattlas.policy.routing import Routing
-
-UNSERVED_REGION = "unserved"
-"""A region of a routing that is none: requests that go there are not served."""
+from wattlas.policy.routing import UNSERVED_REGION, Routing
 
 
 @dataclass

@@ -24,7 +24,7 @@ from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import windows
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
-from wattlas.policy.routing import Routing
+from wattlas.policy.routing import UNSERVED_REGION, Routing
 
 LEAST_SHARE = 1e-9
 """A share below this is rounding of the solver, and would send no request."""
@@ -61,7 +61,7 @@ class Planned:
         return Routing(
             metros=tuple(m.id for m in s.metros),
             classes=tuple(k.id for k in s.classes),
-            regions=(*(r.id for r in s.regions), "unserved"),
+            regions=(*(r.id for r in s.regions), UNSERVED_REGION),
             points=tuple(o.id for o in s.points),
             metro=flows[0], klass=flows[1], degraded=flows[2],
             region=np.where(flows[3] == UNSERVED, len(s.regions), flows[3]),

@@ -21,6 +21,10 @@ SUMS_TO_ONE = 1e-6
 """What a set of shares may miss 1 by: shares are written with seven digits."""
 
 
+UNSERVED_REGION = "unserved"
+"""A region of a routing that is none: requests that go there are not served."""
+
+
 @dataclass(frozen=True)
 class Places:
     """One set of shares: `region`, `point` (indices) and `share`, (n,), adding up to 1."""

@@ -18,10 +18,10 @@ from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.baseline_region import baseline_of
 from wattlas.placement.problem.feasibility import degraded_points, feasibility
-from wattlas.policy.loop import UNSERVED_REGION, Loop
+from wattlas.policy.loop import Loop
 from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Forecast, Observed
-from wattlas.policy.routing import Places, Routing
+from wattlas.policy.routing import UNSERVED_REGION, Places, Routing
 from wattlas.serve.schedule import (
     ClassPart,
     HourPart,
