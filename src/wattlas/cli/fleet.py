@@ -17,7 +17,7 @@ from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.model.fleet import Reach
+    from wattlas.model.fleet import Fleet, Reach
     from wattlas.model.scenario import Scenario
     from wattlas.placement.fleet.patience import Patience
     from wattlas.placement.fleet.search import Least
@@ -112,7 +112,7 @@ def command(
     with bar("Fleet") as tell:
         found = fleet(loaded, progress=_told(tell, exact), **options)
         reached = _reach(loaded, reach, most, jumps, tell)
-        patient = _patience(loaded, waits, tell, options)
+        patient = _patience(loaded, waits, found, tell, options)
         proof = certify_fleet(found) if verify else None
     mapping = plain(fleet_mapping(found, reached))
     if patient:
@@ -256,6 +256,7 @@ def _waits(text: str | None) -> tuple[str, tuple[float, ...]] | None:
 def _patience(
     loaded: Scenario,
     waits: tuple[str, tuple[float, ...]] | None,
+    found: Fleet,
     tell: Tell,
     options: dict[str, Any],
 ) -> tuple[Patience, ...]:
@@ -263,4 +264,7 @@ def _patience(
         return ()
     from wattlas.placement.fleet.patience import patience
 
-    return patience(loaded, *waits, progress=lambda share: tell("patience", share), **options)
+    def hear(share: float) -> None:
+        tell("patience", share)
+
+    return patience(loaded, *waits, known=found, progress=hear, **options)

@@ -26,16 +26,20 @@ def patience(
     klass: str,
     waits_h: Sequence[float],
     *,
+    known: Fleet | None = None,
     progress: Callable[[float], None] = lambda _: None,
     **options: Any,
 ) -> tuple[Patience, ...]:
-    """The fleet for each wait, the shortest first; `options` are those of `fleet`.
+    """The fleet for each wait, the shortest first; `options` are those of `fleet`, `known` is what
+    it says of the scenario as it is.
 
     Raises UsageError for a class that there is not, InputError for waits that make no sense.
     """
     waits, fleets = sorted(set(waits_h)), []
     for n, (wait_h, asked) in enumerate(by_patience(scenario, klass, waits)):
         progress(n / len(waits))
-        fleets.append(Patience(klass, wait_h, fleet(asked, **options)))
+        as_it_is = known if asked.classes == scenario.classes else None
+        found = fleet(asked, **options) if as_it_is is None else as_it_is
+        fleets.append(Patience(klass, wait_h, found))
     progress(1.0)
     return tuple(fleets)
