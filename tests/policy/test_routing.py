@@ -43,10 +43,10 @@ def test_places_are_those_of_the_metro_class_and_tier() -> None:
 
 def test_degrading_pays_from_the_threshold_on() -> None:
     """At the threshold itself too, and never without a fallback."""
-    assert ROUTING.degrades(0, 0)
-    assert not ROUTING.degrades(0, 1)
-    assert replace(ROUTING, threshold_usd=np.array([2e-4, 0.0])).degrades(0, 0)
-    assert not replace(ROUTING, threshold_usd=np.array([2.1e-4, 0.0])).degrades(0, 0)
+    assert ROUTING.degrades[0, 0]
+    assert not ROUTING.degrades[0, 1]
+    assert replace(ROUTING, threshold_usd=np.array([2e-4, 0.0])).degrades[0, 0]
+    assert not replace(ROUTING, threshold_usd=np.array([2.1e-4, 0.0])).degrades[0, 0]
 
 
 @pytest.mark.parametrize(

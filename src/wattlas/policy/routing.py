@@ -139,12 +139,15 @@ class Routing:
             return None
         return Places(self.region[rows], self.point[rows], self.share[rows])
 
-    def degrades(self, metro: int, klass: int) -> bool:
-        """Whether a request is degraded where its contract's counts allow it."""
-        saving = self.saving_usd[metro, klass]
-        return bool(saving >= self.threshold_usd[klass]) and (
-            self.places(metro, klass, degraded=True) is not None
-        )
+    @cached_property
+    def degrades(self) -> np.ndarray:
+        """Whether a request is degraded where its contract's counts allow it: it has a fallback,
+        and saves at least the threshold; (metros, classes)."""
+        fallback = np.zeros(self.saving_usd.size, dtype=bool)
+        fallback[self._set[self._set % 2 == 1] // 2] = True
+        with np.errstate(invalid="ignore"):
+            pays = self.saving_usd >= self.threshold_usd
+        return np.asarray(pays & fallback.reshape(pays.shape))
 
 
 _INDICES = {"metro": "metros", "klass": "classes", "region": "regions", "point": "points"}

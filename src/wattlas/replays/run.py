@@ -124,7 +124,7 @@ class Replay:
 
     def _switch(self, hour: int, routing: Routing, sets: Set, begin_s: float) -> None:
         s = self.scenario
-        wants = self._wants(routing)
+        wants = routing.degrades
         low_share = np.array(
             [0.0 if n < 0 else self.ledgers.share[n, 0] / self.ledgers.share[n, 1]
              for n in self.ledgers.at[:, hour]]
@@ -137,16 +137,6 @@ class Replay:
         on = replicas_on(self.places, sets, need, capacity, routing.issued_utc)
         self.crowded = max(self.crowded, crowded(self.places, on, capacity))
         self.replicas.switch(on.ravel(), begin_s)
-
-    def _wants(self, routing: Routing) -> np.ndarray:
-        """Whether degrading pays, where there is a degraded set; (I, K)."""
-        k = len(self.scenario.classes)
-        has = np.zeros(routing.saving_usd.size, dtype=bool)
-        low = routing.degraded.astype(bool)
-        has[(routing.metro * k + routing.klass)[low]] = True
-        with np.errstate(invalid="ignore"):
-            pays = routing.saving_usd >= routing.threshold_usd[None, :]
-        return np.asarray(pays & has.reshape(pays.shape))
 
     def _desk(self, hour: int, routing: Routing, sets: Set) -> Desk:
         i, k, r, o, _ = self.scenario.shape
@@ -161,7 +151,7 @@ class Replay:
             behind=self.places.behind[sets.number, sets.region * o + sets.point],
             network_s=self.places.network_s[metro, klass, region],
             longest_s=self.places.longest_s[klass, sets.point],
-            wants=self._wants(routing).ravel().astype(np.int64),
+            wants=routing.degrades.ravel().astype(np.int64),
             ledger=np.tile(self.ledgers.at[:, hour], i),
             klass=np.tile(np.arange(k), i),
             sums=np.zeros((len(source), 3)),

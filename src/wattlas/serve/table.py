@@ -94,7 +94,7 @@ def _pairs(routing: Routing) -> Iterator[tuple[tuple[str, str], Pair]]:
             full = _quota(routing, routing.places(m, k))
             if full is not None:
                 low = _quota(routing, routing.places(m, k, degraded=True))
-                yield (metro, klass), Pair(full, low, routing.degrades(m, k))
+                yield (metro, klass), Pair(full, low, bool(routing.degrades[m, k]))
 
 
 def _quota(routing: Routing, places: Places | None) -> Quota | None:
