@@ -9,12 +9,12 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from wattlas.errors import InputError, Problem, WattlasError
+from wattlas.errors import InputError, Problem
 from wattlas.serve.accounts import row_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
@@ -148,18 +148,14 @@ class Plane:
         """Take the schedule in a file, if it is sound and not older than the present one."""
         try:
             fresh = read_schedule(path)
-            problems = list(mismatches(self.config, fresh))
         except InputError as error:
-            problems = list(error.problems)
-        else:
-            if fresh.epoch < self.schedule.epoch:
-                what = f"is {fresh.epoch}, older than the present {self.schedule.epoch}"
-                problems.append(Problem("epoch", what, "Write it anew.", str(path)))
+            return self._refused("schedule", "schedules", error.problems)
+        problems = list(mismatches(self.config, fresh))
+        if fresh.epoch < self.schedule.epoch:
+            what = f"is {fresh.epoch}, older than the present {self.schedule.epoch}"
+            problems.append(Problem("epoch", what, "Write it anew.", str(path)))
         if problems:
-            self.events["schedules_refused"] += 1
-            for problem in problems:
-                log.error("the schedule is not taken: %s", problem)
-            return problems
+            return self._refused("schedule", "schedules", problems)
         self.schedule = fresh
         self.events["schedules_taken"] += 1
         return []
@@ -168,18 +164,22 @@ class Plane:
         """Take the configuration in a file, if it is sound. Ports and ledger stay as they are."""
         try:
             fresh = read_config(path)
-            problems = list(mismatches(fresh, self.schedule))
-        except WattlasError as error:
-            problems = list(getattr(error, "problems", ()))
+        except InputError as error:
+            return self._refused("configuration", "configs", error.problems)
+        problems = list(mismatches(fresh, self.schedule))
         if problems:
-            self.events["configs_refused"] += 1
-            for problem in problems:
-                log.error("the configuration is not taken: %s", problem)
-            return problems
+            return self._refused("configuration", "configs", problems)
         self.config = fresh
         self.book.configure(fresh.contracts)
         self.events["configs_taken"] += 1
         return []
+
+    def _refused(self, what: str, events: str, problems: Sequence[Problem]) -> list[Problem]:
+        """Count and tell that something is not taken; the problems."""
+        self.events[f"{events}_refused"] += 1
+        for problem in problems:
+            log.error("the %s is not taken: %s", what, problem)
+        return list(problems)
 
 
 def open_plane(
