@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 from wattlas.errors import Problem
 from wattlas.model.checks import (
@@ -155,6 +156,29 @@ _PER_POINT = (
 )
 
 
+class TokenEnergy(Protocol):
+    """Energy per token and per request, J: of an operating point, or of what is told of one."""
+
+    @property
+    def prefill_j_per_token(self) -> float: ...
+    @property
+    def decode_j_per_token(self) -> float: ...
+    @property
+    def request_j(self) -> float: ...
+
+
+def it_j(point: TokenEnergy, tokens_in: float, tokens_out: float) -> float:
+    """IT energy of a request, J.
+
+    prefill J/token · tokens in + decode J/token · tokens out + J/request
+    """
+    return (
+        point.prefill_j_per_token * tokens_in
+        + point.decode_j_per_token * tokens_out
+        + point.request_j
+    )
+
+
 @dataclass(frozen=True)
 class WorkloadClass:
     """Requests that share a latency budget, a token profile, state and residency rules."""
@@ -229,16 +253,8 @@ class WorkloadClass:
         return self.session_state_bytes / BYTES_PER_GB / self.requests_per_session_h
 
     def it_kwh(self, point: OperatingPoint) -> float:
-        """IT energy per request, kWh.
-
-        prefill J/token · tokens in + decode J/token · tokens out + J/request
-        """
-        energy_j = (
-            point.prefill_j_per_token * self.tokens_in
-            + point.decode_j_per_token * self.tokens_out
-            + point.request_j
-        )
-        return energy_j / J_PER_KWH
+        """IT energy per request, kWh."""
+        return it_j(point, self.tokens_in, self.tokens_out) / J_PER_KWH
 
     def gpu_h(self, point: OperatingPoint) -> float:
         """Accelerator time per request, GPU-h: the same sum over seconds."""

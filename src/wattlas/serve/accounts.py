@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from wattlas.model.workload import it_j
 from wattlas.serve.decision import Decision, Outcome
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.schedule import Hour, Schedule
@@ -46,17 +47,13 @@ def figures(
     tokens_in, tokens_out = tokens
     if point is None or region is None or tokens_in is None or tokens_out is None:
         return Figures()
-    it_j = (
-        point.prefill_j_per_token * tokens_in
-        + point.decode_j_per_token * tokens_out
-        + point.request_j
-    )
-    facility_j = region.pue * it_j
+    server_j = it_j(point, tokens_in, tokens_out)
+    facility_j = region.pue * server_j
     kwh = facility_j / J_PER_KWH
     signal = hour.signals.get(place.region)
     price = signal.price_usd_per_mwh if signal else None
     return Figures(
-        round(it_j * MJ_PER_J),
+        round(server_j * MJ_PER_J),
         round(facility_j * MJ_PER_J),
         _rounded(kwh, signal.average_g_per_kwh if signal else None, UG_PER_G),
         _rounded(kwh, signal.marginal_g_per_kwh if signal else None, UG_PER_G),
