@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from wattlas.model.plan import SolveInfo, Status
-from wattlas.placement.constraints.base import Link
+from wattlas.placement.constraints.base import Link, Linking
 from wattlas.placement.constraints.registry import hourly_rows, links
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.highs_hour import columns_to_flows
@@ -57,36 +57,77 @@ def solve_linked(
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
     blocks = program_rows(layout, tied, linked.limits, costs)
+    ran = run_program(layout, cost, blocks, began, time_limit_s)
+    if not ran.found:
+        return ran.without_flows(linked.limits)
+    x, columns_x = ran.x, layout.column("x")
+    parts = [columns_to_flows(instance, x[columns_x[h]], int(t)) for h, t in enumerate(steps)]
+    duals = hourly_duals(layout, ran.dual)
+    price = ran.limit_price(linked.limits)
+    return Solution(join(parts), duals, info=ran.info, limit_price=price)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A program over the hours of a layout that HiGHS has ended: `dual` by the name of each row
+    block, in the objective's unit; `program` and `answer` are scaled."""
+
+    layout: Layout
+    scale: ProgramScale
+    program: highs.Lp
+    answer: highs.Answer
+    dual: Mapping[str, np.ndarray]
+    info: SolveInfo
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an optimum."""
+        return self.answer.status is Status.OPTIMAL and len(self.answer.x) > 0
+
+    @property
+    def x(self) -> np.ndarray:
+        """The optimum in the units of the columns."""
+        return np.asarray(self.answer.x / self.scale.demand)
+
+    def limit_price(self, limits: Sequence[Limit]) -> np.ndarray:
+        """What one more unit of the bound of each limit would save, ≥ 0."""
+        dual = self.dual.get("limits")
+        return np.zeros(len(limits)) if dual is None else np.maximum(-dual, 0.0)
+
+    def without_flows(self, limits: Sequence[Limit]) -> Solution:
+        """Why there is no optimum: all steps together have none, or the time was over."""
+        infeasible = self.answer.status is Status.INFEASIBLE
+        clash = self.layout.hours if infeasible else self.layout.hours[:0]
+        empty = unsolved(
+            self.layout.instance, infeasible=clash, status=self.answer.status,
+            limit_price=np.zeros(len(limits)),
+        )  # fmt: skip
+        return replace(empty, info=self.info)
+
+
+def run_program(
+    layout: Layout, cost: np.ndarray, blocks: list[Rows], began: float, time_limit_s: float | None
+) -> Ran:
+    """Solve rows over the hours of a layout at least cost; `began` is when they were first built,
+    by `time.perf_counter`."""
     built = time.perf_counter() - began
-    scale = ProgramScale(instance, cost)
+    scale = ProgramScale(layout.instance, cost)
+    program = scale.lp(cost, layout.upper, blocks)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
-    answer = highs.checked(
-        highs.solve(
-            scale.lp(cost, layout.upper, blocks), time_limit_s=time_limit_s, interior=interior
-        )
-    )
+    answer = highs.checked(highs.solve(program, time_limit_s=time_limit_s, interior=interior))
     info = SolveInfo(
         solver="",
         seconds=time.perf_counter() - began,
         build_seconds=built,
-        highs_hours=len(steps),
+        highs_hours=len(layout.hours),
         programs=1,
         rows=sum(len(block.lower) for block in blocks),
         columns=layout.columns,
         nonzeros=sum(len(block.index) for block in blocks),
     )
-    price = np.zeros(len(linked.limits))
-    if answer.status is not Status.OPTIMAL or not len(answer.x):
-        clash = steps if answer.status is Status.INFEASIBLE else steps[:0]
-        empty = unsolved(instance, infeasible=clash, status=answer.status, limit_price=price)
-        return replace(empty, info=info)
-    dual = scale.duals(answer, blocks)
-    if "limits" in dual:
-        price = np.maximum(-dual["limits"], 0.0)
-    x, columns_x = answer.x / scale.demand, layout.column("x")
-    parts = [columns_to_flows(instance, x[columns_x[h]], int(t)) for h, t in enumerate(steps)]
-    duals = hourly_duals(layout, dual)
-    return Solution(join(parts), duals, info=info, limit_price=price)
+    found = answer.status is Status.OPTIMAL and len(answer.x)
+    dual = scale.duals(answer, blocks) if found else {}
+    return Ran(layout, scale, program, answer, dual, info)
 
 
 def layout_of(
@@ -104,11 +145,11 @@ def link_costs(layout: Layout, tied: Sequence[Link]) -> Costs:
 
 def program_rows(
     layout: Layout,
-    tied: Sequence[Link],
+    tied: Sequence[Link | Linking],
     limits: Sequence[Limit] = (),
     costs: Costs | None = None,
 ) -> list[Rows]:
-    """Every row: demand, the constraints of an hour, the links, the limits over windows."""
+    """Every row: demand, the constraints of an hour, what ties hours, the limits over windows."""
     blocks = [demand(layout)]
     blocks += [
         block

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.model.plan import SolveInfo, Status
-from wattlas.placement.constraints.registry import hourly_rows, linkings
+from wattlas.model.plan import Status
+from wattlas.placement.constraints.registry import linkings
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.highs_hour import columns_to_flows
-from wattlas.placement.hour.protocol import Solution, unsolved
+from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
@@ -24,15 +24,12 @@ from wattlas.placement.problem.lp import (
     QUEUED,
     RUN,
     Layout,
-    demand,
-    hourly_block,
-    limit_rows,
     objective,
 )
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.linked_program import ProgramScale, hourly_duals
+from wattlas.placement.window.linked_program import hourly_duals, program_rows, run_program
 
 EQUAL = 1e-8
 """Scaled reduced costs and prices below this are none."""
@@ -54,44 +51,17 @@ def solve_queue(
     blocks = {name: n for linking in tied for name, n in linking.blocks(instance).items()}
     every = np.arange(instance.demand.shape[1])
     layout = Layout(instance, every, blocks)
-    rows = [demand(layout)]
-    rows += [
-        block
-        for known in hourly_rows(instance).values()
-        if (block := hourly_block(layout, known)) is not None
-    ]
-    rows += [block for linking in tied for block in linking.rows(layout)]
-    capped = limit_rows(layout, limits)
-    rows += [] if capped is None else [capped]
-    cost = objective(layout, measure)
-    scale = ProgramScale(instance, cost)
-    program = scale.lp(cost, layout.upper, rows)
-    interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
-    answer = highs.checked(highs.solve(program, time_limit_s=time_limit_s, interior=interior))
-    info = SolveInfo(
-        solver="",
-        seconds=time.perf_counter() - began,
-        highs_hours=len(every),
-        programs=1,
-        rows=sum(len(block.lower) for block in rows),
-        columns=layout.columns,
-        nonzeros=sum(len(block.index) for block in rows),
-    )
-    price = np.zeros(len(limits))
-    if answer.status is not Status.OPTIMAL or not len(answer.x):
-        clash = every if answer.status is Status.INFEASIBLE else every[:0]
-        empty = unsolved(instance, infeasible=clash, status=answer.status, limit_price=price)
-        return replace(empty, info=info)
-    dual = scale.duals(answer, rows)
-    if "limits" in dual:
-        price = np.maximum(-dual["limits"], 0.0)
-    x = _earliest(layout, program, answer) / scale.demand
+    rows = program_rows(layout, tied, limits)
+    ran = run_program(layout, objective(layout, measure), rows, began, time_limit_s)
+    if not ran.found:
+        return ran.without_flows(limits)
+    x = _earliest(layout, ran.program, ran.answer) / ran.scale.demand
     queue = Queue.of(instance)
-    ran = queue.within(x[layout.column(RUN)].T)
-    as_run = queue.running(instance, ran)
+    rates = queue.within(x[layout.column(RUN)].T)
+    as_run = queue.running(instance, rates)
     parts = [columns_to_flows(as_run, x[layout.column("x")[t]], int(t)) for t in every]
-    duals = hourly_duals(layout, dual)
-    return Solution(join(parts), duals, info=info, limit_price=price, ran=ran)
+    duals, price = hourly_duals(layout, ran.dual), ran.limit_price(limits)
+    return Solution(join(parts), duals, info=ran.info, limit_price=price, ran=rates)
 
 
 def _earliest(layout: Layout, program: highs.Lp, first: highs.Answer) -> np.ndarray:
