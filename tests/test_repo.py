@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.test_imports import imports
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_COMMAND = (
@@ -115,9 +119,45 @@ def test_the_constraints_cover_every_dependency() -> None:
     extras = project()["optional-dependencies"]
     assert isinstance(extras, dict)
     groups = [project()["dependencies"], *extras.values()]
-    names = [re.split(r"[<>=!~\[; ]", one)[0] for group in groups for one in group]
-    wanted = [name for name in names if name != project()["name"]]
-    missing = {w for w in wanted if w.lower().replace(".", "-").replace("_", "-") not in pinned}
+    assert named(*groups) - {project()["name"]} - pinned == set()
+
+
+def named(*groups: list[str]) -> set[str]:
+    """Names of the distributions that groups of requirements ask for."""
+    return {distribution(re.split(r"[<>=!~\[; ]", one)[0]) for group in groups for one in group}
+
+
+def distribution(name: str) -> str:
+    """A distribution's name as the constraints spell it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+BROUGHT_ALONG = {"markupsafe", "pillow"}
+"""Parts of what jinja2 and matplotlib offer, under a name of their own."""
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
+def test_the_test_command_installs_what_is_imported(folder: str) -> None:
+    """What a module imports when it is loaded comes with the package or the extra `test`."""
+    extras = project()["optional-dependencies"]
+    assert isinstance(extras, dict)
+    installed = named(project()["dependencies"], extras["test"], extras["serve"]) | BROUGHT_ALONG
+    ours = {
+        "wattlas",
+        "tests",
+        "benchmarks",
+        "tools",
+        *(p.stem for p in (ROOT / folder).rglob("*.py")),
+    }
+    known = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)}:{line}: {imported}"
+        for path in (ROOT / folder).rglob("*.py")
+        for imported, line, on_import in imports(path)
+        if on_import
+        and (root := imported.split(".")[0]) not in {*ours, *sys.stdlib_module_names}
+        and not installed & {distribution(one) for one in known.get(root, [root])}
+    }
     assert missing == set()
 
 
