@@ -23,6 +23,8 @@ OPTIONAL = {
     "train": "WATTLAS_REQUIRE_TRAIN",
     "gateways": "WATTLAS_REQUIRE_GATEWAYS",
     "postgres": "WATTLAS_REQUIRE_POSTGRES",
+    "acceptance": "WATTLAS_REQUIRE_ACCEPTANCE",
+    "nginx": "WATTLAS_REQUIRE_NGINX",
 }
 
 settings.register_profile(
