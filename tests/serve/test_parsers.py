@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattlas.serve.decision import End
-from wattlas.serve.gateway.chat import read_chat
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.json_text import Twice, edited, top_level
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.upstream import header_of
 from wattlas.serve.gateway.usage import Meter
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -43,6 +43,10 @@ from wattlas.serve.schedule import Schedule
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LISTEN = re.compile(r"(.+):(\d{1,5})")
 DIGEST_FIX = "Give the 64 hexadecimal digits of its SHA-256: printf %s KEY | sha256sum"
+
+
+EndpointName = Literal["chat/completions", "completions", "embeddings", "responses", "messages"]
+"""Endpoints as the configuration names them: their paths without /v1/."""
 
 
 class ListenSection(Section):
@@ -73,6 +77,8 @@ class UpstreamSection(Section):
     """Operating points that other servers of the region serve, and their URL."""
     key_env: str | None = None
     """Name of the environment variable that holds the key for the upstream."""
+    endpoints: list[EndpointName] = Field(default_factory=lambda: list(get_args(EndpointName)))
+    """What its servers serve; everything unless given."""
 
 
 class ModelSection(Section):
@@ -218,6 +224,10 @@ class ServeConfig:
             for region, upstream in self.document.upstreams.items()
             if upstream.key_env is not None
         }
+
+    def serves(self, region: str, endpoint: str) -> bool:
+        """Whether the servers of a region serve an endpoint."""
+        return endpoint in self.document.upstreams[region].endpoints
 
     def metro_of(self, tenant: str) -> str:
         """Where a tenant's requests come from."""

@@ -20,9 +20,11 @@ import orjson
 from wattlas.serve.config import ListenSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
 from wattlas.serve.direct import Answered
+from wattlas.serve.gateway.api import asked_of
 from wattlas.serve.gateway.app import Gatekeeper
-from wattlas.serve.gateway.chat import ENDPOINTS, asked_of, read_chat
+from wattlas.serve.gateway.endpoints import ENDPOINTS
 from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.upstream import header_of
 from wattlas.serve.gateway.usage import MOST_TOKENS

@@ -15,16 +15,21 @@ import orjson
 
 from wattlas.serve.config import ModelSection
 from wattlas.serve.decision import Asked
-from wattlas.serve.gateway.chat import ENDPOINTS, Chat, Endpoint, Exchange, asked_of, read_chat
+from wattlas.serve.gateway.api import Api, Chat
+from wattlas.serve.gateway.chat import Exchange
 from wattlas.serve.gateway.client import Client
+from wattlas.serve.gateway.endpoints import ENDPOINTS, refused
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Upstream
 from wattlas.serve.plane import Plane
 
 TIER_HEADER = b"x-service-tier"
 """Asks for a tier where the body has no `service_tier`."""
+API_KEY = b"x-api-key"
+"""Where Anthropic's clients show a key; a bearer beside it must be of the same tenant."""
 
 
 class Gatekeeper:
@@ -34,14 +39,17 @@ class Gatekeeper:
         self._plane = plane
 
     def tenant(self, headers: Mapping[bytes, bytes]) -> str:
-        """Whose key it is. Raises Refusal for none, and for one that is unknown.
+        """Whose key it is. Raises Refusal for none, and for one that is unknown or another's.
 
         A key is looked up by its hash, of which no time tells a client more than it knows.
         """
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-        digest = sha256(key.strip()).digest()
-        tenant = self._plane.config.tenants_by_digest.get(digest)
-        if tenant is None or scheme.lower() != b"bearer":
+        keys = [key.strip()] if scheme.lower() == b"bearer" else []
+        keys += [headers[API_KEY]] if API_KEY in headers else []
+        known = self._plane.config.tenants_by_digest
+        tenants = {known.get(sha256(each).digest()) for each in keys}
+        tenant = tenants.pop() if len(tenants) == 1 else None
+        if tenant is None:
             raise Refusal(401, "The key is missing or unknown.", "invalid_api_key")
         return tenant
 
@@ -60,7 +68,7 @@ class Gatekeeper:
         tier = headers.get(TIER_HEADER)
         if tier is None or chat.asked is not Asked.AUTO:
             return chat
-        return chat._replace(asked=asked_of(tier.decode("latin-1")))
+        return chat._replace(asked=chat.endpoint.asked(tier.decode("latin-1")))
 
     def model(self, chat: Chat) -> tuple[ModelSection, Asked]:
         """The model that is asked for, and the tier. Raises Refusal for one that is unknown."""
@@ -72,7 +80,7 @@ class Gatekeeper:
 
 
 class Gateway:
-    """Serves OpenAI's API from the places that the plane decides."""
+    """Serves the APIs of OpenAI and Anthropic from the places that the plane decides."""
 
     def __init__(self, plane: Plane, upstream: Upstream) -> None:
         self._plane, self._upstream = plane, upstream
@@ -93,7 +101,8 @@ class Gateway:
             if not client.left:
                 # What is left of a body that nobody reads must not hold the connection.
                 end = [] if client.taken else [(b"connection", b"close")]
-                await client.send(refusal.status, [*refusal.headers, *end], refusal.body)
+                body = refused(scope["raw_path"], refusal)
+                await client.send(refusal.status, [*refusal.headers, *end], body)
 
     async def _route(self, scope: Any, client: Client) -> None:
         path, method = scope["raw_path"], scope["method"]
@@ -110,7 +119,7 @@ class Gateway:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
 
     async def _chat(
-        self, endpoint: Endpoint, tenant: str, headers: Mapping[bytes, bytes], client: Client
+        self, endpoint: Api, tenant: str, headers: Mapping[bytes, bytes], client: Client
     ) -> None:
         limits = self._plane.config.document.limits
         _check_body_headers(headers, limits.body_bytes)
@@ -122,7 +131,8 @@ class Gateway:
         try:
             text = await client.body(limits.body_bytes, limits.body_s)
             chat = self._keys.with_header(read_chat(text, endpoint), headers)
-            await self._served(tenant, chat, client)
+            passed = endpoint.headers(headers)
+            await self._served(tenant, chat._replace(headers=passed), client)
         finally:
             self._open[tenant] -= 1
 
@@ -150,7 +160,9 @@ def _must_be(method: str, wanted: str) -> None:
         raise Refusal(405, f"Use {wanted}.", "method_not_allowed")
 
 
-_ONCE = frozenset((b"authorization", b"content-type", b"content-encoding", TIER_HEADER))
+_ONCE = frozenset(
+    (b"authorization", API_KEY, b"content-type", b"content-encoding", b"anthropic-version")
+) | {TIER_HEADER}
 
 
 def _check_body_headers(headers: Mapping[bytes, bytes], most_bytes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 _TYPES = {
     400: "invalid_request_error",
@@ -32,8 +33,7 @@ class Refusal(Exception):
         retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
-        self.body = error_body(status, message, code, param)
+        self.status, self.code, self.message, self.param = status, code, message, param
         self.headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
         if retry is not None:
             self.headers.append((b"x-should-retry", b"true" if retry else b"false"))
@@ -42,9 +42,19 @@ class Refusal(Exception):
         if status == 401:
             self.headers.append((b"www-authenticate", b"Bearer"))
 
+    @property
+    def body(self) -> bytes:
+        """The error as OpenAI's clients read it."""
+        return error_body(self.status, self.message, self.code, self.param)
+
 
 def error_body(status: int, message: str, code: str, param: str | None = None) -> bytes:
     """The body of an error."""
-    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    error = {"message": message, "type": kind, "param": param, "code": code}
+    error = error_of(status, message, code, param)
     return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+
+def error_of(status: int, message: str, code: str, param: str | None = None) -> dict[str, Any]:
+    """What an error says."""
+    kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"message": message, "type": kind, "param": param, "code": code}
