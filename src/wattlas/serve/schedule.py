@@ -160,6 +160,11 @@ class Schedule:
         return self._classes.get((base, contract), base)
 
     @property
+    def bases(self) -> list[str]:
+        """Classes that requests may be of, without those under a contract."""
+        return sorted({base for base, _ in self._classes})
+
+    @property
     def until_s(self) -> float:
         """Until when the last hour holds."""
         return self.hours[-1].table.until_s

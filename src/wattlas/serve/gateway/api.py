@@ -83,6 +83,10 @@ class Api:
     asks: str
     kinds: tuple[type, ...] = (list,)
     streams = True
+    answers = ""
+    """The key of an answer that holds a list."""
+    error_schema = "Error"
+    tiers: tuple[str, ...] = ("auto", "default", "flex", "scale", "priority", "fast")
     full = "default"
     """What the answer's tier is called where nothing was degraded."""
 
@@ -91,6 +95,15 @@ class Api:
         if not isinstance(said.get(self.asks), self.kinds):
             words = " or ".join("text" if kind is str else "a list" for kind in self.kinds)
             raise Refusal(400, f"`{self.asks}` must be {words}.", "invalid_type", self.asks)
+
+    def schema(self) -> dict[str, Any]:
+        """What a request may be, as JSON Schema; what is not named goes to the server."""
+        kinds = ["string" if kind is str else "array" for kind in self.kinds]
+        return {
+            self.asks: {"type": kinds},
+            "stream": {"type": ["boolean", "null"]} if self.streams else {"enum": [False, None]},
+            "service_tier": {"enum": [*self.tiers, None]},
+        }
 
     def asked(self, tier: Any) -> Asked:
         """The tier that a request asks for. Raises Refusal."""

@@ -18,12 +18,13 @@ from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.api import Api, Chat
 from wattlas.serve.gateway.chat import Exchange
 from wattlas.serve.gateway.client import Client
-from wattlas.serve.gateway.endpoints import ENDPOINTS, refused
+from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, refused
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Upstream
+from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
 
 TIER_HEADER = b"x-service-tier"
@@ -108,13 +109,14 @@ class Gateway:
         path, method = scope["raw_path"], scope["method"]
         endpoint = ENDPOINTS.get(path)
         if endpoint is not None:
-            _must_be(method, "POST")
+            must_be(method, "POST")
             headers = self._keys.single(scope["headers"])
             await self._chat(endpoint, self._keys.tenant(headers), headers, client)
-        elif path == b"/v1/models":
-            _must_be(method, "GET")
+        elif path in (MODELS, PATH):
+            must_be(method, "GET")
             self._keys.tenant(self._keys.single(scope["headers"]))
-            await client.send(200, [JSON], self._models())
+            text = self._models() if path == MODELS else self._described()
+            await client.send(200, [JSON], text)
         else:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
 
@@ -154,10 +156,14 @@ class Gateway:
         ]
         return orjson.dumps({"object": "list", "data": models})
 
+    def _described(self) -> bytes:
+        return orjson.dumps(described(self._plane.config.document.models))
 
-def _must_be(method: str, wanted: str) -> None:
+
+def must_be(method: str, wanted: str) -> None:
+    """Raise Refusal for another method."""
     if method != wanted:
-        raise Refusal(405, f"Use {wanted}.", "method_not_allowed")
+        raise Refusal(405, f"Use {wanted}.", "method_not_allowed", allow=wanted)
 
 
 _ONCE = frozenset(

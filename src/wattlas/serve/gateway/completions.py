@@ -42,6 +42,10 @@ class ListApi(Api):
             text = "`stream_options` must be an object."
             raise Refusal(400, text, "invalid_type", "stream_options")
 
+    def schema(self) -> dict[str, Any]:
+        """What a request may be."""
+        return {**super().schema(), "stream_options": {"type": ["object", "null"]}}
+
     def values(self, chat: Chat) -> dict[str, Any]:
         """Usage is asked for in streams, also where the client does not."""
         if not chat.stream or chat.wants_usage:

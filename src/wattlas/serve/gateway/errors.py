@@ -31,6 +31,7 @@ class Refusal(Exception):
         param: str | None = None,
         retry: bool | None = None,
         retry_after_s: int | None = None,
+        allow: str = "",
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.param = status, code, message, param
@@ -39,6 +40,8 @@ class Refusal(Exception):
             self.headers.append((b"x-should-retry", b"true" if retry else b"false"))
         if retry_after_s is not None:
             self.headers.append((b"retry-after", str(retry_after_s).encode()))
+        if allow:
+            self.headers.append((b"allow", allow.encode()))
         if status == 401:
             self.headers.append((b"www-authenticate", b"Bearer"))
 

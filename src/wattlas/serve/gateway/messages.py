@@ -49,7 +49,9 @@ class MessagesApi(Api):
     """The endpoint."""
 
     name, path = "messages", "/v1/messages"
-    asks = "messages"
+    asks, answers = "messages", "content"
+    error_schema = "MessagesError"
+    tiers = (*Api.tiers, "standard", "standard_only")
     full = "standard"
 
     def check(self, said: Mapping[str, Any]) -> None:
@@ -58,6 +60,10 @@ class MessagesApi(Api):
         if said.get("container") is not None:
             text = "`container` refers to what a server keeps: requests go to another region."
             raise Refusal(400, text, "stateful_not_served", "container", retry=False)
+
+    def schema(self) -> dict[str, Any]:
+        """What a request may be."""
+        return {**super().schema(), "container": {"type": "null"}}
 
     def asked(self, tier: Any) -> Asked:
         """The tier that a request asks for. Raises Refusal."""
@@ -80,8 +86,8 @@ class MessagesApi(Api):
         """A whole answer with its tier. Raises Failure."""
         said = said_of(body)
         check_model(said, seen.model)
-        if not isinstance(said.get("content"), list):
-            raise Failure("no content")
+        if not isinstance(said.get(self.answers), list):
+            raise Failure(f"no {self.answers}")
         usage = _usage(said)
         seen.meter.counted(_read(usage), usage.get("output_tokens"))
         return told_inside(body, ("usage", "service_tier"), self.tier(seen.degraded))

@@ -49,7 +49,7 @@ class ResponsesApi(Api):
     """The endpoint."""
 
     name, path = "responses", "/v1/responses"
-    asks, kinds = "input", (str, list)
+    asks, kinds, answers = "input", (str, list), "output"
 
     def check(self, said: Mapping[str, Any]) -> None:
         """Raise Refusal for what the endpoint does not take."""
@@ -58,13 +58,18 @@ class ResponsesApi(Api):
             if said.get(key) is not None:
                 raise _stateful(key, f"`{key}` refers to what a server keeps. Send the whole input")
         for key in ASKED:
-            if said.get(key) not in (None, False):
+            if said.get(key) is not None and said[key] is not False:
                 raise _stateful(key, f"`{key}` asks a server to keep the answer. Leave it out")
         if isinstance(said["input"], list):
             for item in said["input"]:
                 if isinstance(item, dict) and item.get("type") == "item_reference":
                     text = "An item refers to what a server keeps. Send the item itself"
                     raise _stateful("input", text)
+
+    def schema(self) -> dict[str, Any]:
+        """What a request may be."""
+        never: dict[str, Any] = {key: {"type": "null"} for key in REMEMBERED}
+        return {**super().schema(), **never, **{key: {"enum": [False, None]} for key in ASKED}}
 
     def values(self, chat: Chat) -> dict[str, Any]:
         """Nothing is kept, whatever a server would do by itself."""
@@ -77,8 +82,8 @@ class ResponsesApi(Api):
         """A whole answer with its tier. Raises Failure."""
         said = said_of(body)
         check_model(said, seen.model)
-        if not isinstance(said.get("output"), list):
-            raise Failure("no output")
+        if not isinstance(said.get(self.answers), list):
+            raise Failure(f"no {self.answers}")
         if said.get("status", "completed") not in ("completed", "incomplete"):
             raise Failure("not completed")
         _count(seen.meter, said.get("usage"))
