@@ -212,6 +212,37 @@ def envoy_command(
         typer.echo(f"Envoy: {out}")
 
 
+@app.command("litellm", short_help="Write LiteLLM's configuration for the live plane.")
+def litellm_command(
+    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    out: Annotated[Path | None, out_option("A folder.", "FOLDER")] = None,
+) -> None:
+    """Write a configuration of LiteLLM's proxy, and the callback that asks `wattlas serve`.
+
+    WATTLAS_URL says where the service is (http://HOST:PORT or unix:PATH), WATTLAS_TOKEN its token,
+    WATTLAS_TENANT whose requests are that no key of the proxy names. Without --out the
+    configuration is printed.
+    """
+    from wattlas.data.whole_file import write_texts
+    from wattlas.serve.config import read_config
+    from wattlas.serve.extra import check_extra
+    from wattlas.serve.schedule import read_schedule
+    from wattlas.studies.export.live_litellm import MODULE, callback_file, live_config
+    from wattlas.studies.export.yaml_text import yaml_text
+
+    check_extra()
+    if out is not None:
+        try_folder(out)
+    read = read_config(config)
+    made = live_config(read, read_schedule(read.schedule_path))
+    text = yaml_text([made], [f"LiteLLM for {config}, by `wattlas export litellm`."])
+    if out is None:
+        sys.stdout.write(text)
+        return
+    write_texts(out, {"config.yaml": text, f"{MODULE}.py": callback_file()})
+    typer.echo(f"LiteLLM: {out}")
+
+
 def _host_port(listen: str) -> tuple[str, int]:
     """HOST and PORT. Raises UsageError for what is neither."""
     host, _, port = listen.rpartition(":")
