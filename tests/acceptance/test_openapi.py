@@ -47,7 +47,7 @@ def test_what_is_served_is_described(live: Live) -> None:
     """Both are made from one table; nobody reads them without a key."""
     paths = {path.decode() for path in ENDPOINTS}
     assert set(described(live, "gateway")["paths"]) == {*paths, "/v1/models", "/openapi.json"}
-    told = {path.decode() for path in PATHS} | {f"/authz{path}" for path in paths}
+    told = {path.decode() for path in PATHS} | {f"/authz{path}" for path in paths} | {"/forward"}
     made = described(live, "decisions")
     assert set(made["paths"]) == told
     question = made["paths"]["/decide"]["post"]["requestBody"]["content"]["application/json"]

@@ -196,7 +196,7 @@ def envoy_command(
         ending_of(out, (".yaml", ".yml", ".json"))
     _host_port(listen)
     read = read_config(config)
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+    token = _token(token_file)
     schedule = read_schedule(read.schedule_path)
     made = live_bootstrap(read, schedule, listen, time.time(), token)
     if out is not None and out.suffix.lower() == ".json":
@@ -210,6 +210,56 @@ def envoy_command(
         if token:
             out.chmod(0o600)
         typer.echo(f"Envoy: {out}")
+
+
+@app.command("nginx", short_help="Write nginx's configuration for the live plane.")
+def nginx_command(
+    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    listen: Annotated[
+        str, typer.Option(help="Where nginx listens.", metavar="HOST:PORT")
+    ] = "127.0.0.1:10000",
+    out: Annotated[Path | None, out_option("A .conf file.", "FILE")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
+    ] = None,
+) -> None:
+    """Write a configuration in which nginx asks `wattlas serve` about every request.
+
+    nginx shows headers alone: `x-model` names the model where there are several, `x-service-tier`
+    the tier. Where nobody answers, requests pass in full service. Without --out it is printed.
+    """
+    import time
+
+    from wattlas.data.whole_file import write_text
+    from wattlas.report.files import ending_of
+    from wattlas.serve.config import read_config
+    from wattlas.serve.extra import check_extra
+    from wattlas.serve.schedule import read_schedule
+    from wattlas.studies.export.live_nginx import live_nginx
+
+    check_extra()
+    if out is not None:
+        ending_of(out, (".conf",))
+    _host_port(listen)
+    read = read_config(config)
+    token = _token(token_file)
+    text = live_nginx(read, read_schedule(read.schedule_path), listen, time.time(), token)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    write_text(out, text)
+    out.chmod(0o600)  # it may hold keys
+    typer.echo(f"nginx: {out}")
+
+
+def _token(file: Path | None) -> str:
+    """The token in a file; empty without one. Raises UsageError."""
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--token-file {file} cannot be read: {error}") from None
 
 
 @app.command("litellm", short_help="Write LiteLLM's configuration for the live plane.")

@@ -1,8 +1,9 @@
-"""Decisions for other gateways: `/decide` and `/settle`, and `/authz` as Envoy asks.
+"""Decisions for other gateways: `/decide` and `/settle`, `/authz` for Envoy, `/forward` for nginx.
 
     POST /decide    {"tenant", "model" or "class", "service_tier", "metro"} → where, and a sealed id
     POST /settle    [{"id", "end", "status", "tokens_in", "tokens_out", …}] → how many were taken
-    *    /authz/…   the client's request → 200 with the headers that routes match, or the refusal
+    POST /authz/…   the client's request → 200 with the headers that routes match, or the refusal
+    GET  /forward   its headers alone → the same, or 401 or 403
     GET  /routing   the table that holds now          GET /healthz, /openapi.json
 
 On a port each needs the service token, in `x-wattlas-token`; a Unix socket needs the right to open
@@ -18,12 +19,12 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.config import ListenSection
+from wattlas.serve.config import ListenSection, ModelSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
-from wattlas.serve.decisions_api import PATHS, described
+from wattlas.serve.decisions_api import FORWARD, PATHS, described
 from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.api import asked_of
-from wattlas.serve.gateway.app import Gatekeeper, must_be
+from wattlas.serve.gateway.app import TIER_HEADER, Gatekeeper, must_be
 from wattlas.serve.gateway.endpoints import ENDPOINTS
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.request import read_chat
@@ -36,6 +37,8 @@ from wattlas.serve.table import Pair, Place, Quota
 
 TOKEN = b"x-wattlas-token"
 AUTHZ = b"/authz/"
+MODEL_HEADER = b"x-model"
+"""Names the model where a gateway shows no body."""
 MOST_SETTLED = 10_000
 """Settlements in one call."""
 
@@ -80,6 +83,9 @@ class Decisions:
         path = target.partition(b"?")[0]
         if path.startswith(AUTHZ):
             return self._authz(method.decode(), path, headers, body)
+        if path == FORWARD:
+            must_be(method.decode(), "GET")
+            return self._forward(headers)
         route = PATHS.get(path)
         if route is None:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
@@ -150,7 +156,36 @@ class Decisions:
         chat = self._keys.with_header(read_chat(body, endpoint), headers)
         model, asked = self._keys.model(chat)
         metro = self._plane.config.metro_of(tenant)
-        decision = self._decided(tenant, model.klass, asked, metro)
+        return self._told(self._decided(tenant, model.klass, asked, metro))
+
+    def _forward(self, given: list[tuple[bytes, bytes]]) -> Answered:
+        """A client's request of which a gateway shows the headers alone. Refuses with 401 or 403:
+        what else nginx is answered, it takes for a fault."""
+        try:
+            headers = self._keys.single(given)
+            tenant = self._keys.tenant(headers)
+            model = self._forwarded(headers.get(MODEL_HEADER, b"").decode("latin-1"))
+            asked = asked_of(headers.get(TIER_HEADER, b"auto").decode("latin-1"))
+        except Refusal as refusal:
+            if refusal.status != 401:
+                refusal.status = 403
+            raise
+        preset = Asked(model.tier) if asked is Asked.AUTO else asked
+        metro = self._plane.config.metro_of(tenant)
+        return self._told(self._decided(tenant, model.klass, preset, metro))
+
+    def _forwarded(self, name: str) -> ModelSection:
+        """The model that a header names; the only one where it names none. Raises Refusal."""
+        models = self._plane.config.document.models
+        if not name and len(models) == 1:
+            return next(iter(models.values()))
+        if name not in models:
+            text = f"The header {MODEL_HEADER.decode()} must name a model."
+            raise Refusal(404, text, "model_not_found", "model")
+        return models[name]
+
+    def _told(self, decision: Decision) -> Answered:
+        """A decision in headers."""
         told = [
             header_of("x-wattlas-id", self._plane.seal.sealed(decision)),
             header_of("x-wattlas-region", decision.place.region),

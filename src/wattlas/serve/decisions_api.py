@@ -12,6 +12,7 @@ from wattlas.serve.gateway.endpoints import ALL, KEYS, body_schema
 from wattlas.serve.openapi import PATH, TEXT, Route, Schema, document
 from wattlas.serve.plane import Plane
 
+FORWARD = b"/forward"
 TOKEN_HEADER = "x-wattlas-token"
 TOLD = ("x-wattlas-id", "x-wattlas-region", "x-wattlas-point", "x-wattlas-tier", "x-wattlas-reason")
 """Headers of a decision that is told in headers."""
@@ -88,9 +89,10 @@ def described(plane: Plane, guarded: bool) -> dict[str, Any]:
     schemes = {**KEYS, "service_token": scheme} if guarded else {**KEYS}
     made = document("Wattlas decisions", _routes(plane), schemes, ["service_token"] * guarded)
     for path, operations in made["paths"].items():
-        if path.startswith("/authz/"):
+        if path.startswith(("/authz/", FORWARD.decode())):
             token: dict[str, list[str]] = {"service_token": []} if guarded else {}
-            operations["post"]["security"] = [{name: [], **token} for name in KEYS]
+            for operation in operations.values():
+                operation["security"] = [{name: [], **token} for name in KEYS]
     return made
 
 
@@ -102,6 +104,8 @@ def _routes(plane: Plane) -> Iterator[Route]:
         body = body_schema(api, models)
         refuses = (400, 404, 408, 413, 503)
         yield Route("POST", f"/authz{api.path}", _asked(api), None, body, refuses, headers=TOLD)
+    text = "A client's request by its headers alone: key, `x-model`, `x-service-tier`."
+    yield Route("GET", FORWARD.decode(), text, None, None, (403, 503), headers=TOLD)
 
 
 def _asked(api: Api) -> str:

@@ -70,6 +70,7 @@ def _operation(route: Route) -> dict[str, Any]:
 WORDS = {
     400: "The request is not as it should be.",
     401: "The key is missing or unknown.",
+    403: "The request is not as it should be.",
     404: "What it names does not exist.",
     405: "The path has another method.",
     408: "The body came too slowly.",
