@@ -8,12 +8,6 @@ import asyncio
 import json
 import sys
 
-import litellm
-import yaml
-
-sys.path.insert(0, ".")
-import wattlas_litellm
-
 ASKED = [{"role": "user", "content": "ping"}]
 
 
@@ -24,6 +18,8 @@ def say(**line):
 
 async def ask(router, stream, **more):
     """One request: the model that answered, or how it failed."""
+    from wattlas_litellm import callback
+
     try:
         made = await router.acompletion("llama", ASKED, stream=stream, **more)
         model = made.model
@@ -32,7 +28,7 @@ async def ask(router, stream, **more):
                 model = part.model or model
         model_id = made._hidden_params.get("model_id")
         info = {"model_info": router.get_deployment(model_id).model_info.model_dump()}
-        hook = wattlas_litellm.callback.async_post_call_response_headers_hook
+        hook = callback.async_post_call_response_headers_hook
         headers = await hook({}, None, made, litellm_call_info=info)
         say(model=model.split("/")[-1], stream=stream, headers=headers)
     except Exception as error:
@@ -47,9 +43,12 @@ async def client(router, numbers):
 
 async def main():
     """Load, then tiers that are asked for, then without a service."""
+    import litellm
+    import yaml
+    from wattlas_litellm import Service, callback
+
     with open("config.yaml") as file:
         config = yaml.safe_load(file)
-    callback = wattlas_litellm.callback
     litellm.callbacks = [callback]
     router = litellm.Router(
         config["model_list"], **config["router_settings"], retry_after=0, disable_cooldowns=True
@@ -66,10 +65,11 @@ async def main():
     await asyncio.sleep(0.3)
     await callback.drain()
     say(phase="away", open=len(callback._open), undecided=callback.undecided)
-    callback._service = wattlas_litellm.Service("http://127.0.0.1:9")
+    callback._service = Service("http://127.0.0.1:9")
     for _ in range(4):
         await ask(router, False)
     say(phase="end", undecided=callback.undecided)
 
 
+sys.path.insert(0, ".")
 asyncio.run(main())
