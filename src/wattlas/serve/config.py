@@ -113,6 +113,14 @@ class TenantSection(Section):
     """Requests that it may have open at once."""
 
 
+class TelemetrySection(Section):
+    """A collector of OpenTelemetry."""
+
+    endpoint: str
+    """http://HOST:PORT; metrics go to /v1/metrics there, by OTLP over HTTP."""
+    every_s: float = Field(default=15.0, ge=0.05)
+
+
 class LimitsSection(Section):
     """Bounds on what a client or an upstream may take."""
 
@@ -151,7 +159,8 @@ class ServeDocument(Section):
     decisions: ListenSection | None = None
     admin: ListenSection | None = None
     access_log: str | None = None
-    """Envoy's access log, which settles what it was told by `decisions`."""
+    """Envoy's or nginx's access log, which settles what it was told by `decisions`."""
+    telemetry: TelemetrySection | None = None
     upstreams: dict[str, UpstreamSection] = Field(default_factory=dict)
     """Servers by region."""
     models: dict[str, ModelSection] = Field(default_factory=dict)
@@ -262,6 +271,9 @@ def _problems(config: ServeDocument, at: Document) -> Iterator[Problem]:
             yield at.problem(
                 (), "names no models, so that the gateway serves none", "Add `models`."
             )
+    if config.telemetry is not None and address_of(config.telemetry.endpoint) is None:
+        what = f"`{config.telemetry.endpoint}` is no address"
+        yield at.problem(("telemetry", "endpoint"), what, URL_FIX)
     yield from _upstreams(config, at)
     yield from _contracts(config, at)
     yield from _tenants(config, at)
