@@ -78,13 +78,24 @@ class Row(NamedTuple):
         return Account(self.tenant, self.contract, self.window)
 
 
-START = bytes(32)
+HEAD_BYTES = 32
+START = bytes(HEAD_BYTES)
 """The head of a chain before its first row."""
 
 
 def link(head: bytes, row: Row) -> bytes:
     """The head after one more row: SHA-256(head ‖ the row as compact JSON)."""
     return sha256(head + orjson.dumps(tuple(row))).digest()
+
+
+def links(rows: Iterable[Row], head: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Rows as compact JSON, and the heads after each."""
+    lines = [orjson.dumps(tuple(row)) for row in rows]
+    heads = []
+    for line in lines:
+        head = sha256(head + line).digest()
+        heads.append(head)
+    return lines, heads
 
 
 def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:
