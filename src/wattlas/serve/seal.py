@@ -9,8 +9,9 @@ in the meantime: nothing needs to be written down before a request is sent.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as NotBase64
+from binascii import b2a_base64
 from hashlib import blake2b
 
 import orjson
@@ -27,7 +28,7 @@ class Seal:
     """Seals decisions with a secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = blake2b(key=secret, digest_size=MAC_BYTES)
 
     def sealed(self, decision: Decision) -> str:
         """The decision as a text of letters, digits, dashes and dots."""
@@ -36,19 +37,26 @@ class Seal:
             (f.tenant, f.contract, f.metro, f.klass, f.asked, f.utc_s, decision.window,
              decision.degraded, *decision.place, decision.reason, decision.epoch)
         )  # fmt: skip
-        text = f"{f.id}.{urlsafe_b64encode(said).decode()}"
-        return f"{text}.{self._mac(text)}"
+        text = b"%b.%b" % (f.id.encode(), _letters(said))
+        return (b"%b.%b" % (text, self._mac(text))).decode()
 
-    def _mac(self, text: str) -> str:
-        mac = blake2b(text.encode(), key=self._secret, digest_size=MAC_BYTES).digest()
-        return urlsafe_b64encode(mac).decode()
+    def _mac(self, text: bytes) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(text)
+        return _letters(mac.digest())
+
+    def id_of(self, text: str) -> str | None:
+        """The request whose sealed decision a text is; None where it was not sealed here."""
+        head, _, mac = text[:LONGEST].rpartition(".")
+        if not text.isascii() or not hmac.compare_digest(mac.encode(), self._mac(head.encode())):
+            return None
+        return head.partition(".")[0]
 
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
-        head, _, mac = text[:LONGEST].rpartition(".")
-        if not head.isascii() or not hmac.compare_digest(mac.encode(), self._mac(head).encode()):
+        if self.id_of(text) is None:
             return None
-        id, _, said = head.partition(".")
+        id, said, _ = text[:LONGEST].split(".")
         try:
             (tenant, contract, metro, klass, asked, utc_s, window, degraded, region, point,
              reason, epoch) = orjson.loads(urlsafe_b64decode(said))  # fmt: skip
@@ -56,3 +64,11 @@ class Seal:
             return Decision(facts, window, degraded, Place(region, point), Reason(reason), epoch)
         except (ValueError, TypeError, NotBase64):
             return None  # of another version, with the same secret
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _letters(said: bytes) -> bytes:
+    """Bytes in base64 of letters that no header or address minds."""
+    return b2a_base64(said, newline=False).translate(_URL_SAFE)

@@ -20,7 +20,7 @@ from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.health import Health
-from wattlas.serve.gateway.json_text import Span, Twice, edited, top_level
+from wattlas.serve.gateway.json_text import Twice, changed, check_once
 from wattlas.serve.gateway.tell import grams_comment, headers_of, tier_of
 from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
 from wattlas.serve.gateway.usage import Meter
@@ -57,12 +57,17 @@ class Gone(Exception):
     """The client left, or takes nothing."""
 
 
+EDITED = ("model", "service_tier", "stream_options")
+"""Keys of a request that servers may get otherwise than clients write them."""
+
+
 class Chat(NamedTuple):
-    """A request that was read: its text, the entries of the top level, and what they say."""
+    """A request that was read: its text, what it says of the keys that are edited, and what that
+    means."""
 
     endpoint: Endpoint
     text: bytes
-    spans: dict[str, Span]
+    named: dict[str, Any]
     model: str
     asked: Asked
     stream: bool
@@ -78,7 +83,7 @@ def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
     if not isinstance(said, dict):
         raise Refusal(400, "The body must be a JSON object.", "invalid_json")
     try:
-        spans = top_level(text)
+        check_once(text, said)
     except Twice as error:
         key = str(error)
         raise Refusal(400, f"`{key}` is there twice.", "duplicate_key", key) from None
@@ -95,8 +100,9 @@ def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
     if options is not None and not isinstance(options, dict):
         raise Refusal(400, "`stream_options` must be an object.", "invalid_type", "stream_options")
     wants = bool(options and options.get("include_usage"))
+    named = {key: said[key] for key in EDITED if key in said}
     return Chat(
-        endpoint, text, spans, model, asked_of(said.get("service_tier")), bool(stream), wants
+        endpoint, text, named, model, asked_of(said.get("service_tier")), bool(stream), wants
     )
 
 
@@ -126,12 +132,11 @@ def for_server(chat: Chat, model: str) -> bytes:
     """The request as a server gets it: its name of the model, no tier, and usage in streams."""
     values: dict[str, Any] = {} if chat.model == model else {"model": model}
     if chat.stream and not chat.wants_usage:
-        span = chat.spans.get("stream_options")
-        given = orjson.loads(chat.text[span.value : span.end]) if span else None
+        given = chat.named.get("stream_options")
         values["stream_options"] = {**(given or {}), "include_usage": True}
-    if not values and "service_tier" not in chat.spans:
+    if not values and "service_tier" not in chat.named:
         return chat.text
-    return edited(chat.text, chat.spans, values, drop=("service_tier",))
+    return changed(chat.text, chat.named, values, drop=("service_tier",))
 
 
 class Exchange:
@@ -299,9 +304,10 @@ class Exchange:
         self._meter.usage(said.get("usage"))
         self._meter.content(len(body))
         try:
-            body = edited(body, top_level(body), {"service_tier": tier_of(decision)})
+            check_once(body, said)
         except Twice:
             raise Failure("a key twice") from None
+        body = changed(body, said, {"service_tier": tier_of(decision)})
         grams = self._grams(decision)
         await self._client.send(200, headers_of(decision, model, grams), body)
         self._answered(End.WHOLE if not self._client.left else End.BROKEN, decision, 200)
@@ -399,16 +405,17 @@ class Exchange:
             if only_usage:
                 return (event if self._chat.wants_usage else b""), False
             if first and b"\n" not in data:
-                event = _with_tier(data, tier_of(decision))
+                event = _with_tier(data, said, tier_of(decision))
         self._meter.event(len(data))
         return event, False
 
 
-def _with_tier(data: bytes, tier: str) -> bytes:
+def _with_tier(data: bytes, said: dict[str, Any], tier: str) -> bytes:
     try:
-        return b"data: " + edited(data, top_level(data), {"service_tier": tier}) + b"\n\n"
+        check_once(data, said)
     except Twice:
         raise Failure("a key twice") from None
+    return b"data: " + changed(data, said, {"service_tier": tier}) + b"\n\n"
 
 
 def _answer(text: bytes) -> dict[str, Any]:

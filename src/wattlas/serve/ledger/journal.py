@@ -11,6 +11,7 @@ after the last row of a statement stands in it beside that of the statement befo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -72,12 +73,9 @@ class Row(NamedTuple):
     usual_nano_usd: int | None
     vintage: str
 
-    @property
-    def account(self) -> Account:
-        """Whose it is."""
-        return Account(self.tenant, self.contract, self.window)
 
-
+_ACCOUNT = slice(1, 4)
+"""Tenant, contract and window in a row."""
 HEAD_BYTES = 32
 START = bytes(HEAD_BYTES)
 """The head of a chain before its first row."""
@@ -143,9 +141,9 @@ def counted(
     `before` holds every account of `accounts_of`.
     """
     counts = dict(before)
-    for row in new:
-        if row.contract and row.end == "whole":
-            counts[row.account] = counts[row.account].deliver()
+    whole = Counter([row[_ACCOUNT] for row in new if row.contract and row.end == "whole"])
+    for account, answers in whole.items():
+        counts[Account(*account)] = counts[Account(*account)].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
     for account, permits in batch.charged.items():
@@ -160,8 +158,8 @@ def counted(
 
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {row.account for row in new if row.contract}
-    return sorted({*touched, *batch.returned, *batch.charged, *(w.account for w in batch.wants)})
+    touched = {row[_ACCOUNT] for row in new if row.contract}
+    return sorted({*(Account(*account) for account in touched), *batch.returned, *batch.charged, *(w.account for w in batch.wants)})
 
 
 def fresh(rows: Sequence[Row], known: Collection[str]) -> list[Row]:
