@@ -81,15 +81,16 @@ class _Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._path += url
-        self._grow(len(url), self._limits.header_bytes, 431, "headers")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         lower = name.lower()
-        self._hosts += lower == b"host"
+        if lower == b"host":
+            self._hosts += 1
         self._headers.append((lower, value))
-        self._grow(len(name) + len(value) + 4, self._limits.header_bytes, 431, "headers")
+        self._size += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
+        self._grow(len(self._path), self._limits.header_bytes, 431, "headers")
         self._in_head, self._size = False, 0
         if self._hosts != 1:
             raise Refusal(400, "Name exactly one Host.", "bad_host")
