@@ -36,7 +36,10 @@ BEHIND_US = 30.0
 BOTH_US = 130.0
 START_S = 30.0
 WORDS = "The quick brown fox jumps over the lazy dog. " * 20
-BODY = json.dumps({"model": "llama", "messages": [{"role": "user", "content": WORDS}]}).encode()
+BODY = json.dumps(
+    {"model": "llama", "messages": [{"role": "user", "content": WORDS}]}, separators=(",", ":")
+).encode()
+"""Written as OpenAI's client does, without blanks."""
 ANSWER = json.dumps(
     {
         "id": "c", "object": "chat.completion", "created": 1, "model": "llama-70b",

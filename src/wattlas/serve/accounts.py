@@ -82,7 +82,8 @@ def _row(schedule: Schedule | None, decision: Decision, outcome: Outcome) -> Row
         tokens = outcome.tokens_in, outcome.tokens_out
         own, vintage = figures(schedule, hour, place, tokens), hour.vintage
         home = schedule.usual.get((facts.metro, facts.klass))
-        usual = figures(schedule, hour, home, tokens) if home else usual
+        if home is not None:
+            usual = own if home == place else figures(schedule, hour, home, tokens)
     return Row(
         facts.id, facts.tenant, facts.contract, decision.window,
         round(facts.utc_s * 1e6), round(outcome.ended_s * 1e6),

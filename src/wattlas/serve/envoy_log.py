@@ -104,16 +104,15 @@ class EnvoyLog:
 
     def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
         end = ended(said)
-        bytes_in, bytes_out = _number(said, "bytes_in"), _number(said, "bytes_out")
-        per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
-        failed = end is End.FAILED
+        tokens_in, tokens_out, method = 0, 0, "none"
+        if end is not End.FAILED:
+            per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
+            tokens_in = round(_number(said, "bytes_in") / BYTES_PER_TOKEN)
+            tokens_out, method = round(_number(said, "bytes_out") / per_token), METHOD
         place, degraded = self._plane.served_at(decision, self._place(said))
         return Outcome(
             end, place, degraded, self._plane.clock(), _number(said, "status"),
-            "", self._plane.model_of(place.point),
-            0 if failed else round(bytes_in / BYTES_PER_TOKEN),
-            0 if failed else round(bytes_out / per_token),
-            "none" if failed else METHOD,
+            "", self._plane.model_of(place.point), tokens_in, tokens_out, method,
             max(_number(said, "attempts"), 1),
         )  # fmt: skip
 
