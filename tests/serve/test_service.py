@@ -94,7 +94,8 @@ def test_a_forged_settlement_is_refused(live: Live) -> None:
     sealed = decide(live)["id"]
     id, letters = sealed.split(".")
     wrong = [
-        f"{id}.{said}.{'A' * len(mac)}", f"{id[:-1]}9.{said}.{mac}", id, f"{id}.{said}", "", "..",
+        f"{id}.{'A' * 20}{letters[20:]}", f"{id[:-1]}9.{letters}", id, f"{id}.{letters[20:]}",
+        "", "..",
         f"{id}.{letters[:-8]}AAAA{letters[-4:]}", sealed + "é",
     ]  # fmt: skip
     assert settle(live, *({"id": text} for text in wrong)) == (0, len(wrong))
