@@ -29,7 +29,9 @@ ANSWER = json.dumps(
     }
 ).encode()  # fmt: skip
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-_STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_STREAM = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 _SENT = re.compile(rb'"content":"(\d+)"')
 
 
@@ -71,7 +73,8 @@ class StubProtocol(asyncio.Protocol):
             at += pause_s
             await asyncio.sleep(max(at - time.monotonic(), 0))
             self.event(
-                start + b'"choices":[{"index":0,"delta":{"content":"%d"},"finish_reason":null}]}'
+                start
+                + b'"choices":[{"index":0,"delta":{"content":"%d"},"finish_reason":null}]}'
                 % time.monotonic_ns()
             )
         self.event(start + b'"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9}}')

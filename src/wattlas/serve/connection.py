@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         """Since when the message is awaited that is being read; inf while none is."""
         self.in_head, self.deaf = True, False
         self._messages = self._fed = 0
+        self._upgrades = False
         self.idle_since_s = self.since_s
 
     def connection_made(self, transport: Any) -> None:
@@ -79,20 +80,42 @@ class Connection(asyncio.Protocol):
             return
         before = self._messages
         try:
-            self.parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self.refuse(cause if isinstance(cause, Refusal) else NOT_HTTP)
-        except httptools.HttpParserUpgrade:
-            self.deaf = True  # the request is answered as HTTP/1.1, and is the last
-            self.last_message()
         except httptools.HttpParserError:
             self.refuse(NOT_HTTP)
+        except Refusal as refusal:
+            self.refuse(refusal)
         else:
             if self.in_head and self._messages == before:
                 self._fed += len(data)
                 if self._fed > self.limits.header_bytes:
                     self.refuse(self._too_long())
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nothing else is spoken here: the same request without its wish.
+            head = self._without_upgrade()
+            self.parser = httptools.HttpRequestParser(self)
+            self._upgrades = False
+            self._feed(head + data[upgrade.args[0] :])
+
+    def _without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            raise NOT_HTTP
+        lines = [b"%b %b HTTP/%b" % (method, self.path, version.encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or b"keep-alive"
+            if name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _too_long(self) -> Refusal:
         text = f"The headers are longer than {self.limits.header_bytes} bytes."
@@ -124,11 +147,15 @@ class Connection(asyncio.Protocol):
             raise self._too_long()
         if self._hosts != 1:
             raise Refusal(400, "Name exactly one Host.", "bad_host")
-        self.in_head = False
-        self.head_complete()
+        self._upgrades = self.parser.should_upgrade()
+        if not self._upgrades:
+            self.in_head = False
+            self.head_complete()
 
     def on_message_complete(self) -> None:
         """Of the parser: the end of a message."""
+        if self._upgrades:
+            return
         self._messages += 1
         self.since_s = float("inf")
         self.message_complete()
@@ -143,9 +170,6 @@ class Connection(asyncio.Protocol):
     def message_complete(self) -> None:
         """The whole message is there."""
         raise NotImplementedError
-
-    def last_message(self) -> None:
-        """Nothing that comes after the present message is read."""
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an error, and close."""

@@ -46,17 +46,11 @@ class _Connection(Connection):
         method, body = self.parser.get_method(), self._body
         whole = body[0] if len(body) == 1 else b"".join(body)
         status, headers, text = self.server.answer(method, self.path, self.headers, whole)
-        if method == b"HEAD":
-            headers, text = [*headers, (b"content-length", b"%d" % len(text))], b""
-        if self.parser.should_keep_alive() and not self.server.closing:
-            self.transport.write(answer_of(status, headers, text))
-            self.idle_since_s = self._now()
-        else:
-            self.transport.write(answer_of(status, headers, text, _CLOSE))
+        keep = self.parser.should_keep_alive() and not self.server.closing
+        answer = answer_of(status, headers, text, *(() if keep else (_CLOSE,)))
+        self.transport.write(answer if method != b"HEAD" else answer[: len(answer) - len(text)])
+        if not keep:
             self.transport.close()
-
-    def last_message(self) -> None:
-        self.part()
 
     def refuse(self, refusal: Refusal) -> None:
         if not (self.transport.is_closing() or self.deaf):

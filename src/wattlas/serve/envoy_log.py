@@ -116,7 +116,6 @@ class EnvoyLog:
             max(_number(said, "attempts"), 1),
         )  # fmt: skip
 
-
     def _place(self, said: dict[str, Any]) -> Place | None:
         """The place that served, by the name of its cluster: region/point."""
         name = str(said.get("cluster", ""))

@@ -19,6 +19,7 @@ from typing import Any
 
 from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
+from wattlas.serve.asgi import handler_of
 from wattlas.serve.config import (
     LimitsSection,
     ListenSection,
@@ -27,9 +28,10 @@ from wattlas.serve.config import (
     mismatches,
     read_config,
 )
+from wattlas.serve.connection import Server
 from wattlas.serve.decisions import Decisions
 from wattlas.serve.direct import DirectServer
-from wattlas.serve.edge import Server, address, bound, server
+from wattlas.serve.edge import address, bound
 from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
 from wattlas.serve.gateway.front import Front
@@ -58,7 +60,7 @@ class Service:
         self.upstream = WireUpstream(document.limits.connect_s)
         self.gateway = Gateway(self.plane, self.upstream)
         self.ports: dict[str, tuple[Any, socket.socket]] = {}
-        self._servers: list[Server | Front | DirectServer] = []
+        self._servers: list[Server] = []
         self._stopped = asyncio.Event()
         try:
             self._bind(document)
@@ -154,11 +156,11 @@ class Service:
         return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]
 
 
-def _server(app: Any, limits: LimitsSection) -> Server | Front | DirectServer:
+def _server(app: Any, limits: LimitsSection) -> Server:
     """What serves an application."""
-    if isinstance(app, Gateway):
-        return Front(app, limits)
-    return DirectServer(app, limits) if isinstance(app, Decisions) else server(app, limits)
+    if isinstance(app, Decisions):
+        return DirectServer(app, limits)
+    return Front(app if isinstance(app, Gateway) else handler_of(app, limits), limits)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

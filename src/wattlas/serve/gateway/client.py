@@ -60,6 +60,7 @@ class Client:
         self._parts: list[bytes] = []
         self._size = 0
         self.complete = False
+        self._broken: Refusal | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._most = float("inf")
         self._on_left: Callable[[], None] | None = None
@@ -71,6 +72,11 @@ class Client:
             self._size += len(part)
             if self._size > self._most:
                 self._wake()
+
+    def break_body(self, refusal: Refusal) -> None:
+        """What comes of the body makes no sense."""
+        self._broken = refusal
+        self._wake()
 
     def end_body(self) -> None:
         """The whole body is there."""
@@ -108,6 +114,8 @@ class Client:
         try:
             async with asyncio.timeout(seconds):
                 while not (self.complete or self.left or self._size > most_bytes):
+                    if self._broken is not None:
+                        raise self._broken
                     self._waiter = asyncio.get_running_loop().create_future()
                     await self._waiter
         except TimeoutError:

@@ -76,17 +76,15 @@ class _Line(Connection):
         assert self._incoming is not None
         self._incoming.end_body()
 
-    def last_message(self) -> None:
-        if self._clients:
-            self._clients[-1][1].keep = False
-
     def refuse(self, refusal: Refusal) -> None:
         if self.deaf:
             return
-        self.deaf, self._refusal = True, refusal
+        self.deaf = True
         if self._clients and not self._clients[-1][1].complete:
-            self.transport.abort()  # its body makes no sense: nobody waits for the rest
-        elif not self._clients:
+            self._clients[-1][1].break_body(refusal)
+            return
+        self._refusal = refusal
+        if not self._clients:
             self._tell()
 
     def _tell(self) -> None:

@@ -47,4 +47,3 @@ class Taken:
         bits[byte] |= bit
         self.changed[key] = bits
         return True
-

@@ -159,7 +159,14 @@ def counted(
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
     touched = {row[_ACCOUNT] for row in new if row.contract}
-    return sorted({*(Account(*account) for account in touched), *batch.returned, *batch.charged, *(w.account for w in batch.wants)})
+    return sorted(
+        {
+            *(Account(*account) for account in touched),
+            *batch.returned,
+            *batch.charged,
+            *(w.account for w in batch.wants),
+        }
+    )
 
 
 def fresh(rows: Sequence[Row], known: Collection[str]) -> list[Row]:
