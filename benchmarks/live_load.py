@@ -65,7 +65,8 @@ class StubProtocol(asyncio.Protocol):
     async def stream(self, said: dict[str, Any]) -> None:
         """So many tokens, then usage, then the end."""
         start = (
-            f'data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"{said["model"]}",'
+            'data: {"id":"c","object":"chat.completion.chunk","created":1,'
+            f'"model":"{said["model"]}",'
         ).encode()
         self.transport.write(_STREAM)
         pause_s, at = said["pause_ms"] / 1e3, time.monotonic()

@@ -35,7 +35,7 @@ from wattlas.serve.edge import address, bound
 from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
 from wattlas.serve.gateway.front import Front
-from wattlas.serve.gateway.wire import WireUpstream
+from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane

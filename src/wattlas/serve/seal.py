@@ -1,6 +1,6 @@
 """A decision as a text that whoever carries it can neither forge nor change.
 
-    ID.MAC DECISION        the MAC is a BLAKE2b of id and decision, keyed with a secret of the ledger
+    ID.MAC‖DECISION        the MAC is BLAKE2b of id and decision, keyed with a secret of the ledger
 
 So a settlement is taken only of a request that was decided here, also by a process that was killed
 in the meantime: nothing needs to be written down before a request is sent.

@@ -27,9 +27,9 @@ from wattlas.serve.demo.tally import Tally
 from wattlas.serve.direct import Answered, DirectServer
 from wattlas.serve.edge import address, bound
 from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Failure, whole
-from wattlas.serve.gateway.wire import WireUpstream
 from wattlas.serve.plane import Clock
 from wattlas.serve.run import Service
 from wattlas.serve.schedule import SchedulePart

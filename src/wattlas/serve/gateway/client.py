@@ -26,7 +26,10 @@ class Request(NamedTuple):
 class Line(Protocol):
     """The connection that a client is at the other end of."""
 
-    date: bytes
+    @property
+    def date(self) -> bytes:
+        """A line of every head."""
+        ...
 
     def write(self, text: bytes) -> None:
         """Send bytes; what the client does not take is kept."""

@@ -74,8 +74,11 @@ class Row(NamedTuple):
     vintage: str
 
 
-_ACCOUNT = slice(1, 4)
-"""Tenant, contract and window in a row."""
+def _account(row: Row) -> Account:
+    """Whose it is."""
+    return Account(row.tenant, row.contract, row.window)
+
+
 HEAD_BYTES = 32
 START = bytes(HEAD_BYTES)
 """The head of a chain before its first row."""
@@ -141,9 +144,9 @@ def counted(
     `before` holds every account of `accounts_of`.
     """
     counts = dict(before)
-    whole = Counter([row[_ACCOUNT] for row in new if row.contract and row.end == "whole"])
+    whole = Counter([_account(row) for row in new if row.contract and row.end == "whole"])
     for account, answers in whole.items():
-        counts[Account(*account)] = counts[Account(*account)].deliver(answers)
+        counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
     for account, permits in batch.charged.items():
@@ -158,10 +161,10 @@ def counted(
 
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {row[_ACCOUNT] for row in new if row.contract}
+    touched = {_account(row) for row in new if row.contract}
     return sorted(
         {
-            *(Account(*account) for account in touched),
+            *touched,
             *batch.returned,
             *batch.charged,
             *(w.account for w in batch.wants),

@@ -1,8 +1,8 @@
 """The journal in one SQLite file: write-ahead log, synchronised on every commit.
 
-Rows that a tenant got in one recording are one segment of its chain, as JSON: a row of its own for
-each request, with three indexes, took four times as much CPU time. The view `requests` shows them as
-a table.
+Rows that a tenant got in one recording are one segment of its chain, as JSON: a line of a table
+for each request, with three indexes, took four times as much CPU time. The view `requests` shows
+them as a table.
 """
 
 from __future__ import annotations
