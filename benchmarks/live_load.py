@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
+import sys
 import time
 from typing import Any
 
@@ -41,7 +43,21 @@ def _size(head: bytes) -> int:
 
 
 class StubProtocol(asyncio.Protocol):
-    """Answers every request with the model that it names."""
+    """Answers every request with the model that it names; with `faults` not always."""
+
+    faults = False
+
+    def fails(self) -> bool:
+        """Now and then: break off, answer 500, say half, or hang."""
+        dice = random.random()
+        if dice < 0.01:
+            self.transport.abort()
+        elif dice < 0.02:
+            self.transport.write(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")
+        elif dice < 0.03:
+            self.transport.write((_HEAD % (len(ANSWER), ANSWER))[:300])
+            self.transport.close()
+        return dice < 0.032
 
     def connection_made(self, transport: Any) -> None:
         """Keep the connection."""
@@ -55,6 +71,8 @@ class StubProtocol(asyncio.Protocol):
             if len(self.buffer) < end + 4 + size:
                 return
             body, self.buffer = self.buffer[end + 4 : end + 4 + size], self.buffer[end + 4 + size :]
+            if self.faults and self.fails():
+                return
             if b'"pause_ms"' in body:
                 asyncio.get_running_loop().create_task(self.stream(json.loads(body)))
             else:
@@ -234,4 +252,5 @@ def streams(
 
 
 if __name__ == "__main__":
+    StubProtocol.faults = "faults" in sys.argv
     uvloop.run(stub())
