@@ -185,6 +185,6 @@ def litellm(folder: Path, port: int) -> Iterator[int | None]:
     with process(
         program, "--config", file, "--port", listen, "--host", "127.0.0.1", "--num_workers", 1,
         LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_MASTER_KEY=KEY,
-        PATH=f"{Path(program).parent}:{os.environ['PATH']}", PYTHONPATH="",
+        PATH=f"{Path(program).parent}:{os.environ['PATH']}",
     ):  # fmt: skip
         yield listen if wait_until_served(listen) else None

@@ -25,7 +25,7 @@ import psutil
 import uvloop
 
 from benchmarks import live_load
-from benchmarks.live import config_of, resident_mib
+from benchmarks.live import SHARE, config_of, resident_mib
 from benchmarks.live_load import request
 from benchmarks.live_servers import SERVE, free_port, process, wait_until_served
 from benchmarks.registry import Benchmark, Figure, RunOptions
@@ -33,7 +33,6 @@ from benchmarks.registry import Benchmark, Figure, RunOptions
 SIZES = {"30s": 30.0, "5min": 300.0, "1h": 3_600.0}
 PER_S = 200.0
 """Requests per second: less than half of what the gateway takes on a core that others use, too."""
-SHARE = Fraction(3, 20)
 KILLS = {"30s": 2, "5min": 8, "1h": 60}
 GIVES_UP_S = 10.0
 CONNECTIONS = 64
@@ -109,7 +108,7 @@ async def clients(port: int, seconds: float, seen: Seen) -> None:
 
 def faulty(folder: Path, port: int, listen: int) -> Path:
     """The configuration of the benchmark on a port of its own, with short limits."""
-    path = config_of(folder, port, str(SHARE))
+    path = config_of(folder, port)
     config = json.loads(path.read_text())
     config["gateway"] = {"listen": f"127.0.0.1:{listen}"}
     config["limits"] = {"first_byte_s": 2.0, "idle_s": 2.0}
