@@ -28,7 +28,8 @@ ANSWER = json.dumps(
         "choices": [{"index": 0, "message": {"role": "assistant", "content": WORDS},
                      "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 200, "completion_tokens": 200, "total_tokens": 400},
-    }
+    },
+    separators=(",", ":"),
 ).encode()  # fmt: skip
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 _STREAM = (

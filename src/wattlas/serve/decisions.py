@@ -23,8 +23,7 @@ from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.app import Gatekeeper
 from wattlas.serve.gateway.chat import ENDPOINTS, asked_of, read_chat
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.tell import JSON, Headers, tier_of
-from wattlas.serve.gateway.upstream import header_of
+from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
@@ -42,7 +41,6 @@ class Decisions:
         self._plane = plane
         self._digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
         self._keys = Gatekeeper(plane)
-        self._told: dict[tuple[Place, bool, str], tuple[Headers, str]] = {}
 
     def __call__(
         self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
@@ -126,23 +124,8 @@ class Decisions:
         metro = self._plane.config.metro_of(tenant)
         decision = self._decided(tenant, model.klass, asked, metro)
         sealed = self._plane.seal.sealed(decision).encode()
-        return 200, [(b"x-wattlas-id", sealed), *self._told_of(decision)], b""
-
-    def _told_of(self, decision: Decision) -> Headers:
-        """The headers that say where a request goes and why: few are different."""
-        key = decision.place, decision.degraded, decision.reason._value_
-        model = self._plane.model_of(decision.place.point)
-        told = self._told.get(key)
-        if told is None or told[1] != model:
-            headers = [
-                header_of("x-wattlas-region", decision.place.region),
-                header_of("x-wattlas-point", decision.place.point),
-                header_of("x-wattlas-model", model),
-                header_of("x-wattlas-tier", "degraded" if decision.degraded else "full"),
-                header_of("x-wattlas-reason", decision.reason.value),
-            ]
-            told = self._told[key] = headers, model
-        return told[0]
+        served = self._plane.model_of(decision.place.point)
+        return 200, [(b"x-wattlas-id", sealed), *decided_headers(decision, served)], b""
 
     def _settle(self, said: Any) -> bytes:
         if not isinstance(said, list) or len(said) > MOST_SETTLED:
