@@ -28,8 +28,7 @@ from wattlas.serve.gateway.app import TIER_HEADER, Gatekeeper, must_be
 from wattlas.serve.gateway.endpoints import ENDPOINTS
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.request import read_chat
-from wattlas.serve.gateway.tell import JSON, tier_of
-from wattlas.serve.gateway.upstream import header_of
+from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
 from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
@@ -186,15 +185,9 @@ class Decisions:
 
     def _told(self, decision: Decision) -> Answered:
         """A decision in headers."""
-        told = [
-            header_of("x-wattlas-id", self._plane.seal.sealed(decision)),
-            header_of("x-wattlas-region", decision.place.region),
-            header_of("x-wattlas-point", decision.place.point),
-            header_of("x-wattlas-model", self._plane.model_of(decision.place.point)),
-            header_of("x-wattlas-tier", "degraded" if decision.degraded else "full"),
-            header_of("x-wattlas-reason", decision.reason.value),
-        ]
-        return 200, told, b""
+        sealed = self._plane.seal.sealed(decision).encode()
+        served = self._plane.model_of(decision.place.point)
+        return 200, [(b"x-wattlas-id", sealed), *decided_headers(decision, served)], b""
 
     def _settle(self, body: bytes) -> bytes:
         said = _json(body)

@@ -14,7 +14,7 @@ import orjson
 
 from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.errors import Refusal, error_body
-from wattlas.serve.gateway.json_text import Span, Twice, edited_inside
+from wattlas.serve.gateway.json_text import Twice, changed, check_once, edited_inside
 from wattlas.serve.gateway.upstream import Failure
 from wattlas.serve.gateway.usage import Meter
 
@@ -26,14 +26,13 @@ class Lacks(Failure):
 
 
 class Chat(NamedTuple):
-    """A request that was read: its text, the entries of the top level, and what they say.
-
-    `headers` are those of the client that a server gets, too.
+    """A request that was read: its text, what it says of the keys that are edited, and what that
+    means. `headers` are those of the client that a server gets, too.
     """
 
     endpoint: Api
     text: bytes
-    spans: dict[str, Span]
+    named: dict[str, Any]
     model: str
     asked: Asked
     stream: bool
@@ -87,6 +86,8 @@ class Api:
     """The key of an answer that holds a list."""
     error_schema = "Error"
     tiers: tuple[str, ...] = ("auto", "default", "flex", "scale", "priority", "fast")
+    edited: tuple[str, ...] = ()
+    """Keys that servers may get otherwise, beside `model` and `service_tier`."""
     full = "default"
     """What the answer's tier is called where nothing was degraded."""
 
@@ -173,6 +174,15 @@ def check_model(said: Mapping[str, Any], model: str) -> None:
     """Raise Failure where a server says that another model answers."""
     if said.get("model", model) != model:
         raise Failure("another model")
+
+
+def with_tier(text: bytes, said: Mapping[str, Any], tier: str) -> bytes:
+    """An answer, which says `said`, with its tier at the top level. Raises Failure."""
+    try:
+        check_once(text, said)
+    except Twice:
+        raise Failure("a key twice") from None
+    return changed(text, said, {"service_tier": tier})
 
 
 def told_inside(text: bytes, path: tuple[str, ...], value: str) -> bytes:

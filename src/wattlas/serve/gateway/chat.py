@@ -28,6 +28,8 @@ PASSED_ON = frozenset((400, 413, 415, 422))
 LACKING = frozenset((404, 405, 501))
 """Statuses of a server that has not this endpoint, or not this model."""
 BUSY = frozenset((503, 529))
+SLACK = 0.05
+"""Of the longest pause: so much later may it be noticed."""
 GONE = 499
 """Status in the account of a request whose client left."""
 
@@ -77,10 +79,17 @@ class Exchange:
         if self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 
-    def _extend(self, seconds: float) -> None:
-        waiting = self._deadline is not None and not self._deadline.expired()
-        if self._deadline is not None and waiting and not self._client.left:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+    def _extend(self, now: float, until: float) -> None:
+        """Allow another pause of a stream. A deadline that is far enough stays: to move it costs as
+        much as to pass on a token."""
+        deadline = self._deadline
+        if deadline is None or deadline.expired() or self._client.left:
+            return
+        present = deadline.when()
+        pause_s = self._limits.idle_s
+        wanted = min(now + pause_s, until)
+        if present is None or not wanted <= present <= wanted + SLACK * pause_s:
+            deadline.reschedule(min(now + (1 + SLACK) * pause_s, until))
 
     def _end(self, end: End, status: int) -> None:
         """Settle the request, the first time that it is called."""
@@ -257,7 +266,7 @@ class Exchange:
                     self._answered(end, decision, 200)
                     return
                 if self._client.began:
-                    self._extend(min(self._limits.idle_s, until - loop.time()))
+                    self._extend(loop.time(), until)
             raise Failure("ended too early")
         except Failure as failure:
             await self._break(decision, failure)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from wattlas.serve.gateway.api import (
     Api,
     Chat,
@@ -16,7 +14,7 @@ from wattlas.serve.gateway.api import (
     Seen,
     check_model,
     said_of,
-    told_inside,
+    with_tier,
 )
 from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.upstream import Failure
@@ -27,6 +25,8 @@ _NO_USAGE = re.compile(rb'"usage"\s*:\s*null')
 
 class ListApi(Api):
     """An endpoint whose answer has a list under the key `answers`."""
+
+    edited = ("stream_options",)
 
     def __init__(
         self, name: str, asks: str, kinds: tuple[type, ...], answers: str, streams: bool = True
@@ -50,9 +50,8 @@ class ListApi(Api):
         """Usage is asked for in streams, also where the client does not."""
         if not chat.stream or chat.wants_usage:
             return {}
-        span = chat.spans.get("stream_options")
-        given = orjson.loads(chat.text[span.value : span.end]) if span else None
-        return {"stream_options": {**(given or {}), "include_usage": True}}
+        given = chat.named.get("stream_options") or {}
+        return {"stream_options": {**given, "include_usage": True}}
 
     def answer(self, body: bytes, seen: Seen) -> bytes:
         """A whole answer with its tier. Raises Failure."""
@@ -61,7 +60,7 @@ class ListApi(Api):
         if not isinstance(said.get(self.answers), list):
             raise Failure(f"no {self.answers}")
         seen.meter.usage(said.get("usage"))
-        return told_inside(body, ("service_tier",), self.tier(seen.degraded))
+        return with_tier(body, said, self.tier(seen.degraded))
 
     def events(self, seen: Seen) -> Events:
         """Reads a stream."""
@@ -88,7 +87,7 @@ class ChunkEvents(Events):
                 return (event if self.seen.chat.wants_usage else b""), Part.HELD
             if first and b"\n" not in data:
                 tier = self.seen.chat.endpoint.tier(self.seen.degraded)
-                event = b"data: " + told_inside(data, ("service_tier",), tier) + b"\n\n"
+                event = b"data: " + with_tier(data, said, tier) + b"\n\n"
         meter.event(len(data))
         return event, Part.CONTENT
 

@@ -9,7 +9,10 @@ import orjson
 from wattlas.serve.gateway.api import Api, Chat
 from wattlas.serve.gateway.completions import CHAT
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.json_text import Twice, edited, top_level
+from wattlas.serve.gateway.json_text import Twice, changed, check_once
+
+EDITED = ("model", "service_tier")
+"""Keys of every request that servers get otherwise than clients write them."""
 
 
 def read_chat(text: bytes, endpoint: Api = CHAT) -> Chat:
@@ -21,7 +24,7 @@ def read_chat(text: bytes, endpoint: Api = CHAT) -> Chat:
     if not isinstance(said, dict):
         raise Refusal(400, "The body must be a JSON object.", "invalid_json")
     try:
-        spans = top_level(text)
+        check_once(text, said)
     except Twice as error:
         key = str(error)
         raise Refusal(400, f"`{key}` is there twice.", "duplicate_key", key) from None
@@ -35,7 +38,8 @@ def read_chat(text: bytes, endpoint: Api = CHAT) -> Chat:
         raise Refusal(400, "This endpoint does not stream.", "invalid_value", "stream")
     endpoint.check(said)
     asked = endpoint.asked(said.get("service_tier"))
-    return Chat(endpoint, text, spans, model, asked, bool(stream), _wants_usage(said))
+    named = {key: said[key] for key in (*EDITED, *endpoint.edited) if key in said}
+    return Chat(endpoint, text, named, model, asked, bool(stream), _wants_usage(said))
 
 
 def _wants_usage(said: dict[str, Any]) -> bool:
@@ -48,6 +52,6 @@ def for_server(chat: Chat, model: str) -> bytes:
     values = chat.endpoint.values(chat)
     if chat.model != model:
         values["model"] = model
-    if not values and "service_tier" not in chat.spans:
+    if not values and "service_tier" not in chat.named:
         return chat.text
-    return edited(chat.text, chat.spans, values, drop=("service_tier",))
+    return changed(chat.text, chat.named, values, drop=("service_tier",))

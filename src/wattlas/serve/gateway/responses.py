@@ -21,6 +21,7 @@ from wattlas.serve.gateway.api import (
     said_of,
     told_inside,
     with_data,
+    with_tier,
 )
 from wattlas.serve.gateway.errors import Refusal, error_of
 from wattlas.serve.gateway.upstream import Failure
@@ -49,6 +50,7 @@ class ResponsesApi(Api):
     """The endpoint."""
 
     name, path = "responses", "/v1/responses"
+    edited = ("store",)
     asks, kinds, answers = "input", (str, list), "output"
 
     def check(self, said: Mapping[str, Any]) -> None:
@@ -73,10 +75,7 @@ class ResponsesApi(Api):
 
     def values(self, chat: Chat) -> dict[str, Any]:
         """Nothing is kept, whatever a server would do by itself."""
-        span = chat.spans.get("store")
-        if span is not None and chat.text[span.value : span.end] == b"false":
-            return {}
-        return {"store": False}
+        return {} if chat.named.get("store") is False else {"store": False}
 
     def answer(self, body: bytes, seen: Seen) -> bytes:
         """A whole answer with its tier. Raises Failure."""
@@ -87,7 +86,7 @@ class ResponsesApi(Api):
         if said.get("status", "completed") not in ("completed", "incomplete"):
             raise Failure("not completed")
         _count(seen.meter, said.get("usage"))
-        return told_inside(body, ("service_tier",), self.tier(seen.degraded))
+        return with_tier(body, said, self.tier(seen.degraded))
 
     def events(self, seen: Seen) -> Events:
         """Reads a stream."""
