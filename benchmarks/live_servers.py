@@ -76,15 +76,15 @@ def measured(port: int, requests: int, *servers: psutil.Process) -> Round:
     return Round(took, per_s, degraded)
 
 
-def wait_until_served(port: int, text: bytes = request()) -> bool:
-    """Whether a request is answered before long."""
+def wait_until_served(running: psutil.Process, port: int) -> bool:
+    """Whether a process answers a request before long."""
     import socket
 
     until = time.monotonic() + START_S
-    while time.monotonic() < until:
+    while time.monotonic() < until and running.status() != psutil.STATUS_ZOMBIE:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                connection.sendall(text)
+                connection.sendall(request())
                 if b" 200 " in connection.recv(65_536)[:16]:
                     return True
         except OSError:
@@ -115,7 +115,7 @@ def nginx(folder: Path, port: int) -> Iterator[tuple[psutil.Process, int] | None
         'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; } } }'
     )
     with process(program, "-c", file, "-e", folder / "nginx.log") as (running, _):
-        assert wait_until_served(listen)
+        assert wait_until_served(running, listen)
         yield running, listen
 
 
@@ -139,7 +139,7 @@ def envoy(
     options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "error",
                "--file-flush-interval-msec", "50")  # fmt: skip
     with process(program, "-c", file, *options) as (running, _):
-        assert wait_until_served(listen)
+        assert wait_until_served(running, listen)
         yield running, listen
 
 
@@ -186,5 +186,5 @@ def litellm(folder: Path, port: int) -> Iterator[int | None]:
         program, "--config", file, "--port", listen, "--host", "127.0.0.1", "--num_workers", 1,
         LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_MASTER_KEY=KEY,
         PATH=f"{Path(program).parent}:{os.environ['PATH']}",
-    ):  # fmt: skip
-        yield listen if wait_until_served(listen) else None
+    ) as (running, _):  # fmt: skip
+        yield listen if wait_until_served(running, listen) else None

@@ -129,7 +129,7 @@ class Service:
     def start(self) -> None:
         """Start, and wait until it answers."""
         self.running, _ = self._stack.enter_context(process(*SERVE, self._config, lines=2))
-        wait_until_served(self._port)
+        wait_until_served(self.running, self._port)
 
     def kill(self) -> None:
         """Kill it, and start it again."""

@@ -38,7 +38,13 @@ class Replica:
     """A service as a process of its own."""
 
     def __init__(self, config: Path) -> None:
-        command = [sys.executable, "-c", "from wattlas.cli import main; main()", "serve", config]
+        command = [
+            sys.executable,
+            "-c",
+            "from wattlas.cli import main; main()",
+            "serve",
+            str(config),
+        ]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -31,12 +31,14 @@ class Line(Protocol):
         """A line of every head."""
         ...
 
-    def write(self, text: bytes) -> None:
-        """Send bytes; what the client does not take is kept."""
+    @property
+    def full(self) -> asyncio.Future[None] | None:
+        """Comes when less is kept than should be at most, or the client has left; None where less
+        is kept now."""
         ...
 
-    async def drained(self) -> None:
-        """Wait while more is kept than should be, or until the client leaves."""
+    def write(self, text: bytes) -> None:
+        """Send bytes; what the client does not take is kept."""
         ...
 
     def abort(self) -> None:
@@ -139,8 +141,10 @@ class Client:
         self.began = self.ended = True
         self.keep = self.keep and self.complete
         more = (self._line.date,) if self.keep else (self._line.date, _CLOSE)
-        text = answer_of(status, headers, body, *more)
-        await self._send(text[: len(text) - len(body)] if self._head_only else text)
+        if not self.left:
+            text = answer_of(status, headers, body, *more)
+            self._line.write(text[: len(text) - len(body)] if self._head_only else text)
+            await self._wait()
 
     async def start_stream(self, headers: Headers) -> None:
         """The head of an answer in parts."""
@@ -155,16 +159,18 @@ class Client:
 
     async def part(self, text: bytes) -> None:
         """A part of an answer; waits while the client reads more slowly than it comes."""
-        if text:
-            await self._send(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
+        if text and not self.left:
+            line = self._line
+            line.write(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
+            if line.full is not None:
+                await self._wait()
 
-    async def _send(self, text: bytes) -> None:
-        if self.left:
-            return
-        self.sending = True
-        self._line.write(text)
-        await self._line.drained()
-        self.sending = False
+    async def _wait(self) -> None:
+        """Until the client has taken enough of what was sent, or is gone."""
+        if self._line.full is not None:
+            self.sending = True
+            await asyncio.shield(self._line.full)  # whose end is not that of one who waits
+            self.sending = False
 
     async def finish(self) -> None:
         """The end of an answer in parts."""

@@ -33,7 +33,8 @@ class _Line(Connection):
         self._incoming: Client | None = None
         self._refusal: Refusal | None = None
         """What is answered after all requests before it."""
-        self._full: asyncio.Future[None] | None = None
+        self.full: asyncio.Future[None] | None = None
+        """Comes when the client has taken what was sent, or is gone."""
         self.task: asyncio.Task[None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -134,18 +135,13 @@ class _Line(Connection):
         if not self.transport.is_closing():
             self.transport.write(text)
 
-    async def drained(self) -> None:
-        """Wait while the client does not read."""
-        if self._full is not None:
-            await self._full
-
     def pause_writing(self) -> None:
-        self._full = asyncio.get_running_loop().create_future()
+        self.full = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        if self._full is not None and not self._full.done():
-            self._full.set_result(None)
-        self._full = None
+        if self.full is not None and not self.full.done():
+            self.full.set_result(None)
+        self.full = None
 
     def abort(self) -> None:
         """Drop the connection."""

@@ -202,11 +202,8 @@ class WireAnswer:
         while not self.headed:
             if self._failure is not None:
                 raise self._failure
-            await self._more()
-
-    async def _more(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Failure where it breaks off."""
@@ -222,7 +219,8 @@ class WireAnswer:
             elif self._ended:
                 return
             else:
-                await self._more()
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
 
     def close(self) -> None:
         """End the request; a server that is still at work is told by the closed connection."""
