@@ -18,7 +18,7 @@ from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.api import Api, Chat
 from wattlas.serve.gateway.chat import Exchange
 from wattlas.serve.gateway.client import Client
-from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, refused
+from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, form_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.request import read_chat
@@ -102,8 +102,8 @@ class Gateway:
             if not client.left:
                 # What is left of a body that nobody reads must not hold the connection.
                 end = [] if client.taken else [(b"connection", b"close")]
-                body = refused(scope["raw_path"], refusal)
-                await client.send(refusal.status, [*refusal.headers, *end], body)
+                refusal.form = form_of(scope["raw_path"])
+                await client.send(refusal.status, [*refusal.headers, *end], refusal.body)
 
     async def _route(self, scope: Any, client: Client) -> None:
         path, method = scope["raw_path"], scope["method"]
