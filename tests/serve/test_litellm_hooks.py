@@ -206,3 +206,19 @@ def test_deployments_that_are_not_ours_are_left_alone(live: Live) -> None:
         assert told is None
 
     assert run(live, work) == []
+
+
+def test_a_connection_that_was_closed_is_opened_again(live: Live) -> None:
+    """Also after a restart of the service; what it refuses is an error, not an answer."""
+
+    async def work(hooks: Hooks) -> None:
+        service = hooks._service
+        for _ in range(3):
+            assert await service.post("/settle", []) == {"settled": 0, "refused": 0}
+        assert len(service._idle) == 1
+        service._idle[0][1].close()
+        assert await service.post("/settle", []) == {"settled": 0, "refused": 0}
+        with pytest.raises(ValueError, match="404"):
+            await service.post("/nothing", [])
+
+    run(live, work)
