@@ -123,12 +123,12 @@ def test_the_cap_is_exact_inside_litellm(live: Live) -> None:
     assert live.counts() == (242 - late, kept + lost + live.held())
 
 
-def test_the_callback_needs_what_litellm_brings(live: Live) -> None:
-    """Nothing of ours, and only the standard library and aiohttp beside LiteLLM."""
+def test_the_callback_needs_litellm_alone(live: Live) -> None:
+    """Nothing of ours, and only the standard library beside LiteLLM."""
     text = (live.folder / "litellm" / "wattlas_litellm.py").read_text()
     imported = set()
     for node in ast.walk(ast.parse(text)):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         imported |= {name.split(".")[0] for name in names}
-    assert imported - set(sys.stdlib_module_names) == {"aiohttp", "litellm"}
+    assert imported - set(sys.stdlib_module_names) == {"litellm"}

@@ -25,7 +25,7 @@ from wattlas.serve.decisions_api import FORWARD, PATHS, described
 from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.api import asked_of
 from wattlas.serve.gateway.app import TIER_HEADER, Gatekeeper, must_be
-from wattlas.serve.gateway.endpoints import ENDPOINTS
+from wattlas.serve.gateway.endpoints import ENDPOINTS, form_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
@@ -66,6 +66,8 @@ class Decisions:
             return self._answer(method, path, headers, body)
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
+            if path.startswith(AUTHZ):
+                refusal.form = form_of(path.removeprefix(AUTHZ[:-1]))
             raise
 
     def _check_token(self, headers: Any) -> None:

@@ -103,7 +103,10 @@ def _routes(plane: Plane) -> Iterator[Route]:
     for api in ALL:
         body = body_schema(api, models)
         refuses = (400, 404, 408, 413, 503)
-        yield Route("POST", f"/authz{api.path}", _asked(api), None, body, refuses, headers=TOLD)
+        yield Route(
+            "POST", f"/authz{api.path}", _asked(api), None, body, refuses, headers=TOLD,
+            error=api.error_schema,
+        )  # fmt: skip
     text = "A client's request by its headers alone: key, `x-model`, `x-service-tier`."
     yield Route("GET", FORWARD.decode(), text, None, None, (403, 503), headers=TOLD)
 

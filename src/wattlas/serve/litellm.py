@@ -1,4 +1,4 @@
-"""The live plane inside LiteLLM: one file, which needs nothing but what LiteLLM brings.
+"""The live plane inside LiteLLM: one file, which needs the standard library alone.
 
 `wattlas export litellm` writes it beside a configuration that names it. It asks `/decide` once per
 request, lets the router see the deployments of the decision alone, and tells `/settle` what became
@@ -13,14 +13,15 @@ any other is a request of its own. So no answer is ever settled under a permit t
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
-
-import aiohttp
+from urllib.parse import urlsplit
 
 log = logging.getLogger("wattlas.litellm")
 DECIDED_IN_S = 0.5
@@ -33,7 +34,10 @@ MOST_WAITING = 100_000
 """Settlements that wait for the service; older ones are lost, which costs savings."""
 BATCH = 1000
 PAUSE_S = 1.0
+AWAY = (OSError, TimeoutError, EOFError, ValueError, KeyError, asyncio.LimitOverrunError)
+"""What goes wrong where the service does not answer as it should."""
 Deployment = dict[str, Any]
+Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Open:
@@ -84,31 +88,60 @@ def is_fallback(deployment: Mapping[str, Any]) -> bool:
 
 
 class Service:
-    """The decision service at http://HOST:PORT, or unix:PATH."""
+    """The decision service at http://HOST:PORT, https://HOST:PORT or unix:PATH, asked over
+    connections that are kept."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        self._base = "http://wattlas" if url.startswith("unix:") else url.rstrip("/")
         self._path = url.removeprefix("unix:") if url.startswith("unix:") else ""
-        self._headers = {"x-wattlas-token": token} if token else {}
-        self._session: aiohttp.ClientSession | None = None
+        self._to = urlsplit(url)
+        self._token = f"x-wattlas-token: {token}\r\n" if token else ""
+        self._idle: list[Pipe] = []
 
     async def post(self, path: str, said: Any) -> Any:
-        """What it answers. Raises aiohttp.ClientError, TimeoutError, OSError or ValueError."""
-        if self._session is None or self._session.closed:
-            pipe = aiohttp.UnixConnector(self._path) if self._path else aiohttp.TCPConnector()
-            self._session = aiohttp.ClientSession(connector=pipe, headers=self._headers)
+        """What it answers. Raises one of `AWAY`."""
+        body = json.dumps(said).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: {self._to.netloc or 'wattlas'}\r\n{self._token}"
+        text = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
         async with asyncio.timeout(DECIDED_IN_S):
-            async with self._session.post(f"{self._base}{path}", json=said) as answer:
-                answer.raise_for_status()
-                return await answer.json()
+            while self._idle:
+                try:
+                    return await self._exchange(self._idle.pop(), text)
+                except (OSError, EOFError):
+                    continue  # it was closed in the meantime
+            return await self._exchange(await self._open(), text)
+
+    async def _open(self) -> Pipe:
+        if self._path:
+            return await asyncio.open_unix_connection(self._path)
+        tls = self._to.scheme == "https"
+        port = self._to.port or (443 if tls else 80)
+        return await asyncio.open_connection(self._to.hostname, port, ssl=tls or None)
+
+    async def _exchange(self, pipe: Pipe, text: bytes) -> Any:
+        reader, writer = pipe
+        kept = False
+        try:
+            writer.write(text)
+            first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
+            body = await reader.readexactly(int(headers["content-length"]))
+            kept = headers.get("connection") != "close"
+        finally:
+            if kept:
+                self._idle.append(pipe)
+            else:
+                writer.close()
+        if first.split(" ")[1:2] != ["200"]:
+            raise ValueError(f"{first}: {body[:200].decode(errors='replace')}")
+        return json.loads(body)
 
     async def close(self) -> None:
         """Close its connections."""
-        if self._session is not None:
-            await self._session.close()
-
-
-AWAY = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+        while self._idle:
+            _, writer = self._idle.pop()
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 class Hooks:

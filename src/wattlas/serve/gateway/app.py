@@ -18,7 +18,7 @@ from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.api import Api, Chat
 from wattlas.serve.gateway.chat import Exchange
 from wattlas.serve.gateway.client import Client, Request
-from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, refused
+from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, form_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.request import read_chat
@@ -97,8 +97,8 @@ class Gateway:
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
             if not client.left:
-                body = refused(request.path, refusal)
-                await client.send(refusal.status, refusal.headers, body)
+                refusal.form = form_of(request.path)
+                await client.send(refusal.status, refusal.headers, refusal.body)
 
     async def _route(self, request: Request, client: Client) -> None:
         path, method = request.path, request.method

@@ -7,7 +7,7 @@ from typing import Any
 
 from wattlas.serve.gateway.api import Api
 from wattlas.serve.gateway.completions import CHAT, COMPLETIONS, EMBEDDINGS
-from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.errors import Form
 from wattlas.serve.gateway.messages import MESSAGES
 from wattlas.serve.gateway.responses import RESPONSES
 from wattlas.serve.openapi import PATH, Route, document
@@ -24,10 +24,9 @@ KEYS = {
 ENDPOINTS = {api.path.encode(): api for api in ALL}
 
 
-def refused(path: bytes, refusal: Refusal) -> bytes:
-    """The body of a refusal, in the form of the API that was asked."""
-    api = MESSAGES if path.startswith(MESSAGES.path.encode()) else CHAT
-    return api.error(refusal.status, refusal.message, refusal.code, refusal.param)
+def form_of(path: bytes) -> Form:
+    """The form of errors of the API that a path is of."""
+    return (MESSAGES if path.startswith(MESSAGES.path.encode()) else CHAT).error
 
 
 def routes(models: Iterable[str]) -> Iterator[Route]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 _TYPES = {
@@ -15,6 +16,10 @@ _TYPES = {
     415: "invalid_request_error",
     429: "rate_limit_error",
 }
+
+
+Form = Callable[[int, str, str, str | None], bytes]
+"""Status, message, code and parameter → the body of an error."""
 
 
 class Refusal(Exception):
@@ -34,6 +39,8 @@ class Refusal(Exception):
         allow: str = "",
     ) -> None:
         super().__init__(message)
+        self.form: Form = error_body
+        """The form of the API that was asked."""
         self.status, self.code, self.message, self.param = status, code, message, param
         self.headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
         if retry is not None:
@@ -47,8 +54,8 @@ class Refusal(Exception):
 
     @property
     def body(self) -> bytes:
-        """The error as OpenAI's clients read it."""
-        return error_body(self.status, self.message, self.code, self.param)
+        """The error as the clients of its API read it."""
+        return self.form(self.status, self.message, self.code, self.param)
 
 
 def error_body(status: int, message: str, code: str, param: str | None = None) -> bytes:
