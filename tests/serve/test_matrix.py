@@ -170,9 +170,8 @@ def until(moment: str, end: str) -> Behaviour:
             for part in parts(asking)[:count]:
                 writer.write(chunk(part))
         await writer.drain()
-        await asyncio.sleep(0.02)  # what was sent is read before a reset overtakes it
         if end == "5xx":
-            writer.transport.abort()
+            writer.close()  # a reset might overtake what was sent
         else:
             await reader.read()
             stub.cancelled += 1
