@@ -20,8 +20,8 @@ from wattlas.model.plan import Totals
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
 from wattlas.model.table import Column, Kind, Listing, Table, columns, rows_of
-from wattlas.policy.planned import policy_of
 from wattlas.policy.protocol import Policy
+from wattlas.policy.registry import policy_of
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.intervals import mean_and_half
