@@ -13,7 +13,7 @@ import wattlas
 from tests.replays.worlds import green, thin
 from wattlas.cli import run
 from wattlas.report.results import open_results
-from wattlas.studies.replays import listings
+from wattlas.studies.replay_tables import listings
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -99,7 +99,8 @@ def command(
         from wattlas.replays.service.file import read_services
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
-        from wattlas.studies.replays import listings, replayed, sentence
+        from wattlas.studies.replay_tables import listings, sentence
+        from wattlas.studies.replays import replayed
     if out is not None:
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
