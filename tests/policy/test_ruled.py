@@ -219,6 +219,6 @@ def test_without_prices_nothing_goes_by_cost(tiny: Scenario) -> None:
         tiny, objective="carbon", signals=replace(tiny.signals, price_usd_per_mwh=unknown)
     )
     for name in ("least-cost", "greedy:by=cost"):
-        with pytest.raises(UsageError, match="needs prices"):
+        with pytest.raises(InfeasibleError, match="needs prices"):
             policy_of(blind, name)
     Loop.of(blind, policy_of(blind, "greedy")).tick(observed(blind, 0), forecast(blind, 0))

@@ -120,20 +120,32 @@ def parsed(text: str) -> tuple[str, dict[str, str]]:
     return head, {name.strip(): value.strip() for name, _, value in pairs}
 
 
+def check(text: str) -> tuple[str, dict[str, str]]:
+    """As `parsed`. Raises UsageError for a name or an option that is none."""
+    name, options = parsed(text)
+    entry = entries().get(name)
+    if entry is not None:
+        entry.stated(options)
+        return name, options
+    from wattlas.policy.own import entry_points, is_class
+
+    if not is_class(name) and name not in entry_points():
+        raise UsageError(f"--policy: there is no `{name}`. {_what_there_is(entry_points())}")
+    return name, options
+
+
 def policy_of(scenario: Scenario, text: str) -> Policy:
     """The policy that a text names, made for a scenario.
 
     Raises UsageError for a name or an option that is none, InputError for a class that is no
     policy, InfeasibleError where the policy has no placement.
     """
-    name, options = parsed(text)
+    name, options = check(text)
     entry = entries().get(name)
     if entry is not None:
         return entry.make(scenario, text, entry.stated(options))
-    from wattlas.policy.own import entry_points, is_class, own_policy
+    from wattlas.policy.own import own_policy
 
-    if not is_class(name) and name not in entry_points():
-        raise UsageError(f"--policy: there is no `{name}`. {_what_there_is(entry_points())}")
     return own_policy(scenario, name, options)
 
 
@@ -145,12 +157,3 @@ def is_own(policy: object) -> bool:
 def _what_there_is(others: Iterable[str]) -> str:
     names = ", ".join([*entries(), *sorted(others), ALL])
     return f"There are {names}; a class of yours is ./file.py:Class or package.module:Class."
-
-
-def listing() -> str:
-    """Every policy with its sentence and its options, a line each."""
-    lines = []
-    for entry in entries().values():
-        lines.append(f"{entry.name}: {entry.sentence}")
-        lines += [f"  {option.name}: {option.sentence}" for option in entry.options]
-    return "\n".join(lines)

@@ -14,6 +14,7 @@ from wattlas.replays.intervals import mean_and_half
 from wattlas.replays.outcome import Outcome
 from wattlas.studies import words
 from wattlas.studies.meta import described, totals_dict
+from wattlas.studies.regret import best_by, policies_table
 
 if TYPE_CHECKING:
     from wattlas.studies.replays import Replayed
@@ -60,6 +61,7 @@ MEASURES: Mapping[str, tuple[str, Callable[[Outcome], float]]] = {
 def tables_of(made: Replayed) -> dict[str, Table]:
     """What the results folder holds; without a contract there is no table of caps."""
     every = {
+        "replay_policies": policies_table(made.outcomes, made.against, made.refused),
         "replay_totals": _totals(made),
         "replay_latency": _stacked(made, "latency"),
         "replay_distribution": _stacked(made, "distribution"),
@@ -154,14 +156,49 @@ def caps_listing(made: Replayed) -> Listing | None:
     return Listing("Degraded, against the cap", columns(spec), columns_, (note,))
 
 
+def policies_listing(made: Replayed) -> Listing:
+    """Policies below each other: what each comes to, and its regret with ± over seeds."""
+    rows = rows_of(made.named_tables()["replay_policies"])
+
+    def regret(row: dict[str, Any], stem: str, unit: str) -> str | None:
+        value = row[f"{stem}_{unit}"]
+        return None if value is None else _shown(value, row[f"{stem}_half_{unit}"])
+
+    table: dict[str, list[Any]] = {
+        "policy": [row["policy"] for row in rows],
+        "cost_usd": [row["cost_usd"] for row in rows],
+        "regret_usd": [regret(row, "regret_cost", "usd") for row in rows],
+        "carbon_kg": [row["carbon_kg"] for row in rows],
+        "regret_kg": [regret(row, "regret_carbon", "kg") for row in rows],
+        "late": [row["late_share"] for row in rows],
+        "unserved": [row["unserved"] for row in rows],
+    }
+    heads = list(columns(
+        "policy:text cost_usd regret_usd:text carbon_kg regret_kg:text late:share unserved:count"
+    ))  # fmt: skip
+    if made.against is not None:
+        for unit, stem in (("usd", "against_cost"), ("kg", "against_carbon")):
+            name = f"against_{unit}"
+            table[name] = [regret(row, stem, unit) for row in rows]
+            head = f"over {made.against}, {unit.upper() if unit == 'usd' else unit}"
+            heads.append(Column(name, Kind.TEXT, head=head))
+    notes = tuple(f"{name} cannot be followed here: {why}" for name, why in made.refused.items())
+    return Listing("Policies on the same requests", tuple(heads), table, (*notes, *made.notes))
+
+
 def listings(made: Replayed) -> list[Listing]:
-    """What the terminal shows."""
-    shown = [totals_listing(made), latency_listing(made), caps_listing(made)]
+    """What the terminal shows: of several policies one table, else every measure."""
+    if made.several:
+        shown: list[Listing | None] = [policies_listing(made), caps_listing(made)]
+    else:
+        shown = [totals_listing(made), latency_listing(made), caps_listing(made)]
     return [listing for listing in shown if listing is not None]
 
 
 def sentence(made: Replayed) -> str:
     """The answer in one sentence."""
+    if made.several:
+        return _sentence_of_several(made)
     policy, base = made[made.policy], made[BASELINE]
     came = f"{policy.requests:,} requests {made.arrivals.words}"
     late = f"{policy.late / max(policy.served, 1):.2%} over budget"
@@ -173,6 +210,19 @@ def sentence(made: Replayed) -> str:
     return (
         f"Over {came}, {made.policy} saves {words.money(usd)} and {words.mass(kg)} of CO₂e against "
         f"{BASELINE}, with {late} ({BASELINE}: {was_late})."
+    )
+
+
+def _sentence_of_several(made: Replayed) -> str:
+    """Which policy costs and which emits least, against the baseline."""
+    base = made[BASELINE]
+    cheapest, greenest = (best_by(made.outcomes, name) for name in ("cost_usd", "carbon_kg"))
+    usd = base.totals.variable_usd - made[cheapest].totals.variable_usd
+    kg = base.totals.carbon_kg - made[greenest].totals.carbon_kg
+    head = f"Of {len(made.outcomes)} policies over {base.requests:,} requests {made.arrivals.words}"
+    return (
+        f"{head}, {cheapest} costs least, {words.money(usd)} less than {BASELINE}, and {greenest} "
+        f"emits least, {words.mass(kg)} of CO₂e less."
     )
 
 
@@ -191,6 +241,8 @@ def meta_of(made: Replayed) -> dict[str, Any]:
         **described(made.scenario),
         "status": "heuristic" if made.policy == BASELINE else "optimal",
         "policy": made.policy,
+        "policies": list(made.outcomes),
+        "refused": dict(made.refused),
         "requests": made.arrivals.words,
         "seeds": len(made.outcomes[made.policy]),
         "totals": {name: totals_dict(each) for name, each in totals.items()},

@@ -1,12 +1,12 @@
-"""A policy replayed beside the baseline on the same requests: tables, listings, a results folder.
+"""Policies replayed beside the baseline on the same requests: tables, listings, a results folder.
 
-Both policies get the same requests, seed by seed; what is told of a policy is the mean over seeds,
+All policies get the same requests, seed by seed; what is told of a policy is the mean over seeds,
 with its confidence interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem, UsageError
+from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.policy.protocol import Policy
-from wattlas.policy.registry import policy_of
+from wattlas.policy.registry import check, is_own, policy_of, split
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, replay, shrunk
 from wattlas.replays.service.model import ServiceModel
+from wattlas.studies.regret import least_regret
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
 
 Progress = Callable[[str, float], None]
@@ -59,18 +60,31 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Replayed(Tables):
-    """Outcomes of a policy and of the baseline, one per seed, on the same requests."""
+    """Outcomes of policies and of the baseline, one per seed, on the same requests.
+
+    `looked_at` is the policy that was asked for; with several, the one of least regret in what the
+    scenario makes least. `against` is a policy that the others are compared with besides the best.
+    `refused` says of policies that cannot be followed here why.
+    """
 
     scenario: Scenario
     arrivals: Arrivals
     outcomes: Mapping[str, tuple[Outcome, ...]]
+    looked_at: str
+    against: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def policy(self) -> str:
-        """The policy that is looked at, the last of the outcomes."""
-        return list(self.outcomes)[-1]
+        """The policy that is looked at."""
+        return self.looked_at
+
+    @property
+    def several(self) -> bool:
+        """Whether policies were compared, beyond one and the baseline."""
+        return len(self.outcomes) + len(self.refused) > 2 or self.against is not None
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -87,10 +101,63 @@ class Replayed(Tables):
         return self.derived
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """How every policy of one study is replayed: the same requests, seed by seed."""
+
+    scenario: Scenario
+    planned_with: Scenario
+    arrivals: Arrivals
+    seeds: int
+    services: Mapping[str, ServiceModel] | None
+    pooled: bool
+    tell: Progress
+
+    def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
+        """A policy's outcomes; records of the first seed go to the sink."""
+        expected = self.arrivals.trace is None and self.arrivals.scale <= 1.0
+        return tuple(
+            replay(
+                self.scenario, policy, self.arrivals.stream(self.scenario, seed),
+                services=self.services, pooled=self.pooled, expected=expected,
+                sink=sink if seed == 0 else None,
+                progress=partial(self.tell, f"{policy.name}, seed {seed}"),
+            )
+            for seed in range(self.seeds)
+        )  # fmt: skip
+
+    def every(
+        self, asked: Sequence[str | Policy], sink: Sink | None
+    ) -> tuple[dict[str, tuple[Outcome, ...]], dict[str, str]]:
+        """(outcomes, reasons of those that cannot be followed) by name; records of the last go to
+        the sink. Raises where a policy of a user, or the only one beside the baseline, fails.
+        """
+        outcomes: dict[str, tuple[Outcome, ...]] = {}
+        refused: dict[str, str] = {}
+        for policy in asked:
+            self.tell("policy", 0.0)
+            try:
+                made = policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
+                if made.name in outcomes:
+                    fix = "Give each a `name` of its own."
+                    raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
+                outcomes[made.name] = self.of(made, sink if policy is asked[-1] else None)
+            except (InputError, InfeasibleError, LimitError) as error:
+                if policy == BASELINE or is_own(policy) or len(asked) <= 2:
+                    raise
+                refused[str(policy)] = _first_reason(error)
+        return outcomes, refused
+
+
+def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:
+    return error.problems[0].what if isinstance(error, InputError) else str(error)
+
+
 def replayed(
     scenario: Scenario,
-    policy: str | Policy = "plan",
+    policy: str | Policy | Sequence[str | Policy] = "plan",
     *,
+    against: str | None = None,
     trace: str | Path | Trace | None = None,
     scale: float = 1.0,
     world: float = 1.0,
@@ -104,42 +171,55 @@ def replayed(
     sink: Sink | None = None,
     progress: Progress | None = None,
 ) -> Replayed:
-    """Replay a policy request by request, beside the baseline on the same requests.
+    """Replay policies request by request, beside the baseline on the same requests.
 
     `trace` is a file of requests (`wattlas.replays.arrivals.layouts` are known); without one they
     come at the scenario's rates, Poisson, or `even`. `scale` multiplies the requests, `world`
     shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
-    `policy` is `plan`, `nearest` or an object with
-    `route`. `services` are calibrated service models by operating point. `sink` takes the records
-    of the policy's first seed. Raises InputError, UsageError, InfeasibleError.
+    `policy` is a name (`wattlas.policy.registry`), an object with `route`, or several of them;
+    `against` names one that all are compared with. `services` are calibrated service models by
+    operating point. `sink` takes the records of the last policy's first seed. Raises InputError,
+    UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
+    asked = _asked(policy, against)
     opened = open_trace(trace) if isinstance(trace, str | Path) else trace
     arrivals = Arrivals(opened, scale, world, klass, even)
     part = _hours(scenario, opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
-    roomy = _planned_with(part, utilisation)
-    policies = [_made(roomy, BASELINE)]
-    if policy != BASELINE:
-        tell("policy", 0.0)
-        policies.append(_made(roomy, policy))
-    outcomes: dict[str, tuple[Outcome, ...]] = {}
-    for each in policies:
-        runs = []
-        for seed in range(seeds):
-            first = each is policies[-1] and seed == 0
-            stage = f"{each.name}, seed {seed}"
-            runs.append(replay(
-                part, each, arrivals.stream(part, seed), services=services, pooled=pooled,
-                expected=opened is None and scale <= 1.0, sink=sink if first else None,
-                progress=partial(tell, stage),
-            ))  # fmt: skip
-        outcomes[each.name] = tuple(runs)
-    return Replayed(part, arrivals, outcomes, _notes(part, outcomes, services))
+    runs = _Runs(part, _planned_with(part, utilisation), arrivals, seeds, services, pooled, tell)
+    outcomes, refused = runs.every(asked, sink)
+    if against in refused:
+        raise InfeasibleError(f"--against {against}: {refused[str(against)]}")
+    looked_at = list(outcomes)[-1] if len(asked) <= 2 else least_regret(part, outcomes)
+    notes = _notes(part, outcomes, services)
+    return Replayed(part, arrivals, outcomes, looked_at, against, refused, notes)
+
+
+def _asked(
+    policy: str | Policy | Sequence[str | Policy], against: str | None
+) -> list[str | Policy]:
+    """The policies to replay: the baseline first, each once. Raises UsageError for a wrong name."""
+    several: Any = policy if isinstance(policy, list | tuple) else [policy]
+    asked: list[str | Policy] = [BASELINE]
+    for each in several:
+        asked += split(each) if isinstance(each, str) else [each]
+    named = [] if against is None else split(against)
+    if len(named) > 1:
+        raise UsageError(f"--against {against}: name one policy.")
+    asked += named
+    for text in asked:
+        if isinstance(text, str):
+            check(text)
+    kept: list[str | Policy] = []
+    for one in asked:
+        again = one in kept if isinstance(one, str) else any(one is other for other in kept)
+        kept += [] if again else [one]
+    return kept
 
 
 def _planned_with(scenario: Scenario, utilisation: float) -> Scenario:
@@ -147,10 +227,6 @@ def _planned_with(scenario: Scenario, utilisation: float) -> Scenario:
     if not 0 < utilisation <= 1:
         raise UsageError(f"--utilisation: {utilisation}, wanted above 0 and at most 1.")
     return replace(scenario, reserved_gpu=scenario.reserved_gpu * utilisation)
-
-
-def _made(scenario: Scenario, policy: str | Policy) -> Policy:
-    return policy_of(scenario, policy) if isinstance(policy, str) else policy
 
 
 def _hours(scenario: Scenario, trace: Trace | None, hours: int | None) -> Scenario:

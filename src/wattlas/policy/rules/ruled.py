@@ -20,7 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError, UsageError
+from wattlas.errors import InfeasibleError
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import POLICIES, Prepared
@@ -98,7 +98,7 @@ def _by(scenario: Scenario, options: Options) -> str:
 
 def _known(scenario: Scenario, kind: str) -> str:
     if kind == "cost" and not scenario.signals.priced:
-        raise UsageError("a policy that goes by cost needs prices, and the scenario states none.")
+        raise InfeasibleError("by cost: it needs prices, and the scenario states none")
     return kind
 
 
