@@ -28,6 +28,7 @@ ALL = "all"
 MODULES = (
     "wattlas.policy.planned",
     "wattlas.policy.rules.ruled",
+    "wattlas.policy.rules.budget",
 )
 """Modules with policies, in the order in which they are listed."""
 

@@ -128,11 +128,12 @@ class Hourly:
         )
         capacity, surplus = accelerators(s)
         most = seen.capacity_gpu[:, None]
+        beyond = most - np.where(np.isfinite(capacity), capacity, 0.0)
         i, k = np.nonzero(whole.source_of >= 0)
         demand = summed_by(s.demand_per_h[i, k], whole.source_of[i, k], whole.sources)
         return asking(replace(
             whole, scenario=s, demand=demand, capacity=np.minimum(capacity, most),
-            surplus=np.clip(most - capacity, 0.0, surplus), baseline_use=None,
+            surplus=np.clip(beyond, 0.0, surplus), baseline_use=None,
         ))  # fmt: skip
 
     def _check(self, seen: Seen) -> None:

@@ -25,11 +25,8 @@ from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import POLICIES, Prepared
 from wattlas.placement.compare.greedy import greedy
-from wattlas.placement.compare.rules import Rule, by_rule
+from wattlas.placement.compare.rules import Rule
 from wattlas.placement.compare.rules import nearest as at_baseline
-from wattlas.placement.hour.dispatch import solve_hours
-from wattlas.placement.hour.protocol import Solution
-from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import (
     Measure,
@@ -43,6 +40,7 @@ from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import Entry, Option, Options
 from wattlas.policy.routing import Routing
 from wattlas.policy.rules.hourly import Hourly
+from wattlas.policy.rules.hours import hour_optimum
 from wattlas.policy.rules.shares import Shares
 
 MEASURES: Mapping[str, Callable[[Instance], Measure]] = {
@@ -111,27 +109,6 @@ def _optimal(kind: str) -> Callable[[Scenario, str, Options], Policy]:
         return Ruled(name, scenario, in_full(build_instance(scenario)), rule)
 
     return make
-
-
-def hour_optimum(
-    measure_of: Callable[[Instance], Measure], tie_of: Callable[[Instance], Measure] | None = None
-) -> Rule:
-    """The placement of each hour that makes a measure least; among equals, a second.
-
-    An hour that has none, for want of capacity, is placed by the greedy rule, which leaves unserved
-    what has no room.
-    """
-
-    def rule(part: Instance) -> Solution:
-        measure = measure_of(part)
-        solved = solve_hours(part, measure, None if tie_of is None else tie_of(part))
-        if not len(solved.infeasible):
-            return solved
-        rest = greedy(part, measure).flows
-        rest = rest.where(np.isin(rest.hour, solved.infeasible))
-        return by_rule(part, join([solved.flows, rest]))
-
-    return rule
 
 
 # -- weighted ---------------------------------------------------------------------------------
