@@ -13,7 +13,7 @@ from wattlas.model.table import Column, Kind, Listing, Table, columns, rows_of
 from wattlas.replays.intervals import mean_and_half
 from wattlas.replays.outcome import Outcome
 from wattlas.studies import words
-from wattlas.studies.meta import described, totals_dict
+from wattlas.studies.meta import identified, totals_dict
 from wattlas.studies.regret import best_by, policies_table
 
 if TYPE_CHECKING:
@@ -238,12 +238,13 @@ def meta_of(made: Replayed) -> dict[str, Any]:
         "wattlas": __version__,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "page": "replay",
-        **described(made.scenario),
+        **identified(made.scenario),
         "status": "heuristic" if made.policy == BASELINE else "optimal",
         "policy": made.policy,
         "policies": list(made.outcomes),
         "refused": dict(made.refused),
         "requests": made.arrivals.words,
+        "came": made.arrivals.identity,
         "seeds": len(made.outcomes[made.policy]),
         "totals": {name: totals_dict(each) for name, each in totals.items()},
         "baseline": {"policy": BASELINE, "label": "nearest"},

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.data.digest import sha256_of
 from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
@@ -49,6 +50,18 @@ class Arrivals:
         if self.trace is None:
             return AtRates(scenario, seed, self.scale, self.even)
         return FromTrace(scenario, self.trace, seed, self.scale, self.klass)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides which requests come, beside the scenario and the number of seeds."""
+        trace: dict[str, Any] = {"trace": None, "layout": None}
+        if self.trace is not None:
+            layout = self.trace.layout.name
+            trace = {"trace": sha256_of(self.trace.path), "layout": layout, "only": self.trace.only}
+        return {
+            **trace, "scale": self.scale, "world": self.world, "class": self.klass,
+            "even": self.even,
+        }  # fmt: skip
 
     @property
     def words(self) -> str:
