@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +223,13 @@ def test_without_prices_nothing_goes_by_cost(tiny: Scenario) -> None:
         with pytest.raises(InfeasibleError, match="needs prices"):
             policy_of(blind, name)
     Loop.of(blind, policy_of(blind, "greedy")).tick(observed(blind, 0), forecast(blind, 0))
+
+
+def test_every_policy_is_documented(root: Path) -> None:
+    """The page of replay names every policy, and each of its options."""
+    page = (root / "docs" / "replay.md").read_text("utf-8")
+    for entry in entries().values():
+        row = next(line for line in page.splitlines() if f"`{entry.name}`" in line)
+        for option in entry.options:
+            assert f"`{option.name}`" in row, option.name
+        assert entry.sentence.endswith(".")
