@@ -63,12 +63,35 @@ def test_from_a_trace_to_a_page(
     assert set(told["replay_latency"]["policy"]) == {"nearest"}
 
 
+def test_several_policies(capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: Path) -> None:
+    """Lists and repeated options on the same requests: one table, in the folder and as JSON."""
+    arguments = ("tiny", "--trace", str(trace), "--policy", "plan", "--policy")
+    several = (*arguments, "greedy,weighted:carbon=2,latency=1", "--against", "plan")
+    code, text, err = said(capsys, *several, "--out", str(tmp_path / "out"))
+    assert code == 0, err
+    assert "Of 4 policies over 2,000 requests of trace.csv (vidur)" in text
+    assert "Policies on the same requests" in text
+    assert "How long it took" not in text
+    table = open_results(tmp_path / "out").table("replay_policies")
+    assert list(table["policy"]) == ["nearest", "plan", "greedy", "weighted:carbon=2,latency=1"]
+    code, text, _ = said(capsys, *several, "--json")
+    told = json.loads(text)
+    assert told["policies"] == list(table["policy"])
+    assert told["replay_policies"]["requests"] == [2000.0] * 4
+    assert told["replay_policies"]["regret_cost_half_usd"] == [None] * 4
+    assert told["replay_policies"]["against_cost_usd"][1] == 0.0
+
+
 def test_wrong_use_in_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: Path
 ) -> None:
     """A policy that is none, hours that are not there, a file of requests that is taken."""
     for arguments, exit_code, words in (
         (("--policy", "wat"), 2, "there is no `wat`"),
+        (("--policy", "plan,wat:x=1"), 2, "there is no `wat`"),
+        (("--against", "wat"), 2, "there is no `wat`"),
+        (("--policy", "greedy:by=wat"), 2, "wanted cost or carbon"),
+        (("--policy", "./none.py:Mine"), 3, "there is no such file"),
         (("--hours", "0"), 2, "wanted 1..24"),
         (("--utilisation", "1.5"), 2, "at most 1"),
         (("--layout", "azure"), 3, "no such column"),

@@ -239,7 +239,7 @@ def meta_of(made: Replayed) -> dict[str, Any]:
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "page": "replay",
         **identified(made.scenario),
-        "status": "heuristic" if made.policy == BASELINE else "optimal",
+        "status": "optimal" if made.policy == "plan" else "heuristic",
         "policy": made.policy,
         "policies": list(made.outcomes),
         "refused": dict(made.refused),

@@ -24,14 +24,17 @@
     const reference = state.over === "regret" ? best : named().against;
     const scale = W.scale(Math.max(0, ...rows.map((row) => Math.abs(row[value]))), kind.unit);
     const others = rows.filter((row) => row.policy !== reference);
-    const near = others.at(-1);
-    const far = others[0];
+    // What lies within its interval of nothing is no difference that the seeds show.
+    const alike = others.filter((row) => row[half] != null && Math.abs(row[value]) <= row[half]);
+    const apart = others.filter((row) => !alike.includes(row));
+    const near = apart.at(-1);
+    const far = apart[0];
     const seeds = rows.length ? rows[0].seeds : 1;
     const missed = rows.filter((row) => row.unserved > 0);
     const colour = (row) => (row.policy === best ? theme.plan : row.policy === "nearest" ? theme.baseline : theme.muted);
     const more = (row) => `${row.policy} ${kind.verb} ${W.say(Math.abs(row[value]), kind.unit)} ${row[value] < 0 ? "less" : "more"}`;
     return {
-      answer: near ? `Of ${rows.length} policies on the same requests, ${best} ${kind.verb} least. Against ${reference}, ${more(near)}${far !== near ? `, and ${more(far)}` : ""}.` : "One policy alone was replayed.",
+      answer: others.length ? `Of ${rows.length} policies on the same requests, ${best} ${kind.verb} least.${alike.length ? ` Within their intervals ${alike.map((row) => row.policy).reverse().join(", ")} cannot be told from ${reference}.` : ""}${near ? ` Against ${reference}, ${more(near)}${far !== near ? `, and ${more(far)}` : ""}.` : ""}` : "One policy alone was replayed.",
       height: 90 + 30 * rows.length,
       option: {
         grid: { left: 8, right: 24, top: 8, bottom: 44, containLabel: true },
