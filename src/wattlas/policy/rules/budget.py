@@ -72,9 +72,12 @@ class CarbonBudget:
         step = step_of(self.scenario, observed.utc, self.name)
         settled_kg, price = self._settle(observed, state)
         seen = Seen.of(observed, forecast)
-        part = self._hours.hour(step, seen)
         allowed_kg = self._up_to_kg[step] + self.slack * self.budget_kg - settled_kg
-        flows = self._within(part, price, allowed_kg, step)
+        priced = self._priced(price, observed, forecast)
+        flows = priced
+        if self._kg(priced, seen, step) > allowed_kg:
+            clean = _now(self._clean.flows(observed, forecast)[1])
+            flows = self._mixed(priced, clean, allowed_kg, seen, step)
         routing = self._shares.routing(flows, observed.utc)
         remembered = {
             "price_usd_per_t": price,
@@ -96,23 +99,35 @@ class CarbonBudget:
         price = max(0.0, float(state["price_usd_per_t"]) + self.step_usd_per_t * float(excess))
         return float(state["settled_kg"]) + came_kg, price
 
-    def _within(self, part: Instance, price: float, allowed_kg: float, step: int) -> SourceFlows:
-        """The priced placement, mixed with the cleanest as far as the pace wants it."""
-        hours = float(self.scenario.hours.hours[step])
-        priced = hour_optimum(lambda one: cost(one, self._stated + price))(part).flows
-        priced_kg = _kg(part, priced, hours)
-        if priced_kg <= allowed_kg:
-            return priced
-        clean = _cleanest(part).flows
-        clean_kg = _kg(part, clean, hours)
+    def _priced(self, price: float, observed: Observed, forecast: Forecast) -> SourceFlows:
+        """Least cost at a price of carbon; at none beyond the stated one the week is at hand."""
+        if price == 0.0:
+            return _now(self._cheap.flows(observed, forecast)[1])
+        step = step_of(self.scenario, observed.utc, self.name)
+        part = self._cheap.hour(step, Seen.of(observed, forecast))
+        stated = self.scenario.objective.carbon_price_usd_per_t
+        return hour_optimum(lambda one: cost(one, stated + price))(part).flows
+
+    def _mixed(
+        self, priced: SourceFlows, clean: SourceFlows, allowed_kg: float, seen: Seen, step: int
+    ) -> SourceFlows:
+        """As much of the priced placement as the pace allows, the rest as the cleanest has it."""
+        priced_kg, clean_kg = (self._kg(flows, seen, step) for flows in (priced, clean))
         if priced_kg <= clean_kg or allowed_kg <= clean_kg:
             return clean
-        weight = (priced_kg - allowed_kg) / (priced_kg - clean_kg)
-        both = [
-            clean.with_value(clean.value * weight),
-            priced.with_value(priced.value * (1 - weight)),
-        ]
-        return merge_equal(join(both))
+        part = (priced_kg - allowed_kg) / (priced_kg - clean_kg)
+        return merge_equal(
+            join(
+                [clean.with_value(clean.value * part), priced.with_value(priced.value * (1 - part))]
+            )
+        )
+
+    def _kg(self, flows: SourceFlows, seen: Seen, step: int) -> float:
+        """What the flows of a step emit, kg."""
+        on = flows.where(flows.served)
+        kwh = self.instance.energy_kwh[on.source, on.point] * self.scenario.pue[on.region]
+        grams = float((on.value * kwh) @ seen.carbon_g_per_kwh[on.region])
+        return grams / G_PER_KG * float(self.scenario.hours.hours[step])
 
     def _kg_per_request(self, routing: Routing, seen: Seen) -> np.ndarray:
         """Carbon of a request of each metro and class by the shares of full service, kg, (I, K)."""
@@ -127,15 +142,15 @@ class CarbonBudget:
         return np.bincount(metro * k + klass, kg, i * k).reshape(i, k)
 
     @cached_property
-    def _stated(self) -> float:
-        return self.scenario.objective.carbon_price_usd_per_t
-
-    @cached_property
     def _up_to_kg(self) -> np.ndarray:
         return np.cumsum(self.pace_kg)
 
     @cached_property
-    def _hours(self) -> Hourly:
+    def _cheap(self) -> Hourly:
+        return Hourly(self.name, self.scenario, self.instance, hour_optimum(cost))
+
+    @cached_property
+    def _clean(self) -> Hourly:
         return Hourly(self.name, self.scenario, self.instance, _cleanest)
 
     @cached_property
@@ -146,8 +161,9 @@ class CarbonBudget:
 _cleanest = hour_optimum(carbon_to_minimise, cost)
 
 
-def _kg(part: Instance, flows: SourceFlows, hours: float) -> float:
-    return float(carbon(part).units(part, *flows[:4]) @ flows.value) * KG_PER_T * hours
+def _now(flows: SourceFlows) -> SourceFlows:
+    """Flows of one hour of a stretch as those of the only one."""
+    return flows._replace(hour=np.zeros_like(flows.hour))
 
 
 def _make(scenario: Scenario, name: str, options: Options) -> Policy:
