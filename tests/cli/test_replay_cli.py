@@ -80,6 +80,11 @@ def test_several_policies(capsys: pytest.CaptureFixture[str], tmp_path: Path, tr
     assert told["replay_policies"]["requests"] == [2000.0] * 4
     assert told["replay_policies"]["regret_cost_half_usd"] == [None] * 4
     assert told["replay_policies"]["against_cost_usd"][1] == 0.0
+    each = tmp_path / "each"
+    one = ("tiny", "--trace", str(trace), "--policy", "nearest", "--against", "least-carbon")
+    assert said(capsys, *one, "--requests", str(each))[0] == 0
+    regions = set(pl.read_parquet(each / "requests-*.parquet")["region"])
+    assert len(regions) == 3, "records are those of the policy, not of the one compared with"
 
 
 def test_wrong_use_in_words(

@@ -117,8 +117,10 @@ def test_a_policy_of_a_distribution(
     with pytest.raises(InputError, match=r"policy.gone: \(their_policies_module:Gone\) cannot be"):
         policy_of(world, "gone")
     arguments = ("tiny", "--hours", "1", "--scale", "0.01", "--policy", "theirs,plan")
-    assert run(["replay", *arguments]) == 0
-    assert "mine" in capsys.readouterr().out
+    assert run(["replay", *arguments, "--against", "theirs"]) == 0
+    told = capsys.readouterr().out
+    assert "mine" in told
+    assert {"over", "mine"} <= set(told.split("──")[0].replace(",", " ").split())
     sys.modules.pop("their_policies_module", None)
 
 

@@ -140,26 +140,40 @@ class _Runs:
         )  # fmt: skip
 
     def every(
-        self, asked: Sequence[str | Policy], sink: Sink | None
-    ) -> tuple[dict[str, tuple[Outcome, ...]], dict[str, str]]:
-        """(outcomes, reasons of those that cannot be followed) by name; records of the last go to
-        the sink. Raises where a policy of a user, or the only one beside the baseline, fails.
+        self, asked: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
+    ) -> _Found:
+        """What came of each; records of the one that is `recorded` go to the sink. Raises where a
+        policy of a user, or the only one beside the baseline, fails.
         """
-        outcomes: dict[str, tuple[Outcome, ...]] = {}
-        refused: dict[str, str] = {}
+        found = _Found()
         for policy in asked:
             self.tell("policy", 0.0)
             try:
                 made = policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
-                if made.name in outcomes:
+                if made.name in found.outcomes:
                     fix = "Give each a `name` of its own."
                     raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
-                outcomes[made.name] = self.of(made, sink if policy is asked[-1] else None)
+                kept = sink if _same(policy, recorded) else None
+                found.outcomes[made.name] = self.of(made, kept)
+                found.names[str(policy)] = made.name
             except (InputError, InfeasibleError, LimitError) as error:
                 if policy == BASELINE or is_own(policy) or len(asked) <= 2:
                     raise
-                refused[str(policy)] = _first_reason(error)
-        return outcomes, refused
+                found.refused[str(policy)] = _first_reason(error)
+        return found
+
+
+@dataclass
+class _Found:
+    """Outcomes, the reasons of those that cannot be followed, and names by what was asked."""
+
+    outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def _same(one: str | Policy, other: str | Policy) -> bool:
+    return one == other if isinstance(one, str) else one is other
 
 
 def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:
@@ -193,7 +207,8 @@ def replayed(
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
     `policy` is a name (`wattlas.policy.registry`), an object with `route`, or several of them;
     `against` names one that all are compared with. `services` are calibrated service models by
-    operating point. `sink` takes the records of the last policy's first seed. Raises InputError,
+    operating point. `sink` takes the records of the first seed of the last
+    `policy`. Raises InputError,
     UsageError, InfeasibleError.
     """
     if seeds < 1:
@@ -205,12 +220,16 @@ def replayed(
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
     runs = _Runs(part, _planned_with(part, utilisation), arrivals, seeds, services, pooled, tell)
-    outcomes, refused = runs.every(asked, sink)
-    if against in refused:
-        raise InfeasibleError(f"--against {against}: {refused[str(against)]}")
+    found = runs.every(asked, _asked(policy, None)[-1], sink)
+    if against is not None:
+        (against,) = split(against)
+        if against in found.refused:
+            raise InfeasibleError(f"--against {against}: {found.refused[against]}")
+        against = found.names[against]
+    outcomes = found.outcomes
     looked_at = list(outcomes)[-1] if len(asked) <= 2 else least_regret(part, outcomes)
     notes = _notes(part, outcomes, services)
-    return Replayed(part, arrivals, outcomes, looked_at, against, refused, notes)
+    return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes)
 
 
 def _asked(
@@ -230,8 +249,7 @@ def _asked(
             check(text)
     kept: list[str | Policy] = []
     for one in asked:
-        again = one in kept if isinstance(one, str) else any(one is other for other in kept)
-        kept += [] if again else [one]
+        kept += [] if any(_same(one, other) for other in kept) else [one]
     return kept
 
 
