@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,10 +118,10 @@ def test_a_policy_of_a_distribution(
     with pytest.raises(InputError, match=r"policy.gone: \(their_policies_module:Gone\) cannot be"):
         policy_of(world, "gone")
     arguments = ("tiny", "--hours", "1", "--scale", "0.01", "--policy", "theirs,plan")
-    assert run(["replay", *arguments, "--against", "theirs"]) == 0
-    told = capsys.readouterr().out
-    assert "mine" in told
-    assert {"over", "mine"} <= set(told.split("──")[0].replace(",", " ").split())
+    assert run(["replay", *arguments, "--against", "theirs", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["replay_policies"]
+    assert rows["policy"] == ["nearest", "mine", "plan"]
+    assert rows["against"] == ["mine"] * 3
     sys.modules.pop("their_policies_module", None)
 
 
