@@ -12,6 +12,7 @@ import pytest
 import wattlas
 from tests.replays.worlds import green, thin
 from wattlas.cli import run
+from wattlas.policy.registry import entries
 from wattlas.report.results import open_results
 from wattlas.studies.replay_tables import listings
 
@@ -155,6 +156,19 @@ def test_python_with_seeds_and_a_contract(tmp_path: Path) -> None:
     assert (caps["share"] <= caps["share_max"]).all()
     page = wattlas.save(made, tmp_path / "out").read_text("utf-8")
     assert "A~green" in page
+
+
+def test_the_policies_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every policy with its sentence and its options."""
+    code, text, _ = said(capsys, "policies")
+    assert code == 0
+    rows = json.loads(said(capsys, "policies", "--json")[1])["policies"]
+    assert [row["policy"] for row in rows] == list(entries())
+    options = {row["policy"]: row["options"] for row in rows}
+    assert options["weighted"] == "cost = 1, carbon = 1, latency = 0"
+    assert options["greedy"] == "by"
+    for name in entries():
+        assert name in text
 
 
 def test_help_names_both_verbs(capsys: pytest.CaptureFixture[str]) -> None:

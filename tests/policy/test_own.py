@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from textwrap import dedent
 
 import numpy as np
@@ -198,6 +198,12 @@ def test_an_answer_of_another_shape(world: Scenario) -> None:
 
     with pytest.raises(InputError, match=r"policy.forgets: answers at .* with Routing, wanted a"):
         replay(world, Forgets(), AtRates(world))  # type: ignore[arg-type]
+
+
+def test_an_object_that_is_no_policy(world: Scenario) -> None:
+    """What is given to `wattlas.replay` is looked at before anything is replayed."""
+    with pytest.raises(InputError, match=r"policy.PurePosixPath: has no method `route`"):
+        wattlas.replay(world, ["plan", PurePosixPath()])  # type: ignore[list-item]
 
 
 def test_a_policy_of_a_user_ends_a_comparison(world: Scenario) -> None:

@@ -49,6 +49,11 @@ def own_policy(scenario: Scenario, place: str, options: Mapping[str, str]) -> Po
     except Exception as error:
         fix = "It is called with the scenario, and with the stated options by name."
         raise _problem(place, f"cannot be made: {raised(error)}", fix) from error
+    return checked(made, place)
+
+
+def checked(made: object, place: str) -> Policy:
+    """An object that is a policy. Raises InputError with what it lacks; `place` names it."""
     refuse(_unlike(made, place))
     return cast(Policy, made)
 

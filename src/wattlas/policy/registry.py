@@ -46,6 +46,12 @@ class Option:
     default: float | str | None
     words: tuple[str, ...] = ()
 
+    @property
+    def words_of_default(self) -> str:
+        """`share = 0.9`; the name alone where the policy finds the value."""
+        stated = self.default not in (None, "")
+        return f"{self.name} = {self.default:g}" if stated else self.name
+
     def read(self, text: str, policy: str) -> float | str:
         """The value that a text states. Raises UsageError for another."""
         if self.words:
@@ -158,3 +164,24 @@ def is_own(policy: object) -> bool:
 def _what_there_is(others: Iterable[str]) -> str:
     names = ", ".join([*entries(), *sorted(others), ALL])
     return f"There are {names}; a class of yours is ./file.py:Class or package.module:Class."
+
+
+def listed() -> list[dict[str, str]]:
+    """Every policy: `policy`, what it `does`, and its `options` with their defaults; those of other
+    distributions by where they come from.
+    """
+    from wattlas.policy.own import entry_points
+
+    rows = [
+        {
+            "policy": entry.name,
+            "does": entry.sentence,
+            "options": ", ".join(option.words_of_default for option in entry.options),
+        }
+        for entry in entries().values()
+    ]
+    others = {name: point for name, point in entry_points().items() if name not in entries()}
+    return rows + [
+        {"policy": name, "does": f"A policy of {point.value}.", "options": ""}
+        for name, point in sorted(others.items())
+    ]

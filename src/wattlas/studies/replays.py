@@ -6,69 +6,27 @@ with its confidence interval.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wattlas.data.digest import sha256_of
-from wattlas.errors import InfeasibleError, InputError, LimitError, Problem, UsageError
+from wattlas.errors import InfeasibleError, InputError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
 from wattlas.model.table import Table
+from wattlas.policy.own import checked
 from wattlas.policy.protocol import Policy
-from wattlas.policy.registry import check, is_own, policy_of, split
-from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
+from wattlas.policy.registry import check, split
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
-from wattlas.replays.run import Sink, replay, shrunk
+from wattlas.replays.run import Sink, shrunk
 from wattlas.replays.service.model import ServiceModel
 from wattlas.studies.regret import least_regret
+from wattlas.studies.replay_runs import Arrivals, Progress, Runs, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
-
-Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Which requests come: those of a trace (`FromTrace`), or at the scenario's rates (`AtRates`).
-
-    `world` replays a share of the demand on the same share of the accelerators.
-    """
-
-    trace: Trace | None = None
-    scale: float = 1.0
-    world: float = 1.0
-    klass: str | None = None
-    even: bool = False
-
-    def stream(self, scenario: Scenario, seed: int) -> Stream:
-        """The requests of one seed."""
-        if self.trace is None:
-            return AtRates(scenario, seed, self.scale, self.even)
-        return FromTrace(scenario, self.trace, seed, self.scale, self.klass)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides which requests come, beside the scenario and the number of seeds."""
-        trace: dict[str, Any] = {"trace": None, "layout": None}
-        if self.trace is not None:
-            layout = self.trace.layout.name
-            trace = {"trace": sha256_of(self.trace.path), "layout": layout, "only": self.trace.only}
-        return {
-            **trace, "scale": self.scale, "world": self.world, "class": self.klass,
-            "even": self.even,
-        }  # fmt: skip
-
-    @property
-    def words(self) -> str:
-        """Where the requests come from, as part of a sentence."""
-        if self.trace is None:
-            return "evenly at the scenario's rates" if self.even else "at the scenario's rates"
-        return f"of {self.trace.path.name} ({self.trace.layout.name})"
 
 
 @dataclass(frozen=True)
@@ -114,72 +72,6 @@ class Replayed(Tables):
         return self.derived
 
 
-@dataclass(frozen=True)
-class _Runs:
-    """How every policy of one study is replayed: the same requests, seed by seed."""
-
-    scenario: Scenario
-    planned_with: Scenario
-    arrivals: Arrivals
-    seeds: int
-    services: Mapping[str, ServiceModel] | None
-    pooled: bool
-    tell: Progress
-
-    def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
-        """A policy's outcomes; records of the first seed go to the sink."""
-        expected = self.arrivals.trace is None and self.arrivals.scale <= 1.0
-        return tuple(
-            replay(
-                self.scenario, policy, self.arrivals.stream(self.scenario, seed),
-                services=self.services, pooled=self.pooled, expected=expected,
-                sink=sink if seed == 0 else None,
-                progress=partial(self.tell, f"{policy.name}, seed {seed}"),
-            )
-            for seed in range(self.seeds)
-        )  # fmt: skip
-
-    def every(
-        self, asked: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
-    ) -> _Found:
-        """What came of each; records of the one that is `recorded` go to the sink. Raises where a
-        policy of a user, or the only one beside the baseline, fails.
-        """
-        found = _Found()
-        for policy in asked:
-            self.tell("policy", 0.0)
-            try:
-                made = policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
-                if made.name in found.outcomes:
-                    fix = "Give each a `name` of its own."
-                    raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
-                kept = sink if _same(policy, recorded) else None
-                found.outcomes[made.name] = self.of(made, kept)
-                found.names[str(policy)] = made.name
-            except (InputError, InfeasibleError, LimitError) as error:
-                if policy == BASELINE or is_own(policy) or len(asked) <= 2:
-                    raise
-                found.refused[str(policy)] = _first_reason(error)
-        return found
-
-
-@dataclass
-class _Found:
-    """Outcomes, the reasons of those that cannot be followed, and names by what was asked."""
-
-    outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-
-
-def _same(one: str | Policy, other: str | Policy) -> bool:
-    return one == other if isinstance(one, str) else one is other
-
-
-def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:
-    return error.problems[0].what if isinstance(error, InputError) else str(error)
-
-
 def replayed(
     scenario: Scenario,
     policy: str | Policy | Sequence[str | Policy] = "plan",
@@ -219,7 +111,7 @@ def replayed(
     part = _hours(scenario, opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
-    runs = _Runs(part, _planned_with(part, utilisation), arrivals, seeds, services, pooled, tell)
+    runs = Runs(part, _planned_with(part, utilisation), arrivals, seeds, services, pooled, tell)
     found = runs.every(asked, _asked(policy, None)[-1], sink)
     if against is not None:
         (against,) = split(against)
@@ -239,7 +131,7 @@ def _asked(
     several: Any = policy if isinstance(policy, list | tuple) else [policy]
     asked: list[str | Policy] = [BASELINE]
     for each in several:
-        asked += split(each) if isinstance(each, str) else [each]
+        asked += split(each) if isinstance(each, str) else [checked(each, type(each).__name__)]
     named = [] if against is None else split(against)
     if len(named) > 1:
         raise UsageError(f"--against {against}: name one policy.")
@@ -249,7 +141,7 @@ def _asked(
             check(text)
     kept: list[str | Policy] = []
     for one in asked:
-        kept += [] if any(_same(one, other) for other in kept) else [one]
+        kept += [] if any(same(one, other) for other in kept) else [one]
     return kept
 
 

@@ -41,7 +41,7 @@ from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import Entry, Option, Options
 from wattlas.policy.routing import Routing
 from wattlas.policy.rules.hourly import Hourly, Seen, step_of
-from wattlas.policy.rules.hours import hour_optimum
+from wattlas.policy.rules.optimum import hour_optimum
 from wattlas.policy.rules.shares import Shares
 from wattlas.units import G_PER_KG, KG_PER_T
 

@@ -40,7 +40,7 @@ from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import Entry, Option, Options
 from wattlas.policy.routing import Routing
 from wattlas.policy.rules.hourly import Hourly
-from wattlas.policy.rules.hours import hour_optimum
+from wattlas.policy.rules.optimum import hour_optimum
 from wattlas.policy.rules.shares import Shares
 
 MEASURES: Mapping[str, Callable[[Instance], Measure]] = {
