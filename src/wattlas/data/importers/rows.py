@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,8 +13,9 @@ from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
 from wattlas.data.importers.times import instants
-from wattlas.data.importers.units import Stated, scale_of, stated
+from wattlas.data.importers.units import Stated, scale_of, stated, unit_column
 from wattlas.data.importers.walls import Clock, dates_of, is_text
+from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.reader.stamps import order_of
 from wattlas.data.schema.hours import TIME
@@ -77,7 +78,7 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
     notes += [note for clock in clocks if clock is not None for note in clock.notes]
     notes += [*_estimates(raws), *_needless(raws, layout)]
     values = tuple(c for c in layout.schema.values if c in frame.columns)
-    header = _stated(raws[0], layout)
+    header = next(filter(None, (_stated(raws[0], c, layout) for c in raws[0].columns.values)), None)
     unit_from = f"--unit {layout.unit}" if layout.unit else header.header if header else ""
     return Imported(
         layout.schema.name,
@@ -134,23 +135,31 @@ def _check_keys(raw: Raw, head: dict[str, pl.Series]) -> None:
 
 def _numbers(raw: Raw, layout: Layout) -> dict[str, pl.Series]:
     """The columns of values in our units; InputError for what can be read in two ways."""
-    header = _stated(raw, layout)
-    scale = scale_of(layout, header)
-    problems = []
-    if scale is None:
-        what = f"is in {layout.currency or (header and header.currency)}, wanted USD"
-        fix = "Give what one of it is worth with `--factor` (1 leaves it as it is)."
-        where = header.header if header else next(iter(raw.columns.values))
-        problems.append(raw.problem(where, what, fix))
+    problems = _mixed_units(raw, layout)
     made = {}
     for column in raw.columns.values:
-        cells = raw.frame[column]
-        found, wrong = _read(raw, column, cells, layout)
+        header = None if problems else _stated(raw, column, layout)
+        scale = scale_of(layout, header)
+        if scale is None:
+            problems.append(_unit_problem(raw, column, header, layout))
+        found, wrong = _read(raw, column, raw.frame[column], layout)
         problems += wrong
-        made[column] = (found * (scale or 1.0)).round(DECIMALS)
+        made[column] = (found * (1.0 if scale is None else scale)).round(DECIMALS)
     if problems:
         raise InputError(problems[: 3 * SHOWN])
     return made
+
+
+def _unit_problem(raw: Raw, column: str, header: Stated | None, layout: Layout) -> Problem:
+    """A unit that asks for an option."""
+    where = header.header if header else column
+    if header is not None and header.unknown:
+        what = f"is in `{header.unknown}`, which is not known of {layout.table}"
+        fix = f"Say what it is with `--unit` ({', '.join(layout.units)}) and `--factor`."
+        return raw.problem(where, what, fix)
+    what = f"is in {layout.currency or (header and header.currency)}, wanted USD"
+    fix = "Give what one of it is worth with `--factor` (1 leaves it as it is)."
+    return raw.problem(where, what, fix)
 
 
 def _read(
@@ -185,8 +194,46 @@ def _read(
     return found, []
 
 
-def _stated(raw: Raw, layout: Layout) -> Stated | None:
-    return stated(raw.columns.values, layout) if layout.timed else None
+def _stated(raw: Raw, column: str, layout: Layout) -> Stated | None:
+    """The unit that a column of units beside the values states, else that of their header."""
+    beside = _unit_column(raw)
+    if beside is not None and not layout.unit:
+        cell = _units(raw, beside)[0]
+        if cell.lower() in layout.units:
+            return Stated(beside, layout.units[cell.lower()] or 1.0)
+        if cell.lower() in ("usd", "us$", "$"):
+            return stated(f"{cell} {column}", layout)
+        # A column of currencies says nothing of the amount: the header of the values may.
+        told = stated(cell, layout)
+        if told is not None and "/" not in told.currency:
+            told = stated(f"{cell} {column}", layout) or told
+        return replace(told, header=beside) if told else Stated(beside, unknown=cell)
+    if raw.columns.wide is not None and not layout.timed:
+        return None  # the columns of a matrix are named for places
+    return stated(column, layout)
+
+
+def _unit_column(raw: Raw) -> str | None:
+    """The column that says the unit of each row, where one does."""
+    used = {*raw.columns.time, *raw.columns.keys, *raw.columns.values, ROW}
+    beside = unit_column(c for c in raw.frame.columns if c not in used)
+    return beside if beside is not None and _units(raw, beside) else None
+
+
+def _units(raw: Raw, beside: str) -> list[str]:
+    cells = raw.frame[beside].cast(pl.String).str.strip_chars()
+    return [c for c in cells.drop_nulls().unique(maintain_order=True).to_list() if c]
+
+
+def _mixed_units(raw: Raw, layout: Layout) -> list[Problem]:
+    """Rows of several units in one column of values."""
+    beside = _unit_column(raw)
+    cells = [] if beside is None else _units(raw, beside)
+    if beside is None or len(cells) < 2 or layout.unit:
+        return []
+    what = f"rows are in several units: {', '.join(cells[:SHOWN])}"
+    fix = f"Import them one by one with `--where {beside}={cells[0]}`, or say `--unit` for all."
+    return [raw.problem(beside, what, fix)]
 
 
 def _named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataFrame:
