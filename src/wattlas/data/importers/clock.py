@@ -156,7 +156,7 @@ def _numbering(files: Sequence[Raw], clock: Clock) -> str:
 def _day_min(days: pl.Series, zone: str) -> pl.Series:
     """How long local days are, minutes."""
     ends = [
-        (days + pl.duration(days=d) if False else days.dt.offset_by(f"{d}d")).dt.replace_time_zone(
+        days.dt.offset_by(f"{d}d").dt.replace_time_zone(
             zone, ambiguous="earliest", non_existent="null"
         )
         for d in (0, 1)
