@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
@@ -12,15 +12,16 @@ import polars as pl
 from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
+from wattlas.data.importers.names import named
 from wattlas.data.importers.times import instants
-from wattlas.data.importers.units import Stated, scale_of, stated, unit_column
+from wattlas.data.importers.unit_columns import mixed_units, stated_of, unit_problem
+from wattlas.data.importers.units import scale_of
 from wattlas.data.importers.walls import Clock, dates_of, is_text
-from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.reader.stamps import order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
-from wattlas.model.suggest import SHOWN, did_you_mean
+from wattlas.model.suggest import SHOWN
 
 FILE = "__file"
 DECIMALS = 6
@@ -72,13 +73,15 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
         notes += told
     if problems:
         raise InputError(problems)
-    frame = _named(pl.concat(parts), layout, raws)
+    frame = named(pl.concat(parts), layout, raws)
     frame, again = _once(frame)
     notes += again
     notes += [note for clock in clocks if clock is not None for note in clock.notes]
     notes += [*_estimates(raws), *_needless(raws, layout)]
     values = tuple(c for c in layout.schema.values if c in frame.columns)
-    header = next(filter(None, (_stated(raws[0], c, layout) for c in raws[0].columns.values)), None)
+    header = next(
+        filter(None, (stated_of(raws[0], c, layout) for c in raws[0].columns.values)), None
+    )
     unit_from = f"--unit {layout.unit}" if layout.unit else header.header if header else ""
     return Imported(
         layout.schema.name,
@@ -135,31 +138,19 @@ def _check_keys(raw: Raw, head: dict[str, pl.Series]) -> None:
 
 def _numbers(raw: Raw, layout: Layout) -> dict[str, pl.Series]:
     """The columns of values in our units; InputError for what can be read in two ways."""
-    problems = _mixed_units(raw, layout)
+    problems = mixed_units(raw, layout)
     made = {}
     for column in raw.columns.values:
-        header = None if problems else _stated(raw, column, layout)
+        header = None if problems else stated_of(raw, column, layout)
         scale = scale_of(layout, header)
         if scale is None:
-            problems.append(_unit_problem(raw, column, header, layout))
+            problems.append(unit_problem(raw, column, header, layout))
         found, wrong = _read(raw, column, raw.frame[column], layout)
         problems += wrong
         made[column] = (found * (1.0 if scale is None else scale)).round(DECIMALS)
     if problems:
         raise InputError(problems[: 3 * SHOWN])
     return made
-
-
-def _unit_problem(raw: Raw, column: str, header: Stated | None, layout: Layout) -> Problem:
-    """A unit that asks for an option."""
-    where = header.header if header else column
-    if header is not None and header.unknown:
-        what = f"is in `{header.unknown}`, which is not known of {layout.table}"
-        fix = f"Say what it is with `--unit` ({', '.join(layout.units)}) and `--factor`."
-        return raw.problem(where, what, fix)
-    what = f"is in {layout.currency or (header and header.currency)}, wanted USD"
-    fix = "Give what one of it is worth with `--factor` (1 leaves it as it is)."
-    return raw.problem(where, what, fix)
 
 
 def _read(
@@ -192,74 +183,6 @@ def _read(
         what = "has no number at all"
         return found, [raw.problem(column, what, "Leave the column out.")]
     return found, []
-
-
-def _stated(raw: Raw, column: str, layout: Layout) -> Stated | None:
-    """The unit that a column of units beside the values states, else that of their header."""
-    beside = _unit_column(raw)
-    if beside is not None and not layout.unit:
-        cell = _units(raw, beside)[0]
-        if cell.lower() in layout.units:
-            return Stated(beside, layout.units[cell.lower()] or 1.0)
-        if cell.lower() in ("usd", "us$", "$"):
-            return stated(f"{cell} {column}", layout)
-        # A column of currencies says nothing of the amount: the header of the values may.
-        told = stated(cell, layout)
-        if told is not None and "/" not in told.currency:
-            told = stated(f"{cell} {column}", layout) or told
-        return replace(told, header=beside) if told else Stated(beside, unknown=cell)
-    if raw.columns.wide is not None and not layout.timed:
-        return None  # the columns of a matrix are named for places
-    return stated(column, layout)
-
-
-def _unit_column(raw: Raw) -> str | None:
-    """The column that says the unit of each row, where one does."""
-    used = {*raw.columns.time, *raw.columns.keys, *raw.columns.values, ROW}
-    beside = unit_column(c for c in raw.frame.columns if c not in used)
-    return beside if beside is not None and _units(raw, beside) else None
-
-
-def _units(raw: Raw, beside: str) -> list[str]:
-    cells = raw.frame[beside].cast(pl.String).str.strip_chars()
-    return [c for c in cells.drop_nulls().unique(maintain_order=True).to_list() if c]
-
-
-def _mixed_units(raw: Raw, layout: Layout) -> list[Problem]:
-    """Rows of several units in one column of values."""
-    beside = _unit_column(raw)
-    cells = [] if beside is None else _units(raw, beside)
-    if beside is None or len(cells) < 2 or layout.unit:
-        return []
-    what = f"rows are in several units: {', '.join(cells[:SHOWN])}"
-    fix = f"Import them one by one with `--where {beside}={cells[0]}`, or say `--unit` for all."
-    return [raw.problem(beside, what, fix)]
-
-
-def _named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataFrame:
-    """Our names for theirs, and only the zones that are asked for."""
-    if layout.zone_prefix:
-        frame = frame.with_columns(pl.col(layout.keys[0]).str.strip_prefix(layout.zone_prefix))
-    there = {name for key in layout.keys for name in frame[key].unique()}
-    unknown = [name for name in layout.rename if name not in there]
-    if unknown:
-        what = f"no `{unknown[0]}` is in the files; there are: "
-        what += ", ".join(sorted(map(str, there))[: 3 * SHOWN])
-        fix = did_you_mean(unknown[0], there) or "Correct --rename."
-        raise InputError([raws[0].problem("--rename", what, fix)])
-    if layout.rename:
-        frame = frame.with_columns(pl.col(k).replace(dict(layout.rename)) for k in layout.keys)
-    if not layout.only:
-        return frame
-    key = layout.keys[0]
-    have = frame[key].unique(maintain_order=True).to_list()
-    lacking = [name for name in layout.only if name not in have]
-    if lacking:
-        what = f"there is no {key} `{lacking[0]}` in the files; there are: "
-        what += ", ".join(have[: 3 * SHOWN])
-        fix = did_you_mean(lacking[0], have) or "Correct --only."
-        raise InputError([raws[0].problem("--only", what, fix)])
-    return frame.filter(pl.col(key).is_in(list(layout.only)))
 
 
 def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from wattlas.data.importers.files import Raw
-from wattlas.data.importers.walls import Clock, dated, dates_of, hour_texts, walls_of
+from wattlas.data.importers.header_clock import zone_notes
+from wattlas.data.importers.walls import (
+    Clock,
+    dated,
+    dates_of,
+    hour_texts,
+    to_boundaries,
+    walls_of,
+)
 from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN, STEP, with_steps
@@ -19,19 +27,19 @@ TRUE = ("y", "yes", "true", "1", "j")
 def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
     """The beginning of each row's period, UTC, and notes. Raises InputError for what is no time."""
     if file.columns.hour is not None and clock.numbers == "counted":
-        return _counted(file, clock), []
+        rows = walls_of(file, clock)
+        return _counted(file, clock), zone_notes(file, clock, rows, all_said=False, none_said=True)
     rows = walls_of(file, clock).with_columns(_series(file), _second(file))
+    if clock.stamps == "end":
+        rows = to_boundaries(rows)
     if file.columns.hour is not None and clock.numbers == "clock":
         rows = rows.with_columns(_with_hours(file, clock), instant=pl.lit(None, INSTANT))
-    notes = []
     said = rows["instant"].is_not_null()
-    if said.all() and clock.zone_by_option:
-        notes.append("`--time-zone` was not needed: the stamps say their zone")
-    if not said.any() and not clock.zone_is_given:
-        notes.append("stamps without a zone were taken as UTC")
-    steps = _steps(rows, clock) if clock.stamps == "end" else pl.zeros(len(rows), pl.Int64, eager=True)
+    notes = zone_notes(file, clock, rows, all_said=said.all(), none_said=not said.any())
+    none = pl.zeros(len(rows), pl.Int64, eager=True)
+    steps = _steps(rows, clock) if clock.stamps == "end" else none
     begins = file.columns.hour is not None and clock.numbers == "clock"
-    local = _localised(rows, file, clock, pl.zeros(len(rows), pl.Int64, eager=True) if begins else steps)
+    local = _localised(rows, file, clock, none if begins else steps)
     shift = pl.duration(minutes=pl.lit(steps))
     time = pl.when(said).then(pl.col("instant") - shift).otherwise(local)
     found = rows.with_columns(time.alias(TIME))[TIME]
@@ -173,19 +181,33 @@ def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series
     skipped = found.is_null() & ~no_time
     problems = []
     if no_time.any():
-        first = ", ".join(map(str, stamps.filter(no_time).unique(maintain_order=True).head(3)))
+        wrong = stamps.filter(no_time).unique(maintain_order=True)
+        first = ", ".join("(empty)" if t is None else t for t in wrong.head(3))
         what = f"{_stamps(no_time)} no time that is known, the first: {first}"
-        fix = (
-            "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
-            "and an hour in two columns take --hour-column."
-        )
-        problems.append(file.problem(where, what, fix))
+        problems.append(file.problem(where, what, _advice(wrong.drop_nulls())))
     if skipped.any():
         first = ", ".join(map(str, stamps.filter(skipped).unique(maintain_order=True).head(3)))
         what = f"{_stamps(skipped)} no time of the zone {clock.zone}, the first: {first}"
-        fix = "Its clock skips that hour in spring: check --time-zone, or --stamps end."
+        fix = (
+            "Its clock skips that hour in spring: check --time-zone (a clock without summer time "
+            "is Etc/GMT-1 or the like), or --stamps end."
+        )
         problems.append(file.problem(where, what, fix))
     raise InputError(problems)
+
+
+def _advice(wrong: pl.Series) -> str:
+    """What to do about stamps that are no time, by what they look like."""
+    if len(wrong) and wrong.str.contains(r"^[2-7]\d{4}([.,]\d+)?$").all():
+        return (
+            "These look like a spreadsheet's day numbers: format the column as a date, save again."
+        )
+    if len(wrong) and wrong.str.contains(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(\D|$)").all():
+        return "Write years with four digits."
+    return (
+        "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
+        "and an hour in two columns take --hour-column. Leave out rows of sums and remarks."
+    )
 
 
 def _stamps(which: pl.Series) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from wattlas.data.importers.layout import PER_STEP, POUND_G, Layout
 
@@ -172,7 +173,7 @@ def _of_rates(header: str, words: list[str]) -> Stated | None:
     if odd:
         return Stated(header, unknown=odd)
     rate = next((_RATES[w] for w in words if w in _RATES), None)
-    for a, b in zip(words, words[1:], strict=False):
+    for a, b in pairwise(words):
         if a in ("/", "per") and b in _EACH_H:
             rate = _EACH_H[b]
         elif a in ("/", "per"):
