@@ -53,7 +53,7 @@ class HoursTable:
     time_zones: tuple[str, ...] = DST_ZONES
     """Zones whose clock changes may explain a missing and a doubled hour."""
     known_gaps: frozenset[str] = frozenset()
-    """Series whose gaps the manifest names: no clock is suspected of them."""
+    """Series whose gaps the manifest names: they are no problem, and no clock is suspected."""
     need: tuple[str, ...] | None = None
     """Columns that must be there; those that the schema requires unless given."""
     fill_fix: str = "Add the rows, or leave the series out."
@@ -189,10 +189,27 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
             what = f"{_count(extra, step, ' is', ' are')} there more than once: "
             fix = f"Keep one row per {_unit(step)}."
             yield table.problem(series, what + ranges(extra, timedelta(minutes=step)), fix)
-        if absent:
-            what = f"{_count(absent, step, ' is', ' are')} missing: "
-            what += ranges(absent, timedelta(minutes=step))
-            yield table.problem(series, what, table.fill_fix)
+        if absent and not known:
+            yield table.problem(series, _missing(absent, step), table.fill_fix)
+
+
+def lacks(table: HoursTable) -> Iterator[tuple[str, str]]:
+    """Each series that lacks steps, and which."""
+    for series, absent in table.by_series(table.lacking).items():
+        yield series, _missing(absent, table.step_of(series))
+
+
+def told_gaps(table: HoursTable) -> Iterator[Problem]:
+    """What series lack whose gaps the manifest names: warnings, since nobody is misled."""
+    for series, what in lacks(table):
+        if series in table.known_gaps:
+            what = f"{what}, as the manifest says"
+            yield table.problem(series, what, "Study hours that are there, or import these.")
+
+
+def _missing(absent: Sequence[datetime], step: int) -> str:
+    count = _count(absent, step, " is", " are")
+    return f"{count} missing: {ranges(absent, timedelta(minutes=step))}"
 
 
 def _unit(step: int) -> str:

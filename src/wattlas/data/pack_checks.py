@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
-from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_checks import HoursTable, check_hours, told_gaps
 from wattlas.data.hours_units import suspicions
 from wattlas.data.pack import (
     GENERATED,
@@ -86,10 +86,10 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     warnings: list[Problem] = []
     for name, table in tables.items():
         if table.schema.series:
-            told = {m.split(":")[0] for m in manifest.missing if m.startswith(f"{name}.")}
-            gaps = frozenset(where.removeprefix(f"{name}.") for where in told)
+            gaps = frozenset(manifest.told_gaps(name))
             judged = HoursTable(table, start, None if time is None else time.hours, zones, gaps)
             problems += check_hours(judged)
+            warnings += told_gaps(judged) if gaps else []
             known = manifest.tables.get(name)
             warnings += [] if known is not None and known.unit_from else suspicions(judged)
         else:
