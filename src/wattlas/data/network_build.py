@@ -10,7 +10,6 @@ import polars as pl
 
 from wattlas.data.clouds import touched
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
-from wattlas.data.matrix import as_rows
 from wattlas.data.place_checks import LIGHT_KM_PER_MS, ROUNDING_MS, Place, faster_than_light
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
@@ -147,13 +146,12 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
     modelled = np.zeros(_shape(origin, target), dtype=bool)
     if table is None:
         return Pairs(matrix, modelled)
-    table, faults = as_rows(table, target)
     cells, names = typed(table), table.schema.key
     (value,) = table.schema.values
     if not cells.has(*names, value):
-        return Pairs(matrix, modelled, faults + cells.problems)
+        return Pairs(matrix, modelled, cells.problems)
     frame = cells.frame.filter(pl.col(value).is_not_null())
-    problems = faults + cells.problems + doubled(table, frame)[0]
+    problems = cells.problems + doubled(table, frame)[0]
     problems += [*unknown_ids(table, frame, origin), *unknown_ids(table, frame, target)]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}

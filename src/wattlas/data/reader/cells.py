@@ -50,7 +50,8 @@ def typed(
     schema = table.schema
     need = schema.required if need is None else need
     columns = [c for c in schema.columns if only is None or c.name in only]
-    problems = list(missing_columns(table, [c.name for c in columns if c.name in need]))
+    lacking = missing_columns(table, [c.name for c in columns if c.name in need])
+    problems = [*lacking, *table.faults]
     columns = [column for column in columns if column.name in table.columns]
     frame = table.frame.select(pl.col(ROW), *(_cast(table, column) for column in columns))
     # One look at all columns: most tables have nothing wrong in any of them.
