@@ -28,6 +28,7 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.series import on_grid
+from wattlas.data.shared_hours import refuse_apart
 from wattlas.data.signal_tables import signal_tables
 from wattlas.data.stated import stated, where_from
 from wattlas.errors import InputError
@@ -158,6 +159,8 @@ def _arrays(draft: Draft, network: Network) -> Arrays | None:
     """Every array, or None where the hours of the study are not known."""
     inputs = draft.inputs
     tables = signal_tables(inputs)
+    if refuse_apart(inputs, tables, draft.regions):
+        return None
     every_hour = whole_time(inputs, tables)
     if every_hour is None:
         return None
