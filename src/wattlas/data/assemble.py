@@ -20,6 +20,7 @@ from wattlas.data.clock import (
 from wattlas.data.demand_build import build_demand
 from wattlas.data.draft import Draft, make_draft
 from wattlas.data.entities import Entities, Entity
+from wattlas.data.hours_units import unusual_signals
 from wattlas.data.inputs import Inputs
 from wattlas.data.network import network_of
 from wattlas.data.offer_points import offer_points
@@ -81,6 +82,7 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
         raise InputError(unique(inputs.problems))
     for warning in WARNINGS:
         inputs.warnings += warning(draft)
+    inputs.warnings += unusual_signals(inputs, arrays.every_hour)
     return _with_tiers(draft, _scenario(draft, arrays)), arrays
 
 

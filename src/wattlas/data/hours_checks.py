@@ -156,7 +156,7 @@ def check_hours(table: HoursTable) -> list[Problem]:
     """Every problem of an hourly table; none if it is sound."""
     problems = [*table.cells.problems, *check_zone(table)]
     needed = [c for c in table.needed if c in table.schema.values]
-    problems += missing_columns(table.source, needed)
+    problems += [p for p in missing_columns(table.source, needed) if p not in problems]
     if not table.cells.has(TIME, *table.schema.series) or table.timed.is_empty():
         return problems
     return problems + [problem for check in CHECKS for problem in check(table)]

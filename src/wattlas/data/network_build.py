@@ -10,7 +10,13 @@ import polars as pl
 
 from wattlas.data.clouds import touched
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
-from wattlas.data.place_checks import LIGHT_KM_PER_MS, ROUNDING_MS, Place, faster_than_light
+from wattlas.data.place_checks import (
+    LIGHT_KM_PER_MS,
+    ROUNDING_MS,
+    SLOWEST_MS,
+    Place,
+    implausible_trip,
+)
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
@@ -86,10 +92,11 @@ def rtt_pairs(
 def _outran(
     document: Document, path: Path_, pairs: Pairs, origin: Entities, target: Entities
 ) -> Iterator[Problem]:
-    """One warning for the round trips that are faster than light between the places."""
+    """One warning for the round trips that no network between the places makes."""
     km = great_circle_km(*coordinates(origin), *coordinates(target))
     least_ms = 2.0 * km / LIGHT_KM_PER_MS - ROUNDING_MS
-    cells = np.argwhere((pairs.value < least_ms) & ~pairs.modelled)
+    odd = (pairs.value < least_ms) | (pairs.value > SLOWEST_MS)
+    cells = np.argwhere(odd & ~pairs.modelled)
     for a, b in cells[:1]:
         ends = [
             Place(float(lat), float(lon))
@@ -98,7 +105,7 @@ def _outran(
                 (coordinates(target)[0][b], coordinates(target)[1][b]),
             )
         ]
-        told = faster_than_light(ends[0], ends[1], float(pairs.value[a, b]))
+        told = implausible_trip(ends[0], ends[1], float(pairs.value[a, b]))
         if told is not None:
             more = f" (and {len(cells) - 1} more pairs)" if len(cells) > 1 else ""
             what = f"`{origin.ids[a]}` to `{target.ids[b]}` {told[0]}{more}"

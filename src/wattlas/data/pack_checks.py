@@ -21,7 +21,7 @@ from wattlas.data.pack import (
     find_pack,
     read_manifest,
 )
-from wattlas.data.place_checks import Place, faster_than_light, misplaced
+from wattlas.data.place_checks import Place, implausible_trip, misplaced
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
@@ -244,7 +244,7 @@ def check_places(tables: Sources) -> Iterator[Problem]:
         pairs = cells.frame.select(*TABLES[name].key, "rtt_ms", ROW).drop_nulls()
         for a, b, rtt_ms, row in pairs.iter_rows():
             ends = places.get(origin, {}).get(a), places.get(target, {}).get(b)
-            told = faster_than_light(*ends, rtt_ms) if ends[0] and ends[1] else None
+            told = implausible_trip(*ends, rtt_ms)
             if told is not None:
                 yield tables[name].problem(row, "rtt_ms", *told)
 
