@@ -232,7 +232,8 @@ def check_steps(table: HoursTable) -> Iterator[Problem]:
         first = hour_text(times[0])
         count = "1 stamp is" if len(times) == 1 else f"{len(times):,} stamps are"
         what = f"{count} not {where}, the first is {first}"
-        yield table.problem(series, what, "Correct the stamps, or leave the rows out.")
+        way = " with `--allow-gaps`" if "--allow-gaps" in table.fill_fix else ""
+        yield table.problem(series, what, f"Correct the stamps, or leave the rows out{way}.")
     for series in table.lengths:
         step = table.step_of(series)
         if step not in PARTS:
