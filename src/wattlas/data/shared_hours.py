@@ -39,9 +39,9 @@ def refuse_apart(inputs: Inputs, tables: dict[str, list[SignalTable]], regions: 
     packs = {s.table.label for several in tables.values() for s in several if s.table.shared}
     begin, end = spans[first.table.label]
     apart = [n for n, (a, b) in spans.items() if n in packs and (a > begin or b < end)]
-    if not apart:
-        return False
     low, high = max(a for a, _ in spans.values()), min(b for _, b in spans.values())
+    if not apart or high <= low:  # of sources that share none, each zone tells what it lacks
+        return False
     told = "; ".join(f"{name} {stamp(a)} to {stamp(b)}" for name, (a, b) in spans.items())
     what = f"is not said, and the hours of the tables are not the same: {told}"
     inputs.report(("time",), what, _fix(low, high))
@@ -59,8 +59,6 @@ def _span(source: SignalTable) -> Span | None:
 
 def _fix(low: np.datetime64, high: np.datetime64) -> str:
     """The whole days that all share, or the hours where there is no whole day."""
-    if high <= low:
-        return "They share none: bring the same hours of each."
     begin = low.astype("datetime64[D]")
     begin = begin if begin == low else begin + DAY
     days = int((high - begin) / DAY) if high > begin else 0
