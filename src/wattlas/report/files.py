@@ -42,8 +42,8 @@ def try_result(path: Path | None, endings: Sequence[str] = TABLES) -> None:
     None is no file. Raises UsageError for another ending, MachineError where the system refuses.
     """
     if path is not None:
-        ending_of(path, endings)
         try_file(path)
+        ending_of(path, endings)
 
 
 def folder_of(path: Path) -> Path:
