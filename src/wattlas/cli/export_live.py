@@ -32,7 +32,7 @@ def envoy(
     import time
 
     from wattlas.data.whole_file import write_text
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
     from wattlas.serve.config import read_config
     from wattlas.serve.extra import check_extra
     from wattlas.serve.schedule import read_schedule
@@ -40,8 +40,7 @@ def envoy(
     from wattlas.studies.export.yaml_text import yaml_text
 
     check_extra()
-    if out is not None:
-        ending_of(out, (".yaml", ".yml", ".json"))
+    try_result(out, (".yaml", ".yml", ".json"))
     host_port(listen)
     read = read_config(config)
     token = _token(token_file)
@@ -78,15 +77,14 @@ def nginx(
     import time
 
     from wattlas.data.whole_file import write_text
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
     from wattlas.serve.config import read_config
     from wattlas.serve.extra import check_extra
     from wattlas.serve.schedule import read_schedule
     from wattlas.studies.export.live_nginx import live_nginx
 
     check_extra()
-    if out is not None:
-        ending_of(out, (".conf",))
+    try_result(out, (".conf",))
     host_port(listen)
     read = read_config(config)
     token = _token(token_file)
@@ -118,11 +116,10 @@ def grafana(
     import json
 
     from wattlas.data.whole_file import write_text
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
     from wattlas.studies.export.grafana import dashboard
 
-    if out is not None:
-        ending_of(out, (".json",))
+    try_result(out, (".json",))
     text = json.dumps(dashboard(), indent=2) + "\n"
     if out is None:
         sys.stdout.write(text)
