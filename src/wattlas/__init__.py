@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
     from wattlas.studies.study import study
-    from wattlas.studies.sweep import sweep
+    from wattlas.studies.sweeps.one_field import sweep
 
 __all__ = [
     "Accelerators",
@@ -146,7 +146,7 @@ _MODULES = {
     "replay": "wattlas.studies.replays:replayed",
     "save": "wattlas.report.folder:save",
     "study": "wattlas.studies.study:study",
-    "sweep": "wattlas.studies.sweep:sweep",
+    "sweep": "wattlas.studies.sweeps.one_field:sweep",
     "tier_shares": "wattlas.studies.shares:shares",
     "weights": "wattlas.studies.export.weights:weights",
 }

@@ -104,6 +104,7 @@ def replayed(
     hours: int | None = None,
     utilisation: float = 1.0,
     seeds: int = 1,
+    first_seed: int = 0,
     services: Mapping[str, ServiceModel] | None = None,
     pooled: bool = False,
     sink: Sink | None = None,
@@ -117,8 +118,9 @@ def replayed(
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
     `policy` is `plan`, `nearest` or an object with
-    `route`. `services` are calibrated service models by operating point. `sink` takes the records
-    of the policy's first seed. Raises InputError, UsageError, InfeasibleError.
+    `route`. The draws are those of `first_seed` and of the seeds after it. `services` are
+    calibrated service models by operating point. `sink` takes the records of the policy's first
+    seed. Raises InputError, UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
@@ -135,8 +137,8 @@ def replayed(
     outcomes: dict[str, tuple[Outcome, ...]] = {}
     for each in policies:
         runs = []
-        for seed in range(seeds):
-            first = each is policies[-1] and seed == 0
+        for seed in range(first_seed, first_seed + seeds):
+            first = each is policies[-1] and seed == first_seed
             stage = f"{each.name}, seed {seed}"
             runs.append(replay(
                 part, each, arrivals.stream(part, seed), services=services, pooled=pooled,

@@ -1,0 +1,123 @@
+"""The user's own Ray or Dask cluster, through joblib: the same runs on other machines.
+
+All machines need this version of Wattlas, and a file system that they share with this one for the
+scenario and for the sweep's folder.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from wattlas.errors import MachineError, UsageError
+from wattlas.studies.sweeps.carry_out import Finished, WorkerDied, Workers, refuse
+from wattlas.studies.sweeps.local import ONE_THREAD
+from wattlas.studies.sweeps.runs import work
+
+LOOK_EVERY_S = 0.5
+CONNECT_S = 30
+DASK_SCHEMES = ("tcp", "tls", "ucx", "ws", "wss")
+Enter = Callable[[str, int | None], AbstractContextManager[int]]
+"""Address and runs at once → within it joblib's jobs go to the cluster; so many at once."""
+
+
+def cluster_at(address: str, jobs: int | None) -> Workers:
+    """The cluster at an address. Raises UsageError for another address, MachineError without the
+    extra `cluster`.
+    """
+    scheme, separator, place = address.partition("://")
+    if not separator or not place or scheme not in ("ray", *DASK_SCHEMES):
+        raise UsageError(
+            f"--cluster {address}: give the address of a Ray cluster, ray://host:10001, or of a "
+            "Dask scheduler, tcp://host:8786."
+        )
+    library, enter = ("ray", _ray) if scheme == "ray" else ("distributed", _dask)
+    missing = [name for name in ("joblib", library) if find_spec(name) is None]
+    if missing:
+        named = ", ".join(missing)
+        raise MachineError(
+            f"{named}: not installed. Install the extra: pip install 'wattlas[cluster]'"
+        )
+    return Cluster(address, jobs, enter)
+
+
+class Cluster:
+    """Workers of a cluster. joblib hands out the runs and does not retry; `carry_out` does."""
+
+    def __init__(self, address: str, jobs: int | None, enter: Enter) -> None:
+        self.address, self.jobs, self.enter = address, jobs, enter
+
+    def run(self, folder: Path, indices: Sequence[int], finished: Finished) -> None:
+        """See `Workers.run`."""
+        from joblib import Parallel, delayed
+
+        where = str(folder.resolve())
+        with self.enter(self.address, self.jobs) as count, _looking(finished):
+            handed = (delayed(work)(where, index) for index in indices)
+            try:
+                # One run to a task: a batch would be lost as a whole with its worker.
+                refusals = Parallel(n_jobs=count, batch_size=1)(handed)
+            except Exception as error:
+                raise WorkerDied(f"{type(error).__name__} at {self.address}") from error
+        for refused in refusals:
+            refuse(refused)
+
+
+@contextmanager
+def _looking(finished: Finished) -> Iterator[None]:
+    """Look at the folder now and then, as joblib says nothing until all is done."""
+    over = Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_EVERY_S):
+            finished()
+
+    looker = Thread(target=look, daemon=True)
+    looker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looker.join()
+
+
+@contextmanager
+def _ray(address: str, jobs: int | None) -> Iterator[int]:
+    import ray
+    from joblib import parallel_config
+    from ray.util.joblib import register_ray
+
+    with _connecting(address):
+        ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        register_ray()
+        one_thread = {"runtime_env": {"env_vars": ONE_THREAD}}
+        with parallel_config("ray", ray_remote_args=one_thread):
+            yield jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _dask(address: str, jobs: int | None) -> Iterator[int]:
+    from distributed import Client
+    from joblib import parallel_config
+
+    with _connecting(address):
+        client: Any = Client(address, timeout=CONNECT_S, set_as_default=False)
+    with client, parallel_config("dask", client=client):
+        yield jobs or max(1, sum(client.nthreads().values()))
+
+
+@contextmanager
+def _connecting(address: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        what = " ".join(str(error).split())[:200]
+        raise MachineError(f"--cluster {address}: no cluster answers there ({what}).") from None
