@@ -80,14 +80,14 @@ class Found:
         top = next((row for row in self.ranked if row["rank"] == 1), None)
         if top is None:
             return f"{over}, none has a result."
-        name = heading(top["metric"])
+        name = said(top["metric"])
         if self.is_sobol:
             part = f"{words.share(top['total'])} of its variance, with others included"
-            return f"{over}, {name} hangs most on {top['field']}: {part}."
+            return f"{over}, {name} depends most on {top['field']}: {part}."
         ends = ", ".join(
             f"{words.number(top[end])} at {top[f'{end}_value']}" for end in ("low", "high")
         )
-        return f"{over}, {name} hangs most on {top['field']}: {ends}, in the mean."
+        return f"{over}, {name} depends most on {top['field']}: {ends}, in the mean."
 
     def listings(self) -> list[Listing]:
         """What the terminal shows: what matters for each metric, then runs that failed."""
@@ -170,21 +170,32 @@ _GRID = (
 )
 _SOBOL = (
     Column("field", Kind.TEXT, head="field"),
-    Column("first", head="alone"),
-    Column("first_low", head="from"),
-    Column("first_high", head="to"),
-    Column("total", head="in all"),
-    Column("total_low", head="from"),
-    Column("total_high", head="to"),
+    Column("first", Kind.SHARE, head="alone"),
+    Column("first_low", Kind.SHARE, head="from"),
+    Column("first_high", Kind.SHARE, head="to"),
+    Column("total", Kind.SHARE, head="in all"),
+    Column("total_low", Kind.SHARE, head="from"),
+    Column("total_high", Kind.SHARE, head="to"),
 )
 _EXPLAINED_GRID = (
     "Means are over all values of the other fields. The variance that no field explains alone is "
     "what fields do together, and chance."
 )
 _EXPLAINED_SOBOL = (
-    "Parts of the variance, with 95 % intervals: of the field alone, and in all that it does "
-    "together with others. They hold for the ranges given, every value equally likely."
+    Column("field", Kind.TEXT, head="field"),
+    Column("first", Kind.SHARE, head="alone"),
+    Column("first_low", Kind.SHARE, head="from"),
+    Column("first_high", Kind.SHARE, head="to"),
+    Column("total", Kind.SHARE, head="in all"),
+    Column("total_low", Kind.SHARE, head="from"),
+    Column("total_high", Kind.SHARE, head="to"),
 )
+
+
+def said(metric: str) -> str:
+    """A metric inside a sentence: `cost (USD)`."""
+    words_, _, unit = heading(metric).partition(", ")
+    return f"{words_} ({unit})" if unit else words_
 
 
 def heading(metric: str) -> str:

@@ -12,6 +12,9 @@
     },
   ];
 
+  // `cost, USD` as the beginning of a sentence.
+  const said = (id) => label(id).replace(/^(.)/, (first) => first.toUpperCase()).replace(/, (\S+)$/, " ($1)");
+
   const label = (id) => all().find((row) => row.metric === id).label;
 
   function draw(state, theme, width) {
@@ -46,7 +49,7 @@
     return {
       answer: none
         ? `No field changes ${label(metric)}.`
-        : `${label(metric)} hangs most on ${top.field}: ${W.num(top.low, 4)} at ${top.low_value}, ${W.num(top.high, 4)} at ${top.high_value}, which is ${W.say(top.first, "share")} of its variance over all runs.`,
+        : `${said(metric)} depends most on ${top.field}: ${W.num(top.low, 4)} at ${top.low_value}, ${W.num(top.high, 4)} at ${top.high_value}, which is ${W.say(top.first, "share")} of its variance over all runs.`,
       option: {
         xAxis: { type: "value", scale: true, min: low - air, max: high + air, name: `Mean of ${label(metric)}`, nameLocation: "middle", nameGap: 30, axisLabel: { formatter: (v) => W.num(v, 4), showMinLabel: false, showMaxLabel: false, hideOverlap: true } },
         series: [{
@@ -79,15 +82,15 @@
     const top = rows.at(-1);
     const metric = top.metric;
     const parts = [["total", "in all that it does", `${theme.plan}66`], ["first", "alone", theme.plan]];
-    const ends = rows.flatMap((row) => [row.total, row.total_high, row.first_low, 0]);
+    const ends = rows.flatMap((row) => [row.total_low, row.total_high, row.first_low, row.first_high]);
     const [low, high] = W.extent(ends);
     const share = (row, key) => `${W.num(row[key], 3)} (${W.num(row[`${key}_low`], 2)} to ${W.num(row[`${key}_high`], 2)})`;
     return {
       answer: top.total === 0
         ? `No field changes ${label(metric)}.`
-        : `${label(metric)} hangs most on ${top.field}: ${W.say(top.first, "share")} of its variance alone, ${W.say(top.total, "share")} in all (95 % interval ${W.say(top.total_low, "share")} to ${W.say(top.total_high, "share")}).`,
+        : `${said(metric)} depends most on ${top.field}: ${W.say(top.first, "share")} of its variance alone, ${W.say(top.total, "share")} in all (95 % interval ${W.say(top.total_low, "share")} to ${W.say(top.total_high, "share")}).`,
       option: {
-        xAxis: { type: "value", min: Math.min(0, low), max: Math.max(1, high), name: `Part of the variance of ${label(metric)}`, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
+        xAxis: { type: "value", min: Math.floor(Math.min(0, low) * 10) / 10, max: Math.ceil(Math.max(1, high) * 10) / 10, name: `Part of the variance of ${label(metric)}`, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
         legend: { bottom: 0, left: 0, itemHeight: 8, itemWidth: 12, selectedMode: false, textStyle: { color: theme.muted, fontSize: 12 } },
         series: parts.flatMap(([key, name, color], n) => [
           {
