@@ -7,6 +7,7 @@ scenario and for the sweep's folder.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from wattlas.studies.sweeps.runs import work
 
 LOOK_EVERY_S = 0.5
 CONNECT_S = 30
+LEAST_CORES = 2
 DASK_SCHEMES = ("tcp", "tls", "ucx", "ws", "wss")
 Enter = Callable[[str, int | None], AbstractContextManager[int]]
 """Address and runs at once → within it joblib's jobs go to the cluster; so many at once."""
@@ -98,7 +100,7 @@ def _ray(address: str, jobs: int | None) -> Iterator[int]:
         register_ray()
         one_thread = {"runtime_env": {"env_vars": ONE_THREAD}}
         with parallel_config("ray", ray_remote_args=one_thread):
-            yield jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
+            yield _enough(address, jobs, lambda: int(ray.cluster_resources().get("CPU", 0)))
     finally:
         ray.shutdown()
 
@@ -111,7 +113,22 @@ def _dask(address: str, jobs: int | None) -> Iterator[int]:
     with _connecting(address):
         client: Any = Client(address, timeout=CONNECT_S, set_as_default=False)
     with client, parallel_config("dask", client=client):
-        yield jobs or max(1, sum(client.nthreads().values()))
+        yield _enough(address, jobs, lambda: sum(client.nthreads().values()))
+
+
+def _enough(address: str, jobs: int | None, cores: Callable[[], int]) -> int:
+    """Runs at once, when the workers have come. Raises MachineError where they are fewer than two:
+    joblib would do the work of one in this process.
+    """
+    end = time.monotonic() + CONNECT_S
+    while (there := cores()) < LEAST_CORES:
+        if time.monotonic() > end:
+            raise MachineError(
+                f"--cluster {address}: its workers have {there} cores, and at least {LEAST_CORES} "
+                "are needed. Start more, or run there without --cluster."
+            )
+        time.sleep(LOOK_EVERY_S)
+    return max(LEAST_CORES, jobs or there)
 
 
 @contextmanager
