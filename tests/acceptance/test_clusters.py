@@ -78,9 +78,10 @@ def answers(number: int) -> None:
 @pytest.fixture
 def ray_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Ray cluster with two cores that only who knows its token may use."""
-    pytest.importorskip("ray")
+    # Before Ray is imported, which reads them then.
     for name, value in (("RAY_AUTH_MODE", "token"), ("RAY_AUTH_TOKEN", secrets.token_hex(24))):
         monkeypatch.setenv(name, value)
+    pytest.importorskip("ray")
     head, client = port(), port()
     command = [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
