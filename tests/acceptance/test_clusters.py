@@ -23,7 +23,7 @@ from wattlas.studies.sweeps import cluster
 from wattlas.studies.sweeps.carry_out import Here, carry_out
 from wattlas.studies.sweeps.cluster import cluster_at
 from wattlas.studies.sweeps.design import Axis
-from wattlas.studies.sweeps.folder import Sweep
+from wattlas.studies.sweeps.folder import SweepFolder
 
 WAIT_S = 120.0
 RUNS = 12
@@ -121,7 +121,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 @contextmanager
-def killing(sweep: Sweep, killed: list[int]) -> Iterator[None]:
+def killing(sweep: SweepFolder, killed: list[int]) -> Iterator[None]:
     """Kill, once, a worker that has a run in hand when some are finished."""
     over = Event()
 

@@ -21,8 +21,7 @@ from wattlas.cli.sweep_table import tell_table
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
-    from wattlas.studies.sweeps.carry_out import Workers
-    from wattlas.studies.sweeps.design import Design
+    from wattlas.studies.sweeps.design import SweepDesign
 
 VaryOption = Annotated[
     list[str] | None,
@@ -119,6 +118,7 @@ def command(
         say(f"{total - todo:,} of {total:,} runs are finished already")
     if todo:
         from wattlas.studies.sweeps.carry_out import carry_out
+        from wattlas.studies.sweeps.workers import workers_of
 
         workers = workers_of(cluster, jobs, todo)
         with bar("Sweep", total=total, unit="runs") as tell:
@@ -134,16 +134,18 @@ def asked_design(
     seeds: int,
     settings: Sequence[str],
     given: dict[str, str | None],
-) -> Design:
+) -> SweepDesign:
     """The design that the options say. Raises UsageError."""
     from wattlas.data.compose import given_value
     from wattlas.model.suggest import did_you_mean
-    from wattlas.studies.sweeps.design import Design, Kind, axis_of
+    from wattlas.studies.sweeps.design import DesignKind, SweepDesign, axis_of
     from wattlas.studies.sweeps.verbs import VERBS
 
-    if design not in list(Kind):
-        raise UsageError(f"--design: there is no `{design}`. {did_you_mean(design, list(Kind))}")
-    kind = Kind(design)
+    if design not in list(DesignKind):
+        raise UsageError(
+            f"--design: there is no `{design}`. {did_you_mean(design, list(DesignKind))}"
+        )
+    kind = DesignKind(design)
     known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -155,17 +157,4 @@ def asked_design(
             if each.is_file and isinstance(known.get(name), str):
                 known[name] = str(Path(known[name]).resolve())  # a worker may be elsewhere
     axes = tuple(axis_of(text, kind) for text in vary)
-    return Design(axes, run, kind, samples, seeds, known)
-
-
-def workers_of(cluster: str | None, jobs: int | None, todo: int) -> Workers:
-    """Who carries out the runs: a cluster by its address, or processes of this machine."""
-    from wattlas.studies.sweeps.carry_out import Here
-    from wattlas.studies.sweeps.local import Processes, cores
-
-    if cluster is not None:
-        from wattlas.studies.sweeps.cluster import cluster_at
-
-        return cluster_at(cluster, jobs)
-    count = min(jobs or cores(), todo)
-    return Here() if count == 1 else Processes(count)
+    return SweepDesign(axes, run, kind, samples, seeds, known)

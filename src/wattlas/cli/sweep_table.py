@@ -12,7 +12,7 @@ from wattlas.cli.options import JsonOption
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
-    from wattlas.studies.sweeps.folder import Sweep
+    from wattlas.studies.sweeps.folder import SweepFolder
 
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of a sweep.", show_default=False)]
 
@@ -27,7 +27,7 @@ def command(folder: FolderArgument, as_json: JsonOption = False) -> None:
     tell_table(open_sweep(folder), as_json)
 
 
-def tell_table(sweep: Sweep, as_json: bool) -> None:
+def tell_table(sweep: SweepFolder, as_json: bool) -> None:
     """Write and print what a sweep found."""
     with progress("Collecting"):
         from wattlas.report.sweep_folder import collect

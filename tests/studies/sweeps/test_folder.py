@@ -15,7 +15,7 @@ from wattlas.data.whole_file import locked
 from wattlas.errors import InputError, UsageError
 from wattlas.studies.sweeps.carry_out import Here, carry_out
 from wattlas.studies.sweeps.change import Written
-from wattlas.studies.sweeps.design import Axis, Design
+from wattlas.studies.sweeps.design import Axis, SweepDesign
 from wattlas.studies.sweeps.folder import STATED, check_inputs, open_sweep, sweep_in
 
 
@@ -77,7 +77,7 @@ def test_a_folder_of_another_design_says_what_differs(tmp_path: Path) -> None:
         tiny(folder, verb="fleet")
     base = Written(Path("tiny"), settings=("regions.oslo.pue=1.5",))
     with pytest.raises(UsageError, match="The scenario differs"):
-        sweep_in(folder, base, Design((PUE, PRICE)))
+        sweep_in(folder, base, SweepDesign((PUE, PRICE)))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").touch()
     with pytest.raises(UsageError, match=r"other things \(mine.txt\)"):
@@ -89,7 +89,7 @@ def test_a_folder_of_another_design_says_what_differs(tmp_path: Path) -> None:
 def test_inputs_that_changed_are_found(tmp_path: Path) -> None:
     """A scenario that was edited since is not what the sweep was made with."""
     files = tiny_folder(tmp_path / "mine")
-    sweep = sweep_in(tmp_path / "sweep", Written(tmp_path / "mine"), Design((PRICE,)))
+    sweep = sweep_in(tmp_path / "sweep", Written(tmp_path / "mine"), SweepDesign((PRICE,)))
     check_inputs(open_sweep(sweep.folder))
     files.edit("regions.csv", ",1.10,", ",1.15,")
     with pytest.raises(UsageError, match="scenario is not what the sweep was made with"):

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wattlas.data.whole_file import locked
 from wattlas.errors import MachineError, UsageError
-from wattlas.studies.sweeps.folder import Row, Sweep
+from wattlas.studies.sweeps.folder import RunRow, SweepFolder
 from wattlas.studies.sweeps.runs import FAILED, work
 
 TOGETHER_TRIES = 2
@@ -58,7 +58,7 @@ def refuse(refused: str | None) -> None:
 
 
 def carry_out(
-    sweep: Sweep, workers: Workers, progress: Callable[[str, float], None] | None = None
+    sweep: SweepFolder, workers: Workers, progress: Callable[[str, float], None] | None = None
 ) -> int:
     """Carry out the runs that are missing; returns how many of them there were.
 
@@ -77,11 +77,11 @@ def carry_out(
         ) from None
 
 
-def _share_done(sweep: Sweep) -> float:
+def _share_done(sweep: SweepFolder) -> float:
     return 1.0 - len(sweep.missing()) / len(sweep.hashes)
 
 
-def _rounds(sweep: Sweep, workers: Workers, finished: Finished) -> None:
+def _rounds(sweep: SweepFolder, workers: Workers, finished: Finished) -> None:
     idle = 0
     finished()
     while missing := sweep.missing():
@@ -98,7 +98,7 @@ def _rounds(sweep: Sweep, workers: Workers, finished: Finished) -> None:
             for index in still:
                 if sweep.tries(index) >= MOST_TRIES:
                     words = f"its worker died {sweep.tries(index)} times: {why}"
-                    sweep.write(index, Row(FAILED, error=words, exit_code=LOST))
+                    sweep.write(index, RunRow(FAILED, error=words, exit_code=LOST))
                     sweep.under_way(index).unlink(missing_ok=True)
         begun = any(sweep.tries(index) > tried[index] for index in still)
         idle = 0 if begun or len(still) < len(batch) else idle + 1

@@ -20,7 +20,7 @@ Values = tuple[Any, ...]
 MOST_RUNS = 1_000_000
 
 
-class Kind(StrEnum):
+class DesignKind(StrEnum):
     """How points are chosen."""
 
     GRID = "grid"
@@ -68,7 +68,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Design:
+class SweepDesign:
     """Which runs a sweep has. `verb` is what is run at every point (`plan`, `replay`, `fleet`),
     with `settings` of it that stay the same. A Sobol sample of `samples` = N points, a power of
     two, has N·(axes + 2) runs; with `seeds` each point is run so often, with other draws.
@@ -78,7 +78,7 @@ class Design:
 
     axes: tuple[Axis, ...]
     verb: str = "plan"
-    kind: Kind = Kind.GRID
+    kind: DesignKind = DesignKind.GRID
     samples: int = 0
     seeds: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +87,30 @@ class Design:
         problems = list(self._problems())
         if problems:
             raise UsageError("\n".join(problems))
+
+    @staticmethod
+    def of(
+        vary: Mapping[str, Sequence[Any] | tuple[float, float]],
+        run: str = "plan",
+        *,
+        samples: int = 0,
+        seeds: int = 1,
+        **settings: Any,
+    ) -> SweepDesign:
+        """A grid over the values of each field; with `samples` a Sobol sample over (low, high).
+
+        `settings` are those of the verb that stay: `policy="plan"`.
+        """
+        if samples:
+            try:
+                axes = tuple(
+                    Axis(n, low=float(low), high=float(high)) for n, (low, high) in vary.items()
+                )
+            except (TypeError, ValueError):
+                raise UsageError("A Sobol sample wants (low, high) for each field.") from None
+            return SweepDesign(axes, run, DesignKind.SOBOL, samples, seeds, settings)
+        axes = tuple(Axis(name, tuple(values)) for name, values in vary.items())
+        return SweepDesign(axes, run, DesignKind.GRID, samples, seeds, settings)
 
     @property
     def of_verb(self) -> Verb:
@@ -101,14 +125,14 @@ class Design:
     @property
     def size(self) -> int:
         """How many runs there are."""
-        if self.kind is Kind.SOBOL:
+        if self.kind is DesignKind.SOBOL:
             return self.samples * (len(self.axes) + 2) * self.seeds
         return int(np.prod([len(axis.values) for axis in self.axes], dtype=float)) * self.seeds
 
     def points(self) -> Iterator[Point]:
         """Every run in its order: the last axis changes fastest, then the seed."""
         seeds = range(self.seeds) if self.of_verb.draws else (None,)
-        each = self._sampled() if self.kind is Kind.SOBOL else self._grid()
+        each = self._sampled() if self.kind is DesignKind.SOBOL else self._grid()
         return (Point(values, seed) for values in each for seed in seeds)
 
     def _grid(self) -> Iterator[Values]:
@@ -156,7 +180,7 @@ class Design:
                     yield f"{where}: {value!r} is no {known[name].words}."
 
     def _of_kind(self) -> Iterator[str]:
-        if self.kind is Kind.GRID:
+        if self.kind is DesignKind.GRID:
             for axis in self.axes:
                 if not axis.values:
                     yield f"--vary {axis.field}: a grid wants values with commas: 1.1,1.3"
@@ -185,7 +209,8 @@ def sobol_points(dimensions: int, samples: int) -> np.ndarray:
     """
     from scipy.stats import qmc
 
-    both = qmc.Sobol(d=2 * dimensions, scramble=True, bits=64, seed=0).random(samples)
+    rng = np.random.default_rng(0)
+    both = qmc.Sobol(d=2 * dimensions, scramble=True, bits=64, seed=rng).random(samples)
     a, b = both[:, :dimensions], both[:, dimensions:]
     parts = [a, b]
     for i in range(dimensions):
@@ -195,7 +220,7 @@ def sobol_points(dimensions: int, samples: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def axis_of(text: str, kind: Kind) -> Axis:
+def axis_of(text: str, kind: DesignKind) -> Axis:
     """The axis that `FIELD=1.1,1.3` says, or in a Sobol sample `FIELD=1.1:1.4`.
 
     Each value is YAML, as on the right of `--set`. Raises UsageError.
@@ -203,7 +228,7 @@ def axis_of(text: str, kind: Kind) -> Axis:
     name, equals, said = (part.strip() for part in text.partition("="))
     if not equals or not name or not said:
         raise UsageError(f"--vary wants a field and values: regions.*.pue=1.1,1.3; got `{text}`")
-    if kind is Kind.SOBOL:
+    if kind is DesignKind.SOBOL:
         low, _, high = said.partition(":")
         try:
             return Axis(name, low=float(low), high=float(high))

@@ -10,23 +10,20 @@ or it is not there. `runs/*.parquet` can be read as one table at any moment.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattlas.data.digest import sha256_of
 from wattlas.data.frame_file import write_frame
-from wattlas.data.scenario_file import examples
 from wattlas.data.whole_file import is_temporary, write_text
 from wattlas.errors import InputError, Problem, UsageError
-from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.studies.sweeps.change import Written
-from wattlas.studies.sweeps.design import Axis, Design, Kind, Point
+from wattlas.studies.sweeps.design import Axis, DesignKind, Point, SweepDesign
+from wattlas.studies.sweeps.statement import differences, inputs_of, statement
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,12 +33,11 @@ RUNS = "runs"
 TABLE = "sweep.parquet"
 REPORT = "report.html"
 UNDER_WAY = ".under-way"
-HASH_LENGTH = 16
 SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """How one run ended. `error` says why there are no metrics; `exit_code` is the one with which
     the verb alone would have ended.
     """
@@ -53,12 +49,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepFolder:
     """A design on a scenario, in a folder. `stated` is what `sweep.json` holds."""
 
     folder: Path
     base: Written
-    design: Design
+    design: SweepDesign
     stated: Mapping[str, Any]
 
     @cached_property
@@ -91,11 +87,11 @@ class Sweep:
             raise UsageError(f"{self.folder} has no run `{which}`. Give its hash, or 0..{last}.")
         return int(which)
 
-    def write(self, index: int, row: Row) -> None:
+    def write(self, index: int, row: RunRow) -> None:
         """Write the row of a run, whole."""
         write_frame(self.file(index), self.frame([(index, row)]))
 
-    def frame(self, rows: Sequence[tuple[int, Row]]) -> pl.DataFrame:
+    def frame(self, rows: Sequence[tuple[int, RunRow]]) -> pl.DataFrame:
         """Rows of runs as a table; its columns and types depend on the design alone."""
         import polars as pl
 
@@ -174,23 +170,23 @@ def _cell(value: Any, axis: Axis) -> Any:
 # -- making and opening -----------------------------------------------------------------------
 
 
-def sweep_in(folder: Path, base: Written, design: Design) -> Sweep:
+def sweep_in(folder: Path, base: Written, design: SweepDesign) -> SweepFolder:
     """The sweep of a design in a folder, made there unless it is there.
 
     Raises UsageError where the folder holds another design, with what differs, or other things.
     """
-    stated = _stated(base, design)
+    stated = statement(base, design)
     if (folder / STATED).exists():
         there = open_sweep(folder)
         _refuse_another(folder, there.stated, stated)
-        return Sweep(folder, base, design, there.stated)
+        return SweepFolder(folder, base, design, there.stated)
     _refuse_others(folder)
     write_text(folder / STATED, json.dumps(stated, indent=1, ensure_ascii=False) + "\n")
     (folder / RUNS).mkdir(exist_ok=True)
-    return Sweep(folder, base, design, stated)
+    return SweepFolder(folder, base, design, stated)
 
 
-def open_sweep(folder: Path) -> Sweep:
+def open_sweep(folder: Path) -> SweepFolder:
     """The sweep in a folder. UsageError where none is, InputError where it cannot be read."""
     path = folder / STATED
     if not path.is_file():
@@ -200,11 +196,11 @@ def open_sweep(folder: Path) -> Sweep:
         scenario = stated["scenario"]
         base = Written(Path(scenario["path"]), scenario["name"], tuple(scenario["set"]))
         axes = tuple(map(Axis.from_json, stated["axes"]))
-        design = Design(
-            axes, stated["run"], Kind(stated["design"]), stated["samples"], stated["seeds"],
+        design = SweepDesign(
+            axes, stated["run"], DesignKind(stated["design"]), stated["samples"], stated["seeds"],
             stated["settings"],
         )  # fmt: skip
-        sweep = Sweep(folder, base, design, stated)
+        sweep = SweepFolder(folder, base, design, stated)
         if any(len(point.values) != len(axes) for point in sweep.points) or not sweep.hashes:
             raise ValueError("runs without a value for every axis")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -213,9 +209,9 @@ def open_sweep(folder: Path) -> Sweep:
     return sweep
 
 
-def check_inputs(sweep: Sweep) -> None:
+def check_inputs(sweep: SweepFolder) -> None:
     """Raise UsageError where the scenario or a file is no longer what the sweep was made with."""
-    now = _inputs(sweep.base, sweep.design)
+    now = inputs_of(sweep.base, sweep.design)
     problems = [
         f"{sweep.folder}: {name} is not what the sweep was made with. Make a new folder."
         for name, text in now.items()
@@ -225,98 +221,14 @@ def check_inputs(sweep: Sweep) -> None:
         raise UsageError("\n".join(problems))
 
 
-def _inputs(base: Written, design: Design) -> dict[str, str]:
-    """What the runs read, each with its hash."""
-    from wattlas import __version__
-
-    given = {name: (value,) for name, value in design.settings.items()}
-    given |= {axis.field: axis.values for axis in design.axes}
-    names = [name for name, each in design.of_verb.settings.items() if each.is_file]
-    files = [file for name in names for file in given.get(name, ())]
-    for file in files:
-        if not Path(file).is_file():
-            raise UsageError(f"{file}: there is no such file.")
-    return {
-        "wattlas": __version__,
-        "scenario": fingerprint(base.loaded.scenario),
-        **{str(file): sha256_of(Path(file)) for file in files},
-    }
-
-
-def _stated(base: Written, design: Design) -> dict[str, Any]:
-    inputs = _inputs(base, design)
-    path = (
-        base.path
-        if str(base.path) in examples() and not base.path.exists()
-        else base.path.resolve()
-    )
-    question = {
-        "run": design.verb,
-        "settings": dict(design.settings),
-        "design": str(design.kind),
-        "samples": design.samples,
-        "seeds": design.seeds,
-        "axes": [axis.json() for axis in design.axes],
-    }
-    named = {
-        "run": design.verb,
-        "settings": dict(design.settings),
-        "inputs": sorted(inputs.values()),
-    }
-    return {
-        "scenario": {"path": str(path), "name": base.name, "set": list(base.settings)},
-        "inputs": inputs,
-        **question,
-        "runs": [
-            {
-                "hash": _hash({**named, "values": dict(zip(design.columns, p.values, strict=True)),
-                               "seed": p.seed}),
-                "values": list(p.values),
-                "seed": p.seed,
-            }
-            for p in design.points()
-        ],
-    }  # fmt: skip
-
-
-def _hash(decides: Mapping[str, Any]) -> str:
-    text = json.dumps(_alike(decides), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
-
-
-def _alike(value: Any) -> Any:
-    """Whole numbers as 0 and 0.0 alike, which are the same value of a field."""
-    if isinstance(value, Mapping):
-        return {key: _alike(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_alike(item) for item in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    differ = list(_differences(there, asked))
+    differ = list(differences(there, asked))
     if differ:
         raise UsageError(
             f"{folder} holds another sweep. "
             + " ".join(differ)
             + " Name a new folder, or repeat the command that made this one."
         )
-
-
-def _differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    names = ("run", "settings", "design", "samples", "seeds", "axes")
-    for name in names:
-        if there[name] != asked[name]:
-            yield f"{name}: {json.dumps(there[name])} there, {json.dumps(asked[name])} now."
-    if there["inputs"].get("scenario") != asked["inputs"]["scenario"]:
-        yield "The scenario differs."
-    for name, text in asked["inputs"].items():
-        if name != "scenario" and there["inputs"].get(name) != text:
-            yield (
-                f"{name} differs."
-                if name != "wattlas"
-                else f"It was made by Wattlas {there['inputs'].get(name)}."
-            )
 
 
 def _refuse_others(folder: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from wattlas.model.shown import Tables
 from wattlas.model.table import Column, Kind, Listing, table_of
 from wattlas.studies import words
 from wattlas.studies.meta import described
-from wattlas.studies.sweeps.design import Kind as DesignKind
-from wattlas.studies.sweeps.folder import REPORT, TABLE, Sweep
+from wattlas.studies.sweeps.design import DesignKind
+from wattlas.studies.sweeps.folder import REPORT, TABLE, SweepFolder
 from wattlas.studies.sweeps.ranking import COLUMNS, ranking
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ TEXTS = ("label", "metric", "field", "low_value", "high_value")
 
 
 @dataclass(frozen=True)
-class Found:
-    """The runs of a sweep that are finished."""
+class Found(Tables):
+    """The runs of a sweep that are finished: tables `runs` and `ranking`."""
 
-    sweep: Sweep
+    sweep: SweepFolder
     rows: pl.DataFrame
+
+    def named_tables(self) -> Mapping[str, Any]:
+        """A row for each run, and what matters."""
+        return {"runs": self.rows, "ranking": self.page_tables()["sweep_ranking"]}
 
     @property
     def table_path(self) -> Any:
@@ -82,7 +87,7 @@ class Found:
             return f"{over}, none has a result."
         name = said(top["metric"])
         if self.is_sobol:
-            part = f"{words.share(top['total'])} of its variance, with others included"
+            part = f"{top['total']:.2f} of its variance, with all that it does together with others"
             return f"{over}, {name} depends most on {top['field']}: {part}."
         ends = ", ".join(
             f"{words.number(top[end])} at {top[f'{end}_value']}" for end in ("low", "high")
@@ -96,7 +101,7 @@ class Found:
             Listing(
                 f"What matters for {heading(metric)}",
                 spec,
-                table_of([row for row in self.ranked if row["metric"] == metric]),
+                table_of(_shown(row) for row in self.ranked if row["metric"] == metric),
             )
             for metric in dict.fromkeys(row["metric"] for row in self.ranked)
         ]
@@ -170,25 +175,20 @@ _GRID = (
 )
 _SOBOL = (
     Column("field", Kind.TEXT, head="field"),
-    Column("first", Kind.SHARE, head="alone"),
-    Column("first_low", Kind.SHARE, head="from"),
-    Column("first_high", Kind.SHARE, head="to"),
-    Column("total", Kind.SHARE, head="in all"),
-    Column("total_low", Kind.SHARE, head="from"),
-    Column("total_high", Kind.SHARE, head="to"),
+    Column("first", head="alone"),
+    Column("first_low", head="from"),
+    Column("first_high", head="to"),
+    Column("total", head="in all"),
+    Column("total_low", head="from"),
+    Column("total_high", head="to"),
 )
 _EXPLAINED_GRID = (
     "Means are over all values of the other fields. The variance that no field explains alone is "
     "what fields do together, and chance."
 )
 _EXPLAINED_SOBOL = (
-    Column("field", Kind.TEXT, head="field"),
-    Column("first", Kind.SHARE, head="alone"),
-    Column("first_low", Kind.SHARE, head="from"),
-    Column("first_high", Kind.SHARE, head="to"),
-    Column("total", Kind.SHARE, head="in all"),
-    Column("total_low", Kind.SHARE, head="from"),
-    Column("total_high", Kind.SHARE, head="to"),
+    "Parts of the variance, with 95 % intervals: of the field alone, and in all that it does "
+    "together with others. They hold for the ranges given, every value equally likely."
 )
 
 
@@ -201,6 +201,16 @@ def said(metric: str) -> str:
 def heading(metric: str) -> str:
     """A metric's name as people read it: `cost, USD`."""
     return Column(metric).heading
+
+
+INDICES = ("first", "first_low", "first_high", "total", "total_low", "total_high")
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the ranking as people read it: indices to three digits after the point."""
+    if row["total"] is None:
+        return dict(row)
+    return dict(row) | {name: f"{row[name]:.3f}" for name in INDICES}
 
 
 def _short(text: str | None, most: int = 160) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattlas.studies.sweeps.design import Axis, Design, Kind
+from wattlas.studies.sweeps.design import Axis, DesignKind, SweepDesign
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def ranking(design: Design, runs: pl.DataFrame) -> tuple[list[Row], tuple[str, ...]]:
+def ranking(design: SweepDesign, runs: pl.DataFrame) -> tuple[list[Row], tuple[str, ...]]:
     """A row per ranked metric and axis, those that matter most first, and what was left out.
 
     `first` is the part of the variance that the axis explains alone, `total` with all that it does
@@ -40,11 +40,11 @@ def ranking(design: Design, runs: pl.DataFrame) -> tuple[list[Row], tuple[str, .
         values = runs[metric].to_numpy()
         if not np.isfinite(values).any():
             continue
-        weigh = _indices if design.kind is Kind.SOBOL else _effects
+        weigh = _indices if design.kind is DesignKind.SOBOL else _effects
         made, note = weigh(design, runs, metric)
         if note:
             notes[note] = None
-        key = "total" if design.kind is Kind.SOBOL else "swing"
+        key = "total" if design.kind is DesignKind.SOBOL else "swing"
         made.sort(key=lambda row: -row[key])
         for rank, row in enumerate(made, 1):
             rows.append(dict.fromkeys(COLUMNS) | {"metric": metric} | row | {"rank": rank})
@@ -54,7 +54,7 @@ def ranking(design: Design, runs: pl.DataFrame) -> tuple[list[Row], tuple[str, .
 # -- grids ------------------------------------------------------------------------------------
 
 
-def _effects(design: Design, runs: pl.DataFrame, metric: str) -> tuple[list[Row], str]:
+def _effects(design: SweepDesign, runs: pl.DataFrame, metric: str) -> tuple[list[Row], str]:
     import polars as pl
 
     good = runs.filter(pl.col(metric).is_not_null())
@@ -85,7 +85,7 @@ def _said(axis: Axis, value: Any) -> str:
 # -- Sobol samples ----------------------------------------------------------------------------
 
 
-def _indices(design: Design, runs: pl.DataFrame, metric: str) -> tuple[list[Row], str]:
+def _indices(design: SweepDesign, runs: pl.DataFrame, metric: str) -> tuple[list[Row], str]:
     """First-order and total indices of every axis, with percentile intervals of a bootstrap."""
     matrix = _matrix(design, runs, metric)
     whole = matrix[:, np.isfinite(matrix).all(axis=0)]
@@ -118,7 +118,7 @@ def _indices(design: Design, runs: pl.DataFrame, metric: str) -> tuple[list[Row]
     return rows, note
 
 
-def _matrix(design: Design, runs: pl.DataFrame, metric: str) -> np.ndarray:
+def _matrix(design: SweepDesign, runs: pl.DataFrame, metric: str) -> np.ndarray:
     """The metric by part (A, B, then one for each axis) and point, (d + 2, N), mean over seeds."""
     values = np.full(design.size, np.nan)
     values[runs["run"].to_numpy()] = runs[metric].fill_null(np.nan).to_numpy()

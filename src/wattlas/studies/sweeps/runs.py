@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from functools import lru_cache
 from pathlib import Path
 
 from wattlas.errors import InfeasibleError, MachineError, UsageError, WattlasError
-from wattlas.studies.sweeps.folder import STATED, Row, Sweep, check_inputs, open_sweep
+from wattlas.studies.sweeps.folder import STATED, RunRow, SweepFolder, check_inputs, open_sweep
 
 INFEASIBLE = "infeasible"
 FAILED = "failed"
 BUG = 1
 
 
-def run_of(sweep: Sweep, index: int) -> Row:
+def run_of(sweep: SweepFolder, index: int) -> RunRow:
     """Carry out a run. An error is how it ended; only what the machine refuses is raised."""
     point, design = sweep.points[index], sweep.design
     values = dict(zip(design.columns, point.values, strict=True))
@@ -26,14 +26,14 @@ def run_of(sweep: Sweep, index: int) -> Row:
         scenario = sweep.base.changed(fields) if fields else sweep.base.loaded.scenario
         status, metrics = design.of_verb.measure(scenario, settings, point.seed)
     except InfeasibleError as error:
-        return Row(INFEASIBLE, error=error.conflict, exit_code=error.exit_code)
+        return RunRow(INFEASIBLE, error=error.conflict, exit_code=error.exit_code)
     except MachineError:
         raise
     except WattlasError as error:
-        return Row(FAILED, error=str(error), exit_code=error.exit_code)
+        return RunRow(FAILED, error=str(error), exit_code=error.exit_code)
     except Exception as error:
-        return Row(FAILED, error=f"{type(error).__name__}: {error}", exit_code=BUG)
-    return Row(status, metrics)
+        return RunRow(FAILED, error=f"{type(error).__name__}: {error}", exit_code=BUG)
+    return RunRow(status, metrics)
 
 
 def work(folder: str, index: int) -> str | None:
@@ -48,7 +48,7 @@ def work(folder: str, index: int) -> str | None:
             return None
         begun = sweep.under_way(index)
         with begun.open("a", encoding="utf-8") as file:
-            file.write(f"{socket.gethostname()} {os.getpid()}\n")
+            file.write(f"{platform.node()} {os.getpid()}\n")
         sweep.write(index, run_of(sweep, index))
         begun.unlink(missing_ok=True)
     except (MachineError, UsageError) as error:
@@ -58,17 +58,17 @@ def work(folder: str, index: int) -> str | None:
     return None
 
 
-def _seen(path: Path) -> Sweep:
+def _seen(path: Path) -> SweepFolder:
     if not (path / STATED).is_file():
         raise UsageError(
-            f"{socket.gethostname()} does not see {path}: on a cluster the folder of a sweep must "
+            f"{platform.node()} does not see {path}: on a cluster the folder of a sweep must "
             "be on a file system that all machines share."
         )
     return _opened(path, (path / STATED).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, _written_ns: int) -> Sweep:
+def _opened(path: Path, _written_ns: int) -> SweepFolder:
     """The sweep of a folder, read and checked once in a process."""
     sweep = open_sweep(path)
     check_inputs(sweep)

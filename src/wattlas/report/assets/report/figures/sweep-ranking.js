@@ -88,7 +88,7 @@
     return {
       answer: top.total === 0
         ? `No field changes ${label(metric)}.`
-        : `${said(metric)} depends most on ${top.field}: ${W.say(top.first, "share")} of its variance alone, ${W.say(top.total, "share")} in all (95 % interval ${W.say(top.total_low, "share")} to ${W.say(top.total_high, "share")}).`,
+        : `${said(metric)} depends most on ${top.field}: ${W.num(top.first, 2)} of its variance alone, ${W.num(top.total, 2)} in all (${W.num(top.total_low, 2)} to ${W.num(top.total_high, 2)} with 95 % confidence).`,
       option: {
         xAxis: { type: "value", min: Math.floor(Math.min(0, low) * 10) / 10, max: Math.ceil(Math.max(1, high) * 10) / 10, name: `Part of the variance of ${label(metric)}`, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
         legend: { bottom: 0, left: 0, itemHeight: 8, itemWidth: 12, selectedMode: false, textStyle: { color: theme.muted, fontSize: 12 } },
