@@ -61,9 +61,9 @@ class OpenPlaces:
         fits = scenario.most_gpu.min(axis=1)[:, None] >= [p.accelerators for p in scenario.points]
         open_ = judged.allowed & fits
         rows = []
-        for degraded in (False, True):
-            metro, klass, region, point = np.nonzero(open_ & (low == degraded)[None, :, None, :])
-            rows.append((metro, klass, np.full(len(metro), degraded), region, point))
+        for which in (False, True):
+            metro, klass, region, point = np.nonzero(open_ & (low == which)[None, :, None, :])
+            rows.append((metro, klass, np.full(len(metro), which), region, point))
         full = np.zeros((i, k), dtype=bool)
         full[rows[0][0], rows[0][1]] = True
         metro, klass = np.nonzero(~full)

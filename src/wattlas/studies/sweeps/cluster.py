@@ -7,6 +7,7 @@ scenario and for the sweep's folder.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -60,7 +61,7 @@ class Cluster:
 
         where = str(folder.resolve())
         with self.enter(self.address, self.jobs) as count, _looking(finished):
-            handed = (delayed(work)(where, index) for index in indices)
+            handed = (delayed(work_there)(where, index) for index in indices)
             try:
                 # One run to a task: a batch would be lost as a whole with its worker.
                 refusals = Parallel(n_jobs=count, batch_size=1)(handed)
@@ -68,6 +69,13 @@ class Cluster:
                 raise WorkerDied(f"{type(error).__name__} at {self.address}") from error
         for refused in refusals:
             refuse(refused)
+
+
+def work_there(folder: str, index: int) -> str | None:
+    """`work` in a process of a cluster. Dask's workers are there already, and get one thread each
+    by their nanny but for the placement's own."""
+    os.environ["WATTLAS_THREADS"] = ONE_THREAD["WATTLAS_THREADS"]
+    return work(folder, index)
 
 
 @contextmanager
