@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,8 @@ from wattlas.errors import MachineError, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.policy.planned import policy_of
 from wattlas.policy.protocol import Forecast
+from wattlas.studies import training
+from wattlas.studies.training import routing_env
 
 pytestmark = pytest.mark.acceptance
 
@@ -22,9 +22,7 @@ pytestmark = pytest.mark.acceptance
 def env_of(scenario: Scenario, **more: Any) -> Any:
     """The environment of a scenario."""
     pytest.importorskip("gymnasium")
-    from wattlas.studies.training import RoutingEnv
-
-    return RoutingEnv(scenario, **more)
+    return routing_env(scenario, **more)
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +60,13 @@ def test_an_agent_that_plays_a_policy_pays_what_the_replay_says(
         env.reset(seed=seed)
         paid, ended, steps = 0.0, False, 0
         while not ended:
-            routing, _ = policy.route(env.observed(), forecast, {})
-            _, reward, ended, truncated, _ = env.step(env.weights_of(routing))
+            routing, _ = policy.route(env.episodes.observed(), forecast, {})
+            _, reward, ended, truncated, _ = env.step(env.episodes.weights_of(routing))
             paid, steps = paid - reward, steps + 1
             assert not truncated
         totals = outcome.totals
         assert steps == outcome.steps
-        assert env.run.came == outcome.requests
+        assert env.episodes.run.came == outcome.requests
         assert paid == pytest.approx(usd * totals.variable_usd + kg * totals.carbon_kg, rel=1e-9)
 
 
@@ -77,10 +75,10 @@ def test_weights_are_scaled_within_each_set(small: Scenario) -> None:
     env = env_of(small)
     rng = np.random.default_rng(0)
     for weight in (rng.random(env.action_space.shape), np.zeros(env.action_space.shape)):
-        shares = env.places.shares(weight)
-        sums = np.bincount(env.places.group, shares)
-        assert sums[np.unique(env.places.group)] == pytest.approx(1.0)
-    assert (env.places.region < small.shape[2]).all()
+        shares = env.episodes.places.shares(weight)
+        sums = np.bincount(env.episodes.places.group, shares)
+        assert sums[np.unique(env.episodes.places.group)] == pytest.approx(1.0)
+    assert (env.episodes.places.region < small.shape[2]).all()
 
 
 def test_degraded_places_are_used_within_the_cap() -> None:
@@ -94,15 +92,14 @@ def test_degraded_places_are_used_within_the_cap() -> None:
     assert 0 < granted <= 0.15 * delivered + 1
     from wattlas.replays.outcome import outcome_of
 
-    assert outcome_of(env.run, "agent").over_cap == 0
+    assert outcome_of(env.episodes.run, "agent").over_cap == 0
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing is named, with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "gymnasium", None)
-    monkeypatch.delitem(sys.modules, "wattlas.studies.training", raising=False)
+    monkeypatch.setattr(training, "find_spec", lambda name: None)
     with pytest.raises(MachineError, match=r"gymnasium: .*pip install 'wattlas\[gym\]'"):
-        importlib.import_module("wattlas.studies.training")
+        routing_env(wattlas.example("tiny"))
 
 
 def test_wrong_use_in_words(small: Scenario) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,14 +27,8 @@ from wattlas.replays.run import Replay, shrunk
 from wattlas.replays.tally import COLUMNS, totals_of
 from wattlas.studies.replays import Arrivals
 
-try:
-    import gymnasium
-    from gymnasium import spaces
-except ImportError:
-    raise MachineError(
-        "gymnasium: not installed. Install the extra: pip install 'wattlas[gym]'"
-    ) from None
-
+Stepped = tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]
+"""Observation, reward, terminated, truncated, info: what Gymnasium's `step` returns."""
 MOST = 1e12
 """What is endless, as an observation."""
 
@@ -122,17 +117,8 @@ class Agent:
         return threshold
 
 
-class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
-    """The environment. `reset(seed=n)` plays the requests that a replay draws with seed n.
-
-    An action is a weight of 0..1 for each of `places`; weights of a set are scaled to add up to 1.
-    An observation holds the arrays of `Observed` (regions R, metros I, classes K, contracts C) and
-    the time since the first step, h. The reward of a step is
-    −(`usd_weight` · variable_usd + `kg_weight` · carbon_kg) of the requests that came in it.
-    An episode ends with the last step, or is cut short where queues grow beyond all bounds.
-    """
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+class Episodes:
+    """What the environment does, without Gymnasium: `begin` an episode, `advance` it by a step."""
 
     def __init__(
         self,
@@ -151,16 +137,13 @@ class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
         self.usd_weight, self.kg_weight = usd_weight, kg_weight
         self.judged = feasibility(self.scenario)
         self.places = OpenPlaces.of(self.scenario, self.judged)
-        self.action_space = spaces.Box(0.0, 1.0, (len(self.places.group),), np.float64)
-        self.observation_space = spaces.Dict({
-            name: spaces.Box(-MOST, MOST, shape, np.float64) for name, shape in self._shapes()
-        })  # fmt: skip
         self.agent = Agent(self.scenario, self.places)
         self.run: Replay | None = None
         self.hour = 0
         self._steps: Iterator[int] = iter(())
 
-    def _shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The arrays of an observation by name, and their shapes."""
         i, k, r, _, _ = self.scenario.shape
         for name in ("price_usd_per_mwh", "carbon_g_per_kwh", "signal_age_s", "load_gpu",
                      "capacity_gpu"):  # fmt: skip
@@ -169,24 +152,18 @@ class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
         yield "counts", (len(self.scenario.share_caps), 2)
         yield "time_h", (1,)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Begin anew, with the requests of a seed, drawn from the last one unless given."""
-        super().reset(seed=seed)
-        draw = int(self.np_random.integers(2**31)) if seed is None else seed
+    def begin(self, seed: int) -> dict[str, np.ndarray]:
+        """Begin anew with the requests of a seed; the first observation."""
         s = self.scenario
         self.run = Replay(
-            s, Loop(s, self.agent, self.judged, {}), self.arrivals.stream(s, draw),
+            s, Loop(s, self.agent, self.judged, {}), self.arrivals.stream(s, seed),
             Replicas.of(s, {}, False), expected=False,
         )  # fmt: skip
         self._steps = self.run.each_step()
         self.hour = 0
-        return self._observation(), {"seed": draw}
+        return self._observation()
 
-    def step(
-        self, action: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def advance(self, action: np.ndarray) -> Stepped:
         """Route a step's requests by an action, and serve until the next step."""
         if self.run is None:
             raise UsageError("step: reset the environment first.")
@@ -234,7 +211,7 @@ class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
         for n, cap in enumerate(self.scenario.share_caps):
             if cap.id in seen.counts:
                 counts[n] = seen.counts[cap.id].delivered, seen.counts[cap.id].granted
-        values = {name: getattr(seen, name) for name, _ in self._shapes() if hasattr(seen, name)}
+        values = {name: getattr(seen, name) for name, _ in self.shapes() if hasattr(seen, name)}
         values |= {"counts": counts, "time_h": np.array([self.hour * self.scenario.hours.step_h])}
         return {
             name: np.clip(np.nan_to_num(np.asarray(value, dtype=np.float64)), -MOST, MOST)
@@ -250,3 +227,48 @@ class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
         sums = dict(zip(COLUMNS, (np.concatenate(c) for c in zip(*new, strict=True)), strict=True))
         hour = self.scenario.at_hours([self.hour])
         return totals_of(hour, sums | {"hour": np.zeros(len(sums["hour"]))})
+
+
+def routing_env(scenario: Scenario, **more: Any) -> Any:
+    """The Gymnasium environment of a scenario. `more` are `usd_weight`, `kg_weight`, `arrivals` and
+    `hours` of `Episodes`.
+
+    An action is a weight of 0..1 for each of `episodes.places`; weights of a set are scaled to add
+    up to 1. An observation holds the arrays of `Observed` (regions R, metros I, classes K,
+    contracts C) and the time since the first step, h. The reward of a step is
+    −(`usd_weight` · variable_usd + `kg_weight` · carbon_kg) of the requests that came in it.
+    `reset(seed=n)` plays the requests that a replay draws with seed n. An episode ends with the
+    last step, or is cut short where queues grow beyond all bounds. Raises MachineError without the
+    extra `gym`.
+    """
+    if find_spec("gymnasium") is None:
+        raise MachineError(
+            "gymnasium: not installed. Install the extra: pip install 'wattlas[gym]'"
+        )
+    import gymnasium
+    from gymnasium import spaces
+
+    class RoutingEnv(gymnasium.Env):  # type: ignore[misc]
+        """An agent routes; see `routing_env`."""
+
+        metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+        def __init__(self) -> None:
+            self.episodes = Episodes(scenario, **more)
+            self.action_space = spaces.Box(0.0, 1.0, (len(self.episodes.places.group),), np.float64)
+            self.observation_space = spaces.Dict({
+                name: spaces.Box(-MOST, MOST, shape, np.float64)
+                for name, shape in self.episodes.shapes()
+            })  # fmt: skip
+
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+            """Begin anew, with the requests of a seed, drawn anew unless given."""
+            super().reset(seed=seed)
+            draw = int(self.np_random.integers(2**31)) if seed is None else seed
+            return self.episodes.begin(draw), {"seed": draw}
+
+        def step(self, action: np.ndarray) -> Stepped:
+            """Route a step's requests by an action, and serve until the next step."""
+            return self.episodes.advance(action)
+
+    return RoutingEnv()
