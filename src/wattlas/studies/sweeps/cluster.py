@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -98,6 +99,7 @@ def _looking(finished: Finished) -> Iterator[None]:
 
 @contextmanager
 def _ray(address: str, jobs: int | None) -> Iterator[int]:
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # never a cluster of its own
     import ray
     from joblib import parallel_config
     from ray.util.joblib import register_ray
@@ -110,7 +112,19 @@ def _ray(address: str, jobs: int | None) -> Iterator[int]:
         with parallel_config("ray", ray_remote_args=one_thread):
             yield _enough(address, jobs, lambda: int(ray.cluster_resources().get("CPU", 0)))
     finally:
+        _wait_for_results()
         ray.shutdown()
+
+
+def _wait_for_results() -> None:
+    """Let the threads end that wait for runs of actors that were stopped, before Ray is gone: they
+    would ask it again, and begin a cluster of their own."""
+    from ray.util.multiprocessing.pool import ResultThread
+
+    end = time.monotonic() + CONNECT_S
+    for thread in threading.enumerate():
+        if isinstance(thread, ResultThread):
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 @contextmanager
