@@ -42,6 +42,7 @@ PUBLIC = [
     "Window",
     "WorkloadClass",
     "breakeven",
+    "compare",
     "design_tiers",
     "errors",
     "example",

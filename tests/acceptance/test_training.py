@@ -11,8 +11,8 @@ import wattlas
 from tests.replays.worlds import green, thin
 from wattlas.errors import MachineError, UsageError
 from wattlas.model.scenario import Scenario
-from wattlas.policy.planned import policy_of
 from wattlas.policy.protocol import Forecast
+from wattlas.policy.registry import policy_of
 from wattlas.studies import training
 from wattlas.studies.training import routing_env
 

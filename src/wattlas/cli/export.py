@@ -136,7 +136,8 @@ def routing_command(
     from datetime import UTC, datetime
 
     from wattlas.data.whole_file import write_text
-    from wattlas.policy.planned import Planned, policy_of
+    from wattlas.policy.planned import Planned
+    from wattlas.policy.registry import policy_of
     from wattlas.report.files import ending_of
     from wattlas.studies.export.schedule import schedule_of
 

@@ -23,7 +23,7 @@ from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
-from wattlas.studies.meta import described, headline, limit_sentences, totals_dict
+from wattlas.studies.meta import headline, identified, limit_sentences, totals_dict
 from wattlas.studies.plan_listings import notes
 
 
@@ -78,7 +78,7 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
     return {
         "wattlas": __version__,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        **described(scenario),
+        **identified(scenario),
         "status": str(best.status),
         "solver": best.info.solver,
         "seconds": seconds,

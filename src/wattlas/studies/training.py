@@ -25,7 +25,7 @@ from wattlas.policy.routing import SUMS_TO_ONE, UNSERVED_REGION, Routing
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.run import Replay, shrunk
 from wattlas.replays.tally import COLUMNS, totals_of
-from wattlas.studies.replays import Arrivals
+from wattlas.studies.replay_runs import Arrivals
 
 Stepped = tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]
 """Observation, reward, terminated, truncated, info: what Gymnasium's `step` returns."""

@@ -26,6 +26,8 @@ def inputs_of(base: Written, design: SweepDesign) -> dict[str, str]:
     given |= {axis.field: axis.values for axis in design.axes}
     names = [name for name, each in design.of_verb.settings.items() if each.is_file]
     files = [file for name in names for file in given.get(name, ())]
+    policies = map(str, given.get("policy", ()))  # `./mine.py:MyPolicy` is a file, too
+    files += [f"{text.partition('.py:')[0]}.py" for text in policies if ".py:" in text]
     for file in files:
         if not Path(file).is_file():
             raise UsageError(f"{file}: there is no such file.")

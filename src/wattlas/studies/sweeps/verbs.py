@@ -15,7 +15,8 @@ from wattlas.model.plan import Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.studies.meta import DERIVED, totals_dict
-from wattlas.studies.replays import BASELINE, MEASURES, replayed
+from wattlas.studies.replay_tables import BASELINE, MEASURES
+from wattlas.studies.replays import replayed
 
 Metrics = Mapping[str, float]
 Measure = Callable[[Scenario, Mapping[str, Any], int | None], tuple[str, Metrics]]
