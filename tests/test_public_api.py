@@ -34,6 +34,7 @@ PUBLIC = [
     "Signals",
     "Solver",
     "State",
+    "SweepDesign",
     "Terms",
     "Tier",
     "Users",
@@ -56,6 +57,7 @@ PUBLIC = [
     "save",
     "study",
     "sweep",
+    "sweep_into",
     "tier_shares",
     "weights",
 ]

@@ -9,7 +9,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -80,6 +80,11 @@ class Replay:
 
     def run(self) -> None:
         """Step by step until the requests end, then until the last is answered."""
+        for _ in self.each_step():
+            pass
+
+    def each_step(self) -> Iterator[int]:
+        """The same, giving the number of each step when it is done; the end follows the last."""
         step_s = self.scenario.hours.step_h * 3600.0
         source = Source(self.stream)
         for hour in range(self.scenario.hours.count):
@@ -88,6 +93,7 @@ class Replay:
             self._step(hour, source, (hour + 1) * step_s)
             if self.progress:
                 self.progress((hour + 1) / self.scenario.hours.count)
+            yield hour
         source.refuse_later(self.scenario)
         self._drain(self.steps * step_s)
 
@@ -95,7 +101,7 @@ class Replay:
         from wattlas.replays.kernel.loop import charge_all
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
-        routing = self.loop.tick(self._observed(hour), _truth(self.scenario, hour))
+        routing = self.loop.tick(self.observed(hour), _truth(self.scenario, hour))
         sets = Set.of(routing)
         self._switch(hour, routing, sets, begin_s)
         desk = self._desk(hour, routing, sets)
@@ -202,7 +208,8 @@ class Replay:
             sources, np.zeros((0, 3)), sources, self.replicas.on,
         )  # fmt: skip
 
-    def _observed(self, hour: int) -> Observed:
+    def observed(self, hour: int) -> Observed:
+        """What a policy sees at the beginning of a step."""
         s = self.scenario
         o = s.shape[3]
         busy = (self.replicas.busy() * np.tile(self.places.accelerators, s.shape[2])).reshape(-1, o)

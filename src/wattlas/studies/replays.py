@@ -85,6 +85,7 @@ def replayed(
     hours: int | None = None,
     utilisation: float = 1.0,
     seeds: int = 1,
+    first_seed: int = 0,
     services: Mapping[str, ServiceModel] | None = None,
     pooled: bool = False,
     sink: Sink | None = None,
@@ -98,10 +99,9 @@ def replayed(
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
     `policy` is a name (`wattlas.policy.registry`), an object with `route`, or several of them;
-    `against` names one that all are compared with. `services` are calibrated service models by
-    operating point. `sink` takes the records of the first seed of the last
-    `policy`. Raises InputError,
-    UsageError, InfeasibleError.
+    `against` names one that all are compared with. The draws are those of `first_seed` and of the
+    seeds after it. `services` are calibrated service models by operating point. `sink` takes the
+    records of the first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
@@ -111,7 +111,8 @@ def replayed(
     part = _hours(scenario, opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
-    runs = Runs(part, _planned_with(part, utilisation), arrivals, seeds, services, pooled, tell)
+    draws = range(first_seed, first_seed + seeds)
+    runs = Runs(part, _planned_with(part, utilisation), arrivals, draws, services, pooled, tell)
     found = runs.every(asked, _asked(policy, None)[-1], sink)
     if against is not None:
         (against,) = split(against)
