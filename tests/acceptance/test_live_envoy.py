@@ -84,12 +84,13 @@ class Behind:
     async def ask(
         self, headers: dict[str, str], body: bytes | None = None,
         pipe: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None,
+        path: str = "/v1/chat/completions",
     ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
         """Status, headers and body of an answer."""
         reader, writer = pipe or await asyncio.open_connection("127.0.0.1", self.port)
         text = body or json.dumps({"model": "llama", "messages": []}).encode()
         told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{told}content-length: {len(text)}"
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\n{told}content-length: {len(text)}"
         writer.write(f"{head}\r\n\r\n".encode() + text)
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         got = dict(line.split(": ", 1) for line in lines if line)
@@ -216,6 +217,24 @@ def test_what_clients_may_not_do(behind: Behind) -> None:
     status, _, _ = asyncio.run(behind.ask(key, b"x" * 200_000))
     assert status == 413
     assert len(behind.settled(before + 1)["rows"]) == before + 1
+
+
+def test_messages_are_decided_too(behind: Behind) -> None:
+    """With a key in the header of Anthropic's clients, which no server sees, and its errors."""
+    before = len(behind.ledger()["rows"])
+    body = json.dumps({"model": "llama", "max_tokens": 9, "messages": []}).encode()
+    key = {"x-api-key": KEYS["plain"], "anthropic-version": "2023-06-01"}
+    status, got, content = asyncio.run(behind.ask(key, body, path="/v1/messages"))
+    assert (status, got["x-wattlas-tier"]) == (200, "full")
+    assert json.loads(content)["type"] == "message"
+    assert len(behind.settled(before + 1)["rows"]) == before + 1
+    asked = [a for s in behind.live.stubs.values() for a in s.asked if a.path == "/v1/messages"]
+    assert len(asked) == 1
+    assert "x-api-key" not in asked[0].headers
+    assert asked[0].headers["anthropic-version"] == "2023-06-01"
+    told = {**key, "x-api-key": "sk-no"}
+    status, _, content = asyncio.run(behind.ask(told, body, path="/v1/messages"))
+    assert (status, json.loads(content)["type"]) == (401, "error")
 
 
 def test_a_server_that_fails_returns_the_permit(behind: Behind) -> None:

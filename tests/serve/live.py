@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.serve import shapes
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.run import Service
 
@@ -110,6 +111,10 @@ def embedding(asking: Asking) -> dict[str, Any]:
 def events(asking: Asking, words: int = 5) -> list[bytes]:
     """The events of a stream, the last but one with usage where it was asked for."""
 
+    named = shapes.streamed(asking.path, asking.said["model"])
+    if named is not None:
+        return named
+
     def event(delta: Mapping[str, Any], end: str | None = None, **more: Any) -> bytes:
         said = {
             "id": "c-1", "object": "chat.completion.chunk", "created": 1,
@@ -140,9 +145,8 @@ async def answer(
             writer.write(chunk(event))
         writer.write(chunk(b""))
     else:
-        body = json.dumps(
-            embedding(asking) if "input" in asking.said else completion(asking)
-        ).encode()
+        usual = embedding if "input" in asking.said else completion
+        body = json.dumps(shapes.whole(asking.path, asking.said["model"]) or usual(asking)).encode()
         writer.write(head(length=len(body)) + body)
 
 

@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattlas.serve.decision import End
-from wattlas.serve.gateway.chat import read_chat
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.events import Splitter, data_of
-from wattlas.serve.gateway.json_text import Twice, changed, check_once, edited, top_level
+from wattlas.serve.gateway.json_text import (
+    Twice,
+    changed,
+    check_once,
+    edited,
+    edited_inside,
+    top_level,
+)
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.upstream import header_of
 from wattlas.serve.gateway.usage import Meter
 
@@ -42,6 +49,22 @@ def test_entries_are_where_the_parser_finds_them(
     spans = top_level(text)
     assert list(spans) == list(said)
     assert {k: json.loads(text[s.value : s.end]) for k, s in spans.items()} == said
+
+
+@given(OBJECTS, st.dictionaries(st.sampled_from(["model", "stream_options", "x"]), VALUES),
+       st.sampled_from([None, 2]))  # fmt: skip
+def test_edits_inside_are_those_of_the_object(
+    said: dict[str, Any], values: dict[str, Any], indent: int | None
+) -> None:
+    """At a path of keys, and only there; where the path ends early nothing is changed."""
+    inner = {"usage": {**said, "y": 1}, **values}
+    for outer in ({"message": inner, "z": said}, {"message": said.get("model"), "z": said}):
+        text = written(outer, indent, False)
+        made = json.loads(edited_inside(text, ("message", "usage", "service_tier"), "flex"))
+        expected = json.loads(text)
+        if isinstance(expected["message"], dict) and "usage" in expected["message"]:
+            expected["message"]["usage"]["service_tier"] = "flex"
+        assert made == expected
 
 
 @given(OBJECTS, st.dictionaries(st.sampled_from(["model", "stream_options", "x"]), VALUES),

@@ -89,6 +89,40 @@ def test_others_decide_and_settle(live: Live) -> None:
     assert live.counts() == (40, low + live.held())
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"tenant": "acme", "class": "video"}, 404, "unknown_class"),
+        ({"tenant": "acme", "model": "llama", "metro": "mars"}, 404, "unknown_metro"),
+        ({"tenant": "acme", "model": "gpt-9"}, 400, "missing_class"),
+        ({"tenant": "acme"}, 400, "missing_class"),
+        ({"tenant": "nobody", "model": "llama"}, 404, "unknown_tenant"),
+        ({"tenant": "acme", "model": 7}, 400, "invalid_type"),
+        ({"tenant": "acme", "model": "llama", "metro": 7}, 400, "invalid_type"),
+        ({"tenant": "acme", "model": "llama", "service_tier": "gold"}, 400, "invalid_value"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(
+    live: Live, said: Any, status: int, code: str
+) -> None:
+    """As the asker's mistake, which no second try repairs."""
+    got, made = call(live, "decisions", "POST", "/decide", said)
+    assert (got, made["error"]["code"]) == (status, code)
+    assert call(live, "decisions", "DELETE", "/decide", said)[0] == 405
+
+
+def test_a_models_own_tier_holds_for_others_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A model that asks for full service gets it from `/decide` as from the gateway."""
+    live = Live(tmp_path_factory.mktemp("preset"))
+    live.start(models={"llama": {"class": "chat", "tier": "default"}})
+    try:
+        assert decide(live)["reason"] == "asked"
+        assert decide(live, service_tier="flex")["reason"] != "asked"
+    finally:
+        live.stop()
+        live.end()
+
+
 def test_a_forged_settlement_is_refused(live: Live) -> None:
     """A changed letter of decision or seal, an id alone, and what makes no sense."""
     sealed = decide(live)["id"]

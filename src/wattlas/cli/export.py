@@ -11,6 +11,7 @@ import typer
 
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, plain, print_json, ready_engine, say
+from wattlas.cli.export_live import envoy, grafana, host_port, litellm, nginx
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
 from wattlas.data.target import try_folder
@@ -163,59 +164,10 @@ def routing_command(
     typer.echo(f"Routing of {hours} hours: {out}")
 
 
-@app.command("envoy", short_help="Write Envoy's configuration for the live plane.")
-def envoy_command(
-    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
-    listen: Annotated[
-        str, typer.Option(help="Where Envoy listens.", metavar="HOST:PORT")
-    ] = "127.0.0.1:10000",
-    out: Annotated[Path | None, out_option("A .yaml or .json file.", "FILE")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
-    ] = None,
-) -> None:
-    """Write a configuration in which Envoy asks `wattlas serve` about every request.
-
-    It strips our headers from clients, bounds bodies, serves in full where nobody answers, and
-    writes the access log that settles requests. Without --out it is printed.
-    """
-    import json
-    import time
-
-    from wattlas.data.whole_file import write_text
-    from wattlas.report.files import try_result
-    from wattlas.serve.config import read_config
-    from wattlas.serve.extra import check_extra
-    from wattlas.serve.schedule import read_schedule
-    from wattlas.studies.export.live_envoy import live_bootstrap
-    from wattlas.studies.export.yaml_text import yaml_text
-
-    check_extra()
-    try_result(out, (".yaml", ".yml", ".json"))
-    _host_port(listen)
-    read = read_config(config)
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
-    schedule = read_schedule(read.schedule_path)
-    made = live_bootstrap(read, schedule, listen, time.time(), token)
-    if out is not None and out.suffix.lower() == ".json":
-        text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-    else:
-        text = yaml_text([made], [f"Envoy for {config}, by `wattlas export envoy`."])
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        write_text(out, text)
-        if token:
-            out.chmod(0o600)
-        typer.echo(f"Envoy: {out}")
-
-
-def _host_port(listen: str) -> tuple[str, int]:
-    """HOST and PORT. Raises UsageError for what is neither."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise UsageError(f"--listen is `{listen}`. Give HOST:PORT, e.g. 0.0.0.0:10000.")
-    return host.strip("[]"), int(port)
+app.command("envoy", short_help="Write Envoy's configuration for the live plane.")(envoy)
+app.command("nginx", short_help="Write nginx's configuration for the live plane.")(nginx)
+app.command("litellm", short_help="Write LiteLLM's configuration for the live plane.")(litellm)
+app.command("grafana", short_help="Write a dashboard of the live plane for Grafana.")(grafana)
 
 
 def _check(to: str, by_hour: bool, out: Path | None) -> None:
@@ -249,7 +201,7 @@ def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Se
     names: dict[str, Any] = {**stated, "node": node}
     listen = names.pop("listen", None)
     if listen is not None:
-        host, port = _host_port(listen)
+        host, port = host_port(listen)
         names |= {"listen_host": host, "listen_port": port}
     if "endpoints" in names:
         from wattlas.data.endpoints_file import read_endpoints

@@ -19,11 +19,14 @@ from wattlas.serve.decisions import health
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
 from wattlas.serve.statements import statement, statement_csv
+from wattlas.serve.totals import Totals
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def admin_app(plane: Plane, port: ListenSection, reload: Callable[[], list[Any]]) -> Starlette:
+def admin_app(
+    plane: Plane, port: ListenSection, reload: Callable[[], list[Any]], totals: Totals
+) -> Starlette:
     """The admin application. `reload` takes configuration and schedule anew, and says what is
     wrong with them."""
     digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
@@ -38,7 +41,9 @@ def admin_app(plane: Plane, port: ListenSection, reload: Callable[[], list[Any]]
         return checked
 
     async def show_metrics(request: Request) -> Response:
-        return PlainTextResponse(metrics_text(plane), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(
+            metrics_text(plane, totals), media_type="text/plain; version=0.0.4"
+        )
 
     async def show_health(request: Request) -> Response:
         return JSONResponse(health(plane))

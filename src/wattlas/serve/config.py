@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -43,6 +43,10 @@ from wattlas.serve.schedule import Schedule
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LISTEN = re.compile(r"(.+):(\d{1,5})")
 DIGEST_FIX = "Give the 64 hexadecimal digits of its SHA-256: printf %s KEY | sha256sum"
+
+
+EndpointName = Literal["chat/completions", "completions", "embeddings", "responses", "messages"]
+"""Endpoints as the configuration names them: their paths without /v1/."""
 
 
 class ListenSection(Section):
@@ -73,6 +77,8 @@ class UpstreamSection(Section):
     """Operating points that other servers of the region serve, and their URL."""
     key_env: str | None = None
     """Name of the environment variable that holds the key for the upstream."""
+    endpoints: list[EndpointName] = Field(default_factory=lambda: list(get_args(EndpointName)))
+    """What its servers serve; everything unless given."""
 
 
 class ModelSection(Section):
@@ -105,6 +111,14 @@ class TenantSection(Section):
     """Where its requests come from; that of the file unless given."""
     most_in_flight: int = Field(default=1000, ge=1)
     """Requests that it may have open at once."""
+
+
+class TelemetrySection(Section):
+    """A collector of OpenTelemetry."""
+
+    endpoint: str
+    """http://HOST:PORT; metrics go to /v1/metrics there, by OTLP over HTTP."""
+    every_s: float = Field(default=15.0, ge=0.05)
 
 
 class LimitsSection(Section):
@@ -145,7 +159,8 @@ class ServeDocument(Section):
     decisions: ListenSection | None = None
     admin: ListenSection | None = None
     access_log: str | None = None
-    """Envoy's access log, which settles what it was told by `decisions`."""
+    """Envoy's or nginx's access log, which settles what it was told by `decisions`."""
+    telemetry: TelemetrySection | None = None
     upstreams: dict[str, UpstreamSection] = Field(default_factory=dict)
     """Servers by region."""
     models: dict[str, ModelSection] = Field(default_factory=dict)
@@ -219,6 +234,10 @@ class ServeConfig:
             if upstream.key_env is not None
         }
 
+    def serves(self, region: str, endpoint: str) -> bool:
+        """Whether the servers of a region serve an endpoint."""
+        return endpoint in self.document.upstreams[region].endpoints
+
     def metro_of(self, tenant: str) -> str:
         """Where a tenant's requests come from."""
         return self.document.tenants[tenant].metro or self.document.metro or ""
@@ -252,6 +271,9 @@ def _problems(config: ServeDocument, at: Document) -> Iterator[Problem]:
             yield at.problem(
                 (), "names no models, so that the gateway serves none", "Add `models`."
             )
+    if config.telemetry is not None and address_of(config.telemetry.endpoint) is None:
+        what = f"`{config.telemetry.endpoint}` is no address"
+        yield at.problem(("telemetry", "endpoint"), what, URL_FIX)
     yield from _upstreams(config, at)
     yield from _contracts(config, at)
     yield from _tenants(config, at)

@@ -1,9 +1,10 @@
-"""Decisions for other gateways: `/decide` and `/settle`, and `/authz` as Envoy asks.
+"""Decisions for other gateways: `/decide` and `/settle`, `/authz` for Envoy, `/forward` for nginx.
 
     POST /decide    {"tenant", "model" or "class", "service_tier", "metro"} → where, and a sealed id
     POST /settle    [{"id", "end", "status", "tokens_in", "tokens_out", …}] → how many were taken
-    *    /authz/…   the client's request → 200 with the headers that routes match, or the refusal
-    GET  /routing   the table that holds now          GET /healthz
+    POST /authz/…   the client's request → 200 with the headers that routes match, or the refusal
+    GET  /forward   its headers alone → the same, or 401 or 403
+    GET  /routing   the table that holds now          GET /healthz, /openapi.json
 
 On a port each needs the service token, in `x-wattlas-token`; a Unix socket needs the right to open
 it. A settlement is taken once, and only of a decision that was sealed here.
@@ -12,24 +13,31 @@ it. A settlement is taken once, and only of a decision that was sealed here.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from wattlas.serve.config import ListenSection
+from wattlas.serve.config import ListenSection, ModelSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
+from wattlas.serve.decisions_api import FORWARD, PATHS, described
 from wattlas.serve.direct import Answered
-from wattlas.serve.gateway.app import Gatekeeper
-from wattlas.serve.gateway.chat import ENDPOINTS, asked_of, read_chat
+from wattlas.serve.gateway.api import asked_of
+from wattlas.serve.gateway.app import TIER_HEADER, Gatekeeper, must_be
+from wattlas.serve.gateway.endpoints import ENDPOINTS, form_of
 from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
+from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
 
 TOKEN = b"x-wattlas-token"
 AUTHZ = b"/authz/"
+MODEL_HEADER = b"x-model"
+"""Names the model where a gateway shows no body."""
 MOST_SETTLED = 10_000
 """Settlements in one call."""
 
@@ -41,6 +49,13 @@ class Decisions:
         self._plane = plane
         self._digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
         self._keys = Gatekeeper(plane)
+        self._handlers: dict[bytes, Callable[[bytes], bytes]] = {
+            b"/decide": self._decide,
+            b"/settle": self._settle,
+            b"/routing": lambda body: self._routing(),
+            b"/healthz": lambda body: orjson.dumps(health(plane)),
+            PATH: lambda body: orjson.dumps(described(plane, guarded=self._digest is not None)),
+        }
 
     def __call__(
         self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
@@ -51,6 +66,8 @@ class Decisions:
             return self._answer(method, path, headers, body)
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
+            if path.startswith(AUTHZ):
+                refusal.form = form_of(path.removeprefix(AUTHZ[:-1]))
             raise
 
     def _check_token(self, headers: Any) -> None:
@@ -62,34 +79,31 @@ class Decisions:
             raise Refusal(401, "The service token is missing or wrong.", "invalid_token")
 
     def _answer(
-        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> Answered:
+        path = target.partition(b"?")[0]
         if path.startswith(AUTHZ):
-            return self._authz(path, headers, body)
-        if (method, path) == (b"POST", b"/decide"):
-            return 200, [JSON], self._decide(_json(body))
-        if (method, path) == (b"POST", b"/settle"):
-            return 200, [JSON], self._settle(_json(body))
-        if (method, path) == (b"GET", b"/routing"):
-            return 200, [JSON], self._routing()
-        if (method, path) == (b"GET", b"/healthz"):
-            return 200, [JSON], orjson.dumps(health(self._plane))
-        raise Refusal(404, "There is no such endpoint.", "unknown_url")
+            return self._authz(method.decode(), path, headers, body)
+        if path == FORWARD:
+            must_be(method.decode(), "GET")
+            return self._forward(headers)
+        route = PATHS.get(path)
+        if route is None:
+            raise Refusal(404, "There is no such endpoint.", "unknown_url")
+        must_be(method.decode(), route.method)
+        return 200, [JSON], self._handlers[path](body)
 
-    def _decide(self, said: Any) -> bytes:
+    def _decide(self, body: bytes) -> bytes:
+        said = _json(body)
         if not isinstance(said, dict):
             raise Refusal(400, "Give an object.", "invalid_json")
-        document = self._plane.config.document
-        tenant, metro = said.get("tenant"), said.get("metro")
-        if not isinstance(tenant, str) or tenant not in document.tenants:
-            raise Refusal(404, "`tenant` is none of the configuration.", "unknown_tenant", "tenant")
-        model = document.models.get(str(said.get("model")))
-        klass = said.get("class", model.klass if model else None)
-        if not isinstance(klass, str):
-            raise Refusal(400, "Name a `class`, or a `model` that is known.", "missing_class")
-        asked = asked_of(said.get("service_tier"))
-        where = metro if isinstance(metro, str) else self._plane.config.metro_of(tenant)
-        decision = self._decided(tenant, klass, asked, where)
+        tenant, klass, asked = self._wanted(said)
+        metro = said.get("metro")
+        if metro is None:
+            metro = self._plane.config.metro_of(tenant)
+        elif metro not in self._plane.schedule.metros:
+            raise Refusal(404, "`metro` is none of the schedule.", "unknown_metro", "metro")
+        decision = self._decided(tenant, klass, asked, metro)
         return orjson.dumps(
             {
                 "id": self._plane.seal.sealed(decision),
@@ -104,6 +118,24 @@ class Decisions:
             }
         )
 
+    def _wanted(self, said: dict[str, Any]) -> tuple[str, str, Asked]:
+        """Tenant, class and tier of a question. Raises Refusal for what is unknown."""
+        document = self._plane.config.document
+        for key in ("tenant", "model", "class", "metro"):
+            if not isinstance(said.get(key, ""), str) and (said[key], key) != (None, "metro"):
+                raise Refusal(400, f"`{key}` must be text.", "invalid_type", key)
+        if said.get("tenant") not in document.tenants:
+            raise Refusal(404, "`tenant` is none of the configuration.", "unknown_tenant", "tenant")
+        model = document.models.get(said.get("model", ""))
+        klass = said.get("class", model.klass if model else None)
+        if klass is None:
+            raise Refusal(400, "Name a `class`, or a `model` that is known.", "missing_class")
+        if klass not in self._plane.schedule.bases:
+            raise Refusal(404, "`class` is none of the schedule.", "unknown_class", "class")
+        asked = asked_of(said.get("service_tier"))
+        preset = model is not None and asked is Asked.AUTO
+        return said["tenant"], klass, Asked(model.tier) if model and preset else asked
+
     def _decided(self, tenant: str, klass: str, asked: Asked, metro: str) -> Decision:
         plane = self._plane
         decision = plane.decide(plane.facts(plane.new_id(), tenant, klass, asked, metro))
@@ -112,22 +144,55 @@ class Decisions:
             raise Refusal(503, message, "no_place", retry=False)
         return decision
 
-    def _authz(self, path: bytes, given: list[tuple[bytes, bytes]], body: bytes) -> Answered:
+    def _authz(
+        self, method: str, path: bytes, given: list[tuple[bytes, bytes]], body: bytes
+    ) -> Answered:
         """A client's request as Envoy shows it, judged as the gateway judges its own."""
         endpoint = ENDPOINTS.get(path.removeprefix(AUTHZ[:-1]))
         if endpoint is None:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
+        must_be(method, "POST")
         headers = self._keys.single(given)
         tenant = self._keys.tenant(headers)
         chat = self._keys.with_header(read_chat(body, endpoint), headers)
         model, asked = self._keys.model(chat)
         metro = self._plane.config.metro_of(tenant)
-        decision = self._decided(tenant, model.klass, asked, metro)
+        return self._told(self._decided(tenant, model.klass, asked, metro))
+
+    def _forward(self, given: list[tuple[bytes, bytes]]) -> Answered:
+        """A client's request of which a gateway shows the headers alone. Refuses with 401 or 403:
+        what else nginx is answered, it takes for a fault."""
+        try:
+            headers = self._keys.single(given)
+            tenant = self._keys.tenant(headers)
+            model = self._forwarded(headers.get(MODEL_HEADER, b"").decode("latin-1"))
+            asked = asked_of(headers.get(TIER_HEADER, b"auto").decode("latin-1"))
+        except Refusal as refusal:
+            if refusal.status != 401:
+                refusal.status = 403
+            raise
+        preset = Asked(model.tier) if asked is Asked.AUTO else asked
+        metro = self._plane.config.metro_of(tenant)
+        return self._told(self._decided(tenant, model.klass, preset, metro))
+
+    def _forwarded(self, name: str) -> ModelSection:
+        """The model that a header names; the only one where it names none. Raises Refusal."""
+        models = self._plane.config.document.models
+        if not name and len(models) == 1:
+            return next(iter(models.values()))
+        if name not in models:
+            text = f"The header {MODEL_HEADER.decode()} must name a model."
+            raise Refusal(404, text, "model_not_found", "model")
+        return models[name]
+
+    def _told(self, decision: Decision) -> Answered:
+        """A decision in headers."""
         sealed = self._plane.seal.sealed(decision).encode()
         served = self._plane.model_of(decision.place.point)
         return 200, [(b"x-wattlas-id", sealed), *decided_headers(decision, served)], b""
 
-    def _settle(self, said: Any) -> bytes:
+    def _settle(self, body: bytes) -> bytes:
+        said = _json(body)
         if not isinstance(said, list) or len(said) > MOST_SETTLED:
             text = f"Give a list of at most {MOST_SETTLED} settlements."
             raise Refusal(400, text, "invalid_settlements")

@@ -2,75 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
+from wattlas.serve import names
 from wattlas.serve.plane import Plane
+from wattlas.serve.totals import Totals
 
 OTHER = "other"
 """Stands for a label that no configuration names, so that no client can make new series."""
 
 
 class _Collector:
-    def __init__(self, plane: Plane) -> None:
-        self._plane = plane
+    def __init__(self, plane: Plane, totals: Totals) -> None:
+        self._plane, self._totals = plane, totals
 
     def collect(self) -> Iterator[Metric]:
-        plane = self._plane
+        plane, totals = self._plane, self._totals
         yield self._requests()
-        for name, counts, words, label in (
-            ("wattlas_decisions", plane.reasons, "Decisions by reason.", "reason"),
-            ("wattlas_events", plane.events, "What else happened.", "event"),
-        ):
-            counter = CounterMetricFamily(name, words, labels=[label])
-            for key, count in counts.items():
-                counter.add_metric([str(key)], count)
-            yield counter
-        yield from self._shares()
+        yield _counter(names.DECISIONS, {(str(k),): n for k, n in plane.reasons.items()})
+        yield _counter(names.EVENTS, {(k,): n for k, n in plane.events.items()})
+        yield self._shares()
         yield from self._gauges()
+        yield self._durations()
+        yield _counter(names.TOKENS, totals.tokens)
+        yield _counter(names.ENERGY, totals.joules)
+        yield _counter(names.CO2E, totals.grams)
+        yield _counter(names.USUAL, totals.usual)
 
     def _requests(self) -> Metric:
-        labels = ["tenant", "tier", "model_requested", "model_served", "region", "outcome"]
-        counter = CounterMetricFamily("wattlas_requests", "Requests that ended.", labels=labels)
         models = self._plane.config.document.models
+        counts: dict[tuple[str, ...], float] = {}
         for (tenant, tier, asked, served, region, end), count in self._plane.ended.items():
-            known = asked if asked in models else OTHER
-            counter.add_metric([tenant, tier, known, served, region, end], count)
-        return counter
+            key = tenant, tier, asked if asked in models else OTHER, served, region, end
+            counts[key] = counts.get(key, 0) + count
+        return _counter(names.REQUESTS, counts)
 
-    def _shares(self) -> Iterator[Metric]:
-        labels = ["tenant", "contract", "window"]
-        share = GaugeMetricFamily(
-            "wattlas_degraded_share_ratio", "Permits granted per answer delivered.", labels=labels
-        )
-        for account, counts in self._plane.book.counts.items():
-            if counts.delivered:
-                share.add_metric(list(account), counts.granted / counts.delivered)
-        yield share
+    def _shares(self) -> Metric:
+        shares = {
+            tuple(account): counts.granted / counts.delivered
+            for account, counts in self._plane.book.counts.items()
+            if counts.delivered
+        }
+        return _gauge(names.SHARE, shares)
 
     def _gauges(self) -> Iterator[Metric]:
         plane = self._plane
         now = plane.clock()
         table = plane.hour(now).table
-        for name, words, value in (
-            ("wattlas_plan_age_seconds", "Age of the routing.", now - table.issued_s),
-            ("wattlas_in_flight", "Requests that are open.", len(plane.book.in_flight)),
-            ("wattlas_rows_pending", "Rows not recorded yet.", plane.book.pending),
-            ("wattlas_rows_lost", "Rows that no store took.", plane.book.lost_rows),
-            ("wattlas_ledger_failures", "Recordings that failed.", plane.keeper.failures),
-            ("wattlas_full_service", "1 while nothing may be degraded.", _troubled(plane)),
+        for metric, value in (
+            (names.PLAN_AGE, now - table.issued_s),
+            (names.IN_FLIGHT, len(plane.book.in_flight)),
+            (names.PENDING, plane.book.pending),
+            (names.LOST, plane.book.lost_rows),
+            (names.FAILURES, plane.keeper.failures),
+            (names.TROUBLED, float(plane.book.trouble is not None)),
         ):
-            yield GaugeMetricFamily(name, words, value=value)
+            yield _gauge(metric, {(): value})
+        yield _gauge(names.MARGINAL, self._totals.marginal)
+
+    def _durations(self) -> Metric:
+        metric = names.DURATION
+        made = HistogramMetricFamily(metric.name, metric.words, labels=list(metric.labels))
+        for labels, counts in self._totals.durations.items():
+            buckets, upto = [], 0
+            for bound, count in zip((*names.BUCKETS_S, "+Inf"), counts, strict=True):
+                upto += count
+                buckets.append((str(bound), upto))
+            made.add_metric(list(labels), buckets, self._totals.seconds[labels])
+        return made
 
 
-def _troubled(plane: Plane) -> float:
-    return float(plane.book.trouble is not None)
+def _counter(metric: names.Metric, counts: Mapping[tuple[str, ...], float]) -> Metric:
+    made = CounterMetricFamily(metric.name, metric.words, labels=list(metric.labels))
+    for labels, count in counts.items():
+        made.add_metric(list(labels), count)
+    return made
 
 
-def metrics_text(plane: Plane) -> bytes:
+def _gauge(metric: names.Metric, values: Mapping[tuple[str, ...], float]) -> Metric:
+    made = GaugeMetricFamily(metric.name, metric.words, labels=list(metric.labels))
+    for labels, value in values.items():
+        made.add_metric(list(labels), value)
+    return made
+
+
+def metrics_text(plane: Plane, totals: Totals) -> bytes:
     """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Collector(plane))
+    registry.register(_Collector(plane, totals))
     return generate_latest(registry)

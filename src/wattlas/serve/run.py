@@ -38,8 +38,11 @@ from wattlas.serve.gateway.front import Front
 from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
+from wattlas.serve.metrics import OTHER
 from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane
 from wattlas.serve.schedule import read_schedule
+from wattlas.serve.telemetry import Telemetry
+from wattlas.serve.totals import Totals
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
@@ -55,8 +58,11 @@ class Service:
         watch: Callable[[Row], None] = lambda row: None,
     ) -> None:
         self.path = path
-        self.plane: Plane = open_plane(path, store_of, clock, watch)
+        self.totals = Totals()
+        self._watch = watch
+        self.plane: Plane = open_plane(path, store_of, clock, self._made)
         document = self.plane.config.document
+        self.telemetry: Telemetry | None = None
         self.upstream = WireUpstream(document.limits.connect_s)
         self.gateway = Gateway(self.plane, self.upstream)
         self.ports: dict[str, tuple[Any, socket.socket]] = {}
@@ -64,9 +70,19 @@ class Service:
         self._stopped = asyncio.Event()
         try:
             self._bind(document)
+            if (told := document.telemetry) is not None:
+                self.telemetry = Telemetry(told.endpoint, told.every_s)
         except BaseException:
             self.close()
             raise
+
+    def _made(self, row: Row) -> None:
+        """Show a row to everybody who counts."""
+        self.totals.take(row)
+        if self.telemetry is not None:
+            known = row.model_asked in self.plane.config.document.models
+            self.telemetry.take(row if known else row._replace(model_asked=OTHER))
+        self._watch(row)
 
     def _bind(self, document: ServeDocument) -> None:
         """Open every port. Raises UsageError for one that cannot be had."""
@@ -74,7 +90,7 @@ class Service:
             self.ports["gateway"] = self.gateway, bound(document.gateway.listen, None)
         apps: dict[str, Callable[[ListenSection], Any]] = {
             "decisions": lambda port: Decisions(self.plane, port),
-            "admin": lambda port: admin_app(self.plane, port, self.reload),
+            "admin": lambda port: admin_app(self.plane, port, self.reload, self.totals),
         }
         for name, app in apps.items():
             port: ListenSection | None = getattr(document, name)
@@ -140,6 +156,8 @@ class Service:
         self.plane.keeper.stop()
         await keeper
         await self.upstream.close()
+        if self.telemetry is not None:
+            await asyncio.to_thread(self.telemetry.close)
         self.close()
 
     async def _watch_files(self) -> None:

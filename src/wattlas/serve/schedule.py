@@ -159,6 +159,15 @@ class Schedule:
         """The class of requests of a base class under a contract; the base where it has none."""
         return self._classes.get((base, contract), base)
 
+    def under(self, base: str) -> list[str]:
+        """The classes of a base class under contracts."""
+        return [id for (own, contract), id in self._classes.items() if own == base and contract]
+
+    @property
+    def bases(self) -> list[str]:
+        """Classes that requests may be of, without those under a contract."""
+        return sorted({base for base, _ in self._classes})
+
     @property
     def until_s(self) -> float:
         """Until when the last hour holds."""

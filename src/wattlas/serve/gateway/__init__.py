@@ -1,1 +1,1 @@
-"""The embedded gateway: OpenAI's API in front, servers of several regions behind."""
+"""The embedded gateway: OpenAI's and Anthropic's APIs in front, servers of many regions behind."""

@@ -15,16 +15,22 @@ import orjson
 
 from wattlas.serve.config import ModelSection
 from wattlas.serve.decision import Asked
-from wattlas.serve.gateway.chat import ENDPOINTS, Chat, Endpoint, Exchange, asked_of, read_chat
+from wattlas.serve.gateway.api import Api, Chat
+from wattlas.serve.gateway.chat import Exchange
 from wattlas.serve.gateway.client import Client, Request
+from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, form_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
+from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Upstream
+from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
 
 TIER_HEADER = b"x-service-tier"
 """Asks for a tier where the body has no `service_tier`."""
+API_KEY = b"x-api-key"
+"""Where Anthropic's clients show a key; a bearer beside it must be of the same tenant."""
 
 
 class Gatekeeper:
@@ -34,14 +40,17 @@ class Gatekeeper:
         self._plane = plane
 
     def tenant(self, headers: Mapping[bytes, bytes]) -> str:
-        """Whose key it is. Raises Refusal for none, and for one that is unknown.
+        """Whose key it is. Raises Refusal for none, and for one that is unknown or another's.
 
         A key is looked up by its hash, of which no time tells a client more than it knows.
         """
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-        digest = sha256(key.strip()).digest()
-        tenant = self._plane.config.tenants_by_digest.get(digest)
-        if tenant is None or scheme.lower() != b"bearer":
+        keys = [key.strip()] if scheme.lower() == b"bearer" else []
+        keys += [headers[API_KEY]] if API_KEY in headers else []
+        known = self._plane.config.tenants_by_digest
+        tenants = {known.get(sha256(each).digest()) for each in keys}
+        tenant = tenants.pop() if len(tenants) == 1 else None
+        if tenant is None:
             raise Refusal(401, "The key is missing or unknown.", "invalid_api_key")
         return tenant
 
@@ -60,7 +69,7 @@ class Gatekeeper:
         tier = headers.get(TIER_HEADER)
         if tier is None or chat.asked is not Asked.AUTO:
             return chat
-        return chat._replace(asked=asked_of(tier.decode("latin-1")))
+        return chat._replace(asked=chat.endpoint.asked(tier.decode("latin-1")))
 
     def model(self, chat: Chat) -> tuple[ModelSection, Asked]:
         """The model that is asked for, and the tier. Raises Refusal for one that is unknown."""
@@ -72,7 +81,7 @@ class Gatekeeper:
 
 
 class Gateway:
-    """Serves OpenAI's API from the places that the plane decides."""
+    """Serves the APIs of OpenAI and Anthropic from the places that the plane decides."""
 
     def __init__(self, plane: Plane, upstream: Upstream) -> None:
         self._plane, self._upstream = plane, upstream
@@ -88,24 +97,26 @@ class Gateway:
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
             if not client.left:
+                refusal.form = form_of(request.path)
                 await client.send(refusal.status, refusal.headers, refusal.body)
 
     async def _route(self, request: Request, client: Client) -> None:
         path, method = request.path, request.method
         endpoint = ENDPOINTS.get(path)
         if endpoint is not None:
-            _must_be(method, "POST")
+            must_be(method, "POST")
             headers = self._keys.single(request.headers)
             await self._chat(endpoint, self._keys.tenant(headers), headers, client)
-        elif path == b"/v1/models":
-            _must_be(method, "GET")
+        elif path in (MODELS, PATH):
+            must_be(method, "GET")
             self._keys.tenant(self._keys.single(request.headers))
-            await client.send(200, [JSON], self._models())
+            text = self._models() if path == MODELS else self._described()
+            await client.send(200, [JSON], text)
         else:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
 
     async def _chat(
-        self, endpoint: Endpoint, tenant: str, headers: Mapping[bytes, bytes], client: Client
+        self, endpoint: Api, tenant: str, headers: Mapping[bytes, bytes], client: Client
     ) -> None:
         limits = self._plane.config.document.limits
         _check_body_headers(headers, limits.body_bytes)
@@ -117,7 +128,8 @@ class Gateway:
         try:
             text = await client.body(limits.body_bytes, limits.body_s)
             chat = self._keys.with_header(read_chat(text, endpoint), headers)
-            await self._served(tenant, chat, client)
+            passed = endpoint.headers(headers)
+            await self._served(tenant, chat._replace(headers=passed), client)
         finally:
             self._open[tenant] -= 1
 
@@ -139,13 +151,19 @@ class Gateway:
         ]
         return orjson.dumps({"object": "list", "data": models})
 
+    def _described(self) -> bytes:
+        return orjson.dumps(described(self._plane.config.document.models))
 
-def _must_be(method: str, wanted: str) -> None:
+
+def must_be(method: str, wanted: str) -> None:
+    """Raise Refusal for another method."""
     if method != wanted:
-        raise Refusal(405, f"Use {wanted}.", "method_not_allowed")
+        raise Refusal(405, f"Use {wanted}.", "method_not_allowed", allow=wanted)
 
 
-_ONCE = frozenset((b"authorization", b"content-type", b"content-encoding", TIER_HEADER))
+_ONCE = frozenset(
+    (b"authorization", API_KEY, b"content-type", b"content-encoding", b"anthropic-version")
+) | {TIER_HEADER}
 
 
 def _check_body_headers(headers: Mapping[bytes, bytes], most_bytes: int) -> None:

@@ -8,137 +8,34 @@ told in the stream itself. Bytes pass through: of a request only `model`, `servi
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import orjson
 
 from wattlas.serve.accounts import UG_PER_G, figures
-from wattlas.serve.decision import Asked, Decision, End, Outcome, failovers
+from wattlas.serve.decision import Decision, End, Outcome, failovers
+from wattlas.serve.gateway.api import Chat, Events, Lacks, Part, Seen
 from wattlas.serve.gateway.client import Client
-from wattlas.serve.gateway.errors import Refusal, error_body
+from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.health import Health
-from wattlas.serve.gateway.json_text import Twice, changed, check_once
-from wattlas.serve.gateway.tell import grams_comment, headers_of, tier_of
+from wattlas.serve.gateway.request import for_server
+from wattlas.serve.gateway.tell import Headers, grams_comment, headers_of
 from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
 from wattlas.serve.gateway.usage import Meter
 from wattlas.serve.plane import Plane
 
-
-class Endpoint(NamedTuple):
-    """A path of OpenAI's API: the key that a request must have, and the list that an answer is."""
-
-    path: str
-    asks: str
-    answers: str
-    streams: bool
-
-
-ENDPOINTS = {
-    endpoint.path.encode(): endpoint
-    for endpoint in (
-        Endpoint("/v1/chat/completions", "messages", "choices", True),
-        Endpoint("/v1/completions", "prompt", "choices", True),
-        Endpoint("/v1/embeddings", "input", "data", False),
-    )
-}
-CHAT = ENDPOINTS[b"/v1/chat/completions"]
 PASSED_ON = frozenset((400, 413, 415, 422))
 """What a server says of the request itself goes to the client as it is."""
-DONE = b"[DONE]"
+LACKING = frozenset((404, 405, 501))
+"""Statuses of a server that has not this endpoint, or not this model."""
+BUSY = frozenset((503, 529))
 SLACK = 0.05
 """Of the longest pause: so much later may it be noticed."""
 GONE = 499
 """Status in the account of a request whose client left."""
-_NO_USAGE = re.compile(rb'"usage"\s*:\s*null')
 
 
 class Gone(Exception):
     """The client left, or takes nothing."""
-
-
-EDITED = ("model", "service_tier", "stream_options")
-"""Keys of a request that servers may get otherwise than clients write them."""
-
-
-class Chat(NamedTuple):
-    """A request that was read: its text, what it says of the keys that are edited, and what that
-    means."""
-
-    endpoint: Endpoint
-    text: bytes
-    named: dict[str, Any]
-    model: str
-    asked: Asked
-    stream: bool
-    wants_usage: bool
-
-
-def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
-    """A request's body. Raises Refusal for what is no request."""
-    try:
-        said = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"The body is not JSON: {error}", "invalid_json") from None
-    if not isinstance(said, dict):
-        raise Refusal(400, "The body must be a JSON object.", "invalid_json")
-    try:
-        check_once(text, said)
-    except Twice as error:
-        key = str(error)
-        raise Refusal(400, f"`{key}` is there twice.", "duplicate_key", key) from None
-    model = said.get("model")
-    if not isinstance(model, str) or not model:
-        raise Refusal(400, "`model` must name a model.", "missing_model", "model")
-    stream = said.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise Refusal(400, "`stream` must be true or false.", "invalid_type", "stream")
-    if stream and not endpoint.streams:
-        raise Refusal(400, "This endpoint does not stream.", "invalid_value", "stream")
-    _check_asked(said, endpoint)
-    options = said.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise Refusal(400, "`stream_options` must be an object.", "invalid_type", "stream_options")
-    wants = bool(options and options.get("include_usage"))
-    named = {key: said[key] for key in EDITED if key in said}
-    return Chat(
-        endpoint, text, named, model, asked_of(said.get("service_tier")), bool(stream), wants
-    )
-
-
-def _check_asked(said: dict[str, Any], endpoint: Endpoint) -> None:
-    key = endpoint.asks
-    kinds = (list,) if key == "messages" else (str, list)
-    if not isinstance(said.get(key), kinds):
-        words = " or ".join("text" if kind is str else "a list" for kind in kinds)
-        raise Refusal(400, f"`{key}` must be {words}.", "invalid_type", key)
-
-
-def asked_of(tier: Any) -> Asked:
-    """The tier that is asked for; `scale` and `fast` are full service as well."""
-    if tier in (None, "auto"):
-        return Asked.AUTO
-    if tier == "flex":
-        return Asked.FLEX
-    if tier in ("default", "scale"):
-        return Asked.DEFAULT
-    if tier in ("priority", "fast"):
-        return Asked.PRIORITY
-    message = "`service_tier` must be auto, default, flex, scale, priority or fast."
-    raise Refusal(400, message, "invalid_value", "service_tier")
-
-
-def for_server(chat: Chat, model: str) -> bytes:
-    """The request as a server gets it: its name of the model, no tier, and usage in streams."""
-    values: dict[str, Any] = {} if chat.model == model else {"model": model}
-    if chat.stream and not chat.wants_usage:
-        given = chat.named.get("stream_options")
-        values["stream_options"] = {**(given or {}), "include_usage": True}
-    if not values and "service_tier" not in chat.named:
-        return chat.text
-    return changed(chat.text, chat.named, values, drop=("service_tier",))
 
 
 class Exchange:
@@ -148,12 +45,13 @@ class Exchange:
         self, plane: Plane, upstream: Upstream, health: Health, client: Client, chat: Chat
     ) -> None:
         self._plane, self._upstream, self._health = plane, upstream, health
-        self._client, self._chat = client, chat
+        self._client, self._chat, self._api = client, chat, chat.endpoint
         self._limits = plane.config.document.limits
         self._meter = Meter(len(chat.text))
         self._attempts = 0
         self._current: Decision | None = None
         self._settled = False
+        self._reading: Events | None = None
         self._deadline: asyncio.Timeout | None = None
 
     async def run(self, decision: Decision) -> None:
@@ -214,11 +112,15 @@ class Exchange:
         yield from failovers(decision, hour.table, self._plane.book)
 
     async def _serve(self, decision: Decision) -> None:
-        failure = Failure("resting", 503)
+        failure: Failure | None = None
         self._health.request()
         for candidate in self._tries(decision):
             url = self._plane.url_of(*candidate.place)
-            if self._health.rests(url):
+            if not self._plane.config.serves(candidate.place.region, self._api.name):
+                failure = failure or Lacks("no place has this endpoint", 404)
+                continue
+            if self._health.rests(url) or self._health.rests(self._own(url)):
+                failure = failure or Failure("resting", 503)
                 continue
             if self._attempts and not (
                 self._attempts < self._limits.attempts and self._health.may_retry()
@@ -232,13 +134,18 @@ class Exchange:
                 failure = fault
                 self._plane.events[f"upstream {fault.kind}"] += 1
                 if fault.status != 429:
-                    self._health.failed(url)
+                    self._health.failed(self._own(url) if isinstance(fault, Lacks) else url)
+        assert failure is not None
         raise Refusal(
             failure.status,
             f"No server could answer ({failure.kind}).",
             "upstream_unavailable",
             retry=False if self._attempts > 1 else None,
         )
+
+    def _own(self, url: str) -> str:
+        """What a server's failures are counted by where only this endpoint is missing."""
+        return f"{url}{self._api.path}"
 
     async def _timed(self, decision: Decision, url: str) -> None:
         """One place, within the times that are allowed. Raises Failure before the first byte, Gone
@@ -262,16 +169,15 @@ class Exchange:
         body = for_server(self._chat, model)
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         headers["x-request-id"] = decision.facts.id
+        headers |= self._chat.headers
         key = self._plane.config.upstream_keys.get(decision.place.region)
         if key:
-            headers["authorization"] = f"Bearer {key}"
+            headers |= self._api.key(key)
         for last in (False, True):
             self._attempts += 1
             self._meter.restart()
             try:
-                answer = await self._upstream.post(
-                    f"{url}{self._chat.endpoint.path}", body, headers
-                )
+                answer = await self._upstream.post(self._own(url), body, headers)
             except Failure as fault:
                 if fault.fresh and not last:
                     continue
@@ -285,8 +191,10 @@ class Exchange:
     async def _pass_on(self, decision: Decision, answer: Answer, model: str) -> None:
         if answer.status in PASSED_ON:
             await self._refused(decision, answer)
+        elif answer.status in LACKING:
+            raise Lacks(f"status {answer.status}")
         elif answer.status != 200:
-            status = 429 if answer.status == 429 else 503 if answer.status == 503 else 502
+            status = 429 if answer.status == 429 else 503 if answer.status in BUSY else 502
             raise Failure(f"status {answer.status}", status)
         elif self._chat.stream:
             if not answer.content_type.startswith("text/event-stream"):
@@ -301,29 +209,30 @@ class Exchange:
         if not answer.content_type.startswith("application/json"):
             raise Failure(f"status {answer.status} without JSON")
         self._answered(End.FAILED, decision, answer.status)
-        await self._client.send(answer.status, headers_of(decision, model="", grams=None), body)
+        await self._client.send(answer.status, self._headers(decision, ""), body)
 
     async def _whole(self, decision: Decision, answer: Answer, model: str) -> None:
         body = await whole(answer, self._limits.answer_bytes)
-        said = _answer(body)
-        if said.get("model", model) != model:
-            raise Failure("another model")
-        if not isinstance(said.get(self._chat.endpoint.answers), list):
-            raise Failure(f"no {self._chat.endpoint.answers}")
-        self._meter.usage(said.get("usage"))
+        body = self._api.answer(body, self._seen(decision, model))
         self._meter.content(len(body))
-        try:
-            check_once(body, said)
-        except Twice:
-            raise Failure("a key twice") from None
-        body = changed(body, said, {"service_tier": tier_of(decision)})
-        grams = self._grams(decision)
-        await self._client.send(200, headers_of(decision, model, grams), body)
+        headers = self._headers(decision, model, self._grams(decision))
+        await self._client.send(200, headers, body)
         self._answered(End.WHOLE if not self._client.left else End.BROKEN, decision, 200)
+
+    def _seen(self, decision: Decision, model: str) -> Seen:
+        return Seen(self._chat, model, decision.degraded, self._meter)
+
+    def _headers(
+        self, decision: Decision, model: str, grams: float | None = None, stream: bool = False
+    ) -> Headers:
+        told = self._api.told(decision.facts.id)
+        return [*headers_of(decision, model, grams, stream), *told]
 
     def _answered(self, end: End, decision: Decision, status: int) -> None:
         """Settle what a server has answered as it should, whether or not the client took it."""
-        self._health.answered(self._plane.url_of(*decision.place))
+        url = self._plane.url_of(*decision.place)
+        self._health.answered(url)
+        self._health.answered(self._own(url))
         self._end(end, status)
 
     def _grams(self, decision: Decision) -> float | None:
@@ -334,107 +243,77 @@ class Exchange:
 
     async def _stream(self, decision: Decision, answer: Answer, model: str) -> None:
         splitter = Splitter(self._limits.event_bytes)
+        reading = self._reading = self._api.events(self._seen(decision, model))
+        held: list[bytes] = []
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.answer_s
         try:
             async for piece in answer.pieces():
-                if await self._piece(splitter, piece, decision, model):
+                text, part, fault = self._read(splitter.feed(piece), reading, decision)
+                if fault is None and splitter.too_long and part is not Part.LAST:
+                    fault = Failure("event too long")
+                held.append(text)
+                if self._client.began or (fault is None and part is not Part.HELD):
+                    await self._send_some(decision, model, b"".join(held))
+                    held.clear()
+                elif sum(map(len, held)) > self._limits.event_bytes:
+                    fault = fault or Failure("no content")
+                if fault is not None:
+                    raise fault
+                if part is Part.LAST:
                     await self._client.finish()
                     end = End.WHOLE if not self._client.left else End.BROKEN
                     self._answered(end, decision, 200)
                     return
                 if self._client.began:
                     self._extend(loop.time(), until)
-            raise Failure("ended without [DONE]")
+            raise Failure("ended too early")
         except Failure as failure:
             await self._break(decision, failure)
 
-    async def _piece(
-        self, splitter: Splitter, piece: bytes, decision: Decision, model: str
-    ) -> bool:
-        """Pass on the events that a piece completes; whether the last is among them. Raises
-        Failure, once what came before it is with the client."""
+    def _read(
+        self, events: list[bytes], reading: Events, decision: Decision
+    ) -> tuple[bytes, Part, Failure | None]:
+        """What is passed on of some events, the most that is among them, and what is wrong with
+        the one that ends it."""
         out: list[bytes] = []
-        fault, done = None, False
+        most = Part.HELD
         try:
-            for event in splitter.feed(piece):
-                passed, done = self._event(event, decision, model)
+            for event in events:
+                data = data_of(event)
+                if not data:
+                    if self._client.began:
+                        out.append(event)
+                    continue
+                passed, part = reading.event(event, data)
+                most = max(most, part)
+                if part is Part.LAST:
+                    out.append(grams_comment(self._grams(decision)))
                 out.append(passed)
-                if done:
+                if part is Part.LAST:
                     break
-            if splitter.too_long and not done:
-                raise Failure("event too long")
         except Failure as failure:
-            fault = failure
-        if fault is None or self._client.began:
-            await self._send_some(decision, model, b"".join(out))
-        if fault is not None:
-            raise fault
-        return done
+            return b"".join(out), most, failure
+        return b"".join(out), most, None
 
     async def _send_some(self, decision: Decision, model: str, text: bytes) -> None:
         if not text:
             return
         if not self._client.began:
-            await self._client.start_stream(headers_of(decision, model, None, stream=True))
+            await self._client.start_stream(self._headers(decision, model, stream=True))
         await self._client.part(text)
 
     async def _break(self, decision: Decision, failure: Failure) -> None:
         """Before the first byte another place may do better; later the client is told in band."""
-        if not self._client.began:
+        if not self._client.began or self._reading is None:
             raise failure
         self._plane.events[f"upstream {failure.kind}"] += 1
         self._health.failed(self._plane.url_of(*decision.place))
         self._end(End.BROKEN, failure.status)
         message = f"The stream broke off ({failure.kind})."
-        body = error_body(failure.status, message, "upstream_broke")
         try:
             async with asyncio.timeout(self._limits.idle_s):
-                await self._client.part(b"data: " + body + b"\n\n")
+                await self._client.part(self._reading.broke(failure.status, message))
                 await self._client.finish()
         except TimeoutError:
             self._client.abort()
-
-    def _event(self, event: bytes, decision: Decision, model: str) -> tuple[bytes, bool]:
-        """An event as it is passed on, and whether it is the last. Raises Failure."""
-        data = data_of(event)
-        if not data:
-            return (event if self._client.began else b""), False
-        if data == DONE:
-            if not self._client.began and not self._meter.events:
-                raise Failure("empty stream")
-            return grams_comment(self._grams(decision)) + event, True
-        first = not self._meter.events
-        if first or b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data)):
-            said = _answer(data)
-            if said.get("model", model) != model:
-                raise Failure("another model")
-            self._meter.usage(said.get("usage"))
-            only_usage = not said.get("choices") and isinstance(said.get("usage"), dict)
-            if only_usage:
-                return (event if self._chat.wants_usage else b""), False
-            if first and b"\n" not in data:
-                event = _with_tier(data, said, tier_of(decision))
-        self._meter.event(len(data))
-        return event, False
-
-
-def _with_tier(data: bytes, said: dict[str, Any], tier: str) -> bytes:
-    try:
-        check_once(data, said)
-    except Twice:
-        raise Failure("a key twice") from None
-    return b"data: " + changed(data, said, {"service_tier": tier}) + b"\n\n"
-
-
-def _answer(text: bytes) -> dict[str, Any]:
-    """What a server says, as an object. Raises Failure for an error and for what is no object."""
-    try:
-        said = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Failure("not JSON") from None
-    if not isinstance(said, dict):
-        raise Failure("not an object")
-    if said.get("error"):
-        raise Failure("error in band")
-    return said

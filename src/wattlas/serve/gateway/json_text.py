@@ -180,6 +180,20 @@ def edited(
     return text
 
 
+def edited_inside(text: bytes, path: tuple[str, ...], value: Any) -> bytes:
+    """The object with another value at a path of keys; as it is where an object on the way is not
+    there. Raises Twice."""
+    spans = top_level(text)
+    key, *rest = path
+    if not rest:
+        return edited(text, spans, {key: value})
+    span = spans.get(key)
+    if span is None or text[span.value] != 0x7B:
+        return text
+    inner = edited_inside(text[span.value : span.end], tuple(rest), value)
+    return text[: span.value] + inner + text[span.end :]
+
+
 def _dumped(value: Any) -> bytes:
     return orjson.dumps(value)
 

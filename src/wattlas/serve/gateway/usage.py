@@ -15,7 +15,7 @@ MOST_TOKENS = 100_000_000
 class Meter:
     """Counts tokens of one request with a body of so many bytes."""
 
-    __slots__ = ("_bytes_in", "_bytes_out", "_said", "events")
+    __slots__ = ("_bytes_in", "_bytes_out", "_read", "_said", "events")
 
     def __init__(self, bytes_in: int) -> None:
         self._bytes_in = bytes_in
@@ -27,13 +27,22 @@ class Meter:
         self.events = 0
         """Content events that were passed on: a token or more each."""
         self._said: tuple[int, int] | None = None
+        self._read: int | None = None
 
     def usage(self, said: Any) -> None:
         """Take what a server says of usage; of several the last that makes sense."""
         if isinstance(said, dict):
-            tokens = said.get("prompt_tokens"), said.get("completion_tokens", 0)
-            if all(type(n) is int and 0 <= n <= MOST_TOKENS for n in tokens):
-                self._said = tokens  # type: ignore[assignment]
+            self.counted(said.get("prompt_tokens"), said.get("completion_tokens", 0))
+
+    def counted(self, tokens_in: Any, tokens_out: Any) -> None:
+        """Take the counts of a server, if they make sense."""
+        if _is_count(tokens_in) and _is_count(tokens_out):
+            self._said = tokens_in, tokens_out
+
+    def began(self, tokens_in: Any) -> None:
+        """Take what a server says of the prompt alone, before it answers."""
+        if _is_count(tokens_in):
+            self._read = tokens_in
 
     def event(self, size: int) -> None:
         """An event with content was passed on."""
@@ -46,11 +55,17 @@ class Meter:
 
     def tokens(self, end: End) -> tuple[int, int, str]:
         """Tokens in, tokens out, and how they were found. What failed produced none."""
-        if self._said is not None:
-            return *self._said, "usage"
-        tokens_in = round(self._bytes_in / BYTES_PER_TOKEN)
         if end is End.FAILED and not self.events and not self._bytes_out:
             return 0, 0, "none"
+        if self._said is not None:
+            return *self._said, "usage"
+        tokens_in = self._read
+        if tokens_in is None:
+            tokens_in = round(self._bytes_in / BYTES_PER_TOKEN)
         if self.events:
             return tokens_in, self.events, "events"
         return tokens_in, round(self._bytes_out / BYTES_PER_TOKEN), "bytes"
+
+
+def _is_count(said: Any) -> bool:
+    return type(said) is int and 0 <= said <= MOST_TOKENS

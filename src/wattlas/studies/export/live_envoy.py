@@ -12,7 +12,7 @@ from typing import Any
 
 from wattlas.errors import UsageError
 from wattlas.serve.config import ServeConfig, host_port
-from wattlas.serve.gateway.chat import ENDPOINTS
+from wattlas.serve.gateway.endpoints import ENDPOINTS
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.table import Place
 from wattlas.studies.export.envoy import CONNECT_TIMEOUT, cluster, cluster_name, socket_address
@@ -99,7 +99,7 @@ def _strip() -> dict[str, Any]:
 
 def _ask(config: ServeConfig, token: str) -> dict[str, Any]:
     """The question to the decision service."""
-    asked = ("authorization", "content-type", "content-encoding", "x-service-tier")
+    asked = ("authorization", "x-api-key", "content-type", "content-encoding", "x-service-tier")
     refused = ("content-type", "x-should-retry", "retry-after", "www-authenticate")
     request = {"headers_to_add": [{"key": "x-wattlas-token", "value": token}]} if token else {}
     return {
@@ -159,7 +159,7 @@ def _route(config: ServeConfig, place: Place) -> dict[str, Any]:
     return {
         "match": {**SERVED, "headers": headers},
         "route": {"cluster": cluster_name(place), **_TO_SERVERS},
-        "request_headers_to_remove": ["authorization"],
+        "request_headers_to_remove": ["authorization", "x-api-key"],
         "request_headers_to_add": _keys(config, place),
         "response_headers_to_add": shown,
     }
@@ -194,7 +194,7 @@ def _undecided(config: ServeConfig, schedule: Schedule, utc_s: float) -> dict[st
             "name": cluster_name(place),
             "weight": weight,
             "request_headers_to_add": _keys(config, place),
-            "request_headers_to_remove": ["authorization"],
+            "request_headers_to_remove": ["authorization", "x-api-key"],
             "response_headers_to_add": [
                 *told,
                 _header("x-wattlas-region", place.region),

@@ -1,0 +1,92 @@
+"""Rows as OpenTelemetry's metrics of generative AI, sent to a collector by OTLP over HTTP.
+
+It needs the extra `telemetry`. A collector that is away costs what it was not told, and nothing
+else: sending has a thread of its own.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from wattlas import __version__
+from wattlas.errors import MachineError
+from wattlas.serve import names
+from wattlas.serve.ledger.journal import Row
+from wattlas.serve.totals import MJ_PER_J, UG_PER_G, US_PER_S
+
+SENT_WITHIN_S = 5.0
+TOKEN_BUCKETS = tuple(float(4**n) for n in range(14))
+"""Those that OpenTelemetry advises."""
+
+
+class Telemetry:
+    """Sends metrics to a collector at http://HOST:PORT every so many seconds."""
+
+    def __init__(self, endpoint: str, every_s: float) -> None:
+        if find_spec("opentelemetry.sdk") is None:
+            raise MachineError(
+                "OpenTelemetry is not installed. Install the extra: pip install "
+                "'wattlas[telemetry]', or leave `telemetry` out."
+            )
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+        from opentelemetry.sdk.resources import Resource
+
+        exporter = OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics", timeout=SENT_WITHIN_S)
+        reader = PeriodicExportingMetricReader(exporter, every_s * 1000.0, SENT_WITHIN_S * 1000.0)
+        resource = Resource({"service.name": "wattlas", "service.version": __version__})
+        self._provider = MeterProvider([reader], resource, shutdown_on_exit=False)
+        meter = self._provider.get_meter("wattlas", __version__)
+        self._duration = _histogram(meter, names.DURATION, names.BUCKETS_S)
+        self._tokens = _histogram(meter, names.TOKENS, TOKEN_BUCKETS)
+        energy, co2e = names.ENERGY, names.CO2E
+        self._energy = meter.create_counter(energy.otel, energy.unit, energy.words)
+        # At the marginal intensity emissions may be negative, which no counter takes.
+        self._co2e = meter.create_up_down_counter(co2e.otel, co2e.unit, co2e.words)
+
+    def take(self, row: Row) -> None:
+        """Count a row."""
+        said = _attributes(row)
+        self._duration.record(max(row.ended_us - row.admitted_us, 0) / US_PER_S, said)
+        for kind, count in (("input", row.tokens_in), ("output", row.tokens_out)):
+            if count is not None:
+                told = {
+                    names.ATTRIBUTES["token_type"]: kind,
+                    names.ATTRIBUTES["method"]: row.method,
+                }
+                self._tokens.record(count, {**said, **told})
+        if row.facility_mj is not None:
+            self._energy.add(row.facility_mj / MJ_PER_J, said)
+        for method, amount in (("average", row.average_ug), ("marginal", row.marginal_ug)):
+            if amount is not None:
+                self._co2e.add(amount / UG_PER_G, {**said, **_named({"method": method})})
+
+    def close(self) -> None:
+        """Send what was not sent yet, and stop."""
+        self._provider.shutdown()
+
+
+def _attributes(row: Row) -> dict[str, str]:
+    said = {
+        "operation": "chat",
+        "model_requested": row.model_asked,
+        "model_served": row.model_served,
+        "tier_requested": row.asked,
+        "tier_served": "flex" if row.degraded else "default",
+        "region": row.region,
+        "error": "" if row.end == "whole" else str(row.status or row.end),
+    }
+    return _named(said)
+
+
+def _named(said: dict[str, str]) -> dict[str, str]:
+    return {names.ATTRIBUTES[key]: value for key, value in said.items() if value}
+
+
+def _histogram(meter: Any, metric: names.Metric, bounds: tuple[float, ...]) -> Any:
+    return meter.create_histogram(
+        metric.otel, metric.unit, metric.words,
+        explicit_bucket_boundaries_advisory=list(bounds),
+    )  # fmt: skip

@@ -1,0 +1,178 @@
+"""What Prometheus and a collector of OpenTelemetry are told, against the rows of the ledger."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.serve.live import ADMIN, KEYS, Live, configuration
+from tests.serve.test_apis import MESSAGES, post, stock
+from wattlas.serve import names
+from wattlas.serve.run import check_files
+
+
+class Collector(ThreadingHTTPServer):
+    """Keeps what is sent to it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taking)
+        self.daemon_threads = True
+        self.got: list[bytes] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Taking(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        """One export."""
+        assert self.path == "/v1/metrics"
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.got.append(body)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def asked(live: Live) -> None:
+    """Some answers in both tiers, and one from another tenant."""
+    stock(live)
+    for tier in ("flex", "default", "auto"):
+        assert post(live, MESSAGES, service_tier=tier).status == 200
+    assert post(live, MESSAGES, {"x-api-key": KEYS["plain"]}).status == 200
+    live.settled()
+
+
+def test_prometheus_is_told_what_the_rows_say(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Durations, tokens, energy and emissions, and every name is one of the table."""
+    live = Live(tmp_path_factory.mktemp("metrics"))
+    live.start()
+    try:
+        asked(live)
+        host = live.service.addresses["admin"].removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=10)
+        connection.request("GET", "/metrics", headers={"authorization": f"Bearer {ADMIN}"})
+        text = connection.getresponse().read().decode()
+        connection.close()
+        rows = live.settled()
+    finally:
+        live.stop()
+        live.end()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert set(families) == {metric.name for metric in names.ALL}
+    for metric in names.ALL:
+        for sample in families[metric.name].samples:
+            assert set(sample.labels) - {"le"} == set(metric.labels)
+    total = {
+        name: sum(s.value for s in family.samples if not s.name.endswith("_bucket"))
+        for name, family in families.items()
+    }
+    assert total[names.ENERGY.name] == pytest.approx(sum(r.facility_mj or 0 for r in rows) / 1e3)
+    assert total[names.CO2E.name] == pytest.approx(sum(r.average_ug or 0 for r in rows) / 1e6)
+    assert total[names.MARGINAL.name] == pytest.approx(sum(r.marginal_ug or 0 for r in rows) / 1e6)
+    assert total[names.USUAL.name] == pytest.approx(
+        sum(r.usual_average_ug or 0 for r in rows) / 1e6
+    )
+    tokens = sum((r.tokens_in or 0) + (r.tokens_out or 0) for r in rows)
+    assert total[names.TOKENS.name] == tokens
+    assert total[names.REQUESTS.name] == len(rows)
+    seconds = sum(row.ended_us - row.admitted_us for row in rows) / 1e6
+    assert total[names.DURATION.name] == pytest.approx(len(rows) + seconds)
+    buckets = [s for s in families[names.DURATION.name].samples if s.labels.get("le") == "+Inf"]
+    assert sum(sample.value for sample in buckets) == len(rows)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector on loopback."""
+    made = Collector()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.mark.acceptance
+def test_a_collector_is_told_what_the_rows_say(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> None:
+    """By the names of OpenTelemetry, and what was not sent yet at the end."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
+    from opentelemetry.semconv._incubating.attributes import gen_ai_attributes, openai_attributes
+    from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
+
+    live = Live(tmp_path_factory.mktemp("telemetry"))
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    live.start(telemetry={"endpoint": endpoint, "every_s": 60})
+    try:
+        asked(live)
+        rows = live.settled()
+    finally:
+        live.stop()
+        live.end()
+    sent = service.ExportMetricsServiceRequest.FromString(collector.got[-1])
+    (resource,) = sent.resource_metrics
+    found = {m.name: m for scope in resource.scope_metrics for m in scope.metrics}
+    duration = found[gen_ai_metrics.GEN_AI_SERVER_REQUEST_DURATION].histogram.data_points
+    assert sum(point.count for point in duration) == len(rows)
+    told = [{a.key: a.value.string_value for a in point.attributes} for point in duration]
+    tier, model = openai_attributes.OPENAI_RESPONSE_SERVICE_TIER, "gen_ai.response.model"
+    assert model == gen_ai_attributes.GEN_AI_RESPONSE_MODEL
+    assert {(each[tier], each[model]) for each in told} == {
+        ("flex", "llama-8b"), ("default", "llama-70b"),
+    }  # fmt: skip
+    tokens = found[gen_ai_metrics.GEN_AI_CLIENT_TOKEN_USAGE].histogram.data_points
+    assert sum(point.sum for point in tokens) == sum(
+        (r.tokens_in or 0) + (r.tokens_out or 0) for r in rows
+    )
+    energy = sum(point.as_double for point in found[names.ENERGY.otel].sum.data_points)
+    assert energy == pytest.approx(sum(row.facility_mj or 0 for row in rows) / 1e3)
+    grams = sum(point.as_double for point in found[names.CO2E.otel].sum.data_points)
+    expected = sum((row.average_ug or 0) + (row.marginal_ug or 0) for row in rows) / 1e6
+    assert grams == pytest.approx(expected)
+
+
+@pytest.mark.acceptance
+def test_a_collector_that_is_away_stops_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Requests are served, and the end comes in time."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    live = Live(tmp_path_factory.mktemp("away"))
+    live.start(telemetry={"endpoint": "http://127.0.0.1:9", "every_s": 0.05})
+    try:
+        asked(live)
+        assert live.settled()
+    finally:
+        began = time.monotonic()
+        live.stop()
+        live.end()
+    assert time.monotonic() - began < 12
+
+
+def test_an_address_that_is_none_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With the rest of what is wrong."""
+    from wattlas.errors import InputError
+
+    live = Live(tmp_path_factory.mktemp("odd"))
+    stated = configuration({"oslo": "http://x:1", "austin": "http://x:1"})
+    path = live.write({**stated, "telemetry": {"endpoint": "collector"}})
+    live.end()
+    with pytest.raises(InputError) as caught:
+        check_files(path)
+    assert [problem.where for problem in caught.value.problems] == ["telemetry.endpoint"]
+
+
+def test_names_are_as_prometheus_wants_them() -> None:
+    """Base units, one name each; what OpenTelemetry gets has a unit."""
+    assert len({metric.name for metric in names.ALL}) == len(names.ALL)
+    for metric in names.ALL:
+        assert re.fullmatch(r"wattlas_[a-z0-9_]+", metric.name)
+        assert not metric.name.endswith("_total")
+        assert bool(metric.otel) is bool(metric.unit)
