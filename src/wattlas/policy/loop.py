@@ -85,7 +85,7 @@ class Loop:
     def _unrouted(self, at: str, routing: Routing) -> Iterator[Problem]:
         """Demand of which the routing says nothing."""
         s = self.scenario
-        asks = (s.demand_per_h > 0).any(axis=2)
+        asks = np.asarray((s.demand_per_h > 0).any(axis=2))
         asks[routing.metro[~routing.degraded], routing.klass[~routing.degraded]] = False
         for i, k in np.argwhere(asks):
             what = (
