@@ -54,9 +54,10 @@ class Planned:
         if not inside:
             what = f"is asked for {observed.utc}Z, which the placement does not hold"
             refuse([Problem(f"policy.{self.name}", what, "Replay hours of the scenario.")])
-        return self._routing(at, observed.utc, step_s), state
+        return self.routing(at, observed.utc, step_s), state
 
-    def _routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
+    def routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
+        """The shares of one of the placement's steps."""
         s, flows = self.placed.scenario, self._hour(hour)
         return Routing(
             metros=tuple(m.id for m in s.metros),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,16 +26,22 @@ def solve_linked_hours(
     tie: Measure | None,
     limits: Sequence[Limit],
     time_limit_s: float | None = None,
+    before: Mapping[str, np.ndarray] | None = None,
 ) -> Solution:
     """Make `main` and what the links cost least under the limits.
 
     Without limits each unbroken run of steps is solved by itself: nothing is carried across a gap.
+    `before` is what runs before the first step, by the name of each link, where the scenario's own
+    start is not meant; ties are then left as they are.
     """
     apart = solve_hours(instance, main)
     if len(apart.infeasible):
         return apart
     if limits:
-        return _with_limits(instance, main, tie, limits, time_limit_s)
+        return _with_limits(instance, main, tie, limits, time_limit_s, before)
+    if before:
+        every = np.arange(instance.scenario.hours.count)
+        return RollingHorizon(instance, main, every, before=before).solve(time_limit_s)
 
     def solve(run: np.ndarray) -> Solution:
         if tie is None:
@@ -97,10 +103,12 @@ def _with_limits(
     tie: Measure | None,
     limits: Sequence[Limit],
     time_limit_s: float | None,
+    before: Mapping[str, np.ndarray] | None,
 ) -> Solution:
     """All hours in one window, each limit a row."""
     every = np.arange(instance.scenario.hours.count)
-    solution = RollingHorizon(instance, main, every, limits).solve(time_limit_s)
+    whole = RollingHorizon(instance, main, every, limits, before=before)
+    solution = whole.solve(time_limit_s)
     if solution.status is Status.LIMIT:
         return _out_of_time(instance, main, tie, limits)
     if solution.status is not Status.INFEASIBLE:

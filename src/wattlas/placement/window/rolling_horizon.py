@@ -10,7 +10,7 @@ the whole program, and the only one that can keep limits.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,8 +60,11 @@ class RollingHorizon:
         *,
         undivided: bool = False,
         horizon: Horizon | None = None,
+        before: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """`undivided` makes it one window whatever its size; limits do, too."""
+        """`undivided` makes it one window whatever its size; limits do, too. `before` is what runs
+        before the first step, by the name of each link, where the scenario's start is not meant.
+        """
         self.unmerged, self.unmerged_measure = instance, measure
         self.steps, self.limits = steps, limits
         self.horizon = horizon or instance.tactics.horizon or Horizon()
@@ -77,6 +80,7 @@ class RollingHorizon:
                 first = link.before_first(instance, steps)
                 self.before |= {} if first is None else {link.name: first}
             few, measure, self.kind = added_up(few, measure)
+        self.before |= before or {}
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
         self.one_window = undivided or bool(limits) or size <= self.horizon.largest
