@@ -190,7 +190,7 @@ def _shifted(scenario: Scenario) -> Forecast:
 
 
 def test_what_it_cannot_keep_is_refused() -> None:
-    """Caps over hours that it does not see, a step beyond its sight, a time or forecast elsewhere."""
+    """Caps over hours that it does not see, too short a sight, a time or forecast elsewhere."""
     scenario = world()
     capped = replace(scenario, objective=Objective(carbon_cap_t=1.0))
     for wrong, look_ahead, every, words in (

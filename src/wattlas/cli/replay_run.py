@@ -9,6 +9,15 @@ import typer
 
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
+from wattlas.cli.foresight import (
+    BeginOption,
+    EveryOption,
+    ForecastOption,
+    LookAheadOption,
+    PastOption,
+    PublishedOption,
+    foresight_of,
+)
 from wattlas.cli.options import (
     JsonOption,
     ScenarioArgument,
@@ -31,7 +40,7 @@ from wattlas.cli.tables import show
 TraceOption = Annotated[
     Path | None, typer.Option(help="Requests that came; at the scenario's rates without.")
 ]
-PolicyOption = Annotated[str, typer.Option(help="nearest, or plan.")]
+PolicyOption = Annotated[str, typer.Option(help="nearest, plan, rolling, or oracle.")]
 ScaleOption = Annotated[
     float, typer.Option(help="Requests for each of the trace's, or of the rates.")
 ]
@@ -85,6 +94,12 @@ def command(
     service: ServiceOption = None,
     pooled: PooledOption = False,
     requests: RequestsOption = None,
+    begin: BeginOption = None,
+    forecast: ForecastOption = "persistence",
+    look_ahead: LookAheadOption = "24h",
+    every: EveryOption = 1,
+    past: PastOption = None,
+    published: PublishedOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,6 +119,7 @@ def command(
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
+    foresight = foresight_of(forecast, look_ahead, every, past, published)
     services = None if service is None else read_services(service)
     sink = None if requests is None else records_to(requests, loaded)
     ready_engine(loaded, hours)
@@ -111,7 +127,7 @@ def command(
         made = replayed(
             loaded, policy, trace=opened, scale=scale, world=world, klass=klass, even=even,
             hours=hours, utilisation=utilisation, seeds=seeds, services=services, pooled=pooled,
-            sink=sink, progress=tell,
+            sink=sink, progress=tell, begin=begin, foresight=foresight,
         )  # fmt: skip
     report = None if out is None else save(made, out)
     if as_json:

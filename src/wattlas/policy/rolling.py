@@ -192,7 +192,7 @@ class Rolling:
     def _told(self, stored: dict[str, Any], observed: Observed) -> Routing:
         """A routing that was kept in the state."""
         s = self.scenario
-        values = {n: np.array(stored[n], dtype=_KINDS[n]) for n in _ROUTED}
+        values: dict[str, Any] = {n: np.array(stored[n], dtype=_KINDS[n]) for n in _ROUTED}
         return Routing(
             metros=tuple(m.id for m in s.metros),
             classes=tuple(k.id for k in s.classes),

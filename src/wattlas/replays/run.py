@@ -19,6 +19,7 @@ from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
 from wattlas.policy.cap import Counts
 from wattlas.policy.forecasts.outlook import Outlook, Perfect
+from wattlas.policy.forecasts.told import Told
 from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Observed, Policy
 from wattlas.policy.routing import Routing
@@ -245,7 +246,6 @@ def replay(
     services: Mapping[str, ServiceModel] | None = None,
     pooled: bool = False,
     expected: bool = False,
-    outlook: Outlook | None = None,
     sink: Sink | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
@@ -254,10 +254,10 @@ def replay(
     `services` are service models of operating points by id, as calibration finds them; the others
     follow from the points' figures. `pooled`: one queue for all replicas of a pool. `expected`:
     the scenario's demand is what comes, so that a routing beyond a region's accelerators is an
-    error; with forecasts that may miss it none is. `outlook` issues the forecasts, perfect ones
-    unless given. `sink` takes the records of the requests as they end. `progress` is called with the
-    share of the steps that are done. Raises InputError for requests and routings that break a
-    rule, LimitError where the queues grow beyond all bounds.
+    error; with forecasts that may miss it none is. A policy that is `Told` forecasts gets those of
+    its outlook, others perfect ones. `sink` takes the records of the requests as they end.
+    `progress` is called with the share of the steps that are done. Raises InputError for requests
+    and routings that break a rule, LimitError where the queues grow beyond all bounds.
     """
     known = dict(services or {})
     ids = [point.id for point in scenario.points]
@@ -266,10 +266,10 @@ def replay(
         Problem(f"services.{name}", "is no operating point of the scenario", "Check the id.")
         for name in strange
     )
-    told = outlook or Perfect(scenario)
+    outlook = policy.outlook if isinstance(policy, Told) else Perfect(scenario)
     run = Replay(
         scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, known, pooled),
-        expected and isinstance(told, Perfect), told, sink, progress,
+        expected and isinstance(outlook, Perfect), outlook, sink, progress,
     )  # fmt: skip
     run.run()
     return outcome_of(run, policy.name)

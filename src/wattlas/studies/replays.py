@@ -29,6 +29,16 @@ from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, replay, shrunk
 from wattlas.replays.service.model import ServiceModel
 from wattlas.studies import words
+from wattlas.studies.foresight import (
+    AHEAD,
+    ROLLING,
+    Foresight,
+    came,
+    forecast_regret,
+    regret_listing,
+    skill_listing,
+    skill_of,
+)
 from wattlas.studies.meta import described, totals_dict
 
 BASELINE = "nearest"
@@ -70,6 +80,8 @@ class Replayed(Tables):
     arrivals: Arrivals
     outcomes: Mapping[str, tuple[Outcome, ...]]
     notes: tuple[str, ...] = ()
+    skill: Table | None = None
+    """How good the forecasts were that a policy was told."""
     derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -108,6 +120,8 @@ def replayed(
     pooled: bool = False,
     sink: Sink | None = None,
     progress: Progress | None = None,
+    begin: str | np.datetime64 | None = None,
+    foresight: Foresight | None = None,
 ) -> Replayed:
     """Replay a policy request by request, beside the baseline on the same requests.
 
@@ -116,20 +130,30 @@ def replayed(
     shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
-    `policy` is `plan`, `nearest` or an object with
-    `route`. `services` are calibrated service models by operating point. `sink` takes the records
-    of the policy's first seed. Raises InputError, UsageError, InfeasibleError.
+    `policy` is `plan`, `nearest`, `rolling`, `oracle` or an object with `route`. `begin` is the
+    first step that is replayed, UTC; `foresight` says what `rolling` is told, and the steps before
+    `begin` are its past unless it has another. `services` are calibrated service models by
+    operating point. `sink` takes the records of the policy's first seed. Raises InputError,
+    UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
     opened = open_trace(trace) if isinstance(trace, str | Path) else trace
     arrivals = Arrivals(opened, scale, world, klass, even)
-    part = _hours(scenario, opened, hours)
+    first = _first(scenario, begin)
+    part = _hours(scenario.at_hours(range(first, scenario.hours.count)) if first else scenario,
+                  opened, hours)  # fmt: skip
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
     roomy = _planned_with(part, utilisation)
     policies = [_made(roomy, BASELINE)]
-    if policy != BASELINE:
+    if policy in AHEAD:
+        tell("policy", 0.0)
+        told = _with_past(foresight or Foresight(), scenario, first, world)
+        known = opened is None and scale == 1.0
+        truth = part if known else came(part, arrivals.stream(part, 0))
+        policies += told.policies(str(policy), roomy, truth)
+    elif policy != BASELINE:
         tell("policy", 0.0)
         policies.append(_made(roomy, policy))
     outcomes: dict[str, tuple[Outcome, ...]] = {}
@@ -144,7 +168,30 @@ def replayed(
                 progress=partial(tell, stage),
             ))  # fmt: skip
         outcomes[each.name] = tuple(runs)
-    return Replayed(part, arrivals, outcomes, _notes(part, outcomes, services))
+    notes = _notes(part, outcomes, services)
+    return Replayed(part, arrivals, outcomes, notes, skill=skill_of(policies))
+
+
+def _first(scenario: Scenario, begin: str | np.datetime64 | None) -> int:
+    """The step that begins at a time. Raises UsageError where none does."""
+    if begin is None:
+        return 0
+    try:
+        at = np.flatnonzero(scenario.hours.utc == np.datetime64(str(begin).rstrip("Z"), "s"))
+    except ValueError:
+        at = np.zeros(0, np.int64)
+    if not len(at):
+        utc = scenario.hours.utc
+        raise UsageError(f"--begin: {begin} is no step, wanted {utc[0]}Z to {utc[-1]}Z.")
+    return int(at[0])
+
+
+def _with_past(foresight: Foresight, scenario: Scenario, first: int, world: float) -> Foresight:
+    """With the steps before the first as its past, where it has no other."""
+    past = foresight.past
+    if past is None and first:
+        past = scenario.at_hours(range(first))
+    return foresight if past is None else replace(foresight, past=shrunk(past, world))
 
 
 def _planned_with(scenario: Scenario, utilisation: float) -> Scenario:
@@ -240,6 +287,8 @@ def tables_of(made: Replayed) -> dict[str, Table]:
         "replay_distribution": _stacked(made, "distribution"),
         "replay_caps": _stacked(made, "caps"),
         "replay_places": _stacked(made, "places"),
+        "replay_forecasts": made.skill or {"signal": ()},
+        "replay_forecast_regret": forecast_regret(made.outcomes) or {"policy": ()},
     }
     return {name: table for name, table in every.items() if _rows(table)}
 
@@ -331,7 +380,13 @@ def caps_listing(made: Replayed) -> Listing | None:
 
 def listings(made: Replayed) -> list[Listing]:
     """What the terminal shows."""
-    shown = [totals_listing(made), latency_listing(made), caps_listing(made)]
+    tables = made.named_tables()
+    regret, skill = tables.get("replay_forecast_regret"), tables.get("replay_forecasts")
+    shown = [
+        totals_listing(made), latency_listing(made), caps_listing(made),
+        None if regret is None else regret_listing(regret),
+        None if skill is None else skill_listing(skill),
+    ]  # fmt: skip
     return [listing for listing in shown if listing is not None]
 
 
@@ -364,7 +419,7 @@ def meta_of(made: Replayed) -> dict[str, Any]:
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "page": "replay",
         **described(made.scenario),
-        "status": "heuristic" if made.policy == BASELINE else "optimal",
+        "status": "heuristic" if made.policy in (BASELINE, ROLLING) else "optimal",
         "policy": made.policy,
         "requests": made.arrivals.words,
         "seeds": len(made.outcomes[made.policy]),

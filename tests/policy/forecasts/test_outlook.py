@@ -128,7 +128,7 @@ def test_a_model_learns_from_the_past_alone() -> None:
 
 @pytest.mark.parametrize("name", FORECASTS)
 def test_a_forecast_has_numbers_for_every_hour_and_published_prices_as_they_are(name: str) -> None:
-    """(regions, hours) up to the end; the tariff throughout, the day-ahead price where published."""
+    """(regions, hours) up to the end; a tariff throughout, day-ahead prices where published."""
     world = long_world()
     _, now = parts(world)
     for step in (0, 13, now.hours.count - 5):
