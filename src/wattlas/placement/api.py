@@ -139,7 +139,8 @@ def solve_instance(
 
     Sources whose nodes offer them the same are solved as one where hours are programs. Returns the
     limits over windows, too, in the order of the solution's prices of them. `memory` is that of
-    `solve_hours`, where nothing ties the hours. `carried` is what steps before the first leave.
+    `solve_hours`, or of windows that follow each other where something is carried. `carried` is
+    what steps before the first leave.
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
@@ -149,7 +150,8 @@ def solve_instance(
     if len(Queue.of(instance)):
         return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
-        return solve_linked_hours(instance, main, tie, limits, time_limit_s, before), limits
+        linked = solve_linked_hours(instance, main, tie, limits, time_limit_s, before, memory)
+        return linked, limits
     few = _merged(instance, main, tie, limits)
     if few is None:
         return solve_limits(instance, main, tie, limits, memory), limits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,13 @@ def solve_linked_hours(
     limits: Sequence[Limit],
     time_limit_s: float | None = None,
     before: Mapping[str, np.ndarray] | None = None,
+    memory: dict[str, Any] | None = None,
 ) -> Solution:
     """Make `main` and what the links cost least under the limits.
 
     Without limits each unbroken run of steps is solved by itself: nothing is carried across a gap.
     `before` is what runs before the first step, by the name of each link, where the scenario's own
-    start is not meant; ties are then left as they are.
+    start is not meant; ties are then left as they are. `memory` keeps the basis of such a window.
     """
     apart = solve_hours(instance, main)
     if len(apart.infeasible):
@@ -41,7 +43,9 @@ def solve_linked_hours(
         return _with_limits(instance, main, tie, limits, time_limit_s, before)
     if before:
         every = np.arange(instance.scenario.hours.count)
-        return RollingHorizon(instance, main, every, before=before).solve(time_limit_s)
+        return RollingHorizon(
+            instance, main, every, undivided=True, before=before, memory=memory
+        ).solve(time_limit_s)
 
     def solve(run: np.ndarray) -> Solution:
         if tie is None:
