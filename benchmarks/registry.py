@@ -73,7 +73,7 @@ class Benchmark:
 
 NAMES = (
     "program small engine as_written core coupled fleet waiting tiers replay live start imports "
-    "forecasts stream study killed first_command"
+    "forecasts rolling stream study killed first_command"
 ).split()
 """Modules with a `BENCHMARK`, in the order in which they are run."""
 

@@ -46,6 +46,7 @@ PUBLIC = [
     "example",
     "fit_users",
     "fleet",
+    "forecast_skill",
     "frontier",
     "load",
     "open_results",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from wattlas.report.results import open_results
     from wattlas.studies.export.weights import weights
     from wattlas.studies.fit import fit_users
+    from wattlas.studies.forecast_skill import forecast_skill
     from wattlas.studies.offers import design_tiers
     from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
@@ -89,6 +90,7 @@ __all__ = [
     "example",
     "fit_users",
     "fleet",
+    "forecast_skill",
     "frontier",
     "load",
     "open_results",
@@ -138,6 +140,7 @@ _MODULES = {
     "example": "wattlas.data.scenario_file:example",
     "fit_users": "wattlas.studies.fit:fit_users",
     "fleet": "wattlas.placement.fleet.fleet:fleet",
+    "forecast_skill": "wattlas.studies.forecast_skill:forecast_skill",
     "frontier": "wattlas.placement.frontier.frontier:frontier",
     "load": "wattlas.data.scenario_file:load",
     "open_results": "wattlas.report.results:open_results",

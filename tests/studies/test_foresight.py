@@ -1,7 +1,8 @@
-"""What a forecast costs in a replay: the same requests on the forecast, on the truth, in hindsight."""
+"""What a forecast costs in a replay: on the forecast, on the truth, and in hindsight."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,3 +155,30 @@ def _shifted(folder: Path) -> Path:
         if path.suffix in (".csv", ".yaml"):
             path.write_text(path.read_text("utf-8").replace("2023-06-01", "2023-06-02"), "utf-8")
     return made
+
+
+def test_skill_of_a_scenario_is_told_by_zone_and_horizon(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Learnt before a time and judged from then on, by hand for persistence; JSON, Parquet."""
+    scenario = long_world().at_hours(range(24 * 9))
+    made = wattlas.forecast_skill(scenario, "climatology", begin="2023-06-08", ahead_h=(1, 24))
+    table = made.to_polars()
+    assert table.height == 2 * 2 * len({region.zone for region in scenario.regions})
+    zone = scenario.regions[0].zone
+    carbon = scenario.signals.average_g_per_kwh[scenario.signals.zone_index(zone)]
+    day, last = (np.abs(carbon[168:] - carbon[168 - h : -h]).mean() for h in (24, 24))
+    row = table.filter(signal="carbon", series=zone, ahead_h=24).row(0, named=True)
+    assert row["persistence_error"] == pytest.approx(min(day, last))
+    assert row["skill"] == pytest.approx(1 - row["mean_absolute_error"] / day)
+    assert row["hours"] == 48
+    with pytest.raises(UsageError, match="nothing to be judged by"):
+        wattlas.forecast_skill(scenario, "perfect")
+    out = tmp_path / "skill"
+    later = str(_shifted(tmp_path))
+    arguments = ("forecast", later, "--past", "tiny", "--forecast", "persistence")
+    assert run([*arguments, "--json", "--out", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out)["forecast"] == "persistence"
+    assert (out / "replay_forecasts.parquet").exists()
+    assert run(arguments) == 0
+    assert "Skill of persistence" in capsys.readouterr().out

@@ -32,6 +32,7 @@ VERBS = {
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "replay": "Say what a policy would have done, request by request.",
+    "forecast": "Say how good forecasts of price and carbon are, out of sample.",
     "points": "Turn what benchmarks and energy logs measured into operating points.",
     "export": "Write the best fixed table of shares as weights for a gateway.",
     "serve": "Decide and account for live requests, as a service or a gateway.",

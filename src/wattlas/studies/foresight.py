@@ -73,6 +73,20 @@ class Foresight:
         return [best, told] if self.forecast == PERFECT else [best, on_truth, told]
 
 
+def first_step(scenario: Scenario, begin: str | np.datetime64 | None) -> int:
+    """The step that begins at a time. Raises UsageError where none does."""
+    if begin is None:
+        return 0
+    try:
+        at = np.flatnonzero(scenario.hours.utc == np.datetime64(str(begin).rstrip("Z"), "s"))
+    except ValueError:
+        at = np.zeros(0, np.int64)
+    if not len(at):
+        utc = scenario.hours.utc
+        raise UsageError(f"--begin: {begin} is no step, wanted {utc[0]}Z to {utc[-1]}Z.")
+    return int(at[0])
+
+
 def came(scenario: Scenario, stream: Stream) -> Scenario:
     """The scenario with the demand that a stream of requests holds."""
     i, k, _, _, t = scenario.shape

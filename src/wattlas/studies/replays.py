@@ -34,6 +34,7 @@ from wattlas.studies.foresight import (
     ROLLING,
     Foresight,
     came,
+    first_step,
     forecast_regret,
     regret_listing,
     skill_listing,
@@ -140,7 +141,7 @@ def replayed(
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
     opened = open_trace(trace) if isinstance(trace, str | Path) else trace
     arrivals = Arrivals(opened, scale, world, klass, even)
-    first = _first(scenario, begin)
+    first = first_step(scenario, begin)
     part = _hours(scenario.at_hours(range(first, scenario.hours.count)) if first else scenario,
                   opened, hours)  # fmt: skip
     part = part if world == 1.0 else shrunk(part, world)
@@ -170,20 +171,6 @@ def replayed(
         outcomes[each.name] = tuple(runs)
     notes = _notes(part, outcomes, services)
     return Replayed(part, arrivals, outcomes, notes, skill=skill_of(policies))
-
-
-def _first(scenario: Scenario, begin: str | np.datetime64 | None) -> int:
-    """The step that begins at a time. Raises UsageError where none does."""
-    if begin is None:
-        return 0
-    try:
-        at = np.flatnonzero(scenario.hours.utc == np.datetime64(str(begin).rstrip("Z"), "s"))
-    except ValueError:
-        at = np.zeros(0, np.int64)
-    if not len(at):
-        utc = scenario.hours.utc
-        raise UsageError(f"--begin: {begin} is no step, wanted {utc[0]}Z to {utc[-1]}Z.")
-    return int(at[0])
 
 
 def _with_past(foresight: Foresight, scenario: Scenario, first: int, world: float) -> Foresight:

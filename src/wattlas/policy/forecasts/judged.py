@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wattlas.model.table import Table
-from wattlas.policy.forecasts.outlook import FromPast
+from wattlas.policy.forecasts.outlook import SIGNALS, FromPast
 from wattlas.policy.forecasts.skill import skill
 
 AHEAD_H = (1, 6, 12, 24)
@@ -16,7 +16,7 @@ def judged(
     outlook: FromPast,
     ahead_h: Sequence[int] = AHEAD_H,
     *,
-    signals: Sequence[str] = ("price", "carbon", "demand"),
+    signals: Sequence[str] = SIGNALS,
     least_hours: int = 1,
 ) -> Table:
     """Columns of `SPEC`: errors in the signal's unit over the `hours` of the scenario that were not

@@ -6,7 +6,7 @@ it as they are. What came is the demand of the steps before, as the replay saw i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -204,6 +204,7 @@ FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] =
 """Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
 past that it needs at least. `perfect` needs none."""
 PERFECT = "perfect"
+SIGNALS = ("price", "carbon", "demand")
 
 
 def forecast_outlook(
@@ -213,12 +214,13 @@ def forecast_outlook(
     past: Scenario | None = None,
     look_ahead_h: int = LOOK_AHEAD_H,
     published: Mapping[str, str] | None = None,
+    signals: Sequence[str] = SIGNALS,
 ) -> Outlook:
     """The forecasts of a name for the steps of a scenario: `perfect`, or a row of `FORECASTS`.
 
     `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
-    those of the embedded world). Raises UsageError for a name that is none, InputError for a past
-    that is too short, and for steps that are no hours.
+    those of the embedded world); only what is in `signals` is learnt. Raises UsageError for a name
+    that is none, InputError for a past that is too short, and for steps that are no hours.
     """
     if name == PERFECT:
         return Perfect(scenario)
@@ -234,7 +236,7 @@ def forecast_outlook(
     models = {
         signal: learn(history, pasts.span.first, look_ahead_h)
         for signal, history in named.items()
-        if history is not None
+        if history is not None and signal in signals
     }
     return FromPast(scenario, pasts, models, look_ahead_h, name)
 
