@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wattlas.model.table import Table
+from wattlas.policy.forecasts.columns import SPEC
 from wattlas.policy.forecasts.outlook import SIGNALS, FromPast
 from wattlas.policy.forecasts.skill import skill
 
 AHEAD_H = (1, 6, 12, 24)
-SPEC = "signal:text series:text ahead_h hours mean_absolute_error? persistence_error? skill?"
 
 
 def judged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wattlas.policy.forecasts.judged import SPEC
+from wattlas.policy.forecasts.columns import SPEC
 from wattlas.studies.registry import REPLAY, figure, replay_table
 
 replay_table(
