@@ -127,6 +127,8 @@ def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (("--reach", "class:nobody"), 2, "no class"),
         (("--set", "regions.all.reserved_gpu_max=0.1"), 4, "No fleet within the bounds"),
         (("--set", "regions.oslo.utilisation_max=80"), 3, "utilisation_max"),
+        (("--set", "classes.A.state_copies=[osl]"), 3, "Did you mean `oslo`"),
+        (("--set", "classes.A.state_copies=[oslo]"), 3, "`state: pinned`"),
     ],
 )
 def test_questions_that_say_nothing(

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from wattlas.model.workload import LatencyTo, OperatingPoint, Residency, WorkloadClass
+from wattlas.errors import InputError
+from wattlas.model.workload import LatencyTo, OperatingPoint, Residency, State, WorkloadClass
 
 POINT = OperatingPoint(
     id="point",
@@ -119,3 +120,10 @@ def test_a_residency_rule(metro: str, region: str, permitted: bool) -> None:
 def test_without_a_matching_line_everything_is_allowed() -> None:
     """A rule says nothing of jurisdictions that it does not name."""
     assert Residency("rule", {"EU": frozenset({"EU"})}).permits("US", "CN")
+
+
+def test_copies_of_state_are_of_pinned_state() -> None:
+    """State that runs anywhere has no copies that could serve in an outage."""
+    with pytest.raises(InputError, match="state is sticky, which runs anywhere"):
+        WorkloadClass("code", 1.0, state=State.STICKY, state_copies=("oslo",))
+    assert WorkloadClass("code", 1.0, state=State.PINNED, state_copies=("*",)).state_copies

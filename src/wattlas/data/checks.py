@@ -93,7 +93,7 @@ def check_region_variants(draft: Draft) -> Iterator[Problem]:
 
 
 def check_class_references(draft: Draft) -> Iterator[Problem]:
-    """Token profile, residency rule and operating points of a class exist."""
+    """Token profile, residency rule, operating points and state's regions of a class exist."""
     rules = draft.inputs.typed.residency
     for entry in draft.classes.kept:
         profile, rule = entry.get("token_profile"), entry.get("residency")
@@ -105,6 +105,9 @@ def check_class_references(draft: Draft) -> Iterator[Problem]:
             yield entry.problem("residency", what, fix)
         for point in entry.get("points", ()):
             yield from _reference(entry, "points", point, draft.points)
+        for region in entry.get("state_copies", ()):
+            if region != ANYWHERE and not draft.regions.dropped(region):
+                yield from _reference(entry, "state_copies", region, draft.regions)
 
 
 def check_class_tokens(draft: Draft) -> Iterator[Problem]:

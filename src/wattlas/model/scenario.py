@@ -29,7 +29,7 @@ from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Solver
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.users import Terms, Users
-from wattlas.model.workload import OperatingPoint, Residency, WorkloadClass
+from wattlas.model.workload import ANYWHERE, OperatingPoint, Residency, WorkloadClass
 from wattlas.units import HOURS_PER_YEAR
 
 
@@ -132,6 +132,8 @@ class Scenario:
             rule = [klass.residency] if klass.residency else []
             yield from refers(f"{at}.residency", rule, rules, "residency rule")
             yield from refers(f"{at}.points", klass.points or (), points, "operating point")
+            stand = [name for name in klass.state_copies if name != ANYWHERE]
+            yield from refers(f"{at}.state_copies", stand, regions, "region")
             allowed = klass.latency_allowance_ms
             yield from refers(f"{at}.latency_allowance_ms", allowed, points, "operating point")
         for cap in self.share_caps:

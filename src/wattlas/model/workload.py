@@ -215,6 +215,10 @@ class WorkloadClass:
     """Whether a frontier may vary its budget."""
     may_wait_h: float = 0.0
     """How many hours after its own a request may run; a multiple of the step."""
+    state_copies: tuple[str, ...] = ()
+    """Regions with a copy of pinned state, `*` for all: where its own region is lost, they serve.
+    Without a copy the state is lost with the region, and nothing serves what needs it.
+    """
     name: str = ""
     contract: str = ""
     """Id of the tier that its demand is under; empty: full service. See `offer`."""
@@ -237,6 +241,10 @@ class WorkloadClass:
         yield from known_words(self, at, latency_to=LatencyTo, state=State, when_none=WhenNone)
         yield from series(self, at, "points", str, optional=True)
         yield from rates(self, at, "latency_allowance_ms", ALLOWANCE)
+        yield from series(self, at, "state_copies", str)
+        if self.state_copies and self.state != State.PINNED:
+            what = f"names regions, and the class's state is {self.state}, which runs anywhere"
+            yield Problem(f"{at}state_copies", what, "Leave it out, or give `state: pinned`.")
         yield from flags(self, at, "relaxable")
         if bool(self.contract) != bool(self.base):
             what = f"is {self.base or 'empty'} where contract is {self.contract or 'empty'}"

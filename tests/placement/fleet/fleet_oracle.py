@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tests import oracle
 from wattlas.model.scenario import Scenario
+from wattlas.model.workload import State
 
 YEAR_H = 8760.0
 
@@ -177,7 +178,8 @@ def _outage(
     on_demand: float,
 ) -> None:
     """All that may run outside the lost regions does, at any cost."""
-    left = [c for c in columns if c[2] >= 0 and c[2] not in regions]
+    left = [c for c in [*columns, *_copies(s, columns, regions)] if c[2] >= 0]
+    left = [c for c in left if c[2] not in regions]
     left = [c for c in left if s.classes[c[1]].unserved_usd_per_request is None]
     served: dict[Any, dict[Any, float]] = {}
     for i, k, r, o, t in left:
@@ -186,3 +188,18 @@ def _outage(
     for demand, terms in served.items():
         lp.row(("served", number, *demand), terms, 1.0, 1.0)
     _rows(lp, s, left, unit, "y", number, on_demand)
+
+
+def _copies(
+    s: Scenario, columns: list[tuple[int, ...]], regions: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """Where a copy of state stands whose own region is lost, and nothing else closes the place."""
+    more = []
+    for i, k, t in sorted({(c[0], c[1], c[4]) for c in columns}):
+        klass = s.classes[k]
+        if klass.state is State.PINNED and oracle.keeper(s, oracle.node_of(s, i)) in regions:
+            for r, o in oracle._all_places(s):
+                stands = "*" in klass.state_copies or s.regions[r].id in klass.state_copies
+                if stands and oracle.reasons(s, i, k, r, o, klass.latency_budget_ms) == ["state"]:
+                    more.append((i, k, r, o, t))
+    return more

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests import oracle
 from tests.placement.fleet.fleet_oracle import oracle_fleet
 from tests.placement.worlds import world
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
-from wattlas.placement.fleet.fleet import fleet
+from wattlas.model.workload import State
+from wattlas.placement.fleet.fleet import fleet, lost_of
+from wattlas.placement.fleet.terms import terms_of
 
 HOURS = Hours.range("2023-06-01T00:00:00", 6)
 RENTS = (8000.0, 9000.0, 4000.0, 6000.0)
@@ -77,6 +80,41 @@ def test_a_fleet_that_survives_is_the_optimum_of_one_program(name: str, seed: in
     found = fleet(s, survive=names, outage_on_demand_gpu=0.3)
     assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
     assert found.optimal.cost_usd >= fleet(s).optimal.cost_usd * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("copies", [(), ("*",), ("region-1", "region-3")])
+@pytest.mark.parametrize("seed", range(2))
+def test_copies_of_state_serve_where_its_region_is_lost(copies: tuple[str, ...], seed: int) -> None:
+    """Likewise with pinned state; without a copy it is lost, and told as a share of its hours."""
+    s = asked(seed, **ON_DEMAND)
+    code = replace(s.classes[1], state=State.PINNED, state_copies=copies)
+    s = replace(s, classes=(s.classes[0], code, s.classes[2]))
+    lost = [[0], [1], [2, 3]]
+    names = [[s.regions[r].id for r in regions] for regions in lost]
+    expected = oracle_fleet(s, lost, 0.3)
+    found = fleet(s, survive=names, outage_on_demand_gpu=0.3)
+    assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+    anywhere = replace(s, classes=(s.classes[0], asked(seed).classes[1], s.classes[2]))
+    law = [each.uncoverable @ s.hours.hours for each in lost_of(terms_of(anywhere), names, 0.3)]
+    told = [outage.uncoverable_gpu_h for outage in found.survives]
+    pinned = _at_home(s, code.id, lost)
+    np.testing.assert_allclose(np.subtract(told, law), np.zeros(3) if copies else pinned, atol=1e-9)
+    assert max(pinned) > 0
+
+
+def _at_home(s: Scenario, klass: str, lost: list[list[int]]) -> list[float]:
+    """GPU-h of a pinned class whose state lives in each lost set, at its leanest points there."""
+    k = [c.id for c in s.classes].index(klass)
+    hours, gpu_h = s.hours.hours, []
+    places, _ = oracle.open_places(s)
+    for regions in lost:
+        total = 0.0
+        for i in range(len(s.metros)):
+            if oracle.keeper(s, oracle.node_of(s, i)) in regions:
+                least = min(oracle.gpu_h(s, k, o) for _, o in places[i, k])
+                total += least * float(s.demand_per_h[i, k] @ hours)
+        gpu_h.append(total)
+    return gpu_h
 
 
 def test_what_is_found_is_a_plan() -> None:

@@ -125,6 +125,9 @@ _PRICE = "What full service sells for; by its tokens at the prices under `users`
 _UNSERVED = "Price of a request that is not served; without it all demand must be served."
 _BYTES = "Bytes moved per request between node and region, both directions."
 _WAIT = "Hours that a request may wait before it runs, a multiple of the step; 0 unless given."
+_COPIES = (
+    "Regions with a copy of pinned state, or * for all: they serve where its own region is lost."
+)
 _LEAST_ACCURACY = "Least accuracy of the operating point of any request."
 CLASSES = TableSchema(
     "classes",
@@ -152,6 +155,7 @@ CLASSES = TableSchema(
         ColumnSchema("when_none", "text", _NONE, options=("error", "nearest")),
         ColumnSchema("price_usd_per_request", "number", _PRICE, lower=0),
         ColumnSchema("may_wait_h", "number", _WAIT, lower=0),
+        ColumnSchema("state_copies", "list", _COPIES),
         ColumnSchema(
             "relaxable", "flag", "Whether a frontier may vary its budget; yes unless given."
         ),

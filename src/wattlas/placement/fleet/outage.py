@@ -1,9 +1,10 @@
 """A fleet that survives: whatever set of regions is lost, the others serve what the law lets them.
 
 For a lost set q the places in it are closed and its accelerators are gone; the service nodes stay.
-What may run nowhere else is uncoverable however many accelerators stand there, and is told. The
-rest is short of S_qt(K) GPU-h at the leanest operating points, convex in K, and must be short of
-nothing in any hour: `needs` asks all hours of a set at once.
+Where pinned state lives in q, its copies serve; without one it is lost. What may run nowhere else
+is uncoverable however many accelerators stand there, and is told. The rest is short of S_qt(K)
+GPU-h at the leanest operating points, convex in K, and must be short of nothing in any hour:
+`needs` asks all hours of a set at once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ def outages(
 
 def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     allowed = instance.allowed.copy()
+    if instance.after_loss is not None:
+        moves = np.isin(instance.state_region, regions)
+        allowed[moves] = instance.after_loss[moves]
     allowed[:, regions] = False
     surplus = instance.surplus.copy()
     surplus[regions] = 0.0

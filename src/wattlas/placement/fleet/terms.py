@@ -20,7 +20,7 @@ from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
 from wattlas.placement.hour.merge_sources import merged
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.unit_values import Measure, cost
 from wattlas.units import HOURS_PER_YEAR, KG_PER_T
 
@@ -46,7 +46,9 @@ class Terms:
     """The fleet if every region served its own baseline demand alone."""
 
 
-def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_instance) -> Terms:
+def terms_of(
+    scenario: Scenario, build: Callable[[Scenario], Instance] = with_state_copies
+) -> Terms:
     """The question of a scenario; what it has reserved is not looked at. `build` opens its places.
 
     Raises InputError for what no fleet answers, InfeasibleError where demand has no open place.
@@ -72,7 +74,9 @@ def terms_of(scenario: Scenario, build: Callable[[Scenario], Instance] = build_i
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
     held = 1.0 / _of(scenario, "utilisation_max")
-    useful = (instance.most_gpu_h.T @ instance.demand).max(axis=1, initial=0.0)
+    after = instance.after_loss
+    ever = instance if after is None else replace(instance, allowed=after)
+    useful = (ever.most_gpu_h.T @ instance.demand).max(axis=1, initial=0.0)
     site = np.minimum(_of(scenario, "capacity_max"), _power_gpu(instance)) / held
     most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
     lower = _of(scenario, "reserved_gpu_min") / held

@@ -32,6 +32,9 @@ def kinds(
              instance.degraded & instance.allowed.any(axis=1)]  # fmt: skip
     if apart:
         parts.append(instance.klass)
+    if instance.after_loss is not None:
+        copied = (instance.after_loss & ~instance.allowed).any(axis=(1, 2))
+        parts += [instance.after_loss, np.where(copied, instance.state_region, -1)]
     for rows in hourly_rows(instance).values():
         parts += rows.dense
     for measure in measures:

@@ -17,7 +17,7 @@ from enum import IntFlag
 import numpy as np
 
 from wattlas.model.scenario import Scenario
-from wattlas.model.workload import State, WhenNone
+from wattlas.model.workload import ANYWHERE, State, WhenNone
 
 
 class Closed(IntFlag):
@@ -147,6 +147,20 @@ def pinned_region(scenario: Scenario) -> np.ndarray:
     at = {region.id: r for r, region in enumerate(scenario.regions)}
     nearest = scenario.network.rtt_node_region_ms.argmin(axis=1)
     return np.array([at.get(n.region, nearest[s]) for s, n in enumerate(scenario.nodes)])
+
+
+def open_after_loss(scenario: Scenario, judged: Feasibility) -> np.ndarray:
+    """Places that serve where the region of pinned state is lost: bool (I, K, R, O), the open ones
+    and those where a copy of the state stands that nothing else closes.
+    """
+    regions = [region.id for region in scenario.regions]
+    stands = np.array(
+        [[ANYWHERE in k.state_copies or r in k.state_copies for r in regions]
+         for k in scenario.classes], dtype=bool,
+    )  # fmt: skip
+    otherwise = (judged.closed & ~np.uint8(Closed.STATE)) == 0
+    mask: np.ndarray = judged.allowed | (otherwise & stands[None, :, :, None])
+    return mask
 
 
 def _masks(scenario: Scenario) -> Iterator[tuple[Closed, np.ndarray]]:

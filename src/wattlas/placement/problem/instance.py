@@ -26,6 +26,8 @@ from wattlas.placement.problem.feasibility import (
     accuracy,
     degraded_points,
     feasibility,
+    open_after_loss,
+    pinned_region,
 )
 from wattlas.placement.problem.tactics import Tactics
 
@@ -95,6 +97,9 @@ class Instance:
     """What the nearest-available baseline uses of the objective's relative cap, (T,), if known."""
     tactics: Tactics = field(default_factory=Tactics)
     """Who solves what, where the default is not wanted."""
+    after_loss: np.ndarray | None = None
+    """What serves a source whose pinned state's region is lost, (S, R, O); see
+    `with_state_copies`. None where nobody asks, or no state has a copy."""
     stranded: tuple[tuple[int, int], ...] = field(default=())
     """Demands (metro, class) with no open place and no price for going unserved."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -130,7 +135,13 @@ class Instance:
             gpu_h=self.gpu_h[rows],
             accuracy=self.accuracy[rows],
             unserved_usd=self.unserved_usd[rows],
+            after_loss=None if self.after_loss is None else self.after_loss[rows],
         )
+
+    @property
+    def state_region(self) -> np.ndarray:
+        """Region that holds each source's state if it is pinned, int, shape (S,)."""
+        return np.asarray(pinned_region(self.scenario)[self.node])
 
     @property
     def sources(self) -> int:
@@ -270,6 +281,19 @@ def build_instance(
     base = baseline_of(scenario, judged).region
     source_of, first = _sources(scenario, alike, base, present)
     return _arrays(scenario, judged, source_of, first)
+
+
+def with_state_copies(scenario: Scenario) -> Instance:
+    """The arrays of a scenario, with the places that serve pinned state whose region is lost."""
+    if not any(klass.state_copies for klass in scenario.classes):
+        return build_instance(scenario)
+    judged = feasibility(scenario)
+    after = open_after_loss(scenario, judged)
+    instance = build_instance(scenario, alike=np.stack([judged.allowed, after], axis=-1))
+    i, k = np.nonzero(instance.source_of >= 0)
+    of_sources = np.zeros(instance.allowed.shape, dtype=bool)
+    of_sources[instance.source_of[i, k]] = after[i, k]
+    return replace(instance, after_loss=of_sources)
 
 
 def _sources(
