@@ -187,7 +187,7 @@ class Rolling:
         measure, _ = objective_measures(instance)
         must = np.isnan(instance.unserved_usd)
         elastic = priced_instance(instance, priced(instance, measure, SHED))
-        solution, _ = solve_instance(elastic, carried=carried)
+        solution, _ = solve_instance(elastic, carried=carried, memory=self.memory)
         flows = solution.flows
         return solution, flows.where(flows.served | ~must[flows.source])
 
