@@ -41,6 +41,7 @@ PUBLIC = [
     "Window",
     "WorkloadClass",
     "breakeven",
+    "compare",
     "design_tiers",
     "errors",
     "example",

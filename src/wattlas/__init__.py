@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wattlas.placement.fleet.fleet import fleet
     from wattlas.placement.fleet.reach import reach
     from wattlas.placement.frontier.frontier import frontier
+    from wattlas.report.comparison import compare
     from wattlas.report.folder import save
     from wattlas.report.results import open_results
     from wattlas.studies.export.weights import weights
@@ -85,6 +86,7 @@ __all__ = [
     "Window",
     "WorkloadClass",
     "breakeven",
+    "compare",
     "design_tiers",
     "errors",
     "example",
@@ -136,6 +138,7 @@ _MODULES = {
     "Window": "wattlas.model.objective:Window",
     "WorkloadClass": "wattlas.model.workload:WorkloadClass",
     "breakeven": "wattlas.placement.breakeven.breakeven:breakeven_between",
+    "compare": "wattlas.report.comparison:compare",
     "design_tiers": "wattlas.studies.offers:design_tiers",
     "example": "wattlas.data.scenario_file:example",
     "fit_users": "wattlas.studies.fit:fit_users",

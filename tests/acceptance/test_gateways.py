@@ -284,8 +284,9 @@ def test_litellm_draws_by_the_weights(fleet: Path, hourly: Weights, tmp_path: Pa
     assert run(["export", "weights", str(fleet), *told]) == 0
     # Its table of prices is looked for on the network unless it is told to take its own.
     env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    config = tmp_path / "litellm" / "hours" / "config-03.yaml"
     drawn = subprocess.run(
-        [python, "-c", DRAW, tmp_path / "litellm" / "config-03.yaml", f"{CLASS}@{METRO}", "3000"],
+        [python, "-c", DRAW, config, f"{CLASS}@{METRO}", "3000"],
         env=env, capture_output=True, text=True,
     )  # fmt: skip
     assert drawn.returncode == 0, drawn.stderr[-2000:]

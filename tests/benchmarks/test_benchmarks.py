@@ -25,6 +25,7 @@ from wattlas.data.scenario_file import load
 from wattlas.placement.api import plan
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
+from wattlas.policy.registry import entries
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +46,13 @@ def test_the_program_benchmark_runs() -> None:
     figures = run("program", "tiny")
     assert all(one.ours > 0 for one in figures)
     assert {"one hour: build / solve", "all hours: build / solve"} <= {f.phase for f in figures}
+
+
+def test_every_policy_is_measured() -> None:
+    """Each policy has a figure, and was asked at every step."""
+    figures = run("policies", "tiny")
+    assert len(figures) == len(entries())
+    assert all(one.ours > 0 and "24 steps" in one.note for one in figures)
 
 
 def test_the_program_is_the_one_that_plan_solves() -> None:

@@ -1,8 +1,9 @@
-"""The page of a replay: three pictures, drawn from its own tables, at three widths."""
+"""The page of a replay: four pictures, drawn from its own tables, at three widths."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.browser.test_first_screen import WIDTHS, nothing_serious
 from tests.browser.test_first_screen import numbers_are_numbers as numbers
 from tests.replays.worlds import green, thin
 
-FIGURES = ("replay-latency", "replay-caps", "replay-regions")
+FIGURES = ("replay-regret", "replay-latency", "replay-caps", "replay-regions")
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,22 @@ def test_the_page_of_a_replay(report: str, open_page: Callable[..., Any]) -> Non
             assert "undefined" not in page.locator(f"#figure-{figure} .answer").inner_text()
         assert page.locator("section.figure").count() == len(FIGURES)
         nothing_serious(page)
+
+
+def test_the_page_of_several_policies(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    """Regrets with their intervals, of cost and carbon, over the best and another policy."""
+    made = wattlas.replay(
+        thin(green(), 0.01, 4), ["plan", "least-carbon", "greedy"], seeds=2, against="plan"
+    )
+    wattlas.save(made, tmp_path)
+    watched = open_page((tmp_path / "report.html").as_uri(), WIDTHS[0])
+    page = watched.page
+    watched.quiet()
+    figure = page.locator("#figure-replay-regret")
+    assert "Of 4 policies on the same requests" in figure.locator(".answer").inner_text()
+    for label in ("Carbon", "plan", "Cost"):
+        figure.get_by_text(label, exact=True).first.click()
+        assert "undefined" not in figure.locator(".answer").inner_text()
+        assert "NaN" not in figure.inner_html()
+    numbers(page)
+    nothing_serious(page)

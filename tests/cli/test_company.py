@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -59,3 +62,68 @@ def test_what_init_cannot_do_it_says(tmp_path: Path, capsys: Captured) -> None:
     assert run(["init", folder, "--regions", "aws:us-east-1", "--example", "tiny"]) == 2
     assert run(["init", folder, "--regions", " , "]) == 2
     assert not (tmp_path / "co").exists()
+
+
+def own_hours(folder: Path) -> None:
+    """Three days of a market's prices by local hours that end, and of intensities in kg, by UTC."""
+    berlin, utc = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
+    begin = datetime(2023, 3, 25, tzinfo=berlin).astimezone(utc)
+    local = [(begin + timedelta(hours=h)).astimezone(berlin) for h in range(71)]
+    rows = [
+        f"{t:%d.%m.%Y};{t.hour + 1:02}:00;{1000 * (n == 5) + n:.2f}".replace(".", ",", 0)
+        for n, t in enumerate(local)
+    ]
+    text = ["Marktdaten;;", "Datum;Uhrzeit Ende;Preis [€/MWh]"]
+    text += [";".join([*row.split(";")[:2], row.split(";")[2].replace(".", ",")]) for row in rows]
+    (folder / "spot.csv").write_text("\r\n".join(text), encoding="cp1252")
+    midnight = datetime(2023, 3, 25, tzinfo=utc)
+    stamps = [f"{midnight + timedelta(hours=h):%Y-%m-%d %H:%M},{0.3 + h / 1000}" for h in range(72)]
+    (folder / "co2.csv").write_text("\n".join(["time (UTC),kgCO2/kWh", *stamps]), encoding="utf-8")
+
+
+def test_own_files_lead_to_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Hours in a market's layout, round trips with semicolons, tokens per month: five commands.
+
+    They lead from nothing to the files of a gateway, with one line that `check` names.
+    """
+    monkeypatch.chdir(tmp_path)
+    own_hours(tmp_path)
+    regions = "aws:us-east-1,azure:germanywestcentral,aws:eu-west-2"
+    assert run(["init", "acme", "--regions", regions]) == 0
+    into = ["--zone", "DE", "--into", "acme/hours"]
+    dates = ["--time-column", "Datum", "--hour-column", "Uhrzeit Ende", "--factor", "1.1"]
+    berlin = ["--time-zone", "Europe/Berlin", "--value-column", "Preis [€/MWh]"]
+    assert run(["data", "import", "spot.csv", "--as", "price", *dates, *berlin, *into]) == 0
+    assert run(["data", "import", "co2.csv", "--as", "carbon", "--time-column", "time (UTC)",
+                *into]) == 0  # fmt: skip
+    acme = tmp_path / "acme"
+    (acme / "rtt.csv").write_text(
+        "from;aws:us-east-1;azure:germanywestcentral;aws:eu-west-2\n"
+        "aws:us-east-1;0,7;89,2;76,1\nazure:germanywestcentral;89,3;0,6;\n",
+        encoding="utf-8",
+    )
+    (acme / "demand.csv").write_text(
+        "country;class;tokens_per_month\nUS;chat;62.000.000.000,5\nDE;chat;12.500.000.000\n",
+        encoding="utf-8",
+    )
+    file = acme / "scenario.yaml"
+    text = file.read_text(encoding="utf-8").replace(
+        "pack: typical-2023", "pack: [typical-2023, ./hours]"
+    )
+    file.write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert run(["check", "acme"]) == 3
+    (advice,) = re.findall(r"Say `(time: \{.*?\})`", " ".join(capsys.readouterr().err.split()))
+    assert advice == "time: {start: 2023-03-25T00:00:00Z, hours: 48}"
+    file.write_text(text.replace("time: {}", advice), encoding="utf-8")
+    scenario = wattlas.load(acme)
+    price = scenario.signals.price_usd_per_mwh[scenario.signals.zones.index("DE")]
+    # The night of 26 March has no hour 3: its third hour begins at 01:00 UTC.
+    assert price[:26].tolist() == pytest.approx([1.1 * (n + 1000 * (n == 5)) for n in range(1, 27)])
+    carbon = scenario.signals.average_g_per_kwh[scenario.signals.zones.index("DE")]
+    assert carbon[:2].tolist() == pytest.approx([300.0, 301.0])
+    told = ["--to", "envoy", "--by-hour", "--out", "gateway"]
+    assert run(["export", "weights", "acme", *told]) == 0
+    assert len(list((tmp_path / "gateway" / "hours").iterdir())) == 24

@@ -12,8 +12,9 @@ import pytest
 import wattlas
 from tests.replays.worlds import green, thin
 from wattlas.cli import run
+from wattlas.policy.registry import entries
 from wattlas.report.results import open_results
-from wattlas.studies.replays import listings
+from wattlas.studies.replay_tables import listings
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -63,12 +64,40 @@ def test_from_a_trace_to_a_page(
     assert set(told["replay_latency"]["policy"]) == {"nearest"}
 
 
+def test_several_policies(capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: Path) -> None:
+    """Lists and repeated options on the same requests: one table, in the folder and as JSON."""
+    arguments = ("tiny", "--trace", str(trace), "--policy", "plan", "--policy")
+    several = (*arguments, "greedy,weighted:carbon=2,latency=1", "--against", "plan")
+    code, text, err = said(capsys, *several, "--out", str(tmp_path / "out"))
+    assert code == 0, err
+    assert "Of 4 policies over 2,000 requests of trace.csv (vidur)" in text
+    assert "Policies on the same requests" in text
+    assert "How long it took" not in text
+    table = open_results(tmp_path / "out").table("replay_policies")
+    assert list(table["policy"]) == ["nearest", "plan", "greedy", "weighted:carbon=2,latency=1"]
+    code, text, _ = said(capsys, *several, "--json")
+    told = json.loads(text)
+    assert told["policies"] == list(table["policy"])
+    assert told["replay_policies"]["requests"] == [2000.0] * 4
+    assert told["replay_policies"]["regret_cost_half_usd"] == [None] * 4
+    assert told["replay_policies"]["against_cost_usd"][1] == 0.0
+    each = tmp_path / "each"
+    one = ("tiny", "--trace", str(trace), "--policy", "nearest", "--against", "least-carbon")
+    assert said(capsys, *one, "--requests", str(each))[0] == 0
+    regions = set(pl.read_parquet(each / "requests-*.parquet")["region"])
+    assert len(regions) == 3, "records are those of the policy, not of the one compared with"
+
+
 def test_wrong_use_in_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: Path
 ) -> None:
     """A policy that is none, hours that are not there, a file of requests that is taken."""
     for arguments, exit_code, words in (
         (("--policy", "wat"), 2, "there is no `wat`"),
+        (("--policy", "plan,wat:x=1"), 2, "there is no `wat`"),
+        (("--against", "wat"), 2, "there is no `wat`"),
+        (("--policy", "greedy:by=wat"), 2, "wanted cost or carbon"),
+        (("--policy", "./none.py:Mine"), 3, "there is no such file"),
         (("--hours", "0"), 2, "wanted 1..24"),
         (("--utilisation", "1.5"), 2, "at most 1"),
         (("--layout", "azure"), 3, "no such column"),
@@ -127,6 +156,19 @@ def test_python_with_seeds_and_a_contract(tmp_path: Path) -> None:
     assert (caps["share"] <= caps["share_max"]).all()
     page = wattlas.save(made, tmp_path / "out").read_text("utf-8")
     assert "A~green" in page
+
+
+def test_the_policies_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every policy with its sentence and its options."""
+    code, text, _ = said(capsys, "policies")
+    assert code == 0
+    rows = json.loads(said(capsys, "policies", "--json")[1])["policies"]
+    assert [row["policy"] for row in rows] == list(entries())
+    options = {row["policy"]: row["options"] for row in rows}
+    assert options["weighted"] == "cost = 1, carbon = 1, latency = 0"
+    assert options["greedy"] == "by"
+    for name in entries():
+        assert name in text
 
 
 def test_help_names_both_verbs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.cli import run
 from wattlas.data.digest import sha256_of
+from wattlas.data.scenario_file import load
+from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
 
 OWN = 77.0
@@ -98,3 +101,35 @@ def test_two_kinds_of_intensity_are_not_mixed(folder: Folder) -> None:
     (problem,) = folder.problems(*settings)
     assert "carbon intensity of two kinds" in problem.what
     assert not folder.problems(*settings, "signals.intensity_kind=direct")
+
+
+def test_packs_of_other_hours_name_those_that_all_share(folder: Folder) -> None:
+    """A year of local time laid over one of UTC is one mistake, whose fix names whole days."""
+    text = (folder.path / "all" / "price.csv").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if not row.startswith("#")]
+    hour = "2023-05-31T23:00:00Z"
+    shifted = [f"{hour},NO,5", *(row for row in rows[1:] if ",NO," in row and "T23" not in row)]
+    pack_of(folder.path / "mine", "price", "\n".join([rows[0], *shifted]) + "\n")
+    folder.edit("scenario.yaml", "{table: own.csv, source: invented, note: energy only}", "{}")
+    given = "time:\n  start: 2023-06-01T00:00:00Z     # UTC\n  hours: 24\n"
+    folder.edit("scenario.yaml", given, "time: {}\n")
+    (problem,) = folder.problems("pack=[./all, ./mine]")
+    assert (problem.where, problem.fix) == (
+        "time",
+        "Say `time: {start: 2023-06-01T00:00:00Z, hours: 23}`, which all of them have.",
+    )
+    shared = "time={start: 2023-06-01T00:00:00Z, hours: 23}"
+    assert not folder.problems("pack=[./all, ./mine]", shared)
+
+
+def test_a_pack_of_hours_alone_is_laid_over_a_world(tmp_path: Path) -> None:
+    """Hours in the place of a world are one mistake, not one for each thing that they lack."""
+    pack_of(tmp_path / "mine", "price", hours_of("NO", OWN, "price_usd_per_mwh"))
+    assert run(["init", str(tmp_path / "own")]) == 0
+    file = tmp_path / "own" / "scenario.yaml"
+    text = file.read_text(encoding="utf-8").replace("pack: typical-2023", "pack: ../mine")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load(file)
+    (problem,) = caught.value.problems
+    assert "`pack: [typical-2023, ../mine]`" in problem.fix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,10 @@ import polars as pl
 import pytest
 
 from wattlas.data.digest import sha256_of
+from wattlas.data.importers import Layout, Rules, read_files
 from wattlas.data.pack import EMBEDDED, MANIFEST, Pack, embedded_packs, open_pack
 from wattlas.data.pack_checks import check_path
+from wattlas.data.pack_import import import_hours
 from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.hours import TIME
@@ -336,3 +339,47 @@ def test_facts_are_judged_too(copied: Path) -> None:
     assert "given twice" in found["egress.region"]
     assert "atlantis" in found["egress.node"]
     assert {"tables.regions.sha256", "tables.egress.sha256"} <= set(found)
+
+
+def _hours(folder: Path, name: str, first: int, count: int, skip: int = -1) -> Path:
+    """A table of prices of one zone, without one of its hours."""
+    begin = datetime(2024, 3, 1, tzinfo=UTC)
+    times = [begin + timedelta(hours=h) for h in range(first, first + count) if h != skip]
+    rows = [f"{t:%Y-%m-%dT%H:%MZ},{n}" for n, t in enumerate(times)]
+    file = folder / name
+    file.write_text("\n".join(["t,p", *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def test_gaps_that_the_manifest_names_are_warnings(tmp_path: Path) -> None:
+    """Hours that were left out knowingly do not make a pack wrong, until they are brought."""
+    layout = Layout("price", time_column="t", value_column="p", zone="QQ", unit="usd/mwh")
+    pack = tmp_path / "pack"
+    gappy = read_files([_hours(tmp_path, "a.csv", 0, 48, skip=20)], layout)
+    manifest = import_hours(gappy, pack, Rules(allow_gaps=True)).manifest
+    assert list(manifest.told_gaps("price")) == ["QQ"]
+    judged = check_path(str(pack))
+    assert judged.sound
+    assert "1 hour is missing: 2024-03-01T20:00Z, as the manifest says" in judged.warnings[0].what
+    later = read_files([_hours(tmp_path, "b.csv", 72, 24)], layout)
+    import_hours(later, pack, Rules(allow_gaps=True))
+    judged = check_path(str(pack))
+    assert judged.sound
+    assert "25 hours are missing" in judged.warnings[0].what
+    for name, first, count in (("c.csv", 20, 1), ("d.csv", 48, 24)):
+        whole = import_hours(read_files([_hours(tmp_path, name, first, count)], layout), pack)
+    assert whole.manifest.missing == ()
+    assert check_path(str(pack)).warnings == ()
+
+
+def test_a_gap_that_nobody_named_is_a_problem(tmp_path: Path) -> None:
+    """A series without a told gap is judged as ever, beside one with it."""
+    layout = Layout("price", time_column="t", value_column="p", zone="QQ", unit="usd/mwh")
+    pack = tmp_path / "pack"
+    import_hours(
+        read_files([_hours(tmp_path, "a.csv", 0, 48, skip=20)], layout),
+        pack,
+        Rules(allow_gaps=True),
+    )
+    change_manifest(pack, missing=["carbon.QQ: 1 hour is missing: 2024-03-01T20:00Z."])
+    assert "1 hour is missing" in check_path(str(pack)).problems[0].what

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from wattlas.cli.data import app
-from wattlas.data.importers.recipes import PLAIN, RECIPES
+from wattlas.data.importers import read_files
+from wattlas.data.importers.recipes import PLAIN, RECIPES, layout_of
 from wattlas.data.pack_checks import check_path
 from wattlas.data.schema.hours import TIME
 
@@ -153,3 +154,21 @@ def test_a_year_of_new_steps_is_read(tmp_path: Path) -> None:
     frame = pl.read_parquet(pack / "price.parquet")
     assert frame.height == 72
     assert frame["price_usd_per_mwh"][22:26].to_list() == [23.0, 24.0, 2.5, 6.5]
+
+
+def test_pairs_of_a_source_may_come_as_a_matrix(tmp_path: Path) -> None:
+    """Averages between regions are read from objects in a matrix as from a list."""
+    listed = [
+        {"region": a, "averages": [{"regionTo": b, "average": ms} for b, ms in row.items()]}
+        for a, row in MATRIX.items()
+    ]
+    frames = []
+    for n, body in enumerate((listed, {"data": MATRIX})):
+        file = tmp_path / f"{n}.json"
+        file.write_text(json.dumps(body), encoding="utf-8")
+        frames.append(read_files([file], layout_of("cloudping")).frame.sort("node", "region"))
+    assert frames[0].equals(frames[1])
+    assert frames[0]["rtt_ms"].to_list() == [3.0, 71.0, 70.5, 5.0]
+
+
+MATRIX = {"west": {"west": 5.0, "east": 70.5}, "east": {"west": 71.0, "east": 3.0}}

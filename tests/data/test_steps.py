@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.pack_checks import check_path
-from wattlas.data.place_checks import Place, faster_than_light, misplaced
+from wattlas.data.place_checks import Place, implausible_trip, misplaced
 from wattlas.data.scenario_file import example, read
 from wattlas.errors import InputError
 
@@ -136,8 +136,8 @@ def test_places_are_judged_by_their_time_zone(place: Place, zone: str, words: st
 def test_nothing_outruns_light(tiny: Folder) -> None:
     """A round trip that light cannot make is told; studies and checks warn of places."""
     oslo, sydney = Place(59.9, 10.7), Place(-33.9, 151.2)
-    assert faster_than_light(oslo, sydney, 110.0) is None
-    told = faster_than_light(oslo, sydney, 55.0)
+    assert implausible_trip(oslo, sydney, 110.0) is None
+    told = implausible_trip(oslo, sydney, 55.0)
     assert told is not None
     assert "where light takes 106" in told[0]
     tiny.edit("rtt_node_region.csv", "singapore,oslo,", "singapore,oslo,0")

@@ -12,8 +12,9 @@ import wattlas
 from tests.replays.worlds import Fixed, thin
 from wattlas.errors import InputError
 from wattlas.policy.loop import Loop
-from wattlas.policy.planned import nearest, optimum, policy_of
+from wattlas.policy.planned import nearest, optimum
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
+from wattlas.policy.registry import policy_of
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.run import replay

@@ -25,6 +25,8 @@ from tests.serve.live import (
     events,
     head,
 )
+from tests.serve.wires import connect as connect_to
+from tests.serve.wires import exchange, wait_for
 from wattlas.serve.gateway.health import Health
 
 MESSAGES: Any = [{"role": "user", "content": "ping"}]
@@ -398,8 +400,7 @@ def test_second_tries_have_a_budget(live: Live) -> None:
 
 def connect(live: Live) -> socket.socket:
     """A connection to the gateway."""
-    host, port = live.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=5)
+    return connect_to(live.url)
 
 
 def request(stream: bool, tier: str, close: bool = False) -> bytes:
@@ -483,84 +484,6 @@ def test_a_client_that_does_not_read_is_dropped(live: Live) -> None:
     assert (row.end, row.status) == ("broken", 499)
 
 
-def wait_for(condition: Any, seconds: float = 10.0) -> None:
-    """Until a condition holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def exchange(live: Live, text: bytes, pause_s: float = 0.0) -> bytes:
-    """What the gateway answers to some bytes, until it closes."""
-    with connect(live) as connection:
-        if pause_s:
-            for at in range(len(text)):
-                try:
-                    connection.sendall(text[at : at + 1])
-                except OSError:
-                    break
-                time.sleep(pause_s)
-        else:
-            connection.sendall(text)
-        got = b""
-        try:
-            while piece := connection.recv(65_536):
-                got += piece
-        except ConnectionError:
-            pass
-        return got
-
-
-GOOD = request(False, "default", close=True)
-EDGE = {
-    "length and chunks": (GOOD.replace(b"x: y", b"").replace(
-        b"connection: close", b"connection: close\r\ntransfer-encoding: chunked"), 400),
-    "two lengths": (GOOD.replace(b"connection: close",
-                                 b"connection: close\r\ncontent-length: 5"), 400),
-    "no host": (GOOD.replace(b"host: x\r\n", b""), 400),
-    "two hosts": (GOOD.replace(b"host: x\r\n", b"host: x\r\nhost: y\r\n"), 400),
-    "bare LF": (GOOD.replace(b"host: x\r\n", b"host: x\n"), 400),
-    "a huge header": (GOOD.replace(b"host: x", b"host: x\r\nodd: " + b"a" * 64_000), 431),
-    "a header without end": (b"POST / HTTP/1.1\r\nodd: " + b"a" * 200_000, 431),
-    "many headers": (GOOD.replace(b"host: x", b"host: x" + b"\r\na: b" * 4000), 431),
-    "a long path": (GOOD.replace(b"/v1/chat/completions", b"/" + b"a" * 40_000), 431),
-    "blank before the colon": (GOOD.replace(b"host: x", b"host : x"), 400),
-    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-    "NUL in a header": (GOOD.replace(b"host: x", b"host: x\r\nodd: a\x00b"), 400),
-    "two keys": (GOOD.replace(b"host: x", b"host: x\r\nauthorization: Bearer sk-plain"), 400),
-    "slow headers": (b"POST /v1/chat/completions HTTP/1.1\r\nhost:", 408),
-    "slow body": (GOOD[:-5], 408),
-    "nothing": (b"", 408),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", EDGE)
-def test_the_edge_has_bounds(live: Live, name: str) -> None:
-    """On size, time and form; the answer is JSON, and the connection is closed."""
-    text, status = EDGE[name]
-    before = len(live.settled())
-    began = time.monotonic()
-    got = exchange(live, text)
-    assert time.monotonic() - began < 4
-    assert got.split(b" ", 2)[1] == str(status).encode(), got[:200]
-    assert json.loads(got.partition(b"\r\n\r\n")[2])["error"]["message"]
-    assert len(live.settled()) == before
-
-
-def test_slow_headers_have_a_deadline(live: Live) -> None:
-    """A byte now and then does not extend it."""
-    began = time.monotonic()
-    assert b" 408 " in exchange(live, b"POST /v1/chat/completions HTTP/1.1\r\n" * 3, pause_s=0.03)
-    assert time.monotonic() - began < 4
-
-
-def test_a_pipelined_request_is_answered_in_turn(live: Live) -> None:
-    """Two on one connection, one after the other."""
-    text = request(False, "default") + GOOD
-    assert exchange(live, text).count(b"HTTP/1.1 200") == 2
-
-
 def test_a_tenant_may_have_so_many_in_flight(live: Live) -> None:
     """One more gets 429 at once, and another tenant is served."""
     for stub in live.stubs.values():
@@ -573,7 +496,7 @@ def test_a_tenant_may_have_so_many_in_flight(live: Live) -> None:
     with connect(live) as first:
         first.sendall(tiny)
         wait_for(lambda: bool(live.service.plane.book.in_flight))
-        got = exchange(live, tiny)
+        got = exchange(live.url, tiny)
         assert b" 429 " in got.split(b"\r\n")[0]
         assert b"retry-after: 1" in got
         for stub in live.stubs.values():

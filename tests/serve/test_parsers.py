@@ -14,7 +14,7 @@ from wattlas.serve.decision import End
 from wattlas.serve.gateway.chat import read_chat
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.events import Splitter, data_of
-from wattlas.serve.gateway.json_text import Twice, edited, top_level
+from wattlas.serve.gateway.json_text import Twice, changed, check_once, edited, top_level
 from wattlas.serve.gateway.upstream import header_of
 from wattlas.serve.gateway.usage import Meter
 
@@ -57,6 +57,43 @@ def test_edits_are_those_of_the_object(
     for key, span in top_level(text).items():
         if key not in values and key != "service_tier":
             assert text[span.start : span.end] in made
+
+
+STYLES = st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " :\n")])
+
+
+@given(OBJECTS, st.dictionaries(st.sampled_from(["model", "stream_options"]), VALUES),
+       STYLES, st.booleans())  # fmt: skip
+def test_quick_edits_are_those_of_the_object(
+    said: dict[str, Any], values: dict[str, Any], style: tuple[str, str], ascii_: bool
+) -> None:
+    """However the text is written, and whatever stands in it beside."""
+    text = json.dumps(said, separators=style, ensure_ascii=ascii_).encode()
+    made = changed(text, said, values, drop=("service_tier",))
+    expected = {k: v for k, v in {**said, **values}.items() if k != "service_tier"}
+    assert orjson.loads(made) == expected
+    check_once(made, expected)
+
+
+@given(OBJECTS, STYLES, st.data())
+def test_quick_looks_find_every_key_that_is_there_twice(
+    said: dict[str, Any], style: tuple[str, str], data: st.DataObject
+) -> None:
+    """And none where there is none, whatever texts and inner objects hold."""
+    text = json.dumps(said, separators=style).encode()
+    check_once(text, orjson.loads(text))
+    if said:
+        key = data.draw(st.sampled_from(list(said)))
+        spelled = data.draw(st.sampled_from([json.dumps(key), escaped(key)]))
+        twice = text[:-1].rstrip() + f"{style[0]}{spelled}{style[1]}1}}".encode()
+        with pytest.raises(Twice):
+            check_once(twice, orjson.loads(twice))
+
+
+def escaped(key: str) -> str:
+    """A key of which every letter is an escape."""
+    units = key.encode("utf-16-be")
+    return '"' + "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2)) + '"'
 
 
 @given(st.lists(TEXT, min_size=2, max_size=5))

@@ -92,10 +92,11 @@ def test_others_decide_and_settle(live: Live) -> None:
 def test_a_forged_settlement_is_refused(live: Live) -> None:
     """A changed letter of decision or seal, an id alone, and what makes no sense."""
     sealed = decide(live)["id"]
-    id, said, mac = sealed.split(".")
+    id, letters = sealed.split(".")
     wrong = [
-        f"{id}.{said}.{'A' * len(mac)}", f"{id[:-1]}9.{said}.{mac}", id, f"{id}.{said}", "", "..",
-        f"{id}.{said[:-4]}AAAA.{mac}", sealed + "é",
+        f"{id}.{'A' * 20}{letters[20:]}", f"{id[:-1]}9.{letters}", id, f"{id}.{letters[20:]}",
+        "", "..",
+        f"{id}.{letters[:-8]}AAAA{letters[-4:]}", sealed + "é",
     ]  # fmt: skip
     assert settle(live, *({"id": text} for text in wrong)) == (0, len(wrong))
     assert settle(live, 7, None, {}, {"id": sealed, "end": "well"}) == (0, 4)

@@ -19,6 +19,7 @@ from tests.acceptance.small_world import small_world
 from tests.fleets import CLASSES, POINTS, binding_capacity
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
+from wattlas.data.whole_file import write_texts
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.endpoints import Endpoints, address_of
 from wattlas.model.scenario import Scenario
@@ -278,17 +279,18 @@ def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
     """24 files with the weights, and a script that puts the one of an hour in place whole."""
     files = folder_files(hourly, Setting(), "litellm")
     assert sorted(files) == sorted(
-        [*(f"config-{hour:02d}.yaml" for hour in range(24)), "config.yaml", "swap.sh"]
+        [*(f"hours/config-{hour:02d}.yaml" for hour in range(24)), "config.yaml", "swap.sh"]
     )
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
+    write_texts(tmp_path, files)
     told = subprocess.run(
         ["sh", str(tmp_path / "swap.sh"), "echo", "swapped"],
         env={"WATTLAS_HOUR": "15", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
     )  # fmt: skip
     assert (told.returncode, told.stdout) == (0, "swapped\n"), told.stderr
-    assert (tmp_path / "config.yaml").read_text() == files["config-15.yaml"]
-    assert not list(tmp_path.glob(".*"))
+    assert (tmp_path / "config.yaml").read_text() == files["hours/config-15.yaml"]
+    assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {
+        "config.yaml", "hours", "swap.sh",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from itertools import pairwise
 from typing import Any
 
@@ -11,11 +13,14 @@ import pytest
 
 import wattlas
 from tests.fleets import PRICED, StudiedFleet
+from wattlas.model.scenario import Scenario
 from wattlas.model.table import rows_of
-from wattlas.studies import words
+from wattlas.studies import findings, words
 from wattlas.studies.brief import verdicts
+from wattlas.studies.findings import Findings
 from wattlas.studies.fleet_answer import EXACT, HELD_BACK, fleet_answer
 from wattlas.studies.fleet_brief import fleet_brief, unshared
+from wattlas.studies.fleet_tables import fleets_table
 from wattlas.studies.study import Study, study
 
 DAY_H = 24
@@ -191,3 +196,32 @@ def test_no_outage_where_bounds_forbid_it() -> None:
     assert answer.with_margin == {}
     assert set(told) == {"fleet", "fleet along the reach"}
     assert np.isfinite(answer.variants["optimal"].cost_usd)
+
+
+def test_the_fleet_that_is_found_meanwhile_is_the_same() -> None:
+    """In a thread of its own or when it is wanted: one fleet, and its progress is told once
+    somebody waits."""
+    told: list[str] = []
+    found = Findings(wattlas.example("tiny"), progress=lambda what, _share: told.append(what))
+    with found.fleet_meanwhile():
+        meanwhile = found.fleet
+    alone = Findings(wattlas.example("tiny")).fleet
+    assert not isinstance(meanwhile, str)
+    assert not isinstance(alone, str)
+    np.testing.assert_equal(fleets_table(meanwhile), fleets_table(alone))
+    assert set(told) <= {"fleet", "fleet along the reach"}
+
+
+def test_an_error_ends_the_fleet_that_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else fails, the study does not wait for the end of the search."""
+
+    def endless(_scenario: Scenario, tell: Callable[[str, float], None]) -> str:
+        while True:
+            tell("fleet", 0.5)
+
+    monkeypatch.setattr(findings, "fleet_answer", endless)
+    found = Findings(wattlas.example("tiny"))
+    with pytest.raises(KeyboardInterrupt), found.fleet_meanwhile():
+        raise KeyboardInterrupt
+    with pytest.raises(CancelledError):
+        _ = found.fleet

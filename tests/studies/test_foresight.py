@@ -18,7 +18,7 @@ from wattlas.policy.rolling import rolling
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.report.results import open_results
 from wattlas.studies.foresight import ON_TRUTH, Foresight, came, forecast_regret
-from wattlas.studies.replays import listings
+from wattlas.studies.replay_tables import listings
 
 BEGIN = "2023-06-03T07:00"
 

@@ -60,6 +60,21 @@ def test_files_of_a_folder_change_together(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == len(["a.yaml", "b.yaml", "run.sh"])
 
 
+def test_a_folder_within_changes_as_one(tmp_path: Path) -> None:
+    """Its files are all old or all new at any moment, and the old ones are gone afterwards."""
+    write_texts(tmp_path, {"a": "old", "hours/0": "old", "hours/1": "old"})
+    with pytest.raises(UnicodeEncodeError):
+        write_texts(tmp_path, {"a": "new", "hours/0": "new", "hours/1": "\ud800"})
+    assert [(tmp_path / name).read_text() for name in ("a", "hours/0", "hours/1")] == ["old"] * 3
+    write_texts(tmp_path, {"a": "new", "hours/1": "new"})
+    assert [path.name for path in (tmp_path / "hours").iterdir()] == ["1"]
+    assert (tmp_path / "hours/1").read_text() == (tmp_path / "a").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == len(["a", "hours", "what it leads to"])
+    (tmp_path / "own").mkdir()
+    with pytest.raises(UsageError, match="in the way"):
+        write_texts(tmp_path, {"own/0": "new"})
+
+
 def test_only_what_nobody_holds_is_removed(tmp_path: Path) -> None:
     """The next writer removes what a killed one left, not what another one is writing."""
     target = tmp_path / "f.csv"

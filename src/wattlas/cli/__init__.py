@@ -1,8 +1,8 @@
 """The command line: one file per verb, each imported when it is called.
 
 stdout carries the result and nothing else. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 wrong
-input, 4 infeasible, 5 stopped at a limit, 7 the machine refuses (disk, rights, encoding), 130
-interrupted, 141 nobody reads the output any more.
+input, 4 infeasible, 5 stopped at a limit, 6 worse than allowed (`compare`), 7 the machine refuses
+(disk, rights, encoding), 130 interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ VERBS = {
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "replay": "Say what a policy would have done, request by request.",
     "forecast": "Say how good forecasts of price and carbon are, out of sample.",
+    "compare": "Compare two results folders, metric by metric.",
     "points": "Turn what benchmarks and energy logs measured into operating points.",
     "export": "Write the best fixed table of shares as weights for a gateway.",
     "serve": "Decide and account for live requests, as a service or a gateway.",

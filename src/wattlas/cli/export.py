@@ -13,7 +13,7 @@ from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, plain, print_json, ready_engine, say
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file, try_folder
+from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,13 +136,12 @@ def routing_command(
     from datetime import UTC, datetime
 
     from wattlas.data.whole_file import write_text
-    from wattlas.policy.planned import Planned, policy_of
-    from wattlas.report.files import ending_of
+    from wattlas.policy.planned import Planned
+    from wattlas.policy.registry import policy_of
+    from wattlas.report.files import try_result
     from wattlas.studies.export.schedule import schedule_of
 
-    if out is not None:
-        ending_of(out, (".json",))
-        try_file(out)
+    try_result(out, (".json",))
     world = load_scenario(path, scenario, set)
     ready_engine(world)
     now = datetime.now(UTC)
@@ -184,7 +183,7 @@ def envoy_command(
     import time
 
     from wattlas.data.whole_file import write_text
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
     from wattlas.serve.config import read_config
     from wattlas.serve.extra import check_extra
     from wattlas.serve.schedule import read_schedule
@@ -192,8 +191,7 @@ def envoy_command(
     from wattlas.studies.export.yaml_text import yaml_text
 
     check_extra()
-    if out is not None:
-        ending_of(out, (".yaml", ".yml", ".json"))
+    try_result(out, (".yaml", ".yml", ".json"))
     _host_port(listen)
     read = read_config(config)
     token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
@@ -223,7 +221,7 @@ def _host_port(listen: str) -> tuple[str, int]:
 def _check(to: str, by_hour: bool, out: Path | None) -> None:
     """Raise UsageError for words and endings that do not go together."""
     from wattlas.model.suggest import did_you_mean
-    from wattlas.report.files import TABLES, ending_of
+    from wattlas.report.files import TABLES, try_result
     from wattlas.studies.export.files import FORMATS
 
     if to and to not in FORMATS:
@@ -231,8 +229,7 @@ def _check(to: str, by_hour: bool, out: Path | None) -> None:
     if by_hour and to and (out is None or out.suffix):
         raise UsageError(f"--by-hour --to {to} makes 25 files and more: name a folder with --out.")
     if out is not None and (out.suffix or not to):
-        ending_of(out, FORMATS[to].endings if to else TABLES)
-        try_file(out)
+        try_result(out, FORMATS[to].endings if to else TABLES)
     elif out is not None:
         try_folder(out)
 

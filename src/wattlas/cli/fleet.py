@@ -13,7 +13,6 @@ from wattlas.cli.bar import Tell, bar
 from wattlas.cli.common import load_scenario, plain, print_json, progress, ready_engine, say
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -188,12 +187,11 @@ def _is_file(out: Path) -> bool:
 
 def _claim(out: Path) -> None:
     """Find out whether it can be written, before anything is computed."""
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
     from wattlas.report.table_folder import claim_tables
 
     if _is_file(out):
-        ending_of(out)
-        try_file(out)
+        try_result(out)
     else:
         claim_tables(out)
 

@@ -18,7 +18,6 @@ from wattlas.cli.common import (
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,12 +70,10 @@ def command(
     Over latency, switching costs, caps and waiting are left out.
     """
     from wattlas.placement.frontier.frontier import frontier, something_binds
-    from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
 
     budgets = _budgets(at, exact, samples)
-    if out is not None:
-        ending_of(out)
-        try_file(out)
+    try_result(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded)

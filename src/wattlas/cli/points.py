@@ -10,7 +10,6 @@ import typer
 from wattlas.cli.common import print_json, progress, say
 from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
 
 FORMATS = (".csv", ".parquet")
 
@@ -61,11 +60,9 @@ def command(
         "energy_j": energy_j, "power_w": power_w, "requests": requests, "tokens_in": tokens_in,
         "tokens_out": tokens_out, "ttft_ms": ttft_ms, "itl_ms": itl_ms,
     }  # fmt: skip
-    if out is not None:
-        from wattlas.report.files import ending_of
+    from wattlas.report.files import try_result
 
-        ending_of(out, FORMATS)
-        try_file(out)
+    try_result(out, FORMATS)
     with progress("Reading"):
         found = measured_points(
             files,

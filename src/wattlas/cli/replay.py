@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 VERBS = {
     "run": "Replay a policy request by request.",
+    "policies": "List the policies that there are.",
     "calibrate": "Fit the service model to the log of a server.",
 }
 """Name → what help says of it. `wattlas.cli.replay_<name>` holds `command`."""

@@ -11,8 +11,6 @@ from wattlas.cli.common import print_json, progress
 from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.replay_trace import LayoutOption
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
-from wattlas.errors import UsageError
 
 BatchOption = Annotated[
     int | None, typer.Option(help="Most requests at once (vLLM: max_num_seqs).", min=1)
@@ -47,10 +45,9 @@ def command(
 
     Fitted on the requests of even number, judged on those of odd number, and on a second log.
     """
-    if out is not None:
-        if out.suffix.lower() != ".json":
-            raise UsageError(f"--out: {out.name} ends in `{out.suffix}`, wanted .json.")
-        try_file(out)
+    from wattlas.report.files import try_result
+
+    try_result(out, (".json",))
     with progress("Fitting"):
         from wattlas.data.whole_file import write_text
         from wattlas.replays.arrivals.trace import open_trace

@@ -40,7 +40,16 @@ from wattlas.cli.tables import show
 TraceOption = Annotated[
     Path | None, typer.Option(help="Requests that came; at the scenario's rates without.")
 ]
-PolicyOption = Annotated[str, typer.Option(help="nearest, plan, rolling, or oracle.")]
+PolicyOption = Annotated[
+    list[str],
+    typer.Option(
+        help="nearest, plan, rolling, oracle, …, all, or ./file.py:Class; several with commas.",
+        metavar="NAME",
+    ),
+]
+AgainstOption = Annotated[
+    str | None, typer.Option(help="A policy to compare all with.", metavar="NAME")
+]
 ScaleOption = Annotated[
     float, typer.Option(help="Requests for each of the trace's, or of the rates.")
 ]
@@ -77,7 +86,8 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     trace: TraceOption = None,
-    policy: PolicyOption = "plan",
+    policy: PolicyOption = ["plan"],  # noqa: B006
+    against: AgainstOption = None,
     layout: LayoutOption = None,
     trace_name: TraceNameOption = None,
     time_column: TimeColumnOption = None,
@@ -103,7 +113,7 @@ def command(
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Replay a policy request by request, beside the baseline on the same requests.
+    """Replay policies request by request, beside the baseline on the same requests.
 
     Cost, carbon, latencies, what was degraded against its cap, and where it ran. --out writes the
     tables and a report.
@@ -114,7 +124,8 @@ def command(
         from wattlas.replays.service.file import read_services
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
-        from wattlas.studies.replays import listings, replayed, sentence
+        from wattlas.studies.replay_tables import listings, sentence
+        from wattlas.studies.replays import replayed
     if out is not None:
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
@@ -125,9 +136,9 @@ def command(
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
         made = replayed(
-            loaded, policy, trace=opened, scale=scale, world=world, klass=klass, even=even,
-            hours=hours, utilisation=utilisation, seeds=seeds, services=services, pooled=pooled,
-            sink=sink, progress=tell, begin=begin, foresight=foresight,
+            loaded, policy, against=against, trace=opened, scale=scale, world=world, klass=klass,
+            even=even, hours=hours, utilisation=utilisation, seeds=seeds, services=services,
+            pooled=pooled, sink=sink, progress=tell, begin=begin, foresight=foresight,
         )  # fmt: skip
     report = None if out is None else save(made, out)
     if as_json:

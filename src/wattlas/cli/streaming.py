@@ -59,8 +59,8 @@ def _sums(meta: dict[str, Any]) -> dict[str, Any]:
     return {name: totals[name] for name in ("cost_usd", "carbon_kg")}
 
 
-def give_memory_back() -> None:
-    """Let arrays return to the system as soon as they are dropped; before polars is loaded.
+def give_memory_back(larger_than: int = 64 * 1024) -> None:
+    """Let arrays of more bytes return to the system once they are dropped; before polars is loaded.
 
     The C library of most Linux systems keeps what was freed for the next request of the same size,
     and the chunks' arrays differ in size: without this a long plan holds a third more. polars
@@ -70,7 +70,7 @@ def give_memory_back() -> None:
 
     os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:1")
     with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 64 * 1024)
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, larger_than)
 
 
 _MMAP_THRESHOLD = -3

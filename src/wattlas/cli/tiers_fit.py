@@ -11,7 +11,6 @@ import typer
 from wattlas.cli.common import print_json, progress, say
 from wattlas.cli.options import JsonOption, out_option
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 from wattlas.model.cells import number_text
 
@@ -47,15 +46,12 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Fit users' taste to a choice experiment: θ, k_a, k_l, W, μ and what they would pay."""
+    from wattlas.report.files import try_result
     from wattlas.studies.fit import as_choices, fit_users
     from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 
     rho = _curvature(curvature)
-    if out is not None:
-        from wattlas.report.files import ending_of
-
-        try_file(out)
-        ending_of(out, (".yaml", ".yml"))
+    try_result(out, (".yaml", ".yml"))
     with progress("Fitting"):
         table = as_choices(choices)
         ends = {

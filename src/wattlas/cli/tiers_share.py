@@ -18,7 +18,6 @@ from wattlas.cli.options import (
     out_option,
 )
 from wattlas.cli.tables import show
-from wattlas.data.target import try_file
 from wattlas.errors import UsageError
 from wattlas.model.cells import number_text, percent
 
@@ -127,14 +126,14 @@ def command(
     percentile: until what is served in full keeps the cap in the mean. budget: until all requests
     do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can.
     """
+    from wattlas.report.files import try_result
     from wattlas.studies.board import Ways
     from wattlas.studies.share_answer import ShareQuestion
     from wattlas.studies.share_query import query_of_table, with_forecast
 
     _check_fallback(design, green, green_share, hours)
-    _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead, out)
-    if out is not None:
-        try_file(out)
+    _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead)
+    try_result(out)
     question = ShareQuestion(
         zones=tuple(dict.fromkeys(zone)) if zone else None,
         rules=RULES if rule == "both" else (rule,),
@@ -201,18 +200,12 @@ def _check_fallback(
         raise UsageError("--design chooses the fallback; leave out --green, --green-share, --hours")
 
 
-def _check(
-    caps: dict[str, float | None], rule: str, forecast: Path | None, ahead: bool, out: Path | None
-) -> None:
+def _check(caps: dict[str, float | None], rule: str, forecast: Path | None, ahead: bool) -> None:
     _exclude(caps)
     if rule not in (*RULES, "both"):
         raise UsageError(f"--rule is `{rule}`; choose percentile, budget or both")
     if forecast is not None and not ahead:
         raise UsageError("--forecast needs --ahead")
-    if out is not None:
-        from wattlas.report.files import ending_of
-
-        ending_of(out)
 
 
 def _no_scenario(options: dict[str, Any], ways: Ways) -> None:

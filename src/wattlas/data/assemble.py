@@ -20,6 +20,7 @@ from wattlas.data.clock import (
 from wattlas.data.demand_build import build_demand
 from wattlas.data.draft import Draft, make_draft
 from wattlas.data.entities import Entities, Entity
+from wattlas.data.hours_units import unusual_signals
 from wattlas.data.inputs import Inputs
 from wattlas.data.network import network_of
 from wattlas.data.offer_points import offer_points
@@ -28,6 +29,7 @@ from wattlas.data.reader.cells import typed
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema.hours import CAPACITY
 from wattlas.data.series import on_grid
+from wattlas.data.shared_hours import refuse_apart
 from wattlas.data.signal_tables import signal_tables
 from wattlas.data.stated import stated, where_from
 from wattlas.errors import InputError
@@ -80,6 +82,7 @@ def assemble(inputs: Inputs) -> tuple[Scenario, Arrays]:
         raise InputError(unique(inputs.problems))
     for warning in WARNINGS:
         inputs.warnings += warning(draft)
+    inputs.warnings += unusual_signals(inputs, arrays.every_hour)
     return _with_tiers(draft, _scenario(draft, arrays)), arrays
 
 
@@ -158,6 +161,8 @@ def _arrays(draft: Draft, network: Network) -> Arrays | None:
     """Every array, or None where the hours of the study are not known."""
     inputs = draft.inputs
     tables = signal_tables(inputs)
+    if refuse_apart(inputs, tables, draft.regions):
+        return None
     every_hour = whole_time(inputs, tables)
     if every_hour is None:
         return None

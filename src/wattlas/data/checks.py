@@ -9,6 +9,7 @@ from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
 from wattlas.data.place_checks import Place, misplaced
 from wattlas.data.points import per_token
+from wattlas.data.schema.places import REGIONS
 from wattlas.errors import Problem
 from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
@@ -305,7 +306,17 @@ def warn_places(draft: Draft) -> Iterator[Problem]:
                 yield entity.problem("lon_deg", *told)
 
 
-WARNINGS: tuple[Check, ...] = (warn_lawless, warn_unmoved_state, warn_places)
+def warn_pue(draft: Draft) -> Iterator[Problem]:
+    """A PUE that no site has is a percentage, or another figure."""
+    low, high = REGIONS["pue"].usual or (1.0, float("inf"))
+    for region in draft.regions.kept:
+        pue = region.get("pue")
+        if pue is not None and not low <= pue <= high:
+            what = f"is {pue:g}, which is unusual: wanted {low:g} to {high:g}"
+            yield region.problem("pue", what, "Divide a percentage by 100.")
+
+
+WARNINGS: tuple[Check, ...] = (warn_lawless, warn_unmoved_state, warn_places, warn_pue)
 
 
 def unique(problems: list[Problem]) -> list[Problem]:

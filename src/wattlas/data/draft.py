@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wattlas.data.clouds import filled
@@ -14,6 +15,7 @@ from wattlas.data.schema.places import METROS, NODES, REGIONS
 from wattlas.data.schema.workload import CLASSES, POINT_ACCURACY, POINTS, TOKEN_PROFILES
 from wattlas.data.schema_facts import Selection
 from wattlas.data.yaml_lines import Path_, dotted
+from wattlas.errors import InputError
 
 SECTIONS = (METROS, NODES, REGIONS, POINTS, CLASSES, TOKEN_PROFILES)
 TOKENS = ("tokens_in", "tokens_out")
@@ -52,6 +54,7 @@ def make_draft(inputs: Inputs) -> Draft:
         sections["metros"] = _with_own_nodes(sections["metros"], sections["nodes"])
     sections["points"] = _with_variants(inputs, sections["points"])
     inputs.problems += without_token_time(sections["points"].kept, sections["classes"].kept)
+    _refuse_hours_alone(inputs, sections)
     for name in NEEDED:
         if not sections[name].kept and not sections[name].every:
             fix = f"Name a `pack:`, or give `{name}.table` or entries."
@@ -61,6 +64,17 @@ def make_draft(inputs: Inputs) -> Draft:
     return Draft(
         inputs, **sections, accuracy=_accuracy(inputs, sections["points"], sections["classes"])
     )
+
+
+def _refuse_hours_alone(inputs: Inputs, sections: Mapping[str, Entities]) -> None:
+    """Packs of hours where a world is meant: whatever else lacks follows from it."""
+    world = sections["metros"].every or any(pack.has("metros") for pack in inputs.packs)
+    if world or not inputs.packs or not all(p.manifest.kind == "hours" for p in inputs.packs):
+        return
+    names = ", ".join(["typical-2023", *(inputs.typed.pack or ())])
+    what = "gives hours alone: there are no metros, and no table of them is named"
+    fix = f"Lay it over a pack that has places: `pack: [{names}]`."
+    raise InputError([inputs.document.problem(("pack",), what, fix)])
 
 
 def _section(inputs: Inputs, schema: TableSchema) -> Entities:

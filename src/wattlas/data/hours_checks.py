@@ -53,7 +53,7 @@ class HoursTable:
     time_zones: tuple[str, ...] = DST_ZONES
     """Zones whose clock changes may explain a missing and a doubled hour."""
     known_gaps: frozenset[str] = frozenset()
-    """Series whose gaps the manifest names: no clock is suspected of them."""
+    """Series whose gaps the manifest names: they are no problem, and no clock is suspected."""
     need: tuple[str, ...] | None = None
     """Columns that must be there; those that the schema requires unless given."""
     fill_fix: str = "Add the rows, or leave the series out."
@@ -156,7 +156,7 @@ def check_hours(table: HoursTable) -> list[Problem]:
     """Every problem of an hourly table; none if it is sound."""
     problems = [*table.cells.problems, *check_zone(table)]
     needed = [c for c in table.needed if c in table.schema.values]
-    problems += missing_columns(table.source, needed)
+    problems += [p for p in missing_columns(table.source, needed) if p not in problems]
     if not table.cells.has(TIME, *table.schema.series) or table.timed.is_empty():
         return problems
     return problems + [problem for check in CHECKS for problem in check(table)]
@@ -189,10 +189,27 @@ def check_duplicates_and_gaps(table: HoursTable) -> Iterator[Problem]:
             what = f"{_count(extra, step, ' is', ' are')} there more than once: "
             fix = f"Keep one row per {_unit(step)}."
             yield table.problem(series, what + ranges(extra, timedelta(minutes=step)), fix)
-        if absent:
-            what = f"{_count(absent, step, ' is', ' are')} missing: "
-            what += ranges(absent, timedelta(minutes=step))
-            yield table.problem(series, what, table.fill_fix)
+        if absent and not known:
+            yield table.problem(series, _missing(absent, step), table.fill_fix)
+
+
+def lacks(table: HoursTable) -> Iterator[tuple[str, str]]:
+    """Each series that lacks steps, and which."""
+    for series, absent in table.by_series(table.lacking).items():
+        yield series, _missing(absent, table.step_of(series))
+
+
+def told_gaps(table: HoursTable) -> Iterator[Problem]:
+    """What series lack whose gaps the manifest names: warnings, since nobody is misled."""
+    for series, what in lacks(table):
+        if series in table.known_gaps:
+            what = f"{what}, as the manifest says"
+            yield table.problem(series, what, "Study hours that are there, or import these.")
+
+
+def _missing(absent: Sequence[datetime], step: int) -> str:
+    count = _count(absent, step, " is", " are")
+    return f"{count} missing: {ranges(absent, timedelta(minutes=step))}"
 
 
 def _unit(step: int) -> str:
@@ -215,7 +232,8 @@ def check_steps(table: HoursTable) -> Iterator[Problem]:
         first = hour_text(times[0])
         count = "1 stamp is" if len(times) == 1 else f"{len(times):,} stamps are"
         what = f"{count} not {where}, the first is {first}"
-        yield table.problem(series, what, "Correct the stamps, or leave the rows out.")
+        way = " with `--allow-gaps`" if "--allow-gaps" in table.fill_fix else ""
+        yield table.problem(series, what, f"Correct the stamps, or leave the rows out{way}.")
     for series in table.lengths:
         step = table.step_of(series)
         if step not in PARTS:

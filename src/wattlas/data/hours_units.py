@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from wattlas.data.hours_checks import HoursTable
-from wattlas.data.schema.hours import TIME
+from wattlas.data.inputs import Inputs
+from wattlas.data.schema.columns import ColumnSchema
+from wattlas.data.schema.hours import CARBON, PRICE, TIME
 from wattlas.errors import Problem
+from wattlas.model.signals import Signals
 
 LEAST_VALUES = 24
 """A series shorter than this is not judged by its median."""
@@ -36,15 +40,41 @@ def check_units(table: HoursTable) -> Iterator[Problem]:
     """Series whose typical size belongs to another unit."""
     for column in table.values:
         low, high = table.schema[column].usual or (0.0, float("inf"))
-        below, above = UNUSUAL.get(table.schema[column].unit, ("", ""))
         finite = table.timed.filter(pl.col(column).is_finite(), pl.col(column) != 0)
         enough = pl.len().over(table.key) >= LEAST_VALUES
         medians = finite.filter(enough).group_by(table.key).agg(pl.col(column).abs().median())
         unusual = medians.filter((pl.col(column) < low) | (pl.col(column) > high))
         for series, size in unusual.sort(table.key).iter_rows():
-            guess = below if size < low else above
-            what = f"the median of {column} is {size:.3g}: {guess}"
-            yield table.problem(series, what, _UNIT)
+            yield table.problem(series, size_doubt(table.schema[column], size), _UNIT)
+
+
+def size_doubt(column: ColumnSchema, median: float) -> str:
+    """What a median says that no usual series has; empty where it is usual."""
+    low, high = column.usual or (0.0, float("inf"))
+    if low <= median <= high:
+        return ""
+    below, above = UNUSUAL.get(column.unit, ("", ""))
+    return f"the median of {column.name} is {median:.3g}: {below if median < low else above}"
+
+
+def unusual_signals(inputs: Inputs, signals: Signals) -> Iterator[Problem]:
+    """Zones of the scenario's own tables whose typical size belongs to another unit."""
+    section = inputs.typed.signals
+    for name, column, values in (
+        ("price", PRICE["price_usd_per_mwh"], signals.price_usd_per_mwh),
+        ("carbon", CARBON["average_g_per_kwh"], signals.average_g_per_kwh),
+    ):
+        if getattr(section, name).table is None:
+            continue
+        for zone, series in zip(signals.zones, values, strict=True):
+            known = np.abs(series[np.isfinite(series) & (series != 0)])
+            doubt = (
+                size_doubt(column, float(np.median(known))) if len(known) >= LEAST_VALUES else ""
+            )
+            if doubt:
+                fix = f"If it is right, leave it; else give `signals.{name}.scale`."
+                what = f"`{zone}`: {doubt}"
+                yield inputs.document.problem(("signals", name, "table"), what, fix)
 
 
 _UNIT = "If it is right, leave it; else import the table again with `--unit`."

@@ -10,8 +10,13 @@ import polars as pl
 
 from wattlas.data.clouds import touched
 from wattlas.data.entities import Entities, Entity, check_id, unknown_ids
-from wattlas.data.matrix import as_rows
-from wattlas.data.place_checks import LIGHT_KM_PER_MS, ROUNDING_MS, Place, faster_than_light
+from wattlas.data.place_checks import (
+    LIGHT_KM_PER_MS,
+    ROUNDING_MS,
+    SLOWEST_MS,
+    Place,
+    implausible_trip,
+)
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema_facts import DistanceModel, Egress, RttLeg
@@ -87,10 +92,11 @@ def rtt_pairs(
 def _outran(
     document: Document, path: Path_, pairs: Pairs, origin: Entities, target: Entities
 ) -> Iterator[Problem]:
-    """One warning for the round trips that are faster than light between the places."""
+    """One warning for the round trips that no network between the places makes."""
     km = great_circle_km(*coordinates(origin), *coordinates(target))
     least_ms = 2.0 * km / LIGHT_KM_PER_MS - ROUNDING_MS
-    cells = np.argwhere((pairs.value < least_ms) & ~pairs.modelled)
+    odd = (pairs.value < least_ms) | (pairs.value > SLOWEST_MS)
+    cells = np.argwhere(odd & ~pairs.modelled)
     for a, b in cells[:1]:
         ends = [
             Place(float(lat), float(lon))
@@ -99,7 +105,7 @@ def _outran(
                 (coordinates(target)[0][b], coordinates(target)[1][b]),
             )
         ]
-        told = faster_than_light(ends[0], ends[1], float(pairs.value[a, b]))
+        told = implausible_trip(ends[0], ends[1], float(pairs.value[a, b]))
         if told is not None:
             more = f" (and {len(cells) - 1} more pairs)" if len(cells) > 1 else ""
             what = f"`{origin.ids[a]}` to `{target.ids[b]}` {told[0]}{more}"
@@ -147,13 +153,12 @@ def pairs_of(table: SourceTable | None, origin: Entities, target: Entities) -> P
     modelled = np.zeros(_shape(origin, target), dtype=bool)
     if table is None:
         return Pairs(matrix, modelled)
-    table, faults = as_rows(table, target)
     cells, names = typed(table), table.schema.key
     (value,) = table.schema.values
     if not cells.has(*names, value):
-        return Pairs(matrix, modelled, faults + cells.problems)
+        return Pairs(matrix, modelled, cells.problems)
     frame = cells.frame.filter(pl.col(value).is_not_null())
-    problems = faults + cells.problems + doubled(table, frame)[0]
+    problems = cells.problems + doubled(table, frame)[0]
     problems += [*unknown_ids(table, frame, origin), *unknown_ids(table, frame, target)]
     row_of = {identity: n for n, identity in enumerate(origin.ids)}
     column_of = {identity: n for n, identity in enumerate(target.ids)}

@@ -88,8 +88,14 @@ class Manifest(_Strict):
     intensity_kind: Literal["life-cycle", "direct"] = "life-cycle"
     generator: Generator | None = None
     missing: tuple[str, ...] = ()
-    """What the pack lacks, in plain sentences."""
+    """What the pack lacks, in plain sentences; gaps of a series begin with `table.series: `."""
     tables: dict[str, ManifestEntry]
+
+    def told_gaps(self, table: str) -> dict[str, str]:
+        """Series of a table whose gaps are named → the sentence."""
+        head = f"{table}."
+        told = [text for text in self.missing if text.startswith(head) and ": " in text]
+        return {text.split(": ")[0].removeprefix(head): text for text in told}
 
 
 @dataclass(frozen=True)

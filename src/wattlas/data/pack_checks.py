@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from wattlas.data.clock_changes import DST_ZONES
-from wattlas.data.hours_checks import HoursTable, check_hours
+from wattlas.data.hours_checks import HoursTable, check_hours, told_gaps
 from wattlas.data.hours_units import suspicions
 from wattlas.data.pack import (
     GENERATED,
@@ -21,7 +21,7 @@ from wattlas.data.pack import (
     find_pack,
     read_manifest,
 )
-from wattlas.data.place_checks import Place, faster_than_light, misplaced
+from wattlas.data.place_checks import Place, implausible_trip, misplaced
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
@@ -86,10 +86,10 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     warnings: list[Problem] = []
     for name, table in tables.items():
         if table.schema.series:
-            told = {m.split(":")[0] for m in manifest.missing if m.startswith(f"{name}.")}
-            gaps = frozenset(where.removeprefix(f"{name}.") for where in told)
+            gaps = frozenset(manifest.told_gaps(name))
             judged = HoursTable(table, start, None if time is None else time.hours, zones, gaps)
             problems += check_hours(judged)
+            warnings += told_gaps(judged) if gaps else []
             known = manifest.tables.get(name)
             warnings += [] if known is not None and known.unit_from else suspicions(judged)
         else:
@@ -244,7 +244,7 @@ def check_places(tables: Sources) -> Iterator[Problem]:
         pairs = cells.frame.select(*TABLES[name].key, "rtt_ms", ROW).drop_nulls()
         for a, b, rtt_ms, row in pairs.iter_rows():
             ends = places.get(origin, {}).get(a), places.get(target, {}).get(b)
-            told = faster_than_light(*ends, rtt_ms) if ends[0] and ends[1] else None
+            told = implausible_trip(*ends, rtt_ms)
             if told is not None:
                 yield tables[name].problem(row, "rtt_ms", *told)
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
+from wattlas.data.hours_checks import HoursTable, lacks
 from wattlas.data.importers import Imported, Rules, prepare
-from wattlas.data.pack import MANIFEST, Manifest, ManifestEntry, read_manifest
+from wattlas.data.pack import MANIFEST, Manifest, ManifestEntry, PackTime, read_manifest
 from wattlas.data.pack_lock import holding_pack
 from wattlas.data.pack_merge import Counts, merged_hours, merged_pairs
 from wattlas.data.pack_span import shared_time
@@ -76,18 +78,32 @@ def import_hours(
             rows, counts = merged_hours(old, new, str(file), overwrite, rules.allow_gaps)
         else:
             rows, counts = merged_pairs(old, new, str(file), overwrite)
-    told = [f"{p.where}: {p.what}." for p in gaps]
+    time = shared_time(folder, before, new.table, rows)
     head = PackHead(
         name=name or (before.name if before else folder.resolve().name),
         title=title or (before.title if before else f"Imported into {folder.resolve().name}"),
-        time=shared_time(folder, before, new.table, rows),
+        time=time,
         notice=before.notice if before else "",
         intensity_kind=before.intensity_kind if before and not _average(new) else new.intensity,
-        missing=tuple(dict.fromkeys([*(before.missing if before else ()), *told])),
+        missing=_missing(before, new.table, rows, time, rules.allow_gaps),
     )
     manifest = write_pack(folder, head, {new.table: _table(rows, new, entry)})
     zones = tuple(rows[(schema.series or schema.key)[0]].unique().sort())
     return ImportResult(folder, manifest, new.table, rows.height, zones, counts, new.notes, gaps)
+
+
+def _missing(
+    before: Manifest | None, table: str, rows: pl.DataFrame, time: PackTime | None, told: bool
+) -> tuple[str, ...]:
+    """What the pack lacks: of this table what its rows lack now, of others what was known."""
+    known = before.missing if before else ()
+    gaps = before.told_gaps(table) if before else {}
+    if not TABLES[table].series or time is None or not (told or gaps):
+        return known
+    start = datetime.fromisoformat(time.start_utc)
+    judged = HoursTable(source_of(rows, TABLES[table], ""), start, time.hours)
+    others = [text for text in known if text not in gaps.values()]
+    return (*others, *(f"{table}.{series}: {what}." for series, what in lacks(judged)))
 
 
 def _average(new: Imported) -> bool:

@@ -15,6 +15,8 @@ from wattlas.model.geography import great_circle_km, is_timezone
 
 LIGHT_KM_PER_MS = 299.792458
 """In a vacuum: nothing is faster, and glass is slower by half."""
+SLOWEST_MS = 3_000.0
+"""No published round trip comes near."""
 ROUNDING_MS = 0.5
 FAR_KM, NEAR_KM, NEARER = 2500.0, 2000.0, 3.0
 """A place farther than the first from its zone's town is suspected where a slip of the pen would
@@ -60,8 +62,13 @@ def _slips(place: Place) -> Iterator[tuple[Place, str]]:
         yield Place(lon, lat), "latitude and longitude look swapped"
 
 
-def faster_than_light(a: Place | None, b: Place | None, rtt_ms: float) -> tuple[str, str] | None:
-    """What is wrong with a round trip that no signal can make, and the fix; None if nothing."""
+def implausible_trip(a: Place | None, b: Place | None, rtt_ms: float) -> tuple[str, str] | None:
+    """What is wrong with a round trip that no signal can make, and the fix; None if nothing.
+
+    Light bounds it from below; from above what no network takes, satellites included.
+    """
+    if rtt_ms > SLOWEST_MS:
+        return f"is {rtt_ms:,.0f} ms, slower than any network", "Is it in microseconds? Give ms."
     if a is None or b is None:
         return None
     km = _km(a, b)

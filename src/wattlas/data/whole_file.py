@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -74,16 +75,46 @@ def write_texts(
 ) -> list[Path]:
     """Write text files of a folder together: all lie there complete before the first is renamed.
 
-    Other writers of the folder wait. A process that is killed between two renames leaves old files
-    beside new ones, each of them whole.
+    Those named `SUB/NAME` are a folder within, which changes as one: `SUB` is a link to it, and
+    the link is renamed. Other writers of the folder wait. A process that is killed between two
+    renames leaves old files beside new ones, each of them, and each folder within, whole.
     """
-    paths = {folder / name: text for name, text in texts.items()}
+    within: dict[str, dict[str, str]] = {}
+    for name, text in texts.items():
+        if "/" in name:
+            sub, _, inner = name.partition("/")
+            within.setdefault(sub, {})[inner] = text
+    alone = {folder / name: text for name, text in texts.items() if "/" not in name}
     with locked(folder), ExitStack() as renamed:
-        for path, text in paths.items():
+        for path, text in alone.items():
             mode = 0o777 if path.name in executable else 0o666
             temporary = renamed.enter_context(whole_file(path, mode))
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    return list(paths)
+        for sub, inner_texts in within.items():
+            _swap_folder(folder / sub, inner_texts)
+    return [folder / name for name in texts]
+
+
+def _swap_folder(link: Path, texts: Mapping[str, str]) -> None:
+    """Write files into a new folder, let the link lead to it, and remove the one of before."""
+    with in_words(link):
+        if link.exists() and not link.is_symlink():
+            raise UsageError(f"{link} is in the way. Move it, or name another folder.")
+        prefix = f".{link.name}{MARK}"
+        made = Path(tempfile.mkdtemp(dir=link.parent, prefix=prefix))
+        leading = made / ".link"
+        try:
+            for name, text in texts.items():
+                (made / name).write_text(text, encoding="utf-8", newline="\n")
+            made.chmod(0o777 & ~_umask())
+            leading.symlink_to(made.name)
+            leading.replace(link)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+        for entry in list(os.scandir(link.parent)):
+            if is_temporary(entry.name, link.name) and entry.name != made.name:
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 @contextmanager

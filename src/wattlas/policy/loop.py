@@ -6,15 +6,16 @@ is checked before anybody follows it. Same recorded inputs, same routings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.errors import Problem
+from wattlas.errors import InputError, Problem, WattlasError
 from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import LAWFUL, Feasibility, feasibility, words
+from wattlas.policy.own import raised
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.routing import UNSERVED_REGION, Routing
 
@@ -35,11 +36,31 @@ class Loop:
         return Loop(scenario, policy, feasibility(scenario), {})
 
     def tick(self, observed: Observed, forecast: Forecast) -> Routing:
-        """The routing from now on. InputError where the policy routes to a forbidden place."""
-        routing, self.state = self.policy.route(observed, forecast, self.state)
+        """The routing from now on. InputError where the policy fails, or answers what is not
+        allowed: it names the policy, the time and the rule.
+        """
+        routing, self.state = self._answer(observed, forecast)
         self.epoch += 1
         refuse(self._problems(routing))
         return replace(routing, epoch=self.epoch)
+
+    def _answer(self, observed: Observed, forecast: Forecast) -> tuple[Routing, State]:
+        """What the policy says, if it is a routing and a state at all."""
+        at, when = f"policy.{self.policy.name}", f"{observed.utc}Z"
+        try:
+            answer: object = self.policy.route(observed, forecast, self.state)
+        except InputError as error:
+            raise InputError([_by_policy(each, at, when) for each in error.problems]) from error
+        except WattlasError:
+            raise
+        except Exception as error:
+            what = f"fails at {when}: {raised(error)}"
+            raise InputError([Problem(at, what, "See to that in the policy.")]) from error
+        match answer:
+            case (Routing() as routing, Mapping() as state):
+                return routing, state
+        what = f"answers at {when} with {type(answer).__name__}, wanted a routing and a state"
+        raise InputError([Problem(at, what, "Return (Routing, mapping).")])
 
     def _problems(self, routing: Routing) -> Iterator[Problem]:
         s = self.scenario
@@ -77,3 +98,10 @@ class Loop:
                 f"{routing.issued_utc}Z on to {place}, which is forbidden: {words(int(closed[n]))}"
             )
             yield Problem(at, what, "Route to places that are open to the class.")
+
+
+def _by_policy(problem: Problem, at: str, when: str) -> Problem:
+    """A problem of a routing as one of the policy that made it, with the time."""
+    if problem.where.startswith(at):
+        return problem
+    return replace(problem, where=at, what=f"at {when}: {problem.where} {problem.what}")

@@ -7,27 +7,24 @@ placement degrades: the least such saving of a class and window is the threshold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError, Problem, UsageError
-from wattlas.model.checks import refuse
+from wattlas.errors import InfeasibleError
 from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
-from wattlas.model.suggest import did_you_mean
 from wattlas.placement.api import objective_measures, plan
 from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import windows
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
+from wattlas.policy.registry import Entry
 from wattlas.policy.routing import UNSERVED_REGION, Routing
-
-LEAST_SHARE = 1e-9
-"""A share below this is rounding of the solver, and would send no request."""
+from wattlas.policy.rules.hourly import step_of
+from wattlas.policy.rules.shares import LEAST_SHARE
 
 
 @dataclass
@@ -48,13 +45,8 @@ class Planned:
     def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
         """The shares of the hour that the clock shows. InputError where the placement has none."""
         s = self.placed.scenario
-        step_s = s.hours.step_h * 3600.0
-        at = int(np.searchsorted(s.hours.utc, observed.utc, side="right")) - 1
-        inside = at >= 0 and (observed.utc - s.hours.utc[at]) < np.timedelta64(round(step_s), "s")
-        if not inside:
-            what = f"is asked for {observed.utc}Z, which the placement does not hold"
-            refuse([Problem(f"policy.{self.name}", what, "Replay hours of the scenario.")])
-        return self.routing(at, observed.utc, step_s), state
+        at = step_of(s, observed.utc, self.name)
+        return self.routing(at, observed.utc, s.hours.step_h * 3600.0), state
 
     def routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
         """The shares of one of the placement's steps."""
@@ -187,26 +179,27 @@ def _as_shares(entries: list[np.ndarray], classes: int) -> tuple[np.ndarray, ...
     return (*columns, share)
 
 
-def optimum(scenario: Scenario) -> Policy:
+def optimum(scenario: Scenario, name: str = "plan") -> Policy:
     """The plan of the scenario. Raises InfeasibleError where it has none."""
     placed = plan(scenario).raise_if_infeasible()
-    return Planned("plan", placed, build_instance(scenario))
+    return Planned(name, placed, build_instance(scenario))
 
 
-def nearest(scenario: Scenario) -> Policy:
+def nearest(scenario: Scenario, name: str = "nearest") -> Policy:
     """The baseline policy: everyone at the baseline region, overflowing to the nearest that has
     capacity; nothing is degraded.
     """
     instance = build_instance(scenario)
-    return Planned("nearest", baseline_policy(instance), instance)
+    return Planned(name, baseline_policy(instance), instance)
 
 
-POLICIES: Mapping[str, Callable[[Scenario], Policy]] = {"nearest": nearest, "plan": optimum}
-"""Name → how a policy is made for a scenario."""
-
-
-def policy_of(scenario: Scenario, name: str) -> Policy:
-    """The policy of a name, ready for a scenario. Raises UsageError for a name that is none."""
-    if name not in POLICIES:
-        raise UsageError(f"--policy: there is no `{name}`. {did_you_mean(name, POLICIES)}")
-    return POLICIES[name](scenario)
+ENTRIES = (
+    Entry(
+        "nearest", "Everyone at the nearest region, overflowing to the next with capacity.",
+        lambda scenario, name, _options: nearest(scenario, name),
+    ),
+    Entry(
+        "plan", "The plan of the scenario, hour by hour.",
+        lambda scenario, name, _options: optimum(scenario, name),
+    ),
+)  # fmt: skip

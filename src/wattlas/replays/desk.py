@@ -109,7 +109,12 @@ def needed_gpu(
 
 
 def replicas_on(
-    places: Places, sets: Set, need: np.ndarray, capacity_gpu: np.ndarray, when: np.datetime64
+    places: Places,
+    sets: Set,
+    need: np.ndarray,
+    capacity_gpu: np.ndarray,
+    when: np.datetime64,
+    policy: str,
 ) -> np.ndarray:
     """How many replicas of each (region, point) take requests, (R, O).
 
@@ -131,7 +136,7 @@ def replicas_on(
             on[region, points] = np.maximum(np.ceil(use / BUSY / each), 1)
             continue
         if each.min() > have * (1 + FULL):
-            problems.append(_full(places.scenario, sets, int(region), float(have), when))
+            problems.append(_full(places.scenario, sets, int(region), float(have), when, policy))
             continue
         on[region, points] = _shared_out(use, each, float(have))
     refuse(problems)
@@ -163,7 +168,9 @@ def _shared_out(use: np.ndarray, each: np.ndarray, have: float) -> np.ndarray:
         count[short.argmax()] += 1
 
 
-def _full(scenario: Scenario, sets: Set, region: int, have: float, when: np.datetime64) -> Problem:
+def _full(
+    scenario: Scenario, sets: Set, region: int, have: float, when: np.datetime64, policy: str
+) -> Problem:
     at = int(np.argmax((sets.region == region) & (sets.share > 0)))
     source = int(sets.number[at]) // 2
     metro, klass = divmod(source, len(scenario.classes))
@@ -173,17 +180,22 @@ def _full(scenario: Scenario, sets: Set, region: int, have: float, when: np.date
         f"{when}Z on to {scenario.regions[region].id} at {point}, which is full: it has "
         f"{have:g} accelerators, too few for one replica"
     )
-    return Problem("policy", what, "Route to regions with accelerators.")
+    return Problem(f"policy.{policy}", what, "Route to regions with accelerators.")
 
 
 def overfull(
-    scenario: Scenario, need: np.ndarray, capacity_gpu: np.ndarray, sets: Set, when: np.datetime64
+    scenario: Scenario,
+    need: np.ndarray,
+    capacity_gpu: np.ndarray,
+    sets: Set,
+    when: np.datetime64,
+    policy: str,
 ) -> None:
     """InputError where expected requests need more accelerators than a region has."""
     use = need.sum(axis=1)
     problems = []
     for region in np.flatnonzero(use > capacity_gpu * (1 + FULL) + 1e-9):
-        problem = _full(scenario, sets, int(region), float(capacity_gpu[region]), when)
+        problem = _full(scenario, sets, int(region), float(capacity_gpu[region]), when, policy)
         what = problem.what.partition(": it has")[0]
         amounts = f"{use[region]:.6g} are needed of {capacity_gpu[region]:.6g}"
         problems.append(Problem(problem.where, f"{what}: {amounts}", problem.fix))

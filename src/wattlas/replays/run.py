@@ -130,7 +130,7 @@ class Replay:
         self.steps = hour + 1
 
     def _switch(self, hour: int, routing: Routing, sets: Set, begin_s: float) -> None:
-        s = self.scenario
+        s, policy = self.scenario, self.loop.policy.name
         wants = routing.degrades
         low_share = np.array(
             [0.0 if n < 0 else self.ledgers.share[n, 0] / self.ledgers.share[n, 1]
@@ -140,8 +140,8 @@ class Replay:
         need = needed_gpu(s, sets, s.demand_per_h[:, :, hour], low_share)
         capacity = s.most_gpu[:, hour]
         if self.expected:
-            overfull(s, need, capacity, sets, routing.issued_utc)
-        on = replicas_on(self.places, sets, need, capacity, routing.issued_utc)
+            overfull(s, need, capacity, sets, routing.issued_utc, policy)
+        on = replicas_on(self.places, sets, need, capacity, routing.issued_utc, policy)
         self.crowded = max(self.crowded, crowded(self.places, on, capacity))
         self.replicas.switch(on.ravel(), begin_s)
 

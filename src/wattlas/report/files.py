@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattlas.data.target import try_file
 from wattlas.data.whole_file import write_text
 from wattlas.errors import UsageError
 from wattlas.model.frames import csv_text, frame, with_texts
@@ -29,10 +30,20 @@ def ending_of(path: Path, endings: Sequence[str] = TABLES) -> str:
     """The ending of a file, in lower case. Raises UsageError where it is none of these."""
     ending = path.suffix.lower()
     if ending not in endings:
-        many = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        many = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
         found = f"ends in {path.suffix}" if path.suffix else "has no ending"
         raise UsageError(f"--out {path} {found}; what it ends in says what is written: {many}.")
     return ending
+
+
+def try_result(path: Path | None, endings: Sequence[str] = TABLES) -> None:
+    """Find out, before anything is computed, whether a file of these endings can be written.
+
+    None is no file. Raises UsageError for another ending, MachineError where the system refuses.
+    """
+    if path is not None:
+        try_file(path)
+        ending_of(path, endings)
 
 
 def folder_of(path: Path) -> Path:

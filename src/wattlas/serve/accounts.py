@@ -24,6 +24,7 @@ from wattlas.units import J_PER_KWH, KWH_PER_MWH
 MJ_PER_J = 1e3
 UG_PER_G = 1e6
 NANO = 1e9
+_NANO_USD = NANO / KWH_PER_MWH
 
 
 class Figures(NamedTuple):
@@ -51,18 +52,17 @@ def figures(
     facility_j = region.pue * server_j
     kwh = facility_j / J_PER_KWH
     signal = hour.signals.get(place.region)
-    price = signal.price_usd_per_mwh if signal else None
+    price = average = marginal = None
+    if signal is not None:
+        price = signal.price_usd_per_mwh
+        average, marginal = signal.average_g_per_kwh, signal.marginal_g_per_kwh
     return Figures(
         round(server_j * MJ_PER_J),
         round(facility_j * MJ_PER_J),
-        _rounded(kwh, signal.average_g_per_kwh if signal else None, UG_PER_G),
-        _rounded(kwh, signal.marginal_g_per_kwh if signal else None, UG_PER_G),
-        _rounded(kwh, price, NANO / KWH_PER_MWH),
+        None if average is None else round(kwh * average * UG_PER_G),
+        None if marginal is None else round(kwh * marginal * UG_PER_G),
+        None if price is None else round(kwh * price * _NANO_USD),
     )
-
-
-def _rounded(kwh: float, per_kwh: float | None, factor: float) -> int | None:
-    return None if per_kwh is None else round(kwh * per_kwh * factor)
 
 
 def row_of(schedule: Callable[[], Schedule | None]) -> Callable[[Decision, Outcome], Row]:
@@ -82,38 +82,15 @@ def _row(schedule: Schedule | None, decision: Decision, outcome: Outcome) -> Row
         tokens = outcome.tokens_in, outcome.tokens_out
         own, vintage = figures(schedule, hour, place, tokens), hour.vintage
         home = schedule.usual.get((facts.metro, facts.klass))
-        usual = figures(schedule, hour, home, tokens) if home else usual
+        if home is not None:
+            usual = own if home == place else figures(schedule, hour, home, tokens)
     return Row(
-        id=facts.id,
-        tenant=facts.tenant,
-        contract=facts.contract,
-        window=decision.window,
-        admitted_us=round(facts.utc_s * 1e6),
-        ended_us=round(outcome.ended_s * 1e6),
-        metro=facts.metro,
-        klass=facts.klass,
-        asked=facts.asked.value,
-        degraded=outcome.degraded,
-        reason=(outcome.reason or decision.reason).value,
-        end=outcome.end.value,
-        status=outcome.status,
-        attempts=outcome.attempts,
-        model_asked=outcome.model_asked,
-        model_served=outcome.model_served,
-        region=place.region,
-        point=place.point,
-        epoch=decision.epoch,
-        tokens_in=outcome.tokens_in,
-        tokens_out=outcome.tokens_out,
-        method=outcome.method,
-        it_mj=own.it_mj,
-        facility_mj=own.facility_mj,
-        average_ug=own.average_ug,
-        marginal_ug=own.marginal_ug,
-        nano_usd=own.nano_usd,
-        usual_mj=usual.facility_mj,
-        usual_average_ug=usual.average_ug,
-        usual_marginal_ug=usual.marginal_ug,
-        usual_nano_usd=usual.nano_usd,
-        vintage=vintage,
-    )
+        facts.id, facts.tenant, facts.contract, decision.window,
+        round(facts.utc_s * 1e6), round(outcome.ended_s * 1e6),
+        facts.metro, facts.klass, facts.asked._value_,
+        outcome.degraded, (outcome.reason or decision.reason)._value_, outcome.end._value_,
+        outcome.status, outcome.attempts, outcome.model_asked, outcome.model_served,
+        place.region, place.point, decision.epoch,
+        outcome.tokens_in, outcome.tokens_out, outcome.method,
+        *own, *usual[1:], vintage,
+    )  # fmt: skip

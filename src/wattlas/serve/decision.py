@@ -171,7 +171,7 @@ def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Rea
     """Why a request is served in full whatever its contract's counts; None where they decide."""
     if not facts.contract:
         return Reason.NO_CONTRACT
-    if never_degraded(facts.asked):
+    if facts.asked is Asked.DEFAULT or facts.asked is Asked.PRIORITY:
         return Reason.ASKED
     if ledger.trouble is not None:
         return ledger.trouble

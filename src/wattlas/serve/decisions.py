@@ -23,8 +23,7 @@ from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.app import Gatekeeper
 from wattlas.serve.gateway.chat import ENDPOINTS, asked_of, read_chat
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.tell import JSON, tier_of
-from wattlas.serve.gateway.upstream import header_of
+from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
@@ -124,15 +123,9 @@ class Decisions:
         model, asked = self._keys.model(chat)
         metro = self._plane.config.metro_of(tenant)
         decision = self._decided(tenant, model.klass, asked, metro)
-        told = [
-            header_of("x-wattlas-id", self._plane.seal.sealed(decision)),
-            header_of("x-wattlas-region", decision.place.region),
-            header_of("x-wattlas-point", decision.place.point),
-            header_of("x-wattlas-model", self._plane.model_of(decision.place.point)),
-            header_of("x-wattlas-tier", "degraded" if decision.degraded else "full"),
-            header_of("x-wattlas-reason", decision.reason.value),
-        ]
-        return 200, told, b""
+        sealed = self._plane.seal.sealed(decision).encode()
+        served = self._plane.model_of(decision.place.point)
+        return 200, [(b"x-wattlas-id", sealed), *decided_headers(decision, served)], b""
 
     def _settle(self, said: Any) -> bytes:
         if not isinstance(said, list) or len(said) > MOST_SETTLED:

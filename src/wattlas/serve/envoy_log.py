@@ -24,6 +24,8 @@ PIECE_BYTES = 1 << 20
 LONGEST_LINE = 65_536
 MOST_NUMBER = 2**40
 """More bytes than any request has."""
+MOST_PLACES = 10_000
+"""Names of clusters that are remembered."""
 MOST_PENDING = 20_000
 """Rows that wait for the ledger; no more lines are read until they are fewer."""
 BYTES_PER_TOKEN = 4.0
@@ -40,6 +42,7 @@ class EnvoyLog:
         self._plane, self._path = plane, path
         self._file: BufferedReader | None = None
         self._rest = b""
+        self._places: dict[str, Place] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -101,18 +104,30 @@ class EnvoyLog:
 
     def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
         end = ended(said)
-        bytes_in, bytes_out = _number(said, "bytes_in"), _number(said, "bytes_out")
-        per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
-        failed = end is End.FAILED
-        place, degraded = self._plane.served_at(decision, _place(said))
+        tokens_in, tokens_out, method = 0, 0, "none"
+        if end is not End.FAILED:
+            per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
+            tokens_in = round(_number(said, "bytes_in") / BYTES_PER_TOKEN)
+            tokens_out, method = round(_number(said, "bytes_out") / per_token), METHOD
+        place, degraded = self._plane.served_at(decision, self._place(said))
         return Outcome(
             end, place, degraded, self._plane.clock(), _number(said, "status"),
-            "", self._plane.model_of(place.point),
-            0 if failed else round(bytes_in / BYTES_PER_TOKEN),
-            0 if failed else round(bytes_out / per_token),
-            "none" if failed else METHOD,
+            "", self._plane.model_of(place.point), tokens_in, tokens_out, method,
             max(_number(said, "attempts"), 1),
         )  # fmt: skip
+
+    def _place(self, said: dict[str, Any]) -> Place | None:
+        """The place that served, by the name of its cluster: region/point."""
+        name = str(said.get("cluster", ""))
+        place = self._places.get(name)
+        if place is None:
+            region, slash, point = name.partition("/")
+            if not slash:
+                return None
+            place = Place(region, point)
+            if len(self._places) < MOST_PLACES:
+                self._places[name] = place
+        return place
 
 
 def ended(said: dict[str, Any]) -> End:
@@ -124,12 +139,6 @@ def ended(said: dict[str, Any]) -> End:
     if flags in (None, "-", ""):
         return End.WHOLE
     return End.BROKEN if _number(said, "bytes_out") else End.FAILED
-
-
-def _place(said: dict[str, Any]) -> Place | None:
-    """The place that served, by the name of its cluster: region/point."""
-    region, slash, point = str(said.get("cluster", "")).partition("/")
-    return Place(region, point) if slash else None
 
 
 def _streamed(said: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from wattlas.errors import MachineError
 
-LIBRARIES = ("aiohttp", "starlette", "uvicorn", "httptools", "orjson", "prometheus_client")
+LIBRARIES = ("starlette", "httptools", "orjson", "prometheus_client")
 
 
 def check_extra() -> None:

@@ -69,6 +69,9 @@ class Plane:
         """Tells the ids of this process from those of others."""
         self.seal = Seal(store.secret("seal", secrets.token_bytes(32)))
         self._numbers = count(1)
+        self._models: dict[str, str] = {}
+        """What servers call the models of points that were asked for."""
+        self._urls: dict[tuple[str, str], str] = {}
 
     def new_id(self) -> str:
         """An id that no other request has."""
@@ -87,7 +90,7 @@ class Plane:
     def decide(self, facts: Facts) -> Decision | None:
         """Where a request goes; None where nobody serves it."""
         decision = decide(facts, self.hour(facts.utc_s).table, self.book)
-        self.reasons["no-place" if decision is None else decision.reason] += 1
+        self.reasons["no-place" if decision is None else decision.reason._value_] += 1
         return decision
 
     def settle(self, id: str, outcome: Outcome) -> bool:
@@ -102,7 +105,7 @@ class Plane:
             outcome.model_asked,
             outcome.model_served,
             outcome.place.region,
-            outcome.end.value,
+            outcome.end._value_,
         ] += 1
         return True
 
@@ -112,13 +115,14 @@ class Plane:
         One that an earlier process decided, or another on the same ledger, is booked as it is
         sealed; the ledger takes each id once.
         """
-        sealed = self.seal.opened(text)
-        if sealed is None:
+        id = self.seal.id_of(text)
+        known = self.book.in_flight.get(id) if id else None
+        if known is not None:
+            return self.settle(known.facts.id, outcome(known))
+        sealed = self.seal.opened(text) if id else None
+        if sealed is None or sealed.facts.id.startswith(self.boot):
             self.events["settlements_refused"] += 1
             return False
-        known = self.book.in_flight.get(sealed.facts.id)
-        if known is not None or sealed.facts.id.startswith(self.boot):
-            return self.settle(sealed.facts.id, outcome(known or sealed))
         self.book.book(sealed, outcome(sealed))
         self.events["settlements_late"] += 1
         return True
@@ -134,15 +138,31 @@ class Plane:
 
     def model_of(self, point: str) -> str:
         """What servers call the model of an operating point."""
+        name = self._models.get(point)
+        if name is None:
+            name = self._model_of(point)
+            if point in self.schedule.points:
+                self._models[point] = name
+        return name
+
+    def _model_of(self, point: str) -> str:
         served, profile = self.config.document.served, self.schedule.points.get(point)
         variant = profile.variant if profile else point
         return served.get(point) or served.get(variant) or variant
 
     def url_of(self, region: str, point: str) -> str:
         """Where the servers of a place are. Raises InputError where it has none."""
-        profile = self.schedule.points.get(point)
-        variant = profile.variant if profile else point
-        return self.config.endpoints.of(region, point, variant).address.url
+        url = self._urls.get((region, point))
+        if url is None:
+            profile = self.schedule.points.get(point)
+            variant = profile.variant if profile else point
+            url = self.config.endpoints.of(region, point, variant).address.url
+            self._urls[region, point] = url
+        return url
+
+    def _forget(self) -> None:
+        """Names and addresses may be others after a reload."""
+        self._models, self._urls = {}, {}
 
     def take_schedule(self, path: Path) -> list[Problem]:
         """Take the schedule in a file, if it is sound and not older than the present one."""
@@ -157,6 +177,7 @@ class Plane:
         if problems:
             return self._refused("schedule", "schedules", problems)
         self.schedule = fresh
+        self._forget()
         self.events["schedules_taken"] += 1
         return []
 
@@ -170,6 +191,7 @@ class Plane:
         if problems:
             return self._refused("configuration", "configs", problems)
         self.config = fresh
+        self._forget()
         self.book.configure(fresh.contracts)
         self.events["configs_taken"] += 1
         return []

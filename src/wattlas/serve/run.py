@@ -19,19 +19,23 @@ from typing import Any
 
 from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
+from wattlas.serve.asgi import handler_of
 from wattlas.serve.config import (
+    LimitsSection,
     ListenSection,
     ServeConfig,
     ServeDocument,
     mismatches,
     read_config,
 )
+from wattlas.serve.connection import Server
 from wattlas.serve.decisions import Decisions
 from wattlas.serve.direct import DirectServer
-from wattlas.serve.edge import Server, address, bound, server
+from wattlas.serve.edge import address, bound
 from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
-from wattlas.serve.gateway.upstream import AiohttpUpstream
+from wattlas.serve.gateway.front import Front
+from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane
@@ -53,10 +57,10 @@ class Service:
         self.path = path
         self.plane: Plane = open_plane(path, store_of, clock, watch)
         document = self.plane.config.document
-        self.upstream = AiohttpUpstream(document.limits.connect_s)
+        self.upstream = WireUpstream(document.limits.connect_s)
         self.gateway = Gateway(self.plane, self.upstream)
         self.ports: dict[str, tuple[Any, socket.socket]] = {}
-        self._servers: list[Server | DirectServer] = []
+        self._servers: list[Server] = []
         self._stopped = asyncio.Event()
         try:
             self._bind(document)
@@ -119,7 +123,7 @@ class Service:
             others.append(asyncio.create_task(follow.run()))
         serving = []
         for app, opened in self.ports.values():
-            one = DirectServer(app, limits) if isinstance(app, Decisions) else server(app, limits)
+            one = _server(app, limits)
             self._servers.append(one)
             serving.append(asyncio.create_task(one.serve(sockets=[opened])))
         while not self.ready:
@@ -150,6 +154,13 @@ class Service:
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
         return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]
+
+
+def _server(app: Any, limits: LimitsSection) -> Server:
+    """What serves an application."""
+    if isinstance(app, Decisions):
+        return DirectServer(app, limits)
+    return Front(app if isinstance(app, Gateway) else handler_of(app, limits), limits)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

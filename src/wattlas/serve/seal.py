@@ -1,6 +1,6 @@
 """A decision as a text that whoever carries it can neither forge nor change.
 
-    ID.DECISION.MAC        BLAKE2b of the first two, keyed with a secret of the ledger
+    ID.MAC‖DECISION        the MAC is BLAKE2b of id and decision, keyed with a secret of the ledger
 
 So a settlement is taken only of a request that was decided here, also by a process that was killed
 in the meantime: nothing needs to be written down before a request is sent.
@@ -9,8 +9,8 @@ in the meantime: nothing needs to be written down before a request is sent.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
 from hashlib import blake2b
 
 import orjson
@@ -27,32 +27,53 @@ class Seal:
     """Seals decisions with a secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = blake2b(key=secret, digest_size=MAC_BYTES)
 
     def sealed(self, decision: Decision) -> str:
-        """The decision as a text of letters, digits, dashes and dots."""
+        """The decision as a text of letters, digits, dashes and a dot."""
         f = decision.facts
         said = orjson.dumps(
-            (f.tenant, f.contract, f.metro, f.klass, f.asked, f.utc_s, decision.window,
-             decision.degraded, *decision.place, decision.reason, decision.epoch)
+            (f.tenant, f.contract, f.metro, f.klass, f.asked._value_, f.utc_s, decision.window,
+             decision.degraded, *decision.place, decision.reason._value_, decision.epoch)
         )  # fmt: skip
-        text = f"{f.id}.{urlsafe_b64encode(said).decode()}"
-        return f"{text}.{self._mac(text)}"
+        letters = b2a_base64(self._mac(f.id, said) + said, newline=False).translate(_URL_SAFE)
+        return f"{f.id}.{letters.decode()}"
 
-    def _mac(self, text: str) -> str:
-        mac = blake2b(text.encode(), key=self._secret, digest_size=MAC_BYTES).digest()
-        return urlsafe_b64encode(mac).decode()
+    def _mac(self, id: str, said: bytes) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(b"%b.%b" % (id.encode(), said))
+        return mac.digest()
+
+    def _genuine(self, text: str) -> tuple[str, bytes] | None:
+        """Id and decision of a text that was sealed here."""
+        id, _, letters = text[:LONGEST].partition(".")
+        try:
+            both = a2b_base64(letters.encode("ascii").translate(_PLAIN), strict_mode=True)
+        except (NotBase64, UnicodeError):
+            return None
+        mac, said = both[:MAC_BYTES], both[MAC_BYTES:]
+        genuine = id.isascii() and hmac.compare_digest(mac, self._mac(id, said))
+        return (id, said) if genuine else None
+
+    def id_of(self, text: str) -> str | None:
+        """The request whose sealed decision a text is; None where it was not sealed here."""
+        found = self._genuine(text)
+        return found[0] if found else None
 
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
-        head, _, mac = text[:LONGEST].rpartition(".")
-        if not head.isascii() or not hmac.compare_digest(mac.encode(), self._mac(head).encode()):
+        found = self._genuine(text)
+        if found is None:
             return None
-        id, _, said = head.partition(".")
+        id, said = found
         try:
             (tenant, contract, metro, klass, asked, utc_s, window, degraded, region, point,
-             reason, epoch) = orjson.loads(urlsafe_b64decode(said))  # fmt: skip
+             reason, epoch) = orjson.loads(said)  # fmt: skip
             facts = Facts(id, tenant, contract, metro, klass, Asked(asked), utc_s)
             return Decision(facts, window, degraded, Place(region, point), Reason(reason), epoch)
-        except (ValueError, TypeError, NotBase64):
+        except (ValueError, TypeError):
             return None  # of another version, with the same secret
+
+
+_URL_SAFE, _PLAIN = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+"""Base64 of letters that no header or address minds, and back."""

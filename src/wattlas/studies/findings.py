@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 
 from wattlas.errors import InfeasibleError
@@ -46,6 +49,8 @@ class Findings:
         self.samples = samples
         self.tell = progress or (lambda _what, _share: None)
         self._made: dict[str, tuple[Plan, FixedShares | None]] = {}
+        self._coming: Future[FleetAnswer | str] | None = None
+        self._waits = threading.Event()
 
     @cached_property
     def plan(self) -> Plan:
@@ -133,10 +138,35 @@ class Findings:
         placed = None if self.scenario.tiers else self.plan
         return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)
 
+    @contextmanager
+    def fleet_meanwhile(self) -> Iterator[None]:
+        """Begin the fleet in a thread of its own, which fills the gaps of what else is computed.
+
+        It tells of its progress once somebody waits for it. An error or an interrupt ends it at
+        the next share that it tells.
+        """
+        ends = threading.Event()
+
+        def tell(what: str, share: float) -> None:
+            if ends.is_set():
+                raise CancelledError
+            if self._waits.is_set():
+                self.tell(what, share)
+
+        with ThreadPoolExecutor(1) as pool:
+            self._coming = pool.submit(fleet_answer, self.scenario, tell)
+            try:
+                yield
+            finally:
+                ends.set()
+
     @cached_property
     def fleet(self) -> FleetAnswer | str:
         """How many accelerators are needed, and where; or why there is no such question."""
-        return fleet_answer(self.scenario, self.tell)
+        if self._coming is None:
+            return fleet_answer(self.scenario, self.tell)
+        self._waits.set()
+        return self._coming.result()
 
 
 def _frontiers(scenario: Scenario, samples: int, tell: Progress) -> Iterator[Frontier]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from wattlas.errors import InfeasibleError, InputError, SolverError
 from wattlas.model.fleet import VARIANTS, Fleet, FleetCost, Reach
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.fleet import fleet_and_learnt
 from wattlas.placement.fleet.margin import takes_margin, with_margin
 from wattlas.placement.fleet.patience import Patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import Least
+from wattlas.placement.fleet.size import Learnt
 
 Tell = Callable[[float], None]
 """Called with the share that is done, 0..1."""
@@ -80,9 +82,10 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
         return "a study tells the fleet of least cost without a cap; ask wattlas fleet for this one"
     try:
         tell("fleet", 0.0)
-        found, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
+        found, learnt, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
         tell("fleet along the reach", 0.0)
-        reached, no_reach = _reach(scenario, lambda share: tell("fleet along the reach", share))
+        along = partial(tell, "fleet along the reach")
+        reached, no_reach = _reach(scenario, learnt, along)
     except InputError as error:
         return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
     except (InfeasibleError, SolverError) as error:
@@ -90,26 +93,28 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
     return FleetAnswer(found, reached, no_outage, no_reach)
 
 
-def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, str]:
-    """The fleet that survives the loss of any one region; where none does, without, and why."""
+def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, Learnt | None, str]:
+    """The fleet that survives the loss of any one region, and what was learnt of the one that
+    survives nothing; where there is no such fleet, without, and why."""
 
     def hear(best: Least) -> None:
         tell(search_share(best, EXACT))
 
     any_one = [[region.id] for region in scenario.regions]
     if len(any_one) == 1:
-        return fleet(scenario, exact=EXACT, progress=hear), "there is one region only"
+        found = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
+        return *found, "there is one region only"
     try:
-        return fleet(scenario, survive=any_one, exact=EXACT, progress=hear), ""
+        return *fleet_and_learnt(scenario, survive=any_one, exact=EXACT, progress=hear), ""
     except (InfeasibleError, SolverError):
-        found = fleet(scenario, exact=EXACT, progress=hear)
-        return found, "no fleet within the bounds survives the loss of any one region"
+        found = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
+        return *found, "no fleet within the bounds survives the loss of any one region"
 
 
-def _reach(scenario: Scenario, tell: Tell) -> tuple[Reach | None, str]:
+def _reach(scenario: Scenario, learnt: Learnt | None, tell: Tell) -> tuple[Reach | None, str]:
     """What reach is worth; where narrow ones cannot serve, nothing, and why."""
     try:
-        return reach(scenario, exact=EXACT, progress=tell), ""
+        return reach(scenario, exact=EXACT, known=learnt, progress=tell), ""
     except (InfeasibleError, SolverError):
         return None, "with less reach no fleet within the bounds serves the demand"
 

@@ -9,7 +9,7 @@ what the trace holds by metro, class and step where they come from one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,7 @@ from wattlas.policy.rolling import oracle, rolling
 from wattlas.replays.arrivals.stream import Stream
 from wattlas.replays.intervals import mean_and_half
 from wattlas.replays.outcome import Outcome
+from wattlas.replays.run import shrunk
 
 ROLLING, ORACLE = "rolling", "oracle"
 ON_TRUTH = "rolling-perfect"
@@ -52,6 +53,28 @@ class Foresight:
     past: Scenario | None = None
     published: Mapping[str, str] | None = None
 
+    def with_past(self, scenario: Scenario, first: int, world: float) -> Foresight:
+        """With the steps before the first as its past, where it has no other; of a share of the
+        world.
+        """
+        past = self.past
+        if past is None and first:
+            past = scenario.at_hours(range(first))
+        return self if past is None else replace(self, past=shrunk(past, world))
+
+    def made(
+        self, asked: Sequence[str | Policy], roomy: Scenario, truth: Callable[[], Scenario]
+    ) -> list[str | Policy]:
+        """The policies that are asked for, those that look ahead made, each name once."""
+        out: list[str | Policy] = []
+        for each in asked:
+            new: list[str | Policy] = [each]
+            if isinstance(each, str) and each in AHEAD:
+                names = {other.name for other in out if not isinstance(other, str)}
+                new = [p for p in self.policies(each, roomy, truth()) if p.name not in names]
+            out += new
+        return out
+
     def policies(self, name: str, roomy: Scenario, truth: Scenario) -> list[Policy]:
         """The policy of a name, last, and before it those that it is compared with.
 
@@ -71,6 +94,11 @@ class Foresight:
         )  # fmt: skip
         told = Told(policy, outlook, ROLLING)
         return [best, told] if self.forecast == PERFECT else [best, on_truth, told]
+
+
+def from_step(scenario: Scenario, first: int) -> Scenario:
+    """The scenario from a step on."""
+    return scenario.at_hours(range(first, scenario.hours.count)) if first else scenario
 
 
 def first_step(scenario: Scenario, begin: str | np.datetime64 | None) -> int:
@@ -100,7 +128,7 @@ def came(scenario: Scenario, stream: Stream) -> Scenario:
     return replace(scenario, demand_per_h=rate)
 
 
-def skill_of(policies: Sequence[Policy]) -> Table | None:
+def skill_of(policies: Sequence[str | Policy]) -> Table | None:
     """How good the forecasts were; None where nobody was told any."""
     for policy in policies:
         if isinstance(policy, Told) and isinstance(policy.outlook, FromPast):

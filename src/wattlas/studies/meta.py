@@ -46,6 +46,14 @@ def described(scenario: Scenario) -> dict[str, Any]:
     }
 
 
+def identified(scenario: Scenario) -> dict[str, Any]:
+    """As `described`, with the hash of everything in the scenario that decides results."""
+    from wattlas.placement.streaming.fingerprint import fingerprint
+
+    about = described(scenario)
+    return {**about, "scenario": {**about["scenario"], "sha256": fingerprint(scenario)}}
+
+
 def totals_dict(totals: Totals) -> dict[str, float | None]:
     """Every field of the totals and what follows from them, by name."""
     derived = (

@@ -23,8 +23,9 @@ from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.kept_saving import kept_usd
 from wattlas.studies.labels import POLICY_LABELS
-from wattlas.studies.meta import described, headline, limit_sentences, totals_dict
+from wattlas.studies.meta import headline, identified, limit_sentences, totals_dict
 from wattlas.studies.plan_listings import notes
+from wattlas.studies.registry import FLEET
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,21 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     began = time.perf_counter()
     findings = Findings(scenario, samples, progress)
     best, base = findings.plan, findings.baseline
-    computed = {name: entry.compute(findings) for name, entry in registry.tables().items()}
-    tables = {name: table for name, table in computed.items() if table is not None}
+    with findings.fleet_meanwhile():
+        tables = _tables(findings)
     seconds = time.perf_counter() - began
     meta = _meta(findings, seconds)
     meta["brief"] = asdict(brief(meta, tables))
     return Study(meta, tables, best, base, findings.frontiers)
+
+
+def _tables(findings: Findings) -> dict[str, Table]:
+    """Every table that the scenario has, in the registry's order; those of the fleet are computed
+    last, because it is looked for meanwhile."""
+    entries = registry.tables()
+    late = {name for made in registry.figures() if made.part is FLEET for name in made.needs}
+    computed = {n: entries[n].compute(findings) for n in sorted(entries, key=lambda n: n in late)}
+    return {name: table for name in entries if (table := computed[name]) is not None}
 
 
 def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
@@ -78,7 +88,7 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
     return {
         "wattlas": __version__,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        **described(scenario),
+        **identified(scenario),
         "status": str(best.status),
         "solver": best.info.solver,
         "seconds": seconds,

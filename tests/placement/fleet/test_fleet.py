@@ -17,7 +17,7 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.fleet import fleet, fleet_and_learnt
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import least
@@ -160,6 +160,21 @@ def test_reach_never_costs_more() -> None:
     assert total == pytest.approx(costs[0] - costs[-1], rel=1e-3)
     for (_, _, _, usd), (_, _, _, later) in itertools.pairwise(found.slopes()):
         assert usd >= later * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("variant", ["added_ms", "scale"])
+def test_what_is_known_of_the_fleet_changes_no_reach(variant: str) -> None:
+    """Reaches that begin with the scenario's own fleet cost what they cost by themselves, also
+    those that are wider than it."""
+    s = asked(1)
+    _, learnt = fleet_and_learnt(s, survive=[[s.regions[0].id]], exact=1e-6)
+    assert learnt is not None
+    known = reach(s, variant=variant, exact=1e-6, known=learnt)
+    alone = reach(s, variant=variant, exact=1e-6)
+    for begun, found in zip(known.fleets, alone.fleets, strict=True):
+        assert begun.x == found.x
+        assert begun.cost.cost_usd == pytest.approx(found.cost.cost_usd, rel=2e-6)
+        assert begun.bound_usd <= found.cost.cost_usd * (1 + 1e-9)
 
 
 def test_questions_that_no_fleet_answers() -> None:

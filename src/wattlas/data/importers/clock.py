@@ -14,7 +14,15 @@ import polars as pl
 
 from wattlas.data.importers.files import Raw
 from wattlas.data.importers.layout import Layout, plain
-from wattlas.data.importers.walls import Clock, dated, dates_of, hour_texts, is_text, walls_of
+from wattlas.data.importers.walls import (
+    Clock,
+    dated,
+    dates_of,
+    hour_texts,
+    is_text,
+    late_us,
+    walls_of,
+)
 from wattlas.data.reader.stamps import Order, order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN
@@ -156,7 +164,7 @@ def _numbering(files: Sequence[Raw], clock: Clock) -> str:
 def _day_min(days: pl.Series, zone: str) -> pl.Series:
     """How long local days are, minutes."""
     ends = [
-        (days + pl.duration(days=d) if False else days.dt.offset_by(f"{d}d")).dt.replace_time_zone(
+        days.dt.offset_by(f"{d}d").dt.replace_time_zone(
             zone, ambiguous="earliest", non_existent="null"
         )
         for d in (0, 1)
@@ -178,6 +186,9 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
     if texts.str.contains(r"[ T]24:00").any():
         raise InputError([_asks_stamps(file, where, "24:00, the end of a day")])
     walls = pl.concat([walls_of(f, clock)["wall"] for f in files]).drop_nulls().unique().sort()
+    if late_us(walls):
+        shows = f"stamps of the last moment of a period, the first {walls[0]:%H:%M:%S}"
+        raise InputError([_asks_stamps(file, where, shows)])
     if len(walls) > 2 and _shifted_days(walls):
         what = f"stamps from {walls[0]:%H:%M} to midnight, as if they ended their periods"
         raise InputError([_asks_stamps(file, where, what)])

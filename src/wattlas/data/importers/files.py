@@ -107,7 +107,8 @@ def _named(layout: Layout) -> list[str]:
     where = [name for name in layout.where if not name.startswith(PATTERN)]
     optional = {name for name in (*others, *keys) if name and name.startswith(PATTERN)}
     named = [name for name in (*times, *others, *keys, *where) if name]
-    return [name for name in named if name not in optional or name == layout.value_column]
+    needed = layout.value_column if layout.timed else None  # pairs may come as a matrix
+    return [name for name in named if name not in optional or name == needed]
 
 
 def _chosen(frame: pl.DataFrame, layout: Layout, label: str) -> tuple[pl.DataFrame, list[str]]:
@@ -143,6 +144,9 @@ def _lacking(name: str, columns: Sequence[str], label: str) -> Problem:
 def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Columns, list[str]]:
     """Where the columns of a layout are, and what a reader should know of the choice."""
     lacking: list[Problem] = []
+    value = layout.value_column or ""
+    if not layout.timed and value.startswith(PATTERN) and not find(columns, value):
+        layout = replace(layout, value_column=None)  # a source publishes its pairs as a matrix, too
 
     def column(name: str | None, needed: bool = True) -> str | None:
         found = find(columns, name) if name else []

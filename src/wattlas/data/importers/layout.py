@@ -31,7 +31,7 @@ TARGETS: Mapping[str, tuple[TableSchema, str]] = {
     "egress": (places.EGRESS, "egress_usd_per_gb"),
 }
 """What can be imported: the table it goes to and the column that it fills."""
-_POUND_G = 453.59237
+POUND_G = 453.59237
 UNITS: Mapping[str, Mapping[str, float]] = {
     "price_usd_per_mwh": {"usd/mwh": 1.0, "usd/kwh": 1e3, "usct/kwh": 10.0},
     "average_g_per_kwh": {
@@ -39,8 +39,8 @@ UNITS: Mapping[str, Mapping[str, float]] = {
         "kg/mwh": 1.0,
         "kg/kwh": 1e3,
         "t/mwh": 1e3,
-        "lb/mwh": _POUND_G / 1e3,
-        "lb/kwh": _POUND_G,
+        "lb/mwh": POUND_G / 1e3,
+        "lb/kwh": POUND_G,
     },
     "requests_per_h": {"requests/h": 1.0, "requests/min": 60.0, "requests/s": 3600.0},
     "reserved_gpu": {"gpu": 1.0},

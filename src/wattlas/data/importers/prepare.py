@@ -21,7 +21,7 @@ from wattlas.data.hours_units import suspicions
 from wattlas.data.importers.rows import DECIMALS, Imported
 from wattlas.data.reader.source import source_of
 from wattlas.data.schema import TABLES
-from wattlas.data.schema.hours import TIME
+from wattlas.data.schema.hours import DEMAND, TIME
 from wattlas.data.steps import HOUR_MIN, STEP, off_grid, resampled, with_steps
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import SHOWN
@@ -70,8 +70,9 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     problems += [p for p in check_hours(table) if p not in problems]
     if not problems and not (rules.average or rules.keep_steps):
         problems += _step_problems(table)
-    if problems and not rules.allow_gaps:
-        raise InputError(problems)
+    asked = _count_problems(new, table)
+    if asked or (problems and not rules.allow_gaps):
+        raise InputError([*problems, *asked])
     rows = with_steps(table.timed, key)
     if problems:
         rows = _sound(rows, key, new.values)
@@ -128,6 +129,17 @@ def _step_problems(table: HoursTable) -> list[Problem]:
             what = f"its hours begin {first} min past the hour, UTC"
         problems.append(table.problem(name, what, fix))
     return problems
+
+
+def _count_problems(new: Imported, table: HoursTable) -> list[Problem]:
+    """Requests in steps that are no hours, where nobody says what they are counted over."""
+    other = table.stepped.filter(pl.col(STEP) != HOUR_MIN)
+    if new.table != DEMAND.name or new.unit_from or other.is_empty():
+        return []
+    name, step = other.select(table.key, STEP).row(0)
+    what = f"nothing says whether its requests are of {step} min or of an hour"
+    fix = "Say `--unit requests` for those of a step, or `--unit requests/h`."
+    return [table.problem(name, what, fix)]
 
 
 def _table(new: Imported, frame: pl.DataFrame) -> HoursTable:

@@ -12,14 +12,16 @@ import polars as pl
 from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
+from wattlas.data.importers.names import named
 from wattlas.data.importers.times import instants
-from wattlas.data.importers.units import Stated, scale_of, stated
+from wattlas.data.importers.unit_columns import mixed_units, stated_of, unit_problem
+from wattlas.data.importers.units import scale_of
 from wattlas.data.importers.walls import Clock, dates_of, is_text
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.reader.stamps import order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, Problem
-from wattlas.model.suggest import SHOWN, did_you_mean
+from wattlas.model.suggest import SHOWN
 
 FILE = "__file"
 DECIMALS = 6
@@ -71,13 +73,15 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
         notes += told
     if problems:
         raise InputError(problems)
-    frame = _named(pl.concat(parts), layout, raws)
+    frame = named(pl.concat(parts), layout, raws)
     frame, again = _once(frame)
     notes += again
     notes += [note for clock in clocks if clock is not None for note in clock.notes]
     notes += [*_estimates(raws), *_needless(raws, layout)]
     values = tuple(c for c in layout.schema.values if c in frame.columns)
-    header = _stated(raws[0], layout)
+    header = next(
+        filter(None, (stated_of(raws[0], c, layout) for c in raws[0].columns.values)), None
+    )
     unit_from = f"--unit {layout.unit}" if layout.unit else header.header if header else ""
     return Imported(
         layout.schema.name,
@@ -134,20 +138,16 @@ def _check_keys(raw: Raw, head: dict[str, pl.Series]) -> None:
 
 def _numbers(raw: Raw, layout: Layout) -> dict[str, pl.Series]:
     """The columns of values in our units; InputError for what can be read in two ways."""
-    header = _stated(raw, layout)
-    scale = scale_of(layout, header)
-    problems = []
-    if scale is None:
-        what = f"is in {layout.currency or (header and header.currency)}, wanted USD"
-        fix = "Give what one of it is worth with `--factor` (1 leaves it as it is)."
-        where = header.header if header else next(iter(raw.columns.values))
-        problems.append(raw.problem(where, what, fix))
+    problems = mixed_units(raw, layout)
     made = {}
     for column in raw.columns.values:
-        cells = raw.frame[column]
-        found, wrong = _read(raw, column, cells, layout)
+        header = None if problems else stated_of(raw, column, layout)
+        scale = scale_of(layout, header)
+        if scale is None:
+            problems.append(unit_problem(raw, column, header, layout))
+        found, wrong = _read(raw, column, raw.frame[column], layout)
         problems += wrong
-        made[column] = (found * (scale or 1.0)).round(DECIMALS)
+        made[column] = (found * (1.0 if scale is None else scale)).round(DECIMALS)
     if problems:
         raise InputError(problems[: 3 * SHOWN])
     return made
@@ -183,36 +183,6 @@ def _read(
         what = "has no number at all"
         return found, [raw.problem(column, what, "Leave the column out.")]
     return found, []
-
-
-def _stated(raw: Raw, layout: Layout) -> Stated | None:
-    return stated(raw.columns.values, layout) if layout.timed else None
-
-
-def _named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataFrame:
-    """Our names for theirs, and only the zones that are asked for."""
-    if layout.zone_prefix:
-        frame = frame.with_columns(pl.col(layout.keys[0]).str.strip_prefix(layout.zone_prefix))
-    there = {name for key in layout.keys for name in frame[key].unique()}
-    unknown = [name for name in layout.rename if name not in there]
-    if unknown:
-        what = f"no `{unknown[0]}` is in the files; there are: "
-        what += ", ".join(sorted(map(str, there))[: 3 * SHOWN])
-        fix = did_you_mean(unknown[0], there) or "Correct --rename."
-        raise InputError([raws[0].problem("--rename", what, fix)])
-    if layout.rename:
-        frame = frame.with_columns(pl.col(k).replace(dict(layout.rename)) for k in layout.keys)
-    if not layout.only:
-        return frame
-    key = layout.keys[0]
-    have = frame[key].unique(maintain_order=True).to_list()
-    lacking = [name for name in layout.only if name not in have]
-    if lacking:
-        what = f"there is no {key} `{lacking[0]}` in the files; there are: "
-        what += ", ".join(have[: 3 * SHOWN])
-        fix = did_you_mean(lacking[0], have) or "Correct --only."
-        raise InputError([raws[0].problem("--only", what, fix)])
-    return frame.filter(pl.col(key).is_in(list(layout.only)))
 
 
 def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

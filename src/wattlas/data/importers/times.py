@@ -5,10 +5,18 @@ from __future__ import annotations
 import polars as pl
 
 from wattlas.data.importers.files import Raw
-from wattlas.data.importers.walls import Clock, dated, dates_of, hour_texts, walls_of
+from wattlas.data.importers.header_clock import zone_notes
+from wattlas.data.importers.walls import (
+    Clock,
+    dated,
+    dates_of,
+    hour_texts,
+    to_boundaries,
+    walls_of,
+)
 from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema.hours import TIME
-from wattlas.data.steps import HOUR_MIN
+from wattlas.data.steps import HOUR_MIN, STEP, with_steps
 from wattlas.errors import InputError
 
 ORDER = "__in_file"
@@ -19,20 +27,20 @@ TRUE = ("y", "yes", "true", "1", "j")
 def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
     """The beginning of each row's period, UTC, and notes. Raises InputError for what is no time."""
     if file.columns.hour is not None and clock.numbers == "counted":
-        return _counted(file, clock), []
+        rows = walls_of(file, clock)
+        return _counted(file, clock), zone_notes(file, clock, rows, all_said=False, none_said=True)
     rows = walls_of(file, clock).with_columns(_series(file), _second(file))
+    if clock.stamps == "end":
+        rows = to_boundaries(rows)
     if file.columns.hour is not None and clock.numbers == "clock":
         rows = rows.with_columns(_with_hours(file, clock), instant=pl.lit(None, INSTANT))
-    notes = []
     said = rows["instant"].is_not_null()
-    if said.all() and clock.zone_by_option:
-        notes.append("`--time-zone` was not needed: the stamps say their zone")
-    if not said.any() and not clock.zone_is_given:
-        notes.append("stamps without a zone were taken as UTC")
-    step = 0 if clock.stamps != "end" else clock.step_min or _wall_step(rows)
-    shift = pl.duration(minutes=step)
+    notes = zone_notes(file, clock, rows, all_said=said.all(), none_said=not said.any())
+    none = pl.zeros(len(rows), pl.Int64, eager=True)
+    steps = _steps(rows, clock) if clock.stamps == "end" else none
     begins = file.columns.hour is not None and clock.numbers == "clock"
-    local = _localised(rows, file, clock, 0 if begins else step)
+    local = _localised(rows, file, clock, none if begins else steps)
+    shift = pl.duration(minutes=pl.lit(steps))
     time = pl.when(said).then(pl.col("instant") - shift).otherwise(local)
     found = rows.with_columns(time.alias(TIME))[TIME]
     _refuse_unread(file, clock, rows, found)
@@ -82,27 +90,31 @@ def _counted(file: Raw, clock: Clock) -> pl.Series:
     return found
 
 
-def _wall_step(rows: pl.DataFrame) -> int:
-    """The commonest distance between neighbouring stamps of a series, minutes."""
-    walls = rows.select(SERIES, t=pl.coalesce(pl.col("instant").dt.replace_time_zone(None), "wall"))
-    walls = walls.drop_nulls().unique().sort(SERIES, "t")
-    gaps = walls.select((pl.col("t").diff().over(SERIES)).dt.total_minutes()).to_series()
-    gaps = gaps.filter(gaps > 0)
-    return int(gaps.mode().min()) if len(gaps) else HOUR_MIN  # type: ignore[arg-type]
+def _steps(rows: pl.DataFrame, clock: Clock) -> pl.Series:
+    """How long the period is that each stamp ends, minutes.
+
+    It reaches back to the stamp before. Seen backwards, an end is a beginning: steps that differ
+    by series, or change within one, are found as those of beginnings are.
+    """
+    if clock.step_min:
+        return pl.repeat(clock.step_min, len(rows), dtype=pl.Int64, eager=True)
+    shown = pl.coalesce(pl.col("instant").dt.replace_time_zone(None), "wall").to_physical()
+    back = (-shown.fill_null(0)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return with_steps(rows.select(SERIES, back.alias(TIME)), SERIES)[STEP]
 
 
-def _localised(rows: pl.DataFrame, file: Raw, clock: Clock, step: int) -> pl.Expr:
+def _localised(rows: pl.DataFrame, file: Raw, clock: Clock, steps: pl.Series) -> pl.Expr:
     """Wall times of a zone as the beginning of their periods, UTC.
 
     Where stamps end periods, a clock may call the end by what it shows then, or by the hour after
     the one that it showed at the beginning: days on which it changes tell the two apart.
     """
-    if step == 0:
-        return pl.lit(_as_utc(rows, file, clock))
     shown = _as_utc(rows, file, clock)
-    back = rows.with_columns(pl.col("wall") - pl.duration(minutes=step))
-    called = _as_utc(back, file, clock)
-    after = shown.dt.offset_by(f"-{step}m")
+    if not (steps > 0).any():
+        return pl.lit(shown)
+    length = pl.duration(minutes=pl.lit(steps))
+    called = _as_utc(rows.with_columns(pl.col("wall") - length), file, clock)
+    after = rows.select(pl.lit(shown) - length).to_series()
     return pl.lit(called if _faults(rows, called) < _faults(rows, after) else after)
 
 
@@ -169,19 +181,33 @@ def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series
     skipped = found.is_null() & ~no_time
     problems = []
     if no_time.any():
-        first = ", ".join(map(str, stamps.filter(no_time).unique(maintain_order=True).head(3)))
+        wrong = stamps.filter(no_time).unique(maintain_order=True)
+        first = ", ".join("(empty)" if t is None else t for t in wrong.head(3))
         what = f"{_stamps(no_time)} no time that is known, the first: {first}"
-        fix = (
-            "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
-            "and an hour in two columns take --hour-column."
-        )
-        problems.append(file.problem(where, what, fix))
+        problems.append(file.problem(where, what, _advice(wrong.drop_nulls())))
     if skipped.any():
         first = ", ".join(map(str, stamps.filter(skipped).unique(maintain_order=True).head(3)))
         what = f"{_stamps(skipped)} no time of the zone {clock.zone}, the first: {first}"
-        fix = "Its clock skips that hour in spring: check --time-zone, or --stamps end."
+        fix = (
+            "Its clock skips that hour in spring: check --time-zone (a clock without summer time "
+            "is Etc/GMT-1 or the like), or --stamps end."
+        )
         problems.append(file.problem(where, what, fix))
     raise InputError(problems)
+
+
+def _advice(wrong: pl.Series) -> str:
+    """What to do about stamps that are no time, by what they look like."""
+    if len(wrong) and wrong.str.contains(r"^[2-7]\d{4}([.,]\d+)?$").all():
+        return (
+            "These look like a spreadsheet's day numbers: format the column as a date, save again."
+        )
+    if len(wrong) and wrong.str.contains(r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(\D|$)").all():
+        return "Write years with four digits."
+    return (
+        "Stamps look like 2023-01-31T13:00, with or without seconds, zone or offset; a date "
+        "and an hour in two columns take --hour-column. Leave out rows of sums and remarks."
+    )
 
 
 def _stamps(which: pl.Series) -> str:

@@ -76,3 +76,20 @@ def _of_times(times: pl.Series, kind: pl.Datetime) -> pl.DataFrame:
         instants, walls = pl.Series([None] * len(us), dtype=INSTANT), us
     marks = pl.Series([None] * len(us), dtype=pl.String)
     return pl.DataFrame({"instant": instants, "wall": walls, "mark": marks})
+
+
+def late_us(walls: pl.Series) -> int:
+    """What stamps of the last second, or minute, of each period lack to its end, µs; else 0."""
+    there = walls.drop_nulls()
+    if there.is_empty():
+        return 0
+    second, minute = there.dt.second(), there.dt.minute()
+    if (second == 59).all() and (minute % 5 == 4).all():
+        return 1_000_000
+    return 60_000_000 if (second == 0).all() and (minute % 5 == 4).all() else 0
+
+
+def to_boundaries(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose stamps are the last second or minute of their periods, at their ends."""
+    late = pl.duration(microseconds=late_us(pl.Series(rows["wall"])))
+    return rows.with_columns(pl.col("wall") + late, pl.col("instant") + late)

@@ -13,6 +13,7 @@ from wattlas.data.reader.parquet import is_single
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.reader.stamps import instant
 from wattlas.data.schema.columns import ColumnSchema
+from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
 from wattlas.model.suggest import SHOWN, did_you_mean
 
@@ -50,7 +51,8 @@ def typed(
     schema = table.schema
     need = schema.required if need is None else need
     columns = [c for c in schema.columns if only is None or c.name in only]
-    problems = list(missing_columns(table, [c.name for c in columns if c.name in need]))
+    lacking = missing_columns(table, [c.name for c in columns if c.name in need])
+    problems = [*lacking, *table.faults]
     columns = [column for column in columns if column.name in table.columns]
     frame = table.frame.select(pl.col(ROW), *(_cast(table, column) for column in columns))
     # One look at all columns: most tables have nothing wrong in any of them.
@@ -86,6 +88,12 @@ def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], lis
 def missing_columns(table: SourceTable, need: Sequence[str]) -> Iterator[Problem]:
     """Columns that are not there; the fix names a likely misspelling."""
     unknown = set(table.columns) - set(table.schema.by_name)
+    schema, there = table.schema, set(table.columns)
+    if schema.series and unknown and TIME in there and not {*schema.series, *schema.values} & there:
+        what = f"is wide: no column `{schema.series[0]}`, but {', '.join(sorted(unknown)[:SHOWN])}"
+        fix = f"Import it: `wattlas data import FILE --as {table.schema.name} --into hours`."
+        yield table.problem(None, "(header)", what, fix)
+        return
     for column in table.schema.columns:
         if column.name not in need or column.name in table.columns:
             continue

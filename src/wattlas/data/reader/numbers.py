@@ -68,9 +68,20 @@ def numbers(text: pl.Series, mark: str = ".") -> pl.Series:
     return found if plain is None else plain.fill_null(found)
 
 
+_SPACE = "[\\s\u00a0\u202f\u2009']"
+_APART = rf"\d{_SPACE}+\d"
+_GROUPED = rf"^\s*[+\-\u2212]?\s*\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:[.,]\d+)?\s*$"
+
+
 def _tidy(text: pl.Series) -> pl.Series:
-    """Without spaces, also those between thousands, and with a plain minus."""
-    bare = text.str.replace_all("[\\s\u00a0\u202f\u2009']", "")
+    """Without spaces, also those between thousands, and with a plain minus.
+
+    Digits that spaces part otherwise are two numbers, or none: such a cell stays as it is.
+    """
+    bare = text.str.replace_all(_SPACE, "")
+    two = text.str.contains(_APART) & ~text.str.contains(_GROUPED)
+    if two.any():
+        bare = text.zip_with(two.fill_null(False), bare)
     return bare.str.replace_all("\u2212", "-", literal=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class SourceTable:
     """Whether problems begin with the name of the table, as in a check of many."""
     theirs: Mapping[str, str] = field(default_factory=dict)
     """Our name of a column → the table's, where they differ."""
+    faults: tuple[Problem, ...] = ()
+    """Cells of a matrix that are no numbers, and so no rows."""
 
     @property
     def columns(self) -> list[str]:
@@ -94,9 +96,16 @@ def read_table(
         raise InputError([what])
     wanted = header_of(schema)
     frame = None if stretch is None else rows_within(path, label, stretch, wanted)
-    if frame is None:
-        frame = unpivoted(read_frame(path, label, wanted), schema)
-    return source_of(frame, schema, label, path)
+    if frame is not None:
+        return source_of(frame, schema, label, path)
+    frame, wrong = unpivoted(read_frame(path, label, wanted), schema)
+    table = source_of(frame, schema, label, path)
+    fix = "Correct it, or leave it empty."
+    faults = [
+        table.problem(row, column, f"is `{cell}`, wanted a number", fix)
+        for row, column, cell in wrong
+    ]
+    return replace(table, faults=tuple(faults))
 
 
 def header_of(schema: TableSchema) -> IsHeader:

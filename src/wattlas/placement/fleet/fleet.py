@@ -18,7 +18,7 @@ from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import Lost, outages
 from wattlas.placement.fleet.search import Least
-from wattlas.placement.fleet.size import EXACT, Sizing, refuse_short
+from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
     peak_of_sum,
@@ -48,18 +48,35 @@ def fleet(
     does not take, InfeasibleError where its bounds cannot serve the demand or a cap cannot be met.
     Program: docs/fleet.md.
     """
+    return fleet_and_learnt(
+        scenario, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
+        progress=progress,
+    )[0]  # fmt: skip
+
+
+def fleet_and_learnt(
+    scenario: Scenario,
+    *,
+    survive: Sequence[Sequence[str]] = (),
+    outage_on_demand_gpu: float = np.inf,
+    exact: float = EXACT,
+    progress: Callable[[Least], None] = lambda _: None,
+) -> tuple[Fleet, Learnt | None]:
+    """As `fleet`, with what was learnt of the fleet that survives nothing, for other searches; None
+    under a cap and where requests may wait.
+    """
     if scenario.waits:
         return fleet_that_waits(scenario, lambda still: fleet(
             still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
             progress=progress,
-        ), alone=not survive)  # fmt: skip
+        ), alone=not survive), None  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)
     sizing = Sizing.of(terms)
     refuse_short(terms, sizing.needs)
     needs = [each.needs for each in lost]
-    answer, nominal = (
+    answer, learnt = (
         (capped(scenario, needs, exact, progress), None)
         if has_cap(scenario.objective)
         else _cheapest(sizing, needs, exact, progress)
@@ -67,7 +84,7 @@ def fleet(
     whole = np.ceil(answer.usable * terms.held - 1e-6) / terms.held
     # In this order each is solved from bases that are near.
     rounded_up = answer.at_own_price(whole)
-    return Fleet(
+    sized = Fleet(
         status=Status.OPTIMAL if answer.gap <= exact else Status.LIMIT,
         scenario=_with_fleet(scenario, terms, answer.usable),
         asked=scenario,
@@ -87,26 +104,29 @@ def fleet(
         ),
         prices=answer.prices,
         survives=_told(terms, lost, outage_on_demand_gpu),
-        nominal=nominal,
+        nominal=learnt.cost if needs and learnt else None,
         limit=answer.limit,
     )
+    return sized, learnt
 
 
 def _cheapest(
     sizing: Sizing, survive: Sequence[Needs], exact: float, progress: Callable[[Least], None]
-) -> tuple[Answer, FleetCost | None]:
-    """The fleet of least cost, and that without outages where it survives some."""
-    terms, nominal = sizing.terms, None
+) -> tuple[Answer, Learnt]:
+    """The fleet of least cost, and what was learnt of that without outages."""
+    terms = sizing.terms
     first = found = sizing.nominal(exact, progress)
+    usable = _a_little_more(terms, first.y)
+    cost = fleet_cost(terms, sizing.hours, usable)
+    learnt = sizing.learnt(first, cost)
     if survive:
-        nominal = fleet_cost(terms, sizing.hours, _a_little_more(terms, first.y))
         # What the hours cost at a fleet is known already; the outages forbid some of them.
         found = sizing.exactly([first.y], survive, exact, progress)
-    usable = _a_little_more(terms, found.y)
-    cost = fleet_cost(terms, sizing.hours, usable)
+        usable = _a_little_more(terms, found.y)
+        cost = fleet_cost(terms, sizing.hours, usable)
     rounds = first.rounds + (found.rounds if survive else 0)
     prices = sizing.prices(found, 0.0)
-    return Answer(sizing, usable, cost, found.bound, found.reduced, prices, rounds), nominal
+    return Answer(sizing, usable, cost, found.bound, found.reduced, prices, rounds), learnt
 
 
 def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,9 +18,8 @@ from wattlas.errors import UsageError
 from wattlas.model.fleet import Jump, Reach, ReachedFleet
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.cost import fleet_cost
-from wattlas.placement.fleet.master import Cuts
-from wattlas.placement.fleet.size import Sizing, groups_of, refuse_short
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.size import Learnt, Sizing, groups_of, refuse_short
+from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.frontier.question import Question, breakpoints
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import feasibility
@@ -29,15 +29,6 @@ EXACT = 1e-4
 """Relative gap of each fleet: a jump below it is not told."""
 MOST_MS = 300.0
 SAMPLES = 8
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A fleet at a breakpoint: `usable` accelerators (R,), and the cuts that prove its bound."""
-
-    reached: ReachedFleet
-    usable: np.ndarray
-    cuts: Cuts
 
 
 @dataclass
@@ -54,37 +45,53 @@ class _Search:
     tell: Callable[[float], None]
     wanted: int
     """How many fleets are to be found at most."""
+    known: Learnt | None = None
+    """What was learnt of the scenario's own fleet, if that is known."""
     group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    found: dict[int, _Found] = field(default_factory=dict)
+    found: dict[int, Learnt] = field(default_factory=dict)
 
     def at(self, n: int) -> ReachedFleet:
         """The fleet at the n-th breakpoint."""
         if n not in self.found:
             self.found[n] = self._solve(n)
             self.tell(len(self.found) / self.wanted)
-        return self.found[n].reached
+        return ReachedFleet(float(self.x[n]), self.found[n].cost, self.found[n].bound)
 
-    def _terms(self, n: int) -> Terms:
-        return terms_of(self.scenario, lambda asked: _within(asked, self.opens, self.x[n]))
-
-    def _solve(self, n: int) -> _Found:
-        terms = self._terms(n)
+    def _solve(self, n: int) -> Learnt:
+        allowed = np.asarray(self.opens <= self.x[n] * (1 + 1e-9) + 1e-9)
+        wider = self._wider(n, allowed)
+        if wider is not None and wider is self.known:
+            self.group = wider.group
+            if (allowed == self.own).all():
+                return wider
+        terms = terms_of(self.scenario, lambda asked: _opened(asked, allowed))
         if not len(self.group):
             self.group = groups_of(terms)
-        wider = self.found.get(min((m for m in self.found if m > n), default=-1))
         sizing = Sizing.of(terms, self.group)
         refuse_short(terms, sizing.needs)
         if wider is None:
             least = sizing.nominal(self.exact)
+            bound = least.bound
         else:
             # The wider fleet first: it costs no more than any here, if it serves.
             sizing.master.take(wider.cuts)
             start = np.clip(wider.usable, terms.lower, terms.upper)
             least = sizing.exactly([start], (), self.exact, lambda _: None)
-        bound = least.bound if wider is None else max(least.bound, wider.reached.bound_usd)
+            bound = max(least.bound, wider.bound)
         cost = fleet_cost(terms, sizing.hours, least.y)
-        reached = ReachedFleet(float(self.x[n]), cost, bound)
-        return _Found(reached, least.y, sizing.master.binding(least.y))
+        return replace(sizing.learnt(least, cost), bound=bound)
+
+    def _wider(self, n: int, allowed: np.ndarray) -> Learnt | None:
+        """What was learnt of the nearest wider reach, or of the scenario where that is wider."""
+        nearest = min((m for m in self.found if m > n), default=-1)
+        if nearest >= 0:
+            return self.found[nearest]
+        return self.known if (allowed <= self.own).all() else None
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """The places that the scenario itself opens."""
+        return np.asarray(feasibility(self.scenario).allowed)
 
     def same(self, a: int, b: int) -> bool:
         """Whether two fleets cost the same, as far as they are known."""
@@ -108,6 +115,7 @@ def reach(
     most: float = MOST_MS,
     samples: int | None = SAMPLES,
     exact: float = EXACT,
+    known: Learnt | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Reach:
     """Fleet, cost, energy and carbon over what demand may be farther away than its baseline region.
@@ -115,7 +123,8 @@ def reach(
     `variant` is `added_ms`: the round trip beyond the baseline region; `class:ID`: that of one
     class alone, the others being as they are; or `scale`: all relaxable budgets times a factor.
     `samples` fleets evenly over the steps up to `most`; all jumps where it is None. Each fleet is
-    exact to a relative gap of `exact`.
+    exact to a relative gap of `exact`. `known` is what was learnt of the fleet of the same scenario
+    (`fleet_and_learnt`), to the same gap.
     """
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
@@ -125,7 +134,7 @@ def reach(
     last = len(x) - 1
     ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
     wanted = sorted(set(ranks.tolist()), reverse=True)
-    search = _Search(scenario, opens, x, exact, progress, len(wanted))
+    search = _Search(scenario, opens, x, exact, progress, len(wanted), known)
     if samples is None:
         search.at(last)
         search.at(0)
@@ -134,7 +143,7 @@ def reach(
         for n in wanted:
             search.at(n)
         jumps = ()
-    fleets = tuple(search.found[n].reached for n in sorted(search.found))
+    fleets = tuple(search.at(n) for n in sorted(search.found))
     return Reach(variant, fleets, jumps, samples is None)
 
 
@@ -164,11 +173,9 @@ def _opens(scenario: Scenario, variant: str) -> np.ndarray:
     return np.where(judged.allowed, beyond[..., None], np.inf)
 
 
-def _within(scenario: Scenario, opens: np.ndarray, x: float) -> Instance:
-    """The program with the places that are open at a reach."""
-    open_now = opens <= x * (1 + 1e-9) + 1e-9
-    judged = feasibility(scenario)
-    return build_instance(scenario, judged=replace(judged, allowed=open_now))
+def _opened(scenario: Scenario, allowed: np.ndarray) -> Instance:
+    """The program with some places open."""
+    return build_instance(scenario, judged=replace(feasibility(scenario), allowed=allowed))
 
 
 def _jump(search: _Search, n: int) -> Jump:

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.errors import InfeasibleError
-from wattlas.model.fleet import FleetPrices, NeedPrice
+from wattlas.model.fleet import FleetCost, FleetPrices, NeedPrice
 from wattlas.placement.fleet.hours import FleetHours, groups_by_load, with_fleet
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import Least, Together, least
 from wattlas.placement.fleet.terms import Terms
@@ -33,6 +33,19 @@ SAMPLED = 1500
 """From so many hours on it begins with a sample."""
 GOLDEN = 0.381966
 """Multiples of it fill the unit interval evenly."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a search leaves for others like it: the best `usable` accelerators (R,), what they cost,
+    the `bound` below which no fleet costs, the `cuts` that prove it, and their hours' `group` (T,).
+    """
+
+    usable: np.ndarray
+    cost: FleetCost
+    bound: float
+    cuts: Cuts
+    group: np.ndarray
 
 
 @dataclass
@@ -95,6 +108,11 @@ class Sizing:
             for (needs, need), usd in zip(cuts.why[forbidding], weight[forbidding], strict=True)
         )
         return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t)
+
+    def learnt(self, found: Least, cost: FleetCost) -> Learnt:
+        """What others may begin with."""
+        cuts = self.master.binding(found.y)
+        return Learnt(found.y, cost, found.bound, cuts, self.group)
 
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""

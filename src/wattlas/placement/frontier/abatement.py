@@ -23,11 +23,18 @@ from wattlas.model.table import Table
 from wattlas.placement.api import solve_instance
 from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.explain import conflict
-from wattlas.placement.frontier.slope import EXACT, Curves, Memory, slope_after, warm_or_cold
+from wattlas.placement.frontier.slope import (
+    EXACT,
+    Curves,
+    Memory,
+    slope_after,
+    stretches_of,
+    warm_or_cold,
+)
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, cost, unserved
 from wattlas.placement.solution.account import totals
-from wattlas.placement.window.blocks import BLOCK_STEPS, at_once, blocks, instance_at
+from wattlas.placement.window.blocks import at_once, blocks, instance_at
 from wattlas.placement.window.limits import short_words
 from wattlas.units import KG_PER_T
 
@@ -64,21 +71,24 @@ class _Prober:
         self.tied = coupling(self.whole.scenario) is not None
         steps = np.arange(scenario.hours.count)
         self.units = blocks(self.whole.scenario) if self.tied else list(steps[:, None])
-        size, every = 1 if self.tied else BLOCK_STEPS, np.arange(len(self.units))
-        self.stretches = [every[low : low + size] for low in range(0, len(every), size)]
+        count = len(self.units)
+        self.stretches = list(np.arange(count)[:, None]) if self.tied else stretches_of(count)
+        self.latest: list[Memory] = [{} for _ in self.stretches]
 
     def __call__(self, price_usd_per_t: float) -> _Row:
-        """The placement of all units."""
+        """The placement of all units, each from the basis that it had at the price before.
+
+        What is found does not depend on it: only what a unit emits and costs counts, and that is
+        the same for all that are equally good.
+        """
         whole = self._whole(price_usd_per_t)
-        memory: list[Memory] = [{} for _ in self.stretches]
+        memory = [dict(latest) for latest in self.latest]
         numbered = range(len(self.stretches))
-
-        def solved(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            kept = None if price_usd_per_t == LEAST_CARBON else memory[n]
-            return self._solved(whole, self.stretches[n], kept)
-
-        parts = at_once(solved, numbered)
+        parts = at_once(lambda n: self._solved(whole, self.stretches[n], memory[n]), numbered)
         kg, usd, lost = (np.concatenate(column) for column in zip(*parts, strict=True))
+        self.latest = memory
+        if price_usd_per_t == LEAST_CARBON:
+            memory = [{} for _ in self.stretches]
         return _Row(kg, usd, lost, memory)
 
     def of_units(self, price_usd_per_t: float, units: np.ndarray, near: _Row) -> Curves:

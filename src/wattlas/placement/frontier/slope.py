@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.placement.window.blocks import BLOCK_STEPS, at_once
+from wattlas.placement.window.blocks import at_once
 
 EXACT = 1e-9
 """Relative: a difference below this is rounding."""
@@ -24,6 +24,10 @@ EXACT = 1e-9
 PILOT = 64
 """Units that are followed to their own slope first. Of n units, n/64 are likely to be steeper than
 the steepest of these, so that all are solved about once. No other number was measured."""
+
+STRETCH = 730
+"""Units that are solved in one go. With 168 of them, as the calendar cuts a plan, a third of the
+time goes into what each call prepares; here nothing hangs on where a search began."""
 
 GOOD_PART = 0.25
 """A stretch of which so much is wanted is solved as a whole, each hour from the basis that it has:
@@ -37,6 +41,11 @@ Solve = Callable[[float, np.ndarray], Curves]
 
 Memory = dict[str, Any]
 """What solvers keep of a stretch of units that they placed, to start from nearby."""
+
+
+def stretches_of(count: int) -> list[np.ndarray]:
+    """So many units in stretches that are solved in one go."""
+    return np.array_split(np.arange(count), max(-(-count // STRETCH), 1))
 
 
 def warm_or_cold(
@@ -54,7 +63,7 @@ def warm_or_cold(
     ]
     rest = [few for n, few in enumerate(wanted) if n not in whole]
     single = np.concatenate([np.zeros(0, dtype=np.int64), *rest])
-    pieces = [single[low : low + BLOCK_STEPS] for low in range(0, len(single), BLOCK_STEPS)]
+    pieces = [single[low : low + STRETCH] for low in range(0, len(single), STRETCH)]
     jobs = [*(partial(warm, n) for n in whole), *(partial(cold, piece) for piece in pieces)]
     at = np.concatenate([units[:0], *(stretches[n] for n in whole), *pieces])
     made = list(at_once(lambda job: job(), jobs))

@@ -22,13 +22,20 @@ from wattlas.model.frontier import Frontier
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
 from wattlas.placement.frontier.question import Question, Tally, frontier_of
-from wattlas.placement.frontier.slope import EXACT, Curves, Memory, slope_after, warm_or_cold
+from wattlas.placement.frontier.slope import (
+    EXACT,
+    Curves,
+    Memory,
+    slope_after,
+    stretches_of,
+    warm_or_cold,
+)
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.feasibility import service_ms
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.blocks import at_once, instance_at, weeks
+from wattlas.placement.window.blocks import at_once, instance_at
 
 SAMPLES = 24
 
@@ -135,7 +142,8 @@ class _Prober:
     def __init__(self, instance: Instance, question: Question, tally: Tally) -> None:
         self.instance, self.question, self.tally = instance, question, tally
         self.requests, self.reach = latency_measure(instance)[1], reach_ms(instance)
-        self.parts = [instance_at(instance, steps) for steps in weeks(instance.scenario.hours)]
+        self.stretches = stretches_of(instance.scenario.hours.count)
+        self.parts = [instance_at(instance, steps) for steps in self.stretches]
 
     def __call__(self, slope: float) -> _Vertex:
         """The vertex over all steps."""
@@ -160,7 +168,7 @@ class _Prober:
         def cold(some: np.ndarray) -> Curves:
             return self._solved(instance_at(self.instance, some), slope)[1:]
 
-        return warm_or_cold(steps, weeks(self.instance.scenario.hours), warm, cold)
+        return warm_or_cold(steps, self.stretches, warm, cold)
 
     def _solved(
         self, part: Instance, slope: float, memory: Memory | None = None

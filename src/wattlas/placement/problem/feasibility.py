@@ -135,13 +135,6 @@ def service_ms(scenario: Scenario) -> np.ndarray:
     return np.array([[k.service_ms(o) for o in scenario.points] for k in scenario.classes])
 
 
-def lawful_minimum_ms(scenario: Scenario) -> np.ndarray:
-    """Least latency over all places that are open but for latency; inf where none; (I, K)."""
-    judged = feasibility(scenario)
-    least: np.ndarray = np.where(judged.lawful, judged.latency_ms, np.inf).min(axis=(2, 3))
-    return least
-
-
 def pinned_region(scenario: Scenario) -> np.ndarray:
     """Region that holds each node's state: as given, else the nearest; int, shape (nodes,)."""
     at = {region.id: r for r, region in enumerate(scenario.regions)}

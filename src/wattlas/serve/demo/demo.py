@@ -20,7 +20,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
 
 from wattlas.serve.demo.regions import SimulatedRegion
@@ -28,7 +27,9 @@ from wattlas.serve.demo.tally import Tally
 from wattlas.serve.direct import Answered, DirectServer
 from wattlas.serve.edge import address, bound
 from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.gateway.upstream import Failure, whole
 from wattlas.serve.plane import Clock
 from wattlas.serve.run import Service
 from wattlas.serve.schedule import SchedulePart
@@ -36,6 +37,7 @@ from wattlas.serve.schedule import SchedulePart
 SPEED = 600.0
 """Seconds of the demo per second: a day in 144 s."""
 REQUESTS_PER_S = 25.0
+MOST_BYTES = 1_000_000
 _HTML = [
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; "
@@ -152,23 +154,20 @@ class Demo:
         running: set[asyncio.Task[None]] = set()
         while not self.service.ready:
             await asyncio.sleep(0.01)
-        async with aiohttp.ClientSession() as session:
-            while True:
-                await asyncio.sleep(dice.expovariate(REQUESTS_PER_S))
-                tenant = dice.choice(list(self.keys))
-                asking = asyncio.create_task(
-                    self._ask(session, tenant, dice.choice(self.story.bases))
-                )
-                running.add(asking)
-                asking.add_done_callback(running.discard)
+        gateway = WireUpstream(self.service.plane.config.document.limits.connect_s)
+        while True:
+            await asyncio.sleep(dice.expovariate(REQUESTS_PER_S))
+            tenant = dice.choice(list(self.keys))
+            asking = asyncio.create_task(self._ask(gateway, tenant, dice.choice(self.story.bases)))
+            running.add(asking)
+            asking.add_done_callback(running.discard)
 
-    async def _ask(self, session: aiohttp.ClientSession, tenant: str, base: str) -> None:
+    async def _ask(self, gateway: WireUpstream, tenant: str, base: str) -> None:
         said = {"model": base, "messages": [{"role": "user", "content": "Tell me a story."}]}
         headers = {"authorization": f"Bearer {self.keys[tenant]}"}
         try:
-            async with session.post(self._url, json=said, headers=headers) as answer:
-                await answer.read()
-        except (aiohttp.ClientError, OSError):
+            await whole(await gateway.post(self._url, orjson.dumps(said), headers), MOST_BYTES)
+        except Failure:
             return  # the service is being stopped
 
 

@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: who asks, for what, and the answer or one clear error.
+"""The gateway: who asks, for what, and the answer or one clear error.
 
 The path is compared as it was sent, a key by its hash, and no address is ever taken from a client.
 """
@@ -16,7 +16,7 @@ import orjson
 from wattlas.serve.config import ModelSection
 from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.chat import ENDPOINTS, Chat, Endpoint, Exchange, asked_of, read_chat
-from wattlas.serve.gateway.client import Client
+from wattlas.serve.gateway.client import Client, Request
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.tell import JSON
@@ -81,30 +81,25 @@ class Gateway:
         self._open: Counter[str] = Counter()
         """Requests in flight by tenant."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, request: Request, client: Client) -> None:
         """One request."""
-        if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
-        client = Client(scope, receive, send)
         try:
-            await self._route(scope, client)
+            await self._route(request, client)
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
             if not client.left:
-                # What is left of a body that nobody reads must not hold the connection.
-                end = [] if client.taken else [(b"connection", b"close")]
-                await client.send(refusal.status, [*refusal.headers, *end], refusal.body)
+                await client.send(refusal.status, refusal.headers, refusal.body)
 
-    async def _route(self, scope: Any, client: Client) -> None:
-        path, method = scope["raw_path"], scope["method"]
+    async def _route(self, request: Request, client: Client) -> None:
+        path, method = request.path, request.method
         endpoint = ENDPOINTS.get(path)
         if endpoint is not None:
             _must_be(method, "POST")
-            headers = self._keys.single(scope["headers"])
+            headers = self._keys.single(request.headers)
             await self._chat(endpoint, self._keys.tenant(headers), headers, client)
         elif path == b"/v1/models":
             _must_be(method, "GET")
-            self._keys.tenant(self._keys.single(scope["headers"]))
+            self._keys.tenant(self._keys.single(request.headers))
             await client.send(200, [JSON], self._models())
         else:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")

@@ -20,7 +20,7 @@ from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.health import Health
-from wattlas.serve.gateway.json_text import Span, Twice, edited, top_level
+from wattlas.serve.gateway.json_text import Twice, changed, check_once
 from wattlas.serve.gateway.tell import grams_comment, headers_of, tier_of
 from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
 from wattlas.serve.gateway.usage import Meter
@@ -48,6 +48,8 @@ CHAT = ENDPOINTS[b"/v1/chat/completions"]
 PASSED_ON = frozenset((400, 413, 415, 422))
 """What a server says of the request itself goes to the client as it is."""
 DONE = b"[DONE]"
+SLACK = 0.05
+"""Of the longest pause: so much later may it be noticed."""
 GONE = 499
 """Status in the account of a request whose client left."""
 _NO_USAGE = re.compile(rb'"usage"\s*:\s*null')
@@ -57,12 +59,17 @@ class Gone(Exception):
     """The client left, or takes nothing."""
 
 
+EDITED = ("model", "service_tier", "stream_options")
+"""Keys of a request that servers may get otherwise than clients write them."""
+
+
 class Chat(NamedTuple):
-    """A request that was read: its text, the entries of the top level, and what they say."""
+    """A request that was read: its text, what it says of the keys that are edited, and what that
+    means."""
 
     endpoint: Endpoint
     text: bytes
-    spans: dict[str, Span]
+    named: dict[str, Any]
     model: str
     asked: Asked
     stream: bool
@@ -78,7 +85,7 @@ def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
     if not isinstance(said, dict):
         raise Refusal(400, "The body must be a JSON object.", "invalid_json")
     try:
-        spans = top_level(text)
+        check_once(text, said)
     except Twice as error:
         key = str(error)
         raise Refusal(400, f"`{key}` is there twice.", "duplicate_key", key) from None
@@ -95,8 +102,9 @@ def read_chat(text: bytes, endpoint: Endpoint = CHAT) -> Chat:
     if options is not None and not isinstance(options, dict):
         raise Refusal(400, "`stream_options` must be an object.", "invalid_type", "stream_options")
     wants = bool(options and options.get("include_usage"))
+    named = {key: said[key] for key in EDITED if key in said}
     return Chat(
-        endpoint, text, spans, model, asked_of(said.get("service_tier")), bool(stream), wants
+        endpoint, text, named, model, asked_of(said.get("service_tier")), bool(stream), wants
     )
 
 
@@ -126,12 +134,11 @@ def for_server(chat: Chat, model: str) -> bytes:
     """The request as a server gets it: its name of the model, no tier, and usage in streams."""
     values: dict[str, Any] = {} if chat.model == model else {"model": model}
     if chat.stream and not chat.wants_usage:
-        span = chat.spans.get("stream_options")
-        given = orjson.loads(chat.text[span.value : span.end]) if span else None
+        given = chat.named.get("stream_options")
         values["stream_options"] = {**(given or {}), "include_usage": True}
-    if not values and "service_tier" not in chat.spans:
+    if not values and "service_tier" not in chat.named:
         return chat.text
-    return edited(chat.text, chat.spans, values, drop=("service_tier",))
+    return changed(chat.text, chat.named, values, drop=("service_tier",))
 
 
 class Exchange:
@@ -174,10 +181,17 @@ class Exchange:
         if self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(0.0)
 
-    def _extend(self, seconds: float) -> None:
-        waiting = self._deadline is not None and not self._deadline.expired()
-        if self._deadline is not None and waiting and not self._client.left:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+    def _extend(self, now: float, until: float) -> None:
+        """Allow another pause of a stream. A deadline that is far enough stays: to move it costs as
+        much as to pass on a token."""
+        deadline = self._deadline
+        if deadline is None or deadline.expired() or self._client.left:
+            return
+        present = deadline.when()
+        pause_s = self._limits.idle_s
+        wanted = min(now + pause_s, until)
+        if present is None or not wanted <= present <= wanted + SLACK * pause_s:
+            deadline.reschedule(min(now + (1 + SLACK) * pause_s, until))
 
     def _end(self, end: End, status: int) -> None:
         """Settle the request, the first time that it is called."""
@@ -299,9 +313,10 @@ class Exchange:
         self._meter.usage(said.get("usage"))
         self._meter.content(len(body))
         try:
-            body = edited(body, top_level(body), {"service_tier": tier_of(decision)})
+            check_once(body, said)
         except Twice:
             raise Failure("a key twice") from None
+        body = changed(body, said, {"service_tier": tier_of(decision)})
         grams = self._grams(decision)
         await self._client.send(200, headers_of(decision, model, grams), body)
         self._answered(End.WHOLE if not self._client.left else End.BROKEN, decision, 200)
@@ -329,7 +344,7 @@ class Exchange:
                     self._answered(end, decision, 200)
                     return
                 if self._client.began:
-                    self._extend(min(self._limits.idle_s, until - loop.time()))
+                    self._extend(loop.time(), until)
             raise Failure("ended without [DONE]")
         except Failure as failure:
             await self._break(decision, failure)
@@ -399,16 +414,17 @@ class Exchange:
             if only_usage:
                 return (event if self._chat.wants_usage else b""), False
             if first and b"\n" not in data:
-                event = _with_tier(data, tier_of(decision))
+                event = _with_tier(data, said, tier_of(decision))
         self._meter.event(len(data))
         return event, False
 
 
-def _with_tier(data: bytes, tier: str) -> bytes:
+def _with_tier(data: bytes, said: dict[str, Any], tier: str) -> bytes:
     try:
-        return b"data: " + edited(data, top_level(data), {"service_tier": tier}) + b"\n\n"
+        check_once(data, said)
     except Twice:
         raise Failure("a key twice") from None
+    return b"data: " + changed(data, said, {"service_tier": tier}) + b"\n\n"
 
 
 def _answer(text: bytes) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Splitter:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The events that are complete now, up to one that is too long."""
+        if not self._rest and _is_one(piece, self._most):
+            return [piece]
         rest = self._rest + piece if self._rest else piece
         events, start = [], 0
         for match in _END.finditer(rest):
@@ -33,6 +35,16 @@ class Splitter:
     def too_long(self) -> bool:
         """Whether the event that comes next is longer than is allowed."""
         return len(self._rest) > self._most
+
+
+def _is_one(piece: bytes, most: int) -> bool:
+    """Whether a piece is one whole event: nearly always, one is sent when a token is there."""
+    return (
+        piece.endswith(b"\n\n")
+        and len(piece) <= most
+        and piece.find(b"\n\n") == len(piece) - 2
+        and b"\r" not in piece
+    )
 
 
 def data_of(event: bytes) -> bytes:

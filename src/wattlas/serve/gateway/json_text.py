@@ -2,6 +2,9 @@
 
 The bytes that are not edited stay as they are, so that a server gets what its client wrote. The
 text must be valid JSON: whoever edits has parsed it before.
+
+Nearly always a key that matters is written once in the text, plainly, and its value too: then it is
+found by searching for its bytes, which costs a tenth of a scan of all tokens.
 """
 
 from __future__ import annotations
@@ -11,8 +14,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],:]', re.DOTALL)
 _SPACE = b" \t\r\n"
+LOOK_BYTES = 80
+"""So much of a text shows how it is written."""
+_COLON = re.compile(rb"\s*:\s*")
+_COMMA = re.compile(rb"\s*,\s*")
+_EMPTY = re.compile(rb"\s*\}")
+_SPELLED = re.compile(rb"\\u00[2-7]")
+"""An escape that could spell a letter of a key."""
 
 
 class Span(NamedTuple):
@@ -53,6 +65,89 @@ def top_level(text: bytes) -> dict[str, Span]:
     return spans
 
 
+def check_once(text: bytes, said: Mapping[str, Any]) -> None:
+    """Raise Twice where a key of an object, whose value is `said`, is there more than once.
+
+    Most clients write without blanks: then the value, which has each key once, is the same text.
+    """
+    if b'": ' not in text[:LOOK_BYTES] and orjson.dumps(said) == text:
+        return
+    if _plain(text):
+        for key in said:
+            if not (key.isidentifier() and key.isascii()) or text.count(_quoted(key)) != 1:
+                break
+        else:
+            return
+    top_level(text)
+
+
+def _plain(text: bytes) -> bool:
+    """Whether every letter of a key stands for itself."""
+    return b"\\" not in text or _SPELLED.search(text) is None
+
+
+def _quoted(key: str) -> bytes:
+    return b'"%b"' % key.encode()
+
+
+def changed(
+    text: bytes, named: Mapping[str, Any], values: Mapping[str, Any], drop: Iterable[str] = ()
+) -> bytes:
+    """The object with other values of some keys, new ones first, and without some others. `named`
+    holds those of its keys that may be concerned; none is there twice. Keys are identifiers."""
+    made: bytes | None = text if _plain(text) else None
+    for key in drop:
+        if made is not None and key in named:
+            made = _without(made, key, named[key])
+    fresh = {}
+    for key, value in values.items():
+        if key not in named:
+            fresh[key] = value
+        elif made is not None:
+            made = _with(made, key, named[key], value)
+    if made is None:
+        return edited(text, top_level(text), values, drop)
+    if not fresh:
+        return made
+    brace = made.index(b"{") + 1
+    comma = b"" if _EMPTY.match(made, brace) else b","
+    entries = b",".join(b"%b:%b" % (_quoted(key), _dumped(value)) for key, value in fresh.items())
+    return b"%b%b%b%b" % (made[:brace], entries, comma, made[brace:])
+
+
+def _value(text: bytes, key: str, old: Any) -> tuple[int, int, int] | None:
+    """Where a key begins, and where its value does and ends; None where that is not plain."""
+    name = _quoted(key)
+    if not (old is None or isinstance(old, str | bool)) or text.count(name) != 1:
+        return None
+    start = text.index(name)
+    colon = _COLON.match(text, start + len(name))
+    written = orjson.dumps(old)
+    if colon is None or not text.startswith(written, colon.end()):
+        return None
+    return start, colon.end(), colon.end() + len(written)
+
+
+def _with(text: bytes, key: str, old: Any, value: Any) -> bytes | None:
+    found = _value(text, key, old)
+    if found is None:
+        return None
+    _, begin, end = found
+    return b"%b%b%b" % (text[:begin], _dumped(value), text[end:])
+
+
+def _without(text: bytes, key: str, old: Any) -> bytes | None:
+    found = _value(text, key, old)
+    if found is None:
+        return None
+    begin, _, end = found
+    comma = _COMMA.match(text, end)
+    if comma is not None:
+        return text[:begin] + text[comma.end() :]
+    before = text[:begin].rstrip(_SPACE)
+    return before.removesuffix(b",") + text[end:]
+
+
 def _string(token: bytes) -> str:
     return token[1:-1].decode() if b"\\" not in token else str(json.loads(token))
 
@@ -86,7 +181,7 @@ def edited(
 
 
 def _dumped(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return orjson.dumps(value)
 
 
 def _cut(spans: Mapping[str, Span], key: str) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wattlas.serve.decision import Decision
 from wattlas.serve.gateway.upstream import header_of
 
@@ -14,6 +16,24 @@ def tier_of(decision: Decision) -> str:
     return "flex" if decision.degraded else "default"
 
 
+def decided_headers(decision: Decision, model: str) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that say where a request goes and why."""
+    return _decided(decision.degraded, *decision.place, decision.reason._value_, model)
+
+
+@lru_cache(maxsize=4096)
+def _decided(
+    degraded: bool, region: str, point: str, reason: str, model: str
+) -> tuple[tuple[bytes, bytes], ...]:
+    told = [
+        header_of("x-wattlas-tier", "degraded" if degraded else "full"),
+        header_of("x-wattlas-region", region),
+        header_of("x-wattlas-point", point),
+        header_of("x-wattlas-reason", reason),
+    ]
+    return (*told, header_of("x-wattlas-model", model)) if model else tuple(told)
+
+
 def headers_of(
     decision: Decision, model: str, grams: float | None, stream: bool = False
 ) -> Headers:
@@ -21,13 +41,8 @@ def headers_of(
     told = [
         EVENTS if stream else JSON,
         header_of("x-request-id", decision.facts.id),
-        header_of("x-wattlas-tier", "degraded" if decision.degraded else "full"),
-        header_of("x-wattlas-region", decision.place.region),
-        header_of("x-wattlas-point", decision.place.point),
-        header_of("x-wattlas-reason", decision.reason.value),
+        *decided_headers(decision, model),
     ]
-    if model:
-        told.append(header_of("x-wattlas-model", model))
     if grams is not None:
         told.append(header_of("x-wattlas-co2e-grams", f"{grams:.6g}"))
     if stream:

@@ -11,6 +11,7 @@ after the last row of a statement stands in it beside that of the statement befo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -72,19 +73,30 @@ class Row(NamedTuple):
     usual_nano_usd: int | None
     vintage: str
 
-    @property
-    def account(self) -> Account:
-        """Whose it is."""
-        return Account(self.tenant, self.contract, self.window)
+
+def _account(row: Row) -> Account:
+    """Whose it is."""
+    return Account(row.tenant, row.contract, row.window)
 
 
-START = bytes(32)
+HEAD_BYTES = 32
+START = bytes(HEAD_BYTES)
 """The head of a chain before its first row."""
 
 
 def link(head: bytes, row: Row) -> bytes:
     """The head after one more row: SHA-256(head ‖ the row as compact JSON)."""
     return sha256(head + orjson.dumps(tuple(row))).digest()
+
+
+def links(rows: Iterable[Row], head: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Rows as compact JSON, and the heads after each."""
+    lines = [orjson.dumps(tuple(row)) for row in rows]
+    heads = []
+    for line in lines:
+        head = sha256(head + line).digest()
+        heads.append(head)
+    return lines, heads
 
 
 def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:
@@ -132,9 +144,9 @@ def counted(
     `before` holds every account of `accounts_of`.
     """
     counts = dict(before)
-    for row in new:
-        if row.contract and row.end == "whole":
-            counts[row.account] = counts[row.account].deliver()
+    whole = Counter([_account(row) for row in new if row.contract and row.end == "whole"])
+    for account, answers in whole.items():
+        counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
     for account, permits in batch.charged.items():
@@ -149,8 +161,15 @@ def counted(
 
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {row.account for row in new if row.contract}
-    return sorted({*touched, *batch.returned, *batch.charged, *(w.account for w in batch.wants)})
+    touched = {_account(row) for row in new if row.contract}
+    return sorted(
+        {
+            *touched,
+            *batch.returned,
+            *batch.charged,
+            *(w.account for w in batch.wants),
+        }
+    )
 
 
 def fresh(rows: Sequence[Row], known: Collection[str]) -> list[Row]:

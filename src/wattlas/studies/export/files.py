@@ -15,6 +15,8 @@ from wattlas.studies.export.weights import Weights
 from wattlas.studies.export.yaml_text import yaml_text
 
 SWAP = "swap.sh"
+HOURS = "hours"
+"""The folder of the files by hour."""
 Documents = Callable[[Weights, Setting, int], Sequence[Mapping[str, Any]]]
 
 
@@ -60,8 +62,8 @@ def single_file(weights: Weights, setting: Setting, name: str, ending: str = ".y
 def folder_files(weights: Weights, setting: Setting, name: str) -> dict[str, str]:
     """Name → text of every file of a folder.
 
-    By hour these are 24 files with weights, a script that puts one in place, and the file in place,
-    which is that of the present UTC hour.
+    By hour these are 24 files with weights in a folder of their own, which change as one, a script
+    that puts one in place, and the file in place, which is that of the present UTC hour.
     """
     gateway = FORMATS[name]
     files = {
@@ -79,10 +81,10 @@ def folder_files(weights: Weights, setting: Setting, name: str) -> dict[str, str
 
 
 def hour_file(name: str, hour: int | str) -> str:
-    """The file of a UTC hour: `routes-07.yaml`."""
+    """The file of a UTC hour: `hours/routes-07.yaml`."""
     stem, _, ending = name.rpartition(".")
     number = f"{hour:02d}" if isinstance(hour, int) else hour
-    return f"{stem}-{number}.{ending}"
+    return f"{HOURS}/{stem}-{number}.{ending}"
 
 
 def swap_script(file: str) -> str:

@@ -21,7 +21,7 @@
       const rows = own.filter((row) => row.policy === policy);
       // A new window begins at 0: the line must not lead over from the old one.
       const data = rows.flatMap((row, n) => (n && row.window_utc !== rows[n - 1].window_utc ? [[row.time_utc, null], [row.time_utc, row.share * 100]] : [[row.time_utc, row.share * 100]]));
-      return { name: policy, type: "line", symbol: rows.length < 40 ? "circle" : "none", symbolSize: 4, color: at ? theme.plan : theme.baseline, lineStyle: { width: 2, type: at || policies.length < 2 ? "solid" : "dashed" }, data };
+      return { name: policy, type: "line", symbol: rows.length < 40 ? "circle" : "none", symbolSize: 4, color: at === 0 ? theme.baseline : policies.length < 3 ? theme.plan : W.palette[(at - 1) % W.palette.length], lineStyle: { width: 2, type: at || policies.length < 2 ? "solid" : "dashed" }, data };
     });
     lines.push({ name: `cap, ${W.say(most, "share")}`, type: "line", symbol: "none", color: theme.user, lineStyle: { type: "dotted", width: 2 }, data: [own[0], own.at(-1)].map((row) => [row.time_utc, row.share_max * 100]) });
     return {
@@ -32,7 +32,7 @@
         xAxis: { type: "time" },
         yAxis: { ...W.above("Degraded, % of delivered", theme, 52), min: 0, max: Math.ceil(110 * Math.max(most, top)) },
         series: lines,
-        legend: { bottom: 0, left: 0, icon: "roundRect", itemHeight: 3, textStyle: { color: theme.muted, fontSize: 12 } },
+        legend: { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemHeight: 3, textStyle: { color: theme.muted, fontSize: 12 } },
         tooltip: { trigger: "axis", formatter: (items) => W.tip(W.hour(new Date(items[0].axisValue).toISOString()), items.filter((item) => item.value[1] != null).map((item) => [item.seriesName, `${W.num(item.value[1])} %`, item.color])) },
       },
       notes: ["Counted in the order in which answers were delivered, in the billing window of each request's admission."],

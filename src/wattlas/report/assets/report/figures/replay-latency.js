@@ -3,6 +3,8 @@
   "use strict";
 
   const STYLES = ["dashed", "solid"];
+  // Of two policies the second is the one looked at; of more, each has a colour of its own.
+  const colour = (at, count, theme) => (at === 0 ? theme.baseline : count < 3 ? theme.plan : W.palette[(at - 1) % W.palette.length]);
 
   function choices() {
     const rows = W.rows("replay_latency");
@@ -23,19 +25,21 @@
       const row = marks.find((mark) => mark.policy === policy);
       return row ? `${policy}: half within ${W.say(row.p50_ms, "ms")}, 95 % within ${W.say(row.p95_ms, "ms")}, 99 % within ${W.say(row.p99_ms, "ms")}` : null;
     }).filter(Boolean);
+    const ranked = [...marks].sort((one, other) => one.p95_ms - other.p95_ms);
+    const within = (row) => `${W.say(row.p95_ms, "ms")} under ${row.policy}`;
     return {
-      answer: said.length ? `To the ${moment} in full service, ${said.join("; ")}.` : "No request was served.",
+      answer: said.length > 2 ? `To the ${moment} in full service, 95 % took at most ${within(ranked[0])}, the quickest of ${said.length} policies, and ${within(ranked.at(-1))}, the slowest.` : said.length ? `To the ${moment} in full service, ${said.join("; ")}.` : "No request was served.",
       height: 318,
       option: {
         grid: { left: 52, right: 20, top: 36, bottom: 58 },
         xAxis: { type: "log", name: `Time to the ${moment}, ms`, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
         yAxis: { ...W.above("Share of the requests, %", theme, 52), min: 0, max: 100 },
         series: policies.map((policy, at) => ({
-          name: policy, type: "line", symbol: "none", step: "end", color: at ? theme.plan : theme.baseline,
-          lineStyle: { type: policies.length > 1 ? STYLES[Math.min(at, 1)] : "solid", width: 2, color: at ? theme.plan : theme.baseline },
+          name: policy, type: "line", symbol: "none", step: "end", color: colour(at, policies.length, theme),
+          lineStyle: { type: policies.length > 1 ? STYLES[Math.min(at, 1)] : "solid", width: 2, color: colour(at, policies.length, theme) },
           data: own.filter((row) => row.policy === policy).map((row) => [row.latency_ms, row.share * 100]),
         })),
-        legend: { bottom: 0, left: 0, icon: "roundRect", itemHeight: 3, textStyle: { color: theme.muted, fontSize: 12 } },
+        legend: { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemHeight: 3, textStyle: { color: theme.muted, fontSize: 12 } },
         tooltip: { trigger: "axis", formatter: (items) => W.tip(`within ${W.say(items[0].axisValue, "ms")}`, items.map((item) => [item.seriesName, `${W.num(item.value[1])} %`, item.color])) },
       },
       notes: ["Network, queue and service together; full and degraded requests of the class. Bins are 1 % wide."],

@@ -1,0 +1,1 @@
+"""Policies that follow the rules of `placement.compare`, hour by hour."""

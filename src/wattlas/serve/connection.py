@@ -1,0 +1,280 @@
+"""HTTP/1.1 as a server reads it, with bounds: what the ports of the service have in common.
+
+Headers are bounded in size and time and name exactly one Host, and a length has one meaning
+(`httptools` refuses others). What breaks a bound is answered in JSON, and its connection is closed
+once the client has had a moment to read that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+
+from wattlas.serve.config import LimitsSection
+from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.gateway.tell import Headers
+
+SWEEP_S = 0.25
+"""How often deadlines of heads and idle connections are looked at."""
+LINGER_S = 1.0
+"""How long a client that is still sending may take to read why it was refused."""
+BACKLOG = 2048
+NOT_HTTP = Refusal(400, "This is not HTTP/1.1 as it should be.", "bad_request")
+_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+def head_of(status: int, headers: Headers, *more: bytes) -> bytes:
+    """The head of an answer; `more` are lines without their end."""
+    parts = [_LINES.get(status) or b"HTTP/1.1 %d -\r\n" % status]
+    for name, value in headers:
+        parts += (name, b": ", value, b"\r\n")
+    for line in more:
+        parts += (line, b"\r\n")
+    parts.append(b"\r\n")
+    return b"".join(parts)
+
+
+def answer_of(status: int, headers: Headers, body: bytes, *more: bytes) -> bytes:
+    """A whole answer."""
+    return head_of(status, headers, b"content-length: %d" % len(body), *more) + body
+
+
+class Connection(asyncio.Protocol):
+    """One connection: the message that is being read, and since when. What becomes of messages is
+    for those who derive from it."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.limits = server, server.limits
+        self.parser = httptools.HttpRequestParser(self)
+        self._now = asyncio.get_running_loop().time
+        self.since_s = self._now()
+        """Since when the message is awaited that is being read; inf while none is."""
+        self.in_head, self.deaf = True, False
+        self._messages = self._fed = 0
+        self._upgrades = False
+        self.idle_since_s = self.since_s
+
+    def connection_made(self, transport: Any) -> None:
+        """Join the others."""
+        self.transport = transport
+        self.server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave them."""
+        self.server.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        if self.deaf:
+            return
+        before = self._messages
+        try:
+            self._feed(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self.refuse(cause if isinstance(cause, Refusal) else NOT_HTTP)
+        except httptools.HttpParserError:
+            self.refuse(NOT_HTTP)
+        except Refusal as refusal:
+            self.refuse(refusal)
+        else:
+            if self.in_head and self._messages == before:
+                self._fed += len(data)
+                if self._fed > self.limits.header_bytes:
+                    self.refuse(self._too_long())
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nothing else is spoken here: the same request without its wish.
+            head = self._without_upgrade()
+            self.parser = httptools.HttpRequestParser(self)
+            self._upgrades = False
+            self._feed(head + data[upgrade.args[0] :])
+
+    def _without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            raise NOT_HTTP
+        lines = [b"%b %b HTTP/%b" % (method, self.path, version.encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or b"keep-alive"
+            if name != b"upgrade":
+                lines.append(name + b": " + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def _too_long(self) -> Refusal:
+        text = f"The headers are longer than {self.limits.header_bytes} bytes."
+        return Refusal(431, text, "header_too_long", retry=False)
+
+    def on_message_begin(self) -> None:
+        """Of the parser: the first byte of a message."""
+        self.path = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._hosts = self._size = self._fed = 0
+        self.in_head = True
+        self.since_s = self._now()
+
+    def on_url(self, url: bytes) -> None:
+        """Of the parser: the path, or a part of it."""
+        self.path += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Of the parser: a header."""
+        lower = name.lower()
+        if lower == b"host":
+            self._hosts += 1
+        self.headers.append((lower, value))
+        self._size += len(name) + len(value) + 4
+
+    def on_headers_complete(self) -> None:
+        """Of the parser: the end of the headers."""
+        if self._size + len(self.path) > self.limits.header_bytes:
+            raise self._too_long()
+        if self._hosts != 1:
+            raise Refusal(400, "Name exactly one Host.", "bad_host")
+        self._upgrades = self.parser.should_upgrade()
+        if not self._upgrades:
+            self.in_head = False
+            self.head_complete()
+
+    def on_message_complete(self) -> None:
+        """Of the parser: the end of a message."""
+        if self._upgrades:
+            return
+        self._messages += 1
+        self.since_s = float("inf")
+        self.message_complete()
+
+    def head_complete(self) -> None:
+        """`path` and `headers` are there."""
+
+    def on_body(self, body: bytes) -> None:
+        """Of the parser: a part of the body."""
+        raise NotImplementedError
+
+    def message_complete(self) -> None:
+        """The whole message is there."""
+        raise NotImplementedError
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error, and close."""
+        raise NotImplementedError
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return False
+
+    def late(self, now: float) -> None:
+        """Refuse a head that takes too long."""
+        if self.in_head and now - self.since_s > self.limits.header_s:
+            self.refuse(Refusal(408, "The headers came too slowly.", "header_too_slow"))
+
+    def part(self) -> None:
+        """Close, once a client that is still sending had time to read the answer."""
+        self.deaf = True
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self.transport.close)
+
+    def eof_received(self) -> bool:
+        """The client sends no more: it is gone."""
+        return False
+
+
+class Server:
+    """Serves connections on a socket until it is told to stop; then what is in flight comes to its
+    end, for `drain_s` at most."""
+
+    made: type[Connection]
+    """What stands behind each connection."""
+    idle_s = float("inf")
+    """How long a connection may stay between two requests."""
+
+    def __init__(self, limits: LimitsSection) -> None:
+        self.limits = limits
+        self.connections: set[Any] = set()
+        self.closing = self.started = False
+        self.date = _date()
+        """A line of every head, brought up to date now and then."""
+        self._stopped = asyncio.Event()
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it was told to stop."""
+        return self.closing
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self.closing = value
+        self._stopped.set()
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Serve until stopped."""
+        loop = asyncio.get_running_loop()
+        servers = [await self._listen(loop, each) for each in sockets]
+        self.started = True
+        while not self._stopped.is_set():
+            self._sweep(loop.time())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), SWEEP_S)
+        for server in servers:
+            server.close()
+        await self._drain(loop)
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, opened: socket.socket
+    ) -> asyncio.Server:
+        if opened.family == socket.AF_UNIX:
+            return await loop.create_unix_server(lambda: self.made(self), sock=opened)
+        return await loop.create_server(lambda: self.made(self), sock=opened, backlog=BACKLOG)
+
+    def _sweep(self, now: float) -> None:
+        self.date = _date()
+        for connection in list(self.connections):
+            connection.late(now)
+            idle = connection.since_s == float("inf") and not connection.busy
+            if idle and now - connection.idle_since_s > self.idle_s:
+                connection.transport.close()
+
+    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        until = loop.time() + self.limits.drain_s
+        while True:
+            busy = self._close_idle()
+            if not busy or loop.time() > until:
+                break
+            await asyncio.sleep(0.02)
+        await self.end(busy)
+        for connection in list(self.connections):
+            connection.transport.close()
+
+    def _close_idle(self) -> list[Any]:
+        """Close what waits for nothing; the rest."""
+        busy = [each for each in self.connections if each.busy]
+        for connection in self.connections.difference(busy):
+            connection.transport.close()
+        return busy
+
+    async def end(self, connections: Iterable[Any]) -> None:
+        """End what did not come to its end in time."""
+
+
+def _date() -> bytes:
+    return b"date: " + formatdate(usegmt=True).encode()

@@ -1,0 +1,133 @@
+"""Policies replayed one after the other on the same requests, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from wattlas.data.digest import sha256_of
+from wattlas.errors import InfeasibleError, InputError, LimitError, UsageError
+from wattlas.model.scenario import Scenario
+from wattlas.policy.protocol import Policy
+from wattlas.policy.registry import is_own, policy_of
+from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
+from wattlas.replays.arrivals.trace import Trace
+from wattlas.replays.outcome import Outcome
+from wattlas.replays.run import Sink, replay
+from wattlas.replays.service.model import ServiceModel
+from wattlas.studies.replay_tables import BASELINE
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Which requests come: those of a trace (`FromTrace`), or at the scenario's rates (`AtRates`).
+
+    `world` replays a share of the demand on the same share of the accelerators.
+    """
+
+    trace: Trace | None = None
+    scale: float = 1.0
+    world: float = 1.0
+    klass: str | None = None
+    even: bool = False
+
+    def stream(self, scenario: Scenario, seed: int) -> Stream:
+        """The requests of one seed."""
+        if self.trace is None:
+            return AtRates(scenario, seed, self.scale, self.even)
+        return FromTrace(scenario, self.trace, seed, self.scale, self.klass)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides which requests come, beside the scenario and the number of seeds."""
+        trace: dict[str, Any] = {"trace": None, "layout": None}
+        if self.trace is not None:
+            layout = self.trace.layout.name
+            trace = {"trace": sha256_of(self.trace.path), "layout": layout, "only": self.trace.only}
+        return {
+            **trace, "scale": self.scale, "world": self.world, "class": self.klass,
+            "even": self.even,
+        }  # fmt: skip
+
+    @property
+    def words(self) -> str:
+        """Where the requests come from, as part of a sentence."""
+        if self.trace is None:
+            return "evenly at the scenario's rates" if self.even else "at the scenario's rates"
+        return f"of {self.trace.path.name} ({self.trace.layout.name})"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How every policy of one study is replayed: the same requests, seed by seed."""
+
+    scenario: Scenario
+    planned_with: Scenario
+    arrivals: Arrivals
+    seeds: int
+    services: Mapping[str, ServiceModel] | None
+    pooled: bool
+    tell: Progress
+
+    def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
+        """A policy's outcomes; records of the first seed go to the sink."""
+        expected = self.arrivals.trace is None and self.arrivals.scale <= 1.0
+        return tuple(
+            replay(
+                self.scenario, policy, self.arrivals.stream(self.scenario, seed),
+                services=self.services, pooled=self.pooled, expected=expected,
+                sink=sink if seed == 0 else None,
+                progress=partial(self.tell, f"{policy.name}, seed {seed}"),
+            )
+            for seed in range(self.seeds)
+        )  # fmt: skip
+
+    def every(
+        self, asked: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
+    ) -> Found:
+        """What came of each; records of the one that is `recorded` go to the sink. Raises where a
+        policy of a user, or the only one beside the baseline, fails.
+        """
+        found = Found()
+        for policy in asked:
+            self.tell("policy", 0.0)
+            try:
+                made = (
+                    policy if not isinstance(policy, str) else policy_of(self.planned_with, policy)
+                )
+                if made.name in found.outcomes:
+                    fix = "Give each a `name` of its own."
+                    raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
+                kept = sink if same(policy, recorded) else None
+                found.outcomes[made.name] = self.of(made, kept)
+                found.names[str(policy)] = made.name
+            except (InputError, InfeasibleError, LimitError) as error:
+                if policy == BASELINE or is_own(policy) or len(asked) <= 2:
+                    raise
+                found.refused[str(policy)] = _first_reason(error)
+        return found
+
+    def _made(self, policy: str | Policy) -> Policy:
+        return policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
+
+
+@dataclass
+class Found:
+    """Outcomes, the reasons of those that cannot be followed, and names by what was asked."""
+
+    outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def same(one: str | Policy, other: str | Policy) -> bool:
+    """Whether two are one policy: texts by what they say, objects by which they are."""
+    return one == other if isinstance(one, str) else one is other
+
+
+def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:
+    return error.problems[0].what if isinstance(error, InputError) else str(error)
