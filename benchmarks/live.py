@@ -124,7 +124,7 @@ def run(options: RunOptions) -> Sequence[Figure]:
         }
         figures += gateways(requests, (service, gateway), others)
         figures += against_litellm(folder, port, gateway)
-        figures += latency(requests // 10, port, gateway)
+        figures += latency(requests // 10, port, gateway, others["nginx"])
         figures += streaming((service, gateway), others["nginx"], port)
         figures.append(Figure("memory of the service", fresh, unit="MiB", target=80.0))
         figures.append(memory_open(OPEN[options.size], service, gateway))
@@ -185,16 +185,24 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def latency(requests: int, port: int, gateway: int) -> list[Figure]:
-    """What the gateway adds to one client alone: percentiles with it less those without."""
-    direct, through = [], []
+def latency(
+    requests: int, port: int, gateway: int, other: tuple[psutil.Process, int] | None
+) -> list[Figure]:
+    """What the gateway adds to one client alone, and what nginx does: percentiles with it less
+    those without."""
+    listens = {"direct": port, "ours": gateway, **({"nginx": other[1]} if other else {})}
+    took: dict[str, list[float]] = {name: [] for name in listens}
     for _ in range(10):
-        direct += times_s(port, requests // 10)
-        through += times_s(gateway, requests // 10)
+        for name, listen in listens.items():
+            took[name] += times_s(listen, requests // 10)
+
+    def added_ms(name: str, share: float) -> float:
+        return (percentile(took[name], share) - percentile(took["direct"], share)) * 1e3
+
     return [
-        Figure(f"added latency, p{share * 100:g}",
-               (percentile(through, share) - percentile(direct, share)) * 1e3,
-               unit="ms", target=target, note=f"direct {percentile(direct, share) * 1e3:.3g} ms")
+        Figure(f"added latency, p{share * 100:g}", added_ms("ours", share), unit="ms",
+               other=added_ms("nginx", share) if other else None, other_name="nginx",
+               target=target, note=f"direct {percentile(took['direct'], share) * 1e3:.3g} ms")
         for share, target in ((0.5, 0.6), (0.99, 1.5))
     ]  # fmt: skip
 
