@@ -34,6 +34,7 @@ PUBLIC = [
     "Signals",
     "Solver",
     "State",
+    "SweepDesign",
     "Terms",
     "Tier",
     "Users",
@@ -57,6 +58,7 @@ PUBLIC = [
     "save",
     "study",
     "sweep",
+    "sweep_into",
     "tier_shares",
     "weights",
 ]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from wattlas.report.comparison import compare
     from wattlas.report.folder import save
     from wattlas.report.results import open_results
+    from wattlas.report.sweep_folder import sweep_into
     from wattlas.studies.export.weights import weights
     from wattlas.studies.fit import fit_users
     from wattlas.studies.forecast_skill import forecast_skill
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
     from wattlas.studies.study import study
-    from wattlas.studies.sweep import sweep
+    from wattlas.studies.sweeps.design import SweepDesign
+    from wattlas.studies.sweeps.one_field import sweep
 
 __all__ = [
     "Accelerators",
@@ -79,6 +81,7 @@ __all__ = [
     "Signals",
     "Solver",
     "State",
+    "SweepDesign",
     "Terms",
     "Tier",
     "Users",
@@ -102,6 +105,7 @@ __all__ = [
     "save",
     "study",
     "sweep",
+    "sweep_into",
     "tier_shares",
     "weights",
 ]
@@ -131,6 +135,7 @@ _MODULES = {
     "Signals": "wattlas.model.signals:Signals",
     "Solver": "wattlas.model.objective:Solver",
     "State": "wattlas.model.workload:State",
+    "SweepDesign": "wattlas.studies.sweeps.design:SweepDesign",
     "Terms": "wattlas.model.users:Terms",
     "Tier": "wattlas.model.contract:Tier",
     "Users": "wattlas.model.users:Users",
@@ -152,7 +157,8 @@ _MODULES = {
     "replay": "wattlas.studies.replays:replayed",
     "save": "wattlas.report.folder:save",
     "study": "wattlas.studies.study:study",
-    "sweep": "wattlas.studies.sweep:sweep",
+    "sweep": "wattlas.studies.sweeps.one_field:sweep",
+    "sweep_into": "wattlas.report.sweep_folder:sweep_into",
     "tier_shares": "wattlas.studies.shares:shares",
     "weights": "wattlas.studies.export.weights:weights",
 }

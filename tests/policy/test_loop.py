@@ -74,6 +74,21 @@ def test_routings_of_another_world_are_refused() -> None:
         policy_of(world, "wat")
 
 
+def test_demand_of_which_nothing_is_said_is_refused() -> None:
+    """Every metro and class that asks for something has places, or none said aloud."""
+    world = thin(wattlas.example("tiny"), 0.001)
+    observed, forecast = _tick(world)
+
+    def silent(routing: Routing) -> Routing:
+        kept = (routing.metro != 1) | (routing.klass != 0)
+        arrays = ("metro", "klass", "degraded", "region", "point", "share")
+        return replace(routing, **{name: getattr(routing, name)[kept] for name in arrays})
+
+    metro, klass = world.metros[1].id, world.classes[0].id
+    with pytest.raises(InputError, match=f"says nothing of requests of {metro}, class {klass}"):
+        Loop.of(world, Fixed(world, change=silent)).tick(observed, forecast)
+
+
 def _tick(world: wattlas.Scenario) -> tuple[Observed, Forecast]:
     recorder = Recorder(Fixed(world))
     replay(world, recorder, AtRates(world))

@@ -71,7 +71,7 @@ def test_a_name_is_taken_once(toy: Path) -> None:
 
 def test_every_figure_has_its_tables_and_its_script() -> None:
     """What a figure needs is registered, and one script draws it."""
-    for made in [*registry.figures(), *registry.figures("replay")]:
+    for made in (m for page in ("study", "replay", "sweep") for m in registry.figures(page)):
         assert set(made.needs) <= set(registry.tables(made.part.page)), made.id
         assert f'figure("{made.id}"' in script_of(made).read_text("utf-8")
         assert made.question.endswith("?")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from wattlas.cli.streams import obeying, one_line
+from wattlas.model.cells import number_text
 
 Tell = Callable[[str, float], None]
 """Called with the stage and the share of it that is done, 0..1."""
@@ -54,7 +55,11 @@ class Pace:
         rate = (self.share - share) / passed if passed > 0 else 0.0
         if rate <= 0:
             return done if self.share > 0 or self.total else ""
-        speed = f"{rate * self.total:,.0f} {self.unit}/s" if self.total else f"{100 * rate:.3g} %/s"
+        speed = (
+            f"{number_text(rate * self.total)} {self.unit}/s"
+            if self.total
+            else f"{100 * rate:.3g} %/s"
+        )
         left = (1.0 - self.share) / rate
         return f"{done}, {speed}, {duration(left)} left"
 

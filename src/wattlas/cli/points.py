@@ -86,8 +86,8 @@ def command(
 
 
 def _write(out: Path, frame: Any) -> None:
+    from wattlas.data.frame_file import write_frame
     from wattlas.data.whole_file import write_text
-    from wattlas.report.results import write_frame
 
     if out.suffix.lower() == ".parquet":
         write_frame(out, frame)

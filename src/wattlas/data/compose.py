@@ -135,18 +135,23 @@ def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, File
 
 def apply_setting(document: Document, text: str) -> None:
     """Apply one `path=value` in place; the value is YAML. UsageError if it is no such text."""
-    from ruamel.yaml.error import YAMLError
-
     path_text, equals, value_text = text.partition("=")
     if not equals or not path_text.strip():
         raise UsageError(f"--set wants path=value, as in --set regions.oslo.pue=1.1; got `{text}`")
-    try:
-        value = parse_value(value_text, "--set")
-    except (YAMLError, InputError) as fault:
-        what = str(fault).splitlines()[0]
-        raise UsageError(f"--set {text}: the value is not YAML ({what})") from None
+    value = given_value(value_text, f"--set {text}")
     target = split_path(path_text.strip())
     put(document, target, value, {target: FileLine(f"--set {text}")})
+
+
+def given_value(text: str, where: str) -> Any:
+    """The YAML value of an option. UsageError, beginning with `where`, if it is none."""
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return parse_value(text, where)
+    except (YAMLError, InputError) as fault:
+        what = str(fault).splitlines()[0]
+        raise UsageError(f"{where}: the value is not YAML ({what})") from None
 
 
 def split_path(text: str) -> Path_:

@@ -79,7 +79,21 @@ class Loop:
             fix = f"Keep their order; `{UNSERVED_REGION}` may follow."
             yield Problem(f"{at}.regions", "are not those of the scenario", fix)
             return
+        yield from self._unrouted(at, routing)
         yield from self._forbidden(at, routing)
+
+    def _unrouted(self, at: str, routing: Routing) -> Iterator[Problem]:
+        """Demand of which the routing says nothing."""
+        s = self.scenario
+        asks = (s.demand_per_h > 0).any(axis=2)
+        asks[routing.metro[~routing.degraded], routing.klass[~routing.degraded]] = False
+        for i, k in np.argwhere(asks):
+            what = (
+                f"says nothing of requests of {s.metros[i].id}, class {s.classes[k].id}, from "
+                f"{routing.issued_utc}Z on"
+            )
+            fix = f"Give their places in full service, or send them to `{UNSERVED_REGION}`."
+            yield Problem(at, what, fix)
 
     def _forbidden(self, at: str, routing: Routing) -> Iterator[Problem]:
         """Places that no request of the metro and class may go to, each with the rule."""

@@ -9,7 +9,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -51,9 +51,10 @@ class Replay:
     replicas: Replicas
     expected: bool
     """Whether the scenario's demand is what comes, so that a routing may be judged by it."""
-    outlook: Outlook
     sink: Sink | None = None
     progress: Callable[[float], None] | None = None
+    told: Outlook | None = None
+    """What issues the forecasts: those that come true unless given."""
     places: Places = field(init=False)
     ledgers: Ledgers = field(init=False)
     sums: Sums = field(init=False)
@@ -70,6 +71,7 @@ class Replay:
 
     def __post_init__(self) -> None:
         _check_hours(self.scenario)
+        self.outlook = self.told or Perfect(self.scenario)
         self.places = Places(self.scenario)
         self.ledgers = Ledgers.of(self.scenario)
         classes = len(self.scenario.classes)
@@ -84,6 +86,11 @@ class Replay:
 
     def run(self) -> None:
         """Step by step until the requests end, then until the last is answered."""
+        for _ in self.each_step():
+            pass
+
+    def each_step(self) -> Iterator[int]:
+        """The same, giving the number of each step when it is done; the end follows the last."""
         step_s = self.scenario.hours.step_h * 3600.0
         source = Source(self.stream)
         for hour in range(self.scenario.hours.count):
@@ -92,6 +99,7 @@ class Replay:
             self._step(hour, source, (hour + 1) * step_s)
             if self.progress:
                 self.progress((hour + 1) / self.scenario.hours.count)
+            yield hour
         source.refuse_later(self.scenario)
         self._drain(self.steps * step_s)
 
@@ -100,7 +108,7 @@ class Replay:
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
         routing = self.loop.tick(
-            self._observed(hour), self.outlook.at(hour, self.came_per_h[:, :, :hour])
+            self.observed(hour), self.outlook.at(hour, self.came_per_h[:, :, :hour])
         )
         sets = Set.of(routing)
         self._switch(hour, routing, sets, begin_s)
@@ -209,7 +217,8 @@ class Replay:
             sources, np.zeros((0, 3)), sources, self.replicas.on,
         )  # fmt: skip
 
-    def _observed(self, hour: int) -> Observed:
+    def observed(self, hour: int) -> Observed:
+        """What a policy sees at the beginning of a step."""
         s = self.scenario
         o = s.shape[3]
         busy = (self.replicas.busy() * np.tile(self.places.accelerators, s.shape[2])).reshape(-1, o)
@@ -269,7 +278,7 @@ def replay(
     outlook = policy.outlook if isinstance(policy, Told) else Perfect(scenario)
     run = Replay(
         scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, known, pooled),
-        expected and isinstance(outlook, Perfect), outlook, sink, progress,
+        expected and isinstance(outlook, Perfect), sink, progress, outlook,
     )  # fmt: skip
     run.run()
     return outcome_of(run, policy.name)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wattlas.data.frame_file import write_frame
 from wattlas.data.target import try_file
 from wattlas.data.whole_file import write_text
 from wattlas.errors import UsageError
 from wattlas.model.frames import csv_text, frame, with_texts
-from wattlas.report.results import write_frame
 
 if TYPE_CHECKING:
     import polars as pl

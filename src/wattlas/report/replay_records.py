@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wattlas.data.frame_file import write_frame
 from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 from wattlas.model.frames import frame
-from wattlas.report.results import write_frame
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattlas.data.digest import sha256_of
-from wattlas.data.whole_file import whole_file, write_text
+from wattlas.data.frame_file import write_frame
+from wattlas.data.whole_file import write_text
 from wattlas.errors import InputError, Problem
 from wattlas.model.shown import Tables
 from wattlas.report.columns import META_REQUIRED, columns_of_tables
@@ -155,15 +156,6 @@ def open_results(folder: str | Path) -> Results:
     if problems:
         raise InputError(problems)
     return Results(meta=meta, tables=tables, folder=source)
-
-
-def write_frame(path: Path, frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write a Parquet file whole. `metadata` are texts by name that the file carries along."""
-    more: dict[str, Any] = {"metadata": dict(metadata)} if metadata else {}
-    # polars finds no file whose name is not UTF-8, that of a folder above included.
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        frame.write_parquet(file, compression="zstd", **more)
-    return path
 
 
 def _read_meta(source: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from wattlas.data.digest import sha256_of
+from wattlas.data.frame_file import write_frame
 from wattlas.data.whole_file import in_words, locked, write_text
 from wattlas.errors import InputError, LimitError, Problem, UsageError
 from wattlas.model.objective import Objective
@@ -28,7 +29,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import CHUNK_STEPS, Summary, chunk_scenarios
-from wattlas.report.results import META, json_text, write_frame
+from wattlas.report.results import META, json_text
 from wattlas.report.whole_folder import refuse_others
 from wattlas.studies.meta import described, totals_dict
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattlas.data.frame_file import write_frame
 from wattlas.data.target import try_folder
 from wattlas.model.frames import frame
 from wattlas.report.columns import columns_of_tables
-from wattlas.report.results import write_frame
 from wattlas.report.whole_folder import refuse_others, whole_folder
 
 if TYPE_CHECKING:

@@ -10,6 +10,9 @@ import numpy as np
 from wattlas.model.plan import Totals
 from wattlas.model.scenario import Scenario
 
+DERIVED = ("cost_usd", "accelerator_usd", "variable_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
+"""What follows from the fields of the totals."""
+
 
 def described(scenario: Scenario) -> dict[str, Any]:
     """What a results folder says of the question: scenario, window, objective, sources."""
@@ -56,14 +59,7 @@ def identified(scenario: Scenario) -> dict[str, Any]:
 
 def totals_dict(totals: Totals) -> dict[str, float | None]:
     """Every field of the totals and what follows from them, by name."""
-    derived = (
-        "cost_usd",
-        "accelerator_usd",
-        "variable_usd",
-        "energy_usd_per_mwh",
-        "carbon_g_per_kwh",
-    )
-    return {**asdict(totals), **{name: getattr(totals, name) for name in derived}}
+    return {**asdict(totals), **{name: getattr(totals, name) for name in DERIVED}}
 
 
 def headline(best: Totals, base: Totals) -> dict[str, float | None]:

@@ -77,7 +77,8 @@ FLEET = Part(
     "fleets",
 )
 REPLAY = Part("replay", page="replay")
-PARTS = (PLACEMENT, FLEET, TIERS, REPLAY)
+SWEEP = Part("sweep", page="sweep")
+PARTS = (PLACEMENT, FLEET, TIERS, REPLAY, SWEEP)
 """The parts of the report in their order."""
 
 
@@ -148,6 +149,11 @@ def table(
 def replay_table(name: str, spec: str, *, thin: Thin | None = None) -> None:
     """Register a table that a replay makes, and no study."""
     table(name, spec, thin=thin, page=REPLAY.page)(lambda _findings: None)
+
+
+def sweep_table(name: str, spec: str) -> None:
+    """Register a table that a sweep makes, and no study."""
+    table(name, spec, page=SWEEP.page)(lambda _findings: None)
 
 
 def figure(

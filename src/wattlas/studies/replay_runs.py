@@ -68,7 +68,7 @@ class Runs:
     scenario: Scenario
     planned_with: Scenario
     arrivals: Arrivals
-    seeds: int
+    seeds: range
     services: Mapping[str, ServiceModel] | None
     pooled: bool
     tell: Progress
@@ -80,10 +80,10 @@ class Runs:
             replay(
                 self.scenario, policy, self.arrivals.stream(self.scenario, seed),
                 services=self.services, pooled=self.pooled, expected=expected,
-                sink=sink if seed == 0 else None,
+                sink=sink if seed == self.seeds.start else None,
                 progress=partial(self.tell, f"{policy.name}, seed {seed}"),
             )
-            for seed in range(self.seeds)
+            for seed in self.seeds
         )  # fmt: skip
 
     def every(

@@ -96,6 +96,7 @@ def replayed(
     hours: int | None = None,
     utilisation: float = 1.0,
     seeds: int = 1,
+    first_seed: int = 0,
     services: Mapping[str, ServiceModel] | None = None,
     pooled: bool = False,
     sink: Sink | None = None,
@@ -113,10 +114,9 @@ def replayed(
     `policy` is a name (`wattlas.policy.registry`, `rolling`, `oracle`), an object with `route`, or
     several of them; `against` names one that all are compared with. `begin` is the first step that
     is replayed, UTC; `foresight` says what `rolling` is told, and the steps before `begin` are its
-    past unless it has another. `services` are calibrated service models by
-    operating point. `sink` takes the records of the first seed of the last
-    `policy`. Raises InputError,
-    UsageError, InfeasibleError.
+    past unless it has another. The draws are those of `first_seed` and of the seeds after it.
+    `services` are calibrated service models by operating point. `sink` takes the records of the
+    first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
@@ -131,7 +131,8 @@ def replayed(
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
-    runs = Runs(part, roomy, arrivals, seeds, services, pooled, tell)
+    draws = range(first_seed, first_seed + seeds)
+    runs = Runs(part, roomy, arrivals, draws, services, pooled, tell)
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against is not None and against not in made_here:
         (against,) = split(against)

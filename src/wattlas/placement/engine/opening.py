@@ -37,6 +37,7 @@ from wattlas.placement.engine.state import (
     Scratch,
     Working,
 )
+from wattlas.placement.engine.threads import at_most
 
 _ENTERS = 1e-11
 """A closed column enters where its reduced cost is below minus this part of the largest cost:
@@ -235,7 +236,7 @@ def solve_opening(
     def solve_part(chunk: Hours) -> Opened:
         return _Opening(scaled, opens, x, meters, weight).solve(chunk, progress)
 
-    with ThreadPoolExecutor(len(chunks)) as pool:
+    with ThreadPoolExecutor(at_most(len(chunks))) as pool:
         parts = list(pool.map(solve_part, chunks))
     return Opened(
         total=np.sum([part.total for part in parts], axis=0),

@@ -21,6 +21,7 @@ from wattlas.placement.engine.state import (
     Scratch,
     Working,
 )
+from wattlas.placement.engine.threads import at_most
 
 Hours = NDArray[np.int64]
 
@@ -203,6 +204,6 @@ def solve_program(
 
     if len(chunks) == 1:
         return solve_part(0)
-    with ThreadPoolExecutor(len(chunks)) as pool:
+    with ThreadPoolExecutor(at_most(len(chunks))) as pool:
         parts = list(pool.map(solve_part, range(len(chunks))))
     return _join(parts, keep_bases, pivots=sum(part.pivots for part in parts))

@@ -19,6 +19,7 @@ from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.constraints.registry import coupling
+from wattlas.placement.engine.threads import at_most
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import window_of
 
@@ -48,7 +49,7 @@ def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
     if getattr(_this_thread, "works", False):
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(THREADS, initializer=begin) as pool:
+    with ThreadPoolExecutor(at_most(THREADS), initializer=begin) as pool:
         yield from pool.map(work, items)
 
 

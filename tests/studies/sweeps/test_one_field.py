@@ -13,7 +13,7 @@ from tests.data.scenario_files import tiny_folder
 from wattlas.data import scenario_file
 from wattlas.errors import InputError, UsageError
 from wattlas.model.scenario import Scenario
-from wattlas.studies.sweep import with_value
+from wattlas.studies.sweeps.change import with_value
 
 
 @pytest.fixture(scope="module")

@@ -1,81 +1,85 @@
-"""One value of a scenario varied, everything else as it is: a plan for each."""
+"""Scenarios with some fields changed: by the path of a field, of one in memory or of a file.
+
+A scenario in memory is changed as it stands (`Held`). One that was read from a file is read again
+with the values set (`Written`), so that whatever follows from a field follows from the new value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
+from wattlas.data.compose import split_path
+from wattlas.data.scenario_file import Loaded, read
 from wattlas.errors import UsageError
-from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
-from wattlas.model.shown import Tabular
 from wattlas.model.suggest import did_you_mean
-from wattlas.model.table import Table, table_of
-from wattlas.placement.api import plan
 
 COLLECTIONS = ("metros", "nodes", "regions", "classes", "points", "tiers")
 ALL = "*"
 RESERVED = "reserved_gpu"
 
 
+class Base(Protocol):
+    """The scenario of which a sweep changes fields."""
+
+    def changed(self, values: Mapping[str, Any]) -> Scenario:
+        """It with the values of some fields, by path. Raises UsageError, InputError."""
+        ...
+
+
 @dataclass(frozen=True)
-class Sweep(Tabular):
-    """Plans of a scenario with the value at `path` changed, one for each of `values`.
+class Held:
+    """A scenario in memory. With `times` values multiply what is there."""
 
-    The plans have totals and no flows; one that is infeasible says why, and its totals are nan.
-    """
+    scenario: Scenario
+    times: bool = False
 
-    path: str
-    values: tuple[Any, ...]
-    plans: tuple[Plan, ...]
-
-    def table(self) -> Table:
-        """One row per value: how it ended, money, carbon, energy, round trip."""
-        return table_of(
-            {
-                self.path: value,
-                "status": str(placed.status),
-                "cost_usd": placed.totals.cost_usd,
-                "variable_usd": placed.totals.variable_usd,
-                "carbon_kg": placed.totals.carbon_kg,
-                "it_mwh": placed.totals.it_mwh,
-                "rtt_mean_ms": placed.totals.rtt_mean_ms,
-                "unserved_requests": placed.totals.unserved_requests,
-            }
-            for value, placed in zip(self.values, self.plans, strict=True)
-        )
-
-    def heading(self) -> str:
-        """What was varied."""
-        return f"{self.path} varied"
+    def changed(self, values: Mapping[str, Any]) -> Scenario:
+        """It with the values of some fields, by path. Raises UsageError, InputError."""
+        changed = self.scenario
+        for path, value in values.items():
+            changed = with_value(changed, path, value, self.times)
+        return changed
 
 
-def sweep(
-    scenario: Scenario,
-    path: str,
-    values: Sequence[Any],
-    *,
-    times: bool = False,
-    progress: Callable[[str, float], None] | None = None,
-) -> Sweep:
-    """Plan a scenario with one value changed, for each of some values; nothing is read again.
+@dataclass(frozen=True)
+class Written:
+    """A scenario in a file, as `load` takes it: path, name of a scenario inside, `--set` texts."""
 
-    `path` is `regions.oslo.pue`, with `*` for all (`regions.*.pue`), `objective.carbon_cap_share`,
-    or an array of the scenario such as `demand_per_h`. With `times` the values multiply what is
-    there. Raises UsageError for a path that leads nowhere, InputError for a value that may not be.
-    """
-    if not len(values):
-        raise UsageError("a sweep needs at least one value")
-    changed = [with_value(scenario, path, value, times) for value in values]
-    plans = []
-    for n, each in enumerate(changed):
-        if progress:
-            progress(path, n / len(changed))
-        plans.append(plan(each, keep_flows=False))
-    return Sweep(path, tuple(values), tuple(plans))
+    path: Path
+    name: str | None = None
+    settings: tuple[str, ...] = ()
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The scenario as the file has it."""
+        return read(self.path, scenario=self.name, set=self.settings)
+
+    def changed(self, values: Mapping[str, Any]) -> Scenario:
+        """It read again with the values set; `*` is every id. Raises UsageError, InputError."""
+        texts = [text for path, value in values.items() for text in self._texts(path, value)]
+        return read(self.path, scenario=self.name, set=(*self.settings, *texts)).scenario
+
+    def _texts(self, path: str, value: Any) -> Sequence[str]:
+        """What `--set` takes for a path: one text, or one for each id that `*` stands for."""
+        said = json.dumps(value, ensure_ascii=False)
+        keys = split_path(path)
+        if ALL not in keys:
+            return (f"{path}={said}",)
+        head, rest = keys[0], keys[2:]
+        if keys.index(ALL) != 1 or head not in COLLECTIONS or not rest:
+            many = ", ".join(COLLECTIONS)
+            raise UsageError(f"`{path}`: `*` stands for every id of {many}: regions.*.pue")
+        ids = [entry.id for entry in getattr(self.loaded.scenario, head)]
+        below = "".join(f'."{key}"' for key in rest)
+        return [f'{head}."{each}"{below}={said}' for each in ids]
 
 
 def with_value(scenario: Scenario, path: str, value: Any, times: bool = False) -> Scenario:

@@ -1,0 +1,48 @@
+"""`wattlas sweep table FOLDER`: what is finished, collected and ranked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wattlas.cli.common import print_json, progress, say
+from wattlas.cli.options import JsonOption
+from wattlas.cli.tables import show
+
+if TYPE_CHECKING:
+    from wattlas.studies.sweeps.folder import SweepFolder
+
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of a sweep.", show_default=False)]
+
+
+def command(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Collect the runs that are finished into sweep.parquet and report.html.
+
+    Ends with the exit code of the first run that failed.
+    """
+    from wattlas.studies.sweeps.folder import open_sweep
+
+    tell_table(open_sweep(folder), as_json)
+
+
+def tell_table(sweep: SweepFolder, as_json: bool) -> None:
+    """Write and print what a sweep found."""
+    with progress("Collecting"):
+        from wattlas.report.sweep_folder import collect
+
+        found = collect(sweep)
+    if as_json:
+        print_json(found.json())
+    else:
+        typer.echo(found.sentence())
+        for listing in found.listings():
+            show(listing)
+        typer.echo(f"Table: {found.table_path}\nReport: {found.report_path}")
+    missing = len(sweep.hashes) - len(found.rows)
+    if missing:
+        say(f"note: {missing:,} of {len(sweep.hashes):,} runs are missing")
+    if found.exit_code:
+        say(f"note: {found.failed_words()}")
+        raise typer.Exit(found.exit_code)

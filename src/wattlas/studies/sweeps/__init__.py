@@ -1,0 +1,1 @@
+"""Sweeps: one question asked of many scenarios, run by run, and what matters for the answer."""

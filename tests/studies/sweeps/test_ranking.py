@@ -1,0 +1,137 @@
+"""What matters: main effects of a grid, sensitivity indices with known values, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from math import pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import sobol_indices, uniform
+
+import wattlas
+from tests.studies.sweeps.folders import PUE, tiny
+from wattlas.errors import UsageError
+from wattlas.studies.sweeps.change import Written
+from wattlas.studies.sweeps.design import SweepDesign
+from wattlas.studies.sweeps.folder import RunRow, SweepFolder, sweep_in
+from wattlas.studies.sweeps.found import Found
+from wattlas.studies.sweeps.ranking import ranking
+from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
+
+NAMES = ("x1", "x2", "x3")
+Function = Callable[..., Any]
+
+
+def ishigami(x1: Any, x2: Any, x3: Any) -> Any:
+    """Ishigami and Homma 1990, a = 7, b = 0.1."""
+    return np.sin(x1) + 7.0 * np.sin(x2) ** 2 + 0.1 * x3**4 * np.sin(x1)
+
+
+def known() -> dict[str, tuple[float, float]]:
+    """First-order and total indices of it, in closed form."""
+    v1 = 0.5 * (1 + 0.1 * pi**4 / 5) ** 2
+    v2, v13 = 7.0**2 / 8, 0.1**2 * pi**8 * (1 / 18 - 1 / 50)
+    v = v1 + v2 + v13
+    return {"x1": (v1 / v, (v1 + v13) / v), "x2": (v2 / v, v2 / v), "x3": (0.0, v13 / v)}
+
+
+@pytest.fixture
+def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepFolder]:
+    """Makes the folder of a sweep whose verb is a function of three numbers."""
+    settings = dict.fromkeys(NAMES, NUMBER)
+    verb = Verb(("y_usd",), ("y_usd",), lambda *_: ("made", {}), settings)
+    monkeypatch.setitem(VERBS, "function", verb)
+
+    def make(vary: dict[str, Any], samples: int = 0) -> SweepFolder:
+        design = SweepDesign.of(vary, "function", samples=samples)
+        return sweep_in(tmp_path / "sweep", Written(Path("tiny")), design)
+
+    return make
+
+
+def runs(sweep: SweepFolder, function: Function, failed: frozenset[int] = frozenset()) -> Any:
+    """The table of a sweep whose runs gave the values of a function."""
+    rows = [
+        (n, RunRow("failed", exit_code=3) if n in failed else
+            RunRow("made", {"y_usd": float(function(*point.values))}))
+        for n, point in enumerate(sweep.points)
+    ]  # fmt: skip
+    return sweep.frame(rows)
+
+
+def test_indices_of_a_function_whose_indices_are_known(
+    swept: Callable[..., SweepFolder],
+) -> None:
+    """Ishigami's within a few per cent, the intervals around them, and as scipy finds them."""
+    sweep = swept(dict.fromkeys(NAMES, (-pi, pi)), 1024)
+    rows, notes = ranking(sweep.design, runs(sweep, ishigami))
+    assert notes == ()
+    assert [row["field"] for row in rows] == ["x1", "x2", "x3"]
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    for row in rows:
+        first, total = known()[row["field"]]
+        assert row["first"] == pytest.approx(first, abs=0.03)
+        assert row["total"] == pytest.approx(total, abs=0.03)
+        assert row["first_low"] - 0.01 <= first <= row["first_high"] + 0.01
+        assert row["total_low"] - 0.01 <= total <= row["total_high"] + 0.01
+    ranges = [uniform(loc=-pi, scale=2 * pi)] * 3
+    alone = sobol_indices(
+        func=lambda x: ishigami(*x), n=1024, dists=ranges, rng=np.random.default_rng(0)
+    )
+    assert [row["first"] for row in rows] == pytest.approx(list(alone.first_order), abs=1e-12)
+    assert [row["total"] for row in rows] == pytest.approx(list(alone.total_order), abs=1e-12)
+
+
+def test_points_with_a_failed_run_are_left_out_and_told(
+    swept: Callable[..., SweepFolder],
+) -> None:
+    """Of 64 points one is broken in part AB₂: 32 are used, and give the indices of those."""
+    sweep = swept(dict.fromkeys(NAMES, (0.0, 1.0)), 64)
+    lost = frozenset({3 * 64 + 5})
+    rows, notes = ranking(sweep.design, runs(sweep, lambda a, b, c: 3 * a + 2 * b + c, lost))
+    assert notes == (
+        "Of 64 points of the sample 32 are used, a power of two at which every run has a result",
+    )
+    assert [row["field"] for row in rows] == ["x1", "x2", "x3"]
+    for row, part in zip(rows, (9 / 14, 4 / 14, 1 / 14), strict=True):
+        assert row["total"] == pytest.approx(part, abs=0.12)
+    everything = frozenset(range(5 * 64))
+    assert ranking(sweep.design, runs(sweep, max, everything)) == ([], ())
+
+
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=3))
+def test_effects_of_a_sum_are_its_parts(weights: list[float]) -> None:
+    """On a grid of an additive function a swing is weight · range, and parts add up to 1."""
+    values = (0.0, 1.0, 4.0)
+    design = SweepDesign.of({f"regions.r{n}.pue": values for n in range(3)})
+    points = list(product(values, repeat=3))
+    columns: dict[str, Any] = dict(zip(design.columns, zip(*points, strict=True), strict=True))
+    cost = np.array(points) @ weights
+    frame = pl.DataFrame({**columns, **dict.fromkeys(design.of_verb.ranked, cost)})
+    rows = [row for row in ranking(design, frame)[0] if row["metric"] == "cost_usd"]
+    swings = {row["field"]: row["swing"] for row in rows}
+    for n, weight in enumerate(weights):
+        assert swings[f"regions.r{n}.pue"] == pytest.approx(abs(weight) * 4.0, abs=1e-9)
+    assert [row["swing"] for row in rows] == sorted(swings.values(), reverse=True)
+    if np.ptp(cost) > 1e-3:
+        assert sum(row["first"] for row in rows) == pytest.approx(1.0)
+
+
+def test_a_sweep_from_python(tmp_path: Path) -> None:
+    """A design, a folder, and the tables as frames; a range where values belong is refused."""
+    design = wattlas.SweepDesign.of({PUE.field: [1.1, 1.3]})
+    found = wattlas.sweep_into(tmp_path / "sweep", "tiny", design)
+    assert isinstance(found, Found)
+    assert found.to_polars("runs").equals(pl.read_parquet(tmp_path / "sweep" / "sweep.parquet"))
+    assert found.to_polars("ranking")["field"].unique().to_list() == [PUE.field]
+    assert "cost (USD) depends most on regions.*.pue" in found.sentence()
+    assert tiny(tmp_path / "sweep", PUE.__class__(PUE.field, (1.1, 1.3))).missing() == []
+    with pytest.raises(UsageError, match="wants \\(low, high\\)"):
+        wattlas.SweepDesign.of({PUE.field: [1.1, 1.2, 1.3]}, samples=8)
