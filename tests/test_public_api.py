@@ -48,6 +48,7 @@ PUBLIC = [
     "example",
     "fit_users",
     "fleet",
+    "forecast_skill",
     "frontier",
     "load",
     "open_results",

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from wattlas.report.sweep_folder import sweep_into
     from wattlas.studies.export.weights import weights
     from wattlas.studies.fit import fit_users
+    from wattlas.studies.forecast_skill import forecast_skill
     from wattlas.studies.offers import design_tiers
     from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
@@ -94,6 +95,7 @@ __all__ = [
     "example",
     "fit_users",
     "fleet",
+    "forecast_skill",
     "frontier",
     "load",
     "open_results",
@@ -146,6 +148,7 @@ _MODULES = {
     "example": "wattlas.data.scenario_file:example",
     "fit_users": "wattlas.studies.fit:fit_users",
     "fleet": "wattlas.placement.fleet.fleet:fleet",
+    "forecast_skill": "wattlas.studies.forecast_skill:forecast_skill",
     "frontier": "wattlas.placement.frontier.frontier:frontier",
     "load": "wattlas.data.scenario_file:load",
     "open_results": "wattlas.report.results:open_results",

@@ -32,6 +32,7 @@ VERBS = {
     "breakeven": "Say which moves pay, and from when on.",
     "tiers": "Say which green tier to offer, at which discount, with which degradation cap.",
     "replay": "Say what a policy would have done, request by request.",
+    "forecast": "Say how good forecasts of price and carbon are, out of sample.",
     "sweep": "Vary fields of a scenario or a policy, and say which of them matter.",
     "compare": "Compare two results folders, metric by metric.",
     "points": "Turn what benchmarks and energy logs measured into operating points.",

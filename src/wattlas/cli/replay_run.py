@@ -9,6 +9,15 @@ import typer
 
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
+from wattlas.cli.foresight import (
+    BeginOption,
+    EveryOption,
+    ForecastOption,
+    LookAheadOption,
+    PastOption,
+    PublishedOption,
+    foresight_of,
+)
 from wattlas.cli.options import (
     JsonOption,
     ScenarioArgument,
@@ -34,7 +43,7 @@ TraceOption = Annotated[
 PolicyOption = Annotated[
     list[str],
     typer.Option(
-        help="nearest, plan, least-carbon, …, all, or ./file.py:Class; several with commas.",
+        help="nearest, plan, rolling, oracle, …, all, or ./file.py:Class; several with commas.",
         metavar="NAME",
     ),
 ]
@@ -95,6 +104,12 @@ def command(
     service: ServiceOption = None,
     pooled: PooledOption = False,
     requests: RequestsOption = None,
+    begin: BeginOption = None,
+    forecast: ForecastOption = "persistence",
+    look_ahead: LookAheadOption = "24h",
+    every: EveryOption = 1,
+    past: PastOption = None,
+    published: PublishedOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,6 +130,7 @@ def command(
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
+    foresight = foresight_of(forecast, look_ahead, every, past, published)
     services = None if service is None else read_services(service)
     sink = None if requests is None else records_to(requests, loaded)
     ready_engine(loaded, hours)
@@ -122,7 +138,7 @@ def command(
         made = replayed(
             loaded, policy, against=against, trace=opened, scale=scale, world=world, klass=klass,
             even=even, hours=hours, utilisation=utilisation, seeds=seeds, services=services,
-            pooled=pooled, sink=sink, progress=tell,
+            pooled=pooled, sink=sink, progress=tell, begin=begin, foresight=foresight,
         )  # fmt: skip
     report = None if out is None else save(made, out)
     if as_json:

@@ -27,6 +27,7 @@ from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 from wattlas.placement.solution.concat import concat, plan_of
 from wattlas.placement.window.blocks import blocks, over_blocks
+from wattlas.placement.window.carried import Carried
 from wattlas.placement.window.limits import limits_of, reports, short_words, solve_limits
 from wattlas.placement.window.linked_hours import solve_linked_hours
 from wattlas.placement.window.waiting import refuse_waiting, solve_waiting
@@ -132,19 +133,25 @@ def solve_instance(
     *,
     time_limit_s: float | None = None,
     memory: dict[str, Any] | None = None,
+    carried: Carried | None = None,
 ) -> tuple[Solution, list[Limit]]:
     """Solve the instance under its scenario's objective, apart by hour where that is exact.
 
     Sources whose nodes offer them the same are solved as one where hours are programs. Returns the
     limits over windows, too, in the order of the solution's prices of them. `memory` is that of
-    `solve_hours`, where nothing ties the hours.
+    `solve_hours`, or of windows that follow each other where something is carried. `carried` is
+    what steps before the first leave.
     """
     main, tie = objective_measures(instance)
     limits = limits_of(instance)
+    before = None
+    if carried is not None:
+        limits, before = carried.on(limits), carried.before
     if len(Queue.of(instance)):
         return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
-        return solve_linked_hours(instance, main, tie, limits, time_limit_s), limits
+        linked = solve_linked_hours(instance, main, tie, limits, time_limit_s, before, memory)
+        return linked, limits
     few = _merged(instance, main, tie, limits)
     if few is None:
         return solve_limits(instance, main, tie, limits, memory), limits

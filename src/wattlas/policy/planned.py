@@ -46,9 +46,10 @@ class Planned:
         """The shares of the hour that the clock shows. InputError where the placement has none."""
         s = self.placed.scenario
         at = step_of(s, observed.utc, self.name)
-        return self._routing(at, observed.utc, s.hours.step_h * 3600.0), state
+        return self.routing(at, observed.utc, s.hours.step_h * 3600.0), state
 
-    def _routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
+    def routing(self, hour: int, issued: np.datetime64, hold_s: float) -> Routing:
+        """The shares of one of the placement's steps."""
         s, flows = self.placed.scenario, self._hour(hour)
         return Routing(
             metros=tuple(m.id for m in s.metros),

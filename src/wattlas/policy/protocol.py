@@ -46,7 +46,8 @@ class Forecast:
     """What was expected at `issued_utc` of the steps that begin at `utc` (H,), each `step_h` long.
 
     `price_usd_per_mwh` and `carbon_g_per_kwh` are (regions, H), `demand_per_h` (metros, classes,
-    H). `published` (H,) says of which steps the price was known, as day-ahead prices are.
+    H). `published` (regions, H) says where the price was known already, as day-ahead prices
+    are from noon on.
     """
 
     issued_utc: np.datetime64

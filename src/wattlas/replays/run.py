@@ -18,8 +18,10 @@ from wattlas.errors import Problem
 from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
 from wattlas.policy.cap import Counts
+from wattlas.policy.forecasts.outlook import Outlook, Perfect
+from wattlas.policy.forecasts.told import Told
 from wattlas.policy.loop import Loop
-from wattlas.policy.protocol import Forecast, Observed, Policy
+from wattlas.policy.protocol import Observed, Policy
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.cut import NOTHING, Source
 from wattlas.replays.arrivals.stream import Came, Stream
@@ -51,6 +53,8 @@ class Replay:
     """Whether the scenario's demand is what comes, so that a routing may be judged by it."""
     sink: Sink | None = None
     progress: Callable[[float], None] | None = None
+    told: Outlook | None = None
+    """What issues the forecasts: those that come true unless given."""
     places: Places = field(init=False)
     ledgers: Ledgers = field(init=False)
     sums: Sums = field(init=False)
@@ -67,6 +71,7 @@ class Replay:
 
     def __post_init__(self) -> None:
         _check_hours(self.scenario)
+        self.outlook = self.told or Perfect(self.scenario)
         self.places = Places(self.scenario)
         self.ledgers = Ledgers.of(self.scenario)
         classes = len(self.scenario.classes)
@@ -74,6 +79,7 @@ class Replay:
         self.tally = Tally(self.scenario)
         self.records = S.new_records(0 if self.sink is None else ROOM + self._widest())
         self.demand = np.zeros(self.scenario.shape[:2])
+        self.came_per_h = np.zeros(self.scenario.demand_per_h.shape)
 
     def _widest(self) -> int:
         return max(model.batch for model in self.replicas.models)
@@ -101,7 +107,9 @@ class Replay:
         from wattlas.replays.kernel.loop import charge_all
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
-        routing = self.loop.tick(self.observed(hour), _truth(self.scenario, hour))
+        routing = self.loop.tick(
+            self.observed(hour), self.outlook.at(hour, self.came_per_h[:, :, :hour])
+        )
         sets = Set.of(routing)
         self._switch(hour, routing, sets, begin_s)
         desk = self._desk(hour, routing, sets)
@@ -121,6 +129,7 @@ class Replay:
         k = len(self.scenario.classes)
         asked = np.bincount(sets.number // 2, desk.sums[:, 0], self.demand.size) + desk.refused
         self.demand = asked.reshape(-1, k) / self.scenario.hours.step_h
+        self.came_per_h[:, :, hour] = self.demand
         self.refused += int(desk.refused.sum())
         self.caps.append(self.sums.counts.copy())
         self.places.behind[sets.number, sets.region * self.scenario.shape[3] + sets.point] = (
@@ -231,19 +240,6 @@ class Replay:
         )
 
 
-def _truth(scenario: Scenario, hour: int) -> Forecast:
-    """What the scenario says of all hours from this one on: a forecast that comes true."""
-    return Forecast(
-        issued_utc=scenario.hours.utc[hour],
-        utc=scenario.hours.utc[hour:],
-        step_h=scenario.hours.step_h,
-        price_usd_per_mwh=scenario.price_usd_per_mwh[:, hour:],
-        carbon_g_per_kwh=scenario.deciding_g_per_kwh[:, hour:],
-        demand_per_h=scenario.demand_per_h[:, :, hour:],
-        published=np.ones(scenario.hours.count - hour, dtype=bool),
-    )
-
-
 def _check_hours(scenario: Scenario) -> None:
     hours = scenario.hours
     if (hours.weight != 1.0).any() or not hours.follows[1:].all():
@@ -267,9 +263,10 @@ def replay(
     `services` are service models of operating points by id, as calibration finds them; the others
     follow from the points' figures. `pooled`: one queue for all replicas of a pool. `expected`:
     the scenario's demand is what comes, so that a routing beyond a region's accelerators is an
-    error. `sink` takes the records of the requests as they end. `progress` is called with the
-    share of the steps that are done. Raises InputError for requests and routings that break a
-    rule, LimitError where the queues grow beyond all bounds.
+    error; with forecasts that may miss it none is. A policy that is `Told` forecasts gets those of
+    its outlook, others perfect ones. `sink` takes the records of the requests as they end.
+    `progress` is called with the share of the steps that are done. Raises InputError for requests
+    and routings that break a rule, LimitError where the queues grow beyond all bounds.
     """
     known = dict(services or {})
     ids = [point.id for point in scenario.points]
@@ -278,9 +275,10 @@ def replay(
         Problem(f"services.{name}", "is no operating point of the scenario", "Check the id.")
         for name in strange
     )
+    outlook = policy.outlook if isinstance(policy, Told) else Perfect(scenario)
     run = Replay(
         scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, known, pooled),
-        expected, sink, progress,
+        expected and isinstance(outlook, Perfect), sink, progress, outlook,
     )  # fmt: skip
     run.run()
     return outcome_of(run, policy.name)

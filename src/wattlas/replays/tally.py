@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from wattlas.model.plan import Totals
+from wattlas.model.plan import UNSERVED, Totals
 from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.solution.account import Account
 from wattlas.units import J_PER_KWH, S_PER_H
@@ -102,7 +103,11 @@ def totals_of(scenario: Scenario, sums: dict[str, np.ndarray]) -> Totals:
         ),
         bought_gpu_h=bought.sum(axis=1),
     )
-    totals = account.totals()
+    links = SourceFlows(
+        index["hour"], source, np.where(gone, UNSERVED, index["region"]), index["point"],
+        sums["requests"] / scenario.hours.hours[index["hour"]],
+    )  # fmt: skip
+    totals = account.totals(links if scenario.frictions.couples else None)
     by_region = used.sum(axis=1)
     paid = scenario.used_usd_per_gpu_h @ by_region
     surplus = np.where(scenario.buys_surplus, scenario.on_demand_usd_per_gpu_h, 0.0)

@@ -13,6 +13,7 @@ from wattlas.model.table import Column, Kind, Listing, Table, columns, rows_of
 from wattlas.replays.intervals import mean_and_half
 from wattlas.replays.outcome import Outcome
 from wattlas.studies import words
+from wattlas.studies.foresight import forecast_regret, regret_listing, skill_listing
 from wattlas.studies.meta import identified, totals_dict
 from wattlas.studies.regret import best_by, policies_table
 
@@ -67,6 +68,8 @@ def tables_of(made: Replayed) -> dict[str, Table]:
         "replay_distribution": _stacked(made, "distribution"),
         "replay_caps": _stacked(made, "caps"),
         "replay_places": _stacked(made, "places"),
+        "replay_forecasts": made.skill or {"signal": ()},
+        "replay_forecast_regret": forecast_regret(made.outcomes) or {"policy": ()},
     }
     return {name: table for name, table in every.items() if _rows(table)}
 
@@ -192,6 +195,11 @@ def listings(made: Replayed) -> list[Listing]:
         shown: list[Listing | None] = [policies_listing(made), caps_listing(made)]
     else:
         shown = [totals_listing(made), latency_listing(made), caps_listing(made)]
+    tables = made.named_tables()
+    if "replay_forecast_regret" in tables:
+        shown.append(regret_listing(tables["replay_forecast_regret"]))
+    if "replay_forecasts" in tables:
+        shown.append(skill_listing(tables["replay_forecasts"]))
     return [listing for listing in shown if listing is not None]
 
 

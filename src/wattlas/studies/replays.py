@@ -24,6 +24,15 @@ from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, shrunk
 from wattlas.replays.service.model import ServiceModel
+from wattlas.studies.foresight import (
+    ORACLE,
+    ROLLING,
+    Foresight,
+    came,
+    first_step,
+    from_step,
+    skill_of,
+)
 from wattlas.studies.regret import least_regret
 from wattlas.studies.replay_runs import Arrivals, Progress, Runs, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
@@ -45,6 +54,8 @@ class Replayed(Tables):
     against: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    skill: Table | None = None
+    """How good the forecasts were that a policy was told."""
     derived: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -90,6 +101,8 @@ def replayed(
     pooled: bool = False,
     sink: Sink | None = None,
     progress: Progress | None = None,
+    begin: str | np.datetime64 | None = None,
+    foresight: Foresight | None = None,
 ) -> Replayed:
     """Replay policies request by request, beside the baseline on the same requests.
 
@@ -98,38 +111,59 @@ def replayed(
     shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
     replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
     the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
-    `policy` is a name (`wattlas.policy.registry`), an object with `route`, or several of them;
-    `against` names one that all are compared with. The draws are those of `first_seed` and of the
-    seeds after it. `services` are calibrated service models by operating point. `sink` takes the
-    records of the first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
+    `policy` is a name (`wattlas.policy.registry`, `rolling`, `oracle`), an object with `route`, or
+    several of them; `against` names one that all are compared with. `begin` is the first step that
+    is replayed, UTC; `foresight` says what `rolling` is told, and the steps before `begin` are its
+    past unless it has another. The draws are those of `first_seed` and of the seeds after it.
+    `services` are calibrated service models by operating point. `sink` takes the records of the
+    first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
-    asked = _asked(policy, against)
     opened = open_trace(trace) if isinstance(trace, str | Path) else trace
     arrivals = Arrivals(opened, scale, world, klass, even)
-    part = _hours(scenario, opened, hours)
+    first = first_step(scenario, begin)
+    part = _hours(from_step(scenario, first), opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
+    roomy = _planned_with(part, utilisation)
+    told = (foresight or Foresight()).with_past(scenario, first, world)
+    several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
+    made_here = [each.name for each in several if not isinstance(each, str)]
+    asked = _asked(several, None if against in made_here else against)
     draws = range(first_seed, first_seed + seeds)
-    runs = Runs(part, _planned_with(part, utilisation), arrivals, draws, services, pooled, tell)
-    found = runs.every(asked, _asked(policy, None)[-1], sink)
-    if against is not None:
+    runs = Runs(part, roomy, arrivals, draws, services, pooled, tell)
+    found = runs.every(asked, _asked(several, None)[-1], sink)
+    if against is not None and against not in made_here:
         (against,) = split(against)
         if against in found.refused:
             raise InfeasibleError(f"--against {against}: {found.refused[against]}")
         against = found.names[against]
     outcomes = found.outcomes
-    looked_at = list(outcomes)[-1] if len(asked) <= 2 else least_regret(part, outcomes)
-    notes = _notes(part, outcomes, services)
-    return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes)
+    alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
+    looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
+    notes, skill = _notes(part, outcomes, services), skill_of(several)
+    return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 
-def _asked(
-    policy: str | Policy | Sequence[str | Policy], against: str | None
-) -> list[str | Policy]:
-    """The policies to replay: the baseline first, each once. Raises UsageError for a wrong name."""
+def _texts(policy: str | Policy | Sequence[str | Policy]) -> list[str | Policy]:
+    """The policies one by one."""
     several: Any = policy if isinstance(policy, list | tuple) else [policy]
+    out: list[str | Policy] = []
+    for each in several:
+        out += split(each) if isinstance(each, str) else [each]
+    return out
+
+
+def _truth(part: Scenario, arrivals: Arrivals) -> Scenario:
+    """The scenario with the demand that comes: its rates, or what a trace holds."""
+    if arrivals.trace is None and arrivals.scale == 1.0:
+        return part
+    return came(part, arrivals.stream(part, 0))
+
+
+def _asked(several: Sequence[str | Policy], against: str | None) -> list[str | Policy]:
+    """The policies to replay: the baseline first, each once. Raises UsageError for a wrong name."""
     asked: list[str | Policy] = [BASELINE]
     for each in several:
         asked += split(each) if isinstance(each, str) else [checked(each, type(each).__name__)]

@@ -7,7 +7,7 @@ largest demand and the largest cost are of order 100.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -32,8 +32,36 @@ class Lp:
 
 
 @dataclass(frozen=True)
+class Statuses:
+    """A basis: HiGHS's status of every column and row, int8."""
+
+    columns: np.ndarray
+    rows: np.ndarray
+
+    @staticmethod
+    def of(solver: Any) -> Statuses:
+        """The basis that a solver ended with."""
+        basis = solver.getBasis()
+        column, row = ([int(v) for v in each] for each in (basis.col_status, basis.row_status))
+        return Statuses(np.array(column, dtype=np.int8), np.array(row, dtype=np.int8))
+
+    def put(self, solver: Any) -> None:
+        """Start from it; from nothing where HiGHS refuses it."""
+        import highspy
+
+        word = [highspy.HighsBasisStatus(n) for n in range(5)]
+        basis = highspy.HighsBasis()
+        basis.col_status = [word[n] for n in self.columns.tolist()]
+        basis.row_status = [word[n] for n in self.rows.tolist()]
+        basis.valid = True
+        if not accepted(solver.setBasis(basis)):
+            solver.clearSolver()
+
+
+@dataclass(frozen=True)
 class Answer:
-    """How the solver ended, and its point: `x`, `reduced` per column, `dual` per row."""
+    """How the solver ended, and its point: `x`, `reduced` per column, `dual` per row; `basis` where
+    it was asked for."""
 
     status: Status
     x: np.ndarray
@@ -41,6 +69,7 @@ class Answer:
     dual: np.ndarray
     objective: float
     seconds: float
+    basis: Statuses | None = None
 
 
 @cache
@@ -141,11 +170,27 @@ def run_from_basis(solver: Any) -> Answer:
     return run(solver)
 
 
-def solve(lp: Lp, *, time_limit_s: float | None = None, interior: bool = False) -> Answer:
-    """Load and solve once."""
-    solver = new_solver(time_limit_s=time_limit_s, interior=interior)
+def solve(
+    lp: Lp,
+    *,
+    time_limit_s: float | None = None,
+    interior: bool = False,
+    start: Statuses | None = None,
+    keep_basis: bool = False,
+) -> Answer:
+    """Load and solve once, from a basis where one is given; keep the last one where asked."""
+    solver = new_solver(time_limit_s=time_limit_s, interior=interior and start is None)
     load(solver, lp)
-    return run(solver)
+    if start is not None:
+        # Perturbed costs are taken back at the end: near the optimum that is most of the work.
+        solver.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)
+        start.put(solver)
+    answer = run(solver)
+    if start is not None and answer.status is Status.FAILED:
+        return solve(lp, time_limit_s=time_limit_s, interior=interior, keep_basis=keep_basis)
+    if keep_basis and answer.status is Status.OPTIMAL:
+        return replace(answer, basis=Statuses.of(solver))
+    return answer
 
 
 def checked(answer: Answer) -> Answer:

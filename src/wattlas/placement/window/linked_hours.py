@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,16 +27,25 @@ def solve_linked_hours(
     tie: Measure | None,
     limits: Sequence[Limit],
     time_limit_s: float | None = None,
+    before: Mapping[str, np.ndarray] | None = None,
+    memory: dict[str, Any] | None = None,
 ) -> Solution:
     """Make `main` and what the links cost least under the limits.
 
     Without limits each unbroken run of steps is solved by itself: nothing is carried across a gap.
+    `before` is what runs before the first step, by the name of each link, where the scenario's own
+    start is not meant; ties are then left as they are. `memory` keeps the basis of such a window.
     """
     apart = solve_hours(instance, main)
     if len(apart.infeasible):
         return apart
     if limits:
-        return _with_limits(instance, main, tie, limits, time_limit_s)
+        return _with_limits(instance, main, tie, limits, time_limit_s, before)
+    if before:
+        every = np.arange(instance.scenario.hours.count)
+        return RollingHorizon(
+            instance, main, every, undivided=True, before=before, memory=memory
+        ).solve(time_limit_s)
 
     def solve(run: np.ndarray) -> Solution:
         if tie is None:
@@ -97,10 +107,12 @@ def _with_limits(
     tie: Measure | None,
     limits: Sequence[Limit],
     time_limit_s: float | None,
+    before: Mapping[str, np.ndarray] | None,
 ) -> Solution:
     """All hours in one window, each limit a row."""
     every = np.arange(instance.scenario.hours.count)
-    solution = RollingHorizon(instance, main, every, limits).solve(time_limit_s)
+    whole = RollingHorizon(instance, main, every, limits, before=before)
+    solution = whole.solve(time_limit_s)
     if solution.status is Status.LIMIT:
         return _out_of_time(instance, main, tie, limits)
     if solution.status is not Status.INFEASIBLE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import Costs, Layout, demand, hourly_block, limit_rows, objective
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.window.warm_window import KEY, LastWindow, start_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Linked:
     before: Mapping[str, np.ndarray] = field(default_factory=dict)
     value_after: np.ndarray | None = None
     with_links: bool = True
+    memory: dict[str, Any] | None = None
+    """Where the basis is kept for the next window."""
 
 
 def solve_linked(
@@ -57,7 +61,7 @@ def solve_linked(
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
     blocks = program_rows(layout, tied, linked.limits, costs)
-    ran = run_program(layout, cost, blocks, began, time_limit_s)
+    ran = run_program(layout, cost, blocks, began, time_limit_s, linked.memory)
     if not ran.found:
         return ran.without_flows(linked.limits)
     x, columns_x = ran.x, layout.column("x")
@@ -106,15 +110,26 @@ class Ran:
 
 
 def run_program(
-    layout: Layout, cost: np.ndarray, blocks: list[Rows], began: float, time_limit_s: float | None
+    layout: Layout,
+    cost: np.ndarray,
+    blocks: list[Rows],
+    began: float,
+    time_limit_s: float | None,
+    memory: dict[str, Any] | None = None,
 ) -> Ran:
     """Solve rows over the hours of a layout at least cost; `began` is when they were first built,
-    by `time.perf_counter`."""
+    by `time.perf_counter`. From the basis of the last window that a memory holds."""
     built = time.perf_counter() - began
     scale = ProgramScale(layout.instance, cost)
     program = scale.lp(cost, layout.upper, blocks)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
-    answer = highs.checked(highs.solve(program, time_limit_s=time_limit_s, interior=interior))
+    ended = highs.solve(
+        program, time_limit_s=time_limit_s, interior=interior and memory is None,
+        start=start_of(memory, layout, blocks), keep_basis=memory is not None,
+    )  # fmt: skip
+    answer = highs.checked(ended)
+    if memory is not None and answer.basis is not None:
+        memory[KEY] = LastWindow.of(layout, blocks, answer.basis)
     info = SolveInfo(
         solver="",
         seconds=time.perf_counter() - began,

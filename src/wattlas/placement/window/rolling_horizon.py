@@ -10,8 +10,9 @@ the whole program, and the only one that can keep limits.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -60,10 +61,15 @@ class RollingHorizon:
         *,
         undivided: bool = False,
         horizon: Horizon | None = None,
+        before: Mapping[str, np.ndarray] | None = None,
+        memory: dict[str, Any] | None = None,
     ) -> None:
-        """`undivided` makes it one window whatever its size; limits do, too."""
+        """`undivided` makes it one window whatever its size; limits do, too. `before` is what runs
+        before the first step, by the name of each link, where the scenario's start is not meant.
+        `memory` keeps the basis of the last window for the next.
+        """
         self.unmerged, self.unmerged_measure = instance, measure
-        self.steps, self.limits = steps, limits
+        self.steps, self.limits, self.memory = steps, limits, memory
         self.horizon = horizon or instance.tactics.horizon or Horizon()
         measures = (measure, *(limit.measure for limit in limits))
         few = pruned(instance, measures, steps)
@@ -77,6 +83,7 @@ class RollingHorizon:
                 first = link.before_first(instance, steps)
                 self.before |= {} if first is None else {link.name: first}
             few, measure, self.kind = added_up(few, measure)
+        self.before |= before or {}
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
         self.one_window = undivided or bool(limits) or size <= self.horizon.largest
@@ -135,7 +142,7 @@ class RollingHorizon:
         if self.bound is not None and after < len(self.steps) and self._starts:
             value_after = self.bound.rho[:, :, after].ravel()
         steps = self.steps[window]
-        linked = Linked(self.limits, self.before, value_after)
+        linked = Linked(self.limits, self.before, value_after, memory=self.memory)
         solution = solve_linked(
             self.instance, self.measure, steps, linked, time_limit_s=time_limit_s
         )

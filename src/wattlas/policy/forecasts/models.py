@@ -24,6 +24,7 @@ FEWEST_TREES, MOST_TREES, ROWS_PER_TREE = 40, 300, 300
 """A short past gets few trees: with 300 of them 80 days made an interval that should hold 80 % of
 what comes hold 45 %."""
 LEAVES, LEAST_ROWS, RATE = 31, 100, 0.06
+MOST_CATEGORIES = 255
 MOST_CHANGE = 8.0
 """A change of more than so many usual ones teaches nothing about the next."""
 
@@ -103,26 +104,34 @@ class Boosted:
 
 
 def boosted(
-    history: History, first: int, last: int, *, ahead_h: Sequence[int] = AHEAD_H, seed: int = 0
+    history: History,
+    first: int,
+    last: int,
+    *,
+    ahead_h: Sequence[int] = AHEAD_H,
+    seed: int = 0,
+    quantiles: Sequence[float] = QUANTILES,
 ) -> Boosted:
     """Learn from the targets in the hours first..last−1 of a history.
 
     The change from the anchor in units of the usual change, by `sklearn`'s histogram gradient
-    boosting with the pinball loss. Raises InputError where there is too little to learn from.
+    boosting with the pinball loss; `quantiles` in increasing order, those that a result has.
+    Raises InputError where there is too little to learn from.
     """
     x, change = _rows(history, first, last, ahead_h, seed)
     if len(change) < LEAST_ROWS:
         what = f"has {len(change)} rows to learn from, wanted at least {LEAST_ROWS}"
         raise InputError([Problem("history", what, "Give a longer past.")])
-    series_column = _series_column(history)
+    # The number of a series is a category, of which the library takes so many: beyond, a number.
+    series_column = _series_column(history) if len(history.ids) <= MOST_CATEGORIES else None
     trees = []
-    for quantile in QUANTILES:
+    for quantile in quantiles:
         model = _regressor(quantile, len(change), series_column, seed)
         trees.append(model.fit(x, change))
     return Boosted(tuple(trees), history.ids)
 
 
-def _regressor(quantile: float, rows: int, series_column: int, seed: int) -> Any:
+def _regressor(quantile: float, rows: int, series_column: int | None, seed: int) -> Any:
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ImportError:
@@ -135,7 +144,7 @@ def _regressor(quantile: float, rows: int, series_column: int, seed: int) -> Any
         learning_rate=RATE,
         max_leaf_nodes=LEAVES,
         min_samples_leaf=LEAST_ROWS,
-        categorical_features=[series_column],
+        categorical_features=None if series_column is None else [series_column],
         early_stopping=False,
         random_state=seed,
     )

@@ -41,12 +41,18 @@ class Skill:
 
 
 def skill(
-    forecaster: Forecaster, history: History, first: int, last: int, ahead_h: Sequence[int]
+    forecaster: Forecaster,
+    history: History,
+    first: int,
+    last: int,
+    ahead_h: Sequence[int],
+    *,
+    least_hours: int = LEAST_HOURS,
 ) -> list[Skill]:
     """Judge the targets in the hours first..last−1; only what was not published when issued counts.
 
     Persistence is the better of the same hour a day ago and the hour of issue, over all hours of a
-    series: a weak reference would flatter.
+    series: a weak reference would flatter. A series with fewer than `least_hours` has no skill.
     """
     prepared = Prepared.of(history)
     table = []
@@ -54,7 +60,7 @@ def skill(
         target = np.arange(max(first, ahead), last)
         issued, truth = target - ahead, at(history.value, target)
         quantiles = forecaster.quantiles(prepared, issued, ahead)
-        middle = quantiles[..., MEDIAN]
+        middle = quantiles[..., quantiles.shape[-1] // 2]
         simple = [
             np.abs(plain.quantiles(prepared, issued, ahead)[..., MEDIAN] - truth)
             for plain in (Persistence(), Latest())
@@ -62,21 +68,21 @@ def skill(
         judged = ~is_published(history, history.known, issued, ahead)
         judged &= np.isfinite(middle) & np.isfinite(sum(simple))
         inside = (truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])
-        references = [_mean(errors, judged) for errors in simple]
+        references = [_mean(errors, judged, least_hours) for errors in simple]
         table.append(
             Skill(
                 ahead,
-                _mean(np.abs(middle - truth), judged),
+                _mean(np.abs(middle - truth), judged, least_hours),
                 np.minimum(*references),
-                _mean(inside.astype(float), judged),
+                _mean(inside.astype(float), judged, least_hours),
                 judged.sum(axis=1),
             )
         )
     return table
 
 
-def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _mean(values: np.ndarray, where: np.ndarray, least_hours: int) -> np.ndarray:
     """Row means of some values, nan where they are too few."""
     count = where.sum(axis=1)
     total = np.where(where, values, 0.0).sum(axis=1)
-    return np.asarray(np.where(count >= LEAST_HOURS, total / np.maximum(count, 1), np.nan))
+    return np.asarray(np.where(count >= max(least_hours, 1), total / np.maximum(count, 1), np.nan))

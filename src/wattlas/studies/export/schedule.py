@@ -95,7 +95,7 @@ def _routing(loop: Loop, scenario: Scenario, step: int) -> Routing:
     none = np.zeros((len(scenario.regions), 0))
     forecast = Forecast(
         observed.utc, np.array([], "datetime64[s]"), 1.0, none, none,
-        np.zeros((*scenario.demand_per_h.shape[:2], 0)), np.array([], bool),
+        np.zeros((*scenario.demand_per_h.shape[:2], 0)), np.zeros(none.shape, bool),
     )  # fmt: skip
     return loop.tick(observed, forecast)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wattlas.policy.forecasts.columns import SPEC
 from wattlas.studies.registry import REPLAY, figure, replay_table
 
 replay_table(
@@ -16,6 +17,9 @@ replay_table(
     "replay_distribution",
     "policy:text class:text moment:text latency_ms share",
 )
+
+replay_table("replay_forecasts", SPEC)
+replay_table("replay_forecast_regret", "policy:text against:text measure:text value half_width?")
 
 figure(
     __file__,

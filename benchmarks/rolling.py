@@ -1,0 +1,103 @@
+"""A year of hourly rolling decisions on real hours, with start-up costs: how long a decision takes,
+and what forecasts cost against the truth.
+
+The world is the embedded one with the real hours of 2023, a pack that is built from the shared data
+(`--shared`), and one operating point per class. `week` takes a week of it, and tells what a
+year would take at its rate.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.registry import Benchmark, Figure, RunOptions
+from wattlas.data.scenario_file import example_path, load
+from wattlas.model.frictions import Frictions
+from wattlas.model.scenario import Scenario
+from wattlas.placement.engine import warm_up
+from wattlas.policy.followed import Followed, followed
+from wattlas.policy.forecasts.outlook import forecast_outlook
+from wattlas.policy.rolling import oracle, rolling
+
+ROOT = Path(__file__).resolve().parent.parent
+HOURS = {"day": 24, "week": 168, "year": 8736}
+BEGIN = 24
+"""The first day is the past of the forecast."""
+POINTS = {
+    "A": "large-h100-fast", "B": "medium-h100-batch", "C": "medium-h100-batch",
+    "D": "small-h100-batch",
+}  # fmt: skip
+START_USD, LOOK_AHEAD_H = 0.5, 24
+YEAR_H, SECONDS = 8760, 120.0
+ROOM = 2.0
+"""Accelerators over those of the scenario, which are for its leanest points."""
+
+
+def run(options: RunOptions) -> Sequence[Figure]:
+    """CPU seconds of a year of decisions; regret of persistence in per cent of the cost."""
+    if options.shared is None:
+        raise SystemExit("this benchmark needs --shared FOLDER with data/")
+    whole = core_world(options.shared)
+    count = HOURS[options.size]
+    scenario = whole.at_hours(range(BEGIN, BEGIN + count))
+    past = whole.at_hours(range(BEGIN))
+    warm_up()
+    figures: list[Figure] = []
+    made: dict[str, Followed] = {}
+    for name in ("perfect", "persistence"):
+        outlook = forecast_outlook(scenario, name, past=past, look_ahead_h=LOOK_AHEAD_H)
+        began = time.process_time()
+        made[name] = followed(scenario, rolling(scenario, LOOK_AHEAD_H), outlook)
+        spent = time.process_time() - began
+        note = f"{spent / count * 1e3:.0f} ms a decision, {count} decisions taken"
+        figures.append(
+            Figure(f"a year of decisions, {name}", spent / count * YEAR_H, target=SECONDS,
+                   note=note)
+        )  # fmt: skip
+    regret = made["persistence"].totals.variable_usd - made["perfect"].totals.variable_usd
+    share = 100.0 * regret / made["perfect"].totals.variable_usd
+    note = f"accelerators short at most {made['persistence'].over_gpu:.3g}"
+    figures.append(Figure("forecast regret of persistence", share, unit="%", note=note))
+    if options.size != "year":
+        best = followed(scenario, oracle(scenario), forecast_outlook(scenario, "perfect"))
+        above = made["perfect"].totals.variable_usd / best.totals.variable_usd - 1.0
+        figures.append(Figure("perfect forecast above the oracle", 100.0 * above, unit="%"))
+    return figures
+
+
+def core_world(shared: Path) -> Scenario:
+    """The embedded scenario over the real hours of 2023, a price on every start."""
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tool = [sys.executable, str(ROOT / "tools" / "build_packs.py"), str(shared / "data")]
+        subprocess.run(
+            [*tool, "--out", str(folder), "--only", "core-2023"], check=True, capture_output=True
+        )
+        tables = {name: folder / "core-2023" / f"{name}.parquet" for name in ("price", "carbon")}
+        loaded = load(
+            example_path("typical-2023"),
+            set=[f"signals.{name}.table={path}" for name, path in tables.items()],
+        )
+    classes = tuple(
+        replace(klass, points=(POINTS[klass.id],), accuracy_min=0.0) for klass in loaded.classes
+    )
+    frictions = Frictions(start_usd_per_gpu_h=START_USD)
+    room = ROOM * loaded.reserved_gpu
+    return replace(loaded, classes=classes, frictions=frictions, reserved_gpu=room)
+
+
+BENCHMARK = Benchmark(
+    name="rolling",
+    tells="a year of hourly decisions on a rolling horizon with start-up costs (needs --shared)",
+    sizes=tuple(HOURS),
+    run=run,
+    usual="week",
+)

@@ -1,0 +1,256 @@
+"""What a policy is told of the hours ahead, step by step, from what was known when it was told.
+
+A forecast is issued as a step begins, from hours that are over by then. Published prices stand in
+it as they are. What came is the demand of the steps before, as the replay saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.scenario import Scenario
+from wattlas.model.suggest import did_you_mean
+from wattlas.policy.forecasts.features import Prepared
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+from wattlas.policy.forecasts.markets import known_of
+from wattlas.policy.forecasts.models import (
+    MEDIAN,
+    QUANTILES,
+    Boosted,
+    Climatology,
+    Forecaster,
+    Persistence,
+    boosted,
+    with_published,
+)
+from wattlas.policy.forecasts.past import Pasts, pasts_of
+from wattlas.policy.protocol import Forecast
+
+LOOK_AHEAD_H = 24
+BLOCK_H = 168
+"""Hours of issue whose signals are forecast in one go: what a model takes for a call is the same
+for few as for many."""
+REMEMBERED_H = 45 * HOURS_PER_DAY
+"""Hours of demand that a forecast of it looks at: its longest mean and its usual change."""
+
+
+GAPS_H = HOURS_PER_DAY // 2
+"""Hours that may be missing in the past that a forecast needs."""
+
+
+class Outlook(Protocol):
+    """Issues the forecast of every step of a scenario."""
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        ...
+
+    def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
+        """What is expected as a step begins; `came_per_h` (metros, classes, step) came before."""
+        ...
+
+
+@dataclass(frozen=True)
+class Perfect:
+    """What the scenario says of all steps from this one on: a forecast that comes true."""
+
+    scenario: Scenario
+    name: str = "perfect"
+
+    def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
+        """The truth until the last step."""
+        s = self.scenario
+        price = s.price_usd_per_mwh[:, step:]
+        return Forecast(
+            issued_utc=s.hours.utc[step],
+            utc=s.hours.utc[step:],
+            step_h=s.hours.step_h,
+            price_usd_per_mwh=price,
+            carbon_g_per_kwh=s.deciding_g_per_kwh[:, step:],
+            demand_per_h=s.demand_per_h[:, :, step:],
+            published=np.ones(price.shape, dtype=bool),
+        )
+
+
+@dataclass
+class FromPast:
+    """Forecasts from the past alone. `forecast_outlook` makes it."""
+
+    scenario: Scenario
+    pasts: Pasts
+    models: Mapping[str, Forecaster]
+    """Of `price`, `carbon` and `demand`."""
+    look_ahead_h: int
+    name: str
+    _blocks: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _prepared: dict[str, Prepared] = field(default_factory=dict, repr=False)
+
+    def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
+        """The median of what may come in each of the next hours, up to the scenario's end."""
+        s = self.scenario
+        ahead = min(self.look_ahead_h, s.hours.count - step)
+        rows = [self.pasts.zones.index(region.zone) for region in s.regions]
+        carbon = self._signal("carbon", self.pasts.carbon, step)[rows, :ahead]
+        price, published = np.full_like(carbon, np.nan), np.zeros(carbon.shape, dtype=bool)
+        if self.pasts.price is not None:
+            price = self._signal("price", self.pasts.price, step)[rows, :ahead]
+            issued = np.array([self.pasts.span.first + step - 1])
+            told = [
+                is_published(self.pasts.price, self.pasts.price.known, issued, h)
+                for h in range(1, ahead + 1)
+            ]
+            published = np.concatenate(told, axis=1)[rows]
+        return Forecast(
+            issued_utc=s.hours.utc[step],
+            utc=s.hours.utc[step : step + ahead],
+            step_h=s.hours.step_h,
+            price_usd_per_mwh=price,
+            carbon_g_per_kwh=carbon,
+            demand_per_h=self._demand(step, ahead, came_per_h),
+            published=published,
+        )
+
+    def _signal(self, name: str, history: History, step: int) -> np.ndarray:
+        """(series, look-ahead) as a step begins, from a block of steps that is made once."""
+        block, within = divmod(step, BLOCK_H)
+        if (name, block) not in self._blocks:
+            for old in [key for key in self._blocks if key[0] == name and key[1] < block - 1]:
+                del self._blocks[old]
+            if name not in self._prepared:
+                self._prepared[name] = _prepare(self.models[name], history)
+            first = self.pasts.span.first + block * BLOCK_H
+            issued = np.arange(first, min(first + BLOCK_H, history.hours)) - 1
+            model, prepared = self.models[name], self._prepared[name]
+            made = _middles(model, prepared, issued, self.look_ahead_h)
+            self._blocks[name, block] = made
+        return self._blocks[name, block][:, within]
+
+    def _demand(self, step: int, ahead: int, came_per_h: np.ndarray) -> np.ndarray:
+        """(metros, classes, ahead): from the past and from what came; never below zero."""
+        i, k = self.scenario.shape[:2]
+        whole, first = self.pasts.demand, self.pasts.span.first
+        now = first + step
+        low = max(now - REMEMBERED_H, 0)
+        value = whole.value[:, low:now].copy()
+        since = max(low - first, 0)
+        value[:, first + since - low :] = came_per_h.reshape(i * k, step)[:, since:]
+        known = replace(
+            whole,
+            start_utc=whole.start_utc + np.timedelta64(low, "h"),
+            value=value,
+            utc_offset_h=whole.utc_offset_h[:, low:now],
+        )
+        model = self.models["demand"]
+        made = _middles(model, _prepare(model, known), np.array([now - low - 1]), ahead)
+        return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
+
+
+def _prepare(model: Forecaster, history: History) -> Prepared:
+    """The history as a forecaster reads it: running means for those that look at any."""
+    if isinstance(model, Boosted):
+        return Prepared.of(history)
+    return Prepared(history, (), np.zeros((0, 0)), np.zeros((0, 0)))
+
+
+def _middles(
+    model: Forecaster, prepared: Prepared, issued: np.ndarray, look_ahead_h: int
+) -> np.ndarray:
+    """Medians with what is published, (series, n, look-ahead); where a model knows nothing, the
+    last value that was measured.
+    """
+    history, latest = prepared.history, _last_known(prepared.history.value, issued)
+    columns = []
+    for ahead in range(1, look_ahead_h + 1):
+        made = model.quantiles(prepared, issued, ahead)
+        told = with_published(history, made, issued, ahead)
+        middle = told[..., told.shape[-1] // 2]
+        columns.append(np.where(np.isfinite(middle), middle, latest))
+    return np.stack(columns, axis=-1)
+
+
+def _last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
+    """The last value that is known at each hour of issue, (series, n); 0 where there is none."""
+    hours = np.arange(value.shape[1])
+    last = np.maximum.accumulate(np.where(np.isfinite(value), hours, -1), axis=1)
+    at = last[:, np.clip(issued, 0, None)] if value.shape[1] else np.full((len(value), 1), -1)
+    found = np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
+    return np.asarray(np.where(at >= 0, found, 0.0))
+
+
+def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
+    return Persistence()
+
+
+def _climatology(_history: History, _first: int, _ahead: int) -> Forecaster:
+    return Climatology()
+
+
+def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
+    horizons = sorted({h for h in (1, 3, 6, 12, 24, 36, 48) if h < look_ahead_h} | {look_ahead_h})
+    return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
+
+
+FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] = {
+    "persistence": (_persistence, 1),
+    "climatology": (_climatology, 7),
+    "boosted": (_boosted, 42),
+}
+"""Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
+past that it needs at least. `perfect` needs none."""
+PERFECT = "perfect"
+SIGNALS = ("price", "carbon", "demand")
+
+
+def forecast_outlook(
+    scenario: Scenario,
+    name: str,
+    *,
+    past: Scenario | None = None,
+    look_ahead_h: int = LOOK_AHEAD_H,
+    published: Mapping[str, str] | None = None,
+    signals: Sequence[str] = SIGNALS,
+) -> Outlook:
+    """The forecasts of a name for the steps of a scenario: `perfect`, or a row of `FORECASTS`.
+
+    `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
+    those of the embedded world); only what is in `signals` is learnt. Raises UsageError for a name
+    that is none, InputError for a past that is too short, and for steps that are no hours.
+    """
+    if name == PERFECT:
+        return Perfect(scenario)
+    if name not in FORECASTS:
+        names = [PERFECT, *FORECASTS]
+        raise UsageError(f"--forecast: there is no `{name}`. {did_you_mean(name, names)}")
+    learn, days = FORECASTS[name]
+    zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
+    kinds = dict(zip(zones, known_of(zones, published), strict=True))
+    pasts = pasts_of(scenario, past, kinds)
+    _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
+    named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
+    models = {
+        signal: learn(history, pasts.span.first, look_ahead_h)
+        for signal, history in named.items()
+        if history is not None and signal in signals
+    }
+    return FromPast(scenario, pasts, models, look_ahead_h, name)
+
+
+def _long_enough(scenario: Scenario, pasts: Pasts, name: str, days: int) -> None:
+    """InputError where some signal has too few hours before the first step."""
+    first, wanted = pasts.span.first, days * HOURS_PER_DAY
+    short = first
+    for history in (pasts.price, pasts.carbon, pasts.demand):
+        if history is not None and len(history.ids):
+            known = np.isfinite(history.value[:, max(first - wanted, 0) : first])
+            short = min(short, int(known.sum(axis=1).min()))
+    if short < wanted - GAPS_H:
+        begin = np.datetime_as_string(scenario.hours.utc[0], unit="m")
+        what = f"has {short} hours of past before {begin}Z, and needs {wanted} of every signal"
+        fix = "Begin later in the scenario (--begin), or name a scenario of earlier hours (--past)."
+        raise InputError([Problem(f"forecast.{name}", what, fix)])
