@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,18 @@ def test_python_with_seeds_and_a_contract(tmp_path: Path) -> None:
     assert (caps["share"] <= caps["share_max"]).all()
     page = wattlas.save(made, tmp_path / "out").read_text("utf-8")
     assert "A~green" in page
+
+
+def test_patience_is_told_and_not_replayed() -> None:
+    """Requests that may wait are served as they come, by every policy, and the notes say so."""
+    plain = thin(wattlas.example("tiny"), 0.02, 3)
+    classes = (plain.classes[0], replace(plain.classes[1], may_wait_h=2.0))
+    told = wattlas.replay(replace(plain, classes=classes))
+    made = wattlas.replay(plain)
+    assert told["plan"].totals == made["plan"].totals
+    assert set(told.notes) - set(made.notes) == {
+        f"Requests of {classes[1].id} may wait; a replay serves them as they come"
+    }
 
 
 def test_the_policies_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from wattlas.model.signals import Signals
 from wattlas.placement.api import objective_measures, solve_instance
 from wattlas.placement.constraints.objective_cap import given_cap
 from wattlas.placement.constraints.registry import coupling, links
+from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.explain.conflict import stranded_words
 from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
@@ -63,9 +64,7 @@ class Rolling:
 
     def __post_init__(self) -> None:
         refuse(self._problems())
-        classes = tuple(replace(klass, may_wait_h=0.0) for klass in self.scenario.classes)
-        if self.scenario.waits:
-            self.scenario = replace(self.scenario, classes=classes)
+        self.scenario = without_waiting(self.scenario)
         self.instance = build_instance(self.scenario)
         if self.instance.stranded:
             raise InfeasibleError(stranded_words(self.instance))

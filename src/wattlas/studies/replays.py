@@ -17,6 +17,7 @@ from wattlas.errors import InfeasibleError, InputError, Problem, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
 from wattlas.model.table import Table
+from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.policy.own import checked
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import check, split
@@ -123,6 +124,8 @@ def replayed(
     opened = open_trace(trace) if isinstance(trace, str | Path) else trace
     arrivals = Arrivals(opened, scale, world, klass, even)
     first = first_step(scenario, begin)
+    patient = [klass.id for klass in scenario.classes if klass.may_wait_h > 0]
+    scenario = without_waiting(scenario)
     part = _hours(from_step(scenario, first), opened, hours)
     part = part if world == 1.0 else shrunk(part, world)
     tell = progress or (lambda _what, _share: None)
@@ -143,6 +146,8 @@ def replayed(
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
     notes, skill = _notes(part, outcomes, services), skill_of(several)
+    if patient:
+        notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 
