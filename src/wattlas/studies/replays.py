@@ -208,6 +208,10 @@ def _hours(scenario: Scenario, trace: Trace | None, hours: int | None) -> Scenar
     return scenario if hours in (None, count) else scenario.at_hours(range(hours or count))
 
 
+BLIND = ("nearest", "uniform", ROLLING)
+"""Policies that need no signals, or are told no more of them than was known."""
+
+
 def _notes(
     scenario: Scenario,
     outcomes: Mapping[str, tuple[Outcome, ...]],
@@ -222,6 +226,12 @@ def _notes(
         )
     if runs[0].metered is None:
         notes.append("No power curve was given: energy is joules per token times tokens")
+    knowing = [name for name in outcomes if name.partition(":")[0] not in BLIND]
+    if knowing:
+        notes.append(
+            f"{', '.join(knowing)} decide on the true price, intensity and demand of each hour as "
+            "it begins; `--policy rolling` says what forecasts cost"
+        )
     if not np.isfinite(scenario.most_gpu).all():
         notes.append(
             "Where accelerators have no end, there are as many replicas as keep them 70 % busy"
