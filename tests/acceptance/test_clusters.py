@@ -26,7 +26,7 @@ from wattlas.studies.sweeps.design import Axis
 from wattlas.studies.sweeps.folder import SweepFolder
 
 WAIT_S = 120.0
-RUNS = 12
+RUNS = 6
 AXIS = Axis("regions.*.pue", tuple(1.1 + 0.02 * n for n in range(RUNS)))
 
 pytestmark = [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
     from wattlas.placement.fleet.patience import Patience
     from wattlas.placement.fleet.search import Least
+    from wattlas.placement.fleet.size import Learnt
     from wattlas.studies.fleet_answer import FleetAnswer
 
 SurviveOption = Annotated[
@@ -83,7 +84,7 @@ def command(
     that requests may wait.
     """
     from wattlas.placement.fleet.certificate import certify_fleet
-    from wattlas.placement.fleet.fleet import fleet
+    from wattlas.placement.fleet.fleet import fleet_and_learnt
     from wattlas.studies.fleet_answer import FleetAnswer
     from wattlas.studies.fleet_tables import fleet_patience_table
     from wattlas.studies.fleets import (
@@ -109,8 +110,8 @@ def command(
         "exact": exact,
     }
     with bar("Fleet") as tell:
-        found = fleet(loaded, progress=_told(tell, exact), **options)
-        reached = _reach(loaded, reach, most, jumps, tell)
+        found, learnt = fleet_and_learnt(loaded, progress=_told(tell, exact), **options)
+        reached = _reach(loaded, reach, most, jumps, learnt, tell)
         patient = _patience(loaded, waits, found, tell, options)
         proof = certify_fleet(found) if verify else None
     mapping = plain(fleet_mapping(found, reached))
@@ -221,7 +222,12 @@ def _told(tell: Tell, exact: float) -> Callable[[Least], None]:
 
 
 def _reach(
-    loaded: Scenario, kind: str | None, most: float | None, jumps: bool, tell: Tell
+    loaded: Scenario,
+    kind: str | None,
+    most: float | None,
+    jumps: bool,
+    learnt: Learnt | None,
+    tell: Tell,
 ) -> Reach | None:
     if kind is None:
         return None
@@ -233,6 +239,7 @@ def _reach(
         variant=kind,
         most=farthest,
         samples=None if jumps else SAMPLES,
+        known=learnt,
         progress=lambda share: tell("reach", share),
     )
 

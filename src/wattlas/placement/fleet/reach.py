@@ -124,8 +124,10 @@ def reach(
     class alone, the others being as they are; or `scale`: all relaxable budgets times a factor.
     `samples` fleets evenly over the steps up to `most`; all jumps where it is None. Each fleet is
     exact to a relative gap of `exact`. `known` is what was learnt of the fleet of the same scenario
-    (`fleet_and_learnt`), to the same gap.
+    (`fleet_and_learnt`); it is no start where its own gap is wider.
     """
+    if known is not None and known.cost.cost_usd - known.bound > exact * abs(known.bound):
+        known = None
     opens = _opens(scenario, variant)
     steps = np.unique(np.round(opens[np.isfinite(opens)], 9))
     if not len(steps):
