@@ -28,10 +28,11 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_the_page_of_a_fleet(report: str, open_page: Callable[..., Any]) -> None:
-    """At three widths: numbers are numbers, shares have their word, names are apart, and axe finds
-    nothing."""
+    """Numbers are numbers, shares have their word, at three widths names are apart, and axe finds
+    nothing. It is asked once: the page of four classes is, at every width.
+    """
     page = open_page(report, WIDTHS[0]).page
     numbers(page)
     for _ in at_each_width(page):
         names_are_apart(page)
-        nothing_serious(page)
+    nothing_serious(page)

@@ -42,7 +42,7 @@ SIMPLE = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS)
 VALUES = st.one_of(SIMPLE, st.lists(SIMPLE, max_size=3), st.dictionaries(WORDS, SIMPLE, max_size=2))
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(paths()), VALUES), min_size=1, max_size=3))
 def test_nothing_that_is_set_crashes(changes: list[tuple[str, Any]]) -> None:
     """Any value at any path gives a scenario or a list of problems that each say what and where."""

@@ -27,7 +27,7 @@ def agreed(s: Scenario) -> tuple[Plan, float]:
     return found, size
 
 
-@needs_programs(0.4, 80, feasible())
+@needs_programs(0.4, 50, feasible())
 def test_solvers_constraints_limits(s: Scenario) -> Plan:
     """Capacity, mean accuracy, caps and tiers by each solver: the optimum, with its proof."""
     found, size = agreed(s)

@@ -114,7 +114,7 @@ def priced(s: Scenario, c: float) -> Scenario:
     )
 
 
-@needs_programs(0.5, 40, PLAIN, one_of(1.2, 2.0, 10.0))
+@needs_programs(0.5, 30, PLAIN, one_of(1.2, 2.0, 10.0))
 def test_a_longer_budget_is_never_worse(s: Scenario, factor: float) -> Plan:
     """V never increases with τ, whatever is made least."""
     budget = np.tile([k.latency_budget_ms for k in s.classes], (len(s.metros), 1))
@@ -131,7 +131,7 @@ def test_a_longer_budget_is_never_worse_where_demand_may_be_shed(s: Scenario) ->
     not_worse(plan(s, budget_ms=3 * budget), plan(s, budget_ms=budget))
 
 
-@needs_programs(0.4, 40, PLAIN.filter(lambda s: len(s.regions) > 1), st.integers(0, 3))
+@needs_programs(0.4, 30, PLAIN.filter(lambda s: len(s.regions) > 1), st.integers(0, 3))
 def test_one_more_region_is_never_worse(s: Scenario, gone: int) -> Plan:
     """A superset of regions is at most as expensive, as dirty."""
     s = freed(s)
@@ -152,7 +152,7 @@ def test_more_capacity_is_never_worse(s: Scenario, factor: float) -> Plan:
     return base
 
 
-@needs_programs(0.5, 40, PLAIN)
+@needs_programs(0.5, 30, PLAIN)
 def test_a_looser_mask_is_never_worse(s: Scenario) -> Plan:
     """Without residency, pinned state, accuracy minima, or the choice of points."""
     base = plan(s)

@@ -166,7 +166,7 @@ class PermitsInMemory(Cap):
     durable = False
 
 
-STEPS = settings(max_examples=60, stateful_step_count=50)
+STEPS = settings(max_examples=40, stateful_step_count=50)
 
 
 def test_the_cap_holds_whatever_happens() -> None:

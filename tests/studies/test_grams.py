@@ -92,7 +92,7 @@ def kwh_at(s: Scenario, k: int, how: Ways, green: str) -> list[list[tuple[float,
 
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways, st.data())
-@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataObject) -> None:
     """Step by step, metro by metro, place by place: law, models, state, latency and network."""
     k = data.draw(st.integers(0, len(s.classes) - 1))
@@ -136,7 +136,7 @@ def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataOb
 
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_requests_are_those_with_a_baseline_region(s: Scenario, how: Ways) -> None:
     """Every request of the class is at the baseline region in one zone, or left out."""
     board = made(s, s.classes[0].id, how)

@@ -86,7 +86,7 @@ def test_the_table_is_each_rule_by_itself() -> None:
 
 
 @given(scenarios(), one_of(0.0, 0.5, 5.0), one_of(0.5, 0.0))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_more_room_never_needs_a_larger_share(
     s: Scenario, network_kwh_per_gb: float, green_share: float
 ) -> None:

@@ -33,7 +33,7 @@ contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
 
 @given(markets(), st.floats(0, 0.6), st.floats(0, 1))
-@settings(max_examples=150)
+@settings(max_examples=40)
 def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float) -> None:
     """Profit gained and carbon saved are what loops over users and steps add up to."""
     one = Contract(len(of.service.points) - 1, discount, share)
@@ -94,7 +94,7 @@ def test_what_is_found_keeps_what_it_must(of: Market) -> None:
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.1, 2.0), st.floats(0.0, 0.6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_one_user_is_offered_what_it_asks(saved: float, worth: float, theta: float) -> None:
     """One user under the hard rule: δ* = φ·I/P at φ = 1 where that is below what is saved.
 
@@ -184,7 +184,7 @@ def test_a_point_more_is_never_worse(of: Market) -> None:
 
 
 @given(st.integers(0, 5000), st.floats(0.0, 0.5), st.floats(0.05, 0.4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_greener_population_needs_no_larger_discount(
     seed: int, theta: float, more: float
 ) -> None:
@@ -204,7 +204,7 @@ def test_a_greener_population_needs_no_larger_discount(
 
 
 @given(st.integers(0, 5000), st.integers(0, 2))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_larger_share_saves_no_less_carbon(seed: int, fallback: int) -> None:
     """Carbon saved per request rises with the share and is concave; its end is usable."""
     of = made(seed)

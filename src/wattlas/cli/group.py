@@ -13,10 +13,15 @@ from typer.core import TyperGroup
 class FirstByDefault(TyperGroup):
     """A group whose first verb need not be written: `wattlas replay SCENARIO`."""
 
+    @property
+    def default(self) -> str:
+        """The verb that is meant where none is written."""
+        return next(iter(self.commands))
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """With no verb in front the arguments are those of the first one."""
+        """With no verb in front the arguments are those of the default one."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
-            args = [next(iter(self.commands)), *args]
+            args = [self.default, *args]
         return list(super().parse_args(ctx, args))
 
 

@@ -45,7 +45,7 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
 
 
 @given(scenarios())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_claim_is_true(s: Scenario) -> None:
     """A policy is told as feasible iff its flows keep every limit; else it says which it breaks."""
     instance = build_instance(s)
@@ -56,7 +56,7 @@ def test_a_claim_is_true(s: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_flows_are_lawful(s: Scenario) -> None:
     """No policy serves anyone where a mask is closed, whatever else it breaks."""
     instance = build_instance(s)

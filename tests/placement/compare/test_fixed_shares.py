@@ -101,7 +101,7 @@ def judged(s: Scenario, found: Plan, extra: Any) -> None:
 
 
 @given(WORLDS, st.booleans(), st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_it_is_the_whole_program(s: Scenario, by_hour: bool, two_days: bool) -> None:
     """As good as the program that holds every row of every hour at once, caps and tiers kept."""
     if two_days:

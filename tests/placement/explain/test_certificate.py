@@ -24,7 +24,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 @given(tiered(scenarios(objectives=objectives(caps=True))))
-@settings(max_examples=60, suppress_health_check=RARE)
+@settings(max_examples=40, suppress_health_check=RARE)
 def test_every_plan_is_proven(s: Scenario) -> None:
     """Under degradation caps, minima, capacity and a cap the certificate closes the gap."""
     found = plan(s)

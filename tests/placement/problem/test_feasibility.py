@@ -33,7 +33,7 @@ NAMES = {
 
 
 @given(scenarios(max_hours=1))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_every_mask_is_what_the_formulas_say(s: Scenario) -> None:
     """Latency and the reasons of each place equal those of the plain loops, one by one."""
     judged = feasibility(s)
@@ -44,7 +44,7 @@ def test_every_mask_is_what_the_formulas_say(s: Scenario) -> None:
 
 
 @given(scenarios(max_hours=1))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_is_open(s: Scenario) -> None:
     """Open places and late demands equal those of the plain loops; the baseline region is one of
     them."""

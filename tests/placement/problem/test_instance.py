@@ -14,7 +14,7 @@ from wattlas.placement.problem.instance import build_instance
 
 
 @given(scenarios(frictions=True))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_source_is_the_sum_of_its_members(s: Scenario) -> None:
     """Members share class, node and open places; demand is their sum; sticky ones stay apart."""
     instance = build_instance(s)
@@ -49,7 +49,7 @@ def test_the_units_of_a_request(s: Scenario) -> None:
 
 
 @given(scenarios(max_hours=2))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_the_stranded(s: Scenario) -> None:
     """Stranded is demand without an open place and without a price for going unserved."""
     places, _ = oracle.open_places(s)

@@ -92,7 +92,7 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
 
 
 @given(scenarios(frictions=True))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_merged_flows_come_to_what_all_flows_do(s: Scenario) -> None:
     """Money, energy, carbon, waiting, late and unserved requests of any placement."""
     instance = build_instance(s)

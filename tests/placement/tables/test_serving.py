@@ -23,7 +23,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 @given(scenarios(unserved=False, when_none=False, objectives=objectives()))
 @settings(
-    max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
     """Over all classes, requests times cost are the plan's, accelerators at what they are worth."""
@@ -50,7 +50,7 @@ def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
 
 @given(scenarios(unserved=False, when_none=False, accuracy_minima=False))
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 def test_candidates_lie_below_full_service(s: Scenario) -> None:
     """Each saves money or carbon, is in time, and is not better in both accuracy and latency."""

@@ -27,7 +27,7 @@ def same(part: Instance, built: Instance) -> None:
 
 
 @given(scenarios(max_hours=4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 @pytest.mark.portable
 def test_part_is_what_would_be_built(s: Scenario) -> None:
     """Some steps cut out of an instance are the instance of those steps."""

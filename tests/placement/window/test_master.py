@@ -31,7 +31,7 @@ def least_use(found: HourColumns) -> float:
 
 
 @given(columns(), st.floats(-1.0, 30.0).map(lambda x: round(x, 2)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_it_is_the_linear_program(found: HourColumns, room: float) -> None:
     """The same value, shares that are one placement per hour within the limit, a dual of it."""
     hours = int(found.hour.max()) + 1
@@ -61,7 +61,7 @@ def test_it_is_the_linear_program(found: HourColumns, room: float) -> None:
 
 
 @given(columns(), st.floats(0.0, 30.0).map(lambda x: round(x, 2)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_one_limit_is_several(found: HourColumns, room: float) -> None:
     """Both master programs find the same value for one limit."""
     hours = int(found.hour.max()) + 1

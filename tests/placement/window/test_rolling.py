@@ -50,7 +50,7 @@ def rolled(s: Scenario, commit: int, ahead: int) -> Plan:
     scenarios(frictions=True, max_hours=6),
     st.sampled_from([(1, 0), (2, 1), (3, 3)]),
 )
-@settings(max_examples=60, suppress_health_check=RARE)
+@settings(max_examples=40, suppress_health_check=RARE)
 def test_bound_optimum_value(s: Scenario, window: tuple[int, int]) -> None:
     """bound ≤ optimum ≤ value, and the stated gap covers the true one."""
     assume((s.demand_per_h > 0).any())
@@ -69,7 +69,7 @@ def test_bound_optimum_value(s: Scenario, window: tuple[int, int]) -> None:
 
 
 @given(scenarios(frictions=True, max_hours=5), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, suppress_health_check=RARE)
+@settings(max_examples=40, suppress_health_check=RARE)
 def test_every_multiplier_bounds(s: Scenario, seed: int) -> None:
     """D(ρ) is no more than the optimum, wherever in its box ρ lies; the ascent only raises it."""
     s = replace(s, hours=replace(s.hours, offset=np.arange(s.hours.count)))
