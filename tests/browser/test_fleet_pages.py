@@ -29,7 +29,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_the_page_of_a_fleet(report: str, open_page: Callable[..., Any]) -> None:
     """Numbers are numbers, shares have their word, at three widths names are apart, and axe finds
-    nothing. It is asked once: the page of four classes is, in both layouts.
+    nothing. It is asked once: the page of four classes is, at every width.
     """
     page = open_page(report, WIDTHS[0]).page
     numbers(page)
