@@ -28,7 +28,7 @@ from wattlas.placement.problem.instance import build_instance
 from wattlas.studies.export import litellm
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
-from wattlas.studies.export.httproute import http_routes
+from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
 from wattlas.studies.export.rounding import TOTAL, routes, whole_weights
 from wattlas.studies.export.weights import Weights, weights
@@ -225,6 +225,26 @@ def test_http_routes_keep_the_bounds_of_the_gateway_api(static: Weights) -> None
             assert sum(backend["weight"] for backend in rule["backendRefs"]) == TOTAL
 
 
+def test_routes_of_an_ai_gateway_are_those_of_http(static: Weights) -> None:
+    """The same rules, matches and weights; a backend is none of a service, so it has no port."""
+    pairs = list(zip(ai_gateway_routes(static, Setting(gateway="front"), 0),
+                     http_routes(static, Setting(gateway="front"), 0), strict=True))  # fmt: skip
+    for own, other in pairs:
+        assert (own["apiVersion"], own["kind"]) == (
+            "aigateway.envoyproxy.io/v1beta1", "AIGatewayRoute",
+        )  # fmt: skip
+        assert own["metadata"] == other["metadata"]
+        assert own["spec"]["parentRefs"] == [
+            {"name": "front", "kind": "Gateway", "group": "gateway.networking.k8s.io"}
+        ]
+        for rule, same in zip(own["spec"]["rules"], other["spec"]["rules"], strict=True):
+            assert rule["matches"] == same["matches"]
+            for backend in same["backendRefs"]:
+                del backend["port"]
+            assert rule["backendRefs"] == same["backendRefs"]
+    assert pairs
+
+
 def test_more_metros_than_a_rule_matches_are_two_routes(static: Weights) -> None:
     """Metros beyond the 64 matches of a rule go to another HTTPRoute with the same weights."""
     (rule, *_) = static.rules
@@ -247,7 +267,7 @@ def test_names_that_would_be_one_are_refused(static: Weights) -> None:
         http_routes(replace(static, rules=(clash,)), Setting(), 0)
 
 
-@pytest.mark.parametrize("name", ["litellm", "httproute"])
+@pytest.mark.parametrize("name", ["litellm", "httproute", "aigatewayroute"])
 def test_what_cannot_be_refused_is_not_dropped(static: Weights, name: str) -> None:
     """A table that leaves a part unserved is for Envoy alone, which answers 503 to it."""
     (rule, *_) = static.rules
@@ -388,7 +408,10 @@ def test_wrong_endpoints_exit_3(
         (["--listen", "8080", "--to", "envoy"], "HOST:PORT"),
         (["--node", "nowhere"], "no service node"),
         (["--endpoints", "http://{region}"], "--endpoints is for --to envoy"),
-        (["--to", "litellm", "--class-header", "x"], "--class-header is for --to envoy, httproute"),
+        (
+            ["--to", "litellm", "--class-header", "x"],
+            "--class-header is for --to envoy, httproute, aigatewayroute",
+        ),
     ],
 )
 def test_wrong_usage_exits_2(

@@ -32,11 +32,11 @@ app = typer.Typer(
 )
 
 ONLY_FOR = {
-    "endpoints": ("envoy", "litellm", "httproute"),
-    "class_header": ("envoy", "httproute"),
-    "metro_header": ("envoy", "httproute"),
+    "endpoints": ("envoy", "litellm", "httproute", "aigatewayroute"),
+    "class_header": ("envoy", "httproute", "aigatewayroute"),
+    "metro_header": ("envoy", "httproute", "aigatewayroute"),
     "listen": ("envoy",),
-    "gateway": ("httproute",),
+    "gateway": ("httproute", "aigatewayroute"),
     "folder": ("envoy",),
 }
 """Option → the formats that it has a meaning for."""
@@ -53,7 +53,10 @@ def weights_command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     to: Annotated[
-        str, typer.Option(help="envoy, litellm or httproute; without it a table.", metavar="NAME")
+        str,
+        typer.Option(
+            help="envoy, litellm, httproute or aigatewayroute; without it a table.", metavar="NAME"
+        ),
     ] = "",
     by_hour: Annotated[
         bool, typer.Option("--by-hour", help="A table for each UTC hour of the day.")
@@ -85,7 +88,7 @@ def weights_command(
         typer.Option(help="Where Envoy listens; else 127.0.0.1:10000.", metavar="HOST:PORT"),
     ] = None,
     gateway: Annotated[
-        str | None, typer.Option(help="The Gateway of HTTPRoutes; else inference.")
+        str | None, typer.Option(help="The Gateway of the routes; else inference.")
     ] = None,
     folder: Annotated[
         str | None, typer.Option(help="Where Envoy finds the folder; else where it is started.")

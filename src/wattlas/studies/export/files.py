@@ -47,6 +47,7 @@ FORMATS: dict[str, Format] = {
     ),
     "litellm": Format("LiteLLM", "config.yaml", lambda w, s, hour: [litellm.config(w, s, hour)]),
     "httproute": Format("an HTTPRoute", "routes.yaml", httproute.http_routes),
+    "aigatewayroute": Format("an AIGatewayRoute", "routes.yaml", httproute.ai_gateway_routes),
 }
 
 

@@ -1,8 +1,13 @@
-"""Weights for Kubernetes' Gateway API: HTTPRoutes whose backends have weights."""
+"""Weights for Kubernetes: routes of the Gateway API whose backends have weights.
+
+HTTPRoutes lead to services. AIGatewayRoutes, of Envoy AI Gateway, lead to AIServiceBackends, and
+become HTTPRoutes there: the bounds of these hold for both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from wattlas.errors import UsageError
@@ -21,7 +26,27 @@ from wattlas.studies.export.weights import Weights
 MOST_BACKENDS = 16
 MOST_MATCHES = 64
 MOST_NAME = 63
-VERSION = "gateway.networking.k8s.io/v1"
+GATEWAY_API = "gateway.networking.k8s.io"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of route: its name and version, what its parent is said to be, and whether a backend
+    is a service, which has a port."""
+
+    name: str
+    version: str
+    parent: dict[str, str]
+    services: bool
+
+
+HTTP_ROUTE = Kind("HTTPRoute", f"{GATEWAY_API}/v1", {}, services=True)
+AI_GATEWAY_ROUTE = Kind(
+    "AIGatewayRoute",
+    "aigateway.envoyproxy.io/v1beta1",
+    {"kind": "Gateway", "group": GATEWAY_API},
+    services=False,
+)
 
 
 def http_routes(weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]:
@@ -30,10 +55,19 @@ def http_routes(weights: Weights, setting: Setting, hour: int) -> list[dict[str,
     Raises UsageError where a table leaves requests unserved, and where more places share a rule
     than an HTTPRoute takes.
     """
-    refuse_unserved(weights, setting, "an HTTPRoute")
+    return _routes(HTTP_ROUTE, weights, setting, hour)
+
+
+def ai_gateway_routes(weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]:
+    """The same as AIGatewayRoutes, whose backends are AIServiceBackends of the services' names."""
+    return _routes(AI_GATEWAY_ROUTE, weights, setting, hour)
+
+
+def _routes(kind: Kind, weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]:
+    refuse_unserved(weights, setting, f"an {kind.name}")
     _check_services(weights, setting)
     routes = [part for route in routes_at(weights, setting, hour) for part in _in_parts(route)]
-    return [_document(weights, setting, n, route) for n, route in enumerate(routes, 1)]
+    return [_document(kind, weights, setting, n, route) for n, route in enumerate(routes, 1)]
 
 
 def _in_parts(route: Route) -> Iterator[Route]:
@@ -48,21 +82,23 @@ def _in_parts(route: Route) -> Iterator[Route]:
         yield Route(route.klass, some, route.places, route.weights)
 
 
-def _document(weights: Weights, setting: Setting, number: int, route: Route) -> dict[str, Any]:
+def _document(
+    kind: Kind, weights: Weights, setting: Setting, number: int, route: Route
+) -> dict[str, Any]:
     return {
-        "apiVersion": VERSION,
-        "kind": "HTTPRoute",
+        "apiVersion": kind.version,
+        "kind": kind.name,
         "metadata": {
             "name": dns_name(("wattlas", str(number))),
             "labels": {"app.kubernetes.io/managed-by": "wattlas"},
         },
         "spec": {
-            "parentRefs": [{"name": setting.gateway}],
+            "parentRefs": [{"name": setting.gateway, **kind.parent}],
             "rules": [
                 {
                     "matches": [{"headers": each} for each in _headers(setting, route)],
                     "backendRefs": [
-                        _backend(weights, setting, place, weight)
+                        _backend(kind, weights, setting, place, weight)
                         for place, weight in zip(route.places, route.weights, strict=True)
                     ],
                 }
@@ -81,11 +117,11 @@ def _headers(setting: Setting, route: Route) -> Iterator[list[dict[str, str]]]:
 
 
 def _backend(
-    weights: Weights, setting: Setting, place: tuple[str, str], weight: int
+    kind: Kind, weights: Weights, setting: Setting, place: tuple[str, str], weight: int
 ) -> dict[str, Any]:
     endpoint = endpoint_of(weights, setting, place)
-    name = endpoint.service or dns_name(place)
-    return {"name": name, "port": endpoint.address.port, "weight": weight}
+    port = {"port": endpoint.address.port} if kind.services else {}
+    return {"name": endpoint.service or dns_name(place), **port, "weight": weight}
 
 
 def _check_services(weights: Weights, setting: Setting) -> None:
