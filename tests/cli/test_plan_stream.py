@@ -21,7 +21,7 @@ from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
 COMMAND = [sys.executable, "-c", "from wattlas.cli import main; main()", "plan"]
-KILLS = 4
+KILLS = 3
 
 
 @pytest.fixture(scope="module")
