@@ -12,16 +12,19 @@ from wattlas.cli.options import out_option
 from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
 
+ConfigArgument = Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")]
+TokenFileOption = Annotated[
+    Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
+]
+
 
 def envoy(
-    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    config: ConfigArgument,
     listen: Annotated[
         str, typer.Option(help="Where Envoy listens.", metavar="HOST:PORT")
     ] = "127.0.0.1:10000",
     out: Annotated[Path | None, out_option("A .yaml or .json file.", "FILE")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
-    ] = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Write a configuration in which Envoy asks `wattlas serve` about every request.
 
@@ -31,7 +34,6 @@ def envoy(
     import json
     import time
 
-    from wattlas.data.whole_file import write_text
     from wattlas.report.files import try_result
     from wattlas.serve.config import read_config
     from wattlas.serve.extra import check_extra
@@ -50,24 +52,16 @@ def envoy(
         text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     else:
         text = yaml_text([made], [f"Envoy for {config}, by `wattlas export envoy`."])
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        write_text(out, text)
-        if token:
-            out.chmod(0o600)
-        typer.echo(f"Envoy: {out}")
+    _tell("Envoy", text, out, secret=bool(token))
 
 
 def nginx(
-    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    config: ConfigArgument,
     listen: Annotated[
         str, typer.Option(help="Where nginx listens.", metavar="HOST:PORT")
     ] = "127.0.0.1:10000",
     out: Annotated[Path | None, out_option("A .conf file.", "FILE")] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Holds the token of `decisions`, where it has one.")
-    ] = None,
+    token_file: TokenFileOption = None,
 ) -> None:
     """Write a configuration in which nginx asks `wattlas serve` about every request.
 
@@ -76,7 +70,6 @@ def nginx(
     """
     import time
 
-    from wattlas.data.whole_file import write_text
     from wattlas.report.files import try_result
     from wattlas.serve.config import read_config
     from wattlas.serve.extra import check_extra
@@ -89,12 +82,21 @@ def nginx(
     read = read_config(config)
     token = _token(token_file)
     text = live_nginx(read, read_schedule(read.schedule_path), listen, time.time(), token)
+    _tell("nginx", text, out, secret=True)  # it may hold keys
+
+
+def _tell(name: str, text: str, out: Path | None, *, secret: bool = False) -> None:
+    """Write what a gateway reads, for its owner's eyes alone if it is secret; print it without a
+    file."""
+    from wattlas.data.whole_file import write_text
+
     if out is None:
         sys.stdout.write(text)
         return
     write_text(out, text)
-    out.chmod(0o600)  # it may hold keys
-    typer.echo(f"nginx: {out}")
+    if secret:
+        out.chmod(0o600)
+    typer.echo(f"{name}: {out}")
 
 
 def _token(file: Path | None) -> str:
@@ -115,21 +117,16 @@ def grafana(
     """
     import json
 
-    from wattlas.data.whole_file import write_text
     from wattlas.report.files import try_result
     from wattlas.studies.export.grafana import dashboard
 
     try_result(out, (".json",))
     text = json.dumps(dashboard(), indent=2) + "\n"
-    if out is None:
-        sys.stdout.write(text)
-        return
-    write_text(out, text)
-    typer.echo(f"Grafana: {out}")
+    _tell("Grafana", text, out)
 
 
 def litellm(
-    config: Annotated[Path, typer.Argument(help="The file serve.yaml of `wattlas serve`.")],
+    config: ConfigArgument,
     out: Annotated[Path | None, out_option("A folder.", "FOLDER")] = None,
 ) -> None:
     """Write a configuration of LiteLLM's proxy, and the callback that asks `wattlas serve`.
