@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.serve import shapes
+from wattlas.serve.gateway.health import Health
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.run import Service
 
@@ -281,6 +282,12 @@ class Live:
     def held(self) -> int:
         """Permits in hand."""
         return sum(held.free for held in self.service.plane.book._held.values())
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Let all servers behave so, and nobody mistrust them."""
+        for stub in self.stubs.values():
+            stub.behaviour = behaviour
+        self.service.gateway.health = Health(time.monotonic)
 
     def end(self) -> None:
         """End everything."""

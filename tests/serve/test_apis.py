@@ -16,7 +16,6 @@ from openai.types.responses import ResponseErrorEvent
 
 from tests.serve import shapes
 from tests.serve.live import KEYS, Asking, Behaviour, Live, Stub, answer, chunk, configuration, head
-from wattlas.serve.gateway.health import Health
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 RESPONSES, MESSAGES = shapes.RESPONSES, shapes.MESSAGES
@@ -44,9 +43,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture
 def live(started: Live) -> Iterator[Live]:
     """The same with servers that behave and that nobody mistrusts, and permits in hand."""
-    for stub in started.stubs.values():
-        stub.behaviour = answer
-    started.service.gateway.health = Health(time.monotonic)
+    started.behave(answer)
     stock(started)
     yield started
     assert not started.service.plane.book.in_flight

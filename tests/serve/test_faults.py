@@ -51,10 +51,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture
 def live(started: Live) -> Iterator[Live]:
     """The same with servers that behave and that nobody mistrusts, and permits in hand."""
-    for stub in started.stubs.values():
-        stub.behaviour = answer
+    started.behave(answer)
     plane = started.service.plane
-    started.service.gateway.health = Health(time.monotonic)
     until = time.monotonic() + 10
     while started.held() < 3 and time.monotonic() < until:
         ask(started, False)

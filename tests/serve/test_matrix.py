@@ -27,7 +27,6 @@ from tests.serve.live import (
     events,
     head,
 )
-from wattlas.serve.gateway.health import Health
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 MESSAGES: Any = [{"role": "user", "content": "ping"}]
@@ -58,7 +57,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture
 def live(started: Live) -> Iterator[Live]:
     """Servers that behave, and permits in hand; in the end the record is what the rows say."""
-    behave(started, answer)
+    started.behave(answer)
     until = time.monotonic() + 20
     while started.held() < 2:
         assert time.monotonic() < until
@@ -71,13 +70,6 @@ def live(started: Live) -> Iterator[Live]:
     assert started.counts() == (delivered, kept + started.held())
     assert not started.service.plane.book.in_flight
     assert not started.service.gateway._open["acme"]
-
-
-def behave(live: Live, behaviour: Behaviour) -> None:
-    """Let all servers behave so, and nobody mistrust them."""
-    for stub in live.stubs.values():
-        stub.behaviour = behaviour
-    live.service.gateway.health = Health(time.monotonic)
 
 
 def body(path: str, **more: Any) -> bytes:
@@ -204,7 +196,7 @@ def test_however_it_ends_there_is_one_account(
 ) -> None:
     """One row; produced tokens metered; a permit is back unless degraded content was delivered."""
     stream = path != "/v1/embeddings"
-    behave(live, until(moment, end))
+    live.behave(until(moment, end))
     before, held = len(live.settled()), live.held()
     delivered = moment == "mid-stream" and stream
     seen = BEFORE.get(path, 0) + TOKENS if delivered else 0
