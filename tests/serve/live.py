@@ -266,9 +266,9 @@ class Live:
         return self.rows()
 
     def rows(self) -> list[Row]:
-        """Rows as they are in the file."""
+        """Rows as they are in the file, in the order in which requests ended."""
         with sqlite3.connect(self.folder / "ledger.sqlite") as db:
-            found = db.execute("SELECT * FROM requests ORDER BY tenant, number").fetchall()
+            found = db.execute("SELECT * FROM requests ORDER BY ended_us, number").fetchall()
         return [Row(*each[:-2])._replace(degraded=bool(each[9])) for each in found]
 
     def counts(self, tenant: str = "acme") -> tuple[int, int]:
