@@ -55,10 +55,10 @@ def load_scenario(
     return loaded.scenario
 
 
-def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
+def ready_engine(scenario: Scenario, steps: int | None = None, *, budgets: bool = False) -> None:
     """Compile the fast engine if this scenario will use it and it was never used before.
 
-    `steps` are the scenario's own unless given.
+    `steps` are the scenario's own unless given; `budgets` says that frontiers are traced.
     """
     metros, classes, regions, points, hours = scenario.shape
     from wattlas.placement.hour.engine_hour import is_worth
@@ -66,8 +66,8 @@ def ready_engine(scenario: Scenario, steps: int | None = None) -> None:
     if is_worth(metros * classes * regions * points, steps or hours):
         from wattlas.placement.engine import is_compiled, warm_up
 
-        if not is_compiled():
-            warm_up(say)
+        if not is_compiled(budgets=budgets):
+            warm_up(say, budgets=budgets)
 
 
 def print_json(value: Any) -> None:

@@ -76,7 +76,7 @@ def command(
     try_result(out)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
-    ready_engine(loaded)
+    ready_engine(loaded, budgets=True)
     if variant.partition(":")[0] == "wait":
         _over_patience(loaded, variant, objective, carbon_price, budgets, out, as_json)
         return

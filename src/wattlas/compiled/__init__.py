@@ -5,6 +5,6 @@ functions that it calls. Here the folder carries a hash of all sources that are 
 numba's version and of the processor, so that code of another revision can never run.
 """
 
-from wattlas.compiled.cache import has_code, kept
+from wattlas.compiled.cache import compile_together, has_code, kept
 
-__all__ = ["has_code", "kept"]
+__all__ = ["compile_together", "has_code", "kept"]

@@ -29,7 +29,8 @@ import pickle, sys
 path, module, name, signature = pickle.load(sys.stdin.buffer)
 sys.path[:] = path
 from importlib import import_module
-getattr(import_module(module), name).compile(pickle.loads(signature))
+function = getattr(import_module(module), name)
+function.compile(pickle.loads(signature)) if signature else function()
 """
 MARK = "WATTLAS_COMPILES"
 """Set in a child, which compiles by itself."""
@@ -56,8 +57,16 @@ def alone(folder: Path) -> Iterator[None]:
 
 def compile_apart(dispatcher: Any, signature: Any, environment: dict[str, str]) -> bool:
     """Have a child compile a function for a signature and keep it; False where that failed."""
-    function = dispatcher.py_func
-    question = (sys.path, function.__module__, function.__name__, pickle.dumps(signature))
+    return _asked(dispatcher.py_func, pickle.dumps(signature), environment)
+
+
+def call_apart(function: Any, environment: dict[str, str]) -> bool:
+    """Have a child call a function, and so compile what it calls; False where that failed."""
+    return _asked(function, b"", environment)
+
+
+def _asked(function: Any, signature: bytes, environment: dict[str, str]) -> bool:
+    question = (sys.path, function.__module__, function.__name__, signature)
     if not Path(sys.executable or "").stem.startswith("python"):
         return False  # an application that embeds Python is not to be started again
     try:

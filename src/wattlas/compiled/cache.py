@@ -25,7 +25,7 @@ from numba.core.caching import (
     _CacheLocator,
 )
 
-from wattlas.compiled.apart import MARK, alone, compile_apart
+from wattlas.compiled.apart import MARK, alone, call_apart, compile_apart
 from wattlas.compiled.folder import folder_for, is_private
 from wattlas.compiled.revision import AT_IMPORT, is_bytecode_current, is_unchanged
 
@@ -54,6 +54,17 @@ def has_code(dispatcher: Any) -> bool:
     if not hasattr(dispatcher, "py_func") or dispatcher.signatures:
         return True
     return bool(dispatcher._cache.has_code())
+
+
+def compile_together(dispatcher: Any, caller: Callable[[], None]) -> bool:
+    """Have one process call `caller`, which calls several kept functions; what they share is then
+    compiled once. `dispatcher` is one of them. False where that failed or nothing can be kept.
+    """
+    path = dispatcher._cache.cache_path if hasattr(dispatcher, "py_func") else None
+    if path is None or MARK in os.environ:
+        return False
+    with alone(Path(path)):
+        return call_apart(caller, dict(os.environ))
 
 
 class KeptCode(_Cache):

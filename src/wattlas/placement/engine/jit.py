@@ -10,6 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from wattlas.compiled import kept
+from wattlas.compiled.inner import InnerCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +22,7 @@ def kernel(function: F) -> F:
 
     Infinities and NaN must not enter a kernel: closed columns cost `BIG` instead.
     """
-    return _jit(function, no_cpython_wrapper=True)
+    return _jit(function, no_cpython_wrapper=True, pipeline_class=InnerCompiler)
 
 
 def inlined(function: F) -> F:
@@ -41,7 +42,7 @@ def entry(function: F) -> F:
     return kept(_jit(function), apart=True)
 
 
-def _jit(function: F, **options: bool) -> F:
+def _jit(function: F, **options: Any) -> F:
     njit: Any = numba.njit
     jitted: F = njit(
         nogil=True,

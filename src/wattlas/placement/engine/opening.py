@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from wattlas.placement.engine.hours import load_basis, record, reset, store_basis
 from wattlas.placement.engine.jit import entry, kernel
+from wattlas.placement.engine.pricing import forget_others
 from wattlas.placement.engine.program import Basis, HourlyProgram
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.simplex import solve_hour
@@ -82,7 +83,7 @@ class Budgets(NamedTuple):
 class Sums(NamedTuple):
     """M meters as the kernels read them, and their sums.
 
-    rates[T, M, W] per unit of energy, static[M, S, C] per unit, weight[T] of the hours;
+    rates[T, W, M] per unit of energy, static[S, C, M] per unit, weight[T] of the hours;
     of_program[M] and of_hour[M, N] are scratch; total[M, N] is the result.
     """
 
@@ -95,18 +96,22 @@ class Sums(NamedTuple):
 
 
 @kernel
-def open_up(budgets: Budgets, fixed: F8, low: int, high: int) -> None:
-    """Open what opens after budget `low`, up to budget `high`."""
+def open_up(budgets: Budgets, p: Program, table: F8, others: F8, low: int, high: int) -> None:
+    """Open what opens after budget `low`, up to budget `high`, at the duals of the table."""
     for m in range(budgets.begin[low + 1], budgets.begin[high + 1]):
         s, c = budgets.source[m], budgets.at[m]
-        fixed[s, c] = budgets.full[s, c]
+        cost = budgets.full[s, c]
+        p.fixed[s, c] = cost
+        p.across[c, s] = cost
+        others[s] = min(others[s], cost + table[p.kind[s], c])
 
 
 @kernel
-def close_again(budgets: Budgets, fixed: F8, last: int) -> None:
+def close_again(budgets: Budgets, p: Program, last: int) -> None:
     """Close what opened after the first budget, up to budget `last`."""
     for m in range(budgets.begin[1], budgets.begin[last + 1]):
-        fixed[budgets.source[m], budgets.at[m]] = BIG
+        p.fixed[budgets.source[m], budgets.at[m]] = BIG
+        p.across[budgets.at[m], budgets.source[m]] = BIG
 
 
 @kernel
@@ -127,19 +132,20 @@ def next_opening(budgets: Budgets, demand: F8, kind: I4, table: F8, value: F8, n
 
 @kernel
 def settle(unit: F8, rates: F8, static: F8, width: int, answer: HourlyOutput, out: F8) -> None:
-    """out[m] = Σ flow · (energy · rates[m, region] + static[m, source, column])."""
+    """out[m] = Σ flow · (energy · rates[region, m] + static[source, column, m])."""
     flow, place = answer.flow, answer.place
     columns = unit.shape[1] * width
     for m in range(out.shape[0]):
-        total = 0.0
-        for n in range(answer.used[0]):
-            s, o, r = place[0, n, 0], place[0, n, 1], place[0, n, 2]
-            if o < 0:
-                total += flow[0, n] * static[m, s, columns]
-            else:
-                unit_value = unit[s, o, ENERGY] * rates[m, r] + static[m, s, o * width + r]
-                total += flow[0, n] * unit_value
-        out[m] = total
+        out[m] = 0.0
+    for n in range(answer.used[0]):
+        s, o, r, x = place[0, n, 0], place[0, n, 1], place[0, n, 2], flow[0, n]
+        if o < 0:
+            for m in range(out.shape[0]):
+                out[m] += x * static[s, columns, m]
+        else:
+            energy = x * unit[s, o, ENERGY]
+            for m in range(out.shape[0]):
+                out[m] += energy * rates[r, m] + x * static[s, o * width + r, m]
 
 
 @kernel
@@ -153,11 +159,12 @@ def along_budgets(
     there.
     """
     count, solved, n = budgets.x.shape[0], 0, 0
+    forget_others(w)
     while n < count:
         # Phase 1, solve: from the basis of the budget before.
         solved += 1
         if solve_hour(p, h, b, w, most) != OPTIMAL:
-            close_again(budgets, p.fixed, n)
+            close_again(budgets, p, n)
             return -solved
         if n == 0:
             store_basis(b, keys, basics)
@@ -177,9 +184,9 @@ def along_budgets(
             for m in range(sums.of_program.shape[0]):
                 sums.of_hour[m, at] = sums.of_program[m] * sums.weight[t]
         if later < count:
-            open_up(budgets, p.fixed, n, later)
+            open_up(budgets, p, w.table, w.others, n, later)
         else:
-            close_again(budgets, p.fixed, n)
+            close_again(budgets, p, n)
         n = later
     return solved
 
@@ -260,12 +267,14 @@ class _Opening:
         sources, regions, points, _, _ = scaled.program.sizes
         width = scaled.width
         self.fixed, self.closed = _by_budget(scaled, opens, self.x)
-        self.static = np.zeros((len(meters), *scaled.fixed.shape))
+        self.across = np.ascontiguousarray(self.fixed.T)
+        self.static = np.zeros((*scaled.fixed.shape, len(meters)))
         for m, meter in enumerate(meters):
-            cells = self.static[m, :, : points * width].reshape(sources, points, width)
+            cells = np.zeros((sources, points, width))
             cells[:, :, :regions] = meter.per_request.transpose(0, 2, 1)
-            self.static[m, :, points * width] = np.nan_to_num(meter.per_unserved)
-        self.static /= scaled.per_unit[None, :, None]
+            self.static[:, : points * width, m] = cells.reshape(sources, -1)
+            self.static[:, points * width, m] = np.nan_to_num(meter.per_unserved)
+        self.static /= scaled.per_unit[:, None, None]
         self.bench = Bench(scaled)
         self.basis = Basis.empty(1, sources, scaled.rows)
         self.warm = False
@@ -288,9 +297,9 @@ class _Opening:
         scaled, count = self.scaled, len(hours)
         sources, p = scaled.per_unit.shape[0], scaled.rows
         demand, price = scaled.demand(hours), scaled.price(hours)
-        rates = np.zeros((count, len(self.meters), scaled.width))
+        rates = np.zeros((count, scaled.width, len(self.meters)))
         for m, meter in enumerate(self.meters):
-            rates[:, m, : meter.per_kwh.shape[0]] = meter.per_kwh[:, hours].T
+            rates[:, : meter.per_kwh.shape[0], m] = meter.per_kwh[:, hours].T
         largest = float(np.abs(scaled.fixed[scaled.fixed < BIG / 10]).max(initial=0.0))
         largest += float(np.abs(scaled.unit[:, :, ENERGY]).max(initial=0.0)) * float(
             np.abs(price).max(initial=0.0)
@@ -299,7 +308,7 @@ class _Opening:
         size = (len(self.meters), len(self.x))
         solve: Any = walk_open
         programs = solve(
-            scaled.kernel_program()._replace(fixed=self.fixed),
+            scaled.kernel_program()._replace(fixed=self.fixed, across=self.across),
             price,
             demand,
             scaled.limits(hours, demand),

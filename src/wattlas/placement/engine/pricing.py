@@ -22,6 +22,7 @@ from wattlas.placement.engine.state import (
     NEGATIVE,
     OPEN,
     POINT,
+    PRICED,
     REGION,
     ROWS,
     Hour,
@@ -57,18 +58,70 @@ def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
 
 
 @kernel
-def least_reduced(p: Program, table: F8, width: int, s: int) -> float:
-    """The least cost of source s less duals · entries (one contiguous pass)."""
+def forget_others(w: Scratch) -> None:
+    """Costs are others now: every source has to be priced."""
+    others = w.others
+    for s in range(others.shape[0]):
+        others[s] = -BIG
+
+
+@kernel
+def follow_duals(p: Program, tariff: F8, vec: F8, others: F8) -> None:
+    """Keep `others` below the reduced costs of all columns but the keys', as duals have moved.
+
+    A dual that falls makes columns dearer, so only regions whose dual has risen are looked at: two
+    of 18 from one scan to the next, mostly.
+    """
+    across, rate, width = p.across, p.rate, tariff.shape[1]
+    ties = vec.shape[1] > width
+    for r in range(width):
+        if vec[DUAL, r] > vec[PRICED, r] and not ties:
+            for o in range(rate.shape[0]):
+                power, paid, c = tariff[0, r], tariff[1 + o, r] - vec[DUAL, r], o * width + r
+                for s in range(across.shape[1]):
+                    v = across[c, s] + rate[o, ENERGY, s] * power + rate[o, GPU, s] * paid
+                    others[s] = smaller(others[s], v)
+    for k in range(vec.shape[1]):
+        vec[PRICED, k] = vec[DUAL, k]
+    if ties:  # entries of rows of both signs: not followed
+        for s in range(others.shape[0]):
+            others[s] = -BIG
+
+
+@kernel
+def least_other(p: Program, table: F8, width: int, s: int, o: int, r: int) -> float:
+    """The least reduced cost of all columns of a source but its key (o, r)."""
     fixed, n = p.fixed, p.kind[s]
-    least: float = fixed[s, p.unit.shape[1] * width]
+    least, at = BIG, p.unit.shape[1] * width
+    if o >= 0:
+        least, at = fixed[s, at], o * width + r
+    # The key is set aside in the table, so that one contiguous pass looks at all the others.
+    kept = table[n, at]
+    table[n, at] = BIG
     for c in range(p.points[s] * width):
         least = smaller(least, fixed[s, c] + table[n, c])
+    table[n, at] = kept
     return least
 
 
 @kernel
+def price_known(p: Program, b: Working, w: Scratch, width: int, s: int) -> tuple[float, float]:
+    """The reduced cost of a source's key, and the least of all its columns, by the table.
+
+    `follow_duals` must have seen the duals. Others are looked at only where one may cost less.
+    """
+    key, others = b.key, w.others
+    o, r = key[s, POINT], key[s, REGION]
+    own = b.key_cost[s] - row_price(p.unit, b.vec, width, s, o, r)
+    if others[s] >= own:
+        return own, own
+    others[s] = least_other(p, w.table, width, s, o, r)
+    return own, min(own, others[s])
+
+
+@kernel
 def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[float, int, int]:
-    """As `least_reduced` under the duals of this moment, with the column (point, region)."""
+    """The least reduced cost of a source by the duals of now, and its column (point, region)."""
     fixed, unit, width = p.fixed, p.unit, tariff.shape[1]
     best, best_o, best_r = fixed[s, unit.shape[1] * width], -1, -1
     for o in range(p.points[s]):
@@ -105,6 +158,8 @@ def scan(
     key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
     sources, width = demand.shape[0], h.tariff.shape[1]
     fill_table(unit, h.tariff, vec, p.rep, table)
+    if not again:
+        follow_duals(p, h.tariff, vec, w.others)
     top = 0.0
     for s in range(sources):
         if again and score[s] == 0.0:
@@ -112,10 +167,14 @@ def scan(
         value = 0.0
         d = demand[s]
         if d > 0.0:
-            paid = row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
-            cost = key_cost[s] - penalty * key[s, NEGATIVE]
-            gain = cost - paid - least_reduced(p, table, width, s)
-            if gain * d > least_gain and gain > _ROUNDING * (abs(cost) + abs(paid)):
+            if again:
+                o, r = key[s, POINT], key[s, REGION]
+                own = key_cost[s] - row_price(unit, vec, width, s, o, r)
+                least = least_other(p, table, width, s, o, r)
+            else:
+                own, least = price_known(p, b, w, width, s)
+            gain = own - penalty * key[s, NEGATIVE] - least
+            if gain * d > least_gain and gain > _ROUNDING * (abs(key_cost[s]) + abs(own)):
                 value = gain * weight[s]
         score[s] = value
         top = max(top, value)
@@ -129,19 +188,24 @@ def scan(
 
 
 @kernel
-def choose_keys(p: Program, tariff: F8, b: Working, reduced: F8, cold: bool) -> None:
+def choose_keys(p: Program, tariff: F8, b: Working, w: Scratch, cold: bool) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
     When not `cold`, only those whose key is closed. A key that is as cheap stays.
     """
     fixed, unit, key, vec, width = p.fixed, p.unit, b.key, b.vec, tariff.shape[1]
+    others = w.others
+    if cold:
+        follow_duals(p, tariff, vec, others)
     for s in range(key.shape[0]):
         if key[s, BASICS] == 0 and (cold or b.key_cost[s] >= OPEN):
-            least, o, r = best_column(p, tariff, vec, reduced, s)
             cost = b.key_cost[s]
             present = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
+            if cost < OPEN and others[s] >= present:
+                continue
+            least, o, r = best_column(p, tariff, vec, w.reduced, s)
             if cost >= OPEN or least < present - _ROUNDING * abs(present):
-                key[s, POINT], key[s, REGION] = o, r
+                key[s, POINT], key[s, REGION], others[s] = o, r, -BIG
                 b.key_cost[s] = cost_of(fixed, unit, tariff, s, o, r)
 
 

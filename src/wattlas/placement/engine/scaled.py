@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,7 +45,13 @@ class Scaled:
 
     def kernel_program(self) -> Program:
         """What the kernels read of it."""
-        return Program(self.fixed, self.unit, self.kind, self.rep, self.points)
+        return self._kernel_program
+
+    @cached_property
+    def _kernel_program(self) -> Program:
+        across = np.ascontiguousarray(self.fixed.T)
+        rate = np.ascontiguousarray(self.unit[:, :, :ROWS].transpose(1, 2, 0))
+        return Program(self.fixed, self.unit, self.kind, self.rep, self.points, across, rate)
 
     def demand(self, hours: slice | np.ndarray) -> F8:
         """demand[H, S] in engine units."""

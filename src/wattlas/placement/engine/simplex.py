@@ -102,7 +102,10 @@ _TINY = 1e-300
 
 @kernel
 def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
-    """Solve the hour from the basis at hand, whose inverse must match it. Returns how it ended."""
+    """Solve the hour from the basis at hand, whose inverse must match it. Returns how it ended.
+
+    `w.others` must be of the hour's costs, or forgotten.
+    """
     count, sources, rows = w.counters, h.demand.shape[0], b.vec.shape[1]
     total = set_weights(h.demand, w.weight)
     if not begin(p, h, b, w):
@@ -174,7 +177,7 @@ def begin(p: Program, h: Hour, b: Working, w: Scratch) -> bool:
         cold = cold and b.basic[i, SOURCE] < 0
     if cold:
         vec[DUAL, :] = 0.0
-    choose_keys(p, h.tariff, b, w.reduced, cold)
+    choose_keys(p, h.tariff, b, w, cold)
     for s in range(key.shape[0]):
         if key[s, BASICS] == 0 and b.key_cost[s] >= OPEN and h.demand[s] > 0.0:
             return False
@@ -273,6 +276,7 @@ def exchange(
         n = leave - vec.shape[1]
         owner = w.touched[n]
         b.key_value[owner] = 0.0
+        w.others[owner] = -BIG
         if key[owner, BASICS] == 0:  # it is the entering column's own: that becomes the key
             key[owner, POINT], key[owner, REGION] = o, r
             b.key_cost[owner], b.key_value[owner] = cost, h.demand[owner]

@@ -47,7 +47,7 @@ class Bench:
             key_cost=np.zeros(sources),
             key_value=np.zeros(sources),
             basic=basic,
-            vec=np.zeros((7, p)),
+            vec=np.zeros((8, p)),
             inverse=np.eye(p),
         )
         self.scratch = Scratch(
@@ -56,6 +56,7 @@ class Bench:
             breakpoints=np.zeros((2, 2 * p + 1)),
             score=np.zeros(sources + p),
             weight=np.zeros(sources + p),
+            others=np.zeros(sources),
             reduced=np.zeros(scaled.width),
             table=np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1])),
             saved=np.zeros((p, 4), np.int32),

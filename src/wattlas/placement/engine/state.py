@@ -41,8 +41,9 @@ BASICS = 0
 FREE = 3
 "Column of `saved`: whether a row waits for a column."
 
-VALUE, COST, DUAL, ALPHA, RHS, SPARE, LIMIT = range(7)
-"Rows of `vec`. VALUE, COST, ALPHA, SPARE go by basic column; DUAL, RHS, LIMIT by working row."
+VALUE, COST, DUAL, ALPHA, RHS, SPARE, LIMIT, PRICED = range(8)
+"""Rows of `vec`. VALUE, COST, ALPHA, SPARE go by basic column; DUAL, RHS, LIMIT, PRICED (the duals
+of `others`) by working row."""
 
 PIVOTS, SINCE, STALLED, NEGATIVES, SEED, PERTURBED = range(6)
 """Places of `counters`: pivots ever, basis changes since the refactorisation, pivots in a row
@@ -56,6 +57,7 @@ class Program(NamedTuple):
     unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
     kind[S], rep[N]    sources with the same `unit` are of one kind n, and rep[n] is one of them
     points[S]          a source has columns at its first so many points only
+    across[O·W + 4, S], rate[O, 2, S]  `fixed` and `unit` again, sources along the last axis
     """
 
     fixed: F8
@@ -63,6 +65,8 @@ class Program(NamedTuple):
     kind: I4
     rep: I4
     points: I4
+    across: F8
+    rate: F8
 
 
 class Hour(NamedTuple):
@@ -79,7 +83,7 @@ class Working(NamedTuple):
     key[S, 5]      of each source: basic columns beside the key, point, region, marks
     key_cost[S], key_value[S]
     basic[P, 4]    (source, point, region, mark) of the basic columns
-    vec[7, P]      vectors over the basic columns or over the working rows
+    vec[8, P]      vectors over the basic columns or over the working rows
     inverse[P, P]  inverse[k, i] is entry (i, k) of the inverse of the working basis: stored by
                    columns, so that the long loops, which go along i, are contiguous
     """
@@ -98,6 +102,8 @@ class Scratch(NamedTuple):
     touched[P + 1], rate[P + 1]  sources whose key moves with the entering column, and how fast
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
     score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
+    others[S]                    below the reduced costs, at the duals PRICED, of all columns of a
+                                 source but its key; -BIG where nothing is known
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
@@ -109,6 +115,7 @@ class Scratch(NamedTuple):
     breakpoints: F8
     score: F8
     weight: F8
+    others: F8
     reduced: F8
     table: F8
     saved: I4
