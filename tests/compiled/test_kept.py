@@ -318,3 +318,18 @@ def test_without_a_child_the_process_compiles_by_itself(copy: Copy) -> None:
     gone = "import sys; sys.executable = '/nowhere/python3'\n"
     copy.edit(2)
     assert copy.run(gone + RUN)[:3] == ["30", "False", "0"]
+
+
+def test_several_functions_are_compiled_in_one_process(copy: Copy) -> None:
+    """A child runs a function that calls them, and this process loads what it left."""
+    copy.write(apart=True)
+    with (copy.engine / "outer.py").open("a") as file:
+        file.write("\ndef both():\n    outer(1), outer(1.5)\n")
+    together = (
+        "from wattlas.compiled import compile_together\n"
+        "from wattlas.placement.engine.outer import outer, both\n"
+        "assert compile_together(outer, both)\n"
+        "assert not outer.signatures\n"
+        "print(outer(1), outer(1.5), sum(outer.stats.cache_hits.values()))"
+    )
+    assert copy.run(together) == ["20", "25.0", "2"]

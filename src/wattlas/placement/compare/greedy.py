@@ -36,16 +36,11 @@ def _greedy_piece(
     units = slots.units(measure, steps)
     parts: list[SourceFlows] = []
     while True:
-        has_room = (room > 0)[slots.region] | (slots.region == UNSERVED)[..., None]
-        open_units = np.where(has_room & (left > 0)[:, None, :], units, np.inf)
-        best = open_units.argmin(axis=1)
-        unit = np.take_along_axis(open_units, best[:, None, :], axis=1)[:, 0]
-        source, at = np.nonzero(np.isfinite(unit))
+        source, at, slot, unit = _asks(slots, units, left, room)
         if not len(source):
             break
-        order = np.lexsort((unit[source, at], slots.region[source, best[source, at]], at))
-        source, at = source[order], at[order]
-        slot = best[source, at]
+        order = np.lexsort((unit, slots.region[source, slot], at))
+        source, at, slot = source[order], at[order], slot[order]
         region, gpu_h = slots.region[source, slot], slots.gpu_h[source, slot]
         taken = _let_in(left[source, at], gpu_h, region, at, room)
         left[source, at] -= taken
@@ -57,6 +52,26 @@ def _greedy_piece(
     lost = SourceFlows(steps[at], source, none, np.zeros_like(source), left[source, at])
     flows = join([*parts, lost])
     return flows.where(flows.value > 0)
+
+
+def _asks(
+    slots: Slots, units: np.ndarray, left: np.ndarray, room: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Who asks for what is left of its demand: source, step, its best slot with room, and the unit
+    value there, (A,) each, by source and step. Few ask after the first round.
+    """
+    source, at = np.nonzero(left > 0)
+    if len(source) > left.size // 2:
+        has_room = (room > 0)[slots.region] | (slots.region == UNSERVED)[..., None]
+        open_units = np.where(has_room, units, np.inf)
+        slot = open_units.argmin(axis=1)[source, at]
+    else:
+        regions = slots.region[source]
+        has_room = (room > 0)[regions, at[:, None]] | (regions == UNSERVED)
+        slot = np.where(has_room, units[source, :, at], np.inf).argmin(axis=1)
+    region, unit = slots.region[source, slot], units[source, slot, at]
+    asks = np.isfinite(unit) & ((room[region, at] > 0) | (region == UNSERVED))
+    return source[asks], at[asks], slot[asks], unit[asks]
 
 
 def _let_in(
