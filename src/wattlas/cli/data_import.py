@@ -21,7 +21,7 @@ SHOWN_SERIES = 12
 """Series that the answer names; of others the number."""
 
 
-def import_files(
+def command(
     context: typer.Context,
     files: opt.FilesArgument,
     into: opt.IntoOption,
