@@ -190,7 +190,7 @@ def used_usd_per_gpu_h(s: Scenario, r: int) -> float:
 
 def is_on_demand(s: Scenario, r: int) -> bool:
     """Whether nothing is reserved at any time, and something can be had by the hour."""
-    return bool(s.regions[r].on_demand_gpu > 0 and all(held == 0 for held in s.reserved_gpu[r]))
+    return bool(s.regions[r].on_demand_gpu > 0 and not s.reserved_gpu[r].any())
 
 
 def bought_usd(s: Scenario, flows: dict[tuple[int, ...], float], steps: Sequence[int]) -> float:

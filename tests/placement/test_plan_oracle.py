@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
+from tests.examples import examples
 from tests.oracle import OraclePlan, oracle_plan
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.model.objective import Minimise, Solver
@@ -41,63 +42,63 @@ def agree(scenario: Scenario, mine: Plan, other: OraclePlan) -> None:
 
 
 @given(scenarios(objectives=objectives()))
-@settings(max_examples=50)
+@examples(100)
 def test_apart(scenario: Scenario) -> None:
     """Without frictions the hours solved apart equal the independent program."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(scenarios(objectives=objectives(caps=True)))
-@settings(max_examples=50)
+@examples(100)
 def test_caps(scenario: Scenario) -> None:
     """Caps by their multipliers equal caps as rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(scenarios(objectives=objectives(caps=True)))
-@settings(max_examples=50)
+@examples(100)
 def test_caps_from_a_sample(scenario: Scenario) -> None:
     """A multiplier to begin with, from every other hour and however wrong, changes nothing."""
     agree(scenario, plan(scenario, tactics=SAMPLED), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(objectives=objectives())))
-@settings(max_examples=40)
+@examples(100)
 def test_a_degradation_cap_from_a_sample(scenario: Scenario) -> None:
     """The same for a degradation cap that stands alone."""
     agree(scenario, plan(scenario, tactics=SAMPLED), oracle_plan(scenario))
 
 
 @given(scenarios(frictions=True, objectives=objectives(caps=True)))
-@settings(max_examples=40)
+@examples(100)
 def test_frictions(scenario: Scenario) -> None:
     """Start-up and state frictions, with and without caps, equal the independent program."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(objectives=objectives(), free_capacity=True)))
-@settings(max_examples=40)
+@examples(100)
 def test_degradation_caps_alone(scenario: Scenario) -> None:
     """Share caps of tiers, where nothing else binds, equal the same caps as rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(objectives=objectives(caps=True))))
-@settings(max_examples=50)
+@examples(100)
 def test_degradation_caps(scenario: Scenario) -> None:
     """Several degradation caps, capacity, minima and caps on carbon or cost together equal rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(tiered(scenarios(frictions=True, objectives=objectives())))
-@settings(max_examples=30)
+@examples(100)
 def test_degradation_caps_and_frictions(scenario: Scenario) -> None:
     """Degradation caps beside frictions equal rows."""
     agree(scenario, plan(scenario), oracle_plan(scenario))
 
 
 @given(scenarios(objectives=objectives()))
-@settings(max_examples=40)
+@examples(100)
 def test_engine_is_highs(scenario: Scenario) -> None:
     """The fast engine and HiGHS find the same hours infeasible and the same optimum elsewhere."""
     instance = build_instance(scenario)

@@ -20,6 +20,7 @@ from wattlas.tiers.share import decide, mean_of, series_problems
 STEPS_PER_DAY = 24
 PAST_DAYS = 1
 HORIZON_DAYS = 28
+ALL = slice(None)
 RESERVE = 2.0
 """So many times the usual miss of a day is kept in hand."""
 
@@ -78,9 +79,10 @@ class _Grams:
     full: np.ndarray
     green: np.ndarray
 
-    def emitted(self, degraded: np.ndarray) -> np.ndarray:
-        """g per request where such a share is degraded, (T,)."""
-        grams: np.ndarray = self.full - degraded * (self.full - self.green)
+    def emitted(self, degraded: np.ndarray, steps: slice = ALL) -> np.ndarray:
+        """g per request where such a share is degraded, (T,), or in some of the steps."""
+        full = self.full[steps]
+        grams: np.ndarray = full - degraded[steps] * (full - self.green[steps])
         return grams
 
 
@@ -108,11 +110,12 @@ class _Question:
 
     def beyond_g(self, grams: _Grams, degraded: np.ndarray, day: slice) -> float:
         """Grams beyond the cap of a day, of what the rule holds to it; below 0 what is spared."""
+        demand = self.demand[day]
         if self.rule == "percentile":
-            counted, over = self.demand * (1.0 - degraded), grams.full - self.cap_g
+            counted, over = demand * (1.0 - degraded[day]), grams.full[day] - self.cap_g
         else:
-            counted, over = self.demand, grams.emitted(degraded) - self.cap_g
-        return float((counted * over)[day].sum())
+            counted, over = demand, grams.emitted(degraded, day) - self.cap_g
+        return float((counted * over).sum())
 
 
 def day_ahead(
@@ -183,7 +186,8 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
     degraded, owed, short = np.zeros(steps), 0.0, 0
     misses: list[float] = []
     starts = range(0, steps, per_day)
-    known = [not question.unknown[begin : begin + per_day].any() for begin in starts]
+    unknown = question.unknown
+    known = [not unknown[begin : begin + per_day].any() for begin in starts]
     foreseen = np.repeat(known, per_day)
     for n, begin in enumerate(starts):
         day = slice(begin, min(begin + per_day, steps))
