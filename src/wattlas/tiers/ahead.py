@@ -9,6 +9,7 @@ add up: nothing in a single day's plan knows what became of the last one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -184,7 +185,7 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
     """(share degraded in each step, days on which the cap was out of reach)."""
     steps, per_day = len(question.demand), ledger.steps_per_day
     degraded, owed, short = np.zeros(steps), 0.0, 0
-    misses: list[float] = []
+    squares, planned = 0.0, 0
     starts = range(0, steps, per_day)
     unknown = question.unknown
     known = [not unknown[begin : begin + per_day].any() for begin in starts]
@@ -196,13 +197,14 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
             first = max(n - horizon + 1, 0)
             ahead = np.arange(first * per_day, day.stop)
             ahead = ahead[foreseen[ahead]]
-            spare = ledger.reserve * float(np.sqrt(np.mean(np.square(misses)))) if misses else 0.0
+            spare = ledger.reserve * math.sqrt(squares / planned) if planned else 0.0
             carried = (owed + spare) * sum(known[first : n + 1]) / horizon
             part, met = _planned(question, ahead, carried)
             degraded[day] = part[begin - day.stop :]
             short += not met
             thought = question.beyond_g(question.forecast, degraded, day)
-            misses.append(question.beyond_g(question.truth, degraded, day) - thought)
+            squares += (question.beyond_g(question.truth, degraded, day) - thought) ** 2
+            planned += 1
         owed += question.beyond_g(question.truth, degraded, day)
     return degraded, short
 
