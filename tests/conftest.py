@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import fleets
+from tests.examples import PROFILE
 from tests.studied import CLASSES, SMALLEST, Studied, studied
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,10 +36,11 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("thorough", settings.get_profile("ci"))
 settings.register_profile(
     "search", settings.get_profile("ci"), derandomize=False, max_examples=1000
 )
-settings.load_profile(os.environ.get("WATTLAS_HYPOTHESIS", "ci"))
+settings.load_profile(PROFILE)
 
 
 def pytest_xdist_auto_num_workers() -> int:
