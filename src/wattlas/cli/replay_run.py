@@ -38,6 +38,7 @@ from wattlas.cli.replay_trace import (
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
+    from wattlas.replays.service.serving import Serving
     from wattlas.studies.replays import Replayed
 
 TraceOption = Annotated[
@@ -133,8 +134,6 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.replays.arrivals.trace import open_trace
-        from wattlas.replays.service.file import read_services
-        from wattlas.replays.service.serving import Serving
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
         from wattlas.studies.replays import replayed
@@ -143,8 +142,7 @@ def command(
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
     foresight = foresight_of(forecast, look_ahead, every, past, published)
-    models = {} if service is None else read_services(service)
-    serving = Serving(models, pooled, start_s, rtt_p95)
+    serving = _serving(service, pooled, start_s, rtt_p95)
     sink = None if requests is None else records_to(requests, loaded)
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
@@ -153,19 +151,25 @@ def command(
             even=even, hours=hours, utilisation=utilisation, seeds=seeds, serving=serving,
             sink=sink, progress=tell, begin=begin, foresight=foresight,
         )  # fmt: skip
-    report = None if out is None else save(made, out)
+    _tell(made, None if out is None else save(made, out), as_json)
+
+
+def _serving(service: Path | None, pooled: bool, start_s: float, rtt_p95: float) -> Serving:
+    from wattlas.replays.service.file import read_services
+    from wattlas.replays.service.serving import Serving
+
+    return Serving({} if service is None else read_services(service), pooled, start_s, rtt_p95)
+
+
+def _tell(made: Replayed, report: Path | None, as_json: bool) -> None:
+    """What came out, and where the report lies."""
+    from wattlas.studies.replay_tables import listings, sentence
+
     if as_json:
         print_json({**made.meta, **made.named_tables(), "report": report})
         return
-    _show(made)
-    if report is not None:
-        typer.echo(f"Report: {report}")
-
-
-def _show(made: Replayed) -> None:
-    """What came out, as people read it."""
-    from wattlas.studies.replay_tables import listings, sentence
-
     typer.echo(sentence(made))
     for listing in listings(made):
         show(listing)
+    if report is not None:
+        typer.echo(f"Report: {report}")
