@@ -31,8 +31,8 @@ def test_the_page_of_a_fleet(report: str, open_page: Callable[..., Any]) -> None
     """Numbers are numbers, shares have their word, at three widths names are apart, and axe finds
     nothing. It is asked once: the page of four classes is, at every width.
     """
-    page = open_page(report, WIDTHS[0]).page
-    numbers(page)
-    for _ in at_each_width(page):
-        names_are_apart(page)
-    nothing_serious(page)
+    seen = open_page(report, WIDTHS[0])
+    numbers(seen.page)
+    for _ in at_each_width(seen):
+        names_are_apart(seen.page)
+    nothing_serious(seen.page)
