@@ -35,7 +35,7 @@ def test_the_page_of_a_replay(report: str, open_page: Callable[..., Any]) -> Non
             assert page.locator(f"#figure-{figure} .chart svg").count() == 1
             assert "undefined" not in page.locator(f"#figure-{figure} .answer").inner_text()
         assert page.locator("section.figure").count() == len(FIGURES)
-        nothing_serious(page)
+        nothing_serious(page, contrast=width == WIDTHS[0])
     watched.quiet()
 
 

@@ -52,7 +52,7 @@ CHOOSE = """([name, all]) => {
   let taken = 0;
   const click = (span) => { span.click(); taken += 1; };
   const classes = '.choice[data-key=class] span';
-  for (let n = all ? 0 : 1; n < find(classes).length && (all || n < 2); n++) click(find(classes)[n]);
+  find(classes).slice(all ? 0 : 1, all ? undefined : 2).forEach(click);
   find(classes).slice(0, 1).forEach(click);
   const others = '.choice:not([data-key=class]) span';
   for (let n = 0; n < find(others).length; n++) click(find(others)[n]);
@@ -66,7 +66,8 @@ CHOOSE = """([name, all]) => {
     }
   return taken;
 }"""
-# The text of each figure's file and the rows of its table; only the last step of saving is left out.
+# The text of each figure's file and the rows of its table; only the last step of saving is not
+# taken.
 DATA = """async (names) => {
   const download = Wattlas.download, got = [];
   for (const name of names) {

@@ -93,9 +93,7 @@ def unusual(tmp_path_factory: pytest.TempPathFactory, made: Studied) -> str:
     return _write(tmp_path_factory.mktemp("unusual"), made, frames)
 
 
-def test_a_single_table_that_is_missing_is_named(
-    unusual: str, opened: Callable[..., Any]
-) -> None:
+def test_a_single_table_that_is_missing_is_named(unusual: str, opened: Callable[..., Any]) -> None:
     """Where there is an offer, a picture without its table says which one it lacks."""
     seen = opened(unusual)
     assert "table tier_split is not in these results" in said(seen.page, "split")

@@ -38,5 +38,5 @@ def test_the_page_of_a_sweep(
         assert answer.inner_text().startswith("Cost (USD) depends most on objective.")
         page.locator("#figure-sweep-ranking select").select_option("carbon_kg")
         assert answer.inner_text().startswith("Carbon (kg) depends most on")
-        nothing_serious(page)
+        nothing_serious(page, contrast=width == WIDTHS[0])
     watched.quiet()
