@@ -27,7 +27,7 @@ from wattlas.report.stream_folder import Long, write_plan
 
 MEBIBYTES = 300.0
 DRIFT = 1.10
-SIZES = {"tiny": ("tiny", 1, 2), "year": ("L", 12, 36)}
+SIZES = {"tiny": ("tiny", 1, 3), "year": ("L", 12, 36)}
 """World, months of the short run, months of the long one."""
 FIRST_H = 168
 
