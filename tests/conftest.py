@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,11 @@ from tests.examples import PROFILE
 from tests.studied import CLASSES, SMALLEST, Studied, studied
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Bytecode is kept whatever the shell says: hundreds of processes would compile all sources again,
+# and every worker would rewrite the assertions of all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
 # says that the part is required: then skipping is failing.
