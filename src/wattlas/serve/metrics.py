@@ -14,7 +14,7 @@ from prometheus_client.core import (
 
 from wattlas.serve import names
 from wattlas.serve.plane import Plane
-from wattlas.serve.totals import Totals
+from wattlas.serve.totals import Totals, tier_of
 
 OTHER = "other"
 """Stands for a label that no configuration names, so that no client can make new series."""
@@ -40,8 +40,9 @@ class _Collector:
     def _requests(self) -> Metric:
         models = self._plane.config.document.models
         counts: dict[tuple[str, ...], float] = {}
-        for (tenant, tier, asked, served, region, end), count in self._plane.ended.items():
-            key = tenant, tier, asked if asked in models else OTHER, served, region, end
+        for (tenant, degraded, asked, served, region, end), count in self._totals.ended.items():
+            model = asked if asked in models else OTHER
+            key = tenant, tier_of(degraded), model, served, region, end
             counts[key] = counts.get(key, 0) + count
         return _counter(names.REQUESTS, counts)
 
@@ -71,12 +72,12 @@ class _Collector:
     def _durations(self) -> Metric:
         metric = names.DURATION
         made = HistogramMetricFamily(metric.name, metric.words, labels=list(metric.labels))
-        for labels, counts in self._totals.durations.items():
+        for labels, durations in self._totals.durations.items():
             buckets, upto = [], 0
-            for bound, count in zip((*names.BUCKETS_S, "+Inf"), counts, strict=True):
+            for bound, count in zip((*names.BUCKETS_S, "+Inf"), durations.counts, strict=True):
                 upto += count
                 buckets.append((str(bound), upto))
-            made.add_metric(list(labels), buckets, self._totals.seconds[labels])
+            made.add_metric(list(labels), buckets, durations.seconds)
         return made
 
 

@@ -12,7 +12,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Service:
         self,
         path: Path,
         clock: Clock = TRUE_CLOCK,
-        watch: Callable[[Row], None] = lambda row: None,
+        watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.path = path
         self.totals = Totals()
@@ -76,13 +76,14 @@ class Service:
             self.close()
             raise
 
-    def _made(self, row: Row) -> None:
-        """Show a row to everybody who counts."""
-        self.totals.take(row)
+    def _made(self, rows: Sequence[Row]) -> None:
+        """Show rows to everybody who counts."""
+        self.totals.take(rows)
         if self.telemetry is not None:
-            known = row.model_asked in self.plane.config.document.models
-            self.telemetry.take(row if known else row._replace(model_asked=OTHER))
-        self._watch(row)
+            for row in rows:
+                known = row.model_asked in self.plane.config.document.models
+                self.telemetry.take(row if known else row._replace(model_asked=OTHER))
+        self._watch(rows)
 
     def _bind(self, document: ServeDocument) -> None:
         """Open every port. Raises UsageError for one that cannot be had."""

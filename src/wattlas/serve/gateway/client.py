@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from wattlas.serve.connection import answer_of, head_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.tell import Headers
+from wattlas.serve.heads import answer_of, head_of
 
 _CLOSE = b"connection: close"
 _CHUNKED = b"transfer-encoding: chunked"

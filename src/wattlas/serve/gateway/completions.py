@@ -36,7 +36,8 @@ class ListApi(Api):
 
     def check(self, said: Mapping[str, Any]) -> None:
         """Raise Refusal for what the endpoint does not take."""
-        super().check(said)
+        if not isinstance(said.get(self.asks), self.kinds):
+            super().check(said)  # says what is wrong
         options = said.get("stream_options")
         if options is not None and not isinstance(options, dict):
             text = "`stream_options` must be an object."
