@@ -247,8 +247,18 @@ class Exchange:
         held: list[bytes] = []
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.answer_s
+
+        def take(piece: bytes) -> bool:
+            """A token in the midst of a stream needs no task to wake up."""
+            data = splitter.alone(piece)
+            if not data or held or not reading.plain(data) or not self._client.push(piece):
+                return False
+            self._meter.event(len(data))
+            self._extend(loop.time(), until)
+            return True
+
         try:
-            async for piece in answer.pieces():
+            async for piece in answer.pieces(take):
                 text, part, fault = self._read(splitter.feed(piece), reading, decision)
                 if fault is None and splitter.too_long and part is not Part.LAST:
                     fault = Failure("event too long")

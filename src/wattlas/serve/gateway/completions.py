@@ -71,6 +71,11 @@ class ListApi(Api):
 class ChunkEvents(Events):
     """Chunks of an answer, and `[DONE]` at the end."""
 
+    def plain(self, data: bytes) -> bool:
+        """Whether an event is one of the tokens after the first, without usage or an error."""
+        told = b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data))
+        return self.seen.meter.events > 0 and not told and data != DONE
+
     def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
         """An event as it is passed on. Raises Failure."""
         meter = self.seen.meter
@@ -79,7 +84,7 @@ class ChunkEvents(Events):
                 raise Failure("empty stream")
             return event, Part.LAST
         first = not meter.events
-        if first or b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data)):
+        if not self.plain(data):
             said = said_of(data)
             check_model(said, self.seen.model)
             meter.usage(said.get("usage"))
