@@ -49,7 +49,7 @@ def test_pieces_come_in_order(steps: list[tuple[bool, bool]]) -> None:
                 seen.extend(piece)
 
         reader = asyncio.create_task(read())
-        for n, (takes, wakes) in enumerate(steps):
+        for n, (takes, wakes) in enumerate(steps):  # noqa: B007  what `take` looks at
             if wakes:
                 for _ in range(5):
                     await asyncio.sleep(0)

@@ -119,6 +119,8 @@ class TelemetrySection(Section):
     endpoint: str
     """http://HOST:PORT; metrics go to /v1/metrics there, by OTLP over HTTP."""
     every_s: float = Field(default=15.0, ge=0.05)
+    traces: bool = False
+    """Whether each request of the gateway is told as spans, too; they go to /v1/traces there."""
 
 
 class LimitsSection(Section):

@@ -18,6 +18,7 @@ from wattlas.errors import InputError, Problem
 from wattlas.serve.accounts import row_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
+from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
@@ -56,6 +57,8 @@ class Plane:
         """Decisions by reason."""
         self.events: Counter[str] = Counter()
         """What else happened, by name."""
+        self.on_end: Callable[[Ended], None] = lambda ended: None
+        """Is shown each request of the gateway when it has ended."""
         self.boot = secrets.token_hex(6)
         """Tells the ids of this process from those of others."""
         self.seal = Seal(store.secret("seal", secrets.token_bytes(32)))

@@ -36,6 +36,7 @@ from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
 from wattlas.serve.gateway.front import Front
 from wattlas.serve.gateway.pool import WireUpstream
+from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metrics import OTHER
@@ -61,6 +62,7 @@ class Service:
         self.totals = Totals()
         self._watch = watch
         self.plane: Plane = open_plane(path, store_of, clock, self._made)
+        self.plane.on_end = self._ended
         document = self.plane.config.document
         self.telemetry: Telemetry | None = None
         self.upstream = WireUpstream(document.limits.connect_s)
@@ -71,7 +73,7 @@ class Service:
         try:
             self._bind(document)
             if (told := document.telemetry) is not None:
-                self.telemetry = Telemetry(told.endpoint, told.every_s)
+                self.telemetry = Telemetry(told.endpoint, told.every_s, told.traces)
         except BaseException:
             self.close()
             raise
@@ -84,6 +86,14 @@ class Service:
                 known = row.model_asked in self.plane.config.document.models
                 self.telemetry.take(row if known else row._replace(model_asked=OTHER))
         self._watch(rows)
+
+    def _ended(self, ended: Ended) -> None:
+        """Show a request of the gateway to those who count or trace."""
+        place, first_us = ended.outcome.place, ended.trail.first_us
+        if first_us is not None:
+            self.totals.first(place.region, ended.outcome.degraded, first_us)
+        if self.telemetry is not None:
+            self.telemetry.ended(ended)
 
     def _bind(self, document: ServeDocument) -> None:
         """Open every port. Raises UsageError for one that cannot be had."""

@@ -87,6 +87,8 @@ class Api:
     asks: str
     kinds: tuple[type, ...] = (list,)
     streams = True
+    operation = "chat"
+    """OpenTelemetry's word for what is done."""
     answers = ""
     """The key of an answer that holds a list."""
     error_schema = "Error"

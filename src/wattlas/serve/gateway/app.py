@@ -23,6 +23,7 @@ from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.gateway.trail import Trail
 from wattlas.serve.gateway.upstream import Upstream
 from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
@@ -134,14 +135,15 @@ class Gateway:
             self._open[tenant] -= 1
 
     async def _served(self, tenant: str, chat: Chat, client: Client) -> None:
-        plane = self._plane
+        plane, trail = self._plane, Trail()
         model, asked = self._keys.model(chat)
         metro = plane.config.metro_of(tenant)
         facts = plane.facts(plane.new_id(), tenant, model.klass, asked, metro)
         decision = plane.decide(facts)
+        trail.decided()
         if decision is None:
             raise Refusal(503, "No place serves this model now.", "no_place", retry=False)
-        exchange = Exchange(plane, self._upstream, self.health, client, chat)
+        exchange = Exchange(plane, self._upstream, self.health, client, chat, trail)
         await exchange.run(decision)
 
     def _models(self) -> bytes:

@@ -20,6 +20,7 @@ from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.upstream import Failure
 
 DONE = b"[DONE]"
+_OPERATIONS = {"completions": "text_completion", "embeddings": "embeddings"}
 _NO_USAGE = re.compile(rb'"usage"\s*:\s*null')
 
 
@@ -33,6 +34,7 @@ class ListApi(Api):
     ) -> None:
         self.name, self.path = name, f"/v1/{name}"
         self.asks, self.kinds, self.answers, self.streams = asks, kinds, answers, streams
+        self.operation = _OPERATIONS.get(name, "chat")
 
     def check(self, said: Mapping[str, Any]) -> None:
         """Raise Refusal for what the endpoint does not take."""
