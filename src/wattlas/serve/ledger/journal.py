@@ -233,6 +233,10 @@ class Store(Protocol):
         """A tenant's rows that were admitted in [since, until)."""
         ...
 
+    def tenants(self) -> list[str]:
+        """Whoever has rows, by name."""
+        ...
+
     def close(self) -> None:
         """Let go of the journal."""
         ...
