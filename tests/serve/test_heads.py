@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.direct import Answered, DirectServer
 from wattlas.serve.heads import MOST_KNOWN, Head, Heads, cut
@@ -73,6 +74,7 @@ def messages(draw: Any) -> bytes:
     return text.replace(b"%d", b"%d" % len(body)) + b"\r\n\r\n" + body
 
 
+@examples(100)
 @given(st.lists(messages(), min_size=1, max_size=4), st.lists(messages(), max_size=3))
 def test_a_known_head_changes_no_answer(before: list[bytes], then: list[bytes]) -> None:
     """Whatever was read before, the same bytes get the same answer."""

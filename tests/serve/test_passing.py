@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.wire import WireAnswer
 
@@ -16,6 +17,7 @@ PARTS = st.lists(
 ).map(b"".join)
 
 
+@examples(100)
 @given(st.lists(PARTS, max_size=5))
 def test_what_is_alone_is_one_event(pieces: list[bytes]) -> None:
     """A piece that needs no splitter is what the splitter would give, with the same data."""
@@ -26,6 +28,7 @@ def test_what_is_alone_is_one_event(pieces: list[bytes]) -> None:
         assert not data or (events == [piece] and data_of(piece) == data)
 
 
+@examples(100)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
 def test_pieces_come_in_order(steps: list[tuple[bool, bool]]) -> None:
     """Whether a piece is taken at once or given out, and whenever its reader wakes up."""

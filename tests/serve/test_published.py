@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.serve.live import Live, configuration
 from tests.serve.toys import facts, outcome, row_of
 from wattlas.errors import InputError
@@ -65,6 +66,7 @@ def told(rows: list[Row], said: PublishSection = SAID) -> dict[str, Any] | None:
     return declaration(Kept(rows), said, NOW_S)  # type: ignore[arg-type]
 
 
+@examples(100)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcd"), st.integers(0, 10**9), st.integers(0, 10**8)),
