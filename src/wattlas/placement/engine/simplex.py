@@ -102,10 +102,7 @@ _TINY = 1e-300
 
 @kernel
 def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
-    """Solve the hour from the basis at hand, whose inverse must match it. Returns how it ended.
-
-    `w.others` must be of the hour's costs, or forgotten.
-    """
+    """Solve the hour from the basis at hand, whose inverse must match it. Returns how it ended."""
     count, sources, rows = w.counters, h.demand.shape[0], b.vec.shape[1]
     total = set_weights(h.demand, w.weight)
     if not begin(p, h, b, w):

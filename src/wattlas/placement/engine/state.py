@@ -103,7 +103,8 @@ class Scratch(NamedTuple):
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
     score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
     others[S]                    below the reduced costs, at the duals PRICED, of all columns of a
-                                 source but its key; -BIG where nothing is known
+                                 source but its key; -BIG where nothing is known. An
+                                 hour begins with nothing known: costs are others
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
