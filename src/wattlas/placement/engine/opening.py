@@ -272,7 +272,7 @@ class _Opening:
         for m, meter in enumerate(meters):
             cells = np.zeros((sources, points, width))
             cells[:, :, :regions] = meter.per_request.transpose(0, 2, 1)
-            self.static[:, : points * width, m] = cells.reshape(sources, -1)
+            self.static[:, : points * width, m] = cells.reshape(sources, points * width)
             self.static[:, points * width, m] = np.nan_to_num(meter.per_unserved)
         self.static /= scaled.per_unit[:, None, None]
         self.bench = Bench(scaled)
