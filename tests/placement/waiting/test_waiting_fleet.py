@@ -19,7 +19,7 @@ from tests.placement.waiting.waiting_oracle import may_run
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
+from wattlas.placement.fleet.levelled import densest, earliest_deadline, levelled
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
 
@@ -128,10 +128,10 @@ def test_the_level_is_the_least_that_is_in_time(
     every = np.arange(count)
     due = np.minimum(every + np.array(patience)[:, None], count - 1)
     ends = np.full(count, count - 1)
-    level = _densest(came[2], came[:2], due, ends).level
+    level = densest(came[2], came[:2], due, ends).level
 
     def late(room: np.ndarray) -> bool:
-        done = _earliest_deadline(came[:2], due, np.maximum(room, 0.0))
+        done = earliest_deadline(came[:2], due, np.maximum(room, 0.0))
         return bool((done.sum(axis=0) > room + 1e-9).any())
 
     assert not late(level * (1 + 1e-12) - came[2])

@@ -15,9 +15,8 @@ bound on every fleet, that of the densest stretch above all.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,11 +24,12 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
+from wattlas.model.waiting import Waits, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.levelled import Dense, levelled
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.fleet.waiting_program import joint
@@ -43,8 +43,6 @@ PROVEN = 1e-6
 """A relative gap of one program that is rounding."""
 PARTS = (1.0, 0.7, 0.4, 0.0)
 """Parts of the prices of the hours at the fleet that are tried for the bound."""
-SPARE = 1e-9
-"""The level is held so much higher, relative, that rounding leaves nothing late."""
 CLOSE = 1e-4
 """Relative gap of the hours at the fleet, of the cost without reserved rent, at which they end."""
 ROUNDS = 20
@@ -117,92 +115,6 @@ def _terms(scenario: Scenario) -> tuple[Terms, Instance]:
 def _level_holds(instance: Instance) -> bool:
     """Whether everything must be served from what is reserved."""
     return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
-
-
-def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
-    """(The densest stretch, whose level is the least that gets everything done in time; what then
-    runs when, (N, T)).
-
-    Everything counts at its leanest operating point and as if it could run everywhere; requests run
-    as early as that allows, earliest deadline first.
-    """
-    queue, lean = Queue.of(instance), instance.leanest_gpu_h
-    need = lean[queue.source][:, None] * queue.arrived
-    at_once = lean @ instance.demand - need.sum(axis=0)
-    ends = run_ends(instance.scenario.hours)
-    # Sources of one patience have one queue; what runs of it is shared first in, first out.
-    patience = queue.due - np.arange(need.shape[1])
-    kinds, kind = np.unique(patience, axis=0, return_inverse=True)
-    kind = kind.ravel()
-    groups = np.zeros((len(kinds), need.shape[1]))
-    np.add.at(groups, kind, need)
-    due = kinds + np.arange(need.shape[1])
-    dense = _densest(at_once, groups, due, ends)
-    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
-    ran = np.zeros_like(need)
-    done = _earliest_deadline(groups, due, room)
-    for g in range(len(kinds)):
-        own = np.flatnonzero(kind == g)
-        ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
-    rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
-                     where=lean[queue.source][:, None] > 0)  # fmt: skip
-    rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
-    return dense, queue.within(rate)
-
-
-@dataclass(frozen=True)
-class Dense:
-    """The densest stretch of hours [`first`, `after`), and its `level`: accelerators."""
-
-    level: float
-    first: int
-    after: int
-
-
-def _densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> Dense:
-    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a.
-
-    `need` (G, T) is what arrives of each patience, `due` (G, T) the last step for it.
-    """
-    most = Dense(0.0, 0, len(at_once))
-    starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
-    for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
-        at = slice(first, last + 1)
-        count = last + 1 - first
-        # What of each source is due by the end of each step, as a number of its arrivals.
-        steps = np.arange(first, last + 1)
-        by = np.array([np.searchsorted(row[at], steps, "right") for row in due])
-        total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
-        due_work = np.take_along_axis(total, by, axis=1)
-        plain = np.concatenate([[0.0], np.cumsum(at_once[at])])
-        length = np.arange(1, count + 1)
-        for a in range(count):
-            late = np.maximum(due_work[:, a:] - total[:, [a]], 0.0).sum(axis=0)
-            work = plain[a + 1 :] - plain[a] + late
-            density = work / length[: count - a]
-            b = int(density.argmax())
-            if density[b] > most.level:
-                most = Dense(float(density[b]), first + a, first + a + b + 1)
-    return most
-
-
-def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """What of each queue runs in each step, (G, T), earliest deadline first within `room` (T,)."""
-    done = np.zeros_like(need)
-    waiting: list[tuple[int, int, int, float]] = []
-    for t in range(len(room)):
-        for g in range(len(need)):
-            if need[g, t] > 0:
-                heapq.heappush(waiting, (int(due[g, t]), t, g, float(need[g, t])))
-        left = float(room[t])
-        while waiting and (left > 0 or waiting[0][0] <= t):
-            deadline, arrived, g, many = heapq.heappop(waiting)
-            now = many if deadline <= t else min(many, left)
-            done[g, t] += now
-            left -= now
-            if now < many:
-                heapq.heappush(waiting, (deadline, arrived, g, many - now))
-    return done
 
 
 def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
