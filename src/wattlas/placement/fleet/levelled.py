@@ -28,27 +28,43 @@ def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
     as early as that allows, earliest deadline first.
     """
     queue, lean = Queue.of(instance), instance.leanest_gpu_h
-    need = lean[queue.source][:, None] * queue.arrived
-    at_once = lean @ instance.demand - need.sum(axis=0)
-    ends = run_ends(instance.scenario.hours)
-    # Sources of one patience have one queue; what runs of it is shared first in, first out.
-    patience = queue.due - np.arange(need.shape[1])
-    kinds, kind = np.unique(patience, axis=0, return_inverse=True)
-    kind = kind.ravel()
-    groups = np.zeros((len(kinds), need.shape[1]))
-    np.add.at(groups, kind, need)
-    due = kinds + np.arange(need.shape[1])
-    dense = densest(at_once, groups, due, ends)
+    need, at_once = _work(instance, queue, lean)
+    due, kind, groups = _kinds(queue, need)
+    dense = densest(at_once, groups, due, run_ends(instance.scenario.hours))
     room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
     ran = np.zeros_like(need)
     done = earliest_deadline(groups, due, room)
-    for g in range(len(kinds)):
+    for g in range(len(due)):
         own = np.flatnonzero(kind == g)
         ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
     rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
                      where=lean[queue.source][:, None] > 0)  # fmt: skip
     rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
     return dense, queue.within(rate)
+
+
+def stretch(instance: Instance, queue: Queue, use: np.ndarray) -> Dense:
+    """The densest stretch, where a request of each source needs `use` (S,) of what is counted."""
+    need, at_once = _work(instance, queue, use)
+    due, _, groups = _kinds(queue, need)
+    return densest(at_once, groups, due, run_ends(instance.scenario.hours))
+
+
+def _work(instance: Instance, queue: Queue, use: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(What of each source may wait, (N, T); what may not, (T,))."""
+    need = use[queue.source][:, None] * queue.arrived
+    return need, use @ instance.demand - need.sum(axis=0)
+
+
+def _kinds(queue: Queue, need: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sources of one patience have one queue: (when it is due (G, T), the queue of each source
+    (N,), what arrives (G, T))."""
+    every = np.arange(need.shape[1])
+    patience, kind = np.unique(queue.due - every, axis=0, return_inverse=True)
+    kind = kind.ravel()
+    groups = np.zeros((len(patience), need.shape[1]))
+    np.add.at(groups, kind, need)
+    return patience + every, kind, groups
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def search(
     *,
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
+    rounds: int = MOST_ROUNDS,
 ) -> Least:
     """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
     whole value at a point, or at another one that it takes instead, and that point; it teaches the
@@ -105,7 +106,7 @@ def search(
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
-    while best.rounds < MOST_ROUNDS:
+    while best.rounds < rounds:
         target = lowest.y[:count]
         between = best.y + step * (target - best.y)
         y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else target

@@ -32,7 +32,8 @@ from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, levelled
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
-from wattlas.placement.fleet.waiting_program import joint
+from wattlas.placement.fleet.waiting_cuts import by_cuts
+from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.queue import Queue, as_run
@@ -66,21 +67,24 @@ def fleet_that_waits(
         raise InputError([Problem("objective", what, fix)])
     still = without_waiting(scenario)
     unwaited = size(still)
-    if alone and (whole := _at_once(scenario, unwaited)):
-        return whole
+    terms, instance = _terms(scenario)
+    if alone and (found := joint(terms, instance)):
+        return _together(scenario, found, unwaited)
     asked = build_instance(scenario)
     ran = levelled(asked)[1]
     levelled_work = as_run(asked, Queue.of(asked), ran).scenario
     sized = size(without_waiting(levelled_work))
+    if alone:
+        prices = [need.price for need in sized.prices.needs]
+        found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, prices)
+        if found is not None:
+            return _together(scenario, found, unwaited)
     return _at_fleet(scenario, sized, unwaited)
 
 
-def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
-    """Accelerators and waiting as one program; None where that is too large."""
+def _together(scenario: Scenario, found: Joint, unwaited: Fleet) -> Fleet:
+    """The fleet of accelerators and waiting that were found together."""
     terms, instance = _terms(scenario)
-    found = joint(terms, instance)
-    if found is None:
-        return None
     queue = Queue.of(instance)
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
     best = _cost(terms, queue, found.ran, gpu)
