@@ -18,10 +18,15 @@ from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
 from tests.placement.waiting.waiting_oracle import may_run
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.levelled import densest, earliest_deadline, levelled
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.waiting import question
+from wattlas.placement.fleet.waiting_cuts import by_cuts
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.queue import Queue
+from wattlas.placement.problem.queue import Queue, as_run
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
@@ -100,6 +105,27 @@ def test_accelerators_and_waiting_are_one_program(name: str, seed: int) -> None:
     assert found.optimal.cost_usd <= found.unwaited.cost_usd * (1 + 1e-6)
     placed = wattlas.plan(found.scenario)
     assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
+    """The fleet and the waiting that cuts find together cost what one program in GLPK costs, to the
+    gap that is asked, and their bound is below it."""
+    s = patient(asked(seed, **QUESTIONS[name]), 2)
+    terms, instance = question(s)
+    queue = Queue.of(instance)
+    levelled_work = as_run(build_instance(s), queue, levelled(instance)[1]).scenario
+    sized = fleet(without_waiting(levelled_work))
+    found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, [], exact=1e-6)
+    assert found is not None
+    expected = oracle_fleet(s)
+    assert queue.excess(found.ran) <= 1e-9
+    at_work = replace(terms, instance=queue.running(instance, found.ran))
+    cost = fleet_cost(at_work, Sizing.of(at_work).hours, found.gpu * (1 + ROUNDING))
+    assert found.bound_usd <= expected * (1 + 1e-8)
+    assert cost.cost_usd == pytest.approx(expected, rel=2e-6)
+    assert found.bound_usd == pytest.approx(expected, rel=2e-6)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Lowest
 
 NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
@@ -31,6 +31,14 @@ class Separator(Protocol):
 
         What was learnt goes into the master as cuts.
         """
+        ...
+
+
+class Master(Protocol):
+    """What has been learnt of a function."""
+
+    def lowest(self) -> Lowest:
+        """Where it is least by what is known, and what that proves."""
         ...
 
 
@@ -91,7 +99,7 @@ def least(
 
 def search(
     ask: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    master: CutMaster,
+    master: Master,
     starts: Sequence[np.ndarray],
     *,
     exact: float,

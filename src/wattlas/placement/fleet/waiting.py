@@ -1,7 +1,7 @@
-"""Fleets that serve requests which may wait: the level first, then the places, then the hours.
+"""Fleets that serve requests which may wait.
 
-Accelerators and waiting together are one program (`waiting_program`). Where it is too large, or
-outages are in it,
+Accelerators and waiting are one program: small ones are solved as one (`waiting_program`), up to a
+month by cuts (`waiting_cuts`). Beyond that, and with outages,
 
 1. work is levelled: the least number of accelerators L that gets everything done in time, if
    everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
@@ -32,7 +32,7 @@ from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, levelled
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
-from wattlas.placement.fleet.waiting_cuts import by_cuts
+from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -67,9 +67,9 @@ def fleet_that_waits(
         raise InputError([Problem("objective", what, fix)])
     still = without_waiting(scenario)
     unwaited = size(still)
-    terms, instance = _terms(scenario)
+    terms, instance = question(scenario)
     if alone and (found := joint(terms, instance)):
-        return _together(scenario, found, unwaited)
+        return _together(scenario, found, unwaited, 0.0)
     asked = build_instance(scenario)
     ran = levelled(asked)[1]
     levelled_work = as_run(asked, Queue.of(asked), ran).scenario
@@ -78,21 +78,23 @@ def fleet_that_waits(
         prices = [need.price for need in sized.prices.needs]
         found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, prices)
         if found is not None:
-            return _together(scenario, found, unwaited)
+            return _together(scenario, found, unwaited, EXACT)
     return _at_fleet(scenario, sized, unwaited)
 
 
-def _together(scenario: Scenario, found: Joint, unwaited: Fleet) -> Fleet:
-    """The fleet of accelerators and waiting that were found together."""
-    terms, instance = _terms(scenario)
+def _together(scenario: Scenario, found: Joint, unwaited: Fleet, exact: float) -> Fleet:
+    """The fleet of accelerators and waiting that were found together, to a gap of `exact`, relative
+    to the cost without reserved rent."""
+    terms, instance = question(scenario)
     queue = Queue.of(instance)
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
     best = _cost(terms, queue, found.ran, gpu)
     level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
         unwaited,
-        status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
+        status=Status.OPTIMAL if gap <= max(PROVEN, allowed) else Status.LIMIT,
         scenario=replace(unwaited.scenario, classes=scenario.classes,
                          reserved_gpu=np.repeat(gpu[:, None], scenario.hours.count, axis=1)),
         asked=scenario,
@@ -109,7 +111,7 @@ def _together(scenario: Scenario, found: Joint, unwaited: Fleet) -> Fleet:
     )  # fmt: skip
 
 
-def _terms(scenario: Scenario) -> tuple[Terms, Instance]:
+def question(scenario: Scenario) -> tuple[Terms, Instance]:
     """The question if nothing waited, and its instance with the classes that may."""
     terms = terms_of(without_waiting(scenario))
     asked = replace(terms.instance.scenario, classes=scenario.classes)
@@ -123,7 +125,7 @@ def _level_holds(instance: Instance) -> bool:
 
 def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
-    terms, instance = _terms(scenario)
+    terms, instance = question(scenario)
     queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = levelled(instance)
@@ -137,6 +139,7 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     return replace(
         sized,
         status=Status.LIMIT,
+        levelled=True,
         scenario=replace(sized.scenario, classes=scenario.classes,
                          demand_per_h=scenario.demand_per_h),
         asked=scenario,

@@ -40,17 +40,19 @@ of the master."""
 
 
 def by_cuts(
-    terms: Terms, instance: Instance, gpu: np.ndarray, prices: list[np.ndarray]
+    terms: Terms,
+    instance: Instance,
+    gpu: np.ndarray,
+    prices: list[np.ndarray],
+    exact: float = EXACT,
 ) -> Joint | None:
-    """Fleet and waiting to a gap of `EXACT`, from levelled work and the fleet (R,) sized for it;
+    """Fleet and waiting to a gap of `exact`, from levelled work and the fleet (R,) sized for it;
     None where that is too large. `prices` are those of accelerators that prove what it needs.
     """
     queue = Queue.of(instance)
     if len(gpu) + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST:
         return None
-    hours = Hours(terms, instance, queue)
-    ran = levelled(instance)[1]
-    return hours.least(gpu, ran, prices)
+    return Hours(terms, instance, queue).least(gpu, levelled(instance)[1], prices, exact)
 
 
 class Hours:
@@ -67,7 +69,9 @@ class Hours:
         self.prices = QueueHours(instance, queue, terms.measure)
         self.needs = Needs(instance, terms.site)
 
-    def least(self, gpu: np.ndarray, ran: np.ndarray, prices: list[np.ndarray]) -> Joint | None:
+    def least(
+        self, gpu: np.ndarray, ran: np.ndarray, prices: list[np.ndarray], exact: float
+    ) -> Joint | None:
         """The search from a fleet (R,) and rates (N, T) on; None where these do not serve."""
         first = self._at(gpu, ran)
         if first.short.any():
@@ -81,7 +85,7 @@ class Hours:
             lambda y: self._ask(y, master),
             master,
             [np.concatenate([gpu, ran.ravel()])],
-            exact=EXACT * abs(variable) / max(abs(variable + rent), 1e-300),
+            exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
             rounds=ROUNDS,
         )
         return Joint(*master.split(found.y), found.bound)
