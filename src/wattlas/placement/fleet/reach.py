@@ -29,8 +29,6 @@ EXACT = 1e-4
 """Relative gap of each fleet: a jump below it is not told."""
 MOST_MS = 300.0
 SAMPLES = 8
-MOST_TRIES = 40
-"""So often the hours are asked what they need, before they are asked what they cost."""
 
 
 @dataclass
@@ -75,32 +73,13 @@ class _Search:
             least = sizing.nominal(self.exact)
             bound = least.bound
         else:
-            sizing.master.take(wider.cuts)
-            narrower = self._narrower(n)
-            if narrower is not None and (same := self._as(narrower, sizing)):
-                return same
             # The wider fleet first: it costs no more than any here, if it serves.
+            sizing.master.take(wider.cuts)
             start = np.clip(wider.usable, terms.lower, terms.upper)
             least = sizing.exactly([start], (), self.exact, lambda _: None)
             bound = max(least.bound, wider.bound)
         cost = fleet_cost(terms, sizing.hours, least.y)
         return replace(sizing.learnt(least, cost), bound=bound)
-
-    def _as(self, narrower: Learnt, sizing: Sizing) -> Learnt | None:
-        """The fleet of a narrower reach, which serves here and costs no more, where what the hours
-        need proves that no other costs less by more than the gap: no hour's cost is asked."""
-        for _ in range(MOST_TRIES):
-            lowest = sizing.master.lowest()
-            if narrower.cost.cost_usd - lowest.bound <= self.exact * abs(narrower.cost.cost_usd):
-                cuts = sizing.master.binding()
-                return Learnt(narrower.usable, narrower.cost, lowest.bound, cuts, sizing.group)
-            if np.isfinite(sizing.needs.ask(lowest.y, sizing.master)):
-                break
-        return None
-
-    def _narrower(self, n: int) -> Learnt | None:
-        """What was learnt of the nearest narrower reach."""
-        return self.found.get(max((m for m in self.found if m < n), default=-1))
 
     def _wider(self, n: int, allowed: np.ndarray) -> Learnt | None:
         """What was learnt of the nearest wider reach, or of the scenario where that is wider."""
