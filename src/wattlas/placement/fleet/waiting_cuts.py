@@ -52,10 +52,10 @@ def by_cuts(
     queue = Queue.of(instance)
     if len(gpu) + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST:
         return None
-    return Hours(terms, instance, queue).least(gpu, levelled(instance)[1], prices, exact)
+    return JointHours(terms, instance, queue).least(gpu, levelled(instance)[1], prices, exact)
 
 
-class Hours:
+class JointHours:
     """The oracle: what hours cost at a fleet where so much runs in them, and what they need."""
 
     def __init__(self, terms: Terms, instance: Instance, queue: Queue) -> None:
