@@ -31,6 +31,7 @@ from wattlas.studies.foresight import (
     Foresight,
     came,
     first_step,
+    forecast_notes,
     from_step,
     skill_of,
 )
@@ -132,17 +133,17 @@ def replayed(
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
-    draws = range(first_seed, first_seed + seeds)
-    runs = Runs(part, roomy, arrivals, draws, serving, tell)
+    runs = Runs(part, roomy, arrivals, range(first_seed, first_seed + seeds), serving, tell)
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against not in made_here:
         against = _name_of(against, found)
     outcomes = found.outcomes
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes, skill = _notes(part, outcomes, serving), skill_of(several)
+    notes = (*_notes(part, outcomes, serving), *forecast_notes(several))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
+    skill = skill_of(several)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 
