@@ -6,7 +6,7 @@ with its confidence interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from wattlas.studies.foresight import (
     came,
     first_step,
     from_step,
+    outlook_of,
     skill_of,
 )
 from wattlas.studies.regret import least_regret
@@ -135,7 +136,7 @@ def replayed(
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
     draws = range(first_seed, first_seed + seeds)
-    runs = Runs(part, roomy, arrivals, draws, services, pooled, tell)
+    runs = Runs(part, roomy, arrivals, draws, services, pooled, tell, outlook_of(several))
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against is not None and against not in made_here:
         (against,) = split(against)
@@ -145,7 +146,7 @@ def replayed(
     outcomes = found.outcomes
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes, skill = _notes(part, outcomes, services), skill_of(several)
+    notes, skill = _notes(part, outcomes, services, found.told), skill_of(several)
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
@@ -216,6 +217,7 @@ def _notes(
     scenario: Scenario,
     outcomes: Mapping[str, tuple[Outcome, ...]],
     services: Mapping[str, ServiceModel] | None,
+    told: Collection[str] = (),
 ) -> tuple[str, ...]:
     runs = [run for each in outcomes.values() for run in each]
     notes = list(dict.fromkeys(note for run in runs for note in run.notes))
@@ -226,7 +228,9 @@ def _notes(
         )
     if runs[0].metered is None:
         notes.append("No power curve was given: energy is joules per token times tokens")
-    knowing = [name for name in outcomes if name.partition(":")[0] not in BLIND]
+    knowing = [n for n in outcomes if n not in told and n.partition(":")[0] not in BLIND]
+    if len(told) > 1:
+        notes.append(f"{', '.join(sorted(told))} decide on the same forecasts")
     if knowing:
         notes.append(
             f"{', '.join(knowing)} decide on the true price, intensity and demand of each hour as "
