@@ -24,6 +24,7 @@ from wattlas.replays.arrivals.stream import AtRates, FromTrace
 from wattlas.replays.arrivals.trace import open_trace
 from wattlas.replays.run import replay
 from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.serving import Serving
 
 METROS, REGIONS, WEEK_H = 40, 18, 168
 REPLICAS = 16
@@ -74,10 +75,10 @@ def main(path: str) -> None:
     services = {"p": model}
     one = scenario.at_hours([0])
     few = replace(one, demand_per_h=one.demand_per_h / one.demand_per_h.sum() * 100)
-    replay(few, optimum(few), AtRates(few), services=services)
+    replay(few, optimum(few), AtRates(few), serving=Serving(services))
     policy = optimum(scenario)
     began = time.perf_counter()
-    outcome = replay(scenario, policy, FromTrace(scenario, trace), services=services)
+    outcome = replay(scenario, policy, FromTrace(scenario, trace), serving=Serving(services))
     seconds = time.perf_counter() - began
     assert outcome.served == count
     print(f"{seconds:.3f} {_peak_mib():.1f}")

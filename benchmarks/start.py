@@ -51,8 +51,8 @@ def _figure(
 
 
 def _runs(command: list[str], times: int) -> list[Ran]:
-    """So many runs, after one that fills the disk's cache."""
-    return [measured(command) for _ in range(times + 1)][1:]
+    """So many runs; where they are compared, after one that fills the disk's cache."""
+    return [measured(command) for _ in range(times + (times > 1))][-times:]
 
 
 BENCHMARK = Benchmark(

@@ -22,6 +22,7 @@ from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
 from wattlas.cli.streaming import give_memory_back
 from wattlas.model.scenario import Scenario
+from wattlas.placement.engine import warm_up
 from wattlas.report.stream_folder import Long, write_plan
 
 MEBIBYTES = 300.0
@@ -51,7 +52,7 @@ def _hours(months: int) -> int:
 def run(options: RunOptions) -> Sequence[Figure]:
     """Stream a short and a long run either way."""
     size, short, long = SIZES[options.size]
-    streamed("tiny", 1)  # compiles the engine, once after an installation
+    warm_up()  # compiles the engine, once after an installation
     return (*_drawn(size, short, long), *_from_files(size, short, long))
 
 

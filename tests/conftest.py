@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -11,9 +12,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import fleets
+from tests.examples import PROFILE
 from tests.studied import CLASSES, SMALLEST, Studied, studied
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Bytecode is kept whatever the shell says: hundreds of processes would compile all sources again,
+# and every worker would rewrite the assertions of all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
 # says that the part is required: then skipping is failing.
@@ -35,10 +42,11 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("thorough", settings.get_profile("ci"))
 settings.register_profile(
     "search", settings.get_profile("ci"), derandomize=False, max_examples=1000
 )
-settings.load_profile(os.environ.get("WATTLAS_HYPOTHESIS", "ci"))
+settings.load_profile(PROFILE)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import oracle
-from tests.strategies import billed, one_of, scenarios
+from tests.examples import examples
+from tests.strategies import Pick, billed, scenarios
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.objective import Minimise, Objective, Solver, Window
@@ -28,6 +29,20 @@ from wattlas.model.workload import State
 
 Witness = dict[tuple[int, int, int], tuple[int, int]]
 """(metro, class, step) → (region, point)."""
+
+
+PLAIN = {
+    frictions: scenarios(
+        unserved=False,
+        accuracy_minima=False,
+        free_capacity=True,
+        when_none=False,
+        frictions=frictions,
+        max_hours=2 if frictions else 3,
+        max_metros=2 if frictions else 3,
+    )
+    for frictions in (False, True)
+}
 
 
 @st.composite
@@ -41,26 +56,17 @@ def feasible(
     solver: bool = True,
 ) -> Scenario:
     """A scenario with a placement; what is False is left out, the rest is drawn."""
-    plain = scenarios(
-        unserved=False,
-        accuracy_minima=False,
-        free_capacity=True,
-        when_none=False,
-        frictions=frictions,
-        max_hours=2 if frictions else 3,
-        max_metros=2 if frictions else 3,
-    )
-    s = opened(draw(plain))
+    s, pick = opened(draw(PLAIN[frictions])), Pick(draw)
     witness = draw_witness(s, draw(st.integers(0, 2**16)))
     regions = tuple(replace(r, reserved_gpu=np.inf, on_demand_gpu=0.0) for r in s.regions)
-    s = draw(billed(replace(s, regions=regions, reserved_gpu=_capacity(draw, s, witness))))
-    if minima and draw(st.booleans()):
+    s = billed(pick, replace(s, regions=regions, reserved_gpu=_capacity(pick, s, witness)))
+    if minima and pick(False, True):
         s = _with_minima(s, witness)
-    s = replace(s, objective=draw(_objectives(s, witness, caps, frictions)))
-    if tiers and draw(st.booleans()):
-        s = _offered(draw, s)
-    chosen = one_of(*Solver) if not s.frictions.couples else one_of(Solver.AUTO, Solver.HIGHS)
-    return replace(s, solver=draw(chosen)) if solver else s
+    s = replace(s, objective=_objective(pick, s, witness, caps and pick(False, True)))
+    if tiers and pick(False, True):
+        s = _offered(pick, s)
+    chosen = tuple(Solver) if not s.frictions.couples else (Solver.AUTO, Solver.HIGHS)
+    return replace(s, solver=pick(*chosen)) if solver else s
 
 
 def opened(s: Scenario) -> Scenario:
@@ -93,12 +99,12 @@ def draw_witness(s: Scenario, seed: int) -> Witness:
     }
 
 
-def _capacity(draw: st.DrawFn, s: Scenario, witness: Witness) -> np.ndarray:
+def _capacity(pick: Pick, s: Scenario, witness: Witness) -> np.ndarray:
     """What the witness needs, or a tenth more, or no limit, region by region."""
     load = np.zeros((len(s.regions), s.hours.count))
     for (i, k, t), (r, o) in witness.items():
         load[r, t] += s.demand_per_h[i, k, t] * oracle.gpu_h(s, k, o)
-    slack = [draw(one_of(1.0, 1.1, np.inf)) for _ in s.regions]
+    slack = [pick(1.0, 1.1, np.inf) for _ in s.regions]
     factor = np.array(slack)[:, None]
     limit: np.ndarray = np.where(np.isinf(factor), np.inf, load * (1 + 1e-9)) * np.where(
         np.isinf(factor), 1.0, factor
@@ -120,33 +126,25 @@ def _with_minima(s: Scenario, witness: Witness) -> Scenario:
     return replace(s, classes=tuple(classes))
 
 
-def _objectives(
-    s: Scenario, witness: Witness, caps: bool, frictions: bool
-) -> st.SearchStrategy[Objective]:
+def _objective(pick: Pick, s: Scenario, witness: Witness, capped: bool) -> Objective:
     """Least cost or carbon, or one under what the witness uses of the other."""
-    plain = st.builds(
-        Objective, minimise=one_of(*Minimise), carbon_price_usd_per_t=one_of(0.0, 80.0)
-    )
-    if not caps:
-        return plain
-
-    def capped(window: Window, by_carbon: bool) -> Objective:
-        unit = oracle.unit_t if by_carbon else oracle.unit_usd
-        used = [
-            sum(
-                float(s.hours.hours[t] * s.demand_per_h[i, k, t]) * unit(s, i, k, r, o, t)
-                for (i, k, t), (r, o) in witness.items()
-                if t in steps
-            )
-            for steps in oracle.windows(s, window)
-        ]
-        limit = max(used) + 1e-9 * max(map(abs, used)) + (warm_up_t(s) if by_carbon else 0.0)
-        if by_carbon:
-            return Objective(carbon_cap_t=max(limit, 0.0), window=window)
-        return Objective(minimise=Minimise.CARBON, cost_cap_usd=limit, window=window)
-
-    kinds = st.just(True) if frictions else st.booleans()
-    return st.one_of(plain, st.builds(capped, one_of(*Window), kinds))
+    if not capped:
+        return Objective(minimise=pick(*Minimise), carbon_price_usd_per_t=pick(0.0, 80.0))
+    window = pick(*Window)
+    by_carbon = s.frictions.couples or pick(False, True)
+    unit = oracle.unit_t if by_carbon else oracle.unit_usd
+    used = [
+        sum(
+            float(s.hours.hours[t] * s.demand_per_h[i, k, t]) * unit(s, i, k, r, o, t)
+            for (i, k, t), (r, o) in witness.items()
+            if t in steps
+        )
+        for steps in oracle.windows(s, window)
+    ]
+    limit = max(used) + 1e-9 * max(map(abs, used)) + (warm_up_t(s) if by_carbon else 0.0)
+    if by_carbon:
+        return Objective(carbon_cap_t=max(limit, 0.0), window=window)
+    return Objective(minimise=Minimise.CARBON, cost_cap_usd=limit, window=window)
 
 
 def warm_up_t(s: Scenario) -> float:
@@ -161,15 +159,15 @@ def warm_up_t(s: Scenario) -> float:
     return total
 
 
-def _offered(draw: st.DrawFn, s: Scenario) -> Scenario:
+def _offered(pick: Pick, s: Scenario) -> Scenario:
     """A tier beside full service; the scenario itself where the tier makes no sense."""
     tier = Tier(
         id="green",
-        share_max=draw(one_of(0.25, 0.5, 0.0)),
-        adoption=draw(one_of(0.5, 0.25)),
+        share_max=pick(0.25, 0.5, 0.0),
+        adoption=pick(0.5, 0.25),
         accuracy_min=0.0,
-        latency_factor=draw(one_of(1.0, 4.0)),
-        window=draw(one_of(*Window)),
+        latency_factor=pick(1.0, 4.0),
+        window=pick(*Window),
     )
     try:
         return offer(s, [tier])
@@ -182,7 +180,7 @@ Check = Callable[..., Plan]
 
 
 def needs_programs(
-    least: float, examples: int, *strategies: st.SearchStrategy[Any]
+    least: float, count: int, *strategies: st.SearchStrategy[Any]
 ) -> Callable[[Check], Callable[[], None]]:
     """A test of a property that also asks that so large a share of its draws needed a program."""
 
@@ -191,7 +189,7 @@ def needs_programs(
             seen: Counter[str] = Counter()
 
             @given(st.tuples(*strategies))
-            @settings(max_examples=examples)
+            @examples(count)
             def each(drawn: tuple[Any, ...]) -> None:
                 found = check(*drawn)
                 assert found.ok, found.conflict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 
 
+@cache
 def long_tiny(days: int, start: str = "2023-01-01", scarce: float = 1.3) -> Scenario:
     """The tiny day so many times, prices, carbon and demand varied, capacities that often bind.
 

@@ -32,6 +32,10 @@ DIRTIEST_G_PER_KWH = 1500.0
 EXACT_ROWS = 60
 ROUNDING = 1e-10
 """Relative slack of a limit: what fits exactly in decimals must fit in exact arithmetic too."""
+HELD = 1e-13
+"""The same of a measure that is held at its least, of all its columns together: a region that is
+nearer by the hundredth of a millisecond of a baseline region makes ten thousand times that of it.
+"""
 Demand = tuple[int, int]
 Place = tuple[int, int]
 
@@ -190,7 +194,7 @@ def used_usd_per_gpu_h(s: Scenario, r: int) -> float:
 
 def is_on_demand(s: Scenario, r: int) -> bool:
     """Whether nothing is reserved at any time, and something can be had by the hour."""
-    return bool(s.regions[r].on_demand_gpu > 0 and all(held == 0 for held in s.reserved_gpu[r]))
+    return bool(s.regions[r].on_demand_gpu > 0 and not s.reserved_gpu[r].any())
 
 
 def bought_usd(s: Scenario, flows: dict[tuple[int, ...], float], steps: Sequence[int]) -> float:
@@ -473,7 +477,8 @@ def oracle_plan(
             for c in columns
         }
         terms.update(bought if unit is unit_usd else {})
-        lp.row(("held", number), terms, -math.inf, limit + 10 * ROUNDING * abs(limit))
+        slack = HELD * math.fsum(map(abs, terms.values()))
+        lp.row(("held", number), terms, -math.inf, limit + slack)
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
     if extra is not None:

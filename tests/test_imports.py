@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "wattlas"
 
@@ -107,8 +106,13 @@ def layer(path: Path) -> str:
     return "" if first.startswith("__") else first
 
 
-def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, int, bool], ...]:
     """(dotted name, line, whether at run time on import) of everything a module imports."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int, bool]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     top = set(map(id, _at_import(tree.body)))
     for node in ast.walk(tree):
@@ -135,69 +139,71 @@ def _at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _at_import(getattr(node, field, []))
 
 
-@pytest.mark.parametrize("path", modules(), ids=name)
-def test_nothing_imports_from_above(path: Path) -> None:
+def test_nothing_imports_from_above() -> None:
     """errors, units ← model ← {data, placement, tiers} ← policy ← replays ← serve ← studies ← …"""
-    here = layer(path)
-    if not here:
-        return
-    allowed = {here, "__version__", *MAY_IMPORT[here]}
-    for imported, line, _ in imports(path):
-        parts = imported.split(".")
-        if parts[0] == "wattlas":
-            whole = here in ("cli", "report") and len(parts) == 1
-            target = parts[1] if len(parts) > 1 else ""
-            public = here == "cli" and target not in MAY_IMPORT
-            assert whole or public or target in allowed, (
-                f"{name(path)}:{line}: `{here}` may not import `{imported}`"
+    for path in modules():
+        here = layer(path)
+        if not here:
+            continue
+        allowed = {here, "__version__", *MAY_IMPORT[here]}
+        for imported, line, _ in imports(path):
+            parts = imported.split(".")
+            if parts[0] == "wattlas":
+                whole = here in ("cli", "report") and len(parts) == 1
+                target = parts[1] if len(parts) > 1 else ""
+                public = here == "cli" and target not in MAY_IMPORT
+                assert whole or public or target in allowed, (
+                    f"{name(path)}:{line}: `{here}` may not import `{imported}`"
+                )
+
+
+def test_libraries_stay_in_their_place() -> None:
+    """A solver only in placement, files' models only at the edge, HTTP only where it is served."""
+    for path in modules():
+        here = layer(path)
+        for imported, line, _ in imports(path):
+            library = imported.split(".")[0]
+            where = ONLY_IN.get(library)
+            assert where is None or here in where, (
+                f"{name(path)}:{line}: `{library}` belongs in {sorted(where or ())}"
             )
 
 
-@pytest.mark.parametrize("path", modules(), ids=name)
-def test_libraries_stay_in_their_place(path: Path) -> None:
-    """A solver only in placement, files' models only at the edge, HTTP only where it is served."""
-    here = layer(path)
-    for imported, line, _ in imports(path):
-        library = imported.split(".")[0]
-        where = ONLY_IN.get(library)
-        assert where is None or here in where, (
-            f"{name(path)}:{line}: `{library}` belongs in {sorted(where or ())}"
-        )
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in modules() if layer(p) in ("model", "errors", "units")], ids=name
-)
-def test_the_model_needs_numpy_alone(path: Path) -> None:
+def test_the_model_needs_numpy_alone() -> None:
     """model, errors and units import numpy and the standard library; tables inside functions."""
-    for imported, line, on_import in imports(path):
-        library = imported.split(".")[0]
-        if library in MODEL_INSIDE_FUNCTIONS and not name(path).startswith(("errors", "units")):
-            assert not on_import, f"{name(path)}:{line}: import `{library}` inside the function"
-            continue
-        assert library in {"numpy", "wattlas", *sys.stdlib_module_names}, (
-            f"{name(path)}:{line}: `{library}`"
-        )
+    for path in [p for p in modules() if layer(p) in ("model", "errors", "units")]:
+        for imported, line, on_import in imports(path):
+            library = imported.split(".")[0]
+            if library in MODEL_INSIDE_FUNCTIONS and not name(path).startswith(("errors", "units")):
+                assert not on_import, f"{name(path)}:{line}: import `{library}` inside the function"
+                continue
+            assert library in {"numpy", "wattlas", *sys.stdlib_module_names}, (
+                f"{name(path)}:{line}: `{library}`"
+            )
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if layer(p) in ("", "cli")], ids=name)
-def test_the_way_in_is_light(path: Path) -> None:
+def test_the_way_in_is_light() -> None:
     """The package and the verbs import heavy libraries inside functions only."""
-    for imported, line, on_import in imports(path):
-        library = imported.split(".")[0]
-        assert not (on_import and library in HEAVY), f"{name(path)}:{line}: `{library}` is heavy"
+    for path in [p for p in modules() if layer(p) in ("", "cli")]:
+        for imported, line, on_import in imports(path):
+            library = imported.split(".")[0]
+            assert not (on_import and library in HEAVY), (
+                f"{name(path)}:{line}: `{library}` is heavy"
+            )
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if layer(p) == "placement"], ids=name)
-def test_placement_reads_no_files(path: Path) -> None:
+def test_placement_reads_no_files() -> None:
     """Placement is a function of a scenario: it neither opens nor names files."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    opened = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "open"]
-    assert not opened
-    assert not [
-        i for i, _, _ in imports(path) if i.split(".")[0] in ("pathlib", "io", "shutil", "tempfile")
-    ]
+    for path in [p for p in modules() if layer(p) == "placement"]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+        opened = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "open"]
+        assert not opened
+        assert not [
+            i
+            for i, _, _ in imports(path)
+            if i.split(".")[0] in ("pathlib", "io", "shutil", "tempfile")
+        ]
 
 
 def _sources(*roots: Path) -> dict[str, Path]:

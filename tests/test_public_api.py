@@ -30,6 +30,7 @@ PUBLIC = [
     "Scenario",
     "Segment",
     "ServiceNode",
+    "Serving",
     "ShareCap",
     "Signals",
     "Solver",

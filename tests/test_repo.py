@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -202,7 +203,6 @@ def test_decision_records_are_numbered_once() -> None:
 
 def test_every_test_says_what_is_true() -> None:
     """Each test function has a docstring."""
-    import ast
 
     silent = []
     for name in tracked():
@@ -211,3 +211,15 @@ def test_every_test_says_what_is_true() -> None:
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                     silent += [] if ast.get_docstring(node) else [f"{name}:{node.lineno}"]
     assert silent == []
+
+
+def test_functions_can_be_read_at_once() -> None:
+    """No function of the package has more than 60 lines."""
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert long == []

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wattlas.placement.fleet.fleet import fleet
     from wattlas.placement.fleet.reach import reach
     from wattlas.placement.frontier.frontier import frontier
+    from wattlas.replays.service.serving import Serving
     from wattlas.report.comparison import compare
     from wattlas.report.folder import save
     from wattlas.report.results import open_results
@@ -77,6 +78,7 @@ __all__ = [
     "Scenario",
     "Segment",
     "ServiceNode",
+    "Serving",
     "ShareCap",
     "Signals",
     "Solver",
@@ -131,6 +133,7 @@ _MODULES = {
     "Scenario": "wattlas.model.scenario:Scenario",
     "Segment": "wattlas.model.users:Segment",
     "ServiceNode": "wattlas.model.geography:ServiceNode",
+    "Serving": "wattlas.replays.service.serving:Serving",
     "ShareCap": "wattlas.model.contract:ShareCap",
     "Signals": "wattlas.model.signals:Signals",
     "Solver": "wattlas.model.objective:Solver",

@@ -12,12 +12,17 @@ from tests.serve.live import KEYS, Live, answer
 from tests.serve.test_apis import stock, then
 
 pytestmark = pytest.mark.acceptance
-anthropic: Any = pytest.importorskip("anthropic")
 ASKED: dict[str, Any] = {
     "model": "llama",
     "max_tokens": 64,
     "messages": [{"role": "user", "content": "ping"}],
 }
+
+
+@pytest.fixture(scope="module")
+def anthropic() -> Any:
+    """The library, which takes long to load: not while tests are collected."""
+    return pytest.importorskip("anthropic")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture
-def client(live: Live) -> Iterator[Any]:
+def client(live: Live, anthropic: Any) -> Iterator[Any]:
     """The client, without tries of its own."""
     with anthropic.Anthropic(base_url=live.url, api_key=KEYS["acme"], max_retries=0) as made:
         yield made
@@ -60,7 +65,7 @@ def test_a_stream_is_read(live: Live, client: Any) -> None:
     assert live.settled()[-1].end == "whole"
 
 
-def test_errors_are_its_own(live: Live, client: Any) -> None:
+def test_errors_are_its_own(live: Live, client: Any, anthropic: Any) -> None:
     """Each status as the exception that it stands for; a stream that breaks as one, too."""
     with pytest.raises(anthropic.NotFoundError):
         client.messages.create(**{**ASKED, "model": "gpt-9"})

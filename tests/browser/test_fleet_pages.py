@@ -10,6 +10,7 @@ import pytest
 import wattlas
 from tests import fleets
 from tests.browser.test_first_screen import (
+    COLOURED,
     WIDTHS,
     at_each_width,
     names_are_apart,
@@ -29,10 +30,12 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_the_page_of_a_fleet(report: str, open_page: Callable[..., Any]) -> None:
     """Numbers are numbers, shares have their word, at three widths names are apart, and axe finds
-    nothing. It is asked once: the page of four classes is, at every width.
+    nothing. It is asked once, and not of contrast: no word stands on a colour that a fleet could
+    choose, and of all others the page of four classes is asked at every width.
     """
-    page = open_page(report, WIDTHS[0]).page
-    numbers(page)
-    for _ in at_each_width(page):
-        names_are_apart(page)
-    nothing_serious(page)
+    seen = open_page(report, WIDTHS[0])
+    numbers(seen.page)
+    for _ in at_each_width(seen):
+        names_are_apart(seen.page)
+    nothing_serious(seen.page, contrast=False)
+    assert seen.page.evaluate(COLOURED) == []

@@ -17,19 +17,11 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_report_page import TIERS, _write
 from tests.studied import Studied
 from wattlas.report.columns import COLUMNS
-from wattlas.report.report import write_report
 from wattlas.studies import registry, words
 
 pytestmark = pytest.mark.browser
 
 OFFERS = ["designer", "pareto", "fallbacks", "segments", "sensitivity", "split"]
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, made: Studied) -> str:
-    """The address of the report on the disk."""
-    path = tmp_path_factory.mktemp("tiers") / "report.html"
-    return write_report(made.results(), path).as_uri()
 
 
 def said(page: Page, name: str) -> str:
@@ -58,9 +50,9 @@ def test_results_without_tiers_have_no_such_part(
     seen.quiet()
 
 
-def test_the_part_has_its_heading_and_its_link(report: str, open_page: Callable[..., Any]) -> None:
+def test_the_part_has_its_heading_and_its_link(report: str, opened: Callable[..., Any]) -> None:
     """Some stand under one heading, the rest in the appendix; the contents name both."""
-    seen = open_page(report)
+    seen = opened(report)
     page = seen.page
     part = page.locator("#part-tiers")
     assert part.locator("h2").all_inner_texts() == ["Green tiers"]
@@ -78,12 +70,32 @@ def test_the_part_has_its_heading_and_its_link(report: str, open_page: Callable[
     seen.quiet()
 
 
-def test_a_single_table_that_is_missing_is_named(
-    tmp_path: Path, open_page: Callable[..., Any], made: Studied
-) -> None:
+@pytest.fixture(scope="module")
+def unusual(tmp_path_factory: pytest.TempPathFactory, made: Studied) -> str:
+    """The address of a report where a table is missing, a zone cannot meet a cap, and lists are
+    long: forty fallbacks and twenty caps."""
+    frames = dict(made.frames)
+    frames["tier_split"] = frames["tier_split"].clear()
+    frames["tier_shares"] = frames["tier_shares"].with_columns(
+        share=pl.when((pl.col("zone") == "IN") & (pl.col("cap_share") < 0.95)).then(None)
+        .otherwise("share")
+    )  # fmt: skip
+    frames["tier_fallbacks"] = pl.concat(
+        frames["tier_fallbacks"].with_columns(
+            fallback=pl.col("fallback") + f"-{n}",
+            profit_gain_usd=pl.col("profit_gain_usd") * (1 - n / 20),
+        )
+        for n in range(8)
+    )
+    frames["tier_targets"] = pl.concat(
+        frames["tier_targets"].with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
+    )
+    return _write(tmp_path_factory.mktemp("unusual"), made, frames)
+
+
+def test_a_single_table_that_is_missing_is_named(unusual: str, opened: Callable[..., Any]) -> None:
     """Where there is an offer, a picture without its table says which one it lacks."""
-    frames = {**made.frames, "tier_split": made.frames["tier_split"].clear()}
-    seen = open_page(_write(tmp_path, made, frames))
+    seen = opened(unusual)
     assert "table tier_split is not in these results" in said(seen.page, "split")
     assert seen.page.locator("[id^=figure-tier].absent").count() == 1
     seen.quiet()
@@ -110,9 +122,9 @@ def test_no_tier_is_said_plainly(
     seen.quiet()
 
 
-def test_a_class_without_an_offer(report: str, open_page: Callable[..., Any]) -> None:
+def test_a_class_without_an_offer(report: str, opened: Callable[..., Any]) -> None:
     """The choice of a class is one for all pictures; where it has no offer, they say so."""
-    seen = open_page(report)
+    seen = opened(report)
     page = seen.page
     page.locator("#figure-tier-menu [data-key=class]").get_by_text(
         "background (C)", exact=True
@@ -137,10 +149,10 @@ def test_a_class_without_an_offer(report: str, open_page: Callable[..., Any]) ->
 
 
 def test_the_designer_opens_at_the_offer(
-    report: str, open_page: Callable[..., Any], made: Studied
+    report: str, opened: Callable[..., Any], made: Studied
 ) -> None:
     """Without a choice the sliders stand at what the verdict recommends, and say the same."""
-    page = open_page(report).page
+    page = opened(report).page
     best = made.frames["tier_verdicts"].sort("profit_gain_usd", nulls_last=True)
     row = best.filter("worth").tail(1).to_dicts()[0]
     text = said(page, "designer")
@@ -152,10 +164,10 @@ def test_the_designer_opens_at_the_offer(
 
 @pytest.mark.parametrize(("discount", "share"), [(0.1, 0.3), (0.115, 0.33), (0.4, 1.0), (0.0, 0.0)])
 def test_the_designer_interpolates(
-    report: str, open_page: Callable[..., Any], discount: float, share: float, made: Studied
+    report: str, opened: Callable[..., Any], discount: float, share: float, made: Studied
 ) -> None:
     """Between the points of the grid the figures are bilinear, as computed here."""
-    page = open_page(f"{report}#tier-designer.discount={discount}&tier-designer.share={share}").page
+    page = opened(report, f"tier-designer.discount={discount}&tier-designer.share={share}").page
     grid = made.frames["tier_grid"].filter(pl.col("class") == "A").sort("discount", "share")
     axes = [grid[a].unique().sort().to_numpy() for a in ("discount", "share")]
     at = [
@@ -182,10 +194,10 @@ def test_the_designer_interpolates(
     ],
 )
 def test_sliders_work_by_keyboard(
-    report: str, open_page: Callable[..., Any], name: str, key: str, arrow: str
+    report: str, opened: Callable[..., Any], name: str, key: str, arrow: str
 ) -> None:
     """Arrows move a slider, words and address follow, and the slider keeps the focus."""
-    seen = open_page(report)
+    seen = opened(report)
     page = seen.page
     slider = page.locator(f"#figure-tier-{name} [data-key={key}] input")
     before, words = said(page, name), slider.get_attribute("aria-valuetext")
@@ -201,9 +213,9 @@ def test_sliders_work_by_keyboard(
     seen.quiet()
 
 
-def test_a_class_is_chosen_by_keyboard(report: str, open_page: Callable[..., Any]) -> None:
+def test_a_class_is_chosen_by_keyboard(report: str, opened: Callable[..., Any]) -> None:
     """The arrow keys go through the classes, for all pictures at once."""
-    seen = open_page(report)
+    seen = opened(report)
     seen.page.locator("#figure-tier-pareto [data-key=class] input").first.focus()
     seen.page.keyboard.press("ArrowRight")
     assert "Class assistant (B)" in said(seen.page, "menu")
@@ -212,10 +224,10 @@ def test_a_class_is_chosen_by_keyboard(report: str, open_page: Callable[..., Any
 
 
 def test_shares_are_those_of_the_table(
-    report: str, open_page: Callable[..., Any], made: Studied
+    report: str, opened: Callable[..., Any], made: Studied
 ) -> None:
     """At 90 % the sentence names the least and the largest share, and the blind one beside."""
-    page = open_page(report).page
+    page = opened(report).page
     at = made.frames["tier_shares"].filter(
         (pl.col("cap_share") - 0.9).abs() < 1e-9, pl.col("place") == "local"
     )
@@ -229,25 +241,19 @@ def test_shares_are_those_of_the_table(
     assert f"Blind to carbon it would be {percent_of(round(float(blind), 6))}" in text
 
 
-def test_a_cap_that_cannot_be_met(
-    tmp_path: Path, open_page: Callable[..., Any], made: Studied
-) -> None:
+def test_a_cap_that_cannot_be_met(unusual: str, opened: Callable[..., Any]) -> None:
     """A zone without a share is counted and listed as such; the others are drawn."""
-    shares = made.frames["tier_shares"].with_columns(
-        share=pl.when((pl.col("zone") == "IN") & (pl.col("cap_share") < 0.95)).then(None)
-        .otherwise("share")
-    )  # fmt: skip
-    seen = open_page(_write(tmp_path, made, {**made.frames, "tier_shares": shares}))
+    seen = opened(unusual)
     assert "1 zone cannot meet it." in said(seen.page, "shares")
     assert "none" in (seen.page.locator("#figure-tier-shares svg").text_content() or "")
     seen.quiet()
 
 
 def test_utility_at_full_and_fallback(
-    report: str, open_page: Callable[..., Any], made: Studied
+    report: str, opened: Callable[..., Any], made: Studied
 ) -> None:
     """What a segment loses is the surface at full service less the surface at the fallback."""
-    page = open_page(report).page
+    page = opened(report).page
     frames = made.frames
     menu = frames["tier_menu"].filter(pl.col("class") == "A")
     verdict = frames["tier_verdicts"].filter(pl.col("class") == "A").to_dicts()[0]
@@ -270,13 +276,10 @@ def test_utility_at_full_and_fallback(
 
 
 @pytest.fixture(scope="module")
-def bench(report: str, browser: Any) -> Any:
-    """A page whose functions can be called."""
-    page = browser.new_page()
-    page.goto(report)
-    page.wait_for_selector("html.ready", state="attached")
-    yield page
-    page.close()
+def bench(report: str, opened: Callable[..., Any]) -> Page:
+    """A page whose functions can be called; they read no choice and make none."""
+    page: Page = opened(report).page
+    return page
 
 
 @settings(max_examples=25, deadline=None)
@@ -318,10 +321,10 @@ def test_levels_are_round(bench: Page) -> None:
 
 @pytest.mark.parametrize("choice", ["profit", "carbon", "adoption"])
 def test_the_longest_bar_is_on_top(
-    report: str, open_page: Callable[..., Any], choice: str, made: Studied
+    report: str, opened: Callable[..., Any], choice: str, made: Studied
 ) -> None:
     """The sentence of the tornado names the assumption that moves the result most."""
-    page = open_page(f"{report}#tier-sensitivity.of={choice}").page
+    page = opened(report, f"tier-sensitivity.of={choice}").page
     column = {"profit": "profit_gain_{}_usd", "carbon": "carbon_saved_{}_kg"}.get(
         choice, "adoption_{}"
     )
@@ -335,29 +338,19 @@ def test_the_longest_bar_is_on_top(
 
 
 def test_long_lists_are_cut_and_say_so(
-    tmp_path: Path, open_page: Callable[..., Any], made: Studied
+    unusual: str, opened: Callable[..., Any], made: Studied
 ) -> None:
-    """Forty fallbacks and twenty caps: the best are drawn, the tables below hold all."""
-    frames = dict(made.frames)
-    fallbacks, targets = frames["tier_fallbacks"], frames["tier_targets"]
-    frames["tier_fallbacks"] = pl.concat(
-        fallbacks.with_columns(
-            fallback=pl.col("fallback") + f"-{n}",
-            profit_gain_usd=pl.col("profit_gain_usd") * (1 - n / 20),
-        )
-        for n in range(8)
-    )
-    frames["tier_targets"] = pl.concat(
-        targets.with_columns(cap_g=pl.col("cap_g") * (1 + n / 50)) for n in range(5)
-    )
-    seen = open_page(_write(tmp_path, made, frames))
+    """The best are drawn, the tables below hold all."""
+    fallbacks, frames = made.frames["tier_fallbacks"], made.frames
+    seen = opened(unusual)
     of_a = fallbacks.filter(pl.col("class") == "A").sort("profit_gain_usd")
     assert f"Of {8 * of_a.height} fallbacks the 12 best are drawn" in (
         seen.page.locator("#figure-tier-fallbacks .notes").inner_text()
     )
     best = f"one level below full service is best: {of_a['fallback'][-1]}-0 gains"
     assert best in said(seen.page, "fallbacks")
-    caps = frames["tier_targets"].filter(pl.col("class") == "A")["cap_g"].n_unique()
+    targets = frames["tier_targets"].filter(pl.col("class") == "A")["cap_g"]
+    caps = len({cap * (1 + n / 50) for cap in targets for n in range(5)})
     assert f"8 of {caps} caps are drawn" in (
         seen.page.locator("#figure-tier-targets .notes").inner_text()
     )

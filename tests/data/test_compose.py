@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.compose import compose, normal, split_path
 from wattlas.data.yaml_lines import Document, dotted, parse_yaml
 from wattlas.errors import UsageError
@@ -43,18 +44,21 @@ def merged(base: Any, patch: Any) -> Any:
 
 
 @given(TREES, TREES)
+@examples(100)
 def test_a_patch_is_a_deep_merge(base: dict[str, Any], patch: dict[str, Any]) -> None:
     """Composing is merging mappings key by key and replacing the rest."""
     assert composed(base, patch) == merged(base, patch)
 
 
 @given(TREES, TREES)
+@examples(100)
 def test_a_patch_twice_is_a_patch_once(base: dict[str, Any], patch: dict[str, Any]) -> None:
     """Repeating an override changes nothing."""
     assert composed(base, patch, patch) == composed(base, patch)
 
 
 @given(TREES, TREES, TREES)
+@examples(100)
 def test_the_last_patch_wins(
     base: dict[str, Any], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
@@ -63,6 +67,7 @@ def test_the_last_patch_wins(
 
 
 @given(TREES, TREES)
+@examples(100)
 def test_the_original_is_untouched(base: dict[str, Any], patch: dict[str, Any]) -> None:
     """Composing leaves the document that was read as it was."""
     made = document(base, p={dotted((key,)): value for key, value in patch.items()})
@@ -72,12 +77,14 @@ def test_the_original_is_untouched(base: dict[str, Any], patch: dict[str, Any]) 
 
 
 @given(st.lists(st.text("ab .", min_size=1, max_size=4), min_size=1, max_size=4))
+@examples(100)
 def test_paths_are_read_as_they_are_written(keys: list[str]) -> None:
     """A path in a message can be pasted after `--set`."""
     assert split_path(dotted(tuple(keys))) == tuple(keys)
 
 
 @given(st.integers(), st.integers())
+@examples(100)
 def test_set_beats_overrides_and_the_last_set_wins(first: int, last: int) -> None:
     """Precedence: file, then overrides, then each --set in order."""
     made = document({"a": {"b": 0}}, p={"a.b": 1})

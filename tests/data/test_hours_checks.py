@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.clock_changes import clock_change, ranges
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.hours_units import suspicions
@@ -123,6 +124,7 @@ DEFECTS = (
 
 
 @given(defect=st.sampled_from(DEFECTS), row=st.integers(0, 399))
+@examples(100)
 def test_any_defect_is_found_and_named(defect: Defect, row: int) -> None:
     """One random defect gives problems that name its series, its hour and what it is."""
     frame = clean()
@@ -139,6 +141,7 @@ def test_any_defect_is_found_and_named(defect: Defect, row: int) -> None:
 
 
 @given(row=st.integers(0, 198))
+@examples(100)
 def test_rows_out_of_order_are_found(row: int) -> None:
     """Two rows of a series that changed places are told, with where it steps back."""
     text = told(judge(swapped(clean(), row)))
@@ -150,6 +153,7 @@ def test_rows_out_of_order_are_found(row: int) -> None:
     defects=st.lists(st.sampled_from(DEFECTS[:6]), min_size=2, max_size=4, unique=True),
     data=st.data(),
 )
+@examples(100)
 def test_all_defects_are_told_at_once(defects: list[Defect], data: st.DataObject) -> None:
     """Several defects at different hours are each told, by one call."""
     frame = clean()
@@ -164,6 +168,7 @@ def test_all_defects_are_told_at_once(defects: list[Defect], data: st.DataObject
 
 
 @given(begin=st.integers(1, 150), length=st.integers(2, 40))
+@examples(100)
 def test_a_run_of_missing_hours_is_one_range(begin: int, length: int) -> None:
     """Neighbours are told as one range with their number, not one by one."""
     frame = clean(zones=("DE",))

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError
@@ -110,7 +111,7 @@ def test_requests_of_a_step_or_of_an_hour(tmp_path: Path) -> None:
     assert made["requests_per_h"].to_list() == [0 + 1 + 2 + 3, 4 + 5 + 6 + 7]
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     runs=st.lists(st.sampled_from((60, 30, 15, 5)), min_size=1, max_size=3),
     other=st.sampled_from((60, 15)),

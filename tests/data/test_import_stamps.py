@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.reader.numbers import decimal_mark, numbers
 from wattlas.data.reader.stamps import zoned
@@ -283,7 +284,7 @@ def drawn(draw: st.DrawFn) -> Drawn:
     )
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(case=drawn())
 def test_what_is_written_down_is_read_right(
     tmp_path_factory: pytest.TempPathFactory, case: Drawn

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.importers import Layout, read_files
 from wattlas.data.importers.units import stated
 from wattlas.data.reader.numbers import numbers
@@ -158,6 +159,7 @@ ENERGY = {"kWh": 1e3, "MWh": 1.0, "GWh": 1e-3, "MWhel": 1.0}
     after=st.sampled_from(["", " net", " (2024)", ")"]),
     capital=st.booleans(),
 )
+@examples(100)
 def test_headers_of_prices_in_any_words(
     energy: str, join: str, before: str, after: str, capital: bool
 ) -> None:

@@ -13,6 +13,7 @@ from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.scenario_file import EXAMPLES, example, examples, load, read
 from wattlas.errors import InputError, UsageError
 from wattlas.model.objective import Minimise
+from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Intensity
 from wattlas.model.workload import LatencyTo, State, WhenNone
 
@@ -21,6 +22,12 @@ from wattlas.model.workload import LatencyTo, State, WhenNone
 def tiny(tmp_path: Path) -> Folder:
     """A copy of the tiny example."""
     return tiny_folder(tmp_path / "tiny")
+
+
+@pytest.fixture(scope="module")
+def whole_year() -> Scenario:
+    """The embedded world in all hours of its year."""
+    return example(set=["time.sample=null"])
 
 
 SCENARIOS = [
@@ -42,11 +49,15 @@ def test_examples_load(name: str, scenario: str | None) -> None:
 @pytest.mark.parametrize(
     ("start", "hours"), [("2023-01-01T00:00:00Z", 24), ("2023-07-30T05:00:00Z", 100), (None, 800)]
 )
-def test_some_hours_of_the_world_are_those_of_its_year(start: str | None, hours: int) -> None:
+def test_some_hours_of_the_world_are_those_of_its_year(
+    start: str | None, hours: int, whole_year: Scenario
+) -> None:
     """A study of some hours has the signals and the demand of the year at these hours."""
     given = ["time.sample=null", f"time.hours={hours}"]
-    part = example(set=given if start is None else [*given, f"time.start={start}"])
-    year = example(set=["time.sample=null"])
+    part, year = (
+        example(set=given if start is None else [*given, f"time.start={start}"]),
+        whole_year,
+    )
     at = np.searchsorted(year.hours.utc, part.hours.utc)
     assert len(at) == hours
     np.testing.assert_array_equal(part.hours.utc, year.hours.utc[at])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.demand import local_clock, population_demand
 from wattlas.data.schema_models import PopulationDemand
 
@@ -33,6 +34,7 @@ def hours(start: str, count: int) -> np.ndarray:
 
 
 @given(WEIGHTS, ZONES, st.floats(0, 1))
+@examples(100)
 def test_a_day_has_its_total_in_every_time_zone(
     weights: list[float], zone: str, share: float
 ) -> None:
@@ -52,6 +54,7 @@ def test_a_day_has_its_total_in_every_time_zone(
 
 
 @given(WEIGHTS, ZONES, st.floats(0, 2))
+@examples(100)
 def test_a_week_has_five_days_and_two(weights: list[float], zone: str, weekend: float) -> None:
     """With flat hours a week holds five working days and two days at the weekend factor."""
     made = population_demand(

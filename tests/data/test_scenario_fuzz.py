@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.scenario_file import EXAMPLES, read
 from wattlas.errors import InputError, UsageError
@@ -42,7 +43,7 @@ SIMPLE = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS)
 VALUES = st.one_of(SIMPLE, st.lists(SIMPLE, max_size=3), st.dictionaries(WORDS, SIMPLE, max_size=2))
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.tuples(st.sampled_from(paths()), VALUES), min_size=1, max_size=3))
 def test_nothing_that_is_set_crashes(changes: list[tuple[str, Any]]) -> None:
     """Any value at any path gives a scenario or a list of problems that each say what and where."""

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.scenario_files import tiny_folder
+from tests.examples import examples
 from wattlas.data.sampling import representative_days
 from wattlas.data.scenario_file import EXAMPLES, read
 
 
 @given(st.integers(1, 28), st.integers(0, 2**31), st.integers(20, 100))
+@examples(100)
 def test_months_keep_their_days(days_per_month: int, seed: int, days: int) -> None:
     """Each month is stood for by its own days, and its weights add up to its length."""
     signals = np.random.default_rng(seed).normal(size=(3, days, 24))
@@ -34,6 +36,7 @@ def test_months_keep_their_days(days_per_month: int, seed: int, days: int) -> No
 
 
 @given(st.integers(1, 5), st.integers(0, 2**31))
+@examples(100)
 def test_a_sample_keeps_the_total(days_per_month: int, seed: int) -> None:
     """Weighted mean days add up to the sum of every day."""
     random = np.random.default_rng(seed)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.scenario_files import Folder, tiny_folder
+from tests.examples import examples
 from wattlas.data.schema_models import TotalsDemand
 from wattlas.data.totals import Total, spread
 from wattlas.model.signals import Hours
@@ -18,7 +19,7 @@ ZONES = ["America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Lago
 CLOCK = {"hour_weights": "office", "weekend_factor": 0.3}
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(
     zone=st.sampled_from(ZONES),
     amount=st.floats(1, 1e9),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.data import typical
 from wattlas.data.pack import open_pack, typical_figures
 
@@ -204,6 +205,7 @@ def test_the_cleanest_and_the_cheapest_zone_of_an_hour(
     tail=st.sampled_from([-1.0, 1.0]),
     seed=st.integers(0, 10_000),
 )
+@examples(100)
 def test_a_cell_has_its_mean_and_deviation(
     days: int, mean: float, room: float, share: float, tail: float, seed: int
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_cell_has_its_mean_and_deviation(
 
 
 @given(mean=st.floats(0.0, 1.0), width=st.floats(0.0, 2.0), seed=st.integers(0, 10_000))
+@examples(100)
 def test_a_cell_keeps_its_bounds(mean: float, width: float, seed: int) -> None:
     """However wide the deviation, the values stay inside the bounds and keep their mean."""
     latent = typical.standard_normal(seed, 30)[None, :]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import UNSERVED, Flows, Plan, SolveInfo, Status, Totals
@@ -32,6 +33,7 @@ def plan_of(scenario: Scenario) -> Plan:
 
 
 @given(scenario=scenarios())
+@examples(100)
 def test_the_table_holds_all_demand(scenario: Scenario) -> None:
     """Requests in the table are those of the demand, the unserved under a name of their own."""
     table = plan_of(scenario).to_polars()
@@ -41,6 +43,7 @@ def test_the_table_holds_all_demand(scenario: Scenario) -> None:
 
 
 @given(scenario=scenarios())
+@examples(100)
 def test_the_array_holds_what_is_served(scenario: Scenario) -> None:
     """The dense array and the sum by region agree, the unserved in neither."""
     plan = plan_of(scenario)
@@ -52,6 +55,7 @@ def test_the_array_holds_what_is_served(scenario: Scenario) -> None:
 
 
 @given(scenario=scenarios(max_hours=1))
+@examples(100)
 def test_a_plan_without_flows_says_why(scenario: Scenario) -> None:
     """Where there is no placement, its table is an error that carries the conflict."""
     none = replace(plan_of(scenario), flows=None, status=Status.INFEASIBLE, conflict="no room")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions
 from wattlas.model.geography import great_circle_km
@@ -29,6 +30,7 @@ def test_a_known_distance() -> None:
 
 
 @given(a=st.tuples(LATITUDES, LONGITUDES), b=st.tuples(LATITUDES, LONGITUDES))
+@examples(100)
 def test_distance_is_a_distance(a: tuple[float, float], b: tuple[float, float]) -> None:
     """Symmetric, zero to itself, and at most half way round."""
     assert km(a, b) == pytest.approx(km(b, a), abs=1e-6)
@@ -85,6 +87,7 @@ def test_an_unknown_zone_is_named() -> None:
 
 
 @given(scenario=scenarios(max_hours=4), data=st.data())
+@examples(100)
 def test_a_subset_of_steps_keeps_every_array_in_step(
     scenario: Scenario, data: st.DataObject
 ) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.feasible import feasible, needs_programs
 from tests.strategies import objectives, one_of, scenarios
 from wattlas.model.objective import Minimise, Objective
@@ -124,7 +125,7 @@ def test_a_longer_budget_is_never_worse(s: Scenario, factor: float) -> Plan:
 
 
 @given(scenarios(objectives=st.just(Objective(carbon_price_usd_per_t=80.0))))
-@settings(max_examples=30)
+@examples(30)
 def test_a_longer_budget_is_never_worse_where_demand_may_be_shed(s: Scenario) -> None:
     """The same with unserved demand at its price."""
     budget = np.tile([k.latency_budget_ms for k in s.classes], (len(s.metros), 1))
@@ -197,7 +198,7 @@ def test_the_optimum_is_never_worse_than_a_policy(s: Scenario) -> Plan:
 
 @given(scenarios(frictions=True, objectives=st.just(Objective(carbon_price_usd_per_t=50.0))),
        one_of(0.5, 3.0, 1e3))  # fmt: skip
-@settings(max_examples=40)
+@examples(40)
 def test_scaling_all_prices_scales_cost(s: Scenario, c: float) -> None:
     """c times every price is c times the cost."""
     assume(not s.frictions.start_kwh_per_gpu_h or (s.signals.price_usd_per_mwh >= 0).all())
@@ -210,7 +211,7 @@ def test_scaling_all_prices_scales_cost(s: Scenario, c: float) -> None:
 
 
 @given(scenarios(frictions=True, objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_conservation(s: Scenario) -> None:
     """Flows sum to demand exactly; Σ by region = Σ by metro = Σ by hour = the totals.
 
@@ -241,7 +242,7 @@ def test_conservation(s: Scenario) -> None:
 
 
 @given(scenarios(frictions=True, objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_a_plan_keeps_its_limits(s: Scenario) -> None:
     """Every flow is at an open place, capacity holds, and mean accuracy reaches its minimum."""
     found = plan(s)
@@ -282,7 +283,7 @@ def spare(s: Scenario) -> Scenario:
 
 
 @given(scenarios(unserved=False, when_none=False, accuracy_minima=False, objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_with_spare_capacity_exact_is_never_above_greedy(s: Scenario) -> None:
     """With 50 % to spare in every region: exact ≤ greedy, and it never rises with the limit."""
     s = spare(s)
@@ -303,7 +304,7 @@ def test_with_spare_capacity_exact_is_never_above_greedy(s: Scenario) -> None:
 
 
 @given(scenarios(free_capacity=True, unserved=False, accuracy_minima=False, max_points=1))
-@settings(max_examples=40)
+@examples(40)
 def test_one_static_move_is_all_where_zones_keep_their_rank(s: Scenario) -> None:
     """Prices that move in step: what is best in one hour is best in all, so nothing follows them.
 

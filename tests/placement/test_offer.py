@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
+from tests.examples import examples
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.model.contract import ShareCap, Tier
@@ -32,7 +33,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 @given(scenarios(), tiered(scenarios()))
-@settings(max_examples=20)
+@examples(20)
 def test_demand_is_neither_made_nor_lost(plain: Scenario, s: Scenario) -> None:
     """The classes with and without a contract together ask for what the classes asked for."""
     try:
@@ -44,7 +45,7 @@ def test_demand_is_neither_made_nor_lost(plain: Scenario, s: Scenario) -> None:
 
 
 @given(tiered(scenarios(unserved=False)))
-@settings(max_examples=25)
+@examples(25)
 def test_full_service_is_the_scenario_before(s: Scenario) -> None:
     """A tier that may degrade nothing costs what full service costs, and so does none."""
     never = replace(s, share_caps=tuple(replace(c, share_max=0.0) for c in s.share_caps))
@@ -55,7 +56,7 @@ def test_full_service_is_the_scenario_before(s: Scenario) -> None:
 
 
 @given(tiered(scenarios(unserved=False)))
-@settings(max_examples=25)
+@examples(25)
 def test_a_larger_share_is_never_worse(s: Scenario) -> None:
     """The optimum falls with the cap, and is never above full service."""
     last = math.inf
@@ -71,7 +72,7 @@ def test_a_larger_share_is_never_worse(s: Scenario) -> None:
 
 
 @given(tiered(scenarios(unserved=False, free_capacity=True)))
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_the_knapsack_is_the_master_program(s: Scenario) -> None:
     """One pass through the sorted savings finds the optimum that multipliers find."""
     s = replace(s, objective=Objective())
@@ -86,7 +87,7 @@ def test_the_knapsack_is_the_master_program(s: Scenario) -> None:
 
 
 @given(tiered(scenarios(unserved=False, free_capacity=True)), one_of(0.2, 0.45))
-@settings(max_examples=25)
+@examples(25)
 def test_the_dual_is_what_one_more_request_saves(s: Scenario, share: float) -> None:
     """V(φ ± δ) lies above V(φ) ∓ price·δ·demand for every degradation cap at once."""
     s = replace(s, objective=Objective())

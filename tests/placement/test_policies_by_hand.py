@@ -174,17 +174,38 @@ def backwards(s: Scenario) -> Scenario:
     return replace(s, signals=signals, demand_per_h=s.demand_per_h[:, :, ::-1].copy())
 
 
+@cache
+def weeks() -> list[tuple[Scenario, list[Rule], list[dict[Unit, dict[int, float]]]]]:
+    """The turning weeks and the same backwards: all in each region, and what that comes to.
+
+    By unit value and stretch, from the first step or from that of the second stretch on.
+    """
+    found = []
+    for s in (turning(), backwards(turning())):
+        whole = [all_in(s, r) for r in range(4)]
+        values = [
+            {
+                unit: {
+                    first: total(s, {f: x for f, x in flows.items() if f[-1] >= first}, unit)
+                    for first in (0, WEEK)
+                }
+                for unit in (oracle.unit_usd, oracle.unit_t)
+            }
+            for flows in whole
+        ]
+        found.append((s, whole, values))
+    return found
+
+
 @pytest.mark.parametrize(("name", "unit"), [("cost", oracle.unit_usd), ("carbon", oracle.unit_t)])
 def test_best_region(name: str, unit: Unit) -> None:
     """One region for all weeks: the best over the hours of both, not of the last or the first."""
     same_as_last, same_as_other = set(), set()
     other = oracle.unit_t if unit is oracle.unit_usd else oracle.unit_usd
-    for s in (turning(), backwards(turning())):
-        whole = [all_in(s, r) for r in range(4)]
-        last = [{f: x for f, x in flows.items() if f[-1] >= WEEK} for flows in whole]
+    for s, whole, values in weeks():
         best, late, by_other = (
-            min(range(4), key=lambda r, flows=flows, each=each: total(s, flows[r], each))
-            for flows, each in ((whole, unit), (last, unit), (whole, other))
+            min(range(4), key=lambda r, each=each, first=first: values[r][each][first])
+            for each, first in ((unit, 0), (unit, WEEK), (other, 0))
         )
         same_as_last.add(best == late)
         same_as_other.add(best == by_other)

@@ -24,6 +24,7 @@ from wattlas.replays.kernel.state import Records
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import replay, shrunk
 from wattlas.replays.service.model import PowerCurve, ServiceModel
+from wattlas.replays.service.serving import Serving
 
 
 class Kept:
@@ -91,7 +92,7 @@ def test_metered_energy_is_the_plans_where_power_is(tiny: Scenario) -> None:
     """
     world, services = _flat(tiny)
     policy = optimum(world)
-    outcome = replay(world, policy, AtRates(world, even=True), services=services)
+    outcome = replay(world, policy, AtRates(world, even=True), serving=Serving(services))
     assert outcome.metered is not None
     by_requests = outcome.totals
     assert outcome.metered.energy_usd == pytest.approx(by_requests.energy_usd, rel=1e-6)
@@ -101,7 +102,7 @@ def test_metered_energy_is_the_plans_where_power_is(tiny: Scenario) -> None:
         name: replace(m, power=replace(m.power, power_w=m.power.power_w + 100.0))
         for name, m in services.items()
     }
-    metered = replay(world, policy, AtRates(world, even=True), services=warm).metered
+    metered = replay(world, policy, AtRates(world, even=True), serving=Serving(warm)).metered
     assert metered is not None
     assert metered.idle_usd > 0.0
     assert metered.movable_usd == pytest.approx(outcome.metered.energy_usd, rel=1e-6)
@@ -186,7 +187,7 @@ def test_the_cap_holds_at_every_settled_prefix(
     }
     kept = Kept()
     stream = Given(at_s, np.full(len(at_s), k), tokens)
-    outcome = replay(world, Fixed(world), stream, services=services, sink=kept)
+    outcome = replay(world, Fixed(world), stream, serving=Serving(services), sink=kept)
     cap = share_of(share)
     for low, settled in _prefixes(kept.all()[1]):
         assert Fraction(int(low), int(settled)) <= cap
@@ -238,7 +239,7 @@ def test_decisions_must_not_be_counted_for_deliveries() -> None:
     kept = Kept()
     tokens = np.ones((len(at_s), 2))
     outcome = replay(
-        roomy, Fixed(roomy), Given(at_s, np.full(len(at_s), k), tokens), services=services,
+        roomy, Fixed(roomy), Given(at_s, np.full(len(at_s), k), tokens), serving=Serving(services),
         sink=kept,
     )  # fmt: skip
     what = kept.all()[1]
@@ -295,14 +296,14 @@ def test_what_cannot_be_replayed(tiny: Scenario) -> None:
     with pytest.raises(InputError, match=r"request 1: comes 25.0 h after the start"):
         replay(tiny, Fixed(tiny), late)
     with pytest.raises(InputError, match=r"services.none: is no operating point"):
-        replay(tiny, Fixed(tiny), late, services={"none": ServiceModel(0.1)})
+        replay(tiny, Fixed(tiny), late, serving=Serving({"none": ServiceModel(0.1)}))
 
 
 def test_what_no_memory_holds_is_counted(tiny: Scenario) -> None:
     """A request larger than the KV memory is refused, once, and no contract counts it."""
     services = {point.id: ServiceModel(0.01, kv_tokens=100) for point in tiny.points}
     stream = Given(np.array([0.0, 1.0]), np.zeros(2), np.array([[200, 1], [50, 10]]))
-    outcome = replay(tiny, Fixed(tiny), stream, services=services)
+    outcome = replay(tiny, Fixed(tiny), stream, serving=Serving(services))
     assert (outcome.requests, outcome.served, outcome.refused) == (2, 1, 1)
 
 

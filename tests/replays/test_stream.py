@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import wattlas
@@ -115,3 +116,35 @@ def test_an_hour_without_demand_takes_the_days(tiny: Scenario, tmp_path: Path) -
     silent = replace(tiny, demand_per_h=tiny.demand_per_h * (np.arange(tiny.hours.count) > 0))
     came = _whole(FromTrace(silent, open_trace(_trace(tmp_path / "a.csv", 1000))))
     assert len(np.unique(came.source)) > 2
+
+
+def test_a_chat_stays_with_who_began_it(
+    tiny: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turns of a chat come from the metro and class of its first one, whatever the hour and the
+    batches; a parent that the trace does not hold begins a chat.
+    """
+    count, chats = 3000, 300
+    number = np.arange(count)
+    parent = np.where(number < chats, -1, number - chats) + 10_000  # turn after turn, 300 at a time
+    parent[:chats] = -1
+    parent[chats] = 77  # is not there
+    file = tmp_path / "chats.parquet"
+    pl.DataFrame(
+        {
+            "chat_id": number + 10_000, "parent_chat_id": parent, "timestamp": 20.0 * number,
+            "input_length": 10 + number % 7, "output_length": 1 + number % 5,
+        }
+    ).write_parquet(file)  # fmt: skip
+    first = number % chats
+    first[chats::chats] = chats  # the turn whose parent is unknown, and those that follow it
+    whole = _whole(FromTrace(tiny, open_trace(file), seed=2))
+    np.testing.assert_array_equal(whole.source, whole.source[first])
+    assert len(set(whole.source[:chats])) > 5
+    twice = _whole(FromTrace(tiny, open_trace(file), seed=2, scale=2.0))
+    np.testing.assert_array_equal(twice.source[::2], whole.source)
+    np.testing.assert_array_equal(twice.source[1::2], twice.source[1::2][first])
+    monkeypatch.setattr(trace_module, "BATCH_ROWS", 128)
+    np.testing.assert_array_equal(
+        _whole(FromTrace(tiny, open_trace(file), seed=2)).source, whole.source
+    )

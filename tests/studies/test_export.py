@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tests.acceptance.small_world import small_world
+from tests.examples import examples
 from tests.fleets import CLASSES, POINTS, binding_capacity
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
@@ -67,7 +68,7 @@ def hourly(world: Scenario) -> Weights:
     st.lists(st.floats(0, 1), min_size=1, max_size=12).filter(lambda shares: sum(shares) > 1e-3),
     st.integers(1, 10_000),
 )
-@settings(max_examples=50)
+@examples(50)
 def test_whole_weights_keep_the_sum(shares: list[float], total: int) -> None:
     """They add up to the total, none is negative, and none is a whole unit off."""
     share = np.array(shares) / sum(shares)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
@@ -92,7 +93,7 @@ def kwh_at(s: Scenario, k: int, how: Ways, green: str) -> list[list[tuple[float,
 
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways, st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
+@examples(40, suppress_health_check=[HealthCheck.filter_too_much])
 def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataObject) -> None:
     """Step by step, metro by metro, place by place: law, models, state, latency and network."""
     k = data.draw(st.integers(0, len(s.classes) - 1))
@@ -136,7 +137,7 @@ def test_grams_are_the_least_over_places(s: Scenario, how: Ways, data: st.DataOb
 
 
 @given(st.one_of(scenarios(), tiered(scenarios())), ways)
-@settings(max_examples=40)
+@examples(40)
 def test_requests_are_those_with_a_baseline_region(s: Scenario, how: Ways) -> None:
     """Every request of the class is at the baseline region in one zone, or left out."""
     board = made(s, s.classes[0].id, how)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import one_of, scenarios
 from wattlas.data.intensity_file import read_intensities
 from wattlas.errors import InfeasibleError, InputError
@@ -86,7 +87,7 @@ def test_the_table_is_each_rule_by_itself() -> None:
 
 
 @given(scenarios(), one_of(0.0, 0.5, 5.0), one_of(0.5, 0.0))
-@settings(max_examples=50)
+@examples(50)
 def test_more_room_never_needs_a_larger_share(
     s: Scenario, network_kwh_per_gb: float, green_share: float
 ) -> None:

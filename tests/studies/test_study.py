@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
@@ -167,7 +168,7 @@ def test_tiers_are_designed_on_full_service() -> None:
 
 
 @given(scenarios(max_hours=2, max_metros=3, max_regions=3, max_classes=2, max_points=2))
-@settings(max_examples=8)
+@examples(8)
 def test_any_scenario_is_studied_or_refused(s: Scenario) -> None:
     """A study ends with its tables or with a conflict in words, never with another error."""
     try:

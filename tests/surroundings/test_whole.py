@@ -248,3 +248,12 @@ def test_a_plan_in_parts_has_one_writer(tmp_path: Path) -> None:
             write_plan(folder, world)
         assert list(folder.iterdir()) == []
     assert write_plan(folder, world)["status"] == "optimal"
+
+
+def test_what_is_secret_is_never_readable_by_others(tmp_path: Path) -> None:
+    """A file of mode 0600 has it before its name appears: nobody else can have opened it."""
+    path = tmp_path / "with-a-token.conf"
+    with whole_file(path, 0o600) as temporary:
+        assert temporary.stat().st_mode & 0o077 == 0
+        temporary.write_text("token", encoding="utf-8")
+    assert write_text(path, "another", 0o600).stat().st_mode & 0o777 == 0o600

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.tiers.markets import PRICE, made, markets, totals
 from wattlas.model.service import Service
 from wattlas.tiers.goal import CARBON, PROFIT
@@ -26,7 +27,7 @@ from wattlas.tiers.utility import Taste
 
 
 @given(markets(), st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 1)), max_size=3))
-@settings(max_examples=40)
+@examples(40)
 def test_contracts_together_are_as_by_hand(of: Market, drawn: list[tuple[float, float]]) -> None:
     """Profit and carbon of several contracts are what loops over users and steps add up to."""
     count = len(of.service.points)
@@ -39,7 +40,7 @@ def test_contracts_together_are_as_by_hand(of: Market, drawn: list[tuple[float, 
 
 
 @given(markets((0.02, 0.2)), st.floats(0, 0.5), st.floats(0, 1))
-@settings(max_examples=40)
+@examples(40)
 def test_what_is_beside_a_contract_gives_its_chance(
     of: Market, discount: float, share: float
 ) -> None:

@@ -38,9 +38,9 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_separation_is_what_a_linear_program_says() -> None:
-    """Of 400 small experiments those diverge that are separated, and no others."""
+    """Of 200 small experiments those diverge that are separated, and no others."""
     seen = {True: 0, False: 0}
-    for seed in range(400):
+    for seed in range(200):
         values, there = drawn(seed)
         spread = spread_of(TermValues(values, NAMES), there)
         if min(spread.told(n, [m for m in NAMES if m != n])[0] for n in NAMES) < 1e-6:
@@ -55,7 +55,7 @@ def test_separation_is_what_a_linear_program_says() -> None:
             ahead = ((values[:, :1] - values) @ (fault.direction / scale))[there]
             assert ahead.min() > -0.05 * ahead.max(), seed
         seen[want] += 1
-    assert min(seen.values()) > 50, seen
+    assert min(seen.values()) > 25, seen
 
 
 def test_alternatives_that_are_not_there_do_not_count() -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.errors import InputError
 from wattlas.model.workload import LatencyTo, OperatingPoint, WorkloadClass, accuracy_falls
 from wattlas.tiers.menu import front_mask, menu
@@ -49,14 +50,14 @@ def of(points: list[tuple[float, float, float]]) -> list[OperatingPoint]:
 
 
 @given(TRIPLES)
-@settings(max_examples=500)
+@examples(500)
 def test_the_front_is_what_enumeration_finds(points: list[tuple[float, float, float]]) -> None:
     """On a coarse grid, where ties and duplicates are common."""
     assert mask(points) == by_enumeration(points)
 
 
 @given(st.lists(st.tuples(FINE, FINE, FINE), min_size=1, max_size=60))
-@settings(max_examples=200)
+@examples(200)
 def test_the_front_of_scattered_points(points: list[tuple[float, float, float]]) -> None:
     """The same where hardly two figures agree."""
     assert mask(points) == by_enumeration(points)
@@ -75,7 +76,7 @@ def test_the_front_of_many_points() -> None:
 
 
 @given(TRIPLES, st.tuples(FEW, FEW, FEW))
-@settings(max_examples=200)
+@examples(200)
 def test_another_point_can_only_push_others_off(
     points: list[tuple[float, float, float]], more: tuple[float, float, float]
 ) -> None:
@@ -153,6 +154,7 @@ def test_an_empty_menu_is_refused(klass: WorkloadClass, points: list[OperatingPo
 
 
 @given(st.lists(st.tuples(FEW, FEW), max_size=8))
+@examples(100)
 def test_falls_are_what_all_pairs_say(rows: list[tuple[float, float]]) -> None:
     """A point is named iff some lower level scores more, and with the best of those."""
     level, score = [r[0] for r in rows], [r[1] for r in rows]

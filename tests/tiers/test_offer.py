@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.tiers.markets import (
     PRICE,
     brute_force,
@@ -33,7 +34,7 @@ contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
 
 @given(markets(), st.floats(0, 0.6), st.floats(0, 1))
-@settings(max_examples=40)
+@examples(40)
 def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float) -> None:
     """Profit gained and carbon saved are what loops over users and steps add up to."""
     one = Contract(len(of.service.points) - 1, discount, share)
@@ -44,7 +45,7 @@ def test_an_offer_is_judged_as_by_hand(of: Market, discount: float, share: float
 
 
 @given(markets())
-@settings(max_examples=12, deadline=None)
+@examples(12)
 def test_no_offer_of_a_fine_grid_is_better(of: Market) -> None:
     """Brute force over 60 × 200 shares and discounts per fallback finds nothing better."""
     for (objective, fair), top in brute_force(
@@ -79,7 +80,7 @@ def _value(offer: Offer | None, objective: str) -> float:
 
 
 @given(markets())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_what_is_found_keeps_what_it_must(of: Market) -> None:
     """Carbon's best loses no profit; those who take an offer up gain by it; shares are shares."""
     for objective in (PROFIT, CARBON):
@@ -94,7 +95,7 @@ def test_what_is_found_keeps_what_it_must(of: Market) -> None:
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.1, 2.0), st.floats(0.0, 0.6))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_one_user_is_offered_what_it_asks(saved: float, worth: float, theta: float) -> None:
     """One user under the hard rule: δ* = φ·I/P at φ = 1 where that is below what is saved.
 
@@ -158,7 +159,7 @@ def test_binned_sums_are_the_sums() -> None:
 
 
 @given(markets((0.0, 0.05)))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_a_point_more_is_never_worse(of: Market) -> None:
     """A menu with one more point earns as much, saves as much."""
     fewer = replace(
@@ -184,7 +185,7 @@ def test_a_point_more_is_never_worse(of: Market) -> None:
 
 
 @given(st.integers(0, 5000), st.floats(0.0, 0.5), st.floats(0.05, 0.4))
-@settings(max_examples=40)
+@examples(40)
 def test_a_greener_population_needs_no_larger_discount(
     seed: int, theta: float, more: float
 ) -> None:
@@ -204,7 +205,7 @@ def test_a_greener_population_needs_no_larger_discount(
 
 
 @given(st.integers(0, 5000), st.integers(0, 2))
-@settings(max_examples=40)
+@examples(40)
 def test_a_larger_share_saves_no_less_carbon(seed: int, fallback: int) -> None:
     """Carbon saved per request rises with the share and is concave; its end is usable."""
     of = made(seed)

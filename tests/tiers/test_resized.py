@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.oracle import Program
 from tests.tiers.markets import made
 from wattlas.tiers.market import Contract
@@ -39,7 +40,7 @@ def level_by_glpk(peaks: Peaks, freed: float, adopted: float, share: float) -> f
     share=st.floats(0.02, 1.0),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_the_peak_is_lowered_as_far_as_the_caps_allow(
     load: list[float], part: float, adopted: float, share: float, seed: int
 ) -> None:

@@ -7,9 +7,10 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.tiers.share import RULES, against_blind, decide, green_share, least_mean_g, shares_at
 
@@ -57,7 +58,7 @@ Drawn = tuple[list[float], list[float], list[float]]
 
 
 @given(series, st.floats(0.3, 1.1), st.sampled_from([0.0, 40.0, -40.0]))
-@settings(max_examples=40)
+@examples(40)
 def test_budget_is_the_linear_program(drawn: Drawn, level: float, carried: float) -> None:
     """The fractional knapsack degrades what a linear program degrades, no more."""
     from scipy.optimize import linprog
@@ -83,7 +84,7 @@ def test_budget_is_the_linear_program(drawn: Drawn, level: float, carried: float
 
 
 @given(series, st.floats(0.3, 1.1), st.sampled_from([0.0, 40.0, -40.0]))
-@settings(max_examples=40)
+@examples(40)
 def test_percentile_is_a_linear_program(drawn: Drawn, level: float, carried: float) -> None:
     """It serves in full as much as a linear program that holds the mean of it to the cap."""
     from scipy.optimize import linprog
@@ -105,7 +106,7 @@ def test_percentile_is_a_linear_program(drawn: Drawn, level: float, carried: flo
 
 
 @given(series, st.sampled_from(RULES), st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@examples(40)
 def test_the_order_of_the_steps_decides_nothing(drawn: Drawn, rule: str, mix: Random) -> None:
     """Steps of the same value are degraded alike, wherever they stand."""
     full, asked = np.round(np.array(drawn[0]), -2) + 50, np.array(drawn[2]) + 0.5
@@ -119,7 +120,7 @@ def test_the_order_of_the_steps_decides_nothing(drawn: Drawn, rule: str, mix: Ra
 
 
 @given(series, st.sampled_from(RULES))
-@settings(max_examples=40)
+@examples(40)
 def test_many_caps_at_once(drawn: Drawn, rule: str) -> None:
     """The shares at some caps are those of each cap by itself; nan where none would do."""
     full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5
@@ -142,7 +143,7 @@ def test_many_caps_at_once(drawn: Drawn, rule: str) -> None:
 
 
 @given(series)
-@settings(max_examples=40)
+@examples(40)
 def test_percentile_holds_its_cap_and_no_less(drawn: Drawn) -> None:
     """The mean of what is served in full is at the cap, or everything is served in full."""
     full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5
@@ -156,7 +157,7 @@ def test_percentile_holds_its_cap_and_no_less(drawn: Drawn) -> None:
 
 
 @given(series, st.sampled_from(["percentile", "budget", "blind"]))
-@settings(max_examples=40)
+@examples(40)
 def test_looser_caps_need_no_larger_share(drawn: Drawn, rule: str) -> None:
     """Share falls with the cap, and what is saved falls with the share."""
     full, asked = np.array(drawn[0]), np.array(drawn[2]) + 0.5

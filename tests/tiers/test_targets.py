@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.users import Scale, Users
 from wattlas.model.workload import OperatingPoint, WorkloadClass
@@ -79,7 +80,7 @@ def check_on_a_grid(
 
 
 @given(st.one_of(MENUS, COARSE), TASTES, st.floats(0.01, 1.0), st.floats(1.0, 1.6))
-@settings(max_examples=40)
+@examples(40)
 def test_the_target_is_the_best_that_fits(
     one: Menu, people: Taste, cap_g: float, pue: float
 ) -> None:
@@ -89,7 +90,7 @@ def test_the_target_is_the_best_that_fits(
 
 
 @given(MENUS, st.floats(0.05, 1.0), st.integers(0, 5))
-@settings(max_examples=20)
+@examples(20)
 def test_a_population_counts_by_its_requests(one: Menu, cap_g: float, seed: int) -> None:
     """Of many kinds of users the mean by requests decides."""
     drawn = population(Users(count=30, seed=seed), 0.01)
@@ -100,7 +101,7 @@ def test_a_population_counts_by_its_requests(one: Menu, cap_g: float, seed: int)
 
 
 @given(st.one_of(MENUS, COARSE), TASTES, st.floats(0.01, 1.0), st.floats(1.0, 1.6))
-@settings(max_examples=40)
+@examples(40)
 def test_what_holds_along_the_steps(one: Menu, people: Taste, cap_g: float, pue: float) -> None:
     """Steps join without a gap from 0 on; energy and utility fall; targets are on the front."""
     found = targets(one, cap_g, people, SCALE, pue)
@@ -118,7 +119,7 @@ def test_what_holds_along_the_steps(one: Menu, people: Taste, cap_g: float, pue:
 
 
 @given(st.one_of(MENUS, COARSE), TASTES, st.floats(0.01, 1.0))
-@settings(max_examples=50)
+@examples(50)
 def test_each_breakpoint_is_a_limit_or_a_crossing(one: Menu, people: Taste, cap_g: float) -> None:
     """A step ends where its point no longer fits, exactly, or where the next is as good."""
     found = targets(one, cap_g, people, SCALE)
@@ -131,7 +132,7 @@ def test_each_breakpoint_is_a_limit_or_a_crossing(one: Menu, people: Taste, cap_
 
 
 @given(st.one_of(MENUS, COARSE), st.floats(0.01, 1.0), st.floats(0, 3))
-@settings(max_examples=40)
+@examples(40)
 def test_users_of_accuracy_alone_never_gain_any(one: Menu, cap_g: float, rho: float) -> None:
     """θ = 0 and no weight on latency: accuracy never rises with the intensity."""
     found = targets(one, cap_g, taste(0.0, 1.0, 0.0, rho), SCALE)
@@ -199,7 +200,7 @@ def test_without_a_cap_only_taste_decides() -> None:
 
 
 @given(MENUS, TASTES, st.floats(0.01, 1.0), st.floats(0.1, 1.0))
-@settings(max_examples=40)
+@examples(40)
 def test_a_tighter_cap_is_never_better(one: Menu, people: Taste, cap_g: float, part: float) -> None:
     """Less is allowed at every intensity, so the best utility is at most the same."""
     loose, tight = (targets(one, cap, people, SCALE) for cap in (cap_g, cap_g * part))
@@ -219,7 +220,7 @@ def test_a_bad_cap_and_a_bad_pue_are_told_together() -> None:
 
 
 @given(MENUS, st.tuples(SHARE, st.floats(0, 1200), st.floats(0.01, 2.0)), st.floats(0.01, 1.0))
-@settings(max_examples=40)
+@examples(40)
 def test_a_beaten_point_changes_no_target(
     one: Menu, more: tuple[float, float, float], cap_g: float
 ) -> None:

@@ -41,6 +41,46 @@ ONLY_FOR = {
 }
 """Option → the formats that it has a meaning for."""
 
+ToOption = Annotated[
+    str,
+    typer.Option(
+        help="envoy, litellm, httproute or aigatewayroute; without it a table.", metavar="NAME"
+    ),
+]
+ByHourOption = Annotated[
+    bool, typer.Option("--by-hour", help="A table for each UTC hour of the day.")
+]
+ByOption = Annotated[
+    str, typer.Option(help="cost or carbon; what the scenario minimises unless given.")
+]
+OutOption = Annotated[
+    Path | None,
+    out_option("A .csv, .parquet, .json or .yaml file, or a folder of a gateway.", "PATH"),
+]
+EndpointsOption = Annotated[
+    str | None,
+    typer.Option(help="Table with region,url, or an URL with {region} in it.", metavar="FILE|URL"),
+]
+NodeOption = Annotated[
+    str | None, typer.Option(help="Only this service node, which the gateway stands at.")
+]
+ClassHeaderOption = Annotated[
+    str | None, typer.Option(help="Says a request's class; else x-wattlas-class.")
+]
+MetroHeaderOption = Annotated[
+    str | None, typer.Option(help="Says its metro; else x-wattlas-metro.")
+]
+ListenOption = Annotated[
+    str | None,
+    typer.Option(help="Where Envoy listens; else 127.0.0.1:10000.", metavar="HOST:PORT"),
+]
+GatewayOption = Annotated[
+    str | None, typer.Option(help="The Gateway of the routes; else inference.")
+]
+FolderOption = Annotated[
+    str | None, typer.Option(help="Where Envoy finds the folder; else where it is started.")
+]
+
 
 @app.callback()
 def export() -> None:
@@ -52,47 +92,17 @@ def weights_command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            help="envoy, litellm, httproute or aigatewayroute; without it a table.", metavar="NAME"
-        ),
-    ] = "",
-    by_hour: Annotated[
-        bool, typer.Option("--by-hour", help="A table for each UTC hour of the day.")
-    ] = False,
-    by: Annotated[
-        str, typer.Option(help="cost or carbon; what the scenario minimises unless given.")
-    ] = "",
-    out: Annotated[
-        Path | None,
-        out_option("A .csv, .parquet, .json or .yaml file, or a folder of a gateway.", "PATH"),
-    ] = None,
-    endpoints: Annotated[
-        str | None,
-        typer.Option(
-            help="Table with region,url, or an URL with {region} in it.", metavar="FILE|URL"
-        ),
-    ] = None,
-    node: Annotated[
-        str | None, typer.Option(help="Only this service node, which the gateway stands at.")
-    ] = None,
-    class_header: Annotated[
-        str | None, typer.Option(help="Says a request's class; else x-wattlas-class.")
-    ] = None,
-    metro_header: Annotated[
-        str | None, typer.Option(help="Says its metro; else x-wattlas-metro.")
-    ] = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(help="Where Envoy listens; else 127.0.0.1:10000.", metavar="HOST:PORT"),
-    ] = None,
-    gateway: Annotated[
-        str | None, typer.Option(help="The Gateway of the routes; else inference.")
-    ] = None,
-    folder: Annotated[
-        str | None, typer.Option(help="Where Envoy finds the folder; else where it is started.")
-    ] = None,
+    to: ToOption = "",
+    by_hour: ByHourOption = False,
+    by: ByOption = "",
+    out: OutOption = None,
+    endpoints: EndpointsOption = None,
+    node: NodeOption = None,
+    class_header: ClassHeaderOption = None,
+    metro_header: MetroHeaderOption = None,
+    listen: ListenOption = None,
+    gateway: GatewayOption = None,
+    folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the best fixed table of shares as weights, and say what it keeps of the saving.

@@ -93,9 +93,7 @@ def _tell(name: str, text: str, out: Path | None, *, secret: bool = False) -> No
     if out is None:
         sys.stdout.write(text)
         return
-    write_text(out, text)
-    if secret:
-        out.chmod(0o600)
+    write_text(out, text, 0o600 if secret else 0o666)
     typer.echo(f"{name}: {out}")
 
 

@@ -18,6 +18,7 @@ from wattlas.errors import UsageError
 if TYPE_CHECKING:
     from wattlas.model.fleet import Fleet, Reach
     from wattlas.model.scenario import Scenario
+    from wattlas.placement.fleet.certificate import FleetCertificate
     from wattlas.placement.fleet.patience import Patience
     from wattlas.placement.fleet.search import Least
     from wattlas.placement.fleet.size import Learnt
@@ -87,15 +88,7 @@ def command(
     from wattlas.placement.fleet.fleet import fleet_and_learnt
     from wattlas.studies.fleet_answer import FleetAnswer
     from wattlas.studies.fleet_tables import fleet_patience_table
-    from wattlas.studies.fleets import (
-        certificate_mapping,
-        certificate_words,
-        fleet_listings,
-        fleet_mapping,
-        jumps_listing,
-        patience_fleet_listing,
-        reach_listing,
-    )
+    from wattlas.studies.fleets import certificate_mapping, fleet_mapping
 
     _check(reach, most, jumps, outage_on_demand, survive)
     waits = _waits(patience)
@@ -114,29 +107,38 @@ def command(
         reached = _reach(loaded, reach, most, jumps, learnt, tell)
         patient = _patience(loaded, waits, found, tell, options)
         proof = certify_fleet(found) if verify else None
+    answer = FleetAnswer(found, reached, patience=patient)
     mapping = plain(fleet_mapping(found, reached))
     if patient:
         mapping["patience"] = plain(fleet_patience_table(patient))
     if proof is not None:
         mapping["certificate"] = plain(certificate_mapping(proof))
     if out is not None:
-        _write(out, FleetAnswer(found, reached, patience=patient), mapping)
+        _write(out, answer, mapping)
         say(f"Wrote {out}.")
     if as_json:
         print_json(mapping)
         return
-    if loaded.notice:
-        typer.echo(loaded.notice)
-    for listing in fleet_listings(found, reached):
+    _show(answer, proof)
+
+
+def _show(answer: FleetAnswer, proof: FleetCertificate | None) -> None:
+    """The answer as people read it."""
+    from wattlas.studies import fleets
+
+    notice = answer.fleet.scenario.notice
+    if notice:
+        typer.echo(notice)
+    for listing in fleets.fleet_listings(answer.fleet, answer.reach):
         show(listing)
     if proof is not None:
-        typer.echo(certificate_words(proof))
-    if reached is not None:
-        show(reach_listing(reached))
-        if reached.complete:
-            show(jumps_listing(reached))
-    if patient:
-        show(patience_fleet_listing(patient))
+        typer.echo(fleets.certificate_words(proof))
+    if answer.reach is not None:
+        show(fleets.reach_listing(answer.reach))
+        if answer.reach.complete:
+            show(fleets.jumps_listing(answer.reach))
+    if answer.patience:
+        show(fleets.patience_fleet_listing(answer.patience))
 
 
 def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:

@@ -53,6 +53,7 @@ def command(
     Facts that a tool does not tell come from options: VALUE for all, or NAME=VALUE for a model, a
     run or a file. vLLM, genai-perf, AIPerf, LLMPerf, ML.ENERGY, CodeCarbon, Zeus and timm are read.
     """
+    from wattlas.report.files import try_result
     from wattlas.studies.points import measured_points, points_frame, points_listing
 
     facts = {
@@ -60,19 +61,13 @@ def command(
         "energy_j": energy_j, "power_w": power_w, "requests": requests, "tokens_in": tokens_in,
         "tokens_out": tokens_out, "ttft_ms": ttft_ms, "itl_ms": itl_ms,
     }  # fmt: skip
-    from wattlas.report.files import try_result
-
+    stated = {name: entries for name, entries in facts.items() if entries}
     try_result(out, FORMATS)
     with progress("Reading"):
         found = measured_points(
-            files,
-            {name: entries for name, entries in facts.items() if entries},
-            layout=layout,
-            energy_log=energy_log,
-            window=window,
-            prompt_share=prompt_share,
-            only=only,
-        )
+            files, stated, layout=layout, energy_log=energy_log, window=window,
+            prompt_share=prompt_share, only=only,
+        )  # fmt: skip
     if out is not None:
         _write(out, points_frame(found))
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,6 +36,10 @@ from wattlas.cli.replay_trace import (
     changed_fields,
 )
 from wattlas.cli.tables import show
+
+if TYPE_CHECKING:
+    from wattlas.replays.service.serving import Serving
+    from wattlas.studies.replays import Replayed
 
 TraceOption = Annotated[
     Path | None, typer.Option(help="Requests that came; at the scenario's rates without.")
@@ -72,6 +76,13 @@ ServiceOption = Annotated[
     Path | None, typer.Option(help="Service models by point, as calibrate writes them.")
 ]
 PooledOption = Annotated[bool, typer.Option("--pooled", help="One queue for replicas of a pool.")]
+StartOption = Annotated[
+    float, typer.Option("--start-s", help="Seconds that a replica takes to start.")
+]
+JitterOption = Annotated[
+    float,
+    typer.Option("--rtt-p95", help="95th percentile of a round trip over its median; 1: none."),
+]
 RequestsOption = Annotated[
     Path | None,
     typer.Option(
@@ -103,6 +114,8 @@ def command(
     seeds: SeedsOption = 1,
     service: ServiceOption = None,
     pooled: PooledOption = False,
+    start_s: StartOption = 0.0,
+    rtt_p95: JitterOption = 1.0,
     requests: RequestsOption = None,
     begin: BeginOption = None,
     forecast: ForecastOption = "persistence",
@@ -121,26 +134,37 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.replays.arrivals.trace import open_trace
-        from wattlas.replays.service.file import read_services
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
-        from wattlas.studies.replay_tables import listings, sentence
         from wattlas.studies.replays import replayed
     if out is not None:
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
     foresight = foresight_of(forecast, look_ahead, every, past, published)
-    services = None if service is None else read_services(service)
+    serving = _serving(service, pooled, start_s, rtt_p95)
     sink = None if requests is None else records_to(requests, loaded)
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
         made = replayed(
             loaded, policy, against=against, trace=opened, scale=scale, world=world, klass=klass,
-            even=even, hours=hours, utilisation=utilisation, seeds=seeds, services=services,
-            pooled=pooled, sink=sink, progress=tell, begin=begin, foresight=foresight,
+            even=even, hours=hours, utilisation=utilisation, seeds=seeds, serving=serving,
+            sink=sink, progress=tell, begin=begin, foresight=foresight,
         )  # fmt: skip
-    report = None if out is None else save(made, out)
+    _tell(made, None if out is None else save(made, out), as_json)
+
+
+def _serving(service: Path | None, pooled: bool, start_s: float, rtt_p95: float) -> Serving:
+    from wattlas.replays.service.file import read_services
+    from wattlas.replays.service.serving import Serving
+
+    return Serving({} if service is None else read_services(service), pooled, start_s, rtt_p95)
+
+
+def _tell(made: Replayed, report: Path | None, as_json: bool) -> None:
+    """What came out, and where the report lies."""
+    from wattlas.studies.replay_tables import listings, sentence
+
     if as_json:
         print_json({**made.meta, **made.named_tables(), "report": report})
         return

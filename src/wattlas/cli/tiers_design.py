@@ -41,6 +41,20 @@ class FleetChoice(StrEnum):
     RESIZE = "resize"
 
 
+ClassesOption = Annotated[
+    list[str] | None, typer.Option("--class", "-k", help="Workload class; all unless given.")
+]
+ObjectiveOption = Annotated[
+    str, typer.Option(help="profit, or carbon: least carbon at no loss of profit.")
+]
+CapShareOption = Annotated[
+    float | None,
+    typer.Option(help="Degrade no more than brings subscribers to this share of carbon."),
+]
+MostOption = Annotated[int | None, typer.Option(help="Contracts beside full service.")]
+UnfairOption = Annotated[
+    bool, typer.Option("--unfair", help="Also offers that cost those who adopt them.")
+]
 FleetOption = Annotated[
     FleetChoice,
     typer.Option(
@@ -54,23 +68,13 @@ def command(
     path: ScenarioArgument = None,
     scenario: ScenarioOption = None,
     set: SetOption = None,
-    klass: Annotated[
-        list[str] | None, typer.Option("--class", "-k", help="Workload class; all unless given.")
-    ] = None,
-    objective: Annotated[
-        str, typer.Option(help="profit, or carbon: least carbon at no loss of profit.")
-    ] = "",
-    cap_share: Annotated[
-        float | None,
-        typer.Option(help="Degrade no more than brings subscribers to this share of carbon."),
-    ] = None,
-    most: Annotated[int | None, typer.Option(help="Contracts beside full service.")] = None,
+    klass: ClassesOption = None,
+    objective: ObjectiveOption = "",
+    cap_share: CapShareOption = None,
+    most: MostOption = None,
     profiles: ProfilesOption = "",
     hardware: HardwareOption = "",
-    unfair: Annotated[
-        bool,
-        typer.Option("--unfair", help="Also offers that cost those who adopt them."),
-    ] = False,
+    unfair: UnfairOption = False,
     fleet: FleetOption = FleetChoice.KEEP,
     out: TablesOption = None,
     as_json: JsonOption = False,
@@ -83,10 +87,10 @@ def command(
     who subscribes and what full service sells for, `offer` what is looked for.
     """
     from wattlas.report.table_folder import claim_tables, save_tables
-    from wattlas.studies import design_listings as listings
+    from wattlas.studies.design_listings import design_mapping
     from wattlas.studies.menus import candidate_points
     from wattlas.studies.offers import design_tiers
-    from wattlas.studies.resized_listings import resized_listing, resized_mapping, resized_words
+    from wattlas.studies.resized_listings import resized_mapping
     from wattlas.studies.tier_tables import tier_tables
 
     if out is not None:
@@ -108,13 +112,24 @@ def command(
         split = {} if parts is None else {"tier_split": parts}
         save_tables(out, {**tier_tables(design), **split})
     if as_json:
-        mapping = listings.design_mapping(design, parts)
+        mapping = design_mapping(design, parts)
         if resized is not None:
             mapping["resized"] = resized_mapping(resized)
         print_json(mapping)
         return
-    if world.notice:
-        typer.echo(world.notice)
+    _show(design, parts, resized)
+    if out is not None:
+        typer.echo(f"Tables: {out}")
+
+
+def _show(design: TierDesign, parts: Table | None, resized: Resized | None) -> None:
+    """The design as people read it."""
+    from wattlas.studies import design_listings as listings
+    from wattlas.studies.resized_listings import resized_listing, resized_words
+
+    notice = design.plan.scenario.notice
+    if notice:
+        typer.echo(notice)
     for sentence in listings.verdict_words(design):
         typer.echo(sentence)
     for listing in listings.design_listings(design):
@@ -129,8 +144,6 @@ def command(
         fleets = resized_listing(resized)
         if fleets is not None:
             show(fleets)
-    if out is not None:
-        typer.echo(f"Tables: {out}")
 
 
 def _with_terms(

@@ -123,7 +123,6 @@ def command(
     """How much of a class to degrade, and when, so that carbon stays under a cap.
 
     percentile: until what is served in full keeps the cap in the mean. budget: until all requests
-    percentile: until what is served in full keeps the cap in the mean. budget: until all requests
     do, with as few as possible degraded. Exit 4 with the least attainable cap where no zone can.
     """
     from wattlas.report.files import try_result
@@ -134,17 +133,14 @@ def command(
     _check_fallback(design, green, green_share, hours)
     _check({"--cap-share": cap_share, "--cap-g": cap_g}, rule, forecast, ahead)
     try_result(out)
+    zones = tuple(dict.fromkeys(zone)) if zone else None
     question = ShareQuestion(
-        zones=tuple(dict.fromkeys(zone)) if zone else None,
+        zones=zones,
         rules=RULES if rule == "both" else (rule,),
         places=("local", "remote") if remote or to else ("local",),
         cap_share=CAP_SHARE if cap_share is None and cap_g is None else cap_share,
-        cap_g=cap_g,
-        days=days,
-        first=first,
-        every_day=out is not None,
-        targets=targets,
-    )
+        cap_g=cap_g, days=days, first=first, every_day=out is not None, targets=targets,
+    )  # fmt: skip
     ways = Ways(full, green, green_share, latency_factor, to or None, network)
     with progress("Reading"):
         if hours is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from wattlas.data.schema.columns import ColumnSchema, TableSchema
 from wattlas.data.schema.places import METROS, NODES, REGIONS
@@ -12,6 +12,13 @@ from wattlas.data.schema.workload import CLASSES, POINTS, TOKEN_PROFILES
 from wattlas.data.schema_types import Capacity, Section, Share, Text
 
 _TYPES: dict[str, Any] = {"text": Text, "note": str, "flag": bool, "list": list[Text]}
+
+
+class _Made(Section):
+    """Models made here have no source in which pydantic could look for the words of their fields:
+    it would search all modules for it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
 
 
 def _model(
@@ -28,7 +35,7 @@ def _model(
         for name, (kind, text) in types.items()
     }
     words = words or table.thing
-    return create_model(name, __base__=Section, __doc__=words, __module__=__name__, **fields)
+    return create_model(name, __base__=_Made, __doc__=words, __module__=__name__, **fields)
 
 
 def _type(column: ColumnSchema) -> Any:

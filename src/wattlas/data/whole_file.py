@@ -56,9 +56,9 @@ def whole_file(target: Path, mode: int = 0o666) -> Iterator[Path]:
             os.close(handle)
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file whole, in UTF-8."""
-    with whole_file(path) as temporary:
+def write_text(path: Path, text: str, mode: int = 0o666) -> Path:
+    """Write a text file whole, in UTF-8; nobody can read it before it has its mode."""
+    with whole_file(path, mode) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return path
 

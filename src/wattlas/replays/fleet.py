@@ -6,7 +6,7 @@ that is off draws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.state import Fleet, Pools
 from wattlas.replays.service.model import ServiceModel, of_point
 from wattlas.replays.service.pool import pools_of
+from wattlas.replays.service.serving import Serving
 
 FIRST_SLOTS = 1 << 14
 
@@ -25,7 +26,7 @@ class Replicas:
     """All replicas of all pools. `on` (P,) of each take requests now."""
 
     models: Sequence[ServiceModel]
-    pooled: bool
+    serving: Serving
     pools: Pools
     fleet: Fleet
     on: np.ndarray
@@ -33,51 +34,84 @@ class Replicas:
     """How often one was switched on, the first ones not counted."""
 
     @staticmethod
-    def of(scenario: Scenario, services: Mapping[str, ServiceModel], pooled: bool) -> Replicas:
-        """No replica yet; `services` are the models of points that say more than their figures."""
-        by_point = [services.get(o.id) or of_point(o) for o in scenario.points]
+    def of(scenario: Scenario, serving: Serving) -> Replicas:
+        """No replica yet."""
+        by_point = [serving.models.get(o.id) or of_point(o) for o in scenario.points]
         models = by_point * len(scenario.regions)
         none = np.zeros(len(models), dtype=np.int64)
         # A fleet has one replica at least, so that its tree has a leaf.
         first = none.copy()
         first[0] = 1
-        pools = pools_of(models, first.tolist(), pooled)
+        pools = pools_of(models, first.tolist(), serving.pooled)
         fleet = S.new_fleet(pools, FIRST_SLOTS)
         fleet.state[:, S.ON] = 0
-        return Replicas(models, pooled, pools, fleet, none)
+        return Replicas(models, serving, pools, fleet, none)
 
     def switch(self, on: np.ndarray, now: float) -> None:
         """So many replicas (P,) of each pool take requests from now on. Call it where energy is
-        counted until now.
+        counted until now. Those of the first call have started long before; of later ones a
+        replica that still runs requests need not start.
         """
         have = np.diff(self.pools.first)
         if (on > have).any():
             self._grow(np.maximum(have, on), now)
-        if self.on.any():
+        running = self.on.any()
+        if running:
             self.started += int(np.maximum(on - self.on, 0).sum())
         self.on = on
         number = np.arange(len(self.pools.pool)) - self.pools.first[self.pools.pool]
-        self.fleet.state[:, S.ON] = number < on[self.pools.pool]
+        state = self.fleet.state
+        before, state[:, S.ON] = state[:, S.ON].copy(), number < on[self.pools.pool]
+        if self.serving.pooled:
+            for pool in np.flatnonzero(on == 0):
+                self._share_out(int(pool), before)
+        if running and self.serving.start_s > 0:
+            cold = (before == 0) & (state[:, S.ON] == 1) & (state[:, S.RUNNING] == 0)
+            self._start(np.flatnonzero(cold & (self.fleet.load < S.STARTING)), now)
+
+    def _share_out(self, pool: int, before: np.ndarray) -> None:
+        """Where a pool ends, those who wait for any replica wait for one of those that were on."""
+        fleet, queue = self.fleet, len(self.pools.pool) + pool
+        first = self.pools.first[pool]
+        last_on = first + np.flatnonzero(before[first : self.pools.first[pool + 1]])
+        slot, turn = int(fleet.head[queue]), 0
+        while slot >= 0:
+            after, replica = int(fleet.link[slot]), last_on[turn % len(last_on)]
+            fleet.link[slot] = -1
+            if fleet.head[replica] < 0:
+                fleet.head[replica] = slot
+            else:
+                fleet.link[fleet.tail[replica]] = slot
+            fleet.tail[replica] = slot
+            fleet.load[replica] += 1
+            slot, turn = after, turn + 1
+        fleet.head[queue] = fleet.tail[queue] = -1
+
+    def _start(self, replicas: np.ndarray, now: float) -> None:
+        """Let replicas start: until then they serve nothing."""
+        self.fleet.load[replicas] += S.STARTING
+        tree = self.fleet.tree
+        tree[(len(tree) - 1) // 4 + replicas] = now + self.serving.start_s
+        _make_inner(tree)
 
     def _grow(self, count: np.ndarray, now: float) -> None:
         """Room for more replicas; those that there are keep what they do."""
         old_pools, old = self.pools, self.fleet
-        pools = pools_of(self.models, count.tolist(), self.pooled)
+        pools = pools_of(self.models, count.tolist(), self.serving.pooled)
         fleet = S.new_fleet(pools, 1)
         replicas, before = len(pools.pool), len(old_pools.pool)
         number = np.arange(before) - old_pools.first[old_pools.pool]
         at = pools.first[old_pools.pool] + number
         fleet.clock[:, S.MARK] = now
+        fleet.state[:, S.ON] = 0
         for name in ("clock", "state", "due", "prompt", "load"):
             getattr(fleet, name)[at] = getattr(old, name)
         queues = np.concatenate([at, replicas + np.arange(len(self.models))])
         for name in ("head", "tail"):
             getattr(fleet, name)[queues] = getattr(old, name)
         ends = old.tree[(len(old.tree) - 1) // 4 :][:before]
-        inner = (len(fleet.tree) - 1) // 4
-        fleet.tree[inner + at] = ends
-        for node in range(inner - 1, -1, -1):
-            fleet.tree[node] = fleet.tree[4 * node + 1 : 4 * node + 5].min()
+        fleet.tree[(len(fleet.tree) - 1) // 4 + at] = ends
+        _make_inner(fleet.tree)
         self.pools = pools
         self.fleet = fleet._replace(
             energy_j=old.energy_j, link=old.link, free=old.free, time=old.time, job=old.job,
@@ -92,3 +126,9 @@ class Replicas:
     def idle_w(self) -> np.ndarray:
         """What those that are on would draw with nothing to do, W, (P,)."""
         return np.asarray(self.on * self.pools.power_w[:, 0])
+
+
+def _make_inner(tree: np.ndarray) -> None:
+    """Let every inner node of a tree of ends hold the least of its four children."""
+    for node in range((len(tree) - 1) // 4 - 1, -1, -1):
+        tree[node] = tree[4 * node + 1 : 4 * node + 5].min()

@@ -9,7 +9,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,8 +31,8 @@ from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.state import Arrivals, Desk, Records, Sums
 from wattlas.replays.ledgers import Ledgers
 from wattlas.replays.outcome import Outcome, outcome_of
-from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import run_to
+from wattlas.replays.service.serving import Serving
 from wattlas.replays.tally import Tally
 
 ROOM = 1 << 17
@@ -181,11 +181,12 @@ class Replay:
         fleet = self.replicas.fleet
         fleet.tellers[S.TAKEN] = 0
         # Another type of array, read-only ones included, would be another function to compile.
-        whole = (np.float64, np.int64, np.int64, np.int64)
+        whole = (np.float64, np.int64, np.int64, np.int64, np.float64)
+        columns = (*came, self.replicas.serving.longer(came.row))
         arrivals = Arrivals(
             *(
                 np.require(column, kind, ["C", "W"])
-                for column, kind in zip(came, whole, strict=True)
+                for column, kind in zip(columns, whole, strict=True)
             )
         )
         while True:
@@ -254,32 +255,25 @@ def replay(
     policy: Policy,
     stream: Stream,
     *,
-    services: Mapping[str, ServiceModel] | None = None,
-    pooled: bool = False,
+    serving: Serving | None = None,
     expected: bool = False,
     sink: Sink | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Replay requests under a policy.
 
-    `services` are service models of operating points by id, as calibration finds them; the others
-    follow from the points' figures. `pooled`: one queue for all replicas of a pool. `expected`:
-    the scenario's demand is what comes, so that a routing beyond a region's accelerators is an
-    error; with forecasts that may miss it none is. A policy that is `Told` forecasts gets those of
+    `serving` says how they are served. `expected`: the scenario's demand is what comes, so that a
+    routing beyond a region's accelerators is an error; with forecasts that may miss it none is. A
+    policy that is `Told` forecasts gets those of
     its outlook, others perfect ones. `sink` takes the records of the requests as they end.
     `progress` is called with the share of the steps that are done. Raises InputError for requests
     and routings that break a rule, LimitError where the queues grow beyond all bounds.
     """
-    known = dict(services or {})
-    ids = [point.id for point in scenario.points]
-    strange = [name for name in known if name not in ids]
-    refuse(
-        Problem(f"services.{name}", "is no operating point of the scenario", "Check the id.")
-        for name in strange
-    )
+    serving = serving or Serving()
+    serving.check(scenario)
     outlook = policy.outlook if isinstance(policy, Told) else Perfect(scenario)
     run = Replay(
-        scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, known, pooled),
+        scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, serving),
         expected and isinstance(outlook, Perfect), sink, progress, outlook,
     )  # fmt: skip
     run.run()

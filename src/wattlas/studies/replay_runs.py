@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
 from wattlas.replays.arrivals.trace import Trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, replay
-from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.serving import Serving
 from wattlas.studies.replay_tables import BASELINE
 
 Progress = Callable[[str, float], None]
@@ -72,8 +72,7 @@ class Runs:
     planned_with: Scenario
     arrivals: Arrivals
     seeds: range
-    services: Mapping[str, ServiceModel] | None
-    pooled: bool
+    serving: Serving
     tell: Progress
     outlook: Outlook | None = None
     """What policies are told where one of them is told forecasts: like is compared with like."""
@@ -84,7 +83,7 @@ class Runs:
         return tuple(
             replay(
                 self.scenario, policy, self.arrivals.stream(self.scenario, seed),
-                services=self.services, pooled=self.pooled, expected=expected,
+                serving=replace(self.serving, seed=seed), expected=expected,
                 sink=sink if seed == self.seeds.start else None,
                 progress=partial(self.tell, f"{policy.name}, seed {seed}"),
             )

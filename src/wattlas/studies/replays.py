@@ -24,7 +24,7 @@ from wattlas.policy.registry import check, split
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, shrunk
-from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.serving import Serving
 from wattlas.studies.foresight import (
     ORACLE,
     ROLLING,
@@ -36,7 +36,7 @@ from wattlas.studies.foresight import (
     skill_of,
 )
 from wattlas.studies.regret import least_regret
-from wattlas.studies.replay_runs import Arrivals, Progress, Runs, same
+from wattlas.studies.replay_runs import Arrivals, Found, Progress, Runs, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
 
 
@@ -99,8 +99,7 @@ def replayed(
     utilisation: float = 1.0,
     seeds: int = 1,
     first_seed: int = 0,
-    services: Mapping[str, ServiceModel] | None = None,
-    pooled: bool = False,
+    serving: Serving | None = None,
     sink: Sink | None = None,
     progress: Progress | None = None,
     begin: str | np.datetime64 | None = None,
@@ -117,8 +116,8 @@ def replayed(
     several of them; `against` names one that all are compared with. `begin` is the first step that
     is replayed, UTC; `foresight` says what `rolling` is told, and the steps before `begin` are its
     past unless it has another. The draws are those of `first_seed` and of the seeds after it.
-    `services` are calibrated service models by operating point. `sink` takes the records of the
-    first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
+    `serving` says how they are served: service models, queues, starts, jitter. `sink` takes the
+    records of the first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
@@ -127,29 +126,35 @@ def replayed(
     first = first_step(scenario, begin)
     patient = [klass.id for klass in scenario.classes if klass.may_wait_h > 0]
     scenario = without_waiting(scenario)
-    part = _hours(from_step(scenario, first), opened, hours)
-    part = part if world == 1.0 else shrunk(part, world)
+    part = shrunk(_hours(from_step(scenario, first), opened, hours), world)
     tell = progress or (lambda _what, _share: None)
-    roomy = _planned_with(part, utilisation)
+    roomy, serving = _planned_with(part, utilisation), serving or Serving()
     told = (foresight or Foresight()).with_past(scenario, first, world)
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
     draws = range(first_seed, first_seed + seeds)
-    runs = Runs(part, roomy, arrivals, draws, services, pooled, tell, outlook_of(several))
+    runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook_of(several))
     found = runs.every(asked, _asked(several, None)[-1], sink)
-    if against is not None and against not in made_here:
-        (against,) = split(against)
-        if against in found.refused:
-            raise InfeasibleError(f"--against {against}: {found.refused[against]}")
-        against = found.names[against]
+    if against not in made_here:
+        against = _name_of(against, found)
     outcomes = found.outcomes
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes, skill = _notes(part, outcomes, services, found.told), skill_of(several)
+    notes, skill = _notes(part, outcomes, serving, found.told), skill_of(several)
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
+
+
+def _name_of(against: str | None, found: Found) -> str | None:
+    """What results call the policy that others are compared with."""
+    if against is None:
+        return None
+    (against,) = split(against)
+    if against in found.refused:
+        raise InfeasibleError(f"--against {against}: {found.refused[against]}")
+    return found.names[against]
 
 
 def _texts(policy: str | Policy | Sequence[str | Policy]) -> list[str | Policy]:
@@ -216,16 +221,12 @@ BLIND = ("nearest", "uniform", ROLLING)
 def _notes(
     scenario: Scenario,
     outcomes: Mapping[str, tuple[Outcome, ...]],
-    services: Mapping[str, ServiceModel] | None,
+    serving: Serving,
     told: Collection[str] = (),
 ) -> tuple[str, ...]:
     runs = [run for each in outcomes.values() for run in each]
     notes = list(dict.fromkeys(note for run in runs for note in run.notes))
-    if not services:
-        notes.append(
-            "Service times follow from the operating points' figures; calibrate them on a log of "
-            "the server with `wattlas replay calibrate`"
-        )
+    notes += serving.words
     if runs[0].metered is None:
         notes.append("No power curve was given: energy is joules per token times tokens")
     knowing = [n for n in outcomes if n not in told and n.partition(":")[0] not in BLIND]

@@ -24,6 +24,7 @@ from wattlas.policy.protocol import Forecast, Observed, State
 from wattlas.policy.routing import SUMS_TO_ONE, UNSERVED_REGION, Routing
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.run import Replay, shrunk
+from wattlas.replays.service.serving import Serving
 from wattlas.replays.tally import COLUMNS, totals_of
 from wattlas.studies.replay_runs import Arrivals
 
@@ -157,7 +158,7 @@ class Episodes:
         s = self.scenario
         self.run = Replay(
             s, Loop(s, self.agent, self.judged, {}), self.arrivals.stream(s, seed),
-            Replicas.of(s, {}, False), expected=False,
+            Replicas.of(s, Serving()), expected=False,
         )  # fmt: skip
         self._steps = self.run.each_step()
         self.hour = 0

@@ -9,6 +9,7 @@ add up: nothing in a single day's plan knows what became of the last one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from wattlas.tiers.share import decide, mean_of, series_problems
 STEPS_PER_DAY = 24
 PAST_DAYS = 1
 HORIZON_DAYS = 28
+ALL = slice(None)
 RESERVE = 2.0
 """So many times the usual miss of a day is kept in hand."""
 
@@ -78,9 +80,10 @@ class _Grams:
     full: np.ndarray
     green: np.ndarray
 
-    def emitted(self, degraded: np.ndarray) -> np.ndarray:
-        """g per request where such a share is degraded, (T,)."""
-        grams: np.ndarray = self.full - degraded * (self.full - self.green)
+    def emitted(self, degraded: np.ndarray, steps: slice = ALL) -> np.ndarray:
+        """g per request where such a share is degraded, (T,), or in some of the steps."""
+        full = self.full[steps]
+        grams: np.ndarray = full - degraded[steps] * (full - self.green[steps])
         return grams
 
 
@@ -108,11 +111,12 @@ class _Question:
 
     def beyond_g(self, grams: _Grams, degraded: np.ndarray, day: slice) -> float:
         """Grams beyond the cap of a day, of what the rule holds to it; below 0 what is spared."""
+        demand = self.demand[day]
         if self.rule == "percentile":
-            counted, over = self.demand * (1.0 - degraded), grams.full - self.cap_g
+            counted, over = demand * (1.0 - degraded[day]), grams.full[day] - self.cap_g
         else:
-            counted, over = self.demand, grams.emitted(degraded) - self.cap_g
-        return float((counted * over)[day].sum())
+            counted, over = demand, grams.emitted(degraded, day) - self.cap_g
+        return float((counted * over).sum())
 
 
 def day_ahead(
@@ -181,9 +185,10 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
     """(share degraded in each step, days on which the cap was out of reach)."""
     steps, per_day = len(question.demand), ledger.steps_per_day
     degraded, owed, short = np.zeros(steps), 0.0, 0
-    misses: list[float] = []
+    squares, planned = 0.0, 0
     starts = range(0, steps, per_day)
-    known = [not question.unknown[begin : begin + per_day].any() for begin in starts]
+    unknown = question.unknown
+    known = [not unknown[begin : begin + per_day].any() for begin in starts]
     foreseen = np.repeat(known, per_day)
     for n, begin in enumerate(starts):
         day = slice(begin, min(begin + per_day, steps))
@@ -192,13 +197,14 @@ def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
             first = max(n - horizon + 1, 0)
             ahead = np.arange(first * per_day, day.stop)
             ahead = ahead[foreseen[ahead]]
-            spare = ledger.reserve * float(np.sqrt(np.mean(np.square(misses)))) if misses else 0.0
+            spare = ledger.reserve * math.sqrt(squares / planned) if planned else 0.0
             carried = (owed + spare) * sum(known[first : n + 1]) / horizon
             part, met = _planned(question, ahead, carried)
             degraded[day] = part[begin - day.stop :]
             short += not met
             thought = question.beyond_g(question.forecast, degraded, day)
-            misses.append(question.beyond_g(question.truth, degraded, day) - thought)
+            squares += (question.beyond_g(question.truth, degraded, day) - thought) ** 2
+            planned += 1
         owed += question.beyond_g(question.truth, degraded, day)
     return degraded, short
 

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.strategies import Pick
 from wattlas.model.breakeven import BreakEven, Quantity, Side, Verdict
 from wattlas.placement.breakeven import breakeven as be
 from wattlas.placement.breakeven.moves import Move, Place, gain_usd, requests, saving
@@ -31,42 +33,38 @@ def text_move(egress: float = 0.05, payload: float = 4e3, **more: float) -> Move
     )
 
 
-def prices() -> st.SearchStrategy[float]:
-    return st.integers(-50, 300).map(float)
-
-
 @st.composite
 def moves(draw: st.DrawFn, *, constant: bool | None = None) -> Move:
     """A random move; its series vary unless `constant`."""
-    steps = draw(st.integers(1, 12))
-    flat = draw(st.booleans()) if constant is None else constant
+    steps, pick = draw(st.integers(1, 12)), Pick(draw)
+    flat = pick(False, True) if constant is None else constant
 
-    def series(values: st.SearchStrategy[float]) -> np.ndarray:
+    def series(low: int, high: int) -> np.ndarray:
         if flat:
-            return np.full(steps, draw(values))
-        return np.array(draw(st.lists(values, min_size=steps, max_size=steps)))
+            return np.repeat(pick.whole(1, low, high), steps)
+        return pick.whole(steps, low, high)
 
     def place() -> Place:
         return Place(
-            price_usd_per_mwh=series(prices()),
-            carbon_g_per_kwh=series(st.integers(0, 900).map(float)),
-            pue=draw(st.sampled_from([1.0, 1.1, 1.5])),
-            usd_per_gpu_h=draw(st.sampled_from([0.0, 2.0, 2.5])),
-            egress_usd_per_gb=draw(st.sampled_from([0.0, 0.02, 0.09])),
+            price_usd_per_mwh=series(-50, 300),
+            carbon_g_per_kwh=series(0, 900),
+            pue=pick(1.0, 1.1, 1.5),
+            usd_per_gpu_h=pick(0.0, 2.0, 2.5),
+            egress_usd_per_gb=pick(0.0, 0.02, 0.09),
         )
 
     return Move(
         origin=place(),
         away=place(),
-        volume_per_h=series(st.integers(0, 1000).map(float)),
-        it_kwh=draw(st.sampled_from([0.0, 1e-4, 3e-4, 2e-3])),
-        gpu_h=draw(st.sampled_from([0.0, 1e-4, 1e-3])),
-        payload_bytes=draw(st.sampled_from([0.0, 4e3, 1e6])),
-        one_off_usd=draw(st.sampled_from([0.0, 0.01, 0.5, 20.0])),
-        sessions=draw(st.sampled_from([0.0, 10.0])),
-        state_bytes=draw(st.sampled_from([0.0, 1e6, 2e9])),
-        state_usd_per_gb=draw(st.sampled_from([0.0, 0.05])),
-        carbon_price_usd_per_t=draw(st.sampled_from([0.0, 80.0])),
+        volume_per_h=series(0, 1000),
+        it_kwh=pick(0.0, 1e-4, 3e-4, 2e-3),
+        gpu_h=pick(0.0, 1e-4, 1e-3),
+        payload_bytes=pick(0.0, 4e3, 1e6),
+        one_off_usd=pick(0.0, 0.01, 0.5, 20.0),
+        sessions=pick(0.0, 10.0),
+        state_bytes=pick(0.0, 1e6, 2e9),
+        state_usd_per_gb=pick(0.0, 0.05),
+        carbon_price_usd_per_t=pick(0.0, 80.0),
     )
 
 
@@ -220,6 +218,7 @@ def test_all_six_in_order() -> None:
 
 
 @given(move=moves(constant=False), quantity=st.sampled_from(list(Quantity)))
+@examples(100)
 def test_just_beyond_the_value_the_verdict_flips(move: Move, quantity: Quantity) -> None:
     """On its paying side of the value a move gains, on the other side it loses."""
     found = _find(move, quantity)
@@ -240,6 +239,7 @@ def test_just_beyond_the_value_the_verdict_flips(move: Move, quantity: Quantity)
 
 
 @given(move=moves(), quantity=st.sampled_from(list(Quantity)[1:]))
+@examples(100)
 def test_the_value_is_a_root(move: Move, quantity: Quantity) -> None:
     """At exactly its break-even value a move neither gains nor loses."""
     found = _find(move, quantity)
@@ -250,6 +250,7 @@ def test_the_value_is_a_root(move: Move, quantity: Quantity) -> None:
 
 
 @given(move=moves(), quantity=st.sampled_from(list(Quantity)))
+@examples(100)
 def test_the_verdict_is_the_sign_of_the_gain(move: Move, quantity: Quantity) -> None:
     """Whatever is varied, the verdict at the present value is what the gain says."""
     found = _find(move, quantity)
@@ -266,6 +267,7 @@ def test_the_verdict_is_the_sign_of_the_gain(move: Move, quantity: Quantity) -> 
 
 
 @given(move=moves(constant=True))
+@examples(100)
 def test_the_closed_form_is_what_accumulation_finds(move: Move) -> None:
     """On a constant series T* = M / (saving per hour) is where the running sum crosses M."""
     closed = be.stay(move)
@@ -281,6 +283,7 @@ RAISES = ("price", "carbon", "accelerators")
 
 
 @given(move=moves(), what=st.sampled_from(RAISES), by=st.integers(1, 50))
+@examples(100)
 def test_a_more_expensive_origin_never_hurts_a_move(move: Move, what: str, by: int) -> None:
     """Gain rises with the origin's price, carbon and accelerators; T* never rises with them."""
     origin = move.origin
@@ -296,6 +299,7 @@ COSTS = ("one_off_usd", "state_bytes", "payload_bytes")
 
 
 @given(move=moves(), what=st.sampled_from(COSTS), by=st.floats(1e-3, 1e6))
+@examples(100)
 def test_more_expensive_moving_never_helps_a_move(move: Move, what: str, by: float) -> None:
     """M and what is carried never help: the gain falls, T* rises or vanishes."""
     assume(what != "payload_bytes" or np.all(_egress_gap(move) >= 0))
@@ -303,6 +307,7 @@ def test_more_expensive_moving_never_helps_a_move(move: Move, what: str, by: flo
 
 
 @given(move=moves(), factor=st.floats(1.0, 50.0))
+@examples(100)
 def test_more_volume_shortens_the_stay(move: Move, factor: float) -> None:
     """Where a move pays at all, more requests/h earn M back no later."""
     first = be.stay(move)
@@ -318,6 +323,7 @@ def test_more_volume_shortens_the_stay(move: Move, factor: float) -> None:
     longer=st.floats(1.0, 100.0),
     quantity=st.sampled_from([Quantity.PAYLOAD, Quantity.STATE]),
 )
+@examples(100)
 def test_a_longer_stay_carries_more(
     once: float, stay: float, longer: float, quantity: Quantity
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.strategies import one_of
+from tests.examples import examples
+from tests.strategies import Pick
 from wattlas.errors import UsageError
 from wattlas.model.breakeven import Quantity, Verdict
 from wattlas.model.frictions import Frictions, Initial
@@ -28,12 +29,12 @@ from wattlas.placement.breakeven.moves import Move, gain_usd, move_between, savi
 @st.composite
 def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
     """One metro, one class, one operating point, `origin` and `away`; only the move is open."""
-    steps = draw(st.integers(1, 6))
+    steps, pick = draw(st.integers(1, 6)), Pick(draw)
 
     def series(*values: float) -> np.ndarray:
         if constant:
-            return np.full(steps, draw(one_of(*values)))
-        return np.array(draw(st.lists(one_of(*values), min_size=steps, max_size=steps)))
+            return np.full(steps, pick(*values))
+        return pick.grid((steps,), *values)
 
     region = [
         Region(
@@ -43,10 +44,10 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             zone=name,
             country="XX",
             jurisdiction="XX",
-            pue=draw(one_of(1.0, 1.25)),
+            pue=pick(1.0, 1.25),
             reserved_gpu=0.0,
             on_demand_gpu=np.inf,
-            on_demand_usd_per_gpu_h=draw(one_of(2.0, 2.0625)),
+            on_demand_usd_per_gpu_h=pick(2.0, 2.0625),
         )
         for name in ("origin", "away")
     ]
@@ -55,10 +56,10 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
         latency_budget_ms=1e4,
         tokens_in=512.0,
         tokens_out=256.0,
-        bytes_per_request=draw(one_of(0.0, 4096.0, 1e6)),
-        state=draw(one_of(State.STATELESS, State.STICKY)),
-        session_state_bytes=draw(one_of(0.0, 1e5, 1e7)),
-        requests_per_session_h=draw(one_of(1.0, 10.0)),
+        bytes_per_request=pick(0.0, 4096.0, 1e6),
+        state=pick(State.STATELESS, State.STICKY),
+        session_state_bytes=pick(0.0, 1e5, 1e7),
+        requests_per_session_h=pick(1.0, 10.0),
     )
     point = OperatingPoint(
         id="point",
@@ -68,7 +69,7 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
         decode_gpu_s_per_token=2.0**-8,
         weights_bytes=16e9,
     )
-    egress = [0.0, draw(one_of(0.0, 0.02, 0.09))]
+    egress = [0.0, pick(0.0, 0.02, 0.09)]
     return Scenario(
         name="only this move",
         metros=(Metro("metro", 0.0, 0.0, "UTC", "XX", "XX", node="node"),),
@@ -89,16 +90,16 @@ def two_regions(draw: st.DrawFn, *, constant: bool) -> Scenario:
             modelled_metro_node=np.zeros((1, 1), dtype=bool),
             modelled_node_region=np.zeros((1, 2), dtype=bool),
         ),
-        demand_per_h=np.full((1, 1, steps), draw(one_of(1000.0, 3.0))),
+        demand_per_h=np.full((1, 1, steps), pick(1000.0, 3.0)),
         reserved_gpu=np.full((2, steps), np.inf),
         frictions=Frictions(
-            start_usd_per_gpu_h=draw(one_of(0.0, 0.002, 0.02, 0.2)),
-            start_kwh_per_gpu_h=draw(one_of(0.0, 0.5)),
-            carry_weights=draw(one_of(False, False, True)),
-            move_state=draw(st.booleans()),
+            start_usd_per_gpu_h=pick(0.0, 0.002, 0.02, 0.2),
+            start_kwh_per_gpu_h=pick(0.0, 0.5),
+            carry_weights=pick(False, False, True),
+            move_state=pick(False, True),
             initial=Initial.BASELINE,
         ),
-        objective=Objective(carbon_price_usd_per_t=draw(one_of(0.0, 80.0))),
+        objective=Objective(carbon_price_usd_per_t=pick(0.0, 80.0)),
     )
 
 
@@ -117,6 +118,7 @@ def size(move: Move) -> float:
 
 
 @given(scenario=two_regions(constant=True))
+@examples(250)
 def test_the_optimiser_moves_iff_the_break_even_says_so(scenario: Scenario) -> None:
     """With constant series the optimum moves everything where the move pays, else nothing."""
     move = move_between(scenario, "chat", "origin", "away")
@@ -129,6 +131,7 @@ def test_the_optimiser_moves_iff_the_break_even_says_so(scenario: Scenario) -> N
 
 
 @given(scenario=two_regions(constant=True), quantity=st.sampled_from(list(Quantity)[2:]))
+@examples(100)
 def test_each_value_is_where_the_optimiser_changes_its_mind(
     scenario: Scenario, quantity: Quantity
 ) -> None:
@@ -146,6 +149,7 @@ def test_each_value_is_where_the_optimiser_changes_its_mind(
 
 
 @given(scenario=two_regions(constant=False))
+@examples(100)
 def test_over_real_series_it_moves_iff_some_stay_pays(scenario: Scenario) -> None:
     """With hours that differ, the optimum moves iff a stay from some hour to some other pays."""
     steps = scenario.hours.count
@@ -161,6 +165,7 @@ def test_over_real_series_it_moves_iff_some_stay_pays(scenario: Scenario) -> Non
 
 
 @given(scenario=two_regions(constant=True))
+@examples(100)
 def test_the_way_back_never_helps(scenario: Scenario) -> None:
     """A move that returns gains no more than one that stays, and needs no shorter a stay."""
     out = move_between(scenario, "chat", "origin", "away")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.model.scenario import Scenario
@@ -45,7 +46,7 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_a_claim_is_true(s: Scenario) -> None:
     """A policy is told as feasible iff its flows keep every limit; else it says which it breaks."""
     instance = build_instance(s)
@@ -56,7 +57,7 @@ def test_a_claim_is_true(s: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_flows_are_lawful(s: Scenario) -> None:
     """No policy serves anyone where a mask is closed, whatever else it breaks."""
     instance = build_instance(s)

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import wattlas
 from tests import oracle
 from tests.acceptance.small_world import small_world
+from tests.examples import examples
 from tests.feasible import feasible
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, one_of, scenarios
@@ -101,7 +102,7 @@ def judged(s: Scenario, found: Plan, extra: Any) -> None:
 
 
 @given(WORLDS, st.booleans(), st.booleans())
-@settings(max_examples=50)
+@examples(50)
 def test_it_is_the_whole_program(s: Scenario, by_hour: bool, two_days: bool) -> None:
     """As good as the program that holds every row of every hour at once, caps and tiers kept."""
     if two_days:
@@ -116,7 +117,7 @@ def test_it_is_the_whole_program(s: Scenario, by_hour: bool, two_days: bool) -> 
     one_of(TwoRegions(0.6), FirstPoint(0.3), DailyReach(200.0), DailyReach(2000.0)),
     st.booleans(),
 )
-@settings(max_examples=40)
+@examples(40)
 def test_it_obeys_a_constraint_that_a_test_registers(
     s: Scenario, toy: Constraint, by_hour: bool
 ) -> None:
@@ -131,7 +132,7 @@ def test_it_obeys_a_constraint_that_a_test_registers(
 
 
 @given(feasible(tiers=False, solver=False))
-@settings(max_examples=40)
+@examples(40)
 def test_the_freer_is_never_worse(s: Scenario) -> None:
     """Optimum ≤ a table for each hour of the day ≤ one table, wherever they keep every limit."""
     best = wattlas.plan(s)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.contract import Tier
@@ -30,7 +31,7 @@ def parts(s: Scenario) -> dict[str, float]:
 
 
 @given(tiered(scenarios(unserved=False, objectives=objectives())))
-@settings(max_examples=25, suppress_health_check=RARE)
+@examples(25, suppress_health_check=RARE)
 def test_both_are_never_worse_than_either(s: Scenario) -> None:
     """The joint program is at least as good as geography alone and as tiers alone."""
     try:
@@ -109,6 +110,23 @@ def two() -> Scenario:
     )
     tier = Tier("green", 0.5, 0.5, accuracy_min=0.6, window=Window.ALL)
     return offer(plain, [tier])
+
+
+def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
+    """Where demand fits only if some is degraded there is no baseline: the conflict is named."""
+    points = tuple(
+        replace(p, decode_gpu_s_per_token=p.decode_gpu_s_per_token / 2)
+        if p.id.startswith("small")
+        else p
+        for p in two.points
+    )
+    regions = tuple(replace(r, on_demand_gpu=0.0) for r in two.regions)
+    s = replace(two, points=points, regions=regions)
+    need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0]).max()
+    s = replace(s, reserved_gpu=np.full((2, 2), 0.48 * need))
+    assert wattlas.plan(s).ok
+    with pytest.raises(InfeasibleError, match="Raise reserved_gpu"):
+        split(s)
 
 
 def test_without_tiers_there_is_nothing_to_split() -> None:

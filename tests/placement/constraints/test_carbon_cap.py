@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 import wattlas
 from tests import oracle
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.errors import InputError
 from wattlas.model.contract import CarbonCap, Tier
@@ -39,9 +40,8 @@ def capped(s: Scenario, part: float, window: Window = Window.DAY) -> Scenario | 
 
 
 @given(scenarios(unserved=False, when_none=False), st.sampled_from([0.2, 0.6, 0.95]))
-@settings(
-    max_examples=25,
-    deadline=None,
+@examples(
+    25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 def test_the_plan_is_the_cheapest_that_keeps_each_day(s: Scenario, part: float) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
+from tests.examples import examples
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import UsageError
 from wattlas.model.contract import Tier
@@ -24,7 +25,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 @given(tiered(scenarios(objectives=objectives(caps=True))))
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_every_plan_is_proven(s: Scenario) -> None:
     """Under degradation caps, minima, capacity and a cap the certificate closes the gap."""
     found = plan(s)
@@ -36,7 +37,7 @@ def test_every_plan_is_proven(s: Scenario) -> None:
 
 @pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
 @given(s=scenarios(objectives=objectives()))
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_either_solver_is_proven(solver: Solver, s: Scenario) -> None:
     """The engine's prices and those of HiGHS both prove their plans."""
     found = plan(replace(s, solver=solver))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
@@ -33,7 +34,7 @@ def clashes(instance: Instance, step: int, sources: list[int], regions: list[int
 
 
 @given(scenarios(accuracy_minima=False, max_hours=1))
-@settings(max_examples=30, suppress_health_check=RARE)
+@examples(30, suppress_health_check=RARE)
 def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
     """What is named clashes, and every demand and limit in it is needed for that."""
     instance = build_instance(s)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.placement.fleet.fleet_oracle import oracle_fleet
 from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
 from wattlas.errors import InputError
@@ -67,7 +68,7 @@ def test_a_cap_holds_in_every_window(window: Window, share: float) -> None:
     more=st.floats(0.0, 0.1),
     adoption=st.floats(0.05, 1.0),
 )
-@settings(max_examples=4, deadline=None)
+@examples(4)
 def test_what_a_cap_saves(seed: int, share: float, more: float, adoption: float) -> None:
     """Never less than nothing, nothing at φ = 0, never more than the whole fleet costs; a wider cap
     never saves less, nor more than its dual says."""

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import wattlas
 from tests.acceptance.small_world import POINT, small_world
+from tests.examples import examples
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier
@@ -74,7 +75,7 @@ def budget_at(s: Scenario, variant: str, x: float) -> np.ndarray:
 
 
 @given(scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES))
-@settings(max_examples=40)
+@examples(40)
 def test_exact_is_what_each_breakpoint_gives(s: Scenario, variant: str, objective: str) -> None:
     """With capacity and minima: every step of the frontier equals a program of its own."""
     one = traced(s, variant, objective)
@@ -90,7 +91,7 @@ def test_exact_is_what_each_breakpoint_gives(s: Scenario, variant: str, objectiv
 @given(
     scenarios(max_hours=3, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES), st.booleans()
 )
-@settings(max_examples=40)
+@examples(40)
 def test_the_engine_opens_as_highs_does(
     s: Scenario, variant: str, objective: str, shed: bool
 ) -> None:
@@ -111,7 +112,7 @@ def test_the_engine_opens_as_highs_does(
     one_of(*VARIANTS),
     one_of(*OBJECTIVES),
 )
-@settings(max_examples=40)
+@examples(40)
 def test_exact_where_nothing_binds(s: Scenario, variant: str, objective: str) -> None:
     """The running minimum equals a program at every breakpoint, money and carbon alike."""
     assume(objective == "cost" or all(k.unserved_usd_per_request is None for k in s.classes))
@@ -128,7 +129,7 @@ def test_exact_where_nothing_binds(s: Scenario, variant: str, objective: str) ->
 
 
 @given(scenarios(max_hours=2, unserved=False, when_none=False), one_of(*VARIANTS))
-@settings(max_examples=30)
+@examples(30)
 def test_it_is_a_step_function(s: Scenario, variant: str) -> None:
     """Between two breakpoints V is what it is at the lower one, by `plan` with those budgets."""
     one = traced(s, variant, "cost")
@@ -145,7 +146,7 @@ def test_it_is_a_step_function(s: Scenario, variant: str) -> None:
 
 
 @given(scenarios(max_hours=2, unserved=False), one_of(*VARIANTS), one_of(*OBJECTIVES))
-@settings(max_examples=30)
+@examples(30)
 def test_a_sample_is_a_subset(s: Scenario, variant: str, objective: str) -> None:
     """A sampled frontier holds breakpoints of the exact one, with the same values."""
     whole, some = traced(s, variant, objective), traced(s, variant, objective, samples=3)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.oracle import oracle_plan
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
@@ -35,7 +36,7 @@ def size(one: Frontier) -> float:
 
 
 @given(scenarios(max_hours=2, unserved=False))
-@settings(max_examples=40)
+@examples(40)
 def test_convex_and_the_dual_is_its_slope(s: Scenario) -> None:
     """V falls at an ever smaller rate, and `dual_per_ms` is that rate to the right of a vertex."""
     one = traced(s)
@@ -52,7 +53,7 @@ def test_convex_and_the_dual_is_its_slope(s: Scenario) -> None:
 
 
 @given(scenarios(max_hours=2, max_metros=3, unserved=False, spread=False))
-@settings(max_examples=30)
+@examples(30)
 def test_it_is_the_program_with_a_latency_row(s: Scenario) -> None:
     """At its vertices and between them V is what the independent program finds, dual included."""
     one = traced(s)

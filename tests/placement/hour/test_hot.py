@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
+from tests.examples import examples
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Solver
 from wattlas.model.scenario import Scenario
@@ -20,7 +21,7 @@ from wattlas.placement.problem.unit_values import carbon_to_minimise, cost, it_e
 
 
 @given(scenarios(objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_another_measure_leaves_other_places_open(s: Scenario) -> None:
     """From the bases of one measure, which dominates other points, each has its own optimum."""
     instance = build_instance(s)

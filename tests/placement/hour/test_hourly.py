@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 import wattlas
+from tests.examples import examples
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Solver
@@ -57,7 +58,7 @@ def apart(s: Scenario) -> np.ndarray:
 
 
 @given(scenarios(objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_merging_sources_changes_nothing(s: Scenario) -> None:
     """One source per demand gives the same optimum in every hour."""
     merged, single = build_instance(s), build_instance(s, alike=apart(s))
@@ -71,7 +72,7 @@ def test_merging_sources_changes_nothing(s: Scenario) -> None:
 
 
 @given(scenarios(objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_hours_are_apart(s: Scenario) -> None:
     """All hours at once are the sum of each alone, in any order."""
     instance = build_instance(s)
@@ -89,7 +90,7 @@ def test_hours_are_apart(s: Scenario) -> None:
     st.integers(0, 3),
     st.integers(0, 1),
 )
-@settings(max_examples=30, suppress_health_check=RARE)
+@examples(30, suppress_health_check=RARE)
 def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) -> None:
     """V(K ± δ) ≥ V(K) ∓ price·δ·hours, with equality where both sides have one slope."""
     region, hour = region % len(s.regions), hour % s.hours.count
@@ -118,7 +119,7 @@ def test_the_capacity_price_is_the_slope(s: Scenario, region: int, hour: int) ->
 
 @pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
 @given(s=scenarios(objectives=objectives()))
-@settings(max_examples=30, suppress_health_check=RARE)
+@examples(30, suppress_health_check=RARE)
 def test_the_tie_breaker_costs_nothing(solver: Solver, s: Scenario) -> None:
     """Among equals the second measure is least; the first is what it was without it."""
     instance = build_instance(s)
@@ -151,7 +152,7 @@ def tiny_instance() -> Instance:
 
 
 @given(scenarios(max_hours=2))
-@settings(max_examples=30)
+@examples(30)
 def test_infeasible_hours_are_those_of_the_independent_program(s: Scenario) -> None:
     """An hour is listed as infeasible iff the other program says so."""
     instance = build_instance(s)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import wattlas
 from tests import oracle
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State, WhenNone
@@ -33,7 +34,7 @@ NAMES = {
 
 
 @given(scenarios(max_hours=1))
-@settings(max_examples=40)
+@examples(40)
 def test_every_mask_is_what_the_formulas_say(s: Scenario) -> None:
     """Latency and the reasons of each place equal those of the plain loops, one by one."""
     judged = feasibility(s)
@@ -44,7 +45,7 @@ def test_every_mask_is_what_the_formulas_say(s: Scenario) -> None:
 
 
 @given(scenarios(max_hours=1))
-@settings(max_examples=40)
+@examples(40)
 def test_what_is_open(s: Scenario) -> None:
     """Open places and late demands equal those of the plain loops; the baseline region is one of
     them."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests import oracle
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
@@ -14,7 +15,7 @@ from wattlas.placement.problem.instance import build_instance
 
 
 @given(scenarios(frictions=True))
-@settings(max_examples=40)
+@examples(40)
 def test_a_source_is_the_sum_of_its_members(s: Scenario) -> None:
     """Members share class, node and open places; demand is their sum; sticky ones stay apart."""
     instance = build_instance(s)
@@ -37,7 +38,7 @@ def test_a_source_is_the_sum_of_its_members(s: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_the_units_of_a_request(s: Scenario) -> None:
     """Energy, accelerator time and accuracy of each source and point are the class's own."""
     instance = build_instance(s)
@@ -49,7 +50,7 @@ def test_the_units_of_a_request(s: Scenario) -> None:
 
 
 @given(scenarios(max_hours=2))
-@settings(max_examples=40)
+@examples(40)
 def test_the_stranded(s: Scenario) -> None:
     """Stranded is demand without an open place and without a price for going unserved."""
     places, _ = oracle.open_places(s)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from tests import oracle
+from tests.examples import examples
 from tests.strategies import objectives, scenarios
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
@@ -44,7 +45,7 @@ def per_request(s: Scenario) -> Scenario:
 
 
 @given(scenarios(frictions=True, max_hours=3, objectives=objectives()))
-@settings(max_examples=40)
+@examples(40)
 def test_the_same_request_is_placed_alike(drawn: Scenario) -> None:
     """Energy and accelerator time per request instead of per token: the same plan to the bit."""
     tokens = alike(drawn)
@@ -62,7 +63,7 @@ def test_the_same_request_is_placed_alike(drawn: Scenario) -> None:
 
 
 @given(scenarios(frictions=True, max_hours=2, max_metros=2))
-@settings(max_examples=30)
+@examples(30)
 def test_the_independent_program_counts_them(drawn: Scenario) -> None:
     """Capacity, rent, energy and frictions of figures per request as the reference has them."""
     s = per_request(alike(drawn))

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.oracle import oracle_plan
 from tests.placement.hour.test_hourly import measure_of, size
 from tests.strategies import objectives, scenarios
@@ -24,7 +25,7 @@ from wattlas.placement.problem.unit_values import carbon, cost
 
 
 @given(scenarios(objectives=objectives(), max_regions=3))
-@settings(max_examples=50)
+@examples(100)
 def test_pruning_changes_nothing(s: Scenario) -> None:
     """With and without dominated places: the same hours, the same optimum."""
     instance = build_instance(s)
@@ -38,7 +39,7 @@ def test_pruning_changes_nothing(s: Scenario) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_what_is_taken_out_is_dominated(s: Scenario) -> None:
     """Every region stays open to whom it was open, and what goes has a better one beside it."""
     instance = build_instance(s)

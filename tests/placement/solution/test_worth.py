@@ -7,10 +7,11 @@ from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests import oracle
+from tests.examples import examples
 from tests.long import long_tiny
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Objective
@@ -92,7 +93,7 @@ def added_up(s: Scenario, flows: Flows) -> Totals:
 
 
 @given(scenarios(frictions=True))
-@settings(max_examples=40)
+@examples(40)
 def test_merged_flows_come_to_what_all_flows_do(s: Scenario) -> None:
     """Money, energy, carbon, waiting, late and unserved requests of any placement."""
     instance = build_instance(s)
@@ -104,7 +105,7 @@ def test_merged_flows_come_to_what_all_flows_do(s: Scenario) -> None:
 
 
 @given(scenarios(objectives=objectives(caps=True)))
-@settings(max_examples=40)
+@examples(40)
 def test_a_plans_worth(s: Scenario) -> None:
     """With and without flows it ends the same, with the same totals, or the same conflict."""
     found, one = plan(s, keep_flows=False), plan(s)
@@ -157,6 +158,7 @@ def test_every_policy_is_there(world: Scenario) -> None:
 
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 20), st.booleans())
+@examples(100)
 def test_slices_cut_no_hour(counts: list[int], size: int, shuffled: bool) -> None:
     """Slices together are the flows; where these are in order, no hour lies in two slices."""
     hour = np.repeat(np.arange(len(counts)), counts)
@@ -171,6 +173,7 @@ def test_slices_cut_no_hour(counts: list[int], size: int, shuffled: bool) -> Non
 
 
 @given(st.integers(0, 30), st.integers(0, 30))
+@examples(100)
 def test_the_first_that_holds(true_from: int, low: int) -> None:
     """Bisection finds the first budget that serves all, from wherever it starts."""
     assert first(lambda n: n >= true_from, low, 40) == max(true_from, low)

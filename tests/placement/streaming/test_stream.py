@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.long import long_tiny
 from wattlas.errors import UsageError
 from wattlas.model.checks import part_of
@@ -115,6 +116,7 @@ def test_stretches_made_lazily(world: Scenario) -> None:
 
 
 @given(st.integers(1, 900), st.integers(0, 60), st.sampled_from([0.5, 1.0, 6.0]))
+@examples(100)
 def test_blocks_cut_by_the_calendar(count: int, day: int, step_h: float) -> None:
     """Every step is in one block; only the last is short; a later start has the later cuts."""
     world = long_tiny(1)

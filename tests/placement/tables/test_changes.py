@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective
@@ -138,7 +139,7 @@ def test_hours_out_of_order() -> None:
 
 
 @given(scenarios(max_hours=3, max_metros=3, max_regions=3, max_classes=2, max_points=2))
-@settings(max_examples=25)
+@examples(25)
 def test_any_world_settles(s: Scenario) -> None:
     """In any world that has both policies the pairs are as by hand, and the savings add up."""
     s = replace(s, frictions=Frictions())

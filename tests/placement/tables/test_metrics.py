@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.geography import great_circle_km
 from wattlas.model.scenario import Scenario
@@ -20,7 +21,7 @@ from wattlas.placement.tables import metrics
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_shares_add_up(s: Scenario) -> None:
     """Layers sum to each class's energy, economic ≤ technical where nothing is late."""
     found = plan(s)

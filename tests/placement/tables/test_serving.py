@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 import wattlas
 from tests import oracle
+from tests.examples import examples
 from tests.strategies import objectives, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise
@@ -22,9 +23,7 @@ RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 @given(scenarios(unserved=False, when_none=False, objectives=objectives()))
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+@examples(40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
     """Over all classes, requests times cost are the plan's, accelerators at what they are worth."""
     found = plan(s)
@@ -49,9 +48,7 @@ def test_full_service_costs_what_the_plan_does(s: Scenario) -> None:
 
 
 @given(scenarios(unserved=False, when_none=False, accuracy_minima=False))
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+@examples(40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_candidates_lie_below_full_service(s: Scenario) -> None:
     """Each saves money or carbon, is in time, and is not better in both accuracy and latency."""
     found = plan(s)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
@@ -24,7 +25,7 @@ def tiny() -> tuple[Plan, Plan]:
 
 
 @given(scenarios())
-@settings(max_examples=40)
+@examples(40)
 def test_hourly_sums(s: Scenario) -> None:
     """Power × hours is energy, and load is never above capacity."""
     found = plan(s)

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.strategies import one_of
 from wattlas.placement.engine.patience import descend
 from wattlas.placement.problem.queue import Queue
@@ -26,6 +27,7 @@ def queue_of(arrived: list[int], patience: int) -> Queue:
     wish=st.lists(st.floats(-6.0, 9.0), min_size=COUNT, max_size=COUNT),
     step=st.lists(one_of(1.0, 0.25, 3.0), min_size=COUNT, max_size=COUNT),
 )
+@examples(100)
 def test_a_projection_is_the_nearest_point(
     arrived: list[int], patience: int, wish: list[float], step: list[float]
 ) -> None:
@@ -50,6 +52,7 @@ def test_a_projection_is_the_nearest_point(
 
 
 @given(value=st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=6))
+@examples(100)
 def test_weights_are_the_nearest_of_a_simplex(value: list[float]) -> None:
     """They sum to one, and what has weight is equally far from its wish, the rest no nearer."""
     cuts = len(value)

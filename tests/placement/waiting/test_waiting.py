@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import wattlas
 from tests import oracle
+from tests.examples import examples
 from tests.feasible import feasible
 from tests.placement.waiting.waiting_oracle import may_run, oracle_waiting, queue_by_hand
 from tests.placement.worlds import world
@@ -56,6 +57,7 @@ def waiting(draw: st.DrawFn) -> Scenario:
 
 
 @given(s=waiting())
+@examples(100)
 def test_the_reference_agrees(s: Scenario) -> None:
     """GLPK's program, a column for each step of arrival and of running, has the same optimum; the
     plan's own prices prove it."""
@@ -73,7 +75,7 @@ def test_the_reference_agrees(s: Scenario) -> None:
 
 
 @given(s=waiting(), more=one_of(1, 3))
-@settings(max_examples=20)
+@examples(20)
 def test_more_patience_is_never_costlier(s: Scenario, more: int) -> None:
     """Nor is any patience at all."""
     longer = replace(
@@ -88,7 +90,7 @@ def test_more_patience_is_never_costlier(s: Scenario, more: int) -> None:
 
 
 @given(s=waiting())
-@settings(max_examples=20)
+@examples(20)
 def test_every_request_runs_once_and_in_time(s: Scenario) -> None:
     """What runs of a metro and class up to a step is between what is due and what has arrived."""
     placed = wattlas.plan(s)
@@ -188,6 +190,7 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     arrived=st.lists(st.integers(0, 9), min_size=1, max_size=7),
     delay=st.lists(st.integers(0, 3), min_size=7, max_size=7),
 )
+@examples(100)
 def test_waits_are_those_of_a_queue(arrived: list[int], delay: list[int]) -> None:
     """First in, first out: what is told equals a line that is filled and emptied."""
     count = len(arrived)
@@ -205,6 +208,7 @@ def test_waits_are_those_of_a_queue(arrived: list[int], delay: list[int]) -> Non
     arrived=st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=6),
     delay=st.lists(st.integers(0, 3), min_size=6, max_size=6),
 )
+@examples(100)
 def test_members_of_a_source_share_first_in_first_out(
     arrived: list[tuple[int, ...]], delay: list[int]
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import wattlas
 from tests import oracle
+from tests.examples import examples
 from tests.placement.fleet import fleet_oracle
 from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
 from tests.placement.waiting.waiting_oracle import may_run
@@ -118,6 +119,7 @@ def test_levelled_work_with_outages_is_bracketed(seed: int) -> None:
     arrived=st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=7),
     patience=st.tuples(st.integers(0, 3), st.integers(0, 3)),
 )
+@examples(100)
 def test_the_level_is_the_least_that_is_in_time(
     arrived: list[tuple[int, ...]], patience: tuple[int, int]
 ) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise, Objective, Window
@@ -40,7 +41,7 @@ def capped(s: Scenario, cap_t: float, window: Window = Window.ALL) -> Plan:
 
 
 @given(scenarios(unserved=False), one_of(0.5, 0.1, 0.9))
-@settings(max_examples=15, suppress_health_check=RARE)
+@examples(15, suppress_health_check=RARE)
 def test_the_dual_is_the_slope(s: Scenario, share: float) -> None:
     """V(L ± δ) lies above V(L) ∓ λδ, and on it where the slope is the same on both sides."""
     cheap, clean = ends(s)
@@ -64,7 +65,7 @@ def test_the_dual_is_the_slope(s: Scenario, share: float) -> None:
 
 
 @given(scenarios(unserved=False), one_of(0.5, 0.2))
-@settings(max_examples=15, suppress_health_check=RARE)
+@examples(15, suppress_health_check=RARE)
 def test_one_cap_is_the_reverse_of_the_other(s: Scenario, share: float) -> None:
     """Least carbon under the cost that a carbon cap leads to comes back to that cap."""
     cheap, clean = ends(s)
@@ -86,7 +87,7 @@ def test_one_cap_is_the_reverse_of_the_other(s: Scenario, share: float) -> None:
 
 
 @given(scenarios(unserved=False))
-@settings(max_examples=15)
+@examples(15)
 def test_a_cap_that_cannot_be_met_names_what_can(s: Scenario) -> None:
     """Below the least attainable the plan is infeasible and names that figure; at it, it is not."""
     cheap, clean = ends(s)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from tests.examples import examples
 from wattlas.placement.window.master import HourColumns, Hulls, Master
 
 VALUES = st.one_of(st.integers(-3, 6).map(float), st.floats(0.0, 10.0).map(lambda x: round(x, 3)))
@@ -31,7 +32,7 @@ def least_use(found: HourColumns) -> float:
 
 
 @given(columns(), st.floats(-1.0, 30.0).map(lambda x: round(x, 2)))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_it_is_the_linear_program(found: HourColumns, room: float) -> None:
     """The same value, shares that are one placement per hour within the limit, a dual of it."""
     hours = int(found.hour.max()) + 1
@@ -61,7 +62,7 @@ def test_it_is_the_linear_program(found: HourColumns, room: float) -> None:
 
 
 @given(columns(), st.floats(0.0, 30.0).map(lambda x: round(x, 2)))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_one_limit_is_several(found: HourColumns, room: float) -> None:
     """Both master programs find the same value for one limit."""
     hours = int(found.hour.max()) + 1

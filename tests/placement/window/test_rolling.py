@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 import wattlas
+from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.objective import Minimise, Objective, Window
@@ -50,7 +51,7 @@ def rolled(s: Scenario, commit: int, ahead: int) -> Plan:
     scenarios(frictions=True, max_hours=6),
     st.sampled_from([(1, 0), (2, 1), (3, 3)]),
 )
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_bound_optimum_value(s: Scenario, window: tuple[int, int]) -> None:
     """bound ≤ optimum ≤ value, and the stated gap covers the true one."""
     assume((s.demand_per_h > 0).any())
@@ -69,7 +70,7 @@ def test_bound_optimum_value(s: Scenario, window: tuple[int, int]) -> None:
 
 
 @given(scenarios(frictions=True, max_hours=5), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_every_multiplier_bounds(s: Scenario, seed: int) -> None:
     """D(ρ) is no more than the optimum, wherever in its box ρ lies; the ascent only raises it."""
     s = replace(s, hours=replace(s.hours, offset=np.arange(s.hours.count)))
@@ -89,7 +90,7 @@ def test_every_multiplier_bounds(s: Scenario, seed: int) -> None:
 
 
 @given(scenarios(frictions=True, max_hours=4))
-@settings(max_examples=40, suppress_health_check=RARE)
+@examples(40, suppress_health_check=RARE)
 def test_a_run_as_a_whole_is_the_joint_program(s: Scenario) -> None:
     """One window over the run equals the program passed whole."""
     found = plan(s)

@@ -36,7 +36,8 @@ def split(scenario: Scenario, placed: Plan | None = None) -> Table:
 
     `placed` is the plan of full service, where it is known: what geography saves.
     Rows are `PARTS` and `interaction`, what both save beyond the sum of each. Raises UsageError
-    where the scenario has no tiers, or frictions; InfeasibleError where even both cannot be.
+    where the scenario has no tiers, or frictions; InfeasibleError where full service without tiers,
+    or even both, cannot be.
     """
     if not scenario.share_caps:
         raise UsageError("the scenario has no tiers: there is nothing to split")
@@ -51,7 +52,7 @@ def split(scenario: Scenario, placed: Plan | None = None) -> Table:
         [steps[part.clash] for part, steps in zip(still, stretches, strict=True)]
     )
     if len(clash):
-        raise InfeasibleError(conflict.hour_words(whole, clash))
+        raise InfeasibleError(conflict.hour_words(_undegraded(whole), clash))
     base = np.sum([part.base for part in still], axis=0)
     tiers = np.sum([part.tiers for part in still], axis=0)
     return _table(

@@ -43,6 +43,9 @@ class TraceLayout:
     metro: str = ""
     trace: str = ""
     """Column that names one of several traces in the file."""
+    chat: str = ""
+    """Column of a request's id, and `parent` of the one that it follows in the same chat."""
+    parent: str = ""
     rate: str = ""
     """Requests per second, where the file has rates and no requests; `cv` is how irregular their
     gaps are, `client` whose they are."""
@@ -98,7 +101,7 @@ LAYOUTS: Mapping[str, TraceLayout] = {
         ),
         TraceLayout(
             "qwen-bailian", "timestamp", "s", "input_length", "output_length", tells=("chat_id",),
-            source="Qwen-Bailian usage traces",
+            chat="chat_id", parent="parent_chat_id", source="Qwen-Bailian usage traces",
         ),
         TraceLayout(
             "llmservingsim", "arrival_time_ns", "ns", "input_toks", "output_toks",

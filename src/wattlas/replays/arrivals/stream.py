@@ -102,6 +102,8 @@ class _Spread:
         self.classes = {c.id: k for k, c in enumerate(scenario.classes)}
         self.klass = klass
         self.step_s = scenario.hours.step_h * 3600.0
+        self.chats: dict[tuple[int, int], int] = {}
+        """First row of a chat, and copy → its source."""
 
     def sources(self, batch: Requests, which: np.ndarray, copy: np.ndarray) -> np.ndarray:
         """Metro · classes + class of each request, (n,)."""
@@ -115,7 +117,14 @@ class _Spread:
         keys = [hour]
         for given in (metro, klass):
             keys.append(np.full(len(which), -1) if given is None else given[which])
-        return self._by_group(keys, draw)
+        source = self._by_group(keys, draw)
+        return source if batch.chat is None else self._kept(batch.chat[which], copy, source)
+
+    def _kept(self, chat: np.ndarray, copy: np.ndarray, source: np.ndarray) -> np.ndarray:
+        """The sources, where a chat stays at the metro and in the class of its first request."""
+        pairs = zip(chat.tolist(), copy.tolist(), strict=True)
+        keep = [self.chats.setdefault(one, new) for one, new in zip(pairs, source, strict=True)]
+        return np.array(keep, dtype=np.int64)
 
     def _by_group(self, keys: list[np.ndarray], draw: np.ndarray) -> np.ndarray:
         """Draws of requests that share hour, metro and class, group by group."""

@@ -33,6 +33,7 @@ class Requests:
     """Requests in order of time. `t_s` (n,) since the first of the trace, `tokens_in` and
     `tokens_out` (n,); `first_s` and `last_s` (n,) of their tokens, where the trace has them;
     `klass` and `metro` (n,) texts, where it has them. `row` (n,) counts from 0 in the file.
+    `chat` (n,) is the row of the first request of the same chat, where the trace tells chats.
     """
 
     t_s: np.ndarray
@@ -43,6 +44,7 @@ class Requests:
     last_s: np.ndarray | None = None
     klass: np.ndarray | None = None
     metro: np.ndarray | None = None
+    chat: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.t_s)
@@ -185,8 +187,11 @@ def frames(path: Path, layout: TraceLayout) -> Iterator[pl.DataFrame]:
 
 
 def _parquet(path: Path, layout: TraceLayout) -> Iterator[pl.DataFrame]:
+    rows = pl.scan_parquet(path)
     names = [*layout.columns.values(), *([layout.trace] if layout.trace else [])]
-    rows = pl.scan_parquet(path).select(names)
+    has = rows.collect_schema().names()
+    names += [name for name in (layout.chat, layout.parent) if name in has]
+    rows = rows.select(names)
     count = int(rows.select(pl.len()).collect().item())
     for begin in range(0, count, BATCH_ROWS):
         yield rows.slice(begin, BATCH_ROWS).collect()
@@ -231,6 +236,8 @@ class _Reader:
         self.last = 0.0
         self.unanswered = 0
         self.empty = 0
+        self.chats: dict[str, int] = {}
+        """Id of each request that may be followed → the row of the first of its chat."""
 
     def batch(self, rows: pl.DataFrame) -> Requests:
         """The checked requests of some rows."""
@@ -243,6 +250,7 @@ class _Reader:
             n: self._times(rows, n, row) for n in ("time", "first", "last") if getattr(layout, n)
         }
         tokens = {n: self._tokens(rows, n, row) for n in ("tokens_in", "tokens_out")}
+        chat = self._chats(rows, row)
         answered = tokens["tokens_out"] > 0
         self.unanswered += int((~answered).sum())
         self.empty += int((tokens["tokens_in"][answered] == 0).sum())
@@ -265,7 +273,20 @@ class _Reader:
             times["last"] - origin if "last" in times else None,
             texts.get("klass"),
             texts.get("metro"),
+            None if chat is None else chat[answered],
         )
+
+    def _chats(self, rows: pl.DataFrame, row: np.ndarray) -> np.ndarray | None:
+        """Of each request the row of the first of its chat; None where the trace tells none."""
+        layout = self.trace.layout
+        if not layout.parent or not {layout.chat, layout.parent} <= set(rows.columns):
+            return None
+        ids = rows.select(pl.col(layout.chat, layout.parent).cast(pl.String))
+        first = row.astype(np.int64)
+        for n, (own, parent) in enumerate(ids.iter_rows()):
+            first[n] = self.chats.get(parent, first[n])
+            self.chats[own] = int(first[n])
+        return first
 
     def _times(self, rows: pl.DataFrame, name: str, row: np.ndarray) -> np.ndarray:
         """Times in seconds, float64. Raises InputError where one is none."""

@@ -71,6 +71,8 @@ def _arrive(pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, 
     job, time = fleet.job[slot], fleet.time[slot]
     time[S.ARRIVED], time[S.FIRST_TOKEN] = now, -1.0
     time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
+    if len(came.longer) > 0:
+        time[S.NETWORK_S] *= came.longer[n]
     job[S.IN], job[S.OUT], job[S.DONE] = tokens_in, tokens_out, 0
     fleet.row[slot] = came.row[n]
     job[S.KLASS], job[S.LEDGER], job[S.DEGRADED] = desk.klass[source], ledger, low

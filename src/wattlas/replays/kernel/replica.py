@@ -55,6 +55,7 @@ def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> Non
     """Hand a request that has arrived to a replica.
 
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
+    One that starts admits it when it has started.
     """
     state, clock = fleet.state[replica], fleet.clock[replica]
     alone = fleet.head[replica] < 0
@@ -62,8 +63,9 @@ def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> Non
     append(fleet, replica, slot)
     fleet.load[replica] += 1
     if state[S.RUNNING] == 0:
-        charge(pools, fleet, replica, now)
-        begin(pools, fleet, replica, now)
+        if fleet.load[replica] < S.STARTING:
+            charge(pools, fleet, replica, now)
+            begin(pools, fleet, replica, now)
     elif alone and state[S.RUNNING] < pools.size[pool, S.BATCH]:
         first, growth = clock[S.FIRST], clock[S.GROWTH]
         steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
@@ -230,9 +232,15 @@ def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
 
 @inlined
 def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
-    """At the end of a run of steps: tokens given, prompts and answers ended; then the next run."""
+    """At the end of a run of steps: tokens given, prompts and answers ended; then the next run.
+
+    The end of a start is the end of a run without steps.
+    """
     charge(pools, fleet, replica, now)
     state, due = fleet.state[replica], fleet.due[replica]
+    if fleet.load[replica] >= S.STARTING:
+        fleet.load[replica] -= S.STARTING
+        state[S.STEPS], state[S.CHUNK] = 0, 0
     steps, before = state[S.STEPS], state[S.DECODING]
     state[S.STEP] += steps
     state[S.HELD] += steps * before

@@ -56,6 +56,9 @@ BINS_PER_E, BINS, SHORTEST_S = 100, 2300, 1e-3
 "Bins of latencies: 1 % wide from a millisecond up; the first holds what is shorter."
 SERVED, LATE = range(2)
 "Columns of `served`."
+STARTING = 1 << 20
+"""Is added to the load of a replica that starts: all that are on go before it, and it serves
+nothing until its start ends, as a run of no steps would."""
 
 
 class Pools(NamedTuple):
@@ -139,12 +142,14 @@ class Desk(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Requests in order of time: at_s[n], source[n], tokens[n, 2] in and out, row[n]."""
+    """Requests in order of time: at_s[n], source[n], tokens[n, 2] in and out, row[n], longer[n]:
+    the round trip over its median, or empty where all are alike."""
 
     at_s: F8
     source: I8
     tokens: I8
     row: I8
+    longer: F8
 
 
 def tree_size(replicas: int) -> int:

@@ -67,6 +67,7 @@ def serve(
         np.zeros(count, np.int64),
         np.column_stack([tokens_in, tokens_out]).astype(np.int64),
         np.arange(count),
+        np.zeros(0),
     )
     out = S.new_records(count + model.batch)
     fleet = run_to(pools, S.new_fleet(pools, 1024), sums, _desk(replicas), came, out, S.BIG)

@@ -84,11 +84,13 @@ TOTALS = (*(each.name for each in fields(Totals)), *DERIVED)
 def _replay(scenario: Scenario, settings: Mapping[str, Any], seed: int | None) -> Any:
     """The measures of the policy, and what it saves against the baseline on the same requests."""
     from wattlas.replays.service.file import read_services
+    from wattlas.replays.service.serving import Serving
 
     given = dict(settings)
+    how = {name: given.pop(name) for name in ("pooled", "start_s", "rtt_p95") if name in given}
     service = given.pop("service", None)
-    services = None if service is None else read_services(Path(service))
-    made = replayed(scenario, services=services, first_seed=seed or 0, **given)
+    models = {} if service is None else read_services(Path(service))
+    made = replayed(scenario, serving=Serving(models, **how), first_seed=seed or 0, **given)
     outcome, base = made[made.policy], made[BASELINE]
     metrics = {name: float(measure(outcome)) for name, (_, measure) in MEASURES.items()}
     metrics["late_share"] = outcome.late / max(outcome.served, 1)
@@ -108,6 +110,8 @@ REPLAY_SETTINGS = {
     "klass": TEXT,
     "even": FLAG,
     "pooled": FLAG,
+    "start_s": NUMBER,
+    "rtt_p95": NUMBER,
 }
 
 # -- fleet ------------------------------------------------------------------------------------
