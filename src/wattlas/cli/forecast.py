@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from wattlas.cli.common import load_scenario, print_json, progress
+from wattlas.cli.common import load_scenario, print_json, progress, say
 from wattlas.cli.foresight import (
     BeginOption,
     ForecastOption,
@@ -52,9 +52,12 @@ def command(
     if out is not None:
         save_tables(out, {"replay_forecasts": made.table()})
     if as_json:
+        skill = made.to_polars().to_dicts()
         print_json({"forecast": made.forecast, "begin_utc": f"{made.begin_utc}Z",
-                    "skill": made.to_polars().to_dicts(), "out": out})  # fmt: skip
+                    "skill": skill, "notes": made.notes, "out": out})  # fmt: skip
         return
     show(made.listing())
+    for note in made.notes:
+        say(f"note: {note}")
     if out is not None:
         typer.echo(f"Tables: {out}")

@@ -19,7 +19,7 @@ BeginOption = Annotated[
     str | None, typer.Option(help="First step, UTC; those before it are the past.", metavar="TIME")
 ]
 ForecastOption = Annotated[
-    str, typer.Option(help="perfect, persistence, climatology, or boosted.", metavar="NAME")
+    str, typer.Option(help="perfect, persistence, climatology, boosted, or a file.", metavar="NAME")
 ]
 LookAheadOption = Annotated[
     str, typer.Option("--look-ahead", help="Hours that are planned at once.", metavar="HOURS")

@@ -13,7 +13,7 @@ from wattlas.model.shown import Tabular
 from wattlas.model.table import Listing, Table, columns
 from wattlas.policy.forecasts.judged import AHEAD_H, judged
 from wattlas.policy.forecasts.outlook import FromPast, forecast_outlook
-from wattlas.studies.foresight import first_step
+from wattlas.studies.foresight import archive_of, first_step
 
 SIGNALS = ("price", "carbon")
 LEARNT_SHARE = 2 / 3
@@ -29,6 +29,7 @@ class ForecastSkill(Tabular):
     forecast: str
     begin_utc: np.datetime64
     rows: Table
+    notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
         """One row per signal, zone and horizon."""
@@ -67,8 +68,9 @@ def forecast_skill(
     now = scenario.at_hours(range(first, count)) if first else scenario
     before = past if past is not None or not first else scenario.at_hours(range(first))
     outlook = forecast_outlook(
-        now, forecast, past=before, look_ahead_h=max(ahead_h), published=published, signals=SIGNALS
-    )
+        now, forecast, past=before, look_ahead_h=max(ahead_h), published=published,
+        signals=SIGNALS, archive=archive_of(forecast),
+    )  # fmt: skip
     assert isinstance(outlook, FromPast)
     table = judged(outlook, ahead_h, signals=SIGNALS)
-    return ForecastSkill(forecast, now.hours.utc[0], table)
+    return ForecastSkill(forecast, now.hours.utc[0], table, outlook.notes)

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.data.forecast_file import read_forecasts
 from wattlas.errors import UsageError
+from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Listing, Table, columns
 from wattlas.policy.forecasts.judged import judged
@@ -90,10 +92,15 @@ class Foresight:
         on_truth = Told(policy, Perfect(truth), ON_TRUTH)
         outlook: Outlook = forecast_outlook(
             truth, self.forecast, past=self.past, look_ahead_h=self.look_ahead_h,
-            published=self.published,
+            published=self.published, archive=archive_of(self.forecast),
         )  # fmt: skip
         told = Told(policy, outlook, ROLLING)
         return [best, told] if self.forecast == PERFECT else [best, on_truth, told]
+
+
+def archive_of(forecast: str) -> Mapping[str, Issued] | None:
+    """The forecasts in a file, where a name is that of one: it ends in .csv or .parquet."""
+    return read_forecasts(forecast) if forecast.lower().endswith((".csv", ".parquet")) else None
 
 
 def from_step(scenario: Scenario, first: int) -> Scenario:
@@ -140,6 +147,12 @@ def skill_of(policies: Sequence[str | Policy]) -> Table | None:
     """How good the forecasts were; None where nobody was told any."""
     outlook = outlook_of(policies)
     return judged(outlook) if isinstance(outlook, FromPast) else None
+
+
+def forecast_notes(policies: Sequence[str | Policy]) -> tuple[str, ...]:
+    """What a reader should know of the forecasts that policies were told."""
+    outlooks = [each.outlook for each in policies if isinstance(each, Told)]
+    return tuple(note for each in outlooks if isinstance(each, FromPast) for note in each.notes)
 
 
 def forecast_regret(outcomes: Mapping[str, tuple[Outcome, ...]]) -> Table | None:

@@ -31,6 +31,7 @@ from wattlas.studies.foresight import (
     Foresight,
     came,
     first_step,
+    forecast_notes,
     from_step,
     outlook_of,
     skill_of,
@@ -141,9 +142,10 @@ def replayed(
     outcomes = found.outcomes
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes, skill = _notes(part, outcomes, serving, found.told), skill_of(several)
+    notes = (*_notes(part, outcomes, serving, found.told), *forecast_notes(several))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
+    skill = skill_of(several)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 

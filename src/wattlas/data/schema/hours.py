@@ -30,6 +30,20 @@ DEMAND = TableSchema(
     (_TIME, _METRO, ColumnSchema("class", need="both", refers="classes"), _REQUESTS),
 )
 
+ISSUED = "issued_utc"
+FORECASTS = TableSchema(
+    "forecasts",
+    (ISSUED, TIME, "zone"),
+    (
+        ColumnSchema(ISSUED, "time", "When the forecast was issued, UTC.", "both"),
+        ColumnSchema(TIME, "time", "Beginning of the hour that it speaks of, UTC.", "both"),
+        _ZONE,
+        ColumnSchema("price_usd_per_mwh", "number", unit="USD/MWh", fix=_SIGNED),
+        ColumnSchema("carbon_g_per_kwh", "number", lower=0, unit=_G),
+    ),
+)
+"""Forecasts as they were issued; carbon is of the intensity that decides."""
+
 
 def _figure(name: str, kind: CellKind = "number") -> ColumnSchema:
     return ColumnSchema(name, kind, need="pack")

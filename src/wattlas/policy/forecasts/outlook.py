@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
+from wattlas.policy.forecasts.archived import Archived
 from wattlas.policy.forecasts.features import Prepared
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
 from wattlas.policy.forecasts.markets import known_of
@@ -88,6 +91,8 @@ class FromPast:
     """Of `price`, `carbon` and `demand`."""
     look_ahead_h: int
     name: str
+    notes: tuple[str, ...] = ()
+    """What a reader of results should know of the forecasts."""
     _blocks: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
     _prepared: dict[str, Prepared] = field(default_factory=dict, repr=False)
 
@@ -180,26 +185,33 @@ def _last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(at >= 0, found, 0.0))
 
 
-def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
+def _persistence(_signal: str, _history: History, _first: int, _ahead: int) -> Forecaster:
     return Persistence()
 
 
-def _climatology(_history: History, _first: int, _ahead: int) -> Forecaster:
+def _climatology(_signal: str, _history: History, _first: int, _ahead: int) -> Forecaster:
     return Climatology()
 
 
-def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
+def _boosted(_signal: str, history: History, first: int, look_ahead_h: int) -> Forecaster:
     horizons = sorted({h for h in (1, 3, 6, 12, 24, 36, 48) if h < look_ahead_h} | {look_ahead_h})
     return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
 
 
-FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] = {
+def _archived(
+    known: Mapping[str, Issued], signal: str, _history: History, _first: int, _ahead: int
+) -> Forecaster:
+    return Archived(known[signal]) if signal in known else Persistence()
+
+
+Learn = Callable[[str, History, int, int], Forecaster]
+FORECASTS: Mapping[str, tuple[Learn, int]] = {
     "persistence": (_persistence, 1),
     "climatology": (_climatology, 7),
     "boosted": (_boosted, 42),
 }
-"""Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
-past that it needs at least. `perfect` needs none."""
+"""Name → how a forecast is learnt (signal, history, first hour that it may not see, horizon), and
+days of past that it needs at least. `perfect` needs none."""
 PERFECT = "perfect"
 SIGNALS = ("price", "carbon", "demand")
 
@@ -212,8 +224,10 @@ def forecast_outlook(
     look_ahead_h: int = LOOK_AHEAD_H,
     published: Mapping[str, str] | None = None,
     signals: Sequence[str] = SIGNALS,
+    archive: Mapping[str, Issued] | None = None,
 ) -> Outlook:
-    """The forecasts of a name for the steps of a scenario: `perfect`, or a row of `FORECASTS`.
+    """The forecasts of a name for the steps of a scenario: `perfect`, a row of `FORECASTS`, or
+    those of an `archive` by signal, as they were issued.
 
     `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
     those of the embedded world); only what is in `signals` is learnt. Raises UsageError for a name
@@ -221,21 +235,49 @@ def forecast_outlook(
     """
     if name == PERFECT:
         return Perfect(scenario)
-    if name not in FORECASTS:
+    if archive is not None:
+        learn: Learn = partial(_archived, archive)
+        days = 1
+    elif name in FORECASTS:
+        learn, days = FORECASTS[name]
+    else:
         names = [PERFECT, *FORECASTS]
         raise UsageError(f"--forecast: there is no `{name}`. {did_you_mean(name, names)}")
-    learn, days = FORECASTS[name]
     zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
     kinds = dict(zip(zones, known_of(zones, published), strict=True))
     pasts = pasts_of(scenario, past, kinds)
     _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
     named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
     models = {
-        signal: learn(history, pasts.span.first, look_ahead_h)
+        signal: learn(signal, history, pasts.span.first, look_ahead_h)
         for signal, history in named.items()
         if history is not None and signal in signals
     }
-    return FromPast(scenario, pasts, models, look_ahead_h, name)
+    notes = () if archive is None else _holes(pasts, models, look_ahead_h)
+    return FromPast(scenario, pasts, models, look_ahead_h, name, notes)
+
+
+def _holes(pasts: Pasts, models: Mapping[str, Forecaster], look_ahead_h: int) -> tuple[str, ...]:
+    """Where a file of forecasts says nothing, so that persistence stands in."""
+    issued = np.arange(pasts.span.first, pasts.span.hours) - 1
+    told = []
+    for signal, model in models.items():
+        if not isinstance(model, Archived):
+            told.append(f"The forecasts' file has none of {signal}: persistence stands for them")
+            continue
+        history = pasts.price if signal == "price" else pasts.carbon
+        assert history is not None
+        found = [
+            np.isfinite(model.found(_prepare(model, history), issued[:-ahead], ahead)).mean()
+            for ahead in range(1, min(look_ahead_h, len(issued) - 1) + 1)
+        ]
+        share = float(np.mean(found)) if found else 0.0
+        if share < 1.0:
+            told.append(
+                f"The forecasts' file has {share:.1%} of those of {signal}, over zones and hours "
+                "ahead: persistence stands for the others"
+            )
+    return tuple(told)
 
 
 def _long_enough(scenario: Scenario, pasts: Pasts, name: str, days: int) -> None:
