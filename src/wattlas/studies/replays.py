@@ -139,13 +139,12 @@ def replayed(
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against not in made_here:
         against = _name_of(against, found)
-    outcomes = found.outcomes
+    outcomes, skill = found.outcomes, skill_of(several)
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
     notes = (*_notes(part, outcomes, serving, found.told), *forecast_notes(several))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
-    skill = skill_of(several)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 
