@@ -167,10 +167,11 @@ def plain_envoy(port: int) -> Callable[[int], dict[str, Any]]:
 
 @contextmanager
 def litellm(folder: Path, port: int) -> Iterator[int | None]:
-    """LiteLLM's proxy with one worker, and its port; None where there is none."""
+    """LiteLLM's proxy with one worker, and its port; None where there is none. What it needs may be
+    in an environment of its own, WATTLAS_LITELLM_PROXY."""
     from benchmarks.live_load import KEY
 
-    given = os.environ.get("WATTLAS_GATEWAYS")
+    given = os.environ.get("WATTLAS_LITELLM_PROXY") or os.environ.get("WATTLAS_GATEWAYS")
     program = shutil.which("litellm", path=str(Path(given or sys.prefix) / "bin"))
     if program is None:
         yield None

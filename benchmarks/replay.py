@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
+from benchmarks.replay_srsim import us_per_request
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.state import Arrivals, Desk
 from wattlas.replays.service.model import ServiceModel
@@ -34,7 +35,7 @@ LEDGERS = 4
 BUSY = 0.6
 """Share of what the fleet can serve that comes."""
 PER_S = 3e6
-RATIO = 60.0
+RATIO, SRSIM = 60.0, 300.0
 WEEK_S, WEEK_MIB = 100.0, 500.0
 
 
@@ -55,8 +56,23 @@ def run(options: RunOptions) -> Sequence[Figure]:
         note=f"{1e6 / ours:,.0f} requests per CPU second, wanted {PER_S:,.0f}",
     )  # fmt: skip
     seconds, mib = _week(week)
+    shapes = ((REGIONS, sum(REPLICAS)), (1, 16))
+    theirs = [us_per_request(*shape, few // 50) for shape in shapes]
     return (
         kernel,
+        *(
+            Figure(
+                f"the same, against vllm-sr-sim of {pools} × {gpus} accelerators",
+                ours,
+                "µs CPU",
+                slower,
+                f"its own model ({few // 50:,} requests)",
+                target=SRSIM,
+                of_ratio=True,
+            )
+            for slower, (pools, gpus) in zip(theirs, shapes, strict=True)
+            if slower is not None
+        ),
         Figure(f"{week:,} requests of a week from Parquet, wall", seconds, target=WEEK_S),
         Figure(f"{week:,} requests of a week from Parquet, memory", mib, "MiB", target=WEEK_MIB),
     )
@@ -85,6 +101,7 @@ def _kernel(
     came: tuple[np.ndarray, np.ndarray, np.ndarray], count: int, records: bool = False
 ) -> tuple[float, Any]:
     pool, share = _sets()
+    at_s, source_of, tokens = came
     places = pool.size
     source = np.arange(SOURCES)
     pools = pools_of([FULL, LOW] * REGIONS, list(REPLICAS) * REGIONS, False)
@@ -96,7 +113,7 @@ def _kernel(
     )  # fmt: skip
     sums = S.new_sums(LEDGERS, np.array([SHARE] * LEDGERS), np.ones(LEDGERS, np.int64))
     out = S.new_records(count + FULL.batch if records else 0)
-    part = Arrivals(*(column[:count] for column in came), np.arange(count))
+    part = Arrivals(at_s[:count], source_of[:count], tokens[:count], np.arange(count), np.zeros(0))
     fleet = S.new_fleet(pools, 1 << 16)
     began = time.process_time()
     run_to(pools, fleet, sums, desk, part, out, S.BIG)

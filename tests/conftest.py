@@ -32,6 +32,8 @@ OPTIONAL = {
     "postgres": "WATTLAS_REQUIRE_POSTGRES",
     "acceptance": "WATTLAS_REQUIRE_ACCEPTANCE",
     "nginx": "WATTLAS_REQUIRE_NGINX",
+    "traefik": "WATTLAS_REQUIRE_TRAEFIK",
+    "litellm_before": "WATTLAS_REQUIRE_LITELLM_BEFORE",
 }
 
 settings.register_profile(

@@ -26,7 +26,7 @@ PHI = Fraction(3, 20)
 SCRIPT = Path(__file__).with_name("litellm_router.py")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A service that decides for others, and what was exported of it."""
     made = Live(tmp_path_factory.mktemp("litellm"))
@@ -69,10 +69,37 @@ def now_and_then() -> Any:
     return behave
 
 
-@pytest.mark.gateways
-def test_the_cap_is_exact_inside_litellm(live: Live) -> None:
+OTHER = "WATTLAS_LITELLM_BEFORE"
+"""Names an environment with LiteLLM 1.109.3, the last that routes in Python."""
+
+
+def interpreter(which: str) -> Path:
+    """The Python of an environment with LiteLLM."""
+    if which == "present":
+        return program("litellm").parent / "python"
+    given = os.environ.get(OTHER)
+    if not given:
+        pytest.skip(f"{OTHER} names no environment with LiteLLM 1.109.3: `pip install` it in one")
+    python = Path(given) / "bin" / "python"
+    shown = subprocess.run(
+        [python, "-c", "from importlib.metadata import version; print(version('litellm'))"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert tuple(map(int, shown.stdout.split(".")[:2])) < (1, 110), shown.stdout
+    return python
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        pytest.param("present", marks=pytest.mark.gateways),
+        pytest.param("before", marks=pytest.mark.litellm_before),
+    ],
+)
+def test_the_cap_is_exact_inside_litellm(live: Live, which: str) -> None:
     """No prefix of what clients got is over; rows, clients and servers agree on every request."""
-    python = program("litellm").parent / "python"
+    python = interpreter(which)
     for stub in live.stubs.values():
         stub.behaviour = now_and_then()
     done = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.serve.live import Live
 from wattlas.serve.decision import Asked, End
-from wattlas.serve.envoy_log import EnvoyLog, ended
+from wattlas.serve.envoy_log import EnvoyLog, ended, numbers_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,8 @@ from wattlas.serve.envoy_log import EnvoyLog, ended
 )
 def test_how_an_answer_ended(said: dict[str, Any], end: End) -> None:
     """Only a success that nothing cut off is whole."""
-    assert ended(said) is end
+    status, _, bytes_out, _ = numbers_of(said)
+    assert ended(status, said.get("flags"), bytes_out) is end
 
 
 @pytest.fixture

@@ -90,14 +90,14 @@ def broken(port: str) -> dict[str, tuple[bytes, int]]:
 def test_what_breaks_a_bound_is_refused(live: Live, port: str, name: str) -> None:
     """In time, with one JSON error, and a closed connection; nothing is accounted for."""
     text, status = broken(port)[name]
-    before, began = live.service.plane.ended.total(), time.monotonic()
+    before, began = len(live.settled()), time.monotonic()
     got = exchange(live.service.addresses[port], text)
     assert time.monotonic() - began < 4
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.split(b" ", 2)[1] == str(status).encode(), got[:200]
     assert b"connection: close" in head
     assert json.loads(body)["error"]["message"]
-    assert live.service.plane.ended.total() == before
+    assert len(live.settled()) == before
 
 
 @pytest.mark.parametrize("port", PORTS)

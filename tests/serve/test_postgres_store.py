@@ -113,6 +113,7 @@ def test_rows_count_once_and_blocks_obey_the_rule(store: PostgresStore, cluster:
     assert other.record(moved).granted == (2,)
     assert store.counts(ACCOUNT) == other.counts(ACCOUNT) == Counts(6, 4)
     kept = other.rows("acme", 0, 2**62)
+    assert other.tenants() == ["acme"]
     assert [row.id for row in kept.rows] == list("abcdef")
     assert kept.heads[-1] == head_after(kept.rows)
     assert store.secret("seal", b"one") == other.secret("seal", b"two") == b"one"

@@ -205,6 +205,7 @@ def test_no_client_makes_a_label(live: Live) -> None:
     """What a reporter calls the model asked for is `other` in the metrics."""
     for n in range(5):
         settle(live, {"id": decide(live)["id"], "model_asked": f"bomb-{n}"})
+    live.settled()
     text = call(live, "admin", "GET", "/metrics")[1]
     assert "bomb" not in text
     assert 'model_requested="other"' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import re
 import threading
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.serve.live import ADMIN, KEYS, Live, configuration
+from tests.serve.live import ADMIN, KEYS, Asking, Live, Stub, answer, configuration
 from tests.serve.test_apis import MESSAGES, post, stock
 from wattlas.serve import names
 from wattlas.serve.run import check_files
@@ -25,15 +27,16 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Taking)
         self.daemon_threads = True
         self.got: list[bytes] = []
+        self.traces: list[bytes] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 class _Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """One export."""
-        assert self.path == "/v1/metrics"
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.got.append(body)  # type: ignore[attr-defined]
+        server: Collector = self.server  # type: ignore[assignment]
+        {"/v1/metrics": server.got, "/v1/traces": server.traces}[self.path].append(body)
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -57,16 +60,11 @@ def test_prometheus_is_told_what_the_rows_say(tmp_path_factory: pytest.TempPathF
     live.start()
     try:
         asked(live)
-        host = live.service.addresses["admin"].removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=10)
-        connection.request("GET", "/metrics", headers={"authorization": f"Bearer {ADMIN}"})
-        text = connection.getresponse().read().decode()
-        connection.close()
+        families = metrics(live)
         rows = live.settled()
     finally:
         live.stop()
         live.end()
-    families = {family.name: family for family in text_string_to_metric_families(text)}
     assert set(families) == {metric.name for metric in names.ALL}
     for metric in names.ALL:
         for sample in families[metric.name].samples:
@@ -88,6 +86,55 @@ def test_prometheus_is_told_what_the_rows_say(tmp_path_factory: pytest.TempPathF
     assert total[names.DURATION.name] == pytest.approx(len(rows) + seconds)
     buckets = [s for s in families[names.DURATION.name].samples if s.labels.get("le") == "+Inf"]
     assert sum(sample.value for sample in buckets) == len(rows)
+
+
+LATE_S = 0.15
+
+
+async def late(
+    stub: Stub, asking: Asking, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """As a good server that thinks before its first word."""
+    await asyncio.sleep(LATE_S)
+    await answer(stub, asking, reader, writer)
+
+
+def metrics(live: Live) -> dict[str, Metric]:
+    """What Prometheus is told."""
+    host = live.service.addresses["admin"].removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("GET", "/metrics", headers={"authorization": f"Bearer {ADMIN}"})
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def test_the_first_token_of_a_stream_is_timed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """From admission to the first content, of streams alone, by region and tier."""
+    live = Live(tmp_path_factory.mktemp("first"))
+    live.start()
+    try:
+        stock(live)
+        live.behave(late)
+        began = time.monotonic()
+        for tier in ("flex", "default"):
+            assert post(live, MESSAGES, service_tier=tier, stream=True).status == 200
+        took_s = time.monotonic() - began
+        rows = live.settled()[-2:]
+        assert post(live, MESSAGES).status == 200
+        samples = metrics(live)[names.FIRST.name].samples
+    finally:
+        live.stop()
+        live.end()
+    counts = {
+        (s.labels["region"], s.labels["tier"]): s.value
+        for s in samples
+        if s.name.endswith("_count")
+    }
+    assert counts == {(r.region, "degraded" if r.degraded else "full"): 1 for r in rows}
+    assert len(counts) == 2
+    seconds = sum(sample.value for sample in samples if sample.name.endswith("_sum"))
+    assert 2 * LATE_S <= seconds <= took_s
 
 
 @pytest.fixture
@@ -114,6 +161,7 @@ def test_a_collector_is_told_what_the_rows_say(
     live.start(telemetry={"endpoint": endpoint, "every_s": 60})
     try:
         asked(live)
+        assert post(live, MESSAGES, stream=True).status == 200
         rows = live.settled()
     finally:
         live.stop()
@@ -121,6 +169,8 @@ def test_a_collector_is_told_what_the_rows_say(
     sent = service.ExportMetricsServiceRequest.FromString(collector.got[-1])
     (resource,) = sent.resource_metrics
     found = {m.name: m for scope in resource.scope_metrics for m in scope.metrics}
+    first = found[gen_ai_metrics.GEN_AI_SERVER_TIME_TO_FIRST_TOKEN].histogram.data_points
+    assert sum(point.count for point in first) == 1
     duration = found[gen_ai_metrics.GEN_AI_SERVER_REQUEST_DURATION].histogram.data_points
     assert sum(point.count for point in duration) == len(rows)
     told = [{a.key: a.value.string_value for a in point.attributes} for point in duration]
@@ -138,6 +188,61 @@ def test_a_collector_is_told_what_the_rows_say(
     grams = sum(point.as_double for point in found[names.CO2E.otel].sum.data_points)
     expected = sum((row.average_ug or 0) + (row.marginal_ug or 0) for row in rows) / 1e6
     assert grams == pytest.approx(expected)
+
+
+@pytest.mark.acceptance
+def test_a_request_is_told_as_spans(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> None:
+    """The request, its decision, and each place that was asked, within its times; one failed."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
+
+    async def oslo_fails(
+        stub: Stub, asking: Asking, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if stub.region == "oslo":
+            writer.close()
+        else:
+            await late(stub, asking, reader, writer)
+
+    live = Live(tmp_path_factory.mktemp("spans"))
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    live.start(telemetry={"endpoint": endpoint, "every_s": 60, "traces": True})
+    try:
+        live.behave(oslo_fails)
+        before_ns = time.time_ns()
+        for _ in range(2):  # dealt by quota: one of two begins in oslo
+            assert post(live, MESSAGES, service_tier="default", stream=True).status == 200
+        after_ns = time.time_ns()
+        rows = live.settled()
+    finally:
+        live.stop()
+        live.end()
+    sent = [service.ExportTraceServiceRequest.FromString(body) for body in collector.traces]
+    spans = [
+        span
+        for each in sent
+        for r in each.resource_spans
+        for s in r.scope_spans
+        for span in s.spans
+    ]
+    told = {span.span_id: {a.key: a.value for a in span.attributes} for span in spans}
+    requests = [span for span in spans if span.name == "chat llama"]
+    ids = {told[r.span_id][names.ATTRIBUTES["id"]].string_value for r in requests}
+    assert ids == {row.id for row in rows}
+    faults = []
+    for request in requests:
+        inside = [span for span in spans if span.parent_span_id == request.span_id]
+        assert [span.name for span in inside].count(names.DECIDE) == 1
+        begins, ends = request.start_time_unix_nano, request.end_time_unix_nano
+        assert before_ns <= begins <= ends <= after_ns + 1e9
+        assert all(begins <= s.start_time_unix_nano <= s.end_time_unix_nano <= ends for s in inside)
+        tries = [span for span in inside if span.name == names.UPSTREAM]
+        faults += [told[span.span_id].get("error.type") is not None for span in tries]
+        assert [event.name for event in request.events] == [names.FIRST.otel]
+        assert told[request.span_id]["gen_ai.usage.input_tokens"].int_value == rows[0].tokens_in
+    assert sorted(faults) == [False, False, True]
 
 
 @pytest.mark.acceptance

@@ -22,7 +22,7 @@ from wattlas.cli import run
 from wattlas.data.scenario_file import load
 from wattlas.data.whole_file import write_texts
 from wattlas.errors import InfeasibleError, UsageError
-from wattlas.model.endpoints import Endpoints, address_of
+from wattlas.model.endpoints import Address, Endpoint, Endpoints, address_of
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
@@ -31,6 +31,7 @@ from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
+from wattlas.studies.export.llmd import peers
 from wattlas.studies.export.rounding import TOTAL, routes, whole_weights
 from wattlas.studies.export.weights import Weights, weights
 from wattlas.studies.export.yaml_text import yaml_text
@@ -259,6 +260,41 @@ def test_more_metros_than_a_rule_matches_are_two_routes(static: Weights) -> None
         http_routes(replace(static, rules=(wide,)), Setting(), 0)
 
 
+def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:
+    """By hour: every place with a share, once by address, in the words of its discovery file."""
+    for hour in range(hourly.hours):
+        rules = hourly.derived.get(None) or routes(hourly.scenario, hourly.at(None), None)
+        used = {
+            place[0]
+            for rule in rules[hour]
+            for place, weight in zip(rule.places, rule.weights, strict=True)
+            if weight
+        }
+        text = yaml_text(peers(hourly, Setting(), hour))
+        (listed,) = YAML(typ="safe").load_all(text)
+        assert set(listed) == {"endpoints"}
+        names = [each["name"] for each in listed["endpoints"]]
+        assert len(set(names)) == len(names)
+        assert {each["address"] for each in listed["endpoints"]} == {
+            f"{region}.internal" for region in used
+        }
+        for each in listed["endpoints"]:
+            assert set(each) == {"name", "address", "port", "labels"}
+            assert (each["port"], each["labels"]["wattlas.region"]) == ("8000", each["name"])
+            assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", each["name"])
+
+
+def test_servers_of_one_region_are_peers_of_their_own(hourly: Weights) -> None:
+    """Where points have addresses of their own, names and labels tell them apart."""
+    setting = Setting(Endpoints(pattern="http://{point}.{region}.internal:8000"))
+    listed = [each for hour in range(24) for each in peers(hourly, setting, hour)[0]["endpoints"]]
+    for each in listed:
+        labels = each["labels"]
+        host = f"{labels['wattlas.point']}.{labels['wattlas.region']}.internal"
+        assert each["address"] == host
+        assert each["name"].startswith(labels["wattlas.region"])
+
+
 def test_names_that_would_be_one_are_refused(static: Weights) -> None:
     """Two places whose services would share a name are told, instead of being mixed."""
     (rule, *_) = static.rules
@@ -266,9 +302,13 @@ def test_names_that_would_be_one_are_refused(static: Weights) -> None:
     clash = replace(rule, places=places, share=np.array([[0.5, 0.5]]))
     with pytest.raises(UsageError, match="would be called `near-batched`"):
         http_routes(replace(static, rules=(clash,)), Setting(), 0)
+    clash = replace(rule, places=(("a:b", "batched"), ("a-b", "batched")), share=clash.share)
+    servers = Endpoint("a:b", Address("x", 1, False)), Endpoint("a-b", Address("y", 1, False))
+    with pytest.raises(UsageError, match="2 clusters would be called `a-b`"):
+        peers(replace(static, rules=(clash,)), Setting(Endpoints(servers)), 0)
 
 
-@pytest.mark.parametrize("name", ["litellm", "httproute", "aigatewayroute"])
+@pytest.mark.parametrize("name", ["litellm", "httproute", "aigatewayroute", "llm-d"])
 def test_what_cannot_be_refused_is_not_dropped(static: Weights, name: str) -> None:
     """A table that leaves a part unserved is for Envoy alone, which answers 503 to it."""
     (rule, *_) = static.rules

@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 ONLY_FOR = {
-    "endpoints": ("envoy", "litellm", "httproute", "aigatewayroute"),
+    "endpoints": ("envoy", "litellm", "httproute", "aigatewayroute", "llm-d"),
     "class_header": ("envoy", "httproute", "aigatewayroute"),
     "metro_header": ("envoy", "httproute", "aigatewayroute"),
     "listen": ("envoy",),
@@ -44,7 +44,8 @@ ONLY_FOR = {
 ToOption = Annotated[
     str,
     typer.Option(
-        help="envoy, litellm, httproute or aigatewayroute; without it a table.", metavar="NAME"
+        help="envoy, litellm, httproute, aigatewayroute or llm-d; without it a table.",
+        metavar="NAME",
     ),
 ]
 ByHourOption = Annotated[

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from wattlas.model.workload import it_j
 from wattlas.serve.decision import Decision, Outcome
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.schedule import Hour, Schedule
+from wattlas.serve.schedule import Hour, Rates, Schedule
 from wattlas.serve.table import Place
 from wattlas.units import J_PER_KWH, KWH_PER_MWH
 
@@ -44,18 +44,14 @@ def figures(
     schedule: Schedule, hour: Hour, place: Place, tokens: tuple[int | None, int | None]
 ) -> Figures:
     """What so many tokens in and out come to at a place in an hour."""
-    point, region = schedule.points.get(place.point), schedule.regions.get(place.region)
+    rates = hour.rates.get(place) or _rates(schedule, hour, place)
     tokens_in, tokens_out = tokens
-    if point is None or region is None or tokens_in is None or tokens_out is None:
+    if rates is None or tokens_in is None or tokens_out is None:
         return Figures()
-    server_j = it_j(point, tokens_in, tokens_out)
-    facility_j = region.pue * server_j
+    server_j = it_j(rates, tokens_in, tokens_out)
+    facility_j = rates.pue * server_j
     kwh = facility_j / J_PER_KWH
-    signal = hour.signals.get(place.region)
-    price = average = marginal = None
-    if signal is not None:
-        price = signal.price_usd_per_mwh
-        average, marginal = signal.average_g_per_kwh, signal.marginal_g_per_kwh
+    average, marginal, price = rates.average_g_per_kwh, rates.marginal_g_per_kwh, rates.price
     return Figures(
         round(server_j * MJ_PER_J),
         round(facility_j * MJ_PER_J),
@@ -63,6 +59,21 @@ def figures(
         None if marginal is None else round(kwh * marginal * UG_PER_G),
         None if price is None else round(kwh * price * _NANO_USD),
     )
+
+
+def _rates(schedule: Schedule, hour: Hour, place: Place) -> Rates | None:
+    """What a place costs in an hour, kept with the hour; None for one that nobody knows."""
+    point, region = schedule.points.get(place.point), schedule.regions.get(place.region)
+    if point is None or region is None:
+        return None
+    signal = hour.signals.get(place.region)
+    found = Rates(
+        point.prefill_j_per_token, point.decode_j_per_token, point.request_j, region.pue,
+        *((None,) * 3 if signal is None else
+          (signal.price_usd_per_mwh, signal.average_g_per_kwh, signal.marginal_g_per_kwh)),
+    )  # fmt: skip
+    hour.rates[place] = found
+    return found
 
 
 def row_of(schedule: Callable[[], Schedule | None]) -> Callable[[Decision, Outcome], Row]:
@@ -84,7 +95,7 @@ def _row(schedule: Schedule | None, decision: Decision, outcome: Outcome) -> Row
         home = schedule.usual.get((facts.metro, facts.klass))
         if home is not None:
             usual = own if home == place else figures(schedule, hour, home, tokens)
-    return Row(
+    return tuple.__new__(Row, (  # its own constructor takes five times as long
         facts.id, facts.tenant, facts.contract, decision.window,
         round(facts.utc_s * 1e6), round(outcome.ended_s * 1e6),
         facts.metro, facts.klass, facts.asked._value_,
@@ -93,4 +104,4 @@ def _row(schedule: Schedule | None, decision: Decision, outcome: Outcome) -> Row
         place.region, place.point, decision.epoch,
         outcome.tokens_in, outcome.tokens_out, outcome.method,
         *own, *usual[1:], vintage,
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -119,6 +119,21 @@ class TelemetrySection(Section):
     endpoint: str
     """http://HOST:PORT; metrics go to /v1/metrics there, by OTLP over HTTP."""
     every_s: float = Field(default=15.0, ge=0.05)
+    traces: bool = False
+    """Whether each request of the gateway is told as spans, too; they go to /v1/traces there."""
+
+
+class PublishSection(Section):
+    """What is published of the whole service, at `/.well-known/sustainability-data`."""
+
+    provider: str = Field(min_length=1)
+    """Who runs the service, and whom to ask."""
+    methodology: str
+    """https://…, a page that says how the figures are found."""
+    target: str = Field(min_length=1)
+    """What the figures are of: the host that clients know."""
+    least_tenants: int = Field(default=3, ge=1)
+    """Nothing is published of a month in which fewer had answers."""
 
 
 class LimitsSection(Section):
@@ -161,6 +176,7 @@ class ServeDocument(Section):
     access_log: str | None = None
     """Envoy's or nginx's access log, which settles what it was told by `decisions`."""
     telemetry: TelemetrySection | None = None
+    publish: PublishSection | None = None
     upstreams: dict[str, UpstreamSection] = Field(default_factory=dict)
     """Servers by region."""
     models: dict[str, ModelSection] = Field(default_factory=dict)
@@ -274,6 +290,10 @@ def _problems(config: ServeDocument, at: Document) -> Iterator[Problem]:
     if config.telemetry is not None and address_of(config.telemetry.endpoint) is None:
         what = f"`{config.telemetry.endpoint}` is no address"
         yield at.problem(("telemetry", "endpoint"), what, URL_FIX)
+    if config.publish is not None and not config.publish.methodology.startswith("https://"):
+        what = f"`{config.publish.methodology}` is no https address"
+        fix = "Give the page that says how figures are found."
+        yield at.problem(("publish", "methodology"), what, fix)
     yield from _upstreams(config, at)
     yield from _contracts(config, at)
     yield from _tenants(config, at)

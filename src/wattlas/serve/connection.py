@@ -12,14 +12,13 @@ import contextlib
 import socket
 from collections.abc import Iterable
 from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
 
 import httptools
 
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.tell import Headers
+from wattlas.serve.heads import Head, Heads, cut
 
 SWEEP_S = 0.25
 """How often deadlines of heads and idle connections are looked at."""
@@ -27,25 +26,6 @@ LINGER_S = 1.0
 """How long a client that is still sending may take to read why it was refused."""
 BACKLOG = 2048
 NOT_HTTP = Refusal(400, "This is not HTTP/1.1 as it should be.", "bad_request")
-_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
-
-
-def head_of(status: int, headers: Headers, *more: bytes) -> bytes:
-    """The head of an answer; `more` are lines without their end."""
-    parts = [_LINES.get(status) or b"HTTP/1.1 %d -\r\n" % status]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    for line in more:
-        parts += (line, b"\r\n")
-    parts.append(b"\r\n")
-    return b"".join(parts)
-
-
-def answer_of(status: int, headers: Headers, body: bytes, *more: bytes) -> bytes:
-    """A whole answer."""
-    return head_of(status, headers, b"content-length: %d" % len(body), *more) + body
 
 
 class Connection(asyncio.Protocol):
@@ -62,6 +42,8 @@ class Connection(asyncio.Protocol):
         """Since when the message is awaited that is being read; inf while none is."""
         self.in_head, self.deaf = True, False
         self._messages = self._fed = 0
+        self._between = True
+        """Whether the next byte begins a message, and the parser would read one."""
         self._upgrades = False
         self.idle_since_s = self.since_s
 
@@ -78,9 +60,16 @@ class Connection(asyncio.Protocol):
         """Read on."""
         if self.deaf:
             return
-        before = self._messages
+        before, pieces = self._messages, cut(data) if self._between else None
         try:
+            if pieces is not None:
+                known = self.server.heads.find(pieces[0], pieces[1])
+                if known is not None:
+                    self._again(known, data[pieces[2] :])
+                    return
             self._feed(data)
+            if pieces is not None and self._between and self._messages == before + 1:
+                self.server.heads.keep(pieces[0], pieces[1], self.head)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self.refuse(cause if isinstance(cause, Refusal) else NOT_HTTP)
@@ -93,6 +82,20 @@ class Connection(asyncio.Protocol):
                 self._fed += len(data)
                 if self._fed > self.limits.header_bytes:
                     self.refuse(self._too_long())
+
+    def _again(self, head: Head, body: bytes) -> None:
+        """A whole message whose head is known."""
+        self.head = head
+        self.in_head, self._between, self.since_s = False, head.keeps, float("inf")
+        self._messages += 1
+        self.whole(head, body)
+
+    def whole(self, head: Head, body: bytes) -> None:
+        """A message that is there at once."""
+        self.head_complete()
+        if body:
+            self.on_body(body)
+        self.message_complete()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -126,7 +129,7 @@ class Connection(asyncio.Protocol):
         self.path = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self._hosts = self._size = self._fed = 0
-        self.in_head = True
+        self.in_head, self._between = True, False
         self.since_s = self._now()
 
     def on_url(self, url: bytes) -> None:
@@ -150,6 +153,11 @@ class Connection(asyncio.Protocol):
         self._upgrades = self.parser.should_upgrade()
         if not self._upgrades:
             self.in_head = False
+            parser = self.parser
+            self.head = Head(
+                parser.get_method(), self.path, self.headers,
+                parser.should_keep_alive(), parser.get_http_version() == "1.0",
+            )  # fmt: skip
             self.head_complete()
 
     def on_message_complete(self) -> None:
@@ -157,11 +165,11 @@ class Connection(asyncio.Protocol):
         if self._upgrades:
             return
         self._messages += 1
-        self.since_s = float("inf")
+        self._between, self.since_s = self.head.keeps, float("inf")
         self.message_complete()
 
     def head_complete(self) -> None:
-        """`path` and `headers` are there."""
+        """`head` is there."""
 
     def on_body(self, body: bytes) -> None:
         """Of the parser: a part of the body."""
@@ -211,6 +219,7 @@ class Server:
     def __init__(self, limits: LimitsSection) -> None:
         self.limits = limits
         self.connections: set[Any] = set()
+        self.heads = Heads()
         self.closing = self.started = False
         self.date = _date()
         """A line of every head, brought up to date now and then."""

@@ -30,9 +30,12 @@ class Asked(StrEnum):
     """Never degraded."""
 
 
+_DEFAULT, _PRIORITY = Asked.DEFAULT, Asked.PRIORITY  # a member's name costs as much as a decision
+
+
 def never_degraded(asked: Asked) -> bool:
     """Whether a client insists on full service."""
-    return asked is Asked.DEFAULT or asked is Asked.PRIORITY
+    return asked is _DEFAULT or asked is _PRIORITY
 
 
 class Reason(StrEnum):
@@ -57,6 +60,9 @@ class Reason(StrEnum):
     """The clock was set while requests ran."""
     RECOVERED = "recovered"
     """The fallback failed, and full service took over."""
+
+
+_SAVING, _CAP = Reason.SAVING, Reason.CAP
 
 
 class Facts(NamedTuple):
@@ -92,6 +98,9 @@ class End(StrEnum):
     """Before its first content byte: what was degraded returns its permit."""
     LOST = "lost"
     """Nobody told: what was degraded keeps its permit."""
+
+
+FAILED, WHOLE = End.FAILED, End.WHOLE
 
 
 class Outcome(NamedTuple):
@@ -160,7 +169,7 @@ def decide(facts: Facts, table: Table, ledger: Ledger) -> Decision | None:
     degraded = False
     if reason is None:
         degraded = ledger.take(facts.tenant, facts.contract, window)
-        reason = Reason.SAVING if degraded else Reason.CAP
+        reason = _SAVING if degraded else _CAP
     quota = pair.low if degraded and pair.low is not None else pair.full
     decision = Decision(facts, window, degraded, quota.next(), reason, table.epoch)
     ledger.open(decision)
@@ -171,7 +180,7 @@ def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Rea
     """Why a request is served in full whatever its contract's counts; None where they decide."""
     if not facts.contract:
         return Reason.NO_CONTRACT
-    if facts.asked is Asked.DEFAULT or facts.asked is Asked.PRIORITY:
+    if facts.asked is _DEFAULT or facts.asked is _PRIORITY:
         return Reason.ASKED
     if ledger.trouble is not None:
         return ledger.trouble
@@ -189,7 +198,7 @@ def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
     decision = ledger.close(id)
     if decision is None:
         return False
-    kept = outcome.degraded and outcome.end is not End.FAILED
+    kept = outcome.degraded and outcome.end is not FAILED
     if decision.degraded is not kept:
         account = decision.facts.tenant, decision.facts.contract, decision.window
         if decision.degraded:

@@ -19,23 +19,23 @@ from typing import Any
 
 import orjson
 
+from wattlas.serve.authz import AUTHZ, Authz, no_place, told
 from wattlas.serve.config import ListenSection, ModelSection
 from wattlas.serve.decision import Asked, Decision, End, Outcome
 from wattlas.serve.decisions_api import FORWARD, PATHS, described
 from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.api import asked_of
 from wattlas.serve.gateway.app import TIER_HEADER, Gatekeeper, must_be
-from wattlas.serve.gateway.endpoints import ENDPOINTS, form_of
+from wattlas.serve.gateway.endpoints import form_of
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.request import read_chat
-from wattlas.serve.gateway.tell import JSON, decided_headers, tier_of
+from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
+from wattlas.serve.heads import Head, Headers
 from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
 
 TOKEN = b"x-wattlas-token"
-AUTHZ = b"/authz/"
 MODEL_HEADER = b"x-model"
 """Names the model where a gateway shows no body."""
 MOST_SETTLED = 10_000
@@ -49,6 +49,7 @@ class Decisions:
         self._plane = plane
         self._digest = bytes.fromhex(port.token_sha256) if port.token_sha256 else None
         self._keys = Gatekeeper(plane)
+        self._authz = Authz(plane, self._keys)
         self._handlers: dict[bytes, Callable[[bytes], bytes]] = {
             b"/decide": self._decide,
             b"/settle": self._settle,
@@ -57,17 +58,17 @@ class Decisions:
             PATH: lambda body: orjson.dumps(described(plane, guarded=self._digest is not None)),
         }
 
-    def __call__(
-        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answered:
+    def __call__(self, head: Head, body: bytes) -> Answered | bytes:
         """The answer to one request. Raises Refusal."""
         try:
-            self._check_token(headers)
-            return self._answer(method, path, headers, body)
+            if head.note is not None:  # the same head was judged before, and its token checked
+                return self._authz(head, body)
+            self._check_token(head.headers)
+            return self._answer(head, body)
         except Refusal as refusal:
             self._plane.events[f"refused {refusal.code}"] += 1
-            if path.startswith(AUTHZ):
-                refusal.form = form_of(path.removeprefix(AUTHZ[:-1]))
+            if head.path.startswith(AUTHZ):
+                refusal.form = form_of(head.path.removeprefix(AUTHZ[:-1]))
             raise
 
     def _check_token(self, headers: Any) -> None:
@@ -78,15 +79,13 @@ class Decisions:
         if not known:
             raise Refusal(401, "The service token is missing or wrong.", "invalid_token")
 
-    def _answer(
-        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answered:
-        path = target.partition(b"?")[0]
+    def _answer(self, head: Head, body: bytes) -> Answered | bytes:
+        method, path = head.method, head.path.partition(b"?")[0]
         if path.startswith(AUTHZ):
-            return self._authz(method.decode(), path, headers, body)
+            return self._authz(head, body)
         if path == FORWARD:
             must_be(method.decode(), "GET")
-            return self._forward(headers)
+            return self._forward(head.headers)
         route = PATHS.get(path)
         if route is None:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
@@ -106,7 +105,7 @@ class Decisions:
         decision = self._decided(tenant, klass, asked, metro)
         return orjson.dumps(
             {
-                "id": self._plane.seal.sealed(decision),
+                "id": self._plane.sealed(decision),
                 "degraded": decision.degraded,
                 "service_tier": tier_of(decision),
                 "region": decision.place.region,
@@ -140,26 +139,10 @@ class Decisions:
         plane = self._plane
         decision = plane.decide(plane.facts(plane.new_id(), tenant, klass, asked, metro))
         if decision is None:
-            message = f"No place serves class `{klass}` from `{metro}`."
-            raise Refusal(503, message, "no_place", retry=False)
+            raise no_place(klass, metro)
         return decision
 
-    def _authz(
-        self, method: str, path: bytes, given: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answered:
-        """A client's request as Envoy shows it, judged as the gateway judges its own."""
-        endpoint = ENDPOINTS.get(path.removeprefix(AUTHZ[:-1]))
-        if endpoint is None:
-            raise Refusal(404, "There is no such endpoint.", "unknown_url")
-        must_be(method, "POST")
-        headers = self._keys.single(given)
-        tenant = self._keys.tenant(headers)
-        chat = self._keys.with_header(read_chat(body, endpoint), headers)
-        model, asked = self._keys.model(chat)
-        metro = self._plane.config.metro_of(tenant)
-        return self._told(self._decided(tenant, model.klass, asked, metro))
-
-    def _forward(self, given: list[tuple[bytes, bytes]]) -> Answered:
+    def _forward(self, given: Headers) -> bytes:
         """A client's request of which a gateway shows the headers alone. Refuses with 401 or 403:
         what else nginx is answered, it takes for a fault."""
         try:
@@ -173,7 +156,7 @@ class Decisions:
             raise
         preset = Asked(model.tier) if asked is Asked.AUTO else asked
         metro = self._plane.config.metro_of(tenant)
-        return self._told(self._decided(tenant, model.klass, preset, metro))
+        return told(self._plane, self._decided(tenant, model.klass, preset, metro))
 
     def _forwarded(self, name: str) -> ModelSection:
         """The model that a header names; the only one where it names none. Raises Refusal."""
@@ -184,12 +167,6 @@ class Decisions:
             text = f"The header {MODEL_HEADER.decode()} must name a model."
             raise Refusal(404, text, "model_not_found", "model")
         return models[name]
-
-    def _told(self, decision: Decision) -> Answered:
-        """A decision in headers."""
-        sealed = self._plane.seal.sealed(decision).encode()
-        served = self._plane.model_of(decision.place.point)
-        return 200, [(b"x-wattlas-id", sealed), *decided_headers(decision, served)], b""
 
     def _settle(self, body: bytes) -> bytes:
         said = _json(body)

@@ -10,15 +10,17 @@ import logging
 from collections.abc import Callable
 
 from wattlas.serve.config import LimitsSection
-from wattlas.serve.connection import Connection, Server, answer_of
+from wattlas.serve.connection import Connection, Server
 from wattlas.serve.gateway.errors import Refusal, error_body
-from wattlas.serve.gateway.tell import JSON, Headers
+from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.heads import Head, Headers, answer_of
 
 log = logging.getLogger("wattlas.serve")
 
 Answered = tuple[int, Headers, bytes]
-Handler = Callable[[bytes, bytes, list[tuple[bytes, bytes]], bytes], Answered]
-"""(method, path, headers, body) → (status, headers, body)."""
+"""Status, headers, body."""
+Handler = Callable[[Head, bytes], Answered | bytes]
+"""Head and body → the answer; or one without a body, as it is sent."""
 _CLOSE = b"connection: close"
 
 
@@ -30,27 +32,43 @@ class _Connection(Connection):
     def head_complete(self) -> None:
         self._body: list[bytes] = []
         self._length = 0
-        if any(name == b"expect" for name, _ in self.headers):
+        if self.head.expects:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
         self._length += len(body)
         if self._length > self.limits.body_bytes:
-            text = f"The body is longer than {self.limits.body_bytes} bytes."
-            raise Refusal(413, text, "body_too_long", retry=False)
+            raise self._too_large()
+
+    def _too_large(self) -> Refusal:
+        text = f"The body is longer than {self.limits.body_bytes} bytes."
+        return Refusal(413, text, "body_too_long", retry=False)
 
     def message_complete(self) -> None:
-        if self.transport.is_closing() or self.deaf:
+        body = self._body
+        self._reply(self.head, body[0] if len(body) == 1 else b"".join(body))
+
+    def whole(self, head: Head, body: bytes) -> None:
+        if len(body) > self.limits.body_bytes:
+            raise self._too_large()
+        self._reply(head, body)
+
+    def _reply(self, head: Head, body: bytes) -> None:
+        transport = self.transport
+        if transport.is_closing() or self.deaf:
             return
-        method, body = self.parser.get_method(), self._body
-        whole = body[0] if len(body) == 1 else b"".join(body)
-        status, headers, text = self.server.answer(method, self.path, self.headers, whole)
-        keep = self.parser.should_keep_alive() and not self.server.closing
-        answer = answer_of(status, headers, text, *(() if keep else (_CLOSE,)))
-        self.transport.write(answer if method != b"HEAD" else answer[: len(answer) - len(text)])
+        answered = self.server.answer(head, body)
+        keep = head.keeps and not self.server.closing
+        if isinstance(answered, bytes):
+            transport.write(answered if keep else b"%b%b\r\n\r\n" % (answered[:-2], _CLOSE))
+        else:
+            status, headers, text = answered
+            answer = answer_of(status, headers, text, *(() if keep else (_CLOSE,)))
+            only = len(answer) - len(text) if head.method == b"HEAD" else len(answer)
+            transport.write(answer[:only])
         if not keep:
-            self.transport.close()
+            transport.close()
 
     def refuse(self, refusal: Refusal) -> None:
         if not (self.transport.is_closing() or self.deaf):
@@ -73,12 +91,10 @@ class DirectServer(Server):
         super().__init__(limits)
         self._handler = handler
 
-    def answer(
-        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answered:
+    def answer(self, head: Head, body: bytes) -> Answered | bytes:
         """What is answered; a bug is a 500, never a connection without an answer."""
         try:
-            return self._handler(method, path, headers, body)
+            return self._handler(head, body)
         except Refusal as refusal:
             return refusal.status, refusal.headers, refusal.body
         except Exception:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import Decision, End, Outcome
+from wattlas.serve.decision import FAILED, WHOLE, Decision, End, Outcome
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Place
 
@@ -98,27 +98,28 @@ class EnvoyLog:
             self._plane.events["log_lines_refused"] += 1
             return False
         if not isinstance(sealed, str) or not sealed:
-            self._plane.events["undecided_requests"] += _number(said, "status") == 200
+            self._plane.events["undecided_requests"] += said.get("status") == 200
             return False
         return self._plane.settle_sealed(sealed, lambda decision: self._outcome(decision, said))
 
     def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
-        end = ended(said)
+        status, bytes_in, bytes_out, attempts = numbers_of(said)
+        end = ended(status, said.get("flags"), bytes_out)
         tokens_in, tokens_out, method = 0, 0, "none"
-        if end is not End.FAILED:
+        if end is not FAILED:
             per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
-            tokens_in = round(_number(said, "bytes_in") / BYTES_PER_TOKEN)
-            tokens_out, method = round(_number(said, "bytes_out") / per_token), METHOD
-        place, degraded = self._plane.served_at(decision, self._place(said))
+            tokens_in, tokens_out = round(bytes_in / BYTES_PER_TOKEN), round(bytes_out / per_token)
+            method = METHOD
+        plane, place = self._plane, self._place(said.get("cluster"))
+        place, degraded = plane.served_at(decision, place)
         return Outcome(
-            end, place, degraded, self._plane.clock(), _number(said, "status"),
-            "", self._plane.model_of(place.point), tokens_in, tokens_out, method,
-            max(_number(said, "attempts"), 1),
+            end, place, degraded, plane.clock(), status, "", plane.model_of(place.point),
+            tokens_in, tokens_out, method, attempts or 1,
         )  # fmt: skip
 
-    def _place(self, said: dict[str, Any]) -> Place | None:
+    def _place(self, cluster: Any) -> Place | None:
         """The place that served, by the name of its cluster: region/point."""
-        name = str(said.get("cluster", ""))
+        name = cluster if isinstance(cluster, str) else ""
         place = self._places.get(name)
         if place is None:
             region, slash, point = name.partition("/")
@@ -130,21 +131,25 @@ class EnvoyLog:
         return place
 
 
-def ended(said: dict[str, Any]) -> End:
+def ended(status: int, flags: Any, bytes_out: int) -> End:
     """How an answer ended: whole where it is a success that nothing cut off; one that was cut off
     before its first content byte failed."""
-    status, flags = _number(said, "status"), said.get("flags")
     if status != 200:
-        return End.FAILED
+        return FAILED
     if flags in (None, "-", ""):
-        return End.WHOLE
-    return End.BROKEN if _number(said, "bytes_out") else End.FAILED
+        return WHOLE
+    return End.BROKEN if bytes_out else FAILED
 
 
 def _streamed(said: dict[str, Any]) -> bool:
-    return str(said.get("type", "")).startswith("text/event-stream")
+    kind = said.get("type")
+    return isinstance(kind, str) and kind.startswith("text/event-stream")
 
 
-def _number(said: dict[str, Any], key: str) -> int:
-    value = said.get(key)
-    return value if type(value) is int and 0 <= value < MOST_NUMBER else 0
+def numbers_of(said: dict[str, Any]) -> list[int]:
+    """The status, bytes in and out, attempts; what makes no sense is 0."""
+    return [
+        value if type(value) is int and 0 <= value < MOST_NUMBER else 0
+        for value in (said.get("status"), said.get("bytes_in"), said.get("bytes_out"),
+                      said.get("attempts"))
+    ]  # fmt: skip

@@ -14,7 +14,7 @@ from prometheus_client.core import (
 
 from wattlas.serve import names
 from wattlas.serve.plane import Plane
-from wattlas.serve.totals import Totals
+from wattlas.serve.totals import Durations, Totals, tier_of
 
 OTHER = "other"
 """Stands for a label that no configuration names, so that no client can make new series."""
@@ -31,7 +31,8 @@ class _Collector:
         yield _counter(names.EVENTS, {(k,): n for k, n in plane.events.items()})
         yield self._shares()
         yield from self._gauges()
-        yield self._durations()
+        yield _histogram(names.DURATION, totals.durations)
+        yield _histogram(names.FIRST, totals.firsts)
         yield _counter(names.TOKENS, totals.tokens)
         yield _counter(names.ENERGY, totals.joules)
         yield _counter(names.CO2E, totals.grams)
@@ -40,8 +41,9 @@ class _Collector:
     def _requests(self) -> Metric:
         models = self._plane.config.document.models
         counts: dict[tuple[str, ...], float] = {}
-        for (tenant, tier, asked, served, region, end), count in self._plane.ended.items():
-            key = tenant, tier, asked if asked in models else OTHER, served, region, end
+        for (tenant, degraded, asked, served, region, end), count in self._totals.ended.items():
+            model = asked if asked in models else OTHER
+            key = tenant, tier_of(degraded), model, served, region, end
             counts[key] = counts.get(key, 0) + count
         return _counter(names.REQUESTS, counts)
 
@@ -68,16 +70,16 @@ class _Collector:
             yield _gauge(metric, {(): value})
         yield _gauge(names.MARGINAL, self._totals.marginal)
 
-    def _durations(self) -> Metric:
-        metric = names.DURATION
-        made = HistogramMetricFamily(metric.name, metric.words, labels=list(metric.labels))
-        for labels, counts in self._totals.durations.items():
-            buckets, upto = [], 0
-            for bound, count in zip((*names.BUCKETS_S, "+Inf"), counts, strict=True):
-                upto += count
-                buckets.append((str(bound), upto))
-            made.add_metric(list(labels), buckets, self._totals.seconds[labels])
-        return made
+
+def _histogram(metric: names.Metric, values: Mapping[tuple[str, ...], Durations]) -> Metric:
+    made = HistogramMetricFamily(metric.name, metric.words, labels=list(metric.labels))
+    for labels, durations in values.items():
+        buckets, upto = [], 0
+        for bound, count in zip((*durations.bounds_s, "+Inf"), durations.counts, strict=True):
+            upto += count
+            buckets.append((str(bound), upto))
+        made.add_metric(list(labels), buckets, durations.seconds)
+    return made
 
 
 def _counter(metric: names.Metric, counts: Mapping[tuple[str, ...], float]) -> Metric:

@@ -48,6 +48,11 @@ DURATION = Metric(
     "wattlas_request_duration_seconds", "histogram", "From admission to the end of the answer.",
     ("region", "tier"), "gen_ai.server.request.duration", "s",
 )  # fmt: skip
+FIRST = Metric(
+    "wattlas_time_to_first_token_seconds", "histogram",
+    "From admission to the first content of a stream of the gateway.",
+    ("region", "tier"), "gen_ai.server.time_to_first_token", "s",
+)  # fmt: skip
 TOKENS = Metric(
     "wattlas_tokens", "counter", "Tokens, and how they were found.", ("type", "method"),
     "gen_ai.client.token.usage", "{token}",
@@ -70,10 +75,16 @@ USUAL = Metric(
 )  # fmt: skip
 ALL = (
     REQUESTS, DECISIONS, EVENTS, SHARE, PLAN_AGE, IN_FLIGHT, PENDING, LOST, FAILURES, TROUBLED,
-    DURATION, TOKENS, ENERGY, CO2E, MARGINAL, USUAL,
+    DURATION, FIRST, TOKENS, ENERGY, CO2E, MARGINAL, USUAL,
 )  # fmt: skip
 BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 """Of durations: those that OpenTelemetry advises."""
+FIRST_BUCKETS_S = (
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+"""Of times to the first token: those that OpenTelemetry advises."""
+DECIDE, UPSTREAM = "wattlas.decide", "wattlas.upstream"
+"""Spans inside that of a request, which is named by its operation and the model asked for."""
 ATTRIBUTES = {
     "operation": "gen_ai.operation.name",
     "model_requested": "gen_ai.request.model",
@@ -83,6 +94,12 @@ ATTRIBUTES = {
     "token_type": "gen_ai.token.type",
     "error": "error.type",
     "region": "wattlas.region",
+    "id": "wattlas.request.id",
+    "tenant": "wattlas.tenant",
+    "point": "wattlas.point",
+    "reason": "wattlas.reason",
+    "tokens_in": "gen_ai.usage.input_tokens",
+    "tokens_out": "gen_ai.usage.output_tokens",
     "method": "wattlas.method",
 }
 """OpenTelemetry's attributes, by what they say."""

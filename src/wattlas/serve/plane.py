@@ -18,6 +18,7 @@ from wattlas.errors import InputError, Problem
 from wattlas.serve.accounts import row_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
+from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
@@ -39,7 +40,7 @@ TRUE_CLOCK = Clock(time.time, time.monotonic)
 
 
 class Plane:
-    """The live plane of one process. `watch` is shown every row that is made."""
+    """The live plane of one process. `watch` is shown all rows, as they are made."""
 
     def __init__(
         self,
@@ -47,24 +48,17 @@ class Plane:
         schedule: Schedule,
         store: Store,
         clock: Clock = TRUE_CLOCK,
-        watch: Callable[[Row], None] = lambda row: None,
+        watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.config, self.schedule, self.store, self.clock = config, schedule, store, clock.utc_s
-        made = row_of(lambda: self.schedule)
-
-        def watched(decision: Decision, outcome: Outcome) -> Row:
-            row = made(decision, outcome)
-            watch(row)
-            return row
-
-        self.book = Book(watched, config.contracts)
+        self.book = Book(row_of(lambda: self.schedule), config.contracts, watch)
         self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s)
         self.reasons: Counter[str] = Counter()
         """Decisions by reason."""
-        self.ended: Counter[tuple[str, ...]] = Counter()
-        """Requests that ended, by tenant, tier, model asked, model served, region and end."""
         self.events: Counter[str] = Counter()
         """What else happened, by name."""
+        self.on_end: Callable[[Ended], None] = lambda ended: None
+        """Is shown each request of the gateway when it has ended."""
         self.boot = secrets.token_hex(6)
         """Tells the ids of this process from those of others."""
         self.seal = Seal(store.secret("seal", secrets.token_bytes(32)))
@@ -95,19 +89,17 @@ class Plane:
 
     def settle(self, id: str, outcome: Outcome) -> bool:
         """Account for a request, once."""
-        decision = self.book.in_flight.get(id)
-        if decision is None or not settle(self.book, id, outcome):
+        settled = settle(self.book, id, outcome)
+        if not settled:
             self.events["settlements_refused"] += 1
-            return False
-        self.ended[
-            decision.facts.tenant,
-            "degraded" if outcome.degraded else "full",
-            outcome.model_asked,
-            outcome.model_served,
-            outcome.place.region,
-            outcome.end._value_,
-        ] += 1
-        return True
+        return settled
+
+    def sealed(self, decision: Decision) -> str:
+        """An open decision as the text that settles it. While it is open the text is known: it
+        needs no proof when it comes back."""
+        text = self.seal.sealed(decision)
+        self.book.handed[text] = decision
+        return text
 
     def settle_sealed(self, text: str, outcome: Callable[[Decision], Outcome]) -> bool:
         """Account for a request whose sealed decision somebody brings back, once.
@@ -115,11 +107,12 @@ class Plane:
         One that an earlier process decided, or another on the same ledger, is booked as it is
         sealed; the ledger takes each id once.
         """
-        id = self.seal.id_of(text)
-        known = self.book.in_flight.get(id) if id else None
+        known = self.book.handed.pop(text, None)
+        sealed = self.seal.opened(text) if known is None else None
+        if sealed is not None:
+            known = self.book.in_flight.get(sealed.facts.id)
         if known is not None:
             return self.settle(known.facts.id, outcome(known))
-        sealed = self.seal.opened(text) if id else None
         if sealed is None or sealed.facts.id.startswith(self.boot):
             self.events["settlements_refused"] += 1
             return False
@@ -208,7 +201,7 @@ def open_plane(
     path: Path,
     store_of: Callable[[ServeConfig], Store],
     clock: Clock = TRUE_CLOCK,
-    watch: Callable[[Row], None] = lambda row: None,
+    watch: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> Plane:
     """The plane of a configuration's file. Raises InputError with everything that is wrong."""
     config = read_config(path)

@@ -12,7 +12,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from wattlas.serve.envoy_log import EnvoyLog
 from wattlas.serve.gateway.app import Gateway
 from wattlas.serve.gateway.front import Front
 from wattlas.serve.gateway.pool import WireUpstream
+from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metrics import OTHER
@@ -55,12 +56,13 @@ class Service:
         self,
         path: Path,
         clock: Clock = TRUE_CLOCK,
-        watch: Callable[[Row], None] = lambda row: None,
+        watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.path = path
         self.totals = Totals()
         self._watch = watch
         self.plane: Plane = open_plane(path, store_of, clock, self._made)
+        self.plane.on_end = self._ended
         document = self.plane.config.document
         self.telemetry: Telemetry | None = None
         self.upstream = WireUpstream(document.limits.connect_s)
@@ -71,18 +73,27 @@ class Service:
         try:
             self._bind(document)
             if (told := document.telemetry) is not None:
-                self.telemetry = Telemetry(told.endpoint, told.every_s)
+                self.telemetry = Telemetry(told.endpoint, told.every_s, told.traces)
         except BaseException:
             self.close()
             raise
 
-    def _made(self, row: Row) -> None:
-        """Show a row to everybody who counts."""
-        self.totals.take(row)
+    def _made(self, rows: Sequence[Row]) -> None:
+        """Show rows to everybody who counts."""
+        self.totals.take(rows)
         if self.telemetry is not None:
-            known = row.model_asked in self.plane.config.document.models
-            self.telemetry.take(row if known else row._replace(model_asked=OTHER))
-        self._watch(row)
+            for row in rows:
+                known = row.model_asked in self.plane.config.document.models
+                self.telemetry.take(row if known else row._replace(model_asked=OTHER))
+        self._watch(rows)
+
+    def _ended(self, ended: Ended) -> None:
+        """Show a request of the gateway to those who count or trace."""
+        place, first_us = ended.outcome.place, ended.trail.first_us
+        if first_us is not None:
+            self.totals.first(place.region, ended.outcome.degraded, first_us)
+        if self.telemetry is not None:
+            self.telemetry.ended(ended)
 
     def _bind(self, document: ServeDocument) -> None:
         """Open every port. Raises UsageError for one that cannot be had."""

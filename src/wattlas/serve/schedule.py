@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf, nan
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -116,6 +116,19 @@ class SchedulePart(_Part):
     hours: Annotated[tuple[HourPart, ...], Field(min_length=1)]
 
 
+class Rates(NamedTuple):
+    """What a request comes to at a place in an hour: J per token and request, PUE, signals."""
+
+    prefill_j_per_token: float
+    decode_j_per_token: float
+    request_j: float
+    pue: float
+    price: float | None
+    """USD/MWh."""
+    average_g_per_kwh: float | None
+    marginal_g_per_kwh: float | None
+
+
 @dataclass(frozen=True)
 class Hour:
     """A table for single requests, and the signals by region while it holds."""
@@ -123,6 +136,8 @@ class Hour:
     table: Table
     signals: Mapping[str, SignalPart]
     vintage: str
+    rates: dict[Place, Rates] = field(default_factory=dict)
+    """Of the places that were asked for."""
 
 
 class Schedule:

@@ -55,11 +55,6 @@ class Seal:
         genuine = id.isascii() and hmac.compare_digest(mac, self._mac(id, said))
         return (id, said) if genuine else None
 
-    def id_of(self, text: str) -> str | None:
-        """The request whose sealed decision a text is; None where it was not sealed here."""
-        found = self._genuine(text)
-        return found[0] if found else None
-
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
         found = self._genuine(text)

@@ -1,4 +1,5 @@
-"""Rows as OpenTelemetry's metrics of generative AI, sent to a collector by OTLP over HTTP.
+"""Rows as OpenTelemetry's metrics of generative AI, and requests of the gateway as spans, sent to a
+collector by OTLP over HTTP.
 
 It needs the extra `telemetry`. A collector that is away costs what it was not told, and nothing
 else: sending has a thread of its own.
@@ -12,18 +13,19 @@ from typing import Any
 from wattlas import __version__
 from wattlas.errors import MachineError
 from wattlas.serve import names
+from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row
+from wattlas.serve.spans import SENT_WITHIN_S, Spans, named, served
 from wattlas.serve.totals import MJ_PER_J, UG_PER_G, US_PER_S
 
-SENT_WITHIN_S = 5.0
 TOKEN_BUCKETS = tuple(float(4**n) for n in range(14))
 """Those that OpenTelemetry advises."""
 
 
 class Telemetry:
-    """Sends metrics to a collector at http://HOST:PORT every so many seconds."""
+    """Sends metrics to a collector at http://HOST:PORT every so many seconds, and spans."""
 
-    def __init__(self, endpoint: str, every_s: float) -> None:
+    def __init__(self, endpoint: str, every_s: float, traces: bool = False) -> None:
         if find_spec("opentelemetry.sdk") is None:
             raise MachineError(
                 "OpenTelemetry is not installed. Install the extra: pip install "
@@ -39,7 +41,9 @@ class Telemetry:
         resource = Resource({"service.name": "wattlas", "service.version": __version__})
         self._provider = MeterProvider([reader], resource, shutdown_on_exit=False)
         meter = self._provider.get_meter("wattlas", __version__)
+        self._spans = Spans(endpoint, every_s, resource) if traces else None
         self._duration = _histogram(meter, names.DURATION, names.BUCKETS_S)
+        self._first = _histogram(meter, names.FIRST, names.FIRST_BUCKETS_S)
         self._tokens = _histogram(meter, names.TOKENS, TOKEN_BUCKETS)
         energy, co2e = names.ENERGY, names.CO2E
         self._energy = meter.create_counter(energy.otel, energy.unit, energy.words)
@@ -61,14 +65,24 @@ class Telemetry:
             self._energy.add(row.facility_mj / MJ_PER_J, said)
         for method, amount in (("average", row.average_ug), ("marginal", row.marginal_ug)):
             if amount is not None:
-                self._co2e.add(amount / UG_PER_G, {**said, **_named({"method": method})})
+                self._co2e.add(amount / UG_PER_G, {**said, **named({"method": method})})
+
+    def ended(self, ended: Ended) -> None:
+        """Count the time to the first token of a stream, and tell a request as spans."""
+        first_us = ended.trail.first_us
+        if first_us is not None:
+            self._first.record(first_us / US_PER_S, served(ended))
+        if self._spans is not None:
+            self._spans.tell(ended)
 
     def close(self) -> None:
         """Send what was not sent yet, and stop."""
+        if self._spans is not None:
+            self._spans.close()
         self._provider.shutdown()
 
 
-def _attributes(row: Row) -> dict[str, str]:
+def _attributes(row: Row) -> dict[str, Any]:
     said = {
         "operation": "chat",
         "model_requested": row.model_asked,
@@ -78,11 +92,7 @@ def _attributes(row: Row) -> dict[str, str]:
         "region": row.region,
         "error": "" if row.end == "whole" else str(row.status or row.end),
     }
-    return _named(said)
-
-
-def _named(said: dict[str, str]) -> dict[str, str]:
-    return {names.ATTRIBUTES[key]: value for key, value in said.items() if value}
+    return named(said)
 
 
 def _histogram(meter: Any, metric: names.Metric, bounds: tuple[float, ...]) -> Any:

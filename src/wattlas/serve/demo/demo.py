@@ -30,6 +30,7 @@ from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Failure, whole
+from wattlas.serve.heads import Head
 from wattlas.serve.plane import Clock
 from wattlas.serve.run import Service
 from wattlas.serve.schedule import SchedulePart
@@ -115,10 +116,9 @@ class Demo:
         path.write_text(json.dumps(config))
         return path
 
-    def _shown(
-        self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> Answered:
+    def _shown(self, head: Head, body: bytes) -> Answered:
         """The page and its state, for whoever names this address as the host."""
+        method, path, headers = head.method, head.path, head.headers
         port = self.socket.getsockname()[1]
         host = next(value for name, value in headers if name == b"host")
         if host.decode("latin-1") not in (f"127.0.0.1:{port}", f"localhost:{port}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +26,12 @@ class Tally:
         self._last: deque[Row] = deque(maxlen=LAST)
         self.requests = 0
 
-    def add(self, row: Row) -> None:
-        """Take a row."""
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take rows."""
+        for row in rows:
+            self._add(row)
+
+    def _add(self, row: Row) -> None:
         self.requests += 1
         self._last.append(row)
         if row.end != "whole":

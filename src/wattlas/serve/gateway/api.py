@@ -64,6 +64,11 @@ class Events:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
 
+    def plain(self, data: bytes) -> bool:
+        """Whether an event is content in the midst of a stream that is passed on as it is. Such
+        events are counted by `event` alone."""
+        return False
+
     def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
         """An event as it is passed on. Raises Failure for what no stream should have."""
         raise NotImplementedError
@@ -82,6 +87,8 @@ class Api:
     asks: str
     kinds: tuple[type, ...] = (list,)
     streams = True
+    operation = "chat"
+    """OpenTelemetry's word for what is done."""
     answers = ""
     """The key of an answer that holds a list."""
     error_schema = "Error"

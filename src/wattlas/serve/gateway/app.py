@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from wattlas.serve import published
 from wattlas.serve.config import ModelSection
 from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.api import Api, Chat
@@ -23,6 +24,7 @@ from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.gateway.trail import Trail
 from wattlas.serve.gateway.upstream import Upstream
 from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
@@ -86,6 +88,7 @@ class Gateway:
     def __init__(self, plane: Plane, upstream: Upstream) -> None:
         self._plane, self._upstream = plane, upstream
         self._keys = Gatekeeper(plane)
+        self._published = published.Published(plane)
         self.health = Health(time.monotonic)
         self._open: Counter[str] = Counter()
         """Requests in flight by tenant."""
@@ -112,6 +115,9 @@ class Gateway:
             self._keys.tenant(self._keys.single(request.headers))
             text = self._models() if path == MODELS else self._described()
             await client.send(200, [JSON], text)
+        elif path in published.PATHS:
+            must_be("GET" if method == "HEAD" else method, "GET")
+            await client.send(200, published.HEADERS, await self._declaration())
         else:
             raise Refusal(404, "There is no such endpoint.", "unknown_url")
 
@@ -134,15 +140,22 @@ class Gateway:
             self._open[tenant] -= 1
 
     async def _served(self, tenant: str, chat: Chat, client: Client) -> None:
-        plane = self._plane
+        plane, trail = self._plane, Trail()
         model, asked = self._keys.model(chat)
         metro = plane.config.metro_of(tenant)
         facts = plane.facts(plane.new_id(), tenant, model.klass, asked, metro)
         decision = plane.decide(facts)
+        trail.decided()
         if decision is None:
             raise Refusal(503, "No place serves this model now.", "no_place", retry=False)
-        exchange = Exchange(plane, self._upstream, self.health, client, chat)
+        exchange = Exchange(plane, self._upstream, self.health, client, chat, trail)
         await exchange.run(decision)
+
+    async def _declaration(self) -> bytes:
+        text = await self._published.text()
+        if text is None:
+            raise Refusal(404, "Nothing is published here, or not yet.", "nothing_published")
+        return text
 
     def _models(self) -> bytes:
         models = [

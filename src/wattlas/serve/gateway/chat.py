@@ -15,10 +15,12 @@ from wattlas.serve.decision import Decision, End, Outcome, failovers
 from wattlas.serve.gateway.api import Chat, Events, Lacks, Part, Seen
 from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.gateway.events import Splitter, data_of
+from wattlas.serve.gateway.events import Splitter
 from wattlas.serve.gateway.health import Health
+from wattlas.serve.gateway.passing import passed_on, taker
 from wattlas.serve.gateway.request import for_server
 from wattlas.serve.gateway.tell import Headers, grams_comment, headers_of
+from wattlas.serve.gateway.trail import Ended, Trail
 from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
 from wattlas.serve.gateway.usage import Meter
 from wattlas.serve.plane import Plane
@@ -42,12 +44,13 @@ class Exchange:
     """One request between a client and the servers that are tried for it."""
 
     def __init__(
-        self, plane: Plane, upstream: Upstream, health: Health, client: Client, chat: Chat
-    ) -> None:
+        self, plane: Plane, upstream: Upstream, health: Health, client: Client, chat: Chat,
+        trail: Trail,
+    ) -> None:  # fmt: skip
         self._plane, self._upstream, self._health = plane, upstream, health
         self._client, self._chat, self._api = client, chat, chat.endpoint
         self._limits = plane.config.document.limits
-        self._meter = Meter(len(chat.text))
+        self._meter, self._trail = Meter(len(chat.text)), trail
         self._attempts = 0
         self._current: Decision | None = None
         self._settled = False
@@ -104,6 +107,8 @@ class Exchange:
             self._attempts, decision.reason,
         )  # fmt: skip
         self._plane.settle(decision.facts.id, outcome)
+        self._trail.answered("" if end is End.WHOLE else end._value_)
+        self._plane.on_end(Ended(self._api.operation, self._trail, decision, outcome))
 
     def _tries(self, decision: Decision) -> Iterator[Decision]:
         """The decision and its failovers, without servers that rest, within the budgets."""
@@ -127,11 +132,13 @@ class Exchange:
             ):
                 break
             self._current = candidate
+            self._trail.asks(candidate)
             try:
                 await self._timed(candidate, url)
                 return
             except Failure as fault:
                 failure = fault
+                self._trail.answered(fault.kind)
                 self._plane.events[f"upstream {fault.kind}"] += 1
                 if fault.status != 429:
                     self._health.failed(self._own(url) if isinstance(fault, Lacks) else url)
@@ -247,9 +254,19 @@ class Exchange:
         held: list[bytes] = []
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.answer_s
+
+        def took() -> None:
+            self._extend(loop.time(), until)
+
+        def last() -> bytes:
+            return grams_comment(self._grams(decision))
+
+        take = taker(splitter, reading, self._client, held, took)
         try:
-            async for piece in answer.pieces():
-                text, part, fault = self._read(splitter.feed(piece), reading, decision)
+            async for piece in answer.pieces(take):
+                text, part, fault = passed_on(
+                    splitter.feed(piece), reading, self._client.began, last
+                )
                 if fault is None and splitter.too_long and part is not Part.LAST:
                     fault = Failure("event too long")
                 held.append(text)
@@ -271,35 +288,11 @@ class Exchange:
         except Failure as failure:
             await self._break(decision, failure)
 
-    def _read(
-        self, events: list[bytes], reading: Events, decision: Decision
-    ) -> tuple[bytes, Part, Failure | None]:
-        """What is passed on of some events, the most that is among them, and what is wrong with
-        the one that ends it."""
-        out: list[bytes] = []
-        most = Part.HELD
-        try:
-            for event in events:
-                data = data_of(event)
-                if not data:
-                    if self._client.began:
-                        out.append(event)
-                    continue
-                passed, part = reading.event(event, data)
-                most = max(most, part)
-                if part is Part.LAST:
-                    out.append(grams_comment(self._grams(decision)))
-                out.append(passed)
-                if part is Part.LAST:
-                    break
-        except Failure as failure:
-            return b"".join(out), most, failure
-        return b"".join(out), most, None
-
     async def _send_some(self, decision: Decision, model: str, text: bytes) -> None:
         if not text:
             return
         if not self._client.began:
+            self._trail.first()
             await self._client.start_stream(self._headers(decision, model, stream=True))
         await self._client.part(text)
 

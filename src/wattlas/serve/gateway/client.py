@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from wattlas.serve.connection import answer_of, head_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.tell import Headers
+from wattlas.serve.heads import answer_of, head_of
 
 _CLOSE = b"connection: close"
 _CHUNKED = b"transfer-encoding: chunked"
@@ -160,10 +160,20 @@ class Client:
     async def part(self, text: bytes) -> None:
         """A part of an answer; waits while the client reads more slowly than it comes."""
         if text and not self.left:
-            line = self._line
-            line.write(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
-            if line.full is not None:
+            self._write(text)
+            if self._line.full is not None:
                 await self._wait()
+
+    def push(self, text: bytes) -> bool:
+        """A part of an answer, where a client in the middle of it reads as fast as it comes; False
+        where it has to be waited for."""
+        if self.left or self.ended or not self.began or self._line.full is not None:
+            return False
+        self._write(text)
+        return True
+
+    def _write(self, text: bytes) -> None:
+        self._line.write(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
 
     async def _wait(self) -> None:
         """Until the client has taken enough of what was sent, or is gone."""

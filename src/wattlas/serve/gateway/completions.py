@@ -20,6 +20,7 @@ from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.upstream import Failure
 
 DONE = b"[DONE]"
+_OPERATIONS = {"completions": "text_completion", "embeddings": "embeddings"}
 _NO_USAGE = re.compile(rb'"usage"\s*:\s*null')
 
 
@@ -33,10 +34,12 @@ class ListApi(Api):
     ) -> None:
         self.name, self.path = name, f"/v1/{name}"
         self.asks, self.kinds, self.answers, self.streams = asks, kinds, answers, streams
+        self.operation = _OPERATIONS.get(name, "chat")
 
     def check(self, said: Mapping[str, Any]) -> None:
         """Raise Refusal for what the endpoint does not take."""
-        super().check(said)
+        if not isinstance(said.get(self.asks), self.kinds):
+            super().check(said)  # says what is wrong
         options = said.get("stream_options")
         if options is not None and not isinstance(options, dict):
             text = "`stream_options` must be an object."
@@ -70,6 +73,11 @@ class ListApi(Api):
 class ChunkEvents(Events):
     """Chunks of an answer, and `[DONE]` at the end."""
 
+    def plain(self, data: bytes) -> bool:
+        """Whether an event is one of the tokens after the first, without usage or an error."""
+        told = b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data))
+        return self.seen.meter.events > 0 and not told and data != DONE
+
     def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
         """An event as it is passed on. Raises Failure."""
         meter = self.seen.meter
@@ -78,7 +86,7 @@ class ChunkEvents(Events):
                 raise Failure("empty stream")
             return event, Part.LAST
         first = not meter.events
-        if first or b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data)):
+        if not self.plain(data):
             said = said_of(data)
             check_model(said, self.seen.model)
             meter.usage(said.get("usage"))

@@ -31,6 +31,13 @@ class Splitter:
         self._rest = rest[start:]
         return events
 
+    def alone(self, piece: bytes) -> bytes:
+        """The data of a piece that is one whole event, written plainly; empty for any other piece.
+        Nothing of it has to be fed."""
+        if self._rest or not piece.startswith(b"data: ") or not _is_one(piece, self._most):
+            return b""
+        return piece[6:-2] if piece.count(b"\n") == 2 else b""
+
     @property
     def too_long(self) -> bool:
         """Whether the event that comes next is longer than is allowed."""

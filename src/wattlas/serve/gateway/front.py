@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from wattlas.serve.config import LimitsSection
-from wattlas.serve.connection import Connection, Server, answer_of
+from wattlas.serve.connection import Connection, Server
 from wattlas.serve.gateway.client import Client, Request
 from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.tell import JSON
+from wattlas.serve.heads import answer_of
 
 log = logging.getLogger("wattlas.serve")
 
@@ -54,16 +55,13 @@ class _Line(Connection):
 
     def head_complete(self) -> None:
         self.since_s = float("inf")  # whoever reads the body looks at the time
-        method = self.parser.get_method().decode("latin-1")
-        path, _, query = self.path.partition(b"?")
-        keep = self.parser.should_keep_alive()
-        client = Client(
-            self, keep and not self.server.closing,
-            self.parser.get_http_version() == "1.0", method == "HEAD",
-        )  # fmt: skip
-        client.expects = any(name == b"expect" for name, _ in self.headers)
+        head = self.head
+        method = head.method.decode("latin-1")
+        path, _, query = head.path.partition(b"?")
+        client = Client(self, head.keeps and not self.server.closing, head.old, method == "HEAD")
+        client.expects = head.expects
         self._incoming = client
-        self._clients.append((Request(method, path, query, self.headers), client))
+        self._clients.append((Request(method, path, query, head.headers), client))
         if len(self._clients) == 1:
             self._begin()
         else:

@@ -17,6 +17,11 @@ EDITED = ("model", "service_tier")
 
 def read_chat(text: bytes, endpoint: Api = CHAT) -> Chat:
     """A request's body. Raises Refusal for what is no request."""
+    return chat_of(text, read(text, endpoint), endpoint)
+
+
+def read(text: bytes, endpoint: Api) -> dict[str, Any]:
+    """What a request's body says. Raises Refusal for what is no request, but for its tier."""
     try:
         said = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -37,9 +42,16 @@ def read_chat(text: bytes, endpoint: Api = CHAT) -> Chat:
     if stream and not endpoint.streams:
         raise Refusal(400, "This endpoint does not stream.", "invalid_value", "stream")
     endpoint.check(said)
+    return said
+
+
+def chat_of(text: bytes, said: dict[str, Any], endpoint: Api) -> Chat:
+    """A request whose body says so. Raises Refusal for a tier that there is not."""
     asked = endpoint.asked(said.get("service_tier"))
     named = {key: said[key] for key in (*EDITED, *endpoint.edited) if key in said}
-    return Chat(endpoint, text, named, model, asked, bool(stream), _wants_usage(said))
+    return Chat(
+        endpoint, text, named, said["model"], asked, bool(said.get("stream")), _wants_usage(said)
+    )
 
 
 def _wants_usage(said: dict[str, Any]) -> bool:

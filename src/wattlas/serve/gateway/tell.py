@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from wattlas.serve.decision import Decision
 from wattlas.serve.gateway.upstream import header_of
+from wattlas.serve.table import Place
 
 Headers = list[tuple[bytes, bytes]]
 JSON, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream")
@@ -16,19 +17,15 @@ def tier_of(decision: Decision) -> str:
     return "flex" if decision.degraded else "default"
 
 
-def decided_headers(decision: Decision, model: str) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers that say where a request goes and why."""
-    return _decided(decision.degraded, *decision.place, decision.reason._value_, model)
-
-
 @lru_cache(maxsize=4096)
-def _decided(
-    degraded: bool, region: str, point: str, reason: str, model: str
+def decided_headers(
+    degraded: bool, place: Place, reason: str, model: str
 ) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that say where a request goes and why."""
     told = [
         header_of("x-wattlas-tier", "degraded" if degraded else "full"),
-        header_of("x-wattlas-region", region),
-        header_of("x-wattlas-point", point),
+        header_of("x-wattlas-region", place.region),
+        header_of("x-wattlas-point", place.point),
         header_of("x-wattlas-reason", reason),
     ]
     return (*told, header_of("x-wattlas-model", model)) if model else tuple(told)
@@ -41,7 +38,7 @@ def headers_of(
     told = [
         EVENTS if stream else JSON,
         header_of("x-request-id", decision.facts.id),
-        *decided_headers(decision, model),
+        *decided_headers(decision.degraded, decision.place, decision.reason._value_, model),
     ]
     if grams is not None:
         told.append(header_of("x-wattlas-co2e-grams", f"{grams:.6g}"))

@@ -6,7 +6,7 @@ test, or another client library, stands in by being called the same way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 
@@ -19,6 +19,10 @@ class Failure(Exception):
         self.kind, self.status, self.fresh = kind, status, fresh
 
 
+Take = Callable[[bytes], bool]
+"""Takes a piece of a body in the moment in which it arrives, or leaves it to whoever waits."""
+
+
 class Answer(Protocol):
     """What a server answers: its head, then pieces of its body."""
 
@@ -26,8 +30,9 @@ class Answer(Protocol):
     content_type: str
     retry_after: str
 
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises Failure where it breaks off."""
+    def pieces(self, take: Take | None = None) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises Failure where it breaks off. While a piece is waited for,
+        `take` may take those that arrive, which are not given out then."""
         ...
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httptools
 
-from wattlas.serve.gateway.upstream import Failure
+from wattlas.serve.gateway.upstream import Failure, Take
 
 IDLE_S = 30.0
 """How long a connection is kept that nobody uses: less than servers do."""
@@ -170,6 +170,9 @@ class WireAnswer:
         self.paused = self._ended = False
         self._failure: Failure | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Take | None = None
+        self._waits = False
+        """Whether all that arrived was given out, and the next piece is waited for."""
 
     def head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
         """The head is there."""
@@ -181,6 +184,9 @@ class WireAnswer:
 
     def feed(self, body: bytes) -> None:
         """A part of the body arrived."""
+        if self._take is not None and self._waits and self._take(body):
+            return
+        self._waits = False
         self._parts.append(body)
         self._size += len(body)
         if self._size > HIGH_BYTES and not self.paused and self._wire is not None:
@@ -191,6 +197,7 @@ class WireAnswer:
     def finish(self, failure: Failure | None) -> None:
         """The answer is complete, or broken."""
         self._ended, self._failure, self._wire = True, failure, None
+        self._waits = False
         self._wake()
 
     def _wake(self) -> None:
@@ -205,8 +212,9 @@ class WireAnswer:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self, take: Take | None = None) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Failure where it breaks off."""
+        self._take = take
         while True:
             if self._parts:
                 parts, self._parts, self._size = self._parts, [], 0
@@ -220,10 +228,12 @@ class WireAnswer:
                 return
             else:
                 self._waiter = asyncio.get_running_loop().create_future()
+                self._waits = True
                 await self._waiter
 
     def close(self) -> None:
         """End the request; a server that is still at work is told by the closed connection."""
         wire, self._wire = self._wire, None
+        self._take = None
         if wire is not None:
             wire.drop()

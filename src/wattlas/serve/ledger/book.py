@@ -7,7 +7,7 @@ gives what is to be recorded next, `recorded` or `failed` takes in what came of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -50,17 +50,25 @@ class _Held:
 
 
 class Book:
-    """The ledger that decisions ask. `row_of` makes the row of a request that has ended."""
+    """The ledger that decisions ask. `row_of` makes the row of a request that has ended, `watch` is
+    shown those of a batch."""
 
-    def __init__(self, row_of: RowOf, contracts: Mapping[tuple[str, str], Contract]) -> None:
+    def __init__(
+        self,
+        row_of: RowOf,
+        contracts: Mapping[tuple[str, str], Contract],
+        watch: Callable[[Sequence[Row]], None] = lambda rows: None,
+    ) -> None:
         self.trouble: Reason | None = None
         self.lost_rows = 0
         self.stirred = False
         """Whether something happened since the last batch that recording may answer."""
         self.in_flight: dict[str, Decision] = {}
+        self.handed: dict[str, Decision] = {}
+        """Those that somebody else carries, by the text that settles them."""
         self.counts: dict[Account, Counts] = {}
         """As they were recorded last, of current windows."""
-        self._row_of = row_of
+        self._row_of, self._watch = row_of, watch
         self._held: dict[tuple[str, str], _Held] = {}
         self._ended: list[tuple[Decision, Outcome]] = []
         self._kept: list[Row] = []
@@ -151,6 +159,10 @@ class Book:
     def sweep(self, utc_s: float) -> None:
         """Book requests as lost that nobody settled for long."""
         old = [d for d in self.in_flight.values() if d.facts.utc_s < utc_s - FORGOTTEN_S]
+        if old:
+            forgotten = {decision.facts.id for decision in old}
+            kept = {t: d for t, d in self.handed.items() if d.facts.id not in forgotten}
+            self.handed = kept
         for decision in old:
             del self.in_flight[decision.facts.id]
             lost = Outcome(End.LOST, decision.place, decision.degraded, utc_s, status=0)
@@ -159,7 +171,10 @@ class Book:
     def collect(self) -> Batch:
         """What is to be recorded now; it is no longer in hand."""
         self.stirred = False
-        rows = [*self._kept, *(self._row_of(*ended) for ended in self._ended)]
+        row_of = self._row_of
+        made = [row_of(decision, outcome) for decision, outcome in self._ended]
+        self._watch(made)
+        rows = [*self._kept, *made]
         self._ended, self._kept = [], []
         self._under_way = len(rows)
         returned, self._returned = self._returned, Counter()

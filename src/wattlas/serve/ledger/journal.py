@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -74,9 +75,8 @@ class Row(NamedTuple):
     vintage: str
 
 
-def _account(row: Row) -> Account:
-    """Whose it is."""
-    return Account(row.tenant, row.contract, row.window)
+_OF = itemgetter(*map(Row._fields.index, Account._fields))
+"""Whose a row is."""
 
 
 HEAD_BYTES = 32
@@ -144,8 +144,9 @@ def counted(
     `before` holds every account of `accounts_of`.
     """
     counts = dict(before)
-    whole = Counter([_account(row) for row in new if row.contract and row.end == "whole"])
-    for account, answers in whole.items():
+    whole = Counter(map(_OF, [row for row in new if row.contract and row.end == "whole"]))
+    for found, answers in whole.items():
+        account = Account(*found)
         counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
@@ -161,7 +162,7 @@ def counted(
 
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {_account(row) for row in new if row.contract}
+    touched = {Account(*found) for found in set(map(_OF, new)) if found[1]}
     return sorted(
         {
             *touched,
@@ -230,6 +231,10 @@ class Store(Protocol):
 
     def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
         """A tenant's rows that were admitted in [since, until)."""
+        ...
+
+    def tenants(self) -> list[str]:
+        """Whoever has rows, by name."""
         ...
 
     def close(self) -> None:

@@ -190,6 +190,17 @@ class PostgresStore:
 
         return statement_of(self._do(asked()))
 
+    def tenants(self) -> list[str]:
+        """Whoever has rows, by name."""
+
+        async def asked() -> Sequence[Any]:
+            async with self._lock:
+                db = await self._connection()
+                found: Sequence[Any] = await db.fetch("SELECT tenant FROM chains ORDER BY tenant")
+                return found
+
+        return [found["tenant"] for found in self._do(asked())]
+
     def close(self) -> None:
         """Let go of the database."""
 

@@ -160,6 +160,11 @@ class SqliteStore:
             kept = [each for segment in found for each in _unpacked(*segment)]
         return statement_of(each for each in kept if since_us <= each[_ADMITTED] < until_us)
 
+    def tenants(self) -> list[str]:
+        """Whoever has rows, by name."""
+        with closing(sqlite3.connect(self.path)) as db:
+            return [name for (name,) in db.execute("SELECT tenant FROM chains ORDER BY tenant")]
+
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()

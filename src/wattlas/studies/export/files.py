@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from wattlas.studies.export import envoy, httproute, litellm
+from wattlas.studies.export import envoy, httproute, litellm, llmd
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.listings import sentences
 from wattlas.studies.export.weights import Weights
@@ -48,6 +48,7 @@ FORMATS: dict[str, Format] = {
     "litellm": Format("LiteLLM", "config.yaml", lambda w, s, hour: [litellm.config(w, s, hour)]),
     "httproute": Format("an HTTPRoute", "routes.yaml", httproute.http_routes),
     "aigatewayroute": Format("an AIGatewayRoute", "routes.yaml", httproute.ai_gateway_routes),
+    "llm-d": Format("llm-d", "endpoints.yaml", llmd.peers),
 }
 
 
