@@ -184,6 +184,7 @@ def test_ci_runs_every_check() -> None:
         "mypy --strict",
         "wattlas",
         "benchmarks run killed",
+        "benchmarks run soak",
         "tools/portable.py",
     ):
         assert command in script

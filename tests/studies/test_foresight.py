@@ -14,7 +14,10 @@ from tests.policy.forecasts.test_outlook import long_world
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
 from wattlas.model.frictions import Frictions
+from wattlas.policy.protocol import Forecast, Observed, Policy, State
+from wattlas.policy.registry import policy_of
 from wattlas.policy.rolling import rolling
+from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.report.results import open_results
 from wattlas.studies.foresight import ON_TRUTH, Foresight, came, forecast_regret
@@ -182,3 +185,50 @@ def test_skill_of_a_scenario_is_told_by_zone_and_horizon(
     assert (out / "replay_forecasts.parquet").exists()
     assert run(arguments) == 0
     assert "Skill of persistence" in capsys.readouterr().out
+
+
+class Recorded:
+    """What a rule was shown, and what it answered."""
+
+    name = "recorded"
+
+    def __init__(self, rule: Policy) -> None:
+        self.rule, self.seen, self.said = rule, [], []
+
+    def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
+        """As the rule."""
+        routing, state = self.rule.route(observed, forecast, state)
+        self.seen.append(observed)
+        self.said.append((routing.metro, routing.klass, routing.region, routing.share))
+        return routing, state
+
+
+def hours_of(scenario: wattlas.Scenario, forecast: str) -> Recorded:
+    """Least carbon beside `rolling`, three hours."""
+    rule = Recorded(policy_of(scenario, "least-carbon"))
+    told = Foresight(forecast, look_ahead_h=6)
+    made = wattlas.replay(scenario, ["rolling", rule], begin=BEGIN, hours=3, foresight=told)
+    if forecast == "persistence":
+        assert any("recorded, rolling decide on the same forecasts" in n for n in made.notes)
+    else:
+        assert any(note.startswith("oracle, recorded decide on the true") for note in made.notes)
+    return rule
+
+
+def test_all_policies_are_told_what_rolling_is() -> None:
+    """A rule that looks at the hour sees no carbon and no unpublished price of it, and what it
+    answers does not change with them; told the truth, it does."""
+    scenario = world()
+    last = int(np.flatnonzero(scenario.hours.utc == np.datetime64(BEGIN))[0]) + 2
+    _, _, region, share = hours_of(scenario, "perfect").said[-1]
+    busiest = scenario.regions[np.bincount(region, share).argmax()].zone
+    carbon = scenario.signals.average_g_per_kwh.copy()
+    carbon[scenario.signals.zone_index(busiest), last] *= 100.0
+    other = replace(scenario, signals=replace(scenario.signals, average_g_per_kwh=carbon))
+    answers = {}
+    for forecast in ("persistence", "perfect"):
+        one, two = hours_of(scenario, forecast), hours_of(other, forecast)
+        answers[forecast] = all(map(np.array_equal, one.said[-1], two.said[-1]))
+        assert np.isnan(one.seen[-1].carbon_g_per_kwh).all() == (forecast == "persistence")
+        assert np.isinf(one.seen[-1].signal_age_s).any() == (forecast == "persistence")
+    assert answers == {"persistence": True, "perfect": False}

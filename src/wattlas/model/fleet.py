@@ -155,6 +155,8 @@ class Fleet(Tables):
     """The fleet of least cost if nothing waits, where classes may wait."""
     waits: tuple[Waits, ...] = ()
     """How long the requests of those classes wait at this fleet."""
+    levelled: bool = False
+    """Whether it was sized for levelled work, as accelerators and waiting together are too many."""
     limit: LimitReport | None = None
     """The objective's cap, if it has one: what is used of it, what is held included, and its price:
     USD/t of a cap on carbon, t/USD of one on cost."""

@@ -19,7 +19,7 @@ from wattlas.model.checks import refuse
 from wattlas.model.scenario import Scenario
 from wattlas.policy.cap import Counts
 from wattlas.policy.forecasts.outlook import Outlook, Perfect
-from wattlas.policy.forecasts.told import Told
+from wattlas.policy.forecasts.told import Told, as_known
 from wattlas.policy.loop import Loop
 from wattlas.policy.protocol import Observed, Policy
 from wattlas.policy.routing import Routing
@@ -107,9 +107,11 @@ class Replay:
         from wattlas.replays.kernel.loop import charge_all
 
         begin_s = end_s - self.scenario.hours.step_h * 3600.0
-        routing = self.loop.tick(
-            self.observed(hour), self.outlook.at(hour, self.came_per_h[:, :, :hour])
-        )
+        forecast = self.outlook.at(hour, self.came_per_h[:, :, :hour])
+        observed = self.observed(hour)
+        if not isinstance(self.outlook, Perfect):
+            observed = as_known(observed, forecast)
+        routing = self.loop.tick(observed, forecast)
         sets = Set.of(routing)
         self._switch(hour, routing, sets, begin_s)
         desk = self._desk(hour, routing, sets)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from wattlas.model.fleet import USED, VARIANTS, Fleet, Reach
-from wattlas.model.plan import Status
 from wattlas.model.table import Table, table_of
 from wattlas.placement.fleet.patience import Patience
 from wattlas.placement.problem.instance import Instance
@@ -97,8 +96,8 @@ def fleet_reach_table(reach: Reach) -> Table:
 
 
 def fleet_patience_table(fleets: Sequence[Patience]) -> Table:
-    """The fleet of each wait; `how` says whether accelerators and waiting were one program or the
-    fleet was sized for levelled work, and then the gap is that of both."""
+    """The fleet of each wait; `how` says whether accelerators and waiting were looked for together
+    (exact, to the gap that is stated) or the fleet was sized for levelled work."""
     return table_of(
         {
             "class": each.klass or "all that may wait",
@@ -106,7 +105,7 @@ def fleet_patience_table(fleets: Sequence[Patience]) -> Table:
             **each.fleet.optimal.row(),
             "bound_usd": each.fleet.bound_usd,
             "gap": max(each.fleet.gap, 0.0),
-            "how": "exact" if each.fleet.status is Status.OPTIMAL else "levelled",
+            "how": "levelled" if each.fleet.levelled else "exact",
         }
         for each in fleets
     )

@@ -99,7 +99,7 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
         f"percentile, {waits.most_h:g} h at most."
         for waits in fleet.waits
     ]
-    if fleet.unwaited is not None and str(fleet.status) != "optimal":
+    if fleet.levelled:
         said.append(
             "Sized for levelled work, then placed at that fleet: accelerators and waiting are not "
             "one program here, and the gap is that of both."
@@ -222,7 +222,7 @@ def reach_mapping(reach: Reach) -> dict[str, Any]:
 
 def patience_fleet_listing(fleets: Sequence[Patience]) -> Listing:
     """What each wait makes of the fleet."""
-    levelled = any(str(each.fleet.status) != "optimal" for each in fleets)
+    levelled = any(each.fleet.levelled for each in fleets)
     said = "levelled: sized for work that is levelled first; the gap is that of size and hours."
     return Listing(
         "What patience is worth to the fleet",

@@ -135,12 +135,18 @@ def came(scenario: Scenario, stream: Stream) -> Scenario:
     return replace(scenario, demand_per_h=rate)
 
 
-def skill_of(policies: Sequence[str | Policy]) -> Table | None:
-    """How good the forecasts were; None where nobody was told any."""
+def outlook_of(policies: Sequence[str | Policy]) -> Outlook | None:
+    """The forecasts that a policy among them is told; None where all know the truth."""
     for policy in policies:
         if isinstance(policy, Told) and isinstance(policy.outlook, FromPast):
-            return judged(policy.outlook)
+            return policy.outlook
     return None
+
+
+def skill_of(policies: Sequence[str | Policy]) -> Table | None:
+    """How good the forecasts were; None where nobody was told any."""
+    outlook = outlook_of(policies)
+    return judged(outlook) if isinstance(outlook, FromPast) else None
 
 
 def forecast_notes(policies: Sequence[str | Policy]) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from typing import Any
 from wattlas.data.digest import sha256_of
 from wattlas.errors import InfeasibleError, InputError, LimitError, UsageError
 from wattlas.model.scenario import Scenario
+from wattlas.policy.forecasts.outlook import Outlook
+from wattlas.policy.forecasts.told import Told
+from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import is_own, policy_of
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
@@ -71,6 +74,8 @@ class Runs:
     seeds: range
     serving: Serving
     tell: Progress
+    outlook: Outlook | None = None
+    """What policies are told where one of them is told forecasts: like is compared with like."""
 
     def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
         """A policy's outcomes; records of the first seed go to the sink."""
@@ -95,15 +100,15 @@ class Runs:
         for policy in asked:
             self.tell("policy", 0.0)
             try:
-                made = (
-                    policy if not isinstance(policy, str) else policy_of(self.planned_with, policy)
-                )
+                made = self._made(policy)
                 if made.name in found.outcomes:
                     fix = "Give each a `name` of its own."
                     raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
                 kept = sink if same(policy, recorded) else None
                 found.outcomes[made.name] = self.of(made, kept)
                 found.names[str(policy)] = made.name
+                if isinstance(made, Told) and made.outlook is self.outlook:
+                    found.told.add(made.name)
             except (InputError, InfeasibleError, LimitError) as error:
                 if policy == BASELINE or is_own(policy) or len(asked) <= 2:
                     raise
@@ -111,7 +116,11 @@ class Runs:
         return found
 
     def _made(self, policy: str | Policy) -> Policy:
-        return policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
+        """The policy, told the forecasts unless it follows a placement that was made before."""
+        made = policy_of(self.planned_with, policy) if isinstance(policy, str) else policy
+        if self.outlook is None or isinstance(made, Told | Planned):
+            return made
+        return Told(made, self.outlook, made.name)
 
 
 @dataclass
@@ -121,6 +130,8 @@ class Found:
     outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """Names of those that decided on the forecasts."""
 
 
 def same(one: str | Policy, other: str | Policy) -> bool:

@@ -6,7 +6,7 @@ with its confidence interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from wattlas.studies.foresight import (
     first_step,
     forecast_notes,
     from_step,
+    outlook_of,
     skill_of,
 )
 from wattlas.studies.regret import least_regret
@@ -133,17 +134,17 @@ def replayed(
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
-    runs = Runs(part, roomy, arrivals, range(first_seed, first_seed + seeds), serving, tell)
+    draws = range(first_seed, first_seed + seeds)
+    runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook_of(several))
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against not in made_here:
         against = _name_of(against, found)
-    outcomes = found.outcomes
+    outcomes, skill = found.outcomes, skill_of(several)
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes = (*_notes(part, outcomes, serving), *forecast_notes(several))
+    notes = (*_notes(part, outcomes, serving, found.told), *forecast_notes(several))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
-    skill = skill_of(several)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
 
 
@@ -222,13 +223,16 @@ def _notes(
     scenario: Scenario,
     outcomes: Mapping[str, tuple[Outcome, ...]],
     serving: Serving,
+    told: Collection[str] = (),
 ) -> tuple[str, ...]:
     runs = [run for each in outcomes.values() for run in each]
     notes = list(dict.fromkeys(note for run in runs for note in run.notes))
     notes += serving.words
     if runs[0].metered is None:
         notes.append("No power curve was given: energy is joules per token times tokens")
-    knowing = [name for name in outcomes if name.partition(":")[0] not in BLIND]
+    knowing = [n for n in outcomes if n not in told and n.partition(":")[0] not in BLIND]
+    if len(told) > 1:
+        notes.append(f"{', '.join(sorted(told))} decide on the same forecasts")
     if knowing:
         notes.append(
             f"{', '.join(knowing)} decide on the true price, intensity and demand of each hour as "

@@ -19,10 +19,15 @@ from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
 from tests.placement.waiting.waiting_oracle import may_run
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.waiting import _densest, _earliest_deadline, levelled
+from wattlas.placement.fleet.levelled import densest, earliest_deadline, levelled
+from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.waiting import question
+from wattlas.placement.fleet.waiting_cuts import by_cuts
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.queue import Queue
+from wattlas.placement.problem.queue import Queue, as_run
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
@@ -104,6 +109,27 @@ def test_accelerators_and_waiting_are_one_program(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
+    """The fleet and the waiting that cuts find together cost what one program in GLPK costs, to the
+    gap that is asked, and their bound is below it."""
+    s = patient(asked(seed, **QUESTIONS[name]), 2)
+    terms, instance = question(s)
+    queue = Queue.of(instance)
+    levelled_work = as_run(build_instance(s), queue, levelled(instance)[1]).scenario
+    sized = fleet(without_waiting(levelled_work))
+    found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, [], exact=1e-6)
+    assert found is not None
+    expected = oracle_fleet(s)
+    assert queue.excess(found.ran) <= 1e-9
+    at_work = replace(terms, instance=queue.running(instance, found.ran))
+    cost = fleet_cost(at_work, Sizing.of(at_work).hours, found.gpu * (1 + ROUNDING))
+    assert found.bound_usd <= expected * (1 + 1e-8)
+    assert cost.cost_usd == pytest.approx(expected, rel=2e-6)
+    assert found.bound_usd == pytest.approx(expected, rel=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_levelled_work_with_outages_is_bracketed(seed: int) -> None:
     """Where any region may be lost the fleet is that of levelled work: its cost is above the bound,
     and no more than that of the fleet in which nothing waits."""
@@ -130,10 +156,10 @@ def test_the_level_is_the_least_that_is_in_time(
     every = np.arange(count)
     due = np.minimum(every + np.array(patience)[:, None], count - 1)
     ends = np.full(count, count - 1)
-    level = _densest(came[2], came[:2], due, ends).level
+    level = densest(came[2], came[:2], due, ends).level
 
     def late(room: np.ndarray) -> bool:
-        done = _earliest_deadline(came[:2], due, np.maximum(room, 0.0))
+        done = earliest_deadline(came[:2], due, np.maximum(room, 0.0))
         return bool((done.sum(axis=0) > room + 1e-9).any())
 
     assert not late(level * (1 + 1e-12) - came[2])

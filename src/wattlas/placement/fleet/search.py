@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.master import CutMaster, Lowest
 
 NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
@@ -31,6 +31,14 @@ class Separator(Protocol):
 
         What was learnt goes into the master as cuts.
         """
+        ...
+
+
+class Master(Protocol):
+    """What has been learnt of a function."""
+
+    def lowest(self) -> Lowest:
+        """Where it is least by what is known, and what that proves."""
         ...
 
 
@@ -91,11 +99,12 @@ def least(
 
 def search(
     ask: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    master: CutMaster,
+    master: Master,
     starts: Sequence[np.ndarray],
     *,
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
+    rounds: int = MOST_ROUNDS,
 ) -> Least:
     """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
     whole value at a point, or at another one that it takes instead, and that point; it teaches the
@@ -105,7 +114,7 @@ def search(
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
     waiting, step = list(starts), NEAR
-    while best.rounds < MOST_ROUNDS:
+    while best.rounds < rounds:
         target = lowest.y[:count]
         between = best.y + step * (target - best.y)
         y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else target

@@ -152,9 +152,14 @@ def sample(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def least_by_hour(terms: Terms) -> np.ndarray:
     """Below what no hour's cost lies whatever the fleet, hours counted, (T,): every request at the
-    cheapest energy and the cheapest traffic of all places of its source, whether they go together
-    or not.
-    """
+    least that it may cost."""
+    least: np.ndarray = (least_units(terms) * terms.instance.demand).sum(axis=0)
+    return np.asarray(least * terms.instance.hours)
+
+
+def least_units(terms: Terms) -> np.ndarray:
+    """Below what no request costs whatever the fleet, (S, T): the cheapest energy and the cheapest
+    traffic of all places of its source, whether they go together or not."""
     instance, measure = terms.instance, terms.measure
     kwh = np.where(instance.allowed.any(axis=1), instance.energy_kwh, np.nan)
     ends = np.fmin.reduce(kwh, axis=1), np.fmax.reduce(kwh, axis=1)
@@ -162,8 +167,7 @@ def least_by_hour(terms: Terms) -> np.ndarray:
     power = np.minimum(*(np.nan_to_num(end)[:, None] * price for end in ends))
     fixed = np.where(instance.allowed, measure.per_request, np.inf).min(axis=(1, 2))
     unit = np.fmin(power + fixed[:, None], measure.per_unserved[:, None])
-    least: np.ndarray = (np.where(np.isfinite(unit), unit, 0.0) * instance.demand).sum(axis=0)
-    return np.asarray(least * instance.hours)
+    return np.asarray(np.where(np.isfinite(unit), unit, 0.0))
 
 
 def free_optimum(terms: Terms) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Fleets that serve requests which may wait: the level first, then the places, then the hours.
+"""Fleets that serve requests which may wait.
 
-Accelerators and waiting together are one program (`waiting_program`). Where it is too large, or
-outages are in it,
+Accelerators and waiting are one program: small ones are solved as one (`waiting_program`), up to a
+month by cuts (`waiting_cuts`). Beyond that, and with outages,
 
 1. work is levelled: the least number of accelerators L that gets everything done in time, if
    everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
@@ -15,9 +15,8 @@ bound on every fleet, that of the densest stretch above all.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,14 +24,16 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.model.waiting import Waits, run_ends, shared_first_in, waited_steps, waits_of
+from wattlas.model.waiting import Waits, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.levelled import Dense, levelled
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
-from wattlas.placement.fleet.waiting_program import joint
+from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
+from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.queue import Queue, as_run
@@ -43,8 +44,6 @@ PROVEN = 1e-6
 """A relative gap of one program that is rounding."""
 PARTS = (1.0, 0.7, 0.4, 0.0)
 """Parts of the prices of the hours at the fleet that are tried for the bound."""
-SPARE = 1e-9
-"""The level is held so much higher, relative, that rounding leaves nothing late."""
 CLOSE = 1e-4
 """Relative gap of the hours at the fleet, of the cost without reserved rent, at which they end."""
 ROUNDS = 20
@@ -68,29 +67,34 @@ def fleet_that_waits(
         raise InputError([Problem("objective", what, fix)])
     still = without_waiting(scenario)
     unwaited = size(still)
-    if alone and (whole := _at_once(scenario, unwaited)):
-        return whole
+    terms, instance = question(scenario)
+    if alone and (found := joint(terms, instance)):
+        return _together(scenario, found, unwaited, 0.0)
     asked = build_instance(scenario)
     ran = levelled(asked)[1]
     levelled_work = as_run(asked, Queue.of(asked), ran).scenario
     sized = size(without_waiting(levelled_work))
+    if alone:
+        prices = [need.price for need in sized.prices.needs]
+        found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, prices)
+        if found is not None:
+            return _together(scenario, found, unwaited, EXACT)
     return _at_fleet(scenario, sized, unwaited)
 
 
-def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
-    """Accelerators and waiting as one program; None where that is too large."""
-    terms, instance = _terms(scenario)
-    found = joint(terms, instance)
-    if found is None:
-        return None
+def _together(scenario: Scenario, found: Joint, unwaited: Fleet, exact: float) -> Fleet:
+    """The fleet of accelerators and waiting that were found together, to a gap of `exact`, relative
+    to the cost without reserved rent."""
+    terms, instance = question(scenario)
     queue = Queue.of(instance)
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
     best = _cost(terms, queue, found.ran, gpu)
     level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
         unwaited,
-        status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
+        status=Status.OPTIMAL if gap <= max(PROVEN, allowed) else Status.LIMIT,
         scenario=replace(unwaited.scenario, classes=scenario.classes,
                          reserved_gpu=np.repeat(gpu[:, None], scenario.hours.count, axis=1)),
         asked=scenario,
@@ -107,7 +111,7 @@ def _at_once(scenario: Scenario, unwaited: Fleet) -> Fleet | None:
     )  # fmt: skip
 
 
-def _terms(scenario: Scenario) -> tuple[Terms, Instance]:
+def question(scenario: Scenario) -> tuple[Terms, Instance]:
     """The question if nothing waited, and its instance with the classes that may."""
     terms = terms_of(without_waiting(scenario))
     asked = replace(terms.instance.scenario, classes=scenario.classes)
@@ -119,95 +123,9 @@ def _level_holds(instance: Instance) -> bool:
     return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
 
 
-def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
-    """(The densest stretch, whose level is the least that gets everything done in time; what then
-    runs when, (N, T)).
-
-    Everything counts at its leanest operating point and as if it could run everywhere; requests run
-    as early as that allows, earliest deadline first.
-    """
-    queue, lean = Queue.of(instance), instance.leanest_gpu_h
-    need = lean[queue.source][:, None] * queue.arrived
-    at_once = lean @ instance.demand - need.sum(axis=0)
-    ends = run_ends(instance.scenario.hours)
-    # Sources of one patience have one queue; what runs of it is shared first in, first out.
-    patience = queue.due - np.arange(need.shape[1])
-    kinds, kind = np.unique(patience, axis=0, return_inverse=True)
-    kind = kind.ravel()
-    groups = np.zeros((len(kinds), need.shape[1]))
-    np.add.at(groups, kind, need)
-    due = kinds + np.arange(need.shape[1])
-    dense = _densest(at_once, groups, due, ends)
-    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
-    ran = np.zeros_like(need)
-    done = _earliest_deadline(groups, due, room)
-    for g in range(len(kinds)):
-        own = np.flatnonzero(kind == g)
-        ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
-    rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
-                     where=lean[queue.source][:, None] > 0)  # fmt: skip
-    rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
-    return dense, queue.within(rate)
-
-
-@dataclass(frozen=True)
-class Dense:
-    """The densest stretch of hours [`first`, `after`), and its `level`: accelerators."""
-
-    level: float
-    first: int
-    after: int
-
-
-def _densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.ndarray) -> Dense:
-    """max over [a, b) of the GPU-h that arrive from a on and are due by b, over b − a.
-
-    `need` (G, T) is what arrives of each patience, `due` (G, T) the last step for it.
-    """
-    most = Dense(0.0, 0, len(at_once))
-    starts = np.concatenate([[0], np.unique(ends)[:-1] + 1])
-    for first, last in zip(starts.tolist(), np.unique(ends).tolist(), strict=True):
-        at = slice(first, last + 1)
-        count = last + 1 - first
-        # What of each source is due by the end of each step, as a number of its arrivals.
-        steps = np.arange(first, last + 1)
-        by = np.array([np.searchsorted(row[at], steps, "right") for row in due])
-        total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
-        due_work = np.take_along_axis(total, by, axis=1)
-        plain = np.concatenate([[0.0], np.cumsum(at_once[at])])
-        length = np.arange(1, count + 1)
-        for a in range(count):
-            late = np.maximum(due_work[:, a:] - total[:, [a]], 0.0).sum(axis=0)
-            work = plain[a + 1 :] - plain[a] + late
-            density = work / length[: count - a]
-            b = int(density.argmax())
-            if density[b] > most.level:
-                most = Dense(float(density[b]), first + a, first + a + b + 1)
-    return most
-
-
-def _earliest_deadline(need: np.ndarray, due: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """What of each queue runs in each step, (G, T), earliest deadline first within `room` (T,)."""
-    done = np.zeros_like(need)
-    waiting: list[tuple[int, int, int, float]] = []
-    for t in range(len(room)):
-        for g in range(len(need)):
-            if need[g, t] > 0:
-                heapq.heappush(waiting, (int(due[g, t]), t, g, float(need[g, t])))
-        left = float(room[t])
-        while waiting and (left > 0 or waiting[0][0] <= t):
-            deadline, arrived, g, many = heapq.heappop(waiting)
-            now = many if deadline <= t else min(many, left)
-            done[g, t] += now
-            left -= now
-            if now < many:
-                heapq.heappush(waiting, (deadline, arrived, g, many - now))
-    return done
-
-
 def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
-    terms, instance = _terms(scenario)
+    terms, instance = question(scenario)
     queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = levelled(instance)
@@ -221,6 +139,7 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
     return replace(
         sized,
         status=Status.LIMIT,
+        levelled=True,
         scenario=replace(sized.scenario, classes=scenario.classes,
                          demand_per_h=scenario.demand_per_h),
         asked=scenario,

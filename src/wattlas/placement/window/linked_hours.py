@@ -36,16 +36,16 @@ def solve_linked_hours(
     `before` is what runs before the first step, by the name of each link, where the scenario's own
     start is not meant; ties are then left as they are. `memory` keeps the basis of such a window.
     """
+    if before and not limits:
+        every = np.arange(instance.scenario.hours.count)
+        return RollingHorizon(
+            instance, main, every, undivided=True, before=before, memory=memory
+        ).solve(time_limit_s)
     apart = solve_hours(instance, main)
     if len(apart.infeasible):
         return apart
     if limits:
         return _with_limits(instance, main, tie, limits, time_limit_s, before)
-    if before:
-        every = np.arange(instance.scenario.hours.count)
-        return RollingHorizon(
-            instance, main, every, undivided=True, before=before, memory=memory
-        ).solve(time_limit_s)
 
     def solve(run: np.ndarray) -> Solution:
         if tie is None:

@@ -123,13 +123,14 @@ def run_program(
     scale = ProgramScale(layout.instance, cost)
     program = scale.lp(cost, layout.upper, blocks)
     interior = layout.columns > highs.INTERIOR_POINT_COLUMNS
+    start = start_of(memory, layout, program, scale.demand)
     ended = highs.solve(
         program, time_limit_s=time_limit_s, interior=interior and memory is None,
-        start=start_of(memory, layout, blocks), keep_basis=memory is not None,
+        start=start.basis, primal=start.primal, keep_basis=memory is not None,
     )  # fmt: skip
     answer = highs.checked(ended)
     if memory is not None and answer.basis is not None:
-        memory[KEY] = LastWindow.of(layout, blocks, answer.basis)
+        memory[KEY] = LastWindow.of(layout, blocks, answer.basis, answer.x / scale.demand)
     info = SolveInfo(
         solver="",
         seconds=time.perf_counter() - began,

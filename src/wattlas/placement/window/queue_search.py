@@ -109,10 +109,11 @@ class QueueHours:
         out = ~flows.served & self.must[flows.source]
         shed = bool((flows.value[out] > 1e-9 * part.demand.max(axis=1)[flows.source[out]]).any())
         value = measure.by_hour(part, flows)
-        return value, self._price(solution, measure, times), solution, shed
+        return value, self.price(solution.duals, measure), solution, shed
 
-    def _price(self, solution: Solution, measure: Measure, times: float) -> np.ndarray:
-        """The least reduced cost of each waiting source, hours counted, (N, T)."""
+    def price(self, duals: dict[str, np.ndarray], measure: Measure) -> np.ndarray:
+        """The least reduced cost of each waiting source by duals of the rows of each hour (J, T),
+        hours counted, (N, T)."""
         few_measure = measure.of_sources(self.queue.source)
         hours = self.instance.hours
         price = np.empty(self.queue.arrived.shape)
@@ -121,7 +122,7 @@ class QueueHours:
         for steps in self.slots.chunks(np.arange(len(hours))):
             reduced = self.slots.units(few_measure, steps)
             for name, row in rows.items():
-                paid = row.weighed(solution.duals[name][:, steps])
+                paid = row.weighed(duals[name][:, steps])
                 reduced -= np.where(column[..., None] >= 0, paid[column], 0.0)
             price[:, steps] = reduced.min(axis=1)
         shed = measure.per_unserved[self.queue.source]

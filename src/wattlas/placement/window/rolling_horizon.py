@@ -80,6 +80,8 @@ class RollingHorizon:
         if mergeable:
             # Where demand begins is known of the sources as they are, not of those put together.
             for link in self.tied:
+                if link.name in (before or {}):
+                    continue
                 first = link.before_first(instance, steps)
                 self.before |= {} if first is None else {link.name: first}
             few, measure, self.kind = added_up(few, measure)

@@ -85,9 +85,10 @@ class History:
 
 
 def is_published(
-    history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int
+    history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int | np.ndarray
 ) -> np.ndarray:
-    """Whether the value `ahead_h` hours after each hour of issue (n,) is known there, (series, n).
+    """Whether the value `ahead_h` hours after each hour of issue (n,) is known there, (series, n);
+    for several horizons (n,) of one hour of issue, too.
 
     At the hour of issue itself the value is known: a forecast is issued at the end of its hour.
     """
@@ -97,4 +98,4 @@ def is_published(
     ahead = then // HOURS_PER_DAY <= last_day
     kinds = np.array(known)[:, None]
     day_ahead = (kinds == Known.DAY_AHEAD) & ahead
-    return np.asarray(day_ahead | (kinds == Known.TARIFF) | np.full(ahead.shape, ahead_h <= 0))
+    return np.asarray(day_ahead | (kinds == Known.TARIFF) | (np.asarray(ahead_h) <= 0))

@@ -10,7 +10,7 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.policy.forecasts.features import Prepared, at, features
-from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
 
 QUANTILES = (0.1, 0.5, 0.9)
 MEDIAN = 1
@@ -179,6 +179,8 @@ def with_published(
     history: History, quantiles: np.ndarray, issued: np.ndarray, ahead_h: int
 ) -> np.ndarray:
     """The forecast, with the value itself where it is published when the forecast is issued."""
+    if ahead_h > 0 and all(kind is Known.MEASURED for kind in history.known):
+        return quantiles
     known = is_published(history, history.known, issued, ahead_h)
     value = at(history.value, issued + ahead_h)
     known &= np.isfinite(value)

@@ -106,11 +106,8 @@ class FromPast:
         if self.pasts.price is not None:
             price = self._signal("price", self.pasts.price, step)[rows, :ahead]
             issued = np.array([self.pasts.span.first + step - 1])
-            told = [
-                is_published(self.pasts.price, self.pasts.price.known, issued, h)
-                for h in range(1, ahead + 1)
-            ]
-            published = np.concatenate(told, axis=1)[rows]
+            told = np.arange(1, ahead + 1)
+            published = is_published(self.pasts.price, self.pasts.price.known, issued, told)[rows]
         return Forecast(
             issued_utc=s.hours.utc[step],
             utc=s.hours.utc[step : step + ahead],

@@ -1,0 +1,139 @@
+"""Accelerators and waiting together: cutting planes over the fleet and over what runs when.
+
+Given K and z the hours fall apart. Each tells what it costs, and by its duals what one accelerator
+or one request more would change; an hour that cannot serve tells what it needs. A master of all
+that gives the next K and z (`waiting_master`), asked between the best so far and its own point
+(`search`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wattlas.placement.fleet.hours import DEAR, FleetHours, Sized
+from wattlas.placement.fleet.levelled import levelled
+from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.search import search
+from wattlas.placement.fleet.size import groups_of, least_units
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.waiting_master import Lines, WaitingMaster
+from wattlas.placement.fleet.waiting_program import Joint
+from wattlas.placement.hour.elastic import priced
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.queue import Queue
+from wattlas.placement.window.queue_search import QueueHours
+
+LARGEST = 40_000
+"""Columns of the master up to which it is tried: a month of the embedded world has 28,000."""
+EXACT = 1e-3
+"""Relative gap, of the cost without reserved rent, at which it ends."""
+ROUNDS = 40
+"""Rounds until it ends with the gap that it has. A month of the embedded world takes about ten."""
+MOST_NEEDS = 24
+"""So many hours that are short say what they need, those that are short of most."""
+SAME, TINY = 1e-9, 1e-6
+"""Prices that differ by less are the same; and what hours cost at least, in the rent, when the
+master is scaled."""
+LIFT = 1e-6
+"""A fleet is made larger by this part at most where it misses what is known to be needed: rounding
+of the master."""
+
+
+def by_cuts(
+    terms: Terms,
+    instance: Instance,
+    gpu: np.ndarray,
+    prices: list[np.ndarray],
+    exact: float = EXACT,
+) -> Joint | None:
+    """Fleet and waiting to a gap of `exact`, from levelled work and the fleet (R,) sized for it;
+    None where that is too large. `prices` are those of accelerators that prove what it needs.
+    """
+    queue = Queue.of(instance)
+    if len(gpu) + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST:
+        return None
+    return JointHours(terms, instance, queue).least(gpu, levelled(instance)[1], prices, exact)
+
+
+class JointHours:
+    """The oracle: what hours cost at a fleet where so much runs in them, and what they need."""
+
+    def __init__(self, terms: Terms, instance: Instance, queue: Queue) -> None:
+        self.terms, self.instance, self.queue = terms, instance, queue
+        group = groups_of(terms)
+        load = instance.leanest_gpu_h @ instance.demand
+        every = np.lexsort((load, group))
+        self.hours = FleetHours(
+            instance, terms.measure, terms.site, every, group, np.ones(len(load))
+        )
+        self.prices = QueueHours(instance, queue, terms.measure)
+        self.needs = Needs(instance, terms.site)
+
+    def least(
+        self, gpu: np.ndarray, ran: np.ndarray, prices: list[np.ndarray], exact: float
+    ) -> Joint | None:
+        """The search from a fleet (R,) and rates (N, T) on; None where these do not serve."""
+        first = self._at(gpu, ran)
+        if first.short.any():
+            return None
+        variable, rent = float(first.value.sum()), float(self.terms.rent_usd @ gpu)
+        size = max(abs(variable), TINY * abs(rent)) / len(first.value)
+        master = WaitingMaster(self.terms, self.instance, self.queue, self._floor(), size)
+        for price in prices:
+            self._forbid(master, price, gpu)
+        found = search(
+            lambda y: self._ask(y, master),
+            master,
+            [np.concatenate([gpu, ran.ravel()])],
+            exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
+            rounds=ROUNDS,
+        )
+        return Joint(*master.split(found.y), found.bound)
+
+    def _floor(self) -> np.ndarray:
+        """Below what any hour costs, (T,): what waits counts where it would save."""
+        queue, unit = self.queue, least_units(self.terms)
+        most = self.instance.demand.copy()
+        already = np.concatenate([np.zeros((len(queue), 1)), queue.low[:, :-1]], axis=1)
+        most[queue.source] = queue.high - already
+        unit[queue.source] = np.minimum(unit[queue.source], 0.0)
+        return np.asarray((unit * most).sum(axis=0) * self.instance.hours)
+
+    def _at(self, gpu: np.ndarray, ran: np.ndarray) -> Sized:
+        """All hours at a fleet (R,) and rates (N, T), from the bases of the last."""
+        self.hours.instance = self.queue.running(self.instance, ran)
+        return self.hours.now_at(gpu)
+
+    def _ask(self, y: np.ndarray, master: WaitingMaster) -> tuple[float, np.ndarray]:
+        """(The whole cost, inf where an hour is short; the point); the master learns."""
+        gpu, ran = master.split(y)
+        over = max((part for _, _, part in master.missed(gpu, ran)), default=0.0)
+        if over <= LIFT:
+            gpu = np.minimum(gpu * (1.0 + over), np.maximum(self.terms.upper, gpu))
+        sized = self._at(gpu, ran)
+        price, short = self._prices(sized), np.flatnonzero(sized.short)
+        constant = sized.value - (price * ran).sum(axis=0) - gpu @ sized.slope
+        every = np.arange(len(constant))
+        own = np.ones(len(every), dtype=bool)
+        master.learn(Lines(every, own, constant, price.T, sized.slope.T))
+        if len(short):
+            room = np.repeat(self.needs.room(gpu)[:, None], len(short), axis=1)
+            answer = Needs(self.hours.instance, self.terms.site).shortage(short, room)
+            for n in np.argsort(-answer.short, kind="stable")[:MOST_NEEDS]:
+                self._forbid(master, answer.price[:, n], gpu)
+        value = float(self.terms.rent_usd @ gpu + sized.value.sum())
+        return np.inf if len(short) else value, np.concatenate([gpu, ran.ravel()])
+
+    def _prices(self, sized: Sized) -> np.ndarray:
+        """What one more request costs, hours counted, (N, T). An hour that is short sheds it."""
+        shed = priced(self.instance, self.terms.measure, DEAR)
+        with_shed = self.prices.price(sized.duals, shed)
+        without = self.prices.price(sized.duals, self.terms.measure)
+        return np.where(sized.short > 0, with_shed, without)
+
+    def _forbid(self, master: WaitingMaster, price: np.ndarray, gpu: np.ndarray) -> None:
+        """Prices (R,) of accelerators become needs, once."""
+        scaled = price / max(float(price.max(initial=0.0)), 1e-300)
+        known = any(np.abs(scaled - each.price).max() < SAME for each in master.priced)
+        if scaled.any() and not known:
+            master.forbid(self.needs, scaled, gpu)

@@ -1,0 +1,247 @@
+"""The master of fleets whose requests may wait: what is known of accelerators and waiting together.
+
+    min  f·K + Σ_t θ_t       lower ≤ K ≤ upper,   0 ≤ z,   low ≤ Σ_{τ≤t} z_τ ≤ high,
+                             θ_t ≥ v + λ·(z_t − z₀) + μ·(K − K₀)     what hours cost
+                             u·z_t + rest_t ≤ π·(K + o)              what hours need, at prices π
+                             level(π) ≤ π·(K + o)                    what the densest stretch needs
+
+What is needed is what makes it fast. Where rent is most of the cost a fleet is full to the last
+request for hours on end, and what hours cost is then steep beyond any price; as rows of their own
+these needs cost the search nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wattlas.errors import SolverError
+from wattlas.model.plan import Status
+from wattlas.placement.fleet.levelled import stretch
+from wattlas.placement.fleet.master import Lowest
+from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.hour import highs
+from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.queue import Queue
+
+BROKEN = 1e-9
+"""A need that the master's point misses by more than this part becomes a row."""
+MOST_TRIES = 20
+"""So often the master is solved with further needs, until it is asked for its point as it is."""
+DEVEX = 1
+"""HiGHS's number for approximate weights of edges in the dual simplex method."""
+FULL = 100.0
+"""Accelerators and what an hour costs are of this order in HiGHS, whose tolerances are absolute."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Rows  own·θ_t − λ·z_t − μ·K ≥ constant: `hour` (n,), −1 for those of no hour, whether they
+    are of what an hour costs, `own` (n,), `wait` (n, N) is λ, `gpu` (n, R) is μ."""
+
+    hour: np.ndarray
+    own: np.ndarray
+    constant: np.ndarray
+    wait: np.ndarray
+    gpu: np.ndarray
+
+    @staticmethod
+    def together(parts: list[Lines]) -> Lines:
+        names = ("hour", "own", "constant", "wait", "gpu")
+        return Lines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Prices (R,) of accelerators, and what a request of each source needs at them, (S,)."""
+
+    needs: Needs
+    price: np.ndarray
+    use: np.ndarray
+
+    def room(self, gpu: np.ndarray) -> float:
+        """What a fleet (R,) has at the prices."""
+        return value_of(self.price, self.needs.room(gpu))
+
+
+def _new_solver() -> Any:
+    """HiGHS for a program that gets rows at its optimum. Exact weights of edges would be computed
+    anew each time, and perturbed costs taken back: together two fifths of the time of a fortnight.
+    """
+    solver = highs.new_solver()
+    solver.setOptionValue("simplex_dual_edge_weight_strategy", DEVEX)
+    solver.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)
+    return solver
+
+
+class WaitingMaster:
+    """What is learnt of fleets (R,) and of what runs when, (N, T), hot from one to the next.
+
+    A point is the fleet and then the rates, in one row, (R + N·T,). `floor` (T,) is below what any
+    hour costs, and `size_usd` what an hour costs about.
+    """
+
+    def __init__(
+        self, terms: Terms, instance: Instance, queue: Queue, floor: np.ndarray, size_usd: float
+    ) -> None:
+        self.terms, self.instance, self.queue, self.floor = terms, instance, queue, floor
+        self.sources, self.hours = queue.arrived.shape
+        self.regions = len(terms.site)
+        self.cost = np.concatenate([terms.rent_usd, np.zeros(queue.arrived.size)])
+        self.rest = instance.demand.copy()
+        """What does not wait, (S, T)."""
+        self.rest[queue.source] = 0.0
+        self.priced: list[Priced] = []
+        self.known: set[tuple[int, int]] = set()
+        """Which prices are rows of which hours."""
+        self.lines: list[Lines] = []
+        self.unit_gpu = max(float(terms.upper.max(initial=0.0)), 1e-9) / FULL
+        self.unit_usd = max(size_usd, 1e-300) / FULL
+        self.unit_run = np.maximum(queue.arrived.max(axis=1, initial=0.0), 1e-300)
+        self.solver: Any = _new_solver()
+        self._columns()
+
+    def _columns(self) -> None:
+        """K, z, the sums of z up to each hour, θ; and the rows that tie sums to rates."""
+        terms, queue, solver = self.terms, self.queue, self.solver
+        count, unit = queue.arrived.size, self.unit_run[:, None]
+        solver.addVars(self.regions, terms.lower / self.unit_gpu, terms.upper / self.unit_gpu)
+        solver.addVars(count, np.zeros(count), np.full(count, np.inf))
+        solver.addVars(count, (queue.low / unit).ravel(), (queue.high / unit).ravel())
+        solver.addVars(self.hours, self.floor / self.unit_usd, np.full(self.hours, np.inf))
+        total = self.regions + 2 * count + self.hours
+        price = np.zeros(total)
+        price[: self.regions] = terms.rent_usd * self.unit_gpu / self.unit_usd
+        price[total - self.hours :] = 1.0
+        solver.changeColsCost(total, np.arange(total, dtype=np.int32), price)
+        run = self.regions + np.arange(count)
+        index = np.stack([run, run + count, run + count - 1], axis=1)
+        value = np.tile([1.0, -1.0, 1.0], (count, 1))
+        kept = np.ones(index.shape, dtype=bool)
+        kept[:: self.hours, 2] = False  # before the first hour nothing has run
+        start = np.concatenate([[0], np.cumsum(kept.sum(axis=1))[:-1]])
+        self._put(np.zeros(count), np.zeros(count), start, index[kept], value[kept])
+
+    def _put(
+        self, low: np.ndarray, high: np.ndarray, start: np.ndarray, index: np.ndarray,
+        value: np.ndarray,
+    ) -> None:  # fmt: skip
+        added = self.solver.addRows(
+            len(low), low, high, len(index), start.astype(np.int32), index.astype(np.int32), value
+        )
+        if not highs.accepted(added):
+            raise SolverError("what an hour costs changes too steeply with the fleet for HiGHS")
+
+    def split(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(The fleet (R,), the rates (N, T)) of a point."""
+        return y[: self.regions], y[self.regions :].reshape(self.sources, self.hours)
+
+    def learn(self, lines: Lines) -> None:
+        """Keep rows; each is scaled so that its largest coefficient is 1."""
+        said = np.isfinite(lines.constant) & np.isfinite(lines.wait).all(axis=1)
+        said &= np.isfinite(lines.gpu).all(axis=1)
+        lines = Lines(*(getattr(lines, name)[said] for name in Lines.__dataclass_fields__))
+        rows, count = len(lines.hour), self.queue.arrived.size
+        if not rows:
+            return
+        wait, gpu = -lines.wait * self.unit_run, -lines.gpu * self.unit_gpu
+        own = lines.own * self.unit_usd
+        size = np.maximum(np.abs(wait).max(axis=1, initial=0.0), np.abs(gpu).max(axis=1))
+        size = 1.0 / np.maximum(np.maximum(size, own), 1e-300)
+        dense = np.concatenate([gpu, wait, own[:, None]], axis=1) * size[:, None]
+        hour = np.maximum(lines.hour, 0)[:, None]
+        run = self.regions + np.arange(self.sources) * self.hours + hour
+        every = np.broadcast_to(np.arange(self.regions), (rows, self.regions))
+        column = np.concatenate([every, run, self.regions + 2 * count + hour], axis=1)
+        on = dense != 0
+        start = np.concatenate([[0], np.cumsum(on.sum(axis=1))[:-1]])
+        low = lines.constant * size
+        self._put(low, np.full(rows, np.inf), start, column[on], dense[on])
+        self.lines.append(lines)
+        self.size = np.concatenate([getattr(self, "size", np.zeros(0)), size])
+
+    def forbid(self, needs: Needs, price: np.ndarray, gpu: np.ndarray) -> None:
+        """Prices (R,) of accelerators at which a fleet (R,) may be too small: what the densest
+        stretch needs becomes a row, and hours become rows where the master's point breaks them."""
+        found = Priced(needs, price, needs.use_at(price))
+        self.priced.append(found)
+        level = stretch(self.instance, self.queue, found.use).level
+        counts, least = self._counts(found, gpu)
+        none = np.zeros((1, self.sources))
+        self.learn(Lines(np.array([-1]), np.array([False]), np.array([level - least]), none,
+                         -counts[None]))  # fmt: skip
+
+    def _counts(self, found: Priced, gpu: np.ndarray) -> tuple[np.ndarray, float]:
+        """(counts (R,), least): a fleet K has at most counts·K + least at the prices."""
+        counts = found.needs.counts(found.price, gpu)
+        return counts, found.room(gpu) - float(counts @ gpu)
+
+    def missed(self, gpu: np.ndarray, ran: np.ndarray) -> Iterator[tuple[int, np.ndarray, float]]:
+        """(Prices, the hours that need more at them than a fleet has, by what part at most)."""
+        for n, found in enumerate(self.priced):
+            room = found.room(gpu)
+            needed = found.use @ self.rest + found.use[self.queue.source] @ ran
+            over = np.flatnonzero(needed > room * (1.0 + BROKEN))
+            if len(over):
+                yield n, over, float(needed.max() / max(room, 1e-300) - 1.0)
+
+    def _rows_of(self, n: int, hours: np.ndarray, gpu: np.ndarray) -> None:
+        found = self.priced[n]
+        hours = np.array([t for t in hours.tolist() if (n, t) not in self.known], dtype=int)
+        self.known.update((n, t) for t in hours.tolist())
+        counts, least = self._counts(found, gpu)
+        use = np.tile(found.use[self.queue.source], (len(hours), 1))
+        constant = found.use @ self.rest[:, hours] - least
+        none = np.zeros(len(hours), dtype=bool)
+        self.learn(Lines(hours, none, constant, use, np.tile(-counts, (len(hours), 1))))
+
+    def lowest(self) -> Lowest:
+        """Where the cost is least by what is known, and the bound that this proves.
+
+        Raises SolverError where HiGHS finds no answer.
+        """
+        for _ in range(MOST_TRIES):
+            answer = highs.run_safely(self.solver)
+            if answer.status is not Status.OPTIMAL:
+                raise SolverError("HiGHS finds no fleet for requests that may wait")
+            gpu = np.clip(answer.x[: self.regions] * self.unit_gpu, *self._box)
+            count = self.queue.arrived.size
+            run = answer.x[self.regions : self.regions + count].reshape(self.sources, -1)
+            ran, rows = self.queue.within(run * self.unit_run[:, None]), len(self.known)
+            for n, hours, _over in self.missed(gpu, ran):
+                self._rows_of(n, hours, gpu)
+            if len(self.known) == rows:
+                break
+        bound, reduced, weight = self._bound(answer.dual[count:])
+        return Lowest(np.concatenate([gpu, ran.ravel()]), bound, reduced, weight)
+
+    @property
+    def _box(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.terms.lower, self.terms.upper
+
+    def _bound(self, dual: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """By weak duality: weighted rows; each request at the least weighted price within its
+        patience; accelerators within their bounds at what their rent is beyond the weights."""
+        spare, price = np.ones(self.hours), np.zeros(self.queue.arrived.shape)
+        rent, constant, weight = self.terms.rent_usd.copy(), 0.0, np.zeros(0)
+        if self.lines:
+            lines = Lines.together(self.lines)
+            weight = np.zeros(len(lines.hour))
+            used = min(len(dual), len(weight))
+            weight[:used] = np.maximum(dual[:used], 0.0) * self.size[:used] * self.unit_usd
+            own = lines.own
+            total = np.bincount(lines.hour[own], weight[own], self.hours)
+            weight[own] /= np.maximum(total, 1.0)[lines.hour[own]]
+            spare = np.maximum(1.0 - total, 0.0)
+            on = weight > 0
+            constant = float(weight @ lines.constant)
+            rent = rent + weight @ lines.gpu
+            timed = on & (lines.hour >= 0)
+            np.add.at(price.T, lines.hour[timed], weight[timed, None] * lines.wait[timed])
+        paid = float((self.queue.least(price) * self.queue.arrived).sum())
+        held = float(rent @ np.where(rent > 0, self.terms.lower, self.terms.upper))
+        return constant + paid + held + float(spare @ self.floor), rent, weight
