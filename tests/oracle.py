@@ -32,9 +32,9 @@ DIRTIEST_G_PER_KWH = 1500.0
 EXACT_ROWS = 60
 ROUNDING = 1e-10
 """Relative slack of a limit: what fits exactly in decimals must fit in exact arithmetic too."""
-HELD = 1e-13
-"""The same of a measure that is held at its least, of all its columns together: a region that is
-nearer by the hundredth of a millisecond of a baseline region makes ten thousand times that of it.
+HELD = (1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8)
+"""The same of a measure that is held at its least: the first with which GLPK finds what is there. A
+tie that a hundredth of a millisecond decides makes ten thousand times that of it.
 """
 Demand = tuple[int, int]
 Place = tuple[int, int]
@@ -433,6 +433,7 @@ def oracle_plan(
     mean_latency_ms: float | None = None,
     measure: Any = None,
     held: Sequence[tuple[Any, float]] = (),
+    slack: float = 10 * ROUNDING,
     with_caps: bool = True,
     with_frictions: bool = True,
     in_full: bool = False,
@@ -442,7 +443,8 @@ def oracle_plan(
 
     `budget_ms` (metros, classes) replaces the budgets; `mean_latency_ms` drops the budgets of
     relaxable classes and holds their demand-weighted mean latency instead. `measure` replaces
-    what is made least by another unit value; `held` are other unit values with their limits.
+    what is made least by another unit value; `held` are other unit values with their limits, kept
+    to a relative `slack`.
     `in_full` degrades nothing. `extra(lp, s, columns)` adds rows of its own.
     """
     if mean_latency_ms is not None:
@@ -477,8 +479,7 @@ def oracle_plan(
             for c in columns
         }
         terms.update(bought if unit is unit_usd else {})
-        slack = HELD * math.fsum(map(abs, terms.values()))
-        lp.row(("held", number), terms, -math.inf, limit + slack)
+        lp.row(("held", number), terms, -math.inf, limit + slack * max(abs(limit), 1e-9))
     if mean_latency_ms is not None:
         _mean_latency(lp, s, columns, mean_latency_ms)
     if extra is not None:
@@ -760,19 +761,30 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
         hour = s.at_hours([t])
         held: list[tuple[Any, float]] = []
         for each in (baseline_rtt(hour), unit_usd):
-            found = oracle_plan(hour, measure=each, held=held, **ALONE)
-            if found.status != "optimal":
+            found = _holding(hour, each, held)
+            if found is None:
                 return math.inf
-            held.append((each, found.objective))
-        low = oracle_plan(hour, measure=unit, held=held, **ALONE).objective
+            held.append((each, found))
+        low = _holding(hour, unit, held)
         if unit is unit_usd:
-            total += low  # It is least already, so that there is no other.
+            total += low or 0.0  # It is least already, so that there is no other.
             continue
-        high = -oracle_plan(hour, measure=_minus(unit), held=held, **ALONE).objective
+        high = -(_holding(hour, _minus(unit), held) or 0.0)
+        assert low is not None
         if not math.isclose(low, high, rel_tol=1e-10, abs_tol=1e-300):
             raise Ambiguous(f"from {low} to {high}")
         total += low
     return total
+
+
+def _holding(hour: Scenario, unit: Any, held: list[tuple[Any, float]]) -> float | None:
+    """The least of a unit while others are held at theirs; None where nothing serves the hour."""
+    for slack in HELD if held else HELD[:1]:
+        found = oracle_plan(hour, measure=unit, held=held, slack=slack, **ALONE)
+        if found.status == "optimal":
+            return found.objective
+    assert not held, "what is least of one unit is there while it is held"
+    return None
 
 
 ALONE = {"with_caps": False, "with_frictions": False, "in_full": True}

@@ -38,10 +38,13 @@ def rate(metric: Metric, by: str = "", only: str = "") -> str:
     return f"sum{f' by ({by}) ' if by else ''}(rate({name}{only}[$__rate_interval]))"
 
 
-def _quantile(share: float) -> Query:
-    bucket = names.DURATION.series[0]
-    grown = f"sum by (le, tier) (rate({bucket}[$__rate_interval]))"
-    return Query(f"histogram_quantile({share}, {grown})", f"{{{{tier}}}} p{share * 100:.0f}")
+def _quantiles(metric: Metric) -> tuple[Query, ...]:
+    """Median, p95 and p99 of a histogram, by tier."""
+    grown = f"sum by (le, tier) (rate({metric.series[0]}[$__rate_interval]))"
+    return tuple(
+        Query(f"histogram_quantile({share}, {grown})", f"{{{{tier}}}} p{share * 100:.0f}")
+        for share in (0.5, 0.95, 0.99)
+    )
 
 
 def _value(metric: Metric, legend: str) -> Query:
@@ -59,7 +62,8 @@ PANELS = (
           (Query(rate(names.DECISIONS, "reason"), "{{reason}}"),)),
     Panel("Where are they served?", "reqps",
           (Query(rate(names.REQUESTS, "region"), "{{region}}"),)),
-    Panel("How long does an answer take?", "s", tuple(map(_quantile, (0.5, 0.95, 0.99)))),
+    Panel("How long until the first token?", "s", _quantiles(names.FIRST)),
+    Panel("How long does an answer take?", "s", _quantiles(names.DURATION)),
     Panel("What is emitted, in g per hour?", "none",
           (Query(f"3600 * {rate(names.CO2E)}", "emitted"),
            Query(f"3600 * {rate(names.USUAL)}", "in full service at the baseline"))),
