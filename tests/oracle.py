@@ -30,6 +30,8 @@ UNSERVED = (-1, -1)
 SHED_LAST = 10.0
 DIRTIEST_G_PER_KWH = 1500.0
 EXACT_ROWS = 60
+MOST_EXACT_ROWS = 200
+"""As many where double precision finds none: demands that differ by a million mislead it."""
 ROUNDING = 1e-10
 """Relative slack of a limit: what fits exactly in decimals must fit in exact arithmetic too."""
 HELD = (1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8)
@@ -390,8 +392,9 @@ class Program:
             code = glp.glp_simplex(lp, options)
             if code == 0 and glp.glp_get_status(lp) in decided:
                 break
-        polish = glp.glp_get_num_rows(lp) and len(self.rows) <= EXACT_ROWS
-        if code == 0 and polish:
+        none = code == 0 and glp.glp_get_status(lp) == glp.GLP_NOFEAS
+        most = MOST_EXACT_ROWS if none else EXACT_ROWS
+        if code == 0 and glp.glp_get_num_rows(lp) > 0 and len(self.rows) <= most:
             found = glp.glp_get_status(lp)
             options.it_lim *= 10
             again = glp.glp_exact(lp, options)
@@ -746,15 +749,14 @@ def _caps(
         limit = absolute
         if limit is None:
             limit = (share or 0.0) * baseline(s, unit, steps)
-        if math.isfinite(limit):
-            lp.row(("cap", w), terms, -math.inf, limit + ROUNDING * abs(limit))
+        lp.row(("cap", w), terms, -math.inf, limit + ROUNDING * abs(limit))
 
 
 def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
     """What nearest-available reaches over a window: least round trip, then least cost, no friction.
 
-    Each hour is its own. Infinite where an hour has none; Ambiguous where equally near and
-    equally expensive placements differ in the unit.
+    Each hour is its own. Ambiguous where an hour has none, and where equally near and equally
+    expensive placements differ in the unit.
     """
     total = 0.0
     for t in steps:
@@ -763,7 +765,7 @@ def baseline(s: Scenario, unit: Any, steps: list[int]) -> float:
         for each in (baseline_rtt(hour), unit_usd):
             found = _holding(hour, each, held)
             if found is None:
-                return math.inf
+                raise Ambiguous("full service has no placement")
             held.append((each, found))
         low = _holding(hour, unit, held)
         if unit is unit_usd:
@@ -791,7 +793,7 @@ ALONE = {"with_caps": False, "with_frictions": False, "in_full": True}
 
 
 class Ambiguous(UnsatisfiedAssumption):
-    """The baseline is not unique, so that a cap relative to it means two things.
+    """The baseline is not unique, or there is none: a cap relative to it has no one meaning.
 
     Hypothesis draws another example where a test meets this.
     """
