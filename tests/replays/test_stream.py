@@ -144,6 +144,7 @@ def test_a_chat_stays_with_who_began_it(
     twice = _whole(FromTrace(tiny, open_trace(file), seed=2, scale=2.0))
     np.testing.assert_array_equal(twice.source[::2], whole.source)
     np.testing.assert_array_equal(twice.source[1::2], twice.source[1::2][first])
+    assert (twice.source[1::2] != twice.source[::2]).any()  # each copy is a chat of its own
     monkeypatch.setattr(trace_module, "BATCH_ROWS", 128)
     np.testing.assert_array_equal(
         _whole(FromTrace(tiny, open_trace(file), seed=2)).source, whole.source

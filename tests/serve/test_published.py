@@ -117,6 +117,19 @@ def test_a_sum_of_which_a_part_is_unknown_is_left_out() -> None:
     assert told([*rows, row("d", "d", facility_mj=None)]) is None
 
 
+def test_an_answer_that_broke_counts_and_one_that_failed_does_not() -> None:
+    """What was produced was drawn, whether the stream ended or not."""
+    whole = [row(name, name, facility_mj=3_600_000_000, average_ug=1) for name in "abc"]
+    more = [
+        row(f"{name}2", name, end=End.BROKEN, facility_mj=3_600_000_000, average_ug=1)
+        for name in "abc"
+    ]
+    failed = [row("d", "a", end=End.FAILED, facility_mj=3_600_000_000, average_ug=1)]
+    sums = [told(rows) for rows in (whole, [*whole, *more], [*whole, *more, *failed])]
+    kwh = [each["energy-consumption"] for each in sums if each is not None]
+    assert kwh == [kwh[0], 2 * kwh[0], 2 * kwh[0]]
+
+
 def test_the_form_is_that_of_the_draft() -> None:
     """The seven members that must be there, texts and numbers, and no others than it names."""
     found = told([row(tenant, tenant) for tenant in "abc"])
