@@ -19,7 +19,6 @@ from wattlas.errors import UsageError
 from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Listing, Table, columns
-from wattlas.policy.forecasts.judged import judged
 from wattlas.policy.forecasts.outlook import (
     LOOK_AHEAD_H,
     PERFECT,
@@ -135,24 +134,12 @@ def came(scenario: Scenario, stream: Stream) -> Scenario:
     return replace(scenario, demand_per_h=rate)
 
 
-def outlook_of(policies: Sequence[str | Policy]) -> Outlook | None:
+def outlook_of(policies: Sequence[str | Policy]) -> FromPast | None:
     """The forecasts that a policy among them is told; None where all know the truth."""
     for policy in policies:
         if isinstance(policy, Told) and isinstance(policy.outlook, FromPast):
             return policy.outlook
     return None
-
-
-def skill_of(policies: Sequence[str | Policy]) -> Table | None:
-    """How good the forecasts were; None where nobody was told any."""
-    outlook = outlook_of(policies)
-    return judged(outlook) if isinstance(outlook, FromPast) else None
-
-
-def forecast_notes(policies: Sequence[str | Policy]) -> tuple[str, ...]:
-    """What a reader should know of the forecasts that policies were told."""
-    outlooks = [each.outlook for each in policies if isinstance(each, Told)]
-    return tuple(note for each in outlooks if isinstance(each, FromPast) for note in each.notes)
 
 
 def forecast_regret(outcomes: Mapping[str, tuple[Outcome, ...]]) -> Table | None:

@@ -18,6 +18,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.policy.forecasts.judged import judged
 from wattlas.policy.own import checked
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import check, split
@@ -31,10 +32,8 @@ from wattlas.studies.foresight import (
     Foresight,
     came,
     first_step,
-    forecast_notes,
     from_step,
     outlook_of,
-    skill_of,
 )
 from wattlas.studies.regret import least_regret
 from wattlas.studies.replay_runs import Arrivals, Found, Progress, Runs, same
@@ -128,21 +127,21 @@ def replayed(
     patient = [klass.id for klass in scenario.classes if klass.may_wait_h > 0]
     scenario = without_waiting(scenario)
     part = shrunk(_hours(from_step(scenario, first), opened, hours), world)
-    tell = progress or (lambda _what, _share: None)
     roomy, serving = _planned_with(part, utilisation), serving or Serving()
     told = (foresight or Foresight()).with_past(scenario, first, world)
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
+    outlook = outlook_of(several)
     made_here = [each.name for each in several if not isinstance(each, str)]
     asked = _asked(several, None if against in made_here else against)
-    draws = range(first_seed, first_seed + seeds)
-    runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook_of(several))
+    draws, tell = range(first_seed, first_seed + seeds), progress or (lambda _what, _share: None)
+    runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook)
     found = runs.every(asked, _asked(several, None)[-1], sink)
     if against not in made_here:
         against = _name_of(against, found)
-    outcomes, skill = found.outcomes, skill_of(several)
+    outcomes, skill = found.outcomes, None if outlook is None else judged(outlook)
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes = (*_notes(part, outcomes, serving, found.told), *forecast_notes(several))
+    notes = (*_notes(part, outcomes, serving, found.told), *(outlook.notes if outlook else ()))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,23 +43,42 @@ class Archived:
         target_s = start_s + (issued + ahead_h) * _HOUR_S
         out = np.full((len(history.ids), len(issued)), np.nan)
         for n, zone in enumerate(history.ids):
-            if zone in self.issued.zones:
-                out[n] = self._latest(self.issued.zones.index(zone), target_s, now_s)
+            if zone in self._by_zone:
+                out[n] = self._by_zone[zone].latest(target_s, now_s)
         return out
 
-    def _latest(self, zone: int, target_s: np.ndarray, now_s: np.ndarray) -> np.ndarray:
-        """The last value for each hour (n,) that was issued by a moment (n,)."""
-        mine = self.issued.zone == zone
-        time_s, issued_s, value = (
-            column[mine] for column in (self.issued.time_s, self.issued.issued_s, self.issued.value)
-        )
-        if not len(time_s):
-            return np.full(len(now_s), np.nan)
-        hours, which = np.unique(time_s, return_inverse=True)
+    @cached_property
+    def _by_zone(self) -> dict[str, _Zone]:
+        """Each zone's forecasts in order, made once: every horizon is looked up in them."""
+        issued, found = self.issued, {}
+        for n, zone in enumerate(issued.zones):
+            mine = issued.zone == n
+            if mine.any():
+                parts = (issued.time_s[mine], issued.issued_s[mine], issued.value[mine])
+                found[zone] = _Zone.of(*parts)
+        return found
+
+
+@dataclass(frozen=True)
+class _Zone:
+    """Forecasts of a zone by hour, and in each hour by moment of issue: one search finds both."""
+
+    hours_s: np.ndarray
+    key: np.ndarray
+    time_s: np.ndarray
+    value: np.ndarray
+
+    @staticmethod
+    def of(time_s: np.ndarray, issued_s: np.ndarray, value: np.ndarray) -> _Zone:
+        """In order, from any."""
+        hours_s, which = np.unique(time_s, return_inverse=True)
         order = np.lexsort((issued_s, which))
-        # Hours in order, and in each the moments of issue: one search finds both.
         key = which[order] * _LONG_S + issued_s[order]
-        hour = np.minimum(np.searchsorted(hours, target_s), len(hours) - 1)
-        place = np.searchsorted(key, hour * _LONG_S + now_s, side="right") - 1
-        hit = (place >= 0) & (time_s[order][place] == target_s)
-        return np.where(hit, value[order][place], np.nan)
+        return _Zone(hours_s, key, time_s[order], value[order])
+
+    def latest(self, target_s: np.ndarray, now_s: np.ndarray) -> np.ndarray:
+        """The last value for each hour (n,) that was issued by a moment (n,), nan without one."""
+        hour = np.minimum(np.searchsorted(self.hours_s, target_s), len(self.hours_s) - 1)
+        place = np.searchsorted(self.key, hour * _LONG_S + now_s, side="right") - 1
+        hit = (place >= 0) & (self.time_s[place] == target_s)
+        return np.where(hit, self.value[place], np.nan)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +30,7 @@ from wattlas.policy.forecasts.models import (
     boosted,
     with_published,
 )
-from wattlas.policy.forecasts.past import Pasts, pasts_of
+from wattlas.policy.forecasts.past import Pasts, Span, pasts_of
 from wattlas.policy.protocol import Forecast
 
 LOOK_AHEAD_H = 24
@@ -185,33 +184,26 @@ def _last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(at >= 0, found, 0.0))
 
 
-def _persistence(_signal: str, _history: History, _first: int, _ahead: int) -> Forecaster:
+def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
     return Persistence()
 
 
-def _climatology(_signal: str, _history: History, _first: int, _ahead: int) -> Forecaster:
+def _climatology(_history: History, _first: int, _ahead: int) -> Forecaster:
     return Climatology()
 
 
-def _boosted(_signal: str, history: History, first: int, look_ahead_h: int) -> Forecaster:
+def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
     horizons = sorted({h for h in (1, 3, 6, 12, 24, 36, 48) if h < look_ahead_h} | {look_ahead_h})
     return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
 
 
-def _archived(
-    known: Mapping[str, Issued], signal: str, _history: History, _first: int, _ahead: int
-) -> Forecaster:
-    return Archived(known[signal]) if signal in known else Persistence()
-
-
-Learn = Callable[[str, History, int, int], Forecaster]
-FORECASTS: Mapping[str, tuple[Learn, int]] = {
+FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] = {
     "persistence": (_persistence, 1),
     "climatology": (_climatology, 7),
     "boosted": (_boosted, 42),
 }
-"""Name → how a forecast is learnt (signal, history, first hour that it may not see, horizon), and
-days of past that it needs at least. `perfect` needs none."""
+"""Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
+past that it needs at least. `perfect` needs none."""
 PERFECT = "perfect"
 SIGNALS = ("price", "carbon", "demand")
 
@@ -235,37 +227,42 @@ def forecast_outlook(
     """
     if name == PERFECT:
         return Perfect(scenario)
-    if archive is not None:
-        learn: Learn = partial(_archived, archive)
-        days = 1
-    elif name in FORECASTS:
-        learn, days = FORECASTS[name]
-    else:
+    kind = name if archive is None else Persistence.name  # what stands in where a file is silent
+    if kind not in FORECASTS:
         names = [PERFECT, *FORECASTS]
         raise UsageError(f"--forecast: there is no `{name}`. {did_you_mean(name, names)}")
+    learn, days = FORECASTS[kind]
+    known = archive or {}
     zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
     kinds = dict(zip(zones, known_of(zones, published), strict=True))
     pasts = pasts_of(scenario, past, kinds)
     _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
     named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
     models = {
-        signal: learn(signal, history, pasts.span.first, look_ahead_h)
+        signal: Archived(known[signal])
+        if signal in known
+        else learn(history, pasts.span.first, look_ahead_h)
         for signal, history in named.items()
         if history is not None and signal in signals
     }
-    notes = () if archive is None else _holes(pasts, models, look_ahead_h)
+    notes = () if archive is None else _holes(named, pasts.span, models, look_ahead_h)
     return FromPast(scenario, pasts, models, look_ahead_h, name, notes)
 
 
-def _holes(pasts: Pasts, models: Mapping[str, Forecaster], look_ahead_h: int) -> tuple[str, ...]:
+def _holes(
+    named: Mapping[str, History | None],
+    span: Span,
+    models: Mapping[str, Forecaster],
+    look_ahead_h: int,
+) -> tuple[str, ...]:
     """Where a file of forecasts says nothing, so that persistence stands in."""
-    issued = np.arange(pasts.span.first, pasts.span.hours) - 1
+    issued = np.arange(span.first, span.hours) - 1
     told = []
     for signal, model in models.items():
         if not isinstance(model, Archived):
             told.append(f"The forecasts' file has none of {signal}: persistence stands for them")
             continue
-        history = pasts.price if signal == "price" else pasts.carbon
+        history = named[signal]
         assert history is not None
         found = [
             np.isfinite(model.found(_prepare(model, history), issued[:-ahead], ahead)).mean()
