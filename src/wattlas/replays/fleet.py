@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,21 +72,21 @@ class Replicas:
 
     def _share_out(self, pool: int, before: np.ndarray) -> None:
         """Where a pool ends, those who wait for any replica wait for one of those that were on."""
+        from wattlas.replays.kernel import lists
+
+        # Compiled functions that only compiled code calls, as they are written.
+        compiled: Any = lists
+        shift, append = compiled.shift.py_func, compiled.append.py_func
         fleet, queue = self.fleet, len(self.pools.pool) + pool
         first = self.pools.first[pool]
         last_on = first + np.flatnonzero(before[first : self.pools.first[pool + 1]])
-        slot, turn = int(fleet.head[queue]), 0
-        while slot >= 0:
-            after, replica = int(fleet.link[slot]), last_on[turn % len(last_on)]
-            fleet.link[slot] = -1
-            if fleet.head[replica] < 0:
-                fleet.head[replica] = slot
-            else:
-                fleet.link[fleet.tail[replica]] = slot
-            fleet.tail[replica] = slot
+        turn = 0
+        while (slot := int(fleet.head[queue])) >= 0:
+            replica = last_on[turn % len(last_on)]
+            shift(fleet, queue)
+            append(fleet, replica, slot)
             fleet.load[replica] += 1
-            slot, turn = after, turn + 1
-        fleet.head[queue] = fleet.tail[queue] = -1
+            turn += 1
 
     def _start(self, replicas: np.ndarray, now: float) -> None:
         """Let replicas start: until then they serve nothing."""
