@@ -159,14 +159,13 @@ class Book:
     def sweep(self, utc_s: float) -> None:
         """Book requests as lost that nobody settled for long."""
         old = [d for d in self.in_flight.values() if d.facts.utc_s < utc_s - FORGOTTEN_S]
-        if old:
-            forgotten = {decision.facts.id for decision in old}
-            kept = {t: d for t, d in self.handed.items() if d.facts.id not in forgotten}
-            self.handed = kept
         for decision in old:
             del self.in_flight[decision.facts.id]
             lost = Outcome(End.LOST, decision.place, decision.degraded, utc_s, status=0)
             self.book(decision, lost)
+        if old:
+            open_now = self.in_flight
+            self.handed = {t: d for t, d in self.handed.items() if d.facts.id in open_now}
 
     def collect(self) -> Batch:
         """What is to be recorded now; it is no longer in hand."""
