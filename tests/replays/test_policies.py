@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.replays.test_run import Kept
-from tests.replays.worlds import green, thin
+from tests.replays.worlds import Kept, green, thin
 from wattlas.model.objective import Window
 from wattlas.placement.problem.feasibility import feasibility
 from wattlas.policy.cap import share_of

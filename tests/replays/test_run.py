@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wattlas
-from tests.replays.worlds import Fixed, Given, green, only_green, thin
+from tests.replays.worlds import Fixed, Given, Kept, green, only_green, thin
 from wattlas.errors import InputError
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
@@ -20,27 +20,10 @@ from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.planned import nearest, optimum
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
-from wattlas.replays.kernel.state import Records
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import replay, shrunk
 from wattlas.replays.service.model import PowerCurve, ServiceModel
 from wattlas.replays.service.serving import Serving
-
-
-class Kept:
-    """A sink that keeps what ended, in order."""
-
-    def __init__(self) -> None:
-        self.when: list[np.ndarray] = []
-        self.what: list[np.ndarray] = []
-
-    def __call__(self, records: Records, count: int) -> None:
-        self.when.append(records.when[:count].copy())
-        self.what.append(records.what[:count].copy())
-
-    def all(self) -> tuple[np.ndarray, np.ndarray]:
-        """(when, what) of every request that ended."""
-        return np.concatenate(self.when), np.concatenate(self.what)
 
 
 @pytest.fixture(scope="module")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import kstest
 
 import wattlas
-from tests.replays.worlds import Fixed, thin
+from tests.replays.worlds import Fixed, Kept, thin
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.placement.problem.feasibility import degraded_points, feasibility
-from wattlas.policy.protocol import Forecast, Observed, State
-from wattlas.policy.routing import Routing
+from wattlas.policy.protocol import Observed
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Arrivals, Desk, Records
+from wattlas.replays.kernel.state import Arrivals, Desk
 from wattlas.replays.run import replay
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import run_to
@@ -33,48 +31,15 @@ def tiny() -> Scenario:
     return thin(wattlas.example("tiny"), 0.01, 5)
 
 
-class Kept:
-    """A sink that keeps what ended."""
-
-    def __init__(self) -> None:
-        self.parts: list[np.ndarray] = []
-
-    def __call__(self, records: Records, count: int) -> None:
-        self.parts.append(np.hstack([records.when[:count], records.what[:count]]))
-
-    def all(self) -> np.ndarray:
-        """Columns of `when`, then of `what`."""
-        return np.concatenate(self.parts)
-
-
-@dataclass
-class Moving:
+class Moving(Fixed):
     """The nearest open place of each class in even hours, the farthest in odd ones."""
 
-    scenario: Scenario
-    name: str = "moving"
-
-    def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
-        """One place for each metro and class."""
-        s = self.scenario
-        hour = int((observed.utc - s.hours.utc[0]) / np.timedelta64(1, "h"))
-        judged = feasibility(s)
-        low = degraded_points(s)
-        rows = []
-        for i, k in np.ndindex(*s.shape[:2]):
-            open_ = judged.allowed[i, k] & ~low[k][None, :]
-            latency = judged.latency_ms[i, k]
-            if hour % 2:
-                best = int(np.where(open_, latency, -1.0).argmax())
-            else:
-                best = int(np.where(open_, latency, np.inf).argmin())
-            rows.append((i, k, False, *np.unravel_index(best, latency.shape)))
-        columns = [np.array(column) for column in zip(*rows, strict=True)]
-        return Routing(
-            *(tuple(x.id for x in named) for named in (s.metros, s.classes, s.regions, s.points)),
-            *columns, np.ones(len(rows)), np.ones(s.shape[:2]), np.zeros(s.shape[1]),
-            observed.utc, 3600.0,
-        ), state  # fmt: skip
+    def place(self, open_: np.ndarray, latency_ms: np.ndarray, observed: Observed) -> int:
+        """As `Fixed`, or the other end."""
+        hour = int((observed.utc - self.scenario.hours.utc[0]) / np.timedelta64(1, "h"))
+        if hour % 2:
+            return int(np.where(open_, latency_ms, -1.0).argmax())
+        return super().place(open_, latency_ms, observed)
 
 
 def _one_at_a_time(scenario: Scenario) -> dict[str, ServiceModel]:
@@ -92,7 +57,7 @@ def test_what_starts_serves_nothing_before(tiny: Scenario, start_s: float, poole
     stream = AtRates(tiny, seed=5)
     serving = Serving(_one_at_a_time(tiny), pooled, start_s)
     outcome = replay(tiny, Moving(tiny), stream, serving=serving, sink=kept)
-    rows = kept.all()
+    rows = np.hstack(kept.all())
     came = sum(len(batch.at_s) for batch in stream.batches())
     np.testing.assert_array_equal(np.sort(rows[:, 4]), np.arange(came))
     assert outcome.served == came > 500
@@ -137,7 +102,7 @@ def test_what_waits_for_any_replica_is_served_when_all_are_switched_off(tiny: Sc
     )  # fmt: skip
     came = sum(len(batch.at_s) for batch in stream.batches())
     assert outcome.served == came
-    assert (kept.all()[:, 2] > 3600.0).sum() > came / 2
+    assert (kept.all()[0][:, 2] > 3600.0).sum() > came / 2
 
 
 def test_requests_go_to_what_is_on_before_what_starts(tiny: Scenario) -> None:
@@ -180,7 +145,7 @@ def test_round_trips_jitter_as_stated(tiny: Scenario) -> None:
                 tiny, policy, AtRates(tiny, seed=2), sink=sink,
                 serving=Serving(_one_at_a_time(tiny), rtt_p95=ratio, seed=2),
             )  # fmt: skip
-            rows = sink.all()
+            rows = np.hstack(sink.all())
             kept[name, ratio] = rows[np.argsort(rows[:, 4])]
     longer = kept["fixed", 1.5][:, 3] / kept["fixed", 1.0][:, 3]
     sigma = np.log(1.5) / 1.6448536269514722

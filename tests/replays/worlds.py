@@ -16,6 +16,7 @@ from wattlas.placement.problem.feasibility import degraded_points, feasibility
 from wattlas.policy.protocol import Forecast, Observed, State
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import Came
+from wattlas.replays.kernel.state import Records
 
 
 def green(share_max: float = 0.15, window: Window = Window.DAY) -> Scenario:
@@ -61,8 +62,8 @@ class Fixed:
             for degraded in (False, True):
                 open_ = judged.allowed[i, k] & (low[k] == degraded)[None, :]
                 if open_.any():
-                    latency = np.where(open_, judged.latency_ms[i, k], np.inf)
-                    r, o = np.unravel_index(int(latency.argmin()), latency.shape)
+                    latency = judged.latency_ms[i, k]
+                    r, o = np.unravel_index(self.place(open_, latency, observed), latency.shape)
                     rows.append((i, k, degraded, int(r), int(o)))
         columns = [np.array(column) for column in zip(*rows, strict=True)]
         routing = Routing(
@@ -71,6 +72,10 @@ class Fixed:
             observed.utc, 3600.0,
         )  # fmt: skip
         return (self.change(routing) if callable(self.change) else routing), state
+
+    def place(self, open_: np.ndarray, latency_ms: np.ndarray, observed: Observed) -> int:
+        """The flat index of the place that is taken among the open ones."""
+        return int(np.where(open_, latency_ms, np.inf).argmin())
 
 
 @dataclass
@@ -93,3 +98,19 @@ class Given:
     def notes(self) -> Sequence[str]:
         """Nothing to say."""
         return ()
+
+
+class Kept:
+    """A sink that keeps what ended, in order."""
+
+    def __init__(self) -> None:
+        self.when: list[np.ndarray] = []
+        self.what: list[np.ndarray] = []
+
+    def __call__(self, records: Records, count: int) -> None:
+        self.when.append(records.when[:count].copy())
+        self.what.append(records.what[:count].copy())
+
+    def all(self) -> tuple[np.ndarray, np.ndarray]:
+        """(when, what) of every request that ended."""
+        return np.concatenate(self.when), np.concatenate(self.what)
