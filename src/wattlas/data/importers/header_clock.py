@@ -25,8 +25,12 @@ def zone_notes(
         needless = "`--time-zone` was not needed: the stamps say their zone"
         return [needless] if clock.zone_by_option else []
     where = "+".join(file.columns.time)
+    doubtful = rows.filter(pl.col("instant").is_null() & pl.col("mark").is_not_null())
+    if not clock.zone_is_given and not doubtful.is_empty():
+        what = f"has stamps of `{doubtful['mark'][0]}`, which is no clock of one meaning"
+        fix = "Name the zone with `--time-zone`, e.g. Asia/Kolkata."
+        raise InputError([file.problem(where, what, fix)])
     word = _clock_word(where)
-    marked = rows["mark"].is_not_null().all()
     if word in UTC and clock.zone_is_given and _shifted(clock.zone, rows):
         what = f"speaks of {word}, and --time-zone says {clock.zone}"
         raise InputError(
@@ -34,7 +38,7 @@ def zone_notes(
         )
     if clock.zone_is_given or not none_said or word in UTC:
         return []
-    if word and not marked:
+    if word:
         what = f"speaks of {word}; the stamps do not say their zone"
         fix = "Name it with `--time-zone`, e.g. Europe/Berlin; UTC if they are of no other clock."
         raise InputError([file.problem(where, what, fix)])

@@ -12,6 +12,7 @@ from wattlas.data.importers.walls import (
     dates_of,
     hour_texts,
     to_boundaries,
+    twins_of,
     walls_of,
 )
 from wattlas.data.reader.stamps import INSTANT
@@ -58,7 +59,9 @@ def _series(file: Raw) -> pl.Expr:
 def _second(file: Raw) -> pl.Expr:
     """Whether a row says that it is the second of two equal hours; null where it does not say."""
     if file.columns.repeated is None:
-        return pl.lit(None, pl.Boolean).alias("second")
+        twins = twins_of(file)
+        none = pl.lit(None, pl.Boolean)
+        return (none if twins is None else pl.lit(twins == "b")).alias("second")
     flag = file.frame[file.columns.repeated].cast(pl.String).str.to_lowercase()
     return pl.lit(flag.is_in(list(TRUE))).alias("second")
 
