@@ -22,7 +22,7 @@ from wattlas.data.importers.walls import (
     hour_texts,
     is_text,
     late_us,
-    range_begins,
+    stamp_begins,
     walls_of,
 )
 from wattlas.data.reader.stamps import Order, order_of
@@ -115,7 +115,7 @@ def _of_hours(files: Sequence[Raw], clock: Clock) -> Clock:
     if ranged := any(has_ranges(file) for file in files):
         if clock.stamps == "end":
             raise InputError([_no_end_of_ranges(file, where)])
-        clock = replace(clock, stamps="begin")
+        clock = replace(clock, stamps="begin", numbers=clock.numbers or "clock")
     if text.str.contains(r"(?i):|^\d+ *[ap]\.?m").any():
         late = text.str.contains(r"^0*24:00").any()
         early = text.str.contains(r"(?i)^0?0:00(:00)?$|^12(:00)?(:00)? *a").any()
@@ -216,11 +216,9 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
 
 def _are_ranges(files: Sequence[Raw]) -> bool:
     """Whether stamps name the beginning and the end of their periods."""
-    texts = pl.concat([dates_of(f).cast(pl.String) for f in files if is_text(f)] or [pl.Series()])
-    if not len(texts):
-        return False
-    wide = texts.str.contains(r"\s(-|–|to)\s").any()
-    return bool(wide) or range_begins(texts.drop_nulls().filter(texts.drop_nulls().str.contains(":", literal=True))) is not None
+    texts = [dates_of(f).cast(pl.String).drop_nulls() for f in files if is_text(f)]
+    wide = any(text.str.contains(r"\s(-|–|to)\s").any() for text in texts)
+    return wide or any(stamp_begins(text) is not None for text in texts)
 
 
 def _shifted_days(walls: pl.Series) -> bool:

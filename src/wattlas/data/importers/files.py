@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from wattlas.data.importers.hour_columns import long_hours
 from wattlas.data.importers.json_rows import json_rows
 from wattlas.data.importers.layout import PATTERN, Layout, find, shown
 from wattlas.data.reader.dialect import (
@@ -66,11 +67,12 @@ def read_raw(file: Path, layout: Layout) -> Raw:
     frame, separator = _rows(file, label, layout)
     frame = frame.with_columns(pl.col(pl.String).str.strip_chars())
     frame, left_out = _chosen(frame, layout, label)
+    frame, layout, told = long_hours(frame, layout)
     if frame.is_empty():
         raise InputError([Problem("(rows)", "there are none", "Give an hour.", label)])
     columns, notes = find_columns(frame.drop(ROW).columns, layout, label)
     is_text = file.suffix.lower() not in (".parquet", ".json")
-    return Raw(label, frame, columns, (*left_out, *notes), separator, is_text)
+    return Raw(label, frame, columns, (*left_out, *told, *notes), separator, is_text)
 
 
 def _rows(file: Path, label: str, layout: Layout) -> tuple[pl.DataFrame, str]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from wattlas.data.clock_changes import DST_ZONES
+from wattlas.data.clock_changes import DST_ZONES, hour_text
 from wattlas.data.hours_checks import (
     HoursTable,
     check_duplicates_and_gaps,
@@ -125,12 +125,10 @@ def _without_ends(frame: pl.DataFrame, key: str) -> tuple[pl.DataFrame, list[str
     ragged = ragged_ends(timed, key)
     if not ragged.any():
         return frame, []
-    first = timed.filter(ragged)[TIME].min()
+    first = hour_text(timed.filter(ragged)[TIME].sort().to_list()[0])
     count = int(ragged.sum())
     rows = "1 row lies" if count == 1 else f"{count:,} rows lie"
-    note = (
-        f"{rows} between the steps, in hours that are left out at the ends, the first {first:%FT%RZ}"
-    )
+    note = f"{rows} between the steps, in hours left out at the ends, the first {first}"
     return frame.join(timed.filter(ragged).select(key, TIME), on=[key, TIME], how="anti"), [note]
 
 

@@ -25,6 +25,8 @@ from wattlas.model.suggest import SHOWN
 
 FILE = "__file"
 DECIMALS = 6
+NO_FIGURE = (-9999.0, -99999.0, -999999.0)
+"""What instruments and archives write where there is no figure; no market goes that low."""
 Intensity = Literal["life-cycle", "direct"]
 
 
@@ -158,7 +160,7 @@ def _read(
 ) -> tuple[pl.Series, list[Problem]]:
     """A column as numbers, and what is wrong with it."""
     if cells.dtype.is_numeric():
-        return cells.cast(pl.Float64), []
+        return _figures(cells.cast(pl.Float64)), []
     if cells.dtype != pl.String:
         what = f"holds {cells.dtype} values, wanted numbers"
         return cells.is_null().cast(pl.Float64), [raw.problem(column, what, "Leave it out.")]
@@ -168,6 +170,7 @@ def _read(
     figures = cells.filter(~nothing)
     mark = layout.decimal or decimal_mark(figures, raw.separator)
     found = numbers(cells.zip_with(~nothing, pl.Series([None], dtype=pl.String)), mark or ".")
+    figured = _figures(found)
     if mark is None:
         what = f"`{figures[0]}` may have a decimal mark or one of thousands"
         fix = "Say `--decimal comma` or `--decimal point`."
@@ -182,7 +185,13 @@ def _read(
     if not len(figures) and raw.columns.wide is not None:
         what = "has no number at all"
         return found, [raw.problem(column, what, "Leave the column out.")]
-    return found, []
+    return figured, []
+
+
+def _figures(found: pl.Series) -> pl.Series:
+    """Numbers without those that mean that there is none."""
+    none = found.is_in(list(NO_FIGURE))
+    return found.zip_with(~none, pl.Series([None], dtype=pl.Float64)) if none.any() else found
 
 
 def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

@@ -52,8 +52,14 @@ def dates_of(file: Raw) -> pl.Series:
         return cells.select(date).to_series()
     # Behind the date stand the time of the day and its zone.
     day = date.str.replace(MIDNIGHT, "")
-    rest = [pl.col(n).str.zfill(2) for n in names[parts:]]
+    rest = [pl.col(n).str.zfill(_width(cells[n])) for n in names[parts:]]
     return cells.select(pl.concat_str([day, *rest], separator=" ")).to_series()
+
+
+def _width(times: pl.Series) -> int:
+    """Digits of a time of day: two, or four where 130 is half past one."""
+    digits = times.drop_nulls().str.extract(r"^(\d+)$", 1)
+    return 4 if digits.null_count() == 0 and (digits.str.len_chars() > 2).any() else 2
 
 
 def hour_texts(file: Raw) -> pl.Series:
@@ -84,11 +90,24 @@ def twins_of(file: Raw) -> pl.Series | None:
     return letters if counts[0] and counts[0] == counts[1] else None
 
 
+def stamp_begins(text: pl.Series) -> pl.Series | None:
+    """What stands before the dash where stamps are ranges of a time of day with `:` in it.
+
+    Where all are at one time of the day, what follows may as well be their offset: None.
+    """
+    if text.null_count() or not text.head(3).str.contains(":", literal=True).all():
+        return None
+    begins = range_begins(text)
+    if begins is None or begins.str.extract(r"(\d{1,2}:\d{2}.*)$").n_unique() < 2:
+        return None
+    return begins
+
+
 def range_begins(text: pl.Series) -> pl.Series | None:
     """What stands before the dash where all texts are ranges of the time of day, of one length.
 
     `00:00-01:00` looks like a time and an offset; that each ends where it should tells. A length
-    differs by an hour where the clock changes.
+    differs where the clock changes.
     """
     if not text.head(3).str.contains(_SPAN).all():
         return None
@@ -98,16 +117,17 @@ def range_begins(text: pl.Series) -> pl.Series | None:
     minutes = [
         pl.col(h).cast(pl.Int64) % 12 * 60
         + pl.col(m).cast(pl.Int64).fill_null(0)
-        + 720 * (pl.when(pl.col(p).is_null()).then(pl.col(h).cast(pl.Int64) % 24 >= 12))
+        + 720
+        * (pl.when(pl.col(p).is_null()).then(pl.col(h).cast(pl.Int64) % 24 >= 12))
         .otherwise(pl.col(p).str.to_lowercase() == "p")
         .cast(pl.Int64)
         for h, m, p in (("a", "am", "ap"), ("b", "bm", "bp"))
     ]
     length = parts.select((minutes[1] - minutes[0]) % (24 * 60)).to_series()
-    usual = int(length.mode().min() or 0)  # type: ignore[call-overload]
-    near = length.is_in([usual, usual + 60, (usual - 60) % (24 * 60)])
-    alike = (length == usual).mean() or 0.0
-    if usual not in PARTS or not near.all() or float(alike) < 0.9:  # type: ignore[arg-type]
+    usual = next(iter(length.mode().sort().to_list()), 0)
+    near = length.is_in([(usual + moved) % (24 * 60) for moved in (-60, -30, 0, 30, 60)])
+    alike = int((length == usual).sum()) / len(length)
+    if usual not in PARTS or not near.all() or alike < 0.9:
         return None
     return parts["begin"].str.strip_chars().alias(text.name)
 
@@ -129,9 +149,9 @@ def walls_of(file: Raw, clock: Clock) -> pl.DataFrame:
     if since is not None:
         return _of_times(since, pl.Datetime("us", "UTC"))
     text = stamps.cast(pl.String)
-    if file.columns.hour is None and text.null_count() == 0:
-        begins = range_begins(text.filter(text.str.contains(":", literal=True)))
-        text = text if begins is None or len(begins) < len(text) else begins
+    if file.columns.hour is None:
+        begins = stamp_begins(text)
+        text = text if begins is None else begins
     if file.columns.hour is not None and clock.numbers == "text":
         text = text.str.replace(MIDNIGHT, "") + " " + hour_texts(file)
     return parsed(text, clock.order)
