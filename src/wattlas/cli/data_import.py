@@ -44,6 +44,7 @@ def command(
     value_column: opt.ValueColumnOption = "",
     unit: opt.UnitOption = "",
     factor: opt.FactorOption = None,
+    sheet: opt.SheetOption = "",
     separator: opt.SeparatorOption = "",
     decimal: opt.DecimalOption = None,
     rename: opt.RenameOption = None,

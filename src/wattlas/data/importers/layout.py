@@ -60,6 +60,8 @@ class Layout:
 
     table: str = "carbon"
     """One of `TARGETS`."""
+    sheet: str | None = None
+    """Of a spreadsheet of several."""
     separator: str | None = None
     decimal: str | None = None
     """`.` or `,`."""

@@ -13,6 +13,7 @@ from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
 from wattlas.data.importers.names import named
+from wattlas.data.importers.sheets import is_spreadsheet
 from wattlas.data.importers.times import instants
 from wattlas.data.importers.unit_columns import mixed_units, stated_of, unit_problem
 from wattlas.data.importers.units import scale_of
@@ -213,6 +214,7 @@ def _needless(raws: Sequence[Raw], layout: Layout) -> list[str]:
     text = [c for raw in raws for c in raw.columns.values if raw.frame.schema[c] == pl.String]
     needless = {
         "decimal": (not text, "the values are numbers already"),
+        "sheet": (not any(is_spreadsheet(Path(r.label)) for r in raws), "there is no spreadsheet"),
         "separator": (not any(raw.is_text for raw in raws), "the files have no separators"),
     }
     if layout.timed:

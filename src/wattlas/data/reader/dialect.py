@@ -24,6 +24,7 @@ MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
 SEPARATORS = ",;\t|"
+SPREADSHEETS = (".xlsx", ".xlsm")
 HEAD_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
 HEAD_LINES = 60
@@ -157,7 +158,8 @@ def read_frame(
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
-        raise InputError([Problem("(file)", what, "Convert the table.", label)])
+        fix = "Save the sheet as CSV." if suffix in SPREADSHEETS else "Convert the table."
+        raise InputError([Problem("(file)", what, fix, label)])
     if suffix == ".csv":
         return read_text(path, label, dialect or dialect_of(path, wanted))
     return read_parquet(path, label, nested).with_row_index(ROW)
