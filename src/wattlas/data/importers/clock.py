@@ -13,6 +13,7 @@ from dataclasses import replace
 import polars as pl
 
 from wattlas.data.importers.files import Raw
+from wattlas.data.importers.header_clock import says_utc
 from wattlas.data.importers.layout import Layout, Stamps, plain
 from wattlas.data.importers.walls import (
     Clock,
@@ -32,7 +33,7 @@ from wattlas.errors import InputError, Problem
 
 ENDING = r"\b(end|ending|ends|ended|bis|until|till|fin|hasta|he)\b"
 BEGINNING = r"\b(begin|beginning|begins|start|from|von|since|anfang)\b"
-HOURISH = r"\b(hour|he|period|stunde|hora|interval|time)\b"
+HOURISH = r"\b(hour|he|period|stunde|hora|interval|time|anfang|start|beginn|uhrzeit|von|from)\b"
 DAY = r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|(19|20)\d{6})\s*$"
 PER_DAY = {60: (23, 24, 25), 30: (46, 48, 50), 15: (92, 96, 100), 5: (276, 288, 300)}
 """Step, minutes → periods that a day can have."""
@@ -49,7 +50,12 @@ def clocks_of(files: Sequence[Raw], layout: Layout) -> list[Clock]:
         raise InputError(problems)
     zone, said = layout.time_zone or "UTC", layout.time_zone is not None
     by_option = "time_zone" in layout.given
-    clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said, by_option)
+    usual = layout.zone_varies and not by_option
+    if usual and all(says_utc("+".join(file.columns.time)) for file in files):
+        zone = "UTC"
+    clock = Clock(
+        zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said, by_option, usual
+    )
     if files[0].columns.hour is not None:
         return [_of_own_hours(file, files, clock) for file in files]
     if clock.stamps is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -36,6 +38,10 @@ def zone_notes(
         raise InputError(
             [file.problem(where, what, "Leave --time-zone out, or rename the column.")]
         )
+    if clock.zone_is_usual and not _has(clock.zone, word):
+        what = f"speaks of {word}, and files of this source are usually of {clock.zone}"
+        fix = "Name the zone with `--time-zone`, e.g. Europe/Helsinki."
+        raise InputError([file.problem(where, what, fix)])
     if clock.zone_is_given or not none_said or word in UTC:
         return []
     if word:
@@ -51,6 +57,19 @@ def _clock_word(header: str) -> str:
     spoken = {*UTC, *_LOCAL, *(mark for mark in MARKS if len(mark) > len("ET"))}
     found = next((w.upper() for w in words if w.upper() in spoken), "")
     return found or (words[-1] if words and words[-1] in _SHORT else "")
+
+
+def says_utc(header: str) -> bool:
+    """Whether a header says that its stamps are UTC."""
+    return _clock_word(header) in UTC
+
+
+def _has(zone: str, word: str) -> bool:
+    """Whether the clock of a word, if there is one, is what a zone calls its own in a year."""
+    if word in UTC or word not in MARKS:
+        return True
+    seasons = (datetime(2024, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
+    return word in [season.tzname() for season in seasons]
 
 
 def _shifted(zone: str, rows: pl.DataFrame) -> bool:

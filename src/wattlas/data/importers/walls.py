@@ -32,6 +32,8 @@ class Clock:
     step_min: int | None
     zone_is_given: bool = True
     zone_by_option: bool = False
+    zone_is_usual: bool = False
+    """Whether a header may speak of another clock than a recipe."""
     notes: tuple[str, ...] = ()
 
 
