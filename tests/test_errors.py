@@ -84,7 +84,7 @@ def test_exit_codes_stand_in_one_place(root: Path) -> None:
     """Each code is documented as the verbs use it, and no verb has a number of its own."""
     text = (root / "docs" / "cli.md").read_text(encoding="utf-8")
     assert {int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == {*Exit}
-    numbers = re.compile(r"Exit\(\d|exit\(\d|exit_code ?= ?\d|_(?:EXIT|CODE)\w* = \d")
+    numbers = re.compile(r"\bExit\(\d|exit_code ?= ?\d|_(?:EXIT|CODE)\w* = \d")
     own = [
         f"{path.name}: {match[0]}"
         for path in (root / "src" / "wattlas").rglob("*.py")
