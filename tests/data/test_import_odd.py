@@ -258,3 +258,29 @@ def test_words_and_numbers_for_nothing(cell: str, tmp_path: Path) -> None:
         imported(file, time_column="t", value_column="p")
     read = imported(file, Rules(fill="linear"), time_column="t", value_column="p")
     assert read["price_usd_per_mwh"].to_list() == list(range(24))
+
+
+@pytest.mark.parametrize("cell", ["", "n/e", "0"])
+def test_the_hour_that_a_clock_skips_may_be_empty(cell: str, tmp_path: Path) -> None:
+    """Tables with a row for it have no figure there; one with a figure is no local time."""
+    zone, night = "Europe/Berlin", datetime(2024, 3, 31)
+    wanted = counted(night.replace(tzinfo=ZoneInfo(zone)).astimezone(PY_UTC), 23)
+    rows = [f"{t.astimezone(ZoneInfo(zone)):%d.%m.%Y %H:%M};{v}" for t, v in wanted.items()]
+    file = table(tmp_path, ["t;p", *rows[:2], f"31.03.2024 02:00;{cell}", *rows[2:]])
+    known = {"time_column": "t", "value_column": "p", "time_zone": zone}
+    if cell == "0":
+        with pytest.raises(InputError, match="skips"):
+            imported(file, **known)
+    else:
+        assert hours_of(imported(file, **known)) == wanted
+
+
+@pytest.mark.parametrize(
+    "form", ["{:%Y-%m-%d %H:%M} GMT+2", "{:%Y-%m-%dT%H:%M}+02:00/{:%Y-%m-%dT%H:%M}"]
+)
+def test_other_ways_to_write_an_instant(form: str, tmp_path: Path) -> None:
+    """An offset of GMT, and an interval of ISO 8601."""
+    wanted = counted(MAY, 24)
+    rows = [f"{form.format(t + 2 * HOUR, t + 3 * HOUR)},{v}" for t, v in wanted.items()]
+    file = table(tmp_path, ["t,p", *rows])
+    assert hours_of(imported(file, time_column="t", value_column="p")) == wanted

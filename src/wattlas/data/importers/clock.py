@@ -26,7 +26,7 @@ from wattlas.data.importers.walls import (
     stamp_begins,
     walls_of,
 )
-from wattlas.data.reader.stamps import Order, order_of
+from wattlas.data.reader.stamps import RANGE, Order, order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN
 from wattlas.errors import InputError, Problem
@@ -223,7 +223,7 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
 def _are_ranges(files: Sequence[Raw]) -> bool:
     """Whether stamps name the beginning and the end of their periods."""
     texts = [dates_of(f).cast(pl.String).drop_nulls() for f in files if is_text(f)]
-    wide = any(text.str.contains(r"\s(-|–|to)\s").any() for text in texts)
+    wide = any(text.str.contains(RANGE).any() for text in texts)
     return wide or any(stamp_begins(text) is not None for text in texts)
 
 

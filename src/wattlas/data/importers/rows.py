@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -104,7 +104,11 @@ def _typed(raw: Raw, layout: Layout, clock: Clock | None) -> tuple[pl.DataFrame,
     """The rows of one file in our columns, a wide table made long."""
     head, notes = {}, list[str]()
     if clock is not None:
-        head[TIME], notes = instants(raw, clock)
+        time, notes = instants(raw, clock)
+        if skipped := time.null_count():
+            raw = replace(raw, frame=raw.frame.filter(time.is_not_null()))
+            notes = [*notes, f"empty rows in the hour that a clock skips are left out: {skipped}"]
+        head[TIME] = time.drop_nulls()
     columns, frame = raw.columns, raw.frame
     fixed = (layout.zone, layout.klass)
     for n, (key, column) in enumerate(zip(layout.keys, columns.keys, strict=True)):

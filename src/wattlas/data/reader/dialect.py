@@ -102,13 +102,12 @@ def _head(path: Path) -> tuple[list[str], str, bool]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
-    # Letters of most languages in UTF-16 have one byte 0: where it stands tells the order.
+    # Most letters have one byte 0 in UTF-16: where it stands tells the order.
     nothing = [head[at:256:2].count(0) for at in (0, 1)] if not encoding else [0, 0]
     if sum(nothing) > len(head[:256]) / 4:
         encoding = "utf-16-le" if nothing[1] > nothing[0] else "utf-16-be"
-    encoding = encoding or "utf-8-sig"
     try:
-        text = head.decode(encoding)
+        text = head.decode(encoding := encoding or "utf-8-sig")
     except UnicodeDecodeError as fault:
         cut = len(head) == HEAD_BYTES and fault.start > HEAD_BYTES - 4
         encoding = encoding if cut else "cp1252"

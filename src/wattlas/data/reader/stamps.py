@@ -53,9 +53,9 @@ _TIME = (
     r"(?:(?:[ t,_]+|^)?(?P<h>\d{1,2})(?::?(?P<mi>\d{2})(?::?(?P<s>\d{2})(?:[.,]\d+)?)?)?"
     r"(?: *(?P<half>[ap])\.?m\.?)?)?"
 )
-_ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|utc *[+-]\d{1,2}(?::?\d{2})?)?\)?"
+_ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|(?:utc|gmt) *[+-]\d{1,2}(?::?\d{2})?)?\)?"
 FORM = rf"(?i)^\s*{_DATE}{_TIME}{_ZONE}\s*$"
-RANGE = r"\s+(?:-|–|to)\s+"
+RANGE = r"(?:\s+(?:-|–|to)\s+|/\d{4}-\d{2}-\d{2}T)"
 """Between the beginning and the end of a period."""
 _WEEKDAY = r"(?i)^\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +"
 _ALSO_NAMED = r"(Z|[+-]\d{2}:?\d{2})\[[\w/+-]+\]$"
@@ -167,7 +167,7 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
 
 def _offset_s() -> pl.Expr:
     """Offset that the text of a zone says, s; null where it says none."""
-    text = pl.col("zone").str.replace(r"^UTC *([+-])", "$1")
+    text = pl.col("zone").str.replace(r"^(?:UTC|GMT) *([+-])", "$1")
     sign = pl.when(text.str.starts_with("-")).then(-1).otherwise(1)
     hours = text.str.extract(r"^[+-](\d{1,2})").cast(pl.Int64)
     minutes = text.str.extract(r"^[+-]\d{1,2}:?(\d{2})$").cast(pl.Int64).fill_null(0)
