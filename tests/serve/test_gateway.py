@@ -112,6 +112,8 @@ def test_a_stream_is_passed_on(live: Live, usage: bool) -> None:
     assert [c.usage.total_tokens for c in chunks if c.usage] == ([150] if usage else [])
     row = live.settled()[-1]
     assert (row.end, row.tokens_out, row.method) == ("whole", 50, "usage")
+    assert row.first_us is not None
+    assert row.admitted_us < row.first_us <= row.ended_us
     assert row.model_served == chunks[0].model
 
 

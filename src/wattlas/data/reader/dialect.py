@@ -7,6 +7,8 @@ found, comments and empty lines are left out, a byte order mark is no part of a 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ ROW = "__row"
 """The number of a row in its file, from 0."""
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks, as spreadsheets write them."""
+GZIP = b"\x1f\x8b"
+"""How a file begins that gzip wrote."""
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
 SEPARATORS = ",;\t|"
@@ -88,9 +92,16 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
     return first or Dialect(encoding=encoding)
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file to read bytes from; those of a file that gzip wrote as they were before."""
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    return io.BufferedReader(gzip.GzipFile(path)) if packed else path.open("rb")
+
+
 def _head(path: Path) -> tuple[list[str], str]:
     """The first lines of a file, and how its letters are written."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(HEAD_BYTES)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8-sig")
     try:
@@ -210,6 +221,7 @@ def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
 def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
     dialect, count = dialect_of(path, wanted), 0
+    _check_head(path, str(path), dialect)
     for text in _texts(path, dialect):
         piece = clean_rows(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
         yield piece
@@ -218,7 +230,7 @@ def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """A CSV file in pieces that end with a row; each begins with the header."""
-    with path.open("rb") as file:
+    with _as_utf8(path, dialect) as file:
         head, rest = _seek_header(file, dialect), b""
         while block := file.read(PIECE_BYTES):
             rest += block
@@ -229,6 +241,14 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
                 yield head + rest[:cut]
                 rest = rest[cut:]
         yield head + rest
+
+
+def _as_utf8(path: Path, dialect: Dialect) -> BinaryIO:
+    """The bytes of a file as UTF-8; whole in memory where it is written otherwise."""
+    if dialect.encoding in ("utf-8-sig", "utf-8"):
+        return opened(path)
+    with opened(path) as file:
+        return io.BytesIO(file.read().decode(dialect.encoding, errors="replace").encode())
 
 
 def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
