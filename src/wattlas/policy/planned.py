@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from wattlas.placement.problem.limit import windows
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import Entry
 from wattlas.policy.routing import UNSERVED_REGION, Routing
+from wattlas.policy.rules.fallback import Nearest
 from wattlas.policy.rules.hourly import step_of
 from wattlas.policy.rules.shares import LEAST_SHARE
 
@@ -80,8 +82,9 @@ class Planned:
     def _hour(self, hour: int) -> tuple[np.ndarray, ...]:
         """(metro, class, degraded, region, point, share) of an hour; full service in every set.
 
-        A pair without flows in full service this hour has those of its other hours, in the mean: a
-        request that the cap does not let go lower must go somewhere.
+        A pair without flows in full service this hour has those of its other hours, in the mean, as
+        far as the regions have accelerators now; else the nearest that has: a request that the cap
+        does not let go lower must go somewhere.
         """
         flows = self.placed.flows
         assert flows is not None
@@ -94,13 +97,28 @@ class Planned:
         k = len(self.placed.scenario.classes)
         has = np.unique((part.metro * k + part.klass)[~low])
         usual = self._usual
-        missing = ~np.isin(usual[0] * k + usual[1], has)
-        joined = [np.concatenate([a, b[missing]]) for a, b in zip(entries, usual, strict=True)]
-        return _as_shares(joined, k)
+        manned = self._nearest.manned(hour)[usual[3], usual[4]]
+        wanted = ~np.isin(usual[0] * k + usual[1], has) & manned
+        filled = [np.concatenate([a, b[wanted]]) for a, b in zip(entries, usual, strict=True)]
+        has = np.concatenate([has, (usual[0] * k + usual[1])[wanted]])
+        return _as_shares(self._with_nearest(filled, has, hour), k)
+
+    def _with_nearest(self, entries: list[np.ndarray], has: np.ndarray, hour: int) -> list[Any]:
+        """With a place for each metro and class that has none in full service, if there is one."""
+        s = self.placed.scenario
+        k = len(s.classes)
+        place = self._nearest.places(hour)
+        pair = np.setdiff1d(np.flatnonzero(place[:, 0] != UNSERVED), has)
+        more = (pair // k, pair % k, np.zeros(len(pair), bool), *place[pair].T, np.ones(len(pair)))
+        return [np.concatenate([a, b]) for a, b in zip(entries, more, strict=True)]
+
+    @cached_property
+    def _nearest(self) -> Nearest:
+        return Nearest(self.placed.scenario, self.instance.judged)
 
     @cached_property
     def _usual(self) -> list[np.ndarray]:
-        """Full service over all hours, or the best open place where there never is any."""
+        """Full service over all hours, of those that ever have it."""
         s, flows = self.placed.scenario, self.placed.flows
         assert flows is not None
         on = flows.served & ~self._low[flows.klass, flows.point]
@@ -108,10 +126,6 @@ class Planned:
         place = ((flows.metro * k + flows.klass) * r + flows.region) * o + flows.point
         sums = np.bincount(place[on], flows.requests_per_h[on], i * k * r * o)
         grid = sums.reshape(i * k, r * o)
-        open_ = self.instance.judged.allowed & ~self._low[None, :, None, :]
-        latency = np.where(open_, self.instance.judged.latency_ms, np.inf).reshape(i * k, -1)
-        never = np.flatnonzero((grid.sum(axis=1) == 0) & np.isfinite(latency).any(axis=1))
-        grid[never, latency[never].argmin(axis=1)] = 1.0
         pair, at = np.nonzero(grid)
         return [pair // k, pair % k, np.zeros(len(pair), bool), at // o, at % o, grid[pair, at]]
 
