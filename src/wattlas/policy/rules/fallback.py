@@ -32,7 +32,7 @@ class Nearest:
         return np.asarray(each[None, :] <= have[:, None] * (1 + _ROUNDING))
 
     def places(self, hour: int) -> np.ndarray:
-        """(region, point) of each metro · classes + class, (I·K, 2); unserved where there is none."""
+        """(region, point) of each metro · classes + class, (I·K, 2); unserved without one."""
         manned = self.manned(hour)
         key = manned.tobytes()
         if key not in self.found:

@@ -17,8 +17,8 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.checks import POSITIVE, numbers, refuse
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
-from wattlas.replays.arrivals.draws import uniform
 from wattlas.replays.arrivals.checked import Requests
+from wattlas.replays.arrivals.draws import uniform
 from wattlas.replays.arrivals.trace import Trace
 
 
