@@ -7,7 +7,6 @@ found, comments and empty lines are left out, a byte order mark is no part of a 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from wattlas.data.reader.packed import opened
 from wattlas.data.reader.parquet import read_parquet
 from wattlas.errors import InputError, Problem
 
@@ -23,8 +23,6 @@ ROW = "__row"
 """The number of a row in its file, from 0."""
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks, as spreadsheets write them."""
-GZIP = b"\x1f\x8b"
-"""How a file begins that gzip wrote."""
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
 SEPARATORS = ",;\t|"
@@ -90,13 +88,6 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
             if wanted is None or wanted(cells_of(line, separator)):
                 return found
     return first or Dialect(encoding=encoding)
-
-
-def opened(path: Path) -> BinaryIO:
-    """A file to read bytes from; those of a file that gzip wrote as they were before."""
-    with path.open("rb") as file:
-        packed = file.read(len(GZIP)) == GZIP
-    return io.BufferedReader(gzip.GzipFile(path)) if packed else path.open("rb")
 
 
 def _head(path: Path) -> tuple[list[str], str]:

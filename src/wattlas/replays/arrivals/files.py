@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from wattlas.data.reader.dialect import PIECE_BYTES, opened, pieces
+from wattlas.data.reader.dialect import PIECE_BYTES, pieces
+from wattlas.data.reader.packed import opened
 from wattlas.errors import InputError, Problem
 from wattlas.replays.arrivals import ledger
 from wattlas.replays.arrivals.layouts import TraceLayout
