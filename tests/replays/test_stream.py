@@ -12,7 +12,7 @@ import pytest
 import wattlas
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.replays.arrivals import trace as trace_module
+from wattlas.replays.arrivals import files as files_module
 from wattlas.replays.arrivals.draws import uniform
 from wattlas.replays.arrivals.stream import AtRates, Came, FromTrace, Stream
 from wattlas.replays.arrivals.trace import open_trace
@@ -68,7 +68,7 @@ def test_batches_and_scale_change_nothing_else(
     path = _trace(tmp_path / "a.csv", 2000)
     whole = _whole(FromTrace(tiny, open_trace(path), seed=1, scale=2.3))
     monkeypatch.setattr("wattlas.data.reader.dialect.PIECE_BYTES", 500)
-    assert trace_module.PIECE_BYTES > 500
+    assert files_module.PIECE_BYTES > 500
     cut = FromTrace(tiny, open_trace(path), seed=1, scale=2.3)
     assert len(list(cut.batches())) > 10
     for one, other in zip(whole, _whole(cut), strict=True):
@@ -145,7 +145,7 @@ def test_a_chat_stays_with_who_began_it(
     np.testing.assert_array_equal(twice.source[::2], whole.source)
     np.testing.assert_array_equal(twice.source[1::2], twice.source[1::2][first])
     assert (twice.source[1::2] != twice.source[::2]).any()  # each copy is a chat of its own
-    monkeypatch.setattr(trace_module, "BATCH_ROWS", 128)
+    monkeypatch.setattr(files_module, "BATCH_ROWS", 128)
     np.testing.assert_array_equal(
         _whole(FromTrace(tiny, open_trace(file), seed=2)).source, whole.source
     )

@@ -210,6 +210,7 @@ def hours_of(scenario: wattlas.Scenario, forecast: str) -> Recorded:
     made = wattlas.replay(scenario, ["rolling", rule], begin=BEGIN, hours=3, foresight=told)
     if forecast == "persistence":
         assert any("recorded, rolling decide on the same forecasts" in n for n in made.notes)
+        assert any("revised after the fact" in note for note in made.notes)
     else:
         assert any(note.startswith("oracle, recorded decide on the true") for note in made.notes)
     return rule

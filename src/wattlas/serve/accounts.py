@@ -104,4 +104,5 @@ def _row(schedule: Schedule | None, decision: Decision, outcome: Outcome) -> Row
         place.region, place.point, decision.epoch,
         outcome.tokens_in, outcome.tokens_out, outcome.method,
         *own, *usual[1:], vintage,
+        None if outcome.first_s is None else round(outcome.first_s * 1e6),
     ))  # fmt: skip

@@ -122,6 +122,8 @@ class Outcome(NamedTuple):
     attempts: int = 1
     reason: Reason | None = None
     """Why it was served so, where that is no longer what was decided."""
+    first_s: float | None = None
+    """When its first content was sent, where that was seen."""
 
 
 class Ledger(Protocol):

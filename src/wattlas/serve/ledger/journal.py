@@ -38,7 +38,8 @@ class Row(NamedTuple):
 
     `_usual` figures are those of the same request in full service at its baseline region. Amounts
     are None where nobody can say, `method` says how tokens were found, `vintage` from when the
-    signals are.
+    signals are. `first_us` is when the first content of a stream was sent, None where it is not
+    known: replay reads the rows as a trace, and calibrates a server by these times.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Row(NamedTuple):
     usual_marginal_ug: int | None
     usual_nano_usd: int | None
     vintage: str
+    first_us: int | None = None
 
 
 _OF = itemgetter(*map(Row._fields.index, Account._fields))
