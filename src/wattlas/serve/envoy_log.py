@@ -115,7 +115,7 @@ class EnvoyLog:
         plane, get = self._plane, said.get
         decision = plane.book.handed.get(sealed)
         status, bytes_in, bytes_out = get("status"), get("bytes_in"), get("bytes_out")
-        attempts = get("attempts")
+        attempts = get("attempts", 1)  # nginx tells none
         if (
             decision is None
             or get("flags") != "-"
