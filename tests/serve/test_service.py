@@ -126,9 +126,10 @@ def test_a_models_own_tier_holds_for_others_too(tmp_path_factory: pytest.TempPat
 def test_a_forged_settlement_is_refused(live: Live) -> None:
     """A changed letter of decision or seal, an id alone, and what makes no sense."""
     sealed = decide(live)["id"]
-    id, letters = sealed.rsplit(".", 1)
+    number, moment, letters = sealed.split(".")
+    id, later = f"{number}.{moment}", f"{moment[:-1]}{'8' if moment[-1] == '9' else '9'}"
     wrong = [
-        f"{id}.{'A' * 20}{letters[20:]}", f"{id[:-1]}9.{letters}", id, f"{id}.{letters[20:]}",
+        f"{id}.{'A' * 20}{letters[20:]}", f"{number}9.{moment}.{letters}", f"{number}.{later}.{letters}", id, f"{id}.{letters[20:]}",
         "", "..",
         f"{id}.{letters[:-8]}AAAA{letters[-4:]}", sealed + "é",
     ]  # fmt: skip
