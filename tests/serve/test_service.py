@@ -129,7 +129,8 @@ def test_a_forged_settlement_is_refused(live: Live) -> None:
     number, moment, letters = sealed.split(".")
     id, later = f"{number}.{moment}", f"{moment[:-1]}{'8' if moment[-1] == '9' else '9'}"
     wrong = [
-        f"{id}.{'A' * 20}{letters[20:]}", f"{number}9.{moment}.{letters}", f"{number}.{later}.{letters}", id, f"{id}.{letters[20:]}",
+        f"{id}.{'A' * 20}{letters[20:]}", f"{number}9.{moment}.{letters}",
+        f"{number}.{later}.{letters}", id, f"{id}.{letters[20:]}",
         "", "..",
         f"{id}.{letters[:-8]}AAAA{letters[-4:]}", sealed + "é",
     ]  # fmt: skip

@@ -69,7 +69,10 @@ class Connection(asyncio.Protocol):
                 last = self._last
                 body = None if last is None else body_of(data, last[0], last[1])
                 if last is not None and body is not None:
-                    self._again(last[2], body)
+                    # Between two messages all else is as the message before left it.
+                    self.head = last[2]
+                    self._messages += 1
+                    self.whole(last[2], body)
                     return
                 pieces = cut(data)
                 known = None if pieces is None else self.server.heads.find(pieces[0], pieces[1])
@@ -94,7 +97,7 @@ class Connection(asyncio.Protocol):
                     self.refuse(self._too_long())
 
     def _again(self, head: Head, body: bytes) -> None:
-        """A whole message whose head is known."""
+        """A whole message whose head is known to the server."""
         self.head = head
         self.in_head, self._between, self.since_s = False, head.keeps, float("inf")
         self._messages += 1
