@@ -21,7 +21,21 @@ from typing import Any
 
 import pytest
 
-from tests.serve.live import ADMIN, KEYS, TOKEN, Live, answer, configuration, digest, schedule
+from tests.serve.live import (
+    ADMIN,
+    KEYS,
+    TOKEN,
+    Asking,
+    Live,
+    Stub,
+    answer,
+    chunk,
+    configuration,
+    digest,
+    events,
+    head,
+    schedule,
+)  # fmt: skip
 from tests.serve.test_gateway import GOOD, post
 from tests.serve.test_promise import burst
 from tests.serve.test_service import call
@@ -301,3 +315,26 @@ def test_the_question_of_apisix_as_it_is_documented(live: Live) -> None:
             kept.request(method, path, body, {**APISIX, "authorization": "Bearer sk-no"})
             got = kept.getresponse()
             assert (got.status, json.loads(got.read())["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_a_stream_without_end_comes_to_one(live: Live) -> None:
+    """Sound events for ever are cut off in band when the time of an answer is over; one row."""
+    live.start(limits={"answer_s": 1.0, "first_byte_s": 5.0, "drain_s": 2.0})
+
+    async def endless(stub: Stub, asking: Asking, reader: Any, writer: Any) -> None:
+        writer.write(head(kind="text/event-stream"))
+        event = events(asking)[0]
+        while not writer.is_closing():
+            writer.write(chunk(event))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    for stub in live.stubs.values():
+        stub.behaviour = endless
+    began = time.monotonic()
+    got = post(live, json.dumps({**json.loads(GOOD), "stream": True}).encode(), KEYS["plain"])
+    assert time.monotonic() - began < 6
+    assert b'"error"' in got.text.splitlines()[-2]
+    (row,) = live.settled()
+    assert row.end == "broken"
+    assert row.tokens_out

@@ -325,14 +325,15 @@ def _wait(condition: Any) -> None:
         time.sleep(0.02)
 
 
-def test_a_clock_that_is_set_means_full_service(live: Live) -> None:
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_clock_that_is_set_means_full_service(live: Live, days: int) -> None:
     """For a while; the window of each request is that of its own time."""
     plane = live.service.plane
     keeper = plane.keeper
     for _ in range(8):
         settle(live, {"id": decide(live)["id"]})
     live.settled()
-    keeper._clock = lambda: time.time() - 86_400.0
+    keeper._clock = lambda: time.time() + 86_400.0 * days
     _wait(lambda: plane.book.trouble == "clock")
     assert decide(live)["reason"] == "clock"
     assert keeper.jumps == 1
