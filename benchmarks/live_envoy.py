@@ -64,7 +64,7 @@ def run(options: RunOptions) -> Sequence[Figure]:
         *_figures(rounds, requests // ROUNDS * ROUNDS),
         Figure("requests without a row", float(requests // ROUNDS * ROUNDS + 1 - undecided - rows),
                unit="", target=0.0,
-               note=f"{rows:,} rows in the ledger; {undecided:,} were not decided in half a second"),
+               note=f"{rows:,} rows; {undecided:,} undecided after half a second"),
         Figure("degraded less φ·delivered, ledger", beyond, unit="", target=0.0),
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
 from wattlas.errors import InputError
 from wattlas.serve.decision import End, Outcome
-from wattlas.serve.ledger.journal import head_after
+from wattlas.serve.ledger.journal import Row, head_after
 from wattlas.serve.run import Service, check_files
+
+AT_MJ = Row._fields.index("facility_mj")
 
 
 @pytest.fixture
@@ -195,6 +198,15 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     lines = text.splitlines()
     assert lines[0].startswith("part,name,requests,whole,degraded")
     assert lines[-1].startswith(f"total,{month},12,12,")
+    status, text = call(live, "admin", "GET", f"/statements/acme/{month}.jsonl")
+    first, *proof = text.splitlines()
+    head = bytes.fromhex(json.loads(first)["head_before"])
+    for line in proof:
+        head = sha256(head + line.encode()).digest()
+    assert head.hex() == json.loads(first)["head"] == made["chain"]["head"]
+    assert len(proof) == made["chain"]["number"] == 12
+    assert sum(json.loads(line)[AT_MJ] for line in proof) == made["total"]["facility_mj"]
+    assert call(live, "admin", "GET", "/statements/acme/2026-13.jsonl")[0] == 400
     assert call(live, "admin", "GET", "/statements/acme/2026-13.json")[0] == 400
     assert call(live, "admin", "GET", f"/statements/nobody/{month}.json")[0] == 404
     status, text = call(live, "admin", "GET", "/metrics")

@@ -50,10 +50,10 @@ def table(**changes: Any) -> Table:
 
 def rows_of(ended: Sequence[tuple[Decision, Outcome]]) -> list[Row]:
     """Rows without figures."""
-    return [_row_of(decision, outcome) for decision, outcome in ended]
+    return [row_of(decision, outcome) for decision, outcome in ended]
 
 
-def _row_of(decision: Decision, outcome: Outcome) -> Row:
+def row_of(decision: Decision, outcome: Outcome) -> Row:
     f = decision.facts
     return Row(
         f.id, f.tenant, f.contract, decision.window, int(f.utc_s * 1e6),
