@@ -78,7 +78,10 @@ class Connection(asyncio.Protocol):
                 known = None if pieces is None else self.server.heads.find(pieces[0], pieces[1])
                 if pieces is not None and known is not None:
                     self._last = pieces[0], pieces[1] + b"\r\n\r\n", known
-                    self._again(known, data[pieces[2] :])
+                    self.head, self.in_head = known, False
+                    self._between, self.since_s = known.keeps, float("inf")
+                    self._messages += 1
+                    self.whole(known, data[pieces[2] :])
                     return
             self._feed(data)
             if pieces is not None and self._between and self._messages == before + 1:
@@ -95,13 +98,6 @@ class Connection(asyncio.Protocol):
                 self._fed += len(data)
                 if self._fed > self.limits.header_bytes:
                     self.refuse(self._too_long())
-
-    def _again(self, head: Head, body: bytes) -> None:
-        """A whole message whose head is known to the server."""
-        self.head = head
-        self.in_head, self._between, self.since_s = False, head.keeps, float("inf")
-        self._messages += 1
-        self.whole(head, body)
 
     def whole(self, head: Head, body: bytes) -> None:
         """A message that is there at once."""
