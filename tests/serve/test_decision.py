@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, row_of, table
+from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, rows_of, table
 from wattlas.serve.decision import (
     Asked,
     Decision,
@@ -220,7 +220,7 @@ def test_what_nobody_settles_is_lost_in_the_end() -> None:
 def test_rows_keep_the_share_of_a_contract_apart() -> None:
     """Another tenant's requests are no reason to degrade this one's."""
     other = contracts(Fraction(1))[KEY]
-    made = Book(row_of, {**contracts(), ("other", "green"): other})
+    made = Book(rows_of, {**contracts(), ("other", "green"): other})
     made.window(*KEY, NOON_S)
     made.window("other", "green", NOON_S)
     batch = made.collect()

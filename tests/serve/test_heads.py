@@ -89,6 +89,8 @@ def test_a_known_head_changes_no_answer(before: list[bytes], then: list[bytes]) 
     wanted = sent(fresh, [b"".join(pieces)])  # in one piece no head is looked up
     assert sent(used, pieces) == wanted
     assert sent(used, pieces) == wanted
+    again = [each for each in pieces for _ in range(3)]  # the same head, one after the other
+    assert sent(used, again) == sent(asyncio.run(made()), [b"".join(again)])
 
 
 def test_the_usual_head_is_known() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wattlas.errors import InputError, Problem
-from wattlas.serve.accounts import row_of
+from wattlas.serve.accounts import rows_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
 from wattlas.serve.gateway.trail import Ended
@@ -51,7 +51,7 @@ class Plane:
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.config, self.schedule, self.store, self.clock = config, schedule, store, clock.utc_s
-        self.book = Book(row_of(lambda: self.schedule), config.contracts, watch)
+        self.book = Book(rows_of(lambda: self.schedule), config.contracts, watch)
         self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s)
         self.reasons: Counter[str] = Counter()
         """Decisions by reason."""

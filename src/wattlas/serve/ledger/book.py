@@ -24,7 +24,7 @@ MOST_PENDING = 200_000
 FORGOTTEN_S = 6 * 3600.0
 """A request that nobody settled for so long is booked as lost."""
 
-RowOf = Callable[[Decision, Outcome], Row]
+RowsOf = Callable[[Sequence[tuple[Decision, Outcome]]], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class _Held:
 
 
 class Book:
-    """The ledger that decisions ask. `row_of` makes the row of a request that has ended, `watch` is
-    shown those of a batch."""
+    """The ledger that decisions ask. `rows_of` makes the rows of requests that have ended, `watch`
+    is shown those of a batch."""
 
     def __init__(
         self,
-        row_of: RowOf,
+        rows_of: RowsOf,
         contracts: Mapping[tuple[str, str], Contract],
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
@@ -68,7 +68,7 @@ class Book:
         """Those that somebody else carries, by the text that settles them."""
         self.counts: dict[Account, Counts] = {}
         """As they were recorded last, of current windows."""
-        self._row_of, self._watch = row_of, watch
+        self._rows_of, self._watch = rows_of, watch
         self._held: dict[tuple[str, str], _Held] = {}
         self._ended: list[tuple[Decision, Outcome]] = []
         self._kept: list[Row] = []
@@ -170,8 +170,7 @@ class Book:
     def collect(self) -> Batch:
         """What is to be recorded now; it is no longer in hand."""
         self.stirred = False
-        row_of = self._row_of
-        made = [row_of(decision, outcome) for decision, outcome in self._ended]
+        made = self._rows_of(self._ended)
         self._watch(made)
         rows = [*self._kept, *made]
         self._ended, self._kept = [], []
