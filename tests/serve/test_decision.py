@@ -24,7 +24,7 @@ from wattlas.serve.decision import (
     settle,
 )
 from wattlas.serve.ledger.book import Book
-from wattlas.serve.ledger.journal import Account, Recorded
+from wattlas.serve.ledger.journal import Recorded
 from wattlas.serve.table import Place, Quota
 
 FULL = {Place("oslo", "large"), Place("austin", "large")}
@@ -200,9 +200,9 @@ def test_a_fallback_that_fails_rises_and_returns_its_permit() -> None:
 def test_degrading_without_a_permit_is_charged() -> None:
     """Whoever served the fallback although full service was decided uses up the share."""
     ledger = stocked(0)
-    decision = decided(ledger, facts("1"))
+    decided(ledger, facts("1"))
     settle(ledger, "1", Outcome(End.WHOLE, LOW, True, NOON_S))
-    assert ledger.collect().charged == {Account(*KEY, decision.window): 1}
+    assert ledger.collect().charged == {"1"}
 
 
 def test_what_nobody_settles_is_lost_in_the_end() -> None:

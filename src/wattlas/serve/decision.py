@@ -148,8 +148,8 @@ class Ledger(Protocol):
         """Return a permit that was taken, and for which nothing was delivered."""
         ...
 
-    def charge(self, tenant: str, contract: str, window: str) -> None:
-        """Count a permit as granted that nobody had taken."""
+    def charge(self, id: str) -> None:
+        """Count a permit as granted with the row of a request, which had taken none."""
         ...
 
     def open(self, decision: Decision) -> None:
@@ -206,15 +206,22 @@ def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
     decision = ledger.close(id)
     if decision is None:
         return False
-    kept = outcome.degraded and outcome.end is not FAILED
-    if decision.degraded is not kept:
-        account = decision.facts.tenant, decision.facts.contract, decision.window
-        if decision.degraded:
-            ledger.give_back(*account)
-        else:
-            ledger.charge(*account)
-    ledger.book(decision, outcome)
+    if decision.degraded and not _keeps(outcome):
+        ledger.give_back(decision.facts.tenant, decision.facts.contract, decision.window)
+    settle_late(ledger, decision, outcome)
     return True
+
+
+def settle_late(ledger: Ledger, decision: Decision, outcome: Outcome) -> None:
+    """Account for a request that another process decided: what it took stays granted."""
+    if _keeps(outcome) and not decision.degraded:
+        ledger.charge(decision.facts.id)
+    ledger.book(decision, outcome)
+
+
+def _keeps(outcome: Outcome) -> bool:
+    """Whether an answer uses up a permit."""
+    return outcome.degraded and outcome.end is not FAILED
 
 
 def failovers(decision: Decision, table: Table, ledger: Ledger) -> Iterator[Decision]:

@@ -107,7 +107,9 @@ class EnvoyLog:
         if not isinstance(sealed, str) or not sealed:
             self._plane.events["undecided_requests"] += said.get("status") == 200
             return False
-        return self._plane.settle_sealed(sealed, lambda decision: self._outcome(decision, said))
+        return self._plane.settle_sealed(
+            sealed, lambda decision: self._outcome(decision, said), spooled=False
+        )
 
     def _as_decided(self, sealed: str, said: dict[str, Any]) -> bool:
         """Settle what nearly every line tells: a request in flight here was answered whole where it
@@ -138,7 +140,7 @@ class EnvoyLog:
             None, None,
         ))  # fmt: skip
         del plane.book.handed[sealed]
-        return plane.settle(decision.facts.id, outcome)
+        return plane.settle(decision.facts.id, outcome, spooled=False)
 
     def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
         status, bytes_in, bytes_out, attempts = numbers_of(said)

@@ -117,6 +117,8 @@ class Service:
         for _, opened in self.ports.values():
             opened.close()
         self.plane.store.close()
+        if self.plane.spool is not None:
+            self.plane.spool.close()
 
     @property
     def addresses(self) -> dict[str, str]:

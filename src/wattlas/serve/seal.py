@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import Asked, Decision, Facts, Reason
+from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
 from wattlas.serve.table import Place
 
 MAC_BYTES, MAC_LETTERS = 15, 20
@@ -91,6 +91,23 @@ class Seal:
             return Decision(facts, window, degraded, Place(region, point), Reason(reason), epoch)
         except (ValueError, TypeError, struct.error):
             return None  # of another version, with the same secret
+
+    def line(self, decision: Decision, outcome: Outcome) -> bytes:
+        """A request that has ended, as a line of text that `ended` reads again."""
+        return orjson.dumps((self.sealed(decision), *outcome), default=tuple)
+
+    def ended(self, line: bytes) -> tuple[Decision, Outcome] | None:
+        """The request in a line; None where its decision was not sealed here."""
+        try:
+            text, end, place, degraded, ended_s, *others, reason, first_s = orjson.loads(line)
+            why = None if reason is None else Reason(reason)
+            outcome = Outcome._make(
+                [End(end), Place(*place), degraded, ended_s, *others, why, first_s]
+            )
+            decision = self.opened(text)
+        except (ValueError, TypeError, AttributeError):
+            return None
+        return None if decision is None else (decision, outcome)
 
 
 _URL_SAFE, _PLAIN = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")

@@ -76,7 +76,7 @@ class Book:
         self._under_way = 0
         """Rows of a batch of which nothing is known yet."""
         self._returned: Counter[Account] = Counter()
-        self._charged: Counter[Account] = Counter()
+        self._charged: set[str] = set()
         self.configure(contracts)
 
     def configure(self, contracts: Mapping[tuple[str, str], Contract]) -> None:
@@ -132,11 +132,9 @@ class Book:
             self._returned[account] += 1
             self.stirred = True
 
-    def charge(self, tenant: str, contract: str, window: str) -> None:
-        """Count a permit that was used without being granted."""
-        if contract:
-            self._charged[Account(tenant, contract, window)] += 1
-            self.stirred = True
+    def charge(self, id: str) -> None:
+        """Count a permit as granted with the row of a request, which had taken none."""
+        self._charged.add(id)
 
     def open(self, decision: Decision) -> None:
         """Remember a decision until it is settled."""
@@ -176,7 +174,7 @@ class Book:
         self._ended, self._kept = [], []
         self._under_way = len(rows)
         returned, self._returned = self._returned, Counter()
-        charged, self._charged = self._charged, Counter()
+        charged, self._charged = self._charged, set()
         return Batch(rows, returned, charged, tuple(self._wants()))
 
     def _wants(self) -> Iterator[Want]:
@@ -201,11 +199,12 @@ class Book:
 
     def failed(self, batch: Batch) -> None:
         """Keep the rows for another try. Permits that were returned are lost: nobody knows whether
-        the record has them. What was charged is charged again, which errs towards the cap."""
+        the record has them. Rows that were degraded without a permit are always kept."""
         self._under_way = 0
         room = max(MOST_PENDING - len(self._kept), 0)
-        self._kept = [*batch.rows[:room], *self._kept]
-        self.lost_rows += max(len(batch.rows) - room, 0)
+        kept = [r for n, r in enumerate(batch.rows) if n < room or r.id in batch.charged]
+        self._kept = [*kept, *self._kept]
+        self.lost_rows += len(batch.rows) - len(kept)
         self._charged.update(batch.charged)
         self.stirred = True
 
