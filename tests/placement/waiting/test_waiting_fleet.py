@@ -26,8 +26,9 @@ from wattlas.placement.fleet.levelled import densest, earliest_deadline, levelle
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.waiting import question
 from wattlas.placement.fleet.waiting_cuts import by_cuts
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.problem.queue import Queue
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
@@ -116,7 +117,8 @@ def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
     s = patient(asked(seed, **QUESTIONS[name]), 2)
     terms, instance = question(s)
     queue = Queue.of(instance)
-    levelled_work = as_run(build_instance(s), queue, levelled(instance)[1]).scenario
+    work = Arrivals.of(build_instance(s)).waited(levelled(instance)[1])
+    levelled_work = work.as_run(s)
     sized = fleet(without_waiting(levelled_work))
     found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, [], exact=1e-6)
     assert found is not None

@@ -35,8 +35,9 @@ from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.window.queue_search import search
 from wattlas.placement.window.waiting import refuse_waiting
 
@@ -72,7 +73,7 @@ def fleet_that_waits(
         return _together(scenario, found, unwaited, 0.0)
     asked = build_instance(scenario)
     ran = levelled(asked)[1]
-    levelled_work = as_run(asked, Queue.of(asked), ran).scenario
+    levelled_work = Arrivals.of(asked).waited(ran).as_run(scenario)
     sized = size(without_waiting(levelled_work))
     if alone:
         prices = [need.price for need in sized.prices.needs]

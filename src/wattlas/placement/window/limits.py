@@ -128,7 +128,7 @@ def reports(
     What ties hours together is part of what is used of a limit on money, and on carbon where it
     emits.
     """
-    utc = instance.scenario.hours.utc
+    utc, came = instance.scenario.hours.utc, solution.came
     used_by_measure: dict[int, np.ndarray] = {}
     out = []
     for limit, price in zip(limits, solution.limit_price, strict=True):
@@ -138,6 +138,8 @@ def reports(
             added = linked(instance, solution.flows, measure.unit)
             used_by_measure[id(measure)] = used + added
         used_here, total = float(used_by_measure[id(measure)][steps].sum()), limit.total
+        if limit.by_arrival and came is not None:
+            used_here = limit.used(instance, solution.flows, came)
         out.append(
             LimitReport(
                 id=limit.id,
