@@ -93,6 +93,20 @@ def terms_of(
     )
 
 
+def holding(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
+    """The scenario with usable accelerators (R,) reserved, each at the rent of those held for it.
+
+    Idle power is part of what they cost a year.
+    """
+    year = HOURS_PER_YEAR / float(scenario.hours.hours.sum())
+    regions = tuple(
+        replace(region, reserved_usd_per_gpu_year=float(usd))
+        for region, usd in zip(scenario.regions, terms.rent_usd * year, strict=True)
+    )
+    usable = np.repeat(gpu[:, None], scenario.hours.count, axis=1)
+    return replace(scenario, regions=regions, reserved_gpu=usable)
+
+
 def rent_usd(scenario: Scenario) -> np.ndarray:
     """What a reserved accelerator costs over the horizon, USD, (R,): its rent, its idle power at
     the meter, and at the scenario's carbon price the carbon of both its power and its making.
