@@ -85,8 +85,8 @@ def by_patience(
 ) -> Iterator[tuple[float, Scenario]]:
     """(Wait in hours, the scenario in which so much may be waited) of each wait.
 
-    `klass` alone may wait, with its copies under contract, or where it is empty every class that may in the scenario. Raises
-    UsageError for a class that there is not, and where none may wait.
+    `klass` alone may wait, with its copies under contract, or where it is empty every class that
+    may in the scenario. Raises UsageError for a class that there is not, and where none may wait.
     """
     ids = [k.id for k in scenario.classes]
     if klass and klass not in ids:
