@@ -91,7 +91,9 @@ def capped(draw: st.DrawFn) -> Scenario:
     or a little more."""
     pick = np.random.default_rng(draw(st.integers(0, 2**16)))
     hours = Hours.range(LATE, int(pick.integers(4, 7)))
-    s = opened(draw(PLAIN) if pick.random() < 0.3 else world(int(pick.integers(2**16)), hours=hours))
+    s = opened(
+        draw(PLAIN) if pick.random() < 0.3 else world(int(pick.integers(2**16)), hours=hours)
+    )
     s = replace(s, classes=tuple(replace(k, mean_accuracy_min=None) for k in s.classes))
     s = replace(s, solver=Solver.AUTO)
     s = patient(s, *pick.choice([1, 2, 2, 0], size=3).tolist())

@@ -17,6 +17,7 @@ from tests.examples import examples
 from tests.placement.fleet import fleet_oracle
 from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
 from tests.placement.waiting.waiting_oracle import may_run, shares
+from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.waiting import without_waiting
@@ -183,3 +184,27 @@ def test_levelled_work_keeps_its_patience(seed: int) -> None:
     demand = instance.demand.copy()
     demand[queue.source] = ran
     assert float((instance.leanest_gpu_h @ demand).max()) <= level.dense.level * (1 + 1e-6)
+
+
+def test_bounds_that_serve_by_waiting_alone() -> None:
+    """Bounds too low to serve everything at once and high enough in time: the fleet is that of the
+    bounds that waiting needs, and nothing is said of one that does not wait. Lower ones are an
+    error that says so."""
+    s = patient(asked(0), 2)
+    peak = np.zeros_like(s.demand_per_h)
+    peak[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
+    s = replace(s, demand_per_h=peak)
+    least = fleet(s)
+
+    def bound(part: float) -> Scenario:
+        most = part * least.optimal.gpu + 1e-6
+        regions = zip(s.regions, most.tolist(), strict=True)
+        return replace(s, regions=tuple(replace(r, reserved_gpu_max=m) for r, m in regions))
+
+    found = fleet(bound(1.0))
+    assert least.unwaited is not None
+    assert found.unwaited is None
+    assert found.optimal.cost_usd == pytest.approx(least.optimal.cost_usd, rel=1e-5)
+    assert found.waits
+    with pytest.raises(InfeasibleError, match="even where requests wait as long as they may"):
+        fleet(bound(0.9))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, FleetPrices
 from wattlas.model.objective import Objective
 from wattlas.model.offer import full_service
@@ -76,9 +76,19 @@ def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
             gap=gap,
         ),
         prices=FleetPrices({}, (), 0.0),
-        unwaited=_Capped(without_waiting(scenario)).best() if scenario.waits else None,
+        unwaited=_unwaited(scenario),
         waits=question.waits(found.ran) if scenario.waits else (),
     )
+
+
+def _unwaited(scenario: Scenario) -> FleetCost | None:
+    """The fleet of least cost if nothing waits; None where nothing does, or there is none."""
+    if not scenario.waits:
+        return None
+    try:
+        return _Capped(without_waiting(scenario)).best()
+    except InfeasibleError:
+        return None
 
 
 class _Capped:

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
@@ -54,9 +54,14 @@ steps leaves a little undone for long: levelled work is what it starts from, and
 
 
 def fleet_that_waits(
-    scenario: Scenario, size: Callable[[Scenario], Fleet], *, alone: bool
+    scenario: Scenario,
+    size: Callable[[Scenario], Fleet],
+    one_program: Callable[[Scenario], Fleet],
+    *,
+    alone: bool,
 ) -> Fleet:
-    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does.
+    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does,
+    `one_program` that of one that is solved as a whole whatever else is known.
 
     `alone` says that nothing but the demand must be served: no outage.
 
@@ -67,9 +72,15 @@ def fleet_that_waits(
         fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
         what = "asks for a cap or for least carbon of a fleet whose requests may wait"
         raise InputError([Problem("objective", what, fix)])
-    unwaited, question = size(without_waiting(scenario)), Question.of(scenario)
+    question = Question.of(scenario)
+    try:
+        unwaited = size(without_waiting(scenario))
+    except InfeasibleError:  # What does not fit at once may fit in time.
+        unwaited = None
     terms, instance = question.terms, question.instance
     if alone and (found := joint(terms, instance, terms.measure)):
+        if unwaited is None:
+            return one_program(scenario)
         return _together(question, found, unwaited, 0.0)
     asked = build_instance(scenario)
     levelled_work = Arrivals.of(asked).waited(question.levelled.ran(asked)).as_run(scenario)
@@ -78,7 +89,10 @@ def fleet_that_waits(
         prices = [need.price for need in sized.prices.needs]
         found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, question.start, prices)
         if found is not None:
-            return _together(question, found, unwaited, EXACT)
+            return replace(
+                _together(question, found, unwaited or sized, EXACT),
+                unwaited=None if unwaited is None else unwaited.optimal,
+            )
     return _at_fleet(question, sized, unwaited)
 
 
@@ -148,7 +162,7 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
     )  # fmt: skip
 
 
-def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet) -> Fleet:
+def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
     scenario, terms, instance = question.scenario, question.terms, question.instance
     queue, gpu = question.queue, sized.optimal.gpu / terms.held
@@ -170,12 +184,12 @@ def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet) -> Fleet:
         least_rent_usd=float("nan"),
         optimal=best,
         bound_usd=bound,
-        own_peaks=unwaited.own_peaks,
-        given=unwaited.given,
+        own_peaks=(unwaited or sized).own_peaks,
+        given=(unwaited or sized).given,
         whole=sized.whole,
         least_count=question.least_count,
         info=replace(sized.info, gap=max(gap, 0.0)),
-        unwaited=unwaited.optimal,
+        unwaited=None if unwaited is None else unwaited.optimal,
         waits=waits_at(instance, queue, ran),
     )  # fmt: skip
 

@@ -78,10 +78,13 @@ def joint(
     lower[held] = terms.lower / unit * scale.demand
     answer = highs.checked(highs.solve(replace(program, lower=lower)))
     if answer.status is not Status.OPTIMAL:
-        if limits and answer.status is Status.INFEASIBLE:
+        if answer.status is Status.INFEASIBLE:
+            caps = " within the caps of tiers" if limits else ""
+            late = ", even where requests wait as long as they may" if bare.scenario.waits else ""
             raise InfeasibleError(
-                "no fleet within the bounds serves the demand within the caps of tiers: raise "
-                "reserved_gpu_max, capacity_max or on_demand_gpu, or a tier's share_max"
+                f"No fleet within the bounds serves the demand{caps}{late}. Raise "
+                "reserved_gpu_max, capacity_max or on_demand_gpu of the regions that it can reach"
+                + (", or a tier's share_max." if limits else ".")
             )
         return None
     x = answer.x / scale.demand
