@@ -270,3 +270,17 @@ def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
     assert fleet(s).status is Status.OPTIMAL
     with pytest.raises(InfeasibleError, match="every set of regions lost"):
         fleet(s, survive=[[r.id] for r in s.regions])
+
+
+def test_accelerators_are_of_one_kind() -> None:
+    """Open points that name two kinds are refused with both; so many of one kind, and a point that
+    no class may use, are not."""
+    s = wattlas.example("tiny")
+    kinds = ("8 x H100", "1 x H100", "2 x B200")
+    points = tuple(replace(p, hardware=kind) for p, kind in zip(s.points, kinds, strict=True))
+    mixed = replace(s, points=points)
+    with pytest.raises(InputError, match="several kinds: B200, H100"):
+        fleet(mixed)
+    own = tuple(point.id for point in points[:2])
+    alike = replace(mixed, classes=tuple(replace(k, points=own) for k in s.classes))
+    assert fleet(alike).status is Status.OPTIMAL
