@@ -19,6 +19,7 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.brief import brief, brief_html
+from wattlas.studies.design_listings import idle_words
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.fleet_tables import fleet_meta, skipped
 from wattlas.studies.kept_saving import kept_usd
@@ -106,5 +107,6 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
             *notes(best),
             *([ties] if ties else []),
             *skipped(findings.fleet),
+            *([] if findings.tiers is None else idle_words(findings.tiers)),
         ],
     }

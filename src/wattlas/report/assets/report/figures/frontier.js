@@ -7,7 +7,11 @@
   };
   const GOALS = { cost: "Cost", carbon: "Carbon", weighted: "Both (carbon priced)" };
   const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${W.klass(id.slice(6))} alone` : id);
-  const objectiveHeld = () => (W.meta.objective || {}).minimise || "cost";
+  // What the user's own plan makes least.
+  const objectiveHeld = () => {
+    const { minimise, carbon_price_usd_per_t: price } = W.meta.objective || {};
+    return minimise === "cost" && price > 0 ? "weighted" : minimise || "cost";
+  };
 
   const allOf = (state) =>
     W.rows("frontier")
