@@ -64,9 +64,10 @@ _LEAST = {"cost": "cost", "carbon": "carbon", "weighted": "cost with carbon at i
 
 
 def gap_words(frontier: Frontier) -> str:
-    """How near the values are to the optimum, and a soft curve that misses vertices between them."""
+    """How near the values are to the optimum, and a soft curve between the points that are told."""
     if str(frontier.variant) == "soft" and not frontier.exact:
-        return f"between these points it may be lower, by {frontier.gap:.0%} of its range at most"
+        most = f"{frontier.gap:.0%} of its range"
+        return f"between these points the curve may be lower, by {most} at most"
     return f"gap {frontier.gap:.1g}"
 
 
@@ -100,7 +101,7 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
         {
             "x": np.where(shown == users, frontier.users_x, frontier.x[shown]),
             "mark": [users_mark(frontier) if n == users else "" for n in shown],
-            "value": frontier.value[shown],
+            "value": (frontier.value + frontier.cost_usd - frontier.variable_usd)[shown],
             "cost_usd": frontier.cost_usd[shown],
             "carbon_kg": frontier.carbon_kg[shown],
             "saved_usd": frontier.cost_usd[0] - frontier.cost_usd[shown],

@@ -244,7 +244,7 @@ class Plan:
         In the unit of the objective: USD, or t CO2e where carbon is made least.
         """
         dual = self.duals.get("capacity")
-        return None if dual is None else -dual
+        return None if dual is None else -dual + 0.0
 
     @property
     def capacity_price_usd_per_gpu_h(self) -> np.ndarray | None:

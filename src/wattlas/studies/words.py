@@ -16,6 +16,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """`1234.6` as `1,235`, `0.012345` as `0.0123`, `1.2e-10` as `1.20e−10`."""
     if value is None or value - value != 0:
         return NONE
+    value = value or 0.0  # nothing is not less than nothing
     if 0 < abs(value) < SMALL:
         return f"{value:.{digits - 1}e}".replace("-", "−")
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0

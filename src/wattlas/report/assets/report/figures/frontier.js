@@ -24,14 +24,15 @@
   const PANELS = {
     cost: [{ key: "variable_usd", kind: "usd", label: "Variable cost" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
     carbon: [{ key: "carbon_kg", kind: "kg", label: "Carbon" }, { key: "variable_usd", kind: "usd", label: "Variable cost of these plans" }],
-    weighted: [{ key: "value", kind: "usd", label: "Cost with carbon at its price" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
+    weighted: [{ key: "value", kind: "usd", label: "Variable cost with carbon at its price" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
   };
 
   // The baseline's totals in the same kind of money: without the carbon price, and without what the
-  // frontier leaves out.
+  // frontier leaves out. With a price of carbon of the user's own that is in both.
   function baselineOf(key) {
     const base = (W.meta.totals || {}).baseline || {};
     if (key === "carbon_kg") return base.carbon_kg;
+    if (key === "value" && base.carbon_price_usd > 0) return base.variable_usd - (base.friction_usd || 0);
     if (key !== "variable_usd" || base.variable_usd == null) return null;
     return base.variable_usd - (base.carbon_price_usd || 0) - (base.friction_usd || 0);
   }
