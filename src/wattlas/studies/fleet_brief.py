@@ -133,5 +133,11 @@ def _given(given: Cost, best: Cost) -> str:
 
 def _outage(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> str:
     rest = told.get("uncoverable_share") or 0.0
-    but = f" (up to {words.share(rest)} may run nowhere else)" if rest > 0 else ""
-    return f"To lose {told.get('lost')}: {words.number(fleets['outage']['gpu'])}{but}."
+    but = (
+        f", but for up to {words.share(rest)} of the demand, which law or state ties to what is lost"
+        if rest > 0
+        else ""
+    )
+    return (
+        f"To go on while {told.get('lost')} is lost: {words.number(fleets['outage']['gpu'])}{but}."
+    )

@@ -149,8 +149,8 @@ def _uncoverable(fleet: Fleet) -> list[str]:
     ]
     if not told:
         return []
-    return [f"Demand that may run nowhere else, however many accelerators stand there: "
-            f"{', '.join(told)}."]  # fmt: skip
+    return [f"Demand that law or state ties to what is lost, so that no accelerator elsewhere serves "
+            f"it: {', '.join(told)}."]  # fmt: skip
 
 
 def jumps_table(reach: Reach) -> Table:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from wattlas.studies.findings import Findings
     from wattlas.studies.study import Study
 
+LEAST_NAMED = 0.005
+"""Part of a region's requests below which a model is counted and not named."""
 MODELS_NAMED = 2
 """Models of a region that are named with their share; the rest is counted."""
 
@@ -78,8 +80,9 @@ def _models(findings: Findings, ids: list[str]) -> list[str]:
     for mix in sums.values():
         ranked = sorted(mix.items(), key=lambda item: -item[1])
         total = sum(mix.values())
-        named = [f"{model} {part / total:.0%}" for model, part in ranked[:MODELS_NAMED]]
-        more = len(ranked) - MODELS_NAMED
+        large = [(model, part) for model, part in ranked if part >= LEAST_NAMED * total]
+        named = [f"{model} {part / total:.0%}" for model, part in large[:MODELS_NAMED]]
+        more = len(ranked) - len(named)
         texts.append(", ".join(named) + (f", {more} more" if more > 0 else ""))
     return texts
 

@@ -53,6 +53,9 @@
     return lower[key] + ((upper[key] - lower[key]) * (x - lower.x)) / (upper.x - lower.x);
   };
 
+  // The name of the baseline stands at its left end, on the side that the curve leaves free there.
+  const clear = (first, base, range) => (first <= base && base - first < 0.25 * (range || 1) ? -16 : 5);
+
   const span = (rows) => {
     const [low, high] = W.extent(rows.map((row) => row.x));
     return { low, high, log: low > 0 && high / low > 40 };
@@ -142,8 +145,8 @@
       const dots = [];
       if (panel.base != null) {
         dots.push({
-          value: [high, panel.base / scale.div], symbolSize: 0.1,
-          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.base > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
+          value: [low, panel.base / scale.div], symbolSize: 0.1,
+          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [4, clear(rows[0][panel.key], panel.base, most - least)], align: "left", color: theme.muted, fontSize: 11 },
         });
       }
       if (own && own[panel.key] != null) {

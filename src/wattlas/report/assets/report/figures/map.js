@@ -210,11 +210,13 @@
       if (strong) badges.push({ number: pair.named.map((move) => move.number).join(", "), classes: small ? "" : W.unique(pair.named.map((move) => W.klass(move.class))).join(", "), points: pieces.flat(), first: pair.named[0].number });
     }
     badges.sort((a, b) => a.first - b.first);
-    const moved = W.sum(pairs.map((pair) => pair.mwh));
+    // Of what goes unserved on one side no energy moves from a region to another.
+    const none = (pair) => pair.from === "unserved" || pair.to === "unserved";
+    const [moved, other] = [false, true].map((some) => W.sum(pairs.filter((pair) => none(pair) === some).map((pair) => pair.mwh)));
     return {
       lines, badges,
       answer: (total) => (moved > 0
-        ? `${W.say(moved, "mwh")} of IT energy ${W.period}${total ? `, ${W.say(moved / total, "share")} of it all,` : ""} runs in another region than under the baseline.`
+        ? `${W.say(moved, "mwh")} of IT energy ${W.period}${total ? `, ${W.say(moved / total, "share")} of it all,` : ""} runs in another region than under the baseline.${other > 0 ? ` ${W.say(other, "mwh")} more is served that the baseline leaves unserved.` : ""}`
         : "No request runs in another region than under the baseline."),
       alt: `Map of ${shown.length} changes between regions.`,
       notes: [
