@@ -134,7 +134,7 @@ def _given(given: Cost, best: Cost) -> str:
 def _outage(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> str:
     rest = told.get("uncoverable_share") or 0.0
     but = (
-        f", but for up to {words.share(rest)} of the demand, which law or state ties to what is lost"
+        f", but for up to {words.share(rest)} of the demand, which law or state ties to the lost"
         if rest > 0
         else ""
     )

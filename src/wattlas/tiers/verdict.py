@@ -68,7 +68,7 @@ def revenue_share(market: Market, offer: Offer) -> float:
 def _profit_words(market: Market, profit: float) -> str:
     """The gain beside the profit of full service, or beside what full service loses."""
     if market.margin_usd > 0:
-        return f"{profit:.1%} more profit"
+        return f"{profit:z.1%} more profit"
     return f"full service loses money, and this is {profit:.1%} of the loss"
 
 
@@ -86,8 +86,8 @@ def _gain_words(market: Market, offer: Offer) -> str:
     )
     return (
         f"adoption is {offer.adoption:.0%} of the requests at {terms}, which brings "
-        f"{offer.profit_gain_usd:,.0f} USD ({revenue_share(market, offer):.1%} of revenue, "
-        f"{_profit_words(market, profit)}) and {carbon:.1%} less carbon"
+        f"{offer.profit_gain_usd:z,.0f} USD ({revenue_share(market, offer):z.1%} of revenue, "
+        f"{_profit_words(market, profit)}) and {carbon:z.1%} less carbon"
         + (
             "; it degrades every request: a cap on carbon would limit that"
             if offer.degraded > ALL
