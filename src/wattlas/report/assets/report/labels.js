@@ -19,7 +19,7 @@
 
   // For each label the first side on which it meets neither a label nor a dot nor the border: a map
   // of row to {side, text}. Rows come in order of weight; `must` says which are never left out, `over` by how many pixels one may reach beyond the left edge;
-  // `shifts` are pixels up or down by which one may stand beside its dot where no side is free: its side is then a place from the dot's upper left corner, with an `align`.
+  // `shifts` are pixels up or down by which one may stand beside its dot where no side is free: it is then moved by `dy`.
   const ROUND = ["right", "left", "top", "bottom"];
   W.settle = (rows, at, wide, { small = false, must = () => true, order = ROUND, radius = () => 7, over = 18, shifts = [] } = {}) => {
     const tall = 14;
@@ -46,8 +46,7 @@
       const moved = (found ? [] : shifts).flatMap((dy) => ["right", "left"].map((one) => ({ one, dy, box: boxes[one].map((edge, at_) => (at_ % 2 ? edge + dy : edge)) }))).find(({ box }) => free(box));
       if (moved) {
         taken.push(moved.box);
-        const top = radius(row) - tall / 2 + moved.dy;
-        sides.set(row, { side: moved.one === "right" ? [2 * radius(row), top] : [-2, top], align: moved.one === "right" ? "left" : "right", text });
+        sides.set(row, { side: moved.one, dy: moved.dy, text });
         continue;
       }
       if (!found && !must(row)) continue;
