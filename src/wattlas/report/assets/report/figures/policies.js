@@ -23,7 +23,7 @@
     const across = (width - grid.left - grid.right) / (x.max - x.min);
     const down = (height - grid.top - grid.bottom) / (y.max - y.min);
     const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.variable_usd / money.div) * down];
-    const sides = W.settle(placed, at, width - grid.left - grid.right, { small, shifts: small ? [-15, 15] : [-15, 15, -30, 30], must: () => !small });
+    const sides = W.settle(placed, at, width - grid.left - grid.right, { small, shifts: small ? [] : [-15, 15, -30, 30], must: () => !small });
     const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.baseline : theme.ink);
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.variable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
