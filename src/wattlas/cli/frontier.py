@@ -95,27 +95,22 @@ def command(
             x=budgets,
             progress=lambda share: tell(variant, share),
         )
-    from wattlas.model.frontier_table import (
-        frontier_listing,
-        frontier_mapping,
-        gap_words,
-        points_table,
-    )
+    from wattlas.model import frontier_table as told
 
-    mapping = plain(frontier_mapping(traced, variant))
+    mapping = plain(told.frontier_mapping(traced, variant))
     if out is not None:
         from wattlas.report.files import write_table
 
-        write_table(out, points_table(traced), mapping)
+        write_table(out, told.points_table(traced), mapping)
     if as_json:
         print_json(mapping)
         return
     typer.echo(loaded.notice)
     info = traced.info
     typer.echo(
-        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, {gap_words(traced)}"
+        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, {told.gap_words(traced)}"
     )
-    show(frontier_listing(traced, variant))
+    show(told.frontier_listing(traced, variant))
 
 
 def _own_objective(loaded: Scenario, carbon_price: float | None) -> str:

@@ -183,9 +183,7 @@ def design_tiers(
     if not menu:
         fix = "Give operating points that a degraded request may use."
         raise InputError([Problem("points", "the menu is empty", fix)])
-    named = [k.id for k in _priced(base, users)] if wanted.classes is None else list(wanted.classes)
-    idle = () if wanted.classes else _idle(placement, named)
-    named = [name for name in named if name not in idle]
+    named, idle = _asked(placement, users, wanted)
     designs = []
     for n, name in enumerate(named):
         tell(f"tiers of class {name}", n / len(named))
@@ -238,12 +236,16 @@ def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
     return [k for k in scenario.classes if price_of(scenario, users, k.id) > 0]
 
 
-def _idle(placement: Plan, named: Sequence[str]) -> tuple[str, ...]:
-    """Those of the named classes in which the plan serves nobody."""
+def _asked(placement: Plan, users: Users, terms: Terms) -> tuple[list[str], tuple[str, ...]]:
+    """The classes to design for, and those that are left out as the plan serves nobody in them:
+    none of those that were named."""
+    if terms.classes is not None:
+        return list(terms.classes), ()
     ids = [k.id for k in placement.scenario.classes]
     flows = flows_of(placement)
     busy = {ids[k] for k in np.unique(flows.klass[flows.served]).tolist()}
-    return tuple(name for name in named if name not in busy)
+    named = [k.id for k in _priced(placement.scenario, users)]
+    return [n for n in named if n in busy], tuple(n for n in named if n not in busy)
 
 
 def _billing(
