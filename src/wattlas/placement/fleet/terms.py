@@ -197,9 +197,24 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
         yield Problem("objective.minimise", what, fix)
     if np.isnan(scenario.price_usd_per_mwh).any():
         yield Problem("signals.price", "is not known, and a fleet has a cost", "Give prices.")
-    if not any(region.reserved_usd_per_gpu_year > 0 for region in scenario.regions):
-        fix = "Say what a reserved accelerator costs a year, USD."
-        yield Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region", fix)
+    yield from _price_problems(scenario)
+
+
+def _price_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Regions that a fleet would fill for nothing, as nobody said what it costs there."""
+    free = [
+        region.id
+        for region in scenario.regions
+        if region.reserved_usd_per_gpu_year == 0 and region.reserved_gpu_max > 0
+    ]
+    if not free:
+        return
+    every = len(free) == len(scenario.regions)
+    where = "*" if every else ", ".join(free)
+    what = f"is 0{' in every region' if every else ', and a fleet would fill it for nothing'}"
+    fix = "Say what a reserved accelerator costs a year, USD"
+    rest = "." if every else ", or reserved_gpu_max: 0 where all is rented."
+    yield Problem(f"regions.{where}.reserved_usd_per_gpu_year", what, fix + rest)
 
 
 def _refuse_kinds(instance: Instance) -> None:

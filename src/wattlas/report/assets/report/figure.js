@@ -191,7 +191,7 @@
     }
 
     fill() {
-      if (!this.details.open) return;
+      if (!this.details.open || !this.made) return; // it is drawn when it is looked at, and filled then
       const { columns, rows } = this.made;
       const shown = rows.slice(0, ROWS_SHOWN);
       const more = rows.length > shown.length ? `The first ${shown.length} of ${rows.length} rows; the CSV has all of them.` : "";
