@@ -11,8 +11,9 @@ import numpy as np
 
 from wattlas.placement.engine.jit import entry, inlined
 from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.ahead import catch_up, look, note
 from wattlas.replays.kernel.lists import append, next_replica
-from wattlas.replays.kernel.replica import charge, finish, fits, give
+from wattlas.replays.kernel.replica import charge, fits, give
 from wattlas.replays.kernel.state import I8, Arrivals, Desk, Fleet, Pools, Records, Sums
 
 
@@ -46,7 +47,9 @@ def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
 
 
 @inlined
-def _arrive(pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, n: int) -> None:
+def _arrive(
+    pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, out: Records, n: int
+) -> None:
     """Decide on a request and hand it over; it waits nowhere if its place has no room for it."""
     source, now = came.source[n], came.at_s[n]
     ledger, low = desk.ledger[source], 0
@@ -74,15 +77,20 @@ def _arrive(pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, 
     if len(came.longer) > 0:
         time[S.NETWORK_S] *= came.longer[n]
     job[S.IN], job[S.OUT], job[S.DONE] = tokens_in, tokens_out, 0
-    fleet.row[slot] = came.row[n]
-    job[S.KLASS], job[S.LEDGER], job[S.DEGRADED] = desk.klass[source], ledger, low
-    job[S.PREEMPTED], job[S.SOURCE] = 0, source
-    _hand_over(pools, fleet, desk, pool, slot, now)
+    job[S.KIND], job[S.LEDGER] = 2 * desk.klass[source] + low, ledger
+    if len(out.what) > 0:
+        told = fleet.told[slot]
+        told[S.ROW], told[S.SOURCE], told[S.PREEMPTED] = came.row[n], source, 0
+    _hand_over(pools, fleet, sums, desk, out, pool, slot, now)
 
 
 @inlined
-def _hand_over(pools: Pools, fleet: Fleet, desk: Desk, pool: int, slot: int, now: float) -> None:
+def _hand_over(
+    pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, out: Records, pool: int, slot: int,
+    now: float,
+) -> None:  # fmt: skip
     replica = _least_loaded(pools, fleet, desk, pool)
+    catch_up(pools, fleet, sums, out, replica, now)
     if pools.size[pool, S.POOLED] == 1:
         queue = len(pools.pool) + pool
         full = fleet.load[replica] >= pools.size[pool, S.BATCH]
@@ -92,13 +100,14 @@ def _hand_over(pools: Pools, fleet: Fleet, desk: Desk, pool: int, slot: int, now
             append(fleet, queue, slot)
             return
     give(pools, fleet, replica, slot, now)
+    note(pools, fleet, replica)
 
 
 @entry
 def advance(
     pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, out: Records, until_s: float
 ) -> None:
-    """Take arrivals and ends of runs in order of time, up to a moment.
+    """Take arrivals and ends of answers in order of time, up to a moment.
 
     Writes why it came back to `fleet.tellers[STATUS]`. Of an arrival and an end at one instant the
     arrival comes first: it is at the boundary, and what ends there is not settled yet.
@@ -109,21 +118,23 @@ def advance(
     while True:
         end = tree[0]
         n = tellers[S.TAKEN]
+        if room > 0 and tellers[S.WRITTEN] + widest > room:
+            tellers[S.STATUS] = S.FULL
+            return
         if n < count and came.at_s[n] <= end:
             if came.at_s[n] >= until_s:
                 break
             if tellers[S.FREE] == 0:
                 tellers[S.STATUS] = S.NO_SLOT
                 return
-            _arrive(pools, fleet, sums, desk, came, n)
+            _arrive(pools, fleet, sums, desk, came, out, n)
             tellers[S.TAKEN] = n + 1
             continue
         if end >= until_s:
             break
-        if room > 0 and tellers[S.WRITTEN] + widest > room:
-            tellers[S.STATUS] = S.FULL
-            return
-        finish(pools, fleet, sums, out, next_replica(tree), end)
+        look(pools, fleet, sums, out, next_replica(tree), end)
+    for replica in range(len(pools.pool)):
+        catch_up(pools, fleet, sums, out, replica, until_s)
     tellers[S.STATUS] = S.GOING
 
 

@@ -13,7 +13,8 @@ import math
 
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.lists import append, prepend, push, release, remove, set_end, shift
+from wattlas.replays.kernel.lists import append, insert, prepend, remove, shift
+from wattlas.replays.kernel.settle import end_answer
 from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
 
 
@@ -52,26 +53,25 @@ def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
 
 @inlined
 def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> None:
-    """Hand a request that has arrived to a replica.
+    """Hand a request that has arrived to a replica that has caught up with now.
 
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
     One that starts admits it when it has started.
     """
     state, clock = fleet.state[replica], fleet.clock[replica]
     alone = fleet.head[replica] < 0
-    pool = pools.pool[replica]
     append(fleet, replica, slot)
     fleet.load[replica] += 1
     if state[S.RUNNING] == 0:
         if fleet.load[replica] < S.STARTING:
             charge(pools, fleet, replica, now)
             begin(pools, fleet, replica, now)
-    elif alone and state[S.RUNNING] < pools.size[pool, S.BATCH]:
+    elif alone and state[S.RUNNING] < pools.size[pools.pool[replica], S.BATCH]:
         first, growth = clock[S.FIRST], clock[S.GROWTH]
         steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
         if steps < state[S.STEPS]:
             state[S.STEPS] = steps
-            set_end(fleet.tree, replica, clock[S.BEGIN] + span(first, growth, steps))
+            clock[S.END] = clock[S.BEGIN] + span(first, growth, steps)
 
 
 @inlined
@@ -99,7 +99,7 @@ def _take_youngest(fleet: Fleet, replica: int) -> int:
     state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
     if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
         state[S.PROMPTS] -= 1
-        at = _ring(fleet, replica, state[S.PROMPTS])
+        at = ring_place(fleet, replica, state[S.PROMPTS])
         return int(fleet.prompt[replica, at])
     mask = S.MOST_SLOTS - 1
     youngest = 0
@@ -122,7 +122,7 @@ def _send_back(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
     state[S.RUNNING] -= 1
     state[S.HELD] -= job[S.IN] + job[S.DONE]
     clock[S.COMMITTED] -= job[S.IN] + reserve
-    job[S.PREEMPTED] += 1
+    fleet.told[slot, S.PREEMPTED] += 1
     prepend(fleet, replica, slot)
 
 
@@ -149,7 +149,7 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def _ring(fleet: Fleet, replica: int, after: int) -> int:
+def ring_place(fleet: Fleet, replica: int, after: int) -> int:
     """Place in `prompt` so many after the first; without a division, which takes long."""
     at, room = fleet.state[replica, S.RING] + after, fleet.prompt.shape[1]
     return int(at - room if at >= room else at)
@@ -177,7 +177,7 @@ def _enter(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
     job[S.LEFT] = job[S.IN] + job[S.DONE]
     job[S.ORDER] = state[S.ADMITTED]
     state[S.ADMITTED] += 1
-    prompt[_ring(fleet, replica, state[S.PROMPTS])] = slot
+    prompt[ring_place(fleet, replica, state[S.PROMPTS])] = slot
     state[S.PROMPTS] += 1
     state[S.RUNNING] += 1
     state[S.HELD] += job[S.LEFT]
@@ -189,13 +189,13 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     """The next run of equal steps: until a prompt or an answer ends, or the KV memory is full."""
     state, clock = fleet.state[replica], fleet.clock[replica]
     if state[S.RUNNING] == 0:
-        set_end(fleet.tree, replica, S.BIG)
+        clock[S.END] = S.BIG
         return
     pool = pools.pool[replica]
     decoding = state[S.DECODING]
     steps = S.MOST_STEPS
     if decoding > 0:
-        steps = (fleet.due[replica, 0] >> S.SLOT_BITS) - state[S.STEP]
+        steps = (fleet.due[replica, decoding - 1] >> S.SLOT_BITS) - state[S.STEP]
         if state[S.RUNNING] > 1:
             room = pools.size[pool, S.KV] - state[S.HELD]
             if steps * decoding > room:
@@ -215,7 +215,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     first = speed[S.A] + speed[S.B] * (decoding + chunk) + speed[S.C] * state[S.CONTEXT]
     growth = speed[S.C] * decoding
     clock[S.BEGIN], clock[S.FIRST], clock[S.GROWTH] = now, first, growth
-    set_end(fleet.tree, replica, now + span(first, growth, steps))
+    clock[S.END] = now + span(first, growth, steps)
 
 
 @inlined
@@ -224,20 +224,20 @@ def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     total = 0
     for n in range(state[S.PROMPTS]):
-        total += fleet.job[prompt[_ring(fleet, replica, n)], S.LEFT]
+        total += fleet.job[prompt[ring_place(fleet, replica, n)], S.LEFT]
         if total >= chunk:
             return chunk
     return total
 
 
 @inlined
-def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
+def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int) -> None:
     """At the end of a run of steps: tokens given, prompts and answers ended; then the next run.
 
     The end of a start is the end of a run without steps.
     """
+    state, due, now = fleet.state[replica], fleet.due[replica], fleet.clock[replica, S.END]
     charge(pools, fleet, replica, now)
-    state, due = fleet.state[replica], fleet.due[replica]
     if fleet.load[replica] >= S.STARTING:
         fleet.load[replica] -= S.STARTING
         state[S.STEPS], state[S.CHUNK] = 0, 0
@@ -248,12 +248,13 @@ def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, n
     if state[S.PROMPTS] > 0:
         _read(pools, fleet, sums, out, replica, now)
     mask = S.MOST_SLOTS - 1
-    while state[S.DECODING] > 0 and (due[0] >> S.SLOT_BITS) <= state[S.STEP]:
-        slot = due[0] & mask
-        remove(due, state[S.DECODING], 0)
-        state[S.DECODING] -= 1
+    last = state[S.DECODING] - 1
+    while last >= 0 and (due[last] >> S.SLOT_BITS) <= state[S.STEP]:
+        slot = due[last] & mask
+        state[S.DECODING] = last
         state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
-        _end(pools, fleet, sums, out, replica, slot, now)
+        end_answer(pools, fleet, sums, out, replica, slot, now)
+        last -= 1
     begin(pools, fleet, replica, now)
 
 
@@ -270,77 +271,16 @@ def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, no
         job[S.LEFT] -= part
         if job[S.LEFT] > 0:
             return
-        state[S.RING] = _ring(fleet, replica, 1)
+        state[S.RING] = ring_place(fleet, replica, 1)
         state[S.PROMPTS] -= 1
         job[S.DONE] += 1
         state[S.HELD] += 1
         if fleet.time[slot, S.FIRST_TOKEN] < 0.0:
             fleet.time[slot, S.FIRST_TOKEN] = now
         if job[S.DONE] >= job[S.OUT]:
-            _end(pools, fleet, sums, out, replica, slot, now)
+            end_answer(pools, fleet, sums, out, replica, slot, now)
         else:
             last = state[S.STEP] + job[S.OUT] - job[S.DONE]
-            push(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
+            insert(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
             state[S.DECODING] += 1
             state[S.CONTEXT] += job[S.IN] + job[S.DONE]
-
-
-@inlined
-def _end(
-    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, slot: int, now: float
-) -> None:
-    """An answer is delivered whole: its place is free, its contract's counts and sums hold it."""
-    job, state = fleet.job[slot], fleet.state[replica]
-    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
-    state[S.RUNNING] -= 1
-    state[S.HELD] -= job[S.IN] + job[S.OUT]
-    fleet.clock[replica, S.COMMITTED] -= job[S.IN] + reserve
-    fleet.load[replica] -= 1
-    _settle(fleet, sums, slot, now)
-    _record(pools, fleet, out, replica, slot, now)
-    release(fleet, slot)
-
-
-@inlined
-def _settle(fleet: Fleet, sums: Sums, slot: int, now: float) -> None:
-    job, time = fleet.job[slot], fleet.time[slot]
-    klass, low = job[S.KLASS], job[S.DEGRADED]
-    until_first = time[S.FIRST_TOKEN] - time[S.ARRIVED] + time[S.NETWORK_S]
-    until_last = now - time[S.ARRIVED] + time[S.NETWORK_S]
-    sums.bins[klass, low, 0, _bin(until_first)] += 1
-    sums.bins[klass, low, 1, _bin(until_last)] += 1
-    sums.served[klass, low, S.SERVED] += 1
-    judged = until_first if sums.to_first[klass] == 1 else until_last
-    if judged > time[S.LONGEST_S]:
-        sums.served[klass, low, S.LATE] += 1
-    ledger = job[S.LEDGER]
-    if ledger >= 0:
-        counts = sums.counts[ledger]
-        counts[S.DELIVERED] += 1
-        counts[S.LOW] += low
-        if counts[S.LOW] * sums.share[ledger, 1] > sums.share[ledger, 0] * counts[S.DELIVERED]:
-            counts[S.OVER] += 1
-
-
-@inlined
-def _bin(seconds: float) -> int:
-    if seconds <= S.SHORTEST_S:
-        return 0
-    return min(1 + int(S.BINS_PER_E * math.log(seconds / S.SHORTEST_S)), S.BINS - 1)
-
-
-@inlined
-def _record(pools: Pools, fleet: Fleet, out: Records, replica: int, slot: int, now: float) -> None:
-    if len(out.what) == 0:
-        return
-    at = fleet.tellers[S.WRITTEN]
-    fleet.tellers[S.WRITTEN] += 1
-    job, when, what = fleet.job[slot], out.when[at], out.what[at]
-    when[0] = fleet.time[slot, S.ARRIVED]
-    when[1] = fleet.time[slot, S.FIRST_TOKEN]
-    when[2] = now
-    when[3] = fleet.time[slot, S.NETWORK_S]
-    what[0], what[1], what[2] = fleet.row[slot], job[S.SOURCE], pools.pool[replica]
-    what[3] = replica
-    what[4], what[5], what[6] = job[S.DEGRADED], job[S.IN], job[S.OUT]
-    what[7] = job[S.PREEMPTED]
