@@ -106,7 +106,7 @@ class Replicas:
         at = pools.first[old_pools.pool] + number
         fleet.clock[:, S.MARK] = now
         fleet.state[:, S.ON] = 0
-        for name in ("clock", "due", "prompt", "load"):  # `state` is the memory of `clock`
+        for name in ("clock", "due", "prompt", "load", "ending"):  # `state` is the memory of `clock`
             getattr(fleet, name)[at] = getattr(old, name)
         queues = np.concatenate([at, replicas + np.arange(len(self.models))])
         for name in ("head", "tail"):

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from wattlas.compiled import kept
@@ -66,5 +68,24 @@ def _smaller(_context: Any, _a: Any, _b: Any) -> Any:
     return types.float64(types.float64, types.float64), emit
 
 
+def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
+    """Ask for the memory of a row, which will be read soon; nothing else happens."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = ctx.make_array(signature.args[0])(ctx, builder, value=args[0])
+        stride = builder.extract_value(array.strides, 0)
+        row = ctx.cast(builder, args[1], signature.args[1], types.intp)
+        at = cgutils.pointer_add(builder, array.data, builder.mul(row, stride), cgutils.voidptr_t)
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), (cgutils.voidptr_t, word, word, word))
+        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(hint, (at, word(0), word(3), word(1)))
+        return ctx.get_dummy_value()
+
+    return types.void(rows, _row), emit
+
+
 _intrinsic: Any = intrinsic
 smaller: Any = _intrinsic(_smaller)
+prefetch: Any = _intrinsic(_prefetch)
+"""prefetch(rows, row): have the first line of a row brought into the cache."""

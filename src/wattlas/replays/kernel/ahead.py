@@ -36,6 +36,9 @@ def look(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now
 def note(pools: Pools, fleet: Fleet, replica: int) -> None:
     """Note when to look at a replica again."""
     set_end(fleet.tree, replica, _next_answer(pools, fleet, replica))
+    decoding = fleet.state[replica, S.DECODING]
+    if decoding > 0:
+        fleet.ending[replica] = fleet.due[replica, decoding - 1] & (S.MOST_SLOTS - 1)
 
 
 @inlined

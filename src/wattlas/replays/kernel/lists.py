@@ -39,6 +39,26 @@ def next_replica(tree: F8) -> int:
 
 
 @inlined
+def runner_up(tree: F8) -> int:
+    """A replica that is looked at soon after the first: the first one of another quarter."""
+    least, inner = tree[0], (len(tree) - 1) // 4
+    if inner == 0:
+        return 0
+    at, second = 1, S.BIG
+    for child in range(1, 5):
+        other = tree[child] != least and tree[child] < second
+        at = child if other else at
+        second = tree[child] if other else second
+    least = tree[at]
+    while at < inner:
+        first = 4 * at + 1
+        one = int(tree[first] != least)
+        two = one * int(tree[first + 1] != least)
+        at = first + one + two + two * int(tree[first + 2] != least)
+    return at - inner
+
+
+@inlined
 def insert(due: I8, size: int, key: int) -> None:
     """Add a key to `size` falling keys. A batch is short: a heap took longer."""
     at = size

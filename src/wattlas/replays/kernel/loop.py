@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattlas.placement.engine.jit import entry, inlined
+from wattlas.placement.engine.jit import entry, inlined, prefetch
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.ahead import catch_up, look, note
-from wattlas.replays.kernel.lists import append, next_replica
+from wattlas.replays.kernel.lists import append, next_replica, runner_up
 from wattlas.replays.kernel.replica import charge, fits, give
 from wattlas.replays.kernel.state import I8, Arrivals, Desk, Fleet, Pools, Records, Sums
 
@@ -132,6 +132,9 @@ def advance(
             continue
         if end >= until_s:
             break
+        soon = runner_up(tree)
+        prefetch(fleet.clock, soon)
+        prefetch(fleet.time, fleet.ending[soon])
         look(pools, fleet, sums, out, next_replica(tree), end)
     for replica in range(len(pools.pool)):
         catch_up(pools, fleet, sums, out, replica, until_s)

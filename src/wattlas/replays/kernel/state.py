@@ -95,6 +95,7 @@ class Fleet(NamedTuple):
     due: I8
     prompt: I4
     load: I4
+    ending: I4
     tree: F8
     head: I4
     tail: I4
@@ -187,6 +188,7 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
         due=np.zeros((replicas, widest), np.int64),
         prompt=np.zeros((replicas, widest), np.int32),
         load=np.zeros(replicas, np.int32),
+        ending=np.zeros(replicas, np.int32),
         tree=_tree(replicas),
         head=np.full(queues, -1, np.int32),
         tail=np.full(queues, -1, np.int32),
