@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.state import F8, I8, Fleet
@@ -25,7 +27,7 @@ def set_end(tree: F8, replica: int, end: float) -> None:
 
 
 @inlined
-def next_replica(tree: F8) -> int:
+def next_replica(tree: F8) -> np.uint32:
     """The replica to look at first; one of several. No branch goes down: each would be a coin
     toss.
     """
@@ -35,15 +37,15 @@ def next_replica(tree: F8) -> int:
         second = int(tree[first] != least)
         third = second * int(tree[first + 1] != least)
         at = first + second + third + third * int(tree[first + 2] != least)
-    return at - inner
+    return np.uint32(at - inner)
 
 
 @inlined
-def runner_up(tree: F8) -> int:
+def runner_up(tree: F8) -> np.uint32:
     """A replica that is looked at soon after the first: the first one of another quarter."""
     least, inner = tree[0], (len(tree) - 1) // 4
     if inner == 0:
-        return 0
+        return np.uint32(0)
     at, second = 1, S.BIG
     for child in range(1, 5):
         other = tree[child] != least and tree[child] < second
@@ -55,7 +57,7 @@ def runner_up(tree: F8) -> int:
         one = int(tree[first] != least)
         two = one * int(tree[first + 1] != least)
         at = first + one + two + two * int(tree[first + 2] != least)
-    return at - inner
+    return np.uint32(at - inner)
 
 
 @inlined

@@ -38,12 +38,12 @@ def _place(desk: Desk, choice: int) -> int:
 
 
 @inlined
-def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
+def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> np.uint32:
     """The replica with the fewest requests, the lowest of several: the least (load, number)."""
     best = np.int64(S.MOST_STEPS << 20)
     for replica in range(pools.first[pool], pools.first[pool] + desk.active[pool]):
         best = min(best, np.int64(fleet.load[replica]) << 20 | replica)
-    return int(best & ((1 << 20) - 1))
+    return np.uint32(best & ((1 << 20) - 1))
 
 
 @inlined
@@ -51,12 +51,12 @@ def _arrive(
     pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, out: Records, n: int
 ) -> None:
     """Decide on a request and hand it over; it waits nowhere if its place has no room for it."""
-    source, now = came.source[n], came.at_s[n]
+    source, now = np.uint32(came.source[n]), came.at_s[n]
     ledger, low = desk.ledger[source], 0
     tokens_in, tokens_out = came.tokens[n, 0], came.tokens[n, 1]
     if ledger >= 0 and desk.wants[source] == 1 and allowed(sums.counts[ledger], sums.share[ledger]):
         low = 1
-    place = _place(desk, 2 * source + low)
+    place = np.uint32(_place(desk, 2 * source + low))
     desk.sums[place, 0] += 1.0
     pool = desk.pool[place]
     if pool < 0:
@@ -70,7 +70,7 @@ def _arrive(
     if low == 1:
         sums.counts[ledger, S.GRANTED] += 1
     fleet.tellers[S.FREE] -= 1
-    slot = fleet.free[fleet.tellers[S.FREE]]
+    slot = np.uint32(fleet.free[fleet.tellers[S.FREE]])
     job, time = fleet.job[slot], fleet.time[slot]
     time[S.ARRIVED], time[S.FIRST_TOKEN] = now, -1.0
     time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
@@ -81,7 +81,7 @@ def _arrive(
     if len(out.what) > 0:
         told = fleet.told[slot]
         told[S.ROW], told[S.SOURCE], told[S.PREEMPTED] = came.row[n], source, 0
-    _hand_over(pools, fleet, sums, desk, out, pool, slot, now)
+    _hand_over(pools, fleet, sums, desk, out, np.uint32(pool), slot, now)
 
 
 @inlined
@@ -137,7 +137,7 @@ def advance(
         prefetch(fleet.time, fleet.ending[soon])
         look(pools, fleet, sums, out, next_replica(tree), end)
     for replica in range(len(pools.pool)):
-        catch_up(pools, fleet, sums, out, replica, until_s)
+        catch_up(pools, fleet, sums, out, np.uint32(replica), until_s)
     tellers[S.STATUS] = S.GOING
 
 
@@ -145,4 +145,4 @@ def advance(
 def charge_all(pools: Pools, fleet: Fleet, now: float) -> None:
     """Count every replica's energy until now."""
     for replica in range(len(pools.pool)):
-        charge(pools, fleet, replica, now)
+        charge(pools, fleet, np.uint32(replica), now)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.lists import append, insert, prepend, remove, shift
@@ -94,25 +96,25 @@ def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def _take_youngest(fleet: Fleet, replica: int) -> int:
+def _take_youngest(fleet: Fleet, replica: int) -> np.uint32:
     """Take the slot that was admitted last out of the prompts, or out of those that decode."""
     state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
     if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
         state[S.PROMPTS] -= 1
         at = ring_place(fleet, replica, state[S.PROMPTS])
-        return int(fleet.prompt[replica, at])
+        return np.uint32(fleet.prompt[replica, at])
     mask = S.MOST_SLOTS - 1
     youngest = 0
     for at in range(1, state[S.DECODING]):
         if job[due[at] & mask, S.ORDER] > job[due[youngest] & mask, S.ORDER]:
             youngest = at
     key = due[youngest]
-    slot = key & mask
+    slot = np.uint32(key & mask)
     job[slot, S.DONE] = job[slot, S.OUT] - ((key >> S.SLOT_BITS) - state[S.STEP])
     remove(due, state[S.DECODING], youngest)
     state[S.DECODING] -= 1
     state[S.CONTEXT] -= job[slot, S.IN] + job[slot, S.DONE]
-    return int(slot)
+    return slot
 
 
 @inlined
@@ -139,8 +141,10 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
         pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
         if fleet.head[queue] < 0 and pooled:
             queue = len(pools.pool) + pool
-        slot = fleet.head[queue]
-        if slot < 0 or not fits(pools, fleet, replica, slot):
+        if fleet.head[queue] < 0:
+            return
+        slot = np.uint32(fleet.head[queue])
+        if not fits(pools, fleet, replica, slot):
             return
         shift(fleet, queue)
         _enter(pools, fleet, replica, slot)
@@ -203,7 +207,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     chunk = 0
     if state[S.PROMPTS] > 0:
         chunk = pools.size[pool, S.STEP_TOKENS] - decoding
-        slot = fleet.prompt[replica, state[S.RING]]
+        slot = np.uint32(fleet.prompt[replica, state[S.RING]])
         left = fleet.job[slot, S.LEFT] - 1
         if left >= chunk:
             steps = min(steps, left // chunk)
@@ -250,7 +254,7 @@ def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int)
     mask = S.MOST_SLOTS - 1
     last = state[S.DECODING] - 1
     while last >= 0 and (due[last] >> S.SLOT_BITS) <= state[S.STEP]:
-        slot = due[last] & mask
+        slot = np.uint32(due[last] & mask)
         state[S.DECODING] = last
         state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
         end_answer(pools, fleet, sums, out, replica, slot, now)
@@ -264,7 +268,7 @@ def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, no
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     tokens = state[S.STEPS] * state[S.CHUNK]
     while state[S.PROMPTS] > 0:
-        slot = prompt[state[S.RING]]
+        slot = np.uint32(prompt[state[S.RING]])
         job = fleet.job[slot]
         part = min(tokens, job[S.LEFT])
         tokens -= part

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
+U4 = NDArray[np.uint32]
 I8 = NDArray[np.int64]
 
 BIG = 1e300
@@ -80,7 +81,7 @@ class Pools(NamedTuple):
     size: I8
     power_w: F8
     first: I8
-    pool: I4
+    pool: U4
 
 
 class Fleet(NamedTuple):

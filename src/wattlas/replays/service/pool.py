@@ -38,7 +38,7 @@ def pools_of(models: Sequence[ServiceModel], replicas: Sequence[int], pooled: bo
         size=np.array([[m.batch, m.step_tokens, m.kv_tokens, pooled] for m in models], np.int64),
         power_w=np.array([m.power.at(widest) for m in models]),
         first=np.concatenate([[0], np.cumsum(replicas)]).astype(np.int64),
-        pool=np.repeat(np.arange(len(models)), replicas).astype(np.int32),
+        pool=np.repeat(np.arange(len(models)), replicas).astype(np.uint32),
     )
 
 
