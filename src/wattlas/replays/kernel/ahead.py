@@ -8,28 +8,11 @@ or somebody comes, and then first catches up with its boundaries until there.
 
 from __future__ import annotations
 
-from wattlas.placement.engine.jit import inlined
+from wattlas.placement.engine.jit import inlined, prefetch
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.lists import set_end
-from wattlas.replays.kernel.replica import boundary, ring_place, span
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
-
-
-@inlined
-def catch_up(
-    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, until_s: float
-) -> None:
-    """Take a replica's boundaries before a moment."""
-    while fleet.clock[replica, S.END] < until_s:
-        boundary(pools, fleet, sums, out, replica)
-
-
-@inlined
-def look(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
-    """Look at a replica when the tree says so: its boundaries until now, and when to look again."""
-    while fleet.clock[replica, S.END] <= now:
-        boundary(pools, fleet, sums, out, replica)
-    note(pools, fleet, replica)
+from wattlas.replays.kernel.replica import ring_place, span
+from wattlas.replays.kernel.state import Fleet, Pools
 
 
 @inlined
@@ -39,6 +22,13 @@ def note(pools: Pools, fleet: Fleet, replica: int) -> None:
     decoding = fleet.state[replica, S.DECODING]
     if decoding > 0:
         fleet.ending[replica] = fleet.due[replica, decoding - 1] & (S.MOST_SLOTS - 1)
+
+
+@inlined
+def bring_near(fleet: Fleet, replica: int) -> None:
+    """Ask for the memory of a replica that will soon be visited, and of who ends there first."""
+    prefetch(fleet.clock, replica)
+    prefetch(fleet.time, fleet.ending[replica])
 
 
 @inlined

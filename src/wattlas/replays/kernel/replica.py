@@ -54,8 +54,8 @@ def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
 
 
 @inlined
-def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> None:
-    """Hand a request that has arrived to a replica that has caught up with now.
+def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> bool:
+    """Hand a request to a replica that has caught up with now; whether a run begins with it now.
 
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
     One that starts admits it when it has started.
@@ -66,14 +66,16 @@ def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> Non
     fleet.load[replica] += 1
     if state[S.RUNNING] == 0:
         if fleet.load[replica] < S.STARTING:
-            charge(pools, fleet, replica, now)
-            begin(pools, fleet, replica, now)
+            # As at the end of a run without steps.
+            state[S.STEPS], state[S.CHUNK], clock[S.END] = 0, 0, now
+            return True
     elif alone and state[S.RUNNING] < pools.size[pools.pool[replica], S.BATCH]:
         first, growth = clock[S.FIRST], clock[S.GROWTH]
         steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
         if steps < state[S.STEPS]:
             state[S.STEPS] = steps
             clock[S.END] = clock[S.BEGIN] + span(first, growth, steps)
+    return False
 
 
 @inlined
