@@ -106,7 +106,8 @@ class Replicas:
         at = pools.first[old_pools.pool] + number
         fleet.clock[:, S.MARK] = now
         fleet.state[:, S.ON] = 0
-        for name in ("clock", "due", "prompt", "load", "ending"):  # `state` is the memory of `clock`
+        # `state` is the memory of `clock`.
+        for name in ("clock", "due", "prompt", "load", "ending"):
             getattr(fleet, name)[at] = getattr(old, name)
         queues = np.concatenate([at, replicas + np.arange(len(self.models))])
         for name in ("head", "tail"):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -16,6 +15,7 @@ from wattlas.compiled.inner import InnerCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_llvm: Any = cgutils
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
 
 
@@ -75,10 +75,10 @@ def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
         array = ctx.make_array(signature.args[0])(ctx, builder, value=args[0])
         stride = builder.extract_value(array.strides, 0)
         row = ctx.cast(builder, args[1], signature.args[1], types.intp)
-        at = cgutils.pointer_add(builder, array.data, builder.mul(row, stride), cgutils.voidptr_t)
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), (cgutils.voidptr_t, word, word, word))
-        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        at = _llvm.pointer_add(builder, array.data, builder.mul(row, stride), _llvm.voidptr_t)
+        word = _llvm.ir.IntType(32)
+        kind = _llvm.ir.FunctionType(_llvm.ir.VoidType(), (_llvm.voidptr_t, word, word, word))
+        hint = _llvm.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         builder.call(hint, (at, word(0), word(3), word(1)))
         return ctx.get_dummy_value()
 

@@ -1,8 +1,8 @@
-"""When to look at a replica, compiled.
+"""When to visit a replica, compiled.
 
 Others see of a replica only how many requests it has and which answers it has delivered. Both
 change when a request comes and when an answer ends; that a request is admitted or has its first
-token is the replica's own affair. So a replica is looked at only when the next of its answers ends
+token is the replica's own affair. So a replica is visited only when the next of its answers ends
 or somebody comes, and then first catches up with its boundaries until there.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from wattlas.placement.engine.jit import inlined, prefetch
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.lists import set_end
+from wattlas.replays.kernel.lists import next_replica, set_end
 from wattlas.replays.kernel.replica import ring_place, span
-from wattlas.replays.kernel.state import Fleet, Pools
+from wattlas.replays.kernel.state import Fleet, Pools, signed
 
 
 @inlined
 def note(pools: Pools, fleet: Fleet, replica: int) -> None:
-    """Note when to look at a replica again."""
+    """Note when to visit a replica next."""
     set_end(fleet.tree, replica, _next_answer(pools, fleet, replica))
     decoding = fleet.state[replica, S.DECODING]
     if decoding > 0:
@@ -25,19 +25,29 @@ def note(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def bring_near(fleet: Fleet, replica: int) -> None:
-    """Ask for the memory of a replica that will soon be visited, and of who ends there first."""
-    prefetch(fleet.clock, replica)
-    prefetch(fleet.time, fleet.ending[replica])
+def bring_near(fleet: Fleet) -> None:
+    """Ask for the memory of a replica that will soon be visited, and of who ends there first.
+
+    It is the first of another quarter of the tree than the very first's. At 960 replicas a seventh
+    of the kernel's time was spent waiting for the request that ends.
+    """
+    tree, least, at, second = fleet.tree, fleet.tree[0], signed(0), S.BIG
+    if len(tree) > 1:
+        for child in range(1, 5):
+            if tree[child] != least and tree[child] < second:
+                at, second = child, tree[child]
+    soon = next_replica(tree, at)
+    prefetch(fleet.clock, soon)
+    prefetch(fleet.time, fleet.ending[soon])
 
 
 @inlined
 def _next_answer(pools: Pools, fleet: Fleet, replica: int) -> float:
     """When a replica's next answer ends if nobody comes before, to the last digit.
 
-    Looked ahead is over two boundaries: at the first the prompts end and all who wait are admitted,
+    Two boundaries may come before it: at the first all prompts end and all who wait are admitted,
     at the second their prompts end. Where it may be otherwise (one queue for a pool, no room for
-    all, a full KV memory, a long prompt), the end of the run, and it is asked again there.
+    all, a full KV memory, a long prompt), the end of the run: a visit there asks again.
     """
     state, clock = fleet.state[replica], fleet.clock[replica]
     end, decoding = clock[S.END], state[S.DECODING]
@@ -66,7 +76,7 @@ def _next_answer(pools: Pools, fleet: Fleet, replica: int) -> float:
     decoding += state[S.PROMPTS]
 
     # The second: all who waited have read their prompts in a single step.
-    tokens, asked, after = 0, 0.0, 0
+    tokens, asked = 0, 0.0
     slot = fleet.head[replica]
     for _ in range(waiting):
         job = fleet.job[slot]

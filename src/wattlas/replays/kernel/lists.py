@@ -1,17 +1,15 @@
-"""Compiled small structures: the tree of next answers, a replica's last tokens in order, lists of slots."""
+"""Compiled small structures: a tree of times, a replica's last tokens in order, lists of slots."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import F8, I8, Fleet
+from wattlas.replays.kernel.state import F8, I8, Fleet, unsigned
 
 
 @inlined
 def set_end(tree: F8, replica: int, end: float) -> None:
-    """Note when to look at a replica; every inner node holds the least of its four children.
+    """Note when to visit a replica; every inner node holds the least of its four children.
 
     Levels follow each other from the root, node 0: the children of n are 4·n + 1 to 4·n + 4.
     """
@@ -27,54 +25,27 @@ def set_end(tree: F8, replica: int, end: float) -> None:
 
 
 @inlined
-def next_replica(tree: F8) -> np.uint32:
-    """The replica to look at first; one of several. No branch goes down: each would be a coin
-    toss.
+def next_replica(tree: F8, at: int) -> int:
+    """The replica to visit first below a node of the tree; one of several. No branch goes down:
+    each would be a coin toss.
     """
-    at, inner, least = 0, (len(tree) - 1) // 4, tree[0]
+    inner, least = (len(tree) - 1) // 4, tree[at]
     while at < inner:
         first = 4 * at + 1
         second = int(tree[first] != least)
         third = second * int(tree[first + 1] != least)
         at = first + second + third + third * int(tree[first + 2] != least)
-    return np.uint32(at - inner)
-
-
-@inlined
-def runner_up(tree: F8) -> np.uint32:
-    """A replica that is looked at soon after the first: the first one of another quarter."""
-    least, inner = tree[0], (len(tree) - 1) // 4
-    if inner == 0:
-        return np.uint32(0)
-    at, second = 1, S.BIG
-    for child in range(1, 5):
-        other = tree[child] != least and tree[child] < second
-        at = child if other else at
-        second = tree[child] if other else second
-    least = tree[at]
-    while at < inner:
-        first = 4 * at + 1
-        one = int(tree[first] != least)
-        two = one * int(tree[first + 1] != least)
-        at = first + one + two + two * int(tree[first + 2] != least)
-    return np.uint32(at - inner)
+    return unsigned(at - inner)
 
 
 @inlined
 def insert(due: I8, size: int, key: int) -> None:
-    """Add a key to `size` falling keys. A batch is short: a heap took longer."""
+    """Add a key to `size` falling keys; a batch is short."""
     at = size
     while at > 0 and due[at - 1] < key:
         due[at] = due[at - 1]
         at -= 1
     due[at] = key
-
-
-@inlined
-def remove(due: I8, size: int, at: int) -> None:
-    """Take the key at a place out of `size` keys."""
-    for later in range(at + 1, size):
-        due[later - 1] = due[later]
 
 
 @inlined
@@ -101,10 +72,3 @@ def prepend(fleet: Fleet, queue: int, slot: int) -> None:
 def shift(fleet: Fleet, queue: int) -> None:
     """Take the first slot off a queue."""
     fleet.head[queue] = fleet.job[fleet.head[queue], S.LINK]
-
-
-@inlined
-def release(fleet: Fleet, slot: int) -> None:
-    """A slot whose request has ended is free."""
-    fleet.free[fleet.tellers[S.FREE]] = slot
-    fleet.tellers[S.FREE] += 1

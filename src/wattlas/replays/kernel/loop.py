@@ -12,9 +12,19 @@ import numpy as np
 from wattlas.placement.engine.jit import entry, inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.ahead import bring_near, note
-from wattlas.replays.kernel.lists import append, next_replica, runner_up
+from wattlas.replays.kernel.lists import append, next_replica
 from wattlas.replays.kernel.replica import boundary, charge, fits, give
-from wattlas.replays.kernel.state import I8, Arrivals, Desk, Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.state import (
+    I8,
+    Arrivals,
+    Desk,
+    Fleet,
+    Pools,
+    Records,
+    Sums,
+    signed,
+    unsigned,
+)
 
 
 @inlined
@@ -38,12 +48,12 @@ def _place(desk: Desk, choice: int) -> int:
 
 
 @inlined
-def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> np.uint32:
+def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
     """The replica with the fewest requests, the lowest of several: the least (load, number)."""
     best = np.int64(S.MOST_STEPS << 20)
     for replica in range(pools.first[pool], pools.first[pool] + desk.active[pool]):
         best = min(best, np.int64(fleet.load[replica]) << 20 | replica)
-    return np.uint32(best & ((1 << 20) - 1))
+    return unsigned(best & ((1 << 20) - 1))
 
 
 @inlined
@@ -51,11 +61,11 @@ def _accept(
     pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, n: int
 ) -> tuple[int, int]:
     """Decide on a request: the place where it goes, -1 for none, and whether it is degraded."""
-    source = np.uint32(came.source[n])
+    source = unsigned(came.source[n])
     ledger, low = desk.ledger[source], 0
     if ledger >= 0 and desk.wants[source] == 1 and allowed(sums.counts[ledger], sums.share[ledger]):
         low = 1
-    place = np.uint32(_place(desk, 2 * source + low))
+    place = unsigned(_place(desk, 2 * source + low))
     pool = desk.pool[place]
     if pool < 0:
         desk.sums[place, 0] += 1.0
@@ -75,11 +85,11 @@ def _accept(
 @inlined
 def _take_slot(
     fleet: Fleet, desk: Desk, came: Arrivals, out: Records, n: int, place: int, low: int
-) -> np.uint32:
+) -> int:
     """Write a request down in a free slot."""
-    source = np.uint32(came.source[n])
+    source = unsigned(came.source[n])
     fleet.tellers[S.FREE] -= 1
-    slot = np.uint32(fleet.free[fleet.tellers[S.FREE]])
+    slot = unsigned(fleet.free[fleet.tellers[S.FREE]])
     job, time = fleet.job[slot], fleet.time[slot]
     time[S.ARRIVED], time[S.FIRST_TOKEN] = came.at_s[n], -1.0
     time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
@@ -98,7 +108,7 @@ def _hand_over(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) 
     """Give a request to a replica, or to its pool's queue; whether a run begins with it now."""
     pool = pools.pool[replica]
     if pools.size[pool, S.POOLED] == 1:
-        queue = len(pools.pool) + pool
+        queue = unsigned(len(pools.pool) + pool)
         full = fleet.load[replica] >= pools.size[pool, S.BATCH]
         others = fleet.head[queue] >= 0 or fleet.head[replica] >= 0
         # A replica that somebody waits at ends its run at the next boundary, and looks here.
@@ -115,8 +125,8 @@ def _visit(
 ) -> None:  # fmt: skip
     """Catch up with a replica's boundaries before now, those at now as well where they are due.
 
-    Then a request comes, in slot 0.. of those that there are. There is one copy of the boundary's
-    code, which the processor keeps near.
+    Then the request in a slot comes; -1 for none. All visits share one copy of the boundary's code,
+    which the processor keeps near.
     """
     clock = fleet.clock[replica]
     waits = slot >= 0
@@ -124,7 +134,7 @@ def _visit(
         if clock[S.END] < now or (due and clock[S.END] == now):
             boundary(pools, fleet, sums, out, replica)
         elif waits:
-            due, waits = _hand_over(pools, fleet, replica, np.uint32(slot), now), False
+            due, waits = _hand_over(pools, fleet, replica, unsigned(slot), now), False
         else:
             break
     note(pools, fleet, replica)
@@ -157,12 +167,12 @@ def advance(
             if place < 0:
                 continue
             replica = _least_loaded(pools, fleet, desk, desk.pool[place])
-            slot, now = np.int64(_take_slot(fleet, desk, came, out, n, place, low)), came.at_s[n]
+            slot, now = signed(_take_slot(fleet, desk, came, out, n, place, low)), came.at_s[n]
         elif end < until_s:
-            bring_near(fleet, runner_up(tree))
-            replica, now, due = next_replica(tree), end, True
+            bring_near(fleet)
+            replica, now, due = next_replica(tree, signed(0)), end, True
         elif swept < len(pools.pool):  # Nothing is left before `until_s` but boundaries.
-            replica = np.uint32(swept)
+            replica = unsigned(swept)
             swept += 1
         else:
             break
@@ -174,4 +184,4 @@ def advance(
 def charge_all(pools: Pools, fleet: Fleet, now: float) -> None:
     """Count every replica's energy until now."""
     for replica in range(len(pools.pool)):
-        charge(pools, fleet, np.uint32(replica), now)
+        charge(pools, fleet, unsigned(replica), now)

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.lists import append, insert, prepend, remove, shift
+from wattlas.replays.kernel.lists import append, insert, prepend, shift
 from wattlas.replays.kernel.settle import end_answer
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums, unsigned
 
 
 @inlined
@@ -79,14 +77,6 @@ def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> boo
 
 
 @inlined
-def begin(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
-    """At a boundary: make room in the KV memory, admit who fits, and plan the next steps."""
-    _preempt(pools, fleet, replica)
-    _admit(pools, fleet, replica)
-    _plan(pools, fleet, replica, now)
-
-
-@inlined
 def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
     """While the next step's tokens do not fit, the youngest goes back to wait; it is read anew."""
     state = fleet.state[replica]
@@ -98,22 +88,23 @@ def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def _take_youngest(fleet: Fleet, replica: int) -> np.uint32:
+def _take_youngest(fleet: Fleet, replica: int) -> int:
     """Take the slot that was admitted last out of the prompts, or out of those that decode."""
     state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
     if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
         state[S.PROMPTS] -= 1
         at = ring_place(fleet, replica, state[S.PROMPTS])
-        return np.uint32(fleet.prompt[replica, at])
+        return unsigned(fleet.prompt[replica, at])
     mask = S.MOST_SLOTS - 1
     youngest = 0
     for at in range(1, state[S.DECODING]):
         if job[due[at] & mask, S.ORDER] > job[due[youngest] & mask, S.ORDER]:
             youngest = at
     key = due[youngest]
-    slot = np.uint32(key & mask)
+    slot = unsigned(key & mask)
     job[slot, S.DONE] = job[slot, S.OUT] - ((key >> S.SLOT_BITS) - state[S.STEP])
-    remove(due, state[S.DECODING], youngest)
+    for later in range(youngest + 1, state[S.DECODING]):
+        due[later - 1] = due[later]
     state[S.DECODING] -= 1
     state[S.CONTEXT] -= job[slot, S.IN] + job[slot, S.DONE]
     return slot
@@ -142,10 +133,10 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
         queue = replica
         pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
         if fleet.head[queue] < 0 and pooled:
-            queue = len(pools.pool) + pool
+            queue = unsigned(len(pools.pool) + pool)
         if fleet.head[queue] < 0:
             return
-        slot = np.uint32(fleet.head[queue])
+        slot = unsigned(fleet.head[queue])
         if not fits(pools, fleet, replica, slot):
             return
         shift(fleet, queue)
@@ -209,7 +200,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     chunk = 0
     if state[S.PROMPTS] > 0:
         chunk = pools.size[pool, S.STEP_TOKENS] - decoding
-        slot = np.uint32(fleet.prompt[replica, state[S.RING]])
+        slot = unsigned(fleet.prompt[replica, state[S.RING]])
         left = fleet.job[slot, S.LEFT] - 1
         if left >= chunk:
             steps = min(steps, left // chunk)
@@ -238,7 +229,8 @@ def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
 
 @inlined
 def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int) -> None:
-    """At the end of a run of steps: tokens given, prompts and answers ended; then the next run.
+    """At the end of a run of steps: tokens are given, prompts and answers end; then room is made in
+    the KV memory, who fits is admitted, and the next steps are planned.
 
     The end of a start is the end of a run without steps.
     """
@@ -256,12 +248,14 @@ def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int)
     mask = S.MOST_SLOTS - 1
     last = state[S.DECODING] - 1
     while last >= 0 and (due[last] >> S.SLOT_BITS) <= state[S.STEP]:
-        slot = np.uint32(due[last] & mask)
+        slot = unsigned(due[last] & mask)
         state[S.DECODING] = last
         state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
         end_answer(pools, fleet, sums, out, replica, slot, now)
         last -= 1
-    begin(pools, fleet, replica, now)
+    _preempt(pools, fleet, replica)
+    _admit(pools, fleet, replica)
+    _plan(pools, fleet, replica, now)
 
 
 @inlined
@@ -270,14 +264,15 @@ def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, no
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     tokens = state[S.STEPS] * state[S.CHUNK]
     while state[S.PROMPTS] > 0:
-        slot = np.uint32(prompt[state[S.RING]])
+        slot = unsigned(prompt[state[S.RING]])
         job = fleet.job[slot]
         part = min(tokens, job[S.LEFT])
         tokens -= part
         job[S.LEFT] -= part
         if job[S.LEFT] > 0:
             return
-        state[S.RING] = ring_place(fleet, replica, 1)
+        after = state[S.RING] + 1
+        state[S.RING] = 0 if after == prompt.shape[0] else after
         state[S.PROMPTS] -= 1
         job[S.DONE] += 1
         state[S.HELD] += 1

@@ -6,7 +6,6 @@ import math
 
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.lists import release
 from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
 
 
@@ -23,7 +22,8 @@ def end_answer(
     fleet.load[replica] -= 1
     _settle(fleet, sums, slot, now)
     _record(pools, fleet, out, replica, slot, now)
-    release(fleet, slot)
+    fleet.free[fleet.tellers[S.FREE]] = slot
+    fleet.tellers[S.FREE] += 1
 
 
 @inlined

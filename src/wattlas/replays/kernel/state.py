@@ -10,7 +10,8 @@ Between two events a replica takes `STEPS` equal steps: the first lasts `FIRST`,
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ I4 = NDArray[np.int32]
 U4 = NDArray[np.uint32]
 I8 = NDArray[np.int64]
 
+unsigned = cast("Callable[[Any], int]", np.uint32)
+"""A number that is no less than 0, and so needs no look from the end of an array when it is an
+index; `signed` is any other."""
+signed = cast("Callable[[Any], int]", np.int64)
 BIG = 1e300
 "The end of a replica that has nothing to do; finite, because kernels may not meet infinities."
 SLOT_BITS = 24
