@@ -57,6 +57,29 @@ def test_runs_of_steps_are_the_steps_one_by_one(
     assert served.energy_j == pytest.approx(energy_j, rel=1e-9)
 
 
+@given(loads(), st.integers(2, 5))
+def test_several_replicas_are_engines_apart_that_join_the_shortest_queue(
+    load: tuple[ServiceModel, np.ndarray, np.ndarray, np.ndarray], replicas: int
+) -> None:
+    """Each request goes where the fewest are at that moment, the lowest of several; each replica
+    serves its own as an engine that takes single steps and knows of no other.
+    """
+    model, arrival, tokens_in, tokens_out = load
+    arrival = arrival / replicas
+    served = serve(model, arrival, tokens_in, tokens_out, replicas=replicas)
+    for n, at in enumerate(arrival):
+        there = served.replica[:n][served.last_s[:n] >= at]
+        assert served.replica[n] == np.bincount(there, minlength=replicas).argmin()
+    for replica in range(replicas):
+        own = served.replica == replica
+        first, last, preemptions, _ = step_by_step(
+            model, arrival[own], tokens_in[own], tokens_out[own]
+        )
+        np.testing.assert_allclose(served.first_s[own], first, rtol=1e-9)
+        np.testing.assert_allclose(served.last_s[own], last, rtol=1e-9)
+        np.testing.assert_array_equal(served.preemptions[own], preemptions)
+
+
 def test_the_draws_preempt() -> None:
     """A memory that fills sends requests back, and they are all served in the end."""
     rng = np.random.default_rng(5)
