@@ -102,6 +102,8 @@ def test_hashes_depend_on_what_decides_alone(tmp_path: Path) -> None:
     narrow = tiny(tmp_path / "narrow", Axis(PUE.field, PUE.values[:1]), PRICE)
     assert narrow.hashes == wide.hashes[:2]
     assert len(set(wide.hashes)) == 6
+    drawn = tiny(tmp_path / "drawn", verb="replay", seeds=2)
+    assert len(set(drawn.hashes)) == 12
 
 
 def test_a_file_that_is_no_sweep(tmp_path: Path) -> None:
