@@ -142,6 +142,15 @@ def test_one_user_by_hand(tiny: Scenario) -> None:
     assert report.price == pytest.approx(0.5 * 30 / 1000)
 
 
+def test_an_offer_that_nobody_takes_up_is_still_there(tiny: Scenario) -> None:
+    """With its terms, but without a class of its own; a point at the least accuracy may be used."""
+    tiers = [Tier("green", 0.2, 0.4, accuracy_min=0.7), Tier("none", 0.1, 0.0, accuracy_min=0.7)]
+    made = offer(tiny, tiers)
+    assert made.tiers == tuple(tiers)
+    assert [k.id for k in made.classes] == ["chat", "chat~green"]
+    assert [o.id for o in made.points] == ["large", "small", "large~green", "small~green"]
+
+
 @pytest.fixture
 def tiny() -> Scenario:
     """One metro, one region, four hours; a large model and a small one of half the energy."""

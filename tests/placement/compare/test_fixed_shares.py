@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,9 @@ def test_where_no_table_fits_the_hour_and_the_region_are_named(tmp_path: Path) -
     assert fixed.status is Status.INFEASIBLE
     assert "no table of shares fits: at 2023-06-01T0" in fixed.conflict
     assert "over capacity in 1 of 2 regions, worst" in fixed.conflict
+    # What a table puts too much into: a in the second hour, or b in the first.
+    (hour, region) = re.findall(r"at \S+T0(\d)\S* .*worst (\w)", fixed.conflict)[0]
+    assert (hour, region) in {("1", "a"), ("0", "b")}
     by_hour = baseline(build_instance(world), "hourly_table_cost")
     assert by_hour.status is Status.HEURISTIC
     # By hand: all in a, then 20 in a and 30 in b, at 1 kWh each.

@@ -129,6 +129,23 @@ def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
         split(s)
 
 
+def test_full_service_that_does_not_fit_in_a_later_stretch_names_its_hour(two: Scenario) -> None:
+    """Two hours a month apart, the second too small: it is the second that is told."""
+    points = tuple(
+        replace(p, decode_gpu_s_per_token=p.decode_gpu_s_per_token / 2)
+        if p.id.startswith("small")
+        else p
+        for p in two.points
+    )
+    regions = tuple(replace(r, on_demand_gpu=0.0) for r in two.regions)
+    apart = replace(two.hours, offset=np.array([0, 24 * 31]))
+    s = replace(two, points=points, regions=regions, hours=apart)
+    need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0])
+    s = replace(s, reserved_gpu=np.tile([2.0, 0.48] * need, (2, 1)))
+    with pytest.raises(InfeasibleError, match=f"{s.hours.utc[1]}"):
+        split(s)
+
+
 def test_without_tiers_there_is_nothing_to_split() -> None:
     """A scenario of full service alone says so."""
     with pytest.raises(UsageError, match="no tiers"):

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import wattlas
 from tests.examples import examples
 from tests.strategies import scenarios
+from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
 from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.solution.concat import concat
 from wattlas.placement.window.blocks import at_once, instance_at
 
 
@@ -71,3 +75,13 @@ def test_work_inside_of_work_takes_no_more_threads() -> None:
 
     assert all(at_once(outer, range(4)))
     assert threading.get_ident() not in {thread for _, thread in at_once(inner, range(4))}
+
+
+def test_parts_end_as_the_worst_of_them() -> None:
+    """A plan that holds a part of unknown quality is of unknown quality, wherever the part is."""
+    s = wattlas.example("tiny").at_hours([0, 1])
+    parts = [plan(s.at_hours([0])), plan(s.at_hours([1]))]
+    assert concat(s, parts, 0.0).status is Status.OPTIMAL
+    for n in (0, 1):
+        told = [replace(p, status=Status.HEURISTIC) if n == m else p for m, p in enumerate(parts)]
+        assert concat(s, told, 0.0).status is Status.HEURISTIC

@@ -91,6 +91,12 @@ def test_inputs_that_changed_are_found(tmp_path: Path) -> None:
     files = tiny_folder(tmp_path / "mine")
     sweep = sweep_in(tmp_path / "sweep", Written(tmp_path / "mine"), SweepDesign((PRICE,)))
     check_inputs(open_sweep(sweep.folder))
+    stated = json.loads((sweep.folder / STATED).read_text())
+    name = next(iter(stated["inputs"]))
+    (sweep.folder / STATED).write_text(json.dumps({**stated, "inputs": {}}))
+    with pytest.raises(UsageError, match=f"{name} is not what the sweep was made with"):
+        check_inputs(open_sweep(sweep.folder))
+    (sweep.folder / STATED).write_text(json.dumps(stated))
     files.edit("regions.csv", ",1.10,", ",1.15,")
     with pytest.raises(UsageError, match="scenario is not what the sweep was made with"):
         check_inputs(open_sweep(sweep.folder))
