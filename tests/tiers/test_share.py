@@ -177,13 +177,6 @@ def test_the_least_cap_is_named() -> None:
         green_share(np.array([200.0, 400.0]), np.array([100.0, 200.0]), 140.0)
 
 
-def test_a_series_that_nobody_asks_for_is_refused() -> None:
-    """Requests of 0 in every step have no mean."""
-    full = np.array([200.0, 400.0])
-    with pytest.raises(InputError, match="requests: add up to nothing"):
-        green_share(full, full / 2, 150.0, np.zeros(2))
-
-
 def test_bad_series_are_told_at_once() -> None:
     """Every mistake in one error."""
     with pytest.raises(InputError) as caught:
