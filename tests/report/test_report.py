@@ -40,6 +40,18 @@ def test_under_three_megabytes(made: Studied) -> None:
     assert len(page.encode()) < 3_000_000
 
 
+def test_a_report_goes_where_it_is_told(made: Studied, tmp_path: Path) -> None:
+    """Into the folder of the results, or to a path of its own and nowhere else."""
+    made.write(tmp_path / "results")
+    elsewhere = tmp_path / "mine.html"
+    assert write_report(tmp_path / "results", elsewhere) == elsewhere
+    assert elsewhere.is_file()
+    assert not (tmp_path / "results" / "report.html").exists()
+    assert write_report(tmp_path / "results") == tmp_path / "results" / "report.html"
+    with pytest.raises(ValueError, match="give the path"):
+        write_report(made.results())
+
+
 def test_nothing_is_fetched(html: str) -> None:
     """No element names an address to load, and the policy forbids every connection."""
     page = re.sub(r"<script.*?</script>", "", html, flags=re.S)

@@ -45,6 +45,21 @@ def test_both_are_never_worse_than_either(s: Scenario) -> None:
         assert found[name] <= base + tight
 
 
+def test_savings_are_against_the_baseline(two: Scenario) -> None:
+    """In USD and in kg; the interaction is what both save beyond the sum of either."""
+    price = np.array([[50.0, 60.0], [20.0, 70.0]])
+    table = split(replace(two, signals=replace(two.signals, price_usd_per_mwh=price)))
+    for spent, saved in (("cost_usd", "saving_usd"), ("carbon_kg", "saving_kg")):
+        by_part = dict(zip(table["part"], table[spent], strict=True))
+        saving = dict(zip(table["part"], table[saved], strict=True))
+        assert list(saving) == ["baseline", "geography", "tiers", "both", "interaction"]
+        for name in ("baseline", "geography", "tiers", "both"):
+            assert saving[name] == pytest.approx(by_part["baseline"] - by_part[name])
+        either = saving["geography"] + saving["tiers"]
+        assert saving["tiers"] != 0
+        assert saving["interaction"] == pytest.approx(saving["both"] - either, abs=1e-12)
+
+
 def test_parts_that_do_not_meet_add_up(two: Scenario) -> None:
     """Where moving saves nothing per kWh degraded, both together save the sum."""
     table = split(two)
