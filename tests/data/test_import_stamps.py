@@ -327,3 +327,10 @@ def test_what_is_written_down_is_read_right(
         assert own[TIME].to_list() == times
         wanted = [n + 0.5 + 1000 * z for n in range(count)]
         assert own["price_usd_per_mwh"].to_list() == wanted
+
+
+def test_advice_fits_all_that_is_wrong(tmp_path: Path) -> None:
+    """Day numbers of a spreadsheet are told as such where all are, and not for one among others."""
+    for stamps, told in ((("45000", "45000.5"), True), (("45000", "1 May 3h"), False)):
+        said = asked(file_of(tmp_path, "t,p", *(f"{stamp},1" for stamp in stamps)))
+        assert ("spreadsheet's day numbers" in said) == told

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from wattlas.data.importers import Layout, Rules, read_files
+from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.importers.recipes import layout_of
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_import import ImportResult, import_hours
@@ -130,3 +130,22 @@ def test_names_rows_and_zones_are_chosen(tmp_path: Path) -> None:
     ]
     with pytest.raises(UsageError, match="give one of the two"):
         layout_of("plain", **base, zone="FR")
+
+
+def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
+    """Demand of `a` for `bc` and of `ab` for `c` are two series, before and after."""
+    pairs = [("a", "bc"), ("ab", "c"), ("a", "c")]
+    rows = [
+        f"2024-05-01T{hour:02d}:00Z,{metro},{klass},{n + hour}"
+        for n, (metro, klass) in enumerate(pairs)
+        for hour in range(3)
+    ]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["t,m,k,v", *rows]) + "\n", encoding="utf-8")
+    layout = Layout("demand", time_column="t", zone_column="m", class_column="k", value_column="v")
+    made = prepare(read_files([file], layout), Rules()).rows.frame
+    found = {
+        (metro, klass): values
+        for metro, klass, values in made.group_by("metro", "class").agg("requests_per_h").iter_rows()
+    }
+    assert found == {pair: [n, n + 1, n + 2] for n, pair in enumerate(pairs)}
