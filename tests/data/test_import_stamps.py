@@ -210,6 +210,9 @@ def test_tables_in_other_hands(tmp_path: Path) -> None:
     assert "decimal mark or one of thousands" in asked(
         file_of(tmp_path, "t;p", "2024-06-01 00:00;1,234")
     )
+    rows = ("2024-06-01T00:00Z,high", "2024-06-01T01:00Z,", "2024-06-01T02:00Z,n/a",
+            "2024-06-01T03:00Z,5")  # fmt: skip
+    assert "1 cells are no numbers, the first: `high`" in asked(file_of(tmp_path, "t,p", *rows))
     assert "1 cells are no numbers, the first: `high`" in asked(
         file_of(tmp_path, "t,p", "2024-06-01 00:00,high")
     )

@@ -126,16 +126,3 @@ def test_a_short_cut_is_for_one_whole_request() -> None:
     assert cut(head + b"abc") is not None
     for data in (head + b"ab", head + b"abcd", head + b"abc" + head + b"abc", head, head[:-2]):
         assert cut(data) is None
-
-
-def test_a_request_names_exactly_one_host() -> None:
-    """None and two are refused, in pieces as in one."""
-
-    async def made() -> DirectServer:
-        return DirectServer(echo, LimitsSection())
-
-    for hosts, status in ((0, 400), (1, 200), (2, 400)):
-        text = b"POST / HTTP/1.1\r\n" + b"host: x\r\n" * hosts + b"content-length: 0\r\n\r\n"
-        for pieces in ([text], [text[:9], text[9:]]):
-            said, _ = sent(asyncio.run(made()), pieces)
-            assert said.startswith(b"HTTP/1.1 %d " % status)

@@ -22,7 +22,7 @@ from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import SweepDesign
 from wattlas.studies.sweeps.folder import RunRow, SweepFolder, sweep_in
 from wattlas.studies.sweeps.found import Found
-from wattlas.studies.sweeps.ranking import _resampled, ranking
+from wattlas.studies.sweeps.ranking import ranking
 from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
 
 NAMES = ("x1", "x2", "x3")
@@ -135,10 +135,3 @@ def test_a_sweep_from_python(tmp_path: Path) -> None:
     assert tiny(tmp_path / "sweep", PUE.__class__(PUE.field, (1.1, 1.3))).missing() == []
     with pytest.raises(UsageError, match="wants \\(low, high\\)"):
         wattlas.SweepDesign.of({PUE.field: [1.1, 1.2, 1.3]}, samples=8)
-
-
-def test_each_resample_is_another_draw() -> None:
-    """Else intervals of indices would have no width."""
-    matrix = np.random.default_rng(3).random((5, 64))
-    drawn = np.stack([np.asarray(each) for each in _resampled(matrix)])
-    assert len(np.unique(drawn.reshape(len(drawn), -1), axis=0)) == len(drawn)
