@@ -157,6 +157,19 @@ def test_rows_in_no_order_are_asked_about(tmp_path: Path) -> None:
     assert found == {"10-29T01:00": 0, "10-29T00:00": 1}
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("step_min", [60, 15])
+def test_the_doubled_hour_in_either_order(tmp_path: Path, step_min: int, backwards: bool) -> None:
+    """The newest may stand first: the hour that comes twice is then the later one first."""
+    zone, step = ZoneInfo("Europe/Berlin"), timedelta(minutes=step_min)
+    begin = datetime(2023, 10, 28, 22, tzinfo=PY_UTC)
+    times = [begin + n * step for n in range(6 * 60 // step_min)]
+    rows = [f"{time.astimezone(zone):%Y-%m-%d %H:%M},{n}" for n, time in enumerate(times)]
+    file = file_of(tmp_path, "t,p", *(reversed(rows) if backwards else rows))
+    found = read(file, time_zone="Europe/Berlin")
+    assert found == {f"{time:%m-%dT%H:%M}": n for n, time in enumerate(times)}
+
+
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("night", ["2023-03-11", "2023-11-04"])
 def test_ends_are_shown_or_called(tmp_path: Path, night: str, called: bool) -> None:

@@ -100,6 +100,10 @@ def test_fallbacks_are_listed_as_they_are_judged(
     chosen = {d.service.klass: d.chosen.fallback for d in found.designs if d.chosen is not None}
     mine = [row for row in rows if row["class"] in chosen]
     title = "Each candidate fallback at its best"
+    table = tier_tables(found)["tier_fallbacks"]
+    worthless = {**table, "worth": [False] * len(rows)}
+    for row in rows_of(listings._fallbacks(worthless, list(found.designs)).table):
+        assert {row[name] for name in ("discount", "share", "adoption", "profit_gain_usd")} == {None}
     for most in (len(mine), len(mine) - 1):
         monkeypatch.setattr(listings, "MOST_FALLBACKS", most)
         told = [each for each in listings.design_listings(found) if each.title == title]
