@@ -64,6 +64,8 @@ def test_envoy_needs_decisions_and_a_log(
     assert run(["export", "envoy", path, *told, "--out", str(tmp_path / "envoy.json")]) == 0
     made = json.loads((tmp_path / "envoy.json").read_text())
     assert "secret-token" in json.dumps(made)
+    # While the service is away requests are let through, in full.
+    assert '"failure_mode_allow": true' in json.dumps(made)
     assert (tmp_path / "envoy.json").stat().st_mode & 0o077 == 0
     assert [c["name"] for c in made["static_resources"]["clusters"]] == [
         "austin/large", "oslo/large", "oslo/small", "wattlas-decisions",

@@ -153,6 +153,7 @@ async def reset_without_length(
 
 EARLY: dict[str, tuple[Behaviour, int]] = {
     "reset": (reset, 502),
+    "reset without length": (reset_without_length, 502),
     "closed": (raw(b""), 502),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n"), 502),
     "half a head": (raw(b"HTTP/1.1 200 OK\r\ncontent-"), 502),
