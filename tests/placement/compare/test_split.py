@@ -18,6 +18,7 @@ from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.attribution import split
 from wattlas.placement.tables.metrics import Table
+from wattlas.placement.window.blocks import blocks
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 REL = 1e-7
@@ -156,7 +157,9 @@ def test_full_service_that_does_not_fit_in_a_later_stretch_names_its_hour(two: S
     apart = replace(two.hours, offset=np.array([0, 24 * 31]))
     s = replace(two, points=points, regions=regions, hours=apart)
     need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0])
-    s = replace(s, reserved_gpu=np.tile([2.0, 0.48] * need, (2, 1)))
+    by_month = tuple(replace(cap, window=Window.MONTH) for cap in s.share_caps)
+    s = replace(s, reserved_gpu=np.tile([2.0, 0.48] * need, (2, 1)), share_caps=by_month)
+    assert len(blocks(s)) == 2
     with pytest.raises(InfeasibleError, match=f"{s.hours.utc[1]}"):
         split(s)
 
