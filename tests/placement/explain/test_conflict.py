@@ -78,9 +78,9 @@ def test_a_capacity_conflict_in_words() -> None:
 
 def test_what_can_be_bought_counts_in_a_conflict() -> None:
     """What is short is what is needed less all that the places have, on demand too."""
-    s = wattlas.example(
-        "tiny", set=["regions.oslo.reserved_gpu=0.2", "regions.oslo.on_demand_gpu=0.1"]
-    )
+    bought = ["regions.oslo.on_demand_gpu=0.1", "regions.oslo.on_demand_usd_per_gpu_h=5"]
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.2", *bought])
+    assert build_instance(s).surplus.any()
     told = plan(s).conflict
     numbers = r"need at least ([\d.]+) GPU-h/h.* have ([\d.]+): ([\d.]+) short"
     needed, offered, short = map(float, re.findall(numbers, told)[0])
