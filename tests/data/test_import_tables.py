@@ -143,7 +143,7 @@ def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\n".join(["t,m,k,v", *rows]) + "\n", encoding="utf-8")
     layout = Layout("demand", time_column="t", zone_column="m", class_column="k", value_column="v")
-    made = prepare(read_files([file], layout), Rules()).rows.frame
+    made = prepare(read_files([file], layout), Rules(fill="linear")).rows.frame
     found = {
         (metro, klass): values
         for metro, klass, values in made.group_by("metro", "class").agg("requests_per_h").iter_rows()
