@@ -77,7 +77,9 @@ def test_nginx_has_each_limit_of_the_configuration(
 ) -> None:
     """The time for a head, that for a body, and the largest body, each at its own directive."""
     limits = {"header_s": 3.0, "body_s": 7.25, "body_bytes": 54_321}
-    said = written(tmp_path, access_log="access.log", limits={**configuration(URLS)["limits"], **limits})
+    said = written(
+        tmp_path, access_log="access.log", limits={**configuration(URLS)["limits"], **limits}
+    )
     token = tmp_path / "token"
     token.write_text("secret-token\n")
     assert run(["export", "nginx", said, "--token-file", str(token)]) == 0

@@ -67,7 +67,9 @@ def test_a_listing_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_knows_no_infinity() -> None:
     """What is no finite number is null, however deep, in lists, arrays and data classes, too."""
     odd = [float("inf"), -float("inf"), float("nan"), 1.5]
-    told = plain({"a": odd, "b": np.array(odd), "c": {1: (odd[0], np.float64("-inf"))}, "d": np.inf})
+    told = plain(
+        {"a": odd, "b": np.array(odd), "c": {1: (odd[0], np.float64("-inf"))}, "d": np.inf}
+    )
     assert told == {"a": [None, None, None, 1.5], "b": [None, None, None, 1.5],
                     "c": {"1": [None, None]}, "d": None}  # fmt: skip
 

@@ -146,6 +146,8 @@ def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
     made = prepare(read_files([file], layout), Rules(fill="linear")).rows.frame
     found = {
         (metro, klass): values
-        for metro, klass, values in made.group_by("metro", "class").agg("requests_per_h").iter_rows()
+        for metro, klass, values in made.group_by("metro", "class")
+        .agg("requests_per_h")
+        .iter_rows()
     }
     assert found == {pair: [n, n + 1, n + 2] for n, pair in enumerate(pairs)}

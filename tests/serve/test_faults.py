@@ -141,9 +141,7 @@ async def never_ending_line(stub: Stub, asking: Asking, reader: Reader, writer: 
         await writer.drain()
 
 
-async def reset_without_length(
-    stub: Stub, asking: Asking, reader: Reader, writer: Writer
-) -> None:
+async def reset_without_length(stub: Stub, asking: Asking, reader: Reader, writer: Writer) -> None:
     """Sends what may be all, without saying how much that is, and drops the connection."""
     body = json.dumps(completion(asking)).encode()
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n" + body)

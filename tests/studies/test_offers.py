@@ -103,7 +103,9 @@ def test_fallbacks_are_listed_as_they_are_judged(
     table = tier_tables(found)["tier_fallbacks"]
     worthless = {**table, "worth": [False] * len(rows)}
     for row in rows_of(listings._fallbacks(worthless, list(found.designs)).table):
-        assert {row[name] for name in ("discount", "share", "adoption", "profit_gain_usd")} == {None}
+        assert {row[name] for name in ("discount", "share", "adoption", "profit_gain_usd")} == {
+            None
+        }
     for most in (len(mine), len(mine) - 1):
         monkeypatch.setattr(listings, "MOST_FALLBACKS", most)
         told = [each for each in listings.design_listings(found) if each.title == title]

@@ -229,6 +229,15 @@ def test_levels_count_the_hours_of_each_target() -> None:
         levels(s, "A", board, board.zones[0], -1.0)
 
 
+def test_only_the_zones_that_are_asked_for() -> None:
+    """In their order, with the figures that they have among all."""
+    s = wattlas.example("tiny")
+    every = shares(s, "A").to_polars()
+    some = every["zone"].unique(maintain_order=True).to_list()[:1]
+    assert every["zone"].n_unique() > 1
+    assert shares(s, "A", zones=some).to_polars().equals(every.filter(zone=some[0]))
+
+
 def test_a_table_of_every_zone_is_quick() -> None:
     """18 zones, 21 caps, 3 rules, 2 places over 8,760 hours: less than 3 s of CPU."""
     import time
