@@ -216,6 +216,19 @@ def test_bad_tiers_are_told_at_once(tiny: Scenario) -> None:
     } <= told
 
 
+def test_a_copy_takes_no_name_that_is_taken(tiny: Scenario) -> None:
+    """Neither that of a class nor that of a point."""
+    taken = replace(tiny.points[0], id="small~green")
+    for world, where in (
+        (replace(tiny, points=(*tiny.points, taken)), "points.small~green"),
+        (replace(tiny, classes=(*tiny.classes, replace(tiny.classes[0], id="chat~green")),
+                 demand_per_h=np.repeat(tiny.demand_per_h, 2, axis=1)), "classes.chat~green"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            offer(world, [Tier("green", 0.4, 0.4, classes=("chat",))])
+        assert where in {problem.where for problem in caught.value.problems}
+
+
 def test_a_degradation_cap_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:
     """Where full service has too little room, the plan says how much must be degraded."""
     points = tuple(
