@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from wattlas.cli.data_import import _result_mapping
 from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.importers.recipes import layout_of
 from wattlas.data.pack_checks import check_path
@@ -151,3 +152,14 @@ def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
         .iter_rows()
     }
     assert found == {pair: [n, n + 1, n + 2] for n, pair in enumerate(pairs)}
+
+
+def test_what_an_import_did_is_told_by_its_counts(tmp_path: Path) -> None:
+    """Added, and the same as before: each under its own name."""
+    layout = Layout("price", time_column="t", value_column="p", zone="QQ", unit="usd/mwh")
+    rows = [f"2024-05-01T{hour:02d}:00Z,{hour + 1}" for hour in range(6)]
+    bring(tmp_path / "pack", layout, "t,p", *rows)
+    result = bring(tmp_path / "pack", layout, "t,p", *rows, "2024-05-01T06:00Z,7")
+    told = _result_mapping(result)
+    counts = {name: told[name] for name in ("added", "replaced", "same", "dropped")}
+    assert counts == {"added": 1, "replaced": 0, "same": 6, "dropped": 0}

@@ -27,7 +27,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
 from wattlas.studies.export import litellm
-from wattlas.studies.export.envoy import ROUTES_FILE, bootstrap
+from wattlas.studies.export.envoy import ROUTES_FILE, _part, bootstrap
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
@@ -266,6 +266,15 @@ def test_what_envoy_watches_lies_in_its_folder(hourly: Weights) -> None:
     for folder, path in (("/etc/envoy/", "/etc/envoy/"), ("", "./")):
         made = json.dumps(bootstrap(hourly, Setting(folder=folder), watch=True))
         assert f'"path_config_source": {{"path": "{path}{ROUTES_FILE}"}}' in made
+
+
+def test_envoy_reads_a_name_with_a_percent_sign_as_it_is() -> None:
+    """In the values of headers the sign begins a variable, and is written twice."""
+    made = _part(("a%b", "100%"), 7)
+    for name in ("request_headers_to_add", "response_headers_to_add"):
+        told = {each["header"]["key"]: each["header"]["value"] for each in made[name]}
+        assert told == {"x-wattlas-region": "a%%b", "x-wattlas-point": "100%%"}
+    assert made["weight"] == 7
 
 
 def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:
