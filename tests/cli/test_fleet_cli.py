@@ -38,8 +38,10 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
     assert max(len(line) for line in text.splitlines() if "─" in line) <= 80
     table = pl.read_csv(out)
     assert table["region"].to_list() == ["oslo", "austin", "mumbai"]
-    code, text, _ = said(capsys, "tiny", "--survive", "oslo,austin", "--json")
+    out = tmp_path / "fleet.json"
+    code, text, _ = said(capsys, "tiny", "--survive", "oslo,austin", "--json", "-o", str(out))
     told = json.loads(text)
+    assert json.loads(out.read_text()) == told
     assert code == 0
     assert told["gap"] <= 1e-6
     assert told["survives"][0]["regions"] == ["oslo", "austin"]

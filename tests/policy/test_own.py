@@ -54,6 +54,12 @@ MINE = dedent(
         name = "broken"
         def __init__(self, scenario): raise OSError("no such oracle")
 
+    class Refusing:
+        name = "refusing"
+        def __init__(self, scenario):
+            from wattlas.errors import InputError, Problem
+            raise InputError([Problem("signals.price", "is too flat", "Give another.")])
+
     number = 3
     """
 )
@@ -86,6 +92,20 @@ def test_a_class_of_a_file(world: Scenario, mine: Path) -> None:
     routes_by_carbon(world, f"{mine}:Mine")
     made = policy_of(world, f"{mine}:Mine:by=cost,twice=2")
     assert made.twice == 2.0  # type: ignore[attr-defined]
+
+
+def test_what_a_policy_refuses_in_our_words_stays(world: Scenario, mine: Path) -> None:
+    """A problem that it names itself is not wrapped in another."""
+    with pytest.raises(InputError) as caught:
+        policy_of(world, f"{mine}:Refusing")
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.what) == ("signals.price", "is too flat")
+
+
+def test_options_are_numbers_where_they_may_be(world: Scenario, mine: Path) -> None:
+    """Whole, with a point or an exponent; else they are words."""
+    for text, value in (("3", 3.0), ("0.5", 0.5), ("1e-3", 1e-3), ("two", "two")):
+        assert policy_of(world, f"{mine}:Mine:twice={text}").twice == value  # type: ignore[attr-defined]
 
 
 def test_a_class_of_a_module(world: Scenario, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.replays.step_by_step import step_by_step
-from wattlas.errors import InputError
+from wattlas.errors import InputError, LimitError
 from wattlas.model.workload import OperatingPoint
+from wattlas.replays.kernel import state as S
 from wattlas.replays.service.model import LEAST_STEP_S, PowerCurve, ServiceModel, of_point
 from wattlas.replays.service.pool import Served, serve
 
@@ -229,3 +230,16 @@ def test_wrong_models_and_requests_are_refused() -> None:
     assert [p.where for p in caught.value.problems] == [
         "arrival_s[1]", "tokens_in[1]", "tokens_out[0]",
     ]  # fmt: skip
+
+
+def test_too_many_that_wait_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are slots are served; one more is a limit in words, not a full list."""
+    monkeypatch.setattr(S, "MOST_SLOTS", 1024)
+    model = ServiceModel(0.01, batch=2)
+    for count in (1024, 1025):
+        asked = np.zeros(count), np.ones(count, int), np.ones(count, int)
+        if count == 1024:
+            assert np.isfinite(serve(model, *asked).last_s).all()
+        else:
+            with pytest.raises(LimitError, match="more than 1,024 requests wait at once"):
+                serve(model, *asked)

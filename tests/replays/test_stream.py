@@ -50,11 +50,15 @@ def test_draws_are_uniform_and_their_own() -> None:
     np.testing.assert_array_equal(uniform(3, row[5:9]), uniform(3, row)[5:9])
 
 
-def test_metros_are_drawn_by_the_demand_of_the_hour(tiny: Scenario, tmp_path: Path) -> None:
-    """Shares of metros and classes in an hour are those of the scenario's demand in it."""
+@pytest.mark.parametrize("step_h", [1.0, 0.5])
+def test_metros_are_drawn_by_the_demand_of_the_hour(
+    tiny: Scenario, tmp_path: Path, step_h: float
+) -> None:
+    """Shares of metros and classes in a step are those of the scenario's demand in it."""
+    tiny = replace(tiny, hours=replace(tiny.hours, step_h=step_h))
     stream = FromTrace(tiny, open_trace(_trace(tmp_path / "a.csv", 40_000)), seed=4)
     came = _whole(stream)
-    hour = (came.at_s / 3600).astype(int)
+    hour = (came.at_s / (3600 * step_h)).astype(int)
     for t in (0, 7, 20):
         weight = tiny.demand_per_h[:, :, t].ravel()
         drawn = np.bincount(came.source[hour == t], minlength=len(weight)) / (hour == t).sum()
@@ -149,3 +153,18 @@ def test_a_chat_stays_with_who_began_it(
     np.testing.assert_array_equal(
         _whole(FromTrace(tiny, open_trace(file), seed=2)).source, whole.source
     )
+
+
+@pytest.mark.parametrize(("cells", "noun"), [("mars,A", "metro"), ("berlin,Z", "class")])
+def test_the_request_that_names_nobody_is_told(
+    tiny: Scenario, tmp_path: Path, cells: str, noun: str
+) -> None:
+    """By its own number, however many names there are before it."""
+    path = _trace(tmp_path / "a.csv", 20, ",lagos,A")
+    lines = path.read_text().splitlines()
+    lines[8] = lines[8].replace("lagos,A", cells)
+    lines[3] = lines[3].replace("lagos,A", "delhi,D")
+    path.write_text("\n".join(lines) + "\n")
+    changed = {"metro": "metro", "klass": "class"}
+    with pytest.raises(InputError, match=f"request 8: names the {noun} `"):
+        list(FromTrace(tiny, open_trace(path, "vidur", changed=changed)).batches())

@@ -11,7 +11,7 @@ import pytest
 
 from wattlas.errors import InputError, UsageError
 from wattlas.replays.arrivals import files as files_module
-from wattlas.replays.arrivals.layouts import LAYOUTS, TraceLayout
+from wattlas.replays.arrivals.layouts import LAYOUTS, TraceLayout, layout_of
 from wattlas.replays.arrivals.trace import open_trace
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
@@ -186,3 +186,11 @@ def test_requests_without_answer_are_told(tmp_path: Path) -> None:
     np.testing.assert_array_equal(parts[0].row, [0, 2])
     np.testing.assert_array_equal(parts[0].tokens_in, [10, 1])
     assert len(opened.notes) == 2
+
+
+def test_a_layout_that_is_found_takes_what_is_said(tmp_path: Path) -> None:
+    """As one that is named does: a column that it does not know of, or another unit."""
+    names = ["arrived_at", "num_prefill_tokens", "num_decode_tokens", "city"]
+    for given in (None, "vidur"):
+        layout = layout_of(names, given, {"metro": "city"})
+        assert (layout.name, layout.metro) == ("vidur", "city")

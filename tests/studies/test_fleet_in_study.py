@@ -18,9 +18,9 @@ from wattlas.model.table import rows_of
 from wattlas.studies import findings, words
 from wattlas.studies.brief import verdicts
 from wattlas.studies.findings import Findings
-from wattlas.studies.fleet_answer import EXACT, HELD_BACK, fleet_answer
+from wattlas.studies.fleet_answer import EXACT, HELD_BACK, FleetAnswer, fleet_answer
 from wattlas.studies.fleet_brief import fleet_brief, unshared
-from wattlas.studies.fleet_tables import fleets_table
+from wattlas.studies.fleet_tables import fleet_regions_table, fleets_table
 from wattlas.studies.study import Study, study
 
 DAY_H = 24
@@ -119,7 +119,21 @@ def test_a_margin_holds_the_same_accelerators_back(tiny: Study) -> None:
         assert row["rent_usd"] * (1 - HELD_BACK) == pytest.approx(plain[name]["rent_usd"])
         assert row["variable_usd"] == pytest.approx(plain[name]["variable_usd"])
     stated = wattlas.example("tiny", set=[f"regions.all.utilisation_max={1 - HELD_BACK}"])
-    found = wattlas.fleet(stated, exact=EXACT).optimal
+    whole = wattlas.fleet(stated, exact=EXACT)
+    found = whole.optimal
+    hours = float(stated.hours.hours.sum())
+    for row in rows_of(fleet_regions_table(FleetAnswer(whole))):
+        cost = whole.variants[row["variant"]]
+        r = [region.id for region in stated.regions].index(row["region"])
+        assert row["gpu"] == cost.gpu[r]
+        assert row["usable_gpu"] == pytest.approx(row["gpu"] * (1 - HELD_BACK))
+        assert (row["used_gpu_h"], row["on_demand_gpu_h"]) == (
+            cost.used_gpu_h[r], cost.on_demand_gpu_h[r],
+        )  # fmt: skip
+        own = (row["used_gpu_h"] - row["on_demand_gpu_h"]) / hours
+        share = own / row["gpu"] if row["gpu"] > 1e-6 else math.nan
+        assert row["utilisation"] == pytest.approx(share, nan_ok=True)
+        assert math.isnan(row["saved_by_one_usd"]) == (row["variant"] != "optimal")
     assert found.cost_usd == pytest.approx(held["optimal"]["cost_usd"], rel=3 * EXACT)
     assert found.count == pytest.approx(held["optimal"]["gpu"], rel=1e-3)
 

@@ -149,6 +149,12 @@ def test_reach_never_costs_more() -> None:
     s = asked(1)
     s = replace(s, classes=tuple(replace(k, unserved_usd_per_request=None) for k in s.classes))
     found = reach(s, samples=None, exact=1e-6)
+    told = found.table()
+    assert told["reach"] == [fleet.x for fleet in found.fleets]
+    assert told["fleet_gpu"] == pytest.approx([fleet.cost.gpu.sum() for fleet in found.fleets])
+    for name in ("cost_usd", "rent_usd", "carbon_kg", "it_mwh"):
+        assert told[name] == [getattr(fleet.cost, name) for fleet in found.fleets]
+    assert told["rent_usd"] != told["cost_usd"]
     costs = [fleet.cost.cost_usd for fleet in found.fleets]
     assert len(costs) > 2
     assert all(b <= a * (1 + 4e-6) for a, b in itertools.pairwise(costs))
