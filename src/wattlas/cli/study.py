@@ -54,7 +54,7 @@ def command(
     give_memory_back(WHOLE_YEAR)
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
-    ready_engine(loaded, budgets=True)
+    ready_engine(loaded, budgets=True, meanwhile=True)
     with bar("Study") as tell:
         result = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):
