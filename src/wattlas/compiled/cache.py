@@ -112,9 +112,9 @@ class KeptCode(_Cache):
             return bool(found)
 
         with alone(Path(path), is_there):
-            if not found and not is_there():
-                if compile_apart(self._dispatcher, sig, dict(os.environ)):
-                    is_there()
+            missing = not found and not is_there()
+            if missing and compile_apart(self._dispatcher, sig, dict(os.environ)):
+                is_there()
         return found[0] if found else None
 
     def _read(self, sig: Any, target_context: Any) -> Any:
