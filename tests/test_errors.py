@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
 from wattlas import errors
-from wattlas.errors import InfeasibleError, InputError, Problem, WattlasError
+from wattlas.errors import Exit, InfeasibleError, InputError, Problem, WattlasError
 
 TREE = {
     name: kind
@@ -76,3 +78,16 @@ def test_an_infeasible_error_carries_its_conflict() -> None:
     """The conflict is the message and an attribute."""
     error = InfeasibleError("no region within 20 ms of lagos")
     assert error.conflict == str(error) == "no region within 20 ms of lagos"
+
+
+def test_exit_codes_stand_in_one_place(root: Path) -> None:
+    """Each code is documented as the verbs use it, and no verb has a number of its own."""
+    text = (root / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert {int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == {*Exit}
+    numbers = re.compile(r"\bExit\(\d|exit_code ?= ?\d|_(?:EXIT|CODE)\w* = \d")
+    own = [
+        f"{path.name}: {match[0]}"
+        for path in (root / "src" / "wattlas").rglob("*.py")
+        for match in numbers.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert own == []

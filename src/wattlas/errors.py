@@ -17,6 +17,22 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the command line ends with, on every verb alike."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    INPUT = 3
+    INFEASIBLE = 4
+    LIMIT = 5
+    WORSE = 6
+    MACHINE = 7
+    INTERRUPTED = 130
+    PIPE = 141
 
 
 @dataclass(frozen=True)
@@ -49,19 +65,19 @@ class Problem:
 class WattlasError(Exception):
     """The base of every error that Wattlas raises on purpose."""
 
-    exit_code = 1
+    exit_code: int = Exit.BUG
 
 
 class UsageError(WattlasError):
     """The call is wrong: an unknown option, a missing argument, two that exclude each other."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 class InputError(WattlasError):
     """The input is wrong. `problems` holds every mistake that was found, not just the first."""
 
-    exit_code = 3
+    exit_code = Exit.INPUT
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -73,7 +89,7 @@ class InputError(WattlasError):
 class InfeasibleError(WattlasError):
     """No placement exists. `conflict` is the smallest set of requirements found to clash."""
 
-    exit_code = 4
+    exit_code = Exit.INFEASIBLE
 
     def __init__(self, conflict: str) -> None:
         self.conflict = conflict
@@ -83,13 +99,13 @@ class InfeasibleError(WattlasError):
 class LimitError(WattlasError):
     """A limit on time or size ended the work before it was done."""
 
-    exit_code = 5
+    exit_code = Exit.LIMIT
 
 
 class MachineError(WattlasError):
     """The machine refuses: a disk is full, rights are missing, a name is too long."""
 
-    exit_code = 7
+    exit_code = Exit.MACHINE
 
     @classmethod
     def of(cls, error: OSError, path: object = None) -> MachineError:
@@ -128,7 +144,7 @@ _REFUSALS = {
 class PipeClosed(MachineError):
     """Whoever read the output has closed it, as `head` does when it has enough."""
 
-    exit_code = 141
+    exit_code = Exit.PIPE
 
 
 class SolverError(WattlasError):

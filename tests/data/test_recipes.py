@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,9 @@ from wattlas.data.importers import read_files
 from wattlas.data.importers.recipes import PLAIN, RECIPES, layout_of
 from wattlas.data.pack_checks import check_path
 from wattlas.data.schema.hours import TIME
+from wattlas.errors import InputError
 
+HOUR = timedelta(hours=1)
 EM = "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO₂eq/kWh (Life cycle)"
 OMIE = "\n".join(f"2024;06;01;{h};{h}.5;{h}.25;" for h in range(1, 25))
 EMBER = "Country,ISO3 Code,Datetime (UTC),Datetime (Local),Price (EUR/MWhe)"
@@ -131,6 +134,39 @@ def test_pairs_of_a_source(
     found = {(a, b): ms for a, b, ms in frame.select("node", "region", "rtt_ms").iter_rows()}
     assert {pair: found[pair] for pair in wanted} == wanted
     assert check_path(str(pack)).problems == ()
+
+
+ENTSO = '"MTU ({})","Area","Sequence","Day-ahead Price (EUR/MWh)"'
+
+
+@pytest.mark.parametrize(("clock", "first"), [("UTC", 0), ("CET/CEST", -2)])
+def test_a_header_goes_before_the_zone_of_a_recipe(clock: str, first: int, tmp_path: Path) -> None:
+    """The export of a source comes in several clocks; one that its zone never shows is asked."""
+    rows = [
+        f'"01/05/2024 {n:02d}:00:00 - 01/05/2024 {n + 1:02d}:00:00","BZN|FI","1","{n}"'
+        for n in range(23)
+    ]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join([ENTSO.format(clock), *rows]), encoding="utf-8")
+    read = read_files([file], layout_of("entso-e", factor=1.1))
+    assert read.frame[TIME].to_list()[0] == datetime(2024, 5, 1, tzinfo=UTC) + first * HOUR
+    file.write_text("\n".join([ENTSO.format("EET/EEST"), *rows]), encoding="utf-8")
+    with pytest.raises(InputError, match="--time-zone"):
+        read_files([file], layout_of("entso-e", factor=1.1))
+    finnish = layout_of("entso-e", factor=1.1, time_zone="Europe/Helsinki")
+    assert read_files([file], finnish).frame.height == 23
+
+
+def test_a_date_without_its_hour_names_the_column(tmp_path: Path) -> None:
+    """Older files of a source have the date and the beginning in two columns."""
+    file = tmp_path / "t.csv"
+    rows = [f"01.05.2024;{n:02d}:00;{n + 1:02d}:00;{n},5" for n in range(23)]
+    head = "Datum;Anfang;Ende;Deutschland/Luxemburg [€/MWh] Originalauflösungen"
+    file.write_text("\n".join([head, *rows]), encoding="utf-8")
+    with pytest.raises(InputError, match="--hour-column Anfang"):
+        read_files([file], layout_of("smard", factor=1.1))
+    read = read_files([file], layout_of("smard", factor=1.0, hour_column="Anfang"))
+    assert read.frame["price_usd_per_mwh"].to_list() == [n + 0.5 for n in range(23)]
 
 
 def test_every_recipe_has_a_case() -> None:

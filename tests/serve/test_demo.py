@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.serve.demos import Playing, playing
+from wattlas.serve.decision import Reason
+from wattlas.serve.demo.tally import WHY
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    """A demo in a process of its own, with its temporary folder in ours."""
-    env = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("demo"))}
-    with subprocess.Popen(
-        [sys.executable, "-c", "from wattlas.cli import main; main()", "serve", "--demo"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        running.url = running.stdout.readline().strip()  # type: ignore[attr-defined]
-        running.folder = Path(env["TMPDIR"])  # type: ignore[attr-defined]
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
+    """A demo, with its temporary folder in ours."""
+    with playing(tmp_path_factory.mktemp("demo")) as running:
         yield running
-        running.kill()
 
 
-def get(demo: Any, path: str, **headers: str) -> tuple[int, str]:
+def get(demo: Playing, path: str, **headers: str) -> tuple[int, str]:
     """A page of the demo."""
     host = demo.url.removeprefix("http://").rstrip("/")
     connection = http.client.HTTPConnection(host, timeout=10)
@@ -44,12 +34,12 @@ def get(demo: Any, path: str, **headers: str) -> tuple[int, str]:
     return answer.status, text
 
 
-def state(demo: Any) -> dict[str, Any]:
+def state(demo: Playing) -> dict[str, Any]:
     """What the page shows."""
     return dict(json.loads(get(demo, "/state.json")[1]))
 
 
-def test_requests_are_served_within_the_cap(demo: Any) -> None:
+def test_requests_are_served_within_the_cap(demo: Playing) -> None:
     """From every metro, in several regions, with less carbon than at the baseline."""
     until = monotonic() + 30
     while state(demo)["requests"] < 150:
@@ -63,9 +53,33 @@ def test_requests_are_served_within_the_cap(demo: Any) -> None:
     assert 0 < shown["grams"] < shown["usual_grams"]
     assert shown["trouble"] is None
     assert "invented" in shown["notice"]
+    assert 0 < shown["next_routing_min"] <= 60
+    assert all(each["why"] for each in shown["last"])
 
 
-def test_the_page_answers_only_to_its_own_address(demo: Any) -> None:
+def test_a_visitor_soon_sees_answers_degraded(demo: Playing) -> None:
+    """The day begins an hour before it pays: within half a minute some are degraded, and at no
+    moment more of a tenant's than its cap.
+    """
+    until = monotonic() + 60
+    while not state(demo)["highest_share"]:
+        assert monotonic() < until
+        sleep(0.2)
+    shown = state(demo)
+    by_slot = [slot["shares"] for slot in shown["promise"]]
+    highest = max(share for shares in by_slot for share in shares.values())
+    assert 0 < highest == shown["highest_share"] <= 0.15
+
+
+def test_every_reason_has_words() -> None:
+    """Those of a degraded answer say so, all others say full service."""
+    assert set(WHY) == set(Reason)
+    low = {reason for reason, words in WHY.items() if words.startswith("degraded: ")}
+    assert low == {Reason.SAVING, Reason.FAILOVER}
+    assert all(WHY[reason].startswith("full: ") for reason in set(Reason) - low)
+
+
+def test_the_page_answers_only_to_its_own_address(demo: Playing) -> None:
     """A page elsewhere that points its name here reads nothing; other paths are shut."""
     status, text = get(demo, "/")
     assert status == 200
@@ -75,7 +89,7 @@ def test_the_page_answers_only_to_its_own_address(demo: Any) -> None:
     assert get(demo, "/schedule.json")[0] == 404
 
 
-def test_it_ends_in_order(demo: Any) -> None:
+def test_it_ends_in_order(demo: Playing) -> None:
     """At the first signal, and its folder is gone."""
     assert list(demo.folder.iterdir())
     demo.send_signal(signal.SIGINT)

@@ -10,9 +10,7 @@ import typer
 from wattlas.cli.common import print_json
 from wattlas.cli.options import JsonOption
 from wattlas.cli.tables import show
-
-WORSE = 6
-"""The exit code where B is worse than was allowed."""
+from wattlas.errors import Exit
 
 
 def command(
@@ -55,4 +53,4 @@ def command(
                     f"{row['limit']:.4g} was allowed"
                 )
     if not made.ok:
-        raise typer.Exit(WORSE)
+        raise typer.Exit(Exit.WORSE)

@@ -8,11 +8,10 @@ import typer
 
 from wattlas.cli.common import print_json, problem_json
 from wattlas.cli.options import JsonOption
+from wattlas.errors import Exit
 
 if TYPE_CHECKING:
     from wattlas.data.pack_checks import DataCheck
-
-EXIT_BAD_INPUT = 3
 
 
 def command(
@@ -31,7 +30,7 @@ def command(
     else:
         typer.echo(_check_text(judged))
     if not judged.sound:
-        raise typer.Exit(EXIT_BAD_INPUT)
+        raise typer.Exit(Exit.INPUT)
 
 
 def _check_mapping(judged: DataCheck) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def command(
     value_column: opt.ValueColumnOption = "",
     unit: opt.UnitOption = "",
     factor: opt.FactorOption = None,
+    sheet: opt.SheetOption = "",
     separator: opt.SeparatorOption = "",
     decimal: opt.DecimalOption = None,
     rename: opt.RenameOption = None,
@@ -139,10 +140,12 @@ def _result_text(result: ImportResult) -> str:
     shown = ", ".join(result.zones[:SHOWN_SERIES])
     more = len(result.zones) - SHOWN_SERIES
     shown += f" and {more} more" if more > 0 else ""
-    lines = [f"{result.folder}: {result.rows:,} rows of {result.table} for {shown}"]
+    rows = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
+    lines = [f"{result.folder}: {rows} of {result.table} for {shown}"]
     lines.append(f"rows: {result.counts.words}")
     if time is not None:
-        lines.append(f"the pack has {time.hours:,} hours from {time.start_utc}")
+        hours = "1 hour" if time.hours == 1 else f"{time.hours:,} hours"
+        lines.append(f"the pack has {hours} from {time.start_utc}")
     lines += [f"note: {note}" for note in result.notes]
     lines += [f"gap: {problem.where}: {problem.what}" for problem in result.gaps]
     return "\n".join(lines)

@@ -7,23 +7,22 @@ import traceback
 from typing import Any
 
 from wattlas.cli.common import panel, print_json, problem_json, show_problems
-from wattlas.errors import InputError, MachineError, WattlasError
+from wattlas.errors import Exit, InputError, MachineError, WattlasError
 
-INTERRUPTED = 130
-_TITLES = {
-    1: "This should not happen",
-    2: "Wrong usage",
-    3: "Wrong input",
-    4: "Infeasible",
-    5: "Stopped at a limit",
-    7: "The machine refuses",
+_TITLES: dict[int, str] = {
+    Exit.BUG: "This should not happen",
+    Exit.USAGE: "Wrong usage",
+    Exit.INPUT: "Wrong input",
+    Exit.INFEASIBLE: "Infeasible",
+    Exit.LIMIT: "Stopped at a limit",
+    Exit.MACHINE: "The machine refuses",
 }
 
 
 def end(error: BaseException, *, as_json: bool) -> int:
     """Tell an error that ended a command, and return the exit code."""
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     if isinstance(error, OSError):
         error = MachineError.of(error)
     if isinstance(error, MemoryError):
@@ -38,7 +37,7 @@ def end(error: BaseException, *, as_json: bool) -> int:
         parser.show()
         return int(parser.exit_code)
     report_bug(error, as_json=as_json)
-    return 1
+    return Exit.BUG
 
 
 def report_error(error: WattlasError, *, as_json: bool = False) -> None:
@@ -57,7 +56,7 @@ def report_bug(error: BaseException, *, as_json: bool = False) -> None:
     """An unexpected error: what it is, and how to see where it was raised."""
     what = f"{type(error).__name__}: {error}"
     if as_json:
-        _print_object("Bug", 1, what)
+        _print_object("Bug", Exit.BUG, what)
     hint = " WATTLAS_DEBUG=1 shows where."
     if os.environ.get("WATTLAS_DEBUG"):
         hint = ""

@@ -62,7 +62,7 @@ class IntensityKind(StrEnum):
 
 
 FilesArgument = Annotated[
-    list[Path], typer.Argument(help="CSV, Parquet or JSON files.", exists=True)
+    list[Path], typer.Argument(help="CSV, Parquet, JSON or .xlsx files.", exists=True)
 ]
 IntoOption = Annotated[
     Path,
@@ -107,6 +107,7 @@ UnitOption = Annotated[str, typer.Option(help="E.g. usd/kwh, kg/kwh, lb/mwh, req
 FactorOption = Annotated[
     float | None, typer.Option(help="Multiplies each value: a rate of exchange.")
 ]
+SheetOption = Annotated[str, typer.Option(help="Sheet of a spreadsheet that has several.")]
 SeparatorOption = Annotated[str, typer.Option(help="Between cells; found unless given.")]
 DecimalOption = Annotated[Decimal | None, typer.Option(help="Decimal mark.")]
 RenameOption = Annotated[
@@ -134,7 +135,7 @@ ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace hours th
 LAYOUT_FIELDS = (
     "table", "intensity", "time_column", "hour_column", "interval_column", "repeated_column",
     "stamps", "dates", "hour_numbers", "time_zone", "zone_column", "zone", "class_column", "klass",
-    "value_column", "unit", "factor", "separator", "source", "licence",
+    "value_column", "unit", "factor", "sheet", "separator", "source", "licence",
 )  # fmt: skip
 """Options that are fields of a layout by their own names."""
 

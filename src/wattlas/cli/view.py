@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from wattlas.errors import Exit
+
 
 def command(
     folder: Annotated[Path, typer.Argument(help="The folder that `wattlas study` wrote.")],
@@ -32,7 +34,7 @@ def command(
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             typer.echo("Stopped.", err=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def _show(url: str) -> None:

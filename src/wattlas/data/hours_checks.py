@@ -56,6 +56,8 @@ class HoursTable:
     """Series whose gaps the manifest names: they are no problem, and no clock is suspected."""
     need: tuple[str, ...] | None = None
     """Columns that must be there; those that the schema requires unless given."""
+    parts: tuple[int, ...] = PARTS
+    """Steps that are taken, minutes."""
     fill_fix: str = "Add the rows, or leave the series out."
     """What to do about what is missing or empty."""
 
@@ -236,7 +238,7 @@ def check_steps(table: HoursTable) -> Iterator[Problem]:
         yield table.problem(series, what, f"Correct the stamps, or leave the rows out{way}.")
     for series in table.lengths:
         step = table.step_of(series)
-        if step not in PARTS:
+        if step not in table.parts:
             length = f"{step / HOUR_MIN:g} h" if step > HOUR_MIN else f"{step} min"
             what = f"it is in steps of {length}, wanted an hour or 5 to 30 minutes"
             yield table.problem(series, what, "Bring the figures by the hour.")

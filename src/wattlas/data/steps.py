@@ -112,6 +112,31 @@ def off_grid(rows: pl.DataFrame, key: str) -> pl.Series:
     return rows.select((phase != usual).fill_null(True)).to_series()
 
 
+def ragged_ends(rows: pl.DataFrame, key: str) -> pl.Series:
+    """Whether each row lies between the steps, at an end of its series, and is in no whole hour.
+
+    However long such a row lasts, an average by the hour leaves all hours out that it reaches into.
+    """
+    hour = pl.col(TIME).dt.truncate("1h")
+    off = off_grid(rows, key)
+    rows = rows.select(key, TIME, STEP).with_row_index("__row").with_columns(off=off)
+    ends = [hour.min().over(key), hour.max().over(key)]
+    at_end = rows.filter("off").filter(hour.is_in(pl.concat_list(ends)))
+    if at_end.is_empty():
+        return pl.zeros(len(rows), pl.Int64, eager=True) > 0
+    last = (pl.col(TIME) + pl.duration(minutes=STEP) - pl.duration(microseconds=1)).dt.truncate(
+        "1h"
+    )
+    reached = at_end.select("__row", key, __hour=pl.datetime_ranges(hour, last, "1h")).explode(
+        "__hour"
+    )
+    whole = resampled(rows.filter(~pl.col("off")), key, [], HOUR_MIN)
+    whole = whole.filter(pl.col("__covered") >= HOUR_MIN).rename({TIME: "__hour"})
+    harmful = reached.join(whole, on=[key, "__hour"], how="semi")["__row"]
+    harmless = at_end.filter(~pl.col("__row").is_in(harmful.implode()))["__row"]
+    return rows.select(pl.col("__row").is_in(harmless.implode())).to_series()
+
+
 def uncovered(
     rows: pl.DataFrame, key: str, first: datetime | None = None, last: datetime | None = None
 ) -> pl.DataFrame:

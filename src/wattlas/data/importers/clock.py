@@ -13,24 +13,27 @@ from dataclasses import replace
 import polars as pl
 
 from wattlas.data.importers.files import Raw
-from wattlas.data.importers.layout import Layout, plain
+from wattlas.data.importers.header_clock import says_utc
+from wattlas.data.importers.layout import Layout, Stamps, plain
 from wattlas.data.importers.walls import (
     Clock,
     dated,
     dates_of,
+    has_ranges,
     hour_texts,
     is_text,
     late_us,
+    stamp_begins,
     walls_of,
 )
-from wattlas.data.reader.stamps import Order, order_of
+from wattlas.data.reader.stamps import RANGE, Order, order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN
 from wattlas.errors import InputError, Problem
 
 ENDING = r"\b(end|ending|ends|ended|bis|until|till|fin|hasta|he)\b"
 BEGINNING = r"\b(begin|beginning|begins|start|from|von|since|anfang)\b"
-HOURISH = r"\b(hour|he|period|stunde|hora|interval|time)\b"
+HOURISH = r"\b(hour|he|period|stunde|hora|interval|time|anfang|start|beginn|uhrzeit|von|from)\b"
 DAY = r"^\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|(19|20)\d{6})\s*$"
 PER_DAY = {60: (23, 24, 25), 30: (46, 48, 50), 15: (92, 96, 100), 5: (276, 288, 300)}
 """Step, minutes → periods that a day can have."""
@@ -47,10 +50,18 @@ def clocks_of(files: Sequence[Raw], layout: Layout) -> list[Clock]:
         raise InputError(problems)
     zone, said = layout.time_zone or "UTC", layout.time_zone is not None
     by_option = "time_zone" in layout.given
-    clock = Clock(zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said, by_option)
+    usual = layout.zone_varies and not by_option
+    if usual and all(says_utc("+".join(file.columns.time)) for file in files):
+        zone = "UTC"
+    clock = Clock(
+        zone, order, layout.stamps, layout.hour_numbers, layout.step_min, said, by_option, usual
+    )
     if files[0].columns.hour is not None:
         return [_of_own_hours(file, files, clock) for file in files]
-    clock = clock if clock.stamps is not None else _begin_or_end(files, clock)
+    if clock.stamps is None:
+        clock = _begin_or_end(files, clock)
+    elif clock.stamps == "end" and _are_ranges(files):
+        raise InputError([_no_end_of_ranges(files[0], "+".join(files[0].columns.time))])
     return [clock] * len(files)
 
 
@@ -107,9 +118,13 @@ def _of_hours(files: Sequence[Raw], clock: Clock) -> Clock:
     """What the hour numbers beside a date mean."""
     text = pl.concat([hour_texts(file) for file in files])
     where, file = str(files[0].columns.hour), files[0]
-    if text.str.contains(":", literal=True).any():
+    if ranged := any(has_ranges(file) for file in files):
+        if clock.stamps == "end":
+            raise InputError([_no_end_of_ranges(file, where)])
+        clock = replace(clock, stamps="begin", numbers=clock.numbers or "clock")
+    if text.str.contains(r"(?i):|^\d+ *[ap]\.?m").any():
         late = text.str.contains(r"^0*24:00").any()
-        early = text.str.contains(r"^0?0:00").any()
+        early = text.str.contains(r"(?i)^0?0:00(:00)?$|^12(:00)?(:00)? *a").any()
         if clock.stamps is None and late == early:
             raise InputError([_asks_stamps(file, where, "hours of a clock without 0:00 or 24:00")])
         return replace(clock, stamps=clock.stamps or ("end" if late else "begin"), numbers="text")
@@ -118,28 +133,37 @@ def _of_hours(files: Sequence[Raw], clock: Clock) -> Clock:
         bad = text.filter(number.is_null()).head(3).to_list()
         what = f"no number of an hour: {', '.join(map(str, bad))}"
         raise InputError([file.problem(where, what, "Give 1 to 24, or 13:00.")])
-    return _of_numbers(files, clock, number)
+    return _of_numbers(files, clock, number, ranged)
 
 
-def _of_numbers(files: Sequence[Raw], clock: Clock, number: pl.Series) -> Clock:
+def _no_end_of_ranges(file: Raw, where: str) -> Problem:
+    what = "holds ranges, whose beginning counts; --stamps says end"
+    return file.problem(where, what, "Leave --stamps out.")
+
+
+def _of_numbers(
+    files: Sequence[Raw], clock: Clock, number: pl.Series, ranged: bool = False
+) -> Clock:
     file, where = files[0], str(files[0].columns.hour)
     low, high = int(number.to_numpy().min()), int(number.to_numpy().max())
     step = clock.step_min
     if file.columns.interval is not None:
         parts = pl.concat([f.frame[str(f.columns.interval)] for f in files]).cast(pl.Int64)
         step = step or HOUR_MIN // max(1, int(parts.to_numpy().max()))
-        return replace(clock, step_min=step, numbers="clock", stamps="begin" if low == 0 else "end")
+        stamps: Stamps = clock.stamps or ("begin" if low == 0 else "end")
+        return replace(clock, step_min=step, numbers="clock", stamps=stamps)
     fits = [minutes for minutes, days in PER_DAY.items() if high + (low == 0) in days]
     if step is None and not fits:
         what = f"goes to {high}, which ends no day of hours, half or quarter hours"
         fix = "Say how long a period is with `--step 60`, 30, 15 or 5."
         raise InputError([file.problem(where, what, fix)])
     step = step or fits[0]
-    begins = low == 0
+    begins = low == 0 or ranged
     if clock.stamps is not None and (clock.stamps == "begin") != begins and high >= 24:
         what = f"goes from {low} to {high}, which --stamps {clock.stamps} does not fit"
         raise InputError([file.problem(where, what, "Leave --stamps out.")])
-    made = replace(clock, step_min=step, stamps="begin" if begins else "end")
+    stamps = clock.stamps or ("begin" if begins else "end")
+    made = replace(clock, step_min=step, stamps=stamps)
     return made if made.numbers else replace(made, numbers=_numbering(files, made))
 
 
@@ -180,9 +204,9 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
         raise InputError([_asks_stamps(file, where, "a header that speaks of an end")])
     if where == TIME or re.search(BEGINNING, words):
         return replace(clock, stamps="begin")
-    texts = pl.concat([dates_of(f).cast(pl.String) for f in files])
-    if texts.str.contains(r"\s(-|–|to)\s").any():
+    if _are_ranges(files):
         return replace(clock, stamps="begin")
+    texts = pl.concat([dates_of(f).cast(pl.String) for f in files])
     if texts.str.contains(r"[ T]24:00").any():
         raise InputError([_asks_stamps(file, where, "24:00, the end of a day")])
     walls = pl.concat([walls_of(f, clock)["wall"] for f in files]).drop_nulls().unique().sort()
@@ -194,6 +218,13 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
         raise InputError([_asks_stamps(file, where, what)])
     note = f"`{where}` was taken as the beginning of each step; `--stamps end` says otherwise"
     return replace(clock, stamps="begin", notes=(note,))
+
+
+def _are_ranges(files: Sequence[Raw]) -> bool:
+    """Whether stamps name the beginning and the end of their periods."""
+    texts = [dates_of(f).cast(pl.String).drop_nulls() for f in files if is_text(f)]
+    wide = any(text.str.contains(RANGE).any() for text in texts)
+    return wide or any(stamp_begins(text) is not None for text in texts)
 
 
 def _shifted_days(walls: pl.Series) -> bool:

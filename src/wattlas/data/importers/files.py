@@ -6,13 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from wattlas.data.importers.hour_columns import long_hours
 from wattlas.data.importers.json_rows import json_rows
 from wattlas.data.importers.layout import PATTERN, Layout, find, shown
+from wattlas.data.importers.sheets import csv_of, is_spreadsheet
 from wattlas.data.reader.dialect import (
     ROW,
+    SPREADSHEETS,
     Dialect,
     IsHeader,
     dialect_of,
@@ -66,17 +70,22 @@ def read_raw(file: Path, layout: Layout) -> Raw:
     frame, separator = _rows(file, label, layout)
     frame = frame.with_columns(pl.col(pl.String).str.strip_chars())
     frame, left_out = _chosen(frame, layout, label)
+    frame, layout, told = long_hours(frame, layout)
     if frame.is_empty():
         raise InputError([Problem("(rows)", "there are none", "Give an hour.", label)])
     columns, notes = find_columns(frame.drop(ROW).columns, layout, label)
-    is_text = file.suffix.lower() not in (".parquet", ".json")
-    return Raw(label, frame, columns, (*left_out, *notes), separator, is_text)
+    is_text = file.suffix.lower() not in (".parquet", ".json", *SPREADSHEETS)
+    return Raw(label, frame, columns, (*left_out, *told, *notes), separator, is_text)
 
 
 def _rows(file: Path, label: str, layout: Layout) -> tuple[pl.DataFrame, str]:
     suffix = file.suffix.lower()
     if suffix == ".json":
         return json_rows(file, label), ","
+    if is_spreadsheet(file):
+        with TemporaryDirectory() as folder:
+            made = csv_of(file, label, layout, _header(layout), Path(folder))
+            return _rows(made, label, replace(layout, separator=","))
     if suffix not in TEXTS and not layout.names:
         return read_frame(file, label, nested=False), ","
     if layout.names:

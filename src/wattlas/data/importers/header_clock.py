@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -25,16 +27,24 @@ def zone_notes(
         needless = "`--time-zone` was not needed: the stamps say their zone"
         return [needless] if clock.zone_by_option else []
     where = "+".join(file.columns.time)
+    doubtful = rows.filter(pl.col("instant").is_null() & pl.col("mark").is_not_null())
+    if not clock.zone_is_given and not doubtful.is_empty():
+        what = f"has stamps of `{doubtful['mark'][0]}`, which is no clock of one meaning"
+        fix = "Name the zone with `--time-zone`, e.g. Asia/Kolkata."
+        raise InputError([file.problem(where, what, fix)])
     word = _clock_word(where)
-    marked = rows["mark"].is_not_null().all()
     if word in UTC and clock.zone_is_given and _shifted(clock.zone, rows):
         what = f"speaks of {word}, and --time-zone says {clock.zone}"
         raise InputError(
             [file.problem(where, what, "Leave --time-zone out, or rename the column.")]
         )
+    if clock.zone_is_usual and not _has(clock.zone, word):
+        what = f"speaks of {word}, and files of this source are usually of {clock.zone}"
+        fix = "Name the zone with `--time-zone`, e.g. Europe/Helsinki."
+        raise InputError([file.problem(where, what, fix)])
     if clock.zone_is_given or not none_said or word in UTC:
         return []
-    if word and not marked:
+    if word:
         what = f"speaks of {word}; the stamps do not say their zone"
         fix = "Name it with `--time-zone`, e.g. Europe/Berlin; UTC if they are of no other clock."
         raise InputError([file.problem(where, what, fix)])
@@ -47,6 +57,19 @@ def _clock_word(header: str) -> str:
     spoken = {*UTC, *_LOCAL, *(mark for mark in MARKS if len(mark) > len("ET"))}
     found = next((w.upper() for w in words if w.upper() in spoken), "")
     return found or (words[-1] if words and words[-1] in _SHORT else "")
+
+
+def says_utc(header: str) -> bool:
+    """Whether a header says that its stamps are UTC."""
+    return _clock_word(header) in UTC
+
+
+def _has(zone: str, word: str) -> bool:
+    """Whether the clock of a word, if there is one, is what a zone calls its own in a year."""
+    if word in UTC or word not in MARKS:
+        return True
+    seasons = (datetime(2024, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
+    return word in [season.tzname() for season in seasons]
 
 
 def _shifted(zone: str, rows: pl.DataFrame) -> bool:

@@ -60,6 +60,8 @@ class Layout:
 
     table: str = "carbon"
     """One of `TARGETS`."""
+    sheet: str | None = None
+    """Of a spreadsheet of several."""
     separator: str | None = None
     decimal: str | None = None
     """`.` or `,`."""
@@ -82,6 +84,8 @@ class Layout:
     """Whether hour 3 of a day is its third, or the one that a clock calls 3."""
     time_zone: str | None = None
     """IANA zone of stamps that say none; UTC unless given."""
+    zone_varies: bool = False
+    """Whether the source offers its files in several clocks, and `time_zone` is the usual one."""
     step_min: int | None = None
     zone_column: str | None = None
     """Column of the first key: zone, metro, region, node; without it each other column is one."""

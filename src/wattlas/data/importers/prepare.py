@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from wattlas.data.clock_changes import DST_ZONES
+from wattlas.data.clock_changes import DST_ZONES, hour_text
 from wattlas.data.hours_checks import (
     HoursTable,
     check_duplicates_and_gaps,
@@ -22,12 +22,14 @@ from wattlas.data.importers.rows import DECIMALS, Imported
 from wattlas.data.reader.source import source_of
 from wattlas.data.schema import TABLES
 from wattlas.data.schema.hours import DEMAND, TIME
-from wattlas.data.steps import HOUR_MIN, STEP, off_grid, resampled, with_steps
+from wattlas.data.steps import HOUR_MIN, PARTS, STEP, off_grid, ragged_ends, resampled, with_steps
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import SHOWN
 
 Method = Literal["linear", "previous"]
 FILL_MOST = 3
+_AVERAGED = tuple(n for n in range(1, HOUR_MIN + 1) if HOUR_MIN % n == 0)
+"""Steps that hours can be averaged from, minutes."""
 _FIX = (
     "Fill short gaps with `--fill linear`, keep others with `--only`, or write what there is with \
 `--allow-gaps`."
@@ -61,12 +63,13 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     """Judge, fill and average. Raises InputError with every problem, unless gaps are allowed."""
     key = _key(new)
     frame = with_key(new.frame, new).sort(key, TIME)
+    frame, ends = _without_ends(frame, key) if rules.average else (frame, [])
     filled: dict[str, int] = {}
     problems: list[Problem] = []
     if rules.fill is not None:
         problems = _clock_problems(new, frame)
         frame, filled = _fill(with_steps(frame, key), key, new.values, rules)
-    table = _table(new, frame)
+    table = _table(new, frame, rules.average)
     problems += [p for p in check_hours(table) if p not in problems]
     if not problems and not (rules.average or rules.keep_steps):
         problems += _step_problems(table)
@@ -76,7 +79,7 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     rows = with_steps(table.timed, key)
     if problems:
         rows = _sound(rows, key, new.values)
-    notes = [*new.notes, *_unit_doubts(new, table)]
+    notes = [*new.notes, *ends, *_unit_doubts(new, table)]
     if rules.per_step:
         per_h = HOUR_MIN / pl.col(STEP)
         rows = rows.with_columns((pl.col(v) * per_h).round(DECIMALS) for v in new.values)
@@ -116,6 +119,19 @@ def _without_key(rows: pl.DataFrame, new: Imported) -> pl.DataFrame:
     return rows.select(TIME, *series, *new.values)
 
 
+def _without_ends(frame: pl.DataFrame, key: str) -> tuple[pl.DataFrame, list[str]]:
+    """The rows without those that begin or end a series within an hour that is left out anyway."""
+    timed = with_steps(frame.drop_nulls([TIME, key]), key)
+    ragged = ragged_ends(timed, key)
+    if not ragged.any():
+        return frame, []
+    first = hour_text(timed.filter(ragged)[TIME].sort().to_list()[0])
+    count = int(ragged.sum())
+    rows = "1 row lies" if count == 1 else f"{count:,} rows lie"
+    note = f"{rows} between the steps, in hours left out at the ends, the first {first}"
+    return frame.join(timed.filter(ragged).select(key, TIME), on=[key, TIME], how="anti"), [note]
+
+
 def _step_problems(table: HoursTable) -> list[Problem]:
     """Series in steps that are no hours, or hours that begin within one: what is meant is asked."""
     minute = pl.col(TIME).dt.minute()
@@ -142,12 +158,13 @@ def _count_problems(new: Imported, table: HoursTable) -> list[Problem]:
     return [table.problem(name, what, fix)]
 
 
-def _table(new: Imported, frame: pl.DataFrame) -> HoursTable:
+def _table(new: Imported, frame: pl.DataFrame, average: bool = False) -> HoursTable:
     schema = TABLES[new.table]
     columns = [TIME, *schema.series, *new.values]
     source = replace(source_of(frame.select(columns), schema, ""), titled=True)
     zones = tuple(dict.fromkeys([new.time_zone, *DST_ZONES]))
-    return HoursTable(source, time_zones=zones, need=new.values, fill_fix=_FIX)
+    parts = _AVERAGED if average else PARTS
+    return HoursTable(source, time_zones=zones, need=new.values, parts=parts, fill_fix=_FIX)
 
 
 def _clock_problems(new: Imported, frame: pl.DataFrame) -> list[Problem]:

@@ -40,6 +40,7 @@ RECIPES: Mapping[str, Layout] = {
         stamps="begin",
         dates="day-first",
         time_zone="Europe/Brussels",
+        zone_varies=True,
         zone_column="~area",
         zone_prefix="BZN|",
         value_column="~day ahead.*mwh.*",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,6 +13,7 @@ from wattlas.data.importers.clock import clocks_of
 from wattlas.data.importers.files import Raw, read_raw
 from wattlas.data.importers.layout import Layout
 from wattlas.data.importers.names import named
+from wattlas.data.importers.sheets import is_spreadsheet
 from wattlas.data.importers.times import instants
 from wattlas.data.importers.unit_columns import mixed_units, stated_of, unit_problem
 from wattlas.data.importers.units import scale_of
@@ -25,6 +26,8 @@ from wattlas.model.suggest import SHOWN
 
 FILE = "__file"
 DECIMALS = 6
+NO_FIGURE = (-9999.0, -99999.0, -999999.0)
+"""What instruments and archives write where there is no figure; no market goes that low."""
 Intensity = Literal["life-cycle", "direct"]
 
 
@@ -101,7 +104,11 @@ def _typed(raw: Raw, layout: Layout, clock: Clock | None) -> tuple[pl.DataFrame,
     """The rows of one file in our columns, a wide table made long."""
     head, notes = {}, list[str]()
     if clock is not None:
-        head[TIME], notes = instants(raw, clock)
+        time, notes = instants(raw, clock)
+        if skipped := time.null_count():
+            raw = replace(raw, frame=raw.frame.filter(time.is_not_null()))
+            notes = [*notes, f"empty rows in the hour that a clock skips are left out: {skipped}"]
+        head[TIME] = time.drop_nulls()
     columns, frame = raw.columns, raw.frame
     fixed = (layout.zone, layout.klass)
     for n, (key, column) in enumerate(zip(layout.keys, columns.keys, strict=True)):
@@ -158,7 +165,7 @@ def _read(
 ) -> tuple[pl.Series, list[Problem]]:
     """A column as numbers, and what is wrong with it."""
     if cells.dtype.is_numeric():
-        return cells.cast(pl.Float64), []
+        return _figures(cells.cast(pl.Float64)), []
     if cells.dtype != pl.String:
         what = f"holds {cells.dtype} values, wanted numbers"
         return cells.is_null().cast(pl.Float64), [raw.problem(column, what, "Leave it out.")]
@@ -168,6 +175,7 @@ def _read(
     figures = cells.filter(~nothing)
     mark = layout.decimal or decimal_mark(figures, raw.separator)
     found = numbers(cells.zip_with(~nothing, pl.Series([None], dtype=pl.String)), mark or ".")
+    figured = _figures(found)
     if mark is None:
         what = f"`{figures[0]}` may have a decimal mark or one of thousands"
         fix = "Say `--decimal comma` or `--decimal point`."
@@ -182,7 +190,13 @@ def _read(
     if not len(figures) and raw.columns.wide is not None:
         what = "has no number at all"
         return found, [raw.problem(column, what, "Leave the column out.")]
-    return found, []
+    return figured, []
+
+
+def _figures(found: pl.Series) -> pl.Series:
+    """Numbers without those that mean that there is none."""
+    none = found.is_in(list(NO_FIGURE))
+    return found.zip_with(~none, pl.Series([None], dtype=pl.Float64)) if none.any() else found
 
 
 def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -204,6 +218,7 @@ def _needless(raws: Sequence[Raw], layout: Layout) -> list[str]:
     text = [c for raw in raws for c in raw.columns.values if raw.frame.schema[c] == pl.String]
     needless = {
         "decimal": (not text, "the values are numbers already"),
+        "sheet": (not any(is_spreadsheet(Path(r.label)) for r in raws), "there is no spreadsheet"),
         "separator": (not any(raw.is_text for raw in raws), "the files have no separators"),
     }
     if layout.timed:

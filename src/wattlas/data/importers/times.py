@@ -12,8 +12,10 @@ from wattlas.data.importers.walls import (
     dates_of,
     hour_texts,
     to_boundaries,
+    twins_of,
     walls_of,
 )
+from wattlas.data.reader.numbers import is_nothing
 from wattlas.data.reader.stamps import INSTANT
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN, STEP, with_steps
@@ -58,7 +60,9 @@ def _series(file: Raw) -> pl.Expr:
 def _second(file: Raw) -> pl.Expr:
     """Whether a row says that it is the second of two equal hours; null where it does not say."""
     if file.columns.repeated is None:
-        return pl.lit(None, pl.Boolean).alias("second")
+        twins = twins_of(file)
+        none = pl.lit(None, pl.Boolean)
+        return (none if twins is None else pl.lit(twins == "b")).alias("second")
     flag = file.frame[file.columns.repeated].cast(pl.String).str.to_lowercase()
     return pl.lit(flag.is_in(list(TRUE))).alias("second")
 
@@ -173,12 +177,15 @@ def _runs_back(walls: pl.DataFrame, file: Raw, twice: pl.Series) -> pl.Series:
 
 
 def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series) -> None:
-    """One problem for all stamps that are no time, or no time of the zone."""
+    """One problem for all stamps that are no time, or no time of the zone.
+
+    Some tables have a row without a figure for the hour that the clock skips: it stays null.
+    """
     if not found.null_count():
         return
     where, stamps = "+".join(file.columns.time), dates_of(file).cast(pl.String)
     no_time = found.is_null() & rows["wall"].is_null()
-    skipped = found.is_null() & ~no_time
+    skipped = found.is_null() & ~no_time & ~_empty(file)
     problems = []
     if no_time.any():
         wrong = stamps.filter(no_time).unique(maintain_order=True)
@@ -193,7 +200,14 @@ def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series
             "is Etc/GMT-1 or the like), or --stamps end."
         )
         problems.append(file.problem(where, what, fix))
-    raise InputError(problems)
+    if problems:
+        raise InputError(problems)
+
+
+def _empty(file: Raw) -> pl.Series:
+    """Which rows have no figure at all."""
+    cells = [is_nothing(file.frame[c].cast(pl.String)).alias(c) for c in file.columns.values]
+    return pl.DataFrame(cells).select(pl.all_horizontal(pl.all())).to_series()
 
 
 def _advice(wrong: pl.Series) -> str:

@@ -9,6 +9,16 @@ import polars as pl
 from wattlas.data.importers.files import Raw
 from wattlas.data.importers.layout import Stamps
 from wattlas.data.reader.stamps import INSTANT, Order, epochs, parsed
+from wattlas.data.steps import PARTS
+
+MIDNIGHT = r"[ T]0?0:00(:00(\.0+)?)?$"
+"""What a date alone has behind it where it was a time before."""
+_SPAN = (
+    r"(?i)^(?P<begin>.*?(?P<a>\d{1,2})(?::(?P<am>\d{2})(?::\d{2})?)?(?: *(?P<ap>[ap])\.?m\.?)?)"
+    r"[\s\u00a0]*(?:-|–|—|\bto\b)[\s\u00a0]*"
+    r"(?P<b>\d{1,2})(?::(?P<bm>\d{2})(?::\d{2})?)?(?: *(?P<bp>[ap])\.?m\.?)?$"
+)
+"""A time of day, perhaps behind a date, and the one at which its period ends."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class Clock:
     step_min: int | None
     zone_is_given: bool = True
     zone_by_option: bool = False
+    zone_is_usual: bool = False
+    """Whether a header may speak of another clock than a recipe."""
     notes: tuple[str, ...] = ()
 
 
@@ -34,15 +46,92 @@ def dates_of(file: Raw) -> pl.Series:
     names = file.columns.time
     if len(names) == 1:
         return file.frame[names[0]]
-    return file.frame.select(
-        pl.concat_str([pl.col(n).cast(pl.String).str.zfill(2) for n in names], separator="-")
-    ).to_series()
+    cells = file.frame.select(pl.col(n).cast(pl.String).str.strip_chars() for n in names)
+    numbers = cells.to_series().drop_nulls().str.contains(r"^\d{1,4}$").all()
+    parts = min(len(names), 3 if numbers else 1)
+    date = pl.concat_str([pl.col(n).str.zfill(2) for n in names[:parts]], separator="-")
+    if parts == len(names):
+        return cells.select(date).to_series()
+    # Behind the date stand the time of the day and its zone.
+    day = date.str.replace(MIDNIGHT, "")
+    rest = [pl.col(n).str.zfill(_width(cells[n])) for n in names[parts:]]
+    return cells.select(pl.concat_str([day, *rest], separator=" ")).to_series()
+
+
+def _width(times: pl.Series) -> int:
+    """Digits of a time of day: two, or four where 130 is half past one."""
+    digits = times.drop_nulls().str.extract(r"^(\d+)$", 1)
+    return 4 if digits.null_count() == 0 and (digits.str.len_chars() > 2).any() else 2
 
 
 def hour_texts(file: Raw) -> pl.Series:
-    """The hour column as text, without `HE` or the like before the number."""
+    """The hour column as text: of a range its beginning, without `HE` before or `A`, `B` after."""
+    text = _hour_cells(file)
+    begins = range_begins(text)
+    text = text if begins is None else begins
+    text = text.str.replace(r"^(?i)[a-z]+ *", "").str.replace(r"\.0+$", "")
+    return text if twins_of(file) is None else text.str.replace(r"(?i)^(\d+) *[ab]$", "$1")
+
+
+def _hour_cells(file: Raw) -> pl.Series:
     text = file.frame[str(file.columns.hour)].cast(pl.String).fill_null("").str.strip_chars()
-    return text.str.replace(r"^(?i)[a-z]+ *", "").str.replace(r"\.0+$", "").alias("hour")
+    return text.alias("hour")
+
+
+def has_ranges(file: Raw) -> bool:
+    """Whether the column of hours holds ranges."""
+    return file.columns.hour is not None and range_begins(_hour_cells(file)) is not None
+
+
+def twins_of(file: Raw) -> pl.Series | None:
+    """Of hours such as 3A and 3B which one each is, `a`, `b` or null; None where there are none."""
+    if file.columns.hour is None:
+        return None
+    letters = _hour_cells(file).str.extract(r"(?i)^(?:[a-z]+ *)?\d+ *([ab])$").str.to_lowercase()
+    counts = (letters == "a").sum(), (letters == "b").sum()
+    return letters if counts[0] and counts[0] == counts[1] else None
+
+
+def stamp_begins(text: pl.Series) -> pl.Series | None:
+    """What stands before the dash where stamps are ranges of a time of day with `:` in it.
+
+    Where all are at one time of the day, what follows may as well be their offset: None.
+    """
+    if text.null_count() or not text.head(3).str.contains(":", literal=True).all():
+        return None
+    begins = range_begins(text)
+    if begins is None or begins.str.extract(r"(\d{1,2}:\d{2}.*)$").n_unique() < 2:
+        return None
+    return begins
+
+
+def range_begins(text: pl.Series) -> pl.Series | None:
+    """What stands before the dash where all texts are ranges of the time of day, of one length.
+
+    `00:00-01:00` looks like a time and an offset; that each ends where it should tells. A length
+    differs where the clock changes.
+    """
+    if not text.head(3).str.contains(_SPAN).all():
+        return None
+    parts = text.str.extract_groups(_SPAN).struct.unnest()
+    if parts["a"].null_count():
+        return None
+    minutes = [
+        pl.col(h).cast(pl.Int64) % 12 * 60
+        + pl.col(m).cast(pl.Int64).fill_null(0)
+        + 720
+        * (pl.when(pl.col(p).is_null()).then(pl.col(h).cast(pl.Int64) % 24 >= 12))
+        .otherwise(pl.col(p).str.to_lowercase() == "p")
+        .cast(pl.Int64)
+        for h, m, p in (("a", "am", "ap"), ("b", "bm", "bp"))
+    ]
+    length = parts.select((minutes[1] - minutes[0]) % (24 * 60)).to_series()
+    usual = next(iter(length.mode().sort().to_list()), 0)
+    near = length.is_in([(usual + moved) % (24 * 60) for moved in (-60, -30, 0, 30, 60)])
+    alike = int((length == usual).sum()) / len(length)
+    if usual not in PARTS or not near.all() or alike < 0.9:
+        return None
+    return parts["begin"].str.strip_chars().alias(text.name)
 
 
 def dated(file: Raw, clock: Clock) -> pl.DataFrame:
@@ -62,8 +151,11 @@ def walls_of(file: Raw, clock: Clock) -> pl.DataFrame:
     if since is not None:
         return _of_times(since, pl.Datetime("us", "UTC"))
     text = stamps.cast(pl.String)
+    if file.columns.hour is None:
+        begins = stamp_begins(text)
+        text = text if begins is None else begins
     if file.columns.hour is not None and clock.numbers == "text":
-        text = text.str.replace(r"[ T]0?0:00(:00)?$", "") + " " + hour_texts(file)
+        text = text.str.replace(MIDNIGHT, "") + " " + hour_texts(file)
     return parsed(text, clock.order)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-
 PIECE_BYTES = 1 << 23
 """So much of a CSV file is read at a time where it is not to be held as a whole."""
 SEPARATORS = ",;\t|"
+SPREADSHEETS = (".xlsx", ".xlsm")
 HEAD_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
 HEAD_LINES = 60
@@ -45,6 +46,8 @@ class Dialect:
     before: int = 0
     """Lines above the header: a preamble, comments, empty lines."""
     encoding: str = "utf-8-sig"
+    returns: bool = False
+    """Whether lines end with a carriage return alone, as some programs save them."""
     names: tuple[str, ...] = ()
     """The names of the columns, where the file has no line for them."""
 
@@ -60,6 +63,11 @@ class Dialect:
             **named,
         }
 
+    @property
+    def whole(self) -> bool:
+        """Whether the file is to be read as a whole, since it is not what polars reads."""
+        return self.returns or self.encoding != "utf-8-sig"
+
     def holds(self, line: str) -> bool:
         """Whether a line is the header or a row."""
         return bool(line.strip()) and not line.startswith(self.comment)
@@ -74,32 +82,37 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
 
     The header is the first line that is wanted, or the first line of all where none is.
     """
-    lines, encoding = _head(path)
+    lines, encoding, returns = _head(path)
+    plain = replace(PLAIN, encoding=encoding, returns=returns)
     first: Dialect | None = None
     for number, line in enumerate(lines[:HEAD_LINES]):
         if not PLAIN.holds(line) or line.lower().startswith("sep="):
             continue
         rest = [other for other in lines[number + 1 :] if PLAIN.holds(other)]
         for separator in [given] if given else _by_likelihood(line, rest):
-            found = Dialect(separator, before=number, encoding=encoding)
+            found = replace(plain, separator=separator, before=number)
             first = first or found
             if wanted is None or wanted(cells_of(line, separator)):
                 return found
-    return first or Dialect(encoding=encoding)
+    return first or plain
 
 
-def _head(path: Path) -> tuple[list[str], str]:
-    """The first lines of a file, and how its letters are written."""
+def _head(path: Path) -> tuple[list[str], str, bool]:
+    """The first lines of a file, how its letters are written, and whether lines end with \\r."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8-sig")
+    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+    # Most letters have one byte 0 in UTF-16: where it stands tells the order.
+    nothing = [head[at:256:2].count(0) for at in (0, 1)] if not encoding else [0, 0]
+    if sum(nothing) > len(head[:256]) / 4:
+        encoding = "utf-16-le" if nothing[1] > nothing[0] else "utf-16-be"
     try:
-        text = head.decode(encoding)
+        text = head.decode(encoding := encoding or "utf-8-sig")
     except UnicodeDecodeError as fault:
         cut = len(head) == HEAD_BYTES and fault.start > HEAD_BYTES - 4
         encoding = encoding if cut else "cp1252"
         text = head.decode(encoding, errors="ignore" if cut else "replace")
-    return text.splitlines(), encoding
+    return text.splitlines(), encoding, "\r" in text and "\n" not in text
 
 
 def _by_likelihood(line: str, rest: Sequence[str]) -> list[str]:
@@ -144,7 +157,8 @@ def read_frame(
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         what = f"ends in `{path.suffix}`, wanted .csv or .parquet"
-        raise InputError([Problem("(file)", what, "Convert the table.", label)])
+        fix = "Save the sheet as CSV." if suffix in SPREADSHEETS else "Convert the table."
+        raise InputError([Problem("(file)", what, fix, label)])
     if suffix == ".csv":
         return read_text(path, label, dialect or dialect_of(path, wanted))
     return read_parquet(path, label, nested).with_row_index(ROW)
@@ -154,8 +168,9 @@ def read_text(path: Path, label: str, dialect: Dialect) -> pl.DataFrame:
     """The rows of a file of text in a dialect; InputError where they cannot be read."""
     _check_head(path, label, dialect)
     source: Path | bytes = path
-    if dialect.encoding not in ("utf-8-sig", "utf-8"):
-        source = path.read_bytes().decode(dialect.encoding, errors="replace").encode()
+    if dialect.whole:
+        text = path.read_bytes().decode(dialect.encoding, errors="replace")
+        source = (text.replace("\r", "\n") if dialect.returns else text).encode()
     try:
         frame = pl.read_csv(source, skip_lines=dialect.before, **dialect.options)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as fault:
@@ -165,7 +180,7 @@ def read_text(path: Path, label: str, dialect: Dialect) -> pl.DataFrame:
 
 def _check_head(path: Path, label: str, dialect: Dialect) -> None:
     """A header that no table has: too wide, or the same name twice."""
-    lines, _ = _head(path)
+    lines, *_ = _head(path)
     line = lines[dialect.before] if dialect.before < len(lines) else ""
     if not line.strip():
         raise InputError([Problem("(file)", "is empty", "Write a header and rows.", label, 1)])
@@ -200,7 +215,7 @@ def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
     if path.suffix.lower() == ".parquet":
         return pl.scan_parquet(path, row_index_name=ROW)
     dialect = dialect_of(path, wanted)
-    if dialect.encoding != "utf-8-sig":
+    if dialect.whole:
         return read_text(path, str(path), dialect).lazy()
     rows = pl.scan_csv(path, skip_lines=dialect.before, **dialect.options)
     rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
@@ -210,6 +225,9 @@ def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
 def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
     dialect, count = dialect_of(path, wanted), 0
+    if dialect.whole:
+        yield read_text(path, str(path), dialect)
+        return
     for text in _texts(path, dialect):
         piece = clean_rows(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
         yield piece

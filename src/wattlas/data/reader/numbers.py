@@ -6,6 +6,7 @@ import polars as pl
 
 NOTHING = frozenset(
     {"", "-", "--", ".", "n/a", "n/e", "na", "n.a.", "nan", "null", "none", "missing", "x", "—"}
+    | {"–", "#n/a", "#n/v", "#nv", "#na", "<na>", "(null)", "\\n", "nil", "n.v.", "n.d.", "k.a."}
 )
 """Words for a figure that there is not, in small letters."""
 

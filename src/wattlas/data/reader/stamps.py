@@ -53,10 +53,13 @@ _TIME = (
     r"(?:(?:[ t,_]+|^)?(?P<h>\d{1,2})(?::?(?P<mi>\d{2})(?::?(?P<s>\d{2})(?:[.,]\d+)?)?)?"
     r"(?: *(?P<half>[ap])\.?m\.?)?)?"
 )
-_ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|utc *[+-]\d{1,2}(?::?\d{2})?)?\)?"
+_ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|(?:utc|gmt) *[+-]\d{1,2}(?::?\d{2})?)?\)?"
 FORM = rf"(?i)^\s*{_DATE}{_TIME}{_ZONE}\s*$"
-RANGE = r"\s+(?:-|–|to)\s+"
+RANGE = r"(?:\s+(?:-|–|to)\s+|/\d{4}-\d{2}-\d{2}T)"
 """Between the beginning and the end of a period."""
+_WEEKDAY = r"(?i)^\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +"
+_ALSO_NAMED = r"(Z|[+-]\d{2}:?\d{2})\[[\w/+-]+\]$"
+"""A zone's name behind an offset that says as much."""
 
 
 def instant(kind: pl.DataType, name: str) -> pl.Expr:
@@ -109,7 +112,8 @@ def parsed(stamps: pl.Series, order: Order | None = None) -> pl.DataFrame:
 
 def _parts(text: pl.Series, order: Order | None) -> pl.Series:
     """A struct of instant, wall time and mark of each text."""
-    first = text.str.replace(RANGE + ".*$", "").str.strip_chars()
+    first = text.str.replace(RANGE + ".*$", "").str.replace(_WEEKDAY, "").str.strip_chars()
+    first = first.str.replace(_ALSO_NAMED, "$1")
     groups = first.str.extract_groups(FORM).struct.unnest().with_row_index("__n")
     day_first = (pl.col("sep") == ".") if order is None else pl.lit(order == "day-first")
     ordered = (pl.col("sep") == ".") | pl.lit(order is not None)
@@ -140,6 +144,8 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
         & pl.col("hour").is_between(0, 23)
         & pl.col("minute").is_between(0, 59)
         & pl.col("second").is_between(0, 59)
+        # After a date alone `-13:00` may be an offset or a time: it is neither.
+        & (pl.col("h").is_not_null() | ~pl.col("zone").str.contains(r"^[+-]").fill_null(False))
     )
     date = pl.format(
         "{}-{}-{} {}:{}:{}",
@@ -161,7 +167,7 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
 
 def _offset_s() -> pl.Expr:
     """Offset that the text of a zone says, s; null where it says none."""
-    text = pl.col("zone").str.replace(r"^UTC *([+-])", "$1")
+    text = pl.col("zone").str.replace(r"^(?:UTC|GMT) *([+-])", "$1")
     sign = pl.when(text.str.starts_with("-")).then(-1).otherwise(1)
     hours = text.str.extract(r"^[+-](\d{1,2})").cast(pl.Int64)
     minutes = text.str.extract(r"^[+-]\d{1,2}:?(\d{2})$").cast(pl.Int64).fill_null(0)

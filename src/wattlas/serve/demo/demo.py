@@ -33,7 +33,7 @@ from wattlas.serve.gateway.upstream import Failure, whole
 from wattlas.serve.heads import Head
 from wattlas.serve.plane import Clock
 from wattlas.serve.run import Service
-from wattlas.serve.schedule import SchedulePart
+from wattlas.serve.schedule import HourPart, SchedulePart
 
 SPEED = 600.0
 """Seconds of the demo per second: a day in 144 s."""
@@ -62,19 +62,35 @@ class Story:
     share_max: str
     notice: str = ""
 
+    def begins_s(self) -> float:
+        """An hour before degrading pays for the first time, so that a visitor sees both: seconds
+        since 1970. The schedule's first hour where it never does."""
+        hours = sorted(self.schedule.hours, key=lambda hour: hour.issued_utc)
+        first = next((n for n, hour in enumerate(hours) if _pays(hour)), 0)
+        return hours[max(first - 1, 0)].issued_utc.timestamp()
+
+
+def _pays(hour: HourPart) -> bool:
+    """Whether a request is worth degrading."""
+    for each in hour.sets:
+        least = hour.threshold_usd.get(each.klass)
+        if least is not None and each.saving_usd is not None and each.saving_usd >= least:
+            return True
+    return False
+
 
 class Demo:
     """A demo with its ports open."""
 
     def __init__(self, story: Story, folder: Path, speed: float, page: str | None) -> None:
-        self.story = story
+        self.story, self.speed = story, speed
         self.regions = [
             SimulatedRegion(region, rtt, seed)
             for seed, (region, rtt) in enumerate(story.rtt_ms.items())
         ]
         self.keys = {f"from-{metro}": secrets.token_urlsafe(16) for metro in story.metros}
         self.tally = Tally()
-        began, steady = time.time() // 3600 * 3600, time.monotonic()
+        began, steady = story.begins_s(), time.monotonic()
 
         def utc_s() -> float:
             return began + (time.monotonic() - steady) * speed
@@ -131,7 +147,7 @@ class Demo:
         return (
             200,
             [JSON, (b"cache-control", b"no-store")],
-            orjson.dumps({**state, "notice": self.story.notice}),
+            orjson.dumps({**state, "speed": self.speed, "notice": self.story.notice}),
         )
 
     async def run(self, ready: Callable[[Demo], None]) -> None:

@@ -7,12 +7,11 @@ import platform
 from functools import lru_cache
 from pathlib import Path
 
-from wattlas.errors import InfeasibleError, MachineError, UsageError, WattlasError
+from wattlas.errors import Exit, InfeasibleError, MachineError, UsageError, WattlasError
 from wattlas.studies.sweeps.folder import STATED, RunRow, SweepFolder, check_inputs, open_sweep
 
 INFEASIBLE = "infeasible"
 FAILED = "failed"
-BUG = 1
 
 
 def run_of(sweep: SweepFolder, index: int) -> RunRow:
@@ -32,7 +31,7 @@ def run_of(sweep: SweepFolder, index: int) -> RunRow:
     except WattlasError as error:
         return RunRow(FAILED, error=str(error), exit_code=error.exit_code)
     except Exception as error:
-        return RunRow(FAILED, error=f"{type(error).__name__}: {error}", exit_code=BUG)
+        return RunRow(FAILED, error=f"{type(error).__name__}: {error}", exit_code=Exit.BUG)
     return RunRow(status, metrics)
 
 
