@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
-from wattlas.cli.streaming import give_memory_back
+from wattlas.cli.streaming import give_memory_back, share_memory
 from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
@@ -156,11 +157,14 @@ def test_a_long_scenario_is_read_chunk_by_chunk(
     assert "solved as one" in capsys.readouterr().err
 
 
-def test_who_chose_how_memory_is_kept_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long plan asks polars for one arena unless the environment asks for something."""
+@pytest.mark.parametrize("choose", [give_memory_back, share_memory])
+def test_who_chose_how_memory_is_kept_is_obeyed(
+    monkeypatch: pytest.MonkeyPatch, choose: Callable[[], None]
+) -> None:
+    """A long plan and a study ask polars for one arena unless the environment asks for another."""
     monkeypatch.delenv("_RJEM_MALLOC_CONF", raising=False)
-    give_memory_back()
+    choose()
     assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:1"
     monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:4")
-    give_memory_back()
+    choose()
     assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:4"

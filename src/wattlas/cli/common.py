@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from wattlas.cli.streams import clear_line, holds, obeying, one_line, visible
@@ -55,19 +56,30 @@ def load_scenario(
     return loaded.scenario
 
 
-def ready_engine(scenario: Scenario, steps: int | None = None, *, budgets: bool = False) -> None:
+def ready_engine(
+    scenario: Scenario,
+    steps: int | None = None,
+    *,
+    budgets: bool = False,
+    meanwhile: bool = False,
+) -> None:
     """Compile the fast engine if this scenario will use it and it was never used before.
 
-    `steps` are the scenario's own unless given; `budgets` says that frontiers are traced.
+    `steps` are the scenario's own unless given; `budgets` says that frontiers are traced. Where it
+    is compiled `meanwhile`, its first call waits for that.
     """
     metros, classes, regions, points, hours = scenario.shape
     from wattlas.placement.hour.engine_hour import is_worth
 
     if is_worth(metros * classes * regions * points, steps or hours):
-        from wattlas.placement.engine import is_compiled, warm_up
+        from wattlas.placement.engine import MESSAGE, compile_engine, is_compiled, warm_up
 
         if not is_compiled(budgets=budgets):
-            warm_up(say, budgets=budgets)
+            if meanwhile:
+                say(MESSAGE)
+                Thread(target=compile_engine, daemon=True).start()
+            else:
+                warm_up(say, budgets=budgets)
 
 
 def print_json(value: Any) -> None:

@@ -16,15 +16,11 @@ from wattlas.cli.common import (
     say,
 )
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
-from wattlas.cli.streaming import give_memory_back
+from wattlas.cli.streaming import share_memory
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.studies.study import Study
-
-WHOLE_YEAR = 1 << 20
-"""Bytes of an array over a year of hours and regions, about. Each thread keeps what it freed, and a
-study has several: smaller arrays may stay with them."""
 
 
 def command(
@@ -51,10 +47,10 @@ def command(
 
     folder_of(out)
     claim(out)
-    give_memory_back(WHOLE_YEAR)
+    share_memory()
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
-    ready_engine(loaded, budgets=True)
+    ready_engine(loaded, budgets=True, meanwhile=True)
     with bar("Study") as tell:
         result = study(loaded, samples=samples, progress=tell)
     with progress("Writing the report"):

@@ -13,7 +13,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,14 @@ function.compile(pickle.loads(signature)) if signature else function()
 """
 MARK = "WATTLAS_COMPILES"
 """Set in a child, which compiles by itself."""
+LOOKS_S = 0.05
+"""Between two looks whether what is wanted lies there by now."""
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process compiles for a folder: what it keeps need not be made twice.
+def alone(folder: Path, done: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Wait until nobody else, in this process or another, compiles for a folder, or until what is
+    wanted of them is `done`: what they keep need not be made twice.
 
     Where nothing can be locked nobody waits.
     """
@@ -48,11 +52,22 @@ def alone(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        if HAS_LOCKS:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        while HAS_LOCKS and not _locked(handle) and not done():
+            time.sleep(LOOKS_S)
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
 
 
 def compile_apart(dispatcher: Any, signature: Any, environment: dict[str, str]) -> bool:

@@ -16,12 +16,20 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.model.workload import WorkloadClass
 from wattlas.placement.api import plan
-from wattlas.placement.compare.baselines import baseline_and_tables, baseline_policy, baselines
+from wattlas.placement.compare.baselines import (
+    BASELINES,
+    baseline,
+    baseline_and_tables,
+    baseline_policy,
+    baselines,
+    policy_names,
+)
 from wattlas.placement.compare.fixed_shares import FixedShares
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.tables import metrics, views
 from wattlas.placement.tables.changes import Matched
+from wattlas.placement.window.blocks import one_by_one
 from wattlas.studies.fleet_answer import FleetAnswer, fleet_answer
 from wattlas.studies.offers import TierDesign, design_tiers
 
@@ -49,6 +57,7 @@ class Findings:
         self.tell = progress or (lambda _what, _share: None)
         self._made: dict[str, tuple[Plan, FixedShares | None]] = {}
         self._coming: Future[FleetAnswer | str] | None = None
+        self._placed: Future[dict[str, Plan]] | None = None
         self._waits = threading.Event()
 
     @cached_property
@@ -68,7 +77,8 @@ class Findings:
     @cached_property
     def policies(self) -> dict[str, Plan]:
         """Simpler policies by name; but for the baseline without their flows."""
-        known = {self.baseline.policy: self.baseline}
+        placed = {} if self._placed is None else self._placed.result()
+        known = {**placed, self.baseline.policy: self.baseline}
         return baselines(self.instance, flows=False, known=known)
 
     def policy(self, name: str) -> Plan:
@@ -142,6 +152,31 @@ class Findings:
             return None
         placed = None if self.scenario.tiers else self.plan
         return design_tiers(self.scenario, placed=placed, size=TIER_GRID, progress=self.tell)
+
+    @contextmanager
+    def policies_meanwhile(self) -> Iterator[None]:
+        """Begin the simpler policies in a thread of their own.
+
+        All but the baseline's need nothing of the engine, which may be compiled meanwhile. An error
+        or an interrupt ends them after the one that is being placed.
+        """
+        ends, instance = threading.Event(), self.instance
+
+        def place() -> dict[str, Plan]:
+            plans = {}
+            for name in policy_names(self.scenario):
+                if ends.is_set():
+                    raise CancelledError
+                if name not in BASELINES:
+                    plans[name] = baseline(instance, name, flows=False)
+            return plans
+
+        with ThreadPoolExecutor(1, initializer=one_by_one) as pool:
+            self._placed = pool.submit(place)
+            try:
+                yield
+            finally:
+                ends.set()
 
     @contextmanager
     def fleet_meanwhile(self) -> Iterator[None]:

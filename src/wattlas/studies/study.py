@@ -61,9 +61,10 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
     """
     began = time.perf_counter()
     findings = Findings(scenario, samples, progress)
-    best, base = findings.plan, findings.baseline
-    with findings.fleet_meanwhile():
-        tables = _tables(findings)
+    with findings.policies_meanwhile():
+        best, base = findings.plan, findings.baseline
+        with findings.fleet_meanwhile():
+            tables = _tables(findings)
     seconds = time.perf_counter() - began
     meta = _meta(findings, seconds)
     meta["brief"] = asdict(brief(meta, tables))

@@ -81,11 +81,16 @@ def baselines(
     has tens of millions of them. What is `known` already is not placed again.
     """
     plans = dict(known or {})
-    names = [n for n, p in POLICIES.items() if instance.scenario.signals.priced or not p.by_cost]
+    names = policy_names(instance.scenario)
     missing = [name for name in names if name not in plans]
     placed = at_once(lambda name: baseline(instance, name, flows=flows), missing)
     plans.update(zip(missing, placed, strict=True))
     return {name: plans[name] for name in names}
+
+
+def policy_names(scenario: Scenario) -> list[str]:
+    """Every policy that a scenario has: those that go by cost where there are prices."""
+    return [n for n, p in POLICIES.items() if scenario.signals.priced or not p.by_cost]
 
 
 def baseline(instance: Instance, name: str, *, flows: bool = True) -> Plan:
@@ -122,9 +127,9 @@ def baseline_policy(instance: Instance) -> Plan:
     """What a plan is compared with: everyone at the baseline region where that keeps every limit,
     else overflowing to the nearest with capacity.
     """
-    nearest = baseline(instance, "nearest")
+    nearest = baseline(instance, BASELINES[0])
     keeps = nearest.status is Status.HEURISTIC
-    return nearest if keeps else baseline(instance, "nearest_available")
+    return nearest if keeps else baseline(instance, BASELINES[1])
 
 
 def _without_objective(instance: Instance) -> Instance:
@@ -160,6 +165,8 @@ def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Poli
     return Policy(prepare, plain=False, by_cost=measure_of is cost)
 
 
+BASELINES = ("nearest", "nearest_available")
+"""Policies of which one is what a plan is compared with."""
 POLICIES: dict[str, Policy] = {
     "nearest": _always(nearest),
     "nearest_available": _always(nearest_available),

@@ -16,11 +16,12 @@ from wattlas.placement.engine.state import GAVE_UP, INFEASIBLE, OPTIMAL
 if TYPE_CHECKING:
     from wattlas.placement.engine.opening import Meter, Opened, solve_opening
     from wattlas.placement.engine.solve import solve_program
-    from wattlas.placement.engine.warm import is_compiled, warm_up
+    from wattlas.placement.engine.warm import MESSAGE, compile_engine, is_compiled, warm_up
 
 __all__ = [
     "GAVE_UP",
     "INFEASIBLE",
+    "MESSAGE",
     "OPTIMAL",
     "Basis",
     "HourlyProgram",
@@ -28,6 +29,7 @@ __all__ = [
     "Meter",
     "Opened",
     "Residuals",
+    "compile_engine",
     "is_compiled",
     "solve_opening",
     "solve_program",
@@ -40,6 +42,8 @@ _LAZY = {
     "Opened": "opening",
     "solve_opening": "opening",
     "solve_program": "solve",
+    "MESSAGE": "warm",
+    "compile_engine": "warm",
     "is_compiled": "warm",
     "warm_up": "warm",
 }

@@ -92,8 +92,8 @@ def _translate(
 ) -> HourlySolution:
     """From engine units to the caller's."""
     _, regions, _, couplings, _ = scaled.program.sizes
-    present = np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None]
-    place = raw.place[present]
+    present = np.flatnonzero(np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None])
+    place = raw.place.reshape(-1, 3).take(present, axis=0)
     width, n = scaled.width, len(hours) if want_duals else 0
     demand_dual = raw.value[:n].T * scaled.per_unit[:, None]
     demand_dual[demand_dual > 1e25] = np.inf
@@ -106,7 +106,7 @@ def _translate(
         source=np.ascontiguousarray(place[:, 0]),
         point=place[:, 1].astype(np.int16),
         region=place[:, 2].astype(np.int16),
-        value=raw.flow[present] / scaled.per_unit[place[:, 0]],
+        value=raw.flow.ravel().take(present) / scaled.per_unit[place[:, 0]],
         capacity_dual=np.ascontiguousarray(raw.dual[:n, :regions].T),
         demand_dual=demand_dual,
         row_dual=-raw.dual[:n, width : width + couplings].T / scaled.row_scale[:, None],

@@ -32,9 +32,14 @@ def warm_up(progress: Callable[[str], None] | None = None, *, budgets: bool = Fa
     if cold and progress is not None:
         progress(MESSAGE)
     if cold and budgets:
-        compile_together(walk_open, solve_smallest)
+        compile_engine()
     solve_program(_smallest())
     return cold
+
+
+def compile_engine() -> None:
+    """Compile both entries, in one process of their own, where that is possible."""
+    compile_together(walk_open, solve_smallest)
 
 
 def solve_smallest() -> None:

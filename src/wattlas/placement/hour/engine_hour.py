@@ -166,16 +166,14 @@ def _has_form(part: EngineRows | None, rows: HourlyRows, steps: np.ndarray) -> b
 
 def source_flows(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray) -> SourceFlows:
     """What the engine found as flows of the instance."""
+    region = answer.region.astype(np.int64)
+    source = answer.source.astype(np.int64)
+    column = source * point_of.shape[1] + np.where(region >= 0, answer.point, 0)
     hour = np.repeat(steps, np.diff(answer.indptr))
+    point = point_of.astype(np.int64).ravel().take(column)
+    flows = SourceFlows(hour, source, region, point, answer.value)
     keep = answer.value > 0
-    point = point_of[answer.source, np.where(answer.region >= 0, answer.point, 0)]
-    return SourceFlows(
-        hour[keep],
-        answer.source[keep].astype(np.int64),
-        answer.region[keep].astype(np.int64),
-        point[keep].astype(np.int64),
-        answer.value[keep],
-    )
+    return flows if keep.all() else flows.where(keep)
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,19 @@ def no_flows() -> SourceFlows:
 
 
 def join(parts: Sequence[SourceFlows]) -> SourceFlows:
-    """All parts in the order of their hours."""
+    """All parts in the order of their hours; one that is alone and in order as it is."""
+    parts = [part for part in parts if len(part.hour)]
     if not parts:
         return no_flows()
-    whole = SourceFlows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    if (whole.hour[1:] >= whole.hour[:-1]).all():
+    whole = parts[0]
+    if len(parts) > 1:
+        whole = SourceFlows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    hour = whole.hour
+    if (hour[1:] >= hour[:-1]).all():
         return whole
-    return whole.where(np.argsort(whole.hour, kind="stable"))
+    # numpy sorts integers of 16 bits by their digits, several times as fast as others.
+    few = bool(hour.min() >= 0 and hour.max() < 1 << 16)
+    return whole.where(np.argsort(hour.astype(np.uint16) if few else hour, kind="stable"))
 
 
 def merge_equal(flows: SourceFlows) -> SourceFlows:

@@ -36,6 +36,11 @@ S = TypeVar("S")
 _this_thread = threading.local()
 
 
+def one_by_one() -> None:
+    """What this thread does `at_once` is done one after the other from now on."""
+    _this_thread.works = True
+
+
 def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
     """`work` of every item, in order, a few at a time; the first error ends it.
 
@@ -43,13 +48,10 @@ def at_once(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
     memory at a time.
     """
 
-    def begin() -> None:
-        _this_thread.works = True
-
     if getattr(_this_thread, "works", False):
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(at_most(THREADS), initializer=begin) as pool:
+    with ThreadPoolExecutor(at_most(THREADS), initializer=one_by_one) as pool:
         yield from pool.map(work, items)
 
 

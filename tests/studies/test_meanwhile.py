@@ -1,0 +1,54 @@
+"""What a study computes in threads of its own is what it would compute one after the other."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import CancelledError
+
+import pytest
+
+import wattlas
+from wattlas.model.plan import Plan
+from wattlas.placement.compare.baselines import BASELINES, policy_names
+from wattlas.studies import findings
+from wattlas.studies.findings import Findings
+
+
+def test_policies_that_are_placed_meanwhile_are_the_same() -> None:
+    """In a thread of their own or when they are wanted: the same totals, in the same order."""
+    found = Findings(wattlas.example("tiny"))
+    with found.policies_meanwhile():
+        meanwhile = found.policies
+    alone = Findings(wattlas.example("tiny")).policies
+    assert list(meanwhile) == list(alone) == policy_names(found.scenario)
+    for name, placed in alone.items():
+        assert meanwhile[name].totals == placed.totals
+        assert meanwhile[name].status is placed.status
+
+
+def test_an_error_ends_the_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else fails, the study waits for the policy that is being placed, and no other."""
+    began, goes_on = threading.Event(), threading.Event()
+    placed: list[str] = []
+
+    def slow(_instance: object, name: str, **_more: object) -> Plan | None:
+        began.set()
+        goes_on.wait(30)
+        placed.append(name)
+        return None
+
+    monkeypatch.setattr(findings, "baseline", slow)
+    found = Findings(wattlas.example("tiny"))
+
+    def fail_once_it_began() -> None:
+        with found.policies_meanwhile():
+            began.wait(30)
+            threading.Timer(0.1, goes_on.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_once_it_began()
+    first = next(name for name in policy_names(found.scenario) if name not in BASELINES)
+    assert placed == [first]
+    with pytest.raises(CancelledError):
+        _ = found.policies
