@@ -1,4 +1,4 @@
-"""The live plane: deciding, the embedded gateway, and the service behind Envoy.
+"""The live plane: deciding, and the embedded gateway.
 
 Every server is a process of its own on loopback, with the same server of models behind it and the
 same clients before it, one after the other in rounds; of the rounds the least CPU time counts.
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -46,13 +44,11 @@ OPEN = {"small": 200, "usual": 2_000, "large": 2_000}
 """Streams that are open at once where memory is looked at."""
 SHARE = Fraction(3, 20)
 DECIDE_US = 5.0
-BEHIND_US = 30.0
-BOTH_US = 130.0
 WALL_US = 400.0
 """2,500 requests/s."""
 
 
-def config_of(folder: Path, port: int) -> Path:
+def config_of(folder: Path, port: int, gateway: bool = True) -> Path:
     """Configuration and schedule of one region that serves both models."""
     place = {"region": "oslo", "point": "large"}
     issued = datetime.fromtimestamp(time.time() - 60, UTC).isoformat()
@@ -77,6 +73,8 @@ def config_of(folder: Path, port: int) -> Path:
         "tenants": {"acme": {"keys_sha256": [digest], "contract": "green",
                              "most_in_flight": 10_000}},
     }  # fmt: skip
+    if not gateway:
+        del config["gateway"]
     (folder / "schedule.json").write_text(json.dumps(schedule))
     (folder / "serve.yaml").write_text(json.dumps(config))
     return folder / "serve.yaml"
@@ -128,7 +126,6 @@ def run(options: RunOptions) -> Sequence[Figure]:
         figures += streaming((service, gateway), others["nginx"], port)
         figures.append(Figure("memory of the service", fresh, unit="MiB", target=80.0))
         figures.append(memory_open(OPEN[options.size], service, gateway))
-        figures += behind_envoy(folder, config, service, requests)
     return figures
 
 
@@ -256,54 +253,9 @@ def memory_open(count: int, service: psutil.Process, gateway: int) -> Figure:
                   note=f"median {statistics.median(seen):.0f}")  # fmt: skip
 
 
-def behind_envoy(
-    folder: Path, config: Path, service: psutil.Process, requests: int
-) -> list[Figure]:
-    """CPU µs per request of the service, and of both together; the share must be exact."""
-    from wattlas.serve.config import read_config
-    from wattlas.serve.schedule import read_schedule
-    from wattlas.studies.export.live_envoy import live_bootstrap
-
-    read = read_config(config)
-    schedule = read_schedule(read.schedule_path)
-
-    def made(listen: int) -> dict[str, Any]:
-        return live_bootstrap(read, schedule, f"127.0.0.1:{listen}", time.time())
-
-    before, _ = recorded(folder)
-    with envoy(folder, made) as server:
-        if server is None:
-            return []
-        running, listen = server
-        each = requests // ROUNDS
-        rounds = [measured(listen, each, service, running) for _ in range(ROUNDS)]
-        time.sleep(1.0)
-    own = min(r.cpu_us[0] for r in rounds)
-    both = min(sum(r.cpu_us) for r in rounds)
-    low = sum(r.degraded for r in rounds)
-    rows, beyond = recorded(folder)
-    note = f"{max(r.per_s for r in rounds):,.0f} requests/s, {low:,} of {each * ROUNDS:,} degraded"
-    return [
-        Figure("behind Envoy, the service", own, unit="µs CPU", target=BEHIND_US),
-        Figure("behind Envoy, both", both, unit="µs CPU", target=BOTH_US, note=note),
-        Figure("requests without a row", float(abs(each * ROUNDS + 1 - (rows - before))),
-               unit="", target=0.0, note=f"{rows:,} rows in the ledger"),
-        Figure("degraded less φ·delivered, ledger", beyond, unit="", target=0.0),
-    ]  # fmt: skip
-
-
-def recorded(folder: Path) -> tuple[int, float]:
-    """Rows of the ledger, and by how many its degraded answers are beyond the cap."""
-    with closing(sqlite3.connect(folder / "ledger.sqlite")) as db:
-        rows, low = db.execute(
-            "SELECT count(*), sum(degraded) FROM requests WHERE \"end\" = 'whole'"
-        ).fetchone()
-    return rows, float((low or 0) - SHARE * rows)
-
-
 BENCHMARK = Benchmark(
     name="live",
-    tells="deciding, the gateway, streams and the service behind Envoy, beside nginx and others",
+    tells="deciding, the gateway and streams, beside nginx and others",
     sizes=tuple(SIZES),
     run=run,
     usual="usual",

@@ -59,7 +59,7 @@ ONLY_IN: dict[str, set[str]] = {
     "uvloop": {"serve"},
     "aiohttp": {"serve"},
     "orjson": {"serve"},
-    "sqlite3": {"serve"},
+    "sqlite3": {"serve", "replays"},
     "asyncpg": {"serve"},
     "prometheus_client": {"serve"},
     "http": {"serve", "report"},

@@ -36,7 +36,12 @@ def program() -> str:
     return found
 
 
-def configuration(live: Live, inner: int) -> dict[str, Any]:
+ENTRIES = ("web", "inner", "open", "asking", "away")
+"""Entry points: the door that denies while nobody decides, that of the decided, and the door that
+stays open, with the one that asks and the one that does not behind it."""
+
+
+def configuration(live: Live, ports: dict[str, int]) -> dict[str, Any]:
     """Traefik's dynamic configuration, as docs/live.md describes it."""
     ours = [f"x-wattlas-{word}" for word in WORDS]
     ask = {
@@ -46,16 +51,38 @@ def configuration(live: Live, inner: int) -> dict[str, Any]:
     token = {"customRequestHeaders": {**dict.fromkeys(ours, ""), "x-wattlas-token": TOKEN}}
     hidden = {"customRequestHeaders": {"x-wattlas-token": "", "authorization": ""}}
     routers: dict[str, Any] = {
-        "door": {"entryPoints": ["web"], "rule": "PathPrefix(`/v1/`)", "service": "again",
-                 "middlewares": ["token", "ask", "hidden"]}
+        "door": {"entryPoints": ["web", "asking"], "rule": "PathPrefix(`/v1/`)",
+                 "service": "again", "middlewares": ["token", "ask", "hidden"]},
+        "open": {"entryPoints": ["open"], "rule": "PathPrefix(`/v1/`)", "service": "either",
+                 "middlewares": ["bare"]},
+        "away": {"entryPoints": ["away"], "rule": "PathPrefix(`/v1/`)", "service": "shares",
+                 "middlewares": ["hidden", "undecided"]},
     }  # fmt: skip
-    services: dict[str, Any] = {"again": _to(f"http://127.0.0.1:{inner}")}
+    decisions = int(live.service.addresses["decisions"].rpartition(":")[2])
+    asks = _to(f"http://127.0.0.1:{ports['asking']}")
+    asks["loadBalancer"]["healthCheck"] = {
+        "path": "/healthz", "port": decisions, "interval": "200ms", "timeout": "200ms",
+        "headers": {"x-wattlas-token": TOKEN},
+    }  # fmt: skip
+    services: dict[str, Any] = {
+        "again": _to(f"http://127.0.0.1:{ports['inner']}"),
+        "either": {"failover": {"service": "asks", "fallback": "passes"}},
+        "asks": asks,
+        "passes": _to(f"http://127.0.0.1:{ports['away']}"),
+        "shares": {"weighted": {"services": [
+            {"name": "oslo", "weight": 3}, {"name": "austin", "weight": 1}
+        ]}},
+    }  # fmt: skip
     for region, stub in live.stubs.items():
         rule = f"Header(`x-wattlas-region`, `{region}`)"
         routers[region] = {"entryPoints": ["inner"], "rule": rule, "service": region}
         services[region] = _to(stub.url)
+    bare = {"customRequestHeaders": dict.fromkeys([*ours, "x-wattlas-token"], "")}
+    undecided = {"customRequestHeaders": {"x-wattlas-tier": "full",
+                                          "x-wattlas-reason": "undecided"}}  # fmt: skip
     middlewares = {"token": {"headers": token}, "ask": {"forwardAuth": ask},
-                   "hidden": {"headers": hidden}}  # fmt: skip
+                   "hidden": {"headers": hidden}, "bare": {"headers": bare},
+                   "undecided": {"headers": undecided}}  # fmt: skip
     return {"http": {"routers": routers, "services": services, "middlewares": middlewares}}
 
 
@@ -68,14 +95,14 @@ class Behind:
 
     def __init__(self, folder: Path) -> None:
         found = program()
-        self.live, self.port, inner = Live(folder), free_port(), free_port()
+        self.live, self.ports = Live(folder), {name: free_port() for name in ENTRIES}
         self.live.start(gateway=None)
         dynamic = folder / "traefik.yaml"
-        dynamic.write_text(json.dumps(configuration(self.live, inner)))  # JSON is YAML
+        dynamic.write_text(json.dumps(configuration(self.live, self.ports)))  # JSON is YAML
         self.log = (folder / "traefik.log").open("w")
         self.traefik = subprocess.Popen(
-            [found, f"--entrypoints.web.address=127.0.0.1:{self.port}",
-             f"--entrypoints.inner.address=127.0.0.1:{inner}",
+            [found,
+             *(f"--entrypoints.{name}.address=127.0.0.1:{p}" for name, p in self.ports.items()),
              f"--providers.file.filename={dynamic}",
              "--global.checknewversion=false", "--global.sendanonymoususage=false",
              "--log.level=WARN"],
@@ -95,9 +122,9 @@ class Behind:
             time.sleep(0.05)
         raise AssertionError((self.live.folder / "traefik.log").read_text())
 
-    def ask(self, headers: dict[str, str]) -> tuple[int, bytes]:
+    def ask(self, headers: dict[str, str], door: str = "web") -> tuple[int, bytes]:
         """Status and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[door], timeout=20)
         try:
             body = json.dumps({"model": "llama", "messages": []})
             connection.request("POST", "/v1/chat/completions", body, headers)
@@ -120,7 +147,8 @@ class Behind:
         self.traefik.terminate()
         self.traefik.wait(20)
         self.log.close()
-        self.live.stop()
+        if not self.live.running.done():
+            self.live.stop()
         self.live.end()
 
 
@@ -164,3 +192,42 @@ def test_a_wrong_key_is_refused_at_the_door(behind: Behind, key: str) -> None:
     before = sum(len(stub.asked) for stub in behind.live.stubs.values())
     assert behind.ask({"authorization": key} if key else {})[0] == 401
     assert sum(len(stub.asked) for stub in behind.live.stubs.values()) == before
+
+
+def test_the_open_door_asks_as_well(behind: Behind) -> None:
+    """While somebody decides, keys are checked and decisions reach servers there, too."""
+    until = time.monotonic() + 20
+    while behind.ask({"authorization": "Bearer no"}, "open")[0] != 401:
+        assert time.monotonic() < until  # the first check of health
+        time.sleep(0.05)
+    before = {region: len(stub.asked) for region, stub in behind.live.stubs.items()}
+    mine = {"authorization": f"Bearer {KEYS['plain']}", "x-wattlas-id": "a.b.c"}
+    assert behind.ask(mine, "open")[0] == 200
+    (asked,) = [a for r, stub in behind.live.stubs.items() for a in stub.asked[before[r] :]]
+    assert asked.headers["x-wattlas-reason"] == "no-contract"
+    assert asked.headers["x-wattlas-id"] != "a.b.c"
+    assert "authorization" not in asked.headers
+
+
+def test_while_nobody_decides(behind: Behind) -> None:
+    """The plain door denies: 500, and no server is asked. The open one passes in full service by
+    shares, without a header of ours that a client made up, and without its key."""
+    behind.live.stop()
+    asked = {region: len(stub.asked) for region, stub in behind.live.stubs.items()}
+    mine = {"authorization": f"Bearer {KEYS['acme']}", "x-wattlas-region": "oslo",
+            "x-wattlas-tier": "degraded", "x-wattlas-id": "a.b.c"}  # fmt: skip
+    assert behind.ask(mine)[0] == 500
+    assert {r: len(stub.asked) for r, stub in behind.live.stubs.items()} == asked
+    until = time.monotonic() + 20
+    while behind.ask(mine, "open")[0] == 500:
+        assert time.monotonic() < until  # until the check of health has noticed
+        time.sleep(0.05)
+    asked = {region: len(stub.asked) for region, stub in behind.live.stubs.items()}
+    for _ in range(8):
+        assert behind.ask(mine, "open")[0] == 200
+    served = {r: stub.asked[asked[r] :] for r, stub in behind.live.stubs.items()}
+    assert {region: len(each) for region, each in served.items()} == {"oslo": 6, "austin": 2}
+    for each in (one for of_region in served.values() for one in of_region):
+        told = {k: v for k, v in each.headers.items() if k.startswith("x-wattlas-")}
+        assert told == {"x-wattlas-tier": "full", "x-wattlas-reason": "undecided"}
+        assert "authorization" not in each.headers

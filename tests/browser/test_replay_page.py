@@ -56,3 +56,8 @@ def test_the_page_of_several_policies(tmp_path: Path, open_page: Callable[..., A
         assert "NaN" not in figure.inner_html()
     numbers(page)
     nothing_serious(page)
+    watched.look(min(WIDTHS))
+    for name in ("replay-latency", "replay-caps"):  # every policy is in the key, and none is cut
+        shown = page.locator(f"#figure-{name} .chart svg text").all_text_contents()
+        assert {"nearest", "plan", "least-carbon", "greedy"} <= set(map(str.strip, shown))
+        assert page.locator(f"#figure-{name} .chart svg [clip-path] text").count() == 0

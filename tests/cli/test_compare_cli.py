@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -103,6 +104,19 @@ def test_what_is_another_question(
     code, out, err = said(capsys, str(folders / "plan"), str(folders / other), "--anyway")
     assert code == 0, err
     assert "Not the same question" in out
+
+
+def test_results_that_do_not_tell_their_question_are_named(folders: Path, tmp_path: Path) -> None:
+    """Whichever of the two it is: without its hash a scenario may be any."""
+    old = Path(shutil.copytree(folders / "plan", tmp_path / "old"))
+    meta = json.loads((old / "meta.json").read_text())
+    del meta["scenario"]["sha256"]
+    (old / "meta.json").write_text(json.dumps(meta))
+    for pair in ((folders / "plan", old), (old, folders / "plan")):
+        with pytest.raises(InputError) as caught:
+            wattlas.compare(*pair)
+        (problem,) = caught.value.problems
+        assert problem.what == f"is not told by its hash in {old}"
 
 
 def test_studies_and_plans(

@@ -6,12 +6,15 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import wattlas
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
+from wattlas.model.frontier_table import frontier_listing
+from wattlas.model.table import rows_of
 
 Captured = pytest.CaptureFixture[str]
 
@@ -91,3 +94,18 @@ def test_no_budget_serves_all_exits_4(tiny: Folder, capsys: Captured) -> None:
     """Where capacity is short at any budget the conflict is told."""
     assert run(["frontier", str(tiny.path), "--set", "capacity.scale=0.01"]) == 4
     assert "GPU-h/h" in capsys.readouterr().err
+
+
+def test_rows_of_the_listing_are_points_of_the_curve() -> None:
+    """What is saved is told against the tightest budgets, and the user's own are marked."""
+    curve = wattlas.frontier(wattlas.example("tiny"), "scale", objective="carbon")
+    rows = rows_of(frontier_listing(curve, "scale").table)
+    assert len(rows) > 2
+    users = curve.at(curve.users_x)
+    at = [users if row["mark"] else int(np.flatnonzero(curve.x == row["x"])[0]) for row in rows]
+    assert users in at
+    for row, n in zip(rows, at, strict=True):
+        for name in ("value", "cost_usd", "carbon_kg", "unserved_share"):
+            assert row[name] == getattr(curve, name)[n]
+        assert row["saved_usd"] == curve.cost_usd[0] - curve.cost_usd[n]
+        assert row["saved_kg"] == curve.carbon_kg[0] - curve.carbon_kg[n]

@@ -57,6 +57,28 @@ def test_init_never_overwrites(tiny: Folder, capsys: Captured) -> None:
     assert "tiny" in capsys.readouterr().err
 
 
+def test_one_file_that_is_there_is_enough(tmp_path: Path, capsys: Captured) -> None:
+    """Whichever of the files it is, nothing is written."""
+    target = tmp_path / "new"
+    for name in ("scenario.yaml", "price.csv"):
+        target.mkdir()
+        (target / name).write_text("mine")
+        assert run(["init", str(target), "--example", "tiny"]) == 2
+        assert name in capsys.readouterr().err
+        assert [path.name for path in target.iterdir()] == [name]
+        (target / name).unlink()
+        target.rmdir()
+
+
+@pytest.mark.parametrize("group", ["data", "tiers", "export", "sweep", "replay"])
+def test_a_group_without_a_verb_shows_its_verbs(group: str, capsys: Captured) -> None:
+    """As help does, or the first verb answers; it is no riddle."""
+    code = run([group])
+    told = capsys.readouterr()
+    assert code in (0, 2)
+    assert "Missing command" not in told.out + told.err
+
+
 def test_check_says_what_a_scenario_is(tiny: Folder, capsys: Captured) -> None:
     """The summary names places, hours, signals, demand and the scenarios inside."""
     assert run(["check", str(tiny.path), "--scenario", "green"]) == 0

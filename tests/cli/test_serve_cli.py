@@ -64,7 +64,26 @@ def test_envoy_needs_decisions_and_a_log(
     assert run(["export", "envoy", path, *told, "--out", str(tmp_path / "envoy.json")]) == 0
     made = json.loads((tmp_path / "envoy.json").read_text())
     assert "secret-token" in json.dumps(made)
+    # While the service is away requests are let through, in full.
+    assert '"failure_mode_allow": true' in json.dumps(made)
     assert (tmp_path / "envoy.json").stat().st_mode & 0o077 == 0
     assert [c["name"] for c in made["static_resources"]["clusters"]] == [
         "austin/large", "oslo/large", "oslo/small", "wattlas-decisions",
     ]  # fmt: skip
+
+
+def test_nginx_has_each_limit_of_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The time for a head, that for a body, and the largest body, each at its own directive."""
+    limits = {"header_s": 3.0, "body_s": 7.25, "body_bytes": 54_321}
+    said = written(
+        tmp_path, access_log="access.log", limits={**configuration(URLS)["limits"], **limits}
+    )
+    token = tmp_path / "token"
+    token.write_text("secret-token\n")
+    assert run(["export", "nginx", said, "--token-file", str(token)]) == 0
+    lines = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    assert "client_header_timeout 3000ms;" in lines
+    assert "client_body_timeout 7250ms;" in lines
+    assert "client_max_body_size 54321;" in lines

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
 from tests.studied import CLASSES
 from wattlas.cli import run, tables
+from wattlas.cli.common import plain
 from wattlas.cli.tables import show
 from wattlas.model.cells import cell, number_text, percent
 from wattlas.model.table import Column, Kind, Listing
@@ -60,6 +62,16 @@ def test_a_listing_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     assert told[-1] == "A note."
     show(Listing("Nothing", columns, {}, notes=("Only a note.",)))
     assert capsys.readouterr().out == "Only a note.\n"
+
+
+def test_json_knows_no_infinity() -> None:
+    """What is no finite number is null, however deep, in lists, arrays and data classes, too."""
+    odd = [float("inf"), -float("inf"), float("nan"), 1.5]
+    told = plain(
+        {"a": odd, "b": np.array(odd), "c": {1: (odd[0], np.float64("-inf"))}, "d": np.inf}
+    )
+    assert told == {"a": [None, None, None, 1.5], "b": [None, None, None, 1.5],
+                    "c": {"1": [None, None]}, "d": None}  # fmt: skip
 
 
 VERBS = [

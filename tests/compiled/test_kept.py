@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,68 @@ del os.environ["HOME"], os.environ["XDG_CACHE_HOME"]
 """Become a user without rights, but for reading: the interpreter may lie in root's home."""
 
 
+FORKS = """
+import json, os, sys, tempfile, traceback
+import numba
+numba.njit(lambda x: x)(1)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for number, name in ((1, "said"), (2, "error")):
+        os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    tempfile.tempdir = None
+    sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    status = 0
+    try:
+        exec(asked["code"], {"__name__": "__main__"})
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+"""
+"""Answer each line with a process in which numba is there, and nothing of ours: to import numba and
+to begin its compiler takes ten times as long as the two functions of `Copy`."""
+
+
+class Forks:
+    """Processes of one interpreter that has imported numba."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._from = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", FORKS],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def run(self, code: str, env: Mapping[str, str]) -> tuple[int, str, str]:
+        """Exit code, output and errors of a process that runs some code."""
+        said, error = self._folder / "said", self._folder / "error"
+        line = {"code": code, "env": dict(env), "said": str(said), "error": str(error)}
+        assert self._from.stdin is not None
+        assert self._from.stdout is not None
+        self._from.stdin.write(json.dumps(line) + "\n")
+        self._from.stdin.flush()
+        return int(self._from.stdout.readline()), said.read_text(), error.read_text()
+
+    def end(self) -> None:
+        self._from.communicate()
+
+
 class Copy:
     """A package with the real `compiled` and an engine of two functions in two modules."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks | None) -> None:
         self.folder, self.cache = folder, folder / "cache" / "wattlas" / "compiled"
+        self.forks = forks
         package = folder / "src" / "wattlas"
         shutil.copytree(PACKAGE / "compiled", package / "compiled")
         self.engine = package / "placement" / "engine"
@@ -79,20 +137,28 @@ class Copy:
         os.utime(self.engine / "inner.py", (1e9, 1e9))
 
     def start(self, code: str = RUN, **env: str) -> subprocess.Popen[str]:
-        path = os.pathsep.join([str(self.folder / "src"), str(self.folder)])
-        env = {"XDG_CACHE_HOME": str(self.folder / "cache"), "PYTHONPATH": path, **env}
-        env.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+        """An interpreter of its own."""
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-c", code],
-            env={**os.environ, **env},
+            env=self._env(env),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
     def run(self, code: str = RUN, **env: str) -> list[str]:
-        """(value, whether code was known, hits, folder) of a process, which must say no more."""
-        return ended(self.start(code, **env))
+        """(value, whether code was known, hits, folder) of a process, which must say no more.
+
+        numba reads its settings when it is imported: with one it is an interpreter of its own.
+        """
+        if self.forks is None or any(name.startswith("NUMBA_") for name in env):
+            return ended(self.start(code, **env))
+        return words(*self.forks.run(code, self._env(env)))
+
+    def _env(self, env: Mapping[str, str]) -> dict[str, str]:
+        path = os.pathsep.join([str(self.folder / "src"), str(self.folder)])
+        own = {"XDG_CACHE_HOME": str(self.folder / "cache"), "PYTHONPATH": path}
+        return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **own, **env}
 
     @property
     def folders(self) -> Sequence[str]:
@@ -105,15 +171,30 @@ class Copy:
 
 def ended(process: subprocess.Popen[str]) -> list[str]:
     said, error = process.communicate(timeout=120)
-    assert process.returncode == 0, error
+    return words(process.returncode, said, error)
+
+
+def words(status: int, said: str, error: str) -> list[str]:
+    assert status == 0, error
     assert error == ""
     return said.split()
 
 
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks | None]:
+    """One interpreter for all tests; None where there are no forks."""
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    made = Forks(tmp_path_factory.mktemp("forks"))
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def copy(tmp_path: Path) -> Copy:
+def copy(tmp_path: Path, forks: Forks | None) -> Copy:
     """A package of this test's own."""
-    return Copy(tmp_path)
+    return Copy(tmp_path, forks)
 
 
 @pytest.mark.portable

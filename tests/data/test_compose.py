@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.scenario_files import tiny_folder
 from tests.examples import examples
 from wattlas.data.compose import compose, normal, split_path
 from wattlas.data.yaml_lines import Document, dotted, parse_yaml
@@ -124,3 +126,13 @@ def test_a_setting_that_is_none(text: str) -> None:
     """A --set without a path, an equals sign or a YAML value is a mistake in the call."""
     with pytest.raises(UsageError):
         compose(Document({}, {}, "f"), None, (text,))
+
+
+def test_a_wrong_override_is_told_once(tmp_path: Path) -> None:
+    """Whether a scenario that is read uses it, or none does."""
+    folder = tiny_folder(tmp_path / "tiny")
+    folder.edit("scenario.yaml", "overrides:", "overrides:\n  bad: {regions.oslo.pue: 0.5}")
+    folder.edit("scenario.yaml", "scenarios:", "scenarios:\n  worse: [bad]")
+    for scenario in ("worse", None):
+        (problem,) = folder.problems(scenario=scenario)
+        assert problem.line == folder.line("scenario.yaml", "bad:")

@@ -157,6 +157,19 @@ def test_rows_in_no_order_are_asked_about(tmp_path: Path) -> None:
     assert found == {"10-29T01:00": 0, "10-29T00:00": 1}
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("step_min", [60, 15])
+def test_the_doubled_hour_in_either_order(tmp_path: Path, step_min: int, backwards: bool) -> None:
+    """The newest may stand first: the hour that comes twice is then the later one first."""
+    zone, step = ZoneInfo("Europe/Berlin"), timedelta(minutes=step_min)
+    begin = datetime(2023, 10, 28, 22, tzinfo=PY_UTC)
+    times = [begin + n * step for n in range(6 * 60 // step_min)]
+    rows = [f"{time.astimezone(zone):%Y-%m-%d %H:%M},{n}" for n, time in enumerate(times)]
+    file = file_of(tmp_path, "t,p", *(reversed(rows) if backwards else rows))
+    found = read(file, time_zone="Europe/Berlin")
+    assert found == {f"{time:%m-%dT%H:%M}": n for n, time in enumerate(times)}
+
+
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("night", ["2023-03-11", "2023-11-04"])
 def test_ends_are_shown_or_called(tmp_path: Path, night: str, called: bool) -> None:
@@ -210,6 +223,9 @@ def test_tables_in_other_hands(tmp_path: Path) -> None:
     assert "decimal mark or one of thousands" in asked(
         file_of(tmp_path, "t;p", "2024-06-01 00:00;1,234")
     )
+    rows = ("2024-06-01T00:00Z,high", "2024-06-01T01:00Z,", "2024-06-01T02:00Z,n/a",
+            "2024-06-01T03:00Z,5")  # fmt: skip
+    assert "1 cells are no numbers, the first: `high`" in asked(file_of(tmp_path, "t,p", *rows))
     assert "1 cells are no numbers, the first: `high`" in asked(
         file_of(tmp_path, "t,p", "2024-06-01 00:00,high")
     )
@@ -327,3 +343,10 @@ def test_what_is_written_down_is_read_right(
         assert own[TIME].to_list() == times
         wanted = [n + 0.5 + 1000 * z for n in range(count)]
         assert own["price_usd_per_mwh"].to_list() == wanted
+
+
+def test_advice_fits_all_that_is_wrong(tmp_path: Path) -> None:
+    """Day numbers of a spreadsheet are told as such where all are, and not for one among others."""
+    for stamps, told in ((("45000", "45000.5"), True), (("45000", "1 May 3h"), False)):
+        said = asked(file_of(tmp_path, "t,p", *(f"{stamp},1" for stamp in stamps)))
+        assert ("spreadsheet's day numbers" in said) == told

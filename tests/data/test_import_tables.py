@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from wattlas.data.importers import Layout, Rules, read_files
+from wattlas.cli.data_import import _result_mapping
+from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.importers.recipes import layout_of
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_import import ImportResult, import_hours
@@ -130,3 +131,35 @@ def test_names_rows_and_zones_are_chosen(tmp_path: Path) -> None:
     ]
     with pytest.raises(UsageError, match="give one of the two"):
         layout_of("plain", **base, zone="FR")
+
+
+def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
+    """Demand of `a` for `bc` and of `ab` for `c` are two series, before and after."""
+    pairs = [("a", "bc"), ("ab", "c"), ("a", "c")]
+    rows = [
+        f"2024-05-01T{hour:02d}:00Z,{metro},{klass},{n + hour}"
+        for n, (metro, klass) in enumerate(pairs)
+        for hour in range(3)
+    ]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["t,m,k,v", *rows]) + "\n", encoding="utf-8")
+    layout = Layout("demand", time_column="t", zone_column="m", class_column="k", value_column="v")
+    made = prepare(read_files([file], layout), Rules(fill="linear")).rows.frame
+    found = {
+        (metro, klass): values
+        for metro, klass, values in made.group_by("metro", "class")
+        .agg("requests_per_h")
+        .iter_rows()
+    }
+    assert found == {pair: [n, n + 1, n + 2] for n, pair in enumerate(pairs)}
+
+
+def test_what_an_import_did_is_told_by_its_counts(tmp_path: Path) -> None:
+    """Added, and the same as before: each under its own name."""
+    layout = Layout("price", time_column="t", value_column="p", zone="QQ", unit="usd/mwh")
+    rows = [f"2024-05-01T{hour:02d}:00Z,{hour + 1}" for hour in range(6)]
+    bring(tmp_path / "pack", layout, "t,p", *rows)
+    result = bring(tmp_path / "pack", layout, "t,p", *rows, "2024-05-01T06:00Z,7")
+    told = _result_mapping(result)
+    counts = {name: told[name] for name in ("added", "replaced", "same", "dropped")}
+    assert counts == {"added": 1, "replaced": 0, "same": 6, "dropped": 0}

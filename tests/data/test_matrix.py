@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.matrix import unpivoted
+from wattlas.data.schema.places import RTT_NODE_REGION
 
 
 @pytest.fixture
@@ -40,6 +44,16 @@ def test_an_empty_cell_is_a_missing_pair(folder: Folder) -> None:
     assert "has no round trip for" in problem.what
     network = folder.load("network.node_region.missing=fitted").network
     assert network.modelled_node_region.sum() == 1
+
+
+@pytest.mark.parametrize(("wrong", "read"), [(4, True), (5, False)])
+def test_a_table_with_half_its_cells_wrong_is_no_matrix(wrong: int, read: bool) -> None:
+    """With fewer wrong cells than right ones it is one, whose wrong cells are told by place."""
+    cells = [f"w{n}" if n < wrong else f"{n}" for n in range(10)]
+    rows = {ROW: [2, 3], "from": ["a", "b"]}
+    frame = pl.DataFrame({**rows, **{f"r{n}": cells[2 * n : 2 * n + 2] for n in range(5)}})
+    unpivot, told = unpivoted(frame, RTT_NODE_REGION)
+    assert (unpivot.height, len(told)) == ((10 - wrong, wrong) if read else (2, 0))
 
 
 def test_a_wrong_cell_is_named(folder: Folder) -> None:

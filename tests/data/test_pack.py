@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from wattlas.cli import run
 from wattlas.data.digest import sha256_of
 from wattlas.data.importers import Layout, Rules, read_files
 from wattlas.data.pack import EMBEDDED, MANIFEST, Pack, embedded_packs, open_pack
@@ -333,6 +334,8 @@ def test_facts_are_judged_too(copied: Path) -> None:
     egress = pl.read_csv(copied / "egress.csv")
     stray = egress[:1].with_columns(node=pl.lit("atlantis"))
     pl.concat([egress, egress[:1], stray]).write_csv(copied / "egress.csv")
+    for form in ((), ("--json",)):
+        assert run(["data", "check", str(copied), *form]) == 3
     found = {p.where: p.what for p in check_path(str(copied)).problems}
     assert "0.9" in found["regions.jp-tokyo.pue"]
     assert "Asia/Edo" in found["regions.timezone"]

@@ -273,3 +273,17 @@ def test_tables_are_stated_soundly() -> None:
         for column in table.columns:
             assert not column.refers or len(TABLES[column.refers].key) == 1
             assert not column.unlimited or column.kind == "number"
+
+
+def test_a_flag_in_every_hand() -> None:
+    """0 and 1, as numbers too, and true and false in any case; nothing else, and empty is none."""
+    hands = {"1": True, "1.0": True, "true": True, "TRUE": True, " True ": True, "0": False,
+             "0.0": False, "false": False, "FALSE": False, "False": False}  # fmt: skip
+    text = "\n".join(["class,latency_budget_ms,relaxable", *(f"c{n},9,{h}" for n, h in
+                      enumerate(hands))])  # fmt: skip
+    frame = pl.read_csv(text.encode(), infer_schema=False)
+    cells = typed(source_of(frame, CLASSES, "c"))
+    assert cells.problems == []
+    assert cells.frame["relaxable"].to_list() == list(hands.values())
+    odd = frame.with_columns(relaxable=pl.lit("yes"))
+    assert len(typed(source_of(odd, CLASSES, "c")).problems) > 0

@@ -131,6 +131,7 @@ def test_the_lines_that_it_prints_are_a_scenario(
     words = ["--time", "at", "--class", "model", "--country", "cc", "--tokens-in", "prompt"]
     assert run(["demand", str(tmp_path / "log.csv"), *words, "--into", str(folder.path)]) == 0
     lines = capsys.readouterr().out
+    assert "2024-03-09 to 2024-03-10" in lines
     assert "weekend_factor" not in lines  # a weekend alone says nothing of working days
     renamed = lines.replace("big", "A").replace("small", "D")
     text = folder.document.read_text(encoding="utf-8")

@@ -101,3 +101,13 @@ def test_shorter_steps_keep_the_total() -> None:
     weights = list(map(float, range(24)))
     made = population_demand(quarters, 0.25, demand_of(weights), [1.0], [1.0], ["UTC"], ["A"])
     assert made.sum() * 0.25 == pytest.approx(1.0)
+
+
+def test_each_metro_has_its_own_people_and_their_own_habits() -> None:
+    """Population and requests per person are those of the metro, not of its neighbour."""
+    people, each = [1e6, 2e6, 3e6], [2.0, 5.0, 0.5]
+    made = population_demand(
+        hours("2023-06-06T00:00", 24), 1.0, demand_of([1.0] * 24), people, each,
+        ["UTC", "Asia/Tokyo", "UTC"], ["A"],
+    )  # fmt: skip
+    assert made.sum(axis=(1, 2)) == pytest.approx([2e6, 1e7, 1.5e6])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.pack_checks import check_path
-from wattlas.data.place_checks import Place, implausible_trip, misplaced
+from wattlas.data.place_checks import Place, _towns, implausible_trip, misplaced
 from wattlas.data.scenario_file import example, read
 from wattlas.errors import InputError
 
@@ -147,3 +147,16 @@ def test_nothing_outruns_light(tiny: Folder) -> None:
     judged = check_path(str(tiny.path / "metros.csv"))
     assert judged.sound
     assert "wrong sign" in judged.warnings[0].what
+
+
+def test_towns_of_zones_are_where_they_are() -> None:
+    """Degrees and minutes, with seconds or without, on every side of the world."""
+    towns = _towns()
+    for zone, place in (
+        ("Europe/Berlin", Place(52.5, 13 + 22 / 60)),
+        ("America/New_York", Place(40 + 42 / 60 + 51 / 3600, -(74 + 23 / 3600))),
+        ("Australia/Sydney", Place(-(33 + 52 / 60), 151 + 13 / 60)),
+    ):
+        assert (towns[zone].lat_deg, towns[zone].lon_deg) == pytest.approx(
+            (place.lat_deg, place.lon_deg), abs=1e-9
+        )

@@ -46,6 +46,23 @@ def test_a_bad_cell_is_named(
     ), found
 
 
+KEYED = [
+    "regions.csv", "nodes.csv", "metros.csv", "points.csv", "egress.csv", "rtt_metro_node.csv",
+    "rtt_node_region.csv", "price.csv", "carbon.csv",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_a_row_that_is_there_twice_is_named(tiny: Folder, name: str) -> None:
+    """In every table with a key, at the line of the second, even where both say the same."""
+    text = (tiny.path / name).read_text("utf-8").rstrip("\n")
+    tiny.write(name, f"{text}\n{text.splitlines()[-1]}\n")
+    problems = tiny.problems()
+    place = str(tiny.path / name), text.count("\n") + 2
+    assert {(problem.file, problem.line) for problem in problems} == {place}
+    assert all("given twice" in p.what or "given 2 times" in p.what for p in problems)
+
+
 def test_a_missing_hour_is_named(tiny: Folder) -> None:
     """An hour that a zone lacks is told once, with how many and the first."""
     tiny.edit("carbon.csv", "2023-06-01T07:00:00Z,IN", "2023-06-01T06:59:00Z,IN")

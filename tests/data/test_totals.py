@@ -131,6 +131,13 @@ def test_every_mistake_is_told(folder: Folder) -> None:
     assert "speaks of metro `berlin`, and so does `DE`/`A`" in said
 
 
+def test_a_metro_may_be_of_its_country_in_one_class_alone(folder: Folder) -> None:
+    """A country for one class and one of its metros for another do not overlap."""
+    section = "  totals: {requests_per_day: {US: {A: 700}, chicago: {D: 50}}}"
+    scenario = with_totals(folder, section).load("time.start=2023-06-01T00:00:00Z")
+    assert scenario.demand_per_h.sum(axis=(0, 2)) == pytest.approx([700, 50])
+
+
 def test_a_country_without_a_metro_has_one_named(folder: Folder) -> None:
     """`countries` says which metros stand for a country that has none."""
     section = "  totals: {requests_per_day: {NO: {A: 60, D: 9}}, countries: {NO: [berlin]}}"

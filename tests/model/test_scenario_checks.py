@@ -108,6 +108,9 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
         lambda s: {"reserved_gpu": np.full_like(s.reserved_gpu, np.nan)}, ["reserved_gpu"]),
     "signals of other hours": (
         lambda s: {"signals": s.signals.take(np.arange(3))}, ["signals"]),
+    "signals of more hours": (
+        lambda s: {"hours": s.at_hours([0, 1]).hours, "demand_per_h": s.demand_per_h[:, :, :2],
+                   "reserved_gpu": s.reserved_gpu[:, :2]}, ["signals"]),
     "no way to the node": (
         lambda s: {"network": replace(
             s.network, rtt_metro_node_ms=np.full_like(s.network.rtt_metro_node_ms, np.inf))},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.studied import CLASSES
 from wattlas.data.scenario_file import EXAMPLES
 from wattlas.errors import UsageError
 from wattlas.model.frontier import Frontier
+from wattlas.model.scenario_listing import regions_listing
 from wattlas.model.shown import Columns, listing_html
 from wattlas.model.table import Column, Kind, Listing
 from wattlas.studies.board import Ways
@@ -122,3 +124,23 @@ def test_a_frontier_is_drawn(curve: Frontier) -> None:
     with pytest.raises(UsageError, match="Did you mean `cost_usd`"):
         curve.plot("cost_us")
     pyplot.close("all")
+
+
+def test_regions_are_listed_with_the_intensity_that_decides() -> None:
+    """Means over the hours that steps stand for; marginal where that decides, average where not."""
+    for decide in ("marginal", "average"):
+        s = wattlas.example("tiny", set=[f"signals.decide_by={decide}"])
+        s = replace(s, hours=replace(s.hours, weight=np.tile([1.0, 3.0, 8.0], 8), step_h=0.5))
+        table = regions_listing(s).table
+        known = (
+            s.signals.marginal_g_per_kwh if decide == "marginal" else s.signals.average_g_per_kwh
+        )
+        assert known is not None
+        for r, region in enumerate(s.regions):
+            zone = s.signals.zones.index(region.zone)
+            for name, values in (
+                ("carbon_g_per_kwh", known[zone]),
+                ("price_usd_per_mwh", s.signals.price_usd_per_mwh[zone]),
+            ):
+                mean = sum(v * w for v, w in zip(values, s.hours.weight, strict=True)) / 96
+                assert table[name][r] == pytest.approx(mean)

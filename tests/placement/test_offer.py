@@ -142,6 +142,29 @@ def test_one_user_by_hand(tiny: Scenario) -> None:
     assert report.price == pytest.approx(0.5 * 30 / 1000)
 
 
+def test_what_goes_unserved_counts_in_the_share(tiny: Scenario) -> None:
+    """There is room for 50 of 100 requests an hour in full, for 100 degraded; a quarter of all 400
+    that are asked for may be: 100 degraded, 150 in full, 150 unserved."""
+    points = tuple(
+        replace(o, decode_gpu_s_per_token=36.0 if o.id == "large" else 18.0) for o in tiny.points
+    )
+    classes = tuple(replace(k, unserved_usd_per_request=1.0) for k in tiny.classes)
+    s = replace(tiny, points=points, classes=classes, reserved_gpu=np.full((1, 4), 0.5))
+    found = plan(offer(s, [Tier("green", 0.25, 1.0, window=Window.ALL)]))
+    assert found.totals.unserved_requests == pytest.approx(150)
+    (report,) = found.limits
+    assert report.share == pytest.approx(0.25)
+
+
+def test_an_offer_that_nobody_takes_up_is_still_there(tiny: Scenario) -> None:
+    """With its terms, but without a class of its own; a point at the least accuracy may be used."""
+    tiers = [Tier("green", 0.2, 0.4, accuracy_min=0.7), Tier("none", 0.1, 0.0, accuracy_min=0.7)]
+    made = offer(tiny, tiers)
+    assert made.tiers == tuple(tiers)
+    assert [k.id for k in made.classes] == ["chat", "chat~green"]
+    assert [o.id for o in made.points] == ["large", "small", "large~green", "small~green"]
+
+
 @pytest.fixture
 def tiny() -> Scenario:
     """One metro, one region, four hours; a large model and a small one of half the energy."""
@@ -191,6 +214,19 @@ def test_bad_tiers_are_told_at_once(tiny: Scenario) -> None:
         "tiers.green.points",
         "tiers.*.adoption",
     } <= told
+
+
+def test_a_copy_takes_no_name_that_is_taken(tiny: Scenario) -> None:
+    """Neither that of a class nor that of a point."""
+    taken = replace(tiny.points[0], id="small~green")
+    for world, where in (
+        (replace(tiny, points=(*tiny.points, taken)), "points.small~green"),
+        (replace(tiny, classes=(*tiny.classes, replace(tiny.classes[0], id="chat~green")),
+                 demand_per_h=np.repeat(tiny.demand_per_h, 2, axis=1)), "classes.chat~green"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            offer(world, [Tier("green", 0.4, 0.4, classes=("chat",))])
+        assert where in {problem.where for problem in caught.value.problems}
 
 
 def test_a_degradation_cap_that_cannot_be_kept_names_the_least(tiny: Scenario) -> None:

@@ -146,6 +146,16 @@ def test_more_demand_than_expected_is_made_up_for(tiny: Scenario) -> None:
     assert after.sum() <= budget * 1.01 * (1 + 1e-6)
 
 
+def test_where_even_the_cleanest_is_too_much_it_is_the_cleanest(tiny: Scenario) -> None:
+    """After steps with more demand than a tight budget has room for, all runs where least is
+    emitted, and nothing runs less than not at all."""
+    least, _ = extremes(tiny)
+    noise = np.where(np.arange(tiny.hours.count) < 6, 1.3, 1.0)
+    steps = walk(tiny, f"gar:budget_kg={least * (1 + 1e-6)!r},slack=0,rate=1e-6", noise)
+    later = policy_of(tiny, f"gar:budget_kg={least!r}").pace_kg[7:]  # type: ignore[attr-defined]
+    assert [step["kg"] for step in steps[7:]] == pytest.approx(later, rel=1e-4)
+
+
 def test_what_cannot_be_kept(tiny: Scenario) -> None:
     """A budget below the least is refused with the least; options are checked."""
     least, _ = extremes(tiny)

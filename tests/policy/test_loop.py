@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import wattlas
-from tests.replays.worlds import Fixed, thin
+from tests.replays.worlds import Fixed, green, thin
 from wattlas.errors import InputError
 from wattlas.policy.loop import Loop
 from wattlas.policy.planned import nearest, optimum
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
-from wattlas.policy.registry import policy_of
+from wattlas.policy.registry import entries, policy_of
+from wattlas.policy.rolling import rolling
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.run import replay
@@ -32,26 +33,33 @@ class Recorder:
     def route(self, observed: Observed, forecast: Forecast, state: State) -> tuple[Routing, State]:
         """What the inner policy says."""
         self.ticks.append((observed, forecast))
-        routing, _ = self.inner.route(observed, forecast, state)
+        routing, inner = self.inner.route(observed, forecast, state.get("inner", {}))
         self.routings.append(routing)
-        return routing, {"ticks": state.get("ticks", 0) + 1}
+        return routing, {"ticks": state.get("ticks", 0) + 1, "inner": inner}
 
 
-def test_the_same_inputs_give_the_same_routings_under_another_clock() -> None:
-    """What replay observed, driven again tick by tick as a live loop would: equal, bit by bit."""
-    world = thin(wattlas.example("tiny"), 0.001, 6)
-    recorder = Recorder(optimum(world))
+@pytest.mark.parametrize("name", [*entries(), "rolling"])
+def test_the_same_inputs_give_the_same_routings_under_another_clock(name: str) -> None:
+    """What replay observed, driven again tick by tick as a live loop would: equal, bit by bit, for
+    every policy and with a contract."""
+    world = thin(green(), 0.001, 6)
+
+    def made() -> Policy:
+        return rolling(world, 3) if name == "rolling" else policy_of(world, name)
+
+    recorder = Recorder(made())
     replay(world, recorder, AtRates(world, seed=1))
     assert len(recorder.ticks) == 6
-    live = Loop.of(world, Recorder(optimum(world)))
+    live = Loop.of(world, Recorder(made()))
     for n, ((observed, forecast), before) in enumerate(
         zip(recorder.ticks, recorder.routings, strict=True), 1
     ):
         routing = live.tick(observed, forecast)
         assert routing.epoch == n
-        for name in ("metro", "klass", "degraded", "region", "point", "share", "saving_usd"):
-            np.testing.assert_array_equal(getattr(routing, name), getattr(before, name))
-    assert json.loads(json.dumps(live.state)) == {"ticks": 6}
+        for column in ("metro", "klass", "degraded", "region", "point", "share", "saving_usd"):
+            np.testing.assert_array_equal(getattr(routing, column), getattr(before, column))
+    assert json.loads(json.dumps(live.state)) == live.state
+    assert live.state["ticks"] == 6
     demand = np.array([observed.demand_per_h.sum() for observed, _ in recorder.ticks])
     assert demand[0] == 0
     assert (demand[1:] > 0).all()

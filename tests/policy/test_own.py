@@ -54,6 +54,12 @@ MINE = dedent(
         name = "broken"
         def __init__(self, scenario): raise OSError("no such oracle")
 
+    class Refusing:
+        name = "refusing"
+        def __init__(self, scenario):
+            from wattlas.errors import InputError, Problem
+            raise InputError([Problem("signals.price", "is too flat", "Give another.")])
+
     number = 3
     """
 )
@@ -86,6 +92,20 @@ def test_a_class_of_a_file(world: Scenario, mine: Path) -> None:
     routes_by_carbon(world, f"{mine}:Mine")
     made = policy_of(world, f"{mine}:Mine:by=cost,twice=2")
     assert made.twice == 2.0  # type: ignore[attr-defined]
+
+
+def test_what_a_policy_refuses_in_our_words_stays(world: Scenario, mine: Path) -> None:
+    """A problem that it names itself is not wrapped in another."""
+    with pytest.raises(InputError) as caught:
+        policy_of(world, f"{mine}:Refusing")
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.what) == ("signals.price", "is too flat")
+
+
+def test_options_are_numbers_where_they_may_be(world: Scenario, mine: Path) -> None:
+    """Whole, with a point or an exponent; else they are words."""
+    for text, value in (("3", 3.0), ("0.5", 0.5), ("1e-3", 1e-3), ("two", "two")):
+        assert policy_of(world, f"{mine}:Mine:twice={text}").twice == value  # type: ignore[attr-defined]
 
 
 def test_a_class_of_a_module(world: Scenario, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +177,19 @@ def _half(routing: Routing) -> Routing:
     return replace(routing, share=routing.share * 0.5)
 
 
+def _with(name: str, value: object) -> Callable[[Routing], Routing]:
+    """A change of one column to a value throughout."""
+    return lambda routing: replace(routing, **{name: np.full(len(routing.share), value)})  # type: ignore[arg-type]
+
+
+def _shorter(routing: Routing) -> Routing:
+    return replace(routing, share=routing.share[1:])
+
+
+def _ends(_routing: Routing) -> Routing:
+    raise SystemExit(3)
+
+
 def _fails(_routing: Routing) -> Routing:
     raise ZeroDivisionError("of my own making")
 
@@ -167,7 +200,23 @@ def _fails(_routing: Routing) -> Routing:
         (_abroad, r"policy.fixed: sends requests of \S+, class \S+, from {utc}Z .* forbidden: "),
         (_half, r"policy.fixed: at {utc}Z: routing.\S+.full has shares that add up to 0.5"),
         (_fails, r"policy.fixed: fails at {utc}Z: ZeroDivisionError: of my own making \(line"),
-        (lambda routing: None, r"policy.fixed: at|policy.fixed: answers at {utc}Z with tuple"),
+        (lambda routing: None, r"policy.fixed: answers at {utc}Z with tuple, wanted a routing"),
+        (_ends, r"policy.fixed: fails at {utc}Z: SystemExit: 3 \(line"),
+        (_with("share", "x"), r"policy.fixed: at {utc}Z: routing.share is no array of numbers"),
+        (_with("share", np.nan), "routing.share is negative or no number"),
+        (_with("share", -1.0), "routing.share is negative or no number"),
+        (_with("degraded", 2), "routing.degraded is no array of True and False"),
+        (_with("region", 99), "routing.region names none of the 3 ids"),
+        (_with("region", 0.5), "routing.region names none of the 3 ids"),
+        (_shorter, "routing has columns of unequal length"),
+        (lambda routing: replace(routing, saving_usd=np.ones(3)), r"has the shape \(3,\), wanted"),
+        (lambda routing: replace(routing, threshold_usd=None), "threshold_usd is no array of num"),
+        (lambda routing: replace(routing, issued_utc=None), "issued_utc is None, no numpy.dat"),
+        (
+            lambda routing: replace(routing, issued_utc=np.datetime64("1999-01-01T00:00:00")),
+            r"policy.fixed: is asked at {utc}Z and answers with a routing of 1999-01-01T00:00:00Z",
+        ),
+        (lambda routing: replace(routing, hold_s=60.0), "holds 60 s, and the next one is asked"),
     ],
 )
 def test_answers_that_break_a_rule(
@@ -198,6 +247,49 @@ def test_an_answer_of_another_shape(world: Scenario) -> None:
 
     with pytest.raises(InputError, match=r"policy.forgets: answers at .* with Routing, wanted a"):
         replay(world, Forgets(), AtRates(world))  # type: ignore[arg-type]
+
+
+def test_lists_will_do(world: Scenario) -> None:
+    """A routing of lists routes as that of arrays does."""
+    names = ("metro", "klass", "degraded", "region", "point", "share", "saving_usd")
+
+    def listed(routing: Routing) -> Routing:
+        return replace(routing, **{name: getattr(routing, name).tolist() for name in names})
+
+    made, plain = (
+        replay(world, Fixed(world, change=change), AtRates(world)) for change in (listed, None)
+    )
+    assert made.totals == plain.totals
+
+
+def test_what_a_policy_is_told_stays_as_it_is(world: Scenario) -> None:
+    """A policy that writes to what it was told fails by name, and the scenario is as before."""
+
+    class Writes(Fixed):
+        def route(self, observed, forecast, state):  # type: ignore[no-untyped-def]
+            (forecast if observed is None else observed).demand_per_h[...] = 0.0
+            return super().route(observed, forecast, state)
+
+    class WritesAhead(Writes):
+        def route(self, observed, forecast, state):  # type: ignore[no-untyped-def]
+            return super().route(None, forecast, state)
+
+    before = world.demand_per_h.copy()
+    for kind in (Writes, WritesAhead):
+        with pytest.raises(InputError, match=r"policy.fixed: fails at .*read-only \(line \d+ of"):
+            replay(world, kind(world), AtRates(world))
+    np.testing.assert_array_equal(world.demand_per_h, before)
+
+
+def test_a_state_that_cannot_be_kept(world: Scenario) -> None:
+    """What a policy remembers must survive being written as JSON, or is refused at once."""
+
+    class Hoards(Fixed):
+        def route(self, observed, forecast, state):  # type: ignore[no-untyped-def]
+            return super().route(observed, forecast, state)[0], {"seen": observed.demand_per_h}
+
+    with pytest.raises(InputError, match=r"policy.fixed: answers at .*with a state that cannot be"):
+        replay(world, Hoards(world), AtRates(world))
 
 
 def test_an_object_that_is_no_policy(world: Scenario) -> None:

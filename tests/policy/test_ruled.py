@@ -23,6 +23,9 @@ from wattlas.placement.problem.feasibility import feasibility
 from wattlas.placement.problem.instance import build_instance
 from wattlas.policy.loop import Loop
 from wattlas.policy.registry import entries, parsed, policy_of, split
+from wattlas.policy.rolling import rolling
+from wattlas.replays.arrivals.stream import AtRates
+from wattlas.replays.run import replay
 
 COMPARED = {
     "uniform": "uniform",
@@ -233,3 +236,24 @@ def test_every_policy_is_documented(root: Path) -> None:
         for option in entry.options:
             assert f"`{option.name}`" in row, option.name
         assert entry.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["nearest", "plan", "least-cost", "greedy", "rolling"])
+def test_nobody_is_sent_where_no_accelerator_is(name: str) -> None:
+    """A class that asks for nothing has a place in a region that can serve it in that hour, though
+    a nearer one is empty; where no region can, it goes unserved.
+    """
+    world = thin(wattlas.example("tiny"), 0.1)
+    demand, gpu = world.demand_per_h.copy(), world.reserved_gpu.copy()
+    demand[:, 0], gpu[:, 0] = 0.0, 0.0
+    gpu[0, 0], gpu[1:, 1:] = 100.0, 0.0
+    far = tuple(replace(klass, latency_budget_ms=1e6) for klass in world.classes)
+    quiet = replace(world, classes=far, demand_per_h=demand, reserved_gpu=gpu)
+    policy = rolling(quiet, 4) if name == "rolling" else policy_of(quiet, name)
+    for hour, routing in enumerate(driven(quiet, policy)):
+        served = routing.region < len(quiet.regions)
+        assert (quiet.most_gpu[routing.region[served], hour] > 0).all()
+        assert set(routing.klass) == {0, 1}
+        assert (routing.region[routing.klass == 0] == 0).all()
+    outcome = replay(quiet, policy, AtRates(quiet, even=True), expected=True)
+    assert outcome.served == outcome.requests > 0

@@ -10,7 +10,7 @@ import pytest
 
 from wattlas.errors import InputError
 from wattlas.replays.arrivals.trace import open_trace
-from wattlas.replays.calibrate import calibrate
+from wattlas.replays.calibrate import FEWEST, calibrate
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import serve
 
@@ -99,6 +99,9 @@ def test_logs_that_cannot_be_fitted(tmp_path: Path) -> None:
         calibrate(open_trace(plain))
     with pytest.raises(InputError, match="holds 5 requests"):
         calibrate(open_trace(_log(tmp_path / "few.jsonl", TRUE, 5, 4)))
+    with pytest.raises(InputError, match=f"holds {FEWEST - 1} requests"):
+        calibrate(open_trace(_log(tmp_path / "few.jsonl", TRUE, FEWEST - 1, 4)))
+    assert calibrate(open_trace(_log(tmp_path / "few.jsonl", TRUE, FEWEST, 4)), batch=32)
     wrong = _log(tmp_path / "wrong.jsonl", TRUE, 30, 4)
     rows = [json.loads(line) for line in wrong.read_text().splitlines()]
     rows[3]["last_token_ts"] = 0.0

@@ -33,7 +33,10 @@ def test_rates_and_burstiness_are_met(tmp_path: Path, cv: float) -> None:
     """Counts within five standard deviations, gaps of one client with the stated variation."""
     trace = open_trace(_table(tmp_path / "r.parquet", 20.0, cv, 1))
     assert trace.layout.name == "servegen"
-    times = np.concatenate([batch.t_s for batch in trace.batches(5)])
+    batches = list(trace.batches(5))
+    times = np.concatenate([batch.t_s for batch in batches])
+    rows = np.concatenate([batch.row for batch in batches])
+    np.testing.assert_array_equal(rows, np.arange(len(times)))
     expected = 20.0 * 600 * 4
     assert abs(len(times) - expected) < 5 * cv * np.sqrt(expected)
     gaps = np.diff(times)

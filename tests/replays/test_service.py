@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.replays.step_by_step import step_by_step
-from wattlas.errors import InputError
+from wattlas.errors import InputError, LimitError
 from wattlas.model.workload import OperatingPoint
+from wattlas.replays.kernel import state as S
 from wattlas.replays.service.model import LEAST_STEP_S, PowerCurve, ServiceModel, of_point
 from wattlas.replays.service.pool import Served, serve
 
@@ -55,6 +56,29 @@ def test_runs_of_steps_are_the_steps_one_by_one(
     np.testing.assert_allclose(served.last_s, last, rtol=1e-9)
     np.testing.assert_array_equal(served.preemptions, preemptions)
     assert served.energy_j == pytest.approx(energy_j, rel=1e-9)
+
+
+@given(loads(), st.integers(2, 5))
+def test_several_replicas_are_engines_apart_that_join_the_shortest_queue(
+    load: tuple[ServiceModel, np.ndarray, np.ndarray, np.ndarray], replicas: int
+) -> None:
+    """Each request goes where the fewest are at that moment, the lowest of several; each replica
+    serves its own as an engine that takes single steps and knows of no other.
+    """
+    model, arrival, tokens_in, tokens_out = load
+    arrival = arrival / replicas
+    served = serve(model, arrival, tokens_in, tokens_out, replicas=replicas)
+    for n, at in enumerate(arrival):
+        there = served.replica[:n][served.last_s[:n] >= at]
+        assert served.replica[n] == np.bincount(there, minlength=replicas).argmin()
+    for replica in range(replicas):
+        own = served.replica == replica
+        first, last, preemptions, _ = step_by_step(
+            model, arrival[own], tokens_in[own], tokens_out[own]
+        )
+        np.testing.assert_allclose(served.first_s[own], first, rtol=1e-9)
+        np.testing.assert_allclose(served.last_s[own], last, rtol=1e-9)
+        np.testing.assert_array_equal(served.preemptions[own], preemptions)
 
 
 def test_the_draws_preempt() -> None:
@@ -206,3 +230,16 @@ def test_wrong_models_and_requests_are_refused() -> None:
     assert [p.where for p in caught.value.problems] == [
         "arrival_s[1]", "tokens_in[1]", "tokens_out[0]",
     ]  # fmt: skip
+
+
+def test_too_many_that_wait_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are slots are served; one more is a limit in words, not a full list."""
+    monkeypatch.setattr(S, "MOST_SLOTS", 1024)
+    model = ServiceModel(0.01, batch=2)
+    for count in (1024, 1025):
+        asked = np.zeros(count), np.ones(count, int), np.ones(count, int)
+        if count == 1024:
+            assert np.isfinite(serve(model, *asked).last_s).all()
+        else:
+            with pytest.raises(LimitError, match="more than 1,024 requests wait at once"):
+                serve(model, *asked)

@@ -12,7 +12,7 @@ import pytest
 import wattlas
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
-from wattlas.replays.arrivals import trace as trace_module
+from wattlas.replays.arrivals import files as files_module
 from wattlas.replays.arrivals.draws import uniform
 from wattlas.replays.arrivals.stream import AtRates, Came, FromTrace, Stream
 from wattlas.replays.arrivals.trace import open_trace
@@ -50,11 +50,15 @@ def test_draws_are_uniform_and_their_own() -> None:
     np.testing.assert_array_equal(uniform(3, row[5:9]), uniform(3, row)[5:9])
 
 
-def test_metros_are_drawn_by_the_demand_of_the_hour(tiny: Scenario, tmp_path: Path) -> None:
-    """Shares of metros and classes in an hour are those of the scenario's demand in it."""
+@pytest.mark.parametrize("step_h", [1.0, 0.5])
+def test_metros_are_drawn_by_the_demand_of_the_hour(
+    tiny: Scenario, tmp_path: Path, step_h: float
+) -> None:
+    """Shares of metros and classes in a step are those of the scenario's demand in it."""
+    tiny = replace(tiny, hours=replace(tiny.hours, step_h=step_h))
     stream = FromTrace(tiny, open_trace(_trace(tmp_path / "a.csv", 40_000)), seed=4)
     came = _whole(stream)
-    hour = (came.at_s / 3600).astype(int)
+    hour = (came.at_s / (3600 * step_h)).astype(int)
     for t in (0, 7, 20):
         weight = tiny.demand_per_h[:, :, t].ravel()
         drawn = np.bincount(came.source[hour == t], minlength=len(weight)) / (hour == t).sum()
@@ -68,7 +72,7 @@ def test_batches_and_scale_change_nothing_else(
     path = _trace(tmp_path / "a.csv", 2000)
     whole = _whole(FromTrace(tiny, open_trace(path), seed=1, scale=2.3))
     monkeypatch.setattr("wattlas.data.reader.dialect.PIECE_BYTES", 500)
-    assert trace_module.PIECE_BYTES > 500
+    assert files_module.PIECE_BYTES > 500
     cut = FromTrace(tiny, open_trace(path), seed=1, scale=2.3)
     assert len(list(cut.batches())) > 10
     for one, other in zip(whole, _whole(cut), strict=True):
@@ -145,7 +149,22 @@ def test_a_chat_stays_with_who_began_it(
     np.testing.assert_array_equal(twice.source[::2], whole.source)
     np.testing.assert_array_equal(twice.source[1::2], twice.source[1::2][first])
     assert (twice.source[1::2] != twice.source[::2]).any()  # each copy is a chat of its own
-    monkeypatch.setattr(trace_module, "BATCH_ROWS", 128)
+    monkeypatch.setattr(files_module, "BATCH_ROWS", 128)
     np.testing.assert_array_equal(
         _whole(FromTrace(tiny, open_trace(file), seed=2)).source, whole.source
     )
+
+
+@pytest.mark.parametrize(("cells", "noun"), [("mars,A", "metro"), ("berlin,Z", "class")])
+def test_the_request_that_names_nobody_is_told(
+    tiny: Scenario, tmp_path: Path, cells: str, noun: str
+) -> None:
+    """By its own number, however many names there are before it."""
+    path = _trace(tmp_path / "a.csv", 20, ",lagos,A")
+    lines = path.read_text().splitlines()
+    lines[8] = lines[8].replace("lagos,A", cells)
+    lines[3] = lines[3].replace("lagos,A", "delhi,D")
+    path.write_text("\n".join(lines) + "\n")
+    changed = {"metro": "metro", "klass": "class"}
+    with pytest.raises(InputError, match=f"request 8: names the {noun} `"):
+        list(FromTrace(tiny, open_trace(path, "vidur", changed=changed)).batches())

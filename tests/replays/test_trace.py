@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from wattlas.errors import InputError, UsageError
-from wattlas.replays.arrivals import trace as trace_module
-from wattlas.replays.arrivals.layouts import LAYOUTS, TraceLayout
+from wattlas.replays.arrivals import files as files_module
+from wattlas.replays.arrivals.layouts import LAYOUTS, TraceLayout, layout_of
 from wattlas.replays.arrivals.trace import open_trace
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
@@ -64,13 +64,13 @@ def _samples(folder: Path) -> dict[str, Path]:
         "start_times": [9.0, 10.5, 13.0], "ttfts": [0.5, 0.5, 0.5],
         "itls": [[], [0.5], [0.25, 0.25]], "errors": ["", "", ""],
     }))  # fmt: skip
-    made["gateway"] = folder / "gateway.parquet"
-    moments = np.datetime64("2026-01-01T00:00:00", "ms") + (1e3 * np.array(seconds)).astype(int)
+    made["gateway"] = folder / "gateway.csv"  # of PostgreSQL; tests/serve reads a ledger in SQLite
+    moments = 1_767_225_600_000_000 + (1e6 * np.array(seconds)).astype(int)
     pl.DataFrame({
-        "time_utc": moments, "metro": ["oslo"] * 3, "class": ["A"] * 3,
-        "tokens_in": [10, 20, 30], "tokens_out": [1, 2, 3],
-        "first_token_utc": moments + 500, "last_token_utc": moments + 1000,
-    }).write_parquet(made["gateway"])  # fmt: skip
+        "admitted_us": moments, "ended_us": moments + 1_000_000, "metro": ["oslo"] * 3,
+        "klass": ["A"] * 3, "contract": [""] * 3, "region": ["r"] * 3, "point": ["large"] * 3,
+        "tokens_in": [10, 20, 30], "tokens_out": [1, 2, 3], "first_us": moments + 500_000,
+    }).write_csv(made["gateway"])  # fmt: skip
     made["requests"] = folder / "requests.parquet"
     pl.DataFrame({"trace": ["x"] * 3, "t_s": seconds, "input_tokens": [10, 20, 30],
                   "output_tokens": [1, 2, 3]}).write_parquet(made["requests"])  # fmt: skip
@@ -111,7 +111,7 @@ def test_batches_join_to_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rows = [{**LINE, "timestamp": 7 * n, "output_length": 1 + n % 3} for n in range(1000)]
     path = _lines(tmp_path / "a.jsonl", rows)
     whole = open_trace(path).log()
-    monkeypatch.setattr(trace_module, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(files_module, "PIECE_BYTES", 1000)
     parts = list(open_trace(path).batches())
     assert len(parts) > 10
     np.testing.assert_array_equal(np.concatenate([p.row for p in parts]), whole.row)
@@ -186,3 +186,11 @@ def test_requests_without_answer_are_told(tmp_path: Path) -> None:
     np.testing.assert_array_equal(parts[0].row, [0, 2])
     np.testing.assert_array_equal(parts[0].tokens_in, [10, 1])
     assert len(opened.notes) == 2
+
+
+def test_a_layout_that_is_found_takes_what_is_said(tmp_path: Path) -> None:
+    """As one that is named does: a column that it does not know of, or another unit."""
+    names = ["arrived_at", "num_prefill_tokens", "num_decode_tokens", "city"]
+    for given in (None, "vidur"):
+        layout = layout_of(names, given, {"metro": "city"})
+        assert (layout.name, layout.metro) == ("vidur", "city")

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.studied import Studied
+from wattlas.report.page import context
 from wattlas.report.report import render_report, write_report
 from wattlas.report.results import open_results
 from wattlas.studies import words
@@ -38,6 +39,29 @@ def test_under_three_megabytes(made: Studied) -> None:
     assert hourly["time_utc"].n_unique() == 288
     page = render_report(made.results({**made.frames, "hourly": hourly}))
     assert len(page.encode()) < 3_000_000
+
+
+def test_each_part_of_the_page_is_that_of_the_meta_data(made: Studied) -> None:
+    """The plan's totals are the plan's, the baseline's the baseline's."""
+    meta = made.meta
+    told = context(made.results())
+    assert told["plan"] == meta["totals"]["plan"]
+    assert told["baseline_totals"] == meta["totals"]["baseline"]
+    assert told["plan"] != told["baseline_totals"]
+    assert (told["brief"], told["status"]) == (meta["brief"], meta["status"])
+    assert told["notice"] == meta["scenario"]["notice"]
+
+
+def test_a_report_goes_where_it_is_told(made: Studied, tmp_path: Path) -> None:
+    """Into the folder of the results, or to a path of its own and nowhere else."""
+    made.write(tmp_path / "results")
+    elsewhere = tmp_path / "mine.html"
+    assert write_report(tmp_path / "results", elsewhere) == elsewhere
+    assert elsewhere.is_file()
+    assert not (tmp_path / "results" / "report.html").exists()
+    assert write_report(tmp_path / "results") == tmp_path / "results" / "report.html"
+    with pytest.raises(ValueError, match="give the path"):
+        write_report(made.results())
 
 
 def test_nothing_is_fetched(html: str) -> None:

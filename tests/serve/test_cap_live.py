@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.serve.toys import NOON_S, contracts, facts, outcome, row_of, table
+from tests.serve.toys import NOON_S, contracts, facts, outcome, rows_of, table
 from wattlas.model.objective import Window
 from wattlas.policy.cap import Counts
 from wattlas.serve.decision import Asked, Decision, End, decide, settle
@@ -59,7 +59,7 @@ class Cap(RuleBasedStateMachine):
 
     def begin(self) -> None:
         """Start the service on what the journal holds."""
-        self.book = self.book_kind(row_of, contracts(self.share, Window.HOUR))
+        self.book = self.book_kind(rows_of, contracts(self.share, Window.HOUR))
 
     def teardown(self) -> None:
         """Close the journal."""

@@ -51,6 +51,8 @@ def test_requests_are_served_within_the_cap(demo: Playing) -> None:
     used = [each for each in shown["regions"] if each["full"] + each["degraded"]]
     assert len(used) >= 2
     assert 0 < shown["grams"] < shown["usual_grams"]
+    for name in ("grams", "usual_grams"):
+        assert sum(hour[name] for hour in shown["hours"]) == pytest.approx(shown[name])
     assert shown["trouble"] is None
     assert "invented" in shown["notice"]
     assert 0 < shown["next_routing_min"] <= 60

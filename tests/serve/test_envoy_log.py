@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.serve.live import Live
+from tests.examples import examples
+from tests.serve.live import Live, configuration
 from wattlas.serve.decision import Asked, End
-from wattlas.serve.envoy_log import EnvoyLog, ended, numbers_of
+from wattlas.serve.envoy_log import MOST_NUMBER, EnvoyLog, ended, numbers_of
+from wattlas.serve.plane import Plane, open_plane
+from wattlas.serve.run import store_of
 
 
 @pytest.mark.parametrize(
@@ -112,3 +117,52 @@ def test_another_cluster_than_decided_is_another_place(live: Live, tmp_path: Pat
     row = live.settled()[-1]
     assert (row.degraded, row.point) == (True, "small")
     assert live.counts()[1] >= 1
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A plane that nobody serves: what is booked stays where it is."""
+    live = Live(tmp_path_factory.mktemp("plane"))
+    made = open_plane(
+        live.write(configuration({r: s.url for r, s in live.stubs.items()})), store_of
+    )
+    yield made
+    made.store.close()
+    live.end()
+
+
+ODD = st.sampled_from([None, "", "200", -1, 0, 1, 200.0, True, 2**30, MOST_NUMBER, [], {}])
+NUMBERS = st.integers(0, 5000) | ODD
+LINES = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.just(200) | NUMBERS,
+        "flags": st.sampled_from(["-", "-", "-", "DC", "UC,DC", "", None, 7]),
+        "bytes_in": NUMBERS, "bytes_out": NUMBERS, "attempts": NUMBERS,
+        "type": st.sampled_from(["application/json", "text/event-stream; x", None, 3]),
+        "cluster": st.sampled_from(["decided", "oslo/small", "nowhere", "", None, 3, []]),
+    },
+)  # fmt: skip
+
+
+@examples(200)
+@given(said=LINES, asked=st.sampled_from(Asked))
+def test_the_usual_line_is_settled_as_any(plane: Plane, said: dict[str, Any], asked: Asked) -> None:
+    """Whatever a line tells, it settles what the long way makes of it, and never twice."""
+    facts = plane.facts(plane.new_id(), "acme", "chat", asked, "lagos")
+    decision = plane.decide(facts)
+    assert decision is not None
+    if said.get("cluster") == "decided":
+        said = {**said, "cluster": "/".join(decision.place)}
+    log = EnvoyLog(plane, Path("none"))
+    wanted = log._outcome(decision, said)
+    line = json.dumps({**said, "id": plane.sealed(decision)}).encode()
+    before = len(plane.book._ended)
+    assert log.take(line)
+    assert not log.take(line)
+    assert len(plane.book._ended) == before + 1
+    booked, outcome = plane.book._ended[-1]
+    assert booked == decision
+    assert outcome == wanted._replace(ended_s=outcome.ended_s)
+    assert facts.id not in plane.book.in_flight
+    assert not plane.book.handed

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -140,8 +141,21 @@ async def never_ending_line(stub: Stub, asking: Asking, reader: Reader, writer: 
         await writer.drain()
 
 
+async def reset_without_length(stub: Stub, asking: Asking, reader: Reader, writer: Writer) -> None:
+    """Sends what may be all, without saying how much that is, and drops the connection."""
+    body = json.dumps(completion(asking)).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n" + body)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    # Closed without waiting, a socket sends a reset and no end.
+    at_once = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    writer.transport.abort()
+
+
 EARLY: dict[str, tuple[Behaviour, int]] = {
     "reset": (reset, 502),
+    "reset without length": (reset_without_length, 502),
     "closed": (raw(b""), 502),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH\r\n"), 502),
     "half a head": (raw(b"HTTP/1.1 200 OK\r\ncontent-"), 502),

@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from tests.serve.live import KEYS, Live
+from wattlas.replays.arrivals.trace import open_trace
 from wattlas.serve.ledger.journal import head_after
 
 MESSAGES: Any = [{"role": "user", "content": "ping ✓"}]
@@ -112,6 +113,15 @@ def test_a_stream_is_passed_on(live: Live, usage: bool) -> None:
     assert [c.usage.total_tokens for c in chunks if c.usage] == ([150] if usage else [])
     row = live.settled()[-1]
     assert (row.end, row.tokens_out, row.method) == ("whole", 50, "usage")
+    assert row.first_us is not None
+    assert row.admitted_us < row.first_us <= row.ended_us
+    ledger, place = live.folder / "ledger.sqlite", f"{row.region}/{row.point}"
+    log = open_trace(ledger, place=place).log()  # while the service has it open
+    assert (log.tokens_in[-1], log.tokens_out[-1]) == (row.tokens_in, 50)
+    assert log.first_s is not None
+    assert log.first_s[-1] - log.t_s[-1] == pytest.approx(
+        (row.first_us - row.admitted_us) / 1e6, abs=1e-3
+    )
     assert row.model_served == chunks[0].model
 
 

@@ -89,6 +89,8 @@ def test_a_known_head_changes_no_answer(before: list[bytes], then: list[bytes]) 
     wanted = sent(fresh, [b"".join(pieces)])  # in one piece no head is looked up
     assert sent(used, pieces) == wanted
     assert sent(used, pieces) == wanted
+    again = [each for each in pieces for _ in range(3)]  # the same head, one after the other
+    assert sent(used, again) == sent(asyncio.run(made()), [b"".join(again)])
 
 
 def test_the_usual_head_is_known() -> None:
@@ -118,3 +120,11 @@ def test_only_so_many_heads_are_known() -> None:
     assert 0 < known <= MOST_KNOWN
     heads.keep(b"x" * 10_000, b"", head)
     assert heads.find(b"x" * 10_000, b"") is None
+
+
+def test_a_short_cut_is_for_one_whole_request() -> None:
+    """Not for one that lacks a byte of its body, and not for one that another follows."""
+    head = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n"
+    assert cut(head + b"abc") is not None
+    for data in (head + b"ab", head + b"abcd", head + b"abc" + head + b"abc", head, head[:-2]):
+        assert cut(data) is None

@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
 from wattlas.errors import InputError
 from wattlas.serve.decision import End, Outcome
-from wattlas.serve.ledger.journal import head_after
+from wattlas.serve.ledger.journal import Row, head_after
 from wattlas.serve.run import Service, check_files
+
+AT_MJ = Row._fields.index("facility_mj")
 
 
 @pytest.fixture
@@ -126,9 +129,11 @@ def test_a_models_own_tier_holds_for_others_too(tmp_path_factory: pytest.TempPat
 def test_a_forged_settlement_is_refused(live: Live) -> None:
     """A changed letter of decision or seal, an id alone, and what makes no sense."""
     sealed = decide(live)["id"]
-    id, letters = sealed.split(".")
+    number, moment, letters = sealed.split(".")
+    id, later = f"{number}.{moment}", f"{moment[:-1]}{'8' if moment[-1] == '9' else '9'}"
     wrong = [
-        f"{id}.{'A' * 20}{letters[20:]}", f"{id[:-1]}9.{letters}", id, f"{id}.{letters[20:]}",
+        f"{id}.{'A' * 20}{letters[20:]}", f"{number}9.{moment}.{letters}",
+        f"{number}.{later}.{letters}", id, f"{id}.{letters[20:]}",
         "", "..",
         f"{id}.{letters[:-8]}AAAA{letters[-4:]}", sealed + "é",
     ]  # fmt: skip
@@ -193,6 +198,15 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     lines = text.splitlines()
     assert lines[0].startswith("part,name,requests,whole,degraded")
     assert lines[-1].startswith(f"total,{month},12,12,")
+    status, text = call(live, "admin", "GET", f"/statements/acme/{month}.jsonl")
+    first, *proof = text.splitlines()
+    head = bytes.fromhex(json.loads(first)["head_before"])
+    for line in proof:
+        head = sha256(head + line.encode()).digest()
+    assert head.hex() == json.loads(first)["head"] == made["chain"]["head"]
+    assert len(proof) == made["chain"]["number"] == 12
+    assert sum(json.loads(line)[AT_MJ] for line in proof) == made["total"]["facility_mj"]
+    assert call(live, "admin", "GET", "/statements/acme/2026-13.jsonl")[0] == 400
     assert call(live, "admin", "GET", "/statements/acme/2026-13.json")[0] == 400
     assert call(live, "admin", "GET", f"/statements/nobody/{month}.json")[0] == 404
     status, text = call(live, "admin", "GET", "/metrics")
@@ -323,14 +337,15 @@ def _wait(condition: Any) -> None:
         time.sleep(0.02)
 
 
-def test_a_clock_that_is_set_means_full_service(live: Live) -> None:
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_clock_that_is_set_means_full_service(live: Live, days: int) -> None:
     """For a while; the window of each request is that of its own time."""
     plane = live.service.plane
     keeper = plane.keeper
     for _ in range(8):
         settle(live, {"id": decide(live)["id"]})
     live.settled()
-    keeper._clock = lambda: time.time() - 86_400.0
+    keeper._clock = lambda: time.time() + 86_400.0 * days
     _wait(lambda: plane.book.trouble == "clock")
     assert decide(live)["reason"] == "clock"
     assert keeper.jumps == 1

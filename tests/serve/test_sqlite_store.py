@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from wattlas.policy.cap import Counts
 from wattlas.serve.decision import decide, settle
 from wattlas.serve.ledger.journal import Account, Batch, Row, Want, head_after
 from wattlas.serve.ledger.sqlite import SqliteStore
+from wattlas.serve.statements import month_us, statement, statement_rows
 
 ACCOUNT = Account(*KEY, "all")
 HALF = Fraction(1, 2)
@@ -67,9 +70,9 @@ def test_a_block_is_granted_as_far_as_the_rule_allows(path: Path) -> None:
     assert store.record(Batch(wants=[want])).granted == (0,)
     assert store.record(Batch(rows(*"abcdef"), wants=[want])).granted == (6,)
     assert store.counts(ACCOUNT) == Counts(6, 6)
-    moved = Batch(returned={ACCOUNT: 5}, charged={ACCOUNT: 1}, wants=[want])
-    assert store.record(moved).granted == (2,)
-    assert store.counts(ACCOUNT) == Counts(6, 4)
+    moved = Batch(rows("a", "g"), returned={ACCOUNT: 5}, charged={"a", "g"}, wants=[want])
+    assert store.record(moved).granted == (3,)  # g had no permit; that of a is counted already
+    assert store.counts(ACCOUNT) == Counts(7, 5)
     store.close()
 
 
@@ -86,6 +89,37 @@ def test_the_chain_shows_what_was_changed(path: Path) -> None:
     assert head_after(own) == head
     assert head_after([own[0], own[1]._replace(status=500), own[2]]) != head
     assert head_after([own[1], own[0], own[2]]) != head
+
+
+def test_a_tenant_can_prove_each_month(path: Path) -> None:
+    """From the head before on, the lines as they stand lead to the statement's head, also where
+    a row of one month was recorded among those of another; none that is changed or left out does.
+    """
+    october, november = (month_us(f"2026-{n}")[0] for n in (10, 11))
+    moments = [october, october + 1, november, october + 2, november + 3, november - 1]
+    store = SqliteStore(path)
+    for n, moment in enumerate(moments):
+        store.record(Batch([row._replace(admitted_us=moment) for row in rows(f"x-{n + 1}")]))
+    for month, most in (("2026-10", 6), ("2026-11", 3)):
+        text = statement_rows(store, ACCOUNT.tenant, month)
+        told, *lines = text.splitlines()
+        said = json.loads(told)
+        assert len(lines) == most == said["number"] - said["number_before"]
+        assert said["head"] == statement(store, ACCOUNT.tenant, month)["chain"]["head"]
+        assert _leads(said, lines)
+        assert not _leads(said, lines[:-1])
+        assert not _leads(said, [lines[0].replace(b"x-", b"y-"), *lines[1:]])
+    empty = json.loads(statement_rows(store, ACCOUNT.tenant, "2026-12"))
+    assert empty["number"] == empty["number_before"]
+    assert empty["head"] == empty["head_before"]
+    store.close()
+
+
+def _leads(said: dict[str, str], lines: list[bytes]) -> bool:
+    head = bytes.fromhex(said["head_before"])
+    for line in lines:
+        head = sha256(head + line).digest()
+    return head.hex() == said["head"]
 
 
 def test_a_file_of_a_later_version_is_refused(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -48,8 +48,12 @@ def table(**changes: Any) -> Table:
     return Table(routing(**changes))
 
 
+def rows_of(ended: Sequence[tuple[Decision, Outcome]]) -> list[Row]:
+    """Rows without figures."""
+    return [row_of(decision, outcome) for decision, outcome in ended]
+
+
 def row_of(decision: Decision, outcome: Outcome) -> Row:
-    """A row without figures."""
     f = decision.facts
     return Row(
         f.id, f.tenant, f.contract, decision.window, int(f.utc_s * 1e6),
@@ -69,7 +73,7 @@ def contracts(
 
 def book(share: Fraction = Fraction(3, 20), window: Window = Window.ALL) -> Book:
     """A book of it."""
-    return Book(row_of, contracts(share, window))
+    return Book(rows_of, contracts(share, window))
 
 
 def facts(id: str, asked: Asked = Asked.AUTO, utc_s: float = NOON_S, **changes: Any) -> Facts:

@@ -59,7 +59,10 @@ def test_the_study_says_what_is_absent(found: Study, tmp_path: Path) -> None:
 
 def test_check_says_it_too(folder: Folder) -> None:
     """The summary names the price as not stated, and speaks of no tokens."""
-    text = facts_text(scenario_facts(read(folder.document)))
+    facts = scenario_facts(read(folder.document))
+    half = {**facts, "window": {**facts["window"], "step_h": 0.5, "steps": 1234}}
+    assert "in 1,234 steps of 30 min" in facts_text(half)
+    text = facts_text(facts)
     assert "price      not stated" in text
     assert "tokens" not in text
 

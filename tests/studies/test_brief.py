@@ -129,9 +129,9 @@ def test_unserved_demand_is_said(tiny: Study) -> None:
     """A plan that serves more than the baseline, or less, says so."""
     requests = tiny.plan.totals.requests
     more = said(tiny, baseline_unserved_requests=requests / 4)
-    assert "it serves 25 % of the requests more" in more
+    assert "it serves a further 25 % of the requests" in more
     less = said(tiny, plan_requests=requests * 0.9, plan_unserved_requests=requests * 0.1)
-    assert "it serves 10 % of the requests less" in less
+    assert "it leaves a further 10 % of the requests unserved" in less
 
 
 def test_actions_are_the_largest_savings(tiny: Study) -> None:

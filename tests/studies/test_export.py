@@ -27,6 +27,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
 from wattlas.studies.export import litellm
+from wattlas.studies.export.envoy import ROUTES_FILE, _part, bootstrap
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
@@ -260,16 +261,31 @@ def test_more_metros_than_a_rule_matches_are_two_routes(static: Weights) -> None
         http_routes(replace(static, rules=(wide,)), Setting(), 0)
 
 
+def test_what_envoy_watches_lies_in_its_folder(hourly: Weights) -> None:
+    """The bootstrap names the file of routes as Envoy opens it, there or here."""
+    for folder, path in (("/etc/envoy/", "/etc/envoy/"), ("", "./")):
+        made = json.dumps(bootstrap(hourly, Setting(folder=folder), watch=True))
+        assert f'"path_config_source": {{"path": "{path}{ROUTES_FILE}"}}' in made
+
+
+def test_envoy_reads_a_name_with_a_percent_sign_as_it_is() -> None:
+    """In the values of headers the sign begins a variable, and is written twice."""
+    made = _part(("a%b", "100%"), 7)
+    for name in ("request_headers_to_add", "response_headers_to_add"):
+        told = {each["header"]["key"]: each["header"]["value"] for each in made[name]}
+        assert told == {"x-wattlas-region": "a%%b", "x-wattlas-point": "100%%"}
+    assert made["weight"] == 7
+
+
 def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:
     """By hour: every place with a share, once by address, in the words of its discovery file."""
     for hour in range(hourly.hours):
         rules = hourly.derived.get(None) or routes(hourly.scenario, hourly.at(None), None)
-        used = {
-            place[0]
-            for rule in rules[hour]
-            for place, weight in zip(rule.places, rule.weights, strict=True)
-            if weight
-        }
+        used: dict[str, set[str]] = {}
+        for rule in rules[hour]:
+            for (region, point), weight in zip(rule.places, rule.weights, strict=True):
+                if weight:
+                    used.setdefault(region, set()).add(point)
         text = yaml_text(peers(hourly, Setting(), hour))
         (listed,) = YAML(typ="safe").load_all(text)
         assert set(listed) == {"endpoints"}
@@ -281,6 +297,11 @@ def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> No
         for each in listed["endpoints"]:
             assert set(each) == {"name", "address", "port", "labels"}
             assert (each["port"], each["labels"]["wattlas.region"]) == ("8000", each["name"])
+            # Behind an address with several points no one of them is its label.
+            points = used[each["name"]]
+            assert each["labels"].get("wattlas.point") == (
+                next(iter(points)) if len(points) == 1 else None
+            )
             assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", each["name"])
 
 

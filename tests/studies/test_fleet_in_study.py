@@ -18,9 +18,9 @@ from wattlas.model.table import rows_of
 from wattlas.studies import findings, words
 from wattlas.studies.brief import verdicts
 from wattlas.studies.findings import Findings
-from wattlas.studies.fleet_answer import EXACT, HELD_BACK, fleet_answer
+from wattlas.studies.fleet_answer import EXACT, HELD_BACK, FleetAnswer, fleet_answer
 from wattlas.studies.fleet_brief import fleet_brief, unshared
-from wattlas.studies.fleet_tables import fleets_table
+from wattlas.studies.fleet_tables import fleet_regions_table, fleets_table
 from wattlas.studies.study import Study, study
 
 DAY_H = 24
@@ -119,7 +119,21 @@ def test_a_margin_holds_the_same_accelerators_back(tiny: Study) -> None:
         assert row["rent_usd"] * (1 - HELD_BACK) == pytest.approx(plain[name]["rent_usd"])
         assert row["variable_usd"] == pytest.approx(plain[name]["variable_usd"])
     stated = wattlas.example("tiny", set=[f"regions.all.utilisation_max={1 - HELD_BACK}"])
-    found = wattlas.fleet(stated, exact=EXACT).optimal
+    whole = wattlas.fleet(stated, exact=EXACT)
+    found = whole.optimal
+    hours = float(stated.hours.hours.sum())
+    for row in rows_of(fleet_regions_table(FleetAnswer(whole))):
+        cost = whole.variants[row["variant"]]
+        r = [region.id for region in stated.regions].index(row["region"])
+        assert row["gpu"] == cost.gpu[r]
+        assert row["usable_gpu"] == pytest.approx(row["gpu"] * (1 - HELD_BACK))
+        assert (row["used_gpu_h"], row["on_demand_gpu_h"]) == (
+            cost.used_gpu_h[r], cost.on_demand_gpu_h[r],
+        )  # fmt: skip
+        own = (row["used_gpu_h"] - row["on_demand_gpu_h"]) / hours
+        share = own / row["gpu"] if row["gpu"] > 1e-6 else math.nan
+        assert row["utilisation"] == pytest.approx(share, nan_ok=True)
+        assert math.isnan(row["saved_by_one_usd"]) == (row["variant"] != "optimal")
     assert found.cost_usd == pytest.approx(held["optimal"]["cost_usd"], rel=3 * EXACT)
     assert found.count == pytest.approx(held["optimal"]["gpu"], rel=1e-3)
 
@@ -140,9 +154,10 @@ def test_the_sentence_compares_like_for_like(tiny: Study) -> None:
     assert verdicts({**told, "fleet_first": False})[0] == told["sentence"]
 
 
-def said(**fleets: tuple[float, float]) -> str:
-    """The sentence over fleets of (accelerators, USD)."""
+def said(unserved: float = 0.0, **fleets: tuple[float, float]) -> str:
+    """The sentence over fleets of (accelerators, USD), and what the best leaves unserved."""
     told = {name: {"gpu": gpu, "cost_usd": usd} for name, (gpu, usd) in fleets.items()}
+    told["optimal"]["unserved_share"] = unserved
     return fleet_brief({"fleet": {"fleets": told}}, "a year").sentence
 
 
@@ -161,10 +176,39 @@ def test_what_is_said_of_unusual_fleets() -> None:
     assert unshared({"own_peaks": {"cost_usd": math.nan}}) == ""
 
 
+def test_as_many_or_more_is_not_told_as_fewer() -> None:
+    """A fleet that is as large as the one it is compared with, or larger, is not told as a smaller
+    one: what it saves is elsewhere."""
+    same = said(optimal=(5, 9), own_peaks=(5.0004, 12))
+    assert ", as many as each region sized for its own peak, but not in the same places: −" in same
+    more = said(optimal=(7, 9), own_peaks=(5, 12))
+    assert "more than 5, each region sized for its own peak, but at less cost: −USD 3" in more
+
+
+def test_what_goes_unserved_is_said() -> None:
+    """Demand that a cheap fleet leaves unserved stands in its sentence; nothing held is not told as
+    rented where nobody is served."""
+    some = said(0.25, optimal=(5, 9), own_peaks=(8, 12))
+    assert some.endswith("; 25 % of the requests go unserved, at their price.")
+    none = said(1.0, optimal=(0, 9), own_peaks=(8, 12))
+    assert none == (
+        "Hold no accelerators: leaving every request unserved, at its price, costs least, "
+        "USD 9 a year."
+    )
+    rest = said(0.5, optimal=(0, 9), own_peaks=(8, 12))
+    assert "renting by the hour and leaving 50 % of the requests unserved" in rest
+
+
+def test_a_small_fleet_is_one() -> None:
+    """What is told as none is a part of the fleets that are compared, not of an accelerator."""
+    small = said(optimal=(2e-10, 3e-9), own_peaks=(3e-10, 4e-9))
+    assert small.startswith("Hold 2.00e−10 accelerators that regions share instead of 3.00e−10")
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        (["regions.oslo.reserved_usd_per_gpu_year=0"], "oslo have no reserved_usd_per_gpu_year"),
+        (["regions.oslo.reserved_usd_per_gpu_year=0"], "oslo has no reserved_usd_per_gpu_year"),
         (["regions.all.reserved_usd_per_gpu_year=0"], "no region has a reserved_usd_per_gpu_year"),
         (
             ["regions.all={reserved_gpu: 0, reserved_usd_per_gpu_year: 0, on_demand_gpu: 99, "

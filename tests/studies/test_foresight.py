@@ -14,13 +14,20 @@ from tests.policy.forecasts.test_outlook import long_world
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
 from wattlas.model.frictions import Frictions
+from wattlas.model.table import rows_of
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import policy_of
 from wattlas.policy.rolling import rolling
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.report.results import open_results
-from wattlas.studies.foresight import ON_TRUTH, Foresight, came, forecast_regret
+from wattlas.studies.foresight import (
+    ON_TRUTH,
+    Foresight,
+    came,
+    forecast_regret,
+    skill_listing,
+)
 from wattlas.studies.replay_tables import listings
 
 BEGIN = "2023-06-03T07:00"
@@ -210,6 +217,7 @@ def hours_of(scenario: wattlas.Scenario, forecast: str) -> Recorded:
     made = wattlas.replay(scenario, ["rolling", rule], begin=BEGIN, hours=3, foresight=told)
     if forecast == "persistence":
         assert any("recorded, rolling decide on the same forecasts" in n for n in made.notes)
+        assert any("revised after the fact" in note for note in made.notes)
     else:
         assert any(note.startswith("oracle, recorded decide on the true") for note in made.notes)
     return rule
@@ -232,3 +240,17 @@ def test_all_policies_are_told_what_rolling_is() -> None:
         assert np.isnan(one.seen[-1].carbon_g_per_kwh).all() == (forecast == "persistence")
         assert np.isinf(one.seen[-1].signal_age_s).any() == (forecast == "persistence")
     assert answers == {"persistence": True, "perfect": False}
+
+
+def test_skill_is_told_of_the_median_series() -> None:
+    """By signal and look-ahead; a series that has none is not counted, its hours are."""
+    nan = float("nan")
+    rows = [("price", 1, 10, 0.0), ("price", 1, 20, 0.1), ("price", 1, 30, 0.9),
+            ("price", 1, 40, nan), ("carbon", 6, 5, nan)]  # fmt: skip
+    names = ("signal", "ahead_h", "hours", "skill")
+    table = {name: [row[n] for row in rows] for n, name in enumerate(names)}
+    told = rows_of(skill_listing(table).table)
+    assert [(r["signal"], r["ahead_h"], r["series"], r["judged_hours"]) for r in told] == [
+        ("price", 1, 3, 100), ("carbon", 6, 0, 5),
+    ]  # fmt: skip
+    assert [r["skill"] for r in told] == pytest.approx([0.1, nan], nan_ok=True)

@@ -18,6 +18,7 @@ from wattlas.model.users import Prior, Segment, Terms, Users
 from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
 from wattlas.report.results import write_results
+from wattlas.studies import design_listings as listings
 from wattlas.studies.offers import TierDesign, design_tiers, price_of
 from wattlas.studies.tier_tables import split_table, tier_tables
 from wattlas.tiers.market import Contract
@@ -89,6 +90,44 @@ def test_the_placement_delivers_the_carbon_that_the_offers_state(found: TierDesi
     # Without the cap the same contracts would be kept, and nothing else changes.
     loose = plan(replace(found.scenario(), carbon_caps=()))
     assert loose.totals.cost_usd <= placed.totals.cost_usd * (1 + 1e-9)
+
+
+def test_fallbacks_are_listed_as_they_are_judged(
+    found: TierDesign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of classes with an offer; what is not worth offering has no figures, and one is the best."""
+    rows = rows_of(tier_tables(found)["tier_fallbacks"])
+    chosen = {d.service.klass: d.chosen.fallback for d in found.designs if d.chosen is not None}
+    mine = [row for row in rows if row["class"] in chosen]
+    title = "Each candidate fallback at its best"
+    table = tier_tables(found)["tier_fallbacks"]
+    worthless = {**table, "worth": [False] * len(rows)}
+    for row in rows_of(listings._fallbacks(worthless, list(found.designs)).table):
+        assert {row[name] for name in ("discount", "share", "adoption", "profit_gain_usd")} == {
+            None
+        }
+    for most in (len(mine), len(mine) - 1):
+        monkeypatch.setattr(listings, "MOST_FALLBACKS", most)
+        told = [each for each in listings.design_listings(found) if each.title == title]
+        assert len(told) == (1 if most == len(mine) else 0)
+        for listing in told:
+            for row, one in zip(rows_of(listing.table), mine, strict=True):
+                assert row["fallback"] == one["fallback"]
+                assert row["best"] == ("best" if chosen[one["class"]] == row["fallback"] else "")
+                for name in ("discount", "share", "adoption", "profit_gain_usd"):
+                    assert row[name] == (one[name] if one["worth"] else None)
+
+
+def test_the_menu_says_who_serves_in_full_and_who_falls_back(found: TierDesign) -> None:
+    """The first point of full service and the chosen fallback, of each class."""
+    rows = rows_of(tier_tables(found)["tier_menu"])
+    for design in found.designs:
+        role = {row["point"]: row["role"] for row in rows if row["class"] == design.service.klass}
+        wanted = {design.service.full_points[0]: "full"}
+        if design.chosen is not None:
+            wanted[design.chosen.fallback] = "fallback"
+        assert {point: name for point, name in role.items() if name} == wanted
+        assert set(design.service.full_points) <= set(role)
 
 
 def test_a_card_tells_money_three_ways_and_one_number_everywhere(found: TierDesign) -> None:

@@ -56,7 +56,9 @@ def shares(quota: Quota | None) -> dict[Place, float]:
 def test_every_hour_holds_the_shares_of_its_step(
     world: Scenario, policy: Planned, schedule: Schedule
 ) -> None:
-    """The plan's flows, by metro, class and tier, added up by hand."""
+    """The plan's flows, by metro, class and tier, added up by hand; where it degrades nothing of a
+    metro and class in an hour, a fallback there is in the regions of full service.
+    """
     flows = policy.placed.flows
     assert flows is not None
     low = degraded_points(world)
@@ -78,16 +80,30 @@ def test_every_hour_holds_the_shares_of_its_step(
                     assert shares(quota) == pytest.approx(expected, abs=1e-6)
                     compared += 1
                     degraded += wanted
-                elif wanted:
-                    assert quota is None
+                elif wanted and quota is not None:
+                    assert world.classes[k].contract
+                    regions = {place.region for place in shares(pair.full)}
+                    for place in shares(quota):
+                        point = [each.id for each in world.points].index(place.point)
+                        assert place.region in regions
+                        assert low[k, point]
     assert compared > 100
     assert degraded > 5
 
 
-def test_what_the_plan_degrades_the_table_degrades(schedule: Schedule) -> None:
-    """Wherever the plan has a fallback it saves at least the threshold."""
-    pairs = [pair for hour in schedule.hours for pair in hour.table.pairs.values()]
-    assert all(pair.degrades for pair in pairs if pair.low is not None)
+def test_the_table_degrades_what_saves_enough(policy: Planned, schedule: Schedule) -> None:
+    """Where there is a fallback, and it saves at least the threshold of its class and window."""
+    scenario = policy.placed.scenario
+    metros, classes = ([each.id for each in of] for of in (scenario.metros, scenario.classes))
+    pairs = []
+    for n, hour in enumerate(schedule.hours):
+        step = (7 + n) % 24
+        routing = policy.routing(step, scenario.hours.utc[step], 3600.0)
+        for (metro, klass), pair in hour.table.pairs.items():
+            m, k = metros.index(metro), classes.index(klass)
+            enough = routing.saving_usd[m, k] >= routing.threshold_usd[k]
+            assert pair.degrades == (pair.low is not None and enough)
+            pairs.append(pair)
     assert any(pair.degrades for pair in pairs)
     assert not all(pair.degrades for pair in pairs)
 

@@ -229,6 +229,15 @@ def test_levels_count_the_hours_of_each_target() -> None:
         levels(s, "A", board, board.zones[0], -1.0)
 
 
+def test_only_the_zones_that_are_asked_for() -> None:
+    """In their order, with the figures that they have among all."""
+    s = wattlas.example("tiny")
+    every = shares(s, "A").to_polars()
+    some = every["zone"].unique(maintain_order=True).to_list()[:1]
+    assert every["zone"].n_unique() > 1
+    assert shares(s, "A", zones=some).to_polars().equals(every.filter(zone=some[0]))
+
+
 def test_a_table_of_every_zone_is_quick() -> None:
     """18 zones, 21 caps, 3 rules, 2 places over 8,760 hours: less than 3 s of CPU."""
     import time
@@ -272,3 +281,14 @@ def test_the_cap_is_that_of_the_baseline_region_wherever_requests_go() -> None:
     for place in PLACES:
         assert cap_of(grams(board, "a", place), cap_share=0.5) == pytest.approx(150.0)
         assert cap_of(foreseen(board, "a", place, board.g_per_kwh)[0], cap_g=7.0) == 7.0
+
+
+def test_a_board_of_a_table_asks_for_one_request_an_hour() -> None:
+    """In every zone and step, whatever the step; a request takes 1 kWh, degraded its share."""
+    utc = np.arange("2024-01-01", "2024-01-02", dtype="datetime64[30m]")[:6]
+    board = board_of_table(("a", "b"), np.ones((2, 6)), utc, green_share=0.4, step_h=0.5)
+    for n, client in enumerate(board.clients):
+        assert (client.zone, client.baseline) == (("a", "b")[n], n)
+        assert client.requests.tolist() == [0.5] * 6
+        assert client.full_kwh.tolist() == [1.0, 1.0]
+        assert client.green_kwh.tolist() == [0.4, 0.4]

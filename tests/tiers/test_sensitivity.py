@@ -124,7 +124,7 @@ def test_a_test_is_passed_where_the_offer_is_still_worth_making(offer: Offer) ->
 def test_segments_are_varied_in_proportion_and_in_usd() -> None:
     """A worth in USD doubles, too; a tonne is worth 10 USD to each in the test."""
     segments = (
-        Segment("a", 1.0, 0.2, 0.5, 0.3, usd_per_utility=1.5),
+        Segment("a", 1.0, 0.2, 0.95, 0.05, usd_per_utility=1.5),
         Segment("b", 3.0, None, 0.4, 0.3, usd_per_t=80.0),
     )
     users, bound = Users(segments=segments, scale=0.05), 0.25
@@ -138,7 +138,17 @@ def test_segments_are_varied_in_proportion_and_in_usd() -> None:
         for s in segments
     )
     poor = tuple(replace(s, consciousness=None, usd_per_t=10.0) for s in segments)
-    for name, side, changed in (("value", 2, twice), ("usd_per_t", 0, poor)):
+    least, mean, most = varied["weight_accuracy"].assumption.values
+    assert mean == pytest.approx((0.95 + 3 * 0.4) / 4)
+    fussy = tuple(
+        replace(s, weight_accuracy=min(s.weight_accuracy * most / mean, 1.0)) for s in segments
+    )
+    assert fussy[0].weight_accuracy == 1.0
+    easy = tuple(replace(s, weight_accuracy=s.weight_accuracy * least / mean) for s in segments)
+    for name, side, changed in (
+        ("value", 2, twice), ("usd_per_t", 0, poor), ("weight_accuracy", 2, fussy),
+        ("weight_accuracy", 0, easy),
+    ):  # fmt: skip
         other = sold(SERVED, replace(users, segments=changed), PRICE, bound)
         before, after = totals(other, ()), totals(other, (offer.contract,))
         judged = varied[name].offers[side]

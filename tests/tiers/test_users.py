@@ -122,3 +122,18 @@ def test_a_tonne_is_worth_no_more_than_all_of_utility() -> None:
     """θ is by what a tonne is worth, at most 1, and 0 for users to whom nothing is worth money."""
     theta = consciousness_of(np.array([50.0, 1e9, 50.0]), np.array([0.001, 0.001, 0.0]), 0.2)
     np.testing.assert_allclose(theta, [50 * 0.2 / 1e6 / 0.001, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_shares_may_be_nothing_or_all(value: float) -> None:
+    """The ends of every range belong to it, and nobody need pay for quality, nor pull."""
+    taste = Taste(*(np.array([v]) for v in (value, value, value, 0.0, 0.0)))
+    people = Population(taste, np.array([1.0, 0.0])[:1], 0.0, 0.0)
+    assert people.taste is taste
+    for n, name in enumerate(("consciousness", "weight_accuracy", "weight_latency")):
+        for beyond in (-1e-9, 1 + 1e-9):
+            columns = [np.array([v]) for v in (value, value, value, 0.0, 0.0)]
+            columns[n] = np.array([beyond])
+            with pytest.raises(InputError) as caught:
+                Population(Taste(*columns), np.ones(1), 0.0, 0.0)
+            assert [problem.where for problem in caught.value.problems] == [name]

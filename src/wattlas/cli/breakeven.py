@@ -54,5 +54,7 @@ def command(
         print_json(roots.as_rows())
         return
     typer.echo(loaded.notice)
+    if not moves:
+        typer.echo("The plan moves no demand to another region than the baseline does.")
     for listing in roots.listings():
         show(listing)

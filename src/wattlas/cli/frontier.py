@@ -31,7 +31,10 @@ VariantOption = Annotated[
         "wait, wait:NAME: hours that classes may wait, at their own budgets."
     ),
 ]
-ObjectiveOption = Annotated[str, typer.Option(help="cost, carbon, or weighted.")]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option(help="cost, carbon, or weighted; else what the scenario makes least."),
+]
 CarbonPriceOption = Annotated[
     float | None,
     typer.Option("--carbon-price", help="USD/t of a weighted frontier.", min=0.0),
@@ -57,7 +60,7 @@ def command(
     scenario: ScenarioOption = None,
     set: SetOption = None,
     variant: VariantOption = "scale",
-    objective: ObjectiveOption = "cost",
+    objective: ObjectiveOption = None,
     carbon_price: CarbonPriceOption = None,
     exact: ExactOption = False,
     samples: SamplesOption = None,
@@ -77,6 +80,7 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded, budgets=True)
+    objective = objective or _own_objective(loaded, carbon_price)
     if variant.partition(":")[0] == "wait":
         _over_patience(loaded, variant, objective, carbon_price, budgets, out, as_json)
         return
@@ -91,22 +95,30 @@ def command(
             x=budgets,
             progress=lambda share: tell(variant, share),
         )
-    from wattlas.model.frontier_table import frontier_listing, frontier_mapping, points_table
+    from wattlas.model import frontier_table as told
 
-    mapping = plain(frontier_mapping(traced, variant))
+    mapping = plain(told.frontier_mapping(traced, variant))
     if out is not None:
         from wattlas.report.files import write_table
 
-        write_table(out, points_table(traced), mapping)
+        write_table(out, told.points_table(traced), mapping)
     if as_json:
         print_json(mapping)
         return
     typer.echo(loaded.notice)
     info = traced.info
     typer.echo(
-        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, gap {traced.gap:.1g}"
+        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, {told.gap_words(traced)}"
     )
-    show(frontier_listing(traced, variant))
+    show(told.frontier_listing(traced, variant))
+
+
+def _own_objective(loaded: Scenario, carbon_price: float | None) -> str:
+    """What the scenario makes least: its plan then lies on the curve."""
+    if loaded.objective.minimise == "carbon":
+        return "carbon"
+    priced = carbon_price or loaded.objective.carbon_price_usd_per_t
+    return "weighted" if priced else "cost"
 
 
 def _over_patience(

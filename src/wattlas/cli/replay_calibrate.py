@@ -25,6 +25,10 @@ ReplicasOption = Annotated[int, typer.Option(help="Engines that share the reques
 SecondOption = Annotated[
     Path | None, typer.Option("--check", help="A second log of the same server to judge by.")
 ]
+PlaceOption = Annotated[
+    str | None,
+    typer.Option(help="Server that is meant of a log of several.", metavar="REGION/POINT"),
+]
 PointOption = Annotated[str, typer.Option(help="Operating point that --out names it after.")]
 OutOption = Annotated[Path | None, out_option("Write the model to this .json file.", "FILE")]
 
@@ -37,6 +41,7 @@ def command(
     kv_tokens: KvTokensOption = None,
     replicas: ReplicasOption = 1,
     second: SecondOption = None,
+    place: PlaceOption = None,
     point: PointOption = "point",
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -55,8 +60,9 @@ def command(
         from wattlas.replays.service.file import services_text
 
         made = calibrate(
-            open_trace(log, layout), batch=batch, step_tokens=step_tokens, kv_tokens=kv_tokens,
-            replicas=replicas, second=None if second is None else open_trace(second, layout),
+            open_trace(log, layout, place=place), batch=batch, step_tokens=step_tokens,
+            kv_tokens=kv_tokens, replicas=replicas,
+            second=None if second is None else open_trace(second, layout, place=place),
         )  # fmt: skip
     text = services_text({point: made.model})
     if out is not None:

@@ -7,6 +7,7 @@ from typing import Any
 from wattlas.model.table import Column, Kind
 
 NONE = "–"
+HALF = 0.5
 
 
 def cell(value: Any, column: Column) -> str:
@@ -22,8 +23,13 @@ def cell(value: Any, column: Column) -> str:
     if column.kind is Kind.SHARE:
         return percent(value)
     if column.kind is Kind.COUNT:
-        return f"{value:,.0f}"
+        return count_text(value)
     return number_text(value, column.digits) if column.kind is Kind.NUMBER else str(value)
+
+
+def count_text(value: float) -> str:
+    """A whole number, thousands apart; less than half of one to three digits, never `-0`."""
+    return number_text(value) if 0 < abs(value) < HALF else f"{value:z,.0f}"
 
 
 def number_text(value: float | None, digits: int = 3) -> str:

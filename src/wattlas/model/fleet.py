@@ -45,6 +45,8 @@ class FleetCost:
     """Accelerator time in use over the scenario's hours, those on demand included, (R,)."""
     on_demand_gpu_h: np.ndarray
     """Its part on demand, (R,)."""
+    unserved_share: float = 0.0
+    """Share of all requests that goes unserved, at its price."""
 
     @property
     def count(self) -> float:
@@ -67,6 +69,7 @@ class FleetCost:
             "variable_usd": self.variable_usd,
             "carbon_kg": float("nan") if short else self.carbon_kg,
             "it_mwh": float("nan") if short else self.it_mwh,
+            "unserved_share": float("nan") if short else self.unserved_share,
         }
 
     def utilisation(self, hours: float) -> np.ndarray:

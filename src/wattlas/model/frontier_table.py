@@ -60,6 +60,17 @@ def users_mark(frontier: Frontier) -> str:
     return "← baseline region" if str(frontier.variant) == "added_ms" else "← yours"
 
 
+_LEAST = {"cost": "cost", "carbon": "carbon", "weighted": "cost with carbon at its price"}
+
+
+def gap_words(frontier: Frontier) -> str:
+    """How near the values are to the optimum, and a soft curve between the points that are told."""
+    if str(frontier.variant) == "soft" and not frontier.exact:
+        most = f"{frontier.gap:.0%} of its range"
+        return f"between these points the curve may be lower, by {most} at most"
+    return f"gap {frontier.gap:.1g}"
+
+
 def frontier_listing(frontier: Frontier, variant: str) -> Listing:
     """A few points from the tightest budgets to the loosest, the user's own among them.
 
@@ -85,12 +96,12 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
     if unserved.any():
         columns.append(Column("unserved_share", Kind.SHARE, head="unserved"))
     return Listing(
-        f"{variant}, least {frontier.objective} ({kind}{part}{_before_words(frontier)})",
+        f"{variant}, least {_LEAST[frontier.objective]} ({kind}{part}{_before_words(frontier)})",
         tuple(columns),
         {
             "x": np.where(shown == users, frontier.users_x, frontier.x[shown]),
             "mark": [users_mark(frontier) if n == users else "" for n in shown],
-            "value": frontier.value[shown],
+            "value": (frontier.value + frontier.cost_usd - frontier.variable_usd)[shown],
             "cost_usd": frontier.cost_usd[shown],
             "carbon_kg": frontier.carbon_kg[shown],
             "saved_usd": frontier.cost_usd[0] - frontier.cost_usd[shown],
@@ -106,6 +117,6 @@ def _before_words(frontier: Frontier) -> str:
         return ""
     most, least = frontier.before_unserved_share.max(), frontier.unserved_share[0]
     return (
-        f"; {len(frontier.before_x)} tighter budgets leave up to {most:.3g} of all requests "
-        f"unserved, these {least:.3g}"
+        f"; {len(frontier.before_x)} tighter budgets leave up to {most:.1%} of all requests "
+        f"unserved, these {least:.1%}"
     )

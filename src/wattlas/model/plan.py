@@ -12,9 +12,10 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError
 from wattlas.model.frames import pandas_of
+from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waited
-from wattlas.units import G_PER_KG, KWH_PER_MWH
+from wattlas.units import G_PER_KG, KG_PER_T, KWH_PER_MWH
 
 if TYPE_CHECKING:
     import pandas
@@ -237,13 +238,26 @@ class Plan:
         return self
 
     @property
-    def capacity_price_usd_per_gpu_h(self) -> np.ndarray | None:
+    def capacity_price(self) -> np.ndarray | None:
         """What one more GPU-h of capacity is worth, ≥ 0, (R, T); None where the plan has no duals.
 
-        In the objective's unit: USD where cost is made least.
+        In the unit of the objective: USD, or t CO2e where carbon is made least.
         """
         dual = self.duals.get("capacity")
-        return None if dual is None else -dual
+        return None if dual is None else -dual + 0.0
+
+    @property
+    def capacity_price_usd_per_gpu_h(self) -> np.ndarray | None:
+        """`capacity_price` in USD, (R, T); None where it is carbon that is made least, too."""
+        by_carbon = self.scenario.objective.minimise is Minimise.CARBON
+        return None if by_carbon else self.capacity_price
+
+    @property
+    def capacity_price_kg_per_gpu_h(self) -> np.ndarray | None:
+        """`capacity_price` in kg CO2e, (R, T); None where cost is made least, too."""
+        by_carbon = self.scenario.objective.minimise is Minimise.CARBON
+        price = self.capacity_price if by_carbon else None
+        return None if price is None else price * KG_PER_T
 
     @cached_property
     def requests_by_region(self) -> np.ndarray:

@@ -64,22 +64,34 @@ class Waits:
 class Waited:
     """When the requests of the classes that may wait ran.
 
-    `klass` (n,) are indices of those classes, `ran_per_h` (metros, n, T) requests/h by the step in
-    which they run, those that go unserved included. `without` is what the best placement comes to
+    Rows are those classes, apart by window of arrival where a cap counts them by windows: `klass`
+    (n,) is the class of each row, `ran_per_h` (metros, n, T) requests/h by the step in which they
+    run, those that go unserved included, `arrives` (n, T) whether those that arrive in a step are
+    of the row. `row` (F,) is the row of each flow of the plan, −1 of a class that does not wait;
+    None where there are no flows. `without` is what the best placement comes to
     if nothing waits; None where there is none. `unlimited` says that a region without a limit on
     accelerators has a price below 0: what waiting would save there is no number to be shown.
     """
 
     klass: np.ndarray
     ran_per_h: np.ndarray
+    arrives: np.ndarray
     without: Totals | None = None
     unlimited: bool = False
+    row: np.ndarray | None = None
 
     def as_run(self, scenario: Scenario) -> Scenario:
         """The scenario with each request in the step in which it runs."""
         demand = scenario.demand_per_h.copy()
-        demand[:, self.klass] = self.ran_per_h
+        demand[:, self.klass] = 0.0
+        for n, k in enumerate(self.klass.tolist()):
+            demand[:, k] += self.ran_per_h[:, n]
         return part_of(scenario, demand_per_h=demand)
+
+    def arrived(self, scenario: Scenario, row: int) -> np.ndarray:
+        """Requests/h of a row by the step of arrival, (metros, T)."""
+        rate: np.ndarray = scenario.demand_per_h[:, self.klass[row]] * self.arrives[row]
+        return rate
 
     def arrivals(self, scenario: Scenario, flows: Flows) -> tuple[np.ndarray, ...]:
         """(flow, step of arrival, share) of what flows are made of, in the order of the flows: each
@@ -88,7 +100,7 @@ class Waited:
         keys, parts = [], []
         step = scenario.hours.count
         for n, k in enumerate(self.klass.tolist()):
-            groups = first_in(scenario.demand_per_h[:, k], self.ran_per_h[:, n], scenario.hours)
+            groups = first_in(self.arrived(scenario, n), self.ran_per_h[:, n], scenario.hours)
             keys.append((groups.row * len(scenario.classes) + k) * step + groups.ran)
             parts.append((groups.arrived, groups.per_h))
         key = np.concatenate(keys)
@@ -113,13 +125,16 @@ class Waited:
 
     def by_class(self, scenario: Scenario) -> tuple[Waits, ...]:
         """How long the requests of each class waited."""
-        ends = due(scenario.hours, scenario.wait_steps[self.klass])
-        wanted = np.arange(scenario.hours.count) + scenario.wait_steps[self.klass][:, None]
         out = []
-        for n, k in enumerate(self.klass.tolist()):
-            arrived = scenario.demand_per_h[:, k]
-            steps, count = waited_steps(arrived, self.ran_per_h[:, n], scenario.hours)
-            cut = float((arrived * scenario.hours.hours)[:, ends[n] < wanted[n]].sum())
+        for k in np.unique(self.klass).tolist():
+            groups = [
+                waited_steps(self.arrived(scenario, n), self.ran_per_h[:, n], scenario.hours)
+                for n in np.flatnonzero(self.klass == k).tolist()
+            ]
+            steps, count = (np.concatenate(each) for each in zip(*groups, strict=True))
+            patience = scenario.wait_steps[[k]]
+            short = due(scenario.hours, patience)[0] < np.arange(scenario.hours.count) + patience
+            cut = float((scenario.demand_per_h[:, k] * scenario.hours.hours)[:, short].sum())
             out.append(waits_of(scenario, k, steps, count, cut))
         return tuple(out)
 

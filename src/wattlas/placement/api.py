@@ -143,11 +143,12 @@ def solve_instance(
     what steps before the first leave.
     """
     main, tie = objective_measures(instance)
-    limits = limits_of(instance)
+    waits = instance.scenario.waits and len(Queue.of(instance)) > 0
+    limits = limits_of(replace(instance, by_arrival=True) if waits else instance)
     before = None
     if carried is not None:
         limits, before = carried.on(limits), carried.before
-    if len(Queue.of(instance)):
+    if waits:
         return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):
         linked = solve_linked_hours(instance, main, tie, limits, time_limit_s, before, memory)

@@ -6,8 +6,10 @@ is checked before anybody follows it. Same recorded inputs, same routings.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +20,10 @@ from wattlas.placement.problem.feasibility import LAWFUL, Feasibility, feasibili
 from wattlas.policy.own import raised
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.routing import UNSERVED_REGION, Routing
+
+T = TypeVar("T", Observed, Forecast)
+STATES_TRIED = 2
+"""Answers whose state is tried to be written as JSON."""
 
 
 @dataclass
@@ -39,8 +45,9 @@ class Loop:
         """The routing from now on. InputError where the policy fails, or answers what is not
         allowed: it names the policy, the time and the rule.
         """
-        routing, self.state = self._answer(observed, forecast)
+        routing, self.state = self._answer(locked(observed), locked(forecast))
         self.epoch += 1
+        refuse(self._untimely(routing, observed.utc))
         refuse(self._problems(routing))
         return replace(routing, epoch=self.epoch)
 
@@ -53,14 +60,41 @@ class Loop:
             raise InputError([_by_policy(each, at, when) for each in error.problems]) from error
         except WattlasError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             what = f"fails at {when}: {raised(error)}"
             raise InputError([Problem(at, what, "See to that in the policy.")]) from error
         match answer:
             case (Routing() as routing, Mapping() as state):
+                self._check_state(state, at, when)
                 return routing, state
         what = f"answers at {when} with {type(answer).__name__}, wanted a routing and a state"
         raise InputError([Problem(at, what, "Return (Routing, mapping).")])
+
+    def _check_state(self, state: State, at: str, when: str) -> None:
+        """InputError for a state that cannot be kept; of the first answers only: a state of a
+        rolling horizon is long, and one that can be written once can be written again.
+        """
+        if self.epoch >= STATES_TRIED:
+            return
+        try:
+            json.dumps(state)
+        except (TypeError, ValueError) as error:
+            what = f"answers at {when} with a state that cannot be kept: {error}"
+            fix = "Remember numbers, texts, lists and mappings of them; of an array its tolist()."
+            raise InputError([Problem(at, what, fix)]) from error
+
+    def _untimely(self, routing: Routing, utc: np.datetime64) -> Iterator[Problem]:
+        """A routing of another moment, or one that ends before the next is asked for."""
+        at, step_s = f"policy.{self.policy.name}", self.scenario.hours.step_h * 3600.0
+        if routing.issued_utc != utc:
+            what = f"is asked at {utc}Z and answers with a routing of {routing.issued_utc}Z"
+            yield Problem(at, what, "Set `issued_utc` to observed.utc.")
+        if routing.hold_s < step_s * (1 - 1e-9):
+            what = (
+                f"answers at {utc}Z with a routing that holds {routing.hold_s:g} s, and the next "
+                f"one is asked for after {step_s:g} s"
+            )
+            yield Problem(at, what, "Let it hold for a step: what is older serves in full.")
 
     def _problems(self, routing: Routing) -> Iterator[Problem]:
         s = self.scenario
@@ -112,6 +146,18 @@ class Loop:
                 f"{routing.issued_utc}Z on to {place}, which is forbidden: {words(int(closed[n]))}"
             )
             yield Problem(at, what, "Route to places that are open to the class.")
+
+
+def locked(told: T) -> T:
+    """The same inputs with arrays that cannot be written to: they are the scenario's own, and a
+    policy is to leave them as they are.
+    """
+    changed: dict[str, Any] = {}
+    for name, value in vars(told).items():
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            changed[name] = value.view()
+            changed[name].flags.writeable = False
+    return replace(told, **changed) if changed else told
 
 
 def _by_policy(problem: Problem, at: str, when: str) -> Problem:

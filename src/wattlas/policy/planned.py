@@ -1,28 +1,31 @@
 """A policy that follows a placement: each hour's flows as shares.
 
 What the placement runs at points that count as degraded is the degraded set; the rest is full
-service. A request is degraded where that saves at least what it saves in the hours in which the
-placement degrades: the least such saving of a class and window is the threshold.
+service. A request is degraded where that saves at least the threshold: of a placement that is
+followed in one step, the least saving with which it degrades; of one that is followed over whole
+windows, the one that saves most with the permits that are there (`policy.permits`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError
-from wattlas.model.plan import UNSERVED, Plan
+from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import objective_measures, plan
 from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.limit import windows
+from wattlas.policy.permits import fallbacks, thresholds, window_of
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import Entry
 from wattlas.policy.routing import UNSERVED_REGION, Routing
+from wattlas.policy.rules.fallback import Nearest
 from wattlas.policy.rules.hourly import step_of
 from wattlas.policy.rules.shares import LEAST_SHARE
 
@@ -37,6 +40,9 @@ class Planned:
     name: str
     placed: Plan
     instance: Instance = field(repr=False)
+    windows: bool = False
+    """Whether it is followed over whole billing windows, so that permits may be used in any hour of
+    a window in which it degrades."""
 
     def __post_init__(self) -> None:
         if self.placed.flows is None:
@@ -60,7 +66,7 @@ class Planned:
             region=np.where(flows[3] == UNSERVED, len(s.regions), flows[3]),
             point=flows[4], share=flows[5],
             saving_usd=self._saving[:, :, hour],
-            threshold_usd=self._threshold[:, self._window[hour]],
+            threshold_usd=self._threshold[:, hour],
             issued_utc=issued,
             hold_s=hold_s,
         )  # fmt: skip
@@ -70,9 +76,20 @@ class Planned:
         return degraded_points(self.placed.scenario)
 
     @cached_property
-    def _order(self) -> tuple[np.ndarray, np.ndarray]:
+    def _flows(self) -> Flows:
+        """What is routed: the placement's flows, and fallbacks for other hours of its windows."""
         flows = self.placed.flows
         assert flows is not None
+        if not (self.windows and self._low.any()):
+            return flows
+        measure, _ = objective_measures(self.instance)
+        more = fallbacks(self.instance, measure, flows, self._low)
+        names = [column.name for column in fields(Flows)]
+        return Flows(*(np.concatenate([getattr(flows, n), getattr(more, n)]) for n in names))
+
+    @cached_property
+    def _order(self) -> tuple[np.ndarray, np.ndarray]:
+        flows = self._flows
         order = np.argsort(flows.hour, kind="stable")
         count = self.placed.scenario.hours.count
         return order, np.searchsorted(flows.hour[order], np.arange(count + 1))
@@ -80,11 +97,11 @@ class Planned:
     def _hour(self, hour: int) -> tuple[np.ndarray, ...]:
         """(metro, class, degraded, region, point, share) of an hour; full service in every set.
 
-        A pair without flows in full service this hour has those of its other hours, in the mean: a
-        request that the cap does not let go lower must go somewhere.
+        A pair without flows in full service this hour has those of its other hours, in the mean, as
+        far as the regions have accelerators now; else the nearest that has: a request that the cap
+        does not let go lower must go somewhere.
         """
-        flows = self.placed.flows
-        assert flows is not None
+        flows = self._flows
         order, start = self._order
         rows = order[start[hour] : start[hour + 1]]
         rows = rows[flows.requests_per_h[rows] > 0]
@@ -94,13 +111,28 @@ class Planned:
         k = len(self.placed.scenario.classes)
         has = np.unique((part.metro * k + part.klass)[~low])
         usual = self._usual
-        missing = ~np.isin(usual[0] * k + usual[1], has)
-        joined = [np.concatenate([a, b[missing]]) for a, b in zip(entries, usual, strict=True)]
-        return _as_shares(joined, k)
+        manned = self._nearest.manned(hour)[usual[3], usual[4]]
+        wanted = ~np.isin(usual[0] * k + usual[1], has) & manned
+        filled = [np.concatenate([a, b[wanted]]) for a, b in zip(entries, usual, strict=True)]
+        has = np.concatenate([has, (usual[0] * k + usual[1])[wanted]])
+        return _as_shares(self._with_nearest(filled, has, hour), k)
+
+    def _with_nearest(self, entries: list[np.ndarray], has: np.ndarray, hour: int) -> list[Any]:
+        """With a place for each metro and class that has none in full service, if there is one."""
+        s = self.placed.scenario
+        k = len(s.classes)
+        place = self._nearest.places(hour)
+        pair = np.setdiff1d(np.flatnonzero(place[:, 0] != UNSERVED), has)
+        more = (pair // k, pair % k, np.zeros(len(pair), bool), *place[pair].T, np.ones(len(pair)))
+        return [np.concatenate([a, b]) for a, b in zip(entries, more, strict=True)]
+
+    @cached_property
+    def _nearest(self) -> Nearest:
+        return Nearest(self.placed.scenario, self.instance.judged)
 
     @cached_property
     def _usual(self) -> list[np.ndarray]:
-        """Full service over all hours, or the best open place where there never is any."""
+        """Full service over all hours, of those that ever have it."""
         s, flows = self.placed.scenario, self.placed.flows
         assert flows is not None
         on = flows.served & ~self._low[flows.klass, flows.point]
@@ -108,28 +140,13 @@ class Planned:
         place = ((flows.metro * k + flows.klass) * r + flows.region) * o + flows.point
         sums = np.bincount(place[on], flows.requests_per_h[on], i * k * r * o)
         grid = sums.reshape(i * k, r * o)
-        open_ = self.instance.judged.allowed & ~self._low[None, :, None, :]
-        latency = np.where(open_, self.instance.judged.latency_ms, np.inf).reshape(i * k, -1)
-        never = np.flatnonzero((grid.sum(axis=1) == 0) & np.isfinite(latency).any(axis=1))
-        grid[never, latency[never].argmin(axis=1)] = 1.0
         pair, at = np.nonzero(grid)
         return [pair // k, pair % k, np.zeros(len(pair), bool), at // o, at % o, grid[pair, at]]
 
     @cached_property
-    def _window(self) -> np.ndarray:
-        """Number of the billing window of each hour, by the first share cap's; (T,)."""
-        s = self.placed.scenario
-        number = np.zeros(s.hours.count, dtype=np.int64)
-        for cap in s.share_caps[:1]:
-            for n, steps in enumerate(windows(s.hours, cap.window)):
-                number[steps] = n
-        return number
-
-    @cached_property
     def _saving(self) -> np.ndarray:
         """What degrading a request saves: mean unit value in full less degraded, (I, K, T)."""
-        s, flows = self.placed.scenario, self.placed.flows
-        assert flows is not None
+        s, flows = self.placed.scenario, self._flows
         i, k, _, _, t = s.shape
         saving = np.full((i, k, t), np.nan)
         on = flows.served & (self.instance.source_of[flows.metro, flows.klass] >= 0)
@@ -157,12 +174,16 @@ class Planned:
 
     @cached_property
     def _threshold(self) -> np.ndarray:
-        """The least saving with which a class is degraded in a window; inf for never; (K, W)."""
-        count = int(self._window.max(initial=0)) + 1
+        """From which saving on a class is degraded in each hour; inf for never; (K, T)."""
+        s = self.placed.scenario
+        if self.windows:
+            return thresholds(s, self._saving, s.demand_per_h * s.hours.hours)
         by_hour = np.where(np.isnan(self._saving), np.inf, self._saving).min(axis=0, initial=np.inf)
-        least = np.full((by_hour.shape[0], count), np.inf)
-        for n in range(count):
-            least[:, n] = by_hour[:, self._window == n].min(axis=1, initial=np.inf)
+        least, window = np.full(by_hour.shape, np.inf), window_of(s)
+        for n in np.unique(window[window >= 0]):
+            inside = window == n
+            own = np.where(inside, by_hour, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+            least = np.where(inside, own, least)
         return least
 
 
@@ -182,7 +203,7 @@ def _as_shares(entries: list[np.ndarray], classes: int) -> tuple[np.ndarray, ...
 def optimum(scenario: Scenario, name: str = "plan") -> Policy:
     """The plan of the scenario. Raises InfeasibleError where it has none."""
     placed = plan(scenario).raise_if_infeasible()
-    return Planned(name, placed, build_instance(scenario))
+    return Planned(name, placed, build_instance(scenario), windows=True)
 
 
 def nearest(scenario: Scenario, name: str = "nearest") -> Policy:

@@ -115,7 +115,7 @@ class Rolling:
             solution, flows = self._shed(instance, carried)
         if not self.coupled:
             flows = flows.where(flows.hour < self.every)
-        placed = Plan(solution.status, instance.scenario, solution.info, expand(instance, flows))
+        placed = Plan(solution.status, instance.scenario, solution.info, expand(instance, flows)[0])
         return placed, instance
 
     def _window(self, observed: Observed, forecast: Forecast) -> Instance:

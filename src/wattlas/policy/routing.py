@@ -64,7 +64,26 @@ class Routing:
     epoch: int = 0
 
     def __post_init__(self) -> None:
+        refuse(self._made_arrays())
         refuse(self._problems())
+
+    def _made_arrays(self) -> Iterator[Problem]:
+        """Lists become arrays; what cannot be one is a problem."""
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            try:
+                made = np.asarray(value)
+                if kind is not int:  # an index that is no whole number is told as such
+                    made = made.astype(kind, casting="safe", copy=False)
+            except (TypeError, ValueError):
+                yield Problem(f"routing.{name}", "is no array of " + _WORDS[kind],
+                              "Give a numpy array of them.")  # fmt: skip
+                continue
+            object.__setattr__(self, name, made)
+        issued: object = self.issued_utc
+        if not isinstance(issued, np.datetime64):
+            what = f"is {issued!r}, no numpy.datetime64"
+            yield Problem("routing.issued_utc", what, "Give the UTC time of issue.")
 
     def _problems(self) -> Iterator[Problem]:
         for name in ("metros", "classes", "regions", "points"):
@@ -73,7 +92,7 @@ class Routing:
         yield from numbers(self, "routing.", NOT_NEGATIVE, "epoch")
         if np.isnat(self.issued_utc):
             yield Problem("routing.issued_utc", "is no time", "Give the UTC time of issue.")
-        entries = {n: np.asarray(getattr(self, n)) for n in (*_INDICES, "degraded", "share")}
+        entries = {n: getattr(self, n) for n in (*_INDICES, "degraded", "share")}
         if len({each.shape for each in entries.values()}) > 1 or entries["share"].ndim != 1:
             yield Problem("routing", "has columns of unequal length", "Give one entry per place.")
             return
@@ -150,6 +169,11 @@ class Routing:
         return np.asarray(pays & fallback.reshape(pays.shape))
 
 
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("metro", "klass", "region", "point"), int), "degraded": bool,
+    **dict.fromkeys(("share", "saving_usd", "threshold_usd"), float),
+}  # fmt: skip
+_WORDS = {int: "whole numbers", bool: "True and False", float: "numbers"}
 _INDICES = {"metro": "metros", "klass": "classes", "region": "regions", "point": "points"}
 
 

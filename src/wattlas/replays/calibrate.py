@@ -19,7 +19,8 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.shown import Tabular
 from wattlas.model.table import Listing, Table, columns
-from wattlas.replays.arrivals.trace import Requests, Trace
+from wattlas.replays.arrivals.checked import Requests
+from wattlas.replays.arrivals.trace import Trace
 from wattlas.replays.service.model import ENDLESS, STEP_TOKENS, ServiceModel
 from wattlas.replays.service.pool import Served, serve
 
@@ -100,17 +101,22 @@ def calibrate(
 ) -> Calibration:
     """Fit a service model to a server's log; what is given is kept.
 
-    `replicas` engines share the requests of the log by the shortest queue. Raises InputError for a
+    `replicas` engines share the requests of the log by the shortest queue. A request without times
+    of its tokens is served like the others, and neither fitted nor judged. Raises InputError for a
     log without times of tokens, or with fewer than FEWEST requests.
     """
     requests = _checked(log)
+    timed = _timed(requests)
     even = np.arange(len(requests)) % 2 == 0
     notes = list(log.notes)
-    model = _sized(requests, even, batch, kv_tokens, reserve, replicas)
+    if not timed.all():
+        notes.append(f"Requests without times of their tokens are served, and judge nothing: "
+                     f"{int((~timed).sum()):,}")  # fmt: skip
+    model = _sized(requests, even & timed, batch, kv_tokens, reserve, replicas)
     if step_tokens is not None:
-        model = _fitted(replace(model, step_tokens=step_tokens), requests, even, replicas)
+        model = _fitted(replace(model, step_tokens=step_tokens), requests, even & timed, replicas)
     else:
-        model = _with_steps(model, requests, even, replicas)
+        model = _with_steps(model, requests, even & timed, replicas)
         notes.append("Tokens of a step were not given, and are fitted: the log says little of them")
     if batch is None and kv_tokens is None:
         notes.append("Batch and KV memory were not given, and are the most that the log shows")
@@ -119,8 +125,8 @@ def calibrate(
     return Calibration(
         model=model,
         replicas=replicas,
-        fitted=errors(requests, served, even),
-        held_out=errors(requests, served, ~even),
+        fitted=errors(requests, served, even & timed),
+        held_out=errors(requests, served, ~even & timed),
         second=None if second is None else _on(second, model, replicas),
         notes=tuple(notes),
     )
@@ -128,8 +134,14 @@ def calibrate(
 
 def _on(log: Trace, model: ServiceModel, replicas: int) -> Errors:
     requests = _checked(log)
-    every = np.ones(len(requests), dtype=bool)
-    return errors(requests, _served(model, requests, replicas), every)
+    return errors(requests, _served(model, requests, replicas), _timed(requests))
+
+
+def _timed(requests: Requests) -> np.ndarray:
+    """Which requests have the times of their tokens, (n,)."""
+    assert requests.first_s is not None
+    assert requests.last_s is not None
+    return np.asarray(np.isfinite(requests.first_s) & np.isfinite(requests.last_s))
 
 
 def _checked(log: Trace) -> Requests:
@@ -139,13 +151,15 @@ def _checked(log: Trace) -> Requests:
         what = f"has no times of the first and the last token in the layout {log.layout.name}"
         fix = "Give the log of a server: vllm bench serve --save-result --save-detailed writes one."
         raise InputError([Problem("(file)", what, fix, where)])
-    late = (requests.first_s > requests.t_s) & (requests.last_s >= requests.first_s)
+    timed = _timed(requests)
+    late = (requests.first_s > requests.t_s) & (requests.last_s >= requests.first_s) | ~timed
     if not late.all():
         row = int(requests.row[np.argmin(late)])
         what = "has a token before it came, or its last before its first"
         raise InputError([Problem(f"request {row + 1:,}", what, "Look for mixed units.", where)])
-    if len(requests) < FEWEST:
-        what = f"holds {len(requests)} requests, too few to fit and to judge"
+    if timed.sum() < FEWEST:
+        told = "" if timed.all() else " with times of their tokens"
+        what = f"holds {timed.sum()} requests{told}, too few to fit and to judge"
         raise InputError([Problem("(file)", what, f"Give {FEWEST} or more.", where)])
     return requests
 
@@ -250,6 +264,7 @@ def _with_steps(
 
 def _most(requests: Requests, replicas: int) -> tuple[int, int]:
     """Most requests that decode at once, and most tokens that they hold, per replica."""
+    requests = requests.taken(np.flatnonzero(_timed(requests)))
     first, last = requests.first_s, requests.last_s
     assert first is not None
     assert last is not None

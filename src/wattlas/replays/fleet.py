@@ -91,8 +91,9 @@ class Replicas:
     def _start(self, replicas: np.ndarray, now: float) -> None:
         """Let replicas start: until then they serve nothing."""
         self.fleet.load[replicas] += S.STARTING
-        tree = self.fleet.tree
-        tree[(len(tree) - 1) // 4 + replicas] = now + self.serving.start_s
+        tree, end = self.fleet.tree, now + self.serving.start_s
+        self.fleet.clock[replicas, S.END] = end
+        tree[(len(tree) - 1) // 4 + replicas] = end
         _make_inner(tree)
 
     def _grow(self, count: np.ndarray, now: float) -> None:
@@ -105,7 +106,8 @@ class Replicas:
         at = pools.first[old_pools.pool] + number
         fleet.clock[:, S.MARK] = now
         fleet.state[:, S.ON] = 0
-        for name in ("clock", "state", "due", "prompt", "load"):
+        # `state` is the memory of `clock`.
+        for name in ("clock", "due", "prompt", "load", "ending"):
             getattr(fleet, name)[at] = getattr(old, name)
         queues = np.concatenate([at, replicas + np.arange(len(self.models))])
         for name in ("head", "tail"):
@@ -115,8 +117,8 @@ class Replicas:
         _make_inner(fleet.tree)
         self.pools = pools
         self.fleet = fleet._replace(
-            energy_j=old.energy_j, link=old.link, free=old.free, time=old.time, job=old.job,
-            row=old.row, tellers=old.tellers,
+            energy_j=old.energy_j, free=old.free, time=old.time, job=old.job, told=old.told,
+            tellers=old.tellers,
         )  # fmt: skip
 
     def busy(self) -> np.ndarray:

@@ -6,7 +6,7 @@ with it, and holds as long as configuration and schedule do. The body is read an
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from wattlas.serve.config import ServeConfig
@@ -23,6 +23,7 @@ from wattlas.serve.schedule import Schedule
 from wattlas.serve.table import Place
 
 AUTHZ = b"/authz/"
+_facts = partial(tuple.__new__, Facts)  # its own constructor takes three times as long
 _END = b"\r\n\r\n"
 
 
@@ -62,8 +63,8 @@ class Authz:
         said = read(body, asker.endpoint)
         found = asker.classes.get(said["model"]) if said.get("service_tier") is None else None
         klass, asked = found or self._class(asker, body, said)
-        facts = Facts(
-            plane.new_id(), asker.tenant, asker.contract, asker.metro, klass, asked, plane.clock()
+        facts = _facts(
+            (plane.new_id(), asker.tenant, asker.contract, asker.metro, klass, asked, plane.clock())
         )
         decision = plane.decide(facts)
         if decision is None:

@@ -168,6 +168,9 @@ class ServeDocument(Section):
     """Path of the schedule that `wattlas export routing` writes."""
     ledger: str = "ledger.sqlite"
     """Path of the ledger, or postgresql://…"""
+    spool: str | None = None
+    """Path of the files that keep what has ended until it is recorded: beside the ledger's file
+    unless given, and nowhere for a database."""
     metro: str | None = None
     """Where requests come from, unless their tenant says otherwise."""
     gateway: GatewaySection | None = None
@@ -209,6 +212,14 @@ class ServeConfig:
     def ledger_path(self) -> Path:
         """The ledger's file."""
         return self.folder / self.document.ledger
+
+    @property
+    def spool_path(self) -> Path | None:
+        """How the files begin that keep what has ended; None for a database without any."""
+        if self.document.spool is not None:
+            return self.folder / self.document.spool
+        ledger = self.ledger_path
+        return None if self.in_postgres else ledger.with_name(f"{ledger.name}-ended")
 
     @cached_property
     def tenants_by_digest(self) -> Mapping[bytes, str]:

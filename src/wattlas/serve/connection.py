@@ -18,7 +18,7 @@ import httptools
 
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.gateway.errors import Refusal
-from wattlas.serve.heads import Head, Heads, cut
+from wattlas.serve.heads import Head, Heads, body_of, cut
 
 SWEEP_S = 0.25
 """How often deadlines of heads and idle connections are looked at."""
@@ -45,6 +45,9 @@ class Connection(asyncio.Protocol):
         self._between = True
         """Whether the next byte begins a message, and the parser would read one."""
         self._upgrades = False
+        self._last: tuple[bytes, bytes, Head] | None = None
+        """The head of the message before, by what stands before and after the length: who asks
+        here asks again."""
         self.idle_since_s = self.since_s
 
     def connection_made(self, transport: Any) -> None:
@@ -60,12 +63,25 @@ class Connection(asyncio.Protocol):
         """Read on."""
         if self.deaf:
             return
-        before, pieces = self._messages, cut(data) if self._between else None
+        before, pieces = self._messages, None
         try:
-            if pieces is not None:
-                known = self.server.heads.find(pieces[0], pieces[1])
-                if known is not None:
-                    self._again(known, data[pieces[2] :])
+            if self._between:
+                last = self._last
+                body = None if last is None else body_of(data, last[0], last[1])
+                if last is not None and body is not None:
+                    # Between two messages all else is as the message before left it.
+                    self.head = last[2]
+                    self._messages += 1
+                    self.whole(last[2], body)
+                    return
+                pieces = cut(data)
+                known = None if pieces is None else self.server.heads.find(pieces[0], pieces[1])
+                if pieces is not None and known is not None:
+                    self._last = pieces[0], pieces[1] + b"\r\n\r\n", known
+                    self.head, self.in_head = known, False
+                    self._between, self.since_s = known.keeps, float("inf")
+                    self._messages += 1
+                    self.whole(known, data[pieces[2] :])
                     return
             self._feed(data)
             if pieces is not None and self._between and self._messages == before + 1:
@@ -82,13 +98,6 @@ class Connection(asyncio.Protocol):
                 self._fed += len(data)
                 if self._fed > self.limits.header_bytes:
                     self.refuse(self._too_long())
-
-    def _again(self, head: Head, body: bytes) -> None:
-        """A whole message whose head is known."""
-        self.head = head
-        self.in_head, self._between, self.since_s = False, head.keeps, float("inf")
-        self._messages += 1
-        self.whole(head, body)
 
     def whole(self, head: Head, body: bytes) -> None:
         """A message that is there at once."""

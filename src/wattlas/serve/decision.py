@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from wattlas.serve.table import Pair, Place, Table
@@ -88,6 +89,9 @@ class Decision(NamedTuple):
     epoch: int
 
 
+_decision = partial(tuple.__new__, Decision)  # its own constructor takes three times as long
+
+
 class End(StrEnum):
     """How an answer ended."""
 
@@ -122,6 +126,8 @@ class Outcome(NamedTuple):
     attempts: int = 1
     reason: Reason | None = None
     """Why it was served so, where that is no longer what was decided."""
+    first_s: float | None = None
+    """When its first content was sent, where that was seen."""
 
 
 class Ledger(Protocol):
@@ -142,8 +148,8 @@ class Ledger(Protocol):
         """Return a permit that was taken, and for which nothing was delivered."""
         ...
 
-    def charge(self, tenant: str, contract: str, window: str) -> None:
-        """Count a permit as granted that nobody had taken."""
+    def charge(self, id: str) -> None:
+        """Count a permit as granted with the row of a request, which had taken none."""
         ...
 
     def open(self, decision: Decision) -> None:
@@ -161,30 +167,32 @@ class Ledger(Protocol):
 
 def decide(facts: Facts, table: Table, ledger: Ledger) -> Decision | None:
     """Where a request goes. None where the table has no place for its metro and class."""
-    pair = table.pairs.get((facts.metro, facts.klass))
+    _, tenant, contract, metro, klass, _, utc_s = facts
+    pair = table.pairs.get((metro, klass))
     if pair is None:
         return None
-    window = ledger.window(facts.tenant, facts.contract, facts.utc_s)
+    window = ledger.window(tenant, contract, utc_s)
     reason = _full_service(facts, table, pair, ledger)
     degraded = False
     if reason is None:
-        degraded = ledger.take(facts.tenant, facts.contract, window)
+        degraded = ledger.take(tenant, contract, window)
         reason = _SAVING if degraded else _CAP
     quota = pair.low if degraded and pair.low is not None else pair.full
-    decision = Decision(facts, window, degraded, quota.next(), reason, table.epoch)
+    decision = _decision((facts, window, degraded, quota.next(), reason, table.epoch))
     ledger.open(decision)
     return decision
 
 
 def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Reason | None:
     """Why a request is served in full whatever its contract's counts; None where they decide."""
-    if not facts.contract:
+    _, _, contract, _, _, asked, utc_s = facts
+    if not contract:
         return Reason.NO_CONTRACT
-    if facts.asked is _DEFAULT or facts.asked is _PRIORITY:
+    if asked is _DEFAULT or asked is _PRIORITY:
         return Reason.ASKED
     if ledger.trouble is not None:
         return ledger.trouble
-    if not table.issued_s <= facts.utc_s < table.until_s:
+    if not table.issued_s <= utc_s < table.until_s:
         return Reason.STALE
     return None if pair.degrades else Reason.THRESHOLD
 
@@ -198,15 +206,22 @@ def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
     decision = ledger.close(id)
     if decision is None:
         return False
-    kept = outcome.degraded and outcome.end is not FAILED
-    if decision.degraded is not kept:
-        account = decision.facts.tenant, decision.facts.contract, decision.window
-        if decision.degraded:
-            ledger.give_back(*account)
-        else:
-            ledger.charge(*account)
-    ledger.book(decision, outcome)
+    if decision.degraded and not _keeps(outcome):
+        ledger.give_back(decision.facts.tenant, decision.facts.contract, decision.window)
+    settle_late(ledger, decision, outcome)
     return True
+
+
+def settle_late(ledger: Ledger, decision: Decision, outcome: Outcome) -> None:
+    """Account for a request that another process decided: what it took stays granted."""
+    if _keeps(outcome) and not decision.degraded:
+        ledger.charge(decision.facts.id)
+    ledger.book(decision, outcome)
+
+
+def _keeps(outcome: Outcome) -> bool:
+    """Whether an answer uses up a permit."""
+    return outcome.degraded and outcome.end is not FAILED
 
 
 def failovers(decision: Decision, table: Table, ledger: Ledger) -> Iterator[Decision]:

@@ -14,7 +14,9 @@ from typing import Any
 MOST_KNOWN = 1024
 LONGEST_KNOWN = 2048
 """Bytes of a head that is remembered: all of them together take 4 MiB at most."""
-_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,9})\r\n")
+LONGEST_LENGTH = 9
+"""Digits."""
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,%d})\r\n" % LONGEST_LENGTH)
 _NOT_PLAIN = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
 
 Headers = list[tuple[bytes, bytes]]
@@ -61,6 +63,20 @@ class Head:
 
 Cut = tuple[bytes, bytes, int]
 """What stands before and after the length in a head, and where the body begins."""
+
+
+def body_of(data: bytes, before: bytes, after: bytes) -> bytes | None:
+    """The body of one whole message whose head is the same as another but for the length; None
+    where it is not. `after` is with the empty line."""
+    begin = len(before)
+    stop = data.find(b"\r", begin, begin + LONGEST_LENGTH + 1)
+    digits = data[begin:stop]
+    if stop < 0 or not (
+        digits.isdigit() and data.startswith(after, stop) and data.startswith(before)
+    ):
+        return None
+    body = data[stop + len(after) :]
+    return body if len(body) == int(digits) else None
 
 
 def cut(data: bytes) -> Cut | None:

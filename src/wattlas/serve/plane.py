@@ -14,14 +14,15 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from wattlas.errors import InputError, Problem
-from wattlas.serve.accounts import row_of
+from wattlas.errors import InputError, MachineError, Problem
+from wattlas.serve.accounts import rows_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
-from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle
+from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle, settle_late
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
+from wattlas.serve.ledger.spool import Spool
 from wattlas.serve.schedule import Hour, Schedule, read_schedule
 from wattlas.serve.seal import Seal
 from wattlas.serve.table import Place
@@ -49,10 +50,12 @@ class Plane:
         store: Store,
         clock: Clock = TRUE_CLOCK,
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
+        spool: Spool | None = None,
     ) -> None:
         self.config, self.schedule, self.store, self.clock = config, schedule, store, clock.utc_s
-        self.book = Book(row_of(lambda: self.schedule), config.contracts, watch)
-        self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s)
+        self.book = Book(rows_of(lambda: self.schedule), config.contracts, watch)
+        self.spool = spool
+        self.keeper = Keeper(self.book, store, clock.utc_s, clock.steady_s, spool)
         self.reasons: Counter[str] = Counter()
         """Decisions by reason."""
         self.events: Counter[str] = Counter()
@@ -66,6 +69,16 @@ class Plane:
         self._models: dict[str, str] = {}
         """What servers call the models of points that were asked for."""
         self._urls: dict[tuple[str, str], str] = {}
+        if spool is not None:
+            self._recover(spool)
+
+    def _recover(self, spool: Spool) -> None:
+        """Book what ended in a process that did not live to record it."""
+        for line in spool.left:
+            ended = self.seal.ended(line)
+            self.events["ended_refused" if ended is None else "ended_recovered"] += 1
+            if ended is not None:
+                settle_late(self.book, *ended)
 
     def new_id(self) -> str:
         """An id that no other request has."""
@@ -87,12 +100,16 @@ class Plane:
         self.reasons["no-place" if decision is None else decision.reason._value_] += 1
         return decision
 
-    def settle(self, id: str, outcome: Outcome) -> bool:
-        """Account for a request, once."""
-        settled = settle(self.book, id, outcome)
-        if not settled:
+    def settle(self, id: str, outcome: Outcome, spooled: bool = True) -> bool:
+        """Account for a request, once. It is `spooled` unless a killed process's successor is told
+        again."""
+        decision = self.book.in_flight.get(id)
+        if not settle(self.book, id, outcome) or decision is None:
             self.events["settlements_refused"] += 1
-        return settled
+            return False
+        if spooled and self.spool is not None:
+            self.spool.keep(self.seal.line(decision, outcome))
+        return True
 
     def sealed(self, decision: Decision) -> str:
         """An open decision as the text that settles it. While it is open the text is known: it
@@ -101,7 +118,9 @@ class Plane:
         self.book.handed[text] = decision
         return text
 
-    def settle_sealed(self, text: str, outcome: Callable[[Decision], Outcome]) -> bool:
+    def settle_sealed(
+        self, text: str, outcome: Callable[[Decision], Outcome], spooled: bool = True
+    ) -> bool:
         """Account for a request whose sealed decision somebody brings back, once.
 
         One that an earlier process decided, or another on the same ledger, is booked as it is
@@ -112,11 +131,14 @@ class Plane:
         if sealed is not None:
             known = self.book.in_flight.get(sealed.facts.id)
         if known is not None:
-            return self.settle(known.facts.id, outcome(known))
+            return self.settle(known.facts.id, outcome(known), spooled)
         if sealed is None or sealed.facts.id.startswith(self.boot):
             self.events["settlements_refused"] += 1
             return False
-        self.book.book(sealed, outcome(sealed))
+        late = outcome(sealed)
+        settle_late(self.book, sealed, late)
+        if spooled and self.spool is not None:
+            self.spool.keep(self.seal.line(sealed, late))
         self.events["settlements_late"] += 1
         return True
 
@@ -209,4 +231,17 @@ def open_plane(
     problems = list(mismatches(config, schedule))
     if problems:
         raise InputError(problems)
-    return Plane(config, schedule, store_of(config), clock, watch)
+    return Plane(config, schedule, store_of(config), clock, watch, _spool_of(config))
+
+
+def _spool_of(config: ServeConfig) -> Spool | None:
+    """Where ended requests are kept until they are recorded; nowhere where no file is named."""
+    path = config.spool_path
+    if path is None:
+        return None
+    try:
+        return Spool(path)
+    except OSError as error:
+        raise MachineError(
+            f"{path}: ended requests cannot be kept there ({error}). Name another file: `spool`."
+        ) from error

@@ -47,6 +47,9 @@ from wattlas.serve.totals import Totals
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
+LOOK_S = 0.25
+BLOCKED_S = 0.5
+"""A loop that is later than that kept gateways waiting for longer than they wait for a decision."""
 
 
 class Service:
@@ -114,6 +117,8 @@ class Service:
         for _, opened in self.ports.values():
             opened.close()
         self.plane.store.close()
+        if self.plane.spool is not None:
+            self.plane.spool.close()
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -144,7 +149,7 @@ class Service:
         """Serve until stopped, and come to an orderly end."""
         limits = self.plane.config.document.limits
         keeper = asyncio.create_task(self.plane.keeper.run())
-        others = [asyncio.create_task(self._watch_files())]
+        others = [asyncio.create_task(self._watch_files()), asyncio.create_task(self._watch_loop())]
         if self.plane.config.document.access_log is not None:
             follow = EnvoyLog(self.plane, self.path.parent / self.plane.config.document.access_log)
             others.append(asyncio.create_task(follow.run()))
@@ -180,6 +185,17 @@ class Service:
             if now != seen:
                 seen = now
                 self.reload()
+
+    async def _watch_loop(self) -> None:
+        """Notice that something kept the process from answering."""
+        now = asyncio.get_running_loop().time
+        while True:
+            due_s = now() + LOOK_S
+            await asyncio.sleep(LOOK_S)
+            late_s = now() - due_s
+            if late_s > BLOCKED_S:
+                self.plane.events["loop_blocked"] += 1
+                log.warning("nothing was answered for %.1f s: something held the process", late_s)
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
         return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]

@@ -117,16 +117,19 @@ class SchedulePart(_Part):
 
 
 class Rates(NamedTuple):
-    """What a request comes to at a place in an hour: J per token and request, PUE, signals."""
+    """What a request comes to at a place in an hour: J per token and request, PUE, signals.
+
+    What is unknown is nan.
+    """
 
     prefill_j_per_token: float
     decode_j_per_token: float
     request_j: float
     pue: float
-    price: float | None
+    price: float
     """USD/MWh."""
-    average_g_per_kwh: float | None
-    marginal_g_per_kwh: float | None
+    average_g_per_kwh: float
+    marginal_g_per_kwh: float
 
 
 @dataclass(frozen=True)
@@ -163,12 +166,20 @@ class Schedule:
             for place in (*each.full, *each.degraded)
         )
         self._starts = [hour.table.issued_s for hour in self.hours]
+        self._found = inf, -inf, self.hours[0]
+        """From when to when the hour holds that was looked for last, and that hour."""
         self._classes = {(each.base or each.id, each.contract): each.id for each in part.classes}
 
     def at(self, utc_s: float) -> Hour:
         """The hour that a moment lies in; the nearest earlier one, whose table says that it is old,
         where there is none, and the first before all."""
-        return self.hours[max(bisect_right(self._starts, utc_s) - 1, 0)]
+        found = self._found
+        if not found[0] <= utc_s < found[1]:
+            n = max(bisect_right(self._starts, utc_s) - 1, 0)
+            begins_s = -inf if n == 0 else self._starts[n]
+            ends_s = self._starts[n + 1] if n + 1 < len(self._starts) else inf
+            self._found = found = begins_s, ends_s, self.hours[n]
+        return found[2]
 
     def class_of(self, base: str, contract: str) -> str:
         """The class of requests of a base class under a contract; the base where it has none."""

@@ -9,17 +9,23 @@ in the meantime: nothing needs to be written down before a request is sent.
 from __future__ import annotations
 
 import hmac
+import struct
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import Asked, Decision, Facts, Reason
+from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
 from wattlas.serve.table import Place
 
-MAC_BYTES = 15
+MAC_BYTES, MAC_LETTERS = 15, 20
 """A forger would have to try 2^119 times on average; 15 bytes are 20 letters without padding."""
+MOST_KNOWN = 4096
+"""Decisions but for id and moment whose letters are kept: 2 MiB at most."""
+_MOMENT = struct.Struct(">d")
 LONGEST = 4096
 
 
@@ -30,45 +36,87 @@ class Seal:
         self._keyed = blake2b(key=secret, digest_size=MAC_BYTES)
 
     def sealed(self, decision: Decision) -> str:
-        """The decision as a text of letters, digits, dashes and a dot."""
-        f = decision.facts
-        said = orjson.dumps(
-            (f.tenant, f.contract, f.metro, f.klass, f.asked._value_, f.utc_s, decision.window,
-             decision.degraded, *decision.place, decision.reason._value_, decision.epoch)
-        )  # fmt: skip
-        letters = b2a_base64(self._mac(f.id, said) + said, newline=False).translate(_URL_SAFE)
-        return f"{f.id}.{letters.decode()}"
+        """The decision as a text of letters, digits, dashes and two dots: id, when, the rest.
 
-    def _mac(self, id: str, said: bytes) -> bytes:
+        The rest is the same for many requests and is written once for them; the MAC is over all.
+        """
+        (
+            (id, tenant, contract, metro, klass, asked, utc_s),
+            window,
+            degraded,
+            place,
+            reason,
+            epoch,
+        ) = decision
+        rest = _letters(
+            tenant, contract, metro, klass, asked._value_, window, degraded, place, reason._value_,
+            epoch,
+        )  # fmt: skip
+        begin = f"{id}.{_MOMENT.pack(utc_s).hex()}."
+        mac = self._mac((begin + rest).encode())
+        letters = b2a_base64(mac, newline=False).translate(_URL_SAFE)
+        return f"{begin}{letters.decode()}{rest}"
+
+    def _mac(self, text: bytes) -> bytes:
         mac = self._keyed.copy()
-        mac.update(b"%b.%b" % (id.encode(), said))
+        mac.update(text)
         return mac.digest()
 
-    def _genuine(self, text: str) -> tuple[str, bytes] | None:
-        """Id and decision of a text that was sealed here."""
-        id, _, letters = text[:LONGEST].partition(".")
+    def _genuine(self, text: str) -> tuple[str, str, bytes] | None:
+        """Id, moment and the rest of a text that was sealed here."""
+        id, _, after = text[:LONGEST].partition(".")
+        moment, _, letters = after.partition(".")
+        rest = letters[MAC_LETTERS:]
         try:
-            both = a2b_base64(letters.encode("ascii").translate(_PLAIN), strict_mode=True)
+            mac = a2b_base64(
+                letters[:MAC_LETTERS].encode("ascii").translate(_PLAIN), strict_mode=True
+            )
+            said = a2b_base64(rest.encode("ascii").translate(_PLAIN), strict_mode=True)
+            own = self._mac(f"{id}.{moment}.{rest}".encode("ascii"))
         except (NotBase64, UnicodeError):
             return None
-        mac, said = both[:MAC_BYTES], both[MAC_BYTES:]
-        genuine = id.isascii() and hmac.compare_digest(mac, self._mac(id, said))
-        return (id, said) if genuine else None
+        return (id, moment, said) if hmac.compare_digest(mac, own) else None
 
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
         found = self._genuine(text)
         if found is None:
             return None
-        id, said = found
+        id, moment, said = found
         try:
-            (tenant, contract, metro, klass, asked, utc_s, window, degraded, region, point,
-             reason, epoch) = orjson.loads(said)  # fmt: skip
+            (tenant, contract, metro, klass, asked, window, degraded, region, point, reason,
+             epoch) = orjson.loads(said)  # fmt: skip
+            (utc_s,) = _MOMENT.unpack(bytes.fromhex(moment))
             facts = Facts(id, tenant, contract, metro, klass, Asked(asked), utc_s)
             return Decision(facts, window, degraded, Place(region, point), Reason(reason), epoch)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, struct.error):
             return None  # of another version, with the same secret
+
+    def line(self, decision: Decision, outcome: Outcome) -> bytes:
+        """A request that has ended, as a line of text that `ended` reads again."""
+        return orjson.dumps((self.sealed(decision), *outcome), default=tuple)
+
+    def ended(self, line: bytes) -> tuple[Decision, Outcome] | None:
+        """The request in a line; None where its decision was not sealed here."""
+        try:
+            text, end, place, degraded, ended_s, *others, reason, first_s = orjson.loads(line)
+            why = None if reason is None else Reason(reason)
+            outcome = Outcome._make(
+                [End(end), Place(*place), degraded, ended_s, *others, why, first_s]
+            )
+            decision = self.opened(text)
+        except (ValueError, TypeError, AttributeError):
+            return None
+        return None if decision is None else (decision, outcome)
 
 
 _URL_SAFE, _PLAIN = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 """Base64 of letters that no header or address minds, and back."""
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _letters(*said: Any) -> str:
+    """All of a decision but for its id and moment, in letters."""
+    *before, (region, point), reason, epoch = said
+    text = orjson.dumps((*before, region, point, reason, epoch))
+    return b2a_base64(text, newline=False).translate(_URL_SAFE).decode()

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from wattlas.errors import UsageError
 from wattlas.serve.ledger.journal import START, Row, Store
 
@@ -17,6 +19,7 @@ SUMS = (
     "usual_average_ug usual_marginal_ug usual_nano_usd"
 ).split()
 """Fields of a row that are added up."""
+ALWAYS_US = 2**62
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
@@ -98,6 +101,29 @@ def _delivered(rows: list[Row]) -> Mapping[str, Any]:
     whole = [row for row in rows if row.end == "whole"]
     low = sum(row.degraded for row in whole)
     return {"delivered": len(whole), "degraded": low, "share": low / len(whole) if whole else 0.0}
+
+
+def statement_rows(store: Store, tenant: str, month: str) -> bytes:
+    """The rows of a statement as lines of JSON, byte for byte as they are hashed, for who wants to
+    see that nothing was changed: SHA-256(head ‖ line) from `head_before` on, line by line, is
+    `head`, which is that of the statement.
+
+    The first line tells these heads and numbers. A row that was recorded between two of the month
+    is among them, though it was admitted in another. Raises UsageError.
+    """
+    since, until = month_us(month)
+    kept = store.rows(tenant, 0, ALWAYS_US)
+    own = [n for n, row in enumerate(kept.rows) if since <= row.admitted_us < until]
+    first, end = (own[0], own[-1] + 1) if own else (0, 0)
+    told = {
+        "tenant": tenant, "month": month,
+        "number_before": kept.numbers[first] - 1 if own else 0,
+        "head_before": (kept.heads[first - 1] if first else START).hex(),
+        "number": kept.numbers[end - 1] if own else 0,
+        "head": (kept.heads[end - 1] if own else START).hex(),
+    }  # fmt: skip
+    lines = [orjson.dumps(told), *(orjson.dumps(tuple(row)) for row in kept.rows[first:end])]
+    return b"".join(line + b"\n" for line in lines)
 
 
 def statement_csv(made: Mapping[str, Any]) -> str:

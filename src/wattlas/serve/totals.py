@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from operator import attrgetter
+from operator import itemgetter, sub
 from typing import Any
 
 from wattlas.serve.ledger.journal import Row
@@ -14,7 +14,10 @@ from wattlas.serve.names import BUCKETS_S, FIRST_BUCKETS_S
 US_PER_S = 1e6
 MJ_PER_J = 1e3
 UG_PER_G = 1e6
-_ENDED = attrgetter("tenant", "degraded", "model_asked", "model_served", "region", "end")
+_AT = {name: n for n, name in enumerate(Row._fields)}
+_GROUP = itemgetter(*map(_AT.__getitem__, (
+    "tenant", "degraded", "model_asked", "model_served", "region", "end", "method",
+)))  # fmt: skip
 
 
 def tier_of(degraded: bool) -> str:
@@ -32,10 +35,17 @@ class Durations:
         self.seconds = 0.0
 
     def take(self, took_us: Sequence[int]) -> None:
-        """Add some durations."""
-        for us in took_us:
-            self.counts[bisect_left(self._bounds_us, us)] += 1
-        self.seconds += sum(took_us) / US_PER_S
+        """Add some durations; a clock that was set makes none of them negative."""
+        ordered = sorted(took_us)
+        if ordered and ordered[0] < 0:
+            ordered = [max(us, 0) for us in ordered]
+        before = 0
+        for n, bound_us in enumerate(self._bounds_us):
+            upto = bisect_right(ordered, bound_us)
+            self.counts[n] += upto - before
+            before = upto
+        self.counts[-1] += len(ordered) - before
+        self.seconds += sum(ordered) / US_PER_S
 
 
 class Totals:
@@ -55,24 +65,30 @@ class Totals:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Add rows; what nobody knows adds nothing."""
-        self.ended.update(map(_ENDED, rows))
-        groups: dict[tuple[str, bool, str], list[Row]] = {}
-        for row in rows:
-            groups.setdefault((row.region, row.degraded, row.method), []).append(row)
-        for (region, degraded, method), own in groups.items():
-            place = region, tier_of(degraded)
-            took_us = [max(row.ended_us - row.admitted_us, 0) for row in own]
-            _of(self.durations, place, BUCKETS_S).take(took_us)
-            for kind, counts in (
-                ("input", [row.tokens_in for row in own]),
-                ("output", [row.tokens_out for row in own]),
-            ):
-                if count := sum(filter(None, counts)):
-                    self.tokens[kind, method] += count
-            _add(self.joules, place, [row.facility_mj for row in own], MJ_PER_J)
-            _add(self.grams, place, [row.average_ug for row in own], UG_PER_G)
-            _add(self.marginal, place, [row.marginal_ug for row in own], UG_PER_G)
-            _add(self.usual, (), [row.usual_average_ug for row in own], UG_PER_G)
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for group, row in zip(map(_GROUP, rows), rows, strict=True):
+            own = groups.get(group)
+            if own is None:
+                groups[group] = [row]
+            else:
+                own.append(row)
+        for group, own in groups.items():
+            self.ended[group[:-1]] += len(own)
+            self._take(group[4], group[1], group[-1], own)
+
+    def _take(self, region: str, degraded: bool, method: str, rows: Sequence[Row]) -> None:
+        """Add rows that have region, tier and method in common."""
+        place, columns = (region, tier_of(degraded)), list(zip(*rows, strict=True))
+        ended_us, admitted_us = columns[_AT["ended_us"]], columns[_AT["admitted_us"]]
+        took_us = list(map(sub, ended_us, admitted_us))
+        _of(self.durations, place, BUCKETS_S).take(took_us)
+        for kind, name in (("input", "tokens_in"), ("output", "tokens_out")):
+            if count := sum(filter(None, columns[_AT[name]])):
+                self.tokens[kind, method] += count
+        _add(self.joules, place, columns[_AT["facility_mj"]], MJ_PER_J)
+        _add(self.grams, place, columns[_AT["average_ug"]], UG_PER_G)
+        _add(self.marginal, place, columns[_AT["marginal_ug"]], UG_PER_G)
+        _add(self.usual, (), columns[_AT["usual_average_ug"]], UG_PER_G)
 
     def first(self, region: str, degraded: bool, us: int) -> None:
         """Add the time to the first token of a stream."""
@@ -94,6 +110,5 @@ def _add(
     amounts: Sequence[int | None],
     per: float,
 ) -> None:
-    known = [amount for amount in amounts if amount is not None]
-    if known:
-        sums[key] = sums.get(key, 0.0) + sum(known) / per
+    if amounts.count(None) < len(amounts):
+        sums[key] = sums.get(key, 0.0) + sum(filter(None, amounts)) / per

@@ -141,7 +141,9 @@ def _unserved(meta: Mapping[str, Any]) -> str:
     if abs(base - plan) <= NOTHING * requests:
         return ""
     part = words.share(abs(base - plan) / requests)
-    return f"; it serves {part} of the requests {'more' if base > plan else 'less'}"
+    if base > plan:
+        return f"; it serves a further {part} of the requests"
+    return f"; it leaves a further {part} of the requests unserved"
 
 
 def _fixed_table(saved: Mapping[str, Any]) -> str:

@@ -39,6 +39,15 @@ def verdict_words(design: TierDesign) -> Iterator[str]:
             else "no tier is worth offering, because "
         )
         yield f"Class {_label(design, class_design)}: {gains}{class_design.verdict.reason}."
+    yield from idle_words(design)
+
+
+def idle_words(design: TierDesign) -> Iterator[str]:
+    """Why classes in which nobody is served have no design."""
+    names = class_names(design.plan.scenario)
+    for klass in design.idle:
+        label = class_label(names, klass)
+        yield f"Class {label}: no tier was designed, because the plan serves no request of it."
 
 
 def design_listings(design: TierDesign) -> Iterator[Listing]:

@@ -37,7 +37,6 @@ Progress = Callable[[str, float], None]
 
 WEIGHTED_USD_PER_T = 100.0
 """Carbon price of the weighted frontier where the scenario has none of its own."""
-CLEANEST = Objective(minimise=Minimise.CARBON)
 SAMPLES = 16
 TIER_GRID = 100
 """Discounts and shares that each class's offers are looked for among; refined as ever."""
@@ -121,14 +120,20 @@ class Findings:
 
     @cached_property
     def carbon_optimum(self) -> Plan:
-        """What the placement of least carbon comes to."""
-        return plan(self.scenario, objective=CLEANEST, keep_flows=False)
+        """What the placement of least carbon comes to, in the money of the plan: carbon at its
+        price, too."""
+        return plan(self.scenario, objective=self._cleanest, keep_flows=False)
+
+    @property
+    def _cleanest(self) -> Objective:
+        gamma = self.scenario.objective.carbon_price_usd_per_t
+        return Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma)
 
     def planned(self, scenario: Scenario, objective: Objective) -> Plan:
         """A placement whose totals are wanted; of this scenario those that are known."""
         if scenario is self.scenario and objective == self.scenario.objective:
             return self.plan
-        if scenario is self.scenario and objective == CLEANEST:
+        if scenario is self.scenario and objective == self._cleanest:
             return self.carbon_optimum
         return plan(scenario, objective=objective, keep_flows=False)
 

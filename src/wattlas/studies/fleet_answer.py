@@ -133,7 +133,8 @@ def _unpriced(scenario: Scenario) -> str:
         head = "every accelerator is rented by the hour, and " if rented else ""
         return f"{head}no region has a reserved_usd_per_gpu_year"
     others = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return f"{', '.join(ids[:NAMED])}{others} have no reserved_usd_per_gpu_year"
+    verb = "has" if len(ids) == 1 else "have"
+    return f"{', '.join(ids[:NAMED])}{others} {verb} no reserved_usd_per_gpu_year"
 
 
 def by_money(scenario: Scenario) -> bool:

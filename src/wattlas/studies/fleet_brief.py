@@ -17,7 +17,9 @@ from wattlas.studies import words
 NOTHING = 2e-4
 """Part of a fleet's cost that is told as nothing: two fleets are each known to 1e-4 of theirs."""
 NONE = 1e-3
-"""Accelerators that are told as none."""
+"""Part of the largest fleet that is told as none, and of an accelerator where fleets are larger."""
+UNSERVED = 1e-6
+"""Part of the requests below which those that go unserved are not told."""
 APART = {
     "own_peaks": "each region sized for its own peak",
     "alone": "each region serving its own demand alone",
@@ -65,21 +67,41 @@ def _sentence(fleets: Mapping[str, Cost], apart: str, told: Mapping[str, Any], p
     count = words.number(best["gpu"])
     by_hour = bool(told.get("buys_by_the_hour"))
     cost = f"{words.money(best['cost_usd'])} {period}"
-    if best["gpu"] <= NONE:
-        return f"Hold no accelerators: renting all by the hour costs least, {cost}."
+    lost = best.get("unserved_share") or 0.0
+    if best["gpu"] <= NONE * min(1.0, max(fleet["gpu"] for fleet in fleets.values())):
+        return f"Hold no accelerators: {_without_any(lost)} costs least, {cost}."
+    left = f"; {words.share(lost)} of the requests go unserved, at their price" * (lost > UNSERVED)
     if not apart:
-        return f"Hold {count} accelerators{' and rent peaks by the hour' * by_hour}: {cost}."
+        return f"Hold {count} accelerators{' and rent peaks by the hour' * by_hour}: {cost}{left}."
     before = fleets[apart]["cost_usd"]
     saved = before - best["cost_usd"]
     if saved <= NOTHING * abs(before):
-        return f"Hold {count} accelerators, {APART[apart]}: sharing them saves nothing."
+        return f"Hold {count} accelerators, {APART[apart]}: sharing them saves nothing{left}."
     part = saved / before if before > 0 else float("nan")
     share = f" ({words.share(part)} of all cost)" if part <= 1 else ""
-    return (
-        f"Hold {count} accelerators that regions share{', renting peaks by the hour,' * by_hour} "
-        f"instead of {words.number(fleets[apart]['gpu'])}, {APART[apart]}: "
-        f"−{words.money(saved)}{share} {period}."
-    )
+    hold = f"Hold {count} accelerators that regions share{', renting peaks by the hour,' * by_hour}"
+    against = _against(count, best["gpu"], fleets[apart]["gpu"], APART[apart])
+    return f"{hold}{against}: −{words.money(saved)}{share} {period}{left}."
+
+
+def _without_any(lost: float) -> str:
+    """What is done where nothing is held."""
+    if lost <= UNSERVED:
+        return "renting all by the hour"
+    if lost >= 1 - UNSERVED:
+        return "leaving every request unserved, at its price,"
+    rest = f"leaving {words.share(lost)} of the requests unserved, at their price,"
+    return f"renting by the hour and {rest}"
+
+
+def _against(count: str, shared: float, apart: float, label: str) -> str:
+    """What the shared fleet is held instead of; it may be as large, or larger and cheaper."""
+    other = words.number(apart)
+    if count == other:
+        return f", as many as {label}, but not in the same places"
+    if shared > apart:
+        return f", more than {other}, {label}, but at less cost"
+    return f" instead of {other}, {label}"
 
 
 def _assumes(
@@ -111,5 +133,11 @@ def _given(given: Cost, best: Cost) -> str:
 
 def _outage(told: Mapping[str, Any], fleets: Mapping[str, Cost]) -> str:
     rest = told.get("uncoverable_share") or 0.0
-    but = f" (up to {words.share(rest)} may run nowhere else)" if rest > 0 else ""
-    return f"To lose {told.get('lost')}: {words.number(fleets['outage']['gpu'])}{but}."
+    but = (
+        f", but for up to {words.share(rest)} of the demand, which law or state ties to the lost"
+        if rest > 0
+        else ""
+    )
+    return (
+        f"To go on while {told.get('lost')} is lost: {words.number(fleets['outage']['gpu'])}{but}."
+    )

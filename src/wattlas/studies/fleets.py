@@ -149,8 +149,8 @@ def _uncoverable(fleet: Fleet) -> list[str]:
     ]
     if not told:
         return []
-    return [f"Demand that may run nowhere else, however many accelerators stand there: "
-            f"{', '.join(told)}."]  # fmt: skip
+    why = "Demand that law or state ties to what is lost, and that nothing elsewhere serves"
+    return [f"{why}: {', '.join(told)}."]
 
 
 def jumps_table(reach: Reach) -> Table:

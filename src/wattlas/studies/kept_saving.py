@@ -52,6 +52,15 @@ def kept_kg(findings: Findings, name: str) -> float | None:
     return _share(base.carbon_kg, placed.totals.carbon_kg, best.carbon_kg)
 
 
+def kept(findings: Findings, table: str) -> float | None:
+    """Share of the plan's saving that fixed tables keep (`static`, `hourly_table`), in what is made
+    least: money, or carbon where no cap makes the plan another than that of least carbon."""
+    goal = findings.scenario.objective
+    if goal.minimise is Minimise.COST:
+        return kept_usd(findings, f"{table}_cost")
+    return kept_kg(findings, f"{table}_carbon") if given_cap(goal) is None else None
+
+
 def _serves_less(mine: Totals, other: Totals) -> bool:
     demanded = other.requests + other.unserved_requests
     return mine.unserved_requests > other.unserved_requests + NOTHING * demanded

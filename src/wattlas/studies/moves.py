@@ -19,8 +19,11 @@ from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics
 from wattlas.placement.tables.changes import Matched
+from wattlas.studies.labels import class_label, class_names
 
 MOVES_PER_CLASS = 3
+NAMED = 3
+"""So many metros are named in a heading."""
 DUST = 1e-9
 """Share of all energy below which a move is rounding."""
 
@@ -33,6 +36,16 @@ class PlannedMove(NamedTuple):
     target: str
     point: str | None = None
     """The operating point that most of its energy runs at; None: the cheapest that may run."""
+    metros: tuple[str, ...] = ()
+    """Those whose demand moves; none: all of the class."""
+
+    def whose(self, named: int = NAMED) -> str:
+        """Whose demand it is, in words."""
+        if not self.metros:
+            return "every metro"
+        more = len(self.metros) - named
+        names = ", ".join(self.metros[:named])
+        return f"{names} and {more} more" if more > 0 else names
 
 
 def largest_moves(scenario: Scenario) -> list[PlannedMove]:
@@ -47,7 +60,8 @@ def largest_moves(scenario: Scenario) -> list[PlannedMove]:
 def moves_of(best: Plan, found: Matched) -> list[PlannedMove]:
     """The moves that carry the most energy from where the baseline policy runs it, by class.
 
-    The point is the one that most of the class's energy runs at in the region that it goes to.
+    The point is the one that most of the class's energy runs at in the region that it goes to, and
+    the demand that of the metros of which any moves so.
     `found` are the changes from the baseline policy to the plan.
     """
     scenario, regions = best.scenario, len(best.scenario.regions)
@@ -63,9 +77,11 @@ def moves_of(best: Plan, found: Matched) -> list[PlannedMove]:
         total = totals[k].ravel()
         for pair in np.argsort(-total, kind="stable")[:MOVES_PER_CLASS]:
             if total[pair] > least:
-                origin, target = scenario.regions[pair // regions], scenario.regions[pair % regions]
-                point = scenario.points[int(by_point[k, pair % regions].argmax())]
-                moves.append(PlannedMove(klass.id, origin.id, target.id, point.id))
+                h, r = divmod(int(pair), regions)
+                origin, target = scenario.regions[h].id, scenario.regions[r].id
+                point = scenario.points[int(by_point[k, r].argmax())].id
+                metros = tuple(scenario.metros[i].id for i in found.metros(k, h, r))
+                moves.append(PlannedMove(klass.id, origin, target, point, metros))
     return moves
 
 
@@ -74,12 +90,21 @@ class Moves:
     """Break-evens of moves: one root per quantity."""
 
     roots: dict[PlannedMove, list[BreakEven]]
+    names: dict[str, str]
+    """Id of each class → its name."""
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row per move and quantity, for JSON."""
         return [
-            {"class": klass, "from": origin, "to": target, "point": point, "breakeven": root}
-            for (klass, origin, target, point), roots in self.roots.items()
+            {
+                "class": move.klass,
+                "from": move.origin,
+                "to": move.target,
+                "point": move.point,
+                "metros": list(move.metros) or None,
+                "breakeven": root,
+            }
+            for move, roots in self.roots.items()
             for root in roots
         ]
 
@@ -92,7 +117,7 @@ class Moves:
             Column("unit", Kind.TEXT, wide=True),
             Column("reason", Kind.TEXT, head="why"),
         )
-        for (klass, origin, target, point), roots in self.roots.items():
+        for move, roots in self.roots.items():
             rows = (
                 {
                     "quantity": str(root.quantity),
@@ -103,7 +128,11 @@ class Moves:
                 }
                 for root in roots
             )
-            title = f"class {klass}: {origin} → {target}{f' at {point}' if point else ''}"
+            at_point = f" at {move.point}" if move.point else ""
+            title = (
+                f"{class_label(self.names, move.klass)}: {move.origin} → {move.target}{at_point}, "
+                f"demand of {move.whose()}"
+            )
             yield Listing(title, columns, table_of(rows, (c.name for c in columns)))
 
 
@@ -116,14 +145,14 @@ def breakevens(
     returns: bool = False,
     stay_h: float | None = None,
 ) -> Moves:
-    """The break-evens of each move, at `point` where given instead of its own.
+    """The break-evens of each move, at `point` and for `metro` where given instead of its own.
 
-    `metro`, `returns` and `stay_h` are as in `breakeven`.
+    `returns` and `stay_h` are as in `breakeven`.
     """
     roots: dict[PlannedMove, list[BreakEven]] = {}
     for move in moves:
-        at_point = move if point is None else move._replace(point=point)
-        roots[at_point] = list(
-            breakeven_between(scenario, *at_point, metro, returns=returns, stay_h=stay_h)
-        )
-    return Moves(roots)
+        asked = move if point is None else move._replace(point=point)
+        asked = asked if metro is None else asked._replace(metros=(metro,))
+        place = (asked.klass, asked.origin, asked.target, asked.point, asked.metros or None)
+        roots[asked] = list(breakeven_between(scenario, *place, returns=returns, stay_h=stay_h))
+    return Moves(roots, class_names(scenario))

@@ -10,7 +10,7 @@ from wattlas.model.service import Service
 from wattlas.studies.tier_tables import CARD
 from wattlas.tiers.offer import Offer
 from wattlas.tiers.savings import degraded_between
-from wattlas.tiers.verdict import NO_DISCOUNT, relative, revenue_share
+from wattlas.tiers.verdict import NO_DISCOUNT, profit_share, relative, revenue_share
 
 if TYPE_CHECKING:
     from wattlas.studies.offers import Design
@@ -26,7 +26,7 @@ def card(design: Design) -> dict[str, Any]:
     if offer is None or market is None:
         return dict.fromkeys(names)
     served = design.service
-    profit, carbon = relative(market, offer)
+    carbon, profit = relative(market, offer)[1], profit_share(market, offer)
     tested = [varied for varied in design.sensitivities if varied.passed is not None]
     row = {
         "fallback": offer.fallback,
@@ -35,7 +35,7 @@ def card(design: Design) -> dict[str, Any]:
         "adoption": offer.adoption,
         "profit_gain_usd": offer.profit_gain_usd,
         "revenue_gain_share": revenue_share(market, offer),
-        "profit_gain_share": profit,
+        "profit_gain_share": None if profit != profit else profit,
         "carbon_saved_kg": offer.carbon_saved_kg,
         "carbon_saved_share": carbon,
         **_quality(served, offer),

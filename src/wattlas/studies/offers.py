@@ -27,6 +27,7 @@ from wattlas.model.workload import OperatingPoint, WorkloadClass
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
 from wattlas.placement.problem.limit import window_of
+from wattlas.placement.tables.metrics import flows_of
 from wattlas.placement.tables.service_costs import carbon_t, serving
 from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.grid import GRID, Grid, scan_grid
@@ -86,6 +87,8 @@ class TierDesign(Tables):
     terms: Terms
     designs: tuple[Design, ...]
     points: tuple[OperatingPoint, ...]
+    idle: tuple[str, ...] = ()
+    """Classes that were not named and in which the plan serves nobody: they have no design."""
 
     def named_tables(self) -> Mapping[str, Table]:
         """Its tables by name, as a results folder has them."""
@@ -180,7 +183,7 @@ def design_tiers(
     if not menu:
         fix = "Give operating points that a degraded request may use."
         raise InputError([Problem("points", "the menu is empty", fix)])
-    named = [k.id for k in _priced(base, users)] if wanted.classes is None else list(wanted.classes)
+    named, idle = _asked(placement, users, wanted)
     designs = []
     for n, name in enumerate(named):
         tell(f"tiers of class {name}", n / len(named))
@@ -201,7 +204,7 @@ def design_tiers(
             )  # fmt: skip
             class_design = replace(class_design, sensitivities=tuple(varied))
         designs.append(class_design)
-    return TierDesign(placement, wanted, tuple(designs), menu)
+    return TierDesign(placement, wanted, tuple(designs), menu, idle)
 
 
 def _saved_t(design: Design) -> np.ndarray:
@@ -231,6 +234,18 @@ def price_of(scenario: Scenario, users: Users, klass: str) -> float:
 
 def _priced(scenario: Scenario, users: Users) -> list[WorkloadClass]:
     return [k for k in scenario.classes if price_of(scenario, users, k.id) > 0]
+
+
+def _asked(placement: Plan, users: Users, terms: Terms) -> tuple[list[str], tuple[str, ...]]:
+    """The classes to design for, and those that are left out as the plan serves nobody in them:
+    none of those that were named."""
+    if terms.classes is not None:
+        return list(terms.classes), ()
+    ids = [k.id for k in placement.scenario.classes]
+    flows = flows_of(placement)
+    busy = {ids[k] for k in np.unique(flows.klass[flows.served]).tolist()}
+    named = [k.id for k in _priced(placement.scenario, users)]
+    return [n for n in named if n in busy], tuple(n for n in named if n not in busy)
 
 
 def _billing(

@@ -19,6 +19,7 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.policy.forecasts.judged import judged
+from wattlas.policy.forecasts.outlook import FromPast
 from wattlas.policy.own import checked
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import check, split
@@ -141,7 +142,7 @@ def replayed(
     outcomes, skill = found.outcomes, None if outlook is None else judged(outlook)
     alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes = (*_notes(part, outcomes, serving, found.told), *(outlook.notes if outlook else ()))
+    notes = (*_notes(part, outcomes, serving, found.told), *_known(outlook))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
     return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
@@ -214,8 +215,17 @@ def _hours(scenario: Scenario, trace: Trace | None, hours: int | None) -> Scenar
     return scenario if hours in (None, count) else scenario.at_hours(range(hours or count))
 
 
+REVISED = (
+    "Forecasts know measured prices, intensities and demand as the scenario holds them: what was "
+    "revised after the fact was not known so when it was measured"
+)
 BLIND = ("nearest", "uniform", ROLLING)
 """Policies that need no signals, or are told no more of them than was known."""
+
+
+def _known(outlook: FromPast | None) -> tuple[str, ...]:
+    """What a reader should know of what the forecasts knew."""
+    return () if outlook is None else (*outlook.notes, REVISED)
 
 
 def _notes(

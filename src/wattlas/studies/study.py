@@ -19,9 +19,10 @@ from wattlas.model.shown import Tables
 from wattlas.model.table import Table
 from wattlas.studies import registry
 from wattlas.studies.brief import brief, brief_html
+from wattlas.studies.design_listings import idle_words
 from wattlas.studies.findings import SAMPLES, Findings, Progress
 from wattlas.studies.fleet_tables import fleet_meta, skipped
-from wattlas.studies.kept_saving import kept_usd
+from wattlas.studies.kept_saving import kept
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import headline, identified, limit_sentences, totals_dict
 from wattlas.studies.plan_listings import notes
@@ -98,8 +99,8 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
         "totals": {"plan": totals_dict(best.totals), "baseline": totals_dict(base.totals)},
         "headline": {
             **headline(best.totals, base.totals),
-            "static_share_of_saving": kept_usd(findings, "static_cost"),
-            "hourly_table_share_of_saving": kept_usd(findings, "hourly_table_cost"),
+            "static_share_of_saving": kept(findings, "static"),
+            "hourly_table_share_of_saving": kept(findings, "hourly_table"),
         },
         "fleet": fleet_meta(findings.fleet),
         "limits": [
@@ -107,5 +108,6 @@ def _meta(findings: Findings, seconds: float) -> dict[str, Any]:
             *notes(best),
             *([ties] if ties else []),
             *skipped(findings.fleet),
+            *([] if findings.tiers is None else idle_words(findings.tiers)),
         ],
     }

@@ -145,8 +145,10 @@ def _saved_words(plan: Plan) -> list[str]:
     carbon = "" if kg is None else f"{abs(kg) / KG_PER_T:,.4g} t CO2e"
     if usd is None:
         return [f"Waiting {'emits ' + carbon + ' more' if emits else 'saves ' + carbon}."]
-    share = usd / without.variable_usd if without.variable_usd else 0.0
-    money = f"Waiting saves {usd:,.4g} USD, {share:.2%} of the cost without reserved accelerators"
+    # A share of a cost that negative prices bring below 0 says nothing.
+    paid = without.variable_usd
+    share = f", {usd / paid:.2%} of the cost without reserved accelerators" if paid > 0 else ""
+    money = f"Waiting saves {usd:,.4g} USD{share}"
     return [f"{money}, and emits {carbon} more." if emits else f"{money}, and {carbon}."]
 
 

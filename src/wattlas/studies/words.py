@@ -8,12 +8,17 @@ _THOUSANDS = ((1e12, "T"), (1e9, "bn"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _MASS = ((1e9, "Mt"), (1e6, "kt"), (1e3, "t"), (1.0, "kg"), (1e-3, "g"))
 _ENERGY = ((1e6, "TWh"), (1e3, "GWh"), (1.0, "MWh"), (1e-3, "kWh"), (1e-6, "Wh"))
 NONE = "–"
+SMALL = 1e-6
+"""Below this a number is written with its power of ten, as a row of zeros is misread."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """`1234.6` as `1,235`, `0.012345` as `0.0123`: whole digits are never cut off."""
+    """`1234.6` as `1,235`, `0.012345` as `0.0123`, `1.2e-10` as `1.20e−10`."""
     if value is None or value - value != 0:
         return NONE
+    value = value or 0.0  # nothing is not less than nothing
+    if 0 < abs(value) < SMALL:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     text = f"{float(f'{value:.{max(digits, whole)}g}'):,.10f}".rstrip("0").rstrip(".")
     return text.replace("-", "−")

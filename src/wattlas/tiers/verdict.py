@@ -51,7 +51,10 @@ def brings_enough(market: Market, offer: Offer, objective: str) -> bool:
 
 
 def relative(market: Market, offer: Offer) -> tuple[float, float]:
-    """(profit gained over |profit|, carbon saved over carbon) of full service without a tier."""
+    """(profit gained over |profit|, carbon saved over carbon) of full service without a tier.
+
+    Where full service loses money the first is of its loss, and is not told as a profit.
+    """
     profit = max(abs(market.margin_usd) * market.volume, 1e-300)
     carbon = max(market.full_carbon_g * market.volume / G_PER_KG, 1e-300)
     return offer.profit_gain_usd / profit, offer.carbon_saved_kg / carbon
@@ -60,6 +63,18 @@ def relative(market: Market, offer: Offer) -> tuple[float, float]:
 def revenue_share(market: Market, offer: Offer) -> float:
     """Profit gained over the revenue of full service, n·P, without a tier."""
     return offer.profit_gain_usd / (market.price_usd * market.volume)
+
+
+def _profit_words(market: Market, profit: float) -> str:
+    """The gain beside the profit of full service, or beside what full service loses."""
+    if market.margin_usd > 0:
+        return f"{profit:z.1%} more profit"
+    return f"full service loses money, and this is {profit:.1%} of the loss"
+
+
+def profit_share(market: Market, offer: Offer) -> float:
+    """Profit gained over the profit of full service without a tier; nan where that is a loss."""
+    return relative(market, offer)[0] if market.margin_usd > 0 else float("nan")
 
 
 def _gain_words(market: Market, offer: Offer) -> str:
@@ -71,8 +86,8 @@ def _gain_words(market: Market, offer: Offer) -> str:
     )
     return (
         f"adoption is {offer.adoption:.0%} of the requests at {terms}, which brings "
-        f"{offer.profit_gain_usd:,.0f} USD ({revenue_share(market, offer):.1%} of revenue, "
-        f"{profit:.1%} more profit) and {carbon:.1%} less carbon"
+        f"{offer.profit_gain_usd:z,.0f} USD ({revenue_share(market, offer):z.1%} of revenue, "
+        f"{_profit_words(market, profit)}) and {carbon:z.1%} less carbon"
         + (
             "; it degrades every request: a cap on carbon would limit that"
             if offer.degraded > ALL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,24 @@ def test_where_no_table_fits_the_hour_and_the_region_are_named(tmp_path: Path) -
     assert by_hour.status is Status.HEURISTIC
     # By hand: all in a, then 20 in a and 30 in b, at 1 kWh each.
     assert by_hour.totals.variable_usd == pytest.approx((70 * 40 + 30 * 60) / 1e3)
+
+
+def test_the_worst_hour_is_named_where_a_table_breaks_several(tmp_path: Path) -> None:
+    """a may take 20, 30 or all of 50, b 10 or all: least broken are a's second and b's first hour,
+    by two thirds of their room; a's third is over its room by a ninth alone."""
+    world = small_world(
+        tmp_path,
+        price={"a": [40.0] * 3, "b": [60.0] * 3},
+        carbon={"a": [300.0] * 3, "b": [100.0] * 3},
+        demand={"A": {"m": [50.0] * 3}},
+        rtt_ms={"m": {"a": 10, "b": 20}},
+        classes={"A": {}},
+    )
+    world = replace(world, reserved_gpu=np.array([[60.0, 20.0, 30.0], [10.0, 60.0, 60.0]]))
+    fixed = baseline(build_instance(world), "static_cost")
+    assert fixed.status is Status.INFEASIBLE
+    (hour, region) = re.findall(r"at \S+T0(\d)\S* .*worst (\w)", fixed.conflict)[0]
+    assert (hour, region) in {("1", "a"), ("0", "b")}
 
 
 def test_unserved_at_a_price_makes_room(tmp_path: Path) -> None:

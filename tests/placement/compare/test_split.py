@@ -18,6 +18,7 @@ from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.attribution import split
 from wattlas.placement.tables.metrics import Table
+from wattlas.placement.window.blocks import blocks
 
 RARE = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 REL = 1e-7
@@ -43,6 +44,21 @@ def test_both_are_never_worse_than_either(s: Scenario) -> None:
     for name in ("geography", "tiers"):
         assert both <= found[name] + tight
         assert found[name] <= base + tight
+
+
+def test_savings_are_against_the_baseline(two: Scenario) -> None:
+    """In USD and in kg; the interaction is what both save beyond the sum of either."""
+    price = np.array([[50.0, 60.0], [20.0, 70.0]])
+    table = split(replace(two, signals=replace(two.signals, price_usd_per_mwh=price)))
+    for spent, saved in (("cost_usd", "saving_usd"), ("carbon_kg", "saving_kg")):
+        by_part = dict(zip(table["part"], table[spent], strict=True))
+        saving = dict(zip(table["part"], table[saved], strict=True))
+        assert list(saving) == ["baseline", "geography", "tiers", "both", "interaction"]
+        for name in ("baseline", "geography", "tiers", "both"):
+            assert saving[name] == pytest.approx(by_part["baseline"] - by_part[name])
+        either = saving["geography"] + saving["tiers"]
+        assert saving["tiers"] != 0
+        assert saving["interaction"] == pytest.approx(saving["both"] - either, abs=1e-12)
 
 
 def test_parts_that_do_not_meet_add_up(two: Scenario) -> None:
@@ -126,6 +142,25 @@ def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
     s = replace(s, reserved_gpu=np.full((2, 2), 0.48 * need))
     assert wattlas.plan(s).ok
     with pytest.raises(InfeasibleError, match="Raise reserved_gpu"):
+        split(s)
+
+
+def test_full_service_that_does_not_fit_in_a_later_stretch_names_its_hour(two: Scenario) -> None:
+    """Two hours a month apart, the second too small: it is the second that is told."""
+    points = tuple(
+        replace(p, decode_gpu_s_per_token=p.decode_gpu_s_per_token / 2)
+        if p.id.startswith("small")
+        else p
+        for p in two.points
+    )
+    regions = tuple(replace(r, on_demand_gpu=0.0) for r in two.regions)
+    apart = replace(two.hours, offset=np.array([0, 24 * 31]))
+    s = replace(two, points=points, regions=regions, hours=apart)
+    need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0])
+    by_month = tuple(replace(cap, window=Window.MONTH) for cap in s.share_caps)
+    s = replace(s, reserved_gpu=np.tile([2.0, 0.48] * need, (2, 1)), share_caps=by_month)
+    assert len(blocks(s)) == 2
+    with pytest.raises(InfeasibleError, match=f"{s.hours.utc[1]}"):
         split(s)
 
 

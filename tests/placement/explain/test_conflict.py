@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, assume, given
 
 import wattlas
@@ -72,6 +74,18 @@ def test_a_capacity_conflict_in_words() -> None:
     assert "(oslo)" in found.conflict
     assert "Raise reserved_gpu" in found.conflict
     assert "unserved_usd_per_request" in found.conflict
+
+
+def test_what_can_be_bought_counts_in_a_conflict() -> None:
+    """What is short is what is needed less all that the places have, on demand too."""
+    bought = ["regions.oslo.on_demand_gpu=0.1", "regions.oslo.on_demand_usd_per_gpu_h=5"]
+    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.2", *bought])
+    assert build_instance(s).surplus.any()
+    told = plan(s).conflict
+    numbers = r"need at least ([\d.]+) GPU-h/h.* have ([\d.]+): ([\d.]+) short"
+    needed, offered, short = map(float, re.findall(numbers, told)[0])
+    assert offered == pytest.approx(0.3)
+    assert short == pytest.approx(needed - 0.3, rel=0.01)
 
 
 def test_many_demands_are_told_by_class() -> None:

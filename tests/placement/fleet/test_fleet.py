@@ -149,6 +149,12 @@ def test_reach_never_costs_more() -> None:
     s = asked(1)
     s = replace(s, classes=tuple(replace(k, unserved_usd_per_request=None) for k in s.classes))
     found = reach(s, samples=None, exact=1e-6)
+    told = found.table()
+    assert told["reach"] == [fleet.x for fleet in found.fleets]
+    assert told["fleet_gpu"] == pytest.approx([fleet.cost.gpu.sum() for fleet in found.fleets])
+    for name in ("cost_usd", "rent_usd", "carbon_kg", "it_mwh"):
+        assert told[name] == [getattr(fleet.cost, name) for fleet in found.fleets]
+    assert told["rent_usd"] != told["cost_usd"]
     costs = [fleet.cost.cost_usd for fleet in found.fleets]
     assert len(costs) > 2
     assert all(b <= a * (1 + 4e-6) for a, b in itertools.pairwise(costs))
@@ -270,3 +276,17 @@ def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
     assert fleet(s).status is Status.OPTIMAL
     with pytest.raises(InfeasibleError, match="every set of regions lost"):
         fleet(s, survive=[[r.id] for r in s.regions])
+
+
+def test_accelerators_are_of_one_kind() -> None:
+    """Open points that name two kinds are refused with both; so many of one kind, and a point that
+    no class may use, are not."""
+    s = wattlas.example("tiny")
+    kinds = ("8 x H100", "1 x H100", "2 x B200")
+    points = tuple(replace(p, hardware=kind) for p, kind in zip(s.points, kinds, strict=True))
+    mixed = replace(s, points=points)
+    with pytest.raises(InputError, match="several kinds: B200, H100"):
+        fleet(mixed)
+    own = tuple(point.id for point in points[:2])
+    alike = replace(mixed, classes=tuple(replace(k, points=own) for k in s.classes))
+    assert fleet(alike).status is Status.OPTIMAL

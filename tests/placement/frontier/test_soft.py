@@ -88,6 +88,25 @@ def test_a_cut_short_frontier_bounds_its_error() -> None:
     assert 0 < worst <= some.gap * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("count", [4, 5, 7])
+def test_a_sample_looks_where_most_may_be_won(count: int) -> None:
+    """Each next vertex lies between the two neighbours whose chord leaves the largest area, where
+    the whole frontier is farthest below that chord."""
+    s = wattlas.example("tiny")
+    whole, some = frontier(s, "soft", samples=MOST), frontier(s, "soft", samples=count)
+    x, value = whole.x, whole.value
+    kept, pairs = [0, len(x) - 1], [(0, len(x) - 1)]
+    while len(kept) < count:
+        pairs.sort(key=lambda pair: (x[pair[1]] - x[pair[0]]) * (value[pair[0]] - value[pair[1]]))
+        left, right = pairs.pop()
+        slope = (value[left] - value[right]) / (x[right] - x[left])
+        middle = int((value + slope * x).argmin())
+        if middle not in (left, right):
+            kept.append(middle)
+            pairs += [(left, middle), (middle, right)]
+    assert some.x == pytest.approx(x[sorted(kept)])
+
+
 @pytest.mark.parametrize("objective", ["cost", "carbon"])
 def test_the_dual_of_a_cut_short_frontier_is_the_slope_of_the_whole(objective: str) -> None:
     """Between two vertices of a sample others are left out: the dual is the slope to the next."""

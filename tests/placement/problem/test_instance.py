@@ -11,7 +11,7 @@ from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
-from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.instance import build_instance, unmerged
 
 
 @given(scenarios(frictions=True))
@@ -47,6 +47,23 @@ def test_the_units_of_a_request(s: Scenario) -> None:
             assert instance.energy_kwh[q, o] == pytest.approx(oracle.it_kwh(s, k, o))
             assert instance.gpu_h[q, o] == pytest.approx(oracle.gpu_h(s, k, o))
             assert instance.accuracy[q, o] == oracle.accuracy(s, k, o)
+
+
+@given(scenarios(max_hours=3))
+@examples(20)
+def test_every_metro_and_class_is_a_source_where_nothing_is_merged(s: Scenario) -> None:
+    """In that order, with its own node, demand, units and price of going unserved."""
+    every = unmerged(s)
+    assert np.array_equal(every.source_of.ravel(), np.arange(every.sources))
+    for (i, k), q in np.ndenumerate(every.source_of):
+        assert (every.klass[q], every.node[q]) == (k, s.metro_node[i])
+        assert np.array_equal(every.demand[q], s.demand_per_h[i, k])
+        assert np.array_equal(every.energy_kwh[q], s.it_kwh[k])
+        assert np.array_equal(every.gpu_h[q], s.gpu_h[k])
+        stated = s.classes[k].unserved_usd_per_request
+        assert every.unserved_usd[q] == pytest.approx(
+            np.nan if stated is None else stated, nan_ok=True
+        )
 
 
 @given(scenarios(max_hours=2))

@@ -16,6 +16,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.breakeven.breakeven import breakeven_between
 from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import cost
 
 TOKENS_IN, TOKENS_OUT = 512.0, 256.0
 
@@ -88,3 +89,16 @@ def test_a_break_even_counts_them() -> None:
         assert breakeven_between(per_request(tokens), klass, *pair) == want
         compared += 1
     assert compared
+
+
+@given(scenarios(max_hours=3))
+@examples(20)
+def test_a_carbon_price_of_nothing_is_a_price(drawn: Scenario) -> None:
+    """Given instead of the stated one it counts as any other: nothing is not `as stated`."""
+    stated = replace(drawn, objective=replace(drawn.objective, carbon_price_usd_per_t=80.0))
+    free = replace(drawn, objective=replace(drawn.objective, carbon_price_usd_per_t=0.0))
+    priced, plain = build_instance(stated), build_instance(free)
+    for asked, wanted in ((0.0, cost(plain)), (None, cost(priced)), (80.0, cost(priced))):
+        found = cost(priced, asked)
+        np.testing.assert_array_equal(found.per_kwh, wanted.per_kwh)
+        np.testing.assert_array_equal(found.per_request, wanted.per_request)

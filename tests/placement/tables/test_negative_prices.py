@@ -16,7 +16,8 @@ from wattlas.studies.plan_listings import notes
 
 
 def paid_to_use(usd_per_mwh: float) -> Scenario:
-    """Tiny with a second point beside the batched one: as fast, as accurate, half the energy."""
+    """Tiny with a second point beside the batched one: as fast, as accurate, half the energy;
+    half-hour steps that stand for one, two or five."""
     s = wattlas.example("tiny", set=["points.only=[large-batched]"])
     lean = replace(
         s.points[0],
@@ -27,7 +28,8 @@ def paid_to_use(usd_per_mwh: float) -> Scenario:
     price = s.signals.price_usd_per_mwh.copy()
     price[:, :6] = usd_per_mwh
     signals = replace(s.signals, price_usd_per_mwh=price)
-    return replace(s, points=(*s.points, lean), signals=signals)
+    hours = replace(s.hours, weight=np.tile([1.0, 2.0, 5.0], 8), step_h=0.5)
+    return replace(s, points=(*s.points, lean), signals=signals, hours=hours)
 
 
 def test_waste_is_told_and_counted() -> None:

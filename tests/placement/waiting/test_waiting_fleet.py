@@ -16,18 +16,20 @@ from tests import oracle
 from tests.examples import examples
 from tests.placement.fleet import fleet_oracle
 from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
-from tests.placement.waiting.waiting_oracle import may_run
+from tests.placement.waiting.waiting_oracle import may_run, shares
+from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.levelled import densest, earliest_deadline, levelled
+from wattlas.placement.fleet.levelled import Levelled, densest, earliest_deadline
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.waiting import question
+from wattlas.placement.fleet.waiting import Question
 from wattlas.placement.fleet.waiting_cuts import by_cuts
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.problem.queue import Queue
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
@@ -62,13 +64,14 @@ def oracle_fleet(s: Scenario) -> float:
                     if r >= 0:
                         used.setdefault((r, t), {})[column] = oracle.gpu_h(s, k, o) * rate
                         least = s.classes[k].mean_accuracy_min
-                        if least is not None:
+                        if least is not None and not oracle.degraded(s, k, o):
                             above = (oracle.accuracy(s, k, o) - least) * rate
                             scores.setdefault((k, t), {})[column] = above
             if terms:
                 lp.row(("demand", i, k, a), terms, 1.0, 1.0)
     for key, terms in scores.items():
         lp.row(("accuracy", *key), terms, 0.0, math.inf)
+    shares(lp, s)
     for r, region in enumerate(s.regions):
         lp.cost["K", r] = fleet_oracle.held_usd(s, r)
         lp.row(("K", r), {("K", r): 1.0}, region.reserved_gpu_min,
@@ -114,11 +117,14 @@ def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
     """The fleet and the waiting that cuts find together cost what one program in GLPK costs, to the
     gap that is asked, and their bound is below it."""
     s = patient(asked(seed, **QUESTIONS[name]), 2)
-    terms, instance = question(s)
-    queue = Queue.of(instance)
-    levelled_work = as_run(build_instance(s), queue, levelled(instance)[1]).scenario
+    question = Question.of(s)
+    terms, instance, queue = question.terms, question.instance, question.queue
+    asked_for = build_instance(s)
+    work = Arrivals.of(asked_for).waited(question.levelled.ran(asked_for))
+    levelled_work = work.as_run(s)
     sized = fleet(without_waiting(levelled_work))
-    found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, [], exact=1e-6)
+    gpu = sized.optimal.gpu / terms.held
+    found = by_cuts(terms, instance, gpu, question.start, [], exact=1e-6)
     assert found is not None
     expected = oracle_fleet(s)
     assert queue.excess(found.ran) <= 1e-9
@@ -172,8 +178,33 @@ def test_levelled_work_keeps_its_patience(seed: int) -> None:
     """What runs is within the queue's bounds, and nowhere needs more than the level."""
     instance = build_instance(patient(asked(seed), 2))
     queue = Queue.of(instance)
-    dense, ran = levelled(instance)
+    level = Levelled.of(instance)
+    ran = level.ran(instance)
     assert queue.excess(ran) <= 1e-9
     demand = instance.demand.copy()
     demand[queue.source] = ran
-    assert float((instance.leanest_gpu_h @ demand).max()) <= dense.level * (1 + 1e-6)
+    assert float((instance.leanest_gpu_h @ demand).max()) <= level.dense.level * (1 + 1e-6)
+
+
+def test_bounds_that_serve_by_waiting_alone() -> None:
+    """Bounds too low to serve everything at once and high enough in time: the fleet is that of the
+    bounds that waiting needs, and nothing is said of one that does not wait. Lower ones are an
+    error that says so."""
+    s = patient(asked(0), 2)
+    peak = np.zeros_like(s.demand_per_h)
+    peak[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
+    s = replace(s, demand_per_h=peak)
+    least = fleet(s)
+
+    def bound(part: float) -> Scenario:
+        most = part * least.optimal.gpu + 1e-6
+        regions = zip(s.regions, most.tolist(), strict=True)
+        return replace(s, regions=tuple(replace(r, reserved_gpu_max=m) for r, m in regions))
+
+    found = fleet(bound(1.0))
+    assert least.unwaited is not None
+    assert found.unwaited is None
+    assert found.optimal.cost_usd == pytest.approx(least.optimal.cost_usd, rel=1e-5)
+    assert found.waits
+    with pytest.raises(InfeasibleError, match="even where requests wait as long as they may"):
+        fleet(bound(0.9))

@@ -56,7 +56,7 @@ def oracle_waiting(s: Scenario) -> tuple[str, float]:
                         continue
                     used.setdefault((r, t), {})[column] = oracle.gpu_h(s, k, o) * rate
                     minimum = s.classes[k].mean_accuracy_min
-                    if minimum is not None:
+                    if minimum is not None and not oracle.degraded(s, k, o):
                         excess = (oracle.accuracy(s, k, o) - minimum) * rate
                         scores.setdefault((k, t), {})[column] = excess
             lp.row(("demand", i, k, a), terms, 1.0, 1.0)
@@ -64,8 +64,29 @@ def oracle_waiting(s: Scenario) -> tuple[str, float]:
         lp.row(("accuracy", k, t), terms, 0.0, math.inf)
     for (r, t), terms in used.items():
         _capacity(lp, s, r, t, terms)
+    shares(lp, s)
     status, values, _ = lp.solve()
     return status, math.fsum(lp.cost[c] * v for c, v in values.items())
+
+
+def shares(lp: oracle.Program, s: Scenario) -> None:
+    """Σ hours·d·x over what is degraded ≤ φ·Σ hours·d, per cap and window of *arrival*."""
+    columns = [column for column in lp.cost if column[0] == "w"]
+    for number, cap in enumerate(s.share_caps):
+        counted = [k for k, klass in enumerate(s.classes) if klass.id in cap.classes]
+        points = [o for o, point in enumerate(s.points) if point.id in cap.points]
+        for w, steps in enumerate(oracle.windows(s, cap.window)):
+            requests = s.hours.hours * s.demand_per_h
+            total = float(requests[:, counted][:, :, steps].sum())
+            terms = {
+                column: float(requests[column[1], column[2], column[3]]) / total
+                for column in columns
+                if column[2] in counted and column[3] in steps
+                and column[5] >= 0 and column[6] in points
+            }  # fmt: skip
+            if terms:
+                most = cap.share_max * (1 + oracle.ROUNDING)
+                lp.row(("share", number, w), terms, -math.inf, most)
 
 
 def _capacity(lp: oracle.Program, s: Scenario, r: int, t: int, terms: dict[Any, float]) -> None:

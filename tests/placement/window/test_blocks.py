@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import fields, replace
+from functools import reduce
 
 import numpy as np
 import pytest
 from hypothesis import given
 
+import wattlas
 from tests.examples import examples
 from tests.strategies import scenarios
+from wattlas.model.plan import Status, Totals
 from wattlas.model.scenario import Scenario
+from wattlas.placement.api import plan
 from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.solution.account import add_totals
+from wattlas.placement.solution.concat import concat
 from wattlas.placement.window.blocks import at_once, instance_at
 
 
@@ -71,3 +77,28 @@ def test_work_inside_of_work_takes_no_more_threads() -> None:
 
     assert all(at_once(outer, range(4)))
     assert threading.get_ident() not in {thread for _, thread in at_once(inner, range(4))}
+
+
+def test_parts_end_as_the_worst_of_them() -> None:
+    """A plan that holds a part of unknown quality is of unknown quality, wherever the part is."""
+    s = wattlas.example("tiny").at_hours([0, 1])
+    parts = [plan(s.at_hours([0])), plan(s.at_hours([1]))]
+    assert concat(s, parts, 0.0).status is Status.OPTIMAL
+    for n in (0, 1):
+        told = [replace(p, status=Status.HEURISTIC) if n == m else p for m, p in enumerate(parts)]
+        assert concat(s, told, 0.0).status is Status.HEURISTIC
+
+
+def test_totals_of_parts_are_those_of_the_whole() -> None:
+    """Sums, and means weighted by requests, where parts serve unequally many at unequal trips."""
+    s = wattlas.example("tiny")
+    demand = s.demand_per_h.copy()
+    demand[:, :, :12] *= 0.2
+    demand[2:, :, 12:] *= 0.1
+    s = replace(s, demand_per_h=demand)
+    halves = [plan(s.at_hours(range(n, n + 12))) for n in (0, 12)]
+    assert halves[0].totals.rtt_mean_ms != pytest.approx(halves[1].totals.rtt_mean_ms, rel=1e-3)
+    together, whole = reduce(add_totals, (half.totals for half in halves)), plan(s).totals
+    for field in fields(Totals):
+        ours, theirs = getattr(together, field.name), getattr(whole, field.name)
+        assert ours == (theirs if theirs is None else pytest.approx(theirs, rel=1e-7)), field.name

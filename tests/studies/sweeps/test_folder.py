@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from wattlas.studies.sweeps.carry_out import Here, carry_out
 from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import Axis, SweepDesign
 from wattlas.studies.sweeps.folder import STATED, check_inputs, open_sweep, sweep_in
+from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,12 @@ def test_inputs_that_changed_are_found(tmp_path: Path) -> None:
     files = tiny_folder(tmp_path / "mine")
     sweep = sweep_in(tmp_path / "sweep", Written(tmp_path / "mine"), SweepDesign((PRICE,)))
     check_inputs(open_sweep(sweep.folder))
+    stated = json.loads((sweep.folder / STATED).read_text())
+    name = next(iter(stated["inputs"]))
+    (sweep.folder / STATED).write_text(json.dumps({**stated, "inputs": {}}))
+    with pytest.raises(UsageError, match=f"{name} is not what the sweep was made with"):
+        check_inputs(open_sweep(sweep.folder))
+    (sweep.folder / STATED).write_text(json.dumps(stated))
     files.edit("regions.csv", ",1.10,", ",1.15,")
     with pytest.raises(UsageError, match="scenario is not what the sweep was made with"):
         check_inputs(open_sweep(sweep.folder))
@@ -128,3 +136,23 @@ def test_a_star_is_every_id_of_a_file(tmp_path: Path) -> None:
     for path in ("signals.*.x", "regions.*", "regions.oslo.*"):
         with pytest.raises(UsageError, match="stands for every id"):
             Written(Path("tiny")).changed({path: 1})
+
+
+def test_each_run_has_its_own_seed_and_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verb that draws is told the seed, its settings and the scenario of the run's own values."""
+
+    def drawn(scenario: Any, settings: Any, seed: int | None) -> Any:
+        pue = float(scenario.regions[0].pue)
+        return "made", {"y_pue": pue, "y_x": float(settings["x"]), "y_seed": float(seed or 0)}
+
+    names = ("y_pue", "y_x", "y_seed")
+    monkeypatch.setitem(VERBS, "drawn", Verb(names, names, drawn, {"x": NUMBER}, draws=True))
+    axes = (Axis("regions.oslo.pue", (1.1, 1.2)), Axis("x", (3.0, 4.0)))
+    sweep = tiny(tmp_path / "sweep", *axes, verb="drawn", seeds=2)
+    assert carry_out(sweep, Here()) == 8
+    rows = sweep.table()
+    found = set(rows.select(names).iter_rows())
+    assert found == {(p, x, s) for p in (1.1, 1.2) for x in (3.0, 4.0) for s in (0.0, 1.0)}
+    assert len(set(sweep.hashes)) == 8

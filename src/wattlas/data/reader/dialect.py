@@ -7,6 +7,7 @@ found, comments and empty lines are left out, a byte order mark is no part of a 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from wattlas.data.reader.packed import opened
 from wattlas.data.reader.parquet import read_parquet
 from wattlas.errors import InputError, Problem
 
@@ -99,7 +101,7 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
 
 def _head(path: Path) -> tuple[list[str], str, bool]:
     """The first lines of a file, how its letters are written, and whether lines end with \\r."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(HEAD_BYTES)
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
     # Most letters have one byte 0 in UTF-16: where it stands tells the order.
@@ -169,7 +171,8 @@ def read_text(path: Path, label: str, dialect: Dialect) -> pl.DataFrame:
     _check_head(path, label, dialect)
     source: Path | bytes = path
     if dialect.whole:
-        text = path.read_bytes().decode(dialect.encoding, errors="replace")
+        with opened(path) as file:
+            text = file.read().decode(dialect.encoding, errors="replace")
         source = (text.replace("\r", "\n") if dialect.returns else text).encode()
     try:
         frame = pl.read_csv(source, skip_lines=dialect.before, **dialect.options)
@@ -225,6 +228,7 @@ def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
 def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
     dialect, count = dialect_of(path, wanted), 0
+    _check_head(path, str(path), dialect)
     if dialect.whole:
         yield read_text(path, str(path), dialect)
         return
@@ -236,7 +240,7 @@ def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """A CSV file in pieces that end with a row; each begins with the header."""
-    with path.open("rb") as file:
+    with _as_utf8(path, dialect) as file:
         head, rest = _seek_header(file, dialect), b""
         while block := file.read(PIECE_BYTES):
             rest += block
@@ -247,6 +251,14 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
                 yield head + rest[:cut]
                 rest = rest[cut:]
         yield head + rest
+
+
+def _as_utf8(path: Path, dialect: Dialect) -> BinaryIO:
+    """The bytes of a file as UTF-8; whole in memory where it is written otherwise."""
+    if dialect.encoding in ("utf-8-sig", "utf-8"):
+        return opened(path)
+    with opened(path) as file:
+        return io.BytesIO(file.read().decode(dialect.encoding, errors="replace").encode())
 
 
 def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
@@ -261,7 +273,7 @@ def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
 def line_numbers(path: Path, wanted: IsHeader | None = None) -> list[int]:
     """1-based line number of the header and of each row of a CSV file."""
     dialect = dialect_of(path, wanted)
-    with path.open(encoding=dialect.encoding, errors="replace") as text:
+    with io.TextIOWrapper(opened(path), dialect.encoding, "replace") as text:
         return [n for n, line in enumerate(text, 1) if n > dialect.before and dialect.holds(line)]
 
 
@@ -288,7 +300,7 @@ def unreadable(path: Path, label: str, fault: str, dialect: Dialect | None = Non
 def _uneven(path: Path, dialect: Dialect) -> tuple[int, int, int] | None:
     """Line and width of the first row that is wider than the header, and the header's width."""
     width = len(dialect.names)
-    with path.open(encoding=dialect.encoding, newline="", errors="replace") as text:
+    with io.TextIOWrapper(opened(path), dialect.encoding, "replace", "") as text:
         for number, line in enumerate(text, 1):
             if number <= dialect.before or not dialect.holds(line):
                 continue

@@ -10,6 +10,7 @@ gain = α + β·quantity; α and β are sums over the series, and closed forms w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,7 @@ def breakeven_between(
     from_region: str,
     to_region: str,
     point_id: str | None = None,
-    metro_id: str | None = None,
+    metro_id: str | Sequence[str] | None = None,
     *,
     returns: bool = False,
     stay_h: float | None = None,

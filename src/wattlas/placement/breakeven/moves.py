@@ -5,6 +5,7 @@ c[r,t] = PUE_r · e · (p/1000 + γ·κ/10⁶) + w_r · g + η[s,r] · b/10⁹  
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -178,12 +179,12 @@ def move_between(
     from_region: str,
     to_region: str,
     point_id: str | None = None,
-    metro_id: str | None = None,
+    metro_id: str | Sequence[str] | None = None,
     *,
     returns: bool = False,
     stay_h: float | None = None,
 ) -> Move:
-    """The demand of a class (of one metro, or of all) that leaves one region for another.
+    """The demand of a class (of a metro, of several, or of all) that leaves one region for another.
 
     Capacity is started, and state carried, for the busiest step; starting is paid at the price
     of the first step, the way back at the mean price of origin. Without `point_id` it is the
@@ -198,7 +199,9 @@ def move_between(
     h, r = (_index("region", x, [y.id for y in scenario.regions]) for x in (from_region, to_region))
     metros = np.arange(len(scenario.metros))
     if metro_id is not None:
-        metros = np.array([_index("metro", metro_id, [m.id for m in scenario.metros])])
+        named = [metro_id] if isinstance(metro_id, str) else metro_id
+        ids = [metro.id for metro in scenario.metros]
+        metros = np.array([_index("metro", name, ids) for name in named])
     klass = scenario.classes[k]
     demand = scenario.demand_per_h[metros, k]
     egress = [_egress(scenario, metros, demand, at) for at in (h, r)]

@@ -15,6 +15,7 @@ from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.base import Clash, Constraint, EngineRows
 from wattlas.placement.constraints.registry import register
+from wattlas.placement.problem.arrivals import left_by_waiting
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit, windows
 from wattlas.placement.problem.rows import HourlyRows
@@ -52,11 +53,17 @@ def caps_on_sources(instance: Instance, *, hourly: bool) -> list[CapOnSources]:
     points = [o.id for o in instance.scenario.points]
     caps = []
     for cap in instance.scenario.share_caps:
-        if (cap.window is Window.HOUR) == hourly:
+        if _of_one_hour(instance, cap) == hourly:
             counted = np.isin(classes, cap.classes)[instance.klass]
             degraded = counted[:, None] & np.isin(points, cap.points)[None, :]
             caps.append(CapOnSources(cap, counted, degraded))
     return caps
+
+
+def _of_one_hour(instance: Instance, cap: ShareCap) -> bool:
+    """Whether a cap is a row of each hour: not where its requests may run in another one."""
+    leaves = instance.by_arrival and left_by_waiting(instance.scenario, cap)
+    return cap.window is Window.HOUR and not leaves
 
 
 @register
@@ -99,7 +106,16 @@ class DegradedShare(Constraint):
         for cap in caps_on_sources(instance, hourly=False):
             measure, counted = cap.excess(instance), cap.demand(instance) * instance.hours
             caps += [
-                Limit(self.name, cap.cap.id, measure, 0.0, steps, cap.cap.share_max, counted)
+                Limit(
+                    self.name,
+                    cap.cap.id,
+                    measure,
+                    0.0,
+                    steps,
+                    cap.cap.share_max,
+                    counted,
+                    by_arrival=True,
+                )
                 for steps in windows(instance.scenario.hours, cap.cap.window)
             ]
         return caps
@@ -124,8 +140,8 @@ class DegradedShare(Constraint):
 
     def clash_words(self, instance: Instance, clash: Clash) -> str:
         """Which caps cannot be kept."""
-        caps = [cap for cap in instance.scenario.share_caps if cap.window is Window.HOUR]
-        names = ", ".join(caps[j].id for j in clash.rows[self.name])
+        caps = caps_on_sources(instance, hourly=True)
+        names = ", ".join(caps[j].cap.id for j in clash.rows[self.name])
         return (
             f"At {clash.when} {clash.who} cannot be served without degrading more than {names} "
             "allows. Raise its share_max, or open more full-service capacity."
@@ -133,8 +149,8 @@ class DegradedShare(Constraint):
 
     def broken_words(self, instance: Instance, excess: np.ndarray) -> str:
         """Which caps."""
-        caps = [cap for cap in instance.scenario.share_caps if cap.window is Window.HOUR]
-        names = [caps[j].id for j in np.flatnonzero(excess > 0)]
+        caps = caps_on_sources(instance, hourly=True)
+        names = [caps[j].cap.id for j in np.flatnonzero(excess > 0)]
         return f"more degraded than {', '.join(names)} allows"
 
     def short_words(self, instance: Instance, limit: Limit, least: float, when: str) -> str:

@@ -76,14 +76,7 @@ class ObjectiveCap(Constraint):
 
     def short_words(self, instance: Instance, limit: Limit, least: float, when: str) -> str:
         """The least attainable, and what to do."""
-        cap, unit = given_cap(instance.scenario.objective), limit.measure.unit
-        if cap is not None and cap.relative and limit.bound == 0.0 and cap.bound > 0.0:
-            return (
-                f"{limit.id} over {when} is capped at a share of what full service at the baseline "
-                f"uses, and that has no placement or uses nothing then; the least attainable is "
-                f"{least:,.6g} {unit}. Give the cap as a figure, {limit.id}_cap_"
-                f"{'t' if cap.on == 'carbon' else 'usd'}."
-            )
+        unit = limit.measure.unit
         return (
             f"{limit.id} over {when} is capped at {limit.bound:,.6g} {unit}, but the "
             f"least attainable is {least:,.6g} {unit}. Raise the cap, relax latency "

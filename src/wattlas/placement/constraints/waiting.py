@@ -85,13 +85,14 @@ def by_patience(
 ) -> Iterator[tuple[float, Scenario]]:
     """(Wait in hours, the scenario in which so much may be waited) of each wait.
 
-    `klass` alone may wait, or where it is empty every class that may in the scenario. Raises
-    UsageError for a class that there is not, and where none may wait.
+    `klass` alone may wait, with its copies under contract, or where it is empty every class that
+    may in the scenario. Raises UsageError for a class that there is not, and where none may wait.
     """
     ids = [k.id for k in scenario.classes]
     if klass and klass not in ids:
         raise UsageError(f"unknown class {klass!r}; choose one of {', '.join(ids)}")
-    chosen = {klass} if klass else {k.id for k in scenario.classes if k.may_wait_h > 0}
+    chosen = {k.id for k in scenario.classes if klass in (k.id, k.base)}
+    chosen = chosen if klass else {k.id for k in scenario.classes if k.may_wait_h > 0}
     if not chosen:
         raise UsageError("no class may wait: name one, as in `wait:NAME`, or give it `may_wait_h`")
     for wait_h in waits_h:

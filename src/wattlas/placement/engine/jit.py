@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from wattlas.compiled import kept
@@ -14,6 +15,7 @@ from wattlas.compiled.inner import InnerCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_llvm: Any = cgutils
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
 
 
@@ -66,5 +68,24 @@ def _smaller(_context: Any, _a: Any, _b: Any) -> Any:
     return types.float64(types.float64, types.float64), emit
 
 
+def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
+    """Ask for the memory of a row, which will be read soon; nothing else happens."""
+
+    def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = ctx.make_array(signature.args[0])(ctx, builder, value=args[0])
+        stride = builder.extract_value(array.strides, 0)
+        row = ctx.cast(builder, args[1], signature.args[1], types.intp)
+        at = _llvm.pointer_add(builder, array.data, builder.mul(row, stride), _llvm.voidptr_t)
+        word = _llvm.ir.IntType(32)
+        kind = _llvm.ir.FunctionType(_llvm.ir.VoidType(), (_llvm.voidptr_t, word, word, word))
+        hint = _llvm.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(hint, (at, word(0), word(3), word(1)))
+        return ctx.get_dummy_value()
+
+    return types.void(rows, _row), emit
+
+
 _intrinsic: Any = intrinsic
 smaller: Any = _intrinsic(_smaller)
+prefetch: Any = _intrinsic(_prefetch)
+"""prefetch(rows, row): have the first line of a row brought into the cache."""

@@ -9,7 +9,7 @@ duals. It looks at every constraint of the registry, also at those of which the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from wattlas.errors import UsageError
 from wattlas.model.plan import Plan
 from wattlas.placement.api import objective_measures
 from wattlas.placement.constraints.registry import hourly_rows, links
+from wattlas.placement.explain.arrived import apart, prices_by_arrival
 from wattlas.placement.hour.closed_form import CHUNK_ELEMENTS
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.flows import SourceFlows, no_flows
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
@@ -64,14 +66,20 @@ def certify(plan: Plan, budget_ms: np.ndarray | None = None) -> Certificate:
         raise UsageError(
             "switching costs couple the hours of this plan: its gap is in plan.info.gap"
         )
-    instance = build_instance(plan.as_run, budget_ms)
-    queue = Queue.of(build_instance(scenario, budget_ms)) if scenario.waits else None
+    instance = build_instance(scenario, budget_ms)
+    arrivals = None
+    if plan.waited is not None:
+        instance = replace(instance, by_arrival=True)
+        arrivals = Arrivals.of(instance)
     limits = limits_of(instance)
     prices = [report.price for report in plan.limits]
     if len(prices) != len(limits):
         prices = [0.0] * len(limits)  # It was made without a limit that holds now.
     flows = _flows(instance, plan)
-    proof = _Proof(instance, flows, plan.duals, limits, np.array(prices), queue)
+    if arrivals is not None:
+        instance, flows = apart(arrivals, plan, flows)
+        limits = arrivals.limits(limits)
+    proof = _Proof(instance, flows, plan.duals, limits, np.array(prices), arrivals)
     return proof.certificate()
 
 
@@ -105,9 +113,9 @@ class _Proof:
         duals: Mapping[str, np.ndarray],
         limits: Sequence[Limit],
         prices: np.ndarray,
-        queue: Queue | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
-        self.instance, self.flows, self.queue = instance, flows, queue
+        self.instance, self.flows, self.arrivals = instance, flows, arrivals
         self.limits, self.prices = limits, prices
         self.objective = objective_measures(instance)[0]
         self.rows = hourly_rows(instance)
@@ -115,9 +123,8 @@ class _Proof:
         self.duals = {
             name: duals.get(name, np.zeros((rows.count, hours))) for name, rows in self.rows.items()
         }
-        self.used = [
-            float(limit.measure.by_hour(instance, flows)[limit.steps].sum()) for limit in limits
-        ]
+        self.used = [limit.used(instance, flows) for limit in limits]
+        self.counted = prices_by_arrival(instance, limits, prices)
         self.column = instance.columns.find(flows.source, flows.region, flows.point)
 
     def certificate(self) -> Certificate:
@@ -138,15 +145,17 @@ class _Proof:
             residuals[name] = float((excess / (size + _TINY)).max(initial=0.0))
             paid += self._paid(name, rows, slack, self._surplus_price(rows))
         residuals["signs"] = self._signs(spent)
-        residuals["slackness"] = float((slack / spent).max(initial=0.0))
+        # An hour in which nothing runs has no size of its own.
+        size = np.where(spent > _TINY, spent, spent.max(initial=_TINY))
+        residuals["slackness"] = float((slack / size).max(initial=0.0))
         total = float(self.objective.by_hour(instance, flows).sum())
         total_size = max(abs(total), _TINY)
         residuals["limits"], slack_limits = self._limits()
         residuals["slackness"] = max(residuals["slackness"], slack_limits / total_size)
         asked = instance.demand
-        if self.queue is not None:
-            residuals["waiting"] = self._waiting(self.queue)
-            asked, demand_price = self._at_arrival(self.queue, demand_price)
+        if self.arrivals is not None:
+            residuals["waiting"] = self._waiting(self.arrivals.queue)
+            asked, demand_price = self._at_arrival(self.arrivals, demand_price)
         value = np.where(asked > 0, demand_price, 0.0) * asked
         bound = float((value.sum(axis=0) + paid) @ instance.hours)
         bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
@@ -160,20 +169,23 @@ class _Proof:
         placed = np.bincount(flows.source * shape[1] + flows.hour, flows.value, shape[0] * shape[1])
         return queue.excess(placed.reshape(shape)[queue.source])
 
-    def _at_arrival(self, queue: Queue, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(What arrives in each step, what it costs at least within its patience), (S, T) each: a
-        request pays the least price of an hour that it may run in, by weak duality.
+    def _at_arrival(self, arrivals: Arrivals, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(What arrives in each step, what it costs at least within its patience), (S, T) each of
+        the whole: a request pays the least price of an hour that it may run in, by weak duality.
         """
-        asked, least = self.instance.demand.copy(), price.copy()
-        asked[queue.source] = queue.arrived
+        least, queue = price.copy(), arrivals.queue
         least[queue.source] = queue.least(price[queue.source])
-        return asked, least
+        own, at = np.nonzero(arrivals.arrives)
+        whole = np.zeros(arrivals.whole.demand.shape)
+        whole[arrivals.origin[own], at] = least[own, at]
+        return arrivals.whole.demand, whole
 
     def _weighted(self) -> list[tuple[np.ndarray, Measure]]:
         """objective + Σ price · measure, for the steps that are in the same limits."""
         inside = np.zeros((len(self.limits), self.instance.demand.shape[1]), dtype=bool)
         for n, limit in enumerate(self.limits):
-            inside[n, limit.steps] = True
+            if limit.counts is None:
+                inside[n, limit.steps] = True
         patterns, pattern_of = np.unique(inside, axis=1, return_inverse=True)
         out = []
         for n, pattern in enumerate(patterns.T):
@@ -205,6 +217,9 @@ class _Proof:
         columns = self.instance.columns
         place = (columns.source, columns.region, columns.point)
         reduced = np.stack([measure.units(self.instance, int(t), *place) for t in steps], axis=1)
+        for limited, price in self.counted:
+            units = limited.units(self.instance, 0, *place)
+            reduced += units[:, None] * price[np.ix_(columns.source, steps)]
         for name, rows in self.rows.items():
             reduced -= rows.weighed(self.duals[name][:, steps])
         return reduced
@@ -222,13 +237,18 @@ class _Proof:
         unit = measure.units(self.instance, *flows[:4])
         gross = np.abs(unit)
         reduced = unit.copy()
+        for limited, price in self.counted:
+            paid = limited.units(self.instance, *flows[:4]) * price[flows.source, flows.hour]
+            gross = np.maximum(gross, np.abs(paid))
+            reduced += paid
         for name, rows in self.rows.items():
             reduced -= rows.weighed_at(self.duals[name], column, flows.hour)
         reduced -= demand_price[flows.source, flows.hour]
         reduced = np.where(column < 0, 0.0, reduced)  # `closed` tells those.
         hours = len(slack)
         slack += np.bincount(flows.hour, np.abs(reduced) * flows.value, hours)
-        for part in (self.objective, *(limit.measure for limit in self.limits)):
+        by_step = [limit.measure for limit in self.limits if limit.counts is None]
+        for part in (self.objective, *by_step):
             gross = np.maximum(gross, self._share_of(part, flows))
         spent += np.bincount(flows.hour, gross * flows.value, hours)
 
@@ -321,7 +341,8 @@ class _Proof:
 
     def _by_metro(self, price: np.ndarray) -> np.ndarray:
         """From sources to (metro, class); nan where there is no demand."""
-        source_of = self.instance.source_of
+        whole = self.instance if self.arrivals is None else self.arrivals.whole
+        source_of = whole.source_of
         grid = np.full((*source_of.shape, price.shape[1]), np.nan)
         i, k = np.nonzero(source_of >= 0)
         grid[i, k] = price[source_of[i, k]]

@@ -185,7 +185,7 @@ def _mixed(
         a, b = (np.asarray(getattr(priced.cost, name)) for priced in (cheap, clean))
         return np.asarray((1.0 - share) * a + share * b)
 
-    money = ("rent_usd", "variable_usd", "carbon_kg", "it_mwh")
+    money = ("rent_usd", "variable_usd", "carbon_kg", "it_mwh", "unserved_share")
     cost = FleetCost(
         gpu=mean("gpu"),
         used_gpu_h=mean("used_gpu_h"),

@@ -27,6 +27,7 @@ from wattlas.placement.fleet.hours import with_fleet, worth
 from wattlas.placement.fleet.needs import Needs, value_of
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.under_caps import caps_couple
 from wattlas.units import KG_PER_T
 
 _TINY = 1e-300
@@ -51,8 +52,9 @@ class FleetCertificate:
 
 def certify_fleet(fleet: Fleet) -> FleetCertificate:
     """Check a fleet: what it costs, what it serves, and that none costs less, from its prices."""
-    if fleet.asked.waits:
-        raise UsageError("requests may wait: the gap of this fleet is in fleet.info.gap")
+    if fleet.asked.waits or caps_couple(fleet.asked):
+        why = "requests may wait" if fleet.asked.waits else "caps of tiers are over many hours"
+        raise UsageError(f"{why}: the gap of this fleet is in fleet.info.gap")
     prices, scenario = fleet.prices, fleet.asked
     own = scenario.objective.carbon_price_usd_per_t
     plain = Objective(carbon_price_usd_per_t=own + prices.usd_per_t)

@@ -46,7 +46,15 @@ def cost_of(terms: Terms, part: Instance, flows: SourceFlows, gpu: np.ndarray) -
         it_mwh=float(it_energy(part).by_hour(part, flows).sum()) + idle_kwh / KWH_PER_MWH,
         used_gpu_h=used_gpu(part, flows) @ span,
         on_demand_gpu_h=bought_h,
+        unserved_share=_unserved_share(part, flows),
     )
+
+
+def _unserved_share(part: Instance, flows: SourceFlows) -> float:
+    """Share of the requests of all hours that the flows leave unserved."""
+    requests = flows.value * part.hours[flows.hour]
+    total = float(requests.sum())
+    return float(requests[~flows.served].sum()) / total if total > 0 else 0.0
 
 
 def at_own_price(terms: Terms, cost: FleetCost, usable: np.ndarray, usd_per_t: float) -> FleetCost:

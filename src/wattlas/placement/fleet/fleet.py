@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,13 +20,14 @@ from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
 from wattlas.placement.fleet.terms import (
     Terms,
+    holding,
     peak_of_sum,
     peak_rent,
     terms_of,
 )
+from wattlas.placement.fleet.under_caps import caps_couple, fleet_under_caps
 from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.hour import highs
-from wattlas.units import HOURS_PER_YEAR
 
 
 def fleet(
@@ -63,13 +63,15 @@ def fleet_and_learnt(
     progress: Callable[[Least], None] = lambda _: None,
 ) -> tuple[Fleet, Learnt | None]:
     """As `fleet`, with what was learnt of the fleet that survives nothing, for other searches; None
-    under a cap and where requests may wait.
+    under a cap, of the objective or of tiers, and where requests may wait.
     """
+    if caps_couple(scenario):
+        return fleet_under_caps(scenario, alone=not survive), None
     if scenario.waits:
         return fleet_that_waits(scenario, lambda still: fleet(
             still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
             progress=progress,
-        ), alone=not survive), None  # fmt: skip
+        ), lambda asked: fleet_under_caps(asked, alone=True), alone=not survive), None  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)
@@ -86,7 +88,7 @@ def fleet_and_learnt(
     rounded_up = answer.at_own_price(whole)
     sized = Fleet(
         status=Status.OPTIMAL if answer.gap <= exact else Status.LIMIT,
-        scenario=_with_fleet(scenario, terms, answer.usable),
+        scenario=holding(scenario, terms, answer.usable),
         asked=scenario,
         optimal=answer.cost,
         bound_usd=answer.bound,
@@ -132,20 +134,6 @@ def _cheapest(
 def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:
     """A fleet (R,) that is larger by rounding, within its bounds."""
     return np.asarray(np.minimum(usable * (1.0 + ROUNDING), np.maximum(terms.upper, usable)))
-
-
-def _with_fleet(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
-    """The scenario with usable accelerators (R,) reserved, each at the rent of those held for it.
-
-    Idle power is part of what they cost a year.
-    """
-    year = HOURS_PER_YEAR / float(scenario.hours.hours.sum())
-    regions = tuple(
-        replace(region, reserved_usd_per_gpu_year=float(usd))
-        for region, usd in zip(scenario.regions, terms.rent_usd * year, strict=True)
-    )
-    usable = np.repeat(gpu[:, None], scenario.hours.count, axis=1)
-    return replace(scenario, regions=regions, reserved_gpu=usable)
 
 
 def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | None:

@@ -20,27 +20,42 @@ SPARE = 1e-9
 """The level is held so much higher, relative, that rounding leaves nothing late."""
 
 
-def levelled(instance: Instance) -> tuple[Dense, np.ndarray]:
-    """(The densest stretch, whose level is the least that gets everything done in time; what then
-    runs when, (N, T)).
+@dataclass(frozen=True)
+class Levelled:
+    """`dense` is the densest stretch, whose level is the least that gets everything done in time;
+    `done` (G, T) is what then runs of each patience in each step, GPU-h/h.
 
     Everything counts at its leanest operating point and as if it could run everywhere; requests run
     as early as that allows, earliest deadline first.
     """
-    queue, lean = Queue.of(instance), instance.leanest_gpu_h
-    need, at_once = _work(instance, queue, lean)
-    due, kind, groups = _kinds(queue, need)
-    dense = densest(at_once, groups, due, run_ends(instance.scenario.hours))
-    room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
-    ran = np.zeros_like(need)
-    done = earliest_deadline(groups, due, room)
-    for g in range(len(due)):
-        own = np.flatnonzero(kind == g)
-        ran[own] = shared_first_in(need[own], done[g], instance.scenario.hours)
-    rate = np.divide(ran, lean[queue.source][:, None], out=np.zeros_like(ran),
-                     where=lean[queue.source][:, None] > 0)  # fmt: skip
-    rate[lean[queue.source] == 0] = queue.arrived[lean[queue.source] == 0]
-    return dense, queue.within(rate)
+
+    dense: Dense
+    done: np.ndarray
+
+    @staticmethod
+    def of(instance: Instance) -> Levelled:
+        """The level of an instance. It takes a while: a look at every stretch."""
+        queue = Queue.of(instance)
+        need, at_once = _work(instance, queue, instance.leanest_gpu_h)
+        due, _, groups = _kinds(queue, need)
+        dense = densest(at_once, groups, due, run_ends(instance.scenario.hours))
+        room = np.maximum(dense.level * (1.0 + SPARE) - at_once, 0.0)
+        return Levelled(dense, earliest_deadline(groups, due, room))
+
+    def ran(self, instance: Instance) -> np.ndarray:
+        """What then runs of each source that may wait, (N, T): of the instance, or of one with the
+        same demand whose sources are merged otherwise."""
+        queue, lean = Queue.of(instance), instance.leanest_gpu_h
+        need, _ = _work(instance, queue, lean)
+        _, kind, _ = _kinds(queue, need)
+        ran = np.zeros_like(need)
+        for g, done in enumerate(self.done):
+            own = np.flatnonzero(kind == g)
+            ran[own] = shared_first_in(need[own], done, instance.scenario.hours)
+        lean = lean[queue.source]
+        rate = np.divide(ran, lean[:, None], out=np.zeros_like(ran), where=lean[:, None] > 0)
+        rate[lean == 0] = queue.arrived[lean == 0]
+        return queue.within(rate)
 
 
 def stretch(instance: Instance, queue: Queue, use: np.ndarray) -> Dense:

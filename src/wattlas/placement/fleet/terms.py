@@ -8,6 +8,7 @@ power in every hour; a request then draws only what it adds to that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,8 @@ from wattlas.placement.problem.unit_values import Measure, cost
 from wattlas.units import HOURS_PER_YEAR, KG_PER_T
 
 W_PER_KW = 1000.0
+COUNTED = re.compile(r"^\s*\d+\s*[x×]\s*")
+"""How many accelerators a point runs on, before their kind: `8 x H100`."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def terms_of(
     instance = build(asked)
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
+    _refuse_kinds(instance)
     idle = idle_kw(scenario)
     instance = replace(
         instance,
@@ -91,6 +95,20 @@ def terms_of(
         carbon_t(scenario) * held,
         own,
     )
+
+
+def holding(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
+    """The scenario with usable accelerators (R,) reserved, each at the rent of those held for it.
+
+    Idle power is part of what they cost a year.
+    """
+    year = HOURS_PER_YEAR / float(scenario.hours.hours.sum())
+    regions = tuple(
+        replace(region, reserved_usd_per_gpu_year=float(usd))
+        for region, usd in zip(scenario.regions, terms.rent_usd * year, strict=True)
+    )
+    usable = np.repeat(gpu[:, None], scenario.hours.count, axis=1)
+    return replace(scenario, regions=regions, reserved_gpu=usable)
 
 
 def rent_usd(scenario: Scenario) -> np.ndarray:
@@ -179,9 +197,39 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
         yield Problem("objective.minimise", what, fix)
     if np.isnan(scenario.price_usd_per_mwh).any():
         yield Problem("signals.price", "is not known, and a fleet has a cost", "Give prices.")
-    if not any(region.reserved_usd_per_gpu_year > 0 for region in scenario.regions):
-        fix = "Say what a reserved accelerator costs a year, USD."
-        yield Problem("regions.*.reserved_usd_per_gpu_year", "is 0 in every region", fix)
+    yield from _price_problems(scenario)
+
+
+def _price_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Regions that a fleet would fill for nothing, as nobody said what it costs there."""
+    free = [
+        region.id
+        for region in scenario.regions
+        if region.reserved_usd_per_gpu_year == 0 and region.reserved_gpu_max > 0
+    ]
+    if not free:
+        return
+    every = len(free) == len(scenario.regions)
+    where = "*" if every else ", ".join(free)
+    what = f"is 0{' in every region' if every else ', and a fleet would fill it for nothing'}"
+    fix = "Say what a reserved accelerator costs a year, USD"
+    rest = "." if every else ", or reserved_gpu_max: 0 where all is rented."
+    yield Problem(f"regions.{where}.reserved_usd_per_gpu_year", what, fix + rest)
+
+
+def _refuse_kinds(instance: Instance) -> None:
+    """InputError where open operating points name several kinds of accelerators: a region's are of
+    one kind, and so is their price."""
+    used = np.flatnonzero(instance.allowed.any(axis=(0, 1)))
+    named = (instance.scenario.points[o].hardware for o in used.tolist())
+    kinds = sorted({COUNTED.sub("", text).strip() for text in named if text.strip()})
+    if len(kinds) > 1:
+        what = f"are on accelerators of several kinds: {', '.join(kinds)}"
+        fix = (
+            "A fleet is sized for one kind. Leave out the points of the others, as in "
+            "`points.drop` or a class's `points`, or ask for each kind by itself."
+        )
+        raise InputError([Problem("points.*.hardware", what, fix)])
 
 
 def _cap_problems(objective: Objective) -> Iterator[Problem]:

@@ -16,11 +16,12 @@ bound on every fleet, that of the densest stretch above all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
+from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
@@ -29,14 +30,15 @@ from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
-from wattlas.placement.fleet.levelled import Dense, levelled
+from wattlas.placement.fleet.levelled import Dense, Levelled
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import Terms, terms_of
 from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.queue import Queue, as_run
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.window.queue_search import search
 from wattlas.placement.window.waiting import refuse_waiting
 
@@ -52,9 +54,14 @@ steps leaves a little undone for long: levelled work is what it starts from, and
 
 
 def fleet_that_waits(
-    scenario: Scenario, size: Callable[[Scenario], Fleet], *, alone: bool
+    scenario: Scenario,
+    size: Callable[[Scenario], Fleet],
+    one_program: Callable[[Scenario], Fleet],
+    *,
+    alone: bool,
 ) -> Fleet:
-    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does.
+    """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does,
+    `one_program` that of one that is solved as a whole whatever else is known.
 
     `alone` says that nothing but the demand must be served: no outage.
 
@@ -65,31 +72,75 @@ def fleet_that_waits(
         fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
         what = "asks for a cap or for least carbon of a fleet whose requests may wait"
         raise InputError([Problem("objective", what, fix)])
-    still = without_waiting(scenario)
-    unwaited = size(still)
-    terms, instance = question(scenario)
-    if alone and (found := joint(terms, instance)):
-        return _together(scenario, found, unwaited, 0.0)
+    question = Question.of(scenario)
+    try:
+        unwaited = size(without_waiting(scenario))
+    except InfeasibleError:  # What does not fit at once may fit in time.
+        unwaited = None
+    terms, instance = question.terms, question.instance
+    if alone and (found := joint(terms, instance, terms.measure)):
+        if unwaited is None:
+            return one_program(scenario)
+        return _together(question, found, unwaited, 0.0)
     asked = build_instance(scenario)
-    ran = levelled(asked)[1]
-    levelled_work = as_run(asked, Queue.of(asked), ran).scenario
+    levelled_work = Arrivals.of(asked).waited(question.levelled.ran(asked)).as_run(scenario)
     sized = size(without_waiting(levelled_work))
     if alone:
         prices = [need.price for need in sized.prices.needs]
-        found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, prices)
+        found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, question.start, prices)
         if found is not None:
-            return _together(scenario, found, unwaited, EXACT)
-    return _at_fleet(scenario, sized, unwaited)
+            return replace(
+                _together(question, found, unwaited or sized, EXACT),
+                unwaited=None if unwaited is None else unwaited.optimal,
+            )
+    return _at_fleet(question, sized, unwaited)
 
 
-def _together(scenario: Scenario, found: Joint, unwaited: Fleet, exact: float) -> Fleet:
+@dataclass(frozen=True)
+class Question:
+    """What is asked if nothing waited, and its instance with the classes that may wait."""
+
+    scenario: Scenario
+    terms: Terms
+    instance: Instance
+
+    @staticmethod
+    def of(scenario: Scenario) -> Question:
+        """That of a scenario. Raises what `terms_of` raises."""
+        terms = terms_of(without_waiting(scenario))
+        asked = replace(terms.instance.scenario, classes=scenario.classes)
+        return Question(scenario, terms, replace(terms.instance, scenario=asked))
+
+    @cached_property
+    def queue(self) -> Queue:
+        """What may wait."""
+        return Queue.of(self.instance)
+
+    @cached_property
+    def levelled(self) -> Levelled:
+        """The level of its work."""
+        return Levelled.of(self.instance)
+
+    @cached_property
+    def start(self) -> np.ndarray:
+        """What runs when in levelled work, (N, T)."""
+        return self.levelled.ran(self.instance)
+
+    @property
+    def least_count(self) -> float:
+        """Accelerators held that no fleet has fewer of; nan where not everything must be served
+        from what is reserved."""
+        if self.instance.surplus.any() or not np.isnan(self.instance.unserved_usd).all():
+            return float("nan")
+        return self.levelled.dense.level * float(self.terms.held.min())
+
+
+def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -> Fleet:
     """The fleet of accelerators and waiting that were found together, to a gap of `exact`, relative
     to the cost without reserved rent."""
-    terms, instance = question(scenario)
-    queue = Queue.of(instance)
+    scenario, terms, queue = question.scenario, question.terms, question.queue
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
     best = _cost(terms, queue, found.ran, gpu)
-    level = levelled(instance)[0].level if _level_holds(instance) else float("nan")
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
@@ -103,39 +154,26 @@ def _together(scenario: Scenario, found: Joint, unwaited: Fleet, exact: float) -
         bound_usd=found.bound_usd,
         whole=_cost(terms, queue, found.ran,
                     np.ceil(gpu * terms.held - 1e-6) / terms.held),
-        least_count=level * float(terms.held.min()),
+        least_count=question.least_count,
         saved_by_one_usd=np.full(len(gpu), np.nan),
         info=replace(unwaited.info, gap=gap),
         unwaited=unwaited.optimal,
-        waits=_waits(scenario, instance, queue, found.ran),
+        waits=waits_at(question.instance, queue, found.ran),
     )  # fmt: skip
 
 
-def question(scenario: Scenario) -> tuple[Terms, Instance]:
-    """The question if nothing waited, and its instance with the classes that may."""
-    terms = terms_of(without_waiting(scenario))
-    asked = replace(terms.instance.scenario, classes=scenario.classes)
-    return terms, replace(terms.instance, scenario=asked)
-
-
-def _level_holds(instance: Instance) -> bool:
-    """Whether everything must be served from what is reserved."""
-    return bool(np.isnan(instance.unserved_usd).all() and not instance.surplus.any())
-
-
-def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
+def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
-    terms, instance = question(scenario)
-    queue, gpu = Queue.of(instance), sized.optimal.gpu / terms.held
+    scenario, terms, instance = question.scenario, question.terms, question.instance
+    queue, gpu = question.queue, sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
-    dense, start = levelled(instance)
+    dense, start = question.levelled.dense, question.start
     found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
     best, ran = _cost(terms, queue, found.ran, gpu), found.ran
     if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
         best, ran = sized.optimal, start
     bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
-    least_count = dense.level if _level_holds(instance) else float("nan")
     return replace(
         sized,
         status=Status.LIMIT,
@@ -146,13 +184,13 @@ def _at_fleet(scenario: Scenario, sized: Fleet, unwaited: Fleet) -> Fleet:
         least_rent_usd=float("nan"),
         optimal=best,
         bound_usd=bound,
-        own_peaks=unwaited.own_peaks,
-        given=unwaited.given,
+        own_peaks=(unwaited or sized).own_peaks,
+        given=(unwaited or sized).given,
         whole=sized.whole,
-        least_count=least_count * float(terms.held.min()),
+        least_count=question.least_count,
         info=replace(sized.info, gap=max(gap, 0.0)),
-        unwaited=unwaited.optimal,
-        waits=_waits(scenario, instance, queue, ran),
+        unwaited=None if unwaited is None else unwaited.optimal,
+        waits=waits_at(instance, queue, ran),
     )  # fmt: skip
 
 
@@ -203,11 +241,9 @@ def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -
     return float((served @ hours).sum()) + held + float((bought * most @ hours).sum())
 
 
-def _waits(
-    scenario: Scenario, instance: Instance, queue: Queue, ran: np.ndarray
-) -> tuple[Waits, ...]:
+def waits_at(instance: Instance, queue: Queue, ran: np.ndarray) -> tuple[Waits, ...]:
     """How long the requests of each class waited."""
-    out = []
+    scenario, out = instance.scenario, []
     wanted = np.arange(ran.shape[1]) + scenario.wait_steps[instance.klass[queue.source]][:, None]
     requests = queue.arrived * scenario.hours.hours
     for k in np.unique(instance.klass[queue.source]).tolist():

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from wattlas.placement.fleet.hours import DEAR, FleetHours, Sized
-from wattlas.placement.fleet.levelled import levelled
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import search
 from wattlas.placement.fleet.size import groups_of, least_units
@@ -43,16 +42,18 @@ def by_cuts(
     terms: Terms,
     instance: Instance,
     gpu: np.ndarray,
+    start: np.ndarray,
     prices: list[np.ndarray],
     exact: float = EXACT,
 ) -> Joint | None:
-    """Fleet and waiting to a gap of `exact`, from levelled work and the fleet (R,) sized for it;
-    None where that is too large. `prices` are those of accelerators that prove what it needs.
+    """Fleet and waiting to a gap of `exact`, from levelled work, that is what runs when (N, T), and
+    the fleet (R,) sized for it; None where that is too large. `prices` are those of accelerators
+    that prove what it needs.
     """
     queue = Queue.of(instance)
     if len(gpu) + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST:
         return None
-    return JointHours(terms, instance, queue).least(gpu, levelled(instance)[1], prices, exact)
+    return JointHours(terms, instance, queue).least(gpu, start, prices, exact)
 
 
 class JointHours:

@@ -99,6 +99,8 @@ class WaitingMaster:
         self.known: set[tuple[int, int]] = set()
         """Which prices are rows of which hours."""
         self.lines: list[Lines] = []
+        self.size = np.zeros(0)
+        """What each of their rows is scaled by."""
         self.unit_gpu = max(float(terms.upper.max(initial=0.0)), 1e-9) / FULL
         self.unit_usd = max(size_usd, 1e-300) / FULL
         self.unit_run = np.maximum(queue.arrived.max(axis=1, initial=0.0), 1e-300)
@@ -162,7 +164,7 @@ class WaitingMaster:
         low = lines.constant * size
         self._put(low, np.full(rows, np.inf), start, column[on], dense[on])
         self.lines.append(lines)
-        self.size = np.concatenate([getattr(self, "size", np.zeros(0)), size])
+        self.size = np.concatenate([self.size, size])
 
     def forbid(self, needs: Needs, price: np.ndarray, gpu: np.ndarray) -> None:
         """Prices (R,) of accelerators at which a fleet (R,) may be too small: what the densest

@@ -6,10 +6,12 @@ accelerators: Σ g·x − o − K ≤ 0 in every hour, K + o ≤ the site.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import hourly_rows, linkings
 from wattlas.placement.fleet.hours import with_fleet
@@ -17,9 +19,11 @@ from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, objective
+from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, limit_rows, objective
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
+from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.linked_program import ProgramScale
 
 LARGEST = 100_000
@@ -37,14 +41,18 @@ class Joint:
     bound_usd: float
 
 
-def joint(terms: Terms, instance: Instance) -> Joint | None:
+def joint(
+    terms: Terms, instance: Instance, measure: Measure, limits: Sequence[Limit] = ()
+) -> Joint | None:
     """The fleet of least cost with the waiting of least cost; None where that is too large.
 
-    `instance` is that of the terms, with classes that may wait.
+    `instance` is that of the terms, with classes that may wait, or its sources apart by window of
+    arrival; `measure` what its hours cost. Raises InfeasibleError where the bounds cannot serve the
+    demand within the limits.
     """
     bare = with_fleet(instance, np.zeros(len(terms.site)), terms.site)
     hours = bare.demand.shape[1]
-    bare = pruned(bare, (terms.measure,), np.arange(hours))
+    bare = pruned(bare, (measure, *(limit.measure for limit in limits)), np.arange(hours))
     if len(bare.columns) * hours > LARGEST:
         return None
     tied = linkings(bare.scenario)
@@ -60,7 +68,9 @@ def joint(terms: Terms, instance: Instance) -> Joint | None:
             rows.append(_with_held(block, held, unit) if block.name == "capacity" else block)
     rows += [block for linking in tied for block in linking.rows(layout)]
     rows += _sites(terms, layout, held, unit)
-    cost = np.concatenate([objective(layout, terms.measure), terms.rent_usd * unit])
+    capped = limit_rows(layout, limits)
+    rows += [] if capped is None else [capped]
+    cost = np.concatenate([objective(layout, measure), terms.rent_usd * unit])
     scale = ProgramScale(bare, cost)
     upper = np.concatenate([layout.upper, terms.upper / unit])
     program = scale.lp(cost, upper, rows)
@@ -68,10 +78,19 @@ def joint(terms: Terms, instance: Instance) -> Joint | None:
     lower[held] = terms.lower / unit * scale.demand
     answer = highs.checked(highs.solve(replace(program, lower=lower)))
     if answer.status is not Status.OPTIMAL:
+        if answer.status is Status.INFEASIBLE:
+            caps = " within the caps of tiers" if limits else ""
+            late = ", even where requests wait as long as they may" if bare.scenario.waits else ""
+            raise InfeasibleError(
+                f"No fleet within the bounds serves the demand{caps}{late}. Raise "
+                "reserved_gpu_max, capacity_max or on_demand_gpu of the regions that it can reach"
+                + (", or a tier's share_max." if limits else ".")
+            )
         return None
     x = answer.x / scale.demand
     value = float(cost @ x)
-    ran = Queue.of(bare).within(x[layout.column(RUN)].T)
+    queue = Queue.of(bare)
+    ran = queue.within(x[layout.column(RUN)].T) if len(queue) else queue.arrived
     return Joint(x[held] * unit, ran, value - BELOW * abs(value))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.placement.constraints.registry import hourly_rows, row_counts
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.flows import SourceFlows, join, no_flows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.rows import HourlyRows
@@ -66,7 +67,9 @@ class Solution:
     is what one more unit would save, ≥ 0, and `limit_least` the least attainable of each that
     cannot be met. `conflict` says in words why there is no placement.
     Where sources may wait, `ran` (N, T) is what of each runs when, and `without` are the flows of
-    the best placement in which nothing waits, None where there is none.
+    the best placement in which nothing waits, None where there is none. `arrivals` then says of
+    which window of arrival the rows of `ran` are, and `part` (F,) of which part of its source each
+    flow is.
     """
 
     flows: SourceFlows
@@ -80,11 +83,22 @@ class Solution:
     conflict: str = ""
     ran: np.ndarray | None = None
     without: SourceFlows | None = None
+    arrivals: Arrivals | None = None
+    part: np.ndarray | None = None
 
     @property
     def ok(self) -> bool:
         """Whether every step has its placement."""
         return not (self.conflict or self.limit_least or len(self.infeasible))
+
+    @property
+    def came(self) -> np.ndarray | None:
+        """A step of the window in which the requests of each flow arrived, (F,); None where each
+        runs as it arrives."""
+        if self.arrivals is None or self.part is None:
+            return None
+        source = self.arrivals.source(self.flows.source, self.part)
+        return np.asarray(self.arrivals.came[source, self.flows.hour])
 
     @property
     def capacity_price(self) -> np.ndarray:

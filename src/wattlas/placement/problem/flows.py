@@ -28,8 +28,8 @@ class SourceFlows(NamedTuple):
         mask: np.ndarray = self.region != UNSERVED
         return mask
 
-    def where(self, mask: np.ndarray) -> SourceFlows:
-        """Some of the flows, by a mask or by their indices."""
+    def where(self, mask: np.ndarray | slice) -> SourceFlows:
+        """Some of the flows: a mask, indices or a slice."""
         return SourceFlows(*(column[mask] for column in self))
 
     def with_value(self, value: np.ndarray) -> SourceFlows:

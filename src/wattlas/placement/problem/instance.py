@@ -102,6 +102,9 @@ class Instance:
     `with_state_copies`. None where nobody asks, or no state has a copy."""
     stranded: tuple[tuple[int, int], ...] = field(default=())
     """Demands (metro, class) with no open place and no price for going unserved."""
+    by_arrival: bool = False
+    """Whether requests wait here, and count in the window of their arrival where a cap counts them:
+    else they run when they arrive, and there is no difference."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What others made of this instance and would make again; a changed copy begins empty."""
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.model.signals import Hours
+from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
 EXACT = 1e-12
@@ -23,6 +25,10 @@ class Limit:
     `constraint` is the name of the constraint in the registry that it is of, `id` its own. Where
     it is on a share of requests, `share_max` is that share and `counted` what counts, (T,), hours
     included: the measure is then the excess over the share, and the bound 0.
+
+    A request counts in the step in which it runs or, with `by_arrival`, in that of its arrival.
+    `counts` (S, T) says which count by where they are and when they run, in place of `steps`: those
+    of sources that are apart by window of arrival (`problem.arrivals`).
     """
 
     constraint: str
@@ -32,6 +38,8 @@ class Limit:
     steps: np.ndarray
     share_max: float = float("nan")
     counted: np.ndarray | None = None
+    by_arrival: bool = False
+    counts: np.ndarray | None = None
 
     @property
     def total(self) -> float:
@@ -41,6 +49,19 @@ class Limit:
     def of_sources(self, rows: np.ndarray) -> Limit:
         """The same for some sources of the instance."""
         return replace(self, measure=self.measure.of_sources(rows))
+
+    def used(self, instance: Instance, flows: SourceFlows, came: np.ndarray | None = None) -> float:
+        """What flows come to, hours counted. `came` (F,) are the steps in whose window the requests
+        of each flow arrived, where that is another than the one in which they run."""
+        if self.counts is not None:
+            own = self.counts[flows.source, flows.hour]
+        elif self.by_arrival and came is not None:
+            own = np.isin(came, self.steps)
+        else:
+            return float(self.measure.by_hour(instance, flows)[self.steps].sum())
+        part = flows.where(own)
+        unit = self.measure.units(instance, *part[:4])
+        return float((unit * part.value) @ instance.hours[part.hour])
 
 
 def within(used: float, limit: float) -> bool:

@@ -150,12 +150,12 @@ def limit_rows(layout: Layout, limits: Sequence[Limit], costs: Costs | None = No
     if not limits:
         return None
     parts = []
+    values: dict[int, np.ndarray] = {}
     for limit in limits:
-        values = objective(layout, limit.measure, costs)
-        inside = np.isin(layout.hours, limit.steps)
-        blocks = ["x", "o", *layout.blocks]
-        index = np.concatenate([layout.column(block)[inside].ravel() for block in blocks])
-        parts.append((index, values[index]))
+        if id(limit.measure) not in values:
+            values[id(limit.measure)] = objective(layout, limit.measure, costs)
+        index = _counted(layout, limit)
+        parts.append((index, values[id(limit.measure)][index]))
     return Rows(
         "limits",
         np.full(len(parts), -np.inf),
@@ -164,6 +164,16 @@ def limit_rows(layout: Layout, limits: Sequence[Limit], costs: Costs | None = No
         np.concatenate([index for index, _ in parts]),
         np.concatenate([value for _, value in parts]),
     )
+
+
+def _counted(layout: Layout, limit: Limit) -> np.ndarray:
+    """The columns that a limit counts."""
+    if limit.counts is not None:
+        own = limit.counts[np.ix_(layout.instance.columns.source, layout.hours)].T
+        return np.asarray(layout.column("x")[own])
+    inside = np.isin(layout.hours, limit.steps)
+    blocks = ["x", "o", *layout.blocks]
+    return np.concatenate([layout.column(block)[inside].ravel() for block in blocks])
 
 
 def objective(layout: Layout, measure: Measure, costs: Costs | None = None) -> np.ndarray:

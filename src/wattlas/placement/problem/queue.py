@@ -13,8 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wattlas.model.checks import part_of
-from wattlas.model.waiting import due, shared_first_in
+from wattlas.model.waiting import due
 from wattlas.placement.problem.instance import Instance
 
 
@@ -71,7 +70,7 @@ class Queue:
 
     def running(self, instance: Instance, ran: np.ndarray) -> Instance:
         """The instance whose waiting sources ask for what runs of them, (N, T); its scenario stays
-        as it is, see `as_run`."""
+        as it is, see `Arrivals.as_run`."""
         demand = instance.demand.copy()
         demand[self.source] = ran
         return replace(instance, demand=demand)
@@ -109,19 +108,3 @@ class Queue:
                 open_to = np.flatnonzero(every + later <= self.due[n])
                 out[n, open_to] = np.minimum(out[n, open_to], price[n, open_to + later])
         return out
-
-
-def as_run(instance: Instance, queue: Queue, ran: np.ndarray) -> Instance:
-    """The instance in which requests are asked for in the step in which they run, (N, T).
-
-    The members of a source run first in, first out.
-    """
-    scenario = instance.scenario
-    per_metro = scenario.demand_per_h.copy()
-    pointer, metro, klass = instance.members
-    for n, s in enumerate(queue.source.tolist()):
-        of = slice(pointer[s], pointer[s + 1])
-        arrived = scenario.demand_per_h[metro[of], klass[of]]
-        per_metro[metro[of], klass[of]] = shared_first_in(arrived, ran[n], scenario.hours)
-    asked = part_of(scenario, demand_per_h=per_metro)
-    return replace(queue.running(instance, ran), scenario=asked)

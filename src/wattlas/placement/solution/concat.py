@@ -15,7 +15,6 @@ from wattlas.model.waiting import Waited
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.queue import Queue, as_run
 from wattlas.placement.solution.account import add_totals, totals
 from wattlas.placement.solution.expanded import expand
 from wattlas.units import KG_PER_T
@@ -33,16 +32,22 @@ def plan_of(
     """A Plan from a solution of the merged program, its flows kept or only added up."""
     waited = None
     if solution.ran is not None:
-        asked, instance = instance, as_run(instance, Queue.of(instance), solution.ran)
-        waited = _waited(asked, instance, solution)
+        asked = instance
+        waited = _waited(asked, solution)
+        assert solution.arrivals is not None
+        instance = solution.arrivals.as_run(solution.ran, waited)
     summed = totals(instance, solution.flows)
     cheapest = instance.scenario.objective.minimise is Minimise.COST
     named = solver or solver_words(solution.info)
+    placed = None
+    if flows:
+        placed, source_flow = expand(instance, solution.flows)
+        waited = None if waited is None else _with_rows(waited, placed, solution, source_flow)
     return Plan(
         status=solution.status,
         scenario=instance.scenario if waited is None else asked.scenario,
         info=replace(solution.info, solver=named),
-        flows=expand(instance, solution.flows) if flows else None,
+        flows=placed,
         totals=summed,
         objective=summed.variable_usd if cheapest else summed.carbon_kg / KG_PER_T,
         duals=solution.duals,
@@ -53,14 +58,27 @@ def plan_of(
     )
 
 
-def _waited(asked: Instance, ran: Instance, solution: Solution) -> Waited:
+def _waited(asked: Instance, solution: Solution) -> Waited:
     """When the requests of the classes that may wait ran, and what waiting is compared with."""
-    scenario = asked.scenario
-    klass = np.flatnonzero(scenario.wait_steps)
+    scenario, arrivals = asked.scenario, solution.arrivals
+    assert arrivals is not None
+    assert solution.ran is not None
     endless = ~np.isfinite(scenario.most_gpu)
     unlimited = bool((endless & (scenario.price_usd_per_mwh < 0)).any())
     without = None if solution.without is None else totals(asked, solution.without)
-    return Waited(klass, ran.scenario.demand_per_h[:, klass], without, unlimited)
+    return replace(arrivals.waited(solution.ran), without=without, unlimited=unlimited)
+
+
+def _with_rows(
+    waited: Waited, placed: Flows, solution: Solution, source_flow: np.ndarray
+) -> Waited:
+    """With the part of its class that each flow of a plan is of; `source_flow` is the merged flow
+    that it comes from."""
+    if solution.part is None:
+        return waited
+    first = np.searchsorted(waited.klass, placed.klass)
+    waits = np.isin(placed.klass, waited.klass)
+    return replace(waited, row=np.where(waits, first + solution.part[source_flow], -1))
 
 
 def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.ndarray | None:

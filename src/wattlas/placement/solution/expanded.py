@@ -18,17 +18,19 @@ PIECE = 100_000
 """Flows that are looked at in one go, so that memory does not grow with their number."""
 
 
-def expand(instance: Instance, flows: SourceFlows) -> Flows:
-    """Share each flow of a merged source among its metros, in proportion to their demand."""
-    parts = [
-        _expand(instance, flows.where(np.arange(low, min(low + PIECE, len(flows.hour)))))
-        for low in range(0, max(len(flows.hour), 1), PIECE)
-    ]
+def expand(instance: Instance, flows: SourceFlows) -> tuple[Flows, np.ndarray]:
+    """Share each flow of a merged source among its metros, in proportion to their demand; and which
+    flow of the sources each is of."""
+    parts, of = [], []
+    for low in range(0, max(len(flows.hour), 1), PIECE):
+        part, flow = _expand(instance, flows.where(slice(low, low + PIECE)))
+        parts.append(part)
+        of.append(low + flow)
     columns = zip(*(_columns(part) for part in parts), strict=True)
-    return Flows(*(np.concatenate(column) for column in columns))
+    return Flows(*(np.concatenate(column) for column in columns)), np.concatenate(of)
 
 
-def _expand(instance: Instance, flows: SourceFlows) -> Flows:
+def _expand(instance: Instance, flows: SourceFlows) -> tuple[Flows, np.ndarray]:
     hour, source, region, point, value = flows
     pointer, metro, klass = instance.members
     count = np.diff(pointer)[source]
@@ -40,7 +42,7 @@ def _expand(instance: Instance, flows: SourceFlows) -> Flows:
     rate = value[flow] * np.divide(demand, whole, out=np.zeros_like(demand), where=whole > 0)
     keep = rate > 0
     flow, member = flow[keep], member[keep]
-    return Flows(
+    shared = Flows(
         hour=hour[flow].astype(np.int32),
         metro=metro[member].astype(np.int32),
         klass=klass[member].astype(np.int16),
@@ -48,6 +50,7 @@ def _expand(instance: Instance, flows: SourceFlows) -> Flows:
         point=point[flow].astype(np.int16),
         requests_per_h=rate[keep],
     )
+    return shared, flow
 
 
 def _columns(flows: Flows) -> tuple[np.ndarray, ...]:

@@ -19,19 +19,14 @@ SAID_ONLY = frozenset({"name", "title", "notice", "provenance", "source_path"})
 """Fields of a scenario that no placement depends on."""
 
 
-def fingerprint(scenario: Scenario, *more: object) -> str:
-    """SHA-256, in hexadecimal, of a scenario's arrays, places, rules and objective.
-
-    `more` is whatever else decides the result: a version, the length of a chunk.
-    """
+def fingerprint(scenario: Scenario) -> str:
+    """SHA-256, in hexadecimal, of a scenario's arrays, places, rules and objective."""
     digest = hashlib.sha256()
     for field in fields(scenario):
         if field.name not in SAID_ONLY:
             digest.update(f"\n{field.name}:".encode())
             for part in _parts(getattr(scenario, field.name)):
                 digest.update(part)
-    for extra in more:
-        digest.update(f"\n{extra!r}".encode())
     return digest.hexdigest()
 
 

@@ -47,6 +47,7 @@ class Matched:
 
     `requests`, the `hours` in which there are any, `usd` and `kg` that they save, `mwh` of the
     plan; on the diagonal what stays. `served` (K, R + 1) are the requests of the first policy.
+    `movers` are the (class, region before, region after, metro) that move, as sorted numbers.
     """
 
     scenario: Scenario
@@ -56,6 +57,14 @@ class Matched:
     usd: np.ndarray
     kg: np.ndarray
     mwh: np.ndarray
+    movers: np.ndarray
+
+    def metros(self, klass: int, before: int, after: int) -> np.ndarray:
+        """Indices of the metros whose requests of a class move from one region to another."""
+        count, size = self.scenario.shape[0], self.mwh.shape
+        first = int(np.ravel_multi_index((klass, before, after), size)) * count
+        low, high = np.searchsorted(self.movers, [first, first + count])
+        return np.asarray(self.movers[low:high] - first)
 
     @property
     def moved_mwh(self) -> np.ndarray:
@@ -70,12 +79,14 @@ class Matched:
 class _Cells:
     """Sums over the (hour, class, metro, region) in which either policy serves any, sorted.
 
-    `demand` numbers the (hour, class, metro) of each; `hour`, `klass`, `region` are its parts.
+    `demand` numbers the (hour, class, metro) of each; `hour`, `klass`, `metro`, `region` are its
+    parts.
     """
 
     demand: np.ndarray
     hour: np.ndarray
     klass: np.ndarray
+    metro: np.ndarray
     region: np.ndarray
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
@@ -89,15 +100,17 @@ def matched(
     Where requests of the other wait, each is matched in the step of its arrival, at what it comes
     to when it runs.
     """
-    k, r = scenario.shape[1:3]
+    i, k, r = scenario.shape[:3]
     sums = {name: np.zeros((k, r + 1, r + 1)) for name in SUMS}
-    served = np.zeros((k, r + 1))
+    served, movers = np.zeros((k, r + 1)), np.zeros(0, dtype=np.int64)
     for cells, spans in _stretches(scenario, before, after, waited):
         at = cells.klass * (r + 1) + cells.region
         served += np.bincount(at, cells.before["requests"], served.size).reshape(served.shape)
-        for name, part in _pairs(cells, spans, served.shape).items():
+        parts, moving = _pairs(cells, spans, (i, *served.shape))
+        for name, part in parts.items():
             sums[name] += part
-    return Matched(scenario, served, **sums)
+        movers = np.union1d(movers, moving)
+    return Matched(scenario, served, **sums, movers=movers)
 
 
 def changes(found: Matched) -> Table:
@@ -192,7 +205,7 @@ def _cells(per_flow: PerFlow, before: _Counted, after: _Counted) -> _Cells:
         return {n: np.bincount(where, each, count).astype(float) for n, each in units.items()}
 
     sums = [summed(n, side.units) for n, side in zip(own, sides, strict=True)]
-    return _Cells(np.cumsum(first) - 1, hour, rest // i, region, *sums)
+    return _Cells(np.cumsum(first) - 1, hour, rest // i, rest % i, region, *sums)
 
 
 def _cell(flows: Flows, i: int, k: int, r: int) -> np.ndarray:
@@ -218,8 +231,11 @@ def _units(per_flow: PerFlow, flows: Flows) -> dict[str, np.ndarray]:
     }
 
 
-def _pairs(cells: _Cells, spans: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Sums of x_ab and of what it saves, (K, R + 1, R + 1); the hours in which there is any."""
+def _pairs(
+    cells: _Cells, spans: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Sums of x_ab and of what it saves, (K, R + 1, R + 1), the hours in which there is any, and
+    the movers; `shape` is (I, K, R + 1)."""
     b, p = cells.before["requests"], cells.after["requests"]
     count = int(cells.demand[-1]) + 1 if len(b) else 0
     noise = NOISE * np.bincount(cells.demand, b, count)[cells.demand]
@@ -237,7 +253,7 @@ def _pairs(cells: _Cells, spans: np.ndarray, shape: tuple[int, ...]) -> dict[str
     left, right = np.append(left, stays), np.append(right, stays)
     moved = np.append(moved, np.minimum(b, p))
 
-    whole = (shape[0], shape[1], shape[1])
+    whole = (shape[1], shape[2], shape[2])
     at = np.ravel_multi_index((cells.klass[left], cells.region[left], cells.region[right]), whole)
 
     def summed(weight: np.ndarray) -> np.ndarray:
@@ -249,12 +265,13 @@ def _pairs(cells: _Cells, spans: np.ndarray, shape: tuple[int, ...]) -> dict[str
     on = (moved > 0) & (left != right)
     some = np.unique(cells.hour[left[on]] * np.prod(whole) + at[on])
     hours = np.bincount(some % np.prod(whole), spans[some // np.prod(whole)], int(np.prod(whole)))
-    return {
+    sums = {
         "requests": summed(moved),
         "hours": hours.reshape(whole).astype(float),
         "mwh": summed(moved * pays["mwh"][right]),
         **saved,
     }
+    return sums, np.unique(at[on].astype(np.int64) * shape[0] + cells.metro[left[on]])
 
 
 def _mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:

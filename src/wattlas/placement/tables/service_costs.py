@@ -62,8 +62,8 @@ def serving(
     run, that are no better than full service in both accuracy and latency, that cost or emit less,
     and that are at most `latest` times the budget late; with `every` all that the places can run.
     `window` is the billing window. Raises
-    InfeasibleError for a plan without a placement, InputError for a class that is unknown or has
-    no demand.
+    InfeasibleError for a plan without a placement, InputError for a class that is unknown or of
+    which nothing is served.
     """
     scenario = plan.scenario
     k = _class_index(scenario, klass)
@@ -246,7 +246,10 @@ def _placed(plan: Plan, k: int) -> _Placed:
     per_point = by_point.sum(axis=(1, 2))
     total = float(per_point.sum())
     if total <= 0:
-        raise InputError([Problem(f"classes.{workload.id}", "has no demand", "Give it demand.")])
+        lost = bool((plan.flows.klass == k).any())
+        what = "goes unserved" if lost else "has no demand"
+        fix = "Raise its unserved_usd_per_request." if lost else "Give it demand."
+        raise InputError([Problem(f"classes.{workload.id}", what, fix)])
     weight = per_point / total
     return _Placed(
         requests=by_point.sum(axis=0),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wattlas.model.objective import Minimise
 from wattlas.model.plan import UNSERVED, Flows, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
@@ -88,7 +89,6 @@ def hourly(plan: Plan, baseline: Plan) -> Table:
     r, t = len(scenario.regions), scenario.hours.count
     mine, base = _region_sums(plan), _region_sums(baseline)
     span = scenario.hours.hours[None, :]
-    price = plan.capacity_price_usd_per_gpu_h
     most = scenario.most_gpu
     grids = {
         "requests": mine["requests"],
@@ -99,7 +99,7 @@ def hourly(plan: Plan, baseline: Plan) -> Table:
         "price_usd_per_mwh": scenario.price_usd_per_mwh,
         "average_g_per_kwh": scenario.average_g_per_kwh,
         "deciding_g_per_kwh": scenario.deciding_g_per_kwh,
-        "capacity_price_usd_per_gpu_h": np.zeros((r, t)) if price is None else price,
+        **_capacity_prices(plan),
         "baseline_it_mw": base["it_mwh"] / span,
     }
     return {
@@ -278,9 +278,21 @@ def _best_point(closed: np.ndarray, allowed: np.ndarray, usd: np.ndarray) -> int
     return int(np.lexsort((usd, reasons))[0])
 
 
+def _capacity_prices(plan: Plan) -> dict[str, np.ndarray]:
+    """What one more GPU-h is worth, (R, T): in USD where cost is made least, else in kg."""
+    unknown = np.full((len(plan.scenario.regions), plan.scenario.hours.count), np.nan)
+    usd, kg = plan.capacity_price_usd_per_gpu_h, plan.capacity_price_kg_per_gpu_h
+    if plan.scenario.objective.minimise is Minimise.CARBON:
+        usd, kg = unknown, np.zeros_like(unknown) if kg is None else kg
+    else:
+        usd, kg = np.zeros_like(unknown) if usd is None else usd, unknown
+    return {"capacity_price_usd_per_gpu_h": usd, "capacity_price_kg_per_gpu_h": kg}
+
+
 def _binding(plan: Plan) -> list[str]:
     """In words, how often each region's capacity binds and what one more GPU-h is worth there."""
-    price = plan.capacity_price_usd_per_gpu_h
+    kg = plan.capacity_price_kg_per_gpu_h
+    price, unit = (plan.capacity_price, "USD") if kg is None else (kg, "kg of CO₂e")
     regions = len(plan.scenario.regions)
     if price is None:
         return [""] * regions
@@ -288,6 +300,6 @@ def _binding(plan: Plan) -> list[str]:
     share = ((price > 1e-9) * hours).sum(axis=1) / hours.sum()
     mean = (price * hours).sum(axis=1) / hours.sum()
     return [
-        f"full in {s:.0%} of hours, one more GPU-h worth {m:.3g} USD" if s > 0 else ""
+        f"full in {s:.0%} of hours, one more GPU-h worth {m:.3g} {unit}" if s > 0 else ""
         for s, m in zip(share, mean, strict=True)
     ]

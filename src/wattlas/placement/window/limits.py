@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from wattlas.errors import InputError, Problem
 from wattlas.model.offer import full_service
 from wattlas.model.plan import LimitReport
-from wattlas.placement.constraints.objective_cap import given_cap
+from wattlas.placement.constraints.objective_cap import GivenCap, given_cap
 from wattlas.placement.constraints.registry import by_name, linked, window_limits
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import Solution
@@ -52,7 +53,9 @@ def limits_of(instance: Instance) -> list[Limit]:
 def with_baseline(instance: Instance) -> Instance:
     """The instance with what the nearest-available baseline uses, where a cap is relative to it.
 
-    Which place is nearest depends on the node, so that sources are not merged.
+    Which place is nearest depends on the node, so that sources are not merged. Raises InputError
+    where the baseline has no placement and yet there may be one: the baseline waits for nothing and
+    degrades nothing.
     """
     cap = given_cap(instance.scenario.objective)
     if cap is None or not cap.relative or instance.baseline_use is not None:
@@ -60,7 +63,24 @@ def with_baseline(instance: Instance) -> Instance:
     plain = build_instance(instance.scenario, judged=instance.judged).by(instance.tactics)
     plain = in_full(plain)
     measure = {"carbon": carbon, "cost": cost}[cap.on](plain)
-    return replace(instance, baseline_use=measure.by_hour(plain, nearest_available(plain).flows))
+    baseline = nearest_available(plain)
+    if len(baseline.infeasible) and (instance.scenario.waits or instance.scenario.share_caps):
+        raise InputError([_no_baseline(instance, cap, baseline.infeasible)])
+    return replace(instance, baseline_use=measure.by_hour(plain, baseline.flows))
+
+
+def _no_baseline(instance: Instance, cap: GivenCap, steps: np.ndarray) -> Problem:
+    """A cap that is relative to nothing. Without waiting and degrading there is no placement
+    either, and that is for the plan to say."""
+    when = instance.scenario.hours.utc[steps[0]]
+    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+    what = (
+        "is relative to the baseline, and that has no placement: full service at once is more than "
+        f"there is at {when}Z{more}"
+    )
+    figure = {"carbon": "carbon_cap_t", "cost": "cost_cap_usd"}[cap.on]
+    fix = f"Give objective.{figure}, or more accelerators in those hours."
+    return Problem(f"objective.{cap.on}_cap_share", what, fix)
 
 
 def nearest_available(instance: Instance) -> Solution:
@@ -128,7 +148,7 @@ def reports(
     What ties hours together is part of what is used of a limit on money, and on carbon where it
     emits.
     """
-    utc = instance.scenario.hours.utc
+    utc, came = instance.scenario.hours.utc, solution.came
     used_by_measure: dict[int, np.ndarray] = {}
     out = []
     for limit, price in zip(limits, solution.limit_price, strict=True):
@@ -138,6 +158,8 @@ def reports(
             added = linked(instance, solution.flows, measure.unit)
             used_by_measure[id(measure)] = used + added
         used_here, total = float(used_by_measure[id(measure)][steps].sum()), limit.total
+        if limit.by_arrival and came is not None:
+            used_here = limit.used(instance, solution.flows, came)
         out.append(
             LimitReport(
                 id=limit.id,

@@ -24,6 +24,7 @@ from wattlas.placement.problem.lp import (
     QUEUED,
     RUN,
     Layout,
+    limit_rows,
     objective,
 )
 from wattlas.placement.problem.queue import Queue
@@ -37,14 +38,15 @@ EQUAL = 1e-8
 
 def solve_queue(
     instance: Instance,
-    measure: Measure,
+    measure: Measure | Limit,
     limits: Sequence[Limit] = (),
     *,
     time_limit_s: float | None = None,
 ) -> Solution:
     """Make `measure` least over all steps, with `ran`; infeasible steps are all or none.
 
-    A limit's price is what one more unit of its bound would save, ≥ 0.
+    Where `measure` is a limit, what it counts is made least. A limit's price is what one more unit
+    of its bound would save, ≥ 0.
     """
     began = time.perf_counter()
     tied = linkings(instance.scenario)
@@ -52,7 +54,7 @@ def solve_queue(
     every = np.arange(instance.demand.shape[1])
     layout = Layout(instance, every, blocks)
     rows = program_rows(layout, tied, limits)
-    ran = run_program(layout, objective(layout, measure), rows, began, time_limit_s)
+    ran = run_program(layout, _cost(layout, measure), rows, began, time_limit_s)
     if not ran.found:
         return ran.without_flows(limits)
     x = _earliest(layout, ran.program, ran.answer) / ran.scale.demand
@@ -62,6 +64,16 @@ def solve_queue(
     parts = [columns_to_flows(as_run, x[layout.column("x")[t]], int(t)) for t in every]
     duals, price = hourly_duals(layout, ran.dual), ran.limit_price(limits)
     return Solution(join(parts), duals, info=ran.info, limit_price=price, ran=rates)
+
+
+def _cost(layout: Layout, measure: Measure | Limit) -> np.ndarray:
+    if not isinstance(measure, Limit):
+        return objective(layout, measure)
+    cost = np.zeros(layout.columns)
+    row = limit_rows(layout, [measure])
+    if row is not None:
+        cost[row.index] = row.value
+    return cost
 
 
 def _earliest(layout: Layout, program: highs.Lp, first: highs.Answer) -> np.ndarray:

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.errors import InputError, Problem
-from wattlas.model.objective import Window
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.registry import links
@@ -22,10 +21,12 @@ from wattlas.placement.hour.closed_form import ClosedForm, Slots
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.protocol import SLACK, HourProblem, Solution, no_duals, unsolved
 from wattlas.placement.hour.prune import pruned
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import Measure, zero
+from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.queue_program import solve_queue
 from wattlas.placement.window.queue_search import Found, search
 
@@ -44,21 +45,9 @@ def refuse_waiting(scenario: Scenario) -> None:
 
 
 def _problems(scenario: Scenario) -> Iterator[Problem]:
-    patient = {k.id for k in scenario.classes if k.may_wait_h > 0}
-    if not patient:
-        return
-    if links(scenario):
+    if scenario.waits and links(scenario):
         fix = "Leave out `frictions`, or `may_wait_h`."
         yield Problem("frictions", "tie hours in which requests may wait, too", fix)
-    for cap in scenario.share_caps:
-        counted = sorted(patient & set(cap.classes))
-        if counted and cap.window is not Window.ALL:
-            what = (
-                f"counts {', '.join(counted)}, whose requests may wait, over each {cap.window}: a "
-                "request that waits may run in another one than it arrives in"
-            )
-            fix = "Let the cap hold over all hours (`window: all`), or leave out `may_wait_h`."
-            yield Problem(f"share_caps.{cap.id}.window", what, fix)
 
 
 def solve_waiting(
@@ -70,19 +59,43 @@ def solve_waiting(
 ) -> Solution:
     """Make `main` least where sources may wait: flows by the hour in which they run, and `ran`.
 
-    Optimal, or status `limit` with the certified relative gap. Raises InputError for limits over
-    more hours than one program holds.
+    `limits` are those of the instance, counted by arrival where a request may leave a window of a
+    cap by waiting. Optimal, or status `limit` with the certified relative gap. Raises InputError
+    for limits over more hours than one program holds.
     """
     began = time.perf_counter()
-    queue = Queue.of(instance)
+    still = solve_limits(instance, main, tie, limits_of(instance))
+    arrivals = Arrivals.of(replace(instance, by_arrival=True))
+    solution = _solved(arrivals, main.of_sources(arrivals.origin),
+                       None if tie is None else tie.of_sources(arrivals.origin),
+                       arrivals.limits(limits), time_limit_s)  # fmt: skip
+    info = replace(solution.info, seconds=time.perf_counter() - began)
+    return replace(
+        solution,
+        flows=arrivals.of_whole(solution.flows),
+        part=arrivals.part[solution.flows.source],
+        arrivals=arrivals,
+        without=still.flows if still.ok else None,
+        info=info,
+    )
+
+
+def _solved(
+    arrivals: Arrivals,
+    main: Measure,
+    tie: Measure | None,
+    limits: Sequence[Limit],
+    time_limit_s: float | None,
+) -> Solution:
+    """The same of sources that are apart by window of arrival."""
+    began = time.perf_counter()
+    instance, queue = arrivals.instance, arrivals.queue
     every = np.arange(instance.demand.shape[1])
-    apart = solve_hours(instance, main, tie)
-    without = None if len(apart.infeasible) else apart.flows
     solution = None if limits else _cheapest(instance, queue, main, tie)
     if solution is None:
         measures = (main, *(limit.measure for limit in limits))
         few = pruned(instance, measures if tie is None else (*measures, tie), every)
-        size = len(few.columns) * len(every)
+        size = int(arrivals.alive[few.columns.source].sum())
         if size <= (WITH_LIMITS if limits else LARGEST):
             solution = solve_queue(few, main, limits, time_limit_s=time_limit_s)
         elif limits:
@@ -92,10 +105,7 @@ def solve_waiting(
             solution = _of_search(instance, queue, search(few, queue, main, deadline=deadline))
     if solution.ran is None:
         return _unserved(instance, queue, solution, limits)
-    if not limits:
-        solution = _placed(instance, queue, main, tie, solution)
-    info = replace(solution.info, seconds=time.perf_counter() - began)
-    return replace(solution, without=without, info=info)
+    return solution if limits else _placed(instance, queue, main, tie, solution)
 
 
 def _cheapest(
@@ -182,14 +192,16 @@ def _least(instance: Instance, limits: Sequence[Limit]) -> dict[int, float]:
     least = {}
     for n, limit in enumerate(limits):
         plain = replace(instance, unserved_usd=np.full(instance.sources, np.nan))
-        solution = solve_queue(plain, limit.measure)
-        used = limit.measure.by_hour(instance, solution.flows)
-        least[n] = float(used[limit.steps].sum())
+        solution = solve_queue(plain, limit)
+        least[n] = limit.used(instance, solution.flows)
     beyond = {n: v for n, v in least.items() if v > limits[n].bound}
     return beyond or least
 
 
 def _too_long(size: int) -> Problem:
-    what = f"hold over hours in which requests may wait: {size:,} columns in one program"
-    fix = "Ask for fewer hours, give a carbon price instead, or leave out `may_wait_h`."
+    what = (
+        "and caps of tiers over windows of hours in which requests may wait are one program, and "
+        f"this one would have {size:,} columns (at most {WITH_LIMITS:,})"
+    )
+    fix = "Ask for fewer hours, give a carbon price instead of a cap, or leave out `may_wait_h`."
     return Problem("objective", what, fix)

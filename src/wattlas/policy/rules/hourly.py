@@ -106,7 +106,7 @@ class Hourly:
             start = np.searchsorted(flows.hour, np.arange(len(steps) + 1))
             self.kept = (first, part, flows, start)
         _, part, flows, start = self.kept
-        return part, flows.where(slice(start[step - first], start[step - first + 1]))  # type: ignore[arg-type]
+        return part, flows.where(slice(start[step - first], start[step - first + 1]))
 
     @cached_property
     def _weeks(self) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.policy.routing import UNSERVED_REGION, Routing
+from wattlas.policy.rules.fallback import Nearest
 
 LEAST_SHARE = 1e-9
 """A share below this is rounding of a solver, and would send no request."""
@@ -34,11 +35,12 @@ class Shares:
     def routing(self, flows: SourceFlows, issued: np.datetime64) -> Routing:
         """The routing of an hour for one step from `issued` on, `flows` being of that hour alone.
 
-        A demand without a place in full service has the nearest one that is open to it, or goes
-        unserved.
+        A demand without a place in full service has the nearest one that is open to it and has
+        accelerators, or goes unserved.
         """
         s = self.scenario
-        metro, klass, low, region, point, share = self._entries(flows)
+        hour = min(int(np.searchsorted(s.hours.utc, issued)), s.hours.count - 1)
+        metro, klass, low, region, point, share = self._entries(flows, hour)
         saving = np.full(s.shape[:2], np.nan)
         saving[metro[low], klass[low]] = 0.0
         threshold = np.where(np.isnan(saving).all(axis=0), np.inf, 0.0)
@@ -51,7 +53,7 @@ class Shares:
             hold_s=s.hours.step_h * 3600.0,
         )  # fmt: skip
 
-    def _entries(self, flows: SourceFlows) -> Entries:
+    def _entries(self, flows: SourceFlows, hour: int) -> Entries:
         """Places of every metro and class: those of its source, repeated for each member."""
         flows = flows.where(flows.value > 0)
         source = flows.source
@@ -72,15 +74,15 @@ class Shares:
         entries: Entries = (
             pair // k, pair % k, low[at], flows.region[at], flows.point[at], share[row]
         )  # fmt: skip
-        has = np.zeros(len(self._nearest), dtype=bool)
+        has = np.zeros(self.instance.source_of.size, dtype=bool)
         has[pair[~entries[2]]] = True
-        return self._with_nearest(entries, np.flatnonzero(~has))
+        return self._with_nearest(entries, np.flatnonzero(~has), hour)
 
-    def _with_nearest(self, entries: Entries, pairs: np.ndarray) -> Entries:
+    def _with_nearest(self, entries: Entries, pairs: np.ndarray, hour: int) -> Entries:
         if not len(pairs):
             return entries
         k = len(self.scenario.classes)
-        region, point = self._nearest[pairs].T
+        region, point = self._nearest.places(hour)[pairs].T
         more = (
             pairs // k, pairs % k, np.zeros(len(pairs), bool), region, point, np.ones(len(pairs))
         )  # fmt: skip
@@ -92,6 +94,10 @@ class Shares:
         return tuple(
             tuple(each.id for each in named) for named in (s.metros, s.classes, s.regions, s.points)
         )
+
+    @cached_property
+    def _nearest(self) -> Nearest:
+        return Nearest(self.scenario, self.instance.judged)
 
     @cached_property
     def _low(self) -> np.ndarray:
@@ -106,14 +112,3 @@ class Shares:
     @cached_property
     def _pair_source(self) -> np.ndarray:
         return np.asarray(self.instance.source_of.ravel()[self._pair])
-
-    @cached_property
-    def _nearest(self) -> np.ndarray:
-        """The nearest open place in full service of each demand, (I·K, 2); unserved without one."""
-        s, judged = self.scenario, self.instance.judged
-        open_ = judged.allowed & ~degraded_points(s)[None, :, None, :]
-        latency = np.where(open_, judged.latency_ms, np.inf).reshape(-1, s.shape[2] * s.shape[3])
-        best = latency.argmin(axis=1)
-        place = np.column_stack(np.divmod(best, s.shape[3]))
-        place[~np.isfinite(latency.min(axis=1))] = (UNSERVED, 0)
-        return place

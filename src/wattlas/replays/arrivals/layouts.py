@@ -41,11 +41,21 @@ class TraceLayout:
     last: str = ""
     klass: str = ""
     metro: str = ""
+    contract: str = ""
+    """Column of the contract under which a request of a class came; empty for none."""
+    place: tuple[str, ...] = ()
+    """Columns of where each request was served: a service model is that of one place."""
     trace: str = ""
     """Column that names one of several traces in the file."""
     chat: str = ""
-    """Column of a request's id, and `parent` of the one that it follows in the same chat."""
+    """Column of a request's id, and `parent` of the one that it follows in the same chat; where
+    both are one column it names the chat."""
     parent: str = ""
+    calls: str = ""
+    """Column of the calls of a session, each with tokens, and with `tool` the time after it."""
+    tool: str = ""
+    unknown_tokens: bool = False
+    """Whether tokens may be missing, of answers that were lost: they count as none."""
     rate: str = ""
     """Requests per second, where the file has rates and no requests; `cv` is how irregular their
     gaps are, `client` whose they are."""
@@ -65,19 +75,36 @@ class TraceLayout:
     def columns(self) -> dict[str, str]:
         """Our name of each column → the file's."""
         tokens = ("tokens_in", "tokens_out", "first", "last")
-        ours = ("time", *tokens, "klass", "metro", "rate", "cv", "client")
+        ours = ("time", *tokens, "klass", "metro", "contract", "rate", "cv", "client")
         return {name: getattr(self, name) for name in ours if getattr(self, name)}
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that are read where a file has them."""
+        others = (self.trace, self.chat, self.parent, *self.place)
+        return list(dict.fromkeys(filter(None, (*self.columns.values(), *others))))
+
+    @property
+    def sessions(self) -> dict[str, str]:
+        """`columns` of a file that holds sessions alone: the tokens are those of their calls."""
+        own = {name: column for name, column in self.columns.items() if "tokens" not in name}
+        return {**own, "calls": self.calls} if self.calls else {}
 
     def fits(self, names: Collection[str]) -> bool:
         """Whether a file with these columns is of this layout."""
+        has = set(names)
         wanted = {*self.columns.values(), *self.tells, *([self.trace] if self.trace else [])}
-        return wanted <= set(names) and not set(self.lacks) & set(names)
+        if self.sessions and set(self.sessions.values()) <= has:
+            return True
+        return wanted <= has and not set(self.lacks) & has
+
+
+_DETAILED = ("input_lens", "output_lens", "ttfts", "itls", "start_times")
 
 
 def _detailed(body: pl.DataFrame) -> pl.DataFrame:
     """vLLM's detailed results hold lists beside each other; times of tokens are sums of gaps."""
-    lists = ["input_lens", "output_lens", "ttfts", "itls", "start_times"]
-    rows = body.select(lists).explode(lists)
+    rows = body.select(_DETAILED).explode(_DETAILED)
     first = pl.col("start_times") + pl.col("ttfts")
     return rows.with_columns(
         first.alias("first"), (first + pl.col("itls").list.sum()).alias("last")
@@ -97,7 +124,7 @@ LAYOUTS: Mapping[str, TraceLayout] = {
         ),
         TraceLayout(
             "burstgpt", "Timestamp", "s", "Request tokens", "Response tokens", tells=("Model",),
-            source="BurstGPT",
+            chat="Session ID", parent="Session ID", source="BurstGPT, with or without sessions",
         ),
         TraceLayout(
             "qwen-bailian", "timestamp", "s", "input_length", "output_length", tells=("chat_id",),
@@ -105,7 +132,8 @@ LAYOUTS: Mapping[str, TraceLayout] = {
         ),
         TraceLayout(
             "llmservingsim", "arrival_time_ns", "ns", "input_toks", "output_toks",
-            source="LLMServingSim workloads",
+            chat="session_id", parent="session_id", calls="sub_requests", tool="tool_duration_ns",
+            source="LLMServingSim workloads: requests, sessions of agents, or both",
         ),
         TraceLayout(
             "vllm-log", "queued_ts", "s", "input_toks", "output_toks", "first_token_ts",
@@ -113,15 +141,16 @@ LAYOUTS: Mapping[str, TraceLayout] = {
         ),
         TraceLayout(
             "vllm-detailed", "start_times", "s", "input_lens", "output_lens", "first", "last",
-            tells=("ttfts", "itls"), prepare=_detailed,
+            tells=_DETAILED, prepare=_detailed,
             source="vllm bench serve --save-result --save-detailed",
         ),
         TraceLayout(
             "vidur", "arrived_at", "s", "num_prefill_tokens", "num_decode_tokens", source="Vidur",
         ),
         TraceLayout(
-            "gateway", "time_utc", STAMP, "tokens_in", "tokens_out", "first_token_utc",
-            "last_token_utc", klass="class", metro="metro", source="Wattlas's own gateway",
+            "gateway", "admitted_us", "us", "tokens_in", "tokens_out", "first_us", "ended_us",
+            klass="klass", metro="metro", contract="contract", place=("region", "point"),
+            unknown_tokens=True, source="the ledger of Wattlas's own gateway",
         ),
         TraceLayout(
             "servegen", "t_s", "s", "", "", trace="model", rate="rate_rps", cv="interarrival_cv",

@@ -17,8 +17,9 @@ from wattlas.errors import InputError, Problem
 from wattlas.model.checks import POSITIVE, numbers, refuse
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
+from wattlas.replays.arrivals.checked import Requests
 from wattlas.replays.arrivals.draws import uniform
-from wattlas.replays.arrivals.trace import Requests, Trace
+from wattlas.replays.arrivals.trace import Trace
 
 
 class Came(NamedTuple):
@@ -100,6 +101,9 @@ class _Spread:
         self.scenario, self.seed = scenario, seed
         self.metros = {metro.id: i for i, metro in enumerate(scenario.metros)}
         self.classes = {c.id: k for k, c in enumerate(scenario.classes)}
+        self.contracts = {
+            _key(c.base, c.contract): k for k, c in enumerate(scenario.classes) if c.contract
+        }
         self.klass = klass
         self.step_s = scenario.hours.step_h * 3600.0
         self.chats: dict[tuple[int, int], int] = {}
@@ -111,7 +115,7 @@ class _Spread:
         hour = np.minimum(hour, self.scenario.hours.count - 1)
         draw = uniform(self.seed, batch.row[which], copy)
         metro = self._known(batch.metro, self.metros, "metro", batch)
-        klass = self._known(batch.klass, self.classes, "class", batch)
+        klass = self._known(_under(batch), self._named(), "class", batch)
         if self.klass is not None:
             klass = np.full(len(batch), self.classes[self.klass])
         keys = [hour]
@@ -119,6 +123,10 @@ class _Spread:
             keys.append(np.full(len(which), -1) if given is None else given[which])
         source = self._by_group(keys, draw)
         return source if batch.chat is None else self._kept(batch.chat[which], copy, source)
+
+    def _named(self) -> dict[str, int]:
+        """Number of each class: by its id, and by its base class and contract."""
+        return self.classes | self.contracts
 
     def _kept(self, chat: np.ndarray, copy: np.ndarray, source: np.ndarray) -> np.ndarray:
         """The sources, where a chat stays at the metro and in the class of its first request."""
@@ -160,13 +168,31 @@ class _Spread:
     ) -> np.ndarray | None:
         if names is None:
             return None
-        unique, inverse = np.unique(names.astype(str), return_inverse=True)
+        distinct, inverse = np.unique(names.astype(str), return_inverse=True)
+        # A contract that the scenario does not have: its requests are those of the class.
+        unique = [name if name in ids else name.partition(_UNDER)[0] for name in distinct]
         for n, name in enumerate(unique):
             if name not in ids:
                 row = int(batch.row[int(np.argmax(inverse == n))])
                 what = f"names the {noun} `{name}`, which is not there"
                 raise InputError([Problem(f"request {row + 1:,}", what, did_you_mean(name, ids))])
         return np.array([ids[name] for name in unique])[inverse]
+
+
+_UNDER = "\x1f"
+"""Between a base class and a contract, in no id."""
+
+
+def _key(base: str, contract: str) -> str:
+    return f"{base}{_UNDER}{contract}"
+
+
+def _under(batch: Requests) -> np.ndarray | None:
+    """The class of each request, with its contract where it came under one."""
+    if batch.klass is None or batch.contract is None:
+        return batch.klass
+    pairs = zip(batch.klass, batch.contract, strict=True)
+    return np.array([_key(base, under) if under else base for base, under in pairs], dtype=object)
 
 
 def _mask(weight: np.ndarray, metro: int, klass: int) -> np.ndarray:

@@ -11,9 +11,20 @@ import numpy as np
 
 from wattlas.placement.engine.jit import entry, inlined
 from wattlas.replays.kernel import state as S
+from wattlas.replays.kernel.ahead import bring_near, note
 from wattlas.replays.kernel.lists import append, next_replica
-from wattlas.replays.kernel.replica import charge, finish, fits, give
-from wattlas.replays.kernel.state import I8, Arrivals, Desk, Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.replica import boundary, charge, fits, give
+from wattlas.replays.kernel.state import (
+    I8,
+    Arrivals,
+    Desk,
+    Fleet,
+    Pools,
+    Records,
+    Sums,
+    signed,
+    unsigned,
+)
 
 
 @inlined
@@ -42,88 +53,130 @@ def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
     best = np.int64(S.MOST_STEPS << 20)
     for replica in range(pools.first[pool], pools.first[pool] + desk.active[pool]):
         best = min(best, np.int64(fleet.load[replica]) << 20 | replica)
-    return int(best & ((1 << 20) - 1))
+    return unsigned(best & ((1 << 20) - 1))
 
 
 @inlined
-def _arrive(pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, n: int) -> None:
-    """Decide on a request and hand it over; it waits nowhere if its place has no room for it."""
-    source, now = came.source[n], came.at_s[n]
+def _accept(
+    pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, n: int
+) -> tuple[int, int]:
+    """Decide on a request: the place where it goes, -1 for none, and whether it is degraded."""
+    source = unsigned(came.source[n])
     ledger, low = desk.ledger[source], 0
-    tokens_in, tokens_out = came.tokens[n, 0], came.tokens[n, 1]
     if ledger >= 0 and desk.wants[source] == 1 and allowed(sums.counts[ledger], sums.share[ledger]):
         low = 1
-    place = _place(desk, 2 * source + low)
-    desk.sums[place, 0] += 1.0
+    place = unsigned(_place(desk, 2 * source + low))
     pool = desk.pool[place]
     if pool < 0:
-        return
+        desk.sums[place, 0] += 1.0
+        return -1, low
+    tokens_in, tokens_out = came.tokens[n, 0], came.tokens[n, 1]
     if tokens_in + tokens_out > pools.size[pool, S.KV]:
         desk.refused[source] += 1
-        desk.sums[place, 0] -= 1.0
-        return
+        return -1, low
+    desk.sums[place, 0] += 1.0
     desk.sums[place, 1] += tokens_in
     desk.sums[place, 2] += tokens_out
     if low == 1:
         sums.counts[ledger, S.GRANTED] += 1
-    fleet.tellers[S.FREE] -= 1
-    slot = fleet.free[fleet.tellers[S.FREE]]
-    job, time = fleet.job[slot], fleet.time[slot]
-    time[S.ARRIVED], time[S.FIRST_TOKEN] = now, -1.0
-    time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
-    if len(came.longer) > 0:
-        time[S.NETWORK_S] *= came.longer[n]
-    job[S.IN], job[S.OUT], job[S.DONE] = tokens_in, tokens_out, 0
-    fleet.row[slot] = came.row[n]
-    job[S.KLASS], job[S.LEDGER], job[S.DEGRADED] = desk.klass[source], ledger, low
-    job[S.PREEMPTED], job[S.SOURCE] = 0, source
-    _hand_over(pools, fleet, desk, pool, slot, now)
+    return int(place), low
 
 
 @inlined
-def _hand_over(pools: Pools, fleet: Fleet, desk: Desk, pool: int, slot: int, now: float) -> None:
-    replica = _least_loaded(pools, fleet, desk, pool)
+def _take_slot(
+    fleet: Fleet, desk: Desk, came: Arrivals, out: Records, n: int, place: int, low: int
+) -> int:
+    """Write a request down in a free slot."""
+    source = unsigned(came.source[n])
+    fleet.tellers[S.FREE] -= 1
+    slot = unsigned(fleet.free[fleet.tellers[S.FREE]])
+    job, time = fleet.job[slot], fleet.time[slot]
+    time[S.ARRIVED], time[S.FIRST_TOKEN] = came.at_s[n], -1.0
+    time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
+    if len(came.longer) > 0:
+        time[S.NETWORK_S] *= came.longer[n]
+    job[S.IN], job[S.OUT], job[S.DONE] = came.tokens[n, 0], came.tokens[n, 1], 0
+    job[S.KIND], job[S.LEDGER] = 2 * desk.klass[source] + low, desk.ledger[source]
+    if len(out.what) > 0:
+        told = fleet.told[slot]
+        told[S.ROW], told[S.SOURCE], told[S.PREEMPTED] = came.row[n], source, 0
+    return slot
+
+
+@inlined
+def _hand_over(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> bool:
+    """Give a request to a replica, or to its pool's queue; whether a run begins with it now."""
+    pool = pools.pool[replica]
     if pools.size[pool, S.POOLED] == 1:
-        queue = len(pools.pool) + pool
+        queue = unsigned(len(pools.pool) + pool)
         full = fleet.load[replica] >= pools.size[pool, S.BATCH]
         others = fleet.head[queue] >= 0 or fleet.head[replica] >= 0
         # A replica that somebody waits at ends its run at the next boundary, and looks here.
         if others or full or not fits(pools, fleet, replica, slot):
             append(fleet, queue, slot)
-            return
-    give(pools, fleet, replica, slot, now)
+            return False
+    return give(pools, fleet, replica, slot, now)
+
+
+@inlined
+def _visit(
+    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float, slot: int,
+    due: bool,
+) -> None:  # fmt: skip
+    """Catch up with a replica's boundaries before now, those at now as well where they are due.
+
+    Then the request in a slot comes; -1 for none. All visits share one copy of the boundary's code,
+    which the processor keeps near.
+    """
+    clock = fleet.clock[replica]
+    waits = slot >= 0
+    while True:
+        if clock[S.END] < now or (due and clock[S.END] == now):
+            boundary(pools, fleet, sums, out, replica)
+        elif waits:
+            due, waits = _hand_over(pools, fleet, replica, unsigned(slot), now), False
+        else:
+            break
+    note(pools, fleet, replica)
 
 
 @entry
 def advance(
     pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, out: Records, until_s: float
 ) -> None:
-    """Take arrivals and ends of runs in order of time, up to a moment.
+    """Take arrivals and ends of answers in order of time, up to a moment.
 
     Writes why it came back to `fleet.tellers[STATUS]`. Of an arrival and an end at one instant the
     arrival comes first: it is at the boundary, and what ends there is not settled yet.
     """
     tellers, tree = fleet.tellers, fleet.tree
     count, room = len(came.at_s), len(out.what)
-    widest = fleet.due.shape[1]
+    widest, swept = fleet.due.shape[1], 0
     while True:
-        end = tree[0]
-        n = tellers[S.TAKEN]
-        if n < count and came.at_s[n] <= end:
-            if came.at_s[n] >= until_s:
-                break
-            if tellers[S.FREE] == 0:
-                tellers[S.STATUS] = S.NO_SLOT
-                return
-            _arrive(pools, fleet, sums, desk, came, n)
-            tellers[S.TAKEN] = n + 1
-            continue
-        if end >= until_s:
-            break
+        end, n = tree[0], tellers[S.TAKEN]
+        slot, due, now = -1, False, until_s
         if room > 0 and tellers[S.WRITTEN] + widest > room:
             tellers[S.STATUS] = S.FULL
             return
-        finish(pools, fleet, sums, out, next_replica(tree), end)
+        if n < count and came.at_s[n] <= end and came.at_s[n] < until_s:
+            if tellers[S.FREE] == 0:
+                tellers[S.STATUS] = S.NO_SLOT
+                return
+            tellers[S.TAKEN] = n + 1
+            place, low = _accept(pools, fleet, sums, desk, came, n)
+            if place < 0:
+                continue
+            replica = _least_loaded(pools, fleet, desk, desk.pool[place])
+            slot, now = signed(_take_slot(fleet, desk, came, out, n, place, low)), came.at_s[n]
+        elif end < until_s:
+            bring_near(fleet)
+            replica, now, due = next_replica(tree, signed(0)), end, True
+        elif swept < len(pools.pool):  # Nothing is left before `until_s` but boundaries.
+            replica = unsigned(swept)
+            swept += 1
+        else:
+            break
+        _visit(pools, fleet, sums, out, replica, now, slot, due)
     tellers[S.STATUS] = S.GOING
 
 
@@ -131,4 +184,4 @@ def advance(
 def charge_all(pools: Pools, fleet: Fleet, now: float) -> None:
     """Count every replica's energy until now."""
     for replica in range(len(pools.pool)):
-        charge(pools, fleet, replica, now)
+        charge(pools, fleet, unsigned(replica), now)

@@ -13,8 +13,9 @@ import math
 
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.lists import append, prepend, push, release, remove, set_end, shift
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.lists import append, insert, prepend, shift
+from wattlas.replays.kernel.settle import end_answer
+from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums, unsigned
 
 
 @inlined
@@ -51,35 +52,28 @@ def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
 
 
 @inlined
-def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> None:
-    """Hand a request that has arrived to a replica.
+def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> bool:
+    """Hand a request to a replica that has caught up with now; whether a run begins with it now.
 
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
     One that starts admits it when it has started.
     """
     state, clock = fleet.state[replica], fleet.clock[replica]
     alone = fleet.head[replica] < 0
-    pool = pools.pool[replica]
     append(fleet, replica, slot)
     fleet.load[replica] += 1
     if state[S.RUNNING] == 0:
         if fleet.load[replica] < S.STARTING:
-            charge(pools, fleet, replica, now)
-            begin(pools, fleet, replica, now)
-    elif alone and state[S.RUNNING] < pools.size[pool, S.BATCH]:
+            # As at the end of a run without steps.
+            state[S.STEPS], state[S.CHUNK], clock[S.END] = 0, 0, now
+            return True
+    elif alone and state[S.RUNNING] < pools.size[pools.pool[replica], S.BATCH]:
         first, growth = clock[S.FIRST], clock[S.GROWTH]
         steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
         if steps < state[S.STEPS]:
             state[S.STEPS] = steps
-            set_end(fleet.tree, replica, clock[S.BEGIN] + span(first, growth, steps))
-
-
-@inlined
-def begin(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
-    """At a boundary: make room in the KV memory, admit who fits, and plan the next steps."""
-    _preempt(pools, fleet, replica)
-    _admit(pools, fleet, replica)
-    _plan(pools, fleet, replica, now)
+            clock[S.END] = clock[S.BEGIN] + span(first, growth, steps)
+    return False
 
 
 @inlined
@@ -99,20 +93,21 @@ def _take_youngest(fleet: Fleet, replica: int) -> int:
     state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
     if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
         state[S.PROMPTS] -= 1
-        at = _ring(fleet, replica, state[S.PROMPTS])
-        return int(fleet.prompt[replica, at])
+        at = ring_place(fleet, replica, state[S.PROMPTS])
+        return unsigned(fleet.prompt[replica, at])
     mask = S.MOST_SLOTS - 1
     youngest = 0
     for at in range(1, state[S.DECODING]):
         if job[due[at] & mask, S.ORDER] > job[due[youngest] & mask, S.ORDER]:
             youngest = at
     key = due[youngest]
-    slot = key & mask
+    slot = unsigned(key & mask)
     job[slot, S.DONE] = job[slot, S.OUT] - ((key >> S.SLOT_BITS) - state[S.STEP])
-    remove(due, state[S.DECODING], youngest)
+    for later in range(youngest + 1, state[S.DECODING]):
+        due[later - 1] = due[later]
     state[S.DECODING] -= 1
     state[S.CONTEXT] -= job[slot, S.IN] + job[slot, S.DONE]
-    return int(slot)
+    return slot
 
 
 @inlined
@@ -122,7 +117,7 @@ def _send_back(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
     state[S.RUNNING] -= 1
     state[S.HELD] -= job[S.IN] + job[S.DONE]
     clock[S.COMMITTED] -= job[S.IN] + reserve
-    job[S.PREEMPTED] += 1
+    fleet.told[slot, S.PREEMPTED] += 1
     prepend(fleet, replica, slot)
 
 
@@ -138,9 +133,11 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
         queue = replica
         pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
         if fleet.head[queue] < 0 and pooled:
-            queue = len(pools.pool) + pool
-        slot = fleet.head[queue]
-        if slot < 0 or not fits(pools, fleet, replica, slot):
+            queue = unsigned(len(pools.pool) + pool)
+        if fleet.head[queue] < 0:
+            return
+        slot = unsigned(fleet.head[queue])
+        if not fits(pools, fleet, replica, slot):
             return
         shift(fleet, queue)
         _enter(pools, fleet, replica, slot)
@@ -149,7 +146,7 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def _ring(fleet: Fleet, replica: int, after: int) -> int:
+def ring_place(fleet: Fleet, replica: int, after: int) -> int:
     """Place in `prompt` so many after the first; without a division, which takes long."""
     at, room = fleet.state[replica, S.RING] + after, fleet.prompt.shape[1]
     return int(at - room if at >= room else at)
@@ -177,7 +174,7 @@ def _enter(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
     job[S.LEFT] = job[S.IN] + job[S.DONE]
     job[S.ORDER] = state[S.ADMITTED]
     state[S.ADMITTED] += 1
-    prompt[_ring(fleet, replica, state[S.PROMPTS])] = slot
+    prompt[ring_place(fleet, replica, state[S.PROMPTS])] = slot
     state[S.PROMPTS] += 1
     state[S.RUNNING] += 1
     state[S.HELD] += job[S.LEFT]
@@ -189,13 +186,13 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     """The next run of equal steps: until a prompt or an answer ends, or the KV memory is full."""
     state, clock = fleet.state[replica], fleet.clock[replica]
     if state[S.RUNNING] == 0:
-        set_end(fleet.tree, replica, S.BIG)
+        clock[S.END] = S.BIG
         return
     pool = pools.pool[replica]
     decoding = state[S.DECODING]
     steps = S.MOST_STEPS
     if decoding > 0:
-        steps = (fleet.due[replica, 0] >> S.SLOT_BITS) - state[S.STEP]
+        steps = (fleet.due[replica, decoding - 1] >> S.SLOT_BITS) - state[S.STEP]
         if state[S.RUNNING] > 1:
             room = pools.size[pool, S.KV] - state[S.HELD]
             if steps * decoding > room:
@@ -203,7 +200,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     chunk = 0
     if state[S.PROMPTS] > 0:
         chunk = pools.size[pool, S.STEP_TOKENS] - decoding
-        slot = fleet.prompt[replica, state[S.RING]]
+        slot = unsigned(fleet.prompt[replica, state[S.RING]])
         left = fleet.job[slot, S.LEFT] - 1
         if left >= chunk:
             steps = min(steps, left // chunk)
@@ -215,7 +212,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
     first = speed[S.A] + speed[S.B] * (decoding + chunk) + speed[S.C] * state[S.CONTEXT]
     growth = speed[S.C] * decoding
     clock[S.BEGIN], clock[S.FIRST], clock[S.GROWTH] = now, first, growth
-    set_end(fleet.tree, replica, now + span(first, growth, steps))
+    clock[S.END] = now + span(first, growth, steps)
 
 
 @inlined
@@ -224,20 +221,21 @@ def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     total = 0
     for n in range(state[S.PROMPTS]):
-        total += fleet.job[prompt[_ring(fleet, replica, n)], S.LEFT]
+        total += fleet.job[prompt[ring_place(fleet, replica, n)], S.LEFT]
         if total >= chunk:
             return chunk
     return total
 
 
 @inlined
-def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
-    """At the end of a run of steps: tokens given, prompts and answers ended; then the next run.
+def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int) -> None:
+    """At the end of a run of steps: tokens are given, prompts and answers end; then room is made in
+    the KV memory, who fits is admitted, and the next steps are planned.
 
     The end of a start is the end of a run without steps.
     """
+    state, due, now = fleet.state[replica], fleet.due[replica], fleet.clock[replica, S.END]
     charge(pools, fleet, replica, now)
-    state, due = fleet.state[replica], fleet.due[replica]
     if fleet.load[replica] >= S.STARTING:
         fleet.load[replica] -= S.STARTING
         state[S.STEPS], state[S.CHUNK] = 0, 0
@@ -248,13 +246,16 @@ def finish(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, n
     if state[S.PROMPTS] > 0:
         _read(pools, fleet, sums, out, replica, now)
     mask = S.MOST_SLOTS - 1
-    while state[S.DECODING] > 0 and (due[0] >> S.SLOT_BITS) <= state[S.STEP]:
-        slot = due[0] & mask
-        remove(due, state[S.DECODING], 0)
-        state[S.DECODING] -= 1
+    last = state[S.DECODING] - 1
+    while last >= 0 and (due[last] >> S.SLOT_BITS) <= state[S.STEP]:
+        slot = unsigned(due[last] & mask)
+        state[S.DECODING] = last
         state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
-        _end(pools, fleet, sums, out, replica, slot, now)
-    begin(pools, fleet, replica, now)
+        end_answer(pools, fleet, sums, out, replica, slot, now)
+        last -= 1
+    _preempt(pools, fleet, replica)
+    _admit(pools, fleet, replica)
+    _plan(pools, fleet, replica, now)
 
 
 @inlined
@@ -263,84 +264,24 @@ def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, no
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     tokens = state[S.STEPS] * state[S.CHUNK]
     while state[S.PROMPTS] > 0:
-        slot = prompt[state[S.RING]]
+        slot = unsigned(prompt[state[S.RING]])
         job = fleet.job[slot]
         part = min(tokens, job[S.LEFT])
         tokens -= part
         job[S.LEFT] -= part
         if job[S.LEFT] > 0:
             return
-        state[S.RING] = _ring(fleet, replica, 1)
+        after = state[S.RING] + 1
+        state[S.RING] = 0 if after == prompt.shape[0] else after
         state[S.PROMPTS] -= 1
         job[S.DONE] += 1
         state[S.HELD] += 1
         if fleet.time[slot, S.FIRST_TOKEN] < 0.0:
             fleet.time[slot, S.FIRST_TOKEN] = now
         if job[S.DONE] >= job[S.OUT]:
-            _end(pools, fleet, sums, out, replica, slot, now)
+            end_answer(pools, fleet, sums, out, replica, slot, now)
         else:
             last = state[S.STEP] + job[S.OUT] - job[S.DONE]
-            push(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
+            insert(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
             state[S.DECODING] += 1
             state[S.CONTEXT] += job[S.IN] + job[S.DONE]
-
-
-@inlined
-def _end(
-    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, slot: int, now: float
-) -> None:
-    """An answer is delivered whole: its place is free, its contract's counts and sums hold it."""
-    job, state = fleet.job[slot], fleet.state[replica]
-    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
-    state[S.RUNNING] -= 1
-    state[S.HELD] -= job[S.IN] + job[S.OUT]
-    fleet.clock[replica, S.COMMITTED] -= job[S.IN] + reserve
-    fleet.load[replica] -= 1
-    _settle(fleet, sums, slot, now)
-    _record(pools, fleet, out, replica, slot, now)
-    release(fleet, slot)
-
-
-@inlined
-def _settle(fleet: Fleet, sums: Sums, slot: int, now: float) -> None:
-    job, time = fleet.job[slot], fleet.time[slot]
-    klass, low = job[S.KLASS], job[S.DEGRADED]
-    until_first = time[S.FIRST_TOKEN] - time[S.ARRIVED] + time[S.NETWORK_S]
-    until_last = now - time[S.ARRIVED] + time[S.NETWORK_S]
-    sums.bins[klass, low, 0, _bin(until_first)] += 1
-    sums.bins[klass, low, 1, _bin(until_last)] += 1
-    sums.served[klass, low, S.SERVED] += 1
-    judged = until_first if sums.to_first[klass] == 1 else until_last
-    if judged > time[S.LONGEST_S]:
-        sums.served[klass, low, S.LATE] += 1
-    ledger = job[S.LEDGER]
-    if ledger >= 0:
-        counts = sums.counts[ledger]
-        counts[S.DELIVERED] += 1
-        counts[S.LOW] += low
-        if counts[S.LOW] * sums.share[ledger, 1] > sums.share[ledger, 0] * counts[S.DELIVERED]:
-            counts[S.OVER] += 1
-
-
-@inlined
-def _bin(seconds: float) -> int:
-    if seconds <= S.SHORTEST_S:
-        return 0
-    return min(1 + int(S.BINS_PER_E * math.log(seconds / S.SHORTEST_S)), S.BINS - 1)
-
-
-@inlined
-def _record(pools: Pools, fleet: Fleet, out: Records, replica: int, slot: int, now: float) -> None:
-    if len(out.what) == 0:
-        return
-    at = fleet.tellers[S.WRITTEN]
-    fleet.tellers[S.WRITTEN] += 1
-    job, when, what = fleet.job[slot], out.when[at], out.what[at]
-    when[0] = fleet.time[slot, S.ARRIVED]
-    when[1] = fleet.time[slot, S.FIRST_TOKEN]
-    when[2] = now
-    when[3] = fleet.time[slot, S.NETWORK_S]
-    what[0], what[1], what[2] = fleet.row[slot], job[S.SOURCE], pools.pool[replica]
-    what[3] = replica
-    what[4], what[5], what[6] = job[S.DEGRADED], job[S.IN], job[S.OUT]
-    what[7] = job[S.PREEMPTED]

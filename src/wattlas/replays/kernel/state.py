@@ -10,41 +10,58 @@ Between two events a replica takes `STEPS` equal steps: the first lasts `FIRST`,
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
+U4 = NDArray[np.uint32]
 I8 = NDArray[np.int64]
 
+unsigned = cast("Callable[[Any], int]", np.uint32)
+"""A number that is no less than 0, and so needs no look from the end of an array when it is an
+index; `signed` is any other."""
+signed = cast("Callable[[Any], int]", np.int64)
 BIG = 1e300
 "The end of a replica that has nothing to do; finite, because kernels may not meet infinities."
 SLOT_BITS = 24
 "An entry of `due` is the step of the last token, shifted by so many bits, and the slot."
 MOST_SLOTS = 1 << SLOT_BITS
 MOST_STEPS = 1 << 38
+LINE_WORDS = 8
+"Words of 8 bytes in a line of the processor's cache."
 
 A, B, C, RESERVE = range(4)
 "Columns of `speed`."
 BATCH, STEP_TOKENS, KV, POOLED = range(4)
 "Columns of `size`."
-BEGIN, FIRST, GROWTH, MARK, COMMITTED = range(5)
-"""Columns of `clock`. MARK: until when energy is counted. COMMITTED: Σ in + reserve·out of what
-runs."""
+BEGIN, FIRST, GROWTH, END, MARK, COMMITTED = range(6)
+"""Columns of `clock`. END: when the run of steps ends, BIG where there is none. MARK: until when
+energy is counted. COMMITTED: Σ in + reserve·out of what runs."""
 STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED, ON = range(
-    12
+    6, 18
 )
-"""Columns of `state`. CHUNK: tokens of prompts in each step. PROMPTS, RING: how many slots are in
-`prompt`, and where the first lies. CONTEXT: tokens that decoding requests hold, HELD: all that run.
-STEP: steps taken ever. FULL_KV: whether the KV memory was full at the last boundary. ADMITTED: how
-often a request was. ON: whether the replica takes requests; off and empty it draws nothing."""
+"""Columns of `state`, which lie behind those of `clock` in the same row. CHUNK: tokens of prompts
+in each step. PROMPTS, RING: how many slots are in `prompt`, and where the first lies. CONTEXT:
+tokens that decoding requests hold, HELD: all that run. STEP: steps taken ever. FULL_KV: whether the
+KV memory was full at the last boundary. ADMITTED: how often a request was. ON: whether the replica
+takes requests; off and empty it draws nothing."""
+REPLICA_WORDS = 24
+"Columns of 8 bytes of a replica: three lines of the processor's cache."
 ARRIVED, FIRST_TOKEN, NETWORK_S, LONGEST_S = range(4)
 "Columns of `time`. FIRST_TOKEN is negative until there is one."
-IN, OUT, LEFT, DONE, ORDER, KLASS, LEDGER, DEGRADED, PREEMPTED, SOURCE = range(10)
-"""Columns of `job`. LEFT: tokens of the prompt not read yet; DONE: tokens generated; ORDER: of
-admission; LEDGER: row of `counts`, -1 for none."""
+IN, OUT, LEFT, DONE, ORDER, KIND, LEDGER, LINK = range(8, 16)
+"""Columns of `job`, 4 bytes each, behind those of `time` in the same row. LEFT: tokens of the
+prompt not read yet; DONE: tokens generated before the prompt is read (anew); ORDER: of admission;
+KIND: 2·class + 1 if degraded; LEDGER: row of `counts`, -1 for none; LINK: the slot that waits
+behind this one."""
+SLOT_WORDS = 8
+"Columns of 8 bytes of a slot: one line of the processor's cache."
+ROW, SOURCE, PREEMPTED = range(3)
+"Columns of `told`, which only records need."
 FREE, ORDERS, WRITTEN, TAKEN, STATUS = range(5)
 """Places of `tellers`: free slots, admissions ever, records in `out`, arrivals taken, STATUS."""
 GOING, FULL, NO_SLOT = range(3)
@@ -69,29 +86,30 @@ class Pools(NamedTuple):
     size: I8
     power_w: F8
     first: I8
-    pool: I4
+    pool: U4
 
 
 class Fleet(NamedTuple):
-    """What runs and waits. clock[R, 5], state[R, 12], due[R, N] (heaps), prompt[R, N] (rings),
-    load[R] requests at each replica, tree of the ends (see `lists`), head[R + P],
-    tail[R + P], energy_j[P], and of the slots: link, free, time[slots, 4], job[slots, 10],
-    row[slots]; tellers[8]."""
+    """What runs and waits. clock[R, 24] and state[R, 24] are one block of memory, as times and as
+    whole numbers; due[R, N] (falling: the next to end is last), prompt[R, N] (rings), load[R]
+    requests at each replica, tree of the next answers (see `lists`), head[R + P], tail[R + P],
+    energy_j[P], and of the slots: free, time[slots, 8] and job[slots, 16], again one block,
+    told[slots, 3]; tellers[8]."""
 
     clock: F8
     state: I8
     due: I8
     prompt: I4
     load: I4
+    ending: I4
     tree: F8
     head: I4
     tail: I4
     energy_j: F8
-    link: I4
     free: I4
     time: F8
     job: I4
-    row: I8
+    told: I8
     tellers: I8
 
 
@@ -166,44 +184,57 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
     queues = replicas + len(pools.speed)
     tellers = np.zeros(8, np.int64)
     tellers[FREE] = slots
+    clock, time = _lines(replicas, REPLICA_WORDS), _lines(slots, SLOT_WORDS)
+    clock[:, END] = BIG
+    state = clock.view(np.int64)
+    state[:, ON] = 1
     return Fleet(
-        clock=np.zeros((replicas, 5)),
-        state=_all_on(replicas),
+        clock=clock,
+        state=state,
         due=np.zeros((replicas, widest), np.int64),
         prompt=np.zeros((replicas, widest), np.int32),
         load=np.zeros(replicas, np.int32),
-        tree=np.full(tree_size(replicas), BIG),
+        ending=np.zeros(replicas, np.int32),
+        tree=_tree(replicas),
         head=np.full(queues, -1, np.int32),
         tail=np.full(queues, -1, np.int32),
         energy_j=np.zeros(len(pools.speed)),
-        link=np.full(slots, -1, np.int32),
         free=np.arange(slots - 1, -1, -1, dtype=np.int32),
-        time=np.zeros((slots, 4)),
-        job=np.zeros((slots, 10), np.int32),
-        row=np.zeros(slots, np.int64),
+        time=time,
+        job=time.view(np.int32),
+        told=np.zeros((slots, 3), np.int64),
         tellers=tellers,
     )
 
 
-def _all_on(replicas: int) -> I8:
-    state = np.zeros((replicas, 12), np.int64)
-    state[:, ON] = 1
-    return state
+def _lines(rows: int, words: int) -> F8:
+    """Zeros (rows, words), a multiple of 8 words, so that no row shares a line of the cache."""
+    block = np.zeros(rows * words + LINE_WORDS)
+    first = -(block.ctypes.data // 8) % LINE_WORDS
+    return block[first : first + rows * words].reshape(rows, words)
+
+
+def _tree(replicas: int) -> F8:
+    """A tree of nothing to come; the four children of a node lie in one line of the cache."""
+    size = tree_size(replicas)
+    tree = _lines(size // LINE_WORDS + 2, LINE_WORDS).ravel()[3 : 3 + size]
+    tree[:] = BIG
+    return tree
 
 
 def with_more_slots(fleet: Fleet) -> Fleet:
     """The same fleet with twice the slots; called where every slot is taken."""
-    slots = len(fleet.link)
+    slots = len(fleet.free)
     fresh = np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32)
     fleet.tellers[FREE] += slots
-    # Free slots lie at the front of the stack, the rest of it is room.
-    free = np.concatenate([fresh, np.zeros(slots, np.int32)])
+    time = _lines(2 * slots, SLOT_WORDS)
+    time[:slots] = fleet.time
     return fleet._replace(
-        link=np.concatenate([fleet.link, np.full(slots, -1, np.int32)]),
-        free=free,
-        time=np.concatenate([fleet.time, np.zeros((slots, 4))]),
-        job=np.concatenate([fleet.job, np.zeros((slots, 10), np.int32)]),
-        row=np.concatenate([fleet.row, np.zeros(slots, np.int64)]),
+        # Free slots lie at the front of the stack, the rest of it is room.
+        free=np.concatenate([fresh, np.zeros(slots, np.int32)]),
+        time=time,
+        job=time.view(np.int32),
+        told=np.concatenate([fleet.told, np.zeros((slots, 3), np.int64)]),
     )
 
 

@@ -38,7 +38,7 @@ def pools_of(models: Sequence[ServiceModel], replicas: Sequence[int], pooled: bo
         size=np.array([[m.batch, m.step_tokens, m.kv_tokens, pooled] for m in models], np.int64),
         power_w=np.array([m.power.at(widest) for m in models]),
         first=np.concatenate([[0], np.cumsum(replicas)]).astype(np.int64),
-        pool=np.repeat(np.arange(len(models)), replicas).astype(np.int32),
+        pool=np.repeat(np.arange(len(models)), replicas).astype(np.uint32),
     )
 
 
@@ -95,9 +95,9 @@ def run_to(
         advance(pools, fleet, sums, desk, came, out, until_s)
         if fleet.tellers[S.STATUS] != S.NO_SLOT:
             return fleet
-        if len(fleet.link) >= S.MOST_SLOTS:
+        if len(fleet.free) >= S.MOST_SLOTS:
             raise LimitError(
-                f"more than {len(fleet.link):,} requests wait at once: the fleet is far too small "
+                f"more than {len(fleet.free):,} requests wait at once: the fleet is far too small "
                 "for them. Give it more accelerators, or fewer requests."
             )
         fleet = S.with_more_slots(fleet)

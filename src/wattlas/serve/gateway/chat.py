@@ -104,7 +104,7 @@ class Exchange:
         outcome = Outcome(
             end, decision.place, decision.degraded, self._plane.clock(), status, self._chat.model,
             self._plane.model_of(decision.place.point), tokens_in, tokens_out, method,
-            self._attempts, decision.reason,
+            self._attempts, decision.reason, self._trail.first_s,
         )  # fmt: skip
         self._plane.settle(decision.facts.id, outcome)
         self._trail.answered("" if end is End.WHOLE else end._value_)

@@ -48,6 +48,11 @@ class Trail:
             self._asked = None
 
     @property
+    def first_s(self) -> float | None:
+        """When the first content was sent, s since 1970; None where none was."""
+        return self.first_ns / 1e9 if self.first_ns else None
+
+    @property
     def first_us(self) -> int | None:
         """Time to the first token, µs; None where there was none."""
         return max(self.first_ns - self.began_ns, 0) // 1000 if self.first_ns else None

@@ -24,7 +24,7 @@ MOST_PENDING = 200_000
 FORGOTTEN_S = 6 * 3600.0
 """A request that nobody settled for so long is booked as lost."""
 
-RowOf = Callable[[Decision, Outcome], Row]
+RowsOf = Callable[[Sequence[tuple[Decision, Outcome]]], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class _Held:
 
 
 class Book:
-    """The ledger that decisions ask. `row_of` makes the row of a request that has ended, `watch` is
-    shown those of a batch."""
+    """The ledger that decisions ask. `rows_of` makes the rows of requests that have ended, `watch`
+    is shown those of a batch."""
 
     def __init__(
         self,
-        row_of: RowOf,
+        rows_of: RowsOf,
         contracts: Mapping[tuple[str, str], Contract],
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
@@ -68,7 +68,7 @@ class Book:
         """Those that somebody else carries, by the text that settles them."""
         self.counts: dict[Account, Counts] = {}
         """As they were recorded last, of current windows."""
-        self._row_of, self._watch = row_of, watch
+        self._rows_of, self._watch = rows_of, watch
         self._held: dict[tuple[str, str], _Held] = {}
         self._ended: list[tuple[Decision, Outcome]] = []
         self._kept: list[Row] = []
@@ -76,7 +76,7 @@ class Book:
         self._under_way = 0
         """Rows of a batch of which nothing is known yet."""
         self._returned: Counter[Account] = Counter()
-        self._charged: Counter[Account] = Counter()
+        self._charged: set[str] = set()
         self.configure(contracts)
 
     def configure(self, contracts: Mapping[tuple[str, str], Contract]) -> None:
@@ -132,11 +132,9 @@ class Book:
             self._returned[account] += 1
             self.stirred = True
 
-    def charge(self, tenant: str, contract: str, window: str) -> None:
-        """Count a permit that was used without being granted."""
-        if contract:
-            self._charged[Account(tenant, contract, window)] += 1
-            self.stirred = True
+    def charge(self, id: str) -> None:
+        """Count a permit as granted with the row of a request, which had taken none."""
+        self._charged.add(id)
 
     def open(self, decision: Decision) -> None:
         """Remember a decision until it is settled."""
@@ -170,14 +168,13 @@ class Book:
     def collect(self) -> Batch:
         """What is to be recorded now; it is no longer in hand."""
         self.stirred = False
-        row_of = self._row_of
-        made = [row_of(decision, outcome) for decision, outcome in self._ended]
+        made = self._rows_of(self._ended)
         self._watch(made)
         rows = [*self._kept, *made]
         self._ended, self._kept = [], []
         self._under_way = len(rows)
         returned, self._returned = self._returned, Counter()
-        charged, self._charged = self._charged, Counter()
+        charged, self._charged = self._charged, set()
         return Batch(rows, returned, charged, tuple(self._wants()))
 
     def _wants(self) -> Iterator[Want]:
@@ -202,11 +199,12 @@ class Book:
 
     def failed(self, batch: Batch) -> None:
         """Keep the rows for another try. Permits that were returned are lost: nobody knows whether
-        the record has them. What was charged is charged again, which errs towards the cap."""
+        the record has them. Rows that were degraded without a permit are always kept."""
         self._under_way = 0
         room = max(MOST_PENDING - len(self._kept), 0)
-        self._kept = [*batch.rows[:room], *self._kept]
-        self.lost_rows += max(len(batch.rows) - room, 0)
+        kept = [r for n, r in enumerate(batch.rows) if n < room or r.id in batch.charged]
+        self._kept = [*kept, *self._kept]
+        self.lost_rows += len(batch.rows) - len(kept)
         self._charged.update(batch.charged)
         self.stirred = True
 

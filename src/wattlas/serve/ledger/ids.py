@@ -25,25 +25,43 @@ def place_of(id: str) -> tuple[str, int]:
 
 
 class Taken:
-    """The ids of one recording. `read` gives the bits of a block as they are kept; `changed` are
-    the blocks that have to be written."""
+    """The ids of one recording. `read` gives the bits of a block as they are kept."""
 
     def __init__(self, read: Callable[[Block], bytes | None]) -> None:
         self._read = read
         self._blocks: dict[Block, bytearray] = {}
-        self.changed: dict[Block, bytearray] = {}
+        self._changed: dict[Block, bytearray] = {}
+        self._series, self._block = "", -1
+        self._bits, self._changes = bytearray(), False
 
     def take(self, id: str) -> bool:
         """Take an id; False where it was taken before."""
         series, number = place_of(id)
-        key = series, number // PER_BLOCK
-        bits = self._blocks.get(key)
-        if bits is None:
-            bits = bytearray(self._read(key) or bytes(PER_BLOCK // 8))
-            self._blocks[key] = bits
-        byte, bit = number % PER_BLOCK >> 3, 1 << (number & 7)
+        block, number = number // PER_BLOCK, number % PER_BLOCK
+        if series != self._series or block != self._block:
+            self._turn(series, block)
+        bits, byte, bit = self._bits, number >> 3, 1 << (number & 7)
         if bits[byte] & bit:
             return False
         bits[byte] |= bit
-        self.changed[key] = bits
+        self._changes = True
         return True
+
+    def _turn(self, series: str, block: int) -> None:
+        """Take up another block; nearly always the next id is of the same."""
+        self._keep()
+        key = self._series, self._block = series, block
+        bits = self._blocks.get(key)
+        if bits is None:
+            bits = self._blocks[key] = bytearray(self._read(key) or bytes(PER_BLOCK // 8))
+        self._bits, self._changes = bits, False
+
+    def _keep(self) -> None:
+        if self._changes:
+            self._changed[self._series, self._block] = self._bits
+
+    @property
+    def changed(self) -> dict[Block, bytearray]:
+        """The blocks that have to be written."""
+        self._keep()
+        return self._changed

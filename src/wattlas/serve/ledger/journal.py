@@ -38,7 +38,8 @@ class Row(NamedTuple):
 
     `_usual` figures are those of the same request in full service at its baseline region. Amounts
     are None where nobody can say, `method` says how tokens were found, `vintage` from when the
-    signals are.
+    signals are. `first_us` is when the first content of a stream was sent, None where it is not
+    known: replay reads the rows as a trace, and calibrates a server by these times.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Row(NamedTuple):
     usual_marginal_ug: int | None
     usual_nano_usd: int | None
     vintage: str
+    first_us: int | None = None
 
 
 _OF = itemgetter(*map(Row._fields.index, Account._fields))
@@ -122,7 +124,8 @@ class Batch:
 
     rows: Sequence[Row] = ()
     returned: Mapping[Account, int] = field(default_factory=dict)
-    charged: Mapping[Account, int] = field(default_factory=dict)
+    charged: Collection[str] = ()
+    """Ids of rows that were degraded without a permit: one is granted with each that is new."""
     wants: Sequence[Want] = ()
 
 
@@ -150,8 +153,10 @@ def counted(
         counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
-    for account, permits in batch.charged.items():
-        counts[account] = counts[account].grant(permits)
+    for row in new if batch.charged else ():
+        if row.contract and row.id in batch.charged:
+            account = Account(*_OF(row))
+            counts[account] = counts[account].grant(1)
     granted = []
     for want in batch.wants:
         permits = counts[want.account].room(want.share_max, want.permits)
@@ -167,7 +172,6 @@ def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
         {
             *touched,
             *batch.returned,
-            *batch.charged,
             *(w.account for w in batch.wants),
         }
     )

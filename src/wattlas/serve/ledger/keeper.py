@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from wattlas.serve.decision import Reason
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Store
+from wattlas.serve.ledger.spool import Spool
 
 log = logging.getLogger("wattlas.serve")
 
@@ -40,8 +41,9 @@ class Keeper:
         store: Store,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
+        spool: Spool | None = None,
     ) -> None:
-        self.book, self.store = book, store
+        self.book, self.store, self.spool = book, store, spool
         self.failures = 0
         self.jumps = 0
         self.recorded_s = steady()
@@ -87,6 +89,8 @@ class Keeper:
     async def record(self) -> None:
         """Record what has come together. Never raises: what fails is tried again."""
         batch = self.book.collect()
+        if self.spool is not None:
+            self.spool.turn()
         loop = asyncio.get_running_loop()
         try:
             done = await loop.run_in_executor(self._thread, self.store.record, batch)
@@ -99,6 +103,8 @@ class Keeper:
         else:
             self.book.recorded(batch, done)
             self.recorded_s = self._steady()
+            if self.spool is not None:
+                self.spool.recorded()
             if self._store_fails:
                 log.warning("the ledger answers again")
             self._store_fails = False

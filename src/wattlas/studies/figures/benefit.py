@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.model.table import Column, Kind, Listing
+from wattlas.model.table import Column, Kind, Listing, rows_of
 from wattlas.studies.registry import figure, listing, table
+
+ALL = 1.0005
+"""Shares above this are written as more than 100%."""
 
 if TYPE_CHECKING:
     from wattlas.model.table import Table
@@ -50,4 +54,18 @@ def limits_removed(study: Study) -> Listing:
             Column("realised_ratio_kg", Kind.SHARE, head="share of it"),
         ),
         study.tables["benefit"],
+        tuple(_notes(study.tables["benefit"])),
     )
+
+
+def _notes(table: Table) -> Iterator[str]:
+    """What a share above all of it means, and why carbon is not compared."""
+    rows = list(rows_of(table))
+    if any((row[f"realised_ratio_{unit}"] or 0.0) > ALL for row in rows for unit in ("usd", "kg")):
+        yield (
+            "A share above 100%: without that limit the baseline gains as well, and more than the "
+            "plan, so that less is left to save."
+        )
+    for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
+        which = [row["label"] for row in rows if row["note"] == note]
+        yield f"{', '.join(which)}: {note}."

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from wattlas.studies.study import Study
 
 COLUMNS = (
-    "class:text from_region:text to_region:text point:text quantity:text value? unit:text? "
-    "verdict:text reason:text?"
+    "class:text from_region:text to_region:text point:text demand_of:text? quantity:text value? "
+    "unit:text? verdict:text reason:text?"
 )
 _NAMES = [word.partition(":")[0].rstrip("?") for word in COLUMNS.split()]
 
 
 @table("breakeven", COLUMNS)
 def breakeven(findings: Findings) -> Table | None:
-    """Break-evens of each class's largest moves of the plan, at the point that it runs.
+    """Break-evens of each class's largest moves of the plan, at the point that it runs, for all the
+    demand of the metros of which any moves so (`demand_of`).
 
     None where nothing has a price: they are told in money.
     """
@@ -34,8 +35,9 @@ def breakeven(findings: Findings) -> Table | None:
     rows: list[dict[str, Any]] = []
     for move, roots in breakevens(findings.scenario, moves).roots.items():
         for root in roots:
+            place = (move.klass, move.origin, move.target, move.point, ", ".join(move.metros))
             values = (root.value, root.unit, str(root.verdict), root.reason)
-            row = (*move, str(root.quantity), *values)
+            row = (*place, str(root.quantity), *values)
             rows.append(dict(zip(_NAMES, row, strict=True)))
     return table_of(rows, _NAMES)
 

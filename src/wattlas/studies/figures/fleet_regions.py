@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @table(
     "fleets",
     "variant:text label:text held_back_share gpu cost_usd? rent_usd variable_usd? carbon_kg? "
-    "it_mwh? bound_usd? gap?",
+    "it_mwh? bound_usd? gap? unserved_share?",
 )
 def fleets(findings: Findings) -> Table | None:
     """The fleets that are compared, and the same with a margin; None where there is none to ask

@@ -79,7 +79,9 @@ def latency(study: Study) -> Listing | None:
     import numpy as np
 
     scaled = {f.objective: f for f in study.frontiers if str(f.variant) == "scale"}
-    cost, carbon = scaled.get("cost"), scaled.get("carbon")
+    # With a price of carbon the plan makes least what the weighted curve does.
+    priced = float((study.meta.get("objective") or {}).get("carbon_price_usd_per_t") or 0.0) > 0
+    cost, carbon = scaled.get("weighted" if priced else "cost"), scaled.get("carbon")
     if cost is None or carbon is None or not len(cost.x):
         return None
     users = cost.at(cost.users_x)
@@ -92,13 +94,13 @@ def latency(study: Study) -> Listing | None:
         (
             Column("factor", head="latency budgets ×"),
             Column("mark", Kind.TEXT, head=""),
-            Column("saved_usd", head="saved at least cost, USD"),
+            Column("saved_usd", head=f"saved at least cost{' with carbon' * priced}, USD"),
             Column("saved_kg", head="saved at least carbon, kg"),
         ),
         {
             "factor": np.where(shown == users, cost.users_x, cost.x[shown]),
             "mark": ["yours" if n == users else "" for n in shown],
-            "saved_usd": cost.cost_usd[0] - cost.cost_usd[shown],
+            "saved_usd": cost.value[0] - cost.value[shown],
             "saved_kg": np.where(cleanest >= 0, saved_kg, np.nan),
         },
     )

@@ -33,7 +33,7 @@ def thin(frame: pl.DataFrame) -> tuple[pl.DataFrame, str]:
     "hourly",
     "time_utc:time hours_represented region:text requests it_mw facility_mw gpu capacity_gpu? "
     "price_usd_per_mwh? average_g_per_kwh? deciding_g_per_kwh? capacity_price_usd_per_gpu_h? "
-    "baseline_it_mw?",
+    "capacity_price_kg_per_gpu_h? baseline_it_mw?",
     thin=thin,
 )
 def hourly(findings: Findings) -> Table:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from wattlas.studies.findings import Findings
     from wattlas.studies.study import Study
 
+LEAST_NAMED = 0.005
+"""Part of a region's requests below which a model is counted and not named."""
 MODELS_NAMED = 2
 """Models of a region that are named with their share; the rest is counted."""
 
@@ -22,7 +24,7 @@ MODELS_NAMED = 2
     "regions",
     "region:text baseline_share plan_share it_mwh utilisation? models:text? "
     "paid_usd_per_mwh? price_usd_per_mwh? deciding_g_per_kwh? carbon_kg "
-    "capacity_price_usd_per_gpu_h?",
+    "capacity_price_usd_per_gpu_h? capacity_price_kg_per_gpu_h?",
 )
 def regions(findings: Findings) -> Table:
     """Regions, most energy first; prices and intensities are means over the window's hours.
@@ -59,6 +61,7 @@ def regions(findings: Findings) -> Table:
         "deciding_g_per_kwh": mean("deciding_g_per_kwh"),
         "carbon_kg": sums["carbon_kg"],
         "capacity_price_usd_per_gpu_h": mean("capacity_price_usd_per_gpu_h"),
+        "capacity_price_kg_per_gpu_h": mean("capacity_price_kg_per_gpu_h"),
     }
     order = np.argsort(-plan_mwh, kind="stable")
     return {name: column[order] for name, column in values.items()}
@@ -77,8 +80,9 @@ def _models(findings: Findings, ids: list[str]) -> list[str]:
     for mix in sums.values():
         ranked = sorted(mix.items(), key=lambda item: -item[1])
         total = sum(mix.values())
-        named = [f"{model} {part / total:.0%}" for model, part in ranked[:MODELS_NAMED]]
-        more = len(ranked) - MODELS_NAMED
+        large = [(model, part) for model, part in ranked if part >= LEAST_NAMED * total]
+        named = [f"{model} {part / total:.0%}" for model, part in large[:MODELS_NAMED]]
+        more = len(ranked) - len(named)
         texts.append(", ".join(named) + (f", {more} more" if more > 0 else ""))
     return texts
 
@@ -115,6 +119,8 @@ figure(
 def where(study: Study) -> Listing:
     """Regions by the energy that the plan runs there; means over the window."""
     values: dict[str, Any] = dict(study.tables["regions"])
+    by_carbon = (study.meta.get("objective") or {}).get("minimise") == "carbon"
+    unit, name = ("kg", "kg") if by_carbon else ("USD", "usd")
     return Listing(
         "Where inference runs (share of IT energy)",
         (
@@ -125,7 +131,7 @@ def where(study: Study) -> Listing:
             Column("paid_usd_per_mwh", head="USD/MWh paid"),
             Column("deciding_g_per_kwh", head="g/kWh"),
             Column("carbon_kg", head="carbon, kg", wide=True),
-            Column("capacity_price_usd_per_gpu_h", head="one more GPU-h, USD"),
+            Column(f"capacity_price_{name}_per_gpu_h", head=f"one more GPU-h, {unit}"),
             Column("models", Kind.TEXT, wide=True),
         ),
         values,

@@ -72,7 +72,9 @@
 
   W.num = (value, digits = 3) => {
     if (value == null || !Number.isFinite(value)) return "–";
-    const rounded = Number(value.toPrecision(Math.max(digits, Math.abs(value) < 1e6 ? String(Math.trunc(Math.abs(value))).length : 0)));
+    // A row of zeros is misread, and nothing is not less than nothing.
+    if (value && Math.abs(value) < 1e-6) return value.toExponential(digits - 1).replaceAll("-", "−");
+    const rounded = 0 + Number(value.toPrecision(Math.max(digits, Math.abs(value) < 1e6 ? String(Math.trunc(Math.abs(value))).length : 0)));
     return rounded.toLocaleString("en-US", { maximumFractionDigits: 8 }).replace("-", "−");
   };
 

@@ -191,7 +191,7 @@
     }
 
     fill() {
-      if (!this.details.open) return;
+      if (!this.details.open || !this.made) return; // it is drawn when it is looked at, and filled then
       const { columns, rows } = this.made;
       const shown = rows.slice(0, ROWS_SHOWN);
       const more = rows.length > shown.length ? `The first ${shown.length} of ${rows.length} rows; the CSV has all of them.` : "";
@@ -247,6 +247,20 @@
     label: { formatter: () => text, color: theme.muted, fontSize: 11, position: "insideEndTop", ...more.label },
     data: [at],
   });
+
+  // A key under a chart, in as many rows as its names need: one that scrolls cuts letters off. `more` is the height
+  // of the rows beyond the first, for the chart and the space below its grid.
+  const KEY = { icon: 16, gap: 5, between: 12, letter: 7.2, row: 24 };
+  W.key = (names, width, theme) => {
+    let [rows, used] = [1, 0];
+    for (const name of names) {
+      const wide = KEY.icon + KEY.gap + KEY.letter * name.length + KEY.between;
+      if (used && used + wide > width) [rows, used] = [rows + 1, 0];
+      used += wide;
+    }
+    const legend = { bottom: 0, left: 0, icon: "roundRect", itemWidth: KEY.icon, itemHeight: 4, itemGap: KEY.between, textStyle: { color: theme.muted, fontSize: 12 } };
+    return { legend, more: (rows - 1) * KEY.row };
+  };
 
   // The name of an axis above it, at the left edge.
   W.above = (name, theme, left = 54) => ({

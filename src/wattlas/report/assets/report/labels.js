@@ -18,9 +18,10 @@
   };
 
   // For each label the first side on which it meets neither a label nor a dot nor the border: a map
-  // of row to {side, text}. Rows come in order of weight; `must` says which are never left out, `over` by how many pixels one may reach beyond the left edge.
+  // of row to {side, text}. Rows come in order of weight; `must` says which are never left out, `over` by how many pixels one may reach beyond the left edge;
+  // `shifts` are pixels up or down by which one may stand beside its dot where no side is free: it is then moved by `dy`.
   const ROUND = ["right", "left", "top", "bottom"];
-  W.settle = (rows, at, wide, { small = false, must = () => true, order = ROUND, radius = () => 7, over = 18 } = {}) => {
+  W.settle = (rows, at, wide, { small = false, must = () => true, order = ROUND, radius = () => 7, over = 18, shifts = [] } = {}) => {
     const tall = 14;
     const taken = rows.map((row) => [...at(row), radius(row)]).map(([x, y, r]) => [x - r, y - r, x + r, y + r]);
     const sides = new Map();
@@ -42,6 +43,12 @@
       };
       const free = ([l, t, r, b]) => l >= -over && r <= wide && !taken.some(([l2, t2, r2, b2]) => l < r2 && l2 < r && t < b2 && t2 < b);
       const found = order.find((one) => free(boxes[one]));
+      const moved = (found ? [] : shifts).flatMap((dy) => ["right", "left"].map((one) => ({ one, dy, box: boxes[one].map((edge, at_) => (at_ % 2 ? edge + dy : edge)) }))).find(({ box }) => free(box));
+      if (moved) {
+        taken.push(moved.box);
+        sides.set(row, { side: moved.one, dy: moved.dy, text });
+        continue;
+      }
       if (!found && !must(row)) continue;
       const side = found || (x > wide / 2 ? "left" : "right");
       taken.push(boxes[side]);

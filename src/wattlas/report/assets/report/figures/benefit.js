@@ -54,7 +54,7 @@
     start_up: "starting capacity", state_move: "moving state",
   };
   const weight = (row) => (row.removed === "none" ? 0 : row.removed === "all" ? 2 : 1);
-  const share = (value) => (value == null ? "" : value > 1 ? `${value.toFixed(1)} times` : W.say(value, "share"));
+  const share = (value) => (value == null ? "" : value > 1.5 ? `${value.toFixed(1)} times` : W.say(value, "share", 4));
 
   function answer(actual, all, ratio, kind, rows, saving) {
     if (actual == null) return "The saving as it is was not computed.";
@@ -75,6 +75,7 @@
       (low ? "Much of the ideal saving is lost here, as others have found. " : "") +
         "The counter-evidence to keep in mind: over real grids, one static move to a better region caught almost all of the spatial gain where regions keep their rank, what shifting from hour to hour added was small, and the gain shrinks as grids get cleaner (Sukprasert et al., EuroSys 2024). Compare the best single regions among the policies below.",
     );
+    if (rows.some((row) => ratio(row) > 1.0005)) out.push("A share above 100 %: without that limit the baseline gains as well, and more than the plan, so that less is left to save.");
     for (const row of rows) if (row.note) out.push(`${row.label || row.removed}: ${row.note}`);
     return out;
   }

@@ -4,14 +4,21 @@
 
   const QUANTITIES = {
     stay_h: ["Stay", "h", "The block must stay at least this long."],
-    volume_requests: ["Volume", "count", "At least this many requests must move."],
-    price_gap_usd_per_mwh: ["Price gap", "USD/MWh", "The prices must differ by at least this."],
+    volume_requests: ["Volume", "count", "The requests at which the verdict turns; the last column says on which side the move pays."],
+    price_gap_usd_per_mwh: ["Price gap", "USD/MWh", "The difference of the mean prices at which the verdict turns; the last column says on which side the move pays."],
     carbon_price_usd_per_t: ["Carbon price", "USD/t", "The carbon price at which the verdict turns; the last column says on which side the move pays."],
-    payload_bytes: ["Payload", "bytes", "Up to this many bytes per request, egress leaves a gain."],
-    state_bytes: ["State", "bytes", "Up to this much state per session may move along."],
+    payload_bytes: ["Payload", "bytes", "The bytes per request at which the verdict turns; the last column says on which side the move pays."],
+    state_bytes: ["State", "bytes", "The state per session at which the verdict turns; the last column says on which side the move pays."],
   };
   const titled = (id) => (QUANTITIES[id] || [id])[0];
   const say = (value, id, unit) => W.say(value, (QUANTITIES[id] || [null, unit || ""])[1]);
+
+  // Whose demand moves.
+  const of = (row) => {
+    const metros = (row.demand_of || "").split(", ").filter(Boolean);
+    if (!metros.length) return "";
+    return metros.length > 3 ? `demand of ${metros.length} metros` : `demand of ${metros.map((id) => W.name("metro", id)).join(", ")}`;
+  };
 
   const controls = [
     () => {
@@ -37,8 +44,8 @@
       return logged ? 8 + (92 * Math.log(value / low)) / Math.log(high / low) : Math.max(2, (100 * value) / high);
     };
     const body = sorted.map((row) => W.el(
-      "tr", {}, W.el("td", {}, row.class),
-      W.el("td", {}, `${W.name("region", row.from_region)} → ${W.name("region", row.to_region)}`, row.point ? W.el("small", {}, ` at ${row.point}`) : null),
+      "tr", {}, W.el("td", {}, W.klass(row.class)),
+      W.el("td", {}, `${W.name("region", row.from_region)} → ${W.name("region", row.to_region)}`, W.el("small", {}, [row.point && ` at ${row.point}`, of(row)].filter(Boolean).join(", "))),
       W.el("td", { class: "bar" }, row.value == null
         ? W.el("span", { class: "none" }, row.reason || "no such value")
         : [W.el("span", { class: "track" }, W.el("i", { style: `width:${part(row.value)}%` })), W.el("b", {}, say(row.value, row.quantity, row.unit))]),
@@ -52,7 +59,7 @@
         W.el("thead", {}, W.el("tr", {}, ...["Class", "Move", `${titled(state.quantity)}${logged ? " (bar: logarithmic)" : ""}`, "Verdict"].map((text) => W.el("th", { scope: "col" }, text)))),
         W.el("tbody", {}, ...body),
       )),
-      notes: [(QUANTITIES[state.quantity] || [])[2] || ""].filter(Boolean),
+      notes: [(QUANTITIES[state.quantity] || [])[2] || "", all.some((row) => row.demand_of) ? "A move is of all the demand of those metros of which the plan moves any so, for all hours." : ""].filter(Boolean),
       columns: Object.keys(all[0]), rows: all.map((row) => Object.values(row)),
     };
   }

@@ -21,6 +21,6 @@
     };
   }
 
-  const without = () => "Every request runs in the hour in which it arrives. `wattlas fleet --patience CLASS:0,1,6,24` says what waiting takes off the fleet.";
+  const without = () => "Every request runs in the hour in which it arrives. wattlas fleet --patience CLASS:0,1,6,24 says what waiting takes off the fleet.";
   W.figure("fleet-patience", { draw, without });
 })(window.Wattlas);

@@ -49,12 +49,13 @@
     const [best, peaks, alone, given, outage] = ["optimal", "own_peaks", "alone", "given", "outage"].map(F.of);
     if (!best || !peaks) return "The fleets were not added up.";
     const parts = [`The fleet of least cost holds ${F.gpu(best.gpu)} accelerators for ${W.say(best.cost_usd, "usd")} ${W.period}; each region for its own peak takes ${F.gpu(peaks.gpu)} for ${W.say(peaks.cost_usd, "usd")}${alone ? `, each for its own demand alone ${F.gpu(alone.gpu)} for ${W.say(alone.cost_usd, "usd")}` : ""}${given ? `, as given are ${F.gpu(given.gpu)} for ${W.say(given.cost_usd, "usd")}` : ""}.`];
+    if (best.unserved_share > 1e-6) parts.push(`It leaves ${W.say(best.unserved_share, "share")} of the requests unserved, at their price.`);
     const change = (id) => (gpu("optimal", id) || 0) - (gpu("own_peaks", id) || 0);
     const order = [...regions].sort((a, b) => change(b) - change(a));
     const least = 1e-3 * Math.max(1, best.gpu);
     const moved = [[order[0], 1], [order.at(-1), -1]].filter(([id, sign]) => sign * change(id) > least);
     if (moved.length) parts.push(`Against its own peak ${moved.map(([id, sign]) => `${F.name(id)} holds ${F.gpu(Math.abs(change(id)))} ${sign > 0 ? "more" : "fewer"}`).join(", ")}.`);
-    if (outage) parts.push(`To lose ${(W.meta.fleet || {}).lost || "any one region"} it takes ${F.gpu(outage.gpu)}.`);
+    if (outage) parts.push(`To go on while ${(W.meta.fleet || {}).lost || "any one region"} is lost it takes ${F.gpu(outage.gpu)}.`);
     return parts.join(" ");
   }
 
@@ -63,7 +64,7 @@
     const held = told.held_back || {};
     const out = ["Every fleet is routed at least cost, and but for that of own demand alone over all regions. Perfect foresight: each hour's demand and prices are known in advance; accelerators are reserved for the whole time, at the rents as stated. Where rents are alike many fleets cost nearly the same: read the total, not the place."];
     if (held.optimal) out.push(`With ${W.say(told.held_back_share, "share")} of each accelerator's time held back, least cost takes at most ${F.gpu(held.optimal.gpu)} for ${W.say(held.optimal.cost_usd, "usd")}, own peaks ${F.gpu(held.own_peaks.gpu)} for ${W.say(held.own_peaks.cost_usd, "usd")}${held.outage ? `, any one region lost ${F.gpu(held.outage.gpu)} for ${W.say(held.outage.cost_usd, "usd")}` : ""}.`);
-    if (told.uncoverable_share > 0) out.push(`When a region is lost, up to ${W.say(told.uncoverable_share, "share")} of the demand may run nowhere else, however many accelerators stand there.`);
+    if (told.uncoverable_share > 0) out.push(`When a region is lost, up to ${W.say(told.uncoverable_share, "share")} of the demand is tied to it by law or state, so that no accelerator elsewhere serves it.`);
     else if (told.no_outage) out.push(`No fleet with a region lost: ${told.no_outage}.`);
     if (told.bound_usd != null) out.push(`Certified: no fleet ${F.of("outage") ? "that may lose any one region " : ""}costs less than ${W.say(told.bound_usd, "usd", 4)}${told.least_count != null ? `, and none that serves everything at once has fewer than ${F.gpu(told.least_count)} accelerators, the largest hour of all demand together` : ""}.`);
     return out;

@@ -7,7 +7,11 @@
   };
   const GOALS = { cost: "Cost", carbon: "Carbon", weighted: "Both (carbon priced)" };
   const variantName = (id) => VARIANTS[id] || (id.startsWith("class:") ? `Class ${W.klass(id.slice(6))} alone` : id);
-  const objectiveHeld = () => (W.meta.objective || {}).minimise || "cost";
+  // What the user's own plan makes least.
+  const objectiveHeld = () => {
+    const { minimise, carbon_price_usd_per_t: price } = W.meta.objective || {};
+    return minimise === "cost" && price > 0 ? "weighted" : minimise || "cost";
+  };
 
   const allOf = (state) =>
     W.rows("frontier")
@@ -20,14 +24,15 @@
   const PANELS = {
     cost: [{ key: "variable_usd", kind: "usd", label: "Variable cost" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
     carbon: [{ key: "carbon_kg", kind: "kg", label: "Carbon" }, { key: "variable_usd", kind: "usd", label: "Variable cost of these plans" }],
-    weighted: [{ key: "value", kind: "usd", label: "Cost with carbon at its price" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
+    weighted: [{ key: "value", kind: "usd", label: "Variable cost with carbon at its price" }, { key: "carbon_kg", kind: "kg", label: "Carbon of these plans" }],
   };
 
   // The baseline's totals in the same kind of money: without the carbon price, and without what the
-  // frontier leaves out.
+  // frontier leaves out. With a price of carbon of the user's own that is in both.
   function baselineOf(key) {
     const base = (W.meta.totals || {}).baseline || {};
     if (key === "carbon_kg") return base.carbon_kg;
+    if (key === "value" && base.carbon_price_usd > 0) return base.variable_usd - (base.friction_usd || 0);
     if (key !== "variable_usd" || base.variable_usd == null) return null;
     return base.variable_usd - (base.carbon_price_usd || 0) - (base.friction_usd || 0);
   }
@@ -47,6 +52,9 @@
     if (upper.x === lower.x) return lower[key];
     return lower[key] + ((upper[key] - lower[key]) * (x - lower.x)) / (upper.x - lower.x);
   };
+
+  // The name of the baseline stands at its left end, on the side that the curve leaves free there.
+  const clear = (first, base, range) => (first <= base && base - first < 0.25 * (range || 1) ? -16 : 5);
 
   const span = (rows) => {
     const [low, high] = W.extent(rows.map((row) => row.x));
@@ -137,8 +145,8 @@
       const dots = [];
       if (panel.base != null) {
         dots.push({
-          value: [high, panel.base / scale.div], symbolSize: 0.1,
-          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [-4, panel.base > (least + most) / 2 ? 5 : -16], align: "right", color: theme.muted, fontSize: 11 },
+          value: [low, panel.base / scale.div], symbolSize: 0.1,
+          label: { show: true, formatter: () => `everyone at the ${W.baseline}`, position: [4, clear(rows[0][panel.key], panel.base, most - least)], align: "left", color: theme.muted, fontSize: 11 },
         });
       }
       if (own && own[panel.key] != null) {

@@ -152,8 +152,8 @@
         ...(daily ? ["Each column is the mean of one hour of the day over the whole window; a wider window shows every hour."] : []),
         ...(label.blocks > 1 ? [`The hours shown are ${label.blocks} stretches that stand for the whole window; a rule marks where one ends.`] : []),
       ],
-      columns: ["time_utc", "region", "hours_represented", "it_mw", "baseline_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h"],
-      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.baseline_it_mw, r.gpu, r.capacity_gpu, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h]),
+      columns: ["time_utc", "region", "hours_represented", "it_mw", "baseline_it_mw", "gpu", "capacity_gpu", "price_usd_per_mwh", "average_g_per_kwh", "deciding_g_per_kwh", "capacity_price_usd_per_gpu_h", "capacity_price_kg_per_gpu_h"],
+      rows: W.rows("hourly").map((r) => [r.time_utc, r.region, r.hours_represented, r.it_mw, r.baseline_it_mw, r.gpu, r.capacity_gpu, r.price_usd_per_mwh, r.average_g_per_kwh, r.deciding_g_per_kwh, r.capacity_price_usd_per_gpu_h, r.capacity_price_kg_per_gpu_h]),
     };
   }
 

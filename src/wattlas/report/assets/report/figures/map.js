@@ -210,11 +210,13 @@
       if (strong) badges.push({ number: pair.named.map((move) => move.number).join(", "), classes: small ? "" : W.unique(pair.named.map((move) => W.klass(move.class))).join(", "), points: pieces.flat(), first: pair.named[0].number });
     }
     badges.sort((a, b) => a.first - b.first);
-    const moved = W.sum(pairs.map((pair) => pair.mwh));
+    // Of what goes unserved on one side no energy moves from a region to another.
+    const none = (pair) => pair.from === "unserved" || pair.to === "unserved";
+    const [moved, other] = [false, true].map((some) => W.sum(pairs.filter((pair) => none(pair) === some).map((pair) => pair.mwh)));
     return {
       lines, badges,
       answer: (total) => (moved > 0
-        ? `${W.say(moved, "mwh")} of IT energy ${W.period}${total ? `, ${W.say(moved / total, "share")} of it all,` : ""} runs in another region than under the baseline.`
+        ? `${W.say(moved, "mwh")} of IT energy ${W.period}${total ? `, ${W.say(moved / total, "share")} of it all,` : ""} runs in another region than under the baseline.${other > 0 ? ` ${W.say(other, "mwh")} more is served that the baseline leaves unserved.` : ""}`
         : "No request runs in another region than under the baseline."),
       alt: `Map of ${shown.length} changes between regions.`,
       notes: [
@@ -326,11 +328,13 @@
     ];
   }
 
-  // Where on its arrow a number stands: in the middle, else where it meets no disc and no other number.
+  // Where on its arrow a number stands: in the middle, else where it meets no disc and no other number, else beside it: between large discs an arrow is short.
   function numbered(badge, taken, round, [width, height]) {
     const wide = round + 4 * (badge.number.length - 1);
-    for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9]) {
-      const [x, y] = badge.points[Math.round(t * (badge.points.length - 1))];
+    const along = (t) => badge.points[Math.round(t * (badge.points.length - 1))];
+    const [mx, my] = along(0.5);
+    const beside = [3, 9, 15, 21].flatMap((gap) => DIRECTIONS.map(([dx, dy]) => [mx + dx * (wide + gap), my + dy * (round + gap)]));
+    for (const [x, y] of [...[0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9].map(along), ...beside]) {
       const box = [x - wide, y - round, x + wide, y + round];
       const inside = box[0] >= 0 && box[1] >= 0 && box[2] <= width && box[3] <= height;
       if (!inside || taken.some(([l, top, r, bottom]) => box[0] < r && l < box[2] && box[1] < bottom && top < box[3])) continue;

@@ -2,6 +2,11 @@
 (function (W) {
   "use strict";
 
+  // A label that is moved up or down stands by its middle, from the upper left corner of its dot.
+  const beside = ({ side, dy }, size) => (dy
+    ? { position: [side === "right" ? size + 5 : -5, size / 2 + dy], align: side === "right" ? "left" : "right", verticalAlign: "middle" }
+    : { position: side });
+
   function draw(state, theme, width) {
     const rows = W.rows("policies");
     const placed = rows.filter((row) => row.variable_usd != null && row.carbon_kg != null);
@@ -18,12 +23,12 @@
     const across = (width - grid.left - grid.right) / (x.max - x.min);
     const down = (height - grid.top - grid.bottom) / (y.max - y.min);
     const at = (row) => [(row.carbon_kg / carbon.div - x.min) * across, (y.max - row.variable_usd / money.div) * down];
-    const sides = W.settle(placed, at, width - grid.left - grid.right, { small });
+    const sides = W.settle(placed, at, width - grid.left - grid.right, { small, shifts: small ? [] : [-15, 15, -30, 30], must: () => !small });
     const colour = (row) => (row.policy === "optimum" ? theme.plan : row.policy.startsWith("nearest") ? theme.baseline : theme.ink);
     const dot = (row) => ({
       value: [row.carbon_kg / carbon.div, row.variable_usd / money.div], row, symbolSize: row.policy === "optimum" ? 15 : 11,
       itemStyle: row.feasible ? { color: colour(row), opacity: 1 } : { color: theme.paper, borderColor: colour(row), borderWidth: 2, opacity: 1 },
-      label: sides.has(row) ? { show: true, formatter: () => sides.get(row).text, position: sides.get(row).side } : { show: false },
+      label: sides.has(row) ? { show: true, formatter: () => sides.get(row).text, ...beside(sides.get(row), row.policy === "optimum" ? 15 : 11) } : { show: false },
     });
     const steepest = curve.filter((row) => row.abatement_usd_per_t != null);
     const best = rows.find((row) => row.policy === "optimum");

@@ -4,7 +4,9 @@
 
   const { el } = W;
 
-  const COLUMNS = [
+  const byCarbon = () => (W.meta.objective || {}).minimise === "carbon";
+
+  const columnsOf = () => [
     ["Baseline", (row) => W.say(row.baseline_share, "share")],
     ["Plan", (row) => bar(row.plan_share)],
     ["Utilisation", (row) => W.say(row.utilisation, "share")],
@@ -13,7 +15,9 @@
     ["Mean price, USD/MWh", (row) => W.num(row.price_usd_per_mwh), "wide"],
     ["Mean g/kWh", (row) => W.num(row.deciding_g_per_kwh)],
     ["Carbon", (row) => W.say(row.carbon_kg, "kg")],
-    ["One more GPU-h, USD", (row) => W.num(row.capacity_price_usd_per_gpu_h), "wide"],
+    byCarbon()
+      ? ["One more GPU-h, kg", (row) => W.num(row.capacity_price_kg_per_gpu_h), "wide"]
+      : ["One more GPU-h, USD", (row) => W.num(row.capacity_price_usd_per_gpu_h), "wide"],
   ];
 
   // As long as its part of the largest share.
@@ -26,6 +30,7 @@
   const kindOf = (kind) => (kind === "text" ? null : kind === "wide" ? "n wide" : "n");
 
   function draw() {
+    const columns = columnsOf();
     const rows = W.rows("regions");
     const used = rows.filter((row) => row.plan_share > 0);
     const gains = [...rows].sort((a, b) => b.plan_share - b.baseline_share - (a.plan_share - a.baseline_share));
@@ -33,16 +38,16 @@
     const name = (row) => W.name("region", row.region);
     const from = (row) => `${name(row)} from ${W.say(row.baseline_share, "share")} to ${W.say(row.plan_share, "share")} of the IT energy`;
     const moved = most.plan_share - most.baseline_share > 5e-4;
-    const head = ["Region", ...COLUMNS.map(([text]) => text)];
+    const head = ["Region", ...columns.map(([text]) => text)];
     const node = el(
       "div", { class: "scroll whole", tabindex: "0" },
       el(
         "table", { class: "plain stack regions" },
-        el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { scope: "col", class: at ? kindOf(COLUMNS[at - 1][2]) : null }, text)))),
+        el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { scope: "col", class: at ? kindOf(columns[at - 1][2]) : null }, text)))),
         el("tbody", {}, ...rows.map((row) => el(
           "tr", { class: row.plan_share > 0 ? null : "unused" },
           el("th", { scope: "row" }, el("i", { class: "swatch", style: `background:${W.colour(row.region)}` }), name(row)),
-          ...COLUMNS.map(([text, cell, kind]) => el("td", { class: text === "Plan" ? "bar n" : kindOf(kind), "data-label": text }, cell(row))),
+          ...columns.map(([text, cell, kind]) => el("td", { class: text === "Plan" ? "bar n" : kindOf(kind), "data-label": text }, cell(row))),
         ))),
       ),
     );

@@ -16,7 +16,7 @@
     () => ({ key: "moment", label: "Until", kind: "choice", options: choices().moments.map((moment) => [moment, moment]) }),
   ];
 
-  function draw(state, theme) {
+  function draw(state, theme, width) {
     const { class: klass, moment } = state;
     const own = W.rows("replay_distribution").filter((row) => row.class === klass && row.moment === moment);
     const policies = W.unique(own.map((row) => row.policy));
@@ -25,13 +25,14 @@
       const row = marks.find((mark) => mark.policy === policy);
       return row ? `${policy}: half within ${W.say(row.p50_ms, "ms")}, 95 % within ${W.say(row.p95_ms, "ms")}, 99 % within ${W.say(row.p99_ms, "ms")}` : null;
     }).filter(Boolean);
+    const key = W.key(policies, width, theme);
     const ranked = [...marks].sort((one, other) => one.p95_ms - other.p95_ms);
     const within = (row) => `${W.say(row.p95_ms, "ms")} under ${row.policy}`;
     return {
       answer: said.length > 2 ? `To the ${moment} in full service, 95 % took at most ${within(ranked[0])}, the quickest of ${said.length} policies, and ${within(ranked.at(-1))}, the slowest.` : said.length ? `To the ${moment} in full service, ${said.join("; ")}.` : "No request was served.",
-      height: 318,
+      height: 326 + key.more,
       option: {
-        grid: { left: 52, right: 20, top: 36, bottom: 58 },
+        grid: { left: 52, right: 20, top: 36, bottom: 66 + key.more },
         xAxis: { type: "log", name: `Time to the ${moment}, ms`, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => W.num(v) } },
         yAxis: { ...W.above("Share of the requests, %", theme, 52), min: 0, max: 100 },
         series: policies.map((policy, at) => ({
@@ -39,7 +40,7 @@
           lineStyle: { type: policies.length > 1 ? STYLES[Math.min(at, 1)] : "solid", width: 2, color: colour(at, policies.length, theme) },
           data: own.filter((row) => row.policy === policy).map((row) => [row.latency_ms, row.share * 100]),
         })),
-        legend: { type: "scroll", bottom: 0, left: 0, icon: "roundRect", itemHeight: 3, textStyle: { color: theme.muted, fontSize: 12 } },
+        legend: key.legend,
         tooltip: { trigger: "axis", formatter: (items) => W.tip(`within ${W.say(items[0].axisValue, "ms")}`, items.map((item) => [item.seriesName, `${W.num(item.value[1])} %`, item.color])) },
       },
       notes: ["Network, queue and service together; full and degraded requests of the class. Bins are 1 % wide."],

@@ -10,7 +10,7 @@
 
   const controls = [() => ({ key: "policy", label: "Policy", kind: "choice", options: policies().map((id) => [id, id]) })];
 
-  function draw(state, theme) {
+  function draw(state, theme, width) {
     const { policy } = state;
     const own = W.rows("replay_places").filter((row) => row.policy === policy);
     const times = W.unique(own.map((row) => row.time_utc));
@@ -26,16 +26,17 @@
     }
     const names = W.unique(ranked.map(label));
     const whole = W.sum([...total.values()]);
+    const key = W.key(names, width, theme);
     const first = ranked.slice(0, 3).map((id) => `${W.name("region", id)} ${W.say(total.get(id) / whole, "share")}`);
     return {
       answer: `Under ${policy}, most requests ran in ${first.join(", ")}.`,
-      height: 340,
+      height: 340 + key.more,
       option: {
-        grid: { left: 60, right: 20, top: 36, bottom: 78 },
+        grid: { left: 60, right: 20, top: 36, bottom: 78 + key.more },
         xAxis: { type: "category", data: times.map(W.hour), axisLabel: { hideOverlap: true } },
         yAxis: W.above("Requests per step", theme, 60),
         series: names.map((name, at) => ({ name, type: "bar", stack: "all", barCategoryGap: "8%", color: W.tint(W.palette[at % W.palette.length]), data: times.map((time) => sums.get(`${name}\n${time}`) || 0) })),
-        legend: { type: "scroll", bottom: 0, left: 0, itemHeight: 8, itemWidth: 12, textStyle: { color: theme.muted, fontSize: 12 } },
+        legend: { ...key.legend, icon: undefined, itemHeight: 8, itemWidth: 12 },
         tooltip: { trigger: "axis", formatter: (items) => W.tip(items[0].axisValue, items.filter((item) => item.value).map((item) => [item.seriesName, W.num(item.value), item.color])) },
       },
       notes: [],

@@ -54,7 +54,7 @@
   const offer = (row) => (row.discount == null ? "An offer" : [...(row.kind === "discount" ? [el("b", {}, W.say(row.discount, "share")), " off"] : ["A change of default service"]), ", at most ", el("b", {}, W.say(row.share, "share")), " degraded"]);
 
   // A share above 1 is said as a multiple: the tier may bring more than full service does.
-  const ofProfit = (share) => (share > 1 ? `${share.toFixed(1)} times the profit of full service` : `${W.say(share, "share")} of profit`);
+  const ofProfit = (share) => (share == null ? "full service loses money" : share > 1 ? `${share.toFixed(1)} times the profit of full service` : `${W.say(share, "share")} of profit`);
 
   const facts = (row) => [
     fact("Fallback", row.fallback || "–"),

@@ -23,8 +23,9 @@
       .filter((row) => row.metro === state.metro && row.class === state.class)
       .sort((a, b) => (a.cost_usd_per_million ?? Infinity) - (b.cost_usd_per_million ?? Infinity));
     const chosen = rows.filter((row) => share(row) > 0).sort((a, b) => share(b) - share(a));
-    const cheaper = chosen.length ? rows.filter((row) => row.cost_usd_per_million < chosen[0].cost_usd_per_million && !share(row)) : [];
+    const cheaper = chosen.length ? rows.filter((row) => row.cost_usd_per_million < chosen[0].cost_usd_per_million) : [];
     const closed = cheaper.filter((row) => row.reason).length;
+    const used = cheaper.filter((row) => share(row) > 0).length;
     const costs = rows.map((row) => row.cost_usd_per_million).filter((value) => value != null);
     const most = Math.max(1e-12, ...costs);
     const points = W.unique(rows.map((row) => row.point)).length > 1;
@@ -32,7 +33,7 @@
     const heads = ["Region", "Cost per million requests", "Verdict", "Latency", "Carbon"];
     return {
       answer: chosen.length
-        ? `${metro}'s class ${W.klass(state.class)} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}` : ", the cheapest place on average"}.`
+        ? `${metro}'s class ${W.klass(state.class)} runs mostly in ${W.name("region", chosen[0].region)} (${W.say(share(chosen[0]), "share")} of it)${cheaper.length ? `; ${cheaper.length} place${cheaper.length === 1 ? " is" : "s are"} cheaper on average${closed ? `, ${closed === cheaper.length ? (closed > 1 ? "all" : "but") : `${closed} of them`} closed to it` : ""}${used ? `, ${used === cheaper.length ? "" : `${used} of them `}used for a smaller part` : ""}` : ", the cheapest place on average"}.`
         : `None of the ${rows.length} places serves ${metro}'s class ${W.klass(state.class)}.`,
       node: W.el("div", { class: "scroll tall", tabindex: "0" }, W.el(
         "table", { class: "plain why" },

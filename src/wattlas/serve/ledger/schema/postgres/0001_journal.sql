@@ -40,6 +40,7 @@ CREATE TABLE requests (
   usual_marginal_ug BIGINT,
   usual_nano_usd BIGINT,
   vintage TEXT NOT NULL,
+  first_us BIGINT,
   number BIGINT NOT NULL,
   head BYTEA NOT NULL,
   PRIMARY KEY (tenant, number)

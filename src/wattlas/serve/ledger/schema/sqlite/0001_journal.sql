@@ -53,6 +53,7 @@ SELECT
   json_extract(row.value, '$[29]') AS usual_marginal_ug,
   json_extract(row.value, '$[30]') AS usual_nano_usd,
   json_extract(row.value, '$[31]') AS vintage,
+  json_extract(row.value, '$[32]') AS first_us,
   first + row.key AS number,
   substr(heads, 32 * row.key + 1, 32) AS head
 FROM segments, json_each('[' || lines || ']') AS row;

@@ -1,0 +1,73 @@
+"""Fleets under caps of tiers, with requests that may wait: against one program in GLPK."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import wattlas
+from tests import oracle
+from tests.placement.fleet.test_fleet_exact import asked
+from tests.placement.waiting.test_waiting_fleet import QUESTIONS, oracle_fleet, patient
+from wattlas.errors import InfeasibleError, InputError, UsageError
+from wattlas.model.contract import ShareCap
+from wattlas.model.objective import Window
+from wattlas.model.offer import full_service
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
+from wattlas.placement.fleet.certificate import certify_fleet
+from wattlas.placement.fleet.fleet import fleet
+
+
+def under_caps(s: Scenario, window: Window) -> Scenario:
+    """The scenario over the end of a month, with a cap on the points that need least."""
+    s = replace(s, hours=Hours.range("2023-05-31T21:00:00", s.hours.count))
+    lean = sorted(range(len(s.points)), key=lambda o: oracle.gpu_h(s, 1, o))[:-1]
+    classes = tuple(k.id for k in s.classes)
+    points = tuple(s.points[o].id for o in lean)
+    return replace(s, share_caps=(ShareCap("low", classes, points, 0.3, window),))
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize(
+    ("name", "window"),
+    [
+        ("reserved", Window.DAY),
+        ("reserved", Window.HOUR),
+        ("reserved", Window.ALL),
+        ("both", Window.MONTH),
+        ("both", Window.HOUR),
+    ],
+)
+def test_caps_of_tiers_are_in_the_same_program(name: str, window: Window, steps: int) -> None:
+    """Accelerators, waiting and what is degraded cost what one program in GLPK says, with a row for
+    each window of arrival; the fleet, given to `plan`, keeps the caps at that cost."""
+    s = under_caps(patient(asked(1, **QUESTIONS[name]), steps), window)
+    expected = oracle_fleet(s)
+    assert expected < oracle_fleet(full_service(s)) * (1 - 1e-6)
+    found = fleet(s)
+    assert found.status is Status.OPTIMAL
+    assert found.optimal.cost_usd == pytest.approx(expected, rel=2e-6)
+    assert found.bound_usd <= expected * (1 + 1e-8)
+    assert found.bound_usd == pytest.approx(expected, rel=2e-6)
+    placed = wattlas.plan(found.scenario)
+    # A plan buys by the hour whatever a site takes.
+    assert placed.totals.cost_usd <= found.optimal.cost_usd * (1 + 2e-6)
+    if name == "reserved":
+        assert placed.totals.cost_usd == pytest.approx(found.optimal.cost_usd, rel=2e-6)
+    assert all(report.share <= 0.3 + 1e-9 for report in placed.limits)
+
+
+def test_what_a_fleet_under_caps_does_not_take() -> None:
+    """Outages beside caps, and bounds that cannot serve: one error each. Its prices prove nothing,
+    and the certificate says where its gap is."""
+    s = under_caps(patient(asked(1), 2), Window.DAY)
+    with pytest.raises(InputError, match="asks for outages"):
+        fleet(s, survive=[[s.regions[0].id]])
+    regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
+    with pytest.raises(InfeasibleError, match="within the caps of tiers"):
+        fleet(replace(s, regions=regions))
+    with pytest.raises(UsageError, match=r"fleet\.info\.gap"):
+        certify_fleet(fleet(s))
