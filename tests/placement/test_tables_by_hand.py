@@ -305,6 +305,7 @@ def test_hourly(name: str) -> None:
                 "average_g_per_kwh": average(s, r, t),
                 "deciding_g_per_kwh": oracle.intensity(s, r, t),
                 "capacity_price_usd_per_gpu_h": float(found.capacity_price_usd_per_gpu_h[r, t]),
+                "capacity_price_kg_per_gpu_h": math.nan,
                 "baseline_it_mw": base[r, t]["it"] / span(s, t),
             }
         )

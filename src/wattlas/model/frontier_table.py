@@ -90,7 +90,9 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
         Column("saved_usd"),
         Column("saved_kg"),
     ]
+    reserved_usd = np.zeros(count)
     if frontier.objective == "weighted":
+        reserved_usd = frontier.cost_usd - frontier.variable_usd  # beside the whole cost, so is it
         columns.insert(2, Column("value", head="cost with carbon, USD", digits=7))
     unserved = np.concatenate([frontier.before_unserved_share, frontier.unserved_share])
     if unserved.any():
@@ -101,7 +103,7 @@ def frontier_listing(frontier: Frontier, variant: str) -> Listing:
         {
             "x": np.where(shown == users, frontier.users_x, frontier.x[shown]),
             "mark": [users_mark(frontier) if n == users else "" for n in shown],
-            "value": (frontier.value + frontier.cost_usd - frontier.variable_usd)[shown],
+            "value": (frontier.value + reserved_usd)[shown],
             "cost_usd": frontier.cost_usd[shown],
             "carbon_kg": frontier.carbon_kg[shown],
             "saved_usd": frontier.cost_usd[0] - frontier.cost_usd[shown],

@@ -69,9 +69,9 @@ def test_chunks_are_the_plan(world: Scenario, name: str, steps: int) -> None:
         one.info.engine_hours,
         one.info.highs_hours,
     )
-    prices = [p for x in found if (p := x.capacity_price_usd_per_gpu_h) is not None]
-    assert one.capacity_price_usd_per_gpu_h is not None
-    np.testing.assert_array_equal(np.hstack(prices), one.capacity_price_usd_per_gpu_h)
+    prices = [p for x in found if (p := x.capacity_price) is not None]
+    assert one.capacity_price is not None
+    np.testing.assert_array_equal(np.hstack(prices), one.capacity_price)
     if one.abatement_usd_per_t is not None:
         np.testing.assert_array_equal(summed.abatement_usd_per_t, one.abatement_usd_per_t)
 
