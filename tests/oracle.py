@@ -453,12 +453,15 @@ def oracle_plan(
     if mean_latency_ms is not None:
         budget_ms = _without_relaxable(s, budget_ms)
     places, _ = open_places(s, budget_ms)
+    if in_full:
+        places = {
+            (i, k): [place for place in own if not degraded(s, k, place[1])]
+            for (i, k), own in places.items()
+        }
     if _stranded(s, places):
         return OraclePlan("infeasible", math.nan, {}, {})
     lp = Program()
     columns = _flow_columns(s, places)
-    if in_full:
-        columns = [c for c in columns if c[2] < 0 or not degraded(s, c[1], c[3])]
     least = measure or (unit_usd if s.objective.minimise is Minimise.COST else _least_carbon(s))
     span = s.hours.hours
     for i, k, r, o, t in columns:

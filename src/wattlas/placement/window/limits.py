@@ -75,11 +75,11 @@ def _no_baseline(instance: Instance, cap: GivenCap, steps: np.ndarray) -> Proble
     when = instance.scenario.hours.utc[steps[0]]
     more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
     what = (
-        "is relative to the baseline, and that has no placement: full service at once is more than "
-        f"there is at {when}Z{more}"
+        "is relative to the baseline, and that has no placement: not everyone can be served in "
+        f"full and at once at {when}Z{more}"
     )
     figure = {"carbon": "carbon_cap_t", "cost": "cost_cap_usd"}[cap.on]
-    fix = f"Give objective.{figure}, or more accelerators in those hours."
+    fix = f"Give objective.{figure}, or places and accelerators for full service in those hours."
     return Problem(f"objective.{cap.on}_cap_share", what, fix)
 
 
