@@ -128,8 +128,8 @@ def two() -> Scenario:
     return offer(plain, [tier])
 
 
-def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
-    """Where demand fits only if some is degraded there is no baseline: the conflict is named."""
+def with_light_fallback(two: Scenario) -> Scenario:
+    """The fallback takes half of the accelerator time, and nothing is had on demand."""
     points = tuple(
         replace(p, decode_gpu_s_per_token=p.decode_gpu_s_per_token / 2)
         if p.id.startswith("small")
@@ -137,7 +137,12 @@ def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
         for p in two.points
     )
     regions = tuple(replace(r, on_demand_gpu=0.0) for r in two.regions)
-    s = replace(two, points=points, regions=regions)
+    return replace(two, points=points, regions=regions)
+
+
+def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
+    """Where demand fits only if some is degraded there is no baseline: the conflict is named."""
+    s = with_light_fallback(two)
     need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0]).max()
     s = replace(s, reserved_gpu=np.full((2, 2), 0.48 * need))
     assert wattlas.plan(s).ok
@@ -147,15 +152,8 @@ def test_full_service_that_does_not_fit_is_told(two: Scenario) -> None:
 
 def test_full_service_that_does_not_fit_in_a_later_stretch_names_its_hour(two: Scenario) -> None:
     """Two hours a month apart, the second too small: it is the second that is told."""
-    points = tuple(
-        replace(p, decode_gpu_s_per_token=p.decode_gpu_s_per_token / 2)
-        if p.id.startswith("small")
-        else p
-        for p in two.points
-    )
-    regions = tuple(replace(r, on_demand_gpu=0.0) for r in two.regions)
     apart = replace(two.hours, offset=np.array([0, 24 * 31]))
-    s = replace(two, points=points, regions=regions, hours=apart)
+    s = replace(with_light_fallback(two), hours=apart)
     need = np.einsum("ikt,k->t", s.demand_per_h, s.gpu_h[:, 0])
     by_month = tuple(replace(cap, window=Window.MONTH) for cap in s.share_caps)
     s = replace(s, reserved_gpu=np.tile([2.0, 0.48] * need, (2, 1)), share_caps=by_month)
