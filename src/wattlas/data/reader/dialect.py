@@ -228,10 +228,10 @@ def lazy_rows(path: Path, wanted: IsHeader | None = None) -> pl.LazyFrame:
 def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a CSV file with their numbers, a few megabytes at a time."""
     dialect, count = dialect_of(path, wanted), 0
-    _check_head(path, str(path), dialect)
     if dialect.whole:
         yield read_text(path, str(path), dialect)
         return
+    _check_head(path, str(path), dialect)
     for text in _texts(path, dialect):
         piece = clean_rows(pl.read_csv(text, **dialect.options)).with_row_index(ROW, count)
         yield piece
@@ -240,7 +240,7 @@ def pieces(path: Path, wanted: IsHeader | None = None) -> Iterator[pl.DataFrame]
 
 def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """A CSV file in pieces that end with a row; each begins with the header."""
-    with _as_utf8(path, dialect) as file:
+    with opened(path) as file:
         head, rest = _seek_header(file, dialect), b""
         while block := file.read(PIECE_BYTES):
             rest += block
@@ -251,14 +251,6 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
                 yield head + rest[:cut]
                 rest = rest[cut:]
         yield head + rest
-
-
-def _as_utf8(path: Path, dialect: Dialect) -> BinaryIO:
-    """The bytes of a file as UTF-8; whole in memory where it is written otherwise."""
-    if dialect.encoding in ("utf-8-sig", "utf-8"):
-        return opened(path)
-    with opened(path) as file:
-        return io.BytesIO(file.read().decode(dialect.encoding, errors="replace").encode())
 
 
 def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
