@@ -107,9 +107,14 @@ class Plane:
         if not settle(self.book, id, outcome) or decision is None:
             self.events["settlements_refused"] += 1
             return False
-        if spooled and self.spool is not None:
-            self.spool.keep(self.seal.line(decision, outcome))
+        if spooled:
+            self._spool(decision, outcome)
         return True
+
+    def _spool(self, decision: Decision, outcome: Outcome) -> None:
+        """Write down what has ended, where files are kept for it."""
+        if self.spool is not None:
+            self.spool.keep(self.seal.line(decision, outcome))
 
     def sealed(self, decision: Decision) -> str:
         """An open decision as the text that settles it. While it is open the text is known: it
@@ -137,8 +142,8 @@ class Plane:
             return False
         late = outcome(sealed)
         settle_late(self.book, sealed, late)
-        if spooled and self.spool is not None:
-            self.spool.keep(self.seal.line(sealed, late))
+        if spooled:
+            self._spool(sealed, late)
         self.events["settlements_late"] += 1
         return True
 
