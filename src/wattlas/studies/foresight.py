@@ -64,11 +64,11 @@ class Foresight:
         return self if past is None else replace(self, past=shrunk(past, world))
 
     def made(
-        self, asked: Sequence[str | Policy], roomy: Scenario, truth: Callable[[], Scenario]
+        self, policies: Sequence[str | Policy], roomy: Scenario, truth: Callable[[], Scenario]
     ) -> list[str | Policy]:
         """The policies that are asked for, those that look ahead made, each name once."""
         out: list[str | Policy] = []
-        for each in asked:
+        for each in policies:
             new: list[str | Policy] = [each]
             if isinstance(each, str) and each in AHEAD:
                 names = {other.name for other in out if not isinstance(other, str)}

@@ -91,29 +91,29 @@ class Runs:
         )  # fmt: skip
 
     def every(
-        self, asked: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
+        self, policies: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
     ) -> Found:
         """What came of each; records of the one that is `recorded` go to the sink. Raises where a
         policy of a user, or the only one beside the baseline, fails.
         """
-        found = Found()
-        for policy in asked:
+        finished = Found()
+        for policy in policies:
             self.tell("policy", 0.0)
             try:
                 made = self._made(policy)
-                if made.name in found.outcomes:
+                if made.name in finished.outcomes:
                     fix = "Give each a `name` of its own."
                     raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
                 kept = sink if same(policy, recorded) else None
-                found.outcomes[made.name] = self.of(made, kept)
-                found.names[str(policy)] = made.name
+                finished.outcomes[made.name] = self.of(made, kept)
+                finished.names[str(policy)] = made.name
                 if isinstance(made, Told) and made.outlook is self.outlook:
-                    found.told.add(made.name)
+                    finished.told.add(made.name)
             except (InputError, InfeasibleError, LimitError) as error:
-                if policy == BASELINE or is_own(policy) or len(asked) <= 2:
+                if policy == BASELINE or is_own(policy) or len(policies) <= 2:
                     raise
-                found.refused[str(policy)] = _first_reason(error)
-        return found
+                finished.refused[str(policy)] = _first_reason(error)
+        return finished
 
     def _made(self, policy: str | Policy) -> Policy:
         """The policy, told the forecasts unless it follows a placement that was made before."""
@@ -134,9 +134,9 @@ class Found:
     """Names of those that decided on the forecasts."""
 
 
-def same(one: str | Policy, other: str | Policy) -> bool:
+def same(policy: str | Policy, other: str | Policy) -> bool:
     """Whether two are one policy: texts by what they say, objects by which they are."""
-    return one == other if isinstance(one, str) else one is other
+    return policy == other if isinstance(policy, str) else policy is other
 
 
 def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:

@@ -133,29 +133,29 @@ def replayed(
     several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
     outlook = outlook_of(several)
     made_here = [each.name for each in several if not isinstance(each, str)]
-    asked = _asked(several, None if against in made_here else against)
+    policies = _asked(several, None if against in made_here else against)
     draws, tell = range(first_seed, first_seed + seeds), progress or (lambda _what, _share: None)
     runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook)
-    found = runs.every(asked, _asked(several, None)[-1], sink)
+    finished = runs.every(policies, _asked(several, None)[-1], sink)
     if against not in made_here:
-        against = _name_of(against, found)
-    outcomes, skill = found.outcomes, None if outlook is None else judged(outlook)
-    alone = len(asked) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
+        against = _name_of(against, finished)
+    outcomes, skill = finished.outcomes, None if outlook is None else judged(outlook)
+    alone = len(policies) <= 2 or _texts(policy) in ([ROLLING], [ORACLE])
     looked_at = list(outcomes)[-1] if alone else least_regret(part, outcomes)
-    notes = (*_notes(part, outcomes, serving, found.told), *_known(outlook))
+    notes = (*_notes(part, outcomes, serving, finished.told), *_known(outlook))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
-    return Replayed(part, arrivals, outcomes, looked_at, against, found.refused, notes, skill)
+    return Replayed(part, arrivals, outcomes, looked_at, against, finished.refused, notes, skill)
 
 
-def _name_of(against: str | None, found: Found) -> str | None:
+def _name_of(against: str | None, finished: Found) -> str | None:
     """What results call the policy that others are compared with."""
     if against is None:
         return None
     (against,) = split(against)
-    if against in found.refused:
-        raise InfeasibleError(f"--against {against}: {found.refused[against]}")
-    return found.names[against]
+    if against in finished.refused:
+        raise InfeasibleError(f"--against {against}: {finished.refused[against]}")
+    return finished.names[against]
 
 
 def _texts(policy: str | Policy | Sequence[str | Policy]) -> list[str | Policy]:
@@ -176,19 +176,19 @@ def _truth(part: Scenario, arrivals: Arrivals) -> Scenario:
 
 def _asked(several: Sequence[str | Policy], against: str | None) -> list[str | Policy]:
     """The policies to replay: the baseline first, each once. Raises UsageError for a wrong name."""
-    asked: list[str | Policy] = [BASELINE]
+    policies: list[str | Policy] = [BASELINE]
     for each in several:
-        asked += split(each) if isinstance(each, str) else [checked(each, type(each).__name__)]
+        policies += split(each) if isinstance(each, str) else [checked(each, type(each).__name__)]
     named = [] if against is None else split(against)
     if len(named) > 1:
         raise UsageError(f"--against {against}: name one policy.")
-    asked += named
-    for text in asked:
+    policies += named
+    for text in policies:
         if isinstance(text, str):
             check(text)
     kept: list[str | Policy] = []
-    for one in asked:
-        kept += [] if any(same(one, other) for other in kept) else [one]
+    for policy in policies:
+        kept += [] if any(same(policy, other) for other in kept) else [policy]
     return kept
 
 

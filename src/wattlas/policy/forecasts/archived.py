@@ -27,9 +27,9 @@ class Archived:
 
     def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """One value, without a spread."""
-        found = self.found(prepared, issued, ahead_h)
+        forecast = self.found(prepared, issued, ahead_h)
         plain = Persistence().quantiles(prepared, issued, ahead_h)
-        return np.where(np.isfinite(found)[..., None], found[..., None], plain)
+        return np.where(np.isfinite(forecast)[..., None], forecast[..., None], plain)
 
     def found(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """What the archive says, (series, n), nan where it says nothing.
@@ -50,13 +50,13 @@ class Archived:
     @cached_property
     def _by_zone(self) -> dict[str, _Zone]:
         """Each zone's forecasts in order, made once: every horizon is looked up in them."""
-        issued, found = self.issued, {}
+        issued, by_zone = self.issued, {}
         for n, zone in enumerate(issued.zones):
             mine = issued.zone == n
             if mine.any():
                 parts = (issued.time_s[mine], issued.issued_s[mine], issued.value[mine])
-                found[zone] = _Zone.of(*parts)
-        return found
+                by_zone[zone] = _Zone.of(*parts)
+        return by_zone
 
 
 @dataclass(frozen=True)

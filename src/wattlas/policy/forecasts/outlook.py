@@ -180,8 +180,10 @@ def _last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
     hours = np.arange(value.shape[1])
     last = np.maximum.accumulate(np.where(np.isfinite(value), hours, -1), axis=1)
     at = last[:, np.clip(issued, 0, None)] if value.shape[1] else np.full((len(value), 1), -1)
-    found = np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
-    return np.asarray(np.where(at >= 0, found, 0.0))
+    last_value = (
+        np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
+    )
+    return np.asarray(np.where(at >= 0, last_value, 0.0))
 
 
 def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
@@ -264,11 +266,11 @@ def _holes(
             continue
         history = named[signal]
         assert history is not None
-        found = [
+        shares = [
             np.isfinite(model.found(_prepare(model, history), issued[:-ahead], ahead)).mean()
             for ahead in range(1, min(look_ahead_h, len(issued) - 1) + 1)
         ]
-        share = float(np.mean(found)) if found else 0.0
+        share = float(np.mean(shares)) if shares else 0.0
         if share < 1.0:
             told.append(
                 f"The forecasts' file has {share:.1%} of those of {signal}, over zones and hours "
