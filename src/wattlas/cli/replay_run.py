@@ -136,6 +136,7 @@ def command(
         from wattlas.replays.arrivals.trace import open_trace
         from wattlas.report.folder import claim, save
         from wattlas.report.replay_records import records_to
+        from wattlas.studies.replay_runs import Traffic, Trial
         from wattlas.studies.replays import replayed
     if out is not None:
         claim(out)
@@ -147,9 +148,9 @@ def command(
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
         made = replayed(
-            loaded, policy, against=against, trace=opened, scale=scale, world=world, klass=klass,
-            even=even, hours=hours, utilisation=utilisation, seeds=seeds, serving=serving,
-            sink=sink, progress=tell, begin=begin, foresight=foresight,
+            loaded, policy, Traffic(opened, scale, world, klass, even),
+            trial=Trial(begin, hours, seeds, utilisation=utilisation, sink=sink),
+            against=against, serving=serving, foresight=foresight, progress=tell,
         )  # fmt: skip
     _tell(made, None if out is None else save(made, out), as_json)
 
