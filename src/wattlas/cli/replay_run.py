@@ -128,8 +128,7 @@ def command(
 ) -> None:
     """Replay policies request by request, beside the baseline on the same requests.
 
-    Cost, carbon, latencies, what was degraded against its cap, and where it ran. --out writes the
-    tables and a report.
+    Cost, carbon, latencies, shares degraded, and where it ran; tables and a report with --out.
     """
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
@@ -145,11 +144,11 @@ def command(
     foresight = foresight_of(forecast, look_ahead, every, past, published)
     serving = _serving(service, pooled, start_s, rtt_p95)
     sink = None if requests is None else records_to(requests, loaded)
+    trial = Trial(begin, hours, seeds, utilisation=utilisation, sink=sink)
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
         made = replayed(
-            loaded, policy, Traffic(opened, scale, world, klass, even),
-            trial=Trial(begin, hours, seeds, utilisation=utilisation, sink=sink),
+            loaded, policy, Traffic(opened, scale, world, klass, even), trial=trial,
             against=against, serving=serving, foresight=foresight, progress=tell,
         )  # fmt: skip
     _tell(made, None if out is None else save(made, out), as_json)
