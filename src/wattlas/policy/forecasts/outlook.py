@@ -267,7 +267,7 @@ def _holes(
         history = named[signal]
         assert history is not None
         shares = [
-            np.isfinite(model.found(_prepare(model, history), issued[:-ahead], ahead)).mean()
+            np.isfinite(model.lookup.at(history, issued[:-ahead], ahead)).mean()
             for ahead in range(1, min(look_ahead_h, len(issued) - 1) + 1)
         ]
         share = float(np.mean(shares)) if shares else 0.0
