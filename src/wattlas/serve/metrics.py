@@ -34,6 +34,7 @@ class _Collector:
         yield _histogram(names.DURATION, totals.durations)
         yield _histogram(names.FIRST, totals.firsts)
         yield _counter(names.TOKENS, totals.tokens)
+        yield _counter(names.READINGS, totals.readings)
         yield _counter(names.ENERGY, totals.joules)
         yield _counter(names.CO2E, totals.grams)
         yield _counter(names.USUAL, totals.usual)

@@ -57,6 +57,10 @@ TOKENS = Metric(
     "wattlas_tokens", "counter", "Tokens, and how they were found.", ("type", "method"),
     "gen_ai.client.token.usage", "{token}",
 )  # fmt: skip
+READINGS = Metric(
+    "wattlas_energy_readings", "counter", "Requests, and how their energy was found.",
+    ("region", "method"),
+)  # fmt: skip
 ENERGY = Metric(
     "wattlas_energy_joules", "counter", "Facility energy of answers.", ("region", "tier"),
     "wattlas.energy", "J",
@@ -75,7 +79,7 @@ USUAL = Metric(
 )  # fmt: skip
 ALL = (
     REQUESTS, DECISIONS, EVENTS, SHARE, PLAN_AGE, IN_FLIGHT, PENDING, LOST, FAILURES, TROUBLED,
-    DURATION, FIRST, TOKENS, ENERGY, CO2E, MARGINAL, USUAL,
+    DURATION, FIRST, TOKENS, READINGS, ENERGY, CO2E, MARGINAL, USUAL,
 )  # fmt: skip
 BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 """Of durations: those that OpenTelemetry advises."""

@@ -12,13 +12,24 @@ from typing import Any
 import orjson
 
 from wattlas.errors import UsageError
-from wattlas.serve.ledger.journal import START, Row, Store
+from wattlas.serve.ledger.journal import START, Row, Store, line_of
+from wattlas.serve.meters import PROFILE
 
 SUMS = (
     "tokens_in tokens_out it_mj facility_mj average_ug marginal_ug nano_usd usual_mj "
     "usual_average_ug usual_marginal_ug usual_nano_usd"
 ).split()
 """Fields of a row that are added up."""
+FIGURES = {
+    "it_mj": "tokens by the operating point's profile, or the server's meter: see `methods.energy`",
+    "facility_mj": "IT energy times the PUE of the region",
+    "average_ug": "facility energy at the average intensity of region and hour: location-based",
+    "marginal_ug": "the same at the marginal intensity: what a change causes, no part of a balance",
+    "nano_usd": "facility energy at the price of region and hour",
+    "usual_mj": "in full service at the baseline region: by the profile, or as it was where the "
+    "request was served there",
+}
+"""How each figure is found; those of `usual` are found alike."""
 ALWAYS_US = 2**62
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
@@ -51,7 +62,8 @@ def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
         "by_hour": _by(kept.rows, _hour),
         "contracts": _contracts(kept.rows),
         "vintages": sorted({row.vintage for row in kept.rows}),
-        "methods": sorted({row.method for row in kept.rows}),
+        "methods": _methods(kept.rows),
+        "figures": FIGURES,
         "chain": {
             "head": (kept.heads or before.heads or [START])[-1].hex(),
             "number": (kept.numbers or before.numbers or [0])[-1],
@@ -83,6 +95,18 @@ def _by(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, dict[str, i
 
 def _hour(row: Row) -> str:
     return datetime.fromtimestamp(row.admitted_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:00Z")
+
+
+def _methods(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    """How tokens and energy were found: requests by method, and the IT energy of each."""
+    tokens: dict[str, int] = {}
+    energy: dict[str, dict[str, int]] = {}
+    for row in rows:
+        tokens[row.method] = tokens.get(row.method, 0) + 1
+        by_method = energy.setdefault(row.energy or PROFILE, {"requests": 0, "it_mj": 0})
+        by_method["requests"] += 1
+        by_method["it_mj"] += row.it_mj or 0
+    return {"tokens": dict(sorted(tokens.items())), "energy": dict(sorted(energy.items()))}
 
 
 def _contracts(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -122,7 +146,7 @@ def statement_rows(store: Store, tenant: str, month: str) -> bytes:
         "number": kept.numbers[end - 1] if own else 0,
         "head": (kept.heads[end - 1] if own else START).hex(),
     }  # fmt: skip
-    lines = [orjson.dumps(told), *(orjson.dumps(tuple(row)) for row in kept.rows[first:end])]
+    lines = [orjson.dumps(told), *map(line_of, kept.rows[first:end])]
     return b"".join(line + b"\n" for line in lines)
 
 

@@ -36,6 +36,8 @@ CONNECT_S = 5.0
 COMMAND_S = 10.0
 MIGRATION = 7_719_305_221
 """Number of the lock under which the schema is changed."""
+_COLUMNS = [*Row._fields, "number", "head"]
+_NAMED = ", ".join(f'"{name}"' for name in _COLUMNS)
 _WINDOW = 'tenant = $1 AND contract = $2 AND "window" = $3'
 
 
@@ -133,7 +135,8 @@ class PostgresStore:
     ) -> None:
         if not rows:
             return
-        await db.copy_records_to_table("requests", records=linked(rows, heads))
+        records = linked(rows, heads)
+        await db.copy_records_to_table("requests", records=records, columns=_COLUMNS)
         for tenant, (number, head) in heads.items():
             await db.execute(
                 "UPDATE chains SET number = $2, head = $3 WHERE tenant = $1", tenant, number, head
@@ -182,7 +185,7 @@ class PostgresStore:
             async with self._lock:
                 db = await self._connection()
                 found: Sequence[Any] = await db.fetch(
-                    "SELECT * FROM requests WHERE tenant = $1 AND admitted_us >= $2 "
+                    f"SELECT {_NAMED} FROM requests WHERE tenant = $1 AND admitted_us >= $2 "
                     "AND admitted_us < $3 ORDER BY number",
                     tenant, since_us, until_us,
                 )  # fmt: skip

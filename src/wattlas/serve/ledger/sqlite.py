@@ -29,6 +29,7 @@ from wattlas.serve.ledger.journal import (
     accounts_of,
     counted,
     links,
+    padded,
     schema_scripts,
     statement_of,
 )
@@ -176,4 +177,4 @@ _ADMITTED = Row._fields.index("admitted_us")
 def _unpacked(first: int, lines: str, heads: bytes) -> Iterator[tuple[Any, ...]]:
     """Rows of a segment, each with its number and the head after it."""
     for n, row in enumerate(orjson.loads(f"[{lines}]")):
-        yield (*row, first + n, heads[HEAD_BYTES * n : HEAD_BYTES * (n + 1)])
+        yield (*padded(row), first + n, heads[HEAD_BYTES * n : HEAD_BYTES * (n + 1)])

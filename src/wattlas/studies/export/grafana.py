@@ -69,6 +69,8 @@ PANELS = (
            Query(f"3600 * {rate(names.USUAL)}", "in full service at the baseline"))),
     Panel("What power do answers take?", "watt",
           (Query(rate(names.ENERGY, "region"), "{{region}}"),)),
+    Panel("How is energy found?", "reqps",
+          (Query(rate(names.READINGS, "method"), "{{method}}"),)),
     Panel("How many g per 1,000 output tokens?", "none",
           (Query(f"1000 * {rate(names.CO2E)} / {rate(names.TOKENS, only=OUTPUT)}", "g"),)),
     Panel("How old is the routing?", "s", (_value(names.PLAN_AGE, "age"),)),

@@ -1,0 +1,3 @@
+ALTER TABLE requests
+  ADD COLUMN energy TEXT,
+  ADD COLUMN usual_region TEXT
