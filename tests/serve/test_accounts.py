@@ -154,7 +154,7 @@ def test_without_a_schedule_amounts_are_unknown() -> None:
     facts = Facts("1", "a", "g", "lagos", "chat", Asked.AUTO, START_S)
     decision = Decision(facts, "w", True, PLACES[1], Reason.SAVING, 3)
     (found,) = rows_of(lambda: None)([(decision, Outcome(End.WHOLE, PLACES[1], True, START_S))])
-    assert found[22:] == (*[None] * 9, "", None, None, None)
+    assert found[22:] == (*[None] * 9, "", *[None] * 5)
 
 
 @examples(100)

@@ -107,6 +107,8 @@ def rows_of(schedule: Callable[[], Schedule | None]) -> Callable[[Ended], list[R
     return lambda ended: _rows(schedule(), ended) if ended else []
 
 
+_OF_CORRECTIONS = ("corrects", "filled")
+"""Fields that requests have not."""
 _row = partial(tuple.__new__, Row)  # its own constructor takes five times as long
 
 
@@ -135,7 +137,7 @@ def _rows(schedule: Schedule | None, ended: Ended) -> list[Row]:
         regions, points, epochs, tokens_in, tokens_out, methods,
         *found.own, *found.usual[1:], found.vintages,
         [None if each is None else round(each * US_PER_S) for each in first_s],
-        found.energy, found.usual_regions,
+        found.energy, found.usual_regions, *[[None] * len(ended)] * len(_OF_CORRECTIONS),
     )  # fmt: skip
     return list(map(_row, zip(*columns, strict=True)))
 

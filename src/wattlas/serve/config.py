@@ -215,7 +215,7 @@ class ServeConfig:
     @property
     def in_postgres(self) -> bool:
         """Whether the ledger is a database, by its address."""
-        return self.document.ledger.startswith(("postgresql://", "postgres://"))
+        return is_database(self.document.ledger)
 
     @property
     def ledger_path(self) -> Path:
@@ -286,6 +286,11 @@ class ServeConfig:
     def metro_of(self, tenant: str) -> str:
         """Where a tenant's requests come from."""
         return self.document.tenants[tenant].metro or self.document.metro or ""
+
+
+def is_database(ledger: str) -> bool:
+    """Whether a ledger is a database, by its address."""
+    return ledger.startswith(("postgresql://", "postgres://"))
 
 
 def read_config(path: Path) -> ServeConfig:

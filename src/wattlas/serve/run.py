@@ -25,6 +25,7 @@ from wattlas.serve.config import (
     ListenSection,
     ServeConfig,
     ServeDocument,
+    is_database,
     mismatches,
     read_config,
 )
@@ -218,11 +219,16 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def store_of(config: ServeConfig) -> Store:
     """The ledger's store that a configuration names."""
-    if config.in_postgres:
+    return store_at(config.document.ledger, config.ledger_path)
+
+
+def store_at(ledger: str, path: Path) -> Store:
+    """The store at an address, or in a file where it is none."""
+    if is_database(ledger):
         from wattlas.serve.ledger.postgres import PostgresStore
 
-        return PostgresStore(config.document.ledger)
-    return SqliteStore(config.ledger_path)
+        return PostgresStore(ledger)
+    return SqliteStore(path)
 
 
 async def serve(path: Path, ready: Callable[[Service], None]) -> None:

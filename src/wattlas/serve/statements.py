@@ -7,19 +7,21 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from wattlas.errors import UsageError
 from wattlas.serve.ledger.journal import START, Row, Store, line_of
 from wattlas.serve.meters import PROFILE
+from wattlas.units import J_PER_KWH
 
 SUMS = (
     "tokens_in tokens_out it_mj facility_mj average_ug marginal_ug nano_usd usual_mj "
     "usual_average_ug usual_marginal_ug usual_nano_usd"
 ).split()
 """Fields of a row that are added up."""
+COUNTS = ["requests", "whole", "degraded", "unknown", "corrections"]
 FIGURES = {
     "it_mj": "tokens by the operating point's profile, or the server's meter: see `methods.energy`",
     "facility_mj": "IT energy times the PUE of the region",
@@ -30,6 +32,9 @@ FIGURES = {
     "request was served there",
 }
 """How each figure is found; those of `usual` are found alike."""
+MJ_PER_KWH = J_PER_KWH * 1e3
+UG_PER_G = 1e6
+NANO = 1e9
 ALWAYS_US = 2**62
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
@@ -48,42 +53,67 @@ def month_us(month: str) -> tuple[int, int]:
 def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
     """A tenant's month (UTC): totals, the same by region and by hour, and the chain's heads.
 
-    Amounts are whole mJ, µg and nano-USD: parts add up to totals exactly. `unknown` counts rows of
-    which an amount is not known.
+    Amounts are whole mJ, µg and nano-USD: parts add up to totals exactly. `unknown` counts requests
+    of which an amount is not known. Corrections count where what they correct does; `uncorrected`
+    is the total without them. The chain's heads are those before the first and after the last of
+    the month's rows.
     """
     since, until = month_us(month)
     kept = store.rows(tenant, since, until)
-    before = store.rows(tenant, 0, since)
+    stated = [row for row in kept.rows if row.corrects is None]
+    first = kept.numbers[0] - 1 if kept.rows else 0
     return {
         "tenant": tenant,
         "month": month,
         "total": total(kept.rows),
+        "uncorrected": total(stated),
         "by_region": _by(kept.rows, lambda row: row.region),
         "by_hour": _by(kept.rows, _hour),
-        "contracts": _contracts(kept.rows),
+        "contracts": _contracts(stated),
         "vintages": sorted({row.vintage for row in kept.rows}),
-        "methods": _methods(kept.rows),
+        "corrections": [_told(row) for row in kept.rows if row.corrects is not None],
+        "methods": _methods(stated),
         "figures": FIGURES,
         "chain": {
-            "head": (kept.heads or before.heads or [START])[-1].hex(),
-            "number": (kept.numbers or before.numbers or [0])[-1],
-            "head_before": (before.heads or [START])[-1].hex(),
-            "number_before": (before.numbers or [0])[-1],
+            "head": (kept.heads or [START])[-1].hex(),
+            "number": (kept.numbers or [0])[-1],
+            "head_before": store.head(tenant, first).hex(),
+            "number_before": first,
         },
     }
 
 
 def total(rows: Iterable[Row]) -> dict[str, int]:
     """Sums of rows."""
-    sums = dict.fromkeys(["requests", "whole", "degraded", "unknown", *SUMS], 0)
+    sums = dict.fromkeys(COUNTS + SUMS, 0)
     for row in rows:
-        sums["requests"] += 1
-        sums["whole"] += row.end == "whole"
-        sums["degraded"] += row.degraded and row.end == "whole"
-        sums["unknown"] += any(getattr(row, name) is None for name in SUMS)
+        if row.corrects is None:
+            sums["requests"] += 1
+            sums["whole"] += row.end == "whole"
+            sums["degraded"] += row.degraded and row.end == "whole"
+            sums["unknown"] += any(getattr(row, name) is None for name in SUMS)
+        else:
+            sums["corrections"] += 1
+            sums["unknown"] -= row.filled or 0
         for name in SUMS:
             sums[name] += getattr(row, name) or 0
     return sums
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """A correction: what it corrects, why, when it was recorded, and its differences."""
+    return {
+        "id": row.id,
+        "corrects": row.corrects,
+        "hour": _hour(row),
+        "region": row.region,
+        "usual_region": row.usual_region,
+        "why": row.reason,
+        "vintage": row.vintage,
+        "recorded": datetime.fromtimestamp(row.ended_us // 1_000_000, UTC).isoformat(),
+        "filled": row.filled or 0,
+        **{name: getattr(row, name) or 0 for name in SUMS},
+    }
 
 
 def _by(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, dict[str, int]]:
@@ -161,3 +191,37 @@ def statement_csv(made: Mapping[str, Any]) -> str:
             writer.writerow([part.removeprefix("by_"), name, *(sums[n] for n in names)])
     writer.writerow(["total", made["month"], *(made["total"][n] for n in names)])
     return text.getvalue()
+
+
+class Form(NamedTuple):
+    """A form of a statement: its media type, and what makes it of a store, a tenant and a month.
+    It raises UsageError for what is no month."""
+
+    media_type: str
+    made: Callable[[Store, str, str], str]
+
+
+FORMS: Mapping[str, Form] = {
+    "json": Form(
+        "application/json", lambda *month: orjson.dumps(statement(*month)).decode() + "\n"
+    ),
+    "csv": Form("text/csv", lambda *month: statement_csv(statement(*month))),
+    "jsonl": Form("application/x-ndjson", lambda *month: statement_rows(*month).decode()),
+}
+"""Ending → form: sums, a table of them, and the rows that prove them."""
+
+
+def summary(made: Mapping[str, Any]) -> str:
+    """The statement in a few lines."""
+    whole, chain = made["total"], made["chain"]
+    lines = [
+        f"{made['tenant']}, {made['month']}: {whole['requests']} requests, "
+        f"{whole['degraded']} of {whole['whole']} whole answers degraded",
+        f"{whole['facility_mj'] / MJ_PER_KWH:.6g} kWh, {whole['average_ug'] / UG_PER_G:.6g} g CO2e "
+        f"(marginal {whole['marginal_ug'] / UG_PER_G:.6g} g), {whole['nano_usd'] / NANO:.6g} USD",
+        f"usual: {whole['usual_mj'] / MJ_PER_KWH:.6g} kWh, "
+        f"{whole['usual_average_ug'] / UG_PER_G:.6g} g, {whole['usual_nano_usd'] / NANO:.6g} USD",
+        f"{whole['corrections']} corrections; rows {chain['number_before'] + 1} to "
+        f"{chain['number']} of the chain, head {chain['head']}",
+    ]
+    return "\n".join(lines)

@@ -44,6 +44,19 @@ FORECASTS = TableSchema(
 )
 """Forecasts as they were issued; carbon is of the intensity that decides."""
 
+REVISED = TableSchema(
+    "revised",
+    (TIME, "region"),
+    (
+        ColumnSchema(TIME, "time", "Beginning of the hour, UTC.", "both"),
+        ColumnSchema("region", need="both"),
+        ColumnSchema("price_usd_per_mwh", "number", unit="USD/MWh", fix=_SIGNED),
+        ColumnSchema("average_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G),
+        ColumnSchema("marginal_g_per_kwh", "number", unit=_G),
+    ),
+)
+"""Signals of hours that are over, as they are known now; an empty cell is not revised."""
+
 
 def _figure(name: str, kind: CellKind = "number") -> ColumnSchema:
     return ColumnSchema(name, kind, need="pack")

@@ -43,6 +43,10 @@ class Row(NamedTuple):
 
     `energy` says how the energy was found: `profile`, or a server's meter. `usual_region` is the
     baseline region. Both are None in rows of earlier versions, whose energy is by the profile.
+
+    A row that `corrects` another is no request: its amounts are differences, of the request of that
+    id, or of all that were admitted in an hour, named by its beginning, and served in `region` with
+    `usual_region` as their baseline. `filled` is of how many every amount is known only with it.
     """
 
     id: str
@@ -80,6 +84,8 @@ class Row(NamedTuple):
     first_us: int | None = None
     energy: str | None = None
     usual_region: str | None = None
+    corrects: str | None = None
+    filled: int | None = None
 
 
 _ALWAYS = Row._fields.index("first_us") + 1
@@ -122,6 +128,10 @@ def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:
     for row in rows:
         head = link(head, row)
     return head
+
+
+CORRECTION = "correction"
+"""The `end` of a row that corrects others."""
 
 
 class Want(NamedTuple):
@@ -256,6 +266,10 @@ class Store(Protocol):
 
     def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
         """A tenant's rows that were admitted in [since, until)."""
+        ...
+
+    def head(self, tenant: str, number: int) -> bytes:
+        """The head of a tenant's chain after its row of a number; `START` before the first."""
         ...
 
     def tenants(self) -> list[str]:

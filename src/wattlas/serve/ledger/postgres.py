@@ -193,6 +193,19 @@ class PostgresStore:
 
         return statement_of(self._do(asked()))
 
+    def head(self, tenant: str, number: int) -> bytes:
+        """The head after a row."""
+
+        async def asked() -> bytes:
+            async with self._lock:
+                db = await self._connection()
+                found = await db.fetchval(
+                    "SELECT head FROM requests WHERE tenant = $1 AND number = $2", tenant, number
+                )
+                return START if found is None else bytes(found)
+
+        return self._do(asked())
+
     def tenants(self) -> list[str]:
         """Whoever has rows, by name."""
 

@@ -37,6 +37,8 @@ SELECT
   json_extract(row.value, '$[32]') AS first_us,
   json_extract(row.value, '$[33]') AS energy,
   json_extract(row.value, '$[34]') AS usual_region,
+  json_extract(row.value, '$[35]') AS corrects,
+  json_extract(row.value, '$[36]') AS filled,
   first + row.key AS number,
   substr(heads, 32 * row.key + 1, 32) AS head
 FROM segments, json_each('[' || lines || ']') AS row

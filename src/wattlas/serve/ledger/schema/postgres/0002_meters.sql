@@ -1,3 +1,0 @@
-ALTER TABLE requests
-  ADD COLUMN energy TEXT,
-  ADD COLUMN usual_region TEXT
