@@ -19,7 +19,7 @@ from tests.serve.toys import facts, outcome, row_of
 from wattlas.errors import InputError
 from wattlas.serve.config import PublishSection
 from wattlas.serve.decision import Decision, End, Reason
-from wattlas.serve.ledger.journal import CORRECTION, Row
+from wattlas.serve.ledger.journal import CORRECTION, Batch, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.published import PATHS, declaration
 from wattlas.serve.run import check_files
