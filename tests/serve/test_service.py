@@ -196,8 +196,11 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert made["total"]["degraded"] == made["contracts"][0]["degraded"] > 0
     status, text = call(live, "admin", "GET", f"/statements/acme/{month}.csv")
     lines = text.splitlines()
-    assert lines[0].startswith("part,name,requests,whole,degraded")
-    assert lines[-1].startswith(f"total,{month},12,12,")
+    assert lines[0].startswith("part,name,region,vintages,requests,whole,degraded")
+    assert lines[-1].startswith(f"total,{month},,,12,12,")
+    status, text = call(live, "admin", "GET", f"/statements/acme/{month}.html")
+    assert status == 200
+    assert made["chain"]["head"] in text
     status, text = call(live, "admin", "GET", f"/statements/acme/{month}.jsonl")
     first, *proof = text.splitlines()
     head = bytes.fromhex(json.loads(first)["head_before"])

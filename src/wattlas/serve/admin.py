@@ -18,7 +18,7 @@ from wattlas.serve.config import ListenSection
 from wattlas.serve.decisions import health
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
-from wattlas.serve.statements import FORMS
+from wattlas.serve.statement_forms import FORMS
 from wattlas.serve.totals import Totals
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -58,7 +58,8 @@ def admin_app(
             text = await run_in_threadpool(form.made, plane.store, tenant, name)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 400)
-        return Response(text, media_type=form.media_type)
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        return Response(text, media_type=form.media_type, headers=headers)
 
     async def do_reload(request: Request) -> Response:
         problems = [str(problem) for problem in reload()]

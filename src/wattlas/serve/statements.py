@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -23,10 +24,10 @@ SUMS = (
 """Fields of a row that are added up."""
 COUNTS = ["requests", "whole", "degraded", "unknown", "corrections"]
 FIGURES = {
-    "it_mj": "tokens by the operating point's profile, or the server's meter: see `methods.energy`",
+    "it_mj": "tokens by the operating point's profile, or the server's own meter",
     "facility_mj": "IT energy times the PUE of the region",
     "average_ug": "facility energy at the average intensity of region and hour: location-based",
-    "marginal_ug": "the same at the marginal intensity: what a change causes, no part of a balance",
+    "marginal_ug": "facility energy at the marginal intensity: what a change causes, no inventory",
     "nano_usd": "facility energy at the price of region and hour",
     "usual_mj": "in full service at the baseline region: by the profile, or as it was where the "
     "request was served there",
@@ -36,6 +37,7 @@ MJ_PER_KWH = J_PER_KWH * 1e3
 UG_PER_G = 1e6
 NANO = 1e9
 ALWAYS_US = 2**62
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
@@ -67,10 +69,12 @@ def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
         "month": month,
         "total": total(kept.rows),
         "uncorrected": total(stated),
+        "missing": _missing(stated),
         "by_region": _by(kept.rows, lambda row: row.region),
         "by_hour": _by(kept.rows, _hour),
+        "by_hour_and_region": _by_place(kept.rows),
         "contracts": _contracts(stated),
-        "vintages": sorted({row.vintage for row in kept.rows}),
+        "vintages": _vintages(kept.rows),
         "corrections": [_told(row) for row in kept.rows if row.corrects is not None],
         "methods": _methods(stated),
         "figures": FIGURES,
@@ -79,8 +83,18 @@ def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
             "number": (kept.numbers or [0])[-1],
             "head_before": store.head(tenant, first).hex(),
             "number_before": first,
+            "former": _former(store, tenant, since),
         },
     }
+
+
+def _former(store: Store, tenant: str, until_us: int) -> dict[str, Any] | None:
+    """Where the statement of the month before ends; None where that has no rows."""
+    month = datetime.fromtimestamp(until_us // 1_000_000 - 1, UTC).strftime("%Y-%m")
+    kept = store.rows(tenant, month_us(month)[0], until_us)
+    if not kept.rows:
+        return None
+    return {"month": month, "number": kept.numbers[-1], "head": kept.heads[-1].hex()}
 
 
 def total(rows: Iterable[Row]) -> dict[str, int]:
@@ -100,6 +114,12 @@ def total(rows: Iterable[Row]) -> dict[str, int]:
     return sums
 
 
+def _missing(rows: Iterable[Row]) -> dict[str, int]:
+    """Of how many requests each amount was not known when they ended."""
+    counts = Counter(name for row in rows for name in SUMS if getattr(row, name) is None)
+    return {name: counts[name] for name in SUMS if counts[name]}
+
+
 def _told(row: Row) -> dict[str, Any]:
     """A correction: what it corrects, why, when it was recorded, and its differences."""
     return {
@@ -110,7 +130,7 @@ def _told(row: Row) -> dict[str, Any]:
         "usual_region": row.usual_region,
         "why": row.reason,
         "vintage": row.vintage,
-        "recorded": datetime.fromtimestamp(row.ended_us // 1_000_000, UTC).isoformat(),
+        "recorded": datetime.fromtimestamp(row.ended_us // 1_000_000, UTC).strftime(_MOMENT),
         "filled": row.filled or 0,
         **{name: getattr(row, name) or 0 for name in SUMS},
     }
@@ -121,6 +141,22 @@ def _by(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, dict[str, i
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return {name: total(group) for name, group in sorted(groups.items())}
+
+
+def _by_place(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Sums of each hour and region, with the vintages of their signals: what another rule of
+    accounting needs later."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((_hour(row), row.region), []).append(row)
+    return [
+        {"hour": hour, "region": region, "vintages": _vintages(group), **total(group)}
+        for (hour, region), group in sorted(groups.items())
+    ]
+
+
+def _vintages(rows: Iterable[Row]) -> list[str]:
+    return sorted({row.vintage for row in rows})
 
 
 def _hour(row: Row) -> str:
@@ -181,47 +217,18 @@ def statement_rows(store: Store, tenant: str, month: str) -> bytes:
 
 
 def statement_csv(made: Mapping[str, Any]) -> str:
-    """The statement as a table: one line per region and hour, and the total last."""
+    """The statement as a table: one line per region, per hour, per hour and region with the
+    vintages of its signals, and the total last."""
     text = io.StringIO()
     names = list(made["total"])
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["part", "name", *names])
+    writer.writerow(["part", "name", "region", "vintages", *names])
     for part in ("by_region", "by_hour"):
         for name, sums in made[part].items():
-            writer.writerow([part.removeprefix("by_"), name, *(sums[n] for n in names)])
-    writer.writerow(["total", made["month"], *(made["total"][n] for n in names)])
+            writer.writerow([part.removeprefix("by_"), name, "", "", *(sums[n] for n in names)])
+    for sums in made["by_hour_and_region"]:
+        vintages = ", ".join(sums["vintages"])
+        told = ["hour_and_region", sums["hour"], sums["region"], vintages]
+        writer.writerow([*told, *(sums[n] for n in names)])
+    writer.writerow(["total", made["month"], "", "", *(made["total"][n] for n in names)])
     return text.getvalue()
-
-
-class Form(NamedTuple):
-    """A form of a statement: its media type, and what makes it of a store, a tenant and a month.
-    It raises UsageError for what is no month."""
-
-    media_type: str
-    made: Callable[[Store, str, str], str]
-
-
-FORMS: Mapping[str, Form] = {
-    "json": Form(
-        "application/json", lambda *month: orjson.dumps(statement(*month)).decode() + "\n"
-    ),
-    "csv": Form("text/csv", lambda *month: statement_csv(statement(*month))),
-    "jsonl": Form("application/x-ndjson", lambda *month: statement_rows(*month).decode()),
-}
-"""Ending → form: sums, a table of them, and the rows that prove them."""
-
-
-def summary(made: Mapping[str, Any]) -> str:
-    """The statement in a few lines."""
-    whole, chain = made["total"], made["chain"]
-    lines = [
-        f"{made['tenant']}, {made['month']}: {whole['requests']} requests, "
-        f"{whole['degraded']} of {whole['whole']} whole answers degraded",
-        f"{whole['facility_mj'] / MJ_PER_KWH:.6g} kWh, {whole['average_ug'] / UG_PER_G:.6g} g CO2e "
-        f"(marginal {whole['marginal_ug'] / UG_PER_G:.6g} g), {whole['nano_usd'] / NANO:.6g} USD",
-        f"usual: {whole['usual_mj'] / MJ_PER_KWH:.6g} kWh, "
-        f"{whole['usual_average_ug'] / UG_PER_G:.6g} g, {whole['usual_nano_usd'] / NANO:.6g} USD",
-        f"{whole['corrections']} corrections; rows {chain['number_before'] + 1} to "
-        f"{chain['number']} of the chain, head {chain['head']}",
-    ]
-    return "\n".join(lines)
