@@ -65,6 +65,7 @@ class _Collector:
             (names.IN_FLIGHT, len(plane.book.in_flight)),
             (names.PENDING, plane.book.pending),
             (names.LOST, plane.book.lost_rows),
+            (names.UNKEPT, 0 if plane.spool is None else plane.spool.failures),
             (names.FAILURES, plane.keeper.failures),
             (names.TROUBLED, float(plane.book.trouble is not None)),
         ):

@@ -76,7 +76,7 @@ PANELS = (
     Panel("How old is the routing?", "s", (_value(names.PLAN_AGE, "age"),)),
     Panel("Is anything uncertain?", "none",
           (_value(names.TROUBLED, "full service"), _value(names.FAILURES, "failed recordings"),
-           _value(names.LOST, "rows lost"))),
+           _value(names.LOST, "rows lost"), _value(names.UNKEPT, "answers not kept"))),
     Panel("How much is open?", "none",
           (_value(names.IN_FLIGHT, "requests"), _value(names.PENDING, "rows to record"))),
 )  # fmt: skip
