@@ -15,7 +15,8 @@ from wattlas.serve.accounts import figures, rows_of
 from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.names import BUCKETS_S
-from wattlas.serve.schedule import Schedule, SchedulePart
+from wattlas.serve.schedule import Schedule
+from wattlas.serve.schedule_parts import SchedulePart
 from wattlas.serve.table import Place
 from wattlas.serve.totals import Totals
 

@@ -18,7 +18,8 @@ from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.policy.planned import Planned, optimum
-from wattlas.serve.schedule import Schedule, parse_part
+from wattlas.serve.schedule import Schedule
+from wattlas.serve.schedule_parts import parse_part
 from wattlas.serve.table import Place, Quota
 from wattlas.studies.export.schedule import schedule_of, steps_of
 

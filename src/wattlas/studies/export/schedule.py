@@ -22,7 +22,7 @@ from wattlas.policy.loop import Loop
 from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Forecast, Observed
 from wattlas.policy.routing import UNSERVED_REGION, Places, Routing
-from wattlas.serve.schedule import (
+from wattlas.serve.schedule_parts import (
     ClassPart,
     HourPart,
     PlacePart,
