@@ -82,6 +82,7 @@ def row(made: Schedule, decision: Decision, outcome: Outcome) -> Row:
     """One row by itself."""
     facts, place, hour = decision.facts, outcome.place, made.at(decision.facts.utc_s)
     tokens = outcome.tokens_in, outcome.tokens_out
+    within = START_S <= facts.utc_s < START_S + 7200
     profile_mj = _figures(made, hour, place, tokens)[0]
     energy, it_j = outcome.meter or "profile", outcome.metered_j
     if it_j is not None and _profile_j(made, place, tokens) > 0:
@@ -100,7 +101,8 @@ def row(made: Schedule, decision: Decision, outcome: Outcome) -> Row:
         outcome.degraded, (outcome.reason or decision.reason).value, outcome.end.value,
         outcome.status, outcome.attempts, outcome.model_asked, outcome.model_served,
         place.region, place.point, decision.epoch, *tokens, outcome.method, *own, *usual[1:],
-        hour.vintage, None, energy, None if home is None else home.region,
+        hour.vintage + ("" if within else ", of another hour"), None, energy,
+        None if home is None else home.region,
     )  # fmt: skip
 
 

@@ -251,6 +251,16 @@ BAD = {
     "a negative share": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": -0.5', 1),
     "shares of 0.9": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": 0.4', 1),
     "negative carbon": lambda plan: json.dumps(plan).replace("30.0", "-30.0"),
+    "kg instead of g": lambda plan: (
+        json.dumps(plan).replace("30.0", "0.03").replace("400.0", "0.4")
+    ),
+    "per MWh instead of per kWh": lambda plan: json.dumps(plan).replace("400.0", "400000.0"),
+    "a spike of 100": lambda plan: json.dumps(plan).replace(
+        '"average_g_per_kwh": 30.0', '"average_g_per_kwh": 3000.0'
+    ),
+    "a price in another unit": lambda plan: json.dumps(plan).replace("50.0", "50000.0"),
+    "an hour twice": lambda plan: json.dumps({**plan, "hours": plan["hours"] * 2}),
+    "HTML": lambda plan: "<!doctype html><title>503</title>",
     "an unknown key": lambda plan: json.dumps({**plan, "more": 1}),
     "a PUE below 1": lambda plan: json.dumps(plan).replace("1.1", "0.9"),
 }

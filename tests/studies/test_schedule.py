@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,4 +166,8 @@ def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     made = Schedule(parse_part(out.read_bytes(), str(out)))
     assert len(made.hours) == 3
     assert made.epoch == pytest.approx(datetime.now(UTC).timestamp(), abs=600)
+    assert made.writer == platform.node()
+    named = ["--hours", "1", "--writer", "east", "--out", str(out)]
+    assert run(["export", "routing", "tiny", *named]) == 0
+    assert Schedule(parse_part(out.read_bytes(), str(out))).writer == "east"
     assert run(["export", "routing", "tiny", "--policy", "best"]) == 2

@@ -107,6 +107,8 @@ def rows_of(schedule: Callable[[], Schedule | None]) -> Callable[[Ended], list[R
     return lambda ended: _rows(schedule(), ended) if ended else []
 
 
+OTHER_HOUR = ", of another hour"
+"""Stands behind the vintage of signals whose own hour is not that of the request."""
 _OF_CORRECTIONS = ("corrects", "filled")
 """Fields that requests have not."""
 _row = partial(tuple.__new__, Row)  # its own constructor takes five times as long
@@ -129,6 +131,7 @@ def _rows(schedule: Schedule | None, ended: Ended) -> list[Row]:
         homes = list(map(schedule.usual.get, zip(metros, classes, strict=True)))
         tokens = [np.array(each, dtype=float) for each in (tokens_in, tokens_out)]
         found = _accounts(schedule, hours, (places, homes), tokens, (meters, metered_j))
+        found = found._replace(vintages=list(map(vintage_at, hours, utc_s)))
     columns = (
         ids, tenants, contracts, windows, _whole_us(utc_s), _whole_us(ended_s),
         metros, classes, [each._value_ for each in asked],
@@ -179,7 +182,14 @@ def _accounts(
             usual_j = np.where(at_home, server_j, usual_j)
         usual = [_rounded(each) for each in _amounts(rates, usual_j)]
     regions = [None if home is None else home.region for home in homes]
-    return _Accounts(own, usual, [hour.vintage for hour in hours], energy, regions)
+    return _Accounts(own, usual, (), energy, regions)
+
+
+def vintage_at(hour: Hour, utc_s: float) -> str:
+    """Of when the signals are that account for a moment; those of another hour say so."""
+    table = hour.table
+    held = table.issued_s <= utc_s < table.until_s
+    return hour.vintage if held else f"{hour.vintage}{OTHER_HOUR}"
 
 
 def _hours(schedule: Schedule, utc_s: Sequence[float]) -> Sequence[Hour]:

@@ -166,6 +166,9 @@ class LimitsSection(Section):
     """Longest event of a stream."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Places that are tried for one request."""
+    follow_s: float = Field(default=60.0, ge=0)
+    """How long a schedule that moved requests is followed before a changed file moves them again;
+    twice as long each time that they would go back."""
     drain_s: float = Field(default=30.0, gt=0)
     """How long requests in flight may take after SIGTERM."""
 

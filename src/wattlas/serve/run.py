@@ -126,10 +126,11 @@ class Service:
         """Where each port listens."""
         return {name: address(opened) for name, (_, opened) in self.ports.items()}
 
-    def reload(self) -> list[Problem]:
+    def reload(self, *, at_once: bool = True) -> list[Problem]:
         """Take configuration and schedule anew; what is wrong keeps the present ones."""
         problems = self.plane.take_config(self.path)
-        return problems + self.plane.take_schedule(self.plane.config.schedule_path)
+        path = self.plane.config.schedule_path
+        return problems + self.plane.take_schedule(path, at_once=at_once)
 
     def stop_on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """SIGTERM and SIGINT drain, SIGHUP reads the files again."""
@@ -185,7 +186,10 @@ class Service:
             now = self._stamps()
             if now != seen:
                 seen = now
-                self.reload()
+                self.reload(at_once=False)
+            elif self.plane.is_due:
+                path = self.plane.config.schedule_path
+                self.plane.take_schedule(path, at_once=False)
 
     async def _watch_loop(self) -> None:
         """Notice that something kept the process from answering."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from wattlas.errors import InputError, Problem
 from wattlas.policy.routing import Routing
+from wattlas.serve.hours_check import hours_problems
 from wattlas.serve.schedule_parts import (
     HourPart,
     PlacePart,
@@ -57,6 +58,8 @@ class Schedule:
     def __init__(self, part: SchedulePart) -> None:
         _refuse(part)
         self.epoch = part.epoch
+        self.writer = part.writer
+        """Who wrote it: at one epoch one writer holds."""
         self.source = part.source
         self.points = dict(part.points)
         self.regions = dict(part.regions)
@@ -114,7 +117,7 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def _refuse(part: SchedulePart) -> None:
-    problems = list(_unknown(part))
+    problems = [*_unknown(part), *hours_problems(part.hours)]
     if problems:
         raise InputError(problems)
 

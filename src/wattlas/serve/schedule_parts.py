@@ -2,6 +2,7 @@
 
 A schedule is one file of JSON, so that the service needs neither the scenario nor a solver:
 
+    epoch     with which a later schedule replaces an earlier one, and who wrote it
     classes   id, and for a class under a contract its base class and the contract
     points    energy per token and per request, and the model variant
     regions   PUE
@@ -102,6 +103,7 @@ class SchedulePart(_Part):
 
     format: Literal["wattlas-schedule-1"]
     epoch: Annotated[int, Field(ge=0)]
+    writer: str = ""
     source: str = ""
     classes: tuple[ClassPart, ...]
     points: Mapping[str, PointPart]
