@@ -131,7 +131,7 @@ def _rows(schedule: Schedule | None, ended: Ended) -> list[Row]:
         homes = list(map(schedule.usual.get, zip(metros, classes, strict=True)))
         tokens = [np.array(each, dtype=float) for each in (tokens_in, tokens_out)]
         found = _accounts(schedule, hours, (places, homes), tokens, (meters, metered_j))
-        found = found._replace(vintages=list(map(vintage_at, hours, utc_s)))
+        found = found._replace(vintages=_vintages(hours, utc_s))
     columns = (
         ids, tenants, contracts, windows, _whole_us(utc_s), _whole_us(ended_s),
         metros, classes, [each._value_ for each in asked],
@@ -185,11 +185,19 @@ def _accounts(
     return _Accounts(own, usual, (), energy, regions)
 
 
-def vintage_at(hour: Hour, utc_s: float) -> str:
-    """Of when the signals are that account for a moment; those of another hour say so."""
-    table = hour.table
-    held = table.issued_s <= utc_s < table.until_s
-    return hour.vintage if held else f"{hour.vintage}{OTHER_HOUR}"
+def _vintages(hours: Sequence[Hour], utc_s: Sequence[float]) -> list[str]:
+    """Of when the signals are that account for each moment; those of another hour say so."""
+    if hours.count(hours[0]) == len(hours) and _holds(hours[0], min(utc_s), max(utc_s)):
+        return [hours[0].vintage] * len(hours)
+    return [
+        hour.vintage if _holds(hour, at_s, at_s) else f"{hour.vintage}{OTHER_HOUR}"
+        for hour, at_s in zip(hours, utc_s, strict=True)
+    ]
+
+
+def _holds(hour: Hour, since_s: float, until_s: float) -> bool:
+    """Whether moments lie in an hour."""
+    return hour.table.issued_s <= since_s and until_s < hour.table.until_s
 
 
 def _hours(schedule: Schedule, utc_s: Sequence[float]) -> Sequence[Hour]:
