@@ -19,6 +19,9 @@ def command(
         Path | None,
         typer.Option(help="Revised signals: time_utc, region, price, average, marginal."),
     ] = None,
+    energy: Annotated[
+        Path | None, typer.Option(help="Metered energy: time_utc, region, it_kwh; of all tenants.")
+    ] = None,
     row: Annotated[str | None, typer.Option(help="Id of a wrong row, beside its tenant.")] = None,
     it_j: Annotated[
         float | None, typer.Option("--it-j", help="The IT energy of the row as it was, J.")
@@ -37,39 +40,43 @@ def command(
     tells the corrections apart. What was counted for a degradation cap does not change. The same
     file twice appends nothing.
     """
-    if (signals is None) is (row is None):
-        raise UsageError("give --signals FILE, or --row ID with --it-j or --void.")
+    if sum(each is not None for each in (signals, energy, row)) != 1:
+        raise UsageError("give --signals FILE, --energy FILE, or --row ID with --it-j or --void.")
     if (row is not None) is not ((it_j is not None) is not void):
-        raise UsageError("--row needs either --it-j or --void; --signals neither.")
+        raise UsageError("--row needs either --it-j or --void; no other has them.")
     named = tenant or []
+    if energy is not None and named:
+        raise UsageError("--energy is shared out among all tenants: leave --tenant out.")
     if row is not None and len(named) != 1:
         raise UsageError("--row needs the one --tenant whose row it is.")
     with opened(ledger) as store:
-        from wattlas.serve import corrections
+        from wattlas.serve import corrections, revised
+        from wattlas.serve.metered_hours import correct_energy
 
         record = not dry_run
         if row is not None:
             tenants_of(store, named)
             reason = why or "wrong row"
             made = [corrections.correct_request(store, named[0], row, it_j, reason, record=record)]
+        elif energy is not None:
+            metered = revised.read_metered(energy)
+            words = _named(energy), why or "metered"
+            made = correct_energy(store, metered, words, record=record)
         else:
             assert signals is not None
             made = []
-            known, vintage = _read(signals)
+            known, vintage = revised.read_revised(signals), _named(signals)
             for name in tenants_of(store, named):
                 reason = why or "signals revised"
                 made += corrections.correct(store, name, known, vintage, reason, record=record)
     _tell(made, as_json=as_json, dry_run=dry_run)
 
 
-def _read(path: Path) -> tuple[Any, str]:
-    """Signals, and how rows name them: by file and content."""
+def _named(path: Path) -> str:
+    """How rows name a file: by its name and content."""
     from hashlib import sha256
 
-    from wattlas.serve.revised import read_revised
-
-    known = read_revised(path)
-    return known, f"{path.name} {sha256(path.read_bytes()).hexdigest()[:12]}"
+    return f"{path.name} {sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def _tell(made: list[Any], *, as_json: bool, dry_run: bool) -> None:

@@ -7,6 +7,9 @@ row is corrected by one that names its id.
     revised amount   recorded energy · revised signal, rounded for each request
     difference       Σ revised amounts - (Σ recorded amounts + earlier corrections)
 
+Revised amounts are of the energy that holds: where a meter of whole servers corrected that of a
+group, its difference counts at the revised signal, too (`serve/metered_hours.py`).
+
 What is corrected again gets the difference to what holds then: the same file twice appends nothing.
 No correction counts in a window of a contract: the degradation cap is kept by what was served.
 """
@@ -46,6 +49,10 @@ class Amount(NamedTuple):
     signal: str
     per: float
 
+    def per_mj(self, signal: float) -> float:
+        """What one mJ comes to at a signal."""
+        return signal * self.per / MJ_PER_KWH
+
 
 AMOUNTS = tuple(
     Amount(f"{usual}{name}", energy, signal, per)
@@ -58,6 +65,8 @@ AMOUNTS = tuple(
 )
 OWN = ("it_mj", "facility_mj", "average_ug", "marginal_ug", "nano_usd")
 """Amounts that follow from a request's energy where it was served."""
+
+ENERGIES = ("it_mj", "facility_mj", "usual_mj")
 
 Signals = Mapping[tuple[str, int], Revised]
 """(region, beginning of the hour in µs) → signals."""
@@ -72,7 +81,7 @@ class Group(NamedTuple):
 
 
 @dataclass
-class _Members:
+class Members:
     """The requests of a group, and the sums of corrections of it."""
 
     rows: list[Row] = field(default_factory=list)
@@ -81,6 +90,14 @@ class _Members:
     times: int = 0
     """How often something was appended for it."""
 
+    def recorded(self, name: str) -> int:
+        """The sum of a field of its requests, each with its own corrections."""
+        return sum(getattr(row, name) or 0 for row in self.rows)
+
+    def holds(self, name: str) -> int:
+        """The same with corrections of all of them together."""
+        return self.recorded(name) + self.corrections[name]
+
 
 class Journal:
     """What holds of some rows of one tenant: requests, each with its own corrections, by group."""
@@ -88,7 +105,7 @@ class Journal:
     def __init__(self, rows: Sequence[Row]) -> None:
         singles: dict[str, list[Row]] = {}
         requests = {row.id: row for row in rows if row.corrects is None}
-        self.groups: dict[Group, _Members] = {}
+        self.groups: dict[Group, Members] = {}
         for row in rows:
             if row.corrects in requests:
                 singles.setdefault(str(row.corrects), []).append(row)
@@ -103,9 +120,10 @@ class Journal:
         self.requests = {id: _added(row, singles.get(id, ())) for id, row in requests.items()}
         for row in self.requests.values():
             self._members(row).rows.append(row)
+        self.groups = {group: each for group, each in self.groups.items() if each.rows}
 
-    def _members(self, row: Row) -> _Members:
-        return self.groups.setdefault(group_of(row), _Members())
+    def _members(self, row: Row) -> Members:
+        return self.groups.setdefault(group_of(row), Members())
 
 
 def group_of(row: Row) -> Group:
@@ -141,15 +159,28 @@ def of_signals(
             signal = getattr(told, amount.signal)
             if signal is not None:
                 new = sum(_revised(row, amount, signal) for row in members.rows)
-                old = sum(getattr(row, amount.name) or 0 for row in members.rows)
-                differences[amount.name] = new - old - members.corrections[amount.name]
+                new += round(members.corrections[amount.energy] * amount.per_mj(signal))
+                differences[amount.name] = new - members.holds(amount.name)
         known = sum(_is_filled(row, own, usual) for row in members.rows)
         filled = max(known - members.filled, 0)
         if any(differences.values()) or filled:
-            first = members.rows[0]._replace(admitted_us=group.hour_us, point="", vintage=vintage)
-            said = _Said(_stamp(group.hour_us), differences, filled, why, members.times)
-            made.append(_row(first, said, now_us))
+            made.append(of_group(group, members, (differences, filled), (vintage, why), now_us))
     return made
+
+
+def of_group(
+    group: Group,
+    members: Members,
+    what: tuple[Mapping[str, int], int],
+    words: tuple[str, str],
+    now_us: int,
+) -> Row:
+    """The row of differences of a group: `what` are these and how many requests it makes known,
+    `words` vintage and reason."""
+    (differences, filled), (vintage, why) = what, words
+    first = members.rows[0]._replace(admitted_us=group.hour_us, point="", vintage=vintage)
+    said = _Said(_stamp(group.hour_us), differences, filled, why, members.times)
+    return _row(first, said, now_us)
 
 
 def _revised(row: Row, amount: Amount, signal: float) -> int:
@@ -159,7 +190,7 @@ def _revised(row: Row, amount: Amount, signal: float) -> int:
     old: int | None = getattr(row, amount.name)
     if energy_mj is None:
         return old or 0
-    per_mj = signal * amount.per / MJ_PER_KWH
+    per_mj = amount.per_mj(signal)
     new = round(energy_mj * per_mj)
     return old if old is not None and abs(new - old) <= 1 + abs(per_mj) else new
 
@@ -198,17 +229,16 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
     return _row(row, _Said(id, differences, 0, why, journal.times.get(id, 0)), now_us)
 
 
-def _present(row: Row, members: _Members) -> dict[str, int]:
+def _present(row: Row, members: Members) -> dict[str, int]:
     """What holds of a request. Where its whole group was corrected, that is its energy at the
     intensity, or price, of the group."""
     present = {name: getattr(row, name) or 0 for name in SUMS}
-    for amount in AMOUNTS:
-        if members.corrections[amount.name]:
-            energies = [getattr(each, amount.energy) or 0 for each in members.rows]
-            whole = sum(getattr(each, amount.name) or 0 for each in members.rows)
-            whole += members.corrections[amount.name]
-            own = getattr(row, amount.energy) or 0
-            present[amount.name] = round(own * whole / sum(energies)) if any(energies) else 0
+    followed = {amount.name: amount.energy for amount in AMOUNTS}
+    for name in (*ENERGIES, *followed):
+        if members.corrections[name]:
+            energy = followed.get(name, name)
+            own, whole = getattr(row, energy) or 0, members.recorded(energy)
+            present[name] = round(own * members.holds(name) / whole) if whole else 0
     return present
 
 
@@ -259,7 +289,7 @@ def correct(
     if not moments:
         return []
     kept = store.rows(tenant, min(moments), max(moments) + HOUR_US)
-    made = of_signals(kept.rows, signals, vintage, why, _now_us())
+    made = of_signals(kept.rows, signals, vintage, why, now_us())
     if made and record:
         store.record(Batch(made))
     return made
@@ -270,11 +300,12 @@ def correct_request(
 ) -> Row:
     """Append what brings one request to another IT energy, J, or takes it out of the accounts.
     Raises UsageError."""
-    made = of_energy(store.rows(tenant, 0, ALWAYS_US).rows, id, it_j, why, _now_us())
+    made = of_energy(store.rows(tenant, 0, ALWAYS_US).rows, id, it_j, why, now_us())
     if record:
         store.record(Batch([made]))
     return made
 
 
-def _now_us() -> int:
+def now_us() -> int:
+    """The present moment, µs since 1970."""
     return round(time.time() * 1e6)

@@ -57,6 +57,13 @@ REVISED = TableSchema(
 )
 """Signals of hours that are over, as they are known now; an empty cell is not revised."""
 
+METERED = TableSchema(
+    "metered",
+    REVISED.key,
+    (*REVISED.columns[:2], ColumnSchema("it_kwh", "number", need="both", above=0, unit="kWh")),
+)
+"""IT energy of a region's servers in hours that are over, as their meters said."""
+
 _WEATHER = (
     ColumnSchema("temperature_c", "number", unit="°C", usual=(-60, 60)),
     ColumnSchema("wind_speed_m_per_s", "number", lower=0, unit="m/s"),
