@@ -214,7 +214,9 @@ def test_the_old_statement_still_holds(store: SqliteStore) -> None:
         differences = sum(each[name] for each in told["corrections"])
         assert told["total"][name] == told["uncorrected"][name] + differences
     assert {each["corrects"] for each in told["corrections"]} == {"2026-11-29T00:00Z"}
-    assert sum(each["requests"] for each in told["methods"]["energy"].values()) == 12
+    methods = told["methods"]["energy"].values()
+    assert sum(each["requests"] for each in methods) == 12
+    assert sum(each["it_mj"] for each in methods) == told["total"]["it_mj"]
     assert statement_csv(told).count("\n") == 1 + 2 + 2 + len(told["by_hour_and_region"]) + 1
     again = corrections.correct(store, "acme", signals, "v2", "revised")
     assert not again

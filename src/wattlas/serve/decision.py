@@ -134,6 +134,10 @@ class Outcome(NamedTuple):
     """IT energy by that meter."""
 
 
+NOT_METERED = ("", None)
+"""The last fields of an outcome of which no meter tells."""
+
+
 class Ledger(Protocol):
     """Hands out permits that are durable, and remembers what is open."""
 

@@ -76,7 +76,7 @@ def statement(store: Store, tenant: str, month: str) -> dict[str, Any]:
         "contracts": _contracts(stated),
         "vintages": _vintages(kept.rows),
         "corrections": [_told(row) for row in kept.rows if row.corrects is not None],
-        "methods": _methods(stated),
+        "methods": _methods(kept.rows),
         "figures": FIGURES,
         "chain": {
             "head": (kept.heads or [START])[-1].hex(),
@@ -164,14 +164,16 @@ def _hour(row: Row) -> str:
 
 
 def _methods(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """How tokens and energy were found: requests by method, and the IT energy of each."""
-    tokens: dict[str, int] = {}
+    """How tokens and energy were found: requests by method, and the IT energy of each; that of
+    corrections is one of them, so that these add up to the total."""
+    tokens: Counter[str] = Counter()
     energy: dict[str, dict[str, int]] = {}
     for row in rows:
-        tokens[row.method] = tokens.get(row.method, 0) + 1
         by_method = energy.setdefault(row.energy or PROFILE, {"requests": 0, "it_mj": 0})
-        by_method["requests"] += 1
         by_method["it_mj"] += row.it_mj or 0
+        if row.corrects is None:
+            tokens[row.method] += 1
+            by_method["requests"] += 1
     return {"tokens": dict(sorted(tokens.items())), "energy": dict(sorted(energy.items()))}
 
 
