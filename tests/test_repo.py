@@ -186,6 +186,7 @@ def test_ci_runs_every_check() -> None:
         "benchmarks run killed",
         "benchmarks run soak",
         "tools/portable.py",
+        "tools/openai_tests.py",
     ):
         assert command in script
     assert "wattlas study" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -73,8 +73,8 @@ class Stub:
                 await writer.drain()
                 if writer.is_closing():
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # cancelled at the end, when nobody waits for it
         finally:
             writer.close()
 
@@ -94,7 +94,8 @@ def completion(asking: Asking, **changes: Any) -> dict[str, Any]:
     """What a model says."""
     message = {"role": "assistant", "content": "pong ✓"}
     if "prompt" in asking.said:
-        changes = {"choices": [{"index": 0, "text": "pong ✓", "finish_reason": "stop"}], **changes}
+        choice = {"index": 0, "text": "pong ✓", "finish_reason": "stop", "logprobs": None}
+        changes = {"object": "text_completion", "choices": [choice], **changes}
     return {
         "id": "c-1", "object": "chat.completion", "created": 1, "model": asking.said["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
@@ -115,10 +116,11 @@ def events(asking: Asking, words: int = 5) -> list[bytes]:
     named = shapes.streamed(asking.path, asking.said["model"])
     if named is not None:
         return named
+    kind = "text_completion" if "prompt" in asking.said else "chat.completion.chunk"
 
     def event(delta: Mapping[str, Any], end: str | None = None, **more: Any) -> bytes:
         said = {
-            "id": "c-1", "object": "chat.completion.chunk", "created": 1,
+            "id": "c-1", "object": kind, "created": 1,
             "model": asking.said["model"],
             "choices": [{"index": 0, "delta": delta, "finish_reason": end,
                          "text": delta.get("content", "")}], **more,
