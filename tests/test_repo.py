@@ -184,7 +184,7 @@ def test_ci_runs_every_check() -> None:
         "mypy --strict",
         "wattlas",
         "benchmarks run killed",
-        "benchmarks run soak",
+        "benchmarks run soak idle",
         "tools/portable.py",
         "tools/openai_tests.py",
     ):

@@ -232,6 +232,18 @@ async def serve(path: Path, ready: Callable[[Service], None]) -> None:
     await service.run(lambda: ready(service))
 
 
+def allow_descriptors() -> None:
+    """Allow this process as many descriptors as it may have: each client needs one, and the usual
+    limit of 1,024 is for programs that look at all of theirs again and again."""
+    try:
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ImportError, OSError, ValueError):
+        return  # no such limits here, or a system that allows less than it says
+
+
 def main(work: Coroutine[Any, Any, None]) -> None:
     """Run a service on the fastest loop that is there.
 
@@ -240,6 +252,7 @@ def main(work: Coroutine[Any, Any, None]) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    allow_descriptors()
     try:
         import uvloop
     except ImportError:
