@@ -63,9 +63,12 @@ class Stub:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                first, *lines = head.split("\r\n")
+                got = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = got.split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in lines if line)
+                if "content-length" not in headers:  # somebody looks whether anybody is there
+                    writer.write(head(404, length=0))
+                    continue
                 body = await reader.readexactly(int(headers["content-length"]))
                 asking = Asking(first.split()[1], headers, body)
                 self.asked.append(asking)
