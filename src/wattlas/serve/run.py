@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,8 @@ from wattlas.serve.totals import Totals
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
 LOOK_S = 0.25
+SWITCH_S = 0.0005
+"""The thread that records lets go after so long where somebody waits for a decision."""
 BLOCKED_S = 0.5
 """A loop that is later than that kept gateways waiting for longer than they wait for a decision."""
 
@@ -252,6 +255,7 @@ def main(work: Coroutine[Any, Any, None]) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    sys.setswitchinterval(SWITCH_S)
     allow_descriptors()
     try:
         import uvloop
