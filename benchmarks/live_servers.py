@@ -70,7 +70,7 @@ def measured(port: int, requests: int, *servers: psutil.Process) -> Round:
     """One round of load."""
     before = [spent(server) for server in servers]
     per_s, degraded = load(port, requests)
-    time.sleep(0.3)  # what is recorded and settled later belongs to it
+    time.sleep(0.7)  # what is recorded and settled later belongs to it
     after = [spent(server) for server in servers]
     took = tuple((b - a) / requests * 1e6 for a, b in zip(before, after, strict=True))
     return Round(took, per_s, degraded)

@@ -73,7 +73,8 @@ class Benchmark:
 
 NAMES = (
     "program small engine as_written core coupled fleet waiting tiers replay policies live "
-    "live_envoy live_soak start imports forecasts rolling stream study killed first_command"
+    "live_envoy live_soak live_idle start imports forecasts rolling stream study killed "
+    "first_command"
 ).split()
 """Modules with a `BENCHMARK`, in the order in which they are run."""
 

@@ -34,6 +34,7 @@ OPTIONAL = {
     "nginx": "WATTLAS_REQUIRE_NGINX",
     "traefik": "WATTLAS_REQUIRE_TRAEFIK",
     "litellm_before": "WATTLAS_REQUIRE_LITELLM_BEFORE",
+    "litellm_proxy": "WATTLAS_REQUIRE_LITELLM_PROXY",
 }
 
 settings.register_profile(

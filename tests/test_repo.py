@@ -184,8 +184,9 @@ def test_ci_runs_every_check() -> None:
         "mypy --strict",
         "wattlas",
         "benchmarks run killed",
-        "benchmarks run soak",
+        "benchmarks run soak idle",
         "tools/portable.py",
+        "tools/openai_tests.py",
     ):
         assert command in script
     assert "wattlas study" in (ROOT / "README.md").read_text(encoding="utf-8")

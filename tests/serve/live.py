@@ -63,9 +63,12 @@ class Stub:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                first, *lines = head.split("\r\n")
+                got = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = got.split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in lines if line)
+                if "content-length" not in headers:  # somebody looks whether anybody is there
+                    writer.write(head(404, length=0))
+                    continue
                 body = await reader.readexactly(int(headers["content-length"]))
                 asking = Asking(first.split()[1], headers, body)
                 self.asked.append(asking)
@@ -73,8 +76,8 @@ class Stub:
                 await writer.drain()
                 if writer.is_closing():
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # cancelled at the end, when nobody waits for it
         finally:
             writer.close()
 
@@ -94,7 +97,8 @@ def completion(asking: Asking, **changes: Any) -> dict[str, Any]:
     """What a model says."""
     message = {"role": "assistant", "content": "pong ✓"}
     if "prompt" in asking.said:
-        changes = {"choices": [{"index": 0, "text": "pong ✓", "finish_reason": "stop"}], **changes}
+        choice = {"index": 0, "text": "pong ✓", "finish_reason": "stop", "logprobs": None}
+        changes = {"object": "text_completion", "choices": [choice], **changes}
     return {
         "id": "c-1", "object": "chat.completion", "created": 1, "model": asking.said["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
@@ -115,10 +119,11 @@ def events(asking: Asking, words: int = 5) -> list[bytes]:
     named = shapes.streamed(asking.path, asking.said["model"])
     if named is not None:
         return named
+    kind = "text_completion" if "prompt" in asking.said else "chat.completion.chunk"
 
     def event(delta: Mapping[str, Any], end: str | None = None, **more: Any) -> bytes:
         said = {
-            "id": "c-1", "object": "chat.completion.chunk", "created": 1,
+            "id": "c-1", "object": kind, "created": 1,
             "model": asking.said["model"],
             "choices": [{"index": 0, "delta": delta, "finish_reason": end,
                          "text": delta.get("content", "")}], **more,

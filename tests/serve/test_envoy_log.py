@@ -119,6 +119,20 @@ def test_another_cluster_than_decided_is_another_place(live: Live, tmp_path: Pat
     assert live.counts()[1] >= 1
 
 
+def test_what_was_given_up_is_not_settled_by_its_line(live: Live, tmp_path: Path) -> None:
+    """A decision that is no longer in flight is refused, once, and books nothing."""
+    plane = live.service.plane
+    line = lines(live, 1).encode()
+    (id,) = plane.book.in_flight
+    decision = plane.book.in_flight[id]
+    plane.book.handed[plane.sealed(decision)] = decision
+    del plane.book.in_flight[id]
+    assert not EnvoyLog(plane, tmp_path / "access.log").take(line)
+    assert plane.events["settlements_refused"] == 1
+    assert not plane.book.handed
+    assert live.settled() == []
+
+
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A plane that nobody serves: what is booked stays where it is."""

@@ -150,6 +150,41 @@ def test_requests_that_share_a_trace_are_decided_each(live: Live) -> None:
     assert account(live) == 0
 
 
+class Proxied:
+    """What the proxy keeps of a request; callbacks are told its trace, not that of the router."""
+
+    def __init__(self, trace: str) -> None:
+        self.litellm_trace_id = trace
+
+
+async def proxied(hooks: Hooks, asker: Proxied, tier: str = "default") -> list[dict[str, Any]]:
+    """What an attempt may take, that the router knows by an id of its own."""
+    request = {"litellm_trace_id": "the router's", "litellm_logging_obj": asker,
+               "service_tier": tier}  # fmt: skip
+    return await hooks.async_filter_deployments("llama", DEPLOYMENTS, [], request)
+
+
+def test_in_the_proxy_a_request_is_known_by_its_object(live: Live) -> None:
+    """It is settled though the router calls it otherwise, and once though failures are not told."""
+    stocked(live)
+
+    async def untold(hooks: Hooks) -> None:
+        asker, other = Proxied("p"), Proxied("p")  # a client may give two requests one trace
+        (first,) = await proxied(hooks, asker, "flex")
+        await proxied(hooks, other)
+        assert first["model_info"]["fallback"]
+        risen = await proxied(hooks, asker, "flex")  # nobody told that the first failed
+        assert risen == DEPLOYMENTS[:2]
+        await fail(hooks, "p", first)  # late: the second try still runs
+        await succeed(hooks, "p", risen[0])
+        await succeed(hooks, "p", risen[1])
+
+    rows = run(live, untold)
+    assert [(row.end, row.degraded) for row in rows] == [("whole", False)] * 2
+    assert sorted(row.attempts for row in rows) == [1, 2]
+    assert account(live) == 0
+
+
 def test_what_is_not_tried_again_has_failed(live: Live) -> None:
     """And the permit is back; what broke after its first content keeps its own."""
     stocked(live)

@@ -117,6 +117,32 @@ def test_idle_connections_stop_nobody(live: Live) -> None:
         each.close()
 
 
+def test_as_many_descriptors_as_allowed() -> None:
+    """A service that is started with few descriptors takes all that it may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    told = subprocess.run(
+        [sys.executable, "-c", LOOKS, str(most)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout.split()
+    assert told == ["256", str(most), str(most)]
+
+
+LOOKS = """
+import resource, sys
+from wattlas.serve.run import main
+
+async def look():
+    print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, int(sys.argv[1])))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], end=" ")
+main(look())
+"""
+
+
 class Served:
     """A service in a process of its own."""
 

@@ -17,10 +17,11 @@ from tests.serve.live import KEYS, Live
 from tests.serve.test_gateway import GOOD, post
 from tests.serve.test_service import call, decide, settle
 from tests.serve.toys import NOON_S, book, facts, table
+from wattlas.serve import seal as seals
 from wattlas.serve.decision import Decision, End, Outcome, Reason
 from wattlas.serve.decision import decide as decided
 from wattlas.serve.ledger.spool import Spool
-from wattlas.serve.seal import Seal
+from wattlas.serve.seal import MAC_LETTERS, Seal
 from wattlas.serve.table import Place
 
 LOW = Place("oslo", "small")
@@ -172,6 +173,33 @@ def test_a_line_says_all_of_a_request() -> None:
         assert Seal(b"other").ended(line) is None
         for odd in (b"", b"[]", b"{}", line[:-5], line[1:], b'["a.b.c", "whole"]', b"null"):
             assert seal.ended(odd) is None
+
+
+def test_what_is_sealed_alike_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though all but id and moment is written once; also when more was sealed than is kept. No part
+    of one text stands in another."""
+    monkeypatch.setattr(seals, "MOST_KNOWN", 2)
+    seal, other = Seal(b"secret"), Seal(b"secret")
+    asked = [facts(str(n), utc_s=NOON_S + n, metro=metro) for n in range(2)
+             for metro in ("lagos", "cairo", "quito")]  # fmt: skip
+    metros = ("lagos", "cairo", "quito")
+    made = [decided(f._replace(metro="lagos"), table(), book()) for f in asked]
+    texts = []
+    for decision, wanted in zip(made, asked, strict=True):
+        assert decision is not None
+        sealed = seal.sealed(decision._replace(facts=wanted))
+        assert sealed == seal.sealed(decision._replace(facts=wanted))
+        assert other.opened(sealed) == decision._replace(facts=wanted)
+        texts.append(sealed.split("."))
+    assert len(seal._known) <= 2
+    for n, (id, moment, letters) in enumerate(texts):
+        for k, (id2, moment2, letters2) in enumerate(texts):
+            if n // len(metros) != k // len(metros):
+                assert other.opened(f"{id2}.{moment}.{letters}") is None
+                assert other.opened(f"{id}.{moment2}.{letters}") is None
+            if n != k:
+                crossed = letters[:MAC_LETTERS] + letters2[MAC_LETTERS:]
+                assert other.opened(f"{id2}.{moment2}.{crossed}") is None
 
 
 @pytest.fixture

@@ -13,17 +13,24 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.serve.toys import KEY, book, facts, outcome, row_of, table
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.decision import decide, settle
 from wattlas.serve.ledger.journal import (
+    START,
     Account,
     Batch,
     Row,
     Want,
     head_after,
+    link,
+    links,
+    padded,
     schema_scripts,
 )
 from wattlas.serve.ledger.sqlite import SqliteStore
@@ -96,6 +103,29 @@ def test_the_chain_shows_what_was_changed(path: Path) -> None:
     assert head_after(own) == head
     assert head_after([own[0], own[1]._replace(status=500), own[2]]) != head
     assert head_after([own[1], own[0], own[2]]) != head
+
+
+TEXTS = st.text(st.sampled_from('],["\\é '), max_size=9)
+
+
+@examples(60)
+@given(
+    texts=st.lists(
+        st.tuples(TEXTS, TEXTS, st.none() | st.integers(-(2**62), 2**62)), min_size=1, max_size=6
+    )
+)
+def test_rows_are_linked_at_once_as_one_by_one(texts: list[tuple[str, str, int | None]]) -> None:
+    """Whatever is in them, also what looks like the end of one row and the next."""
+    made = [
+        rows("x")[0]._replace(id=id, model_asked=model, tokens_in=tokens)
+        for id, model, tokens in texts
+    ]
+    text, heads = links(made, START)
+    assert [padded(each) for each in json.loads(f"[{text.decode()}]")] == [tuple(m) for m in made]
+    head = START
+    for row, after in zip(made, heads, strict=True):
+        head = link(head, row)
+        assert head == after
 
 
 def test_a_tenant_can_prove_each_month(path: Path) -> None:

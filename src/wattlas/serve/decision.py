@@ -220,6 +220,15 @@ def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
     return True
 
 
+def settle_as_decided(ledger: Ledger, decision: Decision, outcome: Outcome) -> bool:
+    """Account for a request that was answered whole where it was decided to go: no permit moves.
+    False, and nothing happens, where it is not open."""
+    if ledger.close(decision.facts.id) is None:
+        return False
+    ledger.book(decision, outcome)
+    return True
+
+
 def settle_late(ledger: Ledger, decision: Decision, outcome: Outcome) -> None:
     """Account for a request that another process decided: what it took stays granted."""
     if _keeps(outcome) and not decision.degraded:

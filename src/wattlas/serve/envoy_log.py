@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
@@ -16,12 +17,23 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import FAILED, NOT_METERED, WHOLE, Decision, End, Outcome
+from wattlas.serve.decision import (
+    FAILED,
+    NOT_METERED,
+    WHOLE,
+    Decision,
+    End,
+    Outcome,
+    settle_as_decided,
+)
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Place
 
 POLL_S = 0.05
-PIECE_BYTES = 1 << 20
+PER_LINE_S, LONGER_S = 0.001, 0.15
+"""The pause is longer by the first for each line that was there, by the second at most."""
+PIECE_BYTES = 1 << 16
+"""So much is taken at once: some 230 lines, which keep nobody waiting for more than a moment."""
 LONGEST_LINE = 65_536
 MOST_NUMBER = 2**40
 """More bytes than any request has."""
@@ -51,34 +63,37 @@ class EnvoyLog:
         self._plane, self._path = plane, path
         self._file: BufferedReader | None = None
         self._rest = b""
+        self._lines = 0
+        """That the last piece had."""
         self._places: dict[str, Place] = {}
-        self._clusters: dict[Place, str] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
         try:
             while True:
                 waits = self._plane.book.pending > MOST_PENDING or not self._read()
-                await asyncio.sleep(POLL_S if waits else 0)
+                longer_s = min(PER_LINE_S * self._lines, LONGER_S)
+                await asyncio.sleep(POLL_S + longer_s if waits else 0)
         finally:
             self._close()
 
     def _read(self) -> bool:
-        """Take the next piece; False where there is nothing new."""
+        """Take the next piece; False where there is nothing more for now."""
         if self._file is None:
             try:
                 self._file = self._path.open("rb")
             except OSError:
                 return False
         piece = self._file.read(PIECE_BYTES)
+        self._lines = 0
         if not piece:
             return self._turned()
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""
-        for line in lines:
-            self.take(line)
-        return True
+        self.take_all(lines)
+        self._lines = len(lines)
+        return len(piece) == PIECE_BYTES
 
     def _turned(self) -> bool:
         """At the end of the file: whether another stands in its place, or it was emptied."""
@@ -101,13 +116,22 @@ class EnvoyLog:
 
     def take(self, line: bytes) -> bool:
         """Take a line of the log; False where it settles nothing."""
+        return self.take_all([line]) == 1
+
+    def take_all(self, lines: Sequence[bytes]) -> int:
+        """Take lines of the log; how many settled something."""
+        now, names = self._plane.clock(), dict[Place, tuple[str, str]]()
+        return sum([self._taken(line, now, names) for line in lines])
+
+    def _taken(self, line: bytes, now: float, names: dict[Place, tuple[str, str]]) -> bool:
+        """Take a line. `names` has what was looked up of places for lines before it."""
         try:
             said = orjson.loads(line)
             sealed = said["id"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             self._plane.events["log_lines_refused"] += 1
             return False
-        if type(sealed) is str and self._as_decided(sealed, said):
+        if type(sealed) is str and self._as_decided(sealed, said, now, names):
             return True
         if not isinstance(sealed, str) or not sealed:
             self._plane.events["undecided_requests"] += said.get("status") == 200
@@ -116,7 +140,9 @@ class EnvoyLog:
             sealed, lambda decision: self._outcome(decision, said), spooled=False
         )
 
-    def _as_decided(self, sealed: str, said: dict[str, Any]) -> bool:
+    def _as_decided(
+        self, sealed: str, said: dict[str, Any], now: float, names: dict[Place, tuple[str, str]]
+    ) -> bool:
         """Settle what nearly every line tells: a request in flight here was answered whole where it
         was decided to go, so that no permit moves. False for every other line."""
         plane, get = self._plane, said.get
@@ -133,19 +159,21 @@ class EnvoyLog:
         ):
             return False
         place = decision.place
-        name = self._clusters.get(place)
-        if name is None:
-            name = self._clusters[place] = f"{place.region}/{place.point}"
-        if get("cluster") != name:
+        found = names.get(place)
+        if found is None:
+            found = names[place] = f"{place.region}/{place.point}", plane.model_of(place.point)
+        if get("cluster") != found[0]:
             return False
         per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
         outcome = _outcome((
-            WHOLE, place, decision.degraded, plane.clock(), 200, "", plane.model_of(place.point),
+            WHOLE, place, decision.degraded, now, 200, "", found[1],
             round(bytes_in / BYTES_PER_TOKEN), round(bytes_out / per_token), METHOD, attempts or 1,
             None, None,
         ))  # fmt: skip
+        if not settle_as_decided(plane.book, decision, outcome):
+            return False
         del plane.book.handed[sealed]
-        return plane.settle(decision.facts.id, outcome, spooled=False)
+        return True
 
     def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
         status, bytes_in, bytes_out, attempts = numbers_of(said)

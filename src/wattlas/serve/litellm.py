@@ -8,6 +8,8 @@ it is none of full service. Where nobody decides, requests are served in full.
 The router asks once per attempt and tells failures per attempt. A request is known by its trace
 id, which others may share: an attempt that comes while one of that id has failed is its next try,
 any other is a request of its own. So no answer is ever settled under a permit that was returned.
+The proxy has an object per request, by which it is known, too: it tells the first failure alone, so
+an attempt of the same object is the next try whatever was told.
 """
 
 from __future__ import annotations
@@ -43,16 +45,25 @@ Pipe = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Open:
     """A request that was decided and is not settled."""
 
-    def __init__(self, decision: Mapping[str, Any]) -> None:
+    def __init__(self, decision: Mapping[str, Any], asker: Any = None) -> None:
         self.decision, self.since_s = decision, time.monotonic()
+        self.asker = asker
+        """The proxy's object of the request, if there is one."""
         self.running = False
-        self.attempts = 0
+        self.attempts = self.untold = 0
+        """Attempts, and those of which nothing was told when the next one began."""
+        self.at: tuple[str, str] | None = None
+        """Where the attempt is that runs, if there is one place alone."""
         self.failed: set[tuple[str, str]] = set()
         """Places that failed."""
         self.timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin an attempt."""
+        """Begin an attempt. One that still runs has failed without a word."""
+        if self.running:
+            self.untold += 1
+            if self.at is not None:
+                self.failed.add(self.at)
         self.running = True
         self.attempts += 1
         if self.timer is not None:
@@ -172,18 +183,20 @@ class Hooks:
         if not ours:
             return healthy_deployments
         request = request_kwargs or {}
-        trace = str(request.get("litellm_trace_id") or "")
-        entry = next((each for each in self._of(trace) if not each.running), None)
+        trace, asker = _trace_of(request), request.get("litellm_logging_obj")
+        entry = self._again(trace, asker)
         if entry is None:
             decision = await self._decide(model, request) if trace else None
             if decision is None:
                 self.undecided += 1
                 return [d for d in ours if not is_fallback(d)]
-            entry = Open(decision)
+            entry = Open(decision, asker)
             self._forget_old()
             self._open.setdefault(trace, []).append(entry)
         entry.start()
         chosen = entry.choose(ours)
+        places = {place_of(d) for d in chosen}
+        entry.at = places.pop() if len(places) == 1 else None
         if not chosen:
             self._fail(trace, entry)
         return chosen
@@ -219,6 +232,9 @@ class Hooks:
             return
         if place is not None:
             entry.failed.add(place)
+        if entry.untold:  # of an attempt before the one that runs, for all that is known
+            entry.untold -= 1
+            return
         self._fail(trace, entry)
 
     async def async_post_call_response_headers_hook(
@@ -248,6 +264,12 @@ class Hooks:
             log.warning("no decision for %s (%s): full service", model, error or type(error))
             return None
         return made if isinstance(made, dict) and "id" in made else None
+
+    def _again(self, trace: str, asker: Any) -> Open | None:
+        """The request that an attempt is the next try of; None where it is the first."""
+        entries = self._of(trace)
+        own = (each for each in entries if asker is not None and each.asker is asker)
+        return next(own, None) or next((each for each in entries if not each.running), None)
 
     def _of(self, trace: str) -> list[Open]:
         return self._open.get(trace, [])
@@ -319,6 +341,13 @@ def _metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _trace_of(request: Mapping[str, Any]) -> str:
+    """The trace id that callbacks will be told. The proxy makes the object that tells them before
+    the router gives a request an id, and then they differ."""
+    told = getattr(request.get("litellm_logging_obj"), "litellm_trace_id", None)
+    return str(told or request.get("litellm_trace_id") or "")
+
+
 def _trace(kwargs: Mapping[str, Any]) -> str:
     own = kwargs.get("litellm_trace_id") or (kwargs.get("litellm_params") or {}).get(
         "litellm_trace_id"
@@ -346,10 +375,12 @@ def _tokens(answer: Any) -> dict[str, int]:
 
 
 def callback_of(service: Service, tenant: str = "", tenant_key: str = "user_api_key_alias") -> Any:
-    """A callback for `litellm.callbacks`."""
+    """A callback for `litellm.callbacks`. Its class has the hooks itself: the proxy looks for some
+    of them there, and not in what it is derived from."""
     from litellm.integrations.custom_logger import CustomLogger
 
-    made = type("WattlasCallback", (Hooks, CustomLogger), {})
+    hooks = {name: each for name, each in vars(Hooks).items() if name.startswith("async_")}
+    made = type("WattlasCallback", (Hooks, CustomLogger), hooks)
     return made(service, tenant, tenant_key)
 
 

@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,8 @@ from wattlas.serve.totals import Totals
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
 LOOK_S = 0.25
+SWITCH_S = 0.0005
+"""The thread that records lets go after so long where somebody waits for a decision."""
 BLOCKED_S = 0.5
 """A loop that is later than that kept gateways waiting for longer than they wait for a decision."""
 
@@ -242,6 +245,18 @@ async def serve(path: Path, ready: Callable[[Service], None]) -> None:
     await service.run(lambda: ready(service))
 
 
+def allow_descriptors() -> None:
+    """Allow this process as many descriptors as it may have: each client needs one, and the usual
+    limit of 1,024 is for programs that look at all of theirs again and again."""
+    try:
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ImportError, OSError, ValueError):
+        return  # no such limits here, or a system that allows less than it says
+
+
 def main(work: Coroutine[Any, Any, None]) -> None:
     """Run a service on the fastest loop that is there.
 
@@ -250,6 +265,8 @@ def main(work: Coroutine[Any, Any, None]) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    sys.setswitchinterval(SWITCH_S)
+    allow_descriptors()
     try:
         import uvloop
     except ImportError:

@@ -1,6 +1,6 @@
 """A decision as a text that whoever carries it can neither forge nor change.
 
-    ID.MAC‖DECISION        the MAC is BLAKE2b of id and decision, keyed with a secret of the ledger
+    ID.MOMENT.MAC‖REST      the MAC is BLAKE2b of REST.ID.MOMENT, keyed with a secret of the ledger
 
 So a settlement is taken only of a request that was decided here, also by a process that was killed
 in the meantime: nothing needs to be written down before a request is sent.
@@ -12,7 +12,6 @@ import hmac
 import struct
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -24,7 +23,7 @@ from wattlas.serve.table import Place
 MAC_BYTES, MAC_LETTERS = 15, 20
 """A forger would have to try 2^119 times on average; 15 bytes are 20 letters without padding."""
 MOST_KNOWN = 4096
-"""Decisions but for id and moment whose letters are kept: 2 MiB at most."""
+"""Decisions but for id and moment whose letters are kept: 5 MiB at most."""
 _MOMENT = struct.Struct(">d")
 LONGEST = 4096
 
@@ -34,6 +33,8 @@ class Seal:
 
     def __init__(self, secret: bytes) -> None:
         self._keyed = blake2b(key=secret, digest_size=MAC_BYTES)
+        self._known: dict[tuple[Any, ...], tuple[str, blake2b]] = {}
+        """All of a decision but its id and moment → in letters, and the MAC as far as it is."""
 
     def sealed(self, decision: Decision) -> str:
         """The decision as a text of letters, digits, dashes and two dots: id, when, the rest.
@@ -48,19 +49,28 @@ class Seal:
             reason,
             epoch,
         ) = decision
-        rest = _letters(
-            tenant, contract, metro, klass, asked._value_, window, degraded, place, reason._value_,
-            epoch,
-        )  # fmt: skip
-        begin = f"{id}.{_MOMENT.pack(utc_s).hex()}."
-        mac = self._mac((begin + rest).encode())
-        letters = b2a_base64(mac, newline=False).translate(_URL_SAFE)
-        return f"{begin}{letters.decode()}{rest}"
+        said = (tenant, contract, metro, klass, asked._value_, window, degraded, place,
+                reason._value_, epoch)  # fmt: skip
+        rest, begun = self._known.get(said) or self._begun(said)
+        begin = f"{id}.{_MOMENT.pack(utc_s).hex()}"
+        mac = begun.copy()
+        mac.update(begin.encode())
+        letters = b2a_base64(mac.digest(), newline=False).translate(_URL_SAFE)
+        return f"{begin}.{letters.decode()}{rest}"
 
-    def _mac(self, text: bytes) -> bytes:
+    def _begun(self, said: tuple[Any, ...]) -> tuple[str, blake2b]:
+        """The letters of all but id and moment, and a MAC that has taken them; both are kept."""
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        rest = _letters(*said)
+        self._known[said] = made = rest, self._mac(rest)
+        return made
+
+    def _mac(self, rest: str) -> blake2b:
+        """A MAC that has taken the rest; id and moment are still to come."""
         mac = self._keyed.copy()
-        mac.update(text)
-        return mac.digest()
+        mac.update(f"{rest}.".encode("ascii"))
+        return mac
 
     def _genuine(self, text: str) -> tuple[str, str, bytes] | None:
         """Id, moment and the rest of a text that was sealed here."""
@@ -72,10 +82,11 @@ class Seal:
                 letters[:MAC_LETTERS].encode("ascii").translate(_PLAIN), strict_mode=True
             )
             said = a2b_base64(rest.encode("ascii").translate(_PLAIN), strict_mode=True)
-            own = self._mac(f"{id}.{moment}.{rest}".encode("ascii"))
+            own = self._mac(rest)
+            own.update(f"{id}.{moment}".encode("ascii"))
         except (NotBase64, UnicodeError):
             return None
-        return (id, moment, said) if hmac.compare_digest(mac, own) else None
+        return (id, moment, said) if hmac.compare_digest(mac, own.digest()) else None
 
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
@@ -115,7 +126,6 @@ _URL_SAFE, _PLAIN = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 """Base64 of letters that no header or address minds, and back."""
 
 
-@lru_cache(maxsize=MOST_KNOWN)
 def _letters(*said: Any) -> str:
     """All of a decision but for its id and moment, in letters."""
     *before, (region, point), reason, epoch = said

@@ -17,8 +17,10 @@ from wattlas.serve.decision import Decision, End, Outcome, Reason
 from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row, Want
 
 LEAST_HELD = 4
-MOST_HELD = 256
+MOST_HELD = 1024
 """Permits in hand. More survive a burst between two recordings; fewer are lost with a process."""
+TOGETHER = 256
+"""Rows are made of so many requests at once: more would keep others waiting."""
 MOST_PENDING = 200_000
 """Rows that wait while the store is away: about 100 MB. What comes beyond them is lost."""
 FORGOTTEN_S = 6 * 3600.0
@@ -71,6 +73,8 @@ class Book:
         self._rows_of, self._watch = rows_of, watch
         self._held: dict[tuple[str, str], _Held] = {}
         self._ended: list[tuple[Decision, Outcome]] = []
+        self._made: list[Row] = []
+        """Rows for the next batch."""
         self._kept: list[Row] = []
         """Rows of a batch that failed."""
         self._under_way = 0
@@ -149,10 +153,18 @@ class Book:
         self._ended.append((decision, outcome))
         self.stirred = True
 
+    def make(self, most: int = TOGETHER) -> bool:
+        """Make rows of what has ended, of so many at most; whether there is more."""
+        made = self._rows_of(self._ended[:most])
+        del self._ended[:most]
+        self._made += made
+        self._watch(made)
+        return bool(self._ended)
+
     @property
     def pending(self) -> int:
         """Rows that are not recorded yet."""
-        return len(self._ended) + len(self._kept) + self._under_way
+        return len(self._ended) + len(self._made) + len(self._kept) + self._under_way
 
     def sweep(self, utc_s: float) -> None:
         """Book requests as lost that nobody settled for long."""
@@ -168,10 +180,9 @@ class Book:
     def collect(self) -> Batch:
         """What is to be recorded now; it is no longer in hand."""
         self.stirred = False
-        made = self._rows_of(self._ended)
-        self._watch(made)
-        rows = [*self._kept, *made]
-        self._ended, self._kept = [], []
+        self.make(len(self._ended))
+        rows = [*self._kept, *self._made]
+        self._made, self._kept = [], []
         self._under_way = len(rows)
         returned, self._returned = self._returned, Counter()
         charged, self._charged = self._charged, set()

@@ -20,7 +20,10 @@ from wattlas.serve.ledger.spool import Spool
 log = logging.getLogger("wattlas.serve")
 
 PAUSE_S = 0.05
-"""Between two recordings: twenty commits a second, and permits that are at most so late."""
+"""Between two recordings where little ends: permits are at most so late."""
+PER_ROW_S, LONGER_S = 0.001, 0.15
+"""The pause is longer by the first for each row, by the second at most: a recording costs as much
+as a hundred rows."""
 AGAIN_S = 1.0
 """After a failure. Also how often other processes' answers are looked at."""
 JUMP_S = 2.0
@@ -53,6 +56,7 @@ class Keeper:
         self._distrust_until_s = float("-inf")
         self._swept_s = steady()
         self._store_fails = False
+        self._longer_s = 0.0
         self._stopping = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
@@ -66,7 +70,7 @@ class Keeper:
                 self.failures += 1
                 self._store_fails = True
                 self._judge()
-            await self._pause(AGAIN_S if self._store_fails else PAUSE_S)
+            await self._pause(AGAIN_S if self._store_fails else PAUSE_S + self._longer_s)
         self.book.release()
         await self.record()
         self._thread.shutdown()
@@ -88,7 +92,10 @@ class Keeper:
 
     async def record(self) -> None:
         """Record what has come together. Never raises: what fails is tried again."""
+        while self.book.make():
+            await asyncio.sleep(0)
         batch = self.book.collect()
+        self._longer_s = min(PER_ROW_S * len(batch.rows), LONGER_S)
         if self.spool is not None:
             self.spool.turn()
         loop = asyncio.get_running_loop()

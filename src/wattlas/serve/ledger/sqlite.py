@@ -107,12 +107,11 @@ class SqliteStore:
             by_tenant.setdefault(row.tenant, []).append(row)
         for tenant, own in by_tenant.items():
             number, head = self._head(tenant)
-            lines, heads = links(own, head)
+            text, heads = links(own, head)
             admitted = [row.admitted_us for row in own]
             self._db.execute(
                 "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
-                (tenant, number + 1, min(admitted), max(admitted), b",".join(lines).decode(),
-                 b"".join(heads)),
+                (tenant, number + 1, min(admitted), max(admitted), text.decode(), b"".join(heads)),
             )  # fmt: skip
             self._db.execute(
                 "INSERT OR REPLACE INTO chains VALUES (?, ?, ?)",
