@@ -122,7 +122,13 @@ def test_the_oracle_costs_no_more_than_a_horizon_that_sees_all() -> None:
     that nothing of it is lost as permits come. Followed over its window with the permits that were
     there it cost 1.4 % more."""
     told = Foresight("perfect", look_ahead_h=24)
-    made = wattlas.replay(falling(), ["rolling"], hours=8, even=True, foresight=told)
+    made = wattlas.replay(
+        falling(),
+        ["rolling"],
+        wattlas.Traffic(even=True),
+        trial=wattlas.Trial(hours=8),
+        foresight=told,
+    )
     rolling, oracle = made["rolling"], made["oracle"]
     assert oracle.totals.variable_usd <= rolling.totals.variable_usd * 1.002
     assert oracle.over_cap == 0
