@@ -151,6 +151,7 @@ def solve_instance(
     every step of its window, and not at its own end alone.
     """
     main, tie = objective_measures(instance)
+    tie = tie if instance.tactics.tie else None
     waits = instance.scenario.waits and len(Queue.of(instance)) > 0
     limits = limits_of(replace(instance, by_arrival=True) if waits else instance)
     before = None
