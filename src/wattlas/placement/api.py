@@ -21,7 +21,7 @@ from wattlas.placement.hour import highs
 from wattlas.placement.hour.merge_sources import merged, shared_out
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.limit import Limit, at_every_step
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
@@ -42,6 +42,7 @@ def plan(
     keep_flows: bool = True,
     tactics: Tactics | None = None,
     progress: Callable[[float], None] | None = None,
+    every_step: bool = False,
 ) -> Plan:
     """Place all demand at least cost or least carbon.
 
@@ -51,7 +52,8 @@ def plan(
     found). Where classes may wait, flows are by the step in which they run, and `plan.waited` says
     when that was. Without `keep_flows` they are added up block by block and dropped. `tactics` say
     who solves what, where that is not left to the scenario. `progress` is called with the share of
-    the steps that are done.
+    the steps that are done. With `every_step` a cap on a share over a window is kept from the
+    beginning of the window to the end of every step in it, not at its own end alone.
 
     Returns a Plan whose status says first how it ended; an infeasible one carries the smallest
     conflict found, in words. Raises InputError for an objective or budgets that make no sense,
@@ -68,7 +70,7 @@ def plan(
         return _infeasible(whole, conflict.stranded_words(whole), began)
 
     def solved(part: Instance, steps: np.ndarray) -> _Block:
-        return _block(part, steps, time_limit_s, keep_flows)
+        return _block(part, steps, time_limit_s, keep_flows, every_step)
 
     stretches = blocks(scenario)
     found = list(_told(over_blocks(whole, stretches, solved), stretches, progress))
@@ -107,9 +109,13 @@ def _told(
 
 
 def _block(
-    part: Instance, steps: np.ndarray, time_limit_s: float | None, keep_flows: bool
+    part: Instance,
+    steps: np.ndarray,
+    time_limit_s: float | None,
+    keep_flows: bool,
+    every_step: bool,
 ) -> _Block:
-    solution, limits = solve_instance(part, time_limit_s=time_limit_s)
+    solution, limits = solve_instance(part, time_limit_s=time_limit_s, every_step=every_step)
     if len(solution.infeasible):
         return _Block(None, steps[solution.infeasible])
     if solution.conflict:
@@ -134,13 +140,15 @@ def solve_instance(
     time_limit_s: float | None = None,
     memory: dict[str, Any] | None = None,
     carried: Carried | None = None,
+    every_step: bool = False,
 ) -> tuple[Solution, list[Limit]]:
     """Solve the instance under its scenario's objective, apart by hour where that is exact.
 
     Sources whose nodes offer them the same are solved as one where hours are programs. Returns the
     limits over windows, too, in the order of the solution's prices of them. `memory` is that of
     `solve_hours`, or of windows that follow each other where something is carried. `carried` is
-    what steps before the first leave.
+    what steps before the first leave. With `every_step` a limit on a share is kept at the end of
+    every step of its window, and not at its own end alone.
     """
     main, tie = objective_measures(instance)
     tie = tie if instance.tactics.tie else None
@@ -149,6 +157,8 @@ def solve_instance(
     before = None
     if carried is not None:
         limits, before = carried.on(limits), carried.before
+    if every_step:
+        limits = at_every_step(limits)
     if waits:
         return solve_waiting(instance, main, tie, limits, time_limit_s), limits
     if links(instance.scenario):

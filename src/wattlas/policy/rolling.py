@@ -23,7 +23,7 @@ from wattlas.model.objective import Window
 from wattlas.model.plan import Flows, Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Signals
-from wattlas.placement.api import objective_measures, solve_instance
+from wattlas.placement.api import objective_measures, plan, solve_instance
 from wattlas.placement.constraints.objective_cap import given_cap
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.constraints.waiting import without_waiting
@@ -32,6 +32,7 @@ from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance, build_instance, summed_by
+from wattlas.placement.problem.limit import windows
 from wattlas.placement.solution.expanded import expand
 from wattlas.placement.window.carried import Carried
 from wattlas.policy.planned import Planned, optimum
@@ -39,6 +40,9 @@ from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.routing import UNSERVED_REGION, Routing
 
 LOOK_AHEAD_H = 24
+MOST_STEPS = 24
+"""Steps of a window of which the oracle keeps a cap at the end of each: 24 of them take 0.3 s in
+the tiny example, and each further one is one more limit over all before it."""
 SHED = 10.0
 """Times the dearest place: what leaving a request out costs in a window whose expected demand has
 no place. Its request goes where the others of its kind go."""
@@ -225,7 +229,22 @@ def rolling(scenario: Scenario, look_ahead_h: float = LOOK_AHEAD_H, every: int =
 
 
 def oracle(scenario: Scenario) -> Policy:
-    """The best plan in hindsight: all hours of the scenario at once, with the truth."""
+    """The best plan in hindsight: all hours of the scenario at once, with the truth.
+
+    Where degrading is capped over a day or less, the plan keeps the cap at the end of every step,
+    as whoever serves requests must, and is followed step by step. Over longer windows it keeps it
+    at their end, and is followed with the permits that are there.
+    """
+    lengths = [
+        len(steps)
+        for cap in scenario.share_caps
+        if cap.window is not Window.HOUR
+        for steps in windows(scenario.hours, cap.window)
+    ]
+    if lengths and max(lengths) <= MOST_STEPS and not scenario.waits:
+        placed = plan(scenario, every_step=True)
+        if placed.flows is not None:
+            return Planned("oracle", placed, build_instance(scenario))
     planned = optimum(scenario)
     assert isinstance(planned, Planned)
     return replace(planned, name="oracle")

@@ -42,6 +42,11 @@ class Limit:
     counts: np.ndarray | None = None
 
     @property
+    def on_share(self) -> bool:
+        """Whether it is on a share of requests."""
+        return self.counted is not None
+
+    @property
     def total(self) -> float:
         """Requests that count in the window; nan where the limit is on no share."""
         return float("nan") if self.counted is None else float(self.counted[self.steps].sum())
@@ -62,6 +67,19 @@ class Limit:
         part = flows.where(own)
         unit = self.measure.units(instance, *part[:4])
         return float((unit * part.value) @ instance.hours[part.hour])
+
+
+def at_every_step(limits: Sequence[Limit]) -> list[Limit]:
+    """The limits, each on a share of requests kept from the beginning of its window to the end of
+    every step in it, so that nothing is degraded in advance.
+
+        Σ_{h ≤ t} hours · ([degraded] − φ)·x ≤ 0    for every step t of the window
+    """
+    return [
+        replace(limit, steps=limit.steps[: n + 1])
+        for limit in limits
+        for n in range(0 if limit.on_share else len(limit.steps) - 1, len(limit.steps))
+    ]
 
 
 def within(used: float, limit: float) -> bool:
