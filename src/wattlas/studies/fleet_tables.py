@@ -150,7 +150,7 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
 
 def _lost(fleet: Fleet) -> str:
     """What the fleet may lose, in words."""
-    regions = {(region.id,) for region in fleet.scenario.regions}
+    regions = set(fleet.scenario.sites)
     lost = {outage.regions for outage in fleet.survives}
     if not lost:
         return ""

@@ -81,6 +81,9 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     meta = {"fleet": fleet_meta(answer), "window": described(fleet.scenario)["window"]}
     told = fleet_brief(meta, period(meta))
     said = [told.sentence, told.assumes]
+    if len(fleet.by_hardware) > 1:
+        told_kinds = [f"{gpu:,.0f} {kind}" for kind, gpu in fleet.by_hardware.items()]
+        said.append(f"By kind of accelerators: {', '.join(told_kinds)}.")
     if fleet.least_count == fleet.least_count:
         why = (
             "at once has fewer than {}: the largest hour of all demand together."

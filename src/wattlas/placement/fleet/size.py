@@ -13,7 +13,8 @@ from wattlas.model.fleet import FleetCost, FleetPrices, NeedPrice
 from wattlas.placement.fleet.hours import FleetHours, groups_by_load, with_fleet
 from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.search import Least, Together, least
+from wattlas.placement.fleet.search import Least, Separator, Together, least
+from wattlas.placement.fleet.sites import SiteRow, SiteRows, same
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.hour.dispatch import solve_hours
 
@@ -64,6 +65,12 @@ class Sizing:
         floor = least_by_hour(terms)
         return Sizing(terms, group, floor, _master(terms, group, floor))
 
+    @property
+    def forbid(self) -> list[Separator]:
+        """What says that a fleet is not possible: sites, and the hours that it must serve."""
+        rows = self.terms.rows
+        return [*([SiteRows(rows)] if rows else []), self.needs]
+
     @cached_property
     def needs(self) -> Needs:
         """Whether a fleet serves all hours, as a separator."""
@@ -89,7 +96,7 @@ class Sizing:
         steps, weight = sample(self.group)
         part = replace(self.hours, steps=steps, weight=weight, memory={}, asked=[])
         master = _master(self.terms, self.group, weight * self.floor)
-        found = least(Together(part, [self.needs]), master, [start], exact=ROUGH, tick=tick)
+        found = least(Together(part, self.forbid), master, [start], exact=ROUGH, tick=tick)
         cuts = master.binding()
         self.master.take(cuts.where(np.flatnonzero(cuts.group < 0)))
         own = cuts.where(np.flatnonzero(cuts.group >= 0))
@@ -102,12 +109,15 @@ class Sizing:
         """The prices that the bound of a search rests on."""
         cuts, weight = self.master.weighed(found.weight)
         ids = [region.id for region in self.terms.instance.scenario.regions]
-        forbidding = np.flatnonzero(cuts.group < 0)
+        forbidding, rows = np.flatnonzero(cuts.group < 0), self.terms.rows
+        told = [*zip(cuts.why[forbidding], weight[forbidding].tolist(), strict=True)]
         needs = tuple(
-            NeedPrice(tuple(ids[r] for r in needs.lost), need.price, float(usd))
-            for (needs, need), usd in zip(cuts.why[forbidding], weight[forbidding], strict=True)
+            NeedPrice(tuple(ids[r] for r in why[0].lost), why[1].price, usd)
+            for why, usd in told
+            if not isinstance(why, SiteRow)
         )
-        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t)
+        sites = tuple(sum(usd for why, usd in told if same(why, row)) for row in rows)
+        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t, sites)
 
     def learnt(self, found: Least, cost: FleetCost) -> Learnt:
         """What others may begin with."""
@@ -126,12 +136,14 @@ class Sizing:
         self, starts: Sequence[np.ndarray], survive: Sequence[Needs], exact: float, tick: Tick
     ) -> Least:
         """The fleet for all hours, and for those of each outage."""
-        search = Together(self.hours, [self.needs, *survive])
+        search = Together(self.hours, [*self.forbid, *survive])
         return least(search, self.master, starts, exact=exact, tick=tick)
 
 
 def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
-    return CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
+    master = CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
+    SiteRows(terms.rows).teach(master)
+    return master
 
 
 def sample(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
