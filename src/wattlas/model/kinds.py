@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _parts(region: Region, kinds: Mapping[str, Mapping[str, float]] | None) -> I
     if not kinds:
         yield region
         return
-    plain = {f.name: f.default for f in fields(Region) if f.name in OF_A_KIND}
+    plain: dict[str, Any] = {f.name: f.default for f in fields(Region) if f.name in OF_A_KIND}
     for kind, said in kinds.items():
         values = {**plain, **said}
         yield replace(region, id=f"{region.id}/{kind}", site=region.id, hardware=kind, **values)

@@ -235,13 +235,25 @@ class Scenario:
         """Row in `signals` of each region's zone, int, shape (R,)."""
         return np.array([self.signals.zone_index(r.zone) for r in self.regions], dtype=np.int64)
 
+    def site_words(self, ids: Sequence[str]) -> str:
+        """Regions in words: those that are a whole site by its name."""
+        names: list[str] = []
+        for own in self.sites:
+            listed = [name for name in own if name in ids]
+            names += [self._site_of[own[0]]] if len(listed) == len(own) else listed
+        return " and ".join(names)
+
     @cached_property
     def site(self) -> np.ndarray:
         """The first region at the site of each: itself but where a site has several kinds of
         accelerators; int, shape (R,)."""
-        sites = [region.site or region.id for region in self.regions]
+        sites = list(self._site_of.values())
         first = {site: r for r, site in reversed(list(enumerate(sites)))}
         return np.array([first[site] for site in sites], dtype=np.int64)
+
+    @cached_property
+    def _site_of(self) -> dict[str, str]:
+        return {region.id: region.site or region.id for region in self.regions}
 
     @property
     def sites(self) -> tuple[tuple[str, ...], ...]:

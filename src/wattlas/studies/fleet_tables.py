@@ -156,7 +156,7 @@ def _lost(fleet: Fleet) -> str:
         return ""
     if lost == regions:
         return "any one region"
-    sets = [" and ".join(outage.regions) for outage in fleet.survives]
+    sets = [fleet.scenario.site_words(outage.regions) for outage in fleet.survives]
     return sets[0] if len(sets) == 1 else f"any one of {len(sets)} sets of regions"
 
 

@@ -146,7 +146,7 @@ def _uncoverable(fleet: Fleet) -> list[str]:
     """What no fleet covers when regions are lost, the worst sets first."""
     worst = sorted(fleet.survives, key=lambda outage: -outage.uncoverable_share)
     told = [
-        f"{outage.uncoverable_share:.1%} if {' and '.join(outage.regions)} is lost"
+        f"{outage.uncoverable_share:.1%} if {fleet.scenario.site_words(outage.regions)} is lost"
         for outage in worst[:WORST]
         if outage.uncoverable_share > 0
     ]

@@ -85,7 +85,7 @@ def most_gpu(instance: Instance) -> np.ndarray:
     regions, kw = instance.scenario.regions, kw_at_meter(instance)
     limit = np.array([region.power_max_kw for region in regions])
     power = np.divide(limit, kw, out=np.full(len(kw), np.inf), where=kw > 0)
-    return np.minimum(power, [region.capacity_max for region in regions])
+    return np.asarray(np.minimum(power, [region.capacity_max for region in regions]))
 
 
 def site_rows(instance: Instance, held: np.ndarray) -> tuple[SiteRow, ...]:

@@ -213,7 +213,7 @@ def _refuse_kinds(instance: Instance) -> None:
     does not say which it has: its accelerators are of one kind, and so is their price."""
     points, regions = instance.scenario.points, instance.scenario.regions
     where: dict[str, list[str]] = {}
-    for r, used in enumerate(instance.allowed.any(axis=0)):
+    for r, used in enumerate(np.asarray(instance.allowed.any(axis=0))):
         kinds = {points[o].kind for o in np.flatnonzero(used).tolist()} - {""}
         if len(kinds) > 1 and not regions[r].hardware:
             where.setdefault(", ".join(sorted(kinds)), []).append(regions[r].id)
