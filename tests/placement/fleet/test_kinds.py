@@ -10,7 +10,7 @@ import pytest
 
 import wattlas
 from tests.placement.fleet.kinds_oracle import Kinds, oracle_kinds
-from tests.placement.fleet.test_fleet_exact import asked
+from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
 from tests.placement.worlds import flows_of
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.kinds import by_kind
@@ -19,6 +19,8 @@ from wattlas.model.workload import State
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.size import first_guess
+from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.problem.baseline_region import baseline_of
 from wattlas.placement.problem.feasibility import feasibility
 
@@ -202,3 +204,18 @@ def test_reach_takes_kinds() -> None:
     found = reach(by_kind(*mixed(0, "held")), samples=2)
     costs = [each.cost.cost_usd for each in found.fleets]
     assert costs == sorted(costs, reverse=True)
+
+
+def test_the_first_guess_is_what_pays() -> None:
+    """Of all loads as a number of accelerators, the one of least rent and cost by the hour."""
+    terms = terms_of(asked(0, **ON_DEMAND))
+    instance, guess = terms.instance, first_guess(terms)
+    load, hours = instance.leanest_gpu_h @ instance.demand, instance.hours
+    for r, usd in enumerate(terms.measure.per_on_demand):
+        cost = [
+            terms.rent_usd[r] * held + usd * float(hours @ np.maximum(load - held, 0.0))
+            for held in load
+        ]
+        part = load[int(np.argmin(cost))] / load.max() if usd > 0 else 1.0
+        least = terms.own_peaks[r] - instance.surplus[r].min()
+        assert guess[r] == pytest.approx(max(part * terms.own_peaks[r], least))

@@ -34,8 +34,8 @@ SAMPLED = 1500
 """From so many hours on it begins with a sample."""
 APART, FIRST = 4, 1e-4
 """Where accelerators can be had by the hour, one of an hour of every fourth group comes before that
-sample, to this gap: what is far off costs an eighth there. For a year both take 3.0 CPU s instead of
-6.0. From reserved ones alone the sample is short already."""
+sample, to this gap: what is far off costs an eighth there. For a year both take 3.0 CPU s instead
+of 6.0. From reserved ones alone the sample is short already."""
 GOLDEN = 0.381966
 """Multiples of it fill the unit interval evenly."""
 
