@@ -171,7 +171,8 @@ def first_guess(terms: Terms) -> np.ndarray:
     at = np.searchsorted(-above, -np.clip(used, 0.0, 1.0))
     part = load[order][np.minimum(at, len(order) - 1)] / max(float(load.max()), 1e-300)
     bought = instance.surplus.min(axis=1, initial=np.inf)
-    return np.maximum(np.where(bought > 0, part, 1.0) * terms.own_peaks, terms.own_peaks - bought)
+    pays = np.where(bought > 0, part, 1.0) * terms.own_peaks
+    return np.asarray(np.maximum(pays, terms.own_peaks - bought))
 
 
 def sample(group: np.ndarray, each: int = EACH, apart: int = 1) -> tuple[np.ndarray, np.ndarray]:
