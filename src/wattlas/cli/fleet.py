@@ -149,7 +149,7 @@ def lost_sets(scenario: Scenario, survive: Sequence[str]) -> list[list[str]]:
     sets: list[list[str]] = []
     for word in survive:
         if word == "region":
-            sets += [[region.id] for region in scenario.regions]
+            sets += [list(site) for site in scenario.sites]
         elif word == "zone":
             zones = dict.fromkeys(region.zone for region in scenario.regions)
             sets += [[r.id for r in scenario.regions if r.zone == zone] for zone in zones]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,7 @@ from wattlas.model.baseline import BaselineRegions
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import Metro, Region, ServiceNode
+from wattlas.model.kinds import Kinds, by_kind
 from wattlas.model.network import Network
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.offer import offer
@@ -196,11 +197,16 @@ def _capacity(draft: Draft, hours: Hours) -> np.ndarray:
             )
             inputs.problems += problems
             capacity[has_rows] = values[has_rows]
+            for region, listed in zip(draft.regions.kept, has_rows.tolist(), strict=True):
+                if listed and region.get("accelerators"):
+                    what = "are in capacity.table, too, which does not say of which kind"
+                    fix = "Leave the region out of the table, and give reserved_gpu by kind."
+                    inputs.problems.append(region.problem("accelerators", what, fix))
     return capacity * section.scale
 
 
 def _scenario(draft: Draft, arrays: Arrays) -> Scenario:
-    made = _within_capacity(draft, arrays)
+    made = by_kind(_within_capacity(draft, arrays), _kinds(draft))
     return made.with_endless_capacity() if draft.inputs.typed.capacity.free else made
 
 
@@ -267,9 +273,26 @@ def _node(entity: Entity, regions: Entities) -> ServiceNode:
 def _region(entity: Entity, scale: float) -> Region:
     listed = entity.get("variants")
     variant_ids = None if listed is None else frozenset(listed)
+    return _entity_of(Region, entity, variants=variant_ids, **_scaled(entity.fields, scale))
+
+
+def _scaled(fields: Mapping[str, Any], scale: float) -> dict[str, float]:
+    """Numbers of accelerators times `capacity.scale`."""
     counts = ("reserved_gpu", "on_demand_gpu")
-    scaled = {name: entity.get(name) * scale for name in counts if entity.get(name) is not None}
-    return _entity_of(Region, entity, variants=variant_ids, **scaled)
+    return {name: fields[name] * scale for name in counts if fields.get(name) is not None}
+
+
+def _kinds(draft: Draft) -> Kinds:
+    """What each region says of its kinds of accelerators."""
+    scale = draft.inputs.typed.capacity.scale
+    return {
+        region.id: {
+            kind: {n: v for n, v in said.items() if v is not None} | _scaled(said, scale)
+            for kind, said in region.get("accelerators").items()
+        }
+        for region in draft.regions.kept
+        if region.get("accelerators")
+    }
 
 
 def _class(draft: Draft, entity: Entity) -> WorkloadClass:

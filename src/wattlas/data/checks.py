@@ -13,7 +13,7 @@ from wattlas.data.schema.places import REGIONS
 from wattlas.errors import Problem
 from wattlas.model.geography import is_timezone
 from wattlas.model.suggest import did_you_mean
-from wattlas.model.workload import ANYWHERE
+from wattlas.model.workload import ANYWHERE, kind_of
 
 Check = Callable[[Draft], Iterator[Problem]]
 
@@ -91,6 +91,17 @@ def check_region_variants(draft: Draft) -> Iterator[Problem]:
             if variant not in known:
                 what = f"names the variant `{variant}`, which no operating point has"
                 yield region.problem("variants", what, did_you_mean(variant, known))
+
+
+def check_region_accelerators(draft: Draft) -> Iterator[Problem]:
+    """The kinds of a region's accelerators are named by operating points."""
+    known = {kind_of(text) for text in draft.points.values("hardware")} - {""}
+    for region in draft.regions.kept:
+        for kind in region.get("accelerators", ()):
+            if kind not in known:
+                what = f"names the kind `{kind}`, which no operating point names in `hardware`"
+                fix = did_you_mean(kind, known) or "Give the points their `hardware`."
+                yield region.problem("accelerators", what, fix)
 
 
 def check_class_references(draft: Draft) -> Iterator[Problem]:
@@ -254,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
     check_metro_nodes,
     check_node_regions,
     check_region_variants,
+    check_region_accelerators,
     check_class_references,
     check_class_tokens,
     check_point_classes,

@@ -10,6 +10,7 @@ from wattlas.data.schema.columns import ColumnSchema, TableSchema
 from wattlas.data.schema.places import METROS, NODES, REGIONS
 from wattlas.data.schema.workload import CLASSES, POINTS, TOKEN_PROFILES
 from wattlas.data.schema_types import Capacity, Section, Share, Text
+from wattlas.model.kinds import BY_KIND
 
 _TYPES: dict[str, Any] = {"text": Text, "note": str, "flag": bool, "list": list[Text]}
 
@@ -53,6 +54,7 @@ def _type(column: ColumnSchema) -> Any:
 if TYPE_CHECKING:
     MetroEntry = Section
     NodeEntry = Section
+    AcceleratorEntry = Section
     RegionEntry = Section
     PointEntry = Section
     VariantEntry = Section
@@ -60,12 +62,20 @@ if TYPE_CHECKING:
     ClassEntry = Section
 else:
     _BY_CLASS = (dict[str, Share], "The score on the requests of a class, where it differs.")
+    _KIND = "Accelerators of one kind in a region: how many, and what they cost."
+    _ACCELERATORS = (
+        "Kind, as operating points name it in `hardware` → its numbers and prices, in place of the "
+        "region's own; capacity_max and power_max_kw stay those of all kinds together."
+    )
     _SHARED = "A model variant: what its operating points share unless they say otherwise."
     _NAME = (str, "What people call it.")
     _TOKENS = ("tokens_in", "tokens_out", "source")
     MetroEntry = _model("MetroEntry", METROS)
     NodeEntry = _model("NodeEntry", NODES)
-    RegionEntry = _model("RegionEntry", REGIONS)
+    AcceleratorEntry = _model("AcceleratorEntry", REGIONS, *BY_KIND, words=_KIND)
+    RegionEntry = _model(
+        "RegionEntry", REGIONS, accelerators=(dict[str, AcceleratorEntry], _ACCELERATORS)
+    )
     PointEntry = _model("PointEntry", POINTS, accuracy_by_class=_BY_CLASS)
     VariantEntry = _model(
         "VariantEntry",

@@ -102,6 +102,9 @@ class FleetPrices:
     duals: Mapping[str, np.ndarray]
     needs: tuple[NeedPrice, ...]
     usd_per_t: float
+    sites: tuple[float, ...] = ()
+    """What one more accelerator, or kW, is worth where a site takes so many of all kinds together,
+    USD: by site, accelerators first."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,7 @@ class Fleet(Tables):
         given = self.given.gpu if self.given else np.full(len(optimal.gpu), np.nan)
         return {
             "region": [region.id for region in self.scenario.regions],
+            **self._kinds(),
             "given_gpu": given,
             "own_peak_gpu": self.own_peaks.gpu,
             "fleet_gpu": optimal.gpu,
@@ -202,6 +206,26 @@ class Fleet(Tables):
             "utilisation": optimal.utilisation(float(self.scenario.hours.hours.sum())),
             "on_demand_gpu_h": optimal.on_demand_gpu_h,
             "saved_by_one_usd": self.saved_by_one_usd,
+        }
+
+    def _kinds(self) -> Table:
+        """Site and kind of each region, where a site has several kinds of accelerators."""
+        regions = self.scenario.regions
+        if not any(region.site for region in regions):
+            return {}
+        return {
+            "site": [region.site or region.id for region in regions],
+            "hardware": [region.hardware for region in regions],
+        }
+
+    @property
+    def by_hardware(self) -> dict[str, float]:
+        """Accelerators of each kind, where the scenario says of which kind they are."""
+        kinds = [region.hardware for region in self.scenario.regions]
+        return {
+            kind: float(self.optimal.gpu[[own == kind for own in kinds]].sum())
+            for kind in dict.fromkeys(kinds)
+            if any(kinds)
         }
 
     def _repr_html_(self) -> str:

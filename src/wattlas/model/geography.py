@@ -81,7 +81,9 @@ class ServiceNode:
 
 @dataclass(frozen=True)
 class Region:
-    """A data centre on one grid zone. Prices are what the operator pays at the meter."""
+    """A data centre on one grid zone, or its accelerators of one kind: those of several kinds are
+    regions of one `site`. Prices are what the operator pays at the meter.
+    """
 
     id: str
     lat_deg: float
@@ -105,7 +107,7 @@ class Region:
     reserved_gpu_max: float = float("inf")
     """A fleet reserves at most so many here."""
     capacity_max: float = float("inf")
-    """What a fleet may have here in any hour, reserved and on demand together."""
+    """What a fleet may have at this site in any hour, reserved and on demand together."""
     power_max_kw: float = float("inf")
     """Likewise as power at the meter, each accelerator at its hungriest operating point."""
     utilisation_max: float = 1.0
@@ -118,6 +120,11 @@ class Region:
     """Mean time that a request waits here before it is served."""
     variants: frozenset[str] | None = None
     """Model variants that run here; None means all."""
+    site: str = ""
+    """The data centre that it is a part of; empty: it is one. See `by_kind`."""
+    hardware: str = ""
+    """The kind of accelerators here; empty: of one kind, whatever it is. Operating points that name
+    another kind do not run here."""
     timezone: str = "UTC"
     name: str = ""
 
@@ -129,7 +136,8 @@ class Region:
     def _problems(self) -> Iterator[Problem]:
         at = f"regions.{self.id}."
         yield from texts(self, at, "id", "zone")
-        yield from texts(self, at, "country", "jurisdiction", "name", empty=True)
+        words = ("country", "jurisdiction", "name", "site", "hardware")
+        yield from texts(self, at, *words, empty=True)
         yield from numbers(self, at, LATITUDE, "lat_deg")
         yield from numbers(self, at, LONGITUDE, "lon_deg")
         yield from numbers(self, at, PUE, "pue")

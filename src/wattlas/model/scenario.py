@@ -115,7 +115,8 @@ class Scenario:
             yield from once(f"{name}.", (entry.id for entry in getattr(self, name)))
 
     def _references(self) -> Iterator[Problem]:
-        nodes, regions = [s.id for s in self.nodes], [r.id for r in self.regions]
+        nodes = [s.id for s in self.nodes]
+        regions = [*(r.id for r in self.regions), *(r.site for r in self.regions if r.site)]
         classes, points = [k.id for k in self.classes], [o.id for o in self.points]
         rules = [rule.id for rule in self.residency]
         for metro in self.metros:
@@ -140,10 +141,21 @@ class Scenario:
             at = f"share_caps.{cap.id}"
             yield from refers(f"{at}.classes", cap.classes, classes, "class")
             yield from refers(f"{at}.points", cap.points, points, "operating point")
+        yield from self._sites()
         yield from self._waits()
         yield from self._stated_regions(classes, regions)
         started = self.frictions.start_usd_by_region
         yield from refers("frictions.start_usd_by_region", started, regions, "region")
+
+    def _sites(self) -> Iterator[Problem]:
+        """Bounds of a site that its regions do not say alike."""
+        for region, first in zip(self.regions, self.site.tolist(), strict=True):
+            for name in ("capacity_max", "power_max_kw"):
+                said, other = getattr(region, name), getattr(self.regions[first], name)
+                if said != other:
+                    what = f"is {said:g} where {self.regions[first].id} of its site has {other:g}"
+                    fix = "It is of all kinds at the site together: give one number."
+                    yield Problem(f"regions.{region.id}.{name}", what, fix)
 
     def _waits(self) -> Iterator[Problem]:
         """Patience that ends inside of a step."""
@@ -222,6 +234,32 @@ class Scenario:
     def region_zone(self) -> np.ndarray:
         """Row in `signals` of each region's zone, int, shape (R,)."""
         return np.array([self.signals.zone_index(r.zone) for r in self.regions], dtype=np.int64)
+
+    def site_words(self, ids: Sequence[str]) -> str:
+        """Regions in words: those that are a whole site by its name."""
+        names: list[str] = []
+        for own in self.sites:
+            listed = [name for name in own if name in ids]
+            names += [self._site_of[own[0]]] if len(listed) == len(own) else listed
+        return " and ".join(names)
+
+    @cached_property
+    def site(self) -> np.ndarray:
+        """The first region at the site of each: itself but where a site has several kinds of
+        accelerators; int, shape (R,)."""
+        sites = list(self._site_of.values())
+        first = {site: r for r, site in reversed(list(enumerate(sites)))}
+        return np.array([first[site] for site in sites], dtype=np.int64)
+
+    @cached_property
+    def _site_of(self) -> dict[str, str]:
+        return {region.id: region.site or region.id for region in self.regions}
+
+    @property
+    def sites(self) -> tuple[tuple[str, ...], ...]:
+        """The ids of the regions at each site, in order."""
+        ids = np.array([region.id for region in self.regions])
+        return tuple(tuple(ids[self.site == s].tolist()) for s in np.unique(self.site))
 
     @cached_property
     def metro_node(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -26,6 +27,7 @@ BUDGET = replace(POSITIVE, free=True)
 ALLOWANCE = replace(NOT_NEGATIVE, free=True)
 
 ANYWHERE = "*"
+_COUNTED = re.compile(r"^\s*\d+\s*[x×]\s*")
 
 
 class State(StrEnum):
@@ -119,6 +121,7 @@ class OperatingPoint:
     request_gpu_s: float = 0.0
     """Accelerator time per request that no token explains, s."""
     hardware: str = ""
+    """The accelerators that it is for, `8 x H100`: how many, and their `kind`."""
     accuracy_by_class: Mapping[str, float] = field(default_factory=dict)
     weights_bytes: float = 0.0
     """Size of the model: what a cold start carries over the network, once for each copy."""
@@ -130,6 +133,11 @@ class OperatingPoint:
 
     def __post_init__(self) -> None:
         refuse(self._problems())
+
+    @property
+    def kind(self) -> str:
+        """The kind of accelerators that it is for; empty where it does not say."""
+        return kind_of(self.hardware)
 
     def _problems(self) -> Iterator[Problem]:
         at = f"points.{self.id}."
@@ -154,6 +162,11 @@ _PER_POINT = (
     "request_gpu_s",
     "weights_bytes",
 )
+
+
+def kind_of(hardware: str) -> str:
+    """The kind of accelerators without how many they are: `H100` of `8 x H100`."""
+    return _COUNTED.sub("", hardware).strip()
 
 
 class TokenEnergy(Protocol):

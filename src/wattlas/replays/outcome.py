@@ -148,7 +148,9 @@ def _moved(s: Scenario, columns: dict[str, np.ndarray]) -> float:
     home = baseline_of(s, feasibility(s)).region.ravel()
     source = columns["source"].astype(np.int64)
     on = columns["region"] < len(s.regions)
-    away = on & (columns["region"] != home[source])
+    site = np.append(s.site, -1)  # where nothing runs, and the baseline region of none
+    ran = np.minimum(columns["region"], len(s.regions))
+    away = on & (site[ran] != site[home[source]])
     return float(columns["requests"][away].sum() / max(columns["requests"][on].sum(), 1.0))
 
 

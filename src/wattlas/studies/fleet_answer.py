@@ -100,7 +100,7 @@ def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, Learnt | None, str]:
     def hear(best: Least) -> None:
         tell(search_share(best, EXACT))
 
-    any_one = [[region.id] for region in scenario.regions]
+    any_one = [list(site) for site in scenario.sites]
     if len(any_one) == 1:
         nominal = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
         return *nominal, "there is one region only"

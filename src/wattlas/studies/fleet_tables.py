@@ -150,13 +150,13 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
 
 def _lost(fleet: Fleet) -> str:
     """What the fleet may lose, in words."""
-    regions = {(region.id,) for region in fleet.scenario.regions}
+    regions = set(fleet.scenario.sites)
     lost = {outage.regions for outage in fleet.survives}
     if not lost:
         return ""
     if lost == regions:
         return "any one region"
-    sets = [" and ".join(outage.regions) for outage in fleet.survives]
+    sets = [fleet.scenario.site_words(outage.regions) for outage in fleet.survives]
     return sets[0] if len(sets) == 1 else f"any one of {len(sets)} sets of regions"
 
 

@@ -81,6 +81,9 @@ def notes(fleet: Fleet, reached: Reach | None = None) -> tuple[str, ...]:
     meta = {"fleet": fleet_meta(answer), "window": described(fleet.scenario)["window"]}
     told = fleet_brief(meta, period(meta))
     said = [told.sentence, told.assumes]
+    if len(fleet.by_hardware) > 1:
+        told_kinds = [f"{gpu:,.0f} {kind}" for kind, gpu in fleet.by_hardware.items()]
+        said.append(f"By kind of accelerators: {', '.join(told_kinds)}.")
     if fleet.least_count == fleet.least_count:
         why = (
             "at once has fewer than {}: the largest hour of all demand together."
@@ -143,7 +146,7 @@ def _uncoverable(fleet: Fleet) -> list[str]:
     """What no fleet covers when regions are lost, the worst sets first."""
     worst = sorted(fleet.survives, key=lambda outage: -outage.uncoverable_share)
     told = [
-        f"{outage.uncoverable_share:.1%} if {' and '.join(outage.regions)} is lost"
+        f"{outage.uncoverable_share:.1%} if {fleet.scenario.site_words(outage.regions)} is lost"
         for outage in worst[:WORST]
         if outage.uncoverable_share > 0
     ]

@@ -285,7 +285,7 @@ def test_accelerators_are_of_one_kind() -> None:
     kinds = ("8 x H100", "1 x H100", "2 x B200")
     points = tuple(replace(p, hardware=kind) for p, kind in zip(s.points, kinds, strict=True))
     mixed = replace(s, points=points)
-    with pytest.raises(InputError, match="several kinds: B200, H100"):
+    with pytest.raises(InputError, match="several kinds of accelerators: B200, H100"):
         fleet(mixed)
     own = tuple(point.id for point in points[:2])
     alike = replace(mixed, classes=tuple(replace(k, points=own) for k in s.classes))

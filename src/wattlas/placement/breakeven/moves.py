@@ -303,7 +303,7 @@ def _point(
     closed = feasibility(scenario).closed[metros, k][:, regions]
     asks = (scenario.demand_per_h[metros, k] > 0).any(axis=1)
     counted = asks if asks.any() else np.ones_like(asks)
-    unusable = int(Closed.POINT | Closed.ACCURACY | Closed.VARIANT)
+    unusable = int(Closed.POINT | Closed.ACCURACY | Closed.VARIANT | Closed.HARDWARE)
     may = ~((closed[counted] & unusable) != 0).any(axis=(0, 1))
     in_time = may & ~((closed[counted] & int(Closed.LATENCY)) != 0).any(axis=(0, 1))
     able = [scenario.points[o] for o in np.flatnonzero(in_time if in_time.any() else may)]

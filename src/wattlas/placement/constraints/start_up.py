@@ -51,10 +51,10 @@ class Starts:
 
 def starts_of(scenario: Scenario, points: Sequence[OperatingPoint]) -> Starts:
     """What starting takes under a scenario's frictions; M are the copies that run some points."""
-    frictions = scenario.frictions
+    frictions, stated = scenario.frictions, scenario.frictions.start_usd_by_region
     base = np.array(
         [
-            frictions.start_usd_by_region.get(r.id, frictions.start_usd_per_gpu_h)
+            stated.get(r.id, stated.get(r.site, frictions.start_usd_per_gpu_h))
             for r in scenario.regions
         ]
     )

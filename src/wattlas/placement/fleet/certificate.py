@@ -90,6 +90,10 @@ def _bound(
         need = needs.most_at(at, needs.use_at(at))
         total += usd * (need.gpu_h - value_of(at, needs.room(usable)))
         price = price - usd * needs.counts(at, usable)
+    for row, said in zip(terms.rows, fleet.prices.sites, strict=True):
+        usd = max(said, 0.0)
+        total += usd * (float(row.per_gpu @ usable) - row.most)
+        price = price + usd * row.per_gpu
     return total + float(price @ (np.where(price > 0, terms.lower, terms.upper) - usable))
 
 
@@ -103,9 +107,11 @@ def _short(needs: Needs, usable: np.ndarray) -> float:
 
 
 def _outside(terms: Terms, usable: np.ndarray) -> float:
-    """By how much a fleet is outside of its bounds, of all its accelerators."""
+    """By how much a fleet is outside of its bounds, of all its accelerators, or of what a site
+    takes."""
     beyond = np.maximum(np.maximum(terms.lower - usable, usable - terms.upper), 0.0)
-    return float(beyond.max() / max(float(usable.sum()), _TINY))
+    over = max((row.over(usable) for row in terms.rows), default=0.0)
+    return max(float(beyond.max() / max(float(usable.sum()), _TINY)), over)
 
 
 def _cost_off(fleet: Fleet, terms: Terms, usable: np.ndarray) -> float:

@@ -148,8 +148,13 @@ def lost_of(
     terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
 ) -> tuple[Lost, ...]:
     """The lost sets. Raises InputError for regions that there are not."""
-    ids = [region.id for region in terms.instance.scenario.regions]
-    unknown = sorted({name for names in survive for name in names} - set(ids))
+    scenario = terms.instance.scenario
+    ids = [region.id for region in scenario.regions]
+    at = {name: [r] for r, name in enumerate(ids)}
+    for r, region in enumerate(scenario.regions):
+        if region.site and region.site not in ids:
+            at.setdefault(region.site, []).append(r)
+    unknown = sorted({name for names in survive for name in names} - set(at))
     problems = [
         Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
         for name in unknown
@@ -158,7 +163,7 @@ def lost_of(
         problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
     if problems:
         raise InputError(problems)
-    sets = [[ids.index(name) for name in names] for names in survive]
+    sets = [list(dict.fromkeys(r for name in names for r in at[name])) for names in survive]
     limit = np.full(len(ids), on_demand_gpu)
     return outages(terms.instance, sets, terms.site, limit)
 

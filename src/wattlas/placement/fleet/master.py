@@ -131,7 +131,8 @@ class CutMaster:
         if answer.status is Status.INFEASIBLE:
             raise InfeasibleError(
                 "No fleet within the bounds serves the demand with every set of regions lost that "
-                "it should survive. Raise reserved_gpu_max or capacity_max, or lose fewer regions."
+                "it should survive. Raise reserved_gpu_max, capacity_max or power_max_kw, or lose "
+                "fewer regions."
             )
         count = len(self.cost)
         y = np.clip(answer.x[:count] * self.unit, self.lower, self.upper)

@@ -39,7 +39,10 @@ def outages(
 def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     allowed = instance.allowed.copy()
     if instance.after_loss is not None:
-        moves = np.isin(instance.state_region, regions)
+        # Where one kind of accelerators is lost, and another of the site stays, the state does.
+        site_of = instance.scenario.site
+        stay = np.delete(site_of, regions)
+        moves = ~np.isin(site_of[instance.state_region], stay)
         allowed[moves] = instance.after_loss[moves]
     allowed[:, regions] = False
     surplus = instance.surplus.copy()

@@ -3,12 +3,12 @@
     min  Σ_r f_r·K_r  +  Σ_t V_t(K)        lower ≤ K ≤ upper,   K_r + o_rt ≤ site_r
 
 in usable accelerators: of N that are held, utilisation_max · N count. What is held draws its idle
-power in every hour; a request then draws only what it adds to that.
+power in every hour; a request then draws only what it adds to that. Accelerators of several kinds
+at one site are regions of their own, which share what the site takes: see `sites`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,14 +20,13 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
+from wattlas.placement.fleet.sites import SiteRow, most_gpu, site_rows
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.unit_values import Measure, cost
 from wattlas.units import HOURS_PER_YEAR, KG_PER_T
 
 W_PER_KW = 1000.0
-COUNTED = re.compile(r"^\s*\d+\s*[x×]\s*")
-"""How many accelerators a point runs on, before their kind: `8 x H100`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ class Terms:
     held_t: np.ndarray
     own_peaks: np.ndarray
     """The fleet if every region served its own baseline demand alone."""
+    rows: tuple[SiteRow, ...] = ()
+    """What sites of several kinds take of them together."""
 
 
 def terms_of(
@@ -73,7 +74,7 @@ def terms_of(
         energy_kwh=_without_idle(instance, idle),
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)
-    own = _own_peaks(instance)
+    own = _own_peaks(instance, rent_usd(scenario))
     alike = merged(instance, [measure])
     if alike is not None:
         instance, measure = alike[0], measure.of_sources(alike[1])
@@ -81,7 +82,7 @@ def terms_of(
     after = instance.after_loss
     ever = instance if after is None else replace(instance, allowed=after)
     useful = (ever.most_gpu_h.T @ instance.demand).max(axis=1, initial=0.0)
-    site = np.minimum(_of(scenario, "capacity_max"), _power_gpu(instance)) / held
+    site = most_gpu(instance) / held
     most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
     lower = _of(scenario, "reserved_gpu_min") / held
     return Terms(
@@ -94,6 +95,7 @@ def terms_of(
         held,
         carbon_t(scenario) * held,
         own,
+        site_rows(instance, held),
     )
 
 
@@ -144,11 +146,13 @@ def _of(scenario: Scenario, name: str) -> np.ndarray:
 
 def _without_idle(instance: Instance, idle: np.ndarray) -> np.ndarray:
     """Energy of a request beyond what its accelerator draws anyway, kWh, (S, O)."""
-    own_kw = float(idle[0])
-    rest = np.asarray(instance.energy_kwh - own_kw * instance.gpu_h)
     used = instance.allowed.any(axis=1)
-    if (idle != own_kw).any():
-        what, fix = "differs between regions", "Give one figure: accelerators are of one kind."
+    at = np.where(instance.allowed.any(axis=0), idle[:, None], np.nan)
+    least, most = np.fmin.reduce(at, axis=0), np.fmax.reduce(at, axis=0)
+    rest = np.asarray(instance.energy_kwh - np.nan_to_num(most) * instance.gpu_h)
+    if (least < most).any():
+        what = "differs between regions where the same operating point may run"
+        fix = "Give one figure for each kind of accelerators."
     elif (rest[used] < 0).any():
         what = "is more than an operating point draws at work"
         fix = "Give what an accelerator draws while it does nothing."
@@ -164,19 +168,6 @@ def _with_idle_on_demand(measure: Measure, instance: Instance, idle: np.ndarray)
     hours = instance.hours
     mean = measure.per_kwh @ hours / float(hours.sum())
     return replace(measure, per_on_demand=measure.per_on_demand + np.maximum(mean, 0.0) * idle)
-
-
-def _power_gpu(instance: Instance) -> np.ndarray:
-    """How many accelerators a region's power feeds, each at its hungriest operating point, (R,)."""
-    scenario = instance.scenario
-    kw = scenario.it_kwh / np.maximum(scenario.gpu_h, 1e-300)
-    used = np.zeros(kw.shape, dtype=bool)
-    np.logical_or.at(used, instance.klass, instance.allowed.any(axis=1))
-    hungriest = float(np.where(used, kw, 0.0).max(initial=0.0))
-    limit = _of(scenario, "power_max_kw")
-    if hungriest == 0.0:
-        return np.full(len(limit), np.inf)
-    return np.asarray(limit / (scenario.pue * hungriest))
 
 
 def _problems(scenario: Scenario) -> Iterator[Problem]:
@@ -218,18 +209,28 @@ def _price_problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _refuse_kinds(instance: Instance) -> None:
-    """InputError where open operating points name several kinds of accelerators: a region's are of
-    one kind, and so is their price."""
-    used = np.flatnonzero(instance.allowed.any(axis=(0, 1)))
-    named = (instance.scenario.points[o].hardware for o in used.tolist())
-    kinds = sorted({COUNTED.sub("", text).strip() for text in named if text.strip()})
-    if len(kinds) > 1:
-        what = f"are on accelerators of several kinds: {', '.join(kinds)}"
-        fix = (
-            "A fleet is sized for one kind. Leave out the points of the others, as in "
-            "`points.drop` or a class's `points`, or ask for each kind by itself."
+    """InputError where open operating points name several kinds of accelerators in a region that
+    does not say which it has: its accelerators are of one kind, and so is their price."""
+    points, regions = instance.scenario.points, instance.scenario.regions
+    where: dict[str, list[str]] = {}
+    for r, used in enumerate(np.asarray(instance.allowed.any(axis=0))):
+        kinds = {points[o].kind for o in np.flatnonzero(used).tolist()} - {""}
+        if len(kinds) > 1 and not regions[r].hardware:
+            where.setdefault(", ".join(sorted(kinds)), []).append(regions[r].id)
+    fix = (
+        "Say what each kind costs there (`accelerators: {%s: {reserved_usd_per_gpu_year: …}}` of a "
+        "region), or leave out the points of the others (`points.drop`, a class's `points`)."
+    )
+    raise_for = [
+        Problem(
+            f"regions.{'*' if len(ids) == len(regions) else ', '.join(ids)}",
+            f"has operating points on several kinds of accelerators: {kinds}",
+            fix % kinds.partition(",")[0],
         )
-        raise InputError([Problem("points.*.hardware", what, fix)])
+        for kinds, ids in where.items()
+    ]
+    if raise_for:
+        raise InputError(raise_for)
 
 
 def _cap_problems(objective: Objective) -> Iterator[Problem]:
@@ -244,11 +245,16 @@ def _cap_problems(objective: Objective) -> Iterator[Problem]:
         yield Problem("objective.window", what, "Give all, or leave it out.")
 
 
-def _own_peaks(instance: Instance) -> np.ndarray:
+def _own_peaks(instance: Instance, rent: np.ndarray) -> np.ndarray:
     """The fleet if every region served its own baseline demand alone, (R,): the peak of each, at
-    the leanest operating point there. Of sources as they are: merged ones have no one baseline.
+    the leanest operating point there, where a site has several kinds on the one of least rent. Of
+    sources as they are: merged ones have no one baseline.
     """
-    at, every = instance.baseline_region, np.arange(instance.sources)
+    at, every, site = instance.baseline_region, np.arange(instance.sources), instance.scenario.site
+    own = site[None, :] == site[np.maximum(at, 0)][:, None]
+    least = np.where(own, instance.least_gpu_h, np.inf)
+    usd = np.where(np.isfinite(least), np.nan_to_num(least, posinf=0.0) * rent, np.inf)
+    at = np.where((at >= 0) & np.isfinite(usd).any(axis=1), usd.argmin(axis=1), at)
     gpu_h = np.where(at >= 0, instance.least_gpu_h[every, np.maximum(at, 0)], np.inf)
     load = np.where(np.isfinite(gpu_h), gpu_h, 0.0)[:, None] * instance.demand
     peaks = np.zeros(len(instance.capacity))

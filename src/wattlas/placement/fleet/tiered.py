@@ -26,6 +26,7 @@ from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import Least, search
+from wattlas.placement.fleet.sites import refuse_rows
 from wattlas.placement.fleet.size import (
     EXACT,
     ROUGH,
@@ -59,6 +60,7 @@ def tiered_fleet(
     """
     began = time.perf_counter()
     terms = _terms(scenario)
+    refuse_rows(terms.rows)
     refuse_short(terms, Needs(terms.instance, terms.site))
     free = free_optimum(terms)
     begin = [np.clip(gpu / terms.held, terms.lower, terms.upper) for gpu in starts]

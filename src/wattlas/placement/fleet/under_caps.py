@@ -24,6 +24,7 @@ from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.hours import with_fleet
+from wattlas.placement.fleet.sites import refuse_rows
 from wattlas.placement.fleet.terms import Terms, holding, terms_of
 from wattlas.placement.fleet.waiting import PROVEN, waits_at
 from wattlas.placement.fleet.waiting_program import LARGEST, Joint, joint
@@ -98,6 +99,7 @@ class _Capped:
         self.scenario = scenario
         still = replace(without_waiting(scenario), share_caps=())
         self.terms: Terms = terms_of(still, self._build)
+        refuse_rows(self.terms.rows)
         asked = replace(self.terms.instance.scenario, classes=scenario.classes)
         whole = replace(self.terms.instance, scenario=asked)
         self.instance = replace(whole, by_arrival=scenario.waits)

@@ -15,7 +15,13 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.geography import great_circle_km
 from wattlas.model.scenario import Scenario
-from wattlas.placement.problem.feasibility import Closed, Feasibility, degraded_points, words
+from wattlas.placement.problem.feasibility import (
+    Closed,
+    Feasibility,
+    degraded_points,
+    first_region,
+    words,
+)
 
 EQUAL = 1e-12
 """Relative difference below which two round trips are one."""
@@ -44,11 +50,18 @@ def baseline_of(scenario: Scenario, judged: Feasibility) -> Baseline:
     near = is_open & (reach <= reach.min(axis=2, keepdims=True) * (1 + EQUAL))
     order = np.where(near, _preference(scenario)[:, None, :], np.inf)
     region = np.where(is_open.any(axis=2), order.argmin(axis=2), -1)
-    wanted = _stated(scenario)
+    wanted = _open_at_site(scenario, _stated(scenario), is_open)
     at = np.maximum(wanted, 0)[:, :, None]
     stated = (wanted >= 0) & np.take_along_axis(is_open, at, axis=2)[:, :, 0]
     region = np.where(stated, wanted, region)
-    return Baseline(region, stated, (near.sum(axis=2) > 1) & ~stated)
+    return Baseline(region, stated, _several_sites(scenario, near) & ~stated)
+
+
+def _several_sites(scenario: Scenario, near: np.ndarray) -> np.ndarray:
+    """Whether regions, (I, K, R), are of more than one site; bool, (I, K)."""
+    first = near.argmax(axis=2)
+    other = scenario.site[None, None, :] != scenario.site[first][:, :, None]
+    return np.asarray((near & other).any(axis=2))
 
 
 def baseline_region(scenario: Scenario, judged: Feasibility) -> np.ndarray:
@@ -88,10 +101,10 @@ def _preference(scenario: Scenario) -> np.ndarray:
         *(np.array([getattr(r, name) for r in regions]) for name in ("lat_deg", "lon_deg")),
     )
     km = np.nan_to_num(km, nan=0.0)  # places without coordinates are all as far
-    at = {region.id: r for r, region in enumerate(regions)}
+    at = first_region(scenario)
     for n, node in enumerate(nodes):
         if node.region in at:
-            km[n, at[node.region]] = -1.0
+            km[n, scenario.site == scenario.site[at[node.region]]] = -1.0
     decides: np.ndarray = km[scenario.metro_node]
     return decides
 
@@ -100,10 +113,20 @@ def _stated(scenario: Scenario) -> np.ndarray:
     """The region stated for each metro and class, −1 where none is; int, (I, K)."""
     stated = np.full(scenario.shape[:2], -1, dtype=np.int64)
     if scenario.baseline:
-        at = {region.id: r for r, region in enumerate(scenario.regions)}
+        at = first_region(scenario)
         for i, k, region, _ in _statements(scenario):
             stated[i, k] = at[region]
     return stated
+
+
+def _open_at_site(scenario: Scenario, stated: np.ndarray, is_open: np.ndarray) -> np.ndarray:
+    """The stated regions, (I, K): where one is closed, an open one of its site instead, if any."""
+    if len(np.unique(scenario.site)) == len(scenario.site):
+        return stated
+    same = scenario.site[None, None, :] == scenario.site[np.maximum(stated, 0)][:, :, None]
+    there = is_open & same & (stated >= 0)[:, :, None]
+    own = np.take_along_axis(there, np.maximum(stated, 0)[:, :, None], axis=2)[:, :, 0]
+    return np.where(there.any(axis=2) & ~own, there.argmax(axis=2), stated)
 
 
 def _statements(scenario: Scenario) -> Iterator[tuple[int, int, str, str]]:
@@ -119,7 +142,7 @@ def _unlawful(scenario: Scenario, judged: Feasibility) -> Iterator[Problem]:
     base = baseline_of(scenario, judged)
     asks = np.asarray((scenario.demand_per_h > 0).any(axis=2))
     full = ~degraded_points(scenario)
-    at = {region.id: r for r, region in enumerate(scenario.regions)}
+    at = first_region(scenario)
     for i, k, region, where in _statements(scenario):
         if not asks[i, k] or base.stated[i, k]:
             continue

@@ -32,6 +32,8 @@ class Closed(IntFlag):
     """The state is pinned elsewhere."""
     ACCURACY = 16
     LATENCY = 32
+    HARDWARE = 64
+    """The region has accelerators of another kind."""
 
 
 LAWFUL = ~int(Closed.LATENCY) & 0xFF
@@ -43,6 +45,7 @@ WORDS = {
     Closed.STATE: "state is pinned elsewhere",
     Closed.ACCURACY: "accuracy below the class's minimum",
     Closed.LATENCY: "latency above the budget",
+    Closed.HARDWARE: "the region has accelerators of another kind",
 }
 
 
@@ -136,21 +139,29 @@ def service_ms(scenario: Scenario) -> np.ndarray:
 
 
 def pinned_region(scenario: Scenario) -> np.ndarray:
-    """Region that holds each node's state: as given, else the nearest; int, shape (nodes,)."""
-    at = {region.id: r for r, region in enumerate(scenario.regions)}
+    """Region that holds each node's state: as given, else the nearest; the first of its site; int,
+    shape (nodes,)."""
+    at = first_region(scenario)
     nearest = scenario.network.rtt_node_region_ms.argmin(axis=1)
     return np.array([at.get(n.region, nearest[s]) for s, n in enumerate(scenario.nodes)])
+
+
+def first_region(scenario: Scenario) -> dict[str, int]:
+    """The region of each name: its own id, or that of a site, whose first one it is then."""
+    site = [region.site for region in scenario.regions]
+    named = {site[r]: r for r in reversed(range(len(site))) if site[r]}
+    return named | {region.id: r for r, region in enumerate(scenario.regions)}
 
 
 def open_after_loss(scenario: Scenario, judged: Feasibility) -> np.ndarray:
     """Places that serve where the region of pinned state is lost: bool (I, K, R, O), the open ones
     and those where a copy of the state stands that nothing else closes.
     """
-    regions = [region.id for region in scenario.regions]
+    names = [{ANYWHERE, region.id, region.site} for region in scenario.regions]
     stands = np.array(
-        [[ANYWHERE in k.state_copies or r in k.state_copies for r in regions]
-         for k in scenario.classes], dtype=bool,
-    )  # fmt: skip
+        [[not own.isdisjoint(k.state_copies) for own in names] for k in scenario.classes],
+        dtype=bool,
+    )
     otherwise = (judged.closed & ~np.uint8(Closed.STATE)) == 0
     mask: np.ndarray = judged.allowed | (otherwise & stands[None, :, :, None])
     return mask
@@ -160,6 +171,7 @@ def _masks(scenario: Scenario) -> Iterator[tuple[Closed, np.ndarray]]:
     """Each mask but latency, broadcastable to (I, K, R, O), True where it closes."""
     yield Closed.POINT, _unused_points(scenario)[None, :, None, :]
     yield Closed.VARIANT, _missing_variants(scenario)[None, None, :, :]
+    yield Closed.HARDWARE, _other_hardware(scenario)[None, None, :, :]
     yield Closed.RESIDENCY, ~permitted(scenario)[:, :, :, None]
     yield Closed.STATE, _pinned_elsewhere(scenario)[:, :, :, None]
     yield Closed.ACCURACY, _too_inaccurate(scenario)[None, :, None, :]
@@ -176,6 +188,15 @@ def _unused_points(scenario: Scenario) -> np.ndarray:
 def _missing_variants(scenario: Scenario) -> np.ndarray:
     rows = [
         [r.variants is not None and o.variant not in r.variants for o in scenario.points]
+        for r in scenario.regions
+    ]
+    return np.array(rows, dtype=bool)
+
+
+def _other_hardware(scenario: Scenario) -> np.ndarray:
+    kinds = [point.kind for point in scenario.points]
+    rows = [
+        [bool(r.hardware) and kind not in ("", r.hardware) for kind in kinds]
         for r in scenario.regions
     ]
     return np.array(rows, dtype=bool)
@@ -199,8 +220,8 @@ def permitted(scenario: Scenario) -> np.ndarray:
 def _pinned_elsewhere(scenario: Scenario) -> np.ndarray:
     i, k, r = scenario.shape[:3]
     pinned = np.array([c.state is State.PINNED for c in scenario.classes])
-    keeper = pinned_region(scenario)[scenario.metro_node]
-    elsewhere = np.arange(r)[None, :] != keeper[:, None]
+    keeper = scenario.site[pinned_region(scenario)[scenario.metro_node]]
+    elsewhere = scenario.site[None, :] != keeper[:, None]
     return np.broadcast_to(pinned[None, :, None] & elsewhere[:, None, :], (i, k, r))
 
 

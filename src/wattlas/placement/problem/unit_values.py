@@ -268,9 +268,10 @@ def baseline_first(instance: Instance) -> Measure:
     """
     measure = onward_rtt(instance)
     has = np.flatnonzero(instance.baseline_region >= 0)
-    at, stated = instance.baseline_region[has], instance.baseline_stated[has]
-    rtt = measure.per_request[has, at]
-    measure.per_request[has, at] = np.where(stated[:, None], 0.0, rtt) - AHEAD_MS
+    site = instance.scenario.site
+    s, at = np.nonzero(site[None, :] == site[instance.baseline_region[has]][:, None])
+    stated, rtt = instance.baseline_stated[has[s]], measure.per_request[has[s], at]
+    measure.per_request[has[s], at] = np.where(stated[:, None], 0.0, rtt) - AHEAD_MS
     return measure
 
 

@@ -53,9 +53,9 @@ def relocatable(instance: Instance, best: Plan, base: Plan, found: Matched) -> T
     for flows, energy in with_energy(best):
         total += np.bincount(flows.klass, energy, count)
         technical += np.bincount(flows.klass, energy * elsewhere[flows.metro, flows.klass], count)
-        economic += np.bincount(flows.klass, energy * _away(flows, region), count)
+        economic += np.bincount(flows.klass, energy * _away(scenario, flows, region), count)
     for flows, energy in with_energy(base):
-        overflow += np.bincount(flows.klass, energy * _away(flows, region), count)
+        overflow += np.bincount(flows.klass, energy * _away(scenario, flows, region), count)
     pairs = found.moved_mwh
     return {
         "class": [k.id for k in scenario.classes],
@@ -70,10 +70,16 @@ def relocatable(instance: Instance, best: Plan, base: Plan, found: Matched) -> T
     }
 
 
-def _away(flows: Flows, region: np.ndarray) -> np.ndarray:
-    """Whether each flow runs in another region than its baseline region."""
-    away: np.ndarray = flows.served & (flows.region != region[flows.metro, flows.klass])
-    return away
+def _away(scenario: Scenario, flows: Flows, region: np.ndarray) -> np.ndarray:
+    """Whether each flow runs at another site than that of its baseline region."""
+    return np.asarray(flows.served & ~_at_site(scenario, flows, region[flows.metro, flows.klass]))
+
+
+def _at_site(scenario: Scenario, flows: Flows, baseline: np.ndarray) -> np.ndarray:
+    """Whether each flow runs at the site of a region, −1 for none; another kind of accelerators at
+    the same site is nowhere else."""
+    own = np.where(baseline >= 0, scenario.site[baseline], -1)
+    return np.asarray(scenario.site[flows.region] == own)
 
 
 def layers(instance: Instance, best: Plan, base: Plan) -> Table:
@@ -120,7 +126,7 @@ def _layer(instance: Instance, flows: Flows, baseline: np.ndarray) -> np.ndarray
     late = instance.judged.late[flows.metro, flows.klass]
     return np.asarray(
         np.select(
-            [~flows.served, late, region == baseline, beyond <= REGIONAL_MS],
+            [~flows.served, late, _at_site(scenario, flows, baseline), beyond <= REGIONAL_MS],
             [4, 3, 0, 1],
             default=2,
         )
@@ -272,9 +278,9 @@ def _ratio(savings: np.ndarray) -> np.ndarray:
 
 
 def _open_elsewhere(instance: Instance, base: np.ndarray) -> np.ndarray:
-    """Whether (metro, class) has an open region other than the baseline region; bool, (I, K)."""
-    open_at = np.asarray(instance.judged.allowed.any(axis=3))
-    at_baseline = np.arange(open_at.shape[2]) == base[:, :, None]
+    """Whether (metro, class) has an open region elsewhere than its baseline region; (I, K)."""
+    open_at, site = np.asarray(instance.judged.allowed.any(axis=3)), instance.scenario.site
+    at_baseline = site == np.where(base >= 0, site[base], -1)[:, :, None]
     return np.asarray((open_at & ~at_baseline).any(axis=2))
 
 
