@@ -10,14 +10,13 @@ import wattlas
 from tests import oracle
 from tests.placement.fleet.test_fleet_exact import asked
 from tests.placement.waiting.test_waiting_fleet import QUESTIONS, oracle_fleet, patient
-from wattlas.errors import InfeasibleError, InputError, UsageError
+from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.contract import ShareCap
 from wattlas.model.objective import Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
-from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 
 
@@ -61,13 +60,10 @@ def test_caps_of_tiers_are_in_the_same_program(name: str, window: Window, steps:
 
 
 def test_what_a_fleet_under_caps_does_not_take() -> None:
-    """Outages beside caps, and bounds that cannot serve: one error each. Its prices prove nothing,
-    and the certificate says where its gap is."""
+    """Outages beside caps, and bounds that cannot serve: one error each."""
     s = under_caps(patient(asked(1), 2), Window.DAY)
     with pytest.raises(InputError, match="asks for outages"):
         fleet(s, survive=[[s.regions[0].id]])
     regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
     with pytest.raises(InfeasibleError, match="within the caps of tiers"):
         fleet(replace(s, regions=regions))
-    with pytest.raises(UsageError, match=r"fleet\.info\.gap"):
-        certify_fleet(fleet(s))

@@ -18,6 +18,7 @@ from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import Lost, outages
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
+from wattlas.placement.fleet.statement import caps_couple
 from wattlas.placement.fleet.terms import (
     Terms,
     holding,
@@ -25,7 +26,7 @@ from wattlas.placement.fleet.terms import (
     peak_rent,
     terms_of,
 )
-from wattlas.placement.fleet.under_caps import caps_couple, fleet_under_caps
+from wattlas.placement.fleet.under_caps import fleet_under_caps
 from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.hour import highs
 

@@ -13,34 +13,23 @@ from dataclasses import replace
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.fleet import Fleet, FleetCost, FleetPrices
-from wattlas.model.objective import Objective
+from wattlas.model.fleet import Fleet, FleetCost, FleetPrices, Placed
 from wattlas.model.offer import full_service
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits
-from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.hours import with_fleet
-from wattlas.placement.fleet.terms import Terms, holding, terms_of
+from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.terms import holding, terms_of
 from wattlas.placement.fleet.waiting import PROVEN, waits_at
 from wattlas.placement.fleet.waiting_program import LARGEST, Joint, joint
 from wattlas.placement.hour import highs
-from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.waiting import refuse_waiting, solve_waiting
-
-
-def caps_couple(scenario: Scenario) -> bool:
-    """Whether share caps of tiers tie the hours of a scenario, and nothing else does but waiting:
-    caps over more than an hour, or over one that their requests may leave."""
-    plain = replace(without_waiting(scenario), objective=Objective())
-    left = any(left_by_waiting(scenario, cap) for cap in scenario.share_caps)
-    tied = left or coupling(plain) is not None
-    return tied and coupling(replace(plain, share_caps=())) is None
 
 
 def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
@@ -55,7 +44,7 @@ def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
     question = _Capped(scenario)
     terms, found = question.terms, question.found()
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best = question.at(gpu)
+    best, solution = question.placed_at(gpu)
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     return Fleet(
         status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
@@ -75,9 +64,10 @@ def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
             programs=1,
             gap=gap,
         ),
-        prices=FleetPrices({}, (), 0.0),
+        prices=FleetPrices(found.duals, found.needs, 0.0, found.caps),
         unwaited=_unwaited(scenario),
         waits=question.waits(found.ran) if scenario.waits else (),
+        placed=question.placed(solution),
     )
 
 
@@ -96,21 +86,13 @@ class _Capped:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        still = replace(without_waiting(scenario), share_caps=())
-        self.terms: Terms = terms_of(still, self._build)
-        asked = replace(self.terms.instance.scenario, classes=scenario.classes)
-        whole = replace(self.terms.instance, scenario=asked)
-        self.instance = replace(whole, by_arrival=scenario.waits)
-        self.arrivals = Arrivals.of(self.instance)
-
-    def _build(self, asked: Scenario) -> Instance:
-        return build_instance(replace(asked, share_caps=self.scenario.share_caps))
+        self.statement = Statement.of(scenario)
+        self.terms, self.arrivals = self.statement.terms, self.statement.arrivals
 
     def found(self) -> Joint:
         """Fleet, waiting and what is degraded, as one program."""
-        limits = self.arrivals.limits(limits_of(self.instance))
-        measure = self.terms.measure.of_sources(self.arrivals.origin)
-        found = joint(self.terms, self.arrivals.instance, measure, limits)
+        asked = self.statement
+        found = joint(self.terms, asked.instance, asked.measure, asked.limits())
         if found is None:
             what = (
                 "limit sums over many hours: with the fleet that is one program, here of more than "
@@ -129,7 +111,11 @@ class _Capped:
 
     def at(self, gpu: np.ndarray) -> FleetCost:
         """What usable accelerators (R,) come to within the caps; nan where they cannot serve."""
-        part = with_fleet(self.instance, gpu, self.terms.site)
+        return self.placed_at(gpu)[0]
+
+    def placed_at(self, gpu: np.ndarray) -> tuple[FleetCost, Solution]:
+        """The same, and what then runs where."""
+        part = with_fleet(self.statement.whole, gpu, self.terms.site)
         limits, measure = limits_of(part), self.terms.measure
         solution = (
             solve_waiting(part, measure, None, limits)
@@ -138,7 +124,13 @@ class _Capped:
         )
         cost = cost_of(self.terms, part, solution.flows, gpu)
         placed = solution.ok and solution.status is Status.OPTIMAL
-        return cost if placed else replace(cost, variable_usd=float("nan"))
+        return cost if placed else replace(cost, variable_usd=float("nan")), solution
+
+    def placed(self, solution: Solution) -> Placed:
+        """Its flows, of the sources apart by window of arrival."""
+        flows, part = solution.flows, solution.part
+        source = flows.source if part is None else self.arrivals.source(flows.source, part)
+        return Placed(*flows._replace(source=source))
 
     def given(self) -> FleetCost | None:
         """The scenario's own fleet, where it is one number for each region."""

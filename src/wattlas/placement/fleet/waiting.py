@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.fleet import Fleet, FleetCost
+from wattlas.model.fleet import Fleet, FleetCost, FleetPrices, Placed
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, waited_steps, waits_of
@@ -32,7 +32,8 @@ from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, Levelled
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
@@ -107,9 +108,8 @@ class Question:
     @staticmethod
     def of(scenario: Scenario) -> Question:
         """That of a scenario. Raises what `terms_of` raises."""
-        terms = terms_of(without_waiting(scenario))
-        asked = replace(terms.instance.scenario, classes=scenario.classes)
-        return Question(scenario, terms, replace(terms.instance, scenario=asked))
+        asked = Statement.of(scenario)
+        return Question(scenario, asked.terms, asked.instance)
 
     @cached_property
     def queue(self) -> Queue:
@@ -140,7 +140,7 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
     to the cost without reserved rent."""
     scenario, terms, queue = question.scenario, question.terms, question.queue
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best = _cost(terms, queue, found.ran, gpu)
+    best, placed = _cost(terms, queue, found.ran, gpu)
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
@@ -153,12 +153,14 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
         optimal=best,
         bound_usd=found.bound_usd,
         whole=_cost(terms, queue, found.ran,
-                    np.ceil(gpu * terms.held - 1e-6) / terms.held),
+                    np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
         least_count=question.least_count,
         saved_by_one_usd=np.full(len(gpu), np.nan),
         info=replace(unwaited.info, gap=gap),
+        prices=FleetPrices(found.duals, found.needs, 0.0),
         unwaited=unwaited.optimal,
         waits=waits_at(question.instance, queue, found.ran),
+        placed=placed,
     )  # fmt: skip
 
 
@@ -169,10 +171,10 @@ def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = question.levelled.dense, question.start
     found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
-    best, ran = _cost(terms, queue, found.ran, gpu), found.ran
+    ran, (best, placed) = found.ran, _cost(terms, queue, found.ran, gpu)
     if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
-        best, ran = sized.optimal, start
-    bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
+        ran, (best, placed) = start, _cost(terms, queue, start, gpu)
+    bound, price = _bound(terms, instance, queue, dense, -found.duals["capacity"])
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
     return replace(
         sized,
@@ -189,21 +191,24 @@ def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet
         whole=sized.whole,
         least_count=question.least_count,
         info=replace(sized.info, gap=max(gap, 0.0)),
+        prices=FleetPrices({"capacity": -price}, (), 0.0),
         unwaited=None if unwaited is None else unwaited.optimal,
         waits=waits_at(instance, queue, ran),
+        placed=placed,
     )  # fmt: skip
 
 
-def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> FleetCost:
-    """What the fleet costs where so much runs in each hour."""
+def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
+    """What the fleet costs where so much runs in each hour, and what then runs where."""
     at_work = replace(terms, instance=queue.running(terms.instance, ran))
-    return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
+    hours = Sizing.of(at_work).hours
+    return fleet_cost(at_work, hours, gpu), Placed(*hours.all_at(gpu).flows)
 
 
 def _bound(
     terms: Terms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
-) -> float:
-    """Below every fleet: the most that prices of accelerators prove, USD.
+) -> tuple[float, np.ndarray]:
+    """Below every fleet: the most that prices of accelerators prove, USD, and those prices.
 
     `price` (R, T) are those of hours at a fleet, USD per GPU-h. They are tried as they are, at
     parts of it and not at all; what of its rent a region does not earn by them it earns in the
@@ -211,13 +216,14 @@ def _bound(
     """
     hours, stretch = instance.hours, np.zeros(len(instance.hours), dtype=bool)
     stretch[dense.first : dense.after] = True
-    most = -np.inf
+    most, best = -np.inf, price
     for part in PARTS:
         tried = np.where(stretch, 0.0, part * price)
         left = np.maximum(terms.rent_usd - tried @ hours, 0.0) / float(hours[stretch].sum())
         tried = np.where(stretch, left[:, None], tried)
-        most = max(most, _proven(terms, instance, queue, tried))
-    return most
+        proven = _proven(terms, instance, queue, tried)
+        most, best = (proven, tried) if proven > most else (most, best)
+    return most, best
 
 
 def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wattlas.model.fleet import NeedPrice
 from wattlas.placement.fleet.hours import DEAR, FleetHours, Sized
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import search
@@ -69,6 +70,8 @@ class JointHours:
         )
         self.prices = QueueHours(instance, queue, terms.measure)
         self.needs = Needs(instance, terms.site)
+        self.duals: list[dict[str, np.ndarray]] = []
+        """Of every question, those of each constraint, (J, T)."""
 
     def least(
         self, gpu: np.ndarray, ran: np.ndarray, prices: list[np.ndarray], exact: float
@@ -89,7 +92,16 @@ class JointHours:
             exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
             rounds=ROUNDS,
         )
-        return Joint(*master.split(found.y), found.bound)
+        duals = master.mean(found.weight, self.duals)
+        return Joint(*master.split(found.y), found.bound, duals, self._paid(master, found.weight))
+
+    def _paid(self, master: WaitingMaster, weight: np.ndarray) -> tuple[NeedPrice, ...]:
+        """What the bound pays for what hours need."""
+        ids = [region.id for region in self.instance.scenario.regions]
+        return tuple(
+            NeedPrice(tuple(ids[r] for r in each.needs.lost), each.price, float(usd.sum()), usd)
+            for each, usd in master.needs(weight)
+        )
 
     def _floor(self) -> np.ndarray:
         """Below what any hour costs, (T,): what waits counts where it would save."""
@@ -116,7 +128,9 @@ class JointHours:
         constant = sized.value - (price * ran).sum(axis=0) - gpu @ sized.slope
         every = np.arange(len(constant))
         own = np.ones(len(every), dtype=bool)
-        master.learn(Lines(every, own, constant, price.T, sized.slope.T))
+        why = np.full(len(every), len(self.duals))
+        self.duals.append(sized.duals)
+        master.learn(Lines(every, own, why, constant, price.T, sized.slope.T))
         if len(short):
             room = np.repeat(self.needs.room(gpu)[:, None], len(short), axis=1)
             answer = Needs(self.hours.instance, self.terms.site).shortage(short, room)

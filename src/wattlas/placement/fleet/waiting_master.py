@@ -41,27 +41,32 @@ FULL = 100.0
 @dataclass(frozen=True)
 class Lines:
     """Rows  own·θ_t − λ·z_t − μ·K ≥ constant: `hour` (n,), −1 for those of no hour, whether they
-    are of what an hour costs, `own` (n,), `wait` (n, N) is λ, `gpu` (n, R) is μ."""
+    are of what an hour costs, `own` (n,), `why` (n,), the number of the question or of the prices
+    that they come from, `wait` (n, N) is λ, `gpu` (n, R) is μ."""
 
     hour: np.ndarray
     own: np.ndarray
+    why: np.ndarray
     constant: np.ndarray
     wait: np.ndarray
     gpu: np.ndarray
 
     @staticmethod
     def together(parts: list[Lines]) -> Lines:
-        names = ("hour", "own", "constant", "wait", "gpu")
+        names = ("hour", "own", "why", "constant", "wait", "gpu")
         return Lines(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True)
 class Priced:
-    """Prices (R,) of accelerators, and what a request of each source needs at them, (S,)."""
+    """Prices (R,) of accelerators, what a request of each source needs at them, (S,), and the hours
+    of the stretch that needs most, [`first`, `after`)."""
 
     needs: Needs
     price: np.ndarray
     use: np.ndarray
+    first: int
+    after: int
 
     def room(self, gpu: np.ndarray) -> float:
         """What a fleet (R,) has at the prices."""
@@ -169,13 +174,42 @@ class WaitingMaster:
     def forbid(self, needs: Needs, price: np.ndarray, gpu: np.ndarray) -> None:
         """Prices (R,) of accelerators at which a fleet (R,) may be too small: what the densest
         stretch needs becomes a row, and hours become rows where the master's point breaks them."""
-        found = Priced(needs, price, needs.use_at(price))
+        use = needs.use_at(price)
+        dense = stretch(self.instance, self.queue, use)
+        found = Priced(needs, price, use, dense.first, dense.after)
         self.priced.append(found)
-        level = stretch(self.instance, self.queue, found.use).level
         counts, least = self._counts(found, gpu)
-        none = np.zeros((1, self.sources))
-        self.learn(Lines(np.array([-1]), np.array([False]), np.array([level - least]), none,
-                         -counts[None]))  # fmt: skip
+        none, why = np.zeros((1, self.sources)), np.array([len(self.priced) - 1])
+        self.learn(Lines(np.array([-1]), np.array([False]), why, np.array([dense.level - least]),
+                         none, -counts[None]))  # fmt: skip
+
+    def needs(self, weight: np.ndarray) -> Iterator[tuple[Priced, np.ndarray]]:
+        """(Prices, what their needs are paid in each hour, (T,)) by the weights of a bound. That of
+        the densest stretch is the mean of those of its hours."""
+        lines = Lines.together(self.lines)
+        weight = np.pad(weight, (0, len(lines.hour) - len(weight)))
+        for n, found in enumerate(self.priced):
+            mine = (lines.why == n) & ~lines.own & (weight > 0)
+            timed = mine & (lines.hour >= 0)
+            usd = np.zeros(self.hours)
+            np.add.at(usd, lines.hour[timed], weight[timed])
+            whole = float(weight[mine & (lines.hour < 0)].sum())
+            usd[found.first : found.after] += whole / max(found.after - found.first, 1)
+            if usd.any():
+                yield found, usd
+
+    def mean(self, weight: np.ndarray, asked: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """The mean of the duals (J, T) of every question, by constraint, by the weights of a
+        bound."""
+        lines = Lines.together(self.lines)
+        weight = np.pad(weight, (0, len(lines.hour) - len(weight)))
+        own = lines.own & (weight > 0)
+        share = np.zeros((len(asked), self.hours))
+        np.add.at(share, (lines.why[own], lines.hour[own]), weight[own])
+        return {
+            name: np.einsum("kt,kjt->jt", share, np.stack([duals[name] for duals in asked]))
+            for name in (asked[0] if asked else ())
+        }
 
     def _counts(self, found: Priced, gpu: np.ndarray) -> tuple[np.ndarray, float]:
         """(counts (R,), least): a fleet K has at most counts·K + least at the prices."""
@@ -198,8 +232,8 @@ class WaitingMaster:
         counts, least = self._counts(found, gpu)
         use = np.tile(found.use[self.queue.source], (len(hours), 1))
         constant = found.use @ self.rest[:, hours] - least
-        none = np.zeros(len(hours), dtype=bool)
-        self.learn(Lines(hours, none, constant, use, np.tile(-counts, (len(hours), 1))))
+        none, why = np.zeros(len(hours), dtype=bool), np.full(len(hours), n)
+        self.learn(Lines(hours, none, why, constant, use, np.tile(-counts, (len(hours), 1))))
 
     def lowest(self) -> Lowest:
         """Where the cost is least by what is known, and the bound that this proves.
