@@ -24,9 +24,9 @@ from wattlas.model.fleet import Fleet
 from wattlas.model.objective import Objective
 from wattlas.placement.explain.certificate import bound_by_hour
 from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
-from wattlas.placement.fleet.fleet import lost_of
 from wattlas.placement.fleet.hours import with_fleet, worth
 from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.placed import placed_residuals, short_part
 from wattlas.placement.fleet.proven import proven_bound
 from wattlas.placement.fleet.size import Sizing

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Fleet, FleetCost, Outage
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
@@ -15,7 +14,7 @@ from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.outage import Lost, outages
+from wattlas.placement.fleet.outage import Lost, lost_of
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
 from wattlas.placement.fleet.statement import caps_couple
@@ -143,25 +142,6 @@ def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | N
     if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
         return None
     return fleet_cost(terms, hours, reserved[:, 0] / terms.held)
-
-
-def lost_of(
-    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
-) -> tuple[Lost, ...]:
-    """The lost sets. Raises InputError for regions that there are not."""
-    ids = [region.id for region in terms.instance.scenario.regions]
-    unknown = sorted({name for names in survive for name in names} - set(ids))
-    problems = [
-        Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
-        for name in unknown
-    ]
-    if not on_demand_gpu >= 0:
-        problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
-    if problems:
-        raise InputError(problems)
-    sets = [[ids.index(name) for name in names] for names in survive]
-    limit = np.full(len(ids), on_demand_gpu)
-    return outages(terms.instance, sets, terms.site, limit)
 
 
 def _told(terms: Terms, lost: tuple[Lost, ...], on_demand_gpu: float) -> tuple[Outage, ...]:

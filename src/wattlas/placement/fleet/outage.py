@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.errors import InputError, Problem
 from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
 
 
@@ -26,6 +28,25 @@ class Lost:
     needs: Needs
     uncoverable: np.ndarray
     """GPU-h/h that may run nowhere else, (T,)."""
+
+
+def lost_of(
+    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
+) -> tuple[Lost, ...]:
+    """The lost sets. Raises InputError for regions that there are not."""
+    ids = [region.id for region in terms.instance.scenario.regions]
+    unknown = sorted({name for names in survive for name in names} - set(ids))
+    problems = [
+        Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
+        for name in unknown
+    ]
+    if not on_demand_gpu >= 0:
+        problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
+    if problems:
+        raise InputError(problems)
+    sets = [[ids.index(name) for name in names] for names in survive]
+    limit = np.full(len(ids), on_demand_gpu)
+    return outages(terms.instance, sets, terms.site, limit)
 
 
 def outages(

@@ -10,8 +10,8 @@ from wattlas.model.fleet import Fleet
 from wattlas.model.plan import UNSERVED
 from wattlas.model.waiting import due
 from wattlas.placement.constraints.registry import hourly_rows
-from wattlas.placement.fleet.fleet import lost_of
 from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.statement import Statement
 from wattlas.placement.problem.flows import SourceFlows
 
