@@ -61,16 +61,6 @@ def test_prices_of_cuts_prove_what_cuts_say(name: str, monkeypatch: pytest.Monke
     assert proof.bound <= oracle_fleet(cuts.asked) * (1 + 1e-8)
 
 
-def test_prices_prove_what_is_said_of_levelled_work() -> None:
-    """A fleet for levelled work proves the gap that it tells."""
-    s = question("both")
-    levelled = fleet(s, survive=[[s.regions[0].id]])
-    proof = certify_fleet(levelled)
-    assert proof.bound == pytest.approx(levelled.bound_usd, rel=1e-9)
-    assert proof.gap == pytest.approx(levelled.gap, rel=1e-6)
-    assert proof.worst <= 1e-7
-
-
 @given(
     window=st.sampled_from([None, Window.DAY]),
     name=st.sampled_from(sorted(QUESTIONS)),

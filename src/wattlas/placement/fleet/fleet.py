@@ -71,7 +71,9 @@ def fleet_and_learnt(
         return fleet_that_waits(scenario, lambda still: fleet(
             still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
             progress=progress,
-        ), lambda asked: fleet_under_caps(asked, alone=True), alone=not survive), None  # fmt: skip
+        ), lambda asked: fleet_under_caps(asked, alone=True), lambda terms: lost_of(
+            terms, survive, outage_on_demand_gpu
+        )), None  # fmt: skip
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)

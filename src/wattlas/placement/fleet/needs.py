@@ -84,6 +84,17 @@ class Needs:
     routes: dict[int, list[np.ndarray]] = field(default_factory=dict)
     """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
 
+    def asking(self, demand: np.ndarray) -> Needs:
+        """The same of another demand (S, T), with the prices and the routings that are known."""
+        other = Needs(
+            replace(self.instance, demand=demand), self.site, self.lost, routes=self.routes
+        )
+        other.use = self.use.copy()
+        other.known = [other.most_at(known.price, use) for known, use in zip(
+            self.known, self.use, strict=True
+        )]  # fmt: skip
+        return other
+
     @cached_property
     def lean(self) -> np.ndarray:
         """The least accelerator time of a request that must be served, GPU-h, (S,)."""

@@ -28,6 +28,8 @@ class Lost:
     needs: Needs
     uncoverable: np.ndarray
     """GPU-h/h that may run nowhere else, (T,)."""
+    sources: np.ndarray
+    """Sources of the fleet's instance that those of the needs are, (S',)."""
 
 
 def lost_of(
@@ -68,11 +70,13 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     must = np.isnan(instance.unserved_usd)
     covered = allowed.any(axis=(1, 2))
     # What may run nowhere else needs nothing, and stays: the demand of all sets is one array.
-    rest = replace(instance, allowed=allowed, surplus=surplus)
+    rest, sources = replace(instance, allowed=allowed, surplus=surplus), np.arange(len(must))
     if not must.all():
-        rest = rest.rows_of(np.flatnonzero(covered & must))
+        sources = np.flatnonzero(covered & must)
+        rest = rest.rows_of(sources)
     return Lost(
         regions=regions,
         needs=Needs(rest, site, regions),
         uncoverable=(instance.leanest_gpu_h * must * ~covered) @ instance.demand,
+        sources=sources,
     )

@@ -3,16 +3,20 @@
 Given K and z the hours fall apart. Each tells what it costs, and by its duals what one accelerator
 or one request more would change; an hour that cannot serve tells what it needs. A master of all
 that gives the next K and z (`waiting_master`), asked between the best so far and its own point
-(`search`).
+(`search`). Where regions may be lost the same z must be served without them: what hours then need
+are rows like those of hours in which nothing is lost.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from wattlas.model.fleet import NeedPrice
 from wattlas.placement.fleet.hours import DEAR, FleetHours, Sized
-from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.needs import CUTS, Needs, value_of
+from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.search import search
 from wattlas.placement.fleet.size import groups_of, least_units
 from wattlas.placement.fleet.terms import Terms
@@ -39,22 +43,9 @@ LIFT = 1e-6
 of the master."""
 
 
-def by_cuts(
-    terms: Terms,
-    instance: Instance,
-    gpu: np.ndarray,
-    start: np.ndarray,
-    prices: list[np.ndarray],
-    exact: float = EXACT,
-) -> Joint | None:
-    """Fleet and waiting to a gap of `exact`, from levelled work, that is what runs when (N, T), and
-    the fleet (R,) sized for it; None where that is too large. `prices` are those of accelerators
-    that prove what it needs.
-    """
-    queue = Queue.of(instance)
-    if len(gpu) + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST:
-        return None
-    return JointHours(terms, instance, queue).least(gpu, start, prices, exact)
+def too_large(queue: Queue, regions: int) -> bool:
+    """Whether the master would have too many columns."""
+    return bool(regions + 2 * queue.arrived.size + queue.arrived.shape[1] > LARGEST)
 
 
 class JointHours:
@@ -70,23 +61,34 @@ class JointHours:
         )
         self.prices = QueueHours(instance, queue, terms.measure)
         self.needs = Needs(instance, terms.site)
+        self.master: WaitingMaster | None = None
         self.duals: list[dict[str, np.ndarray]] = []
         """Of every question, those of each constraint, (J, T)."""
 
     def least(
-        self, gpu: np.ndarray, ran: np.ndarray, prices: list[np.ndarray], exact: float
+        self,
+        gpu: np.ndarray,
+        ran: np.ndarray,
+        prices: Sequence[NeedPrice] = (),
+        lost: Sequence[Lost] = (),
+        exact: float = EXACT,
     ) -> Joint | None:
-        """The search from a fleet (R,) and rates (N, T) on; None where these do not serve."""
+        """Fleet and waiting to a gap of `exact`, from a fleet (R,) and rates (N, T) on, such as
+        levelled work and what is sized for it; None where these do not serve. `prices` prove what
+        that work needs, also where regions are `lost`. What is known of fleets that need survive
+        less is kept from one search to the next.
+        """
         first = self._at(gpu, ran)
         if first.short.any():
             return None
         variable, rent = float(first.value.sum()), float(self.terms.rent_usd @ gpu)
         size = max(abs(variable), TINY * abs(rent)) / len(first.value)
-        master = WaitingMaster(self.terms, self.instance, self.queue, self._floor(), size)
-        for price in prices:
-            self._forbid(master, price, gpu)
+        if self.master is None:
+            self.master = WaitingMaster(self.terms, self.instance, self.queue, self._floor(), size)
+        master = self.master
+        self._begin(master, prices, lost, gpu)
         found = search(
-            lambda y: self._ask(y, master),
+            lambda y: self._ask(y, master, lost),
             master,
             [np.concatenate([gpu, ran.ravel()])],
             exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
@@ -95,11 +97,28 @@ class JointHours:
         duals = master.mean(found.weight, self.duals)
         return Joint(*master.split(found.y), found.bound, duals, self._paid(master, found.weight))
 
+    def _begin(
+        self,
+        master: WaitingMaster,
+        prices: Sequence[NeedPrice],
+        lost: Sequence[Lost],
+        gpu: np.ndarray,
+    ) -> None:
+        """What levelled work is known to need at a fleet (R,)."""
+        for price in prices:
+            if not price.lost:
+                self._forbid(master, price.price, gpu)
+            for each in lost:
+                if self._ids(each.regions) == price.lost:
+                    self._forbid(master, price.price, gpu, each)
+
+    def _ids(self, regions: np.ndarray) -> tuple[str, ...]:
+        return tuple(self.instance.scenario.regions[r].id for r in regions)
+
     def _paid(self, master: WaitingMaster, weight: np.ndarray) -> tuple[NeedPrice, ...]:
         """What the bound pays for what hours need."""
-        ids = [region.id for region in self.instance.scenario.regions]
         return tuple(
-            NeedPrice(tuple(ids[r] for r in each.needs.lost), each.price, float(usd.sum()), usd)
+            NeedPrice(self._ids(each.needs.lost), each.price, float(usd.sum()), usd)
             for each, usd in master.needs(weight)
         )
 
@@ -117,7 +136,9 @@ class JointHours:
         self.hours.instance = self.queue.running(self.instance, ran)
         return self.hours.now_at(gpu)
 
-    def _ask(self, y: np.ndarray, master: WaitingMaster) -> tuple[float, np.ndarray]:
+    def _ask(
+        self, y: np.ndarray, master: WaitingMaster, lost: Sequence[Lost]
+    ) -> tuple[float, np.ndarray]:
         """(The whole cost, inf where an hour is short; the point); the master learns."""
         gpu, ran = master.split(y)
         over = max((part for _, _, part in master.missed(gpu, ran)), default=0.0)
@@ -137,7 +158,20 @@ class JointHours:
             for n in np.argsort(-answer.short, kind="stable")[:MOST_NEEDS]:
                 self._forbid(master, answer.price[:, n], gpu)
         value = float(self.terms.rent_usd @ gpu + sized.value.sum())
-        return np.inf if len(short) else value, np.concatenate([gpu, ran.ravel()])
+        broken = [self._lost(master, each, gpu) for each in lost]
+        served = not len(short) and not any(broken)
+        return value if served else np.inf, np.concatenate([gpu, ran.ravel()])
+
+    def _lost(self, master: WaitingMaster, lost: Lost, gpu: np.ndarray) -> bool:
+        """Whether what runs cannot be served without some regions; the master learns what it
+        needs."""
+        needs = lost.needs.asking(self.hours.instance.demand[lost.sources])
+        broken = needs.broken(gpu)
+        lost.needs.use, lost.needs.known = needs.use, needs.known
+        room = needs.room(gpu)
+        for need in sorted(broken, key=lambda need: value_of(need.price, room) - need.gpu_h)[:CUTS]:
+            self._forbid(master, need.price, gpu, lost)
+        return bool(broken)
 
     def _prices(self, sized: Sized) -> np.ndarray:
         """What one more request costs, hours counted, (N, T). An hour that is short sheds it."""
@@ -146,9 +180,17 @@ class JointHours:
         without = self.prices.price(sized.duals, self.terms.measure)
         return np.where(sized.short > 0, with_shed, without)
 
-    def _forbid(self, master: WaitingMaster, price: np.ndarray, gpu: np.ndarray) -> None:
-        """Prices (R,) of accelerators become needs, once."""
+    def _forbid(
+        self, master: WaitingMaster, price: np.ndarray, gpu: np.ndarray, lost: Lost | None = None
+    ) -> None:
+        """Prices (R,) of accelerators become needs, once, of all hours or without some regions."""
+        needs = self.needs if lost is None else lost.needs
         scaled = price / max(float(price.max(initial=0.0)), 1e-300)
-        known = any(np.abs(scaled - each.price).max() < SAME for each in master.priced)
+        known = any(
+            np.array_equal(each.needs.lost, needs.lost) and np.abs(scaled - each.price).max() < SAME
+            for each in master.priced
+        )
         if scaled.any() and not known:
-            master.forbid(self.needs, scaled, gpu)
+            use = np.zeros(self.instance.sources)
+            use[slice(None) if lost is None else lost.sources] = needs.use_at(scaled)
+            master.forbid(needs, scaled, use, gpu)

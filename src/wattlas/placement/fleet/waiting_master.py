@@ -171,10 +171,10 @@ class WaitingMaster:
         self.lines.append(lines)
         self.size = np.concatenate([self.size, size])
 
-    def forbid(self, needs: Needs, price: np.ndarray, gpu: np.ndarray) -> None:
-        """Prices (R,) of accelerators at which a fleet (R,) may be too small: what the densest
-        stretch needs becomes a row, and hours become rows where the master's point breaks them."""
-        use = needs.use_at(price)
+    def forbid(self, needs: Needs, price: np.ndarray, use: np.ndarray, gpu: np.ndarray) -> None:
+        """Prices (R,) of accelerators at which a fleet (R,) may be too small, and what a request of
+        each source needs at them, (S,): what the densest stretch needs becomes a row, and hours
+        become rows where the master's point breaks them."""
         dense = stretch(self.instance, self.queue, use)
         found = Priced(needs, price, use, dense.first, dense.after)
         self.priced.append(found)
