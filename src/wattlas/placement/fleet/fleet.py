@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from wattlas.model.fleet import Fleet, FleetCost, Outage
+from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.outage import Lost, lost_of
+from wattlas.placement.fleet.outage import lost_of, told
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
 from wattlas.placement.fleet.statement import caps_couple
@@ -65,15 +65,22 @@ def fleet_and_learnt(
     """As `fleet`, with what was learnt of the fleet that survives nothing, for other searches; None
     under a cap, of the objective or of tiers, and where requests may wait.
     """
-    if caps_couple(scenario):
-        return fleet_under_caps(scenario, alone=not survive), None
-    if scenario.waits:
-        return fleet_that_waits(scenario, lambda still: fleet(
-            still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
+
+    def still(asked: Scenario) -> Fleet:
+        return fleet(
+            asked, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
             progress=progress,
-        ), lambda asked: fleet_under_caps(asked, alone=True), lambda terms: lost_of(
-            terms, survive, outage_on_demand_gpu
-        )), None  # fmt: skip
+        )  # fmt: skip
+
+    if caps_couple(scenario):
+        return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu), None
+    if scenario.waits:
+        return fleet_that_waits(
+            scenario,
+            still,
+            lambda asked: fleet_under_caps(asked, still),
+            lambda terms: lost_of(terms, survive, outage_on_demand_gpu),
+        ), None
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)
@@ -107,7 +114,7 @@ def fleet_and_learnt(
             gap=max(answer.gap, 0.0),
         ),
         prices=answer.prices,
-        survives=_told(terms, lost, outage_on_demand_gpu),
+        survives=told(terms, lost, outage_on_demand_gpu),
         nominal=learnt.cost if needs and learnt else None,
         limit=answer.limit,
     )
@@ -144,15 +151,3 @@ def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | N
     if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
         return None
     return fleet_cost(terms, hours, reserved[:, 0] / terms.held)
-
-
-def _told(terms: Terms, lost: tuple[Lost, ...], on_demand_gpu: float) -> tuple[Outage, ...]:
-    """What each outage leaves that no fleet covers."""
-    instance = terms.instance
-    ids = [region.id for region in instance.scenario.regions]
-    whole = float(instance.leanest_gpu_h @ instance.demand @ instance.hours)
-    told = []
-    for each in lost:
-        names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)
-        told.append(Outage(names, on_demand_gpu, gpu_h, gpu_h / whole if whole else 0.0))
-    return tuple(told)

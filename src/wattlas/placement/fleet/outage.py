@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.fleet import Outage
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
@@ -80,3 +81,15 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
         uncoverable=(instance.leanest_gpu_h * must * ~covered) @ instance.demand,
         sources=sources,
     )
+
+
+def told(terms: Terms, lost: Sequence[Lost], on_demand_gpu: float) -> tuple[Outage, ...]:
+    """What each outage leaves that no fleet covers."""
+    instance = terms.instance
+    ids = [region.id for region in instance.scenario.regions]
+    whole = float(instance.leanest_gpu_h @ instance.demand @ instance.hours)
+    told = []
+    for each in lost:
+        names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)
+        told.append(Outage(names, on_demand_gpu, gpu_h, gpu_h / whole if whole else 0.0))
+    return tuple(told)

@@ -45,6 +45,8 @@ class Joint:
     duals: Mapping[str, np.ndarray] = field(default_factory=dict)
     needs: tuple[NeedPrice, ...] = ()
     caps: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    most: np.ndarray | None = None
+    """How many may be degraded in each hour, (J, T), where caps over windows were dealt out."""
 
 
 def joint(
