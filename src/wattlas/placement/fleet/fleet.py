@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,22 +66,12 @@ def fleet_and_learnt(
     """As `fleet`, with what was learnt of the fleet that survives nothing, for other searches; None
     under a cap, of the objective or of tiers, and where requests may wait.
     """
-
-    def still(asked: Scenario) -> Fleet:
-        return fleet(
-            asked, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
-            progress=progress,
-        )  # fmt: skip
-
-    if caps_couple(scenario):
-        return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu), None
-    if scenario.waits:
-        return fleet_that_waits(
-            scenario,
-            still,
-            lambda asked: fleet_under_caps(asked, still),
-            lambda terms: lost_of(terms, survive, outage_on_demand_gpu),
-        ), None
+    options = {
+        "survive": survive, "outage_on_demand_gpu": outage_on_demand_gpu, "exact": exact,
+        "progress": progress,
+    }  # fmt: skip
+    if (tied := _tied(scenario, survive, outage_on_demand_gpu, options)) is not None:
+        return tied, None
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)
@@ -119,6 +110,30 @@ def fleet_and_learnt(
         limit=answer.limit,
     )
     return sized, learnt
+
+
+def _tied(
+    scenario: Scenario,
+    survive: Sequence[Sequence[str]],
+    outage_on_demand_gpu: float,
+    options: Mapping[str, Any],
+) -> Fleet | None:
+    """The fleet of hours that waiting or caps of tiers tie; None where they are apart. `options`
+    are those of the fleet of hours that are."""
+
+    def still(asked: Scenario) -> Fleet:
+        return fleet(asked, **options)
+
+    if caps_couple(scenario):
+        return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu)
+    if not scenario.waits:
+        return None
+    return fleet_that_waits(
+        scenario,
+        still,
+        lambda asked: fleet_under_caps(asked, still),
+        lambda terms: lost_of(terms, survive, outage_on_demand_gpu),
+    )
 
 
 def _cheapest(
