@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -91,20 +92,37 @@ class NeedPrice:
     lost: tuple[str, ...]
     price: np.ndarray
     usd: float
+    by_hour: np.ndarray | None = None
+    """Where requests may wait: what it pays for the need of each hour, USD, (T,), `usd` together.
+    Else it is of the hour that needs most."""
 
 
 @dataclass(frozen=True)
 class FleetPrices:
     """The prices that prove a fleet: `duals` of every constraint of an hour, (J, T), hours not
-    counted; `needs` of hours that must be served; and the price of carbon beside the scenario's own
-    that a cap comes to, USD/t."""
+    counted; `needs` of hours that must be served; the price of carbon beside the scenario's own
+    that a cap comes to, USD/t; and what one more degraded request would save in each window of each
+    cap of a tier, USD, (W,)."""
 
     duals: Mapping[str, np.ndarray]
     needs: tuple[NeedPrice, ...]
     usd_per_t: float
+    caps: np.ndarray = field(default_factory=lambda: np.zeros(0))
     sites: tuple[float, ...] = ()
     """What one more accelerator, or kW, is worth where a site takes so many of all kinds together,
     USD: by site, accelerators first."""
+
+
+class Placed(NamedTuple):
+    """What runs where at a fleet, one entry for each flow, (F,): the step, the source as the
+    fleet's question numbers them, the region (−1 where it goes unserved), the operating point, and
+    requests/h."""
+
+    hour: np.ndarray
+    source: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    value: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -163,6 +181,8 @@ class Fleet(Tables):
     """How long the requests of those classes wait at this fleet."""
     levelled: bool = False
     """Whether it was sized for levelled work, as accelerators and waiting together are too many."""
+    placed: Placed | None = None
+    """What runs where, for `certify_fleet`: where requests may wait, or under caps of tiers."""
     limit: LimitReport | None = None
     """The objective's cap, if it has one: what is used of it, what is held included, and its price:
     USD/t of a cap on carbon, t/USD of one on cost."""

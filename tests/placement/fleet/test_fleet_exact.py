@@ -15,7 +15,8 @@ from tests.placement.worlds import world
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.workload import State
-from wattlas.placement.fleet.fleet import fleet, lost_of
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.terms import terms_of
 
 HOURS = Hours.range("2023-06-01T00:00:00", 6)

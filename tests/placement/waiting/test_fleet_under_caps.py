@@ -9,14 +9,15 @@ import pytest
 import wattlas
 from tests import oracle
 from tests.placement.fleet.test_fleet_exact import asked
-from tests.placement.waiting.test_waiting_fleet import QUESTIONS, oracle_fleet, patient
-from wattlas.errors import InfeasibleError, InputError, UsageError
+from tests.placement.waiting.test_waiting_fleet import LOST, QUESTIONS, oracle_fleet, patient
+from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.contract import ShareCap
-from wattlas.model.objective import Window
+from wattlas.model.objective import Objective, Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
+from wattlas.placement.fleet import under_caps as module
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 
@@ -60,14 +61,56 @@ def test_caps_of_tiers_are_in_the_same_program(name: str, window: Window, steps:
     assert all(report.share <= 0.3 + 1e-9 for report in placed.limits)
 
 
-def test_what_a_fleet_under_caps_does_not_take() -> None:
-    """Outages beside caps, and bounds that cannot serve: one error each. Its prices prove nothing,
-    and the certificate says where its gap is."""
-    s = under_caps(patient(asked(1), 2), Window.DAY)
-    with pytest.raises(InputError, match="asks for outages"):
-        fleet(s, survive=[[s.regions[0].id]])
+@pytest.mark.parametrize(
+    ("name", "window", "steps", "lost"),
+    [
+        ("reserved", Window.DAY, 0, []),
+        ("reserved", Window.ALL, 2, []),
+        ("both", Window.DAY, 2, LOST),
+        ("both", Window.ALL, 0, LOST),
+        ("reserved", Window.HOUR, 2, LOST),
+    ],
+)
+def test_what_is_no_one_program_is_found_by_cuts(
+    name: str, window: Window, steps: int, lost: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where caps are dealt out to the hours the fleet costs what one program in GLPK costs, outages
+    and all, to the gap that is asked; its prices and flows prove it."""
+    monkeypatch.setattr(module, "joint", lambda *_: None)
+    monkeypatch.setattr(module, "EXACT", 1e-7)
+    s = under_caps(patient(asked(1, **QUESTIONS[name]), steps), window)
+    names = [[s.regions[r].id for r in regions] for regions in lost]
+    found = fleet(s, survive=names, outage_on_demand_gpu=0.3)
+    expected = oracle_fleet(s, lost, 0.3)
+    assert found.optimal.cost_usd == pytest.approx(expected, rel=1e-6)
+    assert found.bound_usd <= expected * (1 + 1e-8)
+    assert found.bound_usd == pytest.approx(expected, rel=1e-6)
+    if lost:
+        assert found.nominal is not None
+        assert found.nominal.cost_usd == pytest.approx(oracle_fleet(s), rel=1e-6)
+    proof = certify_fleet(found)
+    assert abs(proof.gap) <= 1e-6
+    assert proof.worst <= 1e-7
+
+
+def test_bounds_that_cuts_cannot_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no bounds serve within the caps, cuts say so; where it is too large for them it is
+    refused, with what to ask instead."""
+    monkeypatch.setattr(module, "joint", lambda *_: None)
+    s = under_caps(asked(1), Window.DAY)
     regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
     with pytest.raises(InfeasibleError, match="within the caps of tiers"):
         fleet(replace(s, regions=regions))
-    with pytest.raises(UsageError, match=r"fleet\.info\.gap"):
-        certify_fleet(fleet(s))
+    monkeypatch.setattr(module, "too_large", lambda *_: True)
+    with pytest.raises(InputError, match="limit sums over many hours"):
+        fleet(s)
+
+
+def test_what_a_fleet_under_caps_does_not_take() -> None:
+    """A cap of the objective beside caps of tiers, and bounds that cannot serve: one error each."""
+    s = under_caps(patient(asked(1), 2), Window.DAY)
+    with pytest.raises(InputError, match="asks for a cap"):
+        fleet(replace(s, objective=Objective(carbon_cap_t=1.0)))
+    regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
+    with pytest.raises(InfeasibleError, match="within the caps of tiers"):
+        fleet(replace(s, regions=regions))

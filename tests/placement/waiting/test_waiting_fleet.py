@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +22,14 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.waiting import without_waiting
+from wattlas.placement.fleet import waiting
+from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.levelled import Levelled, densest, earliest_deadline
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.waiting import Question
-from wattlas.placement.fleet.waiting_cuts import by_cuts
+from wattlas.placement.fleet.waiting_cuts import JointHours
 from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
@@ -39,18 +42,25 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+LOST = [[0], [1], [2, 3]]
+
+
 def patient(s: Scenario, steps: int) -> Scenario:
     """Every second class may wait so many steps."""
     classes = tuple(replace(k, may_wait_h=float(steps) * (n % 2)) for n, k in enumerate(s.classes))
     return replace(s, classes=classes)
 
 
-def oracle_fleet(s: Scenario) -> float:
-    """min rent + hours, a column for each step of arrival, step of running and place."""
+def oracle_fleet(
+    s: Scenario, lost: Sequence[Sequence[int]] = (), outage_on_demand_gpu: float = math.inf
+) -> float:
+    """min rent + hours, a column for each step of arrival, step of running and place, and in each
+    outage one more for each step of running and place that is left."""
     lp, span = oracle.Program(), s.hours.hours
     places, _ = oracle.open_places(s, None)
     used: dict[tuple[int, int], dict[Any, float]] = {}
     scores: dict[tuple[int, int], dict[Any, float]] = {}
+    runs: dict[tuple[int, int, int], dict[Any, float]] = {}
     for (i, k), open_to in places.items():
         shed = [oracle.UNSERVED] if s.classes[k].unserved_usd_per_request is not None else []
         for a in range(s.hours.count):
@@ -62,6 +72,7 @@ def oracle_fleet(s: Scenario) -> float:
                     lp.cost[column] = span[t] * rate * fleet_oracle.unit_usd(s, i, k, r, o, t)
                     terms[column] = 1.0
                     if r >= 0:
+                        runs.setdefault((i, k, t), {})[column] = rate
                         used.setdefault((r, t), {})[column] = oracle.gpu_h(s, k, o) * rate
                         least = s.classes[k].mean_accuracy_min
                         if least is not None and not oracle.degraded(s, k, o):
@@ -89,9 +100,46 @@ def oracle_fleet(s: Scenario) -> float:
                 both = {bought: 1.0, ("K", r): 1.0}
                 lp.row(("site", r, t), both, -math.inf, region.capacity_max)
         lp.row(("gpu", r, t), terms, -math.inf, 0.0)
+    for q, regions in enumerate(lost):
+        _outage(lp, s, places, runs, q, regions, outage_on_demand_gpu)
     status, values, _ = lp.solve()
     assert status == "optimal"
     return math.fsum(lp.cost[c] * v for c, v in values.items())
+
+
+def _outage(
+    lp: oracle.Program,
+    s: Scenario,
+    places: Any,
+    runs: dict[tuple[int, int, int], dict[Any, float]],
+    q: int,
+    lost: Sequence[int],
+    on_demand: float,
+) -> None:
+    """What must be served and may run elsewhere is served there in the step in which it runs."""
+    busy: dict[tuple[int, int], dict[Any, float]] = {}
+    for (i, k, t), terms in runs.items():
+        left = [(r, o) for r, o in places[i, k] if r not in lost]
+        if not left or s.classes[k].unserved_usd_per_request is not None:
+            continue
+        row = {column: -rate for column, rate in terms.items()}
+        for r, o in left:
+            row["y", q, i, k, t, r, o] = 1.0
+            lp.cost["y", q, i, k, t, r, o] = 0.0
+            busy.setdefault((r, t), {})["y", q, i, k, t, r, o] = oracle.gpu_h(s, k, o)
+        lp.row(("served", q, i, k, t), row, 0.0, 0.0)
+    for (r, t), terms in busy.items():
+        region = s.regions[r]
+        terms["K", r] = -1.0
+        most = min(region.on_demand_gpu, on_demand)
+        if most > 0:
+            terms["b", q, r, t] = -1.0
+            lp.cost["b", q, r, t] = 0.0
+            lp.row(("most", q, r, t), {("b", q, r, t): 1.0}, -math.inf, most)
+            if math.isfinite(region.capacity_max):
+                both = {("b", q, r, t): 1.0, ("K", r): 1.0}
+                lp.row(("site", q, r, t), both, -math.inf, region.capacity_max)
+        lp.row(("gpu", q, r, t), terms, -math.inf, 0.0)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -124,7 +172,7 @@ def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
     levelled_work = work.as_run(s)
     sized = fleet(without_waiting(levelled_work))
     gpu = sized.optimal.gpu / terms.held
-    found = by_cuts(terms, instance, gpu, question.start, [], exact=1e-6)
+    found = JointHours(terms, instance, queue).least(gpu, question.start, exact=1e-6)
     assert found is not None
     expected = oracle_fleet(s)
     assert queue.excess(found.ran) <= 1e-9
@@ -135,16 +183,49 @@ def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
     assert found.bound_usd == pytest.approx(expected, rel=2e-6)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_levelled_work_with_outages_is_bracketed(seed: int) -> None:
-    """Where any region may be lost the fleet is that of levelled work: its cost is above the bound,
-    and no more than that of the fleet in which nothing waits."""
-    s = patient(asked(seed), 2)
-    found = fleet(s, survive=[[region.id] for region in s.regions])
+@pytest.mark.parametrize(("name", "seed"), [("reserved", 0), ("bounds", 1), ("both", 1)])
+def test_outages_are_in_the_same_program(name: str, seed: int) -> None:
+    """Where any of three sets of regions may be lost, fleet and waiting cost what one program in
+    GLPK costs; so does the fleet that survives nothing. Its prices, needs among them, prove it, and
+    nothing without these."""
+    s = patient(asked(seed, **QUESTIONS[name]), 2)
+    names = [[s.regions[r].id for r in regions] for regions in LOST]
+    found = fleet(s, survive=names, outage_on_demand_gpu=0.3)
+    expected = oracle_fleet(s, LOST, 0.3)
+    assert found.status is Status.OPTIMAL
+    assert not found.levelled
+    assert found.optimal.cost_usd == pytest.approx(expected, rel=1e-6)
+    assert found.bound_usd <= expected * (1 + 1e-9)
+    assert found.bound_usd == pytest.approx(expected, rel=1e-6)
+    assert found.nominal is not None
+    assert found.nominal.cost_usd == pytest.approx(oracle_fleet(s), rel=1e-6)
+    proof = certify_fleet(found)
+    assert abs(proof.gap) <= 1e-6
+    assert proof.worst <= 1e-7
+    blind = replace(found, prices=replace(found.prices, needs=()))
+    assert certify_fleet(blind).gap > 1e-4
+    fewer = replace(found.optimal, gpu=0.9 * found.optimal.gpu)
+    assert certify_fleet(replace(found, optimal=fewer)).residuals["outages"] > 1e-3
+
+
+@pytest.mark.parametrize("lost", [(), LOST])
+def test_what_is_too_large_is_levelled(
+    lost: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is more than one program and more than cuts take is sized for levelled work: its cost is
+    above the bound, which its prices prove."""
+    monkeypatch.setattr(waiting, "joint", lambda *_: None)
+    monkeypatch.setattr(waiting, "too_large", lambda *_: True)
+    s = patient(asked(0), 2)
+    found = fleet(s, survive=[[s.regions[r].id for r in regions] for regions in lost])
     assert found.bound_usd <= oracle_fleet(s) * (1 + 1e-8)
     assert found.bound_usd <= found.optimal.cost_usd
     assert found.status is Status.LIMIT
+    assert found.levelled
     assert found.waits
+    proof = certify_fleet(found)
+    assert proof.bound == pytest.approx(found.bound_usd, rel=1e-9)
+    assert proof.worst <= 1e-7
 
 
 @given(

@@ -6,6 +6,7 @@ the measure Σ ([degraded] − φ)·x ≤ 0. Demand that goes unserved counts as
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,11 +30,17 @@ class CapOnSources:
     cap: ShareCap
     counted: np.ndarray
     degraded: np.ndarray
+    most: np.ndarray | None = None
+    """How many may be degraded in each step, (T,), where that is no share of what is asked."""
 
     def demand(self, instance: Instance) -> np.ndarray:
         """Requests/h that count in each step, (T,)."""
         total: np.ndarray = instance.demand[self.counted].sum(axis=0)
         return total
+
+    def allowed(self, instance: Instance) -> np.ndarray:
+        """Requests/h that may be degraded in each step, (T,)."""
+        return self.cap.share_max * self.demand(instance) if self.most is None else self.most
 
     def excess(self, instance: Instance) -> Measure:
         """Requests degraded beyond the share: [degraded] − φ for each request that counts."""
@@ -57,7 +64,21 @@ def caps_on_sources(instance: Instance, *, hourly: bool) -> list[CapOnSources]:
             counted = np.isin(classes, cap.classes)[instance.klass]
             degraded = counted[:, None] & np.isin(points, cap.points)[None, :]
             caps.append(CapOnSources(cap, counted, degraded))
-    return caps
+    return [*caps, *dealt_out(instance)] if hourly else caps
+
+
+def dealt_out(instance: Instance) -> Iterator[CapOnSources]:
+    """Caps over windows of which each step has its part."""
+    rows = instance.allowance
+    if rows is None:
+        return
+    classes = [k.id for k in instance.scenario.classes]
+    points = [o.id for o in instance.scenario.points]
+    for number, group, most in zip(rows.cap, rows.group, rows.most, strict=True):
+        cap = instance.scenario.share_caps[number]
+        counted = np.isin(classes, cap.classes)[instance.klass] & (rows.of_source == group)
+        degraded = counted[:, None] & np.isin(points, cap.points)[None, :]
+        yield CapOnSources(cap, counted, degraded, most)
 
 
 def _of_one_hour(instance: Instance, cap: ShareCap) -> bool:
@@ -83,7 +104,7 @@ class DegradedShare(Constraint):
             on = columns.served & cap.degraded[columns.source, columns.point]
             column.append(np.flatnonzero(on))
             row.append(np.full(len(column[-1]), j))
-        upper = np.stack([cap.cap.share_max * cap.demand(instance) for cap in caps])
+        upper = np.stack([cap.allowed(instance) for cap in caps])
         return HourlyRows(
             self.name,
             columns,

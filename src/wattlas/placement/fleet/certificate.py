@@ -9,6 +9,9 @@ the bounds costs less than
 
 whatever the prices are. They prove the fleet where the bound is what it costs: a is then above 0
 only where the fleet is at its least, and below 0 only where it is at its most.
+
+Fleets that wait or are under caps of tiers carry their flows, which are checked row by row
+(`placed`), and prove a bound of their own (`proven`).
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.errors import UsageError
 from wattlas.model.fleet import Fleet
 from wattlas.model.objective import Objective
 from wattlas.placement.explain.certificate import bound_by_hour
 from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
-from wattlas.placement.fleet.fleet import lost_of
 from wattlas.placement.fleet.hours import with_fleet, worth
 from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.outage import lost_of
+from wattlas.placement.fleet.placed import placed_residuals, short_part
+from wattlas.placement.fleet.proven import proven_bound
 from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.statement import Statement, caps_couple
 from wattlas.placement.fleet.terms import Terms, terms_of
-from wattlas.placement.fleet.under_caps import caps_couple
 from wattlas.units import KG_PER_T
 
 _TINY = 1e-300
@@ -37,7 +41,8 @@ _TINY = 1e-300
 class FleetCertificate:
     """What was found, USD. `gap` is (objective − bound) / |objective|. `residuals` are relative:
     `bounds`, by how much the fleet is outside of them; `served` and `outages`, what hours that must
-    be served are short of, at most; `cost`, how far it is from what is said."""
+    be served are short of, at most; `cost`, how far it is from what is said. Where requests may
+    wait or caps of tiers hold, also `closed`, `waiting`, `capacity`, `rows` and `caps` of flows."""
 
     objective: float
     bound: float
@@ -53,8 +58,7 @@ class FleetCertificate:
 def certify_fleet(fleet: Fleet) -> FleetCertificate:
     """Check a fleet: what it costs, what it serves, and that none costs less, from its prices."""
     if fleet.asked.waits or caps_couple(fleet.asked):
-        why = "requests may wait" if fleet.asked.waits else "caps of tiers are over many hours"
-        raise UsageError(f"{why}: the gap of this fleet is in fleet.info.gap")
+        return _certify_placed(fleet)
     prices, scenario = fleet.prices, fleet.asked
     own = scenario.objective.carbon_price_usd_per_t
     plain = Objective(carbon_price_usd_per_t=own + prices.usd_per_t)
@@ -66,12 +70,23 @@ def certify_fleet(fleet: Fleet) -> FleetCertificate:
         lost[outage.regions] = each.needs
     claimed, emitted = fleet.optimal.cost_usd, fleet.optimal.carbon_kg / KG_PER_T
     bound = _bound(fleet, terms, usable, lost) - prices.usd_per_t * emitted
-    short = {names: _short(needs, usable) for names, needs in lost.items()}
+    short = {names: short_part(needs, usable) for names, needs in lost.items()}
     residuals = {
         "bounds": _outside(terms, usable),
         "served": short.pop(()),
         "outages": max(short.values(), default=0.0),
         "cost": _cost_off(fleet, terms, usable),
+    }
+    return FleetCertificate(claimed, bound, (claimed - bound) / max(abs(claimed), _TINY), residuals)
+
+
+def _certify_placed(fleet: Fleet) -> FleetCertificate:
+    """The same of a fleet that waits or is under caps of tiers: its flows, and its prices."""
+    asked, claimed = Statement.of(fleet.asked), fleet.optimal.cost_usd
+    bound = proven_bound(asked, fleet.prices, fleet.survives)
+    residuals = {
+        "bounds": _outside(asked.terms, fleet.optimal.gpu / asked.terms.held),
+        **placed_residuals(asked, fleet),
     }
     return FleetCertificate(claimed, bound, (claimed - bound) / max(abs(claimed), _TINY), residuals)
 
@@ -95,15 +110,6 @@ def _bound(
         total += usd * (float(row.per_gpu @ usable) - row.most)
         price = price + usd * row.per_gpu
     return total + float(price @ (np.where(price > 0, terms.lower, terms.upper) - usable))
-
-
-def _short(needs: Needs, usable: np.ndarray) -> float:
-    """The largest part of an hour's demand that a fleet cannot serve; 0 where it serves all."""
-    if not needs.broken(usable):
-        return 0.0
-    every = np.arange(len(needs.load))
-    room = np.repeat(needs.room(usable)[:, None], len(every), axis=1)
-    return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
 
 
 def _outside(terms: Terms, usable: np.ndarray) -> float:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem
-from wattlas.model.fleet import Fleet, FleetCost, Outage
+from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.outage import Lost, outages
+from wattlas.placement.fleet.outage import lost_of, told
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
+from wattlas.placement.fleet.statement import caps_couple
 from wattlas.placement.fleet.terms import (
     Terms,
     holding,
@@ -25,7 +26,7 @@ from wattlas.placement.fleet.terms import (
     peak_rent,
     terms_of,
 )
-from wattlas.placement.fleet.under_caps import caps_couple, fleet_under_caps
+from wattlas.placement.fleet.under_caps import fleet_under_caps
 from wattlas.placement.fleet.waiting import fleet_that_waits
 from wattlas.placement.hour import highs
 
@@ -65,13 +66,12 @@ def fleet_and_learnt(
     """As `fleet`, with what was learnt of the fleet that survives nothing, for other searches; None
     under a cap, of the objective or of tiers, and where requests may wait.
     """
-    if caps_couple(scenario):
-        return fleet_under_caps(scenario, alone=not survive), None
-    if scenario.waits:
-        return fleet_that_waits(scenario, lambda still: fleet(
-            still, survive=survive, outage_on_demand_gpu=outage_on_demand_gpu, exact=exact,
-            progress=progress,
-        ), lambda asked: fleet_under_caps(asked, alone=True), alone=not survive), None  # fmt: skip
+    options = {
+        "survive": survive, "outage_on_demand_gpu": outage_on_demand_gpu, "exact": exact,
+        "progress": progress,
+    }  # fmt: skip
+    if (tied := _tied(scenario, survive, outage_on_demand_gpu, options)) is not None:
+        return tied, None
     began = time.perf_counter()
     terms = terms_of(scenario)
     lost = lost_of(terms, survive, outage_on_demand_gpu)
@@ -105,11 +105,35 @@ def fleet_and_learnt(
             gap=max(answer.gap, 0.0),
         ),
         prices=answer.prices,
-        survives=_told(terms, lost, outage_on_demand_gpu),
+        survives=told(terms, lost, outage_on_demand_gpu),
         nominal=learnt.cost if needs and learnt else None,
         limit=answer.limit,
     )
     return sized, learnt
+
+
+def _tied(
+    scenario: Scenario,
+    survive: Sequence[Sequence[str]],
+    outage_on_demand_gpu: float,
+    options: Mapping[str, Any],
+) -> Fleet | None:
+    """The fleet of hours that waiting or caps of tiers tie; None where they are apart. `options`
+    are those of the fleet of hours that are."""
+
+    def still(asked: Scenario) -> Fleet:
+        return fleet(asked, **options)
+
+    if caps_couple(scenario):
+        return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu)
+    if not scenario.waits:
+        return None
+    return fleet_that_waits(
+        scenario,
+        still,
+        lambda asked: fleet_under_caps(asked, still),
+        lambda terms: lost_of(terms, survive, outage_on_demand_gpu),
+    )
 
 
 def _cheapest(
@@ -142,39 +166,3 @@ def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | N
     if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
         return None
     return fleet_cost(terms, hours, reserved[:, 0] / terms.held)
-
-
-def lost_of(
-    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
-) -> tuple[Lost, ...]:
-    """The lost sets. Raises InputError for regions that there are not."""
-    scenario = terms.instance.scenario
-    ids = [region.id for region in scenario.regions]
-    at = {name: [r] for r, name in enumerate(ids)}
-    for r, region in enumerate(scenario.regions):
-        if region.site and region.site not in ids:
-            at.setdefault(region.site, []).append(r)
-    unknown = sorted({name for names in survive for name in names} - set(at))
-    problems = [
-        Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
-        for name in unknown
-    ]
-    if not on_demand_gpu >= 0:
-        problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
-    if problems:
-        raise InputError(problems)
-    sets = [list(dict.fromkeys(r for name in names for r in at[name])) for names in survive]
-    limit = np.full(len(ids), on_demand_gpu)
-    return outages(terms.instance, sets, terms.site, limit)
-
-
-def _told(terms: Terms, lost: tuple[Lost, ...], on_demand_gpu: float) -> tuple[Outage, ...]:
-    """What each outage leaves that no fleet covers."""
-    instance = terms.instance
-    ids = [region.id for region in instance.scenario.regions]
-    whole = float(instance.leanest_gpu_h @ instance.demand @ instance.hours)
-    told = []
-    for each in lost:
-        names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)
-        told.append(Outage(names, on_demand_gpu, gpu_h, gpu_h / whole if whole else 0.0))
-    return tuple(told)

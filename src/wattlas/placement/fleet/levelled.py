@@ -103,7 +103,9 @@ def densest(at_once: np.ndarray, need: np.ndarray, due: np.ndarray, ends: np.nda
         count = last + 1 - first
         # What of each source is due by the end of each step, as a number of its arrivals.
         steps = np.arange(first, last + 1)
-        by = np.array([np.searchsorted(row[at], steps, "right") for row in due])
+        by = np.zeros((len(due), count), dtype=np.int64)
+        for row, last in zip(by, due, strict=True):
+            row[:] = np.searchsorted(last[at], steps, "right")
         total = np.concatenate([np.zeros((len(need), 1)), np.cumsum(need[:, at], axis=1)], axis=1)
         due_work = np.take_along_axis(total, by, axis=1)
         plain = np.concatenate([[0.0], np.cumsum(at_once[at])])

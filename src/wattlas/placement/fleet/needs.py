@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.model.objective import Solver
+from wattlas.placement.constraints.degraded_share import dealt_out
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.hour.dispatch import solve_hours
@@ -54,6 +55,8 @@ class Shortage:
     short: np.ndarray
     price: np.ndarray
     flows: SourceFlows
+    duals: dict[str, np.ndarray]
+    """Of every constraint, (J, H)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,17 @@ class Needs:
     """What a request of each source needs at the prices of each of `known`, (S,)."""
     routes: dict[int, list[np.ndarray]] = field(default_factory=dict)
     """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
+
+    def asking(self, demand: np.ndarray) -> Needs:
+        """The same of another demand (S, T), with the prices and the routings that are known."""
+        other = Needs(
+            replace(self.instance, demand=demand), self.site, self.lost, routes=self.routes
+        )
+        other.use = self.use.copy()
+        other.known = [other.most_at(known.price, use) for known, use in zip(
+            self.known, self.use, strict=True
+        )]  # fmt: skip
+        return other
 
     @cached_property
     def lean(self) -> np.ndarray:
@@ -199,7 +213,7 @@ class Needs:
         gone = flows.where(~flows.served)
         short = np.bincount(gone.hour, self.lean[gone.source] * gone.value, len(steps))
         short = np.where(short > SHORT * self.load[steps], short, 0.0)
-        return Shortage(short, solution.capacity_price, flows)
+        return Shortage(short, solution.capacity_price, flows, solution.duals)
 
     def _solve(self, steps: np.ndarray, room: np.ndarray) -> list[Need]:
         """Some hours for themselves: needs that are not met, or else routings with headroom.
@@ -254,6 +268,17 @@ class Needs:
         """What a request of each source needs at prices of accelerators, (S,)."""
         there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
         return np.asarray(np.minimum(self.lean, there.min(axis=1, initial=np.inf)))
+
+    def pays_at(self, price: np.ndarray, degraded: np.ndarray) -> np.ndarray:
+        """What a request of each source that must be served needs at prices of accelerators (R,)
+        and, where caps are dealt out to hours, of degraded requests (J,), whatever its size; (S,).
+        """
+        paid = self.instance.gpu_h[:, None, :] * price[None, :, None]
+        for each, usd in zip(dealt_out(self.instance), degraded.tolist(), strict=False):
+            if usd > 0:
+                paid = paid + usd * each.degraded[:, None, :]
+        least = np.where(self.instance.allowed, paid, np.inf).min(axis=(1, 2), initial=np.inf)
+        return np.asarray(np.where((self.lean > 0) & np.isfinite(least), least, 0.0))
 
     def most_at(self, price: np.ndarray, use: np.ndarray) -> Need:
         """The hour that needs most at prices of accelerators."""

@@ -14,7 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wattlas.errors import InputError, Problem
+from wattlas.model.fleet import Outage
 from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.terms import Terms
 from wattlas.placement.problem.instance import Instance
 
 
@@ -26,6 +29,32 @@ class Lost:
     needs: Needs
     uncoverable: np.ndarray
     """GPU-h/h that may run nowhere else, (T,)."""
+    sources: np.ndarray
+    """Sources of the fleet's instance that those of the needs are, (S',)."""
+
+
+def lost_of(
+    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
+) -> tuple[Lost, ...]:
+    """The lost sets. Raises InputError for regions that there are not."""
+    scenario = terms.instance.scenario
+    ids = [region.id for region in scenario.regions]
+    at = {name: [r] for r, name in enumerate(ids)}
+    for r, region in enumerate(scenario.regions):
+        if region.site and region.site not in ids:
+            at.setdefault(region.site, []).append(r)
+    unknown = sorted({name for names in survive for name in names} - set(at))
+    problems = [
+        Problem("survive", f"names `{name}`, which is no region", f"Regions: {', '.join(ids)}.")
+        for name in unknown
+    ]
+    if not on_demand_gpu >= 0:
+        problems.append(Problem("outage_on_demand_gpu", f"is {on_demand_gpu:g}", "Give 0 or more."))
+    if problems:
+        raise InputError(problems)
+    sets = [list(dict.fromkeys(r for name in names for r in at[name])) for names in survive]
+    limit = np.full(len(ids), on_demand_gpu)
+    return outages(terms.instance, sets, terms.site, limit)
 
 
 def outages(
@@ -50,11 +79,25 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     must = np.isnan(instance.unserved_usd)
     covered = allowed.any(axis=(1, 2))
     # What may run nowhere else needs nothing, and stays: the demand of all sets is one array.
-    rest = replace(instance, allowed=allowed, surplus=surplus)
+    rest, sources = replace(instance, allowed=allowed, surplus=surplus), np.arange(len(must))
     if not must.all():
-        rest = rest.rows_of(np.flatnonzero(covered & must))
+        sources = np.flatnonzero(covered & must)
+        rest = rest.rows_of(sources)
     return Lost(
         regions=regions,
         needs=Needs(rest, site, regions),
         uncoverable=(instance.leanest_gpu_h * must * ~covered) @ instance.demand,
+        sources=sources,
     )
+
+
+def told(terms: Terms, lost: Sequence[Lost], on_demand_gpu: float) -> tuple[Outage, ...]:
+    """What each outage leaves that no fleet covers."""
+    instance = terms.instance
+    ids = [region.id for region in instance.scenario.regions]
+    whole = float(instance.leanest_gpu_h @ instance.demand @ instance.hours)
+    told = []
+    for each in lost:
+        names, gpu_h = tuple(ids[r] for r in each.regions), float(each.uncoverable @ instance.hours)
+        told.append(Outage(names, on_demand_gpu, gpu_h, gpu_h / whole if whole else 0.0))
+    return tuple(told)

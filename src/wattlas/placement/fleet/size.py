@@ -128,7 +128,7 @@ class Sizing:
             if not isinstance(why, SiteRow)
         )
         sites = tuple(sum(usd for why, usd in told if same(why, row)) for row in rows)
-        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t, sites)
+        return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t, sites=sites)
 
     def learnt(self, found: Least, cost: FleetCost) -> Learnt:
         """What others may begin with."""

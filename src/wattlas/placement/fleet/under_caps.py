@@ -1,72 +1,80 @@
 """Fleets under the share caps of tiers over days, months or all hours, with requests that may wait.
 
 Accelerators, what waits and what is degraded are one program; a request that waits counts in the
-window of its arrival. It is solved as one, and what is larger than that is refused. Where nothing
-waits and there is one contract of one class, `tiered_fleet` takes a year.
+window of its arrival. Small ones are solved as one. What is larger, and with outages, is found by
+cuts: the caps are dealt out to the hours, and how much of a cap each hour has is a variable of the
+master beside the fleet and what runs when. Where nothing waits and there is one contract of one
+class, `tiered_fleet` takes a year.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.fleet import Fleet, FleetCost, FleetPrices
-from wattlas.model.objective import Objective
+from wattlas.model.fleet import Fleet, FleetCost, FleetPrices, Placed
+from wattlas.model.objective import Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits
-from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
+from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.hours import with_fleet
-from wattlas.placement.fleet.sites import refuse_rows
+from wattlas.placement.fleet.levelled import Levelled
+from wattlas.placement.fleet.outage import Lost, lost_of, told
+from wattlas.placement.fleet.statement import Statement, caps_couple
 from wattlas.placement.fleet.terms import Terms, holding, terms_of
 from wattlas.placement.fleet.waiting import PROVEN, waits_at
-from wattlas.placement.fleet.waiting_program import LARGEST, Joint, joint
+from wattlas.placement.fleet.waiting_cuts import EXACT, JointHours, too_large
+from wattlas.placement.fleet.waiting_master import NONE_SERVES
+from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour import highs
-from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.hour.protocol import Solution
+from wattlas.placement.problem.arrivals import Arrivals
+from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.waiting import refuse_waiting, solve_waiting
 
 
-def caps_couple(scenario: Scenario) -> bool:
-    """Whether share caps of tiers tie the hours of a scenario, and nothing else does but waiting:
-    caps over more than an hour, or over one that their requests may leave."""
-    plain = replace(without_waiting(scenario), objective=Objective())
-    left = any(left_by_waiting(scenario, cap) for cap in scenario.share_caps)
-    tied = left or coupling(plain) is not None
-    return tied and coupling(replace(plain, share_caps=())) is None
-
-
-def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
-    """The fleet of least cost within share caps; `alone` says that no outage is asked for.
+def fleet_under_caps(
+    scenario: Scenario,
+    size: Callable[[Scenario], Fleet],
+    survive: Sequence[Sequence[str]] = (),
+    outage_on_demand_gpu: float = np.inf,
+) -> Fleet:
+    """The fleet of least cost within share caps; `size` finds that of a scenario in which nothing
+    ties the hours, with the same outages.
 
     Raises InputError for what does not go together with that or is too large, InfeasibleError where
     the bounds cannot serve the demand.
     """
     began = time.perf_counter()
     refuse_waiting(scenario)
-    _refuse(scenario, alone)
-    question = _Capped(scenario)
-    terms, found = question.terms, question.found()
-    gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best = question.at(gpu)
+    _refuse(scenario)
+    question = _Capped(scenario, size, survive, outage_on_demand_gpu)
+    terms, found = question.terms, question.found
+    gpu = question.a_little_more(found)
+    best, placed = question.best_at(found, gpu)
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    allowed = EXACT * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
+    proven = PROVEN if found.most is None else max(PROVEN, allowed)
     return Fleet(
-        status=Status.OPTIMAL if gap <= PROVEN else Status.LIMIT,
+        status=Status.OPTIMAL if gap <= proven else Status.LIMIT,
         scenario=holding(scenario, terms, gpu),
         asked=scenario,
         optimal=best,
         bound_usd=found.bound_usd,
-        own_peaks=question.at(terms_of(full_service(without_waiting(scenario))).own_peaks),
+        own_peaks=question.own_peaks(),
         given=question.given(),
-        whole=question.at(np.ceil(gpu * terms.held - 1e-6) / terms.held),
+        whole=question.best_at(found, np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
         least_count=float("nan"),
         least_rent_usd=float("nan"),
         saved_by_one_usd=np.full(len(gpu), np.nan),
@@ -76,18 +84,22 @@ def fleet_under_caps(scenario: Scenario, *, alone: bool) -> Fleet:
             programs=1,
             gap=gap,
         ),
-        prices=FleetPrices({}, (), 0.0),
-        unwaited=_unwaited(scenario),
+        prices=FleetPrices(found.duals, found.needs, 0.0, found.caps),
+        survives=told(terms, question.lost(terms), outage_on_demand_gpu),
+        nominal=question.nominal(),
+        unwaited=_unwaited(question),
         waits=question.waits(found.ran) if scenario.waits else (),
+        placed=placed,
     )
 
 
-def _unwaited(scenario: Scenario) -> FleetCost | None:
+def _unwaited(question: _Capped) -> FleetCost | None:
     """The fleet of least cost if nothing waits; None where nothing does, or there is none."""
-    if not scenario.waits:
+    if not question.scenario.waits:
         return None
+    asked = without_waiting(question.scenario)
     try:
-        return _Capped(without_waiting(scenario)).best()
+        return question.still().best() if caps_couple(asked) else question.size(asked).optimal
     except InfeasibleError:
         return None
 
@@ -95,43 +107,130 @@ def _unwaited(scenario: Scenario) -> FleetCost | None:
 class _Capped:
     """The question of a fleet under caps: its terms, and its sources apart by window of arrival."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        still = replace(without_waiting(scenario), share_caps=())
-        self.terms: Terms = terms_of(still, self._build)
-        refuse_rows(self.terms.rows)
-        asked = replace(self.terms.instance.scenario, classes=scenario.classes)
-        whole = replace(self.terms.instance, scenario=asked)
-        self.instance = replace(whole, by_arrival=scenario.waits)
-        self.arrivals = Arrivals.of(self.instance)
+    def __init__(
+        self,
+        scenario: Scenario,
+        size: Callable[[Scenario], Fleet],
+        survive: Sequence[Sequence[str]],
+        on_demand_gpu: float,
+    ) -> None:
+        self.scenario, self.size = scenario, size
+        self.survive, self.on_demand_gpu = survive, on_demand_gpu
+        self.statement = Statement.of(scenario)
+        self.terms, self.arrivals = self.statement.terms, self.statement.arrivals
 
-    def _build(self, asked: Scenario) -> Instance:
-        return build_instance(replace(asked, share_caps=self.scenario.share_caps))
+    def lost(self, terms: Terms) -> tuple[Lost, ...]:
+        """The sets of regions that may be lost, of some terms."""
+        return lost_of(terms, self.survive, self.on_demand_gpu)
 
-    def found(self) -> Joint:
-        """Fleet, waiting and what is degraded, as one program."""
-        limits = self.arrivals.limits(limits_of(self.instance))
-        measure = self.terms.measure.of_sources(self.arrivals.origin)
-        found = joint(self.terms, self.arrivals.instance, measure, limits)
-        if found is None:
-            what = (
-                "limit sums over many hours: with the fleet that is one program, here of more than "
-                f"{LARGEST:,} columns"
-            )
+    def still(self) -> _Capped:
+        """The same question if nothing waited."""
+        asked = without_waiting(self.scenario)
+        return _Capped(asked, self.size, self.survive, self.on_demand_gpu)
+
+    @cached_property
+    def small(self) -> Joint | None:
+        """Fleet, waiting and what is degraded as one program, with no outage; None where that is
+        too large."""
+        asked = self.statement
+        return joint(self.terms, asked.instance, asked.measure, asked.limits())
+
+    @cached_property
+    def hours(self) -> JointHours:
+        """The hours, with caps dealt out to them."""
+        asked, dealt = self.statement, Dealt.of(self.statement)
+        queue = asked.arrivals.queue
+        if too_large(queue, len(self.terms.site), dealt.shape[0]):
+            what = "limit sums over many hours, here more than a search for the fleet takes"
             fix = (
                 "Ask for fewer hours, or for one class: `wattlas tiers design --fleet resize` "
                 "sizes a year for one contract of one class."
             )
             raise InputError([Problem("tiers", what, fix)])
+        apart = replace(self.terms, instance=asked.instance, measure=asked.measure)
+        return JointHours(apart, asked.instance, queue, dealt)
+
+    @cached_property
+    def start(self) -> tuple[np.ndarray, Fleet | None]:
+        """(What runs when in levelled work, (N, T); the fleet for it if each hour kept each cap by
+        itself, where there is one)."""
+        ran = Levelled.of(self.statement.instance).ran(self.statement.instance)
+        asked = self.scenario
+        if asked.waits:
+            plain = Arrivals.of(replace(build_instance(asked), by_arrival=True))
+            level = Levelled.of(plain.instance)
+            asked = without_waiting(plain.waited(level.ran(plain.instance)).as_run(asked))
+        caps = tuple(replace(cap, window=Window.HOUR) for cap in asked.share_caps)
+        try:
+            return ran, self.size(replace(asked, share_caps=caps))
+        except InfeasibleError:
+            return ran, None
+
+    @cached_property
+    def found(self) -> Joint:
+        """Fleet, waiting and what is degraded."""
+        if not self.survive and self.small is not None:
+            return self.small
+        hours, (ran, sized) = self.hours, self.start
+        if self.survive and self.small is None:
+            _ = self.alone
+        lost = self.lost(hours.terms)
+        gpu = self.terms.upper if sized is None else sized.optimal.gpu / self.terms.held
+        prices = () if sized is None else sized.prices.needs
+        found = hours.least(gpu, ran, prices, lost, EXACT)
+        if found is None:
+            raise InfeasibleError(NONE_SERVES)
         return found
+
+    @cached_property
+    def alone(self) -> Joint | None:
+        """The same with no outage."""
+        if self.small is not None:
+            return self.small
+        ran, sized = self.start
+        cost = None if sized is None else sized.nominal or sized.optimal
+        gpu = self.terms.upper if cost is None else cost.gpu / self.terms.held
+        return self.hours.least(gpu, ran, () if sized is None else sized.prices.needs, (), EXACT)
+
+    def nominal(self) -> FleetCost | None:
+        """The fleet that survives nothing, where this one does."""
+        if not self.survive or self.alone is None:
+            return None
+        return self.best_at(self.alone, self.a_little_more(self.alone))[0]
+
+    def a_little_more(self, found: Joint) -> np.ndarray:
+        """A fleet (R,) that is larger by rounding, within its bounds."""
+        most = np.maximum(self.terms.upper, found.gpu)
+        return np.asarray(np.minimum(found.gpu * (1.0 + ROUNDING), most))
 
     def best(self) -> FleetCost:
         """What the fleet of least cost comes to."""
-        return self.at(self.found().gpu * (1.0 + ROUNDING))
+        return self.best_at(self.found, self.found.gpu * (1.0 + ROUNDING))[0]
+
+    def best_at(self, found: Joint, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
+        """What usable accelerators (R,) come to with the waiting and the parts of caps that were
+        found, or with the best where all is small; and what runs where."""
+        if found.most is None:
+            cost, solution = self.placed_at(gpu)
+            return cost, self.placed(solution)
+        sized = self.hours.at(gpu, found.ran, found.most)
+        cost = cost_of(self.hours.terms, sized.instance, sized.flows, gpu)
+        short = bool(sized.short.any())
+        return replace(cost, variable_usd=np.nan) if short else cost, Placed(*sized.flows)
+
+    def own_peaks(self) -> FleetCost:
+        """Every region sized for its own peak, in full service. Where all is not small, nothing
+        waits in it."""
+        gpu = terms_of(full_service(without_waiting(self.scenario))).own_peaks
+        return (self if self.found.most is None else self.still()).at(gpu)
 
     def at(self, gpu: np.ndarray) -> FleetCost:
         """What usable accelerators (R,) come to within the caps; nan where they cannot serve."""
-        part = with_fleet(self.instance, gpu, self.terms.site)
+        return self.placed_at(gpu)[0]
+
+    def placed_at(self, gpu: np.ndarray) -> tuple[FleetCost, Solution]:
+        """The same, and what then runs where."""
+        part = with_fleet(self.statement.whole, gpu, self.terms.site)
         limits, measure = limits_of(part), self.terms.measure
         solution = (
             solve_waiting(part, measure, None, limits)
@@ -140,28 +239,29 @@ class _Capped:
         )
         cost = cost_of(self.terms, part, solution.flows, gpu)
         placed = solution.ok and solution.status is Status.OPTIMAL
-        return cost if placed else replace(cost, variable_usd=float("nan"))
+        return cost if placed else replace(cost, variable_usd=float("nan")), solution
+
+    def placed(self, solution: Solution) -> Placed:
+        """Its flows, of the sources apart by window of arrival."""
+        flows, part = solution.flows, solution.part
+        source = flows.source if part is None else self.arrivals.source(flows.source, part)
+        return Placed(*flows._replace(source=source))
 
     def given(self) -> FleetCost | None:
         """The scenario's own fleet, where it is one number for each region."""
         reserved = self.scenario.reserved_gpu
         if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():
             return None
-        return self.at(reserved[:, 0] / self.terms.held)
+        whole = self if self.found.most is None else self.still()
+        return whole.at(reserved[:, 0] / self.terms.held)
 
     def waits(self, ran: np.ndarray) -> tuple[Waits, ...]:
         """How long the requests of each class wait."""
         return waits_at(self.arrivals.instance, self.arrivals.queue, ran)
 
 
-def _refuse(scenario: Scenario, alone: bool) -> None:
-    problems = []
-    if not alone:
-        what = "asks for outages, and caps of tiers over many hours are one program without them"
-        problems.append(Problem("survive", what, "Ask for one of the two."))
+def _refuse(scenario: Scenario) -> None:
     if has_cap(scenario.objective):
         what = "asks for a cap or for least carbon of a fleet under caps of tiers"
         fix = "Give objective.carbon_price_usd_per_t, or leave out `tiers`."
-        problems.append(Problem("objective", what, fix))
-    if problems:
-        raise InputError(problems)
+        raise InputError([Problem("objective", what, fix)])

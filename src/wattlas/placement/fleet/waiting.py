@@ -1,7 +1,7 @@
 """Fleets that serve requests which may wait.
 
 Accelerators and waiting are one program: small ones are solved as one (`waiting_program`), up to a
-month by cuts (`waiting_cuts`). Beyond that, and with outages,
+month, and with outages, by cuts (`waiting_cuts`). Beyond that
 
 1. work is levelled: the least number of accelerators L that gets everything done in time, if
    everything could run everywhere, is the largest, over stretches of hours [a, b), of the GPU-h
@@ -15,14 +15,14 @@ bound on every fleet, that of the densest stretch above all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
-from wattlas.model.fleet import Fleet, FleetCost
+from wattlas.model.fleet import Fleet, FleetCost, FleetPrices, Placed
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, waited_steps, waits_of
@@ -31,9 +31,11 @@ from wattlas.placement.fleet.carbon_front import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, Levelled
+from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.terms import Terms, terms_of
-from wattlas.placement.fleet.waiting_cuts import EXACT, by_cuts
+from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.waiting_cuts import EXACT, JointHours, too_large
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
 from wattlas.placement.problem.arrivals import Arrivals
@@ -57,13 +59,11 @@ def fleet_that_waits(
     scenario: Scenario,
     size: Callable[[Scenario], Fleet],
     one_program: Callable[[Scenario], Fleet],
-    *,
-    alone: bool,
+    lost: Callable[[Terms], Sequence[Lost]],
 ) -> Fleet:
     """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does,
-    `one_program` that of one that is solved as a whole whatever else is known.
-
-    `alone` says that nothing but the demand must be served: no outage.
+    `one_program` that of one that is solved as a whole whatever else is known. `lost` are the sets
+    of regions, any of which may be lost.
 
     Raises InputError for what does not go together with waiting or with fleets.
     """
@@ -77,23 +77,44 @@ def fleet_that_waits(
         unwaited = size(without_waiting(scenario))
     except InfeasibleError:  # What does not fit at once may fit in time.
         unwaited = None
-    terms, instance = question.terms, question.instance
-    if alone and (found := joint(terms, instance, terms.measure)):
+    terms, instance, outages = question.terms, question.instance, lost(question.terms)
+    small = joint(terms, instance, terms.measure)
+    if small is not None and not outages:
         if unwaited is None:
             return one_program(scenario)
-        return _together(question, found, unwaited, 0.0)
+        return _together(question, small, unwaited, 0.0)
     asked = build_instance(scenario)
     levelled_work = Arrivals.of(asked).waited(question.levelled.ran(asked)).as_run(scenario)
     sized = size(without_waiting(levelled_work))
-    if alone:
-        prices = [need.price for need in sized.prices.needs]
-        found = by_cuts(terms, instance, sized.optimal.gpu / terms.held, question.start, prices)
-        if found is not None:
-            return replace(
-                _together(question, found, unwaited or sized, EXACT),
-                unwaited=None if unwaited is None else unwaited.optimal,
-            )
-    return _at_fleet(question, sized, unwaited)
+    return _by_cuts(question, sized, unwaited, small, outages) or _at_fleet(
+        question, sized, unwaited, outages
+    )
+
+
+def _by_cuts(
+    question: Question,
+    sized: Fleet,
+    unwaited: Fleet | None,
+    small: Joint | None,
+    lost: Sequence[Lost],
+) -> Fleet | None:
+    """The fleet by cuts, from the one that is `sized` for levelled work; None where that is too
+    large. With outages the fleet that survives nothing is told, too: `small` where it is known."""
+    terms, queue, start = question.terms, question.queue, question.start
+    if too_large(queue, len(terms.site)):
+        return None
+    hours, exact = JointHours(terms, question.instance, queue), PROVEN if small else EXACT
+    prices, nominal = sized.prices.needs, None
+    if lost and sized.nominal is not None:
+        nominal = small or hours.least(sized.nominal.gpu / terms.held, start, prices)
+    found = hours.least(sized.optimal.gpu / terms.held, start, prices, lost, exact)
+    if found is None:
+        return None
+    together = _together(question, found, unwaited or sized, exact)
+    if nominal is not None:
+        gpu = np.minimum(nominal.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, nominal.gpu))
+        together = replace(together, nominal=_cost(terms, queue, nominal.ran, gpu)[0])
+    return replace(together, unwaited=None if unwaited is None else unwaited.optimal)
 
 
 @dataclass(frozen=True)
@@ -107,9 +128,8 @@ class Question:
     @staticmethod
     def of(scenario: Scenario) -> Question:
         """That of a scenario. Raises what `terms_of` raises."""
-        terms = terms_of(without_waiting(scenario))
-        asked = replace(terms.instance.scenario, classes=scenario.classes)
-        return Question(scenario, terms, replace(terms.instance, scenario=asked))
+        asked = Statement.of(scenario)
+        return Question(scenario, asked.terms, asked.instance)
 
     @cached_property
     def queue(self) -> Queue:
@@ -140,7 +160,7 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
     to the cost without reserved rent."""
     scenario, terms, queue = question.scenario, question.terms, question.queue
     gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best = _cost(terms, queue, found.ran, gpu)
+    best, placed = _cost(terms, queue, found.ran, gpu)
     gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
@@ -153,26 +173,32 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
         optimal=best,
         bound_usd=found.bound_usd,
         whole=_cost(terms, queue, found.ran,
-                    np.ceil(gpu * terms.held - 1e-6) / terms.held),
+                    np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
         least_count=question.least_count,
         saved_by_one_usd=np.full(len(gpu), np.nan),
         info=replace(unwaited.info, gap=gap),
+        prices=FleetPrices(found.duals, found.needs, 0.0),
         unwaited=unwaited.optimal,
         waits=waits_at(question.instance, queue, found.ran),
+        placed=placed,
     )  # fmt: skip
 
 
-def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet:
+def _at_fleet(
+    question: Question, sized: Fleet, unwaited: Fleet | None, lost: Sequence[Lost]
+) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
     scenario, terms, instance = question.scenario, question.terms, question.instance
     queue, gpu = question.queue, sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = question.levelled.dense, question.start
     found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
-    best, ran = _cost(terms, queue, found.ran, gpu), found.ran
-    if not best.cost_usd <= sized.optimal.cost_usd:  # also where it is nan: something is late
-        best, ran = sized.optimal, start
-    bound = _bound(terms, instance, queue, dense, -found.duals["capacity"])
+    ran, (best, placed) = found.ran, _cost(terms, queue, found.ran, gpu)
+    running = queue.running(instance, ran).demand
+    survives = not any(each.needs.asking(running[each.sources]).broken(gpu) for each in lost)
+    if not (survives and best.cost_usd <= sized.optimal.cost_usd):  # nan: something is late
+        ran, (best, placed) = start, _cost(terms, queue, start, gpu)
+    bound, price = _bound(terms, instance, queue, dense, -found.duals["capacity"])
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
     return replace(
         sized,
@@ -189,21 +215,24 @@ def _at_fleet(question: Question, sized: Fleet, unwaited: Fleet | None) -> Fleet
         whole=sized.whole,
         least_count=question.least_count,
         info=replace(sized.info, gap=max(gap, 0.0)),
+        prices=FleetPrices({"capacity": -price}, (), 0.0),
         unwaited=None if unwaited is None else unwaited.optimal,
         waits=waits_at(instance, queue, ran),
+        placed=placed,
     )  # fmt: skip
 
 
-def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> FleetCost:
-    """What the fleet costs where so much runs in each hour."""
+def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
+    """What the fleet costs where so much runs in each hour, and what then runs where."""
     at_work = replace(terms, instance=queue.running(terms.instance, ran))
-    return fleet_cost(at_work, Sizing.of(at_work).hours, gpu)
+    hours = Sizing.of(at_work).hours
+    return fleet_cost(at_work, hours, gpu), Placed(*hours.all_at(gpu).flows)
 
 
 def _bound(
     terms: Terms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
-) -> float:
-    """Below every fleet: the most that prices of accelerators prove, USD.
+) -> tuple[float, np.ndarray]:
+    """Below every fleet: the most that prices of accelerators prove, USD, and those prices.
 
     `price` (R, T) are those of hours at a fleet, USD per GPU-h. They are tried as they are, at
     parts of it and not at all; what of its rent a region does not earn by them it earns in the
@@ -211,13 +240,14 @@ def _bound(
     """
     hours, stretch = instance.hours, np.zeros(len(instance.hours), dtype=bool)
     stretch[dense.first : dense.after] = True
-    most = -np.inf
+    most, best = -np.inf, price
     for part in PARTS:
         tried = np.where(stretch, 0.0, part * price)
         left = np.maximum(terms.rent_usd - tried @ hours, 0.0) / float(hours[stretch].sum())
         tried = np.where(stretch, left[:, None], tried)
-        most = max(most, _proven(terms, instance, queue, tried))
-    return most
+        proven = _proven(terms, instance, queue, tried)
+        most, best = (proven, tried) if proven > most else (most, best)
+    return most, best
 
 
 def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -> float:

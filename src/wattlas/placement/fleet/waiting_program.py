@@ -6,12 +6,13 @@ accelerators: Σ g·x − o − K ≤ 0 in every hour, K + o ≤ the site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from wattlas.errors import InfeasibleError
+from wattlas.model.fleet import NeedPrice
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import hourly_rows, linkings
 from wattlas.placement.fleet.hours import with_fleet
@@ -24,7 +25,7 @@ from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, limi
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
-from wattlas.placement.window.linked_program import ProgramScale
+from wattlas.placement.window.linked_program import ProgramScale, hourly_duals
 
 LARGEST = 100_000
 """Columns up to which all of it is one program: a day of the embedded world, a few seconds."""
@@ -34,11 +35,18 @@ BELOW = 1e-9
 
 @dataclass(frozen=True)
 class Joint:
-    """Usable accelerators (R,), what runs when (N, T), and a bound below every fleet, USD."""
+    """Usable accelerators (R,), what runs when (N, T), a bound below every fleet, USD, and the
+    prices that prove it: `duals` of every constraint of an hour (J, T), hours not counted, `needs`,
+    and `caps` (W,) of limits over windows."""
 
     gpu: np.ndarray
     ran: np.ndarray
     bound_usd: float
+    duals: Mapping[str, np.ndarray] = field(default_factory=dict)
+    needs: tuple[NeedPrice, ...] = ()
+    caps: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    most: np.ndarray | None = None
+    """How many may be degraded in each hour, (J, T), where caps over windows were dealt out."""
 
 
 def joint(
@@ -91,7 +99,11 @@ def joint(
     value = float(cost @ x)
     queue = Queue.of(bare)
     ran = queue.within(x[layout.column(RUN)].T) if len(queue) else queue.arrived
-    return Joint(x[held] * unit, ran, value - BELOW * abs(value))
+    dual = scale.duals(answer, rows)
+    price = np.maximum(-dual["limits"], 0.0) if limits else np.zeros(0)
+    return Joint(
+        x[held] * unit, ran, value - BELOW * abs(value), hourly_duals(layout, dual), (), price
+    )
 
 
 def _with_held(block: Rows, held: np.ndarray, unit: np.ndarray) -> Rows:

@@ -20,6 +20,7 @@ import numpy as np
 from wattlas.model.plan import UNSERVED
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
+from wattlas.placement.problem.allowance import Allowance
 from wattlas.placement.problem.baseline_region import Baseline, baseline_of, refuse_unlawful
 from wattlas.placement.problem.feasibility import (
     Feasibility,
@@ -105,6 +106,8 @@ class Instance:
     by_arrival: bool = False
     """Whether requests wait here, and count in the window of their arrival where a cap counts them:
     else they run when they arrive, and there is no difference."""
+    allowance: Allowance | None = None
+    """How many requests may be degraded in each step, where caps over windows are dealt out so."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What others made of this instance and would make again; a changed copy begins empty."""
 
@@ -124,6 +127,7 @@ class Instance:
             capacity=self.capacity[:, steps],
             surplus=self.surplus[:, steps],
             baseline_use=None,
+            allowance=None if self.allowance is None else self.allowance.at(steps),
         )
 
     def rows_of(self, rows: np.ndarray) -> Instance:
@@ -139,6 +143,7 @@ class Instance:
             accuracy=self.accuracy[rows],
             unserved_usd=self.unserved_usd[rows],
             after_loss=None if self.after_loss is None else self.after_loss[rows],
+            allowance=None if self.allowance is None else self.allowance.rows_of(rows),
         )
 
     @property

@@ -1,0 +1,157 @@
+"""Whether what a fleet is said to run can be run: its flows against every row, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from wattlas.model.fleet import Fleet
+from wattlas.model.plan import UNSERVED
+from wattlas.model.waiting import due
+from wattlas.placement.constraints.registry import hourly_rows
+from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.outage import lost_of
+from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.problem.flows import SourceFlows
+
+_TINY = 1e-300
+
+
+def placed_residuals(asked: Statement, fleet: Fleet) -> dict[str, float]:
+    """By how much the flows of a fleet break each condition, relative to what it is on; inf where
+    there are none, or of steps, sources or places that there are not."""
+    if fleet.placed is None:
+        return {"flows": float(np.inf)}
+    instance, flows = asked.instance, SourceFlows(*fleet.placed)
+    usable = fleet.optimal.gpu / asked.terms.held
+    sources, regions, points = instance.allowed.shape
+    spans = (instance.demand.shape[1], sources, regions, points)
+    known = all(
+        ((part >= (UNSERVED if n == 2 else 0)) & (part < span)).all()
+        for n, (part, span) in enumerate(zip(flows[:4], spans, strict=True))
+    )
+    if not known or not np.isfinite(flows.value).all():
+        return {"flows": float(np.inf)}
+    ran = np.zeros(instance.demand.shape)
+    np.add.at(ran, (flows.source, flows.hour), flows.value)
+    return {
+        "closed": _closed(asked, flows),
+        **_served(asked, ran),
+        "capacity": _capacity(asked, flows, usable),
+        "rows": _rows(asked, flows),
+        "caps": _caps(asked, flows),
+        "outages": _outages(asked, fleet, ran, usable),
+        "cost": _cost(asked, fleet, flows, usable),
+    }
+
+
+def _closed(asked: Statement, flows: SourceFlows) -> float:
+    """The largest flow below 0 or at a closed place, over the largest demand."""
+    instance = asked.instance
+    gone = flows.region == UNSERVED
+    there = instance.allowed[flows.source, np.where(gone, 0, flows.region), flows.point]
+    there = np.where(gone, ~np.isnan(instance.unserved_usd[flows.source]), there)
+    wrong = np.where(there, np.maximum(-flows.value, 0.0), np.abs(flows.value))
+    return float(wrong.max(initial=0.0) / max(float(instance.demand.max(initial=0.0)), _TINY))
+
+
+def _served(asked: Statement, ran: np.ndarray) -> dict[str, float]:
+    """`served`: what does not wait runs as it arrives. `waiting`: the rest neither before it
+    arrives nor after it is due; both over the largest demand of the source."""
+    instance, scenario = asked.instance, asked.scenario
+    steps = scenario.wait_steps[instance.klass]
+    size = np.maximum(instance.demand.max(axis=1, initial=0.0), _TINY)
+    at_once = (np.abs(ran - instance.demand).max(axis=1, initial=0.0) / size)[steps == 0]
+    last, late = due(scenario.hours, steps), [0.0]
+    for s in np.flatnonzero(steps).tolist():
+        arrived, done = np.cumsum(instance.demand[s]), np.cumsum(ran[s])
+        must = np.cumsum(np.bincount(last[s], instance.demand[s], ran.shape[1]))
+        over = np.maximum(done - arrived, must - done).max(initial=0.0)
+        late.append(float(over / max(float(size[s]), 1e-6 * float(arrived[-1]))))
+    return {"served": float(at_once.max(initial=0.0)), "waiting": max(late)}
+
+
+def _used(asked: Statement, flows: SourceFlows) -> np.ndarray:
+    """GPU-h/h in each region and hour, (R, T)."""
+    on = flows.region != UNSERVED
+    used = np.zeros(asked.instance.capacity.shape)
+    busy = asked.instance.gpu_h[flows.source, flows.point] * flows.value
+    np.add.at(used, (flows.region[on], flows.hour[on]), busy[on])
+    return used
+
+
+def _room(asked: Statement, usable: np.ndarray) -> np.ndarray:
+    """Accelerators of each region, on demand included, (R,)."""
+    bought = usable + asked.instance.surplus[:, 0]
+    return np.asarray(np.maximum(np.minimum(bought, asked.terms.site), usable))
+
+
+def _capacity(asked: Statement, flows: SourceFlows, usable: np.ndarray) -> float:
+    """By what part more runs in a region than it has."""
+    used, room = _used(asked, flows).max(axis=1, initial=0.0), _room(asked, usable)
+    size = np.maximum(used, 1e-6 * float(usable.sum()) + _TINY)
+    over = np.maximum(used - np.where(np.isfinite(room), room, used), 0.0)
+    return float((over / size).max(initial=0.0))
+
+
+def _rows(asked: Statement, flows: SourceFlows) -> float:
+    """By what part another row of an hour is broken."""
+    instance, worst = asked.instance, 0.0
+    column = instance.columns.find(flows.source, flows.region, flows.point)
+    value = np.zeros((len(instance.columns), instance.demand.shape[1]))
+    np.add.at(value, (column[column >= 0], flows.hour[column >= 0]), flows.value[column >= 0])
+    for name, row in hourly_rows(instance).items():
+        if name == "capacity":
+            continue
+        net, size = np.zeros(row.lower.shape), np.full(row.lower.shape, _TINY)
+        np.add.at(net, row.row, row.value[:, None] * value[row.column])
+        np.add.at(size, row.row, np.abs(row.value)[:, None] * value[row.column])
+        over = np.maximum(np.maximum(net - row.upper, row.lower - net), 0.0)
+        worst = max(worst, float((over / size).max(initial=0.0)))
+    return worst
+
+
+def _caps(asked: Statement, flows: SourceFlows) -> float:
+    """How far what counts in a window is beyond a cap, in shares of its requests."""
+    worst = 0.0
+    for limit in asked.limits():
+        own = np.isin(flows.hour, limit.steps)
+        if limit.counts is not None:
+            own = limit.counts[flows.source, flows.hour]
+        part = flows.where(own)
+        units = limit.measure.units(asked.instance, *part[:4])
+        used = float((units * part.value) @ asked.instance.hours[part.hour])
+        worst = max(worst, (used - limit.bound) / max(limit.total, _TINY) if limit.total else 0.0)
+    return worst
+
+
+def _outages(asked: Statement, fleet: Fleet, ran: np.ndarray, usable: np.ndarray) -> float:
+    """The largest part of what runs in an hour that the rest cannot serve in some outage."""
+    worst = 0.0
+    terms = replace(asked.terms, instance=replace(asked.instance, demand=ran))
+    for outage in fleet.survives:
+        (lost,) = lost_of(terms, [outage.regions], outage.on_demand_gpu)
+        worst = max(worst, short_part(lost.needs, usable))
+    return worst
+
+
+def short_part(needs: Needs, usable: np.ndarray) -> float:
+    """The largest part of an hour's demand that a fleet cannot serve; 0 where it serves all."""
+    if not needs.broken(usable):
+        return 0.0
+    every = np.arange(len(needs.load))
+    room = np.repeat(needs.room(usable)[:, None], len(every), axis=1)
+    return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
+
+
+def _cost(asked: Statement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:
+    """How far what a fleet is said to cost is from its rent, its flows and what they buy."""
+    hours = asked.instance.hours
+    units = asked.measure.units(asked.instance, *flows[:4])
+    bought = np.maximum(_used(asked, flows) - usable[:, None], 0.0)
+    bought[asked.instance.surplus[:, 0] <= 0] = 0.0
+    total = float(asked.terms.rent_usd @ usable) + float((units * flows.value) @ hours[flows.hour])
+    total += float(asked.measure.per_on_demand @ bought @ hours)
+    off = abs(total - fleet.optimal.cost_usd) / max(abs(total), _TINY)
+    return off if np.isfinite(off) else float(np.inf)
