@@ -19,6 +19,7 @@ import orjson
 
 from wattlas.serve.decision import (
     FAILED,
+    NOT_METERED,
     WHOLE,
     Decision,
     End,
@@ -47,7 +48,12 @@ METHOD = "bytes"
 """Tokens are estimated from bytes: within a factor of two for English prose."""
 
 
-_outcome = partial(tuple.__new__, Outcome)  # its own constructor takes three times as long
+_made = partial(tuple.__new__, Outcome)  # its own constructor takes three times as long
+
+
+def _outcome(said: tuple[Any, ...]) -> Outcome:
+    """An outcome whose energy no log tells."""
+    return _made((*said, *NOT_METERED))
 
 
 class EnvoyLog:
