@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import refactorise, set_basic
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.engine.pricing import fill_table, forget_prices, least_of_sources, price_regions
+from wattlas.placement.engine.pricing import (
+    fill_table,
+    forget_prices,
+    least_of_sources,
+    price_regions,
+)
 from wattlas.placement.engine.simplex import solve_hour
 from wattlas.placement.engine.state import (
     BASICS,

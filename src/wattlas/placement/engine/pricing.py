@@ -14,32 +14,26 @@ from wattlas.placement.engine.jit import kernel, smaller
 from wattlas.placement.engine.state import (
     BASICS,
     BIG,
-    CANDIDATES,
     DUAL,
     ENERGY,
     F8,
     GPU,
     I4,
-    NEGATIVE,
     OPEN,
-    PADDING,
     POINT,
     PRICED,
     REGION,
     ROWS,
-    SOURCE,
     Hour,
     Program,
     Scratch,
     Working,
 )
 
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """A gain below this part of the terms that it is the difference of is rounding. Doubles carry 16
 digits; sums over a few hundred terms lose up to three of them. Half and twice it change no pivot of
 L and M."""
-MOVED = 1e-14
-"""A dual that moved by less than this part of itself was computed anew, with other rounding."""
 
 
 @kernel
@@ -114,7 +108,8 @@ def price_column(across: F8, rate: F8, tariff: F8, vec: F8, o: int, r: int, leas
 @kernel
 def least_of_sources(p: Program, w: Scratch) -> None:
     """least[s]: the least reduced cost of all columns of a source, by `by_region`."""
-    by_region, least, unserved = w.by_region, w.least, p.across[p.across.shape[0] - PADDING]
+    by_region, least = w.by_region, w.least
+    unserved = p.across[p.unit.shape[1] * by_region.shape[0]]
     for s in range(least.shape[0]):
         least[s] = unserved[s]
     for r in range(0, by_region.shape[0], 4):
@@ -122,22 +117,6 @@ def least_of_sources(p: Program, w: Scratch) -> None:
             one = smaller(by_region[r, s], by_region[r + 1, s])
             other = smaller(by_region[r + 2, s], by_region[r + 3, s])
             least[s] = smaller(least[s], smaller(one, other))
-
-
-@kernel
-def least_column(p: Program, tariff: F8, vec: F8, w: Scratch, s: int) -> tuple[int, int]:
-    """The column (point, region) of a source that `least` is the reduced cost of."""
-    width = tariff.shape[1]
-    for r in range(width):
-        if w.by_region[r, s] <= w.least[s]:
-            best, at = BIG, -1
-            for o in range(p.points[s]):
-                v = cost_of(p.fixed, p.unit, tariff, s, o, r)
-                v -= row_price(p.unit, vec, width, s, o, r)
-                if v < best:
-                    best, at = v, o
-            return at, r
-    return -1, -1
 
 
 @kernel
@@ -165,83 +144,6 @@ def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[f
 
 
 @kernel
-def find_candidates(
-    p: Program, h: Hour, b: Working, w: Scratch,
-    penalty: float, least_gain: float, least_row_gain: float,
-) -> float:  # fmt: skip
-    """List the best column of every source that gains, and every slack that does, with a score of
-    gain × weight; returns the highest score.
-
-    No gain worth having is below rounding, below `least_gain` over the whole demand, or for a row
-    below `least_row_gain`.
-    """
-    demand, key, vec, tariff = h.demand, b.key, b.vec, h.tariff
-    sources, width = demand.shape[0], tariff.shape[1]
-    price_regions(p, tariff, vec, w, MOVED)
-    least_of_sources(p, w)
-    n, top = 0, 0.0
-    for s in range(sources):
-        d = demand[s]
-        if d <= 0.0:
-            continue
-        own = b.key_cost[s] - row_price(p.unit, vec, width, s, key[s, POINT], key[s, REGION])
-        gain = own - penalty * key[s, NEGATIVE] - w.least[s]
-        if gain * d > least_gain and gain > _ROUNDING * (abs(b.key_cost[s]) + abs(own)):
-            o, r = least_column(p, tariff, vec, w, s)
-            w.candidate[n, SOURCE], w.candidate[n, POINT], w.candidate[n, REGION] = s, o, r
-            w.candidate_cost[n] = cost_of(p.fixed, p.unit, h.tariff, s, o, r)
-            w.score[n] = gain * w.weight[s]
-            top = max(top, w.score[n])
-            n += 1
-    for k in range(vec.shape[1]):
-        if vec[DUAL, k] > least_row_gain:  # the slack of a row whose price has the wrong sign
-            w.candidate[n, SOURCE], w.candidate[n, POINT], w.candidate[n, REGION] = -1, -1, k
-            w.score[n] = vec[DUAL, k] * w.weight[sources + k]
-            top = max(top, w.score[n])
-            n += 1
-    w.counters[CANDIDATES] = n
-    return top
-
-
-@kernel
-def gain_of(p: Program, b: Working, w: Scratch, width: int, penalty: float, n: int) -> float:
-    """What candidate n gains under the present duals."""
-    s, o, r = w.candidate[n, SOURCE], w.candidate[n, POINT], w.candidate[n, REGION]
-    if s < 0:
-        return b.vec[DUAL, r]
-    key, vec = b.key, b.vec
-    gain: float = b.key_cost[s] - penalty * key[s, NEGATIVE] - w.candidate_cost[n]
-    gain -= row_price(p.unit, vec, width, s, key[s, POINT], key[s, REGION])
-    return gain + row_price(p.unit, vec, width, s, o, r)
-
-
-@kernel
-def price_candidates(
-    p: Program, h: Hour, b: Working, w: Scratch, least_gain: float, least_row_gain: float
-) -> float:
-    """Score the candidates again, and drop those that gain nothing; returns the highest score."""
-    candidate, sources, kept, top = w.candidate, h.demand.shape[0], 0, 0.0
-    for n in range(w.counters[CANDIDATES]):
-        s = candidate[n, SOURCE]
-        gain = gain_of(p, b, w, h.tariff.shape[1], 0.0, n)
-        if s >= 0:
-            worth = gain * h.demand[s] > least_gain and gain > _ROUNDING * abs(b.key_cost[s])
-            value = gain * w.weight[s]
-        else:
-            worth = gain > least_row_gain
-            value = gain * w.weight[sources + candidate[n, REGION]]
-        if worth:
-            for m in range(3):
-                candidate[kept, m] = candidate[n, m]
-            w.candidate_cost[kept] = w.candidate_cost[n]
-            w.score[kept] = value
-            top = max(top, value)
-            kept += 1
-    w.counters[CANDIDATES] = kept
-    return top
-
-
-@kernel
 def choose_keys(p: Program, tariff: F8, b: Working, w: Scratch, cold: bool) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
@@ -253,7 +155,7 @@ def choose_keys(p: Program, tariff: F8, b: Working, w: Scratch, cold: bool) -> N
             cost = b.key_cost[s]
             present = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
             least, o, r = best_column(p, tariff, vec, w.reduced, s)
-            if cost >= OPEN or least < present - _ROUNDING * abs(present):
+            if cost >= OPEN or least < present - ROUNDING * abs(present):
                 key[s, POINT], key[s, REGION] = o, r
                 b.key_cost[s] = cost_of(fixed, unit, tariff, s, o, r)
 

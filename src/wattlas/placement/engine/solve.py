@@ -60,6 +60,7 @@ class Bench:
             score=np.zeros(sources + p),
             by_region=np.zeros((scaled.width, sources)),
             least=np.zeros(sources),
+            gain=np.zeros(sources),
             reduced=np.zeros(scaled.width),
             table=np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1])),
             saved=np.zeros((p, 4), np.int32),

@@ -31,8 +31,6 @@ OPEN = 1e29
 OPTIMAL, INFEASIBLE, GAVE_UP = 0, 1, 2
 "How an hour ends."
 
-PADDING = 4
-"Columns from that of unserved demand to the end of `fixed`: whole vector registers."
 GPU, ENERGY, ROWS = 0, 1, 2
 "Places in `unit[s, o]`; the coupling rows follow from ROWS on."
 
@@ -49,7 +47,8 @@ of `by_region`) by working row."""
 
 PIVOTS, SINCE, STALLED, NEGATIVES, SEED, PERTURBED, CANDIDATES = range(7)
 """Places of `counters`: pivots ever, basis changes since the refactorisation, pivots in a row
-without progress, negative variables, state of the random numbers, whether limits are perturbed."""
+without progress, negative variables, state of the random numbers, whether limits are perturbed,
+columns in `candidate`."""
 
 
 class Program(NamedTuple):
@@ -108,7 +107,8 @@ class Scratch(NamedTuple):
     candidate_cost[S + P], score[S + P]  of the candidates
     by_region[W, S]              least reduced cost of a source's columns in a region, at the duals
                                  PRICED
-    least[S]                     least reduced cost of all columns of a source
+    least[S], gain[S]            least reduced cost of all columns of a source; how far its key's lies
+                                 above
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
@@ -124,6 +124,7 @@ class Scratch(NamedTuple):
     score: F8
     by_region: F8
     least: F8
+    gain: F8
     reduced: F8
     table: F8
     saved: I4
