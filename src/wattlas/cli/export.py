@@ -126,11 +126,11 @@ def weights_command(
         setting = _setting(world, node, stated)
         from wattlas.studies.export.weights import weights
 
-        found = weights(world, by_hour=by_hour, kind=by or None, progress=tell)
+        shares = weights(world, by_hour=by_hour, kind=by or None, progress=tell)
     if to and not endpoints:
         say(f"note: the addresses {setting.endpoints.pattern} are made up; see --endpoints.")
-    files = _written(found, setting, to, out)
-    _tell(found, setting, to, files, as_json)
+    files = _written(shares, setting, to, out)
+    _tell(shares, setting, to, files, as_json)
 
 
 @app.command("routing", short_help="Write the routing of the next hours for `wattlas serve`.")
@@ -224,7 +224,7 @@ def _setting(world: Scenario, node: str | None, stated: Mapping[str, str]) -> Se
     return Setting(**names)
 
 
-def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> list[Path]:
+def _written(shares: Weights, setting: Setting, to: str, out: Path | None) -> list[Path]:
     """The files that were written; none without --out."""
     from wattlas.data.whole_file import write_text, write_texts
     from wattlas.report.files import write_table
@@ -234,33 +234,33 @@ def _written(found: Weights, setting: Setting, to: str, out: Path | None) -> lis
     if out is None:
         return []
     if not to:
-        mapping = plain(weights_mapping(found, setting.node))
-        return [write_table(out, weights_table(found, setting.node), mapping)]
+        mapping = plain(weights_mapping(shares, setting.node))
+        return [write_table(out, weights_table(shares, setting.node), mapping)]
     if out.suffix:
-        return [write_text(out, single_file(found, setting, to, out.suffix.lower()))]
-    if (out / SWAP).exists() and not found.by_hour:
+        return [write_text(out, single_file(shares, setting, to, out.suffix.lower()))]
+    if (out / SWAP).exists() and not shares.by_hour:
         raise UsageError(
             f"{out} holds weights by hour, and their {SWAP} would undo these. Name another folder."
         )
-    return write_texts(out, folder_files(found, setting, to), executable=(SWAP,))
+    return write_texts(out, folder_files(shares, setting, to), executable=(SWAP,))
 
 
-def _tell(found: Weights, setting: Setting, to: str, files: list[Path], as_json: bool) -> None:
+def _tell(shares: Weights, setting: Setting, to: str, files: list[Path], as_json: bool) -> None:
     from wattlas.studies.export.files import single_file
     from wattlas.studies.export.listings import sentences, weights_listing, weights_mapping
 
     if as_json:
-        print_json({**weights_mapping(found, setting.node), "files": files})
+        print_json({**weights_mapping(shares, setting.node), "files": files})
         return
     if to and not files:
-        for sentence in sentences(found):
+        for sentence in sentences(shares):
             say(f"note: {sentence}")
-        sys.stdout.write(single_file(found, setting, to))
+        sys.stdout.write(single_file(shares, setting, to))
         return
-    if found.scenario.notice:
-        typer.echo(found.scenario.notice)
-    show(weights_listing(found, setting.node))
-    for sentence in sentences(found):
+    if shares.scenario.notice:
+        typer.echo(shares.scenario.notice)
+    show(weights_listing(shares, setting.node))
+    for sentence in sentences(shares):
         typer.echo(sentence)
     if files:
         where = files[0] if len(files) == 1 else f"{files[0].parent}, {len(files)} files"

@@ -103,12 +103,12 @@ def command(
         "exact": exact,
     }
     with bar("Fleet") as tell:
-        found, learnt = fleet_and_learnt(loaded, progress=_told(tell, exact), **options)
+        fleet, learnt = fleet_and_learnt(loaded, progress=_told(tell, exact), **options)
         reached = _reach(loaded, reach, most, jumps, learnt, tell)
-        patient = _patience(loaded, waits, found, tell, options)
-        proof = certify_fleet(found) if verify else None
-    answer = FleetAnswer(found, reached, patience=patient)
-    mapping = plain(fleet_mapping(found, reached))
+        patient = _patience(loaded, waits, fleet, tell, options)
+        proof = certify_fleet(fleet) if verify else None
+    answer = FleetAnswer(fleet, reached, patience=patient)
+    mapping = plain(fleet_mapping(fleet, reached))
     if patient:
         mapping["patience"] = plain(fleet_patience_table(patient))
     if proof is not None:
@@ -263,7 +263,7 @@ def _waits(text: str | None) -> tuple[str, tuple[float, ...]] | None:
 def _patience(
     loaded: Scenario,
     waits: tuple[str, tuple[float, ...]] | None,
-    found: Fleet,
+    fleet: Fleet,
     tell: Tell,
     options: dict[str, Any],
 ) -> tuple[Patience, ...]:
@@ -274,4 +274,4 @@ def _patience(
     def hear(share: float) -> None:
         tell("patience", share)
 
-    return patience(loaded, *waits, known=found, progress=hear, **options)
+    return patience(loaded, *waits, known=fleet, progress=hear, **options)

@@ -64,17 +64,17 @@ def command(
     stated = {name: entries for name, entries in facts.items() if entries}
     try_result(out, FORMATS)
     with progress("Reading"):
-        found = measured_points(
+        measured = measured_points(
             files, stated, layout=layout, energy_log=energy_log, window=window,
             prompt_share=prompt_share, only=only,
         )  # fmt: skip
     if out is not None:
-        _write(out, points_frame(found))
+        _write(out, points_frame(measured))
     if as_json:
-        print_json({"points": points_frame(found).to_dicts(), "notes": found.notes})
+        print_json({"points": points_frame(measured).to_dicts(), "notes": measured.notes})
         return
-    show(points_listing(found))
-    for note in found.notes:
+    show(points_listing(measured))
+    for note in measured.notes:
         say(f"note: {note}")
     if out is not None:
         say(f"Wrote {out}.")

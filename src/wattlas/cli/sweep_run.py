@@ -102,10 +102,10 @@ def command(
         from wattlas.studies.sweeps.folder import sweep_in
 
         given = {"policy": policy, "trace": trace, "service": service}
-        asked = asked_design(vary or (), run, design, samples, seeds, settings or (), given)
+        plan = asked_design(vary or (), run, design, samples, seeds, settings or (), given)
         base = Written(path or Path(DEFAULT_EXAMPLE), scenario, tuple(set or ()))
         show_warnings(base.loaded.warnings)
-        made = sweep_in(out, base, asked)
+        made = sweep_in(out, base, plan)
     if again:
         made.forget_failed()
     if prepare:

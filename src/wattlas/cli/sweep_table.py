@@ -32,17 +32,17 @@ def tell_table(sweep: SweepFolder, as_json: bool) -> None:
     with progress("Collecting"):
         from wattlas.report.sweep_folder import collect
 
-        found = collect(sweep)
+        findings = collect(sweep)
     if as_json:
-        print_json(found.json())
+        print_json(findings.json())
     else:
-        typer.echo(found.sentence())
-        for listing in found.listings():
+        typer.echo(findings.sentence())
+        for listing in findings.listings():
             show(listing)
-        typer.echo(f"Table: {found.table_path}\nReport: {found.report_path}")
-    missing = len(sweep.hashes) - len(found.rows)
+        typer.echo(f"Table: {findings.table_path}\nReport: {findings.report_path}")
+    missing = len(sweep.hashes) - len(findings.rows)
     if missing:
         say(f"note: {missing:,} of {len(sweep.hashes):,} runs are missing")
-    if found.exit_code:
-        say(f"note: {found.failed_words()}")
-        raise typer.Exit(found.exit_code)
+    if findings.exit_code:
+        say(f"note: {findings.failed_words()}")
+        raise typer.Exit(findings.exit_code)

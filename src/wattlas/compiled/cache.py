@@ -103,19 +103,19 @@ class KeptCode(_Cache):
         code, path = self._read(sig, target_context), self.cache_path
         if code is not None or not self._apart or path is None or MARK in os.environ:
             return code
-        found: list[Any] = []
+        loaded: list[Any] = []
 
         def is_there() -> bool:
             """What several functions share is compiled in one go, and each is kept once it is."""
             code = self._read(sig, target_context)
-            found.extend([] if code is None else [code])
-            return bool(found)
+            loaded.extend([] if code is None else [code])
+            return bool(loaded)
 
         with alone(Path(path), is_there):
-            missing = not found and not is_there()
+            missing = not loaded and not is_there()
             if missing and compile_apart(self._dispatcher, sig, dict(os.environ)):
                 is_there()
-        return found[0] if found else None
+        return loaded[0] if loaded else None
 
     def _read(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -159,8 +159,8 @@ def _matrix(origin: Entities, target: Entities, value: Value) -> np.ndarray:
 
 def clouds_of(places: Sequence[Entity]) -> list[str | None]:
     """The public region of each place, where it is one that is known."""
-    found = [cloud_of(place) for place in places]
-    return [c if c is not None and c in cloud_regions() else None for c in found]
+    clouds = [cloud_of(place) for place in places]
+    return [c if c is not None and c in cloud_regions() else None for c in clouds]
 
 
 def touched(origin: Entities, target: Entities) -> np.ndarray:

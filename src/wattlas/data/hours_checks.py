@@ -222,8 +222,8 @@ def _count(times: Sequence[datetime], step: int, single: str = "", plural: str =
     """`2 hours are`, `3 steps of 15 min are`."""
     if step == HOUR_MIN:
         return f"1 hour{single}" if len(times) == 1 else f"{len(times):,} hours{plural}"
-    one = len(times) == 1
-    return f"{len(times):,} step{'' if one else 's'} of {step} min{single if one else plural}"
+    lone = len(times) == 1
+    return f"{len(times):,} step{'' if lone else 's'} of {step} min{single if lone else plural}"
 
 
 def check_steps(table: HoursTable) -> Iterator[Problem]:

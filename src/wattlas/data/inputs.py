@@ -54,10 +54,10 @@ class Inputs:
         At most so many, where `most` is given: the others are not read.
         """
         packs = [pack for pack in reversed(self.packs) if pack.has(schema.name)]
-        found = [] if named is None else [self._file(path, schema, named)]
-        rest = packs if most is None else packs[: most - len(found)]
-        found += [self._of_pack(pack, schema) for pack in rest]
-        return [table for table in found if table is not None]
+        tables = [] if named is None else [self._file(path, schema, named)]
+        rest = packs if most is None else packs[: most - len(tables)]
+        tables += [self._of_pack(pack, schema) for pack in rest]
+        return [table for table in tables if table is not None]
 
     def _of_pack(self, pack: Pack, schema: TableSchema) -> SourceTable | None:
         if (pack, schema.name) not in self.taken:

@@ -98,8 +98,8 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     problems += check_signals(tables)
     warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in sorted(tables.items())}
-    found = (tuple(problems), tuple(warnings))
-    return DataCheck(str(folder), manifest.name, rows, *found, manifest.missing)
+    verdict = (tuple(problems), tuple(warnings))
+    return DataCheck(str(folder), manifest.name, rows, *verdict, manifest.missing)
 
 
 def _check_file(file: Path, named: str | None) -> DataCheck:

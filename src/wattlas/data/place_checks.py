@@ -80,8 +80,8 @@ def implausible_trip(a: Place | None, b: Place | None, rtt_ms: float) -> tuple[s
 
 
 def _km(a: Place, b: Place) -> float:
-    one, other = np.array([[p.lat_deg, p.lon_deg] for p in (a, b)]).T
-    return float(great_circle_km(one[:1], other[:1], one[1:], other[1:])[0, 0])
+    start, other = np.array([[p.lat_deg, p.lon_deg] for p in (a, b)]).T
+    return float(great_circle_km(start[:1], other[:1], start[1:], other[1:])[0, 0])
 
 
 @cache

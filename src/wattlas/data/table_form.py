@@ -66,9 +66,9 @@ def _turned(table: SourceTable, row: str) -> Problem | None:
     if not first or table.frame.schema[first] != pl.String:
         return None
     names = table.frame[first].drop_nulls().str.strip_chars().to_list()
-    found = [name for name in names if name in table.schema.by_name]
-    if len(found) < TURNED:
+    column_names = [name for name in names if name in table.schema.by_name]
+    if len(column_names) < TURNED:
         return None
-    shown = ", ".join(f"`{name}`" for name in found[:SHOWN])
+    shown = ", ".join(f"`{name}`" for name in column_names[:SHOWN])
     what = f"is turned: its rows are {shown}, which are to be columns"
     return table.problem(None, COLUMNS, what, f"Transpose it, so that each {row} is a row.")

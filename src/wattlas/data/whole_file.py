@@ -223,8 +223,8 @@ def in_words(target: Path) -> Iterator[None]:
     except OSError as error:
         raise MachineError.of(error, target) from None
     except Exception as error:
-        found = _OS_ERROR.search(str(error))
-        if found is None or not type(error).__module__.startswith("polars"):
+        match = _OS_ERROR.search(str(error))
+        if match is None or not type(error).__module__.startswith("polars"):
             raise
-        number = int(found[1])
+        number = int(match[1])
         raise MachineError.of(OSError(number, os.strerror(number)), target) from None

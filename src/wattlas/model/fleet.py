@@ -190,17 +190,17 @@ class Fleet(Tables):
 
     def _regions(self) -> Table:
         """Accelerators of every region: as given, for its own peak, found; how they are used."""
-        found = self.optimal
-        given = self.given.gpu if self.given else np.full(len(found.gpu), np.nan)
+        optimal = self.optimal
+        given = self.given.gpu if self.given else np.full(len(optimal.gpu), np.nan)
         return {
             "region": [region.id for region in self.scenario.regions],
             "given_gpu": given,
             "own_peak_gpu": self.own_peaks.gpu,
-            "fleet_gpu": found.gpu,
+            "fleet_gpu": optimal.gpu,
             "whole_gpu": self.whole.gpu,
-            "change_gpu": found.gpu - given,
-            "utilisation": found.utilisation(float(self.scenario.hours.hours.sum())),
-            "on_demand_gpu_h": found.on_demand_gpu_h,
+            "change_gpu": optimal.gpu - given,
+            "utilisation": optimal.utilisation(float(self.scenario.hours.hours.sum())),
+            "on_demand_gpu_h": optimal.on_demand_gpu_h,
             "saved_by_one_usd": self.saved_by_one_usd,
         }
 
@@ -275,12 +275,12 @@ class Reach(Tabular):
     def slopes(self) -> list[tuple[float, float, float, float]]:
         """(from, to, accelerators per unit of reach, USD per unit) along the hull, ≥ 0 where more
         reach saves."""
-        found = []
+        slopes = []
         for a, b in pairwise(self.hull):
             first, second = self.fleets[a], self.fleets[b]
             step = second.x - first.x
             gpu = (first.cost.count - second.cost.count) / step
-            found.append(
+            slopes.append(
                 (first.x, second.x, gpu, (first.cost.cost_usd - second.cost.cost_usd) / step)
             )
-        return found
+        return slopes

@@ -67,8 +67,8 @@ class Tables:
         tables = self.named_tables()
         if name not in tables:
             raise KeyError(f"no table {name!r}. {did_you_mean(name, tables)}")
-        found = tables[name]
-        return frame(found) if isinstance(found, Mapping) else found
+        table = tables[name]
+        return frame(table) if isinstance(table, Mapping) else table
 
     def to_pandas(self, name: str) -> pandas.DataFrame:
         """One table as a pandas frame (extra `notebook`)."""

@@ -115,10 +115,10 @@ class _Caps:
         share = np.zeros(demand.shape)
         for n, cap in enumerate(self.scenario.share_caps):
             wants = routing.degrades & self.classes[n]
-            asked, counted = demand[wants].sum(), demand[:, self.classes[n]].sum()
+            wanted, counted = demand[wants].sum(), demand[:, self.classes[n]].sum()
             room = cap.share_max * (self.delivered[n] + counted) - self.granted[n]
-            some = min(max(room / asked, 0.0), 1.0) if asked > 0 else 0.0
+            some = min(max(room / wanted, 0.0), 1.0) if wanted > 0 else 0.0
             share[wants] = some
             self.delivered[n] += counted
-            self.granted[n] += some * asked
+            self.granted[n] += some * wanted
         return share

@@ -80,14 +80,14 @@ def _class(place: str) -> Any:
     if not module_at or not name.isidentifier():
         raise _problem(place, "names no class", "Give ./file.py:Class or package.module:Class.")
     module = _module(module_at, place)
-    found = getattr(module, name, None)
-    if found is None:
+    member = getattr(module, name, None)
+    if member is None:
         names = [n for n, v in vars(module).items() if isinstance(v, type) and hasattr(v, "route")]
         known = f"It has {', '.join(names)}." if names else _SHAPE
         raise _problem(place, f"names `{name}`, which {module_at} does not have", known)
-    if not callable(found):
+    if not callable(member):
         raise _problem(place, f"names `{name}`, which is no class", _SHAPE)
-    return found
+    return member
 
 
 def _module(at: str, place: str) -> ModuleType:

@@ -68,8 +68,8 @@ def fallbacks(instance: Instance, measure: Measure, flows: Flows, low: np.ndarra
     wanted = ~is_low & ~planned[at] & degrades[served.klass, window[served.klass, served.hour]]
     full, at = served.where(wanted), at[wanted]
     point, saving = _best(instance, measure, full, low)
-    found = saving > 0
-    whole = np.bincount(at, ~found, i * k * t)[at] == 0
+    pays = saving > 0
+    whole = np.bincount(at, ~pays, i * k * t)[at] == 0
     part = full.where(whole)
     return Flows(part.hour, part.metro, part.klass, part.region, point[whole], part.requests_per_h)
 

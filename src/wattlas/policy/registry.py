@@ -105,17 +105,17 @@ def split(texts: str | Sequence[str]) -> list[str]:
     A part such as `carbon=0.5` is an option of the policy before it. Raises UsageError for an empty
     list and for a policy that is named twice.
     """
-    found: list[str] = []
+    names: list[str] = []
     for text in [texts] if isinstance(texts, str) else texts:
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, equals, _ = part.partition("=")
-            if equals and ":" not in name and found:
-                found[-1] += ("," if "=" in found[-1] else ":") + part
+            if equals and ":" not in name and names:
+                names[-1] += ("," if "=" in names[-1] else ":") + part
             else:
-                found += entries() if part == ALL else [part]
-    if not found:
+                names += entries() if part == ALL else [part]
+    if not names:
         raise UsageError("--policy names no policy.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
 def parsed(text: str) -> tuple[str, dict[str, str]]:

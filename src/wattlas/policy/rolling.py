@@ -209,9 +209,9 @@ _KINDS = dict.fromkeys(_ROUTED, float) | dict.fromkeys(("metro", "klass", "regio
 _KINDS["degraded"] = bool
 
 
-def _numbers(of: object, names: tuple[str, ...]) -> dict[str, Any]:
+def _numbers(holder: object, names: tuple[str, ...]) -> dict[str, Any]:
     """Arrays of an object as lists."""
-    return {name: np.asarray(getattr(of, name)).tolist() for name in names}
+    return {name: np.asarray(getattr(holder, name)).tolist() for name in names}
 
 
 def _ran(flows: Flows, step: int) -> dict[str, Any]:

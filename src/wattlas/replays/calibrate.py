@@ -226,8 +226,8 @@ def _least(function: Callable[[np.ndarray], float], start: np.ndarray) -> np.nda
 
     corners = start + np.vstack([np.zeros(3), np.diag([0.3, 0.5, 0.7])])
     options = {"maxfev": EVALUATIONS, "xatol": 1e-3, "fatol": 1e-5, "initial_simplex": corners}
-    found = minimize(function, start, method="Nelder-Mead", options=options)
-    return np.asarray(found.x)
+    minimum = minimize(function, start, method="Nelder-Mead", options=options)
+    return np.asarray(minimum.x)
 
 
 def _sized(

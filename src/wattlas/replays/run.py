@@ -129,8 +129,8 @@ class Replay:
         self.meter.append(np.array([fleet.energy_j - before, idle]))
         self.tally.add(hour, sets.number, sets.region, sets.point, desk.sums)
         k = len(self.scenario.classes)
-        asked = np.bincount(sets.number // 2, desk.sums[:, 0], self.demand.size) + desk.refused
-        self.demand = asked.reshape(-1, k) / self.scenario.hours.step_h
+        wanted = np.bincount(sets.number // 2, desk.sums[:, 0], self.demand.size) + desk.refused
+        self.demand = wanted.reshape(-1, k) / self.scenario.hours.step_h
         self.came_per_h[:, :, hour] = self.demand
         self.refused += int(desk.refused.sum())
         self.caps.append(self.sums.counts.copy())

@@ -188,11 +188,11 @@ def _metrics(results: Results, policy: str | None) -> dict[str, float]:
         known = ", ".join(dict.fromkeys(table["policy"]))
         raise UsageError(f"--policy: {results.folder} holds no `{looked_at}`. It has {known}.")
     rows = own.select("measure", "value").iter_rows()
-    found = {name: float(value) for name, value in rows if value is not None}
+    metrics = {name: float(value) for name, value in rows if value is not None}
     for row in results.table("replay_latency").filter(policy=looked_at).iter_rows(named=True):
         at = f"{row['class']}.{row['service']}.{row['moment']}"
-        found |= {f"{tail} {at}": float(row[f"{tail}_ms"]) for tail in TAILS}
-    return found
+        metrics |= {f"{tail} {at}": float(row[f"{tail}_ms"]) for tail in TAILS}
+    return metrics
 
 
 def _limits(text: str, metrics: Mapping[str, float]) -> dict[str, Limit]:

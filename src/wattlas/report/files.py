@@ -31,8 +31,8 @@ def ending_of(path: Path, endings: Sequence[str] = TABLES) -> str:
     ending = path.suffix.lower()
     if ending not in endings:
         many = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
-        found = f"ends in {path.suffix}" if path.suffix else "has no ending"
-        raise UsageError(f"--out {path} {found}; what it ends in says what is written: {many}.")
+        suffix = f"ends in {path.suffix}" if path.suffix else "has no ending"
+        raise UsageError(f"--out {path} {suffix}; what it ends in says what is written: {many}.")
     return ending
 
 

@@ -20,11 +20,11 @@ from wattlas.studies.sweeps.workers import workers_of
 
 def collect(sweep: SweepFolder) -> Found:
     """Write the table and the report of what is finished. Raises MachineError."""
-    found = Found(sweep, sweep.table())
-    write_frame(found.table_path, found.rows)
-    meta = {**found.meta(), "created_utc": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_text(found.report_path, render_report(Results(meta, found.page_tables())))
-    return found
+    findings = Found(sweep, sweep.table())
+    write_frame(findings.table_path, findings.rows)
+    meta = {**findings.meta(), "created_utc": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_text(findings.report_path, render_report(Results(meta, findings.page_tables())))
+    return findings
 
 
 def sweep_into(

@@ -65,11 +65,11 @@ class FleetAnswer:
         scenario = self.fleet.scenario
         if not takes_margin(scenario):
             return {}
-        found = ("own_peaks", "alone", "optimal", "outage")
+        sized = ("own_peaks", "alone", "optimal", "outage")
         return {
             name: with_margin(scenario, cost, 1.0 - HELD_BACK)
             for name, cost in self.variants.items()
-            if name in found
+            if name in sized
         }
 
 
@@ -82,7 +82,7 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
         return "a study tells the fleet of least cost without a cap; ask wattlas fleet for this one"
     try:
         tell("fleet", 0.0)
-        found, learnt, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
+        fleet, learnt, no_outage = _fleet(scenario, lambda share: tell("fleet", share))
         tell("fleet along the reach", 0.0)
         along = partial(tell, "fleet along the reach")
         reached, no_reach = _reach(scenario, learnt, along)
@@ -90,7 +90,7 @@ def fleet_answer(scenario: Scenario, tell: Callable[[str, float], None]) -> Flee
         return "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
     except (InfeasibleError, SolverError) as error:
         return str(error).rstrip(".")
-    return FleetAnswer(found, reached, no_outage, no_reach)
+    return FleetAnswer(fleet, reached, no_outage, no_reach)
 
 
 def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, Learnt | None, str]:
@@ -102,13 +102,13 @@ def _fleet(scenario: Scenario, tell: Tell) -> tuple[Fleet, Learnt | None, str]:
 
     any_one = [[region.id] for region in scenario.regions]
     if len(any_one) == 1:
-        found = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
-        return *found, "there is one region only"
+        nominal = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
+        return *nominal, "there is one region only"
     try:
         return *fleet_and_learnt(scenario, survive=any_one, exact=EXACT, progress=hear), ""
     except (InfeasibleError, SolverError):
-        found = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
-        return *found, "no fleet within the bounds survives the loss of any one region"
+        nominal = fleet_and_learnt(scenario, exact=EXACT, progress=hear)
+        return *nominal, "no fleet within the bounds survives the loss of any one region"
 
 
 def _reach(scenario: Scenario, learnt: Learnt | None, tell: Tell) -> tuple[Reach | None, str]:

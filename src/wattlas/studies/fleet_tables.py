@@ -129,22 +129,22 @@ def fleet_meta(answer: FleetAnswer | str) -> dict[str, Any]:
     """What `meta.json` says of the fleet: how the search ended, and each fleet; or why none."""
     if isinstance(answer, str):
         return {"status": "skipped", "reason": answer}
-    found = answer.fleet
+    fleet = answer.fleet
     return {
-        "status": str(found.status),
-        "gap": max(found.gap, 0.0),
-        "bound_usd": found.bound_usd,
-        "least_count": found.least_count,
-        "seconds": found.info.seconds,
+        "status": str(fleet.status),
+        "gap": max(fleet.gap, 0.0),
+        "bound_usd": fleet.bound_usd,
+        "least_count": fleet.least_count,
+        "seconds": fleet.info.seconds,
         "fleets": {name: cost.row() for name, cost in answer.variants.items()},
         "held_back_share": HELD_BACK,
         "held_back": {name: cost.row() for name, cost in answer.with_margin.items()},
         "buys_by_the_hour": bool(answer.variants["optimal"].on_demand_gpu_h.sum() > USED),
-        "by_money": by_money(found.scenario),
-        "lost": _lost(found),
+        "by_money": by_money(fleet.scenario),
+        "lost": _lost(fleet),
         "no_outage": answer.no_outage,
         "no_reach": answer.no_reach,
-        "uncoverable_share": max((o.uncoverable_share for o in found.survives), default=0.0),
+        "uncoverable_share": max((o.uncoverable_share for o in fleet.survives), default=0.0),
     }
 
 

@@ -57,15 +57,15 @@ def largest_moves(scenario: Scenario) -> list[PlannedMove]:
     return moves_of(best, metrics.changed(best, base))
 
 
-def moves_of(best: Plan, found: Matched) -> list[PlannedMove]:
+def moves_of(best: Plan, changes: Matched) -> list[PlannedMove]:
     """The moves that carry the most energy from where the baseline policy runs it, by class.
 
     The point is the one that most of the class's energy runs at in the region that it goes to, and
     the demand that of the metros of which any moves so.
-    `found` are the changes from the baseline policy to the plan.
+    `changes` are those from the baseline policy to the plan.
     """
     scenario, regions = best.scenario, len(best.scenario.regions)
-    totals = found.moved_mwh
+    totals = changes.moved_mwh
     by_point = np.zeros((len(scenario.classes), regions, len(scenario.points)))
     for flows, energy in metrics.with_energy(best):
         on = flows.served
@@ -80,7 +80,7 @@ def moves_of(best: Plan, found: Matched) -> list[PlannedMove]:
                 h, r = divmod(int(pair), regions)
                 origin, target = scenario.regions[h].id, scenario.regions[r].id
                 point = scenario.points[int(by_point[k, r].argmax())].id
-                metros = tuple(scenario.metros[i].id for i in found.metros(k, h, r))
+                metros = tuple(scenario.metros[i].id for i in changes.metros(k, h, r))
                 moves.append(PlannedMove(klass.id, origin, target, point, metros))
     return moves
 
@@ -151,8 +151,8 @@ def breakevens(
     """
     roots: dict[PlannedMove, list[BreakEven]] = {}
     for move in moves:
-        asked = move if point is None else move._replace(point=point)
-        asked = asked if metro is None else asked._replace(metros=(metro,))
-        place = (asked.klass, asked.origin, asked.target, asked.point, asked.metros or None)
-        roots[asked] = list(breakeven_between(scenario, *place, returns=returns, stay_h=stay_h))
+        stated = move if point is None else move._replace(point=point)
+        stated = stated if metro is None else stated._replace(metros=(metro,))
+        place = (stated.klass, stated.origin, stated.target, stated.point, stated.metros or None)
+        roots[stated] = list(breakeven_between(scenario, *place, returns=returns, stay_h=stay_h))
     return Moves(roots, class_names(scenario))

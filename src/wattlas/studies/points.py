@@ -51,23 +51,23 @@ def measured_points(
     if problems:
         raise InputError(problems)
     more = () if energy_log is None else (log_energy(Path(energy_log), window, known),)
-    found = read_points([Path(f) for f in files], known, Terms(layout, prompt_share, only))
-    if energy_log is not None and len(found.points) > 1:
-        names = ", ".join(o.id for o in found.points[:3])
+    measured = read_points([Path(f) for f in files], known, Terms(layout, prompt_share, only))
+    if energy_log is not None and len(measured.points) > 1:
+        names = ", ".join(o.id for o in measured.points[:3])
         raise UsageError(f"--energy-log is the energy of one measurement; there are {names}, …")
-    return Measured(found.points, (*found.notes, *more))
+    return Measured(measured.points, (*measured.notes, *more))
 
 
-def points_frame(found: Measured) -> pl.DataFrame:
+def points_frame(measured: Measured) -> pl.DataFrame:
     """The points as a table of points; cells that do not apply are empty."""
-    rows = [point_row(point) for point in found.points]
+    rows = [point_row(point) for point in measured.points]
     names = columns(rows)
     return pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, strict=False)
 
 
-def points_listing(found: Measured) -> Listing:
+def points_listing(measured: Measured) -> Listing:
     """The figures that people compare."""
-    rows = [point_row(point) for point in found.points]
+    rows = [point_row(point) for point in measured.points]
     shown = [column for column in _SHOWN if any(column.name in row for row in rows)]
     names = [column.name for column in shown]
     values = ({name: row.get(name, _nothing(name)) for name in names} for row in rows)

@@ -59,10 +59,10 @@ def least_regret(scenario: Scenario, runs: Runs) -> str:
 
 
 def paired(
-    own: Sequence[Outcome], other: Sequence[Outcome], of: Callable[[Outcome], float]
+    own: Sequence[Outcome], other: Sequence[Outcome], quantity: Callable[[Outcome], float]
 ) -> tuple[float, float]:
     """(mean of own − other seed by seed, half the width of its interval; nan of one seed)."""
-    return mean_and_half([of(a) - of(b) for a, b in zip(own, other, strict=True)])
+    return mean_and_half([quantity(a) - quantity(b) for a, b in zip(own, other, strict=True)])
 
 
 def policies_table(runs: Runs, against: str | None, refused: Mapping[str, str]) -> Table:
@@ -81,20 +81,20 @@ def policies_table(runs: Runs, against: str | None, refused: Mapping[str, str]) 
 def _row(name: str, runs: Runs, against: str | None) -> dict[str, Any]:
     own = runs[name]
     row: dict[str, Any] = {"policy": name, "seeds": float(len(own))}
-    for quantity, of in {**QUANTITIES, **BESIDE}.items():
-        row[quantity] = mean_and_half([of(o) for o in own])[0]
+    for quantity, quantity_of in {**QUANTITIES, **BESIDE}.items():
+        row[quantity] = mean_and_half([quantity_of(o) for o in own])[0]
     row["late_share"] = row["late"] / max(row["requests"] - row["unserved"], 1.0)
-    for quantity, of in QUANTITIES.items():
+    for quantity, quantity_of in QUANTITIES.items():
         unit = quantity.rpartition("_")[2]
         best = best_by(runs, f"{'cost' if unit == 'usd' else 'carbon'}_{unit}")
-        mean, half = paired(own, runs[best], of)
-        base = float(np.mean([of(o) for o in runs[best]]))
+        mean, half = paired(own, runs[best], quantity_of)
+        base = float(np.mean([quantity_of(o) for o in runs[best]]))
         stem = quantity.rpartition("_")[0]
         if stem != "movable":
             row[f"best_{stem}"] = best
             row[f"regret_{stem}_share"] = mean / base if base > 0 else None
         row[f"regret_{quantity}"], row[f"regret_{stem}_half_{unit}"] = mean, half
-        compared = (NAN, NAN) if against is None else paired(own, runs[against], of)
+        compared = (NAN, NAN) if against is None else paired(own, runs[against], quantity_of)
         row[f"against_{quantity}"], row[f"against_{stem}_half_{unit}"] = compared
     row["against"], row["reason"] = against, None
     return row

@@ -212,7 +212,7 @@ class _Question:
         return saved
 
     def _settled(
-        self, contract: Contract, found: Callable[[Contract, float, np.ndarray], Allocation]
+        self, contract: Contract, allocation_at: Callable[[Contract, float, np.ndarray], Allocation]
     ) -> Allocation:
         """The allocation at the adoption that it brings itself."""
         market = self.design.market
@@ -223,7 +223,7 @@ class _Question:
         adopted = judged(market, contract, flat).adoption
         start = self._smaller(contract, adopted)
         for _ in range(ROUNDS):
-            answer = found(contract, adopted, start)
+            answer = allocation_at(contract, adopted, start)
             brought = answer.offer.adoption
             if abs(brought - adopted) <= SAME * adopted:
                 break
@@ -296,13 +296,13 @@ class _Question:
         )
 
     def _allocation(
-        self, when: str, contract: Contract, adopted: float, found: FleetCost, bound_usd: float,
+        self, when: str, contract: Contract, adopted: float, resized: FleetCost, bound_usd: float,
         degraded: np.ndarray, usd_per_point: float,
     ) -> Allocation:  # fmt: skip
         """What a fleet saves, and the offer with that."""
         market, served = self.design.market, self.service
         assert market is not None
-        saved = self.base.optimal.cost_usd - found.cost_usd
+        saved = self.base.optimal.cost_usd - resized.cost_usd
         volume = max(adopted * float(served.requests.sum()), 1e-300)
         gain_g = served.full_carbon_g - served.carbon_g[contract.point]
         delivered = Delivered(
@@ -314,14 +314,14 @@ class _Question:
             when=when,
             offer=offer,
             worth=no_loss and brings_enough(market, offer, self.whole.terms.objective),
-            saved_low_usd=self.base.bound_usd - found.cost_usd,
+            saved_low_usd=self.base.bound_usd - resized.cost_usd,
             saved_high_usd=self.base.optimal.cost_usd - bound_usd,
             adopted=adopted,
-            fleet=found,
+            fleet=resized,
             bound_usd=bound_usd,
             degraded=float(degraded.sum()),
             saved_usd=saved,
-            fewer_gpu=self.base.optimal.count - found.count,
+            fewer_gpu=self.base.optimal.count - resized.count,
             usd_per_point=usd_per_point,
         )
 

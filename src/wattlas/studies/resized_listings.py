@@ -25,7 +25,7 @@ def resized_rows(resized: Resized) -> Iterator[Row]:
     """One row for each class and allocation."""
     for each in resized.designs:
         for allocation in each.allocations:
-            offer, found = allocation.offer, allocation.fleet
+            offer, fleet = allocation.offer, allocation.fleet
             yield {
                 "class": each.design.service.klass,
                 "degraded_when": allocation.when,
@@ -35,10 +35,10 @@ def resized_rows(resized: Resized) -> Iterator[Row]:
                 "share": offer.share,
                 "adoption": offer.adoption,
                 "degraded_requests": allocation.degraded,
-                "fleet_gpu": found.count,
+                "fleet_gpu": fleet.count,
                 # Rounding is no accelerator, and no −0.
                 "fewer_gpu": round(allocation.fewer_gpu, 6) + 0.0,
-                "fleet_cost_usd": found.cost_usd,
+                "fleet_cost_usd": fleet.cost_usd,
                 "saved_usd": allocation.saved_usd,
                 "saved_low_usd": allocation.saved_low_usd,
                 "saved_high_usd": allocation.saved_high_usd,

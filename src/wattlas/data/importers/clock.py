@@ -80,20 +80,20 @@ def _date_order(files: Sequence[Raw], layout: Layout) -> tuple[Order | None, lis
     texts = [dates_of(file).cast(pl.String) for file in files if is_text(file)]
     if not texts:
         return layout.dates, []
-    found = order_of(pl.concat(texts))
+    order = order_of(pl.concat(texts))
     file, where = files[0], "+".join(files[0].columns.time)
     first = next((t for t in texts[0].drop_nulls().head(1)), "")
-    if found is None or (layout.dates and found in ("open", layout.dates)):
+    if order is None or (layout.dates and order in ("open", layout.dates)):
         return layout.dates, []
-    if found == "open":
+    if order == "open":
         what = f"`{first}` may have the day first or the month, as spreadsheets save dates"
         fix = "Say `--dates day-first` or `--dates month-first`."
         return None, [file.problem(where, what, fix)]
-    if found == "both" or layout.dates:
+    if order == "both" or layout.dates:
         what = f"some dates have the day first, others the month, or not as --dates says: `{first}`"
         fix = "Check the dates: a spreadsheet may have turned some of them round."
         return None, [file.problem(where, what, fix)]
-    return found, []
+    return order, []
 
 
 def _refuse_days(files: Sequence[Raw]) -> None:

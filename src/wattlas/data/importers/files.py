@@ -124,20 +124,20 @@ def _chosen(frame: pl.DataFrame, layout: Layout, label: str) -> tuple[pl.DataFra
     """The rows that `where` speaks of; those that a recipe leaves out are told."""
     notes = []
     for name, cell in layout.where.items():
-        found = find(frame.columns, name)
+        matches = find(frame.columns, name)
         pattern = name.startswith(PATTERN)
-        if not found and not pattern:
+        if not matches and not pattern:
             raise InputError([_lacking(name, frame.columns, label)])
-        if not found:
+        if not matches:
             continue
-        cells = frame[found[0]].cast(pl.String)
+        cells = frame[matches[0]].cast(pl.String)
         kept = frame.filter(cells.is_in(cell.split("|") if pattern else [cell]))
         if kept.is_empty() and frame.height:
             there = cells.drop_nulls().unique(maintain_order=True)
             what = f"no row has `{cell}`; there are: {', '.join(there[:SHOWN])}"
-            raise InputError([Problem(found[0], what, "Correct --where.", label)])
+            raise InputError([Problem(matches[0], what, "Correct --where.", label)])
         if pattern and kept.height < frame.height:
-            what = f"{frame.height - kept.height:,} rows with another {found[0]} were left out"
+            what = f"{frame.height - kept.height:,} rows with another {matches[0]} were left out"
             notes.append(what)
         frame = kept
     return frame, notes
@@ -158,10 +158,10 @@ def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Co
         layout = replace(layout, value_column=None)  # a source publishes its pairs as a matrix, too
 
     def column(name: str | None, needed: bool = True) -> str | None:
-        found = find(columns, name) if name else []
-        if name and not found and needed:
+        columns_of = find(columns, name) if name else []
+        if name and not columns_of and needed:
             lacking.append(_lacking(shown(name), columns, label))
-        return found[0] if found else None
+        return columns_of[0] if columns_of else None
 
     whole = layout.time_column in columns
     parts = [layout.time_column] if whole else layout.time_column.split("+")
@@ -180,7 +180,7 @@ def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Co
     taken = {*times, *keys, *single.values(), *layout.where}
     free = [name for name in columns if name not in taken]
     estimated = find(free, layout.estimated_column) if layout.estimated_column else []
-    found = Columns(
+    columns_of = Columns(
         times,
         keys,
         {},
@@ -194,11 +194,11 @@ def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Co
     long = bool(layout.value_column) or not open_keys
     if long:
         values, notes = _values(free, layout, label)
-        return replace(found, values=values), notes
+        return replace(columns_of, values=values), notes
     wide = find(free, layout.wide) if layout.wide else free
     if not wide or len(open_keys) > 1:
         raise InputError([_no_values(layout, label, open_keys)])
-    return replace(found, values={c: zone_of(c) for c in wide}, wide=open_keys[0]), []
+    return replace(columns_of, values={c: zone_of(c) for c in wide}, wide=open_keys[0]), []
 
 
 def _keys(
@@ -210,8 +210,10 @@ def _keys(
     for key, (name, fixed) in zip(layout.keys, named, strict=False):
         own = key if fixed is None and key in columns else None
         # The key of a recipe may be the names of columns, or be given by an option.
-        found = name if name and (not name.startswith(PATTERN) or find(columns, name)) else None
-        keys.append(column(found) if found else own)
+        given_name = (
+            name if name and (not name.startswith(PATTERN) or find(columns, name)) else None
+        )
+        keys.append(column(given_name) if given_name else own)
     if not layout.timed and keys[0] is None and layout.zone is None:
         keys[0] = columns[0] if columns[0] != keys[1] else None
     return tuple(keys)

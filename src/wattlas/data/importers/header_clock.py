@@ -55,8 +55,8 @@ def _clock_word(header: str) -> str:
     """The clock that a header speaks of, in capitals; empty where it speaks of none."""
     words = re.findall(r"[^\W_]+", header)
     spoken = {*UTC, *_LOCAL, *(mark for mark in MARKS if len(mark) > len("ET"))}
-    found = next((w.upper() for w in words if w.upper() in spoken), "")
-    return found or (words[-1] if words and words[-1] in _SHORT else "")
+    word = next((w.upper() for w in words if w.upper() in spoken), "")
+    return word or (words[-1] if words and words[-1] in _SHORT else "")
 
 
 def says_utc(header: str) -> bool:

@@ -29,8 +29,8 @@ def long_hours(frame: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, Layou
         return frame, layout, []
     numbers = {name: _number(name) for name in frame.columns if name != ROW}
     hours = [name for name, number in numbers.items() if number is not None]
-    found = sorted(n for n in numbers.values() if n is not None)
-    if not any(found == list(range(low, high + 1)) for low, high in _RUNS):
+    known = sorted(n for n in numbers.values() if n is not None)
+    if not any(known == list(range(low, high + 1)) for low, high in _RUNS):
         return frame, layout, []
     if layout.zone is None and not layout.zone_column and not find(frame.columns, layout.keys[0]):
         raise UsageError(

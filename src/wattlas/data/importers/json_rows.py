@@ -54,8 +54,8 @@ def _records(body: Any) -> list[dict[str, Any]]:
     if len(numeric) > 1:
         return [{"from": name, **row} for name, row in numeric.items()]
     for inner in objects.values():
-        if found := _records(inner):
-            return found
+        if inner_rows := _records(inner):
+            return inner_rows
     return []
 
 

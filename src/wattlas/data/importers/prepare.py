@@ -73,9 +73,9 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     problems += [p for p in check_hours(table) if p not in problems]
     if not problems and not (rules.average or rules.keep_steps):
         problems += _step_problems(table)
-    asked = _count_problems(new, table)
-    if asked or (problems and not rules.allow_gaps):
-        raise InputError([*problems, *asked])
+    count_problems = _count_problems(new, table)
+    if count_problems or (problems and not rules.allow_gaps):
+        raise InputError([*problems, *count_problems])
     rows = with_steps(table.timed, key)
     if problems:
         rows = _sound(rows, key, new.values)

@@ -152,9 +152,9 @@ def _numbers(raw: Raw, layout: Layout) -> dict[str, pl.Series]:
         scale = scale_of(layout, header)
         if scale is None:
             problems.append(unit_problem(raw, column, header, layout))
-        found, wrong = _read(raw, column, raw.frame[column], layout)
+        values, wrong = _read(raw, column, raw.frame[column], layout)
         problems += wrong
-        made[column] = (found * (1.0 if scale is None else scale)).round(DECIMALS)
+        made[column] = (values * (1.0 if scale is None else scale)).round(DECIMALS)
     if problems:
         raise InputError(problems[: 3 * SHOWN])
     return made
@@ -174,29 +174,29 @@ def _read(
     nothing = is_nothing(cells)
     figures = cells.filter(~nothing)
     mark = layout.decimal or decimal_mark(figures, raw.separator)
-    found = numbers(cells.zip_with(~nothing, pl.Series([None], dtype=pl.String)), mark or ".")
-    figured = _figures(found)
+    values = numbers(cells.zip_with(~nothing, pl.Series([None], dtype=pl.String)), mark or ".")
+    figured = _figures(values)
     if mark is None:
         what = f"`{figures[0]}` may have a decimal mark or one of thousands"
         fix = "Say `--decimal comma` or `--decimal point`."
-        return found, [raw.problem(column, what, fix)]
-    bad = cells.filter(found.is_null() & ~nothing).unique(maintain_order=True)
+        return values, [raw.problem(column, what, fix)]
+    bad = cells.filter(values.is_null() & ~nothing).unique(maintain_order=True)
     if len(bad):
-        many = int((found.is_null() & ~nothing).sum())
+        many = int((values.is_null() & ~nothing).sum())
         shown = ", ".join(f"`{b}`" for b in bad.head(3))
         what = f"{many} cells are no numbers, the first: {shown}"
         fix = "Name the column of values with --value-column, or correct them."
-        return found, [raw.problem(column, what, fix)]
+        return values, [raw.problem(column, what, fix)]
     if not len(figures) and raw.columns.wide is not None:
         what = "has no number at all"
-        return found, [raw.problem(column, what, "Leave the column out.")]
+        return values, [raw.problem(column, what, "Leave the column out.")]
     return figured, []
 
 
-def _figures(found: pl.Series) -> pl.Series:
+def _figures(values: pl.Series) -> pl.Series:
     """Numbers without those that mean that there is none."""
-    none = found.is_in(list(NO_FIGURE))
-    return found.zip_with(~none, pl.Series([None], dtype=pl.Float64)) if none.any() else found
+    none = values.is_in(list(NO_FIGURE))
+    return values.zip_with(~none, pl.Series([None], dtype=pl.Float64)) if none.any() else values
 
 
 def _once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

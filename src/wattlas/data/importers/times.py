@@ -44,9 +44,9 @@ def instants(file: Raw, clock: Clock) -> tuple[pl.Series, list[str]]:
     local = _localised(rows, file, clock, none if begins else steps)
     shift = pl.duration(minutes=pl.lit(steps))
     time = pl.when(said).then(pl.col("instant") - shift).otherwise(local)
-    found = rows.with_columns(time.alias(TIME))[TIME]
-    _refuse_unread(file, clock, rows, found)
-    return found, notes
+    time_utc = rows.with_columns(time.alias(TIME))[TIME]
+    _refuse_unread(file, clock, rows, time_utc)
+    return time_utc, notes
 
 
 def _series(file: Raw) -> pl.Expr:
@@ -89,9 +89,9 @@ def _counted(file: Raw, clock: Clock) -> pl.Series:
     made = pl.DataFrame({"day": midnight.dt.convert_time_zone("UTC"), "n": n}).select(
         pl.col("day") + pl.duration(minutes=pl.col("n") * int(clock.step_min or HOUR_MIN))
     )
-    found = made.to_series().cast(INSTANT)
-    _refuse_unread(file, clock, rows.rename({"day": "wall"}), found)
-    return found
+    time_utc = made.to_series().cast(INSTANT)
+    _refuse_unread(file, clock, rows.rename({"day": "wall"}), time_utc)
+    return time_utc
 
 
 def _steps(rows: pl.DataFrame, clock: Clock) -> pl.Series:
@@ -176,16 +176,16 @@ def _runs_back(walls: pl.DataFrame, file: Raw, twice: pl.Series) -> pl.Series:
     return both["down"] > both["up"]
 
 
-def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, found: pl.Series) -> None:
+def _refuse_unread(file: Raw, clock: Clock, rows: pl.DataFrame, time_utc: pl.Series) -> None:
     """One problem for all stamps that are no time, or no time of the zone.
 
     Some tables have a row without a figure for the hour that the clock skips: it stays null.
     """
-    if not found.null_count():
+    if not time_utc.null_count():
         return
     where, stamps = "+".join(file.columns.time), dates_of(file).cast(pl.String)
-    no_time = found.is_null() & rows["wall"].is_null()
-    skipped = found.is_null() & ~no_time & ~_empty(file)
+    no_time = time_utc.is_null() & rows["wall"].is_null()
+    skipped = time_utc.is_null() & ~no_time & ~_empty(file)
     problems = []
     if no_time.any():
         wrong = stamps.filter(no_time).unique(maintain_order=True)

@@ -74,11 +74,11 @@ def read_points(files: Sequence[Path], given: Given, terms: Terms) -> Measured:
                     ] = None
                 known |= {name for o in made for name in (o.variant, o.hardware)}
                 continue
-            found = records(opened)
+            measured = records(opened)
         except InputError as fault:
             problems += fault.problems
             continue
-        for record in found:
+        for record in measured:
             known |= set(names_of(record.values, record.label))
             points += _point(record, given, terms, notes, problems)
     if not problems and not points:
@@ -99,16 +99,16 @@ def log_energy(path: Path, window: str, given: Given) -> str:
     if opened.layout.id not in LOGS:
         what = f"is of {opened.layout.title}, wanted a log of energy (CodeCarbon, Zeus)"
         raise InputError([Problem("--energy-log", what, "Name the log.", str(path))])
-    found = [r for r in records(opened) if window in ("", r.values.get("run"))]
+    matching = [r for r in records(opened) if window in ("", r.values.get("run"))]
     runs = ", ".join(f"`{r.values.get('run', '')}`" for r in records(opened))
-    if len(found) != 1:
-        what = f"holds {len(found)} measurements" + (f" named `{window}`" if window else "")
+    if len(matching) != 1:
+        what = f"holds {len(matching)} measurements" + (f" named `{window}`" if window else "")
         fix = f"Name one with --window: {runs}."
         raise InputError([Problem("--energy-log", what, fix, str(path))])
-    energy = derive.it_energy_j(found[0].values)
+    energy = derive.it_energy_j(matching[0].values)
     given.values = {**given.values, "energy_j": {"": energy or 0.0}}
-    given.log_s = length = found[0].values.get("duration_s", 0.0)
-    mean = f", the mean of {found[0].count} windows" if found[0].count > 1 else ""
+    given.log_s = length = matching[0].values.get("duration_s", 0.0)
+    mean = f", the mean of {matching[0].count} windows" if matching[0].count > 1 else ""
     return f"energy is {energy:,.4g} J over {length:,.4g} s of {path.name}{mean}"
 
 

@@ -67,13 +67,15 @@ def open_file(path: Path, layout: str = "") -> Opened:
         raise InputError([Problem("(file)", "is not there", "Check the path.", label)])
     if suffix in JSONS:
         items = _objects(path, label)
-        found = _layout(items[0], "json", label, layout)
-        return Opened(found, label, items)
+        layout_of_file = _layout(items[0], "json", label, layout)
+        return Opened(layout_of_file, label, items)
     if suffix in TABLES:
         frame = read_frame(path, label).drop(ROW)
         row = dict.fromkeys(frame.columns, "")
-        found = _layout(row, "table", label, layout)
-        return Opened(found, label, frame.to_dicts() if found.kind == "table" else (), frame)
+        layout_of_file = _layout(row, "table", label, layout)
+        return Opened(
+            layout_of_file, label, frame.to_dicts() if layout_of_file.kind == "table" else (), frame
+        )
     what = f"ends in `{path.suffix}`, wanted {', '.join((*JSONS, *TABLES))}"
     raise InputError([Problem("(file)", what, "Give what the tool wrote, unpacked.", label)])
 
@@ -82,17 +84,17 @@ def records(opened: Opened) -> list[Record]:
     """The measurements in a file. Raises InputError with every value that is wrong."""
     layout = opened.layout
     problems: list[Problem] = []
-    found: list[Record] = []
+    measured: list[Record] = []
     for n, item in enumerate(opened.items):
         values, faults = _values(layout, item)
         at = f", {n + 1}" if len(opened.items) > 1 else ""
         problems += [Problem(f"{w}{at}", what, fix, opened.label) for w, what, fix in faults]
-        found.append(Record(layout, opened.label, values))
+        measured.append(Record(layout, opened.label, values))
     if problems:
         raise InputError(problems)
-    if not found:
+    if not measured:
         raise InputError([Problem("(rows)", "there are none", "Give a result.", opened.label)])
-    return _merged(layout, opened.items, found)
+    return _merged(layout, opened.items, measured)
 
 
 def _objects(path: Path, label: str) -> list[Mapping[str, Any]]:
@@ -177,13 +179,13 @@ def _values(layout: Layout, item: Mapping[str, Any]) -> tuple[dict[str, Any], li
     for where in layout.fields:
         if where.quantity in values:
             continue
-        found = [(v, holder) for v, holder in _at(item, where.path) if _filled(v)]
-        if not found:
+        cells = [(v, holder) for v, holder in _at(item, where.path) if _filled(v)]
+        if not cells:
             continue
         if where.quantity in TEXTS:
-            values[where.quantity] = str(found[0][0]).strip()
+            values[where.quantity] = str(cells[0][0]).strip()
             continue
-        number = _number(where, found, faults)
+        number = _number(where, cells, faults)
         if number is not None:
             values[where.quantity] = number
     return values, faults
@@ -195,11 +197,11 @@ def _filled(value: Any) -> bool:
     return value is not None and str(value).strip().lower() not in ("", "nan", "none", "inf")
 
 
-def _number(where: Field, found: list[tuple[Any, Any]], faults: list[Fault]) -> float | None:
+def _number(where: Field, cells: list[tuple[Any, Any]], faults: list[Fault]) -> float | None:
     if where.how == "count":
-        return float(len(found))
+        return float(len(cells))
     total = 0.0
-    for value, holder in found if where.how == "sum" else found[:1]:
+    for value, holder in cells if where.how == "sum" else cells[:1]:
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -222,13 +224,13 @@ def _number(where: Field, found: list[tuple[Any, Any]], faults: list[Fault]) -> 
 
 
 def _merged(
-    layout: Layout, items: Sequence[Mapping[str, Any]], found: list[Record]
+    layout: Layout, items: Sequence[Mapping[str, Any]], measured: list[Record]
 ) -> list[Record]:
     """Rows of one key as one measurement: the last of them, or their mean."""
     if layout.rows == "each":
-        return found
+        return measured
     groups: dict[tuple[str, ...], list[Record]] = {}
-    for item, record in zip(items, found, strict=True):
+    for item, record in zip(items, measured, strict=True):
         key = tuple(str(item.get(name) or "") for name in layout.key)
         groups.setdefault(key, []).append(record)
     if layout.rows == "last":

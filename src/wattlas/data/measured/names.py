@@ -14,8 +14,8 @@ COUNTED = re.compile(r"\d+ ?x ")
 def names_of(values: Mapping[str, Any], label: str) -> list[str]:
     """What an option may call a measurement: its run, its model, its file."""
     model = values.get("model", "")
-    found = [values.get("run", ""), model, slug(model) if model else "", Path(label).name]
-    return [name for name in found if name]
+    candidates = [values.get("run", ""), model, slug(model) if model else "", Path(label).name]
+    return [name for name in candidates if name]
 
 
 def slug(name: str) -> str:

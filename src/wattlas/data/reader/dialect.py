@@ -92,10 +92,10 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
             continue
         rest = [other for other in lines[number + 1 :] if PLAIN.holds(other)]
         for separator in [given] if given else _by_likelihood(line, rest):
-            found = replace(plain, separator=separator, before=number)
-            first = first or found
+            dialect = replace(plain, separator=separator, before=number)
+            first = first or dialect
             if wanted is None or wanted(cells_of(line, separator)):
-                return found
+                return dialect
     return first or plain
 
 

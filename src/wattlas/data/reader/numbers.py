@@ -65,8 +65,8 @@ def numbers(text: pl.Series, mark: str = ".") -> pl.Series:
         pointed = cells.str.contains(".", literal=True).fill_null(False)
         cells = pl.Series(cells.name, [None], dtype=pl.String).zip_with(pointed, cells)
         cells = cells.str.replace(",", ".", literal=True)
-    found = cells.cast(pl.Float64, strict=False)
-    return found if plain is None else plain.fill_null(found)
+    parsed = cells.cast(pl.Float64, strict=False)
+    return parsed if plain is None else plain.fill_null(parsed)
 
 
 _SPACE = "[\\s\u00a0\u202f\u2009']"

@@ -185,8 +185,8 @@ class Reader:
         bad = ~sound.fill_null(False)
         if bad.any():
             at = int(bad.arg_max() or 0)
-            found = "empty" if column[at] is None else column[at]
-            what = f"is {found}, wanted a whole number of tokens of at least 0"
+            cell = "empty" if column[at] is None else column[at]
+            what = f"is {cell}, wanted a whole number of tokens of at least 0"
             raise InputError(
                 [self._problem(column.name, row[at], what, "Fix or drop the request.")]
             )

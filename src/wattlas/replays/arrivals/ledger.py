@@ -38,12 +38,12 @@ def names(path: Path) -> list[str]:
     """The columns of its requests. Raises InputError where it is another database."""
     try:
         with closing(_connected(path)) as db:
-            found = db.execute("SELECT * FROM requests LIMIT 0").description
+            described = db.execute("SELECT * FROM requests LIMIT 0").description
     except sqlite3.Error as fault:
         what = f"is a database, and no ledger that can be read: {fault}"
         raise InputError([Problem("(file)", what, "Give the ledger of `wattlas serve`.", str(path))
                           ]) from None  # fmt: skip
-    return [column[0] for column in found]
+    return [column[0] for column in described]
 
 
 def frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
@@ -54,8 +54,8 @@ def frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
     try:
         with closing(_connected(path)) as db:
             cursor = db.execute(f"SELECT {wanted} FROM requests ORDER BY admitted_us")
-            while found := cursor.fetchmany(rows):
-                yield pl.DataFrame(found, schema=kinds, orient="row")
+            while batch := cursor.fetchmany(rows):
+                yield pl.DataFrame(batch, schema=kinds, orient="row")
     except sqlite3.Error as fault:
         what, fix = f"cannot be read as a ledger: {fault}", "Give the ledger of `wattlas serve`."
         raise InputError([Problem("(file)", what, fix, str(path))]) from None

@@ -57,8 +57,8 @@ def routes_at(weights: Weights, setting: Setting, hour: int) -> list[Route]:
 
 def places_of(weights: Weights, setting: Setting) -> list[tuple[str, str]]:
     """Every place that some table leads to, in order; what is refused is none."""
-    found = {place for rule in weights.at(setting.node) for place in rule.places}
-    return sorted(place for place in found if place[0] != REFUSED)
+    places = {place for rule in weights.at(setting.node) for place in rule.places}
+    return sorted(place for place in places if place[0] != REFUSED)
 
 
 def endpoint_of(weights: Weights, setting: Setting, place: tuple[str, str]) -> Endpoint:

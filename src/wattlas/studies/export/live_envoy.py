@@ -99,7 +99,7 @@ def _strip() -> dict[str, Any]:
 
 def _ask(config: ServeConfig, token: str) -> dict[str, Any]:
     """The question to the decision service."""
-    asked = ("authorization", "x-api-key", "content-type", "content-encoding", "x-service-tier")
+    headers = ("authorization", "x-api-key", "content-type", "content-encoding", "x-service-tier")
     refused = ("content-type", "x-should-retry", "retry-after", "www-authenticate")
     request = {"headers_to_add": [{"key": "x-wattlas-token", "value": token}]} if token else {}
     return {
@@ -113,7 +113,7 @@ def _ask(config: ServeConfig, token: str) -> dict[str, Any]:
                 "max_request_bytes": config.document.limits.body_bytes,
                 "allow_partial_message": False,
             },
-            "allowed_headers": {"patterns": [{"exact": name} for name in asked]},
+            "allowed_headers": {"patterns": [{"exact": name} for name in headers]},
             "http_service": {
                 "server_uri": {
                     "uri": "http://wattlas",

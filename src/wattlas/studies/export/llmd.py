@@ -40,10 +40,10 @@ def peers(weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]
     for place in places:
         address = endpoint_of(weights, setting, place).address
         by_address.setdefault(address, []).append(place)
-    of_region = Counter(found[0][0] for found in by_address.values())
+    of_region = Counter(members[0][0] for members in by_address.values())
     made = [
-        _peer(address, found, alone=of_region[found[0][0]] == 1)
-        for address, found in by_address.items()
+        _peer(address, members, alone=of_region[members[0][0]] == 1)
+        for address, members in by_address.items()
     ]
     for name, count in Counter(peer["name"] for peer in made).items():
         if count > 1:

@@ -110,25 +110,25 @@ def weights(
     kind = own if kind is None else kind
     if kind not in KINDS:
         raise UsageError(f"weights by `{kind}`: choose {' or '.join(KINDS)}.")
-    found = Findings(scenario, progress=progress)
-    best = (found.carbon_optimum if kind == "carbon" else found.plan).raise_if_infeasible()
+    findings = Findings(scenario, progress=progress)
+    best = (findings.carbon_optimum if kind == "carbon" else findings.plan).raise_if_infeasible()
     name = f"{'hourly_table' if by_hour else 'static'}_{kind}"
-    table, tables = found.with_tables(name)
+    table, tables = findings.with_tables(name)
     if tables is None or not keeps(table):
         raise InfeasibleError(table.conflict)
     if by_hour:
         _check_hours(tables)
     rules = tuple(_rules(tables))
     return Weights(
-        scenario, kind, by_hour, name, rules, _kept(found, name, kind),
-        found.baseline.totals, table.totals, best.totals, tuple(_notes(scenario, rules)),
+        scenario, kind, by_hour, name, rules, _kept(findings, name, kind),
+        findings.baseline.totals, table.totals, best.totals, tuple(_notes(scenario, rules)),
     )  # fmt: skip
 
 
-def _kept(found: Findings, name: str, kind: str) -> float | None:
+def _kept(findings: Findings, name: str, kind: str) -> float | None:
     if kind == "carbon":
-        return kept_kg(found, name)
-    return kept_usd(found, name) if _by_cost(found.plan) else None
+        return kept_kg(findings, name)
+    return kept_usd(findings, name) if _by_cost(findings.plan) else None
 
 
 def _by_cost(plan: Plan) -> bool:

@@ -221,8 +221,8 @@ def check_inputs(sweep: SweepFolder) -> None:
         raise UsageError("\n".join(problems))
 
 
-def _refuse_another(folder: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    differ = list(differences(there, asked))
+def _refuse_another(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    differ = list(differences(there, wanted))
     if differ:
         raise UsageError(
             f"{folder} holds another sweep. "

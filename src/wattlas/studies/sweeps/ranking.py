@@ -134,8 +134,8 @@ def sobol_of(matrix: np.ndarray) -> np.ndarray:
     from scipy.stats import sobol_indices
 
     f_a, f_b, f_ab = matrix[:1], matrix[1:2], matrix[2:, None, :]
-    found = sobol_indices(func={"f_A": f_a, "f_B": f_b, "f_AB": f_ab}, n=matrix.shape[1])
-    return np.array([found.first_order, found.total_order])
+    indices = sobol_indices(func={"f_A": f_a, "f_B": f_b, "f_AB": f_ab}, n=matrix.shape[1])
+    return np.array([indices.first_order, indices.total_order])
 
 
 def _resampled(matrix: np.ndarray) -> Iterator[np.ndarray]:

@@ -86,15 +86,15 @@ def _alike(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+def differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
     """In sentences, what of a statement is not as another says."""
     names = ("run", "settings", "design", "samples", "seeds", "axes")
     for name in names:
-        if there[name] != asked[name]:
-            yield f"{name}: {json.dumps(there[name])} there, {json.dumps(asked[name])} now."
-    if there["inputs"].get("scenario") != asked["inputs"]["scenario"]:
+        if there[name] != wanted[name]:
+            yield f"{name}: {json.dumps(there[name])} there, {json.dumps(wanted[name])} now."
+    if there["inputs"].get("scenario") != wanted["inputs"]["scenario"]:
         yield "The scenario differs."
-    for name, text in asked["inputs"].items():
+    for name, text in wanted["inputs"].items():
         if name != "scenario" and there["inputs"].get(name) != text:
             yield (
                 f"{name} differs."
