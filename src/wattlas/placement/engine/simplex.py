@@ -110,7 +110,7 @@ def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
         # Phase 1, values and duals: a penalty on what is negative, none once nothing is.
         if stale:
             set_values(p.unit, h, b)
-            stale = False
+            stale, again = False, False
         # Phase 2, pricing: the candidates that are left until they are worn, then all sources.
         if again:
             top = price_candidates(p, h, b, w, least[0], least[1])

@@ -107,8 +107,8 @@ class Scratch(NamedTuple):
     candidate_cost[S + P], score[S + P]  of the candidates
     by_region[W, S]              least reduced cost of a source's columns in a region, at the duals
                                  PRICED
-    least[S], gain[S]            least reduced cost of all columns of a source; how far its key's lies
-                                 above
+    least[S], gain[S]            least reduced cost of all columns of a source; how far its key's is
+                                 above it
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
