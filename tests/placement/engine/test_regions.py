@@ -8,7 +8,7 @@ import pytest
 from generate import make
 
 from wattlas.placement.engine.candidates import set_gains
-from wattlas.placement.engine.pricing import forget_prices, least_of_sources, price_regions
+from wattlas.placement.engine.pricing import least_of_sources, price_regions
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
 from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
@@ -33,7 +33,6 @@ def test_the_least_is_that_of_all_columns_wherever_duals_go(kind: str, seed: int
     scaled, draw = scale(program), np.random.default_rng(seed)
     p, bench = scaled.kernel_program(), Bench(scaled)
     b, w = bench.working, bench.scratch
-    forget_prices(b.vec)
     tariff = scaled.price(np.array([0]))[0]
     every, (points, width) = np.arange(len(p.kind)), (p.unit.shape[1], scaled.width)
     cost = p.fixed[:, :-4].reshape(len(every), points, width) + (

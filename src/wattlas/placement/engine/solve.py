@@ -14,8 +14,10 @@ from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolutio
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.state import (
     BASICS,
+    BIG,
     NEGATIVE,
     PIVOTS,
+    PRICED,
     REGION,
     HourlyOutput,
     Scratch,
@@ -42,12 +44,14 @@ class Bench:
         key[:, BASICS], key[:, NEGATIVE] = 0, 0
         basic = np.full((p, 4), -1, np.int32)
         basic[:, REGION], basic[:, NEGATIVE] = np.arange(p), 0
+        vec = np.zeros((8, p))
+        vec[PRICED] = BIG  # nothing is priced yet
         self.working = Working(
             key=key,
             key_cost=np.zeros(sources),
             key_value=np.zeros(sources),
             basic=basic,
-            vec=np.zeros((8, p)),
+            vec=vec,
             inverse=np.eye(p),
         )
         self.scratch = Scratch(
