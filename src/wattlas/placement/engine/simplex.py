@@ -121,8 +121,7 @@ def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
             set_duals(b, penalty)
             size = max(magnitude(h.demand, b.key_cost), _TINY)
             least = _GAP * size / max(sources, 1), _GAP * (size / total + penalty)
-            top = find_candidates(p, h, b, w, penalty, least[0], least[1])
-            highest = top
+            highest = top = find_candidates(p, h, b, w, penalty, least[0], least[1])
         again = penalty == 0.0 and top > 0.0
         # Phase 3, pivots: on the candidates near the best; refactorise when there were enough.
         if top > 0.0:
@@ -135,8 +134,8 @@ def solve_hour(p: Program, h: Hour, b: Working, w: Scratch, most: int) -> int:
             if not fine:
                 troubles += 1
                 base *= _RAISE if penalty > 0.0 else 1.0
-            if troubles > _RAISES:
-                return GAVE_UP
+                if troubles > _RAISES:
+                    return GAVE_UP
             if not fine or count[SINCE] >= _REFACTOR_EVERY:
                 refactorise(p.unit, b, w, width)
                 stale = True
