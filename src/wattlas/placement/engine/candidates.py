@@ -94,7 +94,8 @@ def gain_of(p: Program, b: Working, w: Scratch, width: int, penalty: float, n: i
     """What candidate n gains under the present duals."""
     s, o, r = w.candidate[n, SOURCE], w.candidate[n, POINT], w.candidate[n, REGION]
     if s < 0:
-        return b.vec[DUAL, r]
+        price: float = b.vec[DUAL, r]
+        return price
     key, vec = b.key, b.vec
     gain: float = b.key_cost[s] - penalty * key[s, NEGATIVE] - w.candidate_cost[n]
     gain -= row_price(p.unit, vec, width, s, key[s, POINT], key[s, REGION])

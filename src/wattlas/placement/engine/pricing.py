@@ -86,7 +86,7 @@ def price_regions(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> 
 @kernel
 def has_moved(vec: F8, k: int, slack: float) -> bool:
     """Whether a dual is another one than when columns were priced."""
-    return abs(vec[DUAL, k] - vec[PRICED, k]) > slack * abs(vec[PRICED, k])
+    return bool(abs(vec[DUAL, k] - vec[PRICED, k]) > slack * abs(vec[PRICED, k]))
 
 
 @kernel
