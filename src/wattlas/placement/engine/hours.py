@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import refactorise, set_basic
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.engine.pricing import fill_table, follow_duals, forget_others, price_known
+from wattlas.placement.engine.pricing import (
+    fill_table,
+    forget_prices,
+    least_of_sources,
+    price_regions,
+)
 from wattlas.placement.engine.simplex import solve_hour
 from wattlas.placement.engine.state import (
     BASICS,
@@ -130,16 +135,17 @@ def record_duals(
     p: Program, h: Hour, b: Working, w: Scratch, answer: HourlyOutput, at: int
 ) -> float:
     """Write the duals of rows and demand; returns the dual objective, a bound on the optimum."""
-    vec, limit, demand, width = b.vec, h.limit, h.demand, h.tariff.shape[1]
+    vec, limit, demand = b.vec, h.limit, h.demand
     bound = 0.0
     for k in range(limit.shape[0]):
         vec[DUAL, k] = min(vec[DUAL, k], 0.0)
         answer.dual[at, k] = vec[DUAL, k]
         bound += vec[DUAL, k] * limit[k]
     fill_table(p.unit, h.tariff, vec, p.rep, w.table)
-    follow_duals(p, h.tariff, vec, w.others)
+    price_regions(p, h.tariff, vec, w, 0.0)
+    least_of_sources(p, w)
     for s in range(demand.shape[0]):
-        answer.value[at, s] = price_known(p, b, w, width, s)[1]
+        answer.value[at, s] = w.least[s]
         if demand[s] > 0.0:
             bound += answer.value[at, s] * demand[s]
     return bound
@@ -160,7 +166,7 @@ def walk(
         h = Hour(tariffs[t], demands[t], limits[t])
         if t < starts:
             load_basis(p, tariffs.shape[2], b, w, start_keys[t], start_basics[t])
-        forget_others(w)
+        forget_prices(b.vec)
         answer.status[t] = solve_hour(p, h, b, w, most)
         if answer.status[t] == OPTIMAL:
             record(p, h, b, w, answer, t)

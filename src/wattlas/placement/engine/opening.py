@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wattlas.placement.engine.hours import load_basis, record, reset, store_basis
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.engine.pricing import forget_others
+from wattlas.placement.engine.pricing import forget_prices
 from wattlas.placement.engine.program import Basis, HourlyProgram
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.simplex import solve_hour
@@ -96,14 +96,15 @@ class Sums(NamedTuple):
 
 
 @kernel
-def open_up(budgets: Budgets, p: Program, table: F8, others: F8, low: int, high: int) -> None:
+def open_up(budgets: Budgets, p: Program, w: Scratch, low: int, high: int) -> None:
     """Open what opens after budget `low`, up to budget `high`, at the duals of the table."""
     for m in range(budgets.begin[low + 1], budgets.begin[high + 1]):
         s, c = budgets.source[m], budgets.at[m]
         cost = budgets.full[s, c]
         p.fixed[s, c] = cost
         p.across[c, s] = cost
-        others[s] = min(others[s], cost + table[p.kind[s], c])
+        r = c % w.by_region.shape[0]
+        w.by_region[r, s] = min(w.by_region[r, s], cost + w.table[p.kind[s], c])
 
 
 @kernel
@@ -159,7 +160,7 @@ def along_budgets(
     there.
     """
     count, solved, n = budgets.x.shape[0], 0, 0
-    forget_others(w)
+    forget_prices(b.vec)
     while n < count:
         # Phase 1, solve: from the basis of the budget before.
         solved += 1
@@ -184,7 +185,7 @@ def along_budgets(
             for m in range(sums.of_program.shape[0]):
                 sums.of_hour[m, at] = sums.of_program[m] * sums.weight[t]
         if later < count:
-            open_up(budgets, p, w.table, w.others, n, later)
+            open_up(budgets, p, w, n, later)
         else:
             close_again(budgets, p, n)
         n = later

@@ -19,7 +19,6 @@ from wattlas.placement.engine.state import (
     F8,
     GPU,
     I4,
-    NEGATIVE,
     OPEN,
     POINT,
     PRICED,
@@ -31,7 +30,7 @@ from wattlas.placement.engine.state import (
     Working,
 )
 
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """A gain below this part of the terms that it is the difference of is rounding. Doubles carry 16
 digits; sums over a few hundred terms lose up to three of them. Half and twice it change no pivot of
 L and M."""
@@ -58,65 +57,66 @@ def fill_table(unit: F8, tariff: F8, vec: F8, rep: I4, table: F8) -> None:
 
 
 @kernel
-def forget_others(w: Scratch) -> None:
-    """Costs are others now: every source has to be priced."""
-    others = w.others
-    for s in range(others.shape[0]):
-        others[s] = -BIG
-
-
-@kernel
-def follow_duals(p: Program, tariff: F8, vec: F8, others: F8) -> None:
-    """Keep `others` below the reduced costs of all columns but the keys', as duals have moved.
-
-    A dual that falls makes columns dearer, so only regions whose dual has risen are looked at: two
-    of 18 from one scan to the next, mostly.
-    """
-    across, rate, width = p.across, p.rate, tariff.shape[1]
-    ties = vec.shape[1] > width
-    for r in range(width):
-        if vec[DUAL, r] > vec[PRICED, r] and not ties:
-            for o in range(rate.shape[0]):
-                power, paid, c = tariff[0, r], tariff[1 + o, r] - vec[DUAL, r], o * width + r
-                for s in range(across.shape[1]):
-                    v = across[c, s] + rate[o, ENERGY, s] * power + rate[o, GPU, s] * paid
-                    others[s] = smaller(others[s], v)
+def forget_prices(vec: F8) -> None:
+    """Costs are others now: every region has to be priced."""
     for k in range(vec.shape[1]):
-        vec[PRICED, k] = vec[DUAL, k]
-    if ties:  # entries of rows of both signs: not followed
-        for s in range(others.shape[0]):
-            others[s] = -BIG
+        vec[PRICED, k] = BIG
 
 
 @kernel
-def least_other(p: Program, table: F8, width: int, s: int, o: int, r: int) -> float:
-    """The least reduced cost of all columns of a source but its key (o, r)."""
-    fixed, n = p.fixed, p.kind[s]
-    least, at = BIG, p.unit.shape[1] * width
-    if o >= 0:
-        least, at = fixed[s, at], o * width + r
-    # The key is set aside in the table, so that one contiguous pass looks at all the others.
-    kept = table[n, at]
-    table[n, at] = BIG
-    for c in range(p.points[s] * width):
-        least = smaller(least, fixed[s, c] + table[n, c])
-    table[n, at] = kept
-    return least
+def price_regions(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> None:
+    """Bring `by_region` to the duals of now: regions whose dual has moved are priced anew, and all
+    of them where the dual of a row that ties them has. `slack` (relative) is no move."""
+    across, rate, by_region, width = p.across, p.rate, w.by_region, tariff.shape[1]
+    tied = False
+    for k in range(width, vec.shape[1]):
+        tied = tied or has_moved(vec, k, slack)
+    for r in range(width):
+        if tied or has_moved(vec, r, slack):
+            vec[PRICED, r] = vec[DUAL, r]
+            for s in range(across.shape[1]):
+                by_region[r, s] = BIG
+            for o in range(rate.shape[0]):
+                price_column(across[o * width + r], rate[o], tariff, vec, o, r, by_region[r])
+    if tied:
+        for k in range(width, vec.shape[1]):
+            vec[PRICED, k] = vec[DUAL, k]
 
 
 @kernel
-def price_known(p: Program, b: Working, w: Scratch, width: int, s: int) -> tuple[float, float]:
-    """The reduced cost of a source's key, and the least of all its columns, by the table.
+def has_moved(vec: F8, k: int, slack: float) -> bool:
+    """Whether a dual is another one than when columns were priced."""
+    return bool(abs(vec[DUAL, k] - vec[PRICED, k]) > slack * abs(vec[PRICED, k]))
 
-    `follow_duals` must have seen the duals. Others are looked at only where one may cost less.
-    """
-    key, others = b.key, w.others
-    o, r = key[s, POINT], key[s, REGION]
-    own = b.key_cost[s] - row_price(p.unit, b.vec, width, s, o, r)
-    if others[s] >= own:
-        return own, own
-    others[s] = least_other(p, w.table, width, s, o, r)
-    return own, min(own, others[s])
+
+@kernel
+def price_column(across: F8, rate: F8, tariff: F8, vec: F8, o: int, r: int, least: F8) -> None:
+    """least[s] = min(least[s], reduced cost of column (o, r)), for all sources."""
+    width, power, paid = tariff.shape[1], tariff[0, r], tariff[1 + o, r] - vec[DUAL, r]
+    if vec.shape[1] == width:
+        for s in range(least.shape[0]):
+            v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
+            least[s] = smaller(least[s], v)
+        return
+    for s in range(least.shape[0]):
+        v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
+        for j in range(rate.shape[0] - ROWS):
+            v -= rate[ROWS + j, s] * vec[DUAL, width + j]
+        least[s] = smaller(least[s], v)
+
+
+@kernel
+def least_of_sources(p: Program, w: Scratch) -> None:
+    """least[s]: the least reduced cost of all columns of a source, by `by_region`."""
+    by_region, least = w.by_region, w.least
+    unserved = p.across[p.unit.shape[1] * by_region.shape[0]]
+    for s in range(least.shape[0]):
+        least[s] = unserved[s]
+    for r in range(0, by_region.shape[0], 4):
+        for s in range(least.shape[0]):
+            one = smaller(by_region[r, s], by_region[r + 1, s])
+            other = smaller(by_region[r + 2, s], by_region[r + 3, s])
+            least[s] = smaller(least[s], smaller(one, other))
 
 
 @kernel
@@ -144,68 +144,19 @@ def best_column(p: Program, tariff: F8, vec: F8, reduced: F8, s: int) -> tuple[f
 
 
 @kernel
-def scan(
-    p: Program, h: Hour, b: Working, w: Scratch,
-    penalty: float, least_gain: float, least_row_gain: float, again: bool,
-) -> float:  # fmt: skip
-    """Score every source and row by gain × weight into `score`; returns the highest.
-
-    When `again`, only the sources that had a score the last time. A score of zero means no gain
-    worth having: below rounding, below `least_gain` over the whole demand, or for a row below
-    `least_row_gain`.
-    """
-    unit, table, demand = p.unit, w.table, h.demand
-    key, key_cost, vec, score, weight = b.key, b.key_cost, b.vec, w.score, w.weight
-    sources, width = demand.shape[0], h.tariff.shape[1]
-    fill_table(unit, h.tariff, vec, p.rep, table)
-    if not again:
-        follow_duals(p, h.tariff, vec, w.others)
-    top = 0.0
-    for s in range(sources):
-        if again and score[s] == 0.0:
-            continue
-        value = 0.0
-        d = demand[s]
-        if d > 0.0:
-            if again:
-                o, r = key[s, POINT], key[s, REGION]
-                own = key_cost[s] - row_price(unit, vec, width, s, o, r)
-                least = least_other(p, table, width, s, o, r)
-            else:
-                own, least = price_known(p, b, w, width, s)
-            gain = own - penalty * key[s, NEGATIVE] - least
-            if gain * d > least_gain and gain > _ROUNDING * (abs(key_cost[s]) + abs(own)):
-                value = gain * weight[s]
-        score[s] = value
-        top = max(top, value)
-    for k in range(vec.shape[1]):
-        value = 0.0
-        if vec[DUAL, k] > least_row_gain:  # the slack of a row whose price has the wrong sign
-            value = vec[DUAL, k] * weight[sources + k]
-        score[sources + k] = value
-        top = max(top, value)
-    return top
-
-
-@kernel
 def choose_keys(p: Program, tariff: F8, b: Working, w: Scratch, cold: bool) -> None:
     """Give sources without basic columns their cheapest column under the present duals.
 
     When not `cold`, only those whose key is closed. A key that is as cheap stays.
     """
     fixed, unit, key, vec, width = p.fixed, p.unit, b.key, b.vec, tariff.shape[1]
-    others = w.others
-    if cold:
-        follow_duals(p, tariff, vec, others)
     for s in range(key.shape[0]):
         if key[s, BASICS] == 0 and (cold or b.key_cost[s] >= OPEN):
             cost = b.key_cost[s]
             present = cost - row_price(unit, vec, width, s, key[s, POINT], key[s, REGION])
-            if cost < OPEN and others[s] >= present:
-                continue
             least, o, r = best_column(p, tariff, vec, w.reduced, s)
-            if cost >= OPEN or least < present - _ROUNDING * abs(present):
-                key[s, POINT], key[s, REGION], others[s] = o, r, -BIG
+            if cost >= OPEN or least < present - ROUNDING * abs(present):
+                key[s, POINT], key[s, REGION] = o, r
                 b.key_cost[s] = cost_of(fixed, unit, tariff, s, o, r)
 
 

@@ -5,7 +5,7 @@ What leaves is told as a basic place i < P, or as P + n for the key of `touched[
 
 from __future__ import annotations
 
-from wattlas.placement.engine.jit import kernel
+from wattlas.placement.engine.jit import kernel, smaller
 from wattlas.placement.engine.state import (
     ALPHA,
     F8,
@@ -133,6 +133,13 @@ def long_step(
 def mark_negative(b: Working, w: Scratch, slack: float) -> bool:
     """Mark basic and key columns below −slack, and count them; True when the marks changed."""
     key, basic, vec, key_value = b.key, b.basic, b.vec, b.key_value
+    least = 0.0
+    for i in range(basic.shape[0]):
+        least = smaller(least, vec[VALUE, i])
+    for s in range(key.shape[0]):
+        least = smaller(least, key_value[s])
+    if least >= -slack and w.counters[NEGATIVES] == 0:
+        return False  # nothing is negative, and nothing is marked
     changed = False
     negatives = 0
     for i in range(basic.shape[0]):

@@ -50,7 +50,7 @@ class Scaled:
     @cached_property
     def _kernel_program(self) -> Program:
         across = np.ascontiguousarray(self.fixed.T)
-        rate = np.ascontiguousarray(self.unit[:, :, :ROWS].transpose(1, 2, 0))
+        rate = np.ascontiguousarray(self.unit.transpose(1, 2, 0))
         return Program(self.fixed, self.unit, self.kind, self.rep, self.points, across, rate)
 
     def demand(self, hours: slice | np.ndarray) -> F8:

@@ -14,8 +14,10 @@ from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolutio
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.state import (
     BASICS,
+    BIG,
     NEGATIVE,
     PIVOTS,
+    PRICED,
     REGION,
     HourlyOutput,
     Scratch,
@@ -42,21 +44,27 @@ class Bench:
         key[:, BASICS], key[:, NEGATIVE] = 0, 0
         basic = np.full((p, 4), -1, np.int32)
         basic[:, REGION], basic[:, NEGATIVE] = np.arange(p), 0
+        vec = np.zeros((8, p))
+        vec[PRICED] = BIG  # nothing is priced yet
         self.working = Working(
             key=key,
             key_cost=np.zeros(sources),
             key_value=np.zeros(sources),
             basic=basic,
-            vec=np.zeros((8, p)),
+            vec=vec,
             inverse=np.eye(p),
         )
         self.scratch = Scratch(
             touched=np.zeros(p + 1, np.int32),
             rate=np.zeros(p + 1),
             breakpoints=np.zeros((2, 2 * p + 1)),
-            score=np.zeros(sources + p),
             weight=np.zeros(sources + p),
-            others=np.zeros(sources),
+            candidate=np.zeros((sources + p, 3), np.int32),
+            candidate_cost=np.zeros(sources + p),
+            score=np.zeros(sources + p),
+            by_region=np.zeros((scaled.width, sources)),
+            least=np.zeros(sources),
+            gain=np.zeros(sources),
             reduced=np.zeros(scaled.width),
             table=np.zeros((scaled.rep.shape[0], scaled.fixed.shape[1])),
             saved=np.zeros((p, 4), np.int32),

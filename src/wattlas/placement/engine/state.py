@@ -43,11 +43,12 @@ FREE = 3
 
 VALUE, COST, DUAL, ALPHA, RHS, SPARE, LIMIT, PRICED = range(8)
 """Rows of `vec`. VALUE, COST, ALPHA, SPARE go by basic column; DUAL, RHS, LIMIT, PRICED (the duals
-of `others`) by working row."""
+of `by_region`) by working row."""
 
-PIVOTS, SINCE, STALLED, NEGATIVES, SEED, PERTURBED = range(6)
+PIVOTS, SINCE, STALLED, NEGATIVES, SEED, PERTURBED, CANDIDATES = range(7)
 """Places of `counters`: pivots ever, basis changes since the refactorisation, pivots in a row
-without progress, negative variables, state of the random numbers, whether limits are perturbed."""
+without progress, negative variables, state of the random numbers, whether limits are perturbed,
+columns in `candidate`."""
 
 
 class Program(NamedTuple):
@@ -57,7 +58,7 @@ class Program(NamedTuple):
     unit[S, O, 2 + Jp] accelerator time, energy, entries of the (padded) coupling rows per unit
     kind[S], rep[N]    sources with the same `unit` are of one kind n, and rep[n] is one of them
     points[S]          a source has columns at its first so many points only
-    across[O·W + 4, S], rate[O, 2, S]  `fixed` and `unit` again, sources along the last axis
+    across[O·W + 4, S], rate[O, 2 + Jp, S]  `fixed` and `unit`, sources along the last axis
     """
 
     fixed: F8
@@ -101,10 +102,13 @@ class Scratch(NamedTuple):
 
     touched[P + 1], rate[P + 1]  sources whose key moves with the entering column, and how fast
     breakpoints[2, 2P + 1]       of the long-step ratio test: where, and by how much the slope rises
-    score[S + P], weight[S + P]  of sources and rows in the choice of a pivot
-    others[S]                    below the reduced costs, at the duals PRICED, of all columns of a
-                                 source but its key; -BIG where nothing is known. An
-                                 hour begins with nothing known: costs are others
+    weight[S + P]                of sources and rows in the choice of a pivot
+    candidate[S + P, 3]          (source, point, region) of columns that may enter, or (-1, -1, row)
+    candidate_cost[S + P], score[S + P]  of the candidates
+    by_region[W, S]              least reduced cost of a source's columns in a region, at the duals
+                                 PRICED
+    least[S], gain[S]            least reduced cost of all columns of a source; how far its key's is
+                                 above it
     reduced[W]                   reduced costs of one source at one point
     table[N, O·W + 4]            what columns of a kind cost beyond `fixed`
     saved[P, 4]                  columns on their way through a refactorisation
@@ -114,9 +118,13 @@ class Scratch(NamedTuple):
     touched: I4
     rate: F8
     breakpoints: F8
-    score: F8
     weight: F8
-    others: F8
+    candidate: I4
+    candidate_cost: F8
+    score: F8
+    by_region: F8
+    least: F8
+    gain: F8
     reduced: F8
     table: F8
     saved: I4

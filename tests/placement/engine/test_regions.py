@@ -1,4 +1,4 @@
-"""What the engine remembers of columns that it does not look at stays below their costs."""
+"""What the engine keeps of the columns of a region stays right wherever duals go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from generate import make
 
-from wattlas.placement.engine.pricing import fill_table, follow_duals, price_known
+from wattlas.placement.engine.candidates import set_gains
+from wattlas.placement.engine.pricing import least_of_sources, price_regions
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
 from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
@@ -17,10 +18,10 @@ from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
 def priced(p, tariff, b, w):  # type: ignore[no-untyped-def]
     """(own, least) of every source, after the duals were followed."""
     out = np.zeros((b.key.shape[0], 2))
-    fill_table(p.unit, tariff, b.vec, p.rep, w.table)
-    follow_duals(p, tariff, b.vec, w.others)
-    for s in range(out.shape[0]):
-        out[s, 0], out[s, 1] = price_known(p, b, w, tariff.shape[1], s)
+    price_regions(p, tariff, b.vec, w, 0.0)
+    least_of_sources(p, w)
+    set_gains(p.unit, b, tariff.shape[1], 0.0, w.least, w.gain)
+    out[:, 0], out[:, 1] = w.gain + w.least, w.least
     return out
 
 
@@ -32,7 +33,6 @@ def test_the_least_is_that_of_all_columns_wherever_duals_go(kind: str, seed: int
     scaled, draw = scale(program), np.random.default_rng(seed)
     p, bench = scaled.kernel_program(), Bench(scaled)
     b, w = bench.working, bench.scratch
-    w.others[:] = -BIG
     tariff = scaled.price(np.array([0]))[0]
     every, (points, width) = np.arange(len(p.kind)), (p.unit.shape[1], scaled.width)
     cost = p.fixed[:, :-4].reshape(len(every), points, width) + (
