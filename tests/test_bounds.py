@@ -198,7 +198,7 @@ def test_an_option_takes_its_interval_and_no_more(option: str) -> None:
         if within:
             COMMANDS[verb].make_context(verb, words)
         elif math.isfinite(value):
-            with pytest.raises(Exception, match="Input should be (greater|less)"):
+            with pytest.raises(Exception, match=r"Input should be (greater|less)"):
                 COMMANDS[verb].make_context(verb, words)
 
 

@@ -20,8 +20,8 @@ Check = Callable[[Any, Any], bool]
 class Row:
     """An option as it is given, and what must then hold of the answers before and after.
 
-    `base` is given in both runs, and `verb` instead of how the verb is called elsewhere. `was` is the exit code without the option, `code` with it, and a
-    verb that does not end with 0 says `words`.
+    `base` is given in both runs, and `verb` instead of how the verb is called elsewhere. `was` is
+    the exit code without the option, `code` with it; a verb that does not end with 0 says `words`.
     """
 
     given: str
@@ -95,6 +95,10 @@ def write_files(folder: Path) -> None:
         "thought.csv": _hours(lambda t: 300 + 150 * math.cos(t / 24 * 2 * math.pi)),
         "raw.csv": _csv("t,p,q", (
             (f"{DAY}T{t:02d}:00Z", 10 + t, 50 + t) for t in range(24))),
+        "wide.csv": _csv(
+            "day," + ",".join(f"h{n + 1}" for n in range(24)),
+            ((f"2024-05-0{d}", *range(10 * d, 10 * d + 24)) for d in (1, 2)),
+        ),
         "half.csv": _csv("t,p", ((f"{DAY}T{n // 2:02d}:{n % 2 * 30:02d}Z", n) for n in range(48))),
         "gap.csv": _csv("t,p", ((f"{DAY}T{n:02d}:00Z", n) for n in range(24) if n != 7)),
         "comma.csv": "t;p\n" + "".join(f"{DAY}T{n:02d}:00Z;1,{n:03d}\n" for n in range(24)),
