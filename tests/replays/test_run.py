@@ -316,7 +316,8 @@ def test_moved_is_the_share_of_what_is_served(tiny: Scenario) -> None:
     """Elsewhere than at the baseline region, request by request; what goes unserved neither moved
     nor stayed.
     """
-    world = thin(replace(tiny, reserved_gpu=tiny.reserved_gpu * 0.1), 0.02)
+    gpu = tiny.reserved_gpu * np.array([1.0, 1.0, 0.0])[:, None]
+    world = thin(replace(tiny, reserved_gpu=gpu), 0.02)
     kept = Kept()
     outcome = replay(world, policy_of(world, "greedy"), AtRates(world, seed=3), sink=kept)
     home = baseline_of(world, feasibility(world)).region.ravel()
