@@ -38,6 +38,8 @@ PUBLIC = [
     "SweepDesign",
     "Terms",
     "Tier",
+    "Traffic",
+    "Trial",
     "Users",
     "WhenNone",
     "Window",

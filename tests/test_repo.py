@@ -224,3 +224,18 @@ def test_functions_can_be_read_at_once() -> None:
         and (node.end_lineno or 0) - node.lineno >= 60
     ]
     assert long == []
+
+
+def test_functions_take_few_arguments() -> None:
+    """No function has more than eight arguments, but what is compiled and the verbs' options."""
+    many = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not {ast.unparse(name) for name in node.decorator_list}
+        & {"kernel", "entry", "_compiled"}
+        and not (path.parent.name == "cli" and "command" in node.name)
+        and len([a for a in ast.walk(node.args) if isinstance(a, ast.arg) and a.arg != "self"]) > 8
+    ]
+    assert many == []

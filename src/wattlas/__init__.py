@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from wattlas.studies.fit import fit_users
     from wattlas.studies.forecast_skill import forecast_skill
     from wattlas.studies.offers import design_tiers
+    from wattlas.studies.replay_runs import Traffic, Trial
     from wattlas.studies.replays import replayed as replay
     from wattlas.studies.shares import shares as tier_shares
     from wattlas.studies.study import study
@@ -86,6 +87,8 @@ __all__ = [
     "SweepDesign",
     "Terms",
     "Tier",
+    "Traffic",
+    "Trial",
     "Users",
     "WhenNone",
     "Window",
@@ -141,6 +144,8 @@ _MODULES = {
     "SweepDesign": "wattlas.studies.sweeps.design:SweepDesign",
     "Terms": "wattlas.model.users:Terms",
     "Tier": "wattlas.model.contract:Tier",
+    "Traffic": "wattlas.studies.replay_runs:Traffic",
+    "Trial": "wattlas.studies.replay_runs:Trial",
     "Users": "wattlas.model.users:Users",
     "WhenNone": "wattlas.model.workload:WhenNone",
     "Window": "wattlas.model.objective:Window",

@@ -53,7 +53,7 @@ def test_an_agent_that_plays_a_policy_pays_what_the_replay_says(
     name: str, seed: int, small: Scenario
 ) -> None:
     """Rewards add up to minus the replay's cost and carbon, to 1e-9; the requests are the same."""
-    outcome = wattlas.replay(small, name, first_seed=seed)[name]
+    outcome = wattlas.replay(small, name, trial=wattlas.Trial(first_seed=seed))[name]
     policy, forecast = policy_of(small, name), forecast_of(small)
     for usd, kg in ((1.0, 0.0), (0.5, 2.0)):
         env = env_of(small, usd_weight=usd, kg_weight=kg)

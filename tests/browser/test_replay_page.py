@@ -42,7 +42,10 @@ def test_the_page_of_a_replay(report: str, open_page: Callable[..., Any]) -> Non
 def test_the_page_of_several_policies(tmp_path: Path, open_page: Callable[..., Any]) -> None:
     """Regrets with their intervals, of cost and carbon, over the best and another policy."""
     made = wattlas.replay(
-        thin(green(), 0.01, 4), ["plan", "least-carbon", "greedy"], seeds=2, against="plan"
+        thin(green(), 0.01, 4),
+        ["plan", "least-carbon", "greedy"],
+        trial=wattlas.Trial(seeds=2),
+        against="plan",
     )
     wattlas.save(made, tmp_path)
     watched = open_page((tmp_path / "report.html").as_uri(), WIDTHS[0])

@@ -20,11 +20,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Replays of one question by the plan and by nearest, and of others; a study and a plan."""
     root = tmp_path_factory.mktemp("compared")
     world = thin(wattlas.example("tiny"), 0.01, 3)
-    wattlas.save(wattlas.replay(world, "plan", seeds=2), root / "plan")
-    wattlas.save(wattlas.replay(world, "nearest", seeds=2), root / "nearest")
-    wattlas.save(wattlas.replay(world, ["plan", "greedy", "uniform"], seeds=2), root / "several")
-    wattlas.save(wattlas.replay(world, "plan", scale=0.5), root / "fewer")
-    wattlas.save(wattlas.replay(thin(world, 0.5, 2), "plan", seeds=2), root / "smaller")
+    wattlas.save(wattlas.replay(world, "plan", trial=wattlas.Trial(seeds=2)), root / "plan")
+    wattlas.save(wattlas.replay(world, "nearest", trial=wattlas.Trial(seeds=2)), root / "nearest")
+    wattlas.save(
+        wattlas.replay(world, ["plan", "greedy", "uniform"], trial=wattlas.Trial(seeds=2)),
+        root / "several",
+    )
+    wattlas.save(wattlas.replay(world, "plan", wattlas.Traffic(scale=0.5)), root / "fewer")
+    wattlas.save(
+        wattlas.replay(thin(world, 0.5, 2), "plan", trial=wattlas.Trial(seeds=2)), root / "smaller"
+    )
     wattlas.save(wattlas.study(world, samples=3), root / "study")
     return root
 

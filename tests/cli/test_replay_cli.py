@@ -144,7 +144,7 @@ def test_a_log_to_a_model_and_back(capsys: pytest.CaptureFixture[str], tmp_path:
 
 def test_python_with_seeds_and_a_contract(tmp_path: Path) -> None:
     """Means with their intervals, the cap's table, and the page that shows it."""
-    made = wattlas.replay(thin(green(), 0.02, 12), seeds=3)
+    made = wattlas.replay(thin(green(), 0.02, 12), trial=wattlas.Trial(seeds=3))
     titles = [listing.title for listing in listings(made)]
     assert titles == ["What came out", "How long it took", "Degraded, against the cap"]
     totals = made.to_polars("replay_totals").filter(measure="requests", policy="plan")

@@ -92,7 +92,12 @@ def test_policies_of_a_replay_with_seeds(
     keys = [("nearest", 0), ("nearest", 1), ("plan", 0), ("plan", 1)]
     assert rows.select("policy", "seed").rows() == keys
     tiny = wattlas.example("tiny")
-    alone = wattlas.replay(tiny, "plan", hours=1, scale=0.05, utilisation=0.8, seeds=2)
+    alone = wattlas.replay(
+        tiny,
+        "plan",
+        wattlas.Traffic(scale=0.05),
+        trial=wattlas.Trial(hours=1, utilisation=0.8, seeds=2),
+    )
     for n, outcome in enumerate(alone.outcomes["plan"]):
         assert rows["variable_usd"][2 + n] == outcome.totals.variable_usd
         assert rows["requests"][2 + n] == outcome.requests

@@ -113,7 +113,13 @@ def test_the_oracle_keeps_up_with_a_horizon_that_sees_all() -> None:
     price = np.sort(world.signals.price_usd_per_mwh, axis=1)[:, ::-1].copy()
     falling = replace(world, signals=replace(world.signals, price_usd_per_mwh=price))
     told = Foresight("perfect", look_ahead_h=24)
-    made = wattlas.replay(falling, ["rolling"], hours=8, even=True, foresight=told)
+    made = wattlas.replay(
+        falling,
+        ["rolling"],
+        wattlas.Traffic(even=True),
+        trial=wattlas.Trial(hours=8),
+        foresight=told,
+    )
     rolling, oracle = made["rolling"], made["oracle"]
     assert oracle.totals.variable_usd <= rolling.totals.variable_usd * 1.02
     assert oracle.over_cap == 0

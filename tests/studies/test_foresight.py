@@ -47,7 +47,9 @@ def world() -> wattlas.Scenario:
 def made() -> wattlas.studies.replays.Replayed:  # type: ignore[name-defined]
     """Three hours on persistence, two seeds."""
     told = Foresight("persistence", look_ahead_h=6)
-    return wattlas.replay(world(), "rolling", begin=BEGIN, hours=3, seeds=2, foresight=told)
+    return wattlas.replay(
+        world(), "rolling", trial=wattlas.Trial(begin=BEGIN, hours=3, seeds=2), foresight=told
+    )
 
 
 def test_regret_is_the_difference_on_the_same_requests(
@@ -92,10 +94,12 @@ def test_forecasts_are_judged_by_signal_series_and_horizon(
 def test_on_the_truth_there_is_no_regret() -> None:
     """`perfect`: nothing to compare a forecast with but the oracle, and nothing is judged."""
     told = Foresight("perfect", look_ahead_h=6)
-    perfect = wattlas.replay(world(), "rolling", begin=BEGIN, hours=2, foresight=told)
+    perfect = wattlas.replay(
+        world(), "rolling", trial=wattlas.Trial(begin=BEGIN, hours=2), foresight=told
+    )
     assert list(perfect.outcomes) == ["nearest", "oracle", "rolling"]
     assert "replay_forecasts" not in perfect.named_tables()
-    hindsight = wattlas.replay(world(), "oracle", begin=BEGIN, hours=2)
+    hindsight = wattlas.replay(world(), "oracle", trial=wattlas.Trial(begin=BEGIN, hours=2))
     assert hindsight["oracle"].totals == perfect["oracle"].totals
 
 
@@ -111,7 +115,7 @@ def test_the_truth_of_demand_is_what_comes() -> None:
 def test_a_replay_starts_friction_as_the_plan_counts_it() -> None:
     """Evenly at the plan's rates, what starts cost is the plan's within whole requests."""
     scenario = replace(world().at_hours(range(3)), demand_per_h=long_world().demand_per_h[..., :3])
-    replayed = wattlas.replay(scenario, rolling(scenario, 3), even=True)
+    replayed = wattlas.replay(scenario, rolling(scenario, 3), wattlas.Traffic(even=True))
     wanted = wattlas.plan(scenario).totals.friction_usd
     assert wanted > 0
     assert replayed["rolling"].totals.friction_usd == pytest.approx(wanted, rel=0.02)
@@ -130,9 +134,14 @@ def test_wrong_words_are_told(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["replay", "tiny", "--policy", "rolling", "--hours", "2", *arguments]) == code
         assert words in capsys.readouterr().err
     with pytest.raises(UsageError, match="wanted at least 1"):
-        wattlas.replay(world(), "rolling", begin=BEGIN, foresight=Foresight(look_ahead_h=0))
+        wattlas.replay(
+            world(),
+            "rolling",
+            trial=wattlas.Trial(begin=BEGIN),
+            foresight=Foresight(look_ahead_h=0),
+        )
     with pytest.raises(InputError, match="has 7 hours of past"):
-        wattlas.replay(world(), "rolling", begin="2023-06-01T07:00", hours=1)
+        wattlas.replay(world(), "rolling", trial=wattlas.Trial(begin="2023-06-01T07:00", hours=1))
 
 
 def test_from_the_command_line_to_a_folder(
@@ -214,7 +223,9 @@ def hours_of(scenario: wattlas.Scenario, forecast: str) -> Recorded:
     """Least carbon beside `rolling`, three hours."""
     rule = Recorded(policy_of(scenario, "least-carbon"))
     told = Foresight(forecast, look_ahead_h=6)
-    made = wattlas.replay(scenario, ["rolling", rule], begin=BEGIN, hours=3, foresight=told)
+    made = wattlas.replay(
+        scenario, ["rolling", rule], trial=wattlas.Trial(begin=BEGIN, hours=3), foresight=told
+    )
     if forecast == "persistence":
         assert any("recorded, rolling decide on the same forecasts" in n for n in made.notes)
         assert any("revised after the fact" in note for note in made.notes)

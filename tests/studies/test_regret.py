@@ -28,7 +28,9 @@ def made() -> Replayed:
     world = thin(green(), 0.02, 5)
     power = PowerCurve(np.array([0.0, 8.0]), np.array([100.0, 900.0]))
     services = {point.id: ServiceModel(0.02, batch=8, power=power) for point in world.points}
-    return wattlas.replay(world, POLICIES, seeds=3, serving=Serving(services), against="greedy")
+    return wattlas.replay(
+        world, POLICIES, trial=wattlas.Trial(seeds=3), serving=Serving(services), against="greedy"
+    )
 
 
 def test_regret_from_the_tables(made: Replayed, tmp_path: Path) -> None:

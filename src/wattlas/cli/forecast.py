@@ -10,6 +10,7 @@ from wattlas.cli.foresight import (
     ForecastOption,
     PastOption,
     PublishedOption,
+    WeatherOption,
     published_of,
 )
 from wattlas.cli.options import (
@@ -30,6 +31,7 @@ def command(
     begin: BeginOption = None,
     past: PastOption = None,
     published: PublishedOption = None,
+    weather: WeatherOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +50,9 @@ def command(
     if out is not None:
         claim_tables(out)
     with progress("Learning"):
-        made = forecast_skill(loaded, forecast, begin=begin, past=earlier, published=kinds)
+        made = forecast_skill(
+            loaded, forecast, begin=begin, past=earlier, published=kinds, weather=weather
+        )
     if out is not None:
         save_tables(out, {"replay_forecasts": made.table()})
     if as_json:

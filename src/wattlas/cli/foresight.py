@@ -36,6 +36,10 @@ PublishedOption = Annotated[
         metavar="ZONE=WORD",
     ),
 ]
+WeatherOption = Annotated[
+    Path | None,
+    typer.Option(help="Weather of the zones, for --forecast boosted.", metavar="FILE"),
+]
 
 
 def hours_of(text: str) -> int:
@@ -61,10 +65,11 @@ def foresight_of(
     every: int,
     past: Path | None,
     published: Sequence[str] | None,
+    weather: Path | None,
 ) -> Foresight:
     """What the options say together; reads the past."""
     hours, kinds = hours_of(look_ahead), published_of(published)
     from wattlas.studies.foresight import Foresight
 
     earlier = None if past is None else load_scenario(past)
-    return Foresight(forecast, hours, every, earlier, kinds)
+    return Foresight(forecast, hours, every, earlier, kinds, weather)

@@ -16,6 +16,7 @@ from wattlas.cli.foresight import (
     LookAheadOption,
     PastOption,
     PublishedOption,
+    WeatherOption,
     foresight_of,
 )
 from wattlas.cli.options import (
@@ -38,6 +39,8 @@ from wattlas.cli.replay_trace import (
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
+    from wattlas.model.scenario import Scenario
+    from wattlas.replays.run import Sink
     from wattlas.replays.service.serving import Serving
     from wattlas.studies.replays import Replayed
 
@@ -123,35 +126,41 @@ def command(
     every: EveryOption = 1,
     past: PastOption = None,
     published: PublishedOption = None,
+    weather: WeatherOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay policies request by request, beside the baseline on the same requests.
 
-    Cost, carbon, latencies, what was degraded against its cap, and where it ran. --out writes the
-    tables and a report.
+    Cost, carbon, latencies, shares degraded, and where it ran; tables and a report with --out.
     """
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
         from wattlas.replays.arrivals.trace import open_trace
         from wattlas.report.folder import claim, save
-        from wattlas.report.replay_records import records_to
+        from wattlas.studies.replay_runs import Traffic, Trial
         from wattlas.studies.replays import replayed
     if out is not None:
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
-    foresight = foresight_of(forecast, look_ahead, every, past, published)
+    foresight = foresight_of(forecast, look_ahead, every, past, published, weather)
     serving = _serving(service, pooled, start_s, rtt_p95)
-    sink = None if requests is None else records_to(requests, loaded)
+    sink = _sink(requests, loaded)
+    trial = Trial(begin, hours, seeds, utilisation=utilisation, sink=sink)
     ready_engine(loaded, hours)
     with bar("Replay") as tell:
         made = replayed(
-            loaded, policy, against=against, trace=opened, scale=scale, world=world, klass=klass,
-            even=even, hours=hours, utilisation=utilisation, seeds=seeds, serving=serving,
-            sink=sink, progress=tell, begin=begin, foresight=foresight,
+            loaded, policy, Traffic(opened, scale, world, klass, even), trial=trial,
+            against=against, serving=serving, foresight=foresight, progress=tell,
         )  # fmt: skip
     _tell(made, None if out is None else save(made, out), as_json)
+
+
+def _sink(requests: Path | None, scenario: Scenario) -> Sink | None:
+    from wattlas.report.replay_records import records_to
+
+    return None if requests is None else records_to(requests, scenario)
 
 
 def _serving(service: Path | None, pooled: bool, start_s: float, rtt_p95: float) -> Serving:

@@ -1,19 +1,25 @@
-"""Forecasts as they were issued: a table of moments, hours, zones and values."""
+"""Tables of what was issued: forecasts of price and carbon, and the weather of zones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from wattlas.data.reader.cells import doubled, typed
+import polars as pl
+
+from wattlas.data.reader.cells import Cells, doubled, typed
 from wattlas.data.reader.dialect import ROW
-from wattlas.data.reader.source import read_table
-from wattlas.data.schema.hours import FORECASTS, ISSUED, TIME
-from wattlas.errors import InputError
+from wattlas.data.reader.source import SourceTable, read_table
+from wattlas.data.schema.hours import FORECASTS, ISSUED, TIME, WEATHER, WEATHER_ISSUED
+from wattlas.errors import InputError, Problem
 from wattlas.model.issued import Issued
 
 SIGNALS = {"price": "price_usd_per_mwh", "carbon": "carbon_g_per_kwh"}
 """Signal → its column."""
+QUANTITIES = tuple(c.name for c in WEATHER.columns if c.name not in WEATHER.key)
+"""Columns of the weather."""
+_HOUR = pl.duration(hours=1)
 
 
 def read_forecasts(path: str | Path) -> Mapping[str, Issued]:
@@ -24,27 +30,53 @@ def read_forecasts(path: str | Path) -> Mapping[str, Issued]:
     """
     table = read_table(Path(path), FORECASTS, str(path))
     cells = typed(table)
-    frame, problems = cells.frame, list(cells.problems)
-    problems += doubled(table, frame)[0]
-    there = {name: column for name, column in SIGNALS.items() if cells.has(column)}
-    if not there:
-        what, fix = "there is no column of values", f"Add {' or '.join(SIGNALS.values())}."
-        problems.append(table.problem(None, "(header)", what, fix))
+    problems = []
     if cells.has(ISSUED, TIME):
-        late = frame.filter(frame[ISSUED] > frame[TIME])
+        late = cells.frame.filter(pl.col(ISSUED) > pl.col(TIME))
         if late.height:
             what = f"{late.height} forecasts were issued after their hour had begun"
-            problems.append(table.problem(late[ROW][0],
-                            ISSUED, what, "Leave them out."))  # fmt: skip
+            problems.append(table.problem(late[ROW][0], ISSUED, what, "Leave them out."))
+    by_column = _issued(table, cells, tuple(SIGNALS.values()), problems)
+    return {name: by_column[column] for name, column in SIGNALS.items() if column in by_column}
+
+
+def read_weather(path: str | Path) -> tuple[Issued, ...]:
+    """The quantities of the weather in a CSV or Parquet file, those that it has of `QUANTITIES`.
+
+    Columns are those of `WEATHER`, each hour known once it is over; with `issued_utc` (those of
+    `WEATHER_ISSUED`) from then on. Raises InputError with every problem.
+    """
+    table = read_table(Path(path), WEATHER_ISSUED, str(path))
+    measured = ISSUED not in table.columns
+    if measured:
+        table = read_table(Path(path), WEATHER, str(path))
+    cells = typed(table)
+    if measured and cells.has(TIME):
+        known = cells.frame.with_columns((pl.col(TIME) + _HOUR).alias(ISSUED))
+        cells = replace(cells, frame=known)
+    return tuple(_issued(table, cells, QUANTITIES, []).values())
+
+
+def _issued(
+    table: SourceTable, cells: Cells, columns: tuple[str, ...], problems: list[Problem]
+) -> dict[str, Issued]:
+    """The columns that are there, by name. Raises InputError with all problems, those given too."""
+    frame = cells.frame
+    problems = [*cells.problems, *doubled(table, frame)[0], *problems]
+    there = [column for column in columns if cells.has(column)]
+    if not there:
+        what, fix = "there is no column of values", f"Add {' or '.join(columns)}."
+        problems.append(table.problem(None, "(header)", what, fix))
     if not problems and not frame.height:
-        problems.append(table.problem(None, "(rows)", "there are none", "Give a forecast."))
+        problems.append(table.problem(None, "(rows)", "there are none", "Give a row."))
     if problems:
         raise InputError(problems)
     zones = tuple(frame["zone"].unique(maintain_order=True).to_list())
-    made = {}
-    for name, column in there.items():
+    by_column = {}
+    for column in there:
         kept = frame.drop_nulls(column)
         issued_s, time_s = (kept[at].dt.epoch("s").to_numpy() for at in (ISSUED, TIME))
         places = kept["zone"].replace_strict({zone: n for n, zone in enumerate(zones)})
-        made[name] = Issued(zones, issued_s, time_s, places.to_numpy(), kept[column].to_numpy())
-    return made
+        values = kept[column].to_numpy()
+        by_column[column] = Issued(zones, issued_s, time_s, places.to_numpy(), values)
+    return by_column

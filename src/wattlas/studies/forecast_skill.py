@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from wattlas.model.shown import Tabular
 from wattlas.model.table import Listing, Table, columns
 from wattlas.policy.forecasts.judged import AHEAD_H, judged
 from wattlas.policy.forecasts.outlook import FromPast, forecast_outlook
-from wattlas.studies.foresight import archive_of, first_step
+from wattlas.studies.foresight import archive_of, first_step, weather_of
 
 SIGNALS = ("price", "carbon")
 LEARNT_SHARE = 2 / 3
@@ -53,9 +54,11 @@ def forecast_skill(
     past: Scenario | None = None,
     ahead_h: Sequence[int] = AHEAD_H,
     published: Mapping[str, str] | None = None,
+    weather: str | Path | None = None,
 ) -> ForecastSkill:
     """Learn from the hours before `begin` (UTC; two thirds of the scenario unless given), or from
-    `past`, and judge the hours from then on, each forecast issued `ahead_h` hours before.
+    `past`, and judge the hours from then on, each forecast issued `ahead_h` hours before. `weather`
+    is a file of that of the zones.
 
     Raises UsageError for a forecast or a time that is none, InputError where there is too little
     to learn from.
@@ -69,7 +72,7 @@ def forecast_skill(
     before = past if past is not None or not first else scenario.at_hours(range(first))
     outlook = forecast_outlook(
         now, forecast, past=before, look_ahead_h=max(ahead_h), published=published,
-        signals=SIGNALS, archive=archive_of(forecast),
+        signals=SIGNALS, archive=archive_of(forecast), weather=weather_of(weather),
     )  # fmt: skip
     assert isinstance(outlook, FromPast)
     table = judged(outlook, ahead_h, signals=SIGNALS)

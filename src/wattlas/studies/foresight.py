@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from wattlas.data.forecast_file import read_forecasts
+from wattlas.data.forecast_file import read_forecasts, read_weather
 from wattlas.errors import UsageError
 from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
@@ -45,7 +46,8 @@ MEASURES = ("variable_usd", "carbon_kg")
 @dataclass(frozen=True)
 class Foresight:
     """What a policy that looks ahead is told: `forecast` of the next `look_ahead_h`, planned anew
-    every `every` steps; `past` holds earlier hours, `published` when prices of zones are known.
+    every `every` steps; `past` holds earlier hours, `published` when prices of zones are known;
+    `weather` is a file of it.
     """
 
     forecast: str = "persistence"
@@ -53,6 +55,7 @@ class Foresight:
     every: int = 1
     past: Scenario | None = None
     published: Mapping[str, str] | None = None
+    weather: str | Path | None = None
 
     def with_past(self, scenario: Scenario, first: int, world: float) -> Foresight:
         """With the steps before the first as its past, where it has no other; of a share of the
@@ -92,6 +95,7 @@ class Foresight:
         outlook: Outlook = forecast_outlook(
             truth, self.forecast, past=self.past, look_ahead_h=self.look_ahead_h,
             published=self.published, archive=archive_of(self.forecast),
+            weather=weather_of(self.weather),
         )  # fmt: skip
         told = Told(policy, outlook, ROLLING)
         return [best, told] if self.forecast == PERFECT else [best, on_truth, told]
@@ -100,6 +104,11 @@ class Foresight:
 def archive_of(forecast: str) -> Mapping[str, Issued] | None:
     """The forecasts in a file, where a name is that of one: it ends in .csv or .parquet."""
     return read_forecasts(forecast) if forecast.lower().endswith((".csv", ".parquet")) else None
+
+
+def weather_of(file: str | Path | None) -> tuple[Issued, ...]:
+    """The quantities of the weather in a file, none without one."""
+    return () if file is None else read_weather(file)
 
 
 def from_step(scenario: Scenario, first: int) -> Scenario:

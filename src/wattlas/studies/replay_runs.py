@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from wattlas.data.digest import sha256_of
 from wattlas.errors import InfeasibleError, InputError, LimitError, UsageError
@@ -16,7 +19,7 @@ from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import is_own, policy_of
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
-from wattlas.replays.arrivals.trace import Trace
+from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, replay
 from wattlas.replays.service.serving import Serving
@@ -26,10 +29,12 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Arrivals:
-    """Which requests come: those of a trace (`FromTrace`), or at the scenario's rates (`AtRates`).
+class Traffic:
+    """Which requests come: those of a trace, or Poisson at the scenario's rates, or `even`.
 
-    `world` replays a share of the demand on the same share of the accelerators.
+    `trace` is a file of requests (`wattlas.replays.arrivals.layouts` are known). `scale` multiplies
+    the requests; `klass` is the class of every request of the trace. `world` replays a share of the
+    demand on the same share of the accelerators.
     """
 
     trace: Trace | None = None
@@ -37,6 +42,13 @@ class Arrivals:
     world: float = 1.0
     klass: str | None = None
     even: bool = False
+
+    @staticmethod
+    def of(traffic: Traffic | Trace | str | Path | None) -> Traffic:
+        """The traffic of a trace or of its file. Raises InputError and UsageError."""
+        if isinstance(traffic, Traffic):
+            return traffic
+        return Traffic(open_trace(traffic) if isinstance(traffic, str | Path) else traffic)
 
     def stream(self, scenario: Scenario, seed: int) -> Stream:
         """The requests of one seed."""
@@ -65,12 +77,46 @@ class Arrivals:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What of a scenario is replayed, and how often.
+
+    `hours` are the steps from `begin` (UTC; the scenario's first) on: those of the trace unless
+    given. The draws are those of `first_seed` and of the seeds after it. `utilisation` is the share
+    of the accelerators that the policies plan with: at 1 a plan may fill a region, and requests
+    then wait without end. `sink` takes the records of the first seed of the last policy. Raises
+    UsageError for values out of their bounds.
+    """
+
+    begin: str | np.datetime64 | None = None
+    hours: int | None = None
+    seeds: int = 1
+    first_seed: int = 0
+    utilisation: float = 1.0
+    sink: Sink | None = None
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UsageError(f"--seeds: {self.seeds}, wanted at least 1.")
+        if not 0 < self.utilisation <= 1:
+            raise UsageError(f"--utilisation: {self.utilisation}, wanted above 0 and at most 1.")
+
+    @property
+    def draws(self) -> range:
+        """The seeds of its replays."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def planned_with(self, scenario: Scenario) -> Scenario:
+        """The scenario as a policy sees it: so much of the accelerators."""
+        return replace(scenario, reserved_gpu=scenario.reserved_gpu * self.utilisation)
+
+
+@dataclass(frozen=True)
 class Runs:
     """How every policy of one study is replayed: the same requests, seed by seed."""
 
     scenario: Scenario
     planned_with: Scenario
-    arrivals: Arrivals
+    traffic: Traffic
     seeds: range
     serving: Serving
     tell: Progress
@@ -79,10 +125,10 @@ class Runs:
 
     def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
         """A policy's outcomes; records of the first seed go to the sink."""
-        expected = self.arrivals.trace is None and self.arrivals.scale <= 1.0
+        expected = self.traffic.trace is None and self.traffic.scale <= 1.0
         return tuple(
             replay(
-                self.scenario, policy, self.arrivals.stream(self.scenario, seed),
+                self.scenario, policy, self.traffic.stream(self.scenario, seed),
                 serving=replace(self.serving, seed=seed), expected=expected,
                 sink=sink if seed == self.seeds.start else None,
                 progress=partial(self.tell, f"{policy.name}, seed {seed}"),

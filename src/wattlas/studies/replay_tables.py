@@ -208,7 +208,7 @@ def sentence(made: Replayed) -> str:
     if made.several:
         return _sentence_of_several(made)
     policy, base = made[made.policy], made[BASELINE]
-    came = f"{policy.requests:,} requests {made.arrivals.words}"
+    came = f"{policy.requests:,} requests {made.traffic.words}"
     late = f"{policy.late / max(policy.served, 1):.2%} over budget"
     if made.policy == BASELINE:
         return f"{came} under the policy {BASELINE}: {late}."
@@ -227,7 +227,7 @@ def _sentence_of_several(made: Replayed) -> str:
     cheapest, greenest = (best_by(made.outcomes, name) for name in ("cost_usd", "carbon_kg"))
     usd = base.totals.variable_usd - made[cheapest].totals.variable_usd
     kg = base.totals.carbon_kg - made[greenest].totals.carbon_kg
-    head = f"Of {len(made.outcomes)} policies over {base.requests:,} requests {made.arrivals.words}"
+    head = f"Of {len(made.outcomes)} policies over {base.requests:,} requests {made.traffic.words}"
     return (
         f"{head}, {cheapest} costs least, {words.money(usd)} less than {BASELINE}, and {greenest} "
         f"emits least, {words.mass(kg)} of CO₂e less."
@@ -251,8 +251,8 @@ def meta_of(made: Replayed) -> dict[str, Any]:
         "policy": made.policy,
         "policies": list(made.outcomes),
         "refused": dict(made.refused),
-        "requests": made.arrivals.words,
-        "came": made.arrivals.identity,
+        "requests": made.traffic.words,
+        "came": made.traffic.identity,
         "seeds": len(made.outcomes[made.policy]),
         "totals": {name: totals_dict(each) for name, each in totals.items()},
         "baseline": {"policy": BASELINE, "label": "nearest"},

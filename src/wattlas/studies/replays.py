@@ -7,7 +7,7 @@ with its confidence interval.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from wattlas.policy.forecasts.outlook import FromPast
 from wattlas.policy.own import checked
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import check, split
-from wattlas.replays.arrivals.trace import Trace, open_trace
+from wattlas.replays.arrivals.trace import Trace
 from wattlas.replays.outcome import Outcome
-from wattlas.replays.run import Sink, shrunk
+from wattlas.replays.run import shrunk
 from wattlas.replays.service.serving import Serving
 from wattlas.studies.foresight import (
     ORACLE,
@@ -37,7 +37,7 @@ from wattlas.studies.foresight import (
     outlook_of,
 )
 from wattlas.studies.regret import least_regret
-from wattlas.studies.replay_runs import Arrivals, Found, Progress, Runs, same
+from wattlas.studies.replay_runs import Found, Progress, Runs, Traffic, Trial, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
 
 
@@ -51,7 +51,7 @@ class Replayed(Tables):
     """
 
     scenario: Scenario
-    arrivals: Arrivals
+    traffic: Traffic
     outcomes: Mapping[str, tuple[Outcome, ...]]
     looked_at: str
     against: str | None = None
@@ -89,54 +89,38 @@ class Replayed(Tables):
 def replayed(
     scenario: Scenario,
     policy: str | Policy | Sequence[str | Policy] = "plan",
+    traffic: Traffic | Trace | str | Path | None = None,
     *,
     against: str | None = None,
-    trace: str | Path | Trace | None = None,
-    scale: float = 1.0,
-    world: float = 1.0,
-    klass: str | None = None,
-    even: bool = False,
-    hours: int | None = None,
-    utilisation: float = 1.0,
-    seeds: int = 1,
-    first_seed: int = 0,
+    trial: Trial | None = None,
     serving: Serving | None = None,
-    sink: Sink | None = None,
-    progress: Progress | None = None,
-    begin: str | np.datetime64 | None = None,
     foresight: Foresight | None = None,
+    progress: Progress | None = None,
 ) -> Replayed:
     """Replay policies request by request, beside the baseline on the same requests.
 
-    `trace` is a file of requests (`wattlas.replays.arrivals.layouts` are known); without one they
-    come at the scenario's rates, Poisson, or `even`. `scale` multiplies the requests, `world`
-    shrinks demand and accelerators alike. `hours` are those from the scenario's first that are
-    replayed: those of the trace unless given. `utilisation` is the share of the accelerators that
-    the policies plan with: at 1 a plan may fill a region, and requests then wait without end.
     `policy` is a name (`wattlas.policy.registry`, `rolling`, `oracle`), an object with `route`, or
-    several of them; `against` names one that all are compared with. `begin` is the first step that
-    is replayed, UTC; `foresight` says what `rolling` is told, and the steps before `begin` are its
-    past unless it has another. The draws are those of `first_seed` and of the seeds after it.
-    `serving` says how they are served: service models, queues, starts, jitter. `sink` takes the
-    records of the first seed of the last `policy`. Raises InputError, UsageError, InfeasibleError.
+    several of them; `against` names one that all are compared with. `traffic` says which requests
+    come, a file of them or more; Poisson at the scenario's rates without. `trial` says which hours,
+    how often, and how much of the accelerators policies plan with; `serving` how requests are
+    served: service models, queues, starts, jitter; `foresight` what `rolling` is told, and the
+    steps before the first are its past unless it has another. Raises InputError, UsageError,
+    InfeasibleError.
     """
-    if seeds < 1:
-        raise UsageError(f"--seeds: {seeds}, wanted at least 1.")
-    opened = open_trace(trace) if isinstance(trace, str | Path) else trace
-    arrivals = Arrivals(opened, scale, world, klass, even)
-    first = first_step(scenario, begin)
+    traffic, trial = Traffic.of(traffic), trial or Trial()
+    first, world = first_step(scenario, trial.begin), traffic.world
     patient = [klass.id for klass in scenario.classes if klass.may_wait_h > 0]
     scenario = without_waiting(scenario)
-    part = shrunk(_hours(from_step(scenario, first), opened, hours), world)
-    roomy, serving = _planned_with(part, utilisation), serving or Serving()
+    part = shrunk(_hours(from_step(scenario, first), traffic.trace, trial.hours), world)
+    roomy, serving = trial.planned_with(part), serving or Serving()
     told = (foresight or Foresight()).with_past(scenario, first, world)
-    several = told.made(_texts(policy), roomy, lambda: _truth(part, arrivals))
+    several = told.made(_texts(policy), roomy, lambda: _truth(part, traffic))
     outlook = outlook_of(several)
     made_here = [each.name for each in several if not isinstance(each, str)]
     policies = _asked(several, None if against in made_here else against)
-    draws, tell = range(first_seed, first_seed + seeds), progress or (lambda _what, _share: None)
-    runs = Runs(part, roomy, arrivals, draws, serving, tell, outlook)
-    finished = runs.every(policies, _asked(several, None)[-1], sink)
+    tell = progress or (lambda _what, _share: None)
+    runs = Runs(part, roomy, traffic, trial.draws, serving, tell, outlook)
+    finished = runs.every(policies, _asked(several, None)[-1], trial.sink)
     if against not in made_here:
         against = _name_of(against, finished)
     outcomes, skill = finished.outcomes, None if outlook is None else judged(outlook)
@@ -145,7 +129,7 @@ def replayed(
     notes = (*_notes(part, outcomes, serving, finished.told), *_known(outlook))
     if patient:
         notes += (f"Requests of {', '.join(patient)} may wait; a replay serves them as they come",)
-    return Replayed(part, arrivals, outcomes, looked_at, against, finished.refused, notes, skill)
+    return Replayed(part, traffic, outcomes, looked_at, against, finished.refused, notes, skill)
 
 
 def _name_of(against: str | None, finished: Found) -> str | None:
@@ -167,11 +151,11 @@ def _texts(policy: str | Policy | Sequence[str | Policy]) -> list[str | Policy]:
     return out
 
 
-def _truth(part: Scenario, arrivals: Arrivals) -> Scenario:
+def _truth(part: Scenario, traffic: Traffic) -> Scenario:
     """The scenario with the demand that comes: its rates, or what a trace holds."""
-    if arrivals.trace is None and arrivals.scale == 1.0:
+    if traffic.trace is None and traffic.scale == 1.0:
         return part
-    return came(part, arrivals.stream(part, 0))
+    return came(part, traffic.stream(part, 0))
 
 
 def _asked(several: Sequence[str | Policy], against: str | None) -> list[str | Policy]:
@@ -190,13 +174,6 @@ def _asked(several: Sequence[str | Policy], against: str | None) -> list[str | P
     for policy in policies:
         kept += [] if any(same(policy, other) for other in kept) else [policy]
     return kept
-
-
-def _planned_with(scenario: Scenario, utilisation: float) -> Scenario:
-    """The scenario as a policy sees it: so much of the accelerators."""
-    if not 0 < utilisation <= 1:
-        raise UsageError(f"--utilisation: {utilisation}, wanted above 0 and at most 1.")
-    return replace(scenario, reserved_gpu=scenario.reserved_gpu * utilisation)
 
 
 def _hours(scenario: Scenario, trace: Trace | None, hours: int | None) -> Scenario:

@@ -26,7 +26,7 @@ from wattlas.replays.fleet import Replicas
 from wattlas.replays.run import Replay, shrunk
 from wattlas.replays.service.serving import Serving
 from wattlas.replays.tally import COLUMNS, totals_of
-from wattlas.studies.replay_runs import Arrivals
+from wattlas.studies.replay_runs import Traffic
 
 Stepped = tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]
 """Observation, reward, terminated, truncated, info: what Gymnasium's `step` returns."""
@@ -127,14 +127,14 @@ class Episodes:
         *,
         usd_weight: float = 1.0,
         kg_weight: float = 0.0,
-        arrivals: Arrivals | None = None,
+        traffic: Traffic | None = None,
         hours: int | None = None,
     ) -> None:
         if not (usd_weight >= 0 and kg_weight >= 0 and usd_weight + kg_weight > 0):
             raise UsageError("usd_weight and kg_weight: wanted 0 or more, and one of them above 0.")
-        self.arrivals = arrivals or Arrivals()
+        self.traffic = traffic or Traffic()
         part = scenario if hours is None else scenario.at_hours(range(hours))
-        self.scenario = part if self.arrivals.world == 1.0 else shrunk(part, self.arrivals.world)
+        self.scenario = part if self.traffic.world == 1.0 else shrunk(part, self.traffic.world)
         self.usd_weight, self.kg_weight = usd_weight, kg_weight
         self.judged = feasibility(self.scenario)
         self.places = OpenPlaces.of(self.scenario, self.judged)
@@ -157,7 +157,7 @@ class Episodes:
         """Begin anew with the requests of a seed; the first observation."""
         s = self.scenario
         self.run = Replay(
-            s, Loop(s, self.agent, self.judged, {}), self.arrivals.stream(s, seed),
+            s, Loop(s, self.agent, self.judged, {}), self.traffic.stream(s, seed),
             Replicas.of(s, Serving()), expected=False,
         )  # fmt: skip
         self._steps = self.run.each_step()
@@ -231,7 +231,7 @@ class Episodes:
 
 
 def routing_env(scenario: Scenario, **more: Any) -> Any:
-    """The Gymnasium environment of a scenario. `more` are `usd_weight`, `kg_weight`, `arrivals` and
+    """The Gymnasium environment of a scenario. `more` are `usd_weight`, `kg_weight`, `traffic` and
     `hours` of `Episodes`.
 
     An action is a weight of 0..1 for each of `episodes.places`; weights of a set are scaled to add

@@ -96,7 +96,9 @@ def test_an_archive_of_the_truth_is_the_truth(tmp_path: Path) -> None:
         }
     ).write_parquet(file)
     told = Foresight(str(file), look_ahead_h=4, past=past)
-    made = wattlas.replay(now, "rolling", hours=3, even=True, foresight=told)
+    made = wattlas.replay(
+        now, "rolling", wattlas.Traffic(even=True), trial=wattlas.Trial(hours=3), foresight=told
+    )
     for name in ("variable_usd", "carbon_kg"):
         assert getattr(made["rolling"].totals, name) == pytest.approx(
             getattr(made[ON_TRUTH].totals, name), rel=1e-9

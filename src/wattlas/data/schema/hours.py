@@ -44,6 +44,21 @@ FORECASTS = TableSchema(
 )
 """Forecasts as they were issued; carbon is of the intensity that decides."""
 
+_WEATHER = (
+    ColumnSchema("temperature_c", "number", unit="°C", usual=(-60, 60)),
+    ColumnSchema("wind_speed_m_per_s", "number", lower=0, unit="m/s"),
+    ColumnSchema("solar_w_per_m2", "number", lower=0, unit="W/m²"),
+    ColumnSchema("humidity_pct", "number", lower=0, upper=100, unit="%"),
+)
+WEATHER = TableSchema(
+    "weather",
+    (TIME, "zone"),
+    (ColumnSchema(TIME, "time", "Beginning of the hour, UTC.", "both"), _ZONE, *_WEATHER),
+)
+"""Weather as it was measured: known once its hour is over."""
+WEATHER_ISSUED = TableSchema("weather", FORECASTS.key, (*FORECASTS.columns[:3], *_WEATHER))
+"""Weather as it was forecast, or measured, when it was issued."""
+
 
 def _figure(name: str, kind: CellKind = "number") -> ColumnSchema:
     return ColumnSchema(name, kind, need="pack")

@@ -9,11 +9,8 @@ import numpy as np
 
 from wattlas.model.issued import Issued
 from wattlas.policy.forecasts.features import Prepared
+from wattlas.policy.forecasts.lookup import Lookup
 from wattlas.policy.forecasts.models import Persistence
-
-_HOUR_S = 3600
-_LONG_S = 1 << 34
-"""Longer than any time since 1970."""
 
 
 @dataclass(frozen=True)
@@ -27,58 +24,11 @@ class Archived:
 
     def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """One value, without a spread."""
-        forecast = self.found(prepared, issued, ahead_h)
+        forecast = self.lookup.at(prepared.history, issued, ahead_h)
         plain = Persistence().quantiles(prepared, issued, ahead_h)
         return np.where(np.isfinite(forecast)[..., None], forecast[..., None], plain)
 
-    def found(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
-        """What the archive says, (series, n), nan where it says nothing.
-
-        A forecast of this program is issued as its hour of issue ends: what was published in that
-        hour is known.
-        """
-        history = prepared.history
-        start_s = int(history.start_utc.astype("datetime64[s]").astype(np.int64))
-        now_s = start_s + (issued + 1) * _HOUR_S
-        target_s = start_s + (issued + ahead_h) * _HOUR_S
-        out = np.full((len(history.ids), len(issued)), np.nan)
-        for n, zone in enumerate(history.ids):
-            if zone in self._by_zone:
-                out[n] = self._by_zone[zone].latest(target_s, now_s)
-        return out
-
     @cached_property
-    def _by_zone(self) -> dict[str, _Zone]:
-        """Each zone's forecasts in order, made once: every horizon is looked up in them."""
-        issued, by_zone = self.issued, {}
-        for n, zone in enumerate(issued.zones):
-            mine = issued.zone == n
-            if mine.any():
-                parts = (issued.time_s[mine], issued.issued_s[mine], issued.value[mine])
-                by_zone[zone] = _Zone.of(*parts)
-        return by_zone
-
-
-@dataclass(frozen=True)
-class _Zone:
-    """Forecasts of a zone by hour, and in each hour by moment of issue: one search finds both."""
-
-    hours_s: np.ndarray
-    key: np.ndarray
-    time_s: np.ndarray
-    value: np.ndarray
-
-    @staticmethod
-    def of(time_s: np.ndarray, issued_s: np.ndarray, value: np.ndarray) -> _Zone:
-        """In order, from any."""
-        hours_s, which = np.unique(time_s, return_inverse=True)
-        order = np.lexsort((issued_s, which))
-        key = which[order] * _LONG_S + issued_s[order]
-        return _Zone(hours_s, key, time_s[order], value[order])
-
-    def latest(self, target_s: np.ndarray, now_s: np.ndarray) -> np.ndarray:
-        """The last value for each hour (n,) that was issued by a moment (n,), nan without one."""
-        hour = np.minimum(np.searchsorted(self.hours_s, target_s), len(self.hours_s) - 1)
-        place = np.searchsorted(self.key, hour * _LONG_S + now_s, side="right") - 1
-        hit = (place >= 0) & (self.time_s[place] == target_s)
-        return np.where(hit, self.value[place], np.nan)
+    def lookup(self) -> Lookup:
+        """The archive by zone and hour."""
+        return Lookup(self.issued)

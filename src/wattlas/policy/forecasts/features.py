@@ -1,4 +1,4 @@
-"""What a forecast looks at: the same hour of days before, the last hours, the calendar, a clue.
+"""What a forecast looks at: the same hour of days before, the last hours, calendar, clue, weather.
 
 All values are told relative to the same hour of the last day that is known and in units of how
 much that hour usually changes from day to day, so that one model serves every series.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+from wattlas.policy.forecasts.lookup import Lookup
 
 DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
 """Days before the anchor whose same hour is looked at."""
@@ -35,6 +36,37 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Weather:
+    """One quantity of the weather: `past` (series, T), what was known of each hour at its end, and
+    its running means over a day and a week."""
+
+    lookup: Lookup
+    past: np.ndarray
+    day: np.ndarray
+    week: np.ndarray
+
+    @staticmethod
+    def of(history: History, lookup: Lookup) -> Weather:
+        """What a history has of it, made once."""
+        past = lookup.at(history, np.arange(history.hours), 0)
+        return Weather(lookup, past, _mean(past, HOURS_PER_DAY), _mean(past, 7 * HOURS_PER_DAY))
+
+    def columns(
+        self, history: History, issued: np.ndarray, ahead_h: int, back: int
+    ) -> list[np.ndarray]:
+        """How warm or windy it is, how that changed since a day and a week ago, and how it will be
+        beside the day that the forecast is relative to, where somebody forecast that."""
+        expected = self.lookup.at(history, issued, ahead_h)
+        day = at(self.day, issued)
+        return [
+            day,
+            at(self.past, issued) - at(self.past, issued - HOURS_PER_DAY),
+            day - at(self.week, issued),
+            expected - at(self.past, issued + ahead_h - back),
+        ]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A history with the running means that features need."""
 
@@ -42,6 +74,7 @@ class Prepared:
     means: tuple[np.ndarray, ...]
     day_change: np.ndarray
     clue_change: np.ndarray
+    weather: tuple[Weather, ...] = ()
 
     @staticmethod
     def of(history: History) -> Prepared:
@@ -55,6 +88,7 @@ class Prepared:
                 np.abs(history.clue - _back(history.clue, HOURS_PER_DAY)),
                 SCALE_DAYS * HOURS_PER_DAY,
             ),
+            tuple(Weather.of(history, Lookup(issued)) for issued in history.weather),
         )
 
 
@@ -75,6 +109,8 @@ def features(prepared: Prepared, issued: np.ndarray, ahead_h: int) -> Features:
     ]
     columns = [(each - anchor) / scale for each in relative]
     columns += [each / scale for each in change]
+    for each in prepared.weather:
+        columns += each.columns(history, issued, ahead_h, back)
     columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
     columns += _clue(prepared, issued, target, back, ahead_h)
     return Features(np.stack(columns, axis=-1), anchor, scale)

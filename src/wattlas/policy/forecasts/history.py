@@ -10,6 +10,7 @@ import numpy as np
 
 from wattlas.errors import Problem
 from wattlas.model.checks import refuse, series
+from wattlas.model.issued import Issued
 
 HOURS_PER_DAY = 24
 NOON = 12
@@ -43,6 +44,8 @@ class History:
     known: tuple[Known, ...]
     clue: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     clue_known: tuple[Known, ...] = ()
+    weather: tuple[Issued, ...] = ()
+    """Quantities of the weather of the zones, as they were measured or forecast."""
 
     def __post_init__(self) -> None:
         refuse(self._problems())

@@ -122,6 +122,8 @@ def boosted(
     if len(change) < LEAST_ROWS:
         what = f"has {len(change)} rows to learn from, wanted at least {LEAST_ROWS}"
         raise InputError([Problem("history", what, "Give a longer past.")])
+    # The library cannot learn from a column that knows nothing, such as a clue never published.
+    x[:, ~np.isfinite(x).any(axis=0)] = 0.0
     # The number of a series is a category, of which the library takes so many: beyond, a number.
     series_column = _series_column(history) if len(history.ids) <= MOST_CATEGORIES else None
     trees = []

@@ -19,6 +19,7 @@ from wattlas.model.suggest import did_you_mean
 from wattlas.policy.forecasts.archived import Archived
 from wattlas.policy.forecasts.features import Prepared
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+from wattlas.policy.forecasts.holes import dry, holes
 from wattlas.policy.forecasts.markets import known_of
 from wattlas.policy.forecasts.models import (
     MEDIAN,
@@ -30,7 +31,7 @@ from wattlas.policy.forecasts.models import (
     boosted,
     with_published,
 )
-from wattlas.policy.forecasts.past import Pasts, Span, pasts_of
+from wattlas.policy.forecasts.past import Pasts, pasts_of
 from wattlas.policy.protocol import Forecast
 
 LOOK_AHEAD_H = 24
@@ -199,10 +200,11 @@ def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
     return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
 
 
+LEARNT = "boosted"
 FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] = {
     "persistence": (_persistence, 1),
     "climatology": (_climatology, 7),
-    "boosted": (_boosted, 42),
+    LEARNT: (_boosted, 42),
 }
 """Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
 past that it needs at least. `perfect` needs none."""
@@ -219,14 +221,18 @@ def forecast_outlook(
     published: Mapping[str, str] | None = None,
     signals: Sequence[str] = SIGNALS,
     archive: Mapping[str, Issued] | None = None,
+    weather: Sequence[Issued] = (),
 ) -> Outlook:
     """The forecasts of a name for the steps of a scenario: `perfect`, a row of `FORECASTS`, or
     those of an `archive` by signal, as they were issued.
 
     `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
-    those of the embedded world); only what is in `signals` is learnt. Raises UsageError for a name
-    that is none, InputError for a past that is too short, and for steps that are no hours.
+    those of the embedded world); only what is in `signals` is learnt. `weather` are quantities of
+    zones that `boosted` learns from, too. Raises UsageError for a name that is none and for weather
+    that nobody looks at, InputError for a past that is too short, and for steps that are no hours.
     """
+    if weather and name != LEARNT:
+        raise UsageError(f"--weather: `{name}` looks at none. Take --forecast {LEARNT}.")
     if name == PERFECT:
         return Perfect(scenario)
     kind = name if archive is None else Persistence.name  # what stands in where a file is silent
@@ -237,7 +243,7 @@ def forecast_outlook(
     known = archive or {}
     zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
     kinds = dict(zip(zones, known_of(zones, published), strict=True))
-    pasts = pasts_of(scenario, past, kinds)
+    pasts = pasts_of(scenario, past, kinds, tuple(weather))
     _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
     named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
     models = {
@@ -247,36 +253,9 @@ def forecast_outlook(
         for signal, history in named.items()
         if history is not None and signal in signals
     }
-    notes = () if archive is None else _holes(named, pasts.span, models, look_ahead_h)
+    notes = () if archive is None else holes(named, pasts.span, models, look_ahead_h)
+    notes += dry(zones, weather)
     return FromPast(scenario, pasts, models, look_ahead_h, name, notes)
-
-
-def _holes(
-    named: Mapping[str, History | None],
-    span: Span,
-    models: Mapping[str, Forecaster],
-    look_ahead_h: int,
-) -> tuple[str, ...]:
-    """Where a file of forecasts says nothing, so that persistence stands in."""
-    issued = np.arange(span.first, span.hours) - 1
-    told = []
-    for signal, model in models.items():
-        if not isinstance(model, Archived):
-            told.append(f"The forecasts' file has none of {signal}: persistence stands for them")
-            continue
-        history = named[signal]
-        assert history is not None
-        shares = [
-            np.isfinite(model.found(_prepare(model, history), issued[:-ahead], ahead)).mean()
-            for ahead in range(1, min(look_ahead_h, len(issued) - 1) + 1)
-        ]
-        share = float(np.mean(shares)) if shares else 0.0
-        if share < 1.0:
-            told.append(
-                f"The forecasts' file has {share:.1%} of those of {signal}, over zones and hours "
-                "ahead: persistence stands for the others"
-            )
-    return tuple(told)
 
 
 def _long_enough(scenario: Scenario, pasts: Pasts, name: str, days: int) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.policy.forecasts.history import History, Known
 
@@ -98,9 +99,13 @@ class Pasts:
 
 
 def pasts_of(
-    scenario: Scenario, past: Scenario | None, known: dict[str, Known] | None = None
+    scenario: Scenario,
+    past: Scenario | None,
+    known: dict[str, Known] | None = None,
+    weather: tuple[Issued, ...] = (),
 ) -> Pasts:
     """The histories of a scenario's regions and demand; `known` by zone, measured where not named.
+    Price and carbon have the `weather` of their zones beside them.
 
     Zones, metros and classes of the past are found by their ids.
     """
@@ -117,9 +122,13 @@ def pasts_of(
 
     price = None
     if scenario.signals.priced:
-        price = History(zones, span.start_utc, signal("price_usd_per_mwh"), offsets, kinds)
+        price = History(
+            zones, span.start_utc, signal("price_usd_per_mwh"), offsets, kinds, weather=weather
+        )
     measured = (Known.MEASURED,) * len(zones)
-    carbon = History(zones, span.start_utc, signal("deciding_g_per_kwh"), offsets, measured)
+    carbon = History(
+        zones, span.start_utc, signal("deciding_g_per_kwh"), offsets, measured, weather=weather
+    )
     if price is not None:
         carbon = replace(carbon, clue=price.value, clue_known=kinds)
     return Pasts(span, zones, price, carbon, _demand(scenario, past, span))

@@ -15,6 +15,7 @@ from wattlas.model.plan import Plan, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.studies.meta import DERIVED, totals_dict
+from wattlas.studies.replay_runs import Traffic, Trial
 from wattlas.studies.replay_tables import BASELINE, MEASURES
 from wattlas.studies.replays import replayed
 
@@ -83,14 +84,23 @@ TOTALS = (*(each.name for each in fields(Totals)), *DERIVED)
 
 def _replay(scenario: Scenario, settings: Mapping[str, Any], seed: int | None) -> Any:
     """The measures of the policy, and what it saves against the baseline on the same requests."""
+    from wattlas.replays.arrivals.trace import open_trace
     from wattlas.replays.service.file import read_services
     from wattlas.replays.service.serving import Serving
 
     given = dict(settings)
-    how = {name: given.pop(name) for name in ("pooled", "start_s", "rtt_p95") if name in given}
+    how, came, tried = (
+        {each.name: given.pop(each.name) for each in fields(kind) if each.name in given}
+        for kind in (Serving, Traffic, Trial)
+    )
     service = given.pop("service", None)
+    if "trace" in came:
+        came["trace"] = open_trace(came["trace"])
     models = {} if service is None else read_services(Path(service))
-    made = replayed(scenario, serving=Serving(models, **how), first_seed=seed or 0, **given)
+    made = replayed(
+        scenario, traffic=Traffic(**came), trial=Trial(first_seed=seed or 0, **tried),
+        serving=Serving(models, **how), **given,
+    )  # fmt: skip
     outcome, base = made[made.policy], made[BASELINE]
     metrics = {name: float(measure(outcome)) for name, (_, measure) in MEASURES.items()}
     metrics["late_share"] = outcome.late / max(outcome.served, 1)
