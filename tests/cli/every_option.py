@@ -386,6 +386,7 @@ ROWS: dict[str, dict[str, Row]] = {
         "--look-ahead": Row("--look-ahead 2h", base=ROLLING),
         "--every": Row("--every 3", base=ROLLING),
         "--past": refused("--past nowhere", "nowhere", base=ROLLING, code=3),
+        "--weather": refused("--weather none.csv", "none.csv", base=ROLLING, code=3),
         "--published": refused("--published DE=tariff", "is no grid zone", base=ROLLING, code=3),
     },
     "replay calibrate": {
@@ -406,6 +407,7 @@ ROWS: dict[str, dict[str, Row]] = {
         "--forecast": refused("--forecast wat", "there is no `wat`"),
         "--begin": Row("--begin 2023-06-01T12:00", holds("begin_utc", "2023-06-01T12:00:00Z")),
         "--past": refused("--past nowhere", "nowhere", code=3),
+        "--weather": refused("--weather none.csv", "none.csv", code=3),
         "--published": refused("--published DE=tariff", "is no grid zone", code=3),
     },
     "sweep run": {

@@ -23,7 +23,8 @@ HERE = Path(__file__).parent / "words"
 URLS = {"oslo": "http://127.0.0.1:9", "austin": "https://127.0.0.1:9"}
 UNEVEN = (
     "tiny --set regions.oslo.utilisation_max=0.8 --set regions.austin.pue=1.37 "
-    "--set regions.oslo.reserved_gpu=3 --set time.step_h=0.5 --set classes.D.unserved_usd_per_request=0.0007"
+    "--set regions.oslo.reserved_gpu=3 --set time.step_h=0.5 "
+    "--set classes.D.unserved_usd_per_request=0.0007"
 )
 CASES = {
     "check": f"check {UNEVEN}",
