@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import pytest
 
 import wattlas
 from wattlas.model.plan import Plan
 from wattlas.placement.compare.baselines import BASELINES, policy_names
-from wattlas.studies import findings
+from wattlas.studies import findings, registry, study
 from wattlas.studies.findings import Findings
+from wattlas.studies.registry import TableEntry
 
 
 def test_policies_that_are_placed_meanwhile_are_the_same() -> None:
@@ -24,6 +26,23 @@ def test_policies_that_are_placed_meanwhile_are_the_same() -> None:
     for name, placed in alone.items():
         assert meanwhile[name].totals == placed.totals
         assert meanwhile[name].status is placed.status
+
+
+def test_tables_of_one_thread_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then those that keep both cores busy, then the fleet's; told in the registry's order."""
+    made: list[str] = []
+
+    def noted(entry: TableEntry) -> TableEntry:
+        return replace(entry, compute=lambda _found: made.append(entry.name) or {})
+
+    entries = {name: noted(entry) for name, entry in registry.tables().items()}
+    monkeypatch.setattr(registry, "tables", lambda: entries)
+    told = study._tables(Findings(wattlas.example("tiny")))
+    assert list(told) == list(entries)
+    of_fleet = {n for f in registry.figures() if f.part is registry.FLEET for n in f.needs}
+    rank = [2 if name in of_fleet else int(entries[name].busy) for name in made]
+    assert rank == sorted(rank)
+    assert set(rank) == {0, 1, 2}
 
 
 def test_an_error_ends_the_policies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,8 +30,12 @@ EPOCH_WEEKDAY = 3
 SATURDAY = 5
 
 
-def local_clock(utc: np.ndarray, timezone: str) -> tuple[np.ndarray, np.ndarray]:
-    """Local hour as a fraction (0 ≤ h < 24) and weekday (Monday 0) of UTC times, shape (T,)."""
+Clock = tuple[np.ndarray, np.ndarray]
+"""Local hour as a fraction (0 ≤ h < 24) and weekday (Monday 0), each (T,)."""
+
+
+def local_clock(utc: np.ndarray, timezone: str) -> Clock:
+    """The local clock of UTC times (T,)."""
     seconds = utc.astype("datetime64[s]").astype(np.int64)
     local = seconds + _offsets_s(seconds, timezone)
     weekday = (local // DAY_S + EPOCH_WEEKDAY) % 7
@@ -67,16 +71,12 @@ def hour_weights(profile: LocalProfile, named: Mapping[str, Sequence[float]]) ->
 
 
 def local_shape(
-    utc: np.ndarray,
-    step_h: float,
-    timezone: str,
-    profile: LocalProfile,
-    named: Mapping[str, Sequence[float]],
+    clock: Clock, step_h: float, profile: LocalProfile, named: Mapping[str, Sequence[float]]
 ) -> np.ndarray:
-    """Share of a working day's requests per hour, by the clock of a time zone; shape (T,)."""
-    hour, weekday = local_clock(utc, timezone)
-    clock, clock_of = np.unique(hour, return_inverse=True)
-    by_clock = step_share(clock, hour_weights(profile, named), step_h)[clock_of]
+    """Share of a working day's requests per hour, by a local clock; shape (T,)."""
+    hour, weekday = clock
+    hours, hour_of = np.unique(hour, return_inverse=True)
+    by_clock = step_share(hours, hour_weights(profile, named), step_h)[hour_of]
     shape: np.ndarray = by_clock * np.where(weekday >= SATURDAY, profile.weekend_factor, 1.0)
     return shape
 
@@ -111,9 +111,9 @@ def population_demand(
     shapes: dict[str, dict[int, np.ndarray]] = {}
     for i, timezone in enumerate(timezones):
         if timezone not in shapes:
+            clock = local_clock(utc, timezone)
             shapes[timezone] = {
-                k: of_class.share
-                * local_shape(utc, step_h, timezone, of_class, demand.hour_profiles)
+                k: of_class.share * local_shape(clock, step_h, of_class, demand.hour_profiles)
                 for k, name in enumerate(classes)
                 if (of_class := demand.classes.get(name)) is not None
             }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.data.demand import local_shape
+from wattlas.data.demand import local_clock, local_shape
 from wattlas.data.schema_models import LocalProfile, TotalsDemand
 from wattlas.errors import Problem
 from wattlas.model.signals import Hours
@@ -138,9 +138,8 @@ def spread(
         for metro, share in rows[0].shares.items():
             key = (klass, timezones[metro])
             if key not in shapes:
-                shapes[key] = local_shape(
-                    calendar.utc, hours.step_h, timezones[metro], profile, section.hour_profiles
-                )
+                clock = local_clock(calendar.utc, timezones[metro])
+                shapes[key] = local_shape(clock, hours.step_h, profile, section.hour_profiles)
             sums = np.bincount(window_of, shapes[key], len(window_total)) * hours.step_h
             if ((sums <= 0) & (window_total > 0)).any():
                 what = f"{rows[0].named} has a day or month in which its profile has no hour"

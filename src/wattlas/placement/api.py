@@ -143,6 +143,7 @@ def solve_instance(
     what steps before the first leave.
     """
     main, tie = objective_measures(instance)
+    tie = tie if instance.tactics.tie else None
     waits = instance.scenario.waits and len(Queue.of(instance)) > 0
     limits = limits_of(replace(instance, by_arrival=True) if waits else instance)
     before = None

@@ -20,9 +20,9 @@ from wattlas.placement.compare.baselines import (
     BASELINES,
     baseline,
     baseline_and_tables,
-    baseline_policy,
     baselines,
     policy_names,
+    tried_baselines,
 )
 from wattlas.placement.compare.fixed_shares import FixedShares
 from wattlas.placement.frontier.frontier import feasible_axis, frontier, something_binds
@@ -78,7 +78,7 @@ class Findings:
     def policies(self) -> dict[str, Plan]:
         """Simpler policies by name; but for the baseline without their flows."""
         placed = {} if self._placed is None else self._placed.result()
-        known = {**placed, self.baseline.policy: self.baseline}
+        known = {**placed, **{tried.policy: tried for tried in self._baselines}}
         return baselines(self.instance, flows=False, known=known)
 
     def policy(self, name: str) -> Plan:
@@ -99,8 +99,12 @@ class Findings:
     def baseline(self) -> Plan:
         """What the plan is compared with: everyone in the nearest region, if that keeps every
         limit, else in the nearest region with capacity."""
+        return self._baselines[-1]
+
+    @cached_property
+    def _baselines(self) -> list[Plan]:
         self.tell("baselines", 0.0)
-        return baseline_policy(self.instance)
+        return tried_baselines(self.instance)
 
     @cached_property
     def changed(self) -> Matched:
@@ -130,12 +134,13 @@ class Findings:
         return Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma)
 
     def planned(self, scenario: Scenario, objective: Objective) -> Plan:
-        """A placement whose totals are wanted; of this scenario those that are known."""
+        """A placement of which what it makes least is wanted; of this scenario those that are
+        known."""
         if scenario is self.scenario and objective == self.scenario.objective:
             return self.plan
         if scenario is self.scenario and objective == self._cleanest:
             return self.carbon_optimum
-        return plan(scenario, objective=objective, keep_flows=False)
+        return metrics.least(scenario, objective)
 
     @cached_property
     def frontiers(self) -> tuple[Frontier, ...]:

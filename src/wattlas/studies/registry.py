@@ -45,6 +45,9 @@ class TableEntry:
     thin: Thin | None = None
     page: str = "study"
     """The kind of results that it belongs to."""
+    busy: bool = False
+    """Whether computing it keeps both cores busy. The others, of one thread each, are computed
+    first, while the policies and the fleet have the other core."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,17 @@ _LISTINGS: dict[str, ListingEntry] = {}
 
 
 def table(
-    name: str, spec: str, *, thin: Thin | None = None, page: str = "study"
+    name: str, spec: str, *, thin: Thin | None = None, page: str = "study", busy: bool = False
 ) -> Callable[[Compute], Compute]:
     """Register the function that computes a table from what a study found.
 
-    `spec` are the columns in words, as `model.table.columns` reads them.
+    `spec` are the columns in words, as `model.table.columns` reads them. `busy` says that it takes
+    both cores.
     """
 
     def register(compute: Compute) -> Compute:
         _once(_TABLES, name)
-        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page)
+        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page, busy)
         return compute
 
     return register

@@ -72,11 +72,12 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
 
 
 def _tables(findings: Findings) -> dict[str, Table]:
-    """Every table that the scenario has, in the registry's order; those of the fleet are computed
-    last, because it is looked for meanwhile."""
+    """Every table that the scenario has, in the registry's order. Those that keep both cores busy
+    are computed late, those of the fleet, which is looked for meanwhile, last."""
     entries = registry.tables()
     late = {name for made in registry.figures() if made.part is FLEET for name in made.needs}
-    computed = {n: entries[n].compute(findings) for n in sorted(entries, key=lambda n: n in late)}
+    order = sorted(entries, key=lambda name: (name in late, entries[name].busy))
+    computed = {name: entries[name].compute(findings) for name in order}
     return {name: table for name in entries if (table := computed[name]) is not None}
 
 

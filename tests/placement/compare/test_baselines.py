@@ -7,12 +7,14 @@ import pytest
 from hypothesis import assume, given
 
 import wattlas
+from tests import oracle
 from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import POLICIES, baseline, baselines
 from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.window.limits import in_full
 
 
 def keeps_all(instance: Instance, found: Plan) -> bool:
@@ -78,6 +80,26 @@ def test_nearest_is_at_the_baseline_region() -> None:
     distance = s.network.rtt_node_region_ms[s.metro_node[f.metro]]
     open_at = instance.judged.allowed[f.metro, f.klass].any(axis=2)
     assert (f.region == np.where(open_at, distance, np.inf).argmin(axis=1)).all()
+
+
+@given(scenarios())
+@examples(40)
+def test_rules_take_the_cheapest_point(s: Scenario) -> None:
+    """Whatever a region's price is in an hour, no open point there costs less than that taken."""
+    instance = in_full(build_instance(s))
+    assume(not instance.stranded and s.signals.priced)
+    for name in ("nearest", "uniform"):
+        f = baseline(instance, name).flows
+        assert f is not None
+        for hour, metro, klass, region, point in zip(
+            f.hour, f.metro, f.klass, f.region, f.point, strict=True
+        ):
+            if region >= 0:
+                places = (metro, klass, region)
+                usd = [oracle.unit_usd(s, *places, o, hour) for o in range(len(s.points))]
+                open_at = instance.judged.allowed[metro, klass, region]
+                least = np.where(open_at, usd, np.inf).min()
+                assert usd[point] <= least + 1e-9 * abs(usd[point]), name
 
 
 def test_uniform_is_equal_shares() -> None:

@@ -12,6 +12,7 @@ import wattlas
 from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.geography import great_circle_km
+from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
@@ -83,6 +84,19 @@ def test_the_relocation_matrix() -> None:
         assert table["line_loss_share"][n] == pytest.approx(loss)
         assert table["line_loss_mwh"][n] == pytest.approx(table["it_mwh"][n] * loss / (1 - loss))
         assert table["line_mw"][n] >= table["mean_mw"][n] / (1 - loss) * (1 - 1e-12)
+
+
+@given(scenarios())
+@examples(30)
+def test_the_least_carbon_needs_no_tie(s: Scenario) -> None:
+    """Without cost to choose among equals: as much carbon, as many requests unserved."""
+    goal = replace(s.plain_objective, minimise=Minimise.CARBON)
+    chosen, any_of_them = plan(s, objective=goal), metrics.least(s, goal)
+    assert chosen.status is any_of_them.status
+    assume(chosen.ok)
+    assert any_of_them.totals.carbon_kg == pytest.approx(chosen.totals.carbon_kg, rel=1e-7)
+    lost, demanded = chosen.totals.unserved_requests, s.demand_per_h.sum()
+    assert any_of_them.totals.unserved_requests == pytest.approx(lost, abs=1e-7 * demanded)
 
 
 def test_realised_benefit() -> None:

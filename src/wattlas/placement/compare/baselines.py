@@ -127,9 +127,15 @@ def baseline_policy(instance: Instance) -> Plan:
     """What a plan is compared with: everyone at the baseline region where that keeps every limit,
     else overflowing to the nearest with capacity.
     """
+    return tried_baselines(instance)[-1]
+
+
+def tried_baselines(instance: Instance) -> list[Plan]:
+    """The policies that are tried for it, in order; the last one has its flows."""
     nearest = baseline(instance, BASELINES[0])
-    keeps = nearest.status is Status.HEURISTIC
-    return nearest if keeps else baseline(instance, BASELINES[1])
+    if nearest.status is Status.HEURISTIC:
+        return [nearest]
+    return [replace(nearest, flows=None), baseline(instance, BASELINES[1])]
 
 
 def _without_objective(instance: Instance) -> Instance:

@@ -22,6 +22,8 @@ class Lifted:
     label: str
     present: Callable[[Scenario], bool]
     lift: Callable[[Scenario], Scenario]
+    only_paid: bool = False
+    """Whether it is a price: the least carbon is the same without it."""
 
 
 def limits() -> dict[str, Lifted]:
@@ -96,7 +98,7 @@ def _has_egress(scenario: Scenario) -> bool:
 
 
 MASKS = {
-    "egress": Lifted("without egress prices", _has_egress, _egress),
+    "egress": Lifted("without egress prices", _has_egress, _egress, only_paid=True),
     "residency": Lifted(
         "without residency rules", lambda s: any(k.residency for k in s.classes), _residency
     ),

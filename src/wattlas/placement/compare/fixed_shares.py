@@ -19,7 +19,7 @@ from wattlas.placement.compare.share_program import ShareProgram, Table
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.hour.prune import pruned
-from wattlas.placement.problem.flows import SourceFlows, join
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.limits import limits_of
@@ -57,21 +57,19 @@ class FixedShares:
 
     def place(self, part: Instance) -> Solution:
         """The demand of a stretch of hours by the tables; what has no column goes unserved."""
+        columns, table = self.instance.columns, self.share[self.group_of(part)]
+        used = np.flatnonzero((table > SHARE).any(axis=0))
         at = part.source_in(self.instance)
-        group = self.group_of(part)
-        columns = self.instance.columns
-        flows = []
-        for source, whole in enumerate(at):
-            hour = np.flatnonzero(part.demand[source] > 0)
-            own = np.flatnonzero(columns.source == whole)
-            share = self.share[:, own][group[hour]] if len(own) else np.ones((len(hour), 1))
-            region = columns.region[own] if len(own) else np.array([UNSERVED])
-            point = columns.point[own] if len(own) else np.array([0])
-            n, c = np.nonzero(share > SHARE)
-            value = share[n, c] * part.demand[source, hour[n]]
-            which = np.full(len(n), source)
-            flows.append(SourceFlows(hour[n], which, region[c], point[c], value))
-        return by_rule(part, join(flows))
+        source, n = np.nonzero(at[:, None] == columns.source[used])
+        nowhere = np.flatnonzero(~np.isin(at, columns.source))
+        source = np.append(source, nowhere)
+        region = np.append(columns.region[used[n]], np.full(len(nowhere), UNSERVED))
+        point = np.append(columns.point[used[n]], np.zeros_like(nowhere))
+        share = np.append(table[:, used[n]], np.ones((len(table), len(nowhere))), axis=1)
+        rate = np.where(share > SHARE, share * part.demand[source].T, 0.0)
+        hour, pair = np.nonzero(rate)
+        flows = SourceFlows(hour, source[pair], region[pair], point[pair], rate[hour, pair])
+        return by_rule(part, flows)
 
 
 def fixed_shares(

@@ -11,84 +11,99 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, Status
 from wattlas.placement.hour.protocol import Solution, no_duals
-from wattlas.placement.problem.flows import SourceFlows, join
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import Measure, cost
+from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
+from wattlas.placement.solution.account import Account
 from wattlas.placement.window.blocks import over_blocks, weeks
 
 Rule = Callable[[Instance], Solution]
 """What a policy does in a stretch of hours, once it has looked at all of them."""
 
 
+COMPARED = (cost, carbon_to_minimise)
+"""What regions are compared by."""
+
+
 def nearest(instance: Instance) -> Solution:
     """All demand at the baseline region at its cheapest point, capacity not looked at."""
-    return by_rule(instance, _at_region(instance, instance.baseline_region))
+    every = np.arange(instance.sources)
+    return by_rule(instance, _placed(instance, cost(instance), every, instance.baseline_region))
 
 
 def uniform(instance: Instance) -> Solution:
     """Equal shares over the open regions, each at its cheapest point; unserved where none is."""
     open_at = np.asarray(instance.allowed.any(axis=2))
-    share = open_at / np.maximum(open_at.sum(axis=1, keepdims=True), 1)
-    nowhere = np.asarray(~open_at.any(axis=1))
-    parts = [
-        _at_region(instance, np.where(open_at[:, r], r, UNSERVED), open_at[:, r], share[:, r])
-        for r in range(open_at.shape[1])
-    ]
-    parts.append(_at_region(instance, np.full(len(nowhere), UNSERVED), nowhere))
-    return by_rule(instance, join(parts))
+    region, source = np.nonzero(open_at.T)
+    nowhere = np.flatnonzero(~open_at.any(axis=1))
+    share = np.append(1.0 / open_at.sum(axis=1)[source], np.ones(len(nowhere)))
+    region = np.append(region, np.full(len(nowhere), UNSERVED))
+    source = np.append(source, nowhere)
+    return by_rule(instance, _placed(instance, cost(instance), source, region, share))
 
 
 def best_region(instance: Instance, measure_of: Callable[[Instance], Measure]) -> Rule:
-    """The single region of least total; what may not run there stays at the nearest place."""
-
-    def totals(part: Instance, _steps: np.ndarray) -> np.ndarray:
-        measure = measure_of(part)
-        regions = range(part.allowed.shape[1])
-        return np.array([measure.by_hour(part, _all_in(part, r)).sum() for r in regions])
-
-    parts = over_blocks(instance, weeks(instance.scenario.hours), totals)
-    best = int(np.sum(list(parts), axis=0).argmin())
-    return lambda part: by_rule(part, _all_in(part, best))
+    """The single region of least cost or least carbon; what may not run there stays at the nearest
+    place. `measure_of` is one of `COMPARED`."""
+    if _totals not in instance.derived:
+        parts = over_blocks(instance, weeks(instance.scenario.hours), _totals)
+        instance.derived[_totals] = np.sum(list(parts), axis=0)
+    best = int(instance.derived[_totals][COMPARED.index(measure_of)].argmin())
+    return lambda part: by_rule(part, _all_in(part, cost(part), best))
 
 
-def _all_in(instance: Instance, r: int) -> SourceFlows:
+def _totals(part: Instance, _steps: np.ndarray) -> np.ndarray:
+    """What a stretch comes to with everything in each region, by what is compared, (2, R)."""
+    measures = [measure_of(part) for measure_of in COMPARED]
+    regions = range(part.allowed.shape[1])
+    accounts = [Account.of(part, _all_in(part, measures[0], r)) for r in regions]
+    return np.array([[account.total(m) for account in accounts] for m in measures])
+
+
+def _all_in(instance: Instance, money: Measure, r: int) -> SourceFlows:
     """Everything that may go to region r there, the rest at the baseline region."""
-    open_at = np.asarray(instance.allowed.any(axis=2))
-    region = np.where(open_at[:, r], r, instance.baseline_region)
-    return _at_region(instance, region)
+    open_at = np.asarray(instance.allowed[:, r].any(axis=1))
+    region = np.where(open_at, r, instance.baseline_region)
+    return _placed(instance, money, np.arange(instance.sources), region)
 
 
-def _at_region(
+def _placed(
     instance: Instance,
+    money: Measure,
+    source: np.ndarray,
     region: np.ndarray,
-    asks: np.ndarray | None = None,
     share: np.ndarray | None = None,
 ) -> SourceFlows:
-    """Each source at the cheapest point of its region; `UNSERVED` where it has none.
-
-    `region`, `asks` (the sources that are placed, all unless given) and `share` of the demand that
-    is placed (all of it) are (S,).
+    """Some sources, each in a region at the point where `money` is least; `UNSERVED` where it has
+    none. `source`, `region` and the `share` of the demand that goes there, all unless given, are
+    (P,).
     """
-    asking = instance.demand > 0 if asks is None else (instance.demand > 0) & asks[:, None]
-    point = _cheapest_point(instance, np.maximum(region, 0))
-    hour, source = np.nonzero(asking.T)
-    value = instance.demand[source, hour]
-    value = value if share is None else value * share[source]
-    return SourceFlows(hour, source, region[source], point[source, hour], value)
+    demand = instance.demand[source]
+    asking = np.ascontiguousarray((demand > 0).T)
+    hour, pair = np.nonzero(asking)
+    at = pair * demand.shape[1] + hour
+    value = demand.ravel().take(at)
+    value = value if share is None else value * share[pair]
+    point = _cheapest_point(instance, money, source, np.maximum(region, 0))
+    return SourceFlows(hour, source[pair], region[pair], point.ravel().take(at), value)
 
 
-def _cheapest_point(instance: Instance, region: np.ndarray) -> np.ndarray:
-    """The open point of least cost of each source in its region, (S,), in each step; (S, T)."""
-    measure, every = cost(instance), np.arange(instance.sources)
-    per_kwh, fixed = measure.per_kwh[region], measure.per_request[every, region]
-    open_at = instance.allowed[every, region]
-    least = np.full(instance.demand.shape, np.inf)
-    point = np.zeros(instance.demand.shape, dtype=np.int64)
-    for o in np.flatnonzero(open_at.any(axis=0)):
-        units = instance.energy_kwh[:, o, None] * per_kwh + fixed[:, o, None]
-        better = open_at[:, o, None] & (units < least)
-        least[better] = units[better]
-        point[better] = o
+def _cheapest_point(
+    instance: Instance, money: Measure, source: np.ndarray, region: np.ndarray
+) -> np.ndarray:
+    """The open point of least cost of some sources, each in its region, (P,), by step; (P, T).
+
+    A unit cost is linear in the region's price, so the point that is cheapest at the least and at
+    the greatest price is so in all steps.
+    """
+    open_at, kwh = instance.allowed[source, region], instance.energy_kwh[source]
+    fixed = np.where(open_at, money.per_request[source, region], np.inf)
+    ends = (money.per_kwh.min(axis=1), money.per_kwh.max(axis=1))
+    low, high = ((kwh * end[region, None] + fixed).argmin(axis=1) for end in ends)
+    point = np.repeat(low[:, None], instance.demand.shape[1], axis=1)
+    differ = np.flatnonzero(low != high)
+    units = kwh[differ, :, None] * money.per_kwh[region[differ], None] + fixed[differ, :, None]
+    point[differ] = units.argmin(axis=1)
     return point
 
 

@@ -1,4 +1,4 @@
-"""Who solves what, where the default is not wanted: handed through with the instance."""
+"""How it is solved, where the default is not wanted: handed through with the instance."""
 
 from __future__ import annotations
 
@@ -20,3 +20,6 @@ class Tactics:
     """Of limits over windows: the first that takes them and finds an answer."""
     horizon: Any = None
     """How hours that are tied together are cut into windows."""
+    tie: bool = True
+    """Whether one of several placements of least carbon is chosen by cost. Nobody who only wants to
+    know that carbon needs it."""

@@ -21,9 +21,11 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import Table
 from wattlas.placement.api import plan
 from wattlas.placement.compare.counterfactual import label, present, without
+from wattlas.placement.compare.counterfactual import limits as lifted
 from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
 from wattlas.placement.problem.instance import Instance, accelerators, build_instance
+from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.solution.account import Account
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.tables.changes import Matched, matched
@@ -176,14 +178,15 @@ def _moved(instance: Instance, placed: Plan) -> tuple[np.ndarray, np.ndarray, np
     return total, weighed, peak
 
 
-def _summed(scenario: Scenario, objective: Objective) -> Plan:
-    return plan(scenario, objective=objective, keep_flows=False)
+def least(scenario: Scenario, objective: Objective) -> Plan:
+    """A placement of which only what it makes least is wanted."""
+    return plan(scenario, objective=objective, keep_flows=False, tactics=Tactics(tie=False))
 
 
 def benefit(
     scenario: Scenario,
     progress: Callable[[float], None] | None = None,
-    planned: Callable[[Scenario, Objective], Plan] = _summed,
+    planned: Callable[[Scenario, Objective], Plan] = least,
 ) -> Table:
     """Saving as it is, and with each limit removed alone and all together.
 
@@ -207,7 +210,8 @@ def benefit(
         capacity, surplus = accelerators(relaxed)  # beyond the reserved ones they are paid
         world = replace(base_instance, scenario=relaxed, capacity=capacity, surplus=surplus)
         priced = account.priced(world, base.flows).totals(base.flows)
-        savings[:, n], note = _savings(relaxed, priced, planned)
+        kept = name == "none" or (name != "all" and lifted()[name].only_paid)
+        savings[:, n], note = _savings(relaxed, scenario if kept else relaxed, priced, planned)
         notes.append(note)
         if progress:
             progress((n + 1) / len(names))
@@ -224,16 +228,22 @@ def benefit(
 
 
 def _savings(
-    scenario: Scenario, base: Totals, planned: Callable[[Scenario, Objective], Plan]
+    scenario: Scenario,
+    emitting: Scenario,
+    base: Totals,
+    planned: Callable[[Scenario, Objective], Plan],
 ) -> tuple[tuple[float, float], str]:
-    """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong."""
+    """(USD of the least-cost plan, kg of the least-carbon plan) saved, and what went wrong.
+
+    `emitting` is the scenario, or another in which the least carbon is the same.
+    """
     gamma = scenario.objective.carbon_price_usd_per_t
     has_prices = scenario.signals.priced
     cheapest = planned(scenario, Objective(carbon_price_usd_per_t=gamma)) if has_prices else None
     # Frictions that only cost money move no carbon.
     none = Frictions()
-    charged = scenario.frictions == none or links_charge(scenario, "t")
-    free = scenario if charged else replace(scenario, frictions=none)
+    charged = emitting.frictions == none or links_charge(emitting, "t")
+    free = emitting if charged else replace(emitting, frictions=none)
     cleanest = planned(free, Objective(minimise=Minimise.CARBON, carbon_price_usd_per_t=gamma))
     failed = next((p for p in (cheapest, cleanest) if p is not None and not p.ok), None)
     if failed is not None:

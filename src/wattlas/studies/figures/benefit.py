@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     "benefit",
     "removed:text label:text saving_usd? saving_kg? realised_ratio_usd? realised_ratio_kg? "
     "note:text?",
+    busy=True,
 )
 def benefit(findings: Findings) -> Table:
     """What least cost and least carbon save with and without each limit."""

@@ -23,6 +23,7 @@ SHOWN = 7
     "carbon_kg? unserved_share exact:flag users_x? is_users_budget:flag dual_usd_per_ms? "
     "dual_kg_per_ms? return_usd_per_ms? return_kg_per_ms? return_usd_per_mwh_ms? "
     "return_g_per_kwh_ms?",
+    busy=True,
 )
 def frontier(findings: Findings) -> Table:
     """Every point of every frontier, with what one more millisecond brings there."""

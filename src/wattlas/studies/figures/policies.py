@@ -25,6 +25,7 @@ _TOTALS = (
     "policy:text label:text feasible:flag reason:text? cost_usd? variable_usd? energy_usd? "
     "egress_usd? reserved_usd? on_demand_usd? carbon_kg? carbon_average_kg? it_mwh? rtt_mean_ms? "
     "unserved_usd? unserved_share? late_share? share_of_saving? share_of_carbon_saving?",
+    busy=True,
 )
 def policies(findings: Findings) -> Table:
     """The plan, the least carbon and every simpler policy: totals, why one is infeasible, and what
@@ -56,7 +57,7 @@ def policies(findings: Findings) -> Table:
     return table_of(rows)
 
 
-@table("abatement", "carbon_kg cost_usd unserved_share abatement_usd_per_t")
+@table("abatement", "carbon_kg cost_usd unserved_share abatement_usd_per_t", busy=True)
 def abatement(findings: Findings) -> Table | None:
     """Money against carbon: the cheapest placements at some carbon prices, and the least carbon.
 
