@@ -50,7 +50,7 @@ ONLY_IN: dict[str, set[str]] = {
     "platformdirs": {"compiled"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "serve"},
     "requests": set(),
     "httpx": {"data", "serve", "report"},
     "starlette": {"serve", "report"},

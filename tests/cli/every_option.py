@@ -583,6 +583,7 @@ ROWS: dict[str, dict[str, Row]] = {
 """Verb and option → its row."""
 
 LISTED_ONLY = {
+    ("export routing", "--writer"): "tests/serve: two files that follow each other",
     ("tiers menu", "--all"): "test_tiers_menu_cli.py: it changes the listing, and not the JSON",
     ("tiers design", "--unfair"): "tests/tiers/test_offer.py: needs a segment that would lose",
     ("sweep run", "--again"): "test_sweep_cli.py: runs that failed",

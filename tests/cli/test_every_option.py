@@ -40,6 +40,7 @@ ELSEWHERE = {
     "export envoy": "test_serve_cli.py, with a configuration",
     "export nginx": "test_serve_cli.py, with a configuration",
     "export litellm": "test_serve_cli.py, with a configuration",
+    "ledger correct": "tests/serve, on a ledger",
     "export grafana": "tests/studies/test_grafana.py",
 }
 """Verbs that need more than a small file."""

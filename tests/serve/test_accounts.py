@@ -15,7 +15,8 @@ from wattlas.serve.accounts import figures, rows_of
 from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.names import BUCKETS_S
-from wattlas.serve.schedule import Schedule, SchedulePart
+from wattlas.serve.schedule import Schedule
+from wattlas.serve.schedule_parts import SchedulePart
 from wattlas.serve.table import Place
 from wattlas.serve.totals import Totals
 
@@ -52,6 +53,11 @@ def schedule() -> Schedule:
 TOKENS = st.none() | st.integers(0, 2**31)
 
 
+METERED = st.sampled_from([("", None), ("no-reading", None), ("odd-reading", None)]) | st.tuples(
+    st.just("watts"), st.floats(1e-3, 1e12)
+)
+
+
 @st.composite
 def endings(draw: Any) -> tuple[Decision, Outcome]:
     """A request that ended somehow, somewhere, in one of the two hours or outside of them."""
@@ -67,7 +73,7 @@ def endings(draw: Any) -> tuple[Decision, Outcome]:
         draw(st.sampled_from(End)), draw(st.sampled_from(PLACES + STRANGE)), draw(st.booleans()),
         utc_s + draw(st.floats(-1, 200)), draw(st.integers(0, 599)), "llama", "l", draw(TOKENS),
         draw(TOKENS), draw(st.sampled_from(["", "usage", "bytes"])), draw(st.integers(1, 3)),
-        draw(st.none() | st.sampled_from(Reason)),
+        draw(st.none() | st.sampled_from(Reason)), None, *draw(METERED),
     )  # fmt: skip
     return decision, outcome
 
@@ -76,26 +82,49 @@ def row(made: Schedule, decision: Decision, outcome: Outcome) -> Row:
     """One row by itself."""
     facts, place, hour = decision.facts, outcome.place, made.at(decision.facts.utc_s)
     tokens = outcome.tokens_in, outcome.tokens_out
-    own = _figures(made, hour, place, tokens)
+    within = START_S <= facts.utc_s < START_S + 7200
+    profile_mj = _figures(made, hour, place, tokens)[0]
+    energy, it_j = outcome.meter or "profile", outcome.metered_j
+    if it_j is not None and _profile_j(made, place, tokens) > 0:
+        ratio = it_j / _profile_j(made, place, tokens)
+        if not 0.01 <= ratio <= 100:
+            energy, it_j = "odd-reading", None
+    own = _figures(made, hour, place, tokens, it_j)
+    assert it_j is not None or own[0] == profile_mj
     home = made.usual.get((facts.metro, facts.klass))
-    usual = (None,) * 5 if home is None else _figures(made, hour, home, tokens)
+    usual = (None,) * 5 if home is None else _figures(
+        made, hour, home, tokens, it_j if home == place else None
+    )  # fmt: skip
     return Row(
         facts.id, facts.tenant, facts.contract, decision.window, round(facts.utc_s * 1e6),
         round(outcome.ended_s * 1e6), facts.metro, facts.klass, facts.asked.value,
         outcome.degraded, (outcome.reason or decision.reason).value, outcome.end.value,
         outcome.status, outcome.attempts, outcome.model_asked, outcome.model_served,
         place.region, place.point, decision.epoch, *tokens, outcome.method, *own, *usual[1:],
-        hour.vintage,
+        hour.vintage + ("" if within else ", of another hour"), None, energy,
+        None if home is None else home.region,
     )  # fmt: skip
 
 
-def _figures(made: Schedule, hour: Any, place: Place, tokens: Any) -> tuple[int | None, ...]:
+def _profile_j(made: Schedule, place: Place, tokens: Any) -> float:
+    """By the formula as it is written; 0 where it is not known."""
+    point = made.points.get(place.point)
+    if point is None or place.region not in made.regions or None in tokens:
+        return 0.0
+    it_j = point.prefill_j_per_token * tokens[0] + point.decode_j_per_token * tokens[1]
+    return it_j + point.request_j
+
+
+def _figures(
+    made: Schedule, hour: Any, place: Place, tokens: Any, metered_j: float | None = None
+) -> tuple[int | None, ...]:
     """By the formulas as they are written, from the schedule as it stands."""
     point, region = made.points.get(place.point), made.regions.get(place.region)
-    if point is None or region is None or None in tokens:
+    if metered_j is None and (point is None or region is None or None in tokens):
         return (None,) * 5
-    it_j = point.prefill_j_per_token * tokens[0] + point.decode_j_per_token * tokens[1]
-    it_j += point.request_j
+    it_j = _profile_j(made, place, tokens) if metered_j is None else metered_j
+    if region is None:
+        return round(it_j * 1e3), *(None,) * 4
     kwh = region.pue * it_j / 3.6e6
     signal = hour.signals.get(place.region)
     rates = (
@@ -118,7 +147,8 @@ def test_rows_by_columns_are_rows_one_by_one(ended: list[tuple[Decision, Outcome
     assert [list(map(type, each)) for each in found] == [list(map(type, e)) for e in wanted]
     for each, (decision, outcome) in zip(found, ended, strict=True):
         tokens = outcome.tokens_in, outcome.tokens_out
-        told = figures(made, made.at(decision.facts.utc_s), outcome.place, tokens)
+        at = made.at(decision.facts.utc_s)
+        told = figures(made, at, outcome.place, tokens, outcome.metered_j)
         assert each[22:27] == told
 
 
@@ -127,7 +157,7 @@ def test_without_a_schedule_amounts_are_unknown() -> None:
     facts = Facts("1", "a", "g", "lagos", "chat", Asked.AUTO, START_S)
     decision = Decision(facts, "w", True, PLACES[1], Reason.SAVING, 3)
     (found,) = rows_of(lambda: None)([(decision, Outcome(End.WHOLE, PLACES[1], True, START_S))])
-    assert found[22:] == (*[None] * 9, "", None)
+    assert found[22:] == (*[None] * 9, "", *[None] * 5)
 
 
 @examples(100)

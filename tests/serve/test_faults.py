@@ -510,7 +510,12 @@ def test_a_tenant_may_have_so_many_in_flight(live: Live) -> None:
         wait_for(lambda: bool(live.service.plane.book.in_flight))
         got = exchange(live.url, tiny)
         assert b" 429 " in got.split(b"\r\n")[0]
-        assert b"retry-after: 1" in got
+        assert b"retry-after: 1\r\n" in got
+        assert b"\r\nx-ratelimit-limit-requests: 1\r\n" in got
+        assert b"\r\nx-ratelimit-remaining-requests: 0\r\n" in got
+        assert b"\r\nx-ratelimit-reset-requests: 1s\r\n" in got
+        assert b'\r\nratelimit-policy: "in-flight";q=1;qu="concurrent-requests"\r\n' in got
+        assert b'\r\nratelimit: "in-flight";r=0;t=1\r\n' in got
         for stub in live.stubs.values():
             stub.behaviour = answer
         assert ask(live, False) == "pong ✓"

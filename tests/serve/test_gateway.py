@@ -77,6 +77,26 @@ def test_an_answer_says_how_it_was_served(live: Live) -> None:
     assert len(live.rows()) == before + 2
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_says_how_many_more_may_be_open(live: Live, stream: bool) -> None:
+    """In the words that OpenAI's clients read, and in those of the draft."""
+    for tenant, most in (("acme", 1000), ("tiny", 1)):
+        live.settled()
+        with client(live, tenant) as openai_client:
+            raw = openai_client.chat.completions.with_raw_response.create(
+                model="llama", messages=MESSAGES, stream=stream
+            )
+            told = raw.headers
+            assert told["x-ratelimit-limit-requests"] == str(most)
+            assert told["x-ratelimit-remaining-requests"] == str(most - 1)
+            assert told["x-ratelimit-reset-requests"] == ("0s" if most > 1 else "1s")
+            unit = 'qu="concurrent-requests"'
+            assert told["ratelimit-policy"] == f'"in-flight";q={most};{unit}'
+            assert told["ratelimit"].startswith(f'"in-flight";r={most - 1};t=')
+            if stream:
+                assert list(raw.parse())
+
+
 def test_figures_are_those_of_the_profile(live: Live) -> None:
     """Oslo's small model: 100 × 0.1 J + 50 × 0.5 J = 35 J, at a PUE of 1.1 and 30 g/kWh."""
     warm(live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,13 +16,16 @@ from pathlib import Path
 import pytest
 
 from tests.serve.live import Live
+from tests.serve.test_corrections import HOURS_US, MONTH, leads, made_rows
 from tests.serve.test_sqlite_store import rows
 from tests.serve.toys import KEY, book, facts, outcome, table
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
+from wattlas.serve.corrections import Revised, correct
 from wattlas.serve.decision import Decision, decide, settle
 from wattlas.serve.ledger.journal import Account, Batch, Want, head_after
 from wattlas.serve.ledger.postgres import PostgresStore
+from wattlas.serve.statements import statement, statement_rows
 
 pytestmark = pytest.mark.postgres
 ACCOUNT = Account(*KEY, "all")
@@ -118,6 +122,28 @@ def test_rows_count_once_and_blocks_obey_the_rule(store: PostgresStore, cluster:
     assert kept.heads[-1] == head_after(kept.rows)
     assert store.secret("seal", b"one") == other.secret("seal", b"two") == b"one"
     other.close()
+
+
+def test_corrections_are_appended(store: PostgresStore) -> None:
+    """As in a file: the chain goes on, and the cap's counts are as they were."""
+    given = made_rows([(n % 2, n % 3, 1000 * n, "lagos") for n in range(9)])
+    store.record(Batch(given))
+    account = Account("acme", "g", MONTH)
+    before, counts = statement_rows(store, "acme", MONTH), store.counts(account)
+    signals = {("oslo", HOURS_US[0]): Revised(None, 99.0)}
+    made = correct(store, "acme", signals, "v2", "revised")
+    assert made
+    assert not correct(store, "acme", signals, "v2", "revised")
+    after = statement_rows(store, "acme", MONTH)
+    assert leads(before)
+    assert leads(after)
+    assert after.splitlines()[1:10] == before.splitlines()[1:]
+    assert store.counts(account) == counts == Counts(9, 0)
+    assert store.rows("acme", 0, 2**62).rows[:9] == given
+    told = statement(store, "acme", MONTH)
+    assert told["total"]["corrections"] == len(made)
+    assert told["chain"]["head_before"] == bytes(32).hex()
+    assert store.head("acme", 9).hex() == json.loads(before.splitlines()[0])["head"]
 
 
 def test_a_batch_that_fails_leaves_nothing(store: PostgresStore) -> None:

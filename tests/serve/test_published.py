@@ -19,7 +19,7 @@ from tests.serve.toys import facts, outcome, row_of
 from wattlas.errors import InputError
 from wattlas.serve.config import PublishSection
 from wattlas.serve.decision import Decision, End, Reason
-from wattlas.serve.ledger.journal import Batch, Row
+from wattlas.serve.ledger.journal import CORRECTION, Batch, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.published import PATHS, declaration
 from wattlas.serve.run import check_files
@@ -64,6 +64,17 @@ class Kept:
 def told(rows: list[Row], said: PublishSection = SAID) -> dict[str, Any] | None:
     """What is published of rows."""
     return declaration(Kept(rows), said, NOW_S)  # type: ignore[arg-type]
+
+
+def test_corrections_are_published() -> None:
+    """With the month that they correct; they make no tenant."""
+    rows = [row("1", "a"), row("2", "b"), row("3", "c")]
+    late = row("4", "a", facility_mj=0, average_ug=-250_000)
+    late = late._replace(end=CORRECTION, corrects="2026-10-15T00:00Z", contract="")
+    corrected = told([*rows, late])
+    assert corrected is not None
+    assert corrected["carbon-footprint"] == pytest.approx(1.25 / 1e3)
+    assert told([*rows[:2], late]) is None
 
 
 @examples(100)

@@ -196,8 +196,11 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert made["total"]["degraded"] == made["contracts"][0]["degraded"] > 0
     status, text = call(live, "admin", "GET", f"/statements/acme/{month}.csv")
     lines = text.splitlines()
-    assert lines[0].startswith("part,name,requests,whole,degraded")
-    assert lines[-1].startswith(f"total,{month},12,12,")
+    assert lines[0].startswith("part,name,region,vintages,requests,whole,degraded")
+    assert lines[-1].startswith(f"total,{month},,,12,12,")
+    status, text = call(live, "admin", "GET", f"/statements/acme/{month}.html")
+    assert status == 200
+    assert made["chain"]["head"] in text
     status, text = call(live, "admin", "GET", f"/statements/acme/{month}.jsonl")
     first, *proof = text.splitlines()
     head = bytes.fromhex(json.loads(first)["head_before"])
@@ -248,6 +251,16 @@ BAD = {
     "a negative share": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": -0.5', 1),
     "shares of 0.9": lambda plan: json.dumps(plan).replace('"share": 0.5', '"share": 0.4', 1),
     "negative carbon": lambda plan: json.dumps(plan).replace("30.0", "-30.0"),
+    "kg instead of g": lambda plan: (
+        json.dumps(plan).replace("30.0", "0.03").replace("400.0", "0.4")
+    ),
+    "per MWh instead of per kWh": lambda plan: json.dumps(plan).replace("400.0", "400000.0"),
+    "a spike of 100": lambda plan: json.dumps(plan).replace(
+        '"average_g_per_kwh": 30.0', '"average_g_per_kwh": 3000.0'
+    ),
+    "a price in another unit": lambda plan: json.dumps(plan).replace("50.0", "50000.0"),
+    "an hour twice": lambda plan: json.dumps({**plan, "hours": plan["hours"] * 2}),
+    "HTML": lambda plan: "<!doctype html><title>503</title>",
     "an unknown key": lambda plan: json.dumps({**plan, "more": 1}),
     "a PUE below 1": lambda plan: json.dumps(plan).replace("1.1", "0.9"),
 }

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.serve.live import Live
+from tests.serve.live import KEYS, Live
 from tests.serve.test_gateway import GOOD, post
-from tests.serve.test_service import decide, settle
+from tests.serve.test_service import call, decide, settle
 from tests.serve.toys import NOON_S, book, facts, table
 from wattlas.serve.decision import Decision, End, Outcome, Reason
 from wattlas.serve.decision import decide as decided
@@ -125,6 +125,32 @@ def test_a_disk_that_takes_nothing_is_counted(path: Path) -> None:
     os.close(spool._slot.files[0])
     spool.keep(b"a")
     assert spool.failures == 1
+
+
+def test_what_no_disk_took_is_told(tmp_path: Path) -> None:
+    """On a disk that is full: the answer is whole and recorded, and the metric counts it."""
+    live = Live(tmp_path)
+    live.start()
+    try:
+        spool = live.service.plane.spool
+        assert spool is not None
+        for file in spool._slot.files:
+            full = os.open("/dev/full", os.O_WRONLY)
+            os.dup2(full, file)
+            os.close(full)
+        said = {"model": "llama", "messages": [{"role": "user", "content": "ping"}]}
+        key = f"Bearer {KEYS['acme']}"
+        for n in (1, 2):
+            status, _ = call(
+                live, "gateway", "POST", "/v1/chat/completions", said, authorization=key
+            )
+            assert status == 200
+            assert len(live.settled()) == n
+            _, text = call(live, "admin", "GET", "/metrics")
+            assert f"wattlas_spool_failures {n}.0" in text
+    finally:
+        live.stop()
+        live.end()
 
 
 def drawn() -> Iterator[tuple[Decision, Outcome]]:

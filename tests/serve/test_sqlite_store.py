@@ -18,7 +18,14 @@ from tests.serve.toys import KEY, book, facts, outcome, row_of, table
 from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.decision import decide, settle
-from wattlas.serve.ledger.journal import Account, Batch, Row, Want, head_after
+from wattlas.serve.ledger.journal import (
+    Account,
+    Batch,
+    Row,
+    Want,
+    head_after,
+    schema_scripts,
+)
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.statements import month_us, statement, statement_rows
 
@@ -120,6 +127,30 @@ def _leads(said: dict[str, str], lines: list[bytes]) -> bool:
     for line in lines:
         head = sha256(head + line).digest()
     return head.hex() == said["head"]
+
+
+def test_rows_of_an_earlier_version_stay_as_they_were(path: Path) -> None:
+    """A file without the columns that came later is brought up to date; its lines prove what they
+    proved, and columns that they lack are empty."""
+    path.parent.mkdir()
+    old = [row[:33] for row in rows("a", "b")]
+    lines = [json.dumps(row, separators=(",", ":")).encode() for row in old]
+    heads = [sha256(bytes(32) + lines[0]).digest()]
+    heads.append(sha256(heads[0] + lines[1]).digest())
+    with sqlite3.connect(path) as db:
+        db.executescript(schema_scripts("sqlite")[0] + ";PRAGMA user_version = 1")
+        moment = rows("a")[0].admitted_us
+        text, ends = b",".join(lines).decode(), b"".join(heads)
+        db.execute("INSERT INTO segments VALUES (?, 1, ?, ?, ?, ?)",
+                   (ACCOUNT.tenant, moment, moment, text, ends))  # fmt: skip
+        db.execute("INSERT INTO chains VALUES (?, 2, ?)", (ACCOUNT.tenant, heads[1]))
+    store = SqliteStore(path)
+    store.record(Batch([row._replace(energy="profile") for row in rows("c")]))
+    text = statement_rows(store, ACCOUNT.tenant, "2026-09").splitlines()
+    assert text[1:3] == lines
+    assert _leads(json.loads(text[0]), text[1:])
+    assert [row.energy for row in kept(path)] == [None, None, "profile"]
+    store.close()
 
 
 def test_a_file_of_a_later_version_is_refused(path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
@@ -107,6 +108,15 @@ def metrics(live: Live) -> dict[str, Metric]:
     text = connection.getresponse().read().decode()
     connection.close()
     return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def test_every_metric_is_documented(root: Path) -> None:
+    """In the table of the page of the live plane, with its labels."""
+    page = (root / "docs" / "live.md").read_text(encoding="utf-8")
+    for metric in names.ALL:
+        (name, *_) = metric.series if metric.kind != "histogram" else (metric.name,)
+        labels = f"{{{','.join(metric.labels)}}}" if metric.labels else ""
+        assert f"| `{name}{labels}` |" in page, name
 
 
 def test_the_first_token_of_a_stream_is_timed(tmp_path_factory: pytest.TempPathFactory) -> None:

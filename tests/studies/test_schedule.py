@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import degraded_points
 from wattlas.policy.planned import Planned, optimum
-from wattlas.serve.schedule import Schedule, parse_part
+from wattlas.serve.schedule import Schedule
+from wattlas.serve.schedule_parts import parse_part
 from wattlas.serve.table import Place, Quota
 from wattlas.studies.export.schedule import schedule_of, steps_of
 
@@ -164,4 +166,8 @@ def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     made = Schedule(parse_part(out.read_bytes(), str(out)))
     assert len(made.hours) == 3
     assert made.epoch == pytest.approx(datetime.now(UTC).timestamp(), abs=600)
+    assert made.writer == platform.node()
+    named = ["--hours", "1", "--writer", "east", "--out", str(out)]
+    assert run(["export", "routing", "tiny", *named]) == 0
+    assert Schedule(parse_part(out.read_bytes(), str(out))).writer == "east"
     assert run(["export", "routing", "tiny", "--policy", "best"]) == 2

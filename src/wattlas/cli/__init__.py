@@ -38,6 +38,7 @@ VERBS = {
     "points": "Turn what benchmarks and energy logs measured into operating points.",
     "export": "Write the best fixed table of shares as weights for a gateway.",
     "serve": "Decide and account for live requests, as a service or a gateway.",
+    "ledger": "Statements of what `serve` accounted for, and corrections.",
     "view": "Show a results folder in the browser.",
     "data": "Judge and import packs of hourly data.",
     "demand": "Make demand from the log of a gateway.",

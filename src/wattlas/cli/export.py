@@ -140,14 +140,18 @@ def routing_command(
     set: SetOption = None,
     hours: Annotated[int, typer.Option(help="Hours from the present one.", min=1, max=8760)] = 24,
     policy: Annotated[str, typer.Option(help="plan or nearest.")] = "plan",
+    writer: Annotated[
+        str | None, typer.Option(help="Who writes: the name of this machine unless given.")
+    ] = None,
     out: Annotated[Path | None, out_option("A .json file.", "FILE")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write where requests go in the next hours, which are degraded, and what each costs and emits.
 
     The service takes a file that changes. Its epoch is the present second: a later file replaces
-    an earlier one. Without --out it is printed.
+    an earlier one, and of two writers at one epoch the first holds. Without --out it is printed.
     """
+    import platform
     from datetime import UTC, datetime
 
     from wattlas.data.whole_file import write_text
@@ -163,7 +167,8 @@ def routing_command(
     followed = policy_of(world, policy)
     if not isinstance(followed, Planned):
         raise UsageError(f"--policy `{policy}` decides as it goes. Choose plan or nearest.")
-    made = schedule_of(followed, now, hours, int(now.timestamp()))
+    name = platform.node() if writer is None else writer
+    made = schedule_of(followed, now, hours, int(now.timestamp()), name)
     text = made.model_dump_json(by_alias=True) + "\n"
     if out is None:
         sys.stdout.write(text)

@@ -1,19 +1,20 @@
 """What a request comes to: energy, money and carbon, and the same of full service at home.
 
-    IT energy   prefill J/token · tokens in + decode J/token · tokens out + J/request
+    IT energy   prefill J/token · tokens in + decode J/token · tokens out + J/request, or what the
+                server's own meter said of the answer
     facility    PUE · IT energy
     money       facility kWh · USD/MWh / 1000
     carbon      facility kWh · g/kWh, at the average and at the marginal intensity
 
 Each is rounded once, to mJ, µg and nano-USD, and a statement adds the rounded figures: its sums are
-exact.
+exact. What full service at home would have taken is by the profile, unless that is where the
+request was served: then it is the same, however it was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
 from math import nan
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ import numpy as np
 from wattlas.model.workload import it_j
 from wattlas.serve.decision import Decision, Outcome
 from wattlas.serve.ledger.journal import Row
+from wattlas.serve.meters import ODD, PROFILE, is_odd
 from wattlas.serve.schedule import Hour, Rates, Schedule
 from wattlas.serve.table import Place
 from wattlas.units import J_PER_KWH, KWH_PER_MWH
@@ -50,9 +52,9 @@ class Figures(NamedTuple):
     nano_usd: int | None = None
 
 
-def _amounts(rates: Any, tokens_in: Any, tokens_out: Any) -> tuple[Any, ...]:
-    """The figures before they are rounded, of numbers or of arrays; what is unknown is nan."""
-    server_j = it_j(rates, tokens_in, tokens_out)
+def _amounts(rates: Any, server_j: Any) -> tuple[Any, ...]:
+    """The figures of so much IT energy before they are rounded, of numbers or of arrays; what is
+    unknown is nan."""
     facility_j = rates.pue * server_j
     kwh = facility_j / J_PER_KWH
     return (
@@ -65,13 +67,18 @@ def _amounts(rates: Any, tokens_in: Any, tokens_out: Any) -> tuple[Any, ...]:
 
 
 def figures(
-    schedule: Schedule, hour: Hour, place: Place, tokens: tuple[int | None, int | None]
+    schedule: Schedule,
+    hour: Hour,
+    place: Place,
+    tokens: tuple[int | None, int | None],
+    metered_j: float | None = None,
 ) -> Figures:
-    """What so many tokens in and out come to at a place in an hour."""
-    tokens_in, tokens_out = tokens
-    if tokens_in is None or tokens_out is None:
-        return Figures()
-    amounts = _amounts(_rates(schedule, hour, place), tokens_in, tokens_out)
+    """What so many tokens in and out come to at a place in an hour, or what was metered there."""
+    rates = _rates(schedule, hour, place)
+    server_j = it_j(rates, *(nan if each is None else each for each in tokens))
+    if metered_j is not None and not is_odd(metered_j, server_j):
+        server_j = metered_j
+    amounts = _amounts(rates, server_j)
     return Figures(*(None if x != x else round(x) for x in amounts))
 
 
@@ -81,15 +88,17 @@ def _rates(schedule: Schedule, hour: Hour, place: Place) -> Rates:
     if found is None:
         found = _UNKNOWN
         point, region = schedule.points.get(place.point), schedule.regions.get(place.region)
-        if point is not None and region is not None:
+        if region is not None:
             signal = hour.signals.get(place.region)
             told = (None,) * 3 if signal is None else (
                 signal.price_usd_per_mwh, signal.average_g_per_kwh, signal.marginal_g_per_kwh
             )  # fmt: skip
-            found = hour.rates[place] = Rates(
-                point.prefill_j_per_token, point.decode_j_per_token, point.request_j, region.pue,
-                *(nan if each is None else each for each in told),
+            profile = (nan,) * 3 if point is None else (
+                point.prefill_j_per_token, point.decode_j_per_token, point.request_j
             )  # fmt: skip
+            found = Rates(*profile, region.pue, *(nan if each is None else each for each in told))
+            if point is not None:
+                hour.rates[place] = found
     return found
 
 
@@ -98,6 +107,10 @@ def rows_of(schedule: Callable[[], Schedule | None]) -> Callable[[Ended], list[R
     return lambda ended: _rows(schedule(), ended) if ended else []
 
 
+OTHER_HOUR = ", of another hour"
+"""Stands behind the vintage of signals whose own hour is not that of the request."""
+_OF_CORRECTIONS = ("corrects", "filled")
+"""Fields that requests have not."""
 _row = partial(tuple.__new__, Row)  # its own constructor takes five times as long
 
 
@@ -106,29 +119,85 @@ def _rows(schedule: Schedule | None, ended: Ended) -> list[Row]:
     decisions, outcomes = zip(*ended, strict=True)
     facts, windows, _, _, reasons, epochs = zip(*decisions, strict=True)
     ids, tenants, contracts, metros, classes, asked, utc_s = zip(*facts, strict=True)
-    (ends, places, degraded, ended_s, statuses, models_asked, models_served, tokens_in, tokens_out,
-     methods, attempts, later, first_s) = zip(*outcomes, strict=True)  # fmt: skip
+    (
+        ends, places, degraded, ended_s, statuses, models_asked, models_served, tokens_in,
+        tokens_out, methods, attempts, later, first_s, meters, metered_j,
+    ) = zip(*outcomes, strict=True)  # fmt: skip
     regions, points = zip(*places, strict=True)
     why = [(now or first)._value_ for now, first in zip(later, reasons, strict=True)]
-    own: Sequence[Any] = (repeat(None),) * 5
-    usual, vintages = own, [""] * len(ended)
+    found = _Accounts.unknown(len(ended))
     if schedule is not None:
         hours = _hours(schedule, utc_s)
         homes = list(map(schedule.usual.get, zip(metros, classes, strict=True)))
         tokens = [np.array(each, dtype=float) for each in (tokens_in, tokens_out)]
-        own = _columns(schedule, hours, places, tokens)
-        usual = own if homes == list(places) else _columns(schedule, hours, homes, tokens)
-        vintages = [hour.vintage for hour in hours]
+        found = _accounts(schedule, hours, (places, homes), tokens, (meters, metered_j))
+        found = found._replace(vintages=_vintages(hours, utc_s))
     columns = (
         ids, tenants, contracts, windows, _whole_us(utc_s), _whole_us(ended_s),
         metros, classes, [each._value_ for each in asked],
         degraded, why, [end._value_ for end in ends],
         statuses, attempts, models_asked, models_served,
         regions, points, epochs, tokens_in, tokens_out, methods,
-        *own, *usual[1:], vintages,
+        *found.own, *found.usual[1:], found.vintages,
         [None if each is None else round(each * US_PER_S) for each in first_s],
+        found.energy, found.usual_regions, *[[None] * len(ended)] * len(_OF_CORRECTIONS),
     )  # fmt: skip
-    return list(map(_row, zip(*columns, strict=False)))
+    return list(map(_row, zip(*columns, strict=True)))
+
+
+class _Accounts(NamedTuple):
+    """What requests come to, by columns: figures where they were served and as usual, vintages of
+    the signals, how energy was found, and the baseline regions."""
+
+    own: Sequence[Sequence[int | None]]
+    usual: Sequence[Sequence[int | None]]
+    vintages: Sequence[str]
+    energy: Sequence[str | None]
+    usual_regions: Sequence[str | None]
+
+    @classmethod
+    def unknown(cls, requests: int) -> _Accounts:
+        """Of so many requests nothing is known."""
+        none = [None] * requests
+        return cls([none] * 5, [none] * 5, [""] * requests, none, none)
+
+
+def _accounts(
+    schedule: Schedule,
+    hours: Sequence[Hour],
+    where: tuple[Sequence[Place], Sequence[Place | None]],
+    tokens: Sequence[Any],
+    readings: tuple[Sequence[str], Sequence[float | None]],
+) -> _Accounts:
+    """What requests come to at their places, and at home."""
+    places, homes = where
+    rates, profile_j = _energies(schedule, hours, places, tokens)
+    server_j, energy = _metered(profile_j, *readings)
+    own = [_rounded(each) for each in _amounts(rates, server_j)]
+    usual = own
+    if homes != list(places):
+        rates, usual_j = _energies(schedule, hours, homes, tokens)
+        if server_j is not profile_j:
+            at_home = [home == place for home, place in zip(homes, places, strict=True)]
+            usual_j = np.where(at_home, server_j, usual_j)
+        usual = [_rounded(each) for each in _amounts(rates, usual_j)]
+    regions = [None if home is None else home.region for home in homes]
+    return _Accounts(own, usual, (), energy, regions)
+
+
+def _vintages(hours: Sequence[Hour], utc_s: Sequence[float]) -> list[str]:
+    """Of when the signals are that account for each moment; those of another hour say so."""
+    if hours.count(hours[0]) == len(hours) and _holds(hours[0], min(utc_s), max(utc_s)):
+        return [hours[0].vintage] * len(hours)
+    return [
+        hour.vintage if _holds(hour, at_s, at_s) else f"{hour.vintage}{OTHER_HOUR}"
+        for hour, at_s in zip(hours, utc_s, strict=True)
+    ]
+
+
+def _holds(hour: Hour, since_s: float, until_s: float) -> bool:
+    """Whether moments lie in an hour."""
+    return hour.table.issued_s <= since_s and until_s < hour.table.until_s
 
 
 def _hours(schedule: Schedule, utc_s: Sequence[float]) -> Sequence[Hour]:
@@ -144,13 +213,13 @@ def _whole_us(moments_s: Sequence[float]) -> list[int]:
     return whole
 
 
-def _columns(
+def _energies(
     schedule: Schedule,
     hours: Sequence[Hour],
     places: Sequence[Place | None],
     tokens: Sequence[Any],
-) -> list[list[int | None]]:
-    """The figures of requests at places, one list for each."""
+) -> tuple[Rates, Any]:
+    """Rates of requests at places, and IT energy by the profile, J: an entry for each."""
     numbers: dict[tuple[int, Place | None], int] = {}
     keys = zip(map(id, hours), places, strict=True)
     which = [numbers.setdefault(key, len(numbers)) for key in keys]
@@ -159,7 +228,26 @@ def _columns(
         [_UNKNOWN if place is None else _rates(schedule, at[hour], place)
          for hour, place in numbers]
     )  # fmt: skip
-    return [_rounded(each) for each in _amounts(Rates(*table[which].T), *tokens)]
+    rates = Rates(*table[which].T)
+    return rates, it_j(rates, *tokens)
+
+
+def _metered(
+    profile_j: Any, meters: Sequence[str], metered_j: Sequence[float | None]
+) -> tuple[Any, list[str | None]]:
+    """IT energy, J, by meters where they say something that can be, and how each was found."""
+    found: list[str | None] = [PROFILE] * len(meters)
+    if not any(meters):
+        return profile_j, found
+    server_j = profile_j.copy()
+    for n, (meter, joules) in enumerate(zip(meters, metered_j, strict=True)):
+        found[n] = meter or PROFILE
+        if joules is not None:
+            if is_odd(joules, float(profile_j[n])):
+                found[n] = ODD
+            else:
+                server_j[n] = joules
+    return server_j, found
 
 
 def _rounded(amounts: Any) -> list[int | None]:

@@ -18,11 +18,9 @@ from wattlas.serve.config import ListenSection
 from wattlas.serve.decisions import health
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
-from wattlas.serve.statements import statement, statement_csv, statement_rows
+from wattlas.serve.statement_forms import FORMS
 from wattlas.serve.totals import Totals
 
-STATEMENTS = ("json", "csv", "jsonl")
-"""Forms of a statement: sums, as a table, and the rows that prove them."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -53,18 +51,15 @@ def admin_app(
     async def show_statement(request: Request) -> Response:
         tenant, month = request.path_params["tenant"], request.path_params["month"]
         name, _, ending = month.rpartition(".")
-        if tenant not in plane.config.document.tenants or ending not in STATEMENTS:
+        form = FORMS.get(ending)
+        if tenant not in plane.config.document.tenants or form is None:
             return JSONResponse({"error": "There is no such statement."}, 404)
         try:
-            if ending == "jsonl":
-                rows = await run_in_threadpool(statement_rows, plane.store, tenant, name)
-                return Response(rows, media_type="application/x-ndjson")
-            made = await run_in_threadpool(statement, plane.store, tenant, name)
+            text = await run_in_threadpool(form.made, plane.store, tenant, name)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 400)
-        if ending == "csv":
-            return PlainTextResponse(statement_csv(made), media_type="text/csv")
-        return JSONResponse(made)
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        return Response(text, media_type=form.media_type, headers=headers)
 
     async def do_reload(request: Request) -> Response:
         problems = [str(problem) for problem in reload()]

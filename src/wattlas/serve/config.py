@@ -25,9 +25,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from wattlas.data.schema_types import Section
 from wattlas.data.yaml_lines import Document, read_yaml
@@ -38,6 +38,13 @@ from wattlas.model.suggest import did_you_mean
 from wattlas.policy.cap import share_of
 from wattlas.serve.calendar import Calendar
 from wattlas.serve.ledger.book import Contract
+from wattlas.serve.meters import (
+    EnergyMeter,
+    MeterSection,
+    as_section,
+    meter_of,
+    section_problems,
+)
 from wattlas.serve.schedule import Schedule
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -79,6 +86,8 @@ class UpstreamSection(Section):
     """Name of the environment variable that holds the key for the upstream."""
     endpoints: list[EndpointName] = Field(default_factory=lambda: list(get_args(EndpointName)))
     """What its servers serve; everything unless given."""
+    meter: Annotated[MeterSection | None, BeforeValidator(as_section)] = None
+    """What its servers say of the energy of an answer; without it tokens and the profile tell."""
 
 
 class ModelSection(Section):
@@ -157,6 +166,9 @@ class LimitsSection(Section):
     """Longest event of a stream."""
     attempts: int = Field(default=3, ge=1, le=10)
     """Places that are tried for one request."""
+    follow_s: float = Field(default=60.0, ge=0)
+    """How long a schedule that moved requests is followed before a changed file moves them again;
+    twice as long each time that they would go back."""
     drain_s: float = Field(default=30.0, gt=0)
     """How long requests in flight may take after SIGTERM."""
 
@@ -206,7 +218,7 @@ class ServeConfig:
     @property
     def in_postgres(self) -> bool:
         """Whether the ledger is a database, by its address."""
-        return self.document.ledger.startswith(("postgresql://", "postgres://"))
+        return is_database(self.document.ledger)
 
     @property
     def ledger_path(self) -> Path:
@@ -261,6 +273,15 @@ class ServeConfig:
             if upstream.key_env is not None
         }
 
+    @cached_property
+    def meters(self) -> Mapping[str, EnergyMeter]:
+        """Region → what its servers say of energy."""
+        return {
+            region: meter_of(upstream.meter)
+            for region, upstream in self.document.upstreams.items()
+            if upstream.meter is not None
+        }
+
     def serves(self, region: str, endpoint: str) -> bool:
         """Whether the servers of a region serve an endpoint."""
         return endpoint in self.document.upstreams[region].endpoints
@@ -268,6 +289,11 @@ class ServeConfig:
     def metro_of(self, tenant: str) -> str:
         """Where a tenant's requests come from."""
         return self.document.tenants[tenant].metro or self.document.metro or ""
+
+
+def is_database(ledger: str) -> bool:
+    """Whether a ledger is a database, by its address."""
+    return ledger.startswith(("postgresql://", "postgres://"))
 
 
 def read_config(path: Path) -> ServeConfig:
@@ -347,6 +373,9 @@ def _upstreams(config: ServeDocument, at: Document) -> Iterator[Problem]:
         if upstream.key_env is not None and not os.environ.get(upstream.key_env):
             what = f"names `{upstream.key_env}`, which the environment does not hold"
             yield at.problem((*path, "key_env"), what, "Set it before the service is started.")
+        if upstream.meter is not None:
+            for key, what, fix in section_problems(upstream.meter):
+                yield at.problem((*path, "meter", *([key] if key else [])), what, fix)
 
 
 def _contracts(config: ServeDocument, at: Document) -> Iterator[Problem]:

@@ -128,6 +128,14 @@ class Outcome(NamedTuple):
     """Why it was served so, where that is no longer what was decided."""
     first_s: float | None = None
     """When its first content was sent, where that was seen."""
+    meter: str = ""
+    """How its energy was metered: the meter's name, or why there is no reading; empty for none."""
+    metered_j: float | None = None
+    """IT energy by that meter."""
+
+
+NOT_METERED = ("", None)
+"""The last fields of an outcome of which no meter tells."""
 
 
 class Ledger(Protocol):

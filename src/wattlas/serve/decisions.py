@@ -31,6 +31,7 @@ from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.tell import JSON, tier_of
 from wattlas.serve.gateway.usage import MOST_TOKENS
 from wattlas.serve.heads import Head, Headers
+from wattlas.serve.meters import ODD, REPORTED
 from wattlas.serve.openapi import PATH
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Pair, Place, Quota
@@ -203,6 +204,7 @@ class Decisions:
             _text(said, "model", self._plane.model_of(place.point)),
             _count(said, "tokens_in"), _count(said, "tokens_out"),
             _text(said, "method", "reported"), _count(said, "attempts") or 1,
+            **_energy(said),
         )  # fmt: skip
 
     def _routing(self) -> bytes:
@@ -229,6 +231,14 @@ def _text(said: dict[str, Any], key: str, other: str) -> str:
 def _count(said: dict[str, Any], key: str) -> int | None:
     value = said.get(key)
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def _energy(said: dict[str, Any]) -> dict[str, Any]:
+    """IT energy that is reported, and how that stands in the row; nothing where it is not."""
+    if said.get("energy_j") is None:
+        return {}
+    joules = REPORTED.joules(said["energy_j"])
+    return {"meter": ODD if joules is None else REPORTED.name, "metered_j": joules}
 
 
 def _shown(pair: Pair) -> dict[str, Any]:

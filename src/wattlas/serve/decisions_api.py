@@ -46,6 +46,7 @@ SETTLEMENT: Schema = {
         "status": COUNT,
         "tokens_in": COUNT,
         "tokens_out": COUNT,
+        "energy_j": {"type": ["number", "null"], "exclusiveMinimum": 0},
         "attempts": COUNT,
     },
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import FAILED, WHOLE, Decision, End, Outcome
+from wattlas.serve.decision import FAILED, NOT_METERED, WHOLE, Decision, End, Outcome
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Place
 
@@ -36,7 +36,12 @@ METHOD = "bytes"
 """Tokens are estimated from bytes: within a factor of two for English prose."""
 
 
-_outcome = partial(tuple.__new__, Outcome)  # its own constructor takes three times as long
+_made = partial(tuple.__new__, Outcome)  # its own constructor takes three times as long
+
+
+def _outcome(said: tuple[Any, ...]) -> Outcome:
+    """An outcome whose energy no log tells."""
+    return _made((*said, *NOT_METERED))
 
 
 class EnvoyLog:

@@ -34,6 +34,7 @@ class _Collector:
         yield _histogram(names.DURATION, totals.durations)
         yield _histogram(names.FIRST, totals.firsts)
         yield _counter(names.TOKENS, totals.tokens)
+        yield _counter(names.READINGS, totals.readings)
         yield _counter(names.ENERGY, totals.joules)
         yield _counter(names.CO2E, totals.grams)
         yield _counter(names.USUAL, totals.usual)
@@ -64,6 +65,7 @@ class _Collector:
             (names.IN_FLIGHT, len(plane.book.in_flight)),
             (names.PENDING, plane.book.pending),
             (names.LOST, plane.book.lost_rows),
+            (names.UNKEPT, 0 if plane.spool is None else plane.spool.failures),
             (names.FAILURES, plane.keeper.failures),
             (names.TROUBLED, float(plane.book.trouble is not None)),
         ):

@@ -42,6 +42,9 @@ PLAN_AGE = Metric("wattlas_plan_age_seconds", "gauge", "Age of the routing.")
 IN_FLIGHT = Metric("wattlas_in_flight", "gauge", "Requests that are open.")
 PENDING = Metric("wattlas_rows_pending", "gauge", "Rows not recorded yet.")
 LOST = Metric("wattlas_rows_lost", "gauge", "Rows that no store took.")
+UNKEPT = Metric(
+    "wattlas_spool_failures", "gauge", "Answers that no disk took until they were recorded."
+)
 FAILURES = Metric("wattlas_ledger_failures", "gauge", "Recordings that failed.")
 TROUBLED = Metric("wattlas_full_service", "gauge", "1 while nothing may be degraded.")
 DURATION = Metric(
@@ -56,6 +59,10 @@ FIRST = Metric(
 TOKENS = Metric(
     "wattlas_tokens", "counter", "Tokens, and how they were found.", ("type", "method"),
     "gen_ai.client.token.usage", "{token}",
+)  # fmt: skip
+READINGS = Metric(
+    "wattlas_energy_readings", "counter", "Requests, and how their energy was found.",
+    ("region", "method"),
 )  # fmt: skip
 ENERGY = Metric(
     "wattlas_energy_joules", "counter", "Facility energy of answers.", ("region", "tier"),
@@ -74,8 +81,8 @@ USUAL = Metric(
     "At the average intensity, in full service at the baseline region.",
 )  # fmt: skip
 ALL = (
-    REQUESTS, DECISIONS, EVENTS, SHARE, PLAN_AGE, IN_FLIGHT, PENDING, LOST, FAILURES, TROUBLED,
-    DURATION, FIRST, TOKENS, ENERGY, CO2E, MARGINAL, USUAL,
+    REQUESTS, DECISIONS, EVENTS, SHARE, PLAN_AGE, IN_FLIGHT, PENDING, LOST, UNKEPT, FAILURES,
+    TROUBLED, DURATION, FIRST, TOKENS, READINGS, ENERGY, CO2E, MARGINAL, USUAL,
 )  # fmt: skip
 BUCKETS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 """Of durations: those that OpenTelemetry advises."""

@@ -25,6 +25,7 @@ from wattlas.serve.ledger.keeper import Keeper
 from wattlas.serve.ledger.spool import Spool
 from wattlas.serve.schedule import Hour, Schedule, read_schedule
 from wattlas.serve.seal import Seal
+from wattlas.serve.succession import Succession
 from wattlas.serve.table import Place
 
 log = logging.getLogger("wattlas.serve")
@@ -65,6 +66,9 @@ class Plane:
         self.boot = secrets.token_hex(6)
         """Tells the ids of this process from those of others."""
         self.seal = Seal(store.secret("seal", secrets.token_bytes(32)))
+        self._succession, self._steady_s = Succession(), clock.steady_s
+        self.due_s: float | None = None
+        """When a schedule that waits may follow, on the steady clock; None where none does."""
         self._numbers = count(1)
         self._models: dict[str, str] = {}
         """What servers call the models of points that were asked for."""
@@ -184,22 +188,46 @@ class Plane:
         """Names and addresses may be others after a reload."""
         self._models, self._urls = {}, {}
 
-    def take_schedule(self, path: Path) -> list[Problem]:
-        """Take the schedule in a file, if it is sound and not older than the present one."""
+    def take_schedule(self, path: Path, *, at_once: bool = True) -> list[Problem]:
+        """Take the schedule in a file, if it is sound and may follow the present one. Where it need
+        not be `at_once` it waits until the present one was followed for long enough."""
         try:
             fresh = read_schedule(path)
         except InputError as error:
             return self._refused("schedule", "schedules", error.problems)
-        problems = list(mismatches(self.config, fresh))
-        if fresh.epoch < self.schedule.epoch:
-            what = f"is {fresh.epoch}, older than the present {self.schedule.epoch}"
-            problems.append(Problem("epoch", what, "Write it anew.", str(path)))
+        fenced = list(self._succession.fenced(self.schedule, fresh))
+        self.events["schedules_fenced"] += len(fenced)
+        problems = [*mismatches(self.config, fresh), *fenced]
         if problems:
             return self._refused("schedule", "schedules", problems)
+        if not self._waits(fresh, at_once):
+            self._follow(fresh)
+        return []
+
+    def _waits(self, fresh: Schedule, at_once: bool) -> bool:
+        """Whether a schedule has to wait; `due_s` is when to look at its file again."""
+        least_s = self.config.document.limits.follow_s
+        both, now_s = (self.schedule, fresh), self._steady_s()
+        wait_s = 0.0 if at_once else self._succession.wait_s(both, self.clock(), now_s, least_s)
+        self.due_s = now_s + wait_s if wait_s else None
+        if wait_s:
+            self.events["schedules_deferred"] += 1
+            log.warning("a schedule that moves requests again waits for %.0f s", wait_s)
+        return bool(wait_s)
+
+    def _follow(self, fresh: Schedule) -> None:
+        if fresh.writer != self.schedule.writer:
+            self.events["schedule_writers_changed"] += 1
+            log.warning("`%s` writes schedules now, after `%s`", fresh.writer, self.schedule.writer)
+        self._succession.follow((self.schedule, fresh), self.clock(), self._steady_s())
         self.schedule = fresh
         self._forget()
         self.events["schedules_taken"] += 1
-        return []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a schedule that waited may follow now."""
+        return self.due_s is not None and self._steady_s() >= self.due_s
 
     def take_config(self, path: Path) -> list[Problem]:
         """Take the configuration in a file, if it is sound. Ports and ledger stay as they are."""

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from wattlas.serve.config import PublishSection
-from wattlas.serve.ledger.journal import Row, Store
+from wattlas.serve.ledger.journal import CORRECTION, Row, Store
 from wattlas.serve.plane import Plane
 from wattlas.serve.statements import month_us
 from wattlas.serve.totals import MJ_PER_J, UG_PER_G
@@ -32,6 +32,9 @@ HEADERS = [
 ]
 AGAIN_S = 3600.0
 """How often a month is added up anew: rows of it may still come."""
+COUNTED = ("whole", "broken", CORRECTION)
+"""Ends of rows that are added up. A correction is of all requests of its hour, those that failed
+too; what these took is next to nothing."""
 METHOD = "modelled: tokens, energy per token of the model on its hardware, and PUE"
 UNITS = 6
 """Significant digits."""
@@ -43,7 +46,7 @@ def declaration(store: Store, said: PublishSection, utc_s: float) -> dict[str, A
     month = (first - timedelta(days=1)).strftime("%Y-%m")
     since, until = month_us(month)
     by_tenant = [store.rows(tenant, since, until).rows for tenant in store.tenants()]
-    delivered = [[row for row in rows if row.end in ("whole", "broken")] for rows in by_tenant]
+    delivered = [[row for row in rows if row.end in COUNTED] for rows in by_tenant]
     used = [rows for rows in delivered if rows]
     figures = _figures([row for rows in used for row in rows])
     if len(used) < said.least_tenants or not figures:

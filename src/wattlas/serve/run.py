@@ -25,6 +25,7 @@ from wattlas.serve.config import (
     ListenSection,
     ServeConfig,
     ServeDocument,
+    is_database,
     mismatches,
     read_config,
 )
@@ -125,10 +126,11 @@ class Service:
         """Where each port listens."""
         return {name: address(opened) for name, (_, opened) in self.ports.items()}
 
-    def reload(self) -> list[Problem]:
+    def reload(self, *, at_once: bool = True) -> list[Problem]:
         """Take configuration and schedule anew; what is wrong keeps the present ones."""
         problems = self.plane.take_config(self.path)
-        return problems + self.plane.take_schedule(self.plane.config.schedule_path)
+        path = self.plane.config.schedule_path
+        return problems + self.plane.take_schedule(path, at_once=at_once)
 
     def stop_on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """SIGTERM and SIGINT drain, SIGHUP reads the files again."""
@@ -184,7 +186,10 @@ class Service:
             now = self._stamps()
             if now != seen:
                 seen = now
-                self.reload()
+                self.reload(at_once=False)
+            elif self.plane.is_due:
+                path = self.plane.config.schedule_path
+                self.plane.take_schedule(path, at_once=False)
 
     async def _watch_loop(self) -> None:
         """Notice that something kept the process from answering."""
@@ -218,11 +223,16 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def store_of(config: ServeConfig) -> Store:
     """The ledger's store that a configuration names."""
-    if config.in_postgres:
+    return store_at(config.document.ledger, config.ledger_path)
+
+
+def store_at(ledger: str, path: Path) -> Store:
+    """The store at an address, or in a file where it is none."""
+    if is_database(ledger):
         from wattlas.serve.ledger.postgres import PostgresStore
 
-        return PostgresStore(config.document.ledger)
-    return SqliteStore(config.ledger_path)
+        return PostgresStore(ledger)
+    return SqliteStore(path)
 
 
 async def serve(path: Path, ready: Callable[[Service], None]) -> None:

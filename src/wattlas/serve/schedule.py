@@ -1,119 +1,28 @@
-"""What the live plane is told for some hours ahead: routings, and what a request costs and emits.
-
-A schedule is one file of JSON, so that the service needs neither the scenario nor a solver:
-
-    classes   id, and for a class under a contract its base class and the contract
-    points    energy per token and per request, and the model variant
-    regions   PUE
-    usual     metro → class → where full service would have run without Wattlas
-    hours     from when and for how long it holds; sets of places with their shares; what degrading
-              saves and from which saving on it is done; prices and intensities, and their vintage
-"""
+"""What the live plane is told for some hours: routings, and what a request costs and emits."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from math import inf, nan
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wattlas.errors import InputError, Problem
 from wattlas.policy.routing import Routing
+from wattlas.serve.hours_check import hours_problems
+from wattlas.serve.schedule_parts import (
+    HourPart,
+    PlacePart,
+    SchedulePart,
+    SignalPart,
+    issued_s,
+    read_part,
+)
 from wattlas.serve.table import Place, Table
-
-LARGEST_BYTES = 256 * 1024 * 1024
-"""A file that is larger is not read: 60 regions, 200 metros and two days make a tenth of it."""
-
-MOST = 1e6
-"""More than any price, intensity or energy per token is, in the units here: with it every amount
-of a request is a number of 64 bits."""
-NotNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ClassPart(_Part):
-    """A class of requests. One that is under a contract names it, and the class that it is from."""
-
-    id: str
-    base: str = ""
-    contract: str = ""
-
-
-class PointPart(_Part):
-    """An operating point: the model variant, and IT energy per token and per request, J."""
-
-    variant: str
-    prefill_j_per_token: NotNegative = 0.0
-    decode_j_per_token: NotNegative = 0.0
-    request_j: NotNegative = 0.0
-
-
-class RegionPart(_Part):
-    """A region: facility energy over IT energy."""
-
-    pue: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)]
-
-
-class PlacePart(_Part):
-    """Where a part of a set goes."""
-
-    region: str
-    point: str
-    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
-
-
-class SetPart(_Part):
-    """Places of a metro and class, in full service or degraded. `saving_usd` is what degrading one
-    request saves; null where it has no fallback."""
-
-    metro: str
-    klass: str = Field(alias="class")
-    full: tuple[PlacePart, ...]
-    degraded: tuple[PlacePart, ...] = ()
-    saving_usd: Finite | None = None
-
-
-class SignalPart(_Part):
-    """What a kWh costs and emits in a region; null is unknown. Prices may be negative."""
-
-    price_usd_per_mwh: Finite | None = None
-    average_g_per_kwh: NotNegative | None = None
-    marginal_g_per_kwh: Finite | None = None
-
-
-class HourPart(_Part):
-    """A routing, and the signals while it holds. A threshold of null means never degraded."""
-
-    issued_utc: datetime
-    hold_s: Positive
-    sets: tuple[SetPart, ...]
-    threshold_usd: Mapping[str, Finite | None] = {}
-    signals: Mapping[str, SignalPart] = {}
-    vintage: str = ""
-
-
-class SchedulePart(_Part):
-    """The whole file."""
-
-    format: Literal["wattlas-schedule-1"]
-    epoch: Annotated[int, Field(ge=0)]
-    source: str = ""
-    classes: tuple[ClassPart, ...]
-    points: Mapping[str, PointPart]
-    regions: Mapping[str, RegionPart]
-    usual: Mapping[str, Mapping[str, PlacePart]] = {}
-    hours: Annotated[tuple[HourPart, ...], Field(min_length=1)]
 
 
 class Rates(NamedTuple):
@@ -149,6 +58,8 @@ class Schedule:
     def __init__(self, part: SchedulePart) -> None:
         _refuse(part)
         self.epoch = part.epoch
+        self.writer = part.writer
+        """Who wrote it: at one epoch one writer holds."""
         self.source = part.source
         self.points = dict(part.points)
         self.regions = dict(part.regions)
@@ -157,7 +68,7 @@ class Schedule:
             for metro, by_class in part.usual.items()
             for klass, place in by_class.items()
         }
-        self.hours = [_hour(part, hour) for hour in sorted(part.hours, key=_issued_s)]
+        self.hours = [_hour(part, hour) for hour in sorted(part.hours, key=issued_s)]
         self.metros = frozenset(each.metro for hour in part.hours for each in hour.sets)
         self.places = frozenset(
             Place(place.region, place.point)
@@ -205,50 +116,8 @@ def read_schedule(path: Path) -> Schedule:
     return Schedule(read_part(path))
 
 
-def read_part(path: Path) -> SchedulePart:
-    """The file as it stands, its form checked. Raises InputError with everything that is wrong."""
-    name = str(path)
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            fix = "Give fewer hours."
-            raise InputError([Problem("(file)", "is larger than 256 MB", fix, name)])
-        text = path.read_bytes()
-    except OSError as error:
-        what = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        fix = "Write it with: wattlas export routing"
-        raise InputError([Problem("(file)", what, fix, name)]) from None
-    return parse_part(text, name)
-
-
-def parse_part(text: bytes, name: str) -> SchedulePart:
-    """The file in a text, its form checked. Raises InputError with everything that is wrong."""
-    try:
-        return SchedulePart.model_validate_json(text)
-    except ValidationError as fault:
-        fix = "Write it with: wattlas export routing"
-        raise InputError(
-            [
-                Problem(_dotted(error["loc"]), _lower(str(error["msg"])), fix, name)
-                for error in fault.errors(include_url=False, include_input=False)
-            ]
-        ) from None
-
-
-def _dotted(path: Sequence[int | str]) -> str:
-    return ".".join(map(str, path)) or "(document)"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _issued_s(hour: HourPart) -> float:
-    issued = hour.issued_utc
-    return (issued if issued.tzinfo else issued.replace(tzinfo=UTC)).timestamp()
-
-
 def _refuse(part: SchedulePart) -> None:
-    problems = list(_unknown(part))
+    problems = [*_unknown(part), *hours_problems(part.hours)]
     if problems:
         raise InputError(problems)
 
@@ -311,7 +180,7 @@ def _routing(part: SchedulePart, hour: HourPart) -> Routing:
     }
     limits = {k: (inf if v is None else v) for k, v in hour.threshold_usd.items()}
     threshold = np.array([limits.get(klass, inf) for klass in classes])
-    issued = np.datetime64(round(_issued_s(hour) * 1e3), "ms")
+    issued = np.datetime64(round(issued_s(hour) * 1e3), "ms")
     return Routing(
         metros=metros,
         classes=classes,

@@ -99,11 +99,12 @@ class Seal:
     def ended(self, line: bytes) -> tuple[Decision, Outcome] | None:
         """The request in a line; None where its decision was not sealed here."""
         try:
-            text, end, place, degraded, ended_s, *others, reason, first_s = orjson.loads(line)
-            why = None if reason is None else Reason(reason)
-            outcome = Outcome._make(
-                [End(end), Place(*place), degraded, ended_s, *others, why, first_s]
-            )
+            text, *said = orjson.loads(line)
+            plain = Outcome(*said)
+            outcome = plain._replace(
+                end=End(plain.end), place=Place(*plain.place),
+                reason=None if plain.reason is None else Reason(plain.reason),
+            )  # fmt: skip
             decision = self.opened(text)
         except (ValueError, TypeError, AttributeError):
             return None

@@ -15,6 +15,7 @@ from wattlas.errors import MachineError
 from wattlas.serve import names
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row
+from wattlas.serve.meters import PROFILE
 from wattlas.serve.spans import SENT_WITHIN_S, Spans, named, served
 from wattlas.serve.totals import MJ_PER_J, UG_PER_G, US_PER_S
 
@@ -62,7 +63,8 @@ class Telemetry:
                 }
                 self._tokens.record(count, {**said, **told})
         if row.facility_mj is not None:
-            self._energy.add(row.facility_mj / MJ_PER_J, said)
+            found = named({"method": row.energy or PROFILE})
+            self._energy.add(row.facility_mj / MJ_PER_J, {**said, **found})
         for method, amount in (("average", row.average_ug), ("marginal", row.marginal_ug)):
             if amount is not None:
                 self._co2e.add(amount / UG_PER_G, {**said, **named({"method": method})})

@@ -15,8 +15,9 @@ US_PER_S = 1e6
 MJ_PER_J = 1e3
 UG_PER_G = 1e6
 _AT = {name: n for n, name in enumerate(Row._fields)}
+UNKNOWN = "unknown"
 _GROUP = itemgetter(*map(_AT.__getitem__, (
-    "tenant", "degraded", "model_asked", "model_served", "region", "end", "method",
+    "tenant", "degraded", "model_asked", "model_served", "region", "end", "method", "energy",
 )))  # fmt: skip
 
 
@@ -58,6 +59,8 @@ class Totals:
         self.firsts: dict[tuple[str, ...], Durations] = {}
         """Times to the first token."""
         self.tokens: Counter[tuple[str, ...]] = Counter()
+        self.readings: Counter[tuple[str, ...]] = Counter()
+        """Requests by region and by how their energy was found."""
         self.joules: dict[tuple[str, ...], float] = {}
         self.grams: dict[tuple[str, ...], float] = {}
         self.marginal: dict[tuple[str, ...], float] = {}
@@ -73,8 +76,9 @@ class Totals:
             else:
                 own.append(row)
         for group, own in groups.items():
-            self.ended[group[:-1]] += len(own)
-            self._take(group[4], group[1], group[-1], own)
+            self.ended[group[:-2]] += len(own)
+            self.readings[group[4], group[-1] or UNKNOWN] += len(own)
+            self._take(group[4], group[1], group[-2], own)
 
     def _take(self, region: str, degraded: bool, method: str, rows: Sequence[Row]) -> None:
         """Add rows that have region, tier and method in common."""

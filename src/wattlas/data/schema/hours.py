@@ -44,6 +44,26 @@ FORECASTS = TableSchema(
 )
 """Forecasts as they were issued; carbon is of the intensity that decides."""
 
+REVISED = TableSchema(
+    "revised",
+    (TIME, "region"),
+    (
+        ColumnSchema(TIME, "time", "Beginning of the hour, UTC.", "both"),
+        ColumnSchema("region", need="both"),
+        ColumnSchema("price_usd_per_mwh", "number", unit="USD/MWh", fix=_SIGNED),
+        ColumnSchema("average_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G),
+        ColumnSchema("marginal_g_per_kwh", "number", unit=_G),
+    ),
+)
+"""Signals of hours that are over, as they are known now; an empty cell is not revised."""
+
+METERED = TableSchema(
+    "metered",
+    REVISED.key,
+    (*REVISED.columns[:2], ColumnSchema("it_kwh", "number", need="both", above=0, unit="kWh")),
+)
+"""IT energy of a region's servers in hours that are over, as their meters said."""
+
 _WEATHER = (
     ColumnSchema("temperature_c", "number", unit="°C", usual=(-60, 60)),
     ColumnSchema("wind_speed_m_per_s", "number", lower=0, unit="m/s"),

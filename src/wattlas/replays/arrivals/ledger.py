@@ -1,8 +1,8 @@
 """The ledger of the live service as a trace: the requests that it answered, as they were admitted.
 
 A ledger in SQLite is read as it is, also while the service writes to it. One in PostgreSQL is a
-table of the same columns: `COPY (SELECT * FROM requests ORDER BY admitted_us) TO 'log.csv' CSV
-HEADER` writes what the reader of CSV files takes.
+table of the same columns: `COPY (SELECT * FROM requests WHERE corrects IS NULL ORDER BY
+admitted_us) TO 'log.csv' CSV HEADER` writes what the reader of CSV files takes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
     wanted = ", ".join(f'"{name}"' for name in COLUMNS)
     try:
         with closing(_connected(path)) as db:
-            cursor = db.execute(f"SELECT {wanted} FROM requests ORDER BY admitted_us")
+            cursor = db.execute(
+                f"SELECT {wanted} FROM requests WHERE \"end\" != 'correction' ORDER BY admitted_us"
+            )
             while batch := cursor.fetchmany(rows):
                 yield pl.DataFrame(batch, schema=kinds, orient="row")
     except sqlite3.Error as fault:

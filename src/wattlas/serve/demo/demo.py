@@ -33,7 +33,7 @@ from wattlas.serve.gateway.upstream import Failure, whole
 from wattlas.serve.heads import Head
 from wattlas.serve.plane import Clock
 from wattlas.serve.run import Service
-from wattlas.serve.schedule import HourPart, SchedulePart
+from wattlas.serve.schedule_parts import HourPart, SchedulePart
 
 SPEED = 600.0
 """Seconds of the demo per second: a day in 144 s."""

@@ -22,6 +22,7 @@ from wattlas.serve.gateway.client import Client, Request
 from wattlas.serve.gateway.endpoints import ENDPOINTS, MODELS, described, form_of
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.health import Health
+from wattlas.serve.gateway.quota import AGAIN_S, quota_lines
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.trail import Trail
@@ -128,9 +129,11 @@ class Gateway:
         _check_body_headers(headers, limits.body_bytes)
         most = self._plane.config.document.tenants[tenant].most_in_flight
         if self._open[tenant] >= most:
+            client.lines = quota_lines(most, self._open[tenant])
             message = f"{most} requests of this key's tenant are in flight."
-            raise Refusal(429, message, "rate_limit_exceeded", retry_after_s=1)
+            raise Refusal(429, message, "rate_limit_exceeded", retry_after_s=AGAIN_S)
         self._open[tenant] += 1
+        client.lines = quota_lines(most, self._open[tenant])
         try:
             text = await client.body(limits.body_bytes, limits.body_s)
             chat = self._keys.with_header(read_chat(text, endpoint), headers)

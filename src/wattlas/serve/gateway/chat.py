@@ -101,10 +101,11 @@ class Exchange:
             return
         self._settled = True
         tokens_in, tokens_out, method = self._meter.tokens(end)
+        meter, metered_j = self._meter.energy(end)
         outcome = Outcome(
             end, decision.place, decision.degraded, self._plane.clock(), status, self._chat.model,
             self._plane.model_of(decision.place.point), tokens_in, tokens_out, method,
-            self._attempts, decision.reason, self._trail.first_s,
+            self._attempts, decision.reason, self._trail.first_s, meter, metered_j,
         )  # fmt: skip
         self._plane.settle(decision.facts.id, outcome)
         self._trail.answered("" if end is End.WHOLE else end._value_)
@@ -182,7 +183,7 @@ class Exchange:
             headers |= self._api.key(key)
         for last in (False, True):
             self._attempts += 1
-            self._meter.restart()
+            self._meter.restart(self._plane.config.meters.get(decision.place.region))
             try:
                 answer = await self._upstream.post(self._own(url), body, headers)
             except Failure as fault:
@@ -190,6 +191,7 @@ class Exchange:
                     continue
                 raise
             break
+        self._meter.answered(answer.headers)
         try:
             await self._pass_on(decision, answer, model)
         finally:
@@ -244,8 +246,9 @@ class Exchange:
 
     def _grams(self, decision: Decision) -> float | None:
         tokens_in, tokens_out, _ = self._meter.tokens(End.WHOLE)
-        hour = self._plane.hour(decision.facts.utc_s)
-        found = figures(self._plane.schedule, hour, decision.place, (tokens_in, tokens_out))
+        metered_j = self._meter.energy(End.WHOLE)[1]
+        hour, place = self._plane.hour(decision.facts.utc_s), decision.place
+        found = figures(self._plane.schedule, hour, place, (tokens_in, tokens_out), metered_j)
         return None if found.average_ug is None else found.average_ug / UG_PER_G
 
     async def _stream(self, decision: Decision, answer: Answer, model: str) -> None:

@@ -61,6 +61,8 @@ class Client:
         """Whether the client has not taken yet what was sent."""
         self.expects = False
         """Whether it waits to be asked for the body."""
+        self.lines: tuple[bytes, ...] = ()
+        """Lines of the head of its answer, beside those that are given with it."""
         self._chunked, self._head_only = not http_1_0, head_only
         self._parts: list[bytes] = []
         self._size = 0
@@ -140,7 +142,7 @@ class Client:
         """A whole answer."""
         self.began = self.ended = True
         self.keep = self.keep and self.complete
-        more = (self._line.date,) if self.keep else (self._line.date, _CLOSE)
+        more = (*self.lines, self._line.date, *(() if self.keep else (_CLOSE,)))
         if not self.left:
             text = answer_of(status, headers, body, *more)
             self._line.write(text[: len(text) - len(body)] if self._head_only else text)
@@ -150,7 +152,7 @@ class Client:
         """The head of an answer in parts."""
         self.began = True
         self.keep = self.keep and self.complete and self._chunked
-        more = [self._line.date]
+        more = [*self.lines, self._line.date]
         if self._chunked:
             more.append(_CHUNKED)
         if not self.keep:

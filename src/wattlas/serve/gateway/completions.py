@@ -63,6 +63,7 @@ class ListApi(Api):
         if not isinstance(said.get(self.answers), list):
             raise Failure(f"no {self.answers}")
         seen.meter.usage(said.get("usage"))
+        seen.meter.told(said)
         return with_tier(body, said, self.tier(seen.degraded))
 
     def events(self, seen: Seen) -> Events:
@@ -75,8 +76,10 @@ class ChunkEvents(Events):
 
     def plain(self, data: bytes) -> bool:
         """Whether an event is one of the tokens after the first, without usage or an error."""
+        meter = self.seen.meter
         told = b'"error"' in data or (b'"usage"' in data and not _NO_USAGE.search(data))
-        return self.seen.meter.events > 0 and not told and data != DONE
+        told = told or (meter.key != b"" and meter.key in data)
+        return meter.events > 0 and not told and data != DONE
 
     def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
         """An event as it is passed on. Raises Failure."""
@@ -90,6 +93,7 @@ class ChunkEvents(Events):
             said = said_of(data)
             check_model(said, self.seen.model)
             meter.usage(said.get("usage"))
+            meter.told(said)
             only_usage = not said.get("choices") and isinstance(said.get("usage"), dict)
             if only_usage:
                 return (event if self.seen.chat.wants_usage else b""), Part.HELD

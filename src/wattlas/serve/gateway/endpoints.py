@@ -14,7 +14,10 @@ from wattlas.serve.openapi import PATH, Route, document
 
 ALL: tuple[Api, ...] = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
 MODELS = b"/v1/models"
-TOLD = ("x-request-id", "x-wattlas-tier", "x-wattlas-region", "x-wattlas-point", "x-wattlas-reason")
+TOLD = (
+    "x-request-id", "x-wattlas-tier", "x-wattlas-region", "x-wattlas-point", "x-wattlas-reason",
+    "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
+)  # fmt: skip
 """Headers that each answer has."""
 REFUSES = (400, 404, 408, 413, 415, 422, 429, 502, 503, 504)
 KEYS = {

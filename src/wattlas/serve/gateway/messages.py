@@ -90,6 +90,7 @@ class MessagesApi(Api):
             raise Failure(f"no {self.answers}")
         usage = _usage(said)
         seen.meter.counted(_read(usage), usage.get("output_tokens"))
+        seen.meter.told(said)
         return told_inside(body, ("usage", "service_tier"), self.tier(seen.degraded))
 
     def events(self, seen: Seen) -> Events:
@@ -144,7 +145,9 @@ class MessageEvents(Events):
             usage = _usage(said)
             read = _read(usage)
             meter.counted(self._read if read is None else read, usage.get("output_tokens"))
+            meter.told(said)
         elif kind == "message_stop":
+            meter.told(said)
             return event, Part.LAST
         return event, Part.HELD if kind in BEFORE else Part.CONTENT
 

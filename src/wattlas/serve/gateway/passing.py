@@ -16,9 +16,10 @@ def passed_on(
     """What is passed on of some events, the most that is among them, and what is wrong with the one
     that ends it. `last` gives what is said before the end of a stream."""
     out: list[bytes] = []
-    most = Part.HELD
+    most, meter = Part.HELD, reading.seen.meter
     try:
         for event in events:
+            meter.commented(event)
             data = data_of(event)
             if not data:
                 if began:

@@ -86,6 +86,7 @@ class ResponsesApi(Api):
         if said.get("status", "completed") not in ("completed", "incomplete"):
             raise Failure("not completed")
         _count(seen.meter, said.get("usage"))
+        seen.meter.told(said)
         return with_tier(body, said, self.tier(seen.degraded))
 
     def events(self, seen: Seen) -> Events:
@@ -127,6 +128,7 @@ class ResponseEvents(Events):
             event = with_data(event, data, told_inside(data, ("response", "service_tier"), tier))
         if kind in LAST:
             _count(self.seen.meter, response.get("usage") if isinstance(response, dict) else None)
+            self.seen.meter.told(response)
             return event, Part.LAST
         if kind in BEFORE:
             return event, Part.HELD

@@ -24,11 +24,12 @@ Take = Callable[[bytes], bool]
 
 
 class Answer(Protocol):
-    """What a server answers: its head, then pieces of its body."""
+    """What a server answers: its head, with headers in lower case, then pieces of its body."""
 
     status: int
     content_type: str
     retry_after: str
+    headers: Mapping[bytes, bytes]
 
     def pieces(self, take: Take | None = None) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Failure where it breaks off. While a piece is waited for,

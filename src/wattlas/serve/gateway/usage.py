@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from wattlas.serve.decision import End
+from wattlas.serve.meters import ABSENT, ODD, EnergyMeter
 
 BYTES_PER_TOKEN = 4.0
 """Bytes of JSON per token where nothing better is known: English prose has about four."""
@@ -15,14 +17,27 @@ MOST_TOKENS = 100_000_000
 class Meter:
     """Counts tokens of one request with a body of so many bytes."""
 
-    __slots__ = ("_bytes_in", "_bytes_out", "_read", "_said", "events")
+    __slots__ = (
+        "_bytes_in",
+        "_bytes_out",
+        "_energy",
+        "_read",
+        "_reading",
+        "_said",
+        "events",
+        "key",
+    )
 
     def __init__(self, bytes_in: int) -> None:
         self._bytes_in = bytes_in
         self.restart()
 
-    def restart(self) -> None:
-        """Begin anew with another server."""
+    def restart(self, energy: EnergyMeter | None = None) -> None:
+        """Begin anew with another server, whose energy is metered so."""
+        self._energy = energy
+        self._reading: Any = None
+        self.key = b"" if energy is None else energy.key
+        """Stands in events with a reading of energy; empty for none."""
         self._bytes_out = 0
         self.events = 0
         """Content events that were passed on: a token or more each."""
@@ -43,6 +58,32 @@ class Meter:
         """Take what a server says of the prompt alone, before it answers."""
         if _is_count(tokens_in):
             self._read = tokens_in
+
+    def answered(self, headers: Mapping[bytes, bytes]) -> None:
+        """Take what the head of an answer says of energy."""
+        if self._energy is not None and self._energy.header:
+            self._reading = headers.get(self._energy.header)
+
+    def told(self, said: Any) -> None:
+        """Take what a body or an event says of energy; of several the last."""
+        if self._energy is not None:
+            found = self._energy.of_body(said)
+            self._reading = self._reading if found is None else found
+
+    def commented(self, event: bytes) -> None:
+        """Take what a comment in a stream says of energy."""
+        if self._energy is not None:
+            found = self._energy.of_comments(event)
+            self._reading = self._reading if found is None else found
+
+    def energy(self, end: End) -> tuple[str, float | None]:
+        """How energy was metered, and how much, J; nothing of what failed."""
+        if self._energy is None or (end is End.FAILED and not self.events):
+            return "", None
+        if self._reading is None:
+            return ABSENT, None
+        joules = self._energy.joules(self._reading)
+        return (ODD, None) if joules is None else (self._energy.name, joules)
 
     def event(self, size: int) -> None:
         """An event with content was passed on."""

@@ -164,6 +164,7 @@ class WireAnswer:
         self._wire: Wire | None = wire
         self.status = 0
         self.content_type = self.retry_after = self.encoding = ""
+        self.headers: Mapping[bytes, bytes] = {}
         self.headed = False
         self._parts: list[bytes] = []
         self._size = 0
@@ -176,7 +177,7 @@ class WireAnswer:
 
     def head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
         """The head is there."""
-        self.headed, self.status = True, status
+        self.headed, self.status, self.headers = True, status, headers
         self.content_type = headers.get(b"content-type", b"").decode("latin-1").lower()
         self.retry_after = headers.get(b"retry-after", b"").decode("latin-1")
         self.encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")

@@ -40,6 +40,13 @@ class Row(NamedTuple):
     are None where nobody can say, `method` says how tokens were found, `vintage` from when the
     signals are. `first_us` is when the first content of a stream was sent, None where it is not
     known: replay reads the rows as a trace, and calibrates a server by these times.
+
+    `energy` says how the energy was found: `profile`, or a server's meter. `usual_region` is the
+    baseline region. Both are None in rows of earlier versions, whose energy is by the profile.
+
+    A row that `corrects` another is no request: its amounts are differences, of the request of that
+    id, or of all that were admitted in an hour, named by its beginning, and served in `region` with
+    `usual_region` as their baseline. `filled` is of how many every amount is known only with it.
     """
 
     id: str
@@ -75,8 +82,14 @@ class Row(NamedTuple):
     usual_nano_usd: int | None
     vintage: str
     first_us: int | None = None
+    energy: str | None = None
+    usual_region: str | None = None
+    corrects: str | None = None
+    filled: int | None = None
 
 
+_ALWAYS = Row._fields.index("first_us") + 1
+"""Columns that every row has."""
 _OF = itemgetter(*map(Row._fields.index, Account._fields))
 """Whose a row is."""
 
@@ -86,14 +99,23 @@ START = bytes(HEAD_BYTES)
 """The head of a chain before its first row."""
 
 
+def line_of(row: Row) -> bytes:
+    """A row as it is hashed: compact JSON, without what is empty at its end. So a column that comes
+    later changes no line of before."""
+    width = len(row)
+    while width > _ALWAYS and row[width - 1] is None:
+        width -= 1
+    return orjson.dumps(row[:width])
+
+
 def link(head: bytes, row: Row) -> bytes:
-    """The head after one more row: SHA-256(head ‖ the row as compact JSON)."""
-    return sha256(head + orjson.dumps(tuple(row))).digest()
+    """The head after one more row: SHA-256(head ‖ the row as a line)."""
+    return sha256(head + line_of(row)).digest()
 
 
 def links(rows: Iterable[Row], head: bytes) -> tuple[list[bytes], list[bytes]]:
     """Rows as compact JSON, and the heads after each."""
-    lines = [orjson.dumps(tuple(row)) for row in rows]
+    lines = [line_of(row) for row in rows]
     heads = []
     for line in lines:
         head = sha256(head + line).digest()
@@ -106,6 +128,10 @@ def head_after(rows: Iterable[Row], head: bytes = START) -> bytes:
     for row in rows:
         head = link(head, row)
     return head
+
+
+CORRECTION = "correction"
+"""The `end` of a row that corrects others."""
 
 
 class Want(NamedTuple):
@@ -195,6 +221,11 @@ def linked(rows: Sequence[Row], heads: dict[str, tuple[int, bytes]]) -> list[tup
     return made
 
 
+def padded(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row of a line, with the columns that were left out."""
+    return (*row, *[None] * (len(Row._fields) - len(row)))
+
+
 def schema_scripts(kind: str) -> list[str]:
     """The numbered scripts of a kind of store, the first first."""
     folder = files("wattlas.serve.ledger") / "schema" / kind
@@ -235,6 +266,10 @@ class Store(Protocol):
 
     def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
         """A tenant's rows that were admitted in [since, until)."""
+        ...
+
+    def head(self, tenant: str, number: int) -> bytes:
+        """The head of a tenant's chain after its row of a number; `START` before the first."""
         ...
 
     def tenants(self) -> list[str]:

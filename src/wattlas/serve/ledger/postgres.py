@@ -36,6 +36,8 @@ CONNECT_S = 5.0
 COMMAND_S = 10.0
 MIGRATION = 7_719_305_221
 """Number of the lock under which the schema is changed."""
+_COLUMNS = [*Row._fields, "number", "head"]
+_NAMED = ", ".join(f'"{name}"' for name in _COLUMNS)
 _WINDOW = 'tenant = $1 AND contract = $2 AND "window" = $3'
 
 
@@ -136,7 +138,8 @@ class PostgresStore:
     ) -> None:
         if not rows:
             return
-        await db.copy_records_to_table("requests", records=linked(rows, heads))
+        records = linked(rows, heads)
+        await db.copy_records_to_table("requests", records=records, columns=_COLUMNS)
         for tenant, (number, head) in heads.items():
             await db.execute(
                 "UPDATE chains SET number = $2, head = $3 WHERE tenant = $1", tenant, number, head
@@ -185,13 +188,26 @@ class PostgresStore:
             async with self._lock:
                 db = await self._connection()
                 found: Sequence[Any] = await db.fetch(
-                    "SELECT * FROM requests WHERE tenant = $1 AND admitted_us >= $2 "
+                    f"SELECT {_NAMED} FROM requests WHERE tenant = $1 AND admitted_us >= $2 "
                     "AND admitted_us < $3 ORDER BY number",
                     tenant, since_us, until_us,
                 )  # fmt: skip
                 return found
 
         return statement_of(self._do(asked()))
+
+    def head(self, tenant: str, number: int) -> bytes:
+        """The head after a row."""
+
+        async def asked() -> bytes:
+            async with self._lock:
+                db = await self._connection()
+                found = await db.fetchval(
+                    "SELECT head FROM requests WHERE tenant = $1 AND number = $2", tenant, number
+                )
+                return START if found is None else bytes(found)
+
+        return self._do(asked())
 
     def tenants(self) -> list[str]:
         """Whoever has rows, by name."""

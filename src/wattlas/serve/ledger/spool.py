@@ -105,10 +105,15 @@ class Spool:
             self._now = 1 - self._now
 
     def recorded(self) -> None:
-        """The batch of the last turn, with all that failed before, is in the ledger."""
+        """The batch of the last turn, with all that failed before, is in the ledger. A file that
+        cannot be emptied is tried again: what is found in it is booked once."""
         other = 1 - self._now
         if self._used[other]:
-            os.ftruncate(self._slot.files[other], 0)
+            try:
+                os.ftruncate(self._slot.files[other], 0)
+            except OSError as error:
+                log.warning("what is recorded cannot be removed from the disk (%s)", error)
+                return
             self._used[other] = False
 
     def close(self) -> None:

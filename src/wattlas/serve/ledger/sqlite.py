@@ -29,6 +29,7 @@ from wattlas.serve.ledger.journal import (
     accounts_of,
     counted,
     links,
+    padded,
     schema_scripts,
     statement_of,
 )
@@ -160,6 +161,20 @@ class SqliteStore:
             kept = [each for segment in found for each in _unpacked(*segment)]
         return statement_of(each for each in kept if since_us <= each[_ADMITTED] < until_us)
 
+    def head(self, tenant: str, number: int) -> bytes:
+        """The head after a row, by a connection of its own."""
+        with closing(sqlite3.connect(self.path)) as db:
+            found = db.execute(
+                "SELECT first, heads FROM segments WHERE tenant = ? AND first <= ? "
+                "ORDER BY first DESC LIMIT 1",
+                (tenant, number),
+            ).fetchone()
+        if found is None:
+            return START
+        first, heads = found
+        at = HEAD_BYTES * (number - first)
+        return bytes(heads[at : at + HEAD_BYTES])
+
     def tenants(self) -> list[str]:
         """Whoever has rows, by name."""
         with closing(sqlite3.connect(self.path)) as db:
@@ -176,4 +191,4 @@ _ADMITTED = Row._fields.index("admitted_us")
 def _unpacked(first: int, lines: str, heads: bytes) -> Iterator[tuple[Any, ...]]:
     """Rows of a segment, each with its number and the head after it."""
     for n, row in enumerate(orjson.loads(f"[{lines}]")):
-        yield (*row, first + n, heads[HEAD_BYTES * n : HEAD_BYTES * (n + 1)])
+        yield (*padded(row), first + n, heads[HEAD_BYTES * n : HEAD_BYTES * (n + 1)])

@@ -22,7 +22,7 @@ from wattlas.policy.loop import Loop
 from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Forecast, Observed
 from wattlas.policy.routing import UNSERVED_REGION, Places, Routing
-from wattlas.serve.schedule import (
+from wattlas.serve.schedule_parts import (
     ClassPart,
     HourPart,
     PlacePart,
@@ -51,7 +51,9 @@ def steps_of(scenario: Scenario, moments: list[datetime]) -> list[int]:
     return [exact.get((m.month, m.day, m.hour), daily[m.hour]) for m in moments]
 
 
-def schedule_of(policy: Planned, now: datetime, hours: int, epoch: int) -> SchedulePart:
+def schedule_of(
+    policy: Planned, now: datetime, hours: int, epoch: int, writer: str = ""
+) -> SchedulePart:
     """The schedule of so many hours from the one that `now` lies in."""
     scenario = policy.placed.scenario
     first = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
@@ -64,6 +66,7 @@ def schedule_of(policy: Planned, now: datetime, hours: int, epoch: int) -> Sched
     return SchedulePart(
         format="wattlas-schedule-1",
         epoch=epoch,
+        writer=writer,
         source=f"{scenario.title or scenario.name}, {policy.name}",
         classes=tuple(
             ClassPart(id=klass.id, base=klass.base, contract=klass.contract)
