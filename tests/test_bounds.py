@@ -19,7 +19,8 @@ from tests.cli.test_every_option import COMMANDS
 from tests.model.test_checks import GOOD
 from wattlas.data import pack
 from wattlas.errors import InputError
-from wattlas.serve import config, schedule
+from wattlas.serve import config
+from wattlas.serve import schedule_parts as schedule
 
 NOT_NEGATIVE, POSITIVE, SHARE = "[0, inf)", "(0, inf)", "[0, 1]"
 
