@@ -74,7 +74,8 @@ FILES: dict[type[BaseModel], dict[str, str]] = {
     config.LimitsSection: {
         "header_bytes": BYTES, "body_bytes": BYTES, "answer_bytes": BYTES, "event_bytes": BYTES,
         "header_s": SECONDS, "body_s": SECONDS, "connect_s": SECONDS, "first_byte_s": SECONDS,
-        "idle_s": SECONDS, "answer_s": SECONDS, "drain_s": SECONDS, "attempts": "[1, 10] whole",
+        "idle_s": SECONDS, "answer_s": SECONDS, "drain_s": SECONDS, "follow_s": NOT_NEGATIVE,
+        "attempts": "[1, 10] whole",
     },
     schedule.PointPart: {"prefill_j_per_token": LARGE, "decode_j_per_token": LARGE,
                          "request_j": LARGE},
