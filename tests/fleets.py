@@ -12,10 +12,12 @@ import math
 import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import wattlas
 from tests.acceptance.small_world import small_world
@@ -126,14 +128,27 @@ def uneven_on_demand(folder: Path) -> Scenario:
     return _world(folder, regions=regions)
 
 
+def _uneven_hours(world: Scenario) -> Scenario:
+    """Half-hour steps of which some stand for several, so that no factor is 1."""
+    hours = world.hours
+    weight = np.resize([1.5, 2.0, 3.5, 2.5], hours.count)
+    return replace(world, hours=replace(hours, weight=weight, step_h=0.5))
+
+
 def uneven_reserved(folder: Path) -> Scenario:
-    """The same accelerators, held all year at prices that differ: they decide nothing."""
+    """The same accelerators, held all year at prices that differ: they decide nothing.
+
+    Steps of half an hour and of unequal weight, a PUE above 1, a fifth of each region held back.
+    """
     prices = {"near": 9_000, "north": 21_000, "far": 15_000}
     regions = {
-        name: {"reserved_gpu": 120, "reserved_usd_per_gpu_year": usd, "pue": pue}
+        name: {
+            "reserved_gpu": 120, "reserved_usd_per_gpu_year": usd, "pue": pue,
+            "utilisation_max": 0.8,
+        }
         for (name, usd), pue in zip(prices.items(), (1.3, 1.1, 1.2), strict=True)
-    }
-    return _world(folder, regions=regions)
+    }  # fmt: skip
+    return _uneven_hours(_world(folder, regions=regions))
 
 
 def one_region(folder: Path) -> Scenario:

@@ -479,6 +479,20 @@ def test_a_scale_is_of_average_and_marginal_alike(tiny: Folder) -> None:
     assert np.allclose(expensive.price_usd_per_mwh, 3 * plain.price_usd_per_mwh + 7)
 
 
+def test_a_zone_without_a_price_most_of_the_day_says_nothing_of_the_unit(tiny: Folder) -> None:
+    """The size of a signal is that of the hours in which it is not 0; another unit is told."""
+    head, *rows = (tiny.path / "price.csv").read_text("utf-8").splitlines()[1:]
+    for free, scale, doubts in ((15, 1.0, 0), (0, 1e-3, 3)):
+        lines = [head]
+        for time, zone, price in (row.split(",") for row in rows):
+            lines.append(
+                f"{time},{zone},{0.0 if int(time[11:13]) < free else float(price) * scale}"
+            )
+        tiny.write("price.csv", "\n".join(lines) + "\n")
+        told = [str(warning) for warning in tiny.read().warnings if "median" in str(warning)]
+        assert len(told) == doubts
+
+
 def test_a_misspelt_metro_is_no_new_one(tiny: Folder) -> None:
     """An entry that resembles a metro of the table and stands nowhere is told as a slip."""
     (first, *_) = tiny.problems("metros.berlni.population=5")

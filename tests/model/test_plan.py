@@ -60,6 +60,10 @@ def test_a_plan_without_flows_says_why(scenario: Scenario) -> None:
     """Where there is no placement, its table is an error that carries the conflict."""
     none = replace(plan_of(scenario), flows=None, status=Status.INFEASIBLE, conflict="no room")
     assert not none.ok
+    for status in Status:
+        reached = status in (Status.OPTIMAL, Status.LIMIT)
+        assert replace(none, status=status, objective=1.0).ok is reached
+        assert not replace(none, status=status, objective=math.nan).ok
     assert np.isnan(none.requests_by_region).all()
     with pytest.raises(ValueError, match="infeasible: no room"):
         none.to_polars()

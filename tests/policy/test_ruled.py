@@ -19,11 +19,12 @@ from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
-from wattlas.placement.problem.feasibility import feasibility
+from wattlas.placement.problem.feasibility import degraded_points, feasibility
 from wattlas.placement.problem.instance import build_instance
 from wattlas.policy.loop import Loop
 from wattlas.policy.registry import entries, parsed, policy_of, split
 from wattlas.policy.rolling import rolling
+from wattlas.policy.rules.fallback import Nearest
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.run import replay
 
@@ -257,3 +258,33 @@ def test_nobody_is_sent_where_no_accelerator_is(name: str) -> None:
         assert (routing.region[routing.klass == 0] == 0).all()
     outcome = replay(quiet, policy, AtRates(quiet, even=True), expected=True)
     assert outcome.served == outcome.requests > 0
+
+
+def test_least_latency_leaves_nothing_unserved_that_fits() -> None:
+    """A request that goes unserved is no fast one: with a price of unserved demand, too, all is
+    served where there is room.
+    """
+    tiny = wattlas.example("tiny", set=["classes.A.unserved_usd_per_request=0.001",
+                                        "classes.D.unserved_usd_per_request=0.001"])  # fmt: skip
+    for routing in driven(tiny, policy_of(tiny, "weighted:latency=1")):
+        assert (routing.region < len(tiny.regions)).all()
+
+
+def test_a_demand_that_nobody_expected_is_served_in_full() -> None:
+    """At the nearest open place whose region has the accelerators, by a plain loop; never
+    degraded, though a degraded answer would be sooner.
+    """
+    world = green()
+    judged, low = feasibility(world), degraded_points(world)
+    places = Nearest(world, judged).places(0)
+    sooner = 0
+    for i, k in np.ndindex(judged.allowed.shape[:2]):
+        best: dict[bool, float] = {True: np.inf, False: np.inf}
+        for r, o in np.ndindex(judged.allowed.shape[2:]):
+            if judged.allowed[i, k, r, o] and world.most_gpu[r, 0] >= world.points[o].accelerators:
+                best[bool(low[k, o])] = min(best[bool(low[k, o])], judged.latency_ms[i, k, r, o])
+        region, point = places[i * len(world.classes) + k]
+        assert not low[k, point]
+        assert judged.latency_ms[i, k, region, point] == best[False]
+        sooner += best[True] < best[False]
+    assert sooner

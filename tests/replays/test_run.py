@@ -16,8 +16,11 @@ from tests.replays.worlds import Fixed, Given, Kept, green, only_green, thin
 from wattlas.errors import InputError
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
+from wattlas.placement.problem.baseline_region import baseline_of
+from wattlas.placement.problem.feasibility import feasibility
 from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.planned import nearest, optimum
+from wattlas.policy.registry import policy_of
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.outcome import Outcome
@@ -307,3 +310,19 @@ def test_a_smaller_copy_of_the_world(tiny: Scenario) -> None:
     assert small.demand_per_h.sum() == pytest.approx(0.5 * tiny.demand_per_h.sum())
     half, whole = (wattlas.plan(world).totals.cost_usd for world in (small, tiny))
     assert half == pytest.approx(0.5 * whole)
+
+
+def test_moved_is_the_share_of_what_is_served(tiny: Scenario) -> None:
+    """Elsewhere than at the baseline region, request by request; what goes unserved neither moved
+    nor stayed.
+    """
+    gpu = tiny.reserved_gpu * np.array([1.0, 1.0, 0.0])[:, None]
+    world = thin(replace(tiny, reserved_gpu=gpu), 0.02)
+    kept = Kept()
+    outcome = replay(world, policy_of(world, "greedy"), AtRates(world, seed=3), sink=kept)
+    home = baseline_of(world, feasibility(world)).region.ravel()
+    ended = [(source, pool // len(world.points)) for source, pool in kept.all()[1][:, 1:3]]
+    served = [(source, region) for source, region in ended if region < len(world.regions)]
+    moved = sum(region != home[source] for source, region in served)
+    assert 0 < len(served) < outcome.requests
+    assert outcome.moved == pytest.approx(moved / len(served)) != 0.0

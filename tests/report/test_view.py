@@ -78,6 +78,8 @@ def test_times_are_written_as_everywhere(server: Server) -> None:
     assert json.loads(ask(server, "/tables/hourly.json")[2])[0]["time_utc"] == (
         "2023-06-01T00:00:00Z"
     )
+    text = ask(server, "/tables/hourly.csv")[2].decode()
+    assert next(csv.DictReader(io.StringIO(text)))["time_utc"] == "2023-06-01T00:00:00Z"
 
 
 def test_meta_and_list_of_tables(server: Server, made: Studied) -> None:
@@ -142,6 +144,9 @@ def test_a_taken_port_is_a_usage_error(server: Server, made: Studied) -> None:
     """The error names the port and the way out."""
     with pytest.raises(UsageError, match=str(server.server_port)):
         Server(made.results({}), server.server_port)
+    for port in (-1, 65536):
+        with pytest.raises(UsageError, match=f"port {port} is not one: give 0 to 65535"):
+            Server(made.results({}), port)
 
 
 def test_the_verb(tmp_path: Path, made: Studied) -> None:

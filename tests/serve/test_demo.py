@@ -57,6 +57,8 @@ def test_requests_are_served_within_the_cap(demo: Playing) -> None:
     assert "invented" in shown["notice"]
     assert 0 < shown["next_routing_min"] <= 60
     assert all(each["why"] for each in shown["last"])
+    (stated,) = (json.loads(path.read_text()) for path in demo.folder.rglob("serve.yaml"))
+    assert list(stated["contracts"].values()) == [{"share_max": "3/20", "window": "day"}]
 
 
 def test_a_visitor_soon_sees_answers_degraded(demo: Playing) -> None:

@@ -270,6 +270,22 @@ def test_a_service_runs_on_it(store: PostgresStore, cluster: Cluster, tmp_path: 
     assert store.counts(ACCOUNT) == Counts(12, low)
 
 
+def test_a_database_of_a_later_version_is_refused(store: PostgresStore, cluster: Cluster) -> None:
+    """The next one is enough; nothing is changed in it."""
+
+    async def changed(statement: str) -> None:
+        await (await store._connection()).execute(statement)
+
+    store._do(changed("INSERT INTO wattlas_schema SELECT max(number) + 1 FROM wattlas_schema"))
+    try:
+        with pytest.raises(MachineError, match="later version"):
+            PostgresStore(cluster.address)
+    finally:
+        last = "(SELECT max(number) FROM wattlas_schema)"
+        store._do(changed(f"DELETE FROM wattlas_schema WHERE number = {last}"))
+    PostgresStore(cluster.address).close()
+
+
 def test_a_database_that_is_not_there_is_told() -> None:
     """At the start, with its fix."""
     with pytest.raises(MachineError, match="database cannot be used"):

@@ -343,6 +343,19 @@ def test_the_question_of_apisix_as_it_is_documented(live: Live) -> None:
             assert (got.status, json.loads(got.read())["error"]["code"]) == (401, "invalid_api_key")
 
 
+def test_of_several_models_a_header_names_the_one(live: Live) -> None:
+    """Without it there is nothing to decide."""
+    models = configuration({})["models"]
+    live.start(models={**models, "other": models["llama"]})
+    with closing(_kept(live)) as kept:
+        for header, status in (({"x-model": "other"}, 200), ({}, 403)):
+            kept.request("GET", "/forward", None, {**APISIX, **header})
+            got = kept.getresponse()
+            text = got.read()
+            assert got.status == status
+        assert json.loads(text)["error"]["code"] == "model_not_found"
+
+
 def test_a_stream_without_end_comes_to_one(live: Live) -> None:
     """Sound events for ever are cut off in band when the time of an answer is over; one row."""
     live.start(limits={"answer_s": 1.0, "first_byte_s": 5.0, "drain_s": 2.0})

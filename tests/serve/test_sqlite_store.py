@@ -187,7 +187,8 @@ def test_a_file_of_a_later_version_is_refused(path: Path) -> None:
     """Nothing is changed in it."""
     SqliteStore(path).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
+        ours = db.execute("PRAGMA user_version").fetchone()[0]
+        db.execute(f"PRAGMA user_version = {ours + 1}")
     with pytest.raises(MachineError, match="later version"):
         SqliteStore(path)
 

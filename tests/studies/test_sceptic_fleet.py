@@ -67,7 +67,8 @@ def test_what_a_stated_fleet_costs(
                 if base >= 0:
                     lean = sceptic.gpu[k][sceptic.open[i, k, base]].min()
                     load[base] += lean * sceptic.demand[i, k]
-        assert gpu == pytest.approx(list(load.max(axis=1)))
+        usable = np.array([region.utilisation_max for region in s.regions])
+        assert gpu == pytest.approx(list(load.max(axis=1) / usable))
     own = oracle_fleet(held(s, gpu))
     assert fleets[variant]["cost_usd"] == pytest.approx(own.cost_usd, rel=1e-6, nan_ok=True)
     hours = float(s.hours.hours.sum())
@@ -99,9 +100,9 @@ def test_the_day(fleet: StudiedFleet, fleets: dict[str, dict[str, Any]]) -> None
     s, sceptic, day = fleet.scenario, fleet.sceptic, fleet.rows("fleet_day")
     ids = [region.id for region in s.regions]
     used = np.zeros((len(ids), len(ids), s.hours.count))
-    stamps = [str(t)[:13] for t in s.hours.utc]
+    stamps = [str(np.datetime64(t, "m")) for t in s.hours.utc]
     for row in day:
-        at = stamps.index(str(np.datetime64(row["time_utc"], "ms"))[:13])
+        at = stamps.index(str(np.datetime64(row["time_utc"], "m")))
         used[ids.index(row["region"]), ids.index(row["origin"]), at] += row["gpu"]
     shown = sorted({at for at in range(s.hours.count) if used[..., at].any()})
     gpu = [r["usable_gpu"] for r in fleet.rows("fleet_regions") if r["variant"] == "optimal"]

@@ -10,7 +10,9 @@ import pytest
 from tests.tiers.simulate import SCALE, Truth, kept, replaced, simulate
 from wattlas.errors import InputError, Problem
 from wattlas.model.choices import Choices
+from wattlas.tiers.choices import ACCURACY, LATENCY, Spread
 from wattlas.tiers.fit import fit
+from wattlas.tiers.identify import weakly_told
 
 BASE = simulate(100, 4, 3, Truth(), 1)
 
@@ -235,3 +237,14 @@ def test_options_that_are_wrong(requests: float) -> None:
     found = problems(bad, requests=requests, curvature=99.0)
     assert [p.where for p in found[:2]] == ["curvature", "requests"]
     assert found[2].where == "carbon_g, row 1"
+
+
+@pytest.mark.parametrize(("own", "told"), [(0.099, True), (0.101, False)])
+def test_a_term_that_is_hardly_its_own_is_told(own: float, told: bool) -> None:
+    """Where less than a tenth of its spread is told by no other term."""
+    angle = np.arcsin(own)
+    values = np.array([[1.0, np.cos(angle)], [0.0, np.sin(angle)]])
+    spread = Spread(values, np.ones(2), (ACCURACY, LATENCY))
+    words = list(weakly_told(spread))
+    assert len(words) == 2 * told
+    assert all(f"{own:.1%} of its spread" in word for word in words)

@@ -184,6 +184,8 @@ def test_bad_series_are_told_at_once() -> None:
     assert [p.where for p in caught.value.problems] == [
         "rule", "green_g", "full_g", "requests", "cap_g",
     ]  # fmt: skip
+    with pytest.raises(InputError, match="cap_g"):
+        shares_at(np.array([1.0, 2.0]), np.array([0.5, 1.0]), [1.0, -1.0])
     with pytest.raises(InputError, match="emits more than a full one"):
         green_share(np.array([1.0, 2.0]), np.array([1.0, 3.0]), 1.0)
 

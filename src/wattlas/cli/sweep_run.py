@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattlas.cli.bar import bar
-from wattlas.cli.common import DEFAULT_EXAMPLE, progress, ready_engine, say, show_warnings
+from wattlas.cli.common import (
+    DEFAULT_EXAMPLE,
+    print_json,
+    progress,
+    ready_engine,
+    say,
+    show_warnings,
+)
 from wattlas.cli.options import (
     JsonOption,
     ScenarioArgument,
@@ -109,7 +116,7 @@ def command(
     if again:
         made.forget_failed()
     if prepare:
-        typer.echo(f"{out}: {len(made.hashes):,} runs, {len(made.missing()):,} of them to do")
+        _tell_prepared(out, len(made.hashes), len(made.missing()), as_json)
         return
     ready_engine(base.loaded.scenario)
     todo = len(made.missing())
@@ -124,6 +131,14 @@ def command(
         with bar("Sweep", total=total, unit="runs") as tell:
             carry_out(made, workers, tell)
     tell_table(made, as_json)
+
+
+def _tell_prepared(out: Path, runs: int, todo: int, as_json: bool) -> None:
+    """How many runs there are, and how many of them `sweep one` still has to carry out."""
+    if as_json:
+        print_json({"folder": out, "runs": runs, "todo": todo})
+    else:
+        typer.echo(f"{out}: {runs:,} runs, {todo:,} of them to do")
 
 
 def asked_design(

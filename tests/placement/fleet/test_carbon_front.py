@@ -19,8 +19,15 @@ CHEAPEST, CLEANEST = Objective(), Objective(Minimise.CARBON)
 
 
 def served(seed: int, question: str) -> Scenario:
-    """A world in which nothing may go unserved."""
+    """A world in which nothing may go unserved; what is held draws power, was made, and is not used
+    to the last hour.
+    """
     s = asked(seed, **QUESTIONS[question])
+    regions = tuple(
+        replace(region, utilisation_max=0.8, idle_w=20.0, embodied_kg_per_gpu_year=250.0)
+        for region in s.regions
+    )
+    s = replace(s, regions=regions)
     return replace(s, classes=tuple(replace(k, unserved_usd_per_request=None) for k in s.classes))
 
 

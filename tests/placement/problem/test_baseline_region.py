@@ -110,6 +110,13 @@ def test_a_stated_region_that_may_not_serve_is_refused_with_the_reason(tmp_path:
     assert "class B" not in text
 
 
+def test_what_is_stated_for_a_class_that_nobody_asks_for_is_no_mistake(tmp_path: Path) -> None:
+    """Too late for class A alone, of which there is no demand in any hour."""
+    s = world(tmp_path, rtt_ms={"m": {"a": 10, "b": 10, "c": 50}}, baseline={"metros": {"m": "c"}})
+    quiet = replace(s, demand_per_h=s.demand_per_h * np.array([0.0, 1.0])[None, :, None])
+    assert wattlas.plan(quiet).ok
+
+
 @pytest.mark.parametrize(
     ("stated", "where"),
     [

@@ -126,6 +126,8 @@ def open_trace(
             Problem(name, "the trace has no such column", fix, str(file)) for name in missing
         ]
         raise InputError(problems)
+    if only is not None and not chosen.trace:
+        raise UsageError(f"--trace-name: the layout {chosen.name} holds one trace. Leave it out.")
     if place is not None and not chosen.place:
         raise UsageError(f"--place: the layout {chosen.name} does not say where requests ran.")
     return Trace(file, chosen, only, place)

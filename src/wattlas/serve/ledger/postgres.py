@@ -56,6 +56,9 @@ class PostgresStore:
         self._lock = asyncio.Lock()
         try:
             self._do(self._migrate())
+        except MachineError:
+            self.close()
+            raise
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self.close()
             raise MachineError(
