@@ -73,14 +73,14 @@ def plan(
         return _block(part, steps, time_limit_s, keep_flows, every_step)
 
     stretches = blocks(scenario)
-    found = list(_told(over_blocks(whole, stretches, solved), stretches, progress))
-    clash = np.concatenate([block.clash for block in found])
+    outcomes = list(_told(over_blocks(whole, stretches, solved), stretches, progress))
+    clash = np.concatenate([block.clash for block in outcomes])
     if len(clash):
         return _infeasible(whole, conflict.hour_words(whole, clash), began)
-    short = next((block.short for block in found if block.short), "")
+    short = next((block.short for block in outcomes if block.short), "")
     if short:
         return _infeasible(whole, short, began)
-    return concat(scenario, [block.plan for block in found if block.plan],
+    return concat(scenario, [block.plan for block in outcomes if block.plan],
                   time.perf_counter() - began)  # fmt: skip
 
 

@@ -84,9 +84,9 @@ def figures(
 
 def _rates(schedule: Schedule, hour: Hour, place: Place) -> Rates:
     """What a place costs in an hour, kept with the hour; nan is unknown."""
-    found = hour.rates.get(place)
-    if found is None:
-        found = _UNKNOWN
+    rates = hour.rates.get(place)
+    if rates is None:
+        rates = _UNKNOWN
         point, region = schedule.points.get(place.point), schedule.regions.get(place.region)
         if region is not None:
             signal = hour.signals.get(place.region)
@@ -96,10 +96,10 @@ def _rates(schedule: Schedule, hour: Hour, place: Place) -> Rates:
             profile = (nan,) * 3 if point is None else (
                 point.prefill_j_per_token, point.decode_j_per_token, point.request_j
             )  # fmt: skip
-            found = Rates(*profile, region.pue, *(nan if each is None else each for each in told))
+            rates = Rates(*profile, region.pue, *(nan if each is None else each for each in told))
             if point is not None:
-                hour.rates[place] = found
-    return found
+                hour.rates[place] = rates
+    return rates
 
 
 def rows_of(schedule: Callable[[], Schedule | None]) -> Callable[[Ended], list[Row]]:

@@ -61,8 +61,8 @@ class Authz:
         ):
             asker = head.note = self._asker(head)
         said = read(body, asker.endpoint)
-        found = asker.classes.get(said["model"]) if said.get("service_tier") is None else None
-        klass, asked = found or self._class(asker, body, said)
+        known = asker.classes.get(said["model"]) if said.get("service_tier") is None else None
+        klass, asked = known or self._class(asker, body, said)
         facts = _facts(
             (plane.new_id(), asker.tenant, asker.contract, asker.metro, klass, asked, plane.clock())
         )
@@ -84,10 +84,10 @@ class Authz:
         """The class and the tier that a body asks for. Raises Refusal."""
         chat = self._keys.with_header(chat_of(body, said, asker.endpoint), asker.headers)
         model, asked = self._keys.model(chat)
-        found = asker.schedule.class_of(model.klass, asker.contract), asked
+        class_and_tier = asker.schedule.class_of(model.klass, asker.contract), asked
         if said.get("service_tier") is None:
-            asker.classes[chat.model] = found
-        return found
+            asker.classes[chat.model] = class_and_tier
+        return class_and_tier
 
 
 def no_place(klass: str, metro: str) -> Refusal:

@@ -82,10 +82,10 @@ def body_of(data: bytes, before: bytes, after: bytes) -> bytes | None:
 def cut(data: bytes) -> Cut | None:
     """One whole message in pieces; None where it is not written plainly, or is not one."""
     end = data.find(b"\r\n\r\n")
-    found = _LENGTH.search(data, 0, end + 2)
-    if end < 0 or found is None:
+    length = _LENGTH.search(data, 0, end + 2)
+    if end < 0 or length is None:
         return None
-    begin, stop = found.span(1)
+    begin, stop = length.span(1)
     if len(data) - end - 4 != int(data[begin:stop]):
         return None
     return data[:begin], data[stop:end], end + 4

@@ -362,16 +362,16 @@ def _called(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _tokens(answer: Any) -> dict[str, int]:
     usage = answer.get("usage") if isinstance(answer, dict) else getattr(answer, "usage", None)
-    found = {}
+    tokens = {}
     for name, keys in (("tokens_in", ("prompt_tokens", "input_tokens")),
                        ("tokens_out", ("completion_tokens", "output_tokens"))):  # fmt: skip
         for key in keys:
             count = usage.get(key) if isinstance(usage, dict) else getattr(usage, key, None)
             if type(count) is int:
-                found[name] = count
-    if "tokens_in" in found:
-        found.setdefault("tokens_out", 0)
-    return found
+                tokens[name] = count
+    if "tokens_in" in tokens:
+        tokens.setdefault("tokens_out", 0)
+    return tokens
 
 
 def callback_of(service: Service, tenant: str = "", tenant_key: str = "user_api_key_alias") -> Any:

@@ -53,8 +53,8 @@ def _operation(route: Route) -> dict[str, Any]:
         if route.streams:
             answer["content"][EVENTS_TYPE] = {"schema": STREAM}
     if route.headers:
-        one = {"required": True, "schema": {"type": "string"}}
-        answer["headers"] = dict.fromkeys(route.headers, one)
+        parameter = {"required": True, "schema": {"type": "string"}}
+        answer["headers"] = dict.fromkeys(route.headers, parameter)
     refusal = {"schema": {"$ref": f"#/components/schemas/{route.error}"}}
     refused = {
         str(status): {"description": WORDS[status], "content": {JSON_TYPE: refusal}}

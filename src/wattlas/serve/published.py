@@ -105,7 +105,7 @@ class Published:
             month = datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m")
             made, now = self._made, time.monotonic()
             if made is None or made[:2] != (said, month) or now - made[2] > AGAIN_S:
-                found = await asyncio.to_thread(declaration, self._plane.store, said, utc_s)
-                text = None if found is None else orjson.dumps(found)
+                declared = await asyncio.to_thread(declaration, self._plane.store, said, utc_s)
+                text = None if declared is None else orjson.dumps(declared)
                 made = self._made = said, month, now, text
         return made[3]

@@ -144,7 +144,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether every port is served."""
-        return bool(self._servers) and all(one.started for one in self._servers)
+        return bool(self._servers) and all(server.started for server in self._servers)
 
     def stop(self) -> None:
         """Begin to drain."""
@@ -160,15 +160,15 @@ class Service:
             others.append(asyncio.create_task(follow.run()))
         serving = []
         for app, opened in self.ports.values():
-            one = _server(app, limits)
-            self._servers.append(one)
-            serving.append(asyncio.create_task(one.serve(sockets=[opened])))
+            server = _server(app, limits)
+            self._servers.append(server)
+            serving.append(asyncio.create_task(server.serve(sockets=[opened])))
         while not self.ready:
             await asyncio.sleep(0.005)
         ready()
         await self._stopped.wait()
-        for one in self._servers:
-            one.should_exit = True
+        for server in self._servers:
+            server.should_exit = True
         await asyncio.gather(*serving)
         for task in others:
             task.cancel()

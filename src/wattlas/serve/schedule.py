@@ -84,13 +84,13 @@ class Schedule:
     def at(self, utc_s: float) -> Hour:
         """The hour that a moment lies in; the nearest earlier one, whose table says that it is old,
         where there is none, and the first before all."""
-        found = self._found
-        if not found[0] <= utc_s < found[1]:
+        kept = self._found
+        if not kept[0] <= utc_s < kept[1]:
             n = max(bisect_right(self._starts, utc_s) - 1, 0)
             begins_s = -inf if n == 0 else self._starts[n]
             ends_s = self._starts[n + 1] if n + 1 < len(self._starts) else inf
-            self._found = found = begins_s, ends_s, self.hours[n]
-        return found[2]
+            self._found = kept = begins_s, ends_s, self.hours[n]
+        return kept[2]
 
     def class_of(self, base: str, contract: str) -> str:
         """The class of requests of a base class under a contract; the base where it has none."""

@@ -90,10 +90,10 @@ class Seal:
 
     def opened(self, text: str) -> Decision | None:
         """The decision in a text; None where it was not sealed here."""
-        found = self._genuine(text)
-        if found is None:
+        genuine = self._genuine(text)
+        if genuine is None:
             return None
-        id, moment, said = found
+        id, moment, said = genuine
         try:
             (tenant, contract, metro, klass, asked, window, degraded, region, point, reason,
              epoch) = orjson.loads(said)  # fmt: skip

@@ -45,15 +45,15 @@ class Spans:
         self._tracer.start_span(
             names.DECIDE, within, start_time=trail.began_ns, attributes=_decided(ended)
         ).end(trail.decided_ns)
-        for asked in trail.tries:
-            said = {"region": asked.decision.place.region, "point": asked.decision.place.point,
-                    "error": asked.fault}  # fmt: skip
+        for attempt in trail.tries:
+            said = {"region": attempt.decision.place.region, "point": attempt.decision.place.point,
+                    "error": attempt.fault}  # fmt: skip
             span = self._tracer.start_span(
-                names.UPSTREAM, within, kind=SpanKind.CLIENT, start_time=asked.began_ns,
+                names.UPSTREAM, within, kind=SpanKind.CLIENT, start_time=attempt.began_ns,
                 attributes=named(said),
             )  # fmt: skip
-            _judge(span, asked.fault)
-            span.end(asked.ended_ns)
+            _judge(span, attempt.fault)
+            span.end(attempt.ended_ns)
         _judge(request, "" if ended.outcome.end == "whole" else ended.outcome.end)
         request.end(_last_ns(trail))
 
@@ -63,7 +63,7 @@ class Spans:
 
 
 def _last_ns(trail: Trail) -> int:
-    return max([trail.decided_ns, *(asked.ended_ns for asked in trail.tries)])
+    return max([trail.decided_ns, *(attempt.ended_ns for attempt in trail.tries)])
 
 
 def _judge(span: Any, fault: str) -> None:

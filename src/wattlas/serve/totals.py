@@ -102,10 +102,10 @@ class Totals:
 def _of(
     made: dict[tuple[str, ...], Durations], key: tuple[str, ...], bounds_s: Sequence[float]
 ) -> Durations:
-    found = made.get(key)
-    if found is None:
-        found = made[key] = Durations(bounds_s)
-    return found
+    durations = made.get(key)
+    if durations is None:
+        durations = made[key] = Durations(bounds_s)
+    return durations
 
 
 def _add(

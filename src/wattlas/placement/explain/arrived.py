@@ -39,10 +39,10 @@ def prices_by_arrival(
     instance: Instance, limits: Sequence[Limit], prices: np.ndarray
 ) -> list[tuple[Measure, np.ndarray]]:
     """Measures that count by source and step, with what one more of each costs there, (S, T)."""
-    found: dict[int, tuple[Measure, np.ndarray]] = {}
+    by_window: dict[int, tuple[Measure, np.ndarray]] = {}
     for limit, price in zip(limits, prices, strict=True):
         if limit.counts is not None and price:
             none = np.zeros(instance.demand.shape)
-            _, grid = found.setdefault(id(limit.measure), (limit.measure, none))
+            _, grid = by_window.setdefault(id(limit.measure), (limit.measure, none))
             grid += price * limit.counts
-    return list(found.values())
+    return list(by_window.values())

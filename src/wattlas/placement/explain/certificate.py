@@ -152,11 +152,11 @@ class _Proof:
         total_size = max(abs(total), _TINY)
         residuals["limits"], slack_limits = self._limits()
         residuals["slackness"] = max(residuals["slackness"], slack_limits / total_size)
-        asked = instance.demand
+        demand = instance.demand
         if self.arrivals is not None:
             residuals["waiting"] = self._waiting(self.arrivals.queue)
-            asked, demand_price = self._at_arrival(self.arrivals, demand_price)
-        value = np.where(asked > 0, demand_price, 0.0) * asked
+            demand, demand_price = self._at_arrival(self.arrivals, demand_price)
+        value = np.where(demand > 0, demand_price, 0.0) * demand
         bound = float((value.sum(axis=0) + paid) @ instance.hours)
         bound -= sum(p * limit.bound for p, limit in zip(self.prices, self.limits, strict=True))
         return Certificate(

@@ -119,8 +119,8 @@ class CappedHours:
         the cap can be kept."""
         window = placed.window
         fewest = placed.ask_fewest()
-        one = np.ones(len(window.steps))
-        total, slope = _by_group(window, fewest, one, len(self.floor))
+        whole_weight = np.ones(len(window.steps))
+        total, slope = _by_group(window, fewest, whole_weight, len(self.floor))
         self._forbid_fewer(master, placed, total, slope)
         if self.whole is not None:
             alone = _by_group(window, fewest, 1.0 / window.weight, len(self.floor))
@@ -232,7 +232,7 @@ def capped_hours(
         some = instance.at(steps, instance.scenario.at_hours(steps, stands_for))
         cost = replace(terms.measure, per_kwh=terms.measure.per_kwh[:, steps])
         fewest = replace(degraded, per_kwh=degraded.per_kwh[:, steps])
-        asked = (np.arange(len(steps)), np.zeros(len(steps), np.int64), np.ones(len(steps)))
+        no_groups = (np.arange(len(steps)), np.zeros(len(steps), np.int64), np.ones(len(steps)))
         parts.append(
             CappedWindow(
                 steps,
@@ -242,8 +242,8 @@ def capped_hours(
                 weight[steps],
                 cost,
                 fewest,
-                FleetHours(some, cost, terms.site, *asked),
-                FleetHours(some, fewest, terms.site, *asked, dearest=_displaced(instance, cap)),
+                FleetHours(some, cost, terms.site, *no_groups),
+                FleetHours(some, fewest, terms.site, *no_groups, dearest=_displaced(instance, cap)),
             )
         )
     floor, alone = np.zeros((2, groups))

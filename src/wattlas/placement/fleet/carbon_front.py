@@ -111,12 +111,12 @@ class Front:
         if self.start is None:
             self.start = sizing.nominal(exact, self.tick).y
         start = np.clip(self.start, terms.lower, terms.upper)
-        found = sizing.exactly([start], self.survive, exact, self.tick)
-        self.sizing, self.start = sizing, found.y
-        self.rounds += found.rounds
-        priced = fleet_cost(terms, sizing.hours, found.y)
-        cost = at_own_price(terms, priced, found.y, usd_per_t)
-        return Priced(usd_per_t, sizing, found, cost)
+        best = sizing.exactly([start], self.survive, exact, self.tick)
+        self.sizing, self.start = sizing, best.y
+        self.rounds += best.rounds
+        priced = fleet_cost(terms, sizing.hours, best.y)
+        cost = at_own_price(terms, priced, best.y, usd_per_t)
+        return Priced(usd_per_t, sizing, best, cost)
 
 
 def capped(

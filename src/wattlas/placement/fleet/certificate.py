@@ -82,11 +82,11 @@ def certify_fleet(fleet: Fleet) -> FleetCertificate:
 
 def _certify_placed(fleet: Fleet) -> FleetCertificate:
     """The same of a fleet that waits or is under caps of tiers: its flows, and its prices."""
-    asked, claimed = Statement.of(fleet.asked), fleet.optimal.cost_usd
-    bound = proven_bound(asked, fleet.prices, fleet.survives)
+    statement, claimed = Statement.of(fleet.asked), fleet.optimal.cost_usd
+    bound = proven_bound(statement, fleet.prices, fleet.survives)
     residuals = {
-        "bounds": _outside(asked.terms, fleet.optimal.gpu / asked.terms.held),
-        **placed_residuals(asked, fleet),
+        "bounds": _outside(statement.terms, fleet.optimal.gpu / statement.terms.held),
+        **placed_residuals(statement, fleet),
     }
     return FleetCertificate(claimed, bound, (claimed - bound) / max(abs(claimed), _TINY), residuals)
 

@@ -32,16 +32,16 @@ class Dealt:
     hours: np.ndarray
 
     @staticmethod
-    def of(asked: Statement) -> Dealt:
+    def of(statement: Statement) -> Dealt:
         """Those of a question; none where no cap is over a window."""
-        instance, limits = asked.instance, asked.limits()
-        came = np.broadcast_to(asked.arrivals.came, instance.demand.shape)
+        instance, limits = statement.instance, statement.limits()
+        came = np.broadcast_to(statement.arrivals.came, instance.demand.shape)
         group = np.unique(came, axis=0, return_inverse=True)[1].ravel()
-        ids = [cap.id for cap in asked.scenario.share_caps]
-        classes = [klass.id for klass in asked.scenario.classes]
+        ids = [cap.id for cap in statement.scenario.share_caps]
+        classes = [klass.id for klass in statement.scenario.classes]
         pairs, window = [], []
         for number in sorted({ids.index(limit.id) for limit in limits}):
-            share_cap = asked.scenario.share_caps[number]
+            share_cap = statement.scenario.share_caps[number]
             counted = np.isin(classes, share_cap.classes)[instance.klass]
             own = [(n, limit) for n, limit in enumerate(limits) if limit.id == share_cap.id]
             for each in np.unique(group[counted]).tolist():

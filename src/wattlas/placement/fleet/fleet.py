@@ -121,8 +121,8 @@ def _tied(
     """The fleet of hours that waiting or caps of tiers tie; None where they are apart. `options`
     are those of the fleet of hours that are."""
 
-    def still(asked: Scenario) -> Fleet:
-        return fleet(asked, **options)
+    def still(stated: Scenario) -> Fleet:
+        return fleet(stated, **options)
 
     if caps_couple(scenario):
         return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu)
@@ -141,18 +141,18 @@ def _cheapest(
 ) -> tuple[Answer, Learnt]:
     """The fleet of least cost, and what was learnt of that without outages."""
     terms = sizing.terms
-    first = found = sizing.nominal(exact, progress)
+    first = best = sizing.nominal(exact, progress)
     usable = _a_little_more(terms, first.y)
     cost = fleet_cost(terms, sizing.hours, usable)
     learnt = sizing.learnt(first, cost)
     if survive:
         # What the hours cost at a fleet is known already; the outages forbid some of them.
-        found = sizing.exactly([first.y], survive, exact, progress)
-        usable = _a_little_more(terms, found.y)
+        best = sizing.exactly([first.y], survive, exact, progress)
+        usable = _a_little_more(terms, best.y)
         cost = fleet_cost(terms, sizing.hours, usable)
-    rounds = first.rounds + (found.rounds if survive else 0)
-    prices = sizing.prices(found, 0.0)
-    return Answer(sizing, usable, cost, found.bound, found.reduced, prices, rounds), learnt
+    rounds = first.rounds + (best.rounds if survive else 0)
+    prices = sizing.prices(best, 0.0)
+    return Answer(sizing, usable, cost, best.bound, best.reduced, prices, rounds), learnt
 
 
 def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:

@@ -138,9 +138,9 @@ class FleetHours:
         if len(shed):
             needs = Needs(self.instance, self.site)
             room = np.repeat(needs.room(gpu)[:, None], len(shed), axis=1)
-            found = needs.shortage(shed, room)
-            short[shed] = found.short
-            short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in found.price.T]).T
+            lacking = needs.shortage(shed, room)
+            short[shed] = lacking.short
+            short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in lacking.price.T]).T
             again = shed[short[shed] == 0]
             flows = self._raised(part, again, flows, value, slope, duals)
         return Sized(value, slope, short, short_slope, part, flows, duals)

@@ -36,10 +36,10 @@ def patience(
     Raises UsageError for a class that there is not, InputError for waits that make no sense.
     """
     waits, fleets = sorted(set(waits_h)), []
-    for n, (wait_h, asked) in enumerate(by_patience(scenario, klass, waits)):
+    for n, (wait_h, patient) in enumerate(by_patience(scenario, klass, waits)):
         progress(n / len(waits))
-        as_it_is = known if asked.classes == scenario.classes else None
-        found = fleet(asked, **options) if as_it_is is None else as_it_is
-        fleets.append(Patience(klass, wait_h, found))
+        as_it_is = known if patient.classes == scenario.classes else None
+        sized = fleet(patient, **options) if as_it_is is None else as_it_is
+        fleets.append(Patience(klass, wait_h, sized))
     progress(1.0)
     return tuple(fleets)

@@ -18,13 +18,13 @@ from wattlas.placement.problem.flows import SourceFlows
 _TINY = 1e-300
 
 
-def placed_residuals(asked: Statement, fleet: Fleet) -> dict[str, float]:
+def placed_residuals(statement: Statement, fleet: Fleet) -> dict[str, float]:
     """By how much the flows of a fleet break each condition, relative to what it is on; inf where
     there are none, or of steps, sources or places that there are not."""
     if fleet.placed is None:
         return {"flows": float(np.inf)}
-    instance, flows = asked.instance, SourceFlows(*fleet.placed)
-    usable = fleet.optimal.gpu / asked.terms.held
+    instance, flows = statement.instance, SourceFlows(*fleet.placed)
+    usable = fleet.optimal.gpu / statement.terms.held
     sources, regions, points = instance.allowed.shape
     spans = (instance.demand.shape[1], sources, regions, points)
     known = all(
@@ -36,19 +36,19 @@ def placed_residuals(asked: Statement, fleet: Fleet) -> dict[str, float]:
     ran = np.zeros(instance.demand.shape)
     np.add.at(ran, (flows.source, flows.hour), flows.value)
     return {
-        "closed": _closed(asked, flows),
-        **_served(asked, ran),
-        "capacity": _capacity(asked, flows, usable),
-        "rows": _rows(asked, flows),
-        "caps": _caps(asked, flows),
-        "outages": _outages(asked, fleet, ran, usable),
-        "cost": _cost(asked, fleet, flows, usable),
+        "closed": _closed(statement, flows),
+        **_served(statement, ran),
+        "capacity": _capacity(statement, flows, usable),
+        "rows": _rows(statement, flows),
+        "caps": _caps(statement, flows),
+        "outages": _outages(statement, fleet, ran, usable),
+        "cost": _cost(statement, fleet, flows, usable),
     }
 
 
-def _closed(asked: Statement, flows: SourceFlows) -> float:
+def _closed(statement: Statement, flows: SourceFlows) -> float:
     """The largest flow below 0 or at a closed place, over the largest demand."""
-    instance = asked.instance
+    instance = statement.instance
     gone = flows.region == UNSERVED
     there = instance.allowed[flows.source, np.where(gone, 0, flows.region), flows.point]
     there = np.where(gone, ~np.isnan(instance.unserved_usd[flows.source]), there)
@@ -56,10 +56,10 @@ def _closed(asked: Statement, flows: SourceFlows) -> float:
     return float(wrong.max(initial=0.0) / max(float(instance.demand.max(initial=0.0)), _TINY))
 
 
-def _served(asked: Statement, ran: np.ndarray) -> dict[str, float]:
+def _served(statement: Statement, ran: np.ndarray) -> dict[str, float]:
     """`served`: what does not wait runs as it arrives. `waiting`: the rest neither before it
     arrives nor after it is due; both over the largest demand of the source."""
-    instance, scenario = asked.instance, asked.scenario
+    instance, scenario = statement.instance, statement.scenario
     steps = scenario.wait_steps[instance.klass]
     size = np.maximum(instance.demand.max(axis=1, initial=0.0), _TINY)
     at_once = (np.abs(ran - instance.demand).max(axis=1, initial=0.0) / size)[steps == 0]
@@ -72,32 +72,32 @@ def _served(asked: Statement, ran: np.ndarray) -> dict[str, float]:
     return {"served": float(at_once.max(initial=0.0)), "waiting": max(late)}
 
 
-def _used(asked: Statement, flows: SourceFlows) -> np.ndarray:
+def _used(statement: Statement, flows: SourceFlows) -> np.ndarray:
     """GPU-h/h in each region and hour, (R, T)."""
     on = flows.region != UNSERVED
-    used = np.zeros(asked.instance.capacity.shape)
-    busy = asked.instance.gpu_h[flows.source, flows.point] * flows.value
+    used = np.zeros(statement.instance.capacity.shape)
+    busy = statement.instance.gpu_h[flows.source, flows.point] * flows.value
     np.add.at(used, (flows.region[on], flows.hour[on]), busy[on])
     return used
 
 
-def _room(asked: Statement, usable: np.ndarray) -> np.ndarray:
+def _room(statement: Statement, usable: np.ndarray) -> np.ndarray:
     """Accelerators of each region, on demand included, (R,)."""
-    bought = usable + asked.instance.surplus[:, 0]
-    return np.asarray(np.maximum(np.minimum(bought, asked.terms.site), usable))
+    bought = usable + statement.instance.surplus[:, 0]
+    return np.asarray(np.maximum(np.minimum(bought, statement.terms.site), usable))
 
 
-def _capacity(asked: Statement, flows: SourceFlows, usable: np.ndarray) -> float:
+def _capacity(statement: Statement, flows: SourceFlows, usable: np.ndarray) -> float:
     """By what part more runs in a region than it has."""
-    used, room = _used(asked, flows).max(axis=1, initial=0.0), _room(asked, usable)
+    used, room = _used(statement, flows).max(axis=1, initial=0.0), _room(statement, usable)
     size = np.maximum(used, 1e-6 * float(usable.sum()) + _TINY)
     over = np.maximum(used - np.where(np.isfinite(room), room, used), 0.0)
     return float((over / size).max(initial=0.0))
 
 
-def _rows(asked: Statement, flows: SourceFlows) -> float:
+def _rows(statement: Statement, flows: SourceFlows) -> float:
     """By what part another row of an hour is broken."""
-    instance, worst = asked.instance, 0.0
+    instance, worst = statement.instance, 0.0
     column = instance.columns.find(flows.source, flows.region, flows.point)
     value = np.zeros((len(instance.columns), instance.demand.shape[1]))
     np.add.at(value, (column[column >= 0], flows.hour[column >= 0]), flows.value[column >= 0])
@@ -112,24 +112,24 @@ def _rows(asked: Statement, flows: SourceFlows) -> float:
     return worst
 
 
-def _caps(asked: Statement, flows: SourceFlows) -> float:
+def _caps(statement: Statement, flows: SourceFlows) -> float:
     """How far what counts in a window is beyond a cap, in shares of its requests."""
     worst = 0.0
-    for limit in asked.limits():
+    for limit in statement.limits():
         own = np.isin(flows.hour, limit.steps)
         if limit.counts is not None:
             own = limit.counts[flows.source, flows.hour]
         part = flows.where(own)
-        units = limit.measure.units(asked.instance, *part[:4])
-        used = float((units * part.value) @ asked.instance.hours[part.hour])
+        units = limit.measure.units(statement.instance, *part[:4])
+        used = float((units * part.value) @ statement.instance.hours[part.hour])
         worst = max(worst, (used - limit.bound) / max(limit.total, _TINY) if limit.total else 0.0)
     return worst
 
 
-def _outages(asked: Statement, fleet: Fleet, ran: np.ndarray, usable: np.ndarray) -> float:
+def _outages(statement: Statement, fleet: Fleet, ran: np.ndarray, usable: np.ndarray) -> float:
     """The largest part of what runs in an hour that the rest cannot serve in some outage."""
     worst = 0.0
-    terms = replace(asked.terms, instance=replace(asked.instance, demand=ran))
+    terms = replace(statement.terms, instance=replace(statement.instance, demand=ran))
     for outage in fleet.survives:
         (lost,) = lost_of(terms, [outage.regions], outage.on_demand_gpu)
         worst = max(worst, short_part(lost.needs, usable))
@@ -145,13 +145,15 @@ def short_part(needs: Needs, usable: np.ndarray) -> float:
     return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
 
 
-def _cost(asked: Statement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:
+def _cost(statement: Statement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:
     """How far what a fleet is said to cost is from its rent, its flows and what they buy."""
-    hours = asked.instance.hours
-    units = asked.measure.units(asked.instance, *flows[:4])
-    bought = np.maximum(_used(asked, flows) - usable[:, None], 0.0)
-    bought[asked.instance.surplus[:, 0] <= 0] = 0.0
-    total = float(asked.terms.rent_usd @ usable) + float((units * flows.value) @ hours[flows.hour])
-    total += float(asked.measure.per_on_demand @ bought @ hours)
+    hours = statement.instance.hours
+    units = statement.measure.units(statement.instance, *flows[:4])
+    bought = np.maximum(_used(statement, flows) - usable[:, None], 0.0)
+    bought[statement.instance.surplus[:, 0] <= 0] = 0.0
+    total = float(statement.terms.rent_usd @ usable) + float(
+        (units * flows.value) @ hours[flows.hour]
+    )
+    total += float(statement.measure.per_on_demand @ bought @ hours)
     off = abs(total - fleet.optimal.cost_usd) / max(abs(total), _TINY)
     return off if np.isfinite(off) else float(np.inf)

@@ -29,28 +29,28 @@ CHUNK = 64
 """Hours whose columns are priced at once: an array of a few ten thousand columns each."""
 
 
-def proven_bound(asked: Statement, prices: FleetPrices, outages: Sequence[Outage]) -> float:
+def proven_bound(statement: Statement, prices: FleetPrices, outages: Sequence[Outage]) -> float:
     """Below every fleet that serves within caps and patience, and in each outage; USD."""
-    instance, hours = asked.instance, asked.instance.hours
+    instance, hours = statement.instance, statement.instance.hours
     gpu_price = np.maximum(-prices.duals.get("capacity", np.zeros(instance.capacity.shape)), 0.0)
-    endless = ~np.isfinite(instance.surplus[:, 0]) & ~np.isfinite(asked.terms.site)
-    dearest = np.where(endless, asked.terms.measure.per_on_demand, np.inf)
+    endless = ~np.isfinite(instance.surplus[:, 0]) & ~np.isfinite(statement.terms.site)
+    dearest = np.where(endless, statement.terms.measure.per_on_demand, np.inf)
     gpu_price = np.minimum(gpu_price, dearest[:, None])
-    rows = _row_prices(asked, prices)
-    needs = [need for each in prices.needs if (need := _need(asked, each, outages)) is not None]
-    usd = _least_usd(asked, gpu_price, rows, np.maximum(prices.caps, 0.0)) * hours
+    rows = _row_prices(statement, prices)
+    needs = [need for each in prices.needs if (need := _need(statement, each, outages)) is not None]
+    usd = _least_usd(statement, gpu_price, rows, np.maximum(prices.caps, 0.0)) * hours
     for need in needs:
         usd = usd + need.use[:, None] * need.usd
-    usd = _within_patience(asked, usd)
+    usd = _within_patience(statement, usd)
     total = float(np.where(instance.demand > 0, usd * instance.demand, 0.0).sum())
     for name, dual in rows.items():
         row = hourly_rows(instance)[name]
         side = np.where(dual > 0, row.lower, row.upper)
         total += float((np.where(dual != 0, side, 0.0) * dual).sum(axis=0) @ hours)
-    caps = zip(asked.limits(), prices.caps, strict=False)
+    caps = zip(statement.limits(), prices.caps, strict=False)
     total -= sum(max(float(price), 0.0) * limit.bound for limit, price in caps)
     return total + sum(
-        _held_usd(asked, r, gpu_price[r], needs) for r in range(len(asked.terms.site))
+        _held_usd(statement, r, gpu_price[r], needs) for r in range(len(statement.terms.site))
     )
 
 
@@ -65,16 +65,16 @@ class _Priced:
     bought: np.ndarray
 
 
-def _need(asked: Statement, need: NeedPrice, outages: Sequence[Outage]) -> _Priced | None:
+def _need(statement: Statement, need: NeedPrice, outages: Sequence[Outage]) -> _Priced | None:
     """None for what proves nothing: of an outage that is none, or where something is endless."""
-    instance, ids = asked.instance, [region.id for region in asked.scenario.regions]
+    instance, ids = statement.instance, [region.id for region in statement.scenario.regions]
     limit = [each.on_demand_gpu for each in outages if each.regions == need.lost]
     if need.by_hour is None or (need.lost and not limit):
         return None
     lost = np.isin(ids, need.lost)
     price = np.where(lost, 0.0, np.maximum(need.price, 0.0))
     bought = np.minimum(instance.surplus[:, 0], limit[0] if need.lost else np.inf)
-    if (np.isinf(bought) & np.isinf(asked.terms.site) & (price > 0)).any():
+    if (np.isinf(bought) & np.isinf(statement.terms.site) & (price > 0)).any():
         return None
     open_to = instance.allowed.copy()
     if instance.after_loss is not None:
@@ -88,10 +88,10 @@ def _need(asked: Statement, need: NeedPrice, outages: Sequence[Outage]) -> _Pric
     return _Priced(price, use, np.maximum(need.by_hour, 0.0), bought)
 
 
-def _row_prices(asked: Statement, prices: FleetPrices) -> dict[str, np.ndarray]:
+def _row_prices(statement: Statement, prices: FleetPrices) -> dict[str, np.ndarray]:
     """Duals of the rows of an hour beside capacity, (J, T); of a side that there is none of, 0."""
     out = {}
-    for name, row in hourly_rows(asked.instance).items():
+    for name, row in hourly_rows(statement.instance).items():
         if name != "capacity" and name in prices.duals:
             up = np.where(np.isfinite(row.lower), np.maximum(prices.duals[name], 0.0), 0.0)
             down = np.where(np.isfinite(row.upper), np.minimum(prices.duals[name], 0.0), 0.0)
@@ -100,18 +100,18 @@ def _row_prices(asked: Statement, prices: FleetPrices) -> dict[str, np.ndarray]:
 
 
 def _least_usd(
-    asked: Statement, gpu_price: np.ndarray, rows: dict[str, np.ndarray], caps: np.ndarray
+    statement: Statement, gpu_price: np.ndarray, rows: dict[str, np.ndarray], caps: np.ndarray
 ) -> np.ndarray:
     """What a request costs at least in each hour at the prices, (S, T)."""
-    instance, columns = asked.instance, asked.instance.columns
+    instance, columns = statement.instance, statement.instance.columns
     place = (columns.source, columns.region, columns.point)
     served = columns.region != UNSERVED
     gpu_h = np.where(served, instance.gpu_h[columns.source, columns.point], 0.0)
-    counted = _counted(asked, caps)
+    counted = _counted(statement, caps)
     least = np.full(instance.demand.shape, np.inf)
     for first in range(0, instance.demand.shape[1], CHUNK):
         steps = np.arange(first, min(first + CHUNK, instance.demand.shape[1]))
-        usd = np.stack([asked.measure.units(instance, int(t), *place) for t in steps], axis=1)
+        usd = np.stack([statement.measure.units(instance, int(t), *place) for t in steps], axis=1)
         usd += gpu_h[:, None] * gpu_price[np.ix_(columns.region, steps)]
         for units, price in counted:
             usd += units[:, None] * price[np.ix_(columns.source, steps)]
@@ -124,11 +124,11 @@ def _least_usd(
     return least
 
 
-def _counted(asked: Statement, caps: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _counted(statement: Statement, caps: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """(What a column counts for (C,), the price of it by source and hour (S, T)) of each tier."""
-    instance, columns = asked.instance, asked.instance.columns
+    instance, columns = statement.instance, statement.instance.columns
     out: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for limit, price in zip(asked.limits(), caps.tolist(), strict=False):
+    for limit, price in zip(statement.limits(), caps.tolist(), strict=False):
         if id(limit.measure) not in out:
             units = limit.measure.units(instance, 0, columns.source, columns.region, columns.point)
             out[id(limit.measure)] = units, np.zeros(instance.demand.shape)
@@ -140,22 +140,24 @@ def _counted(asked: Statement, caps: np.ndarray) -> list[tuple[np.ndarray, np.nd
     return list(out.values())
 
 
-def _within_patience(asked: Statement, usd: np.ndarray) -> np.ndarray:
+def _within_patience(statement: Statement, usd: np.ndarray) -> np.ndarray:
     """The least of the hours in which a request may run, by the hour of its arrival, (S, T)."""
-    instance = asked.instance
-    last = due(asked.scenario.hours, asked.scenario.wait_steps[instance.klass])
+    instance = statement.instance
+    last = due(statement.scenario.hours, statement.scenario.wait_steps[instance.klass])
     least = usd.copy()
-    for s in np.flatnonzero(asked.scenario.wait_steps[instance.klass]).tolist():
+    for s in np.flatnonzero(statement.scenario.wait_steps[instance.klass]).tolist():
         for a in np.flatnonzero(instance.demand[s] > 0).tolist():
             least[s, a] = usd[s, a : last[s, a] + 1].min()
     return least
 
 
-def _held_usd(asked: Statement, r: int, gpu_price: np.ndarray, needs: Sequence[_Priced]) -> float:
+def _held_usd(
+    statement: Statement, r: int, gpu_price: np.ndarray, needs: Sequence[_Priced]
+) -> float:
     """The least over a region's accelerators of their rent less what prices and needs pay for
     them: piecewise linear, so that one of its corners is the least."""
-    terms, hours = asked.terms, asked.instance.hours
-    site, surplus = float(terms.site[r]), float(asked.instance.surplus[r, 0])
+    terms, hours = statement.terms, statement.instance.hours
+    site, surplus = float(terms.site[r]), float(statement.instance.surplus[r, 0])
     paid, rent = float(gpu_price @ hours), float(terms.rent_usd[r])
     over = np.maximum(gpu_price - terms.measure.per_on_demand[r], 0.0)
     over_usd = float(over @ hours)

@@ -169,7 +169,7 @@ def _opens(scenario: Scenario, variant: str) -> np.ndarray:
     if kind == "class":
         if name not in classes:
             raise UsageError(f"there is no class {name!r}; classes: {', '.join(classes)}")
-        beyond[:, [k for k, one in enumerate(classes) if one != name]] = 0.0
+        beyond[:, [k for k, other in enumerate(classes) if other != name]] = 0.0
     elif variant != "added_ms":
         raise UsageError(f"{variant!r} is no kind of reach: give added_ms, class:ID or scale")
     return np.where(judged.allowed, beyond[..., None], np.inf)

@@ -99,14 +99,14 @@ class Sizing:
         """
         if self.terms.instance.surplus.any():
             start = self._sampled(*sample(self.group, 1, APART), start, FIRST, tick)[0].y
-        found, master = self._sampled(*sample(self.group), start, ROUGH, tick)
+        rough, master = self._sampled(*sample(self.group), start, ROUGH, tick)
         cuts = master.binding()
         self.master.take(cuts.where(np.flatnonzero(cuts.group < 0)))
         own = cuts.where(np.flatnonzero(cuts.group >= 0))
         points, of_point = np.unique(own.point, axis=0, return_inverse=True)
         for n, point in enumerate(points):
             self.hours.ask_groups(point, own.group[of_point.ravel() == n], self.master)
-        return found.y
+        return rough.y
 
     def _sampled(
         self, steps: np.ndarray, weight: np.ndarray, start: np.ndarray, exact: float, tick: Tick
@@ -116,9 +116,9 @@ class Sizing:
         master = _master(self.terms, self.group, weight * self.floor)
         return least(Together(part, self.forbid), master, [start], exact=exact, tick=tick), master
 
-    def prices(self, found: Least, usd_per_t: float) -> FleetPrices:
+    def prices(self, best: Least, usd_per_t: float) -> FleetPrices:
         """The prices that the bound of a search rests on."""
-        cuts, weight = self.master.weighed(found.weight)
+        cuts, weight = self.master.weighed(best.weight)
         ids = [region.id for region in self.terms.instance.scenario.regions]
         forbidding, rows = np.flatnonzero(cuts.group < 0), self.terms.rows
         told = [*zip(cuts.why[forbidding], weight[forbidding].tolist(), strict=True)]
@@ -130,10 +130,10 @@ class Sizing:
         sites = tuple(sum(usd for why, usd in told if same(why, row)) for row in rows)
         return FleetPrices(self.hours.prices(cuts, weight), needs, usd_per_t, sites=sites)
 
-    def learnt(self, found: Least, cost: FleetCost) -> Learnt:
+    def learnt(self, best: Least, cost: FleetCost) -> Learnt:
         """What others may begin with."""
-        cuts = self.master.binding(found.y)
-        return Learnt(found.y, cost, found.bound, cuts, self.group)
+        cuts = self.master.binding(best.y)
+        return Learnt(best.y, cost, best.bound, cuts, self.group)
 
     def nominal(self, exact: float = EXACT, tick: Tick = lambda _: None) -> Least:
         """The fleet for all hours, to a relative gap: `y` (R,), usable accelerators."""

@@ -45,13 +45,13 @@ class Statement:
         """That of a scenario. Raises what `terms_of` raises."""
         still, capped = without_waiting(scenario), caps_couple(scenario)
 
-        def build(asked: Scenario) -> Instance:
-            return with_state_copies(replace(asked, share_caps=scenario.share_caps))
+        def build(stated: Scenario) -> Instance:
+            return with_state_copies(replace(stated, share_caps=scenario.share_caps))
 
         terms = terms_of(replace(still, share_caps=()), build) if capped else terms_of(still)
         refuse_rows(terms.rows)
-        asked = replace(terms.instance.scenario, classes=scenario.classes)
-        whole = replace(terms.instance, scenario=asked, by_arrival=capped and scenario.waits)
+        patient = replace(terms.instance.scenario, classes=scenario.classes)
+        whole = replace(terms.instance, scenario=patient, by_arrival=capped and scenario.waits)
         return Statement(scenario, terms, whole, Arrivals.of(whole))
 
     @property

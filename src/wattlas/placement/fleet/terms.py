@@ -62,15 +62,15 @@ def terms_of(
         raise InputError(problems)
     # Every region counts as one that has reserved accelerators, so that what is on demand is beyond
     # them; how many there are is what is asked.
-    asked = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
-    instance = build(asked)
+    one_each = replace(scenario, reserved_gpu=np.ones(scenario.reserved_gpu.shape))
+    instance = build(one_each)
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
     _refuse_kinds(instance)
     idle = idle_kw(scenario)
     instance = replace(
         instance,
-        surplus=np.repeat(asked.on_demand_gpu[:, None], scenario.hours.count, axis=1),
+        surplus=np.repeat(one_each.on_demand_gpu[:, None], scenario.hours.count, axis=1),
         energy_kwh=_without_idle(instance, idle),
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)

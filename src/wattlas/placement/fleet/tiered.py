@@ -73,8 +73,8 @@ def tiered_fleet(
         begin = [_least(part, part.master(), begin, ROUGH, progress).y]
         for window, known in zip(hours.windows, part.windows, strict=True):
             window.price = known.price
-    found = _least(hours, master, begin, exact, progress)
-    return _answer(terms, hours, found, hours.prices(master), exact, began)
+    cheapest = _least(hours, master, begin, exact, progress)
+    return _answer(terms, hours, cheapest, hours.prices(master), exact, began)
 
 
 def _least(
@@ -104,8 +104,8 @@ def _least(
 def _terms(scenario: Scenario) -> Terms:
     """The question of a fleet without its caps, over an instance that has them."""
 
-    def build(asked: Scenario) -> Instance:
-        return build_instance(replace(asked, share_caps=scenario.share_caps))
+    def build(stated: Scenario) -> Instance:
+        return build_instance(replace(stated, share_caps=scenario.share_caps))
 
     return terms_of(replace(scenario, share_caps=()), build)
 
@@ -113,13 +113,13 @@ def _terms(scenario: Scenario) -> Terms:
 def _answer(
     terms: Terms,
     hours: CappedHours,
-    found: Least,
+    cheapest: Least,
     prices: np.ndarray,
     exact: float,
     began: float,
 ) -> TieredFleet:
     """What the best fleet costs, so much larger that no hour is short by rounding."""
-    gpu = found.y * (1.0 + ROUNDING)
+    gpu = cheapest.y * (1.0 + ROUNDING)
     rent = float(terms.rent_usd @ gpu)
     placed = [WindowAt(window, gpu) for window in hours.windows]
     for each in placed:
@@ -133,11 +133,11 @@ def _answer(
     on = np.flatnonzero(cap.degraded[flows.source, flows.point] & flows.served)
     steps = instance.demand.shape[1]
     degraded = np.bincount(flows.hour[on], flows.value[on], steps) * instance.hours
-    gap = (optimal.cost_usd - found.bound) / max(abs(optimal.cost_usd), 1e-300)
+    gap = (optimal.cost_usd - cheapest.bound) / max(abs(optimal.cost_usd), 1e-300)
     return TieredFleet(
         status=Status.OPTIMAL if gap <= 2 * exact else Status.LIMIT,
         optimal=optimal,
-        bound_usd=found.bound,
+        bound_usd=cheapest.bound,
         degraded=degraded,
         counted=cap.demand(instance) * instance.hours,
         total=np.array([float(window.counted.sum()) for window in hours.windows]),
@@ -147,7 +147,7 @@ def _answer(
         info=SolveInfo(
             solver=highs.version(),
             seconds=time.perf_counter() - began,
-            programs=found.rounds,
+            programs=cheapest.rounds,
             gap=max(gap, 0.0),
         ),
     )

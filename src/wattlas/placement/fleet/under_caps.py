@@ -60,21 +60,21 @@ def fleet_under_caps(
     refuse_waiting(scenario)
     _refuse(scenario)
     question = _Capped(scenario, size, survive, outage_on_demand_gpu)
-    terms, found = question.terms, question.found
-    gpu = question.a_little_more(found)
-    best, placed = question.best_at(found, gpu)
-    gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    terms, joint_fleet = question.terms, question.found
+    gpu = question.a_little_more(joint_fleet)
+    best, placed = question.best_at(joint_fleet, gpu)
+    gap = max((best.cost_usd - joint_fleet.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     allowed = EXACT * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
-    proven = PROVEN if found.most is None else max(PROVEN, allowed)
+    proven = PROVEN if joint_fleet.most is None else max(PROVEN, allowed)
     return Fleet(
         status=Status.OPTIMAL if gap <= proven else Status.LIMIT,
         scenario=holding(scenario, terms, gpu),
         asked=scenario,
         optimal=best,
-        bound_usd=found.bound_usd,
+        bound_usd=joint_fleet.bound_usd,
         own_peaks=question.own_peaks(),
         given=question.given(),
-        whole=question.best_at(found, np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
+        whole=question.best_at(joint_fleet, np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
         least_count=float("nan"),
         least_rent_usd=float("nan"),
         saved_by_one_usd=np.full(len(gpu), np.nan),
@@ -84,11 +84,11 @@ def fleet_under_caps(
             programs=1,
             gap=gap,
         ),
-        prices=FleetPrices(found.duals, found.needs, 0.0, found.caps),
+        prices=FleetPrices(joint_fleet.duals, joint_fleet.needs, 0.0, joint_fleet.caps),
         survives=told(terms, question.lost(terms), outage_on_demand_gpu),
         nominal=question.nominal(),
         unwaited=_unwaited(question),
-        waits=question.waits(found.ran) if scenario.waits else (),
+        waits=question.waits(joint_fleet.ran) if scenario.waits else (),
         placed=placed,
     )
 
@@ -97,9 +97,9 @@ def _unwaited(question: _Capped) -> FleetCost | None:
     """The fleet of least cost if nothing waits; None where nothing does, or there is none."""
     if not question.scenario.waits:
         return None
-    asked = without_waiting(question.scenario)
+    plain = without_waiting(question.scenario)
     try:
-        return question.still().best() if caps_couple(asked) else question.size(asked).optimal
+        return question.still().best() if caps_couple(plain) else question.size(plain).optimal
     except InfeasibleError:
         return None
 
@@ -125,21 +125,21 @@ class _Capped:
 
     def still(self) -> _Capped:
         """The same question if nothing waited."""
-        asked = without_waiting(self.scenario)
-        return _Capped(asked, self.size, self.survive, self.on_demand_gpu)
+        plain = without_waiting(self.scenario)
+        return _Capped(plain, self.size, self.survive, self.on_demand_gpu)
 
     @cached_property
     def small(self) -> Joint | None:
         """Fleet, waiting and what is degraded as one program, with no outage; None where that is
         too large."""
-        asked = self.statement
-        return joint(self.terms, asked.instance, asked.measure, asked.limits())
+        statement = self.statement
+        return joint(self.terms, statement.instance, statement.measure, statement.limits())
 
     @cached_property
     def hours(self) -> JointHours:
         """The hours, with caps dealt out to them."""
-        asked, dealt = self.statement, Dealt.of(self.statement)
-        queue = asked.arrivals.queue
+        statement, dealt = self.statement, Dealt.of(self.statement)
+        queue = statement.arrivals.queue
         if too_large(queue, len(self.terms.site), dealt.shape[0]):
             what = "limit sums over many hours, here more than a search for the fleet takes"
             fix = (
@@ -147,22 +147,22 @@ class _Capped:
                 "sizes a year for one contract of one class."
             )
             raise InputError([Problem("tiers", what, fix)])
-        apart = replace(self.terms, instance=asked.instance, measure=asked.measure)
-        return JointHours(apart, asked.instance, queue, dealt)
+        apart = replace(self.terms, instance=statement.instance, measure=statement.measure)
+        return JointHours(apart, statement.instance, queue, dealt)
 
     @cached_property
     def start(self) -> tuple[np.ndarray, Fleet | None]:
         """(What runs when in levelled work, (N, T); the fleet for it if each hour kept each cap by
         itself, where there is one)."""
         ran = Levelled.of(self.statement.instance).ran(self.statement.instance)
-        asked = self.scenario
-        if asked.waits:
-            plain = Arrivals.of(replace(build_instance(asked), by_arrival=True))
+        scenario = self.scenario
+        if scenario.waits:
+            plain = Arrivals.of(replace(build_instance(scenario), by_arrival=True))
             level = Levelled.of(plain.instance)
-            asked = without_waiting(plain.waited(level.ran(plain.instance)).as_run(asked))
-        caps = tuple(replace(cap, window=Window.HOUR) for cap in asked.share_caps)
+            scenario = without_waiting(plain.waited(level.ran(plain.instance)).as_run(scenario))
+        caps = tuple(replace(cap, window=Window.HOUR) for cap in scenario.share_caps)
         try:
-            return ran, self.size(replace(asked, share_caps=caps))
+            return ran, self.size(replace(scenario, share_caps=caps))
         except InfeasibleError:
             return ran, None
 
@@ -177,10 +177,10 @@ class _Capped:
         lost = self.lost(hours.terms)
         gpu = self.terms.upper if sized is None else sized.optimal.gpu / self.terms.held
         prices = () if sized is None else sized.prices.needs
-        found = hours.least(gpu, ran, prices, lost, EXACT)
-        if found is None:
+        joint_fleet = hours.least(gpu, ran, prices, lost, EXACT)
+        if joint_fleet is None:
             raise InfeasibleError(NONE_SERVES)
-        return found
+        return joint_fleet
 
     @cached_property
     def alone(self) -> Joint | None:
@@ -198,22 +198,22 @@ class _Capped:
             return None
         return self.best_at(self.alone, self.a_little_more(self.alone))[0]
 
-    def a_little_more(self, found: Joint) -> np.ndarray:
+    def a_little_more(self, best: Joint) -> np.ndarray:
         """A fleet (R,) that is larger by rounding, within its bounds."""
-        most = np.maximum(self.terms.upper, found.gpu)
-        return np.asarray(np.minimum(found.gpu * (1.0 + ROUNDING), most))
+        most = np.maximum(self.terms.upper, best.gpu)
+        return np.asarray(np.minimum(best.gpu * (1.0 + ROUNDING), most))
 
     def best(self) -> FleetCost:
         """What the fleet of least cost comes to."""
         return self.best_at(self.found, self.found.gpu * (1.0 + ROUNDING))[0]
 
-    def best_at(self, found: Joint, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
+    def best_at(self, best: Joint, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
         """What usable accelerators (R,) come to with the waiting and the parts of caps that were
         found, or with the best where all is small; and what runs where."""
-        if found.most is None:
+        if best.most is None:
             cost, solution = self.placed_at(gpu)
             return cost, self.placed(solution)
-        sized = self.hours.at(gpu, found.ran, found.most)
+        sized = self.hours.at(gpu, best.ran, best.most)
         cost = cost_of(self.hours.terms, sized.instance, sized.flows, gpu)
         short = bool(sized.short.any())
         return replace(cost, variable_usd=np.nan) if short else cost, Placed(*sized.flows)

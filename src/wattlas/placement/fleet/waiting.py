@@ -83,8 +83,8 @@ def fleet_that_waits(
         if unwaited is None:
             return one_program(scenario)
         return _together(question, small, unwaited, 0.0)
-    asked = build_instance(scenario)
-    levelled_work = Arrivals.of(asked).waited(question.levelled.ran(asked)).as_run(scenario)
+    stated = build_instance(scenario)
+    levelled_work = Arrivals.of(stated).waited(question.levelled.ran(stated)).as_run(scenario)
     sized = size(without_waiting(levelled_work))
     return _by_cuts(question, sized, unwaited, small, outages) or _at_fleet(
         question, sized, unwaited, outages
@@ -107,10 +107,10 @@ def _by_cuts(
     prices, nominal = sized.prices.needs, None
     if lost and sized.nominal is not None:
         nominal = small or hours.least(sized.nominal.gpu / terms.held, start, prices)
-    found = hours.least(sized.optimal.gpu / terms.held, start, prices, lost, exact)
-    if found is None:
+    least = hours.least(sized.optimal.gpu / terms.held, start, prices, lost, exact)
+    if least is None:
         return None
-    together = _together(question, found, unwaited or sized, exact)
+    together = _together(question, least, unwaited or sized, exact)
     if nominal is not None:
         gpu = np.minimum(nominal.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, nominal.gpu))
         together = replace(together, nominal=_cost(terms, queue, nominal.ran, gpu)[0])
@@ -128,8 +128,8 @@ class Question:
     @staticmethod
     def of(scenario: Scenario) -> Question:
         """That of a scenario. Raises what `terms_of` raises."""
-        asked = Statement.of(scenario)
-        return Question(scenario, asked.terms, asked.instance)
+        patient = Statement.of(scenario)
+        return Question(scenario, patient.terms, patient.instance)
 
     @cached_property
     def queue(self) -> Queue:
@@ -155,13 +155,13 @@ class Question:
         return self.levelled.dense.level * float(self.terms.held.min())
 
 
-def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -> Fleet:
+def _together(question: Question, together: Joint, unwaited: Fleet, exact: float) -> Fleet:
     """The fleet of accelerators and waiting that were found together, to a gap of `exact`, relative
     to the cost without reserved rent."""
     scenario, terms, queue = question.scenario, question.terms, question.queue
-    gpu = np.minimum(found.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, found.gpu))
-    best, placed = _cost(terms, queue, found.ran, gpu)
-    gap = max((best.cost_usd - found.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
+    gpu = np.minimum(together.gpu * (1.0 + ROUNDING), np.maximum(terms.upper, together.gpu))
+    best, placed = _cost(terms, queue, together.ran, gpu)
+    gap = max((best.cost_usd - together.bound_usd) / max(abs(best.cost_usd), 1e-300), 0.0)
     allowed = exact * abs(best.variable_usd) / max(abs(best.cost_usd), 1e-300)
     return replace(
         unwaited,
@@ -171,15 +171,15 @@ def _together(question: Question, found: Joint, unwaited: Fleet, exact: float) -
         asked=scenario,
         least_rent_usd=float("nan"),
         optimal=best,
-        bound_usd=found.bound_usd,
-        whole=_cost(terms, queue, found.ran,
+        bound_usd=together.bound_usd,
+        whole=_cost(terms, queue, together.ran,
                     np.ceil(gpu * terms.held - 1e-6) / terms.held)[0],
         least_count=question.least_count,
         saved_by_one_usd=np.full(len(gpu), np.nan),
         info=replace(unwaited.info, gap=gap),
-        prices=FleetPrices(found.duals, found.needs, 0.0),
+        prices=FleetPrices(together.duals, together.needs, 0.0),
         unwaited=unwaited.optimal,
-        waits=waits_at(question.instance, queue, found.ran),
+        waits=waits_at(question.instance, queue, together.ran),
         placed=placed,
     )  # fmt: skip
 
@@ -192,13 +192,13 @@ def _at_fleet(
     queue, gpu = question.queue, sized.optimal.gpu / terms.held
     at_fleet = with_fleet(instance, gpu, terms.site)
     dense, start = question.levelled.dense, question.start
-    found = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
-    ran, (best, placed) = found.ran, _cost(terms, queue, found.ran, gpu)
+    rates = search(at_fleet, queue, terms.measure, exact=CLOSE, start=start, rounds=ROUNDS)
+    ran, (best, placed) = rates.ran, _cost(terms, queue, rates.ran, gpu)
     running = queue.running(instance, ran).demand
     survives = not any(each.needs.asking(running[each.sources]).broken(gpu) for each in lost)
     if not (survives and best.cost_usd <= sized.optimal.cost_usd):  # nan: something is late
         ran, (best, placed) = start, _cost(terms, queue, start, gpu)
-    bound, price = _bound(terms, instance, queue, dense, -found.duals["capacity"])
+    bound, price = _bound(terms, instance, queue, dense, -rates.duals["capacity"])
     gap = (best.cost_usd - bound) / abs(best.cost_usd) if best.cost_usd else 0.0
     return replace(
         sized,

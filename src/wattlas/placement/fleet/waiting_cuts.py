@@ -98,18 +98,18 @@ class JointHours:
             )
         master = self.master
         self._begin(master, prices, lost, gpu)
-        found = search(
+        best = search(
             lambda y: self._ask(y, master, lost),
             master,
             [np.concatenate([gpu, ran.ravel(), even.ravel()])],
             exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
             rounds=ROUNDS,
         )
-        if not np.isfinite(found.value):
+        if not np.isfinite(best.value):
             return None
-        gpu, ran, most = master.split(found.y)
-        duals, needs, caps = self._paid(master, found.weight)
-        return Joint(gpu, ran, found.bound, duals, needs, caps, most)
+        gpu, ran, most = master.split(best.y)
+        duals, needs, caps = self._paid(master, best.weight)
+        return Joint(gpu, ran, best.bound, duals, needs, caps, most)
 
     def _begin(
         self,

@@ -172,11 +172,11 @@ class WaitingMaster:
         too small, and what a request of each source needs at them, (S,): what the densest stretch
         needs becomes a row, and hours become rows where the master's point breaks them."""
         dense = stretch(self.instance, self.queue, use)
-        found = Priced(needs, price, degraded, use, dense.first, dense.after)
-        self.priced.append(found)
+        priced = Priced(needs, price, degraded, use, dense.first, dense.after)
+        self.priced.append(priced)
         if degraded.any():
             return
-        counts, least = self._counts(found, gpu)
+        counts, least = self._counts(priced, gpu)
         none, why = np.zeros((1, self.sources)), np.array([len(self.priced) - 1])
         self.learn(Lines(np.array([-1]), np.array([False]), why, np.array([dense.level - least]),
                          none, -counts[None], -degraded[None]))  # fmt: skip
@@ -186,55 +186,57 @@ class WaitingMaster:
         the densest stretch is the mean of those of its hours."""
         lines = Lines.together(self.lines)
         weight = np.pad(weight, (0, len(lines.hour) - len(weight)))
-        for n, found in enumerate(self.priced):
+        for n, priced in enumerate(self.priced):
             mine = (lines.why == n) & ~lines.own & (weight > 0)
             timed = mine & (lines.hour >= 0)
             usd = np.zeros(self.hours)
             np.add.at(usd, lines.hour[timed], weight[timed])
             whole = float(weight[mine & (lines.hour < 0)].sum())
-            usd[found.first : found.after] += whole / max(found.after - found.first, 1)
+            usd[priced.first : priced.after] += whole / max(priced.after - priced.first, 1)
             if usd.any():
-                yield found, usd
+                yield priced, usd
 
-    def mean(self, weight: np.ndarray, asked: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    def mean(
+        self, weight: np.ndarray, prices: list[dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
         """The mean of the duals (J, T) of every question, by constraint, by the weights of a
         bound."""
         lines = Lines.together(self.lines)
         weight = np.pad(weight, (0, len(lines.hour) - len(weight)))
         own = lines.own & (weight > 0)
-        share = np.zeros((len(asked), self.hours))
+        share = np.zeros((len(prices), self.hours))
         np.add.at(share, (lines.why[own], lines.hour[own]), weight[own])
         return {
-            name: np.einsum("kt,kjt->jt", share, np.stack([duals[name] for duals in asked]))
-            for name in (asked[0] if asked else ())
+            name: np.einsum("kt,kjt->jt", share, np.stack([duals[name] for duals in prices]))
+            for name in (prices[0] if prices else ())
         }
 
-    def _counts(self, found: Priced, gpu: np.ndarray) -> tuple[np.ndarray, float]:
+    def _counts(self, priced: Priced, gpu: np.ndarray) -> tuple[np.ndarray, float]:
         """(counts (R,), least): a fleet K has at most counts·K + least at the prices."""
-        counts = found.needs.counts(found.price, gpu)
-        return counts, found.room(gpu) - float(counts @ gpu)
+        counts = priced.needs.counts(priced.price, gpu)
+        return counts, priced.room(gpu) - float(counts @ gpu)
 
     def missed(
         self, gpu: np.ndarray, ran: np.ndarray, most: np.ndarray
     ) -> Iterator[tuple[int, np.ndarray, float]]:
         """(Prices, the hours that need more at them than a fleet has, by what part at most)."""
-        for n, found in enumerate(self.priced):
-            room = found.room(gpu) + found.degraded @ most
-            needed = found.use @ self.rest + found.use[self.queue.source] @ ran
+        for n, priced in enumerate(self.priced):
+            room = priced.room(gpu) + priced.degraded @ most
+            needed = priced.use @ self.rest + priced.use[self.queue.source] @ ran
             over = np.flatnonzero(needed > room * (1.0 + BROKEN))
             if len(over):
-                own = needed - found.degraded @ most
-                yield n, over, float(own.max() / max(found.room(gpu), 1e-300) - 1.0)
+                own = needed - priced.degraded @ most
+                yield n, over, float(own.max() / max(priced.room(gpu), 1e-300) - 1.0)
 
     def _rows_of(self, n: int, hours: np.ndarray, gpu: np.ndarray) -> None:
-        found = self.priced[n]
+        priced = self.priced[n]
         hours = np.array([t for t in hours.tolist() if (n, t) not in self.known], dtype=int)
         self.known.update((n, t) for t in hours.tolist())
-        counts, least = self._counts(found, gpu)
-        use = np.tile(found.use[self.queue.source], (len(hours), 1))
-        constant = found.use @ self.rest[:, hours] - least
+        counts, least = self._counts(priced, gpu)
+        use = np.tile(priced.use[self.queue.source], (len(hours), 1))
+        constant = priced.use @ self.rest[:, hours] - least
         none, why = np.zeros(len(hours), dtype=bool), np.full(len(hours), n)
-        degraded = np.tile(-found.degraded, (len(hours), 1))
+        degraded = np.tile(-priced.degraded, (len(hours), 1))
         gpus = np.tile(-counts, (len(hours), 1))
         self.learn(Lines(hours, none, why, constant, use, gpus, degraded))
 

@@ -30,7 +30,7 @@ def over_patience(
     step_h = scenario.hours.step_h
     waits = tuple(hours) if hours is not None else tuple(h for h in HOURS if not h % step_h)
     placed = []
-    for n, (_, asked) in enumerate(by_patience(scenario, klass, waits)):
+    for n, (_, patient) in enumerate(by_patience(scenario, klass, waits)):
         progress(n / len(waits))
-        placed.append(plan(asked, objective=objective, keep_flows=False))
+        placed.append(plan(patient, objective=objective, keep_flows=False))
     return waits, tuple(placed)

@@ -32,8 +32,8 @@ def plan_of(
     """A Plan from a solution of the merged program, its flows kept or only added up."""
     waited = None
     if solution.ran is not None:
-        asked = instance
-        waited = _waited(asked, solution)
+        stated = instance
+        waited = _waited(stated, solution)
         assert solution.arrivals is not None
         instance = solution.arrivals.as_run(solution.ran, waited)
     summed = totals(instance, solution.flows)
@@ -45,7 +45,7 @@ def plan_of(
         waited = None if waited is None else _with_rows(waited, placed, solution, source_flow)
     return Plan(
         status=solution.status,
-        scenario=instance.scenario if waited is None else asked.scenario,
+        scenario=instance.scenario if waited is None else stated.scenario,
         info=replace(solution.info, solver=named),
         flows=placed,
         totals=summed,
@@ -58,14 +58,14 @@ def plan_of(
     )
 
 
-def _waited(asked: Instance, solution: Solution) -> Waited:
+def _waited(stated: Instance, solution: Solution) -> Waited:
     """When the requests of the classes that may wait ran, and what waiting is compared with."""
-    scenario, arrivals = asked.scenario, solution.arrivals
+    scenario, arrivals = stated.scenario, solution.arrivals
     assert arrivals is not None
     assert solution.ran is not None
     endless = ~np.isfinite(scenario.most_gpu)
     unlimited = bool((endless & (scenario.price_usd_per_mwh < 0)).any())
-    without = None if solution.without is None else totals(asked, solution.without)
+    without = None if solution.without is None else totals(stated, solution.without)
     return replace(arrivals.waited(solution.ran), without=without, unlimited=unlimited)
 
 

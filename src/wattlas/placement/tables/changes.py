@@ -113,7 +113,7 @@ def matched(
     return Matched(scenario, served, **sums, movers=movers)
 
 
-def changes(found: Matched) -> Table:
+def changes(matches: Matched) -> Table:
     """One row per class and pair of regions between which requests move, or that saves something.
 
     `from_region` is where the baseline serves them, `to_region` where the plan does; equal where
@@ -122,21 +122,21 @@ def changes(found: Matched) -> Table:
     unserved demand) and `saving_kg`. `requests_share` is of the class's requests that the baseline
     serves in `from_region`, `hours_share` of the hours of the window.
     """
-    scenario, served = found.scenario, found.served
-    moved = found.requests > NOISE * max(float(served.sum()), 1e-300)
-    moved &= ~np.eye(served.shape[1], dtype=bool) | (np.abs(found.usd) > _tiny(found.usd))
+    scenario, served = matches.scenario, matches.served
+    moved = matches.requests > NOISE * max(float(served.sum()), 1e-300)
+    moved &= ~np.eye(served.shape[1], dtype=bool) | (np.abs(matches.usd) > _tiny(matches.usd))
     klass, origin, target = at = np.nonzero(moved)
     names = np.array([*(region.id for region in scenario.regions), "unserved"])
     return {
         "class": np.array([c.id for c in scenario.classes])[klass],
         "from_region": names[origin],
         "to_region": names[target],
-        "requests": found.requests[at],
-        "requests_share": found.requests[at] / served[klass, origin],
-        "hours_share": found.hours[at] / scenario.hours.hours.sum(),
-        "it_mwh": found.mwh[at],
-        "saving_usd": found.usd[at],
-        "saving_kg": found.kg[at],
+        "requests": matches.requests[at],
+        "requests_share": matches.requests[at] / served[klass, origin],
+        "hours_share": matches.hours[at] / scenario.hours.hours.sum(),
+        "it_mwh": matches.mwh[at],
+        "saving_usd": matches.usd[at],
+        "saving_kg": matches.kg[at],
     }
 
 

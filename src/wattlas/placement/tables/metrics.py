@@ -39,12 +39,12 @@ SAME_SERVED = 1e-6
 """
 
 
-def relocatable(instance: Instance, best: Plan, base: Plan, found: Matched) -> Table:
+def relocatable(instance: Instance, best: Plan, base: Plan, moved: Matched) -> Table:
     """Energy of each class that could leave its baseline region and that does, MWh.
 
     Technical: at least one open region is not the baseline region. Economic: the plan runs it away
     from the baseline region. Overflow: the baseline policy `base` does. Moved: the plan runs it
-    elsewhere than the baseline policy does: `found` are the changes from `base` to `best`.
+    elsewhere than the baseline policy does: `moved` are the changes from `base` to `best`.
     """
     scenario, region = instance.scenario, instance.baseline.region
     elsewhere = _open_elsewhere(instance, region)
@@ -56,7 +56,7 @@ def relocatable(instance: Instance, best: Plan, base: Plan, found: Matched) -> T
         economic += np.bincount(flows.klass, energy * _away(scenario, flows, region), count)
     for flows, energy in with_energy(base):
         overflow += np.bincount(flows.klass, energy * _away(scenario, flows, region), count)
-    pairs = found.moved_mwh
+    pairs = moved.moved_mwh
     return {
         "class": [k.id for k in scenario.classes],
         "it_mwh": total,

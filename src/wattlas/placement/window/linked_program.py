@@ -141,8 +141,8 @@ def run_program(
         columns=layout.columns,
         nonzeros=sum(len(block.index) for block in blocks),
     )
-    found = answer.status is Status.OPTIMAL and len(answer.x)
-    dual = scale.duals(answer, blocks) if found else {}
+    solved = answer.status is Status.OPTIMAL and len(answer.x)
+    dual = scale.duals(answer, blocks) if solved else {}
     return Ran(layout, scale, program, answer, dual, info)
 
 

@@ -255,14 +255,14 @@ def search(
     """
     hours = QueueHours(instance, queue, measure)
     ends = Ends(exact, deadline, rounds)
-    found = _search(hours, queue, SHED, ends, queue.arrived if start is None else start)
+    best = _search(hours, queue, SHED, ends, queue.arrived if start is None else start)
     times = SHED
     for _ in range(MOST_RAISES):
-        if not found.shed:
+        if not best.shed:
             break
         times *= DEARER
-        found = _search(hours, queue, times, ends, found.ran)
-    return found
+        best = _search(hours, queue, times, ends, best.ran)
+    return best
 
 
 @dataclass(frozen=True)
@@ -274,18 +274,18 @@ class Ends:
     rounds: int
 
 
-def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np.ndarray) -> Found:
+def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, rates: np.ndarray) -> Found:
     cuts = Cuts(queue)
-    pace = Pace(cuts, asked.copy())
-    best = Found(asked, np.inf, -np.inf, {}, True, 0)
+    pace = Pace(cuts, rates.copy())
+    best = Found(rates, np.inf, -np.inf, {}, True, 0)
     for n in range(ends.rounds):
-        value, price, solution, shed = hours.ask(asked, times)
+        value, price, solution, shed = hours.ask(rates, times)
         total = float(value.sum())
         better = (shed, total) < (best.shed, best.value)
         best = replace(best, rounds=n + 1)
         if better:
-            best = replace(best, ran=asked, value=total, shed=shed)
-        cuts.learn(value, price, asked, solution.duals)
+            best = replace(best, ran=rates, value=total, shed=shed)
+        cuts.learn(value, price, rates, solution.duals)
         stride = min(STRIDE * LONGER**n, LONGEST)
         bound = pace.go(stride)
         if bound > best.bound:
@@ -293,5 +293,5 @@ def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, asked: np
         late = ends.deadline is not None and time.perf_counter() > ends.deadline
         if late or (not best.shed and best.gap <= ends.exact):
             break
-        asked = queue.within(pace.ran)
+        rates = queue.within(pace.ran)
     return best

@@ -127,11 +127,11 @@ def _cheapest(
     return None if len(solution.left) else replace(solution, ran=ran)
 
 
-def _of_search(instance: Instance, queue: Queue, found: Found) -> Solution:
+def _of_search(instance: Instance, queue: Queue, best: Found) -> Solution:
     """What the search found; without `ran` where demand that must be served is not."""
-    duals = {**no_duals(instance), **found.duals}
-    info = SolveInfo(solver="", programs=found.rounds, gap=found.gap)
-    ran = None if found.shed else found.ran
+    duals = {**no_duals(instance), **best.duals}
+    info = SolveInfo(solver="", programs=best.rounds, gap=best.gap)
+    ran = None if best.shed else best.ran
     return replace(unsolved(instance), duals=duals, ran=ran, info=info, status=Status.LIMIT)
 
 
@@ -164,8 +164,8 @@ def _unserved(
     if size <= WITH_LIMITS:
         flows = solve_queue(elastic, measure).flows
     else:
-        found = search(elastic, queue, measure)
-        flows = solve_hours(queue.running(elastic, found.ran), measure).flows
+        best = search(elastic, queue, measure)
+        flows = solve_hours(queue.running(elastic, best.ran), measure).flows
     out = ~flows.served
     short = np.bincount(
         flows.hour[out], (lean[flows.source] * flows.value)[out], instance.demand.shape[1]

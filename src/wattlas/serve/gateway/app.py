@@ -59,13 +59,13 @@ class Gatekeeper:
 
     def single(self, headers: Any) -> dict[bytes, bytes]:
         """Headers by name. Raises Refusal for one that two readers may take differently."""
-        found: dict[bytes, bytes] = {}
+        by_name: dict[bytes, bytes] = {}
         for name, value in headers:
-            if name in _ONCE and name in found:
+            if name in _ONCE and name in by_name:
                 text = f"The header {name.decode()} is there twice."
                 raise Refusal(400, text, "duplicate_header")
-            found[name] = value
-        return found
+            by_name[name] = value
+        return by_name
 
     def with_header(self, chat: Chat, headers: Mapping[bytes, bytes]) -> Chat:
         """The request with the tier of its header, where its body names none."""

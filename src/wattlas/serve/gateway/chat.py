@@ -248,8 +248,8 @@ class Exchange:
         tokens_in, tokens_out, _ = self._meter.tokens(End.WHOLE)
         metered_j = self._meter.energy(End.WHOLE)[1]
         hour, place = self._plane.hour(decision.facts.utc_s), decision.place
-        found = figures(self._plane.schedule, hour, place, (tokens_in, tokens_out), metered_j)
-        return None if found.average_ug is None else found.average_ug / UG_PER_G
+        sums = figures(self._plane.schedule, hour, place, (tokens_in, tokens_out), metered_j)
+        return None if sums.average_ug is None else sums.average_ug / UG_PER_G
 
     async def _stream(self, decision: Decision, answer: Answer, model: str) -> None:
         splitter = Splitter(self._limits.event_bytes)

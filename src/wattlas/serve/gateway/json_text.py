@@ -129,18 +129,18 @@ def _value(text: bytes, key: str, old: Any) -> tuple[int, int, int] | None:
 
 
 def _with(text: bytes, key: str, old: Any, value: Any) -> bytes | None:
-    found = _value(text, key, old)
-    if found is None:
+    span = _value(text, key, old)
+    if span is None:
         return None
-    _, begin, end = found
+    _, begin, end = span
     return b"%b%b%b" % (text[:begin], _dumped(value), text[end:])
 
 
 def _without(text: bytes, key: str, old: Any) -> bytes | None:
-    found = _value(text, key, old)
-    if found is None:
+    span = _value(text, key, old)
+    if span is None:
         return None
-    begin, _, end = found
+    begin, _, end = span
     comma = _COMMA.match(text, end)
     if comma is not None:
         return text[:begin] + text[comma.end() :]

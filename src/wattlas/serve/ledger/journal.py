@@ -189,8 +189,8 @@ def counted(
     """
     counts = dict(before)
     whole = Counter(map(_OF, [row for row in new if row.contract and row.end == "whole"]))
-    for found, answers in whole.items():
-        account = Account(*found)
+    for window, answers in whole.items():
+        account = Account(*window)
         counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
@@ -208,7 +208,7 @@ def counted(
 
 def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {Account(*found) for found in set(map(_OF, new)) if found[1]}
+    touched = {Account(*key) for key in set(map(_OF, new)) if key[1]}
     return sorted(
         {
             *touched,
@@ -256,9 +256,9 @@ class Statement(NamedTuple):
     heads: list[bytes]
 
 
-def statement_of(found: Iterable[Sequence[Any]]) -> Statement:
+def statement_of(records: Iterable[Sequence[Any]]) -> Statement:
     """A statement from what a store keeps of each row: its columns, its number, the head after."""
-    kept = [tuple(each) for each in found]
+    kept = [tuple(each) for each in records]
     width = len(Row._fields)
     rows = [Row(*each[:width]) for each in kept]
     return Statement(

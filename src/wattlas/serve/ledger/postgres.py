@@ -104,7 +104,7 @@ class PostgresStore:
                 heads = await self._heads(db, batch.rows)
                 ids = [row.id for row in batch.rows]
                 known = await db.fetch("SELECT id FROM requests WHERE id = ANY($1)", ids)
-                new = fresh(batch.rows, {found["id"] for found in known})
+                new = fresh(batch.rows, {record["id"] for record in known})
                 await self._insert(db, new, heads)
                 accounts = accounts_of(new, batch)
                 before = {account: await self._locked(db, account) for account in accounts}
@@ -126,11 +126,11 @@ class PostgresStore:
             await db.execute(
                 "INSERT INTO chains VALUES ($1, 0, $2) ON CONFLICT DO NOTHING", tenant, START
             )
-            found = await db.fetchrow(
+            record = await db.fetchrow(
                 "SELECT number, head FROM chains WHERE tenant = $1 FOR UPDATE", tenant
             )
-            assert found is not None
-            heads[tenant] = found["number"], found["head"]
+            assert record is not None
+            heads[tenant] = record["number"], record["head"]
         return heads
 
     async def _insert(
@@ -154,10 +154,10 @@ class PostgresStore:
     async def _counts(
         self, db: asyncpg.Connection[Any], account: Account, lock: str = ""
     ) -> Counts:
-        found = await db.fetchrow(
+        record = await db.fetchrow(
             f"SELECT delivered, granted FROM windows WHERE {_WINDOW}{lock}", *account
         )
-        return Counts(found["delivered"], found["granted"]) if found else Counts()
+        return Counts(record["delivered"], record["granted"]) if record else Counts()
 
     def counts(self, account: Account) -> Counts:
         """What is recorded of a window."""
@@ -187,12 +187,12 @@ class PostgresStore:
         async def asked() -> Sequence[Any]:
             async with self._lock:
                 db = await self._connection()
-                found: Sequence[Any] = await db.fetch(
+                records: Sequence[Any] = await db.fetch(
                     f"SELECT {_NAMED} FROM requests WHERE tenant = $1 AND admitted_us >= $2 "
                     "AND admitted_us < $3 ORDER BY number",
                     tenant, since_us, until_us,
                 )  # fmt: skip
-                return found
+                return records
 
         return statement_of(self._do(asked()))
 
@@ -215,10 +215,10 @@ class PostgresStore:
         async def asked() -> Sequence[Any]:
             async with self._lock:
                 db = await self._connection()
-                found: Sequence[Any] = await db.fetch("SELECT tenant FROM chains ORDER BY tenant")
-                return found
+                records: Sequence[Any] = await db.fetch("SELECT tenant FROM chains ORDER BY tenant")
+                return records
 
-        return [found["tenant"] for found in self._do(asked())]
+        return [records["tenant"] for records in self._do(asked())]
 
     def close(self) -> None:
         """Let go of the database."""

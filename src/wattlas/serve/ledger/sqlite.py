@@ -96,8 +96,8 @@ class SqliteStore:
         return Recorded(len(new), granted, counts)
 
     def _bits(self, block: Block) -> bytes | None:
-        found = self._db.execute("SELECT bits FROM taken WHERE series = ? AND block = ?", block)
-        (bits,) = found.fetchone() or (None,)
+        records = self._db.execute("SELECT bits FROM taken WHERE series = ? AND block = ?", block)
+        (bits,) = records.fetchone() or (None,)
         return bits
 
     def _insert(self, rows: Sequence[Row], taken: Taken) -> None:
@@ -123,16 +123,16 @@ class SqliteStore:
         )
 
     def _head(self, tenant: str) -> tuple[int, bytes]:
-        found = self._db.execute("SELECT number, head FROM chains WHERE tenant = ?", (tenant,))
-        return found.fetchone() or (0, START)
+        record = self._db.execute("SELECT number, head FROM chains WHERE tenant = ?", (tenant,))
+        return record.fetchone() or (0, START)
 
     def counts(self, account: Account) -> Counts:
         """What is recorded of a window."""
-        found = self._db.execute(
+        record = self._db.execute(
             "SELECT delivered, granted FROM windows WHERE tenant=? AND contract=? AND window=?",
             account,
         ).fetchone()
-        return Counts(*found) if found else Counts()
+        return Counts(*record) if record else Counts()
 
     def _write(self, counts: dict[Account, Counts]) -> None:
         self._db.executemany(
@@ -152,12 +152,12 @@ class SqliteStore:
     def rows(self, tenant: str, since_us: int, until_us: int) -> Statement:
         """A tenant's rows that were admitted in [since, until), by a connection of its own."""
         with closing(sqlite3.connect(self.path)) as db:
-            found = db.execute(
+            records = db.execute(
                 "SELECT first, lines, heads FROM segments "
                 "WHERE tenant = ? AND until_us >= ? AND since_us < ? ORDER BY first",
                 (tenant, since_us, until_us),
             )
-            kept = [each for segment in found for each in _unpacked(*segment)]
+            kept = [each for segment in records for each in _unpacked(*segment)]
         return statement_of(each for each in kept if since_us <= each[_ADMITTED] < until_us)
 
     def head(self, tenant: str, number: int) -> bytes:
